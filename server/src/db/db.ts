@@ -1,0 +1,57 @@
+import type { Sql } from 'sql-template-tag';
+
+export { default as sql, empty, join, raw, type Sql } from 'sql-template-tag';
+
+/** Something that runs SQL: the database itself or one open transaction. */
+export interface Queryable {
+  /**
+   * Runs one statement and returns its rows.
+   *
+   * Column types are the same on both engines: `bigint` arrives as a decimal string, `timestamptz` as `Date`,
+   * `jsonb` parsed, `bytea` as `Buffer`. JSON parameters are passed with `JSON.stringify`.
+   *
+   * @throws DatabaseUnavailableError when the database cannot be reached or the connection breaks
+   * @throws DatabaseError when the database refuses the statement
+   */
+  query<Row>(statement: Sql): Promise<Row[]>;
+}
+
+/** An open transaction. Functions that need a lock ask for this type, so that the compiler insists on one. */
+export interface Tx extends Queryable {
+  readonly isTransaction: true;
+}
+
+/** The database behind one type, whichever engine it is. */
+export interface Db extends Queryable {
+  readonly engine: 'postgresql' | 'embedded';
+  /** Runs `work` in one transaction (READ COMMITTED): commits when it resolves, rolls back when it throws. A serialization failure or deadlock is tried again, up to three times. */
+  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
+  /** Waits for what is in flight and closes cleanly. */
+  close(): Promise<void>;
+}
+
+/** The database answered with an error. `sqlState` is the five-character SQLSTATE, e.g. `23505` for a unique violation. */
+export class DatabaseError extends Error {
+  readonly sqlState: string;
+  readonly constraint: string | undefined;
+
+  constructor(message: string, sqlState: string, constraint: string | undefined, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DatabaseError';
+    this.sqlState = sqlState;
+    this.constraint = constraint;
+  }
+}
+
+/** The database cannot be reached, or went away before it answered. */
+export class DatabaseUnavailableError extends Error {
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'DatabaseUnavailableError';
+  }
+}
+
+/** Whether `error` is a violation of the unique constraint or index with that name. */
+export function violatesUnique(error: unknown, constraint: string): boolean {
+  return error instanceof DatabaseError && error.sqlState === '23505' && error.constraint === constraint;
+}
