@@ -7,8 +7,9 @@ export interface Queryable {
   /**
    * Runs one statement and returns its rows.
    *
-   * Column types are the same on both engines: `bigint` arrives as a decimal string, `timestamptz` as `Date`,
-   * `jsonb` parsed, `bytea` as `Buffer`. JSON parameters are passed with `JSON.stringify`.
+   * Column types are the same on both engines: `bigint` and `numeric` arrive as decimal strings, `timestamptz` as
+   * `Date`, `date`, `timestamp` and `interval` as text, `jsonb` parsed, `bytea` as `Buffer`, arrays as arrays of these.
+   * JSON parameters are passed with `JSON.stringify`; `undefined` is stored as null.
    *
    * @throws DatabaseUnavailableError when the database cannot be reached or the connection breaks
    * @throws DatabaseError when the database refuses the statement
@@ -19,6 +20,8 @@ export interface Queryable {
 /** An open transaction. Functions that need a lock ask for this type, so that the compiler insists on one. */
 export interface Tx extends Queryable {
   readonly isTransaction: true;
+  /** Runs several statements at once, without parameters, without rows and without a time limit: what a migration needs. */
+  script(text: string): Promise<void>;
 }
 
 /** The database behind one type, whichever engine it is. */

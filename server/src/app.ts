@@ -1,0 +1,96 @@
+import { randomUUID } from 'node:crypto';
+import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
+import { createAppIds } from './apps/apps.store.ts';
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { Db } from './db/db.ts';
+import { installCors } from './http/cors.ts';
+import { installErrorHandler } from './http/error-handler.ts';
+import { installJsonBody } from './http/json-body.ts';
+import { installNotFound } from './http/not-found.ts';
+import { registerRoutes } from './http/register.ts';
+import type { Route } from './http/route.ts';
+import type { IdSource } from './ids.ts';
+import type { Sealer } from './keys/seal.ts';
+import { createSigningKeys } from './keys/signing-keys.ts';
+import { createTokenVerifier } from './machine-users/token-verifier.ts';
+import { routes as allRoutes } from './routes.ts';
+import type { Services } from './services.ts';
+import { createPasswordHasher, type PasswordHasher } from './users/password-hash.ts';
+
+/** What differs between a deployment and a test; all else is the same for both. */
+export interface AppDependencies {
+  readonly config: Config;
+  readonly db: Db;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly sealer: Sealer;
+  readonly passwords?: PasswordHasher;
+  readonly routes?: readonly Route[];
+  readonly logger?: FastifyServerOptions['logger'];
+}
+
+const requestIdPattern = /^[A-Za-z0-9._-]{8,64}$/;
+
+/** Headers of every answer; a page that needs more than nothing says so itself. */
+function securityHeaders(publicUrl: string): Record<string, string> {
+  return {
+    'x-content-type-options': 'nosniff',
+    'referrer-policy': 'no-referrer',
+    'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+    'cache-control': 'no-store',
+    ...(publicUrl.startsWith('https:') && { 'strict-transport-security': 'max-age=31536000; includeSubDomains' }),
+  };
+}
+
+/** Proxies to believe: a number counts hops from the right of X-Forwarded-For, a list names their addresses. */
+function trustedProxies(trusted: Config['trustProxy']) {
+  return typeof trusted === 'number' ? (_address: string, hop: number) => hop < trusted : trusted;
+}
+
+export function createServices(dependencies: AppDependencies): Services {
+  const { config, db, clock, ids, sealer } = dependencies;
+  const signingKeys = createSigningKeys(db, sealer);
+  return {
+    config,
+    db,
+    clock,
+    ids,
+    sealer,
+    signingKeys,
+    appIds: createAppIds(db),
+    tokenVerifier: createTokenVerifier(signingKeys, clock, config.publicUrl),
+    passwords: dependencies.passwords ?? createPasswordHasher({ concurrency: config.hashConcurrency }),
+  };
+}
+
+/** The one composition root: `main.ts` and the tests call the same. */
+export async function buildApp(dependencies: AppDependencies): Promise<{ app: FastifyInstance; services: Services }> {
+  const { config, routes = allRoutes } = dependencies;
+  const services = createServices(dependencies);
+  const app = fastify({
+    logger: dependencies.logger ?? false,
+    logController: new LogController({ disableRequestLogging: true }),
+    bodyLimit: 256 * 1024,
+    trustProxy: trustedProxies(config.trustProxy),
+    requestIdHeader: false,
+    genReqId: ({ headers }) => {
+      const given = headers['x-request-id'];
+      return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
+    },
+    routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
+    return503OnClosing: true,
+    requestTimeout: 30_000,
+  });
+  const headers = securityHeaders(config.publicUrl);
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(headers).header('x-request-id', request.id);
+    done();
+  });
+  installErrorHandler(app, config.publicUrl);
+  installJsonBody(app);
+  await installCors(app, services);
+  registerRoutes(app, services, routes);
+  installNotFound(app, routes);
+  return { app, services };
+}

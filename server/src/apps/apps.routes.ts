@@ -1,0 +1,99 @@
+import { platformAccess } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { route } from '../http/route.ts';
+import { app, appList, appParams, createApp as createAppBody, patchApp as patchAppBody } from './apps.schema.ts';
+import { type App, findAppByName, listApps, patchApp } from './apps.store.ts';
+import { createApp, prepareApp } from './create-app.ts';
+
+const toResource = (found: App) => ({
+  name: found.name,
+  displayName: found.displayName,
+  status: found.status,
+  settings: found.settings,
+  createdAt: found.createdAt.toISOString(),
+  updatedAt: found.updatedAt.toISOString(),
+});
+
+export const appRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/platform/apps',
+    operationId: 'createApp',
+    tag: 'platform',
+    summary: 'Create an app',
+    description: 'Makes an app with its first signing key and its first super admin.',
+    access: platformAccess,
+    audit: 'app.created',
+    body: createAppBody,
+    response: { status: 201, description: 'The app is made.', body: app },
+    errors: ['app_name_taken', 'password_too_weak', 'overloaded'],
+    handler: async (call) => {
+      const { services, body } = call;
+      const prepared = await prepareApp(services, { ...body, settings: body.settings ?? {} });
+      await mutate(call, async (tx) => {
+        await createApp(tx, services, prepared);
+        return { result: undefined, event: { appId: prepared.id, target: { kind: 'app', id: prepared.id } } };
+      });
+      const made = await findAppByName(services.db, body.name);
+      if (!made) throw new ApiError('app_not_found');
+      return toResource(made);
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/platform/apps',
+    operationId: 'listApps',
+    tag: 'platform',
+    summary: 'List apps',
+    description: 'All apps of the deployment, oldest first.',
+    access: platformAccess,
+    response: { status: 200, description: 'The apps.', body: appList },
+    handler: async ({ services }) => ({ apps: (await listApps(services.db)).map(toResource) }),
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/platform/apps/:name',
+    operationId: 'getApp',
+    tag: 'platform',
+    summary: 'Get an app',
+    description: 'One app with its settings.',
+    access: platformAccess,
+    params: appParams,
+    response: { status: 200, description: 'The app.', body: app },
+    errors: ['app_not_found'],
+    handler: async ({ services, params }) => {
+      const found = await findAppByName(services.db, params.name);
+      if (!found) throw new ApiError('app_not_found');
+      return toResource(found);
+    },
+  }),
+
+  route({
+    method: 'PATCH',
+    url: '/v1/platform/apps/:name',
+    operationId: 'updateApp',
+    tag: 'platform',
+    summary: 'Update an app',
+    description:
+      'Changes display name, status and settings; settings that are not named stay. A deactivated app answers no call from the next one on.',
+    access: platformAccess,
+    audit: 'app.updated',
+    params: appParams,
+    body: patchAppBody,
+    response: { status: 200, description: 'The app as it is now.', body: app },
+    errors: ['app_not_found'],
+    handler: (call) => {
+      const { services, params, body } = call;
+      const { settings = {}, ...fields } = body;
+      const changes = [...Object.keys(fields), ...Object.keys(settings).map((name) => `settings.${name}`)];
+      return mutate(call, async (tx) => {
+        const changed = await patchApp(tx, params.name, body, services.clock.now());
+        const event = { appId: changed.id, target: { kind: 'app', id: changed.id }, changes };
+        return { result: toResource(changed), event: changes.length > 0 ? event : undefined };
+      });
+    },
+  }),
+];

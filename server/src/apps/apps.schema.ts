@@ -1,0 +1,214 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { text, time } from '../http/fields.ts';
+import { emailAddress } from '../users/email-address.ts';
+
+export const appName = z
+  .string({ error: 'Must be a string.' })
+  .regex(/^[a-z][a-z0-9-]{1,39}$/, { error: 'Must be 2 to 40 of a-z, 0-9 and -, beginning with a letter.' })
+  .meta({ description: 'Name of the app, as in the X-App-Name header.', examples: ['demo'] });
+
+const displayName = text({ min: 1, max: 200 }).meta({ description: 'Name of the app for people.', examples: ['Demo'] });
+
+const seconds = (what: string, min: number, max: number, example: number) =>
+  z
+    .int({ error: `Must be a whole number of seconds.` })
+    .min(min, { error: `At least ${min} seconds.` })
+    .max(max, { error: `At most ${max} seconds.` })
+    .meta({ description: `${what}, in seconds.`, examples: [example] });
+
+/** An origin as browsers send it: scheme, host, port, nothing else. */
+const isOrigin = (value: string): boolean => URL.canParse(value) && new URL(value).origin === value;
+
+const origin = z
+  .string()
+  .refine((value) => isOrigin(value) && /^https?:/.test(value), {
+    error: 'Must be an origin such as https://app.example.com.',
+  })
+  .meta({ description: 'An origin: scheme, host and port.', examples: ['https://app.example.com'] });
+
+const redirectUrl = z
+  .string()
+  .max(2000, { error: 'At most 2,000 characters.' })
+  .refine(
+    (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).username === '',
+    {
+      error: 'Must be an http or https URL without user info.',
+    },
+  )
+  .meta({
+    description: 'A bare origin allows each of its paths, a URL with a path that path exactly.',
+    examples: ['https://app.example.com'],
+  });
+
+const isCidr = (value: string): boolean => {
+  const [address = '', bits, ...rest] = value.split('/');
+  const family = isIP(address);
+  return (
+    family !== 0 &&
+    rest.length === 0 &&
+    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)))
+  );
+};
+
+const urlTemplate = (what: string, example: string) =>
+  text({ min: 1, max: 2000 })
+    .nullable()
+    .meta({ description: `${what} null: none, the mail carries the code only.`, examples: [example] });
+
+const mailText = (what: string, example: string) =>
+  text({ max: 500 })
+    .nullable()
+    .meta({ description: what, examples: [example] });
+
+const mailSettings = z
+  .strictObject({
+    fromName: mailText('Name of the sender.', 'Acme'),
+    fromAddress: emailAddress
+      .nullable()
+      .meta({ description: 'Address of the sender.', examples: ['no-reply@acme.example'] }),
+    replyTo: emailAddress.nullable().meta({ description: 'Where answers go.', examples: ['support@acme.example'] }),
+    brandName: mailText('Name of the product in mails.', 'Acme Cloud'),
+    logoUrl: mailText('Logo in mails.', 'https://acme.example/logo.png'),
+    color: z
+      .string()
+      .regex(/^#[0-9a-fA-F]{6}$/, { error: 'Must be a colour such as #1f6feb.' })
+      .nullable()
+      .meta({ description: 'Colour of buttons in mails.', examples: ['#1f6feb'] }),
+    texts: z
+      .record(z.string().max(100), z.string().max(5000))
+      .meta({ description: 'Own texts by name.', examples: [{ 'invite.subject': 'Join us' }] }),
+  })
+  .partial()
+  .meta({ description: 'How the mails of the app look.', examples: [{ brandName: 'Acme Cloud' }] });
+
+const settingsShape = {
+  allowedOrigins: z
+    .array(origin)
+    .max(100, { error: 'At most 100.' })
+    .meta({
+      description: 'Origins whose pages may call this app from a browser.',
+      examples: [['https://app.example.com']],
+    }),
+  redirectUrls: z
+    .array(redirectUrl)
+    .max(100, { error: 'At most 100.' })
+    .meta({ description: 'Where URL templates and redirects may lead.', examples: [['https://app.example.com']] }),
+  verificationUrl: urlTemplate(
+    'Default URL template of verification mails.',
+    'https://app.example.com/verify?code={{code}}&userId={{userId}}',
+  ),
+  resetUrl: urlTemplate('Default URL template of password reset mails.', 'https://app.example.com/reset?code={{code}}'),
+  inviteUrl: urlTemplate(
+    'Default URL template of invitation mails.',
+    'https://app.example.com/join?code={{code}}&orgId={{orgId}}',
+  ),
+  signUpEnabled: z.boolean().meta({ description: 'Whether people may sign up by themselves.', examples: [true] }),
+  sessionLifeSeconds: seconds('Absolute life of a session', 60, 31_536_000, 2_592_000),
+  sessionIdleSeconds: seconds('Life of a session that is not used', 60, 31_536_000, 604_800),
+  machineTokenLifeSeconds: seconds('Life of a machine token', 300, 43_199, 43_199),
+  cookieSameSite: z
+    .enum(['lax', 'none'])
+    .meta({ description: 'SameSite attribute of the session cookie.', examples: ['lax'] }),
+  language: z.enum(['en', 'ar']).meta({ description: 'Language of mails to users who have none.', examples: ['en'] }),
+  mail: mailSettings,
+  limits: z
+    .record(z.string().max(100), z.int().min(0))
+    .meta({ description: 'Limits that differ from the defaults, by name.', examples: [{ invitationsPerDay: 100 }] }),
+  auditRetentionDays: z
+    .int()
+    .min(1)
+    .max(36_500)
+    .nullable()
+    .meta({ description: 'Days that audit events are kept; null: for ever.', examples: [365] }),
+  trustedBackends: z
+    .array(z.string().refine(isCidr, { error: 'Must be an address or a CIDR range.' }))
+    .max(100)
+    .meta({ description: 'Backends whose X-End-User-Ip is the client address.', examples: [['10.0.0.0/8']] }),
+  managersMayGrantAnyRole: z
+    .boolean()
+    .meta({ description: 'Whether managers may grant roles that they do not hold.', examples: [true] }),
+};
+
+/** Changes to the settings of an app: what is named is set, the rest stays. */
+export const settingsPatch = z
+  .strictObject(settingsShape)
+  .partial()
+  .meta({
+    description: 'Settings that are to change; the others stay.',
+    examples: [{ allowedOrigins: ['https://app.example.com'] }],
+  });
+
+export type SettingsPatch = z.output<typeof settingsPatch>;
+
+/** All settings of an app, defaults filled in. */
+export const settings = z.object(settingsShape).meta({ id: 'AppSettings', description: 'Settings of an app.' });
+
+export type Settings = z.output<typeof settings>;
+
+/** What an app starts with. */
+export const defaultSettings: Settings = {
+  allowedOrigins: [],
+  redirectUrls: [],
+  verificationUrl: null,
+  resetUrl: null,
+  inviteUrl: null,
+  signUpEnabled: true,
+  sessionLifeSeconds: 2_592_000,
+  sessionIdleSeconds: 604_800,
+  machineTokenLifeSeconds: 43_199,
+  cookieSameSite: 'lax',
+  language: 'en',
+  mail: {},
+  limits: {},
+  auditRetentionDays: null,
+  trustedBackends: [],
+  managersMayGrantAnyRole: true,
+};
+
+export const status = z
+  .enum(['ACTIVE', 'INACTIVE'])
+  .meta({ description: 'INACTIVE: no call of the app is answered.', examples: ['ACTIVE'] });
+
+export const app = z
+  .object({
+    name: appName,
+    displayName,
+    status,
+    settings,
+    createdAt: time('When the app was made'),
+    updatedAt: time('When the app was last changed'),
+  })
+  .meta({
+    id: 'App',
+    description: 'One product instance: users, organizations, machine users and keys live inside it.',
+  });
+
+const adminPassword = text({ max: 1000 }).meta({
+  description: 'Password of the first super admin.',
+  examples: ['Password@123JonDoeInc'],
+});
+
+export const createApp = z
+  .strictObject({
+    name: appName,
+    displayName,
+    adminEmail: emailAddress.meta({
+      description: 'E-mail address of the first super admin; taken as proven.',
+      examples: ['admin@example.com'],
+    }),
+    adminPassword,
+    settings: settingsPatch.optional(),
+  })
+  .meta({ id: 'CreateAppRequest', description: 'A new app with its first super admin.' });
+
+export const patchApp = z
+  .strictObject({ displayName: displayName.optional(), status: status.optional(), settings: settingsPatch.optional() })
+  .refine((patch) => Object.keys(patch).length > 0, { error: 'Name at least one of displayName, status, settings.' })
+  .meta({ id: 'UpdateAppRequest', description: 'Changes to an app; what is not named stays.' });
+
+export const appParams = z.strictObject({ name: appName });
+
+export const appList = z
+  .object({ apps: z.array(app).meta({ description: 'All apps, oldest first.', examples: [[]] }) })
+  .meta({ id: 'AppList', description: 'The apps of the deployment.' });

@@ -1,0 +1,113 @@
+import { LRUCache } from 'lru-cache';
+import type { Db, Queryable, Tx } from '../db/db.ts';
+import { sql, violatesUnique } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import { defaultSettings, type Settings, type SettingsPatch } from './apps.schema.ts';
+
+export interface App {
+  readonly id: string;
+  readonly name: string;
+  readonly displayName: string;
+  readonly status: 'ACTIVE' | 'INACTIVE';
+  readonly settings: Settings;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+interface AppRow {
+  id: string;
+  name: string;
+  display_name: string;
+  status: App['status'];
+  settings: SettingsPatch;
+  created_at: Date;
+  updated_at: Date;
+}
+
+const columns = sql`id, name, display_name, status, settings, created_at, updated_at`;
+
+/** Settings as stored, with the defaults for what is not. */
+export const withDefaults = (stored: SettingsPatch): Settings => ({ ...defaultSettings, ...stored }) as Settings;
+
+function toApp(row: AppRow): App {
+  return {
+    id: row.id,
+    name: row.name,
+    displayName: row.display_name,
+    status: row.status,
+    settings: withDefaults(row.settings),
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+  };
+}
+
+export async function findAppByName(db: Queryable, name: string): Promise<App | undefined> {
+  const [row] = await db.query<AppRow>(sql`SELECT ${columns} FROM apps WHERE name = ${name}`);
+  return row && toApp(row);
+}
+
+export async function findApp(db: Queryable, appId: string): Promise<App | undefined> {
+  const [row] = await db.query<AppRow>(sql`SELECT ${columns} FROM apps WHERE id = ${appId}`);
+  return row && toApp(row);
+}
+
+export async function listApps(db: Queryable): Promise<App[]> {
+  return (await db.query<AppRow>(sql`SELECT ${columns} FROM apps ORDER BY id`)).map(toApp);
+}
+
+export async function someAppExists(db: Queryable): Promise<boolean> {
+  return (await db.query(sql`SELECT 1 FROM apps LIMIT 1`)).length > 0;
+}
+
+/** @throws ApiError `app_name_taken` */
+export async function insertApp(
+  tx: Tx,
+  app: { id: string; name: string; displayName: string; settings: SettingsPatch; now: Date },
+): Promise<void> {
+  try {
+    await tx.query(sql`
+      INSERT INTO apps (id, name, display_name, status, settings, created_at, updated_at)
+      VALUES (${app.id}, ${app.name}, ${app.displayName}, 'ACTIVE', ${JSON.stringify(app.settings)}::jsonb, ${app.now}, ${app.now})`);
+  } catch (error) {
+    if (violatesUnique(error, 'apps_name_key')) throw new ApiError('app_name_taken', { cause: error });
+    throw error;
+  }
+}
+
+/** Settings merge: what the patch names is set, the rest stays. @throws ApiError `app_not_found` */
+export async function patchApp(
+  tx: Tx,
+  name: string,
+  patch: { displayName?: string | undefined; status?: App['status'] | undefined; settings?: SettingsPatch | undefined },
+  now: Date,
+): Promise<App> {
+  const [row] = await tx.query<AppRow>(sql`
+    UPDATE apps SET
+      display_name = COALESCE(${patch.displayName}::text, display_name),
+      status = COALESCE(${patch.status}::text, status),
+      settings = settings || ${JSON.stringify(patch.settings ?? {})}::jsonb,
+      updated_at = ${now}
+    WHERE name = ${name} RETURNING ${columns}`);
+  if (!row) throw new ApiError('app_not_found');
+  return toApp(row);
+}
+
+/** Whether any active app lets this origin call from a browser. */
+export async function originAllowedByAnyApp(db: Queryable, origin: string): Promise<boolean> {
+  const rows = await db.query(sql`
+    SELECT 1 FROM apps
+    WHERE settings -> 'allowedOrigins' @> ${JSON.stringify(origin)}::jsonb AND status = 'ACTIVE' LIMIT 1`);
+  return rows.length > 0;
+}
+
+/** Name → id of apps. An app's name and id never change and apps are never deleted, so this cannot go stale. */
+export function createAppIds(db: Db): (name: string) => Promise<string | undefined> {
+  const known = new LRUCache<string, string>({ max: 10_000 });
+  return async (name) => {
+    const cached = known.get(name);
+    if (cached !== undefined) return cached;
+    const [row] = await db.query<{ id: string }>(sql`SELECT id FROM apps WHERE name = ${name}`);
+    if (row) known.set(name, row.id);
+    return row?.id;
+  };
+}

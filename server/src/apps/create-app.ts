@@ -1,0 +1,64 @@
+import type { Tx } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import { makeSigningKey } from '../keys/signing-keys.ts';
+import { insertSigningKey, type StoredSigningKey } from '../keys/signing-keys.store.ts';
+import type { Services } from '../services.ts';
+import { emailKey } from '../users/email-address.ts';
+import { passwordFault } from '../users/password-policy.ts';
+import { insertUser } from '../users/users.store.ts';
+import type { SettingsPatch } from './apps.schema.ts';
+import { insertApp } from './apps.store.ts';
+
+export interface NewApp {
+  readonly name: string;
+  readonly displayName: string;
+  readonly adminEmail: string;
+  readonly adminPassword: string;
+  readonly settings: SettingsPatch;
+}
+
+/** What takes time, made before the transaction: an app's id, first signing key and the admin's password hash. */
+export interface PreparedApp {
+  readonly id: string;
+  readonly app: NewApp;
+  readonly key: StoredSigningKey;
+  readonly passwordHash: string;
+}
+
+/** @throws ApiError `password_too_weak` */
+export async function prepareApp(services: Services, app: NewApp): Promise<PreparedApp> {
+  const fault = passwordFault(app.adminPassword, { email: app.adminEmail });
+  if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
+  const id = services.ids.next();
+  const key = await makeSigningKey(services.sealer, id, services.clock.now());
+  return { id, app, key, passwordHash: await services.passwords.hash(app.adminPassword) };
+}
+
+/**
+ * Makes an app with its first key and a super admin, whose address is taken as proven: the operator vouches for it.
+ *
+ * @throws ApiError `app_name_taken`
+ */
+export async function createApp(
+  tx: Tx,
+  services: Services,
+  { id, app, key, passwordHash }: PreparedApp,
+): Promise<void> {
+  const now = services.clock.now();
+  await insertApp(tx, { id, name: app.name, displayName: app.displayName, settings: app.settings, now });
+  await insertSigningKey(tx, id, key, now);
+  await insertUser(tx, id, {
+    id: services.ids.next(),
+    email: app.adminEmail,
+    emailKey: emailKey(app.adminEmail),
+    firstName: 'Super',
+    lastName: 'Admin',
+    phoneNumber: null,
+    language: null,
+    passwordHash,
+    metadata: {},
+    isEmailVerified: true,
+    isSuperAdmin: true,
+    now,
+  });
+}

@@ -1,0 +1,75 @@
+import { isIPv6 } from 'node:net';
+import type { Tx } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import type { Call } from '../http/route.ts';
+import { codeHash, constantTimeEqual, newCode, newSecret, normalizeCode, sha256 } from '../keys/secrets.ts';
+import type { Services } from '../services.ts';
+import { type CodePurpose, type CodeScope, countTry, insertCode, voidCodes } from './codes.store.ts';
+
+const hourMs = 3_600_000;
+
+/** How long a code is good. */
+export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
+  email_verification: 24 * hourMs,
+  invitation: 7 * 24 * hourMs,
+};
+
+/** Codes of one scope that are good at the same time. Somebody can be invited to several roles of one organization. */
+const codesKept: Readonly<Record<CodePurpose, number>> = { email_verification: 1, invitation: 10 };
+
+/** What goes into a mail: the code and, for a verification, a token that can present this very code. */
+export interface IssuedCode {
+  readonly code: string;
+  readonly token: string | undefined;
+}
+
+/** Issues a code in the transaction that queues its mail; it is stored as a keyed hash bound to its scope. */
+export async function issueCode(tx: Tx, services: Services, appId: string, scope: CodeScope): Promise<IssuedCode> {
+  const code = newCode();
+  const token = scope.purpose === 'email_verification' ? newSecret('gh_v_') : undefined;
+  const now = services.clock.now();
+  await insertCode(tx, appId, {
+    ...scope,
+    id: services.ids.next(),
+    codeHash: codeHash(services.sealer.deriveKey('codes'), { appId, ...scope, code }),
+    tokenHash: token === undefined ? null : sha256(token),
+    now,
+    expiresAt: new Date(now.getTime() + codeLifeMs[scope.purpose]),
+  });
+  await voidCodes(tx, appId, scope, codesKept[scope.purpose]);
+  return { code, token };
+}
+
+/** Addresses that one customer of a network holds together count as one: an IPv6 /64. */
+export function addressKey(ip: string): string {
+  if (!isIPv6(ip)) return ip;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
+  if (mapped?.[1]) return mapped[1];
+  const [head = '', tail = ''] = (ip.split('%')[0] ?? '').split('::');
+  const groups = (part: string) => part.split(':').filter(Boolean);
+  const missing = Math.max(0, 8 - groups(head).length - groups(tail).length);
+  const all = ip.includes('::')
+    ? [...groups(head), ...Array<string>(missing).fill('0'), ...groups(tail)]
+    : groups(head);
+  return `${all
+    .slice(0, 4)
+    .map((group) => Number.parseInt(group, 16).toString(16))
+    .join(':')}::/64`;
+}
+
+/**
+ * Checks a code that somebody presents. The try is counted and committed before anything is compared.
+ *
+ * @returns the id of the code, to be used up in the transaction of what it allows
+ * @throws ApiError `code_invalid`, whatever is wrong with it
+ */
+export async function checkCode(call: Call, scope: CodeScope, input: string): Promise<string> {
+  const { services, appId, client } = call;
+  const now = services.clock.now();
+  const candidates = await countTry(services.db, appId, { ...scope, address: addressKey(client.ip), now });
+  const code = normalizeCode(input);
+  const hashes = services.sealer.deriveKeys('codes').map((key) => codeHash(key, { appId, ...scope, code }));
+  const match = candidates.find((candidate) => hashes.some((hash) => constantTimeEqual(hash, candidate.codeHash)));
+  if (!match) throw new ApiError('code_invalid');
+  return match.id;
+}

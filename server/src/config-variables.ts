@@ -1,0 +1,157 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+
+/** What the documentation says about one environment variable. */
+export interface ConfigVariable {
+  readonly name: VariableName;
+  readonly description: string;
+  /** A secret may also be given as `<NAME>_FILE`, the path of a file that holds it. */
+  readonly secret: boolean;
+}
+
+/** The environment after each variable was checked by itself. */
+export type Variables = z.infer<typeof variablesSchema>;
+
+/** The name of a variable that the service reads. */
+export type VariableName = keyof Variables;
+
+/** Every environment variable: what it accepts, what it becomes, what it means. */
+export const variablesSchema = z.object({
+  HOST: matching(/^[\w.:-]+$/, 'must be a host name or an IP address')
+    .default('127.0.0.1')
+    .describe('Address to listen on. Default 127.0.0.1.'),
+  PORT: integer(0, 65_535).default(3000).describe('Port to listen on; 0 takes a free one. Default 3000.'),
+  NODE_ENV: z
+    .enum(['production', 'development', 'test'], 'must be production, development or test')
+    .default('development')
+    .describe('production turns every development feature off. Default development.'),
+  DATABASE_URL: matching(/^postgres(ql)?:\/\/./, 'must be a postgresql:// URL')
+    .optional()
+    .describe('PostgreSQL 15 or newer. Unset: an embedded database under DATA_DIR.')
+    .meta({ secret: true }),
+  DATA_DIR: z.string().default('./data').describe('Directory of the embedded database. Default ./data.'),
+  DATABASE_PREPARE: flag()
+    .default(true)
+    .describe('false for a PgBouncer in transaction mode that knows no prepared statements. Default true.'),
+  DATABASE_POOL_SIZE: integer(1, 1000).default(10).describe('Database connections of each process. Default 10.'),
+  ALLOW_EMBEDDED: flag().default(false).describe('true allows the embedded database in production. Default false.'),
+  PUBLIC_URL: matching(/^https?:\/\/[^/?#@\s]+\/?$/, 'must be an http or https origin, without path, query or user')
+    .refine((text) => URL.canParse(text), 'must be an http or https origin, without path, query or user')
+    .transform((text) => new URL(text).origin)
+    .optional()
+    .describe('Origin under which clients reach the service. Required in production. Default http://127.0.0.1:<PORT>.'),
+  MASTER_KEY: masterKey()
+    .optional()
+    .describe('32 bytes in base64; encrypts keys and secrets in the database. The embedded database makes its own.')
+    .meta({ secret: true }),
+  MASTER_KEYS_OLD: list()
+    .pipe(z.array(masterKey()))
+    .default([])
+    .describe('Earlier master keys, separated by commas, which still decrypt.')
+    .meta({ secret: true }),
+  BOOTSTRAP_APP: matching(/^[a-z][a-z0-9-]{1,39}$/, 'must be 2 to 40 of a-z, 0-9 and -, beginning with a letter')
+    .optional()
+    .describe('Name of the app to make while there is none.'),
+  BOOTSTRAP_ADMIN_EMAIL: matching(/^[^\s@]+@[^\s@]+$/, 'must be an e-mail address')
+    .max(254, 'must be an e-mail address')
+    .optional()
+    .describe('E-mail address of the super admin of that app.'),
+  BOOTSTRAP_ADMIN_PASSWORD: z
+    .string()
+    .optional()
+    .describe('Password of the super admin of that app.')
+    .meta({ secret: true }),
+  BOOTSTRAP_SETTINGS: jsonObject().optional().describe('Settings of that app, a JSON object.'),
+  PLATFORM_KEY: list()
+    .refine((keys) => keys.length <= 2, 'must be one key, or two while rotating')
+    .refine((keys) => keys.every((key) => key.length >= 32), 'must have at least 32 characters')
+    .default([])
+    .describe('Bearer key of the platform API, or two separated by a comma while rotating. Unset: no platform API.')
+    .meta({ secret: true }),
+  SMTP_URL: matching(/^smtps?:\/\/./, 'must be an smtp:// or smtps:// URL')
+    .refine((text) => URL.canParse(text), 'must be an smtp:// or smtps:// URL')
+    .optional()
+    .describe('Mail server. Unset in development: the development mailbox.')
+    .meta({ secret: true }),
+  MAIL_FROM: matching(/^[^\r\n]*[^\s@<]+@[^\s@>]+>?$/, 'must be an e-mail address, or Name <address>')
+    .optional()
+    .describe('Sender of mails, as address or Name <address>.'),
+  TRUST_PROXY: z
+    .union(
+      [integer(0, 32), list().refine((ranges) => ranges.every(isRange))],
+      'must be a number of hops or CIDR ranges',
+    )
+    .default(0)
+    .describe('Proxies to believe: a number of hops, or CIDR ranges separated by commas. Default none.'),
+  WORKERS: z
+    .union([z.literal('auto'), integer(1, 256)], 'must be auto or a whole number from 1 to 256')
+    .default(1)
+    .describe('Processes; auto takes one for each core. More than one needs DATABASE_URL. Default 1.'),
+  HASH_CONCURRENCY: integer(1, 256)
+    .optional()
+    .describe('Passwords hashed at one time in each process. Default: the cores, shared among WORKERS.'),
+  LOG_LEVEL: z
+    .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'must be a log level')
+    .default('info')
+    .describe('fatal, error, warn, info, debug, trace or silent. Default info.'),
+  METRICS_TOKEN: z.string().optional().describe('Bearer token for /metrics.').meta({ secret: true }),
+  METRICS_PORT: integer(0, 65_535).optional().describe('A port of its own for /metrics.'),
+  ALLOW_DEVELOPMENT_ON_NETWORK: flag()
+    .default(false)
+    .describe('true keeps the development features when HOST is not loopback. Default false.'),
+});
+
+/** Every variable with its meaning, in the order of the documentation. */
+export const configVariables: readonly ConfigVariable[] = variablesSchema.keyof().options.map((name) => {
+  const { description = '', secret } = variablesSchema.shape[name].meta() ?? {};
+  return { name, description, secret: secret === true };
+});
+
+function matching(pattern: RegExp, message: string) {
+  return z.string().regex(pattern, message);
+}
+
+function integer(min: number, max: number) {
+  const message = `must be a whole number from ${min} to ${max}`;
+  return matching(/^\d{1,9}$/, message)
+    .transform(Number)
+    .pipe(z.number().min(min, message).max(max, message));
+}
+
+function flag() {
+  return z.enum(['true', 'false'], 'must be true or false').transform((text) => text === 'true');
+}
+
+function list() {
+  return z.string().transform((text) => text.split(',').map((item) => item.trim()));
+}
+
+function masterKey() {
+  return matching(/^[\w+/-]{43}=?$/, 'must be 32 bytes in base64').transform((text) => Buffer.from(text, 'base64'));
+}
+
+function jsonObject() {
+  const message = 'must be a JSON object';
+  return z.string().transform((text, context): Record<string, unknown> => {
+    const parsed = z.record(z.string(), z.unknown()).safeParse(parseJson(text));
+    if (parsed.success) return parsed.data;
+    context.addIssue({ code: 'custom', message });
+    return z.NEVER;
+  });
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An IP address, alone or with a prefix length: `10.0.0.0/8`. */
+function isRange(text: string): boolean {
+  const [address = '', prefix, ...rest] = text.split('/');
+  const maxPrefix = isIP(address) === 6 ? 128 : 32;
+  const prefixFits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= maxPrefix);
+  return isIP(address) !== 0 && prefixFits && rest.length === 0;
+}

@@ -1,0 +1,274 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, configVariables, developmentFeaturesSentence, type Environment, loadConfig } from './config.ts';
+
+const key = Buffer.alloc(32, 1).toString('base64');
+const otherKey = Buffer.alloc(32, 2).toString('base64');
+const production: Environment = {
+  NODE_ENV: 'production',
+  DATABASE_URL: 'postgresql://db.example/gatehouse',
+  PUBLIC_URL: 'https://id.example.com',
+  MASTER_KEY: key,
+};
+
+describe('defaults', () => {
+  test('an empty environment is a development server on loopback', () => {
+    expect(loadConfig({})).toMatchObject({
+      host: '127.0.0.1',
+      port: 3000,
+      publicUrl: 'http://127.0.0.1:3000',
+      isProduction: false,
+      developmentFeatures: true,
+      databaseUrl: undefined,
+      dataDir: './data',
+      databasePrepare: true,
+      databasePoolSize: 10,
+      masterKey: undefined,
+      masterKeysOld: [],
+      platformKeys: [],
+      trustProxy: 0,
+      workers: 1,
+      hashConcurrency: availableParallelism(),
+      logLevel: 'info',
+    });
+  });
+
+  test('an empty variable counts as unset', () => {
+    const empty = Object.fromEntries(configVariables.map(({ name }) => [name, '']));
+    expect(loadConfig(empty)).toEqual(loadConfig({}));
+  });
+
+  test('the default public URL follows the port', () => {
+    expect(loadConfig({ PORT: '0' })).toMatchObject({ port: 0, publicUrl: 'http://127.0.0.1:0' });
+    expect(loadConfig({ PORT: '8080' }).publicUrl).toBe('http://127.0.0.1:8080');
+  });
+
+  test('production needs no mail server and has no development features', () => {
+    expect(loadConfig(production)).toMatchObject({
+      isProduction: true,
+      developmentFeatures: false,
+      smtpUrl: undefined,
+      publicUrl: 'https://id.example.com',
+      masterKey: Buffer.alloc(32, 1),
+    });
+  });
+});
+
+describe('values', () => {
+  test('are parsed', () => {
+    const settings = { signUpEnabled: false };
+    const config = loadConfig({
+      ...production,
+      DATABASE_PREPARE: 'false',
+      DATABASE_POOL_SIZE: '25',
+      MASTER_KEYS_OLD: `${otherKey}, ${key}`,
+      PLATFORM_KEY: `${'a'.repeat(32)},${'b'.repeat(40)}`,
+      BOOTSTRAP_APP: 'shop-1',
+      BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com',
+      BOOTSTRAP_ADMIN_PASSWORD: 'a long enough password',
+      BOOTSTRAP_SETTINGS: JSON.stringify(settings),
+      SMTP_URL: 'smtps://user:secret@mail.example:465',
+      MAIL_FROM: 'Gatehouse <noreply@example.com>',
+      WORKERS: '3',
+      HASH_CONCURRENCY: '5',
+      METRICS_PORT: '9090',
+    });
+    expect(config).toMatchObject({
+      databasePrepare: false,
+      databasePoolSize: 25,
+      masterKeysOld: [Buffer.alloc(32, 2), Buffer.alloc(32, 1)],
+      platformKeys: ['a'.repeat(32), 'b'.repeat(40)],
+      bootstrapApp: 'shop-1',
+      bootstrapSettings: settings,
+      mailFrom: 'Gatehouse <noreply@example.com>',
+      workers: 3,
+      hashConcurrency: 5,
+      metricsPort: 9090,
+    });
+  });
+
+  test.each([
+    ['2', 2],
+    ['10.0.0.0/8, ::1, fd00::/8', ['10.0.0.0/8', '::1', 'fd00::/8']],
+  ])('TRUST_PROXY %s', (text, expected) => {
+    expect(loadConfig({ TRUST_PROXY: text }).trustProxy).toEqual(expected);
+  });
+
+  test('WORKERS=auto is one process for the embedded database, one for each core with PostgreSQL', () => {
+    expect(loadConfig({ WORKERS: 'auto' }).workers).toBe(1);
+    expect(loadConfig({ ...production, WORKERS: 'auto' })).toMatchObject({
+      workers: availableParallelism(),
+      hashConcurrency: 1,
+    });
+  });
+
+  test.each(['https://id.example.com/', 'https://ID.example.com:443'])('PUBLIC_URL %s becomes an origin', (url) => {
+    expect(loadConfig({ ...production, PUBLIC_URL: url }).publicUrl).toBe('https://id.example.com');
+  });
+
+  test.each(['http://localhost:3000', 'http://127.0.0.1', 'http://[::1]:3000'])('production accepts %s', (url) => {
+    expect(loadConfig({ ...production, PUBLIC_URL: url }).publicUrl).toBe(url);
+  });
+
+  test.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('HOST %s is loopback', (host) => {
+    expect(loadConfig({ HOST: host }).developmentFeatures).toBe(true);
+  });
+});
+
+describe('faults', () => {
+  test.each<[string, Environment]>([
+    ['HOST', { HOST: 'not a host' }],
+    ['PORT', { PORT: '65536' }],
+    ['PORT', { PORT: '3e3' }],
+    ['PORT', { PORT: '-1' }],
+    ['NODE_ENV', { NODE_ENV: 'prod' }],
+    ['DATABASE_URL', { DATABASE_URL: 'mysql://db', MASTER_KEY: key }],
+    ['DATABASE_URL', { ...production, DATABASE_URL: undefined }],
+    ['DATABASE_PREPARE', { DATABASE_PREPARE: 'no' }],
+    ['DATABASE_POOL_SIZE', { DATABASE_POOL_SIZE: '0' }],
+    ['PUBLIC_URL', { ...production, PUBLIC_URL: undefined }],
+    ['PUBLIC_URL', { ...production, PUBLIC_URL: 'http://id.example.com' }],
+    ['PUBLIC_URL', { PUBLIC_URL: 'https://id.example.com/path' }],
+    ['PUBLIC_URL', { PUBLIC_URL: 'https://id.example.com?query' }],
+    ['PUBLIC_URL', { PUBLIC_URL: 'https://user@id.example.com' }],
+    ['PUBLIC_URL', { PUBLIC_URL: 'https://a:b:c' }],
+    ['PUBLIC_URL', { PUBLIC_URL: 'ftp://id.example.com' }],
+    ['MASTER_KEY', { MASTER_KEY: Buffer.alloc(31).toString('base64') }],
+    ['MASTER_KEY', { MASTER_KEY: Buffer.alloc(33).toString('base64') }],
+    ['MASTER_KEY', { ...production, MASTER_KEY: undefined }],
+    ['MASTER_KEY', { ...production, DATABASE_URL: undefined, ALLOW_EMBEDDED: 'true', MASTER_KEY: undefined }],
+    ['MASTER_KEY', { DATABASE_URL: 'postgres://db/x' }],
+    ['MASTER_KEYS_OLD', { MASTER_KEYS_OLD: `${key},short` }],
+    ['BOOTSTRAP_APP', { BOOTSTRAP_APP: 'Shop' }],
+    ['BOOTSTRAP_ADMIN_PASSWORD', { BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com' }],
+    ['BOOTSTRAP_ADMIN_EMAIL', { BOOTSTRAP_ADMIN_PASSWORD: 'a long enough password' }],
+    ['BOOTSTRAP_SETTINGS', { BOOTSTRAP_SETTINGS: '[]' }],
+    ['BOOTSTRAP_SETTINGS', { BOOTSTRAP_SETTINGS: '{' }],
+    ['PLATFORM_KEY', { PLATFORM_KEY: 'a'.repeat(31) }],
+    ['PLATFORM_KEY', { PLATFORM_KEY: ['a', 'b', 'c'].map((letter) => letter.repeat(32)).join(',') }],
+    ['SMTP_URL', { SMTP_URL: 'https://mail.example' }],
+    ['MAIL_FROM', { MAIL_FROM: 'nobody' }],
+    ['TRUST_PROXY', { TRUST_PROXY: '10.0.0.0/33' }],
+    ['TRUST_PROXY', { TRUST_PROXY: 'true' }],
+    ['WORKERS', { WORKERS: '2' }],
+    ['WORKERS', { WORKERS: 'many' }],
+    ['HASH_CONCURRENCY', { HASH_CONCURRENCY: '0' }],
+    ['LOG_LEVEL', { LOG_LEVEL: 'loud' }],
+    ['METRICS_PORT', { PORT: '4000', METRICS_PORT: '4000' }],
+    ['ALLOW_DEVELOPMENT_ON_NETWORK', { ALLOW_DEVELOPMENT_ON_NETWORK: '1' }],
+  ])('%s is named alone for %o', (variable, env) => {
+    expect(faultsOf(env).map((fault) => fault.variable)).toEqual([variable]);
+  });
+
+  test('all are listed at once, those between variables too', () => {
+    const faults = faultsOf({
+      NODE_ENV: 'production',
+      PORT: 'x',
+      LOG_LEVEL: 'y',
+      BOOTSTRAP_ADMIN_EMAIL: 'a@b.example',
+    });
+    expect(faults.map((fault) => fault.variable).toSorted()).toEqual([
+      'BOOTSTRAP_ADMIN_PASSWORD',
+      'DATABASE_URL',
+      'LOG_LEVEL',
+      'MASTER_KEY',
+      'PORT',
+      'PUBLIC_URL',
+    ]);
+  });
+
+  test('a faulty variable is not also called missing', () => {
+    expect(faultsOf({ ...production, MASTER_KEY: 'short', PUBLIC_URL: 'nonsense' })).toHaveLength(2);
+  });
+
+  test('never hold the value', () => {
+    const secret = 'hunter2-hunter2';
+    const env = Object.fromEntries(configVariables.map(({ name }) => [name, `\n${secret}`]));
+    const error = errorOf(env);
+    expect(error.faults.length).toBeGreaterThan(15);
+    expect(error.message + JSON.stringify(error.faults)).not.toContain('hunter2');
+    expect(error.message).toContain('MASTER_KEY must be 32 bytes in base64');
+  });
+});
+
+describe('development features', () => {
+  test('are refused on a network address when the start would need them', () => {
+    const faults = faultsOf({ HOST: '0.0.0.0' });
+    expect(faults.map((fault) => fault.variable)).toEqual(['MASTER_KEY', 'SMTP_URL']);
+    for (const fault of faults) expect(fault.message).toContain(developmentFeaturesSentence);
+  });
+
+  test('are off on a network address when nothing needs them', () => {
+    const config = loadConfig({ HOST: '0.0.0.0', MASTER_KEY: key, SMTP_URL: 'smtp://mail.example' });
+    expect(config.developmentFeatures).toBe(false);
+  });
+
+  test('are on there when allowed', () => {
+    expect(loadConfig({ HOST: '::', ALLOW_DEVELOPMENT_ON_NETWORK: 'true' }).developmentFeatures).toBe(true);
+  });
+
+  test('are never on in production', () => {
+    expect(loadConfig({ ...production, ALLOW_DEVELOPMENT_ON_NETWORK: 'true' }).developmentFeatures).toBe(false);
+  });
+});
+
+describe('secrets in files', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'gatehouse-config-'));
+  const file = (name: string, content: string) => {
+    writeFileSync(join(directory, name), content);
+    return join(directory, name);
+  };
+
+  test('are read without the newline at the end', () => {
+    expect(loadConfig({ METRICS_TOKEN_FILE: file('token', 'a token\n') }).metricsToken).toBe('a token');
+    expect(loadConfig({ METRICS_TOKEN_FILE: file('lines', 'a\n\n') }).metricsToken).toBe('a\n');
+    expect(loadConfig({ MASTER_KEY_FILE: file('key', `${key}\r\n`) }).masterKey).toEqual(Buffer.alloc(32, 1));
+  });
+
+  test.each<[string, Environment]>([
+    ['both set', { METRICS_TOKEN: 'a', METRICS_TOKEN_FILE: file('both', 'b') }],
+    ['missing', { METRICS_TOKEN_FILE: join(directory, 'nowhere') }],
+    ['empty', { METRICS_TOKEN_FILE: file('empty', '\n') }],
+  ])('%s is a fault', (_, env) => {
+    const [fault] = faultsOf(env);
+    expect(fault).toMatchObject({ variable: 'METRICS_TOKEN' });
+    expect(fault?.message).toContain('METRICS_TOKEN_FILE');
+  });
+
+  test('an unreadable key file is one fault, not also a missing key', () => {
+    expect(faultsOf({ ...production, MASTER_KEY: undefined, MASTER_KEY_FILE: directory })).toHaveLength(1);
+  });
+
+  test('only secrets have them', () => {
+    expect(loadConfig({ HOST_FILE: '/nowhere' }).host).toBe('127.0.0.1');
+  });
+});
+
+test('the table describes every variable and knows the secrets', () => {
+  expect(configVariables.filter(({ description }) => description === '')).toEqual([]);
+  expect(configVariables.filter(({ secret }) => secret).map(({ name }) => name)).toEqual([
+    'DATABASE_URL',
+    'MASTER_KEY',
+    'MASTER_KEYS_OLD',
+    'BOOTSTRAP_ADMIN_PASSWORD',
+    'PLATFORM_KEY',
+    'SMTP_URL',
+    'METRICS_TOKEN',
+  ]);
+});
+
+function errorOf(env: Environment): ConfigError {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) return error;
+    throw error;
+  }
+  throw new Error('expected a ConfigError');
+}
+
+function faultsOf(env: Environment) {
+  return errorOf(env).faults;
+}

@@ -1,0 +1,248 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { configVariables, type VariableName, type Variables, variablesSchema } from './config-variables.ts';
+
+export { configVariables, type ConfigVariable } from './config-variables.ts';
+
+/** One thing wrong with one variable. The message never holds the value: it may be a secret. */
+export interface ConfigFault {
+  readonly variable: string;
+  readonly message: string;
+}
+
+/** The environment cannot be used. `faults` names every variable that must change. */
+export class ConfigError extends Error {
+  readonly faults: readonly ConfigFault[];
+
+  constructor(faults: readonly ConfigFault[]) {
+    super(
+      ['The configuration is not valid:', ...faults.map((fault) => `  ${fault.variable} ${fault.message}`)].join('\n'),
+    );
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}
+
+/** The configuration of one start. */
+export type Config = Readonly<ReturnType<typeof toConfig>>;
+
+/** What the environment looks like: `process.env`, or a record in tests. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** A condition between variables. It is asked only when every variable it `reads` is valid by itself. */
+interface Rule {
+  readonly variable: VariableName;
+  readonly reads: readonly VariableName[];
+  /** What is wrong, or undefined. */
+  fault(variables: Variables): string | undefined;
+}
+
+/** Why a start that would need a development feature is refused. */
+export const developmentFeaturesSentence =
+  'development features exist only when NODE_ENV is not production and HOST is loopback or ALLOW_DEVELOPMENT_ON_NETWORK=true';
+
+/** What decides whether development features exist. */
+const developmentVariables: readonly VariableName[] = ['NODE_ENV', 'HOST', 'ALLOW_DEVELOPMENT_ON_NETWORK'];
+
+const rules: readonly Rule[] = [
+  {
+    variable: 'DATABASE_URL',
+    reads: ['DATABASE_URL', 'NODE_ENV', 'ALLOW_EMBEDDED'],
+    fault: (v) =>
+      isProduction(v) && !v.DATABASE_URL && !v.ALLOW_EMBEDDED
+        ? 'is required in production, unless ALLOW_EMBEDDED=true accepts that a power cut can damage the embedded database'
+        : undefined,
+  },
+  {
+    variable: 'PUBLIC_URL',
+    reads: ['PUBLIC_URL', 'NODE_ENV'],
+    fault: (v) => (isProduction(v) && !v.PUBLIC_URL ? 'is required in production' : undefined),
+  },
+  {
+    variable: 'PUBLIC_URL',
+    reads: ['PUBLIC_URL', 'NODE_ENV'],
+    fault: (v) =>
+      isProduction(v) && v.PUBLIC_URL && !isProtected(v.PUBLIC_URL)
+        ? 'must be https in production, unless its host is loopback'
+        : undefined,
+  },
+  {
+    variable: 'MASTER_KEY',
+    reads: ['MASTER_KEY', 'DATABASE_URL'],
+    fault: (v) => (v.DATABASE_URL && !v.MASTER_KEY ? 'is required with DATABASE_URL' : undefined),
+  },
+  {
+    variable: 'MASTER_KEY',
+    reads: ['MASTER_KEY', 'DATABASE_URL', ...developmentVariables],
+    fault: (v) =>
+      !v.DATABASE_URL && !v.MASTER_KEY && !hasDevelopmentFeatures(v)
+        ? `is required: making one is a development feature, and ${developmentFeaturesSentence}`
+        : undefined,
+  },
+  {
+    variable: 'SMTP_URL',
+    reads: ['SMTP_URL', ...developmentVariables],
+    // Production may start without mail; elsewhere a missing mail server means the development mailbox.
+    fault: (v) =>
+      !v.SMTP_URL && !isProduction(v) && !hasDevelopmentFeatures(v)
+        ? `is required: the development mailbox is a development feature, and ${developmentFeaturesSentence}`
+        : undefined,
+  },
+  {
+    variable: 'BOOTSTRAP_ADMIN_PASSWORD',
+    reads: ['BOOTSTRAP_ADMIN_EMAIL', 'BOOTSTRAP_ADMIN_PASSWORD'],
+    fault: (v) =>
+      v.BOOTSTRAP_ADMIN_EMAIL && !v.BOOTSTRAP_ADMIN_PASSWORD ? 'is required with BOOTSTRAP_ADMIN_EMAIL' : undefined,
+  },
+  {
+    variable: 'BOOTSTRAP_ADMIN_EMAIL',
+    reads: ['BOOTSTRAP_ADMIN_EMAIL', 'BOOTSTRAP_ADMIN_PASSWORD'],
+    fault: (v) =>
+      v.BOOTSTRAP_ADMIN_PASSWORD && !v.BOOTSTRAP_ADMIN_EMAIL ? 'is required with BOOTSTRAP_ADMIN_PASSWORD' : undefined,
+  },
+  {
+    variable: 'WORKERS',
+    reads: ['WORKERS', 'DATABASE_URL'],
+    fault: (v) => (Number(v.WORKERS) > 1 && !v.DATABASE_URL ? 'can be more than 1 only with DATABASE_URL' : undefined),
+  },
+  {
+    variable: 'METRICS_PORT',
+    reads: ['METRICS_PORT', 'PORT'],
+    fault: (v) => (v.METRICS_PORT && v.METRICS_PORT === v.PORT ? 'must differ from PORT' : undefined),
+  },
+];
+
+/**
+ * Reads the configuration from an environment. An empty variable counts as unset; a secret may be given as
+ * `<NAME>_FILE` instead.
+ *
+ * @throws ConfigError with every fault at once, each naming its variable and none its value
+ * @example const config = loadConfig(process.env);
+ */
+export function loadConfig(env: Environment): Config {
+  const faults: ConfigFault[] = [];
+  const texts = readTexts(env, faults);
+  const variables = parseTexts(texts, faults);
+  const faulty = new Set(faults.map((fault) => fault.variable));
+  for (const rule of rules) {
+    const message = rule.reads.some((name) => faulty.has(name)) ? undefined : rule.fault(variables);
+    if (message) faults.push({ variable: rule.variable, message });
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return toConfig(variables);
+}
+
+function toConfig(v: Variables) {
+  const workers = v.WORKERS === 'auto' ? automaticWorkers(v) : v.WORKERS;
+  return {
+    /** Address to listen on. */
+    host: v.HOST,
+    /** Port to listen on; 0 takes a free one. */
+    port: v.PORT,
+    /** Processes that share the port. */
+    workers,
+    /** Proxies to believe, counted or matched from the right of `X-Forwarded-For`; 0 believes none. */
+    trustProxy: v.TRUST_PROXY,
+    /** Origin under which clients reach the service, without a slash at the end. With port 0 it cannot name the port. */
+    publicUrl: v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT}`,
+
+    /** Whether this is a deployment for real users. */
+    isProduction: isProduction(v),
+    /** Whether the development mailbox, generated key and admin, and loopback redirects exist. */
+    developmentFeatures: hasDevelopmentFeatures(v),
+
+    /** PostgreSQL; undefined: the embedded database. */
+    databaseUrl: v.DATABASE_URL,
+    /** Directory of the embedded database. */
+    dataDir: v.DATA_DIR,
+    /** Whether to use named prepared statements. */
+    databasePrepare: v.DATABASE_PREPARE,
+    /** Connections of each process. */
+    databasePoolSize: v.DATABASE_POOL_SIZE,
+
+    /** 32 bytes; undefined: the key file in `dataDir`. */
+    masterKey: v.MASTER_KEY,
+    /** Earlier master keys, 32 bytes each, which still decrypt. */
+    masterKeysOld: v.MASTER_KEYS_OLD,
+    /** Passwords hashed at one time in each process. */
+    hashConcurrency: v.HASH_CONCURRENCY ?? Math.max(1, Math.ceil(availableParallelism() / workers)),
+
+    /** Name of the app to make while there is none. */
+    bootstrapApp: v.BOOTSTRAP_APP,
+    /** Super admin of that app. E-mail and password are both set or both undefined. */
+    bootstrapAdminEmail: v.BOOTSTRAP_ADMIN_EMAIL,
+    /** Password of that super admin, not yet checked against the password policy. */
+    bootstrapAdminPassword: v.BOOTSTRAP_ADMIN_PASSWORD,
+    /** Settings of that app, not yet checked against their schema. */
+    bootstrapSettings: v.BOOTSTRAP_SETTINGS,
+    /** Keys of the platform API: none, one, or two while rotating. */
+    platformKeys: v.PLATFORM_KEY,
+
+    /** Mail server; undefined: the development mailbox, or no mail at all without development features. */
+    smtpUrl: v.SMTP_URL,
+    /** Sender of mails. */
+    mailFrom: v.MAIL_FROM,
+
+    /** The least severe level that is logged. */
+    logLevel: v.LOG_LEVEL,
+    /** Bearer token for the metrics. */
+    metricsToken: v.METRICS_TOKEN,
+    /** A port of their own for the metrics. */
+    metricsPort: v.METRICS_PORT,
+  };
+}
+
+/** The text of every variable that is set, secrets also from their files. */
+function readTexts(env: Environment, faults: ConfigFault[]): ReadonlyMap<VariableName, string> {
+  const texts = new Map<VariableName, string>();
+  for (const { name, secret } of configVariables) {
+    const text = secret ? readSecret(env, name, faults) : env[name];
+    if (text) texts.set(name, text);
+  }
+  return texts;
+}
+
+function readSecret(env: Environment, name: VariableName, faults: ConfigFault[]): string | undefined {
+  const path = env[`${name}_FILE`];
+  if (!path) return env[name];
+  const fault = (message: string) => void faults.push({ variable: name, message });
+  if (env[name]) return fault(`and ${name}_FILE are both set`);
+  try {
+    const text = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
+    return text === '' ? fault(`is empty in the file that ${name}_FILE names`) : text;
+  } catch {
+    return fault(`cannot be read from the file that ${name}_FILE names`);
+  }
+}
+
+/** Checks each variable by itself. What is faulty falls back to its default, and no rule reads it. */
+function parseTexts(texts: ReadonlyMap<VariableName, string>, faults: ConfigFault[]): Variables {
+  const result = variablesSchema.safeParse(Object.fromEntries(texts));
+  if (result.success) return result.data;
+  const messages = new Map(result.error.issues.toReversed().map(({ path, message }) => [String(path[0]), message]));
+  for (const [variable, message] of messages) faults.push({ variable, message });
+  return variablesSchema.parse(Object.fromEntries([...texts].filter(([name]) => !messages.has(name))));
+}
+
+function isProduction({ NODE_ENV }: Variables): boolean {
+  return NODE_ENV === 'production';
+}
+
+function hasDevelopmentFeatures(v: Variables): boolean {
+  return !isProduction(v) && (isLoopback(v.HOST) || v.ALLOW_DEVELOPMENT_ON_NETWORK);
+}
+
+/** The embedded database serves one process; PostgreSQL serves one for each core. */
+function automaticWorkers({ DATABASE_URL }: Variables): number {
+  return DATABASE_URL ? availableParallelism() : 1;
+}
+
+/** Whether a browser treats the origin as a secure context. */
+function isProtected(origin: string): boolean {
+  const { protocol, hostname } = new URL(origin);
+  return protocol === 'https:' || isLoopback(hostname);
+}
+
+function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i.test(host);
+}

@@ -1,0 +1,139 @@
+import { randomUUID } from 'node:crypto';
+import { link, mkdtemp, readdir, realpath, rm, symlink, unlink } from 'node:fs/promises';
+import { createConnection, createServer, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A directory that belongs to this process until `release`, or until the process ends in whatever way. */
+export interface DirectoryLock {
+  release(): Promise<void>;
+}
+
+/** The directory is open in another process, or elsewhere in this one. */
+export class DirectoryInUseError extends Error {
+  constructor(directory: string, pid: number | undefined) {
+    super(`The directory ${directory} is in use by ${pid === undefined ? 'another process' : `process ${pid}`}`);
+    this.name = 'DirectoryInUseError';
+  }
+}
+
+const lockName = /^lock\.(\d+)$/;
+/** The path of a socket may have 104 bytes on some systems, 108 on others. */
+const longestSocketPath = 100;
+const answerTimeoutMs = 1_000;
+
+/**
+ * Takes the directory for this process.
+ *
+ * The lock is a listening socket in the directory, `lock.<n>`: the kernel closes it when the process dies, however that
+ * happens, and answers for it across containers that share the directory, where process ids say nothing. The socket with
+ * the highest number counts. Whoever finds it dead adds the next number, with `link`, which fails if another was faster.
+ * The file with the highest number is never removed, so that no number is given twice: two starters cannot both win.
+ *
+ * @example
+ *   const lock = await lockDirectory('./data');
+ *   await lock.release();
+ *
+ * @throws DirectoryInUseError when the directory is taken
+ */
+export async function lockDirectory(directory: string): Promise<DirectoryLock> {
+  const path = await realpath(directory);
+  const alias = await shortAlias(path);
+  try {
+    return await takeLock(path, alias.path);
+  } finally {
+    await alias.remove();
+  }
+}
+
+async function takeLock(directory: string, alias: string): Promise<DirectoryLock> {
+  const candidate = `.${randomUUID()}`;
+  const server = await listen(join(alias, candidate));
+  try {
+    await claim(directory, alias, candidate);
+    return { release: () => close(server) };
+  } catch (error) {
+    await close(server);
+    throw error;
+  } finally {
+    await rm(join(directory, candidate), { force: true });
+  }
+}
+
+/** Gives the socket `candidate`, which listens already, the name that makes it the lock. */
+async function claim(directory: string, alias: string, candidate: string): Promise<void> {
+  const highest = Math.max(0, ...(await generations(directory)));
+  if (highest > 0) await assertDead(directory, join(alias, `lock.${highest}`));
+  const mine = highest + 1;
+  const won = await tryLink(join(directory, candidate), join(directory, `lock.${mine}`));
+  if (!won) return claim(directory, alias, candidate);
+  // A slow starter may have added a number that its faster rivals have passed and cleared away since.
+  const current = await generations(directory);
+  if (current.some((generation) => generation > mine)) {
+    await unlink(join(directory, `lock.${mine}`));
+    return claim(directory, alias, candidate);
+  }
+  const older = current.filter((generation) => generation < mine);
+  await Promise.all(older.map((generation) => rm(join(directory, `lock.${generation}`), { force: true })));
+}
+
+async function generations(directory: string): Promise<number[]> {
+  const names = await readdir(directory);
+  return names.flatMap((name) => Number(lockName.exec(name)?.[1] ?? []));
+}
+
+async function tryLink(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Only a refused connection proves that nobody listens: a process that is merely busy or stopped keeps its lock. */
+function assertDead(directory: string, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection(path);
+    const inUse = (pid?: number) => {
+      socket.destroy();
+      reject(new DirectoryInUseError(directory, pid));
+    };
+    socket.setTimeout(answerTimeoutMs, inUse);
+    socket.once('data', (pid) => inUse(Number(pid.toString())));
+    socket.once('end', () => inUse());
+    socket.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ECONNREFUSED' || error.code === 'ENOENT') resolve();
+      else inUse();
+    });
+  });
+}
+
+function listen(path: string): Promise<Server> {
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    socket.end(String(process.pid));
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) => reject(new Error(`The directory cannot be locked: ${cause.message}`, { cause })));
+    server.listen(path, () => resolve(server.unref()));
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+  });
+}
+
+/** A path to the directory that is short enough for a socket in it. */
+async function shortAlias(directory: string): Promise<{ path: string; remove: () => Promise<void> }> {
+  if (Buffer.byteLength(join(directory, `.${randomUUID()}`)) <= longestSocketPath) {
+    return { path: directory, remove: () => Promise.resolve() };
+  }
+  const home = await mkdtemp(join(tmpdir(), 'gatehouse-'));
+  const path = join(home, 'data');
+  await symlink(directory, path);
+  return { path, remove: () => rm(home, { recursive: true }) };
+}

@@ -1,0 +1,115 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ClientBase, QueryConfig, QueryResult } from 'pg';
+import { DatabaseError, type Sql, type Tx } from './db.ts';
+import { breaksConnection, translate } from './driver-errors.ts';
+import type { Preparer } from './statements.ts';
+
+/** A connection for one caller alone. `release(true)` closes it instead of handing it to the next. */
+export interface Lease {
+  readonly client: ClientBase;
+  release(destroy: boolean): void;
+}
+
+const maximumRetries = 3;
+const noTimeLimit = 2 ** 31 - 1;
+const retriedStates = new Set(['40001', '40P01']);
+
+/**
+ * Runs `work` in a transaction on a connection from `acquire`, again on a fresh one after a serialization failure or
+ * a deadlock.
+ */
+export async function transact<Result>(
+  acquire: () => Promise<Lease>,
+  prepare: Preparer,
+  work: (tx: Tx) => Promise<Result>,
+): Promise<Result> {
+  for (let retries = 0; ; retries += 1) {
+    try {
+      return await attempt(await acquire(), prepare, work);
+    } catch (error) {
+      if (retries === maximumRetries || !isRetried(error)) throw error;
+      await delay(Math.random() * 20 * (retries + 1));
+    }
+  }
+}
+
+async function attempt<Result>(lease: Lease, prepare: Preparer, work: (tx: Tx) => Promise<Result>): Promise<Result> {
+  const tx = new OpenTransaction(lease.client, prepare);
+  try {
+    await tx.begin();
+    const result = await work(tx);
+    await tx.commit();
+    return result;
+  } catch (error) {
+    await tx.rollback();
+    throw error;
+  } finally {
+    lease.release(tx.broken);
+  }
+}
+
+function isRetried(error: unknown): boolean {
+  return error instanceof DatabaseError && retriedStates.has(error.sqlState);
+}
+
+class OpenTransaction implements Tx {
+  readonly isTransaction = true;
+  /** Whether the connection's state is no longer known. */
+  broken = false;
+  #open = true;
+  readonly #client: ClientBase;
+  readonly #prepare: Preparer;
+
+  constructor(client: ClientBase, prepare: Preparer) {
+    this.#client = client;
+    this.#prepare = prepare;
+  }
+
+  async query<Row>(statement: Sql): Promise<Row[]> {
+    this.#assertOpen();
+    const result = await this.#send(this.#prepare(statement));
+    return result.rows;
+  }
+
+  async script(text: string): Promise<void> {
+    this.#assertOpen();
+    await this.#send({ text, query_timeout: noTimeLimit });
+  }
+
+  async begin(): Promise<void> {
+    await this.#send({ text: 'BEGIN ISOLATION LEVEL READ COMMITTED' });
+  }
+
+  async commit(): Promise<void> {
+    this.#open = false;
+    const result = await this.#send({ text: 'COMMIT' });
+    // The server answers a COMMIT after a statement that failed with ROLLBACK, without an error.
+    if (result.command === 'ROLLBACK') {
+      throw new DatabaseError('A statement of the transaction failed, so it was rolled back', '25P02', undefined);
+    }
+  }
+
+  /** Never throws: the caller has the error that matters. */
+  async rollback(): Promise<void> {
+    this.#open = false;
+    if (this.broken) return;
+    await this.#send({ text: 'ROLLBACK' }).catch(() => {
+      this.broken = true;
+    });
+  }
+
+  #send(config: QueryConfig & { query_timeout?: number }): Promise<QueryResult> {
+    return new Promise((resolve, reject) => {
+      this.#client.query(config, (error: Error | null, result: QueryResult) => {
+        if (error === null) return resolve(result);
+        if (breaksConnection(error)) this.broken = true;
+        return reject(translate(error));
+      });
+    });
+  }
+
+  /** After its end the connection serves others: a forgotten `await` must not write into their transaction. */
+  #assertOpen(): void {
+    if (!this.#open) throw new Error('The transaction has ended: was a query in it not awaited?');
+  }
+}

@@ -1,0 +1,38 @@
+import type { Config } from './config.ts';
+import type { Db } from './db/db.ts';
+import { migrate } from './db/migrate.ts';
+import { type Log, openDatabase } from './db/open.ts';
+import { type LeasedIdSource, leaseNode } from './ids.ts';
+import { checkMasterKey } from './keys/master-key-check.ts';
+import { generateMasterKeyFile } from './keys/master-key-file.ts';
+import { createSealer, type Sealer } from './keys/seal.ts';
+
+/** What a process of this deployment works on: its database, current and unlocked, and its share of the ids. */
+export interface Deployment {
+  readonly db: Db;
+  readonly ids: LeasedIdSource;
+  readonly sealer: Sealer;
+  close(): Promise<void>;
+}
+
+/** Opens the database, brings its schema up to date and makes sure that the master key is its own. */
+export async function openDeployment(config: Config, log?: Log): Promise<Deployment> {
+  const db = await openDatabase({
+    url: config.databaseUrl,
+    dataDir: config.dataDir,
+    poolSize: config.databasePoolSize,
+    prepare: config.databasePrepare,
+    log,
+  });
+  try {
+    await migrate(db);
+    const current = config.masterKey ?? generateMasterKeyFile(config.dataDir);
+    const sealer = createSealer({ current, old: config.masterKeysOld });
+    await checkMasterKey(db, sealer);
+    const ids = await leaseNode(db);
+    return { db, ids, sealer, close: () => ids.close().finally(() => db.close()) };
+  } catch (error) {
+    await db.close();
+    throw error;
+  }
+}

@@ -1,0 +1,65 @@
+import { isLoopback } from '../http/loopback.ts';
+import { publicPage } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { type Call, route } from '../http/route.ts';
+import type { Services } from '../services.ts';
+import { normalizeEmail } from '../users/email-address.ts';
+import { mailbox, mailboxQuery } from './mailbox.schema.ts';
+import { mailboxPage } from './mailbox.page.ts';
+import { newestMails } from './mails.store.ts';
+import { openContent } from './outbox.ts';
+import { renderMail } from './render.ts';
+
+const mailsShown = 100;
+
+/** Mails hold codes: only a developer at this very machine may read them, and no page that rebinds a name to it. */
+function refuseStrangers({ services, request }: Call): void {
+  const { developmentFeatures, smtpUrl } = services.config;
+  const peer = request.socket.remoteAddress ?? '';
+  const host = (request.headers.host ?? '').replace(/:\d+$/, '');
+  if (!developmentFeatures || smtpUrl !== undefined || !isLoopback(peer) || !isLoopback(host))
+    throw new ApiError('route_not_found');
+}
+
+/** The newest mails, in words. */
+async function readMailbox(services: Services, to: string | undefined) {
+  const mails = await newestMails(services.db, to && (normalizeEmail(to) ?? to), mailsShown);
+  return mails.map((mail) => {
+    const content = openContent(services, mail);
+    const { code, url } = content;
+    return {
+      id: mail.id,
+      to: mail.recipient,
+      from: services.config.mailFrom ?? 'no-reply@localhost',
+      ...renderMail(mail.purpose, content, mail.appDisplayName),
+      purpose: mail.purpose,
+      ...(code !== undefined && { code }),
+      ...(url !== undefined && { url }),
+      createdAt: mail.createdAt.toISOString(),
+    };
+  });
+}
+
+export const mailboxRoutes = [
+  route({
+    method: 'GET',
+    url: '/dev/mailbox',
+    operationId: 'readDevelopmentMailbox',
+    tag: 'platform',
+    summary: 'Read the development mailbox',
+    description:
+      'Mails of this deployment, newest first: a page for browsers, JSON for `Accept: application/json`. Only in development and only on this machine.',
+    access: publicPage,
+    query: mailboxQuery,
+    response: { status: 200, description: 'The mails.', body: mailbox },
+    errors: ['route_not_found'],
+    hidden: true,
+    handler: async (call) => {
+      refuseStrangers(call);
+      const messages = await readMailbox(call.services, call.query.to);
+      const wantsPage = /text\/html/.test(call.request.headers.accept ?? '');
+      if (wantsPage) mailboxPage(call.reply, messages, call.query.to);
+      return { messages };
+    },
+  }),
+];

@@ -1,0 +1,33 @@
+import type { Tx } from '../db/db.ts';
+import type { Services } from '../services.ts';
+import { insertMail, type MailPurpose, type StoredMail } from './mails.store.ts';
+
+/** What a mail has to say; the words come when it is rendered. */
+export interface MailContent {
+  readonly code?: string;
+  readonly url?: string;
+  readonly organizationName?: string;
+  readonly role?: string;
+}
+
+const context = (appId: string, mailId: string): string => `mails:${appId}:${mailId}`;
+
+/**
+ * Queues a mail in the transaction of the change that it reports: no change without its mail, no mail without its
+ * change. The content is sealed, for codes must not be readable in a copy of the database.
+ */
+export async function queueMail(
+  tx: Tx,
+  services: Services,
+  appId: string,
+  mail: { userId: string; recipient: string; purpose: MailPurpose; content: MailContent },
+): Promise<void> {
+  const id = services.ids.next();
+  const sealedContent = services.sealer.seal(JSON.stringify(mail.content), context(appId, id));
+  await insertMail(tx, appId, { ...mail, id, sealedContent, now: services.clock.now() });
+}
+
+/** The content of a queued mail. */
+export function openContent(services: Services, mail: StoredMail): MailContent {
+  return JSON.parse(services.sealer.open(mail.sealedContent, context(mail.appId, mail.id)).toString()) as MailContent;
+}

@@ -1,0 +1,224 @@
+import type { Queryable, Sql } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import type { Actor } from './actor.ts';
+import { ApiError, type ErrorCode } from './errors.ts';
+
+/**
+ * Who may call a route, described in the documentation of every operation.
+ * What a caller *is* depends on what is addressed: the same human can be ORG_OWNER of one organization and a
+ * stranger to the next.
+ */
+export const principals = {
+  SESSION_OWNER: 'the human whose session or user id is addressed',
+  SUPER_ADMIN: 'a human with full rights over the app',
+  ORG_OWNER: 'a human with full control of the organization',
+  ORG_USER_MANAGER: 'a human who manages the users of the organization',
+  ORG_MEMBER: 'a human with any role or manager role in the organization',
+  GENERIC_MACHINE_USER: 'a machine user of the app',
+} as const;
+
+export type Principal = keyof typeof principals;
+
+/** What a call acts on: the caller's stored relation to it decides. */
+export type Access =
+  /** No credential is looked at. With `app: 'in-query'` the route's own query finds out whether the app is active. */
+  | { readonly scope: 'public'; readonly app: 'checked' | 'in-query' | 'none'; readonly setsCookie: boolean }
+  /** The operator's key. */
+  | { readonly scope: 'platform' }
+  | Scoped<'app'>
+  | (Scoped<'organization'> & { readonly from: 'path' | 'header' })
+  | (Scoped<'user'> & { readonly from: 'path' | 'body'; readonly mailedToken: boolean })
+  | Scoped<'session'>;
+
+interface Scoped<Scope extends string> {
+  readonly scope: Scope;
+  readonly principals: readonly Principal[];
+}
+
+/** Anyone; only the app header is needed. */
+export const publicAccess: Access = { scope: 'public', app: 'checked', setsCookie: false };
+/** Anyone, and the answer sets a session cookie: a foreign web page must not be able to make the call. */
+export const publicAccessSettingCookie: Access = { scope: 'public', app: 'checked', setsCookie: true };
+/** Anyone; the handler's one query also looks at the app's status. */
+export const publicAccessCheckedInQuery: Access = { scope: 'public', app: 'in-query', setsCookie: false };
+/** Anyone, without app header: pages and probes. */
+export const publicPage: Access = { scope: 'public', app: 'none', setsCookie: false };
+/** The operator of the deployment. */
+export const platformAccess: Access = { scope: 'platform' };
+
+/** Callers of the app, whatever they address. */
+export const overApp = (...allowed: Principal[]): Access => ({ scope: 'app', principals: allowed });
+/** Callers by their relation to the organization `:orgId` of the path. */
+export const overOrganization = (...allowed: Principal[]): Access => ({
+  scope: 'organization',
+  from: 'path',
+  principals: allowed,
+});
+/** Callers by their relation to the organization of the `X-Iam-Orgid` header. */
+export const overOrganizationInHeader = (...allowed: Principal[]): Access => ({
+  scope: 'organization',
+  from: 'header',
+  principals: allowed,
+});
+/** Callers by their relation to the user `:userId` of the path. */
+export const overUser = (...allowed: Principal[]): Access => ({
+  scope: 'user',
+  from: 'path',
+  mailedToken: false,
+  principals: allowed,
+});
+/** Callers by their relation to the user `userId` of the body; with `mailedToken` the token of a mail will do too. */
+export const overUserInBody = (options: { mailedToken: boolean }, ...allowed: Principal[]): Access => ({
+  scope: 'user',
+  from: 'body',
+  ...options,
+  principals: allowed,
+});
+/** The human whose session `:sessionId` is. */
+export const overSession = (...allowed: Principal[]): Access => ({ scope: 'session', principals: allowed });
+
+/** The principals a caller holds over what is addressed. Empty: they may not even see it. */
+export type Held = readonly Principal[];
+
+/**
+ * The one decision: one of the allowed principals is held → go on; nothing is held → the resource does not exist
+ * for this caller; else they see it but may not do this.
+ *
+ * @throws ApiError `notFound` or `access_denied`
+ */
+export function evaluate(allowed: readonly Principal[], held: Held, notFound: ErrorCode): void {
+  if (held.some((principal) => allowed.includes(principal))) return;
+  throw new ApiError(held.length === 0 ? notFound : 'access_denied');
+}
+
+/** What the actor is in the app, before anything in it is addressed. */
+export function heldOverApp(actor: Actor): Held {
+  switch (actor.kind) {
+    case 'machine':
+      return ['GENERIC_MACHINE_USER'];
+    case 'user':
+      return actor.user.isSuperAdmin ? ['SESSION_OWNER', 'SUPER_ADMIN'] : ['SESSION_OWNER'];
+    case 'mailed-token':
+    case 'platform':
+    case 'anonymous':
+      return [];
+  }
+}
+
+const orgOwner = sql`ARRAY['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER']`;
+
+/**
+ * One row with the principals that the actor holds over the organization, or no row when it does not exist:
+ * columns `id`, `held` (text[]). Owner implies manager, a super admin may do whatever an owner may, a row of
+ * `members` makes a member.
+ */
+export function organizationRelation(actor: Actor, appId: string, orgId: string): Sql {
+  const organization = sql`FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
+  if (actor.kind === 'machine') return sql`SELECT o.id, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
+  if (actor.kind !== 'user') return sql`SELECT o.id, ARRAY[]::text[] AS held ${organization}`;
+  return sql`
+    SELECT o.id,
+      CASE
+        WHEN ${actor.user.isSuperAdmin}::boolean THEN ARRAY['SUPER_ADMIN'] || ${orgOwner}
+        WHEN m.is_owner THEN ${orgOwner}
+        WHEN m.is_manager THEN ARRAY['ORG_USER_MANAGER', 'ORG_MEMBER']
+        WHEN m.user_id IS NOT NULL THEN ARRAY['ORG_MEMBER']
+        ELSE ARRAY[]::text[]
+      END AS held
+    FROM organizations o
+    LEFT JOIN members m ON m.app_id = ${appId} AND m.org_id = o.id AND m.user_id = ${actor.user.id}
+    WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
+}
+
+async function heldOverOrganization(db: Queryable, actor: Actor, appId: string, orgId: string): Promise<Held> {
+  const [row] = await db.query<{ held: Principal[] }>(organizationRelation(actor, appId, orgId));
+  return row?.held ?? [];
+}
+
+/** Super admins and machines see every user of the app. */
+async function heldOverExistingUser(db: Queryable, held: Held, appId: string, userId: string): Promise<Held> {
+  const [exists] = await db.query(sql`SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId}`);
+  return exists ? held : [];
+}
+
+/** Owners and managers see the people of the organizations they own or manage. */
+async function heldThroughOrganizations(db: Queryable, callerId: string, appId: string, userId: string): Promise<Held> {
+  const [row] = await db.query<{ owner: boolean | null }>(sql`
+    SELECT bool_or(caller.is_owner) AS owner
+    FROM members caller
+    JOIN members target ON target.app_id = ${appId} AND target.org_id = caller.org_id AND target.user_id = ${userId}
+    WHERE caller.app_id = ${appId} AND caller.user_id = ${callerId} AND (caller.is_owner OR caller.is_manager)`);
+  if (row?.owner === null || row === undefined) return [];
+  return row.owner ? ['ORG_OWNER', 'ORG_USER_MANAGER'] : ['ORG_USER_MANAGER'];
+}
+
+async function heldOverUser(db: Queryable, actor: Actor, appId: string, userId: string): Promise<Held> {
+  switch (actor.kind) {
+    case 'mailed-token':
+      return actor.userId === userId ? ['SESSION_OWNER'] : [];
+    case 'machine':
+      return heldOverExistingUser(db, ['GENERIC_MACHINE_USER'], appId, userId);
+    case 'user':
+      if (actor.user.id === userId) return heldOverApp(actor);
+      if (actor.user.isSuperAdmin) return heldOverExistingUser(db, ['SUPER_ADMIN'], appId, userId);
+      return heldThroughOrganizations(db, actor.user.id, appId, userId);
+    case 'platform':
+    case 'anonymous':
+      return [];
+  }
+}
+
+async function heldOverSession(db: Queryable, actor: Actor, appId: string, sessionId: string): Promise<Held> {
+  if (actor.kind !== 'user') return [];
+  const [own] = await db.query(sql`
+    SELECT 1 FROM sessions WHERE app_id = ${appId} AND id = ${sessionId} AND user_id = ${actor.user.id}`);
+  return own ? ['SESSION_OWNER'] : [];
+}
+
+/** What `call` addresses, taken from the validated request. */
+export interface Addressed {
+  readonly appId: string;
+  readonly orgId: string;
+  readonly userId: string;
+  readonly sessionId: string;
+}
+
+/** The code of the answer when the caller may not even see what a route of this scope addresses. */
+export const notFoundCode = {
+  app: 'access_denied',
+  organization: 'organization_not_found',
+  user: 'user_not_found',
+  session: 'session_not_found',
+} as const satisfies Record<string, ErrorCode>;
+
+/**
+ * Decides on stored data whether the actor may call a route, with at most one query.
+ *
+ * @returns the principals the actor holds, for rules that depend on more than the route
+ * @throws ApiError `human_required`, `access_denied` (403) or the scope's not-found code (404)
+ */
+export async function decide(db: Queryable, access: Access, actor: Actor, addressed: Addressed): Promise<Held> {
+  if (access.scope === 'public' || access.scope === 'platform') return [];
+  if (actor.kind === 'machine' && !access.principals.includes('GENERIC_MACHINE_USER')) refuseMachine(access);
+  const held = await heldOver(db, access.scope, actor, addressed);
+  evaluate(access.principals, held, notFoundCode[access.scope]);
+  return held;
+}
+
+/** Where only the person themselves may act, a machine is told that a human is needed. */
+function refuseMachine(access: Access): void {
+  if (access.scope === 'app' && access.principals.includes('SESSION_OWNER')) throw new ApiError('human_required');
+}
+
+function heldOver(db: Queryable, scope: keyof typeof notFoundCode, actor: Actor, addressed: Addressed): Promise<Held> {
+  switch (scope) {
+    case 'app':
+      return Promise.resolve(heldOverApp(actor));
+    case 'organization':
+      return heldOverOrganization(db, actor, addressed.appId, addressed.orgId);
+    case 'user':
+      return heldOverUser(db, actor, addressed.appId, addressed.userId);
+    case 'session':
+      return heldOverSession(db, actor, addressed.appId, addressed.sessionId);
+  }
+}

@@ -1,0 +1,53 @@
+/** The signed-in human, as stored. */
+export interface SignedInUser {
+  readonly id: string;
+  readonly email: string;
+  readonly isEmailVerified: boolean;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly phoneNumber: string | null;
+  readonly isPhoneVerified: boolean;
+  readonly isSuperAdmin: boolean;
+  readonly language: string | null;
+}
+
+/** The session that a human presented. */
+export interface PresentedSession {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly expiresAt: Date;
+  readonly amr: readonly string[];
+}
+
+/** Whoever is behind a call, as the presented credential proved it. */
+export type Actor =
+  | { readonly kind: 'anonymous' }
+  | { readonly kind: 'platform' }
+  | { readonly kind: 'user'; readonly user: SignedInUser; readonly session: PresentedSession }
+  | { readonly kind: 'machine'; readonly id: string; readonly secretId: string }
+  /** The token of a verification mail: proves its address for one code and nothing else. */
+  | { readonly kind: 'mailed-token'; readonly userId: string; readonly codeId: string };
+
+/** Nobody in particular. */
+export const anonymous: Actor = { kind: 'anonymous' };
+
+/** The kind and id under which the audit knows the actor. */
+export function auditIdentity(actor: Actor): { kind: string; id: string | null } {
+  switch (actor.kind) {
+    case 'user':
+      return { kind: 'user', id: actor.user.id };
+    case 'mailed-token':
+      return { kind: 'user', id: actor.userId };
+    case 'machine':
+      return { kind: 'machine', id: actor.id };
+    case 'platform':
+    case 'anonymous':
+      return { kind: actor.kind, id: null };
+  }
+}
+
+/** The human of a route that only humans get through to. */
+export function signedIn(actor: Actor): Actor & { kind: 'user' } {
+  if (actor.kind !== 'user') throw new Error('the route let in a caller who is no signed-in human');
+  return actor;
+}

@@ -1,0 +1,128 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { FastifyRequest } from 'fastify';
+import { defaultSettings } from '../apps/apps.schema.ts';
+import { findMailedToken } from '../codes/codes.store.ts';
+import { sha256 } from '../keys/secrets.ts';
+import type { NamedApp } from '../machine-users/token-verifier.ts';
+import { findMachine } from '../machine-users/machine-users.store.ts';
+import type { Services } from '../services.ts';
+import { findSession, touchSession } from '../sessions/sessions.store.ts';
+import type { Access } from './access.ts';
+import { type Actor, anonymous } from './actor.ts';
+import { bearerToken, presentedCredential } from './credential.ts';
+import { ApiError } from './errors.ts';
+import { checkOrigin } from './origin.ts';
+import { namedApp } from './request-context.ts';
+
+/** Who calls, in which app. */
+export interface Caller {
+  readonly appId: string;
+  readonly actor: Actor;
+}
+
+/** How long a session's last use may lag behind, so that reading stays reading. */
+const touchEveryMs = 60_000;
+
+async function authenticateSession(services: Services, appId: string, token: string): Promise<Actor | undefined> {
+  const now = services.clock.now();
+  const found = await findSession(services.db, appId, sha256(token), now);
+  if (!found) return undefined;
+  if (now.getTime() - found.lastSeenAt.getTime() >= touchEveryMs) {
+    const { id } = found.session;
+    const touched = { id, lastSeenAt: found.lastSeenAt, idleSecondsByDefault: defaultSettings.sessionIdleSeconds };
+    await touchSession(services.db, appId, touched, now);
+  }
+  return { kind: 'user', user: found.user, session: found.session };
+}
+
+async function authenticateMachine(services: Services, app: NamedApp, token: string): Promise<Actor | undefined> {
+  const claims = await services.tokenVerifier.verify(app, token);
+  if (!claims) return undefined;
+  const known = await findMachine(services.db, app.id, claims, services.clock.now());
+  return known ? { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId } : undefined;
+}
+
+async function authenticateMailedToken(services: Services, appId: string, token: string): Promise<Actor | undefined> {
+  const found = await findMailedToken(services.db, appId, sha256(token), services.clock.now());
+  return found && { kind: 'mailed-token', ...found };
+}
+
+/** The prefix of a token says what it claims to be; whether it is, the database says. */
+function authenticateToken(
+  services: Services,
+  access: Access,
+  app: NamedApp,
+  token: string,
+): Promise<Actor | undefined> {
+  if (token.startsWith('gh_s_')) return authenticateSession(services, app.id, token);
+  if (token.startsWith('gh_v_') && access.scope === 'user' && access.from === 'body' && access.mailedToken) {
+    return authenticateMailedToken(services, app.id, token);
+  }
+  return token.includes('.') ? authenticateMachine(services, app, token) : Promise.resolve(undefined);
+}
+
+function appNameOf(request: FastifyRequest): string {
+  const name = request.headers['x-app-name'];
+  if (typeof name !== 'string' || name === '') throw new ApiError('app_name_required');
+  return name;
+}
+
+async function publicCaller(
+  services: Services,
+  request: FastifyRequest,
+  access: Access & { scope: 'public' },
+): Promise<Caller> {
+  if (access.app === 'none') return { appId: '', actor: anonymous };
+  const name = appNameOf(request);
+  if (access.app === 'in-query') {
+    const appId = await services.appIds(name);
+    if (appId === undefined) throw new ApiError('app_not_found');
+    return { appId, actor: anonymous };
+  }
+  const app = await namedApp(services, request);
+  if (!app) throw new ApiError('app_not_found');
+  if (app.status !== 'ACTIVE') throw new ApiError('app_inactive');
+  if (access.setsCookie) await checkOrigin(services, request);
+  return { appId: app.id, actor: anonymous };
+}
+
+function platformCaller(services: Services, request: FastifyRequest): Caller {
+  const { platformKeys } = services.config;
+  if (platformKeys.length === 0) throw new ApiError('route_not_found');
+  const presented = sha256(bearerToken(request) ?? '');
+  if (!platformKeys.some((key) => timingSafeEqual(sha256(key), presented))) throw new ApiError('unauthenticated');
+  return { appId: '', actor: { kind: 'platform' } };
+}
+
+async function appCaller(services: Services, request: FastifyRequest, access: Access): Promise<Caller> {
+  const name = appNameOf(request);
+  const appId = await services.appIds(name);
+  if (appId === undefined) throw new ApiError('app_not_found');
+  const credential = presentedCredential(request, name);
+  const actor = credential && (await authenticateToken(services, access, { id: appId, name }, credential.token));
+  if (!credential || !actor) throw new ApiError('unauthenticated');
+  if (credential.kind === 'cookie' && !isSafe(request)) await checkOrigin(services, request);
+  return { appId, actor };
+}
+
+/** Safe methods change nothing, so a page that makes the browser send them gains nothing. @see RFC 9110, section 9.2.1 */
+const isSafe = (request: FastifyRequest): boolean => request.method === 'GET' || request.method === 'HEAD';
+
+/**
+ * Finds out who calls, before the body is read: app header, credential, origin, in this order.
+ *
+ * @throws ApiError `app_name_required`, `app_not_found`, `app_inactive`, `unauthenticated`, `origin_not_allowed`
+ */
+export function authenticate(services: Services, request: FastifyRequest, access: Access): Promise<Caller> | Caller {
+  switch (access.scope) {
+    case 'public':
+      return publicCaller(services, request, access);
+    case 'platform':
+      return platformCaller(services, request);
+    case 'app':
+    case 'organization':
+    case 'user':
+    case 'session':
+      return appCaller(services, request, access);
+  }
+}

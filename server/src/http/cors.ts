@@ -1,0 +1,52 @@
+import cors, { type FastifyCorsOptions } from '@fastify/cors';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { originAllowedByAnyApp } from '../apps/apps.store.ts';
+import type { Services } from '../services.ts';
+import { isAllowedOrigin } from './origin.ts';
+
+const shared: FastifyCorsOptions = {
+  credentials: true,
+  methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
+  allowedHeaders: [
+    'authorization',
+    'content-type',
+    'x-app-name',
+    'x-iam-orgid',
+    'if-match',
+    'idempotency-key',
+    'x-request-id',
+  ],
+  exposedHeaders: ['ETag', 'X-Request-Id', 'Retry-After', 'Location'],
+  maxAge: 600,
+  strictPreflight: true,
+};
+
+/** A preflight carries no app header, so any active app may vouch for its origin; the call itself names the app. */
+function isAllowed(services: Services, request: FastifyRequest, origin: string): Promise<boolean> {
+  const isPreflight = request.method === 'OPTIONS';
+  return isPreflight ? originAllowedByAnyApp(services.db, origin) : isAllowedOrigin(services, request, origin);
+}
+
+async function optionsFor(services: Services, request: FastifyRequest, origin: string): Promise<FastifyCorsOptions> {
+  const allowed = origin.length <= 300 && (await isAllowed(services, request, origin));
+  return allowed ? { ...shared, origin } : { origin: false };
+}
+
+/**
+ * Lets the pages of an app's allowed origins read answers, errors included. While the database is away no origin is
+ * known to be allowed: the answer itself then says what is wrong.
+ *
+ * @see Fetch Standard, section 3.2
+ */
+export async function installCors(app: FastifyInstance, services: Services): Promise<void> {
+  await app.register(cors, {
+    delegator: (request, callback) => {
+      const { origin } = request.headers;
+      if (origin === undefined) return callback(null, { origin: false });
+      optionsFor(services, request, origin).then(
+        (options) => callback(null, options),
+        () => callback(null, { origin: false }),
+      );
+    },
+  });
+}

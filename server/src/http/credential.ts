@@ -1,0 +1,80 @@
+import type { FastifyRequest } from 'fastify';
+import { ApiError } from './errors.ts';
+
+/** A session token is about 50 characters, a machine token about 600; what is much larger is no token of ours. */
+const longestToken = 8192;
+
+/** A credential as presented, not yet proven. */
+export type Credential =
+  | { readonly kind: 'bearer'; readonly token: string }
+  | { readonly kind: 'cookie'; readonly token: string };
+
+/** Name of the session cookie that belongs to one app only; the prefix makes browsers bind it to https and this host. */
+export const appCookieName = (appName: string): string => `__Host-session-token-${appName}`;
+export const sessionCookieName = 'session-token';
+
+function headerValues(request: FastifyRequest, name: string): string[] {
+  const { rawHeaders } = request.raw;
+  const values: string[] = [];
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]?.toLowerCase() === name) values.push(rawHeaders[index + 1] ?? '');
+  }
+  return values;
+}
+
+/**
+ * The token of `Authorization: Bearer …`, whatever the case of "bearer"; undefined when the header is absent or of
+ * another scheme.
+ *
+ * @throws ApiError `unauthenticated` when there are several, or an empty or oversized one
+ * @see RFC 6750, section 2.1
+ */
+export function bearerToken(request: FastifyRequest): string | undefined {
+  const values = headerValues(request, 'authorization');
+  const [value] = values;
+  if (value === undefined) return undefined;
+  if (values.length > 1)
+    throw new ApiError('unauthenticated', { detail: 'Send one Authorization header, not several.' });
+  const match = /^bearer(?:\s+(.*))?$/is.exec(value.trim());
+  if (!match) return undefined;
+  const token = match[1]?.trim() ?? '';
+  if (token === '' || token.length > longestToken) throw new ApiError('unauthenticated');
+  return token;
+}
+
+/** Values of all cookies of that name; browsers send several when cookies of different paths or domains collide. */
+function cookieValues(header: string, name: string): string[] {
+  return header
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .map((pair) => pair.slice(name.length + 1).replace(/^"(.*)"$/, '$1'));
+}
+
+/** The one value of a cookie; several different ones count as none, for nobody can tell whose they are. */
+export function cookieValue(request: FastifyRequest, name: string): string | undefined {
+  const values = new Set(cookieValues(headerValues(request, 'cookie').join(';'), name));
+  const [value] = values;
+  return values.size === 1 && value !== '' && value !== undefined && value.length <= longestToken ? value : undefined;
+}
+
+/** What the caller presents: a bearer token wins over cookies, the app's own cookie over the shared one. */
+export function presentedCredential(request: FastifyRequest, appName: string): Credential | undefined {
+  const bearer = bearerToken(request);
+  if (bearer !== undefined) return { kind: 'bearer', token: bearer };
+  if (request.headers.cookie === undefined) return undefined;
+  const token = cookieValue(request, appCookieName(appName)) ?? cookieValue(request, sessionCookieName);
+  return token === undefined ? undefined : { kind: 'cookie', token };
+}
+
+/** Which of these cookies carry a token for which `holds` is true. */
+export function presentedCookieNames(
+  request: FastifyRequest,
+  names: readonly string[],
+  holds: (token: string) => boolean,
+): string[] {
+  return names.filter((name) => {
+    const value = cookieValue(request, name);
+    return value !== undefined && holds(value);
+  });
+}

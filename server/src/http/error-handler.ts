@@ -1,0 +1,40 @@
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { DatabaseUnavailableError } from '../db/db.ts';
+import { OverloadedError } from '../users/password-hash.ts';
+import { ApiError, toProblem, type ErrorCode } from './errors.ts';
+
+/** What the framework itself refuses, in our words. */
+const frameworkCodes: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_request',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_request',
+  FST_ERR_BAD_URL: 'route_not_found',
+  FST_ERR_MAX_PARAM_LENGTH: 'route_not_found',
+};
+
+/** Turns whatever was thrown into the one error that the caller may see. */
+export function toApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  if (error instanceof DatabaseUnavailableError) return new ApiError('database_unavailable', { cause: error });
+  if (error instanceof OverloadedError) {
+    return new ApiError('overloaded', { cause: error, retryAfterInSeconds: error.retryAfterInSeconds });
+  }
+  const code = frameworkCodes[(error as Partial<FastifyError> | undefined)?.code ?? ''];
+  return new ApiError(code ?? 'internal_error', { cause: error });
+}
+
+function sendProblem(error: ApiError, request: FastifyRequest, reply: FastifyReply, publicUrl: string): FastifyReply {
+  if (error.status >= 500) request.log.error({ err: error.cause ?? error }, error.message);
+  return reply
+    .code(error.status)
+    .headers(error.headers)
+    .type('application/problem+json')
+    .serializer(JSON.stringify)
+    .send(toProblem(error, request.id, publicUrl));
+}
+
+/** Installs the one place where errors become answers. */
+export function installErrorHandler(app: FastifyInstance, publicUrl: string): void {
+  app.setErrorHandler((error, request, reply) => sendProblem(toApiError(error), request, reply, publicUrl));
+}

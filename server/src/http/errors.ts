@@ -1,0 +1,131 @@
+/**
+ * The closed list of error codes: status, title and the sentence shown when a more precise one is not at hand.
+ * One code has one status. Problem documents (RFC 9457), the pages at `/errors/<code>` and the OpenAPI document
+ * all come from this table.
+ */
+export const errorCodes = {
+  // The request itself
+  malformed_request: [400, 'Malformed request', 'The request could not be read: its body is not valid UTF-8 JSON.'],
+  validation_failed: [400, 'Validation failed', 'The request has faults; each is listed in `errors`.'],
+  app_name_required: [400, 'App name required', 'Name the app in the X-App-Name header.'],
+  org_id_required: [400, 'Organization id required', 'Name the organization in the X-Iam-Orgid header.'],
+  route_not_found: [404, 'Route not found', 'There is nothing at this address.'],
+  method_not_allowed: [405, 'Method not allowed', 'This address does not answer to this method; see the Allow header.'],
+  request_timeout: [408, 'Request timeout', 'The request took too long to arrive.'],
+  body_too_large: [413, 'Body too large', 'The body is larger than 256 KiB.'],
+  unsupported_media_type: [415, 'Unsupported media type', 'Send the body as application/json.'],
+  headers_too_large: [431, 'Headers too large', 'The headers of the request are larger than 16 KiB.'],
+
+  // The app and the caller
+  app_not_found: [404, 'App not found', 'There is no app of this name.'],
+  app_inactive: [403, 'App inactive', 'This app is deactivated.'],
+  app_name_taken: [409, 'App name taken', 'An app of this name exists already.'],
+  unauthenticated: [401, 'Unauthenticated', 'The credential is missing, wrong, expired or revoked.'],
+  origin_not_allowed: [403, 'Origin not allowed', 'Calls from this origin are not allowed by the app.'],
+  access_denied: [403, 'Access denied', 'You may see this, but you may not do that to it.'],
+  human_required: [403, 'Human required', 'Only a signed-in human can do this; a machine user cannot.'],
+
+  // Users and sessions
+  user_not_found: [404, 'User not found', 'There is no such user, or you may not see them.'],
+  user_inactive: [403, 'User inactive', 'This user is deactivated.'],
+  user_not_active: [409, 'User not active', 'The user has not accepted an invitation yet, or is deactivated.'],
+  email_already_exists: [409, 'E-mail already exists', 'A user with this e-mail address exists already.'],
+  email_already_verified: [409, 'E-mail already verified', 'This e-mail address is verified already.'],
+  sign_up_disabled: [403, 'Sign-up disabled', 'This app does not let people sign up by themselves.'],
+  password_too_weak: [400, 'Password too weak', 'Choose a password that is harder to guess.'],
+  invalid_credentials: [401, 'Invalid credentials', 'The e-mail address or the password is wrong.'],
+  session_not_found: [404, 'Session not found', 'There is no such session, or it is not yours.'],
+  code_invalid: [400, 'Code invalid', 'The code is wrong, expired or used. Ask for a new one.'],
+  redirect_url_not_allowed: [400, 'Redirect URL not allowed', 'This URL is not among those the app allows.'],
+  metadata_limit_exceeded: [400, 'Metadata limit exceeded', 'Metadata holds at most 30 items; nothing was changed.'],
+  metadata_key_reserved: [403, 'Metadata key reserved', 'Keys that begin with "app:" are written by backends only.'],
+
+  // Organizations
+  organization_not_found: [404, 'Organization not found', 'There is no such organization, or you may not see it.'],
+  organization_name_taken: [409, 'Organization name taken', 'An organization of this name exists already.'],
+  precondition_failed: [412, 'Precondition failed', 'The resource has changed since the version in If-Match.'],
+  unknown_role: [400, 'Unknown role', 'The organization has no such role.'],
+
+  // Machine users
+  invalid_client: [401, 'Invalid client', 'The client id or the client secret is wrong.'],
+  machine_user_not_found: [404, 'Machine user not found', 'There is no such machine user.'],
+  machine_user_name_taken: [409, 'Machine user name taken', 'A machine user of this name exists already.'],
+  machine_secret_not_found: [404, 'Machine secret not found', 'The machine user has no such secret.'],
+  machine_secret_limit_exceeded: [409, 'Machine secret limit exceeded', 'A machine user has at most 5 secrets.'],
+
+  // The service
+  overloaded: [503, 'Overloaded', 'The service has no capacity for this right now. Try again shortly.'],
+  database_unavailable: [503, 'Database unavailable', 'The database does not answer. Try again shortly.'],
+  internal_error: [500, 'Internal error', 'Something went wrong on our side. Quote the request id when you report it.'],
+} as const satisfies Record<string, readonly [status: number, title: string, detail: string]>;
+
+/** A stable machine-readable name of what went wrong. */
+export type ErrorCode = keyof typeof errorCodes;
+
+/** One fault of a request: a JSON pointer that begins with the part of the request, and what is wrong there. */
+export interface Fault {
+  /** E.g. `/body/metadata/plan`, `/query/pageSize`, `/path/orgId`. */
+  pointer: string;
+  message: string;
+}
+
+interface ApiErrorOptions extends ErrorOptions {
+  /** A plain sentence, safe to show to whoever called. */
+  detail?: string;
+  faults?: readonly Fault[];
+  headers?: Readonly<Record<string, string>>;
+  retryAfterInSeconds?: number;
+}
+
+/**
+ * What a route throws to refuse. The caller sees code, title and detail; `cause` stays in the log.
+ *
+ * @example
+ * throw new ApiError('unknown_role', { detail: 'The organization has no role "writer".' });
+ */
+export class ApiError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly detail: string;
+  readonly faults: readonly Fault[] | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ErrorCode, options: ApiErrorOptions = {}) {
+    const [status, , detail] = errorCodes[code];
+    super(`${code}: ${options.detail ?? detail}`, options);
+    this.name = 'ApiError';
+    this.code = code;
+    this.status = status;
+    this.detail = options.detail ?? detail;
+    this.faults = options.faults;
+    this.headers = {
+      ...options.headers,
+      ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+      ...(status === 503 && { 'retry-after': String(options.retryAfterInSeconds ?? 1) }),
+    };
+  }
+}
+
+/** A problem document. @see RFC 9457, section 3 */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ErrorCode;
+  requestId: string;
+  errors?: readonly Fault[];
+}
+
+/** The problem document of an error, as it goes to the caller. */
+export function toProblem(error: ApiError, requestId: string, publicUrl: string): Problem {
+  return {
+    type: `${publicUrl}/errors/${error.code}`,
+    title: errorCodes[error.code][1],
+    status: error.status,
+    detail: error.detail,
+    code: error.code,
+    requestId,
+    ...(error.faults && { errors: error.faults }),
+  };
+}

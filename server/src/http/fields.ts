@@ -1,0 +1,92 @@
+import { z } from 'zod';
+
+/** Text that every store and every reader can hold: no NUL, no half of a surrogate pair. */
+export const text = (options: { min?: number; max: number }) =>
+  z
+    .string({ error: (issue) => (issue.input === undefined ? 'Required.' : 'Must be a string.') })
+    .min(options.min ?? 0, { error: options.min === 1 ? 'Must not be empty.' : `At least ${options.min} characters.` })
+    .max(options.max, { error: `At most ${options.max} characters.` })
+    .refine((value) => value.isWellFormed() && !value.includes('\0'), {
+      error: 'Must be well-formed Unicode without NUL.',
+    });
+
+/** Largest value of a `bigint` column. */
+const largestId = 9_223_372_036_854_775_807n;
+
+/** An id: a decimal string, never a JSON number, whose numeric order is the order of creation. */
+export const id = z
+  .string({ error: (issue) => (issue.input === undefined ? 'Required.' : 'Must be a decimal string.') })
+  .regex(/^[0-9]{1,19}$/, { error: 'Must be a decimal string of 1 to 19 digits.' })
+  .refine((value) => !/^[0-9]{1,19}$/.test(value) || BigInt(value) <= largestId, {
+    error: 'No id is as large as this.',
+  })
+  .transform((value) => value.replace(/^0+(?=\d)/, ''));
+
+/** An id as a field of a request or an answer. */
+export const idOf = (what: string, example = '118273645546213376') =>
+  id.meta({ description: `Id of ${what}.`, examples: [example] });
+
+/** An id of an answer: it comes from the database and needs no check. */
+export const outputId = (what: string, example = '118273645546213376') =>
+  z.string().meta({ description: `Id of ${what}.`, examples: [example] });
+
+/** A time: RFC 3339, UTC, milliseconds. */
+export const time = (what: string) =>
+  z
+    .string()
+    .meta({ description: `${what} (RFC 3339, UTC).`, format: 'date-time', examples: ['2026-11-24T09:30:00.000Z'] });
+
+/** The literal message of an answer. */
+export const message = (example: string) =>
+  z.string().meta({ description: 'What was done, in words.', examples: [example] });
+
+const isDigits = (value: unknown): value is string => typeof value === 'string' && /^[0-9]{1,9}$/.test(value);
+
+/** A whole number in a query string. */
+export const queryInteger = (options: { min: number; max: number; what: string; example: number }) => {
+  const error = `Must be a whole number from ${options.min} to ${options.max}.`;
+  return z
+    .preprocess(
+      (value) => (isDigits(value) ? Number(value) : value),
+      z.int({ error }).min(options.min, { error }).max(options.max, { error }),
+    )
+    .meta({ description: options.what, examples: [options.example] });
+};
+
+/** `true` or `false` in a query string. */
+export const queryFlag = (what: string) =>
+  z
+    .enum(['true', 'false'], { error: 'Must be true or false.' })
+    .transform((value) => value === 'true')
+    .optional()
+    .meta({ description: `${what} Default: false.`, examples: ['true'] });
+
+const metadataKey = text({ min: 1, max: 200 });
+const metadataValue = text({ max: 10_000 });
+const metadataExample = { plan: 'pro', region: 'eu-west-1' };
+
+/** Metadata as stored: strings by name. */
+export const metadata = (whose: string) =>
+  z
+    .record(metadataKey, metadataValue)
+    .meta({ description: `Metadata of the ${whose}: strings by name, at most 30.`, examples: [metadataExample] });
+
+/** Changes to metadata: a string sets, `null` removes, a key that is not named stays. */
+export const metadataPatch = (whose: string) =>
+  z.record(metadataKey, metadataValue.nullable()).meta({
+    description: `Changes to the metadata of the ${whose}: a string sets the key, null removes it, keys that are not named stay. At most 30 keys in all.`,
+    examples: [{ key1: 'value1' }],
+  });
+
+/** A given or family name. */
+export const personName = (what: string, example: string) =>
+  text({ min: 1, max: 200 })
+    .refine((value) => value.trim() !== '' && !/\p{Cc}/u.test(value), { error: 'Must be a name.' })
+    .meta({ description: what, examples: [example] });
+
+/** A field that existing clients send and that means nothing to this service. */
+export const ignoredField = (why: string, example: string) =>
+  z
+    .unknown()
+    .optional()
+    .meta({ description: `Accepted and ignored: ${why}`, deprecated: true, examples: [example] });

@@ -1,0 +1,88 @@
+import type { Queryable, Sql, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { evaluate, notFoundCode, organizationRelation, type Principal } from './access.ts';
+import { auditIdentity } from './actor.ts';
+import type { Call } from './route.ts';
+
+/** What the audit says about one change. Names only, never values: values can be personal or secret. */
+export interface ChangeEvent {
+  /** The app whose audit is told, where it is not the one that the call names. */
+  readonly appId?: string;
+  readonly target: { readonly kind: string; readonly id: string };
+  readonly orgId?: string | undefined;
+  /** Names of what changed, e.g. `name`, `metadata.plan`. */
+  readonly changes?: readonly string[];
+  /** Who acted, where the credential does not say: a person who signs up is nobody before. */
+  readonly actor?: { readonly kind: 'user'; readonly id: string };
+  /** The user id that a machine says it acts for; unproven. */
+  readonly claimedOnBehalfOf?: string | undefined;
+}
+
+/** The outcome of a mutation: what to answer, and the event; no event when nothing changed. */
+export interface Change<Result> {
+  readonly result: Result;
+  readonly event: ChangeEvent | undefined;
+}
+
+/** `INSERT` of the call's declared event; `source` is empty or a FROM clause that yields a row when there was a change. */
+function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
+  const { audit } = call.route;
+  if (typeof audit !== 'string') throw new Error(`${call.route.operationId} declares no audit event`);
+  const actor = event.actor ?? auditIdentity(call.actor);
+  const { services, client } = call;
+  return sql`
+    INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, claimed_on_behalf_of,
+      target_kind, target_id, ip, user_agent, request_id, changes)
+    SELECT ${event.appId ?? call.appId}::bigint, ${services.ids.next()}::bigint, ${event.orgId ?? null}::bigint,
+      ${services.clock.now()}::timestamptz, ${audit}::text, ${actor.kind}::text, ${actor.id}::bigint,
+      ${event.claimedOnBehalfOf ?? null}::text, ${event.target.kind}::text, ${event.target.id}::bigint,
+      ${client.ip}::text, ${client.userAgent ?? null}::text, ${client.requestId}::text,
+      ${event.changes ?? []}::text[]
+    ${source}`;
+}
+
+/** Writes the declared audit event of a change. */
+export async function writeEvent(db: Queryable, call: Call, event: ChangeEvent): Promise<void> {
+  await db.query(insertEvent(call, event, sql``));
+}
+
+/**
+ * One unit of work: the change, its declared audit event and the mails it queues commit together or not at all.
+ *
+ * @param work does the change and says what the audit is to tell
+ * @returns the result of `work`
+ */
+export function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Change<Result>>): Promise<Result> {
+  return call.services.db.transaction(async (tx) => {
+    const change = await work(tx);
+    if (change.event) await writeEvent(tx, call, change.event);
+    return change.result;
+  });
+}
+
+/**
+ * The same for a change of an organization that fits one `UPDATE … RETURNING`: a single statement decides access on
+ * the stored relation, changes the row and writes the audit event, in one round trip.
+ *
+ * @param allowed the principals that this very change needs
+ * @param update builds the statement: it takes its row `FROM granted`, which is empty unless access is given, and
+ *   ends in `RETURNING o.version`
+ * @returns the new version, or undefined when the statement changed nothing
+ * @throws ApiError `organization_not_found`, `access_denied`
+ */
+export async function mutateOrganization(
+  call: Call,
+  allowed: readonly Principal[],
+  event: ChangeEvent,
+  update: Sql,
+): Promise<string | undefined> {
+  call.request.decided = true;
+  const [row] = await call.services.db.query<{ held: Principal[]; version: string | null }>(sql`
+    WITH relation AS MATERIALIZED (${organizationRelation(call.actor, call.appId, call.orgId)}),
+    granted AS (SELECT id FROM relation WHERE held && ${allowed}::text[]),
+    changed AS (${update}),
+    audited AS (${insertEvent(call, event, sql`FROM changed`)})
+    SELECT relation.held, changed.version FROM relation LEFT JOIN changed ON true`);
+  evaluate(allowed, row?.held ?? [], notFoundCode.organization);
+  return row?.version ?? undefined;
+}

@@ -1,0 +1,84 @@
+import type { z } from 'zod';
+import { errorsOf } from './route-errors.ts';
+import type { JsonSchema, SchemaCollection } from './openapi-schemas.ts';
+import type { Route } from './route.ts';
+
+export interface Parameter {
+  readonly name: string;
+  readonly in: 'path' | 'query' | 'header';
+  readonly required: boolean;
+  readonly deprecated?: true;
+  readonly description: string;
+  readonly example: unknown;
+  readonly schema: JsonSchema;
+}
+
+export interface Reference {
+  readonly $ref: string;
+}
+
+/** The headers that many operations share. */
+export const headerParameters = {
+  AppName: {
+    name: 'X-App-Name',
+    in: 'header',
+    required: true,
+    description: 'The app that the call is about.',
+    example: 'demo',
+    schema: { type: 'string', pattern: '^[a-z][a-z0-9-]{1,39}$' },
+  },
+  OrganizationId: {
+    name: 'X-Iam-Orgid',
+    in: 'header',
+    required: true,
+    description: 'Id of the organization that the call is about.',
+    example: '118273645546213376',
+    schema: { type: 'string', pattern: '^[0-9]{1,19}$' },
+  },
+  IfMatch: {
+    name: 'If-Match',
+    in: 'header',
+    required: false,
+    description:
+      'The `ETag` of the version that the change is based on. When it is no longer the current one, nothing changes and the answer is 412.',
+    example: '"3"',
+    schema: { type: 'string' },
+  },
+} as const satisfies Record<string, Parameter>;
+
+const referTo = (name: keyof typeof headerParameters): Reference => ({ $ref: `#/components/parameters/${name}` });
+
+function headersOf(route: Route): Reference[] {
+  const { access } = route;
+  const namesApp = access.scope === 'public' ? access.app !== 'none' : access.scope !== 'platform';
+  return [
+    ...(namesApp ? [referTo('AppName')] : []),
+    ...(access.scope === 'organization' && access.from === 'header' ? [referTo('OrganizationId')] : []),
+    ...(errorsOf(route).includes('precondition_failed') ? [referTo('IfMatch')] : []),
+  ];
+}
+
+/** What zod says about a field goes to the parameter; what remains is its schema. */
+function toParameter(where: 'path' | 'query', name: string, required: boolean, field: JsonSchema): Parameter {
+  const { description = '', examples = [], deprecated, ...schema } = field;
+  return {
+    name,
+    in: where,
+    required,
+    ...(deprecated === true && { deprecated }),
+    description,
+    example: examples[0],
+    schema,
+  };
+}
+
+function fieldsOf(schemas: SchemaCollection, where: 'path' | 'query', schema: z.ZodType | undefined): Parameter[] {
+  if (!schema) return [];
+  const { properties = {}, required = [] } = schemas.add(schema, 'input');
+  return Object.entries(properties).map(([name, field]) => toParameter(where, name, required.includes(name), field));
+}
+
+/** Everything besides the body that a route takes. */
+export function parametersOf(schemas: SchemaCollection, route: Route): (Parameter | Reference)[] {
+  return [...headersOf(route), ...fieldsOf(schemas, 'path', route.params), ...fieldsOf(schemas, 'query', route.query)];
+}

@@ -1,0 +1,60 @@
+import { type Access, type Principal, principals } from './access.ts';
+
+/**
+ * Who holds what the next one holds, and more: whoever stands before an allowed principal is allowed as well.
+ * Over a user a super admin is told apart from the owners of the user's organizations.
+ */
+const ladders: Readonly<Record<string, readonly Principal[]>> = {
+  organization: ['SUPER_ADMIN', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'],
+  user: ['ORG_OWNER', 'ORG_USER_MANAGER'],
+};
+
+/** Names of those who may call: what the route declares, and who is implied by it. */
+export function principalsOf(access: Access): string[] {
+  if (access.scope === 'public') return ['PUBLIC'];
+  if (access.scope === 'platform') return ['PLATFORM_OPERATOR'];
+  const ladder = ladders[access.scope] ?? [];
+  const lowest = ladder.findLastIndex((principal) => access.principals.includes(principal));
+  const allowed = new Set<string>([...access.principals, ...ladder.slice(0, lowest + 1)]);
+  return Object.keys(principals).filter((name) => allowed.has(name));
+}
+
+function describe(name: string): string {
+  return `\`${name}\` (${principals[name as Principal]})`;
+}
+
+/** The sentence on who may call. */
+export function whoSentence(access: Access): string {
+  if (access.scope === 'platform') return '**Who:** the operator of the deployment, with a platform key.';
+  if (access.scope === 'public') {
+    const needed = access.app === 'none' ? 'not even the app header is needed' : 'only the app header is needed';
+    return `**Who:** \`PUBLIC\`: anyone; credentials are not looked at, ${needed}.`;
+  }
+  const mailed = access.scope === 'user' && access.mailedToken ? ['whoever presents the token of the mail'] : [];
+  return `**Who:** ${[...principalsOf(access).map(describe), ...mailed].join(', ')}.`;
+}
+
+/** The ways to authenticate: a cookie is a human's; none at all for the public. */
+export function securityOf(access: Access): Record<string, string[]>[] {
+  if (access.scope === 'public') return [];
+  if (access.scope === 'platform') return [{ platformKey: [] }];
+  const isForHumans = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
+  return [{ bearerToken: [] }, ...(isForHumans ? [{ sessionCookie: [] }] : [])];
+}
+
+/** Every way to authenticate, for the components of the document. */
+export const securitySchemes = {
+  bearerToken: {
+    type: 'http',
+    scheme: 'bearer',
+    description:
+      'The opaque session token of a human (`gh_s_…`), or the access token of a machine user (a JWT signed with ES256).',
+  },
+  sessionCookie: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'session-token',
+    description: 'The cookie that signing in sets. A call that changes something must come from an allowed origin.',
+  },
+  platformKey: { type: 'http', scheme: 'bearer', description: 'A key of the operator of the deployment.' },
+} as const;

@@ -1,0 +1,104 @@
+import { z } from 'zod';
+
+/** A schema of the document: JSON Schema 2020-12. */
+export interface JsonSchema {
+  [keyword: string]: unknown;
+  $ref?: string;
+  type?: string | string[];
+  description?: string;
+  examples?: unknown[];
+  required?: string[];
+  properties?: Record<string, JsonSchema>;
+}
+
+/** A schema as requests send it, or as answers show it: defaults and transformations make the two differ. */
+export type Direction = 'input' | 'output';
+
+/** Gathers the schemas of a document: those with a name are written once, the others where they are used. */
+export interface SchemaCollection {
+  /** The schema for use in place; its references hold until `resolve`. */
+  add(schema: z.ZodType, direction: Direction): JsonSchema;
+  /** The named schemas by their final names, in alphabetical order. */
+  components(): Record<string, JsonSchema>;
+  /** Turns the references of everything that was built with `add` into those of the finished document. */
+  resolve<Part>(part: Part): Part;
+}
+
+type Override = NonNullable<z.core.ToJSONSchemaParams['override']>;
+
+/**
+ * Zod leaves out the examples of a request field that is transformed, as they might show the result; ours always show
+ * what is sent. And an answer may grow fields one day: only what is declared strict is closed.
+ */
+const amend: Override = ({ zodSchema, jsonSchema }) => {
+  const examples = z.globalRegistry.get(zodSchema)?.['examples'];
+  if (Array.isArray(examples) && jsonSchema.$ref === undefined) jsonSchema.examples = examples;
+  // Every integer of JSON that JavaScript can hold: no bound worth a word.
+  if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
+  if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  const { def } = zodSchema._zod;
+  if (def.type === 'object' && def.catchall === undefined) delete jsonSchema.additionalProperties;
+};
+
+function convert(schema: z.ZodType, io: Direction): JsonSchema {
+  return z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any', override: amend }) as JsonSchema;
+}
+
+/** A copy of `part`, which is JSON, with every reference replaced. */
+function mapReferences<Part>(part: Part, replace: (reference: string) => string): Part {
+  return JSON.parse(JSON.stringify(part), (key, value: unknown) =>
+    key === '$ref' && typeof value === 'string' ? replace(value) : value,
+  ) as Part;
+}
+
+const sorted = <Value>(record: Record<string, Value>): Record<string, Value> =>
+  Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
+
+/** Makes an empty collection. */
+export function collectSchemas(): SchemaCollection {
+  const named = { input: new Map<string, JsonSchema>(), output: new Map<string, JsonSchema>() };
+
+  /** The schema with whatever it refers to in place. None refers to itself. */
+  const expanded = (direction: Direction, name: string): string =>
+    JSON.stringify(named[direction].get(name), (key, value: unknown) =>
+      key === '$ref' ? expanded(direction, String(value).split('/').at(-1) ?? '') : value,
+    );
+
+  const differs = (name: string): boolean =>
+    named.output.has(name) && named.input.has(name) && expanded('input', name) !== expanded('output', name);
+
+  const finalName = (direction: Direction, name: string): string =>
+    direction === 'input' && differs(name) ? `${name}Input` : name;
+
+  const remember = (direction: Direction, name: string, schema: JsonSchema): void => {
+    const known = named[direction].get(name);
+    if (known && JSON.stringify(known) !== JSON.stringify(schema)) throw new Error(`Two schemas are named ${name}`);
+    named[direction].set(name, schema);
+  };
+
+  const resolve = <Part>(part: Part): Part =>
+    mapReferences(part, (reference) => {
+      const [, direction, name = ''] = /^#\/(input|output)\/(.+)$/.exec(reference) ?? [];
+      return direction ? `#/components/schemas/${finalName(direction as Direction, name)}` : reference;
+    });
+
+  return {
+    add(schema, direction) {
+      const converted = mapReferences(convert(schema, direction), (reference) =>
+        reference.replace('#/$defs/', `#/${direction}/`),
+      );
+      const { $schema: _, $defs, ...inPlace } = converted;
+      for (const [name, part] of Object.entries(($defs ?? {}) as Record<string, JsonSchema>)) {
+        remember(direction, name, part);
+      }
+      return inPlace;
+    },
+    components() {
+      const all = (['output', 'input'] as const).flatMap((direction) =>
+        [...named[direction]].map(([name, schema]) => [finalName(direction, name), resolve(schema)] as const),
+      );
+      return sorted(Object.fromEntries(all));
+    },
+    resolve,
+  };
+}

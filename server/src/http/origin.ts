@@ -1,0 +1,39 @@
+import type { FastifyRequest } from 'fastify';
+import type { Config } from '../config.ts';
+import type { Services } from '../services.ts';
+import { ApiError } from './errors.ts';
+import { namedApp } from './request-context.ts';
+
+const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+/** The service's own pages; outside production under any loopback name of the same port. */
+export function isOwnOrigin(config: Config, origin: string): boolean {
+  if (origin === config.publicUrl) return true;
+  if (config.isProduction || !URL.canParse(origin)) return false;
+  const url = new URL(origin);
+  const own = new URL(config.publicUrl);
+  return loopbackNames.has(url.hostname) && url.protocol === own.protocol && url.port === own.port;
+}
+
+/** Whether pages of `origin` may call the app that the request names. */
+export async function isAllowedOrigin(services: Services, request: FastifyRequest, origin: string): Promise<boolean> {
+  const app = await namedApp(services, request);
+  return app?.status === 'ACTIVE' && app.settings.allowedOrigins.includes(origin);
+}
+
+/**
+ * Refuses calls that a foreign web page made the browser send with its cookies. A caller that sends neither
+ * `Origin` nor `Sec-Fetch-Site` is no browser: it has no cookies to abuse.
+ *
+ * @throws ApiError `origin_not_allowed`
+ */
+export async function checkOrigin(services: Services, request: FastifyRequest): Promise<void> {
+  const { origin } = request.headers;
+  if (origin === undefined) {
+    const site = request.headers['sec-fetch-site'];
+    if (site === undefined || site === 'same-origin' || site === 'none') return;
+    throw new ApiError('origin_not_allowed');
+  }
+  if (isOwnOrigin(services.config, origin) || (await isAllowedOrigin(services, request, origin))) return;
+  throw new ApiError('origin_not_allowed');
+}

@@ -1,0 +1,111 @@
+import { createHmac } from 'node:crypto';
+import { z } from 'zod';
+import type { Sql } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { constantTimeEqual } from '../keys/secrets.ts';
+import { ApiError } from './errors.ts';
+import { queryInteger } from './fields.ts';
+import type { Call } from './route.ts';
+
+const page = queryInteger({
+  min: 0,
+  max: 999_999_999,
+  what: 'Number of the page, from 0. Not together with `cursor`.',
+  example: 0,
+});
+const pageSize = queryInteger({ min: 1, max: 100, what: 'Items of a page, 1 to 100.', example: 20 });
+const cursor = z
+  .string()
+  .max(400, { error: 'At most 400 characters.' })
+  .meta({
+    description: 'The `nextCursor` of the page before; it goes with the same route and filters.',
+    examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
+  });
+
+/** The query fields of every list. */
+export const pagingQuery = { page: page.optional(), pageSize, cursor: cursor.optional() };
+
+/** The same with the paging itself optional, for lists that a caller usually takes whole. */
+export interface Paging {
+  page?: number | undefined;
+  pageSize: number;
+  cursor?: string | undefined;
+}
+
+/** The `metadata` of every list. */
+export const pageMetadata = z
+  .object({
+    total: z.int().meta({ description: 'How many items match in all.', examples: [42] }),
+    nextCursor: z
+      .string()
+      .optional()
+      .meta({
+        description: 'Where the next page begins; absent on the last one.',
+        examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
+      }),
+  })
+  .meta({ id: 'PageMetadata', description: 'Size and continuation of a list.', examples: [{ total: 42 }] });
+
+interface Listed<Item> {
+  metadata: { total: number; nextCursor?: string };
+  items: Item[];
+}
+
+/** A cursor only continues the list that it was given for: same app, route, addressed organization and filters. */
+function sealCursor(call: Call, filters: unknown, position: string): string {
+  const bound = JSON.stringify([call.appId, call.route.operationId, call.orgId, filters, position]);
+  const seal = createHmac('sha256', call.services.sealer.deriveKey('cursor')).update(bound).digest().subarray(0, 16);
+  return `${Buffer.from(position).toString('base64url')}.${seal.toString('base64url')}`;
+}
+
+function openCursor(call: Call, filters: unknown, value: string): string {
+  const position = Buffer.from(value.split('.')[0] ?? '', 'base64url').toString();
+  if (constantTimeEqual(Buffer.from(sealCursor(call, filters, position)), Buffer.from(value))) return position;
+  throw new ApiError('validation_failed', {
+    faults: [{ pointer: '/query/cursor', message: 'Not a cursor of this list.' }],
+  });
+}
+
+/**
+ * Reads one page of a list in the order of an id.
+ *
+ * @param list.paging the validated query
+ * @param list.filters whatever narrows the list; a cursor is bound to it
+ * @param list.total counts all matches: one row with `total`
+ * @param list.rows selects the items; it gets the rest of the statement: keyset condition, order, limit
+ * @param list.key the id column that orders the list, e.g. `o.id`
+ * @throws ApiError `validation_failed` for a cursor of another list, or one together with `page`
+ */
+export async function readPage<Row extends { id: string }, Item>(
+  call: Call,
+  list: {
+    paging: Paging;
+    filters?: unknown;
+    total: Sql;
+    rows: (continuation: { after: Sql; limit: Sql }) => Sql;
+    key: Sql;
+    toItem: (row: Row) => Item;
+  },
+): Promise<Listed<Item>> {
+  const { page: number = 0, pageSize: size, cursor: value } = list.paging;
+  if (value !== undefined && list.paging.page !== undefined) {
+    throw new ApiError('validation_failed', {
+      faults: [{ pointer: '/query/page', message: 'Not together with cursor.' }],
+    });
+  }
+  const after = value === undefined ? sql`` : sql`AND ${list.key} > ${openCursor(call, list.filters, value)}::bigint`;
+  const limit = sql`ORDER BY ${list.key} LIMIT ${size + 1} OFFSET ${value === undefined ? number * size : 0}`;
+  const { db } = call.services;
+  const [counted, rows] = await Promise.all([
+    db.query<{ total: string }>(list.total),
+    db.query<Row>(list.rows({ after, limit })),
+  ]);
+  const last = rows.length > size ? rows[size - 1] : undefined;
+  return {
+    metadata: {
+      total: Number(counted[0]?.total ?? 0),
+      ...(last && { nextCursor: sealCursor(call, list.filters, last.id) }),
+    },
+    items: rows.slice(0, size).map(list.toItem),
+  };
+}

@@ -1,0 +1,99 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Services } from '../services.ts';
+import { type Held, decide, principals } from './access.ts';
+import { authenticate, type Caller } from './authenticate.ts';
+import { toJsonSchema } from './json-schema.ts';
+import { type Call, isMutation, type Route } from './route.ts';
+import { validate, type ValidRequest } from './validate.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the route's first hook: who calls. */
+    caller: Caller | undefined;
+    /** Set by the route's last hook before the handler. */
+    call: Call | undefined;
+    /** Set once access was decided, before the handler or inside its statement. */
+    decided: boolean;
+  }
+}
+
+/** A route that does not say who may call it, or a mutation that does not say what the audit is told, never starts. */
+function checkDeclaration(route: Route): void {
+  const where = `${route.method} ${route.url}`;
+  if (!route.access) throw new Error(`${where} does not declare its access`);
+  if ('principals' in route.access) {
+    const unknown = route.access.principals.filter((principal) => !Object.hasOwn(principals, principal));
+    if (unknown.length > 0) throw new Error(`${where} declares unknown principals: ${unknown.join(', ')}`);
+    if (route.access.principals.length === 0) throw new Error(`${where} lets nobody in`);
+  }
+  if (isMutation(route) && !route.audit)
+    throw new Error(`${where} changes something and does not declare its audit event`);
+}
+
+function toCall(
+  services: Services,
+  route: Route,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  valid: ValidRequest,
+  held: Held,
+): Call {
+  return {
+    route,
+    params: valid.params,
+    query: valid.query,
+    body: valid.body,
+    appId: request.caller?.appId ?? '',
+    orgId: valid.orgId,
+    actor: request.caller?.actor ?? { kind: 'anonymous' },
+    held,
+    client: { ip: request.ip, userAgent: request.headers['user-agent']?.slice(0, 512), requestId: request.id },
+    services,
+    request,
+    reply,
+  };
+}
+
+function addressedBy(route: Route, appId: string, valid: ValidRequest) {
+  const { access } = route;
+  const fromBody = access.scope === 'user' && access.from === 'body';
+  const userId = fromBody ? (valid.body as { userId: string }).userId : (valid.params['userId'] ?? '');
+  return { appId, orgId: valid.orgId, userId, sessionId: valid.params['sessionId'] ?? '' };
+}
+
+/** Hangs one declared route into the framework: credential → validation → access → handler → allow-listed answer. */
+function register(app: FastifyInstance, services: Services, route: Route): void {
+  checkDeclaration(route);
+  const { status, body } = route.response;
+  app.route({
+    method: route.method,
+    url: route.url,
+    config: { route },
+    ...(body && { schema: { response: { [status]: toJsonSchema(body) } } }),
+    onRequest: async (request) => {
+      request.caller = await authenticate(services, request, route.access);
+    },
+    preHandler: async (request, reply) => {
+      const valid = validate(route, request);
+      const { appId = '', actor = { kind: 'anonymous' } } = request.caller ?? {};
+      const addressed = addressedBy(route, appId, valid);
+      const held = route.decidesInStatement ? [] : await decide(services.db, route.access, actor, addressed);
+      request.decided = !route.decidesInStatement;
+      request.call = toCall(services, route, request, reply, valid, held);
+    },
+    handler: async (request, reply) => {
+      const result = await route.handler(request.call as Call<never, never, never>);
+      if (!request.decided) throw new Error(`${route.operationId} answered without a decision on access`);
+      if (reply.sent) return reply;
+      return status === 204 ? reply.code(status).send() : reply.code(status).send(result);
+    },
+  });
+}
+
+/** Hangs every route of the table into the framework. Throws, so that the service does not start, on a faulty one. */
+export function registerRoutes(app: FastifyInstance, services: Services, routes: readonly Route[]): void {
+  app.decorateRequest('caller', undefined);
+  app.decorateRequest('call', undefined);
+  app.decorateRequest('decided', false);
+  for (const route of routes) register(app, services, route);
+}

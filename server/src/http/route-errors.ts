@@ -1,0 +1,57 @@
+import { type Access, notFoundCode } from './access.ts';
+import { type ErrorCode, errorCodes } from './errors.ts';
+import { isMutation, type Route } from './route.ts';
+
+/** Every request is checked against schemas, if only to hold nothing, and every call needs the database and luck. */
+const ofEveryRoute: readonly ErrorCode[] = ['validation_failed', 'internal_error', 'database_unavailable'];
+/** The framework reads a body that is sent even where none is wanted. */
+const ofEveryMutation: readonly ErrorCode[] = ['malformed_request', 'unsupported_media_type', 'body_too_large'];
+
+type Scoped = Extract<Access, { principals: unknown }>;
+
+/** What `decide` answers when it refuses; only over an organization or a user can a caller see what they may not do. */
+function refusals(access: Scoped): ErrorCode[] {
+  switch (access.scope) {
+    case 'app':
+      // Every human is SESSION_OWNER in the app, so where that is enough only machines are turned away.
+      if (!access.principals.includes('SESSION_OWNER')) return ['access_denied'];
+      return access.principals.includes('GENERIC_MACHINE_USER') ? [] : ['human_required'];
+    case 'organization':
+      return [
+        notFoundCode.organization,
+        'access_denied',
+        ...(access.from === 'header' ? (['org_id_required'] as const) : []),
+      ];
+    case 'user':
+      return [notFoundCode.user, 'access_denied'];
+    case 'session':
+      return [notFoundCode.session];
+  }
+}
+
+/** What finding out who calls, and deciding whether they may, can end in. */
+function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
+  if (access.scope === 'platform') return ['route_not_found', 'unauthenticated'];
+  if (access.scope !== 'public') {
+    const origin: ErrorCode[] = mutates ? ['origin_not_allowed'] : [];
+    return ['app_name_required', 'app_not_found', 'unauthenticated', ...origin, ...refusals(access)];
+  }
+  if (access.app === 'none') return [];
+  const origin: ErrorCode[] = access.setsCookie ? ['origin_not_allowed'] : [];
+  return ['app_name_required', 'app_not_found', 'app_inactive', ...origin];
+}
+
+/**
+ * The complete list of codes that a route may answer, in the order of the table: those it declares and those that its
+ * access, its method and its schemas imply.
+ */
+export function errorsOf(route: Route): ErrorCode[] {
+  const mutates = isMutation(route);
+  const codes = new Set<string>([
+    ...ofEveryRoute,
+    ...(mutates ? ofEveryMutation : []),
+    ...impliedByAccess(route.access, mutates),
+    ...(route.errors ?? []),
+  ]);
+  return (Object.keys(errorCodes) as ErrorCode[]).filter((code) => codes.has(code));
+}

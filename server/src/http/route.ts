@@ -1,0 +1,119 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { z } from 'zod';
+import type { Services } from '../services.ts';
+import type { Access, Held } from './access.ts';
+import type { Actor } from './actor.ts';
+import type { ErrorCode } from './errors.ts';
+
+/** The name of an audit event: noun and what happened to it. */
+export type AuditAction = `${string}.${string}`;
+
+/** A mutation that deliberately writes no audit event, with the reason. */
+export interface NoAudit {
+  readonly none: string;
+}
+
+/** Declares that a mutating route writes no event, because … */
+export const noAudit = (reason: string): NoAudit => ({ none: reason });
+
+export type Tag = 'authentication' | 'authorization' | 'platform';
+
+/** The client as far as the request tells. */
+export interface Client {
+  readonly ip: string;
+  readonly userAgent: string | undefined;
+  readonly requestId: string;
+}
+
+/** Everything a handler may use: the validated request, who calls, what they hold, and the services. */
+export interface Call<Params = unknown, Query = unknown, Body = unknown> {
+  readonly route: Route;
+  readonly params: Params;
+  readonly query: Query;
+  readonly body: Body;
+  /** The app named by the header; empty on routes that name none. */
+  readonly appId: string;
+  /** The organization addressed, on routes of that scope; else empty. */
+  readonly orgId: string;
+  readonly actor: Actor;
+  readonly held: Held;
+  readonly client: Client;
+  readonly services: Services;
+  readonly request: FastifyRequest;
+  readonly reply: FastifyReply;
+}
+
+interface RouteBase<
+  Params extends z.ZodType,
+  Query extends z.ZodType,
+  Body extends z.ZodType,
+  Answer extends z.ZodType,
+> {
+  /** Path with `:name` parameters. */
+  readonly url: string;
+  /** Verb and noun, unique; names the operation in the OpenAPI document and the SDK. */
+  readonly operationId: string;
+  readonly tag: Tag;
+  readonly summary: string;
+  readonly description: string;
+  readonly access: Access;
+  readonly params?: Params;
+  readonly query?: Query;
+  readonly body?: Body;
+  readonly response: {
+    readonly status: 200 | 201 | 204;
+    readonly description: string;
+    readonly body?: Answer;
+    /** Header name → what it says. */
+    readonly headers?: Readonly<Record<string, string>>;
+  };
+  /** The codes this route adds to those that its access, method and schemas imply. */
+  readonly errors?: readonly ErrorCode[];
+  /** The handler's own statement decides access (`mutateOrganization`) instead of a query before it. */
+  readonly decidesInStatement?: true;
+  /** Left out of the OpenAPI document: pages and probes that answer no JSON. */
+  readonly hidden?: true;
+  readonly handler: (
+    call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
+  ) => Promise<z.input<Answer>> | z.input<Answer>;
+}
+
+type ReadOrMutation =
+  | { readonly method: 'GET'; readonly audit?: never }
+  | { readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'; readonly audit: AuditAction | NoAudit };
+
+/** A route as the rest of the house sees it: the types of its parts are its own business. */
+export type Route = Omit<RouteBase<z.ZodType, z.ZodType, z.ZodType, z.ZodType>, 'handler'> &
+  ReadOrMutation & { readonly handler: (call: Call<never, never, never>) => unknown };
+
+/**
+ * Declares a route: everything that is true of it stands here, and the framework, the access check, the audit, the
+ * OpenAPI document and the generated tests read it. `access` is required; so is `audit` unless the method is GET.
+ *
+ * @example
+ * export const organizationRoutes = [
+ *   route({
+ *     method: 'GET',
+ *     url: '/v1/authorization/organizations/:orgId',
+ *     operationId: 'getOrganization',
+ *     tag: 'authorization',
+ *     summary: 'Get an organization',
+ *     description: '…',
+ *     access: overOrganization('GENERIC_MACHINE_USER', 'ORG_MEMBER'),
+ *     params: organizationParams,
+ *     response: { status: 200, description: 'The organization.', body: organization },
+ *     handler: ({ services, appId, orgId }) => getOrganization(services.db, appId, orgId),
+ *   }),
+ * ];
+ */
+export function route<
+  Params extends z.ZodType = z.ZodType<Record<string, never>>,
+  Query extends z.ZodType = z.ZodType<Record<string, never>>,
+  Body extends z.ZodType = z.ZodType<undefined>,
+  Answer extends z.ZodType = z.ZodType<unknown, void>,
+>(definition: RouteBase<Params, Query, Body, Answer> & ReadOrMutation): Route {
+  return definition as Route;
+}
+
+/** Whether a route changes anything. */
+export const isMutation = (definition: Route): boolean => definition.method !== 'GET';

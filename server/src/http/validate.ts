@@ -1,0 +1,60 @@
+import type { FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import { ApiError, type Fault } from './errors.ts';
+import { id } from './fields.ts';
+import type { Route } from './route.ts';
+
+/** The parts of a request after validation. */
+export interface ValidRequest {
+  readonly params: Record<string, string>;
+  readonly query: unknown;
+  readonly body: unknown;
+  readonly orgId: string;
+}
+
+const escapePointer = (segment: PropertyKey): string => String(segment).replaceAll('~', '~0').replaceAll('/', '~1');
+
+function pointer(part: string, path: readonly PropertyKey[]): string {
+  return ['', part, ...path.map(escapePointer)].join('/');
+}
+
+function toFaults(part: string, issues: readonly z.core.$ZodIssue[]): Fault[] {
+  return issues.flatMap((issue): Fault[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ pointer: pointer(part, [...issue.path, key]), message: 'Unknown field.' }));
+    }
+    return [{ pointer: pointer(part, issue.path), message: issue.message }];
+  });
+}
+
+const nothing = z.strictObject({});
+const noBody = z.undefined({ error: 'This call takes no body.' });
+
+function organizationHeader(request: FastifyRequest, faults: Fault[]): string {
+  const value = request.headers['x-iam-orgid'];
+  if (value === undefined || value === '') throw new ApiError('org_id_required');
+  const parsed = id.safeParse(value);
+  if (!parsed.success) faults.push(...toFaults('headers/x-iam-orgid', parsed.error.issues));
+  return parsed.data ?? '';
+}
+
+/**
+ * Checks every part of a request against the route's schemas.
+ *
+ * @throws ApiError `validation_failed` with every fault of every part; `org_id_required`
+ */
+export function validate(route: Route, request: FastifyRequest): ValidRequest {
+  const faults: Fault[] = [];
+  const parse = (part: string, schema: z.ZodType, value: unknown): unknown => {
+    const parsed = schema.safeParse(value);
+    if (!parsed.success) faults.push(...toFaults(part, parsed.error.issues));
+    return parsed.data;
+  };
+  const inHeader = route.access.scope === 'organization' && route.access.from === 'header';
+  const headerOrgId = inHeader ? organizationHeader(request, faults) : '';
+  const params = parse('path', route.params ?? nothing, request.params) as Record<string, string>;
+  const query = parse('query', route.query ?? nothing, request.query);
+  const body = parse('body', route.body ?? noBody, request.body);
+  if (faults.length > 0) throw new ApiError('validation_failed', { faults });
+  return { params, query, body, orgId: inHeader ? headerOrgId : (params['orgId'] ?? '') };
+}

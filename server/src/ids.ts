@@ -1,0 +1,208 @@
+import { randomUUID } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { DatabaseUnavailableError, sql, type Db } from './db/db.ts';
+
+/** Makes ids: decimal strings whose numeric order is the order of creation. */
+export interface IdSource {
+  /**
+   * The next id.
+   *
+   * @throws DatabaseUnavailableError when the lease on the node number has run out
+   */
+  next(): string;
+}
+
+/** An id source whose node number no other process uses meanwhile. */
+export interface LeasedIdSource extends IdSource {
+  /** Gives the node number back. */
+  close(): Promise<void>;
+}
+
+/** How long a lease lasts and how often it is renewed. */
+export interface LeaseOptions {
+  readonly leaseMs?: number;
+  readonly renewEveryMs?: number;
+}
+
+/** What an id source needs to know. Times are in milliseconds since 1970. */
+export interface IdSourceOptions {
+  readonly node: number;
+  readonly now?: () => number;
+  /** No id gets this time or a later one. */
+  readonly until?: number;
+}
+
+const epochMs = Date.UTC(2026, 0, 1);
+const nodeBits = 10n;
+const sequenceBits = 12n;
+const lastSequence = 4095;
+/** How far ids may run ahead of a clock that was set back or that more than 4096 ids per millisecond outran. */
+const maximumLeadMs = 60_000;
+const retryMs = 1_000;
+
+/**
+ * An id source with a fixed node number, 0 to 1023. An id has 41 bits of milliseconds since 2026, 10 bits of node and
+ * 12 bits of sequence: 18 decimal digits from October 2026 until 2033, always less than 2^63.
+ *
+ * @example
+ *   const ids = createIdSource({ node: 1 });
+ *   ids.next(); // '118714216448839680'
+ */
+export function createIdSource(options: IdSourceOptions): IdSource {
+  return new Snowflake(options);
+}
+
+/**
+ * Leases a node number from the table `node_leases` and keeps it by renewing the lease.
+ *
+ * Ids carry the database's time, taken over with each renewal and counted on with this machine's monotonic clock. So
+ * machines need not agree about the time, and as a lease starts after the time up to which the one before it could give
+ * ids, two holders of a number never give the same.
+ *
+ * @example
+ *   const ids = await leaseNode(db);
+ *   const id = ids.next();
+ *   await ids.close();
+ *
+ * @throws DatabaseUnavailableError when the database cannot be reached or every number is taken
+ */
+export async function leaseNode(db: Db, options: LeaseOptions = {}): Promise<LeasedIdSource> {
+  const lease = new NodeLease(db, options);
+  await lease.start();
+  return lease;
+}
+
+class Snowflake implements IdSource {
+  readonly node: number;
+  until: number;
+  readonly #now: () => number;
+  #last = 0;
+  #sequence = 0;
+  /** Time and node of `#last`, in place: what is left to do per id is one addition. */
+  #base = 0n;
+
+  constructor({ node, now = Date.now, until = Number.POSITIVE_INFINITY }: IdSourceOptions) {
+    this.node = node;
+    this.#now = now;
+    this.until = until;
+  }
+
+  /** The time of the newest id. */
+  get last(): number {
+    return this.#last;
+  }
+
+  next(): string {
+    const now = this.#now();
+    if (now > this.#last) this.#enter(now, now);
+    else if (this.#sequence === lastSequence) this.#enter(this.#last + 1, now);
+    else this.#sequence += 1;
+    return (this.#base + BigInt(this.#sequence)).toString();
+  }
+
+  #enter(time: number, now: number): void {
+    if (time >= this.until) throw new DatabaseUnavailableError('The lease on the node number for ids has run out');
+    if (time - now > maximumLeadMs) throw new Error('The clock was set back too far to make ids in order');
+    this.#last = time;
+    this.#sequence = 0;
+    this.#base = ((BigInt(time - epochMs) << nodeBits) | BigInt(this.node)) << sequenceBits;
+  }
+}
+
+interface LeaseRow {
+  id: number;
+  now: string;
+  until: string;
+}
+
+class NodeLease implements LeasedIdSource {
+  readonly #db: Db;
+  readonly #leaseMs: number;
+  readonly #renewEveryMs: number;
+  readonly #holder = randomUUID();
+  #source = new Snowflake({ node: 0, until: 0 });
+  /** The database's time minus this machine's monotonic time. */
+  #offset = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #renewal: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(db: Db, { leaseMs = 60_000, renewEveryMs = 15_000 }: LeaseOptions) {
+    this.#db = db;
+    this.#leaseMs = leaseMs;
+    this.#renewEveryMs = renewEveryMs;
+  }
+
+  async start(): Promise<void> {
+    await this.#take();
+    this.#schedule(this.#renewEveryMs);
+  }
+
+  next(): string {
+    return this.#source.next();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    await this.#renewal;
+    const free = Math.max(this.#source.last + 1, 0);
+    this.#source.until = 0;
+    await this.#db.query(sql`
+      UPDATE node_leases SET holder = NULL, leased_until = LEAST(leased_until, to_timestamp(${free}::float8 / 1000))
+      WHERE id = ${this.#source.node} AND holder = ${this.#holder}`);
+  }
+
+  /**
+   * Rows that others are just taking are passed over, so that many processes can start at once. The margin of a few
+   * milliseconds stands for what is lost in rounding.
+   */
+  async #take(): Promise<void> {
+    const [row] = await this.#db.query<LeaseRow>(sql`
+      UPDATE node_leases SET holder = ${this.#holder}, leased_until = clock_timestamp() + ${this.#leaseMs} * interval '1 ms'
+      WHERE id = (
+        SELECT id FROM node_leases WHERE leased_until < clock_timestamp() - interval '5 ms'
+        ORDER BY leased_until, id LIMIT 1 FOR UPDATE SKIP LOCKED)
+      RETURNING id, ${leaseTimes}`);
+    if (row === undefined) throw new DatabaseUnavailableError('Every node number for ids is leased');
+    this.#adopt(row);
+  }
+
+  /** A lease that ran out but that nobody took since is still ours; one that was taken is replaced. */
+  async #renew(): Promise<void> {
+    const [row] = await this.#db.query<LeaseRow>(sql`
+      UPDATE node_leases
+      SET leased_until = GREATEST(leased_until, clock_timestamp() + ${this.#leaseMs} * interval '1 ms')
+      WHERE id = ${this.#source.node} AND holder = ${this.#holder}
+      RETURNING id, ${leaseTimes}`);
+    if (row === undefined) await this.#take();
+    else this.#adopt(row);
+  }
+
+  /** Measured after the answer, so that this machine is late by the way of the answer, never early. */
+  #adopt({ id, now, until }: LeaseRow): void {
+    this.#offset = Number(now) - performance.now();
+    if (id === this.#source.node && this.#source.last > 0) this.#source.until = Number(until);
+    else this.#source = new Snowflake({ node: id, now: () => this.#time(), until: Number(until) });
+  }
+
+  #time(): number {
+    return Math.floor(this.#offset + performance.now());
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#closed) return;
+    this.#timer = setTimeout(() => {
+      this.#renewal = this.#renew().then(
+        () => this.#schedule(this.#renewEveryMs),
+        () => this.#schedule(Math.min(retryMs, this.#renewEveryMs)),
+      );
+    }, delayMs);
+    this.#timer.unref();
+  }
+}
+
+/** Whole milliseconds, rounded down, as text: a bigint has no other safe form. */
+const leaseTimes = sql`
+  floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now,
+  floor(extract(epoch FROM leased_until) * 1000)::bigint AS until`;

@@ -1,0 +1,89 @@
+import { fillUrlTemplate } from '../apps/url-template.ts';
+import { codeLifeMs, issueCode } from '../codes/codes.ts';
+import type { Tx } from '../db/db.ts';
+import { queueMail } from '../email/outbox.ts';
+import { auditIdentity } from '../http/actor.ts';
+import type { Call } from '../http/route.ts';
+import { type Grant, grantToMember } from '../members/members.store.ts';
+import { emailKey } from '../users/email-address.ts';
+import { insertInvitedUser, lockUserByEmail, type User } from '../users/users.store.ts';
+import { upsertInvitation } from './invitations.store.ts';
+
+/** Placeholders of an invitation's URL template. */
+export const invitationPlaceholders = ['code', 'email', 'orgId'];
+
+/** Who is to get what, and where. */
+export interface Proposal {
+  readonly organization: { readonly id: string; readonly name: string };
+  readonly email: string;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly grant: Grant;
+  readonly urlTemplate: string | undefined;
+}
+
+export interface Granted {
+  readonly userId: string;
+  /** False: the role is theirs already. True: a mail invites them first. */
+  readonly invited: boolean;
+}
+
+/** The user of the address, made if there is none: without password, without a way in. */
+async function userOfAddress(tx: Tx, call: Call, proposal: Proposal): Promise<User> {
+  const key = emailKey(proposal.email);
+  const known = await lockUserByEmail(tx, call.appId, key);
+  if (known) return known;
+  const { services } = call;
+  const invited = { ...proposal, id: services.ids.next(), emailKey: key, now: services.clock.now() };
+  await insertInvitedUser(tx, call.appId, invited);
+  const made = await lockUserByEmail(tx, call.appId, key);
+  if (!made) throw new Error('an invited user vanished while it was made');
+  return made;
+}
+
+const roleName = (grant: Grant): string => (grant.kind === 'ROLE' ? grant.role.key : grant.kind);
+
+async function grantAtOnce(tx: Tx, call: Call, user: User, { organization, grant }: Proposal): Promise<void> {
+  const { services, appId } = call;
+  const member = { orgId: organization.id, userId: user.id, id: services.ids.next(), now: services.clock.now() };
+  await grantToMember(tx, appId, member, [grant]);
+  const content = { organizationName: organization.name, role: roleName(grant) };
+  await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'role_granted', content });
+}
+
+async function invite(tx: Tx, call: Call, user: User, proposal: Proposal): Promise<void> {
+  const { services, appId } = call;
+  const { organization, grant, urlTemplate } = proposal;
+  const now = services.clock.now();
+  await upsertInvitation(tx, appId, {
+    id: services.ids.next(),
+    orgId: organization.id,
+    userId: user.id,
+    email: user.email,
+    emailKey: emailKey(user.email),
+    grant,
+    invitedBy: auditIdentity(call.actor),
+    now,
+    expiresAt: new Date(now.getTime() + codeLifeMs.invitation),
+  });
+  const { code } = await issueCode(tx, services, appId, {
+    userId: user.id,
+    purpose: 'invitation',
+    orgId: organization.id,
+  });
+  const url = urlTemplate && fillUrlTemplate(urlTemplate, { code, email: user.email, orgId: organization.id });
+  const content = { code, organizationName: organization.name, role: roleName(grant), ...(url && { url }) };
+  await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'invitation', content });
+}
+
+/**
+ * Grants a role to whoever owns an e-mail address. Only an active user whose address is proven gets it at once;
+ * anyone else is invited and gets it when they prove the mailbox: whoever signs up first with somebody's address
+ * must not own what is later given to it.
+ */
+export async function grantOrInvite(tx: Tx, call: Call, proposal: Proposal): Promise<Granted> {
+  const user = await userOfAddress(tx, call, proposal);
+  const isProven = user.state === 'ACTIVE' && user.isEmailVerified;
+  await (isProven ? grantAtOnce(tx, call, user, proposal) : invite(tx, call, user, proposal));
+  return { userId: user.id, invited: !isProven };
+}

@@ -1,0 +1,99 @@
+import type { App } from '../apps/apps.store.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { checkCode } from '../codes/codes.ts';
+import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
+import type { Tx } from '../db/db.ts';
+import { publicAccessSettingCookie } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { type Call, route } from '../http/route.ts';
+import { grantToMember } from '../members/members.store.ts';
+import { deleteSessions } from '../sessions/sessions.store.ts';
+import { setSessionCookie, startSession } from '../sessions/start-session.ts';
+import { emailKey } from '../users/email-address.ts';
+import { passwordFault } from '../users/password-policy.ts';
+import { claimAccount, findCredentials, getUser, lockUser } from '../users/users.store.ts';
+import { acceptInvitation, invitationAccepted } from './invitations.schema.ts';
+import { acceptInvitations } from './invitations.store.ts';
+
+/** The invited user and the id of the code; an address nobody was invited by looks like a wrong code. */
+async function proveMailbox(call: Call, body: { email: string; orgId: string; verificationCode: string }) {
+  const found = await findCredentials(call.services.db, call.appId, emailKey(body.email));
+  if (!found) throw new ApiError('code_invalid');
+  const scope = { userId: found.id, purpose: 'invitation', orgId: body.orgId } as const;
+  const codeId = await checkCode(call, scope, body.verificationCode);
+  return { userId: found.id, codeId };
+}
+
+/** Every live invitation to the proven address takes effect. */
+async function grantInvitations(tx: Tx, { services, appId }: Call, userId: string): Promise<void> {
+  const now = services.clock.now();
+  for (const { orgId, grant } of await acceptInvitations(tx, appId, userId, now)) {
+    await grantToMember(tx, appId, { orgId, userId, id: services.ids.next(), now }, [grant]);
+  }
+}
+
+/** From here on the account is whoever's mailbox it is: what was there before, of whoever made it, is void. */
+async function claim(
+  tx: Tx,
+  call: Call,
+  app: App,
+  proof: { userId: string; codeId: string },
+  passwordHash: string,
+  names: { firstName?: string | undefined; lastName?: string | undefined },
+) {
+  const user = await lockUser(tx, app.id, proof.userId);
+  if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
+  if (!(await consumeCode(tx, app.id, proof.codeId))) throw new ApiError('code_invalid');
+  await deleteSessions(tx, app.id, user.id);
+  await voidAllCodes(tx, app.id, user.id);
+  const { firstName, lastName } = names;
+  await claimAccount(tx, app.id, user.id, { passwordHash, firstName, lastName, now: call.services.clock.now() });
+  await grantInvitations(tx, call, user.id);
+  return startSession(tx, call, app, { id: user.id, amr: ['pwd'] });
+}
+
+/** Accepting is documented as PUT; POST does the same. */
+const accept = (method: 'PUT' | 'POST', operationId: string) =>
+  route({
+    method,
+    url: '/v1/authentication/users/invite',
+    operationId,
+    tag: 'authentication',
+    summary: 'Accept an invitation',
+    description:
+      'Proves the mailbox with the code of an invitation, sets a password and starts a session. All pending invitations to the address take effect; earlier passwords, sessions and codes of the account are void.',
+    access: publicAccessSettingCookie,
+    audit: 'invitation.accepted',
+    body: acceptInvitation,
+    response: {
+      status: 200,
+      description: 'The invitation is accepted.',
+      body: invitationAccepted,
+      headers: { 'Set-Cookie': 'The session cookie.' },
+    },
+    errors: ['code_invalid', 'password_too_weak', 'user_inactive', 'overloaded'],
+    handler: async (call) => {
+      const { body, services } = call;
+      const app = await namedAppOf(call);
+      const proof = await proveMailbox(call, body);
+      const known = await getUser(services.db, app.id, proof.userId);
+      const owner = {
+        firstName: body.firstName ?? known.firstName,
+        lastName: body.lastName ?? known.lastName,
+        email: known.email,
+      };
+      const fault = passwordFault(body.newPassword, owner);
+      if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
+      const passwordHash = await services.passwords.hash(body.newPassword);
+      const started = await mutate(call, async (tx) => {
+        const session = await claim(tx, call, app, proof, passwordHash, body);
+        const actor = { kind: 'user', id: proof.userId } as const;
+        return { result: session, event: { target: actor, orgId: body.orgId, actor } };
+      });
+      setSessionCookie(call, app, started.sessionToken);
+      return { message: 'Invitation accepted', userId: proof.userId, ...started };
+    },
+  });
+
+export const invitationRoutes = [accept('PUT', 'acceptInvitation'), accept('POST', 'acceptInvitationByPost')];

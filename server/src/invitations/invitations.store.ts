@@ -1,0 +1,56 @@
+import type { Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import type { Grant } from '../members/members.store.ts';
+
+/** What is granted once somebody proves that the mailbox is theirs. */
+export interface NewInvitation {
+  readonly id: string;
+  readonly orgId: string;
+  readonly userId: string;
+  readonly email: string;
+  readonly emailKey: string;
+  readonly grant: Grant;
+  readonly invitedBy: { kind: string; id: string | null };
+  readonly now: Date;
+  readonly expiresAt: Date;
+}
+
+/** Invites, or invites again: one pending invitation per organization, address and role. */
+export async function upsertInvitation(tx: Tx, appId: string, invitation: NewInvitation): Promise<void> {
+  const { grant, now } = invitation;
+  const role = grant.kind === 'ROLE' ? grant.role : undefined;
+  await tx.query(sql`
+    INSERT INTO invitations (app_id, id, org_id, user_id, email, email_key, grants, scope_id, role_key, status,
+      invited_by_kind, invited_by_id, created_at, expires_at)
+    VALUES (${appId}, ${invitation.id}, ${invitation.orgId}, ${invitation.userId}, ${invitation.email},
+      ${invitation.emailKey}, ${grant.kind}, ${role?.scopeId ?? null}, ${role?.key ?? null}, 'pending',
+      ${invitation.invitedBy.kind}, ${invitation.invitedBy.id}, ${now}, ${invitation.expiresAt})
+    ON CONFLICT (app_id, org_id, email_key, grants, COALESCE(role_key, '')) WHERE status = 'pending'
+    DO UPDATE SET user_id = EXCLUDED.user_id, expires_at = EXCLUDED.expires_at`);
+}
+
+/** Marks every live invitation to the user's address as accepted. @returns what they grant */
+export async function acceptInvitations(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  now: Date,
+): Promise<{ orgId: string; grant: Grant }[]> {
+  const rows = await tx.query<{
+    org_id: string;
+    grants: 'ORG_OWNER' | 'ORG_USER_MANAGER' | 'ROLE';
+    scope_id: string | null;
+    role_key: string | null;
+  }>(sql`
+    UPDATE invitations SET status = 'accepted'
+    WHERE app_id = ${appId} AND user_id = ${userId} AND status = 'pending' AND expires_at > ${now}
+      AND email_key = (SELECT email_key FROM users WHERE app_id = ${appId} AND id = ${userId})
+    RETURNING org_id, grants, scope_id, role_key`);
+  return rows.map((row) => ({
+    orgId: row.org_id,
+    grant:
+      row.grants === 'ROLE'
+        ? { kind: 'ROLE', role: { scopeId: row.scope_id ?? '0', key: row.role_key ?? '' } }
+        : { kind: row.grants },
+  }));
+}

@@ -1,0 +1,18 @@
+import type { Db } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import type { Sealer } from './seal.ts';
+
+/**
+ * Refuses a start with a master key that is not this database's: what it holds could not be decrypted, and what the
+ * start would add could not be read later. An old key that is still configured is fine.
+ *
+ * @throws Error when neither the current nor an old master key is the one of the database
+ */
+export async function checkMasterKey(db: Db, sealer: Sealer): Promise<void> {
+  await db.query(sql`INSERT INTO deployment (master_key_check) VALUES (${sealer.checkValue()}) ON CONFLICT DO NOTHING`);
+  const [row] = await db.query<{ master_key_check: string }>(sql`SELECT master_key_check FROM deployment`);
+  if (row && sealer.matchesCheckValue(row.master_key_check)) return;
+  throw new Error(
+    'MASTER_KEY is not the key of this database. Start with the right one, or name it in MASTER_KEYS_OLD.',
+  );
+}

@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import { closeSync, fsyncSync, linkSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { SealError } from './seal.ts';
+
+const masterKeyBytes = 32;
+
+/**
+ * The master key (32 bytes) of an embedded database: read from `<dataDir>/master.key`, made there on the first start.
+ * The file holds base64, mode 0600; whoever loses it loses the signing keys and provider secrets in the database.
+ *
+ * @throws SealError when the file is there but does not hold a key
+ * @throws NodeJS.ErrnoException when the directory cannot be read or written
+ * @example const current = config.masterKey ?? generateMasterKeyFile(config.dataDir);
+ */
+export function generateMasterKeyFile(dataDir: string): Buffer {
+  const file = join(dataDir, 'master.key');
+  return readKey(file) ?? createKey(dataDir, file);
+}
+
+function readKey(file: string): Buffer | undefined {
+  const text = unlessCode('ENOENT', () => readFileSync(file, 'utf8'));
+  if (text === undefined) return undefined;
+  const key = Buffer.from(text.trim(), 'base64');
+  if (key.length !== masterKeyBytes) throw new SealError(`${file} does not hold a key of ${masterKeyBytes} bytes.`);
+  return key;
+}
+
+/** Writes aside and links into place: the name appears once, with its whole content, whoever else starts meanwhile. */
+function createKey(dataDir: string, file: string): Buffer {
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const draft = `${file}.${randomBytes(8).toString('hex')}`;
+  try {
+    writeDurably(draft, `${randomBytes(masterKeyBytes).toString('base64')}\n`);
+    unlessCode('EEXIST', () => linkSync(draft, file));
+  } finally {
+    rmSync(draft, { force: true });
+  }
+  syncPath(dataDir);
+  const key = readKey(file);
+  if (key) return key;
+  throw new SealError(`${file} was removed while it was being made.`);
+}
+
+function writeDurably(file: string, content: string): void {
+  writeFileSync(file, content, { mode: 0o600, flag: 'wx' });
+  syncPath(file);
+}
+
+/** Without this a power cut after the first start could leave a database and no key. */
+function syncPath(path: string): void {
+  const descriptor = openSync(path, 'r');
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+function unlessCode<Result>(code: string, work: () => Result): Result | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === code) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,71 @@
+import { createHash, createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+
+/** What a secret is for, readable at its front: session, machine user, mailed verification token, known device. */
+export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_';
+
+/** What a code is bound to: the same seven characters are worthless for another app, user, purpose or organization. */
+export interface CodeBinding {
+  readonly appId: string;
+  readonly userId: string;
+  /** Why the code was sent, e.g. `email_verification`. */
+  readonly purpose: string;
+  /** Only for codes that belong to one organization, such as an invitation. */
+  readonly orgId?: string | undefined;
+  readonly code: string;
+}
+
+// No I, L, O, 0 or 1: codes are read from a screen and typed by hand.
+const codeAlphabet = 'ABCDEFGHJKMNPQRSTUVWXYZ23456789';
+const codeLength = 7;
+const secretBytes = 32;
+
+/**
+ * A new bearer secret: the prefix, by which secret scanners recognise a leak, and 256 random bits in base64url
+ * (43 characters). At 256 bits a fast hash is enough to store it (NIST SP 800-63B, section 5.1.2.2).
+ *
+ * @example newSecret('gh_s_') // 'gh_s_9rZ…'
+ */
+export function newSecret(prefix: SecretPrefix): string {
+  return prefix + randomBytes(secretBytes).toString('base64url');
+}
+
+/** The SHA-256 (32 bytes) under which a secret is stored and looked up, so that a stolen database holds no credential. */
+export function sha256(secret: string): Buffer {
+  return createHash('sha256').update(secret).digest();
+}
+
+/**
+ * A new code of seven characters, about 34.7 bits, every one equally likely. Too few bits to stand alone: callers
+ * limit the tries and the life of each code.
+ *
+ * @example newCode() // 'K7PQ2XM'
+ */
+export function newCode(): string {
+  return Array.from({ length: codeLength }, () => codeAlphabet[randomInt(codeAlphabet.length)]).join('');
+}
+
+/**
+ * The code as it was issued, from what a person typed.
+ *
+ * @example normalizeCode(' k7pq2xm ') // 'K7PQ2XM'
+ */
+export function normalizeCode(input: string): string {
+  return input.trim().toUpperCase();
+}
+
+/**
+ * The HMAC-SHA-256 (32 bytes) under which a code is stored. Keyed, because 34.7 bits can be searched in seconds
+ * once a plain hash is stolen; the key is derived from the master key and is not in the database.
+ *
+ * @param key 32 bytes from `Sealer.deriveKey`
+ */
+export function codeHash(key: Buffer, { appId, userId, purpose, orgId, code }: CodeBinding): Buffer {
+  // A JSON array marks where each part ends: ('1', '23') and ('12', '3') must not hash alike.
+  const message = JSON.stringify([appId, userId, purpose, orgId ?? null, normalizeCode(code)]);
+  return createHmac('sha256', key).update(message).digest();
+}
+
+/** Whether two byte strings are equal, in a time that depends on their lengths only. */
+export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && timingSafeEqual(a, b);
+}

@@ -1,0 +1,81 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+
+/** The public half, as JWKS publishes it. @see RFC 7517, RFC 7518 section 6.2.1 */
+export interface PublicJwk {
+  readonly kty: 'EC';
+  readonly crv: 'P-256';
+  readonly x: string;
+  readonly y: string;
+  readonly kid: string;
+  readonly alg: 'ES256';
+  readonly use: 'sig';
+}
+
+export interface StoredSigningKey {
+  readonly kid: string;
+  readonly publicJwk: PublicJwk;
+  readonly sealedPrivateKey: Buffer;
+  readonly activeFrom: Date;
+}
+
+export async function insertSigningKey(tx: Tx, appId: string, key: StoredSigningKey, now: Date): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO signing_keys (app_id, kid, public_jwk, sealed_private_key, created_at, active_from)
+    VALUES (${appId}, ${key.kid}, ${JSON.stringify(key.publicJwk)}::jsonb, ${key.sealedPrivateKey}, ${now}, ${key.activeFrom})`);
+}
+
+/** Ends the publication of the keys that a new one succeeds. */
+export async function endPublication(tx: Tx, appId: string, publishedUntil: Date): Promise<void> {
+  await tx.query(sql`
+    UPDATE signing_keys SET published_until = ${publishedUntil} WHERE app_id = ${appId} AND published_until IS NULL`);
+}
+
+/** The keys that verify tokens now: published, not revoked. */
+export async function listPublishedKeys(db: Queryable, appId: string, now: Date): Promise<PublicJwk[]> {
+  const rows = await db.query<{ public_jwk: PublicJwk }>(sql`
+    SELECT public_jwk FROM signing_keys
+    WHERE app_id = ${appId} AND revoked_at IS NULL AND (published_until IS NULL OR published_until > ${now})
+    ORDER BY created_at DESC, kid`);
+  return rows.map((row) => row.public_jwk);
+}
+
+/** A published key by its id. */
+export async function findPublishedKey(
+  db: Queryable,
+  appId: string,
+  kid: string,
+  now: Date,
+): Promise<PublicJwk | undefined> {
+  const [row] = await db.query<{ public_jwk: PublicJwk }>(sql`
+    SELECT public_jwk FROM signing_keys
+    WHERE app_id = ${appId} AND kid = ${kid} AND revoked_at IS NULL AND (published_until IS NULL OR published_until > ${now})`);
+  return row?.public_jwk;
+}
+
+export async function findSealedPrivateKey(db: Queryable, appId: string, kid: string): Promise<Buffer | undefined> {
+  const [row] = await db.query<{ sealed_private_key: Buffer }>(
+    sql`SELECT sealed_private_key FROM signing_keys WHERE app_id = ${appId} AND kid = ${kid}`,
+  );
+  return row?.sealed_private_key;
+}
+
+/** @returns whether there was such a key that was not revoked before */
+export async function revokeSigningKey(tx: Tx, appId: string, kid: string, now: Date): Promise<boolean> {
+  const rows = await tx.query(sql`
+    UPDATE signing_keys SET revoked_at = ${now}
+    WHERE app_id = ${appId} AND kid = ${kid} AND revoked_at IS NULL RETURNING kid`);
+  return rows.length > 0;
+}
+
+/** Every sealed private key of the deployment, for a change of the master key. */
+export async function listSealedKeys(db: Queryable): Promise<{ appId: string; kid: string; sealed: Buffer }[]> {
+  const rows = await db.query<{ app_id: string; kid: string; sealed_private_key: Buffer }>(
+    sql`SELECT app_id, kid, sealed_private_key FROM signing_keys ORDER BY app_id, kid`,
+  );
+  return rows.map((row) => ({ appId: row.app_id, kid: row.kid, sealed: row.sealed_private_key }));
+}
+
+export async function replaceSealedKey(tx: Tx, appId: string, kid: string, sealed: Buffer): Promise<void> {
+  await tx.query(sql`UPDATE signing_keys SET sealed_private_key = ${sealed} WHERE app_id = ${appId} AND kid = ${kid}`);
+}

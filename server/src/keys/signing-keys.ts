@@ -1,0 +1,86 @@
+import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { promisify } from 'node:util';
+import { calculateJwkThumbprint } from 'jose';
+import { LRUCache } from 'lru-cache';
+import type { Db, Tx } from '../db/db.ts';
+import type { Sealer } from './seal.ts';
+import {
+  endPublication,
+  findPublishedKey,
+  findSealedPrivateKey,
+  insertSigningKey,
+  type PublicJwk,
+  type StoredSigningKey,
+} from './signing-keys.store.ts';
+
+/** What caches of a JWKS may lag behind: a new key is published this long before it signs. */
+const publicationLeadMs = 15 * 60_000;
+/** The longest life of a token: 43,199 seconds. */
+const longestTokenLifeMs = 43_199_000;
+
+const context = (appId: string, kid: string): string => `signing_keys:${appId}:${kid}`;
+const cacheKey = (appId: string, kid: string): string => `${appId}/${kid}`;
+
+const generate = promisify(generateKeyPair);
+
+/** Makes an ES256 key pair; its `kid` is the thumbprint of the public half. @see RFC 7638 */
+export async function makeSigningKey(sealer: Sealer, appId: string, activeFrom: Date): Promise<StoredSigningKey> {
+  const { publicKey, privateKey } = await generate('ec', { namedCurve: 'P-256' });
+  const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
+  const kid = await calculateJwkThumbprint({ kty: 'EC', crv: 'P-256', x, y });
+  const publicJwk: PublicJwk = { kty: 'EC', crv: 'P-256', x, y, kid, alg: 'ES256', use: 'sig' };
+  const pkcs8 = privateKey.export({ format: 'der', type: 'pkcs8' });
+  return { kid, publicJwk, sealedPrivateKey: sealer.seal(pkcs8, context(appId, kid)), activeFrom };
+}
+
+/**
+ * Adds a successor to the app's key. It is published at once, signs after 15 minutes, and the old one stays published
+ * until the last token that it signed has expired, and 15 minutes more.
+ *
+ * @returns the new key
+ */
+export async function rotateSigningKey(tx: Tx, sealer: Sealer, appId: string, now: Date): Promise<StoredSigningKey> {
+  const activeFrom = new Date(now.getTime() + publicationLeadMs);
+  const key = await makeSigningKey(sealer, appId, activeFrom);
+  await endPublication(tx, appId, new Date(activeFrom.getTime() + longestTokenLifeMs + publicationLeadMs));
+  await insertSigningKey(tx, appId, key, now);
+  return key;
+}
+
+/** The same private key under the current master key. */
+export function resealPrivateKey(sealer: Sealer, appId: string, kid: string, sealed: Buffer): Buffer {
+  return sealer.seal(sealer.open(sealed, context(appId, kid)), context(appId, kid));
+}
+
+/** Keys ready for use. What a `kid` stands for never changes, so it is kept; whether it is still good is not. */
+export interface SigningKeys {
+  /** @throws Error when the key is not stored or not under a known master key */
+  privateKey(appId: string, kid: string): Promise<KeyObject>;
+  /** The published key of that id, undefined when there is none in this app. */
+  publicKey(appId: string, kid: string, now: Date): Promise<KeyObject | undefined>;
+}
+
+export function createSigningKeys(db: Db, sealer: Sealer): SigningKeys {
+  const privateKeys = new LRUCache<string, KeyObject>({ max: 1000 });
+  const publicKeys = new LRUCache<string, KeyObject>({ max: 10_000 });
+  return {
+    async privateKey(appId, kid) {
+      const known = privateKeys.get(cacheKey(appId, kid));
+      if (known) return known;
+      const sealed = await findSealedPrivateKey(db, appId, kid);
+      if (!sealed) throw new Error(`signing key ${kid} is not stored`);
+      const key = createPrivateKey({ key: sealer.open(sealed, context(appId, kid)), format: 'der', type: 'pkcs8' });
+      privateKeys.set(cacheKey(appId, kid), key);
+      return key;
+    },
+    async publicKey(appId, kid, now) {
+      const known = publicKeys.get(cacheKey(appId, kid));
+      if (known) return known;
+      const jwk = await findPublishedKey(db, appId, kid, now);
+      if (!jwk) return undefined;
+      const key = createPublicKey({ key: { kty: jwk.kty, crv: jwk.crv, x: jwk.x, y: jwk.y }, format: 'jwk' });
+      publicKeys.set(cacheKey(appId, kid), key);
+      return key;
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import { z } from 'zod';
+import { appName } from '../apps/apps.schema.ts';
+import { idOf, outputId, text, time } from '../http/fields.ts';
+import { pageMetadata, pagingQuery } from '../http/pagination.ts';
+
+const userName = text({ min: 1, max: 200 })
+  .refine((name) => name.trim() !== '' && !/\p{Cc}/u.test(name), { error: 'Must be a name.' })
+  .meta({ description: 'Name of the machine user, unique in the app.', examples: ['robot'] });
+
+export const createMachineUser = z
+  .strictObject({ userName })
+  .meta({ id: 'CreateMachineUserRequest', description: 'A new machine user.' });
+
+const clientId = z
+  .string()
+  .meta({ description: 'Client id: the id of the machine user.', examples: ['118273645546213378'] });
+const clientSecret = z.string().meta({
+  description: 'Client secret; shown once.',
+  examples: ['gh_m_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+});
+const machineUserId = outputId('the machine user', '118273645546213378');
+const secretId = outputId('the secret', '118273645546213379');
+
+export const machineUserCreated = z
+  .object({ machineUserId, clientId, clientSecret, secretId })
+  .meta({ id: 'CreateMachineUserResponse', description: 'The machine user with its first secret.' });
+
+const label = text({ min: 1, max: 100 }).meta({
+  description: 'What the secret is for.',
+  examples: ['deploy pipeline'],
+});
+
+export const createSecret = z
+  .strictObject({
+    label: label.optional(),
+    expiresAt: z.iso
+      .datetime({ offset: true, error: 'Must be an RFC 3339 time.' })
+      .optional()
+      .meta({
+        description: 'When the secret stops working (RFC 3339); default: never.',
+        examples: ['2027-11-24T00:00:00Z'],
+      }),
+  })
+  .meta({ id: 'CreateMachineSecretRequest', description: 'A further secret.' });
+
+export const secretCreated = z
+  .object({
+    secretId,
+    clientSecret,
+    label: z
+      .string()
+      .optional()
+      .meta({ description: 'What the secret is for.', examples: ['deploy pipeline'] }),
+    expiresAt: time('When it stops working').optional(),
+  })
+  .meta({ id: 'CreateMachineSecretResponse', description: 'The secret, shown once.' });
+
+const secret = z
+  .object({
+    id: secretId,
+    label: z
+      .string()
+      .nullable()
+      .meta({ description: 'What the secret is for.', examples: ['deploy pipeline'] }),
+    createdAt: time('When it was made'),
+    expiresAt: time('When it stops working').nullable(),
+    lastUsedAt: time('When it last got a token, to the minute').nullable(),
+  })
+  .meta({ id: 'MachineSecret', description: 'A secret of a machine user, without the secret.' });
+
+export const machineUserListQuery = z.strictObject(pagingQuery);
+
+export const machineUserList = z
+  .object({
+    metadata: pageMetadata,
+    machineUsers: z
+      .array(
+        z
+          .object({
+            id: machineUserId,
+            userName,
+            createdAt: time('When it was made'),
+            lastUsedAt: time('When it last got a token, to the minute').nullable(),
+            secrets: z.array(secret).meta({ description: 'Its secrets.', examples: [[]] }),
+          })
+          .meta({ id: 'MachineUser', description: 'A machine user.' }),
+      )
+      .meta({ description: 'Machine users in the order of their creation.', examples: [[]] }),
+  })
+  .meta({ id: 'MachineUserList', description: 'A page of machine users.' });
+
+export const machineUserParams = z.strictObject({ machineUserId: idOf('the machine user', '118273645546213378') });
+export const machineSecretParams = z.strictObject({
+  machineUserId: idOf('the machine user', '118273645546213378'),
+  secretId: idOf('the secret', '118273645546213379'),
+});
+
+const audience = text({ min: 1, max: 300 });
+
+export const requestToken = z
+  .strictObject({
+    clientId: text({ min: 1, max: 100 }).meta({ description: 'Client id.', examples: ['118273645546213378'] }),
+    clientSecret: text({ min: 1, max: 200 }).meta({
+      description: 'Client secret.',
+      examples: ['gh_m_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+    }),
+    audience: z
+      .union([audience, z.array(audience).min(1, { error: 'At least one.' }).max(5, { error: 'At most 5.' })])
+      .optional()
+      .meta({
+        description:
+          'Services the token is for, 1 to 5. Default: this API. A token for another audience is refused by this API.',
+        examples: [['https://billing.example.com']],
+      }),
+  })
+  .meta({ id: 'RequestMachineTokenRequest', description: 'The credential of a machine user.' });
+
+export const issuedToken = z
+  .object({
+    token: z.string().meta({
+      description: 'ES256 JWT (RFC 9068). Send it as Bearer.',
+      examples: ['eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6ImsxIn0.e30.AAAA'],
+    }),
+    expiresInSeconds: z.int().meta({ description: 'Life of the token, in seconds.', examples: [43_199] }),
+  })
+  .meta({ id: 'RequestMachineTokenResponse', description: 'The token.' });
+
+const jwk = z
+  .object({
+    alg: z.literal('ES256').meta({ description: 'Algorithm.', examples: ['ES256'] }),
+    crv: z.literal('P-256').meta({ description: 'Curve.', examples: ['P-256'] }),
+    kid: z.string().meta({ description: 'Id of the key.', examples: ['NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs'] }),
+    kty: z.literal('EC').meta({ description: 'Kind of key.', examples: ['EC'] }),
+    use: z.literal('sig').meta({ description: 'Use of the key.', examples: ['sig'] }),
+    x: z.string().meta({ description: 'x coordinate.', examples: ['f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU'] }),
+    y: z.string().meta({ description: 'y coordinate.', examples: ['x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0'] }),
+  })
+  .meta({ id: 'Jwk', description: 'A public key (RFC 7517).' });
+
+export const jwks = z
+  .object({ keys: z.array(jwk).meta({ description: 'Public keys of the app.', examples: [[]] }) })
+  .meta({ id: 'Jwks', description: 'The keys that verify the app’s tokens.' });
+
+export const jwksParams = z.strictObject({ app: appName });

@@ -1,0 +1,179 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql, violatesUnique } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import type { MachineClaims } from './token-verifier.ts';
+
+export interface MachineSecret {
+  readonly id: string;
+  readonly label: string | null;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  readonly lastUsedAt: Date | null;
+}
+
+export interface MachineUser {
+  readonly id: string;
+  readonly userName: string;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+  readonly secrets: readonly MachineSecret[];
+}
+
+/** Whether machine, secret and key of a verified token are all still good: one query. */
+export async function findMachine(db: Queryable, appId: string, claims: MachineClaims, now: Date): Promise<boolean> {
+  const rows = await db.query(sql`
+    SELECT 1
+    FROM machine_users m
+    JOIN machine_secrets s ON s.app_id = ${appId} AND s.machine_user_id = m.id AND s.id = ${claims.secretId}
+      AND (s.expires_at IS NULL OR s.expires_at > ${now})
+    JOIN signing_keys k ON k.app_id = ${appId} AND k.kid = ${claims.kid} AND k.revoked_at IS NULL
+    JOIN apps a ON a.id = ${appId} AND a.status = 'ACTIVE'
+    WHERE m.app_id = ${appId} AND m.id = ${claims.machineUserId}`);
+  return rows.length > 0;
+}
+
+/** What issuing a token takes, in one query: app, secret and the key that signs now. */
+export async function findClient(
+  db: Queryable,
+  appId: string,
+  client: { id: string; secretHash: Buffer; now: Date },
+): Promise<{
+  appStatus: 'ACTIVE' | 'INACTIVE';
+  lifeSeconds: number | null;
+  secretId: string | null;
+  lastUsedAt: Date | null;
+  kid: string | null;
+}> {
+  const [row] = await db.query<{
+    status: 'ACTIVE' | 'INACTIVE';
+    life: number | null;
+    secret_id: string | null;
+    last_used_at: Date | null;
+    kid: string | null;
+  }>(sql`
+    SELECT a.status, (a.settings ->> 'machineTokenLifeSeconds')::integer AS life, s.id AS secret_id, s.last_used_at, k.kid
+    FROM apps a
+    LEFT JOIN machine_secrets s ON s.app_id = ${appId} AND s.machine_user_id = ${client.id}::bigint
+      AND s.secret_hash = ${client.secretHash} AND (s.expires_at IS NULL OR s.expires_at > ${client.now})
+    LEFT JOIN LATERAL (
+      SELECT kid FROM signing_keys
+      WHERE app_id = ${appId} AND revoked_at IS NULL AND active_from <= ${client.now}
+        AND (published_until IS NULL OR published_until > ${client.now})
+      ORDER BY active_from DESC LIMIT 1
+    ) AS k ON true
+    WHERE a.id = ${appId}`);
+  if (!row) throw new ApiError('app_not_found');
+  return {
+    appStatus: row.status,
+    lifeSeconds: row.life,
+    secretId: row.secret_id,
+    lastUsedAt: row.last_used_at,
+    kid: row.kid,
+  };
+}
+
+/** Notes that a machine and its secret were used. */
+export async function touchSecret(
+  db: Queryable,
+  appId: string,
+  machineUserId: string,
+  secretId: string,
+  now: Date,
+): Promise<void> {
+  await db.query(sql`
+    WITH used AS (
+      UPDATE machine_secrets SET last_used_at = ${now}
+      WHERE app_id = ${appId} AND machine_user_id = ${machineUserId} AND id = ${secretId})
+    UPDATE machine_users SET last_used_at = ${now} WHERE app_id = ${appId} AND id = ${machineUserId}`);
+}
+
+/** @throws ApiError `machine_user_name_taken` */
+export async function insertMachineUser(
+  tx: Tx,
+  appId: string,
+  machine: { id: string; userName: string; userNameKey: string; now: Date },
+): Promise<void> {
+  try {
+    await tx.query(sql`
+      INSERT INTO machine_users (app_id, id, user_name, user_name_key, created_at)
+      VALUES (${appId}, ${machine.id}, ${machine.userName}, ${machine.userNameKey}, ${machine.now})`);
+  } catch (error) {
+    if (violatesUnique(error, 'machine_users_user_name_key'))
+      throw new ApiError('machine_user_name_taken', { cause: error });
+    throw error;
+  }
+}
+
+/** @throws ApiError `machine_user_not_found` */
+export async function lockMachineUser(tx: Tx, appId: string, machineUserId: string): Promise<void> {
+  const rows = await tx.query(
+    sql`SELECT 1 FROM machine_users WHERE app_id = ${appId} AND id = ${machineUserId} FOR UPDATE`,
+  );
+  if (rows.length === 0) throw new ApiError('machine_user_not_found');
+}
+
+export async function countSecrets(tx: Tx, appId: string, machineUserId: string): Promise<number> {
+  const [row] = await tx.query<{ count: string }>(
+    sql`SELECT count(*) FROM machine_secrets WHERE app_id = ${appId} AND machine_user_id = ${machineUserId}`,
+  );
+  return Number(row?.count ?? 0);
+}
+
+export async function insertSecret(
+  tx: Tx,
+  appId: string,
+  machineUserId: string,
+  secret: { id: string; label: string | null; secretHash: Buffer; now: Date; expiresAt: Date | null },
+): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO machine_secrets (app_id, machine_user_id, id, label, secret_hash, created_at, expires_at)
+    VALUES (${appId}, ${machineUserId}, ${secret.id}, ${secret.label}, ${secret.secretHash}, ${secret.now}, ${secret.expiresAt})`);
+}
+
+/** @throws ApiError `machine_user_not_found` */
+export async function deleteMachineUser(tx: Tx, appId: string, machineUserId: string): Promise<void> {
+  const rows = await tx.query(
+    sql`DELETE FROM machine_users WHERE app_id = ${appId} AND id = ${machineUserId} RETURNING id`,
+  );
+  if (rows.length === 0) throw new ApiError('machine_user_not_found');
+}
+
+/** @throws ApiError `machine_secret_not_found` */
+export async function deleteSecret(tx: Tx, appId: string, machineUserId: string, secretId: string): Promise<void> {
+  const rows = await tx.query(sql`
+    DELETE FROM machine_secrets
+    WHERE app_id = ${appId} AND machine_user_id = ${machineUserId} AND id = ${secretId} RETURNING id`);
+  if (rows.length === 0) throw new ApiError('machine_secret_not_found');
+}
+
+/** The secrets of these machine users, without the secrets. */
+export async function listSecrets(
+  db: Queryable,
+  appId: string,
+  machineUserIds: readonly string[],
+): Promise<Map<string, MachineSecret[]>> {
+  const rows = await db.query<{
+    machine_user_id: string;
+    id: string;
+    label: string | null;
+    created_at: Date;
+    expires_at: Date | null;
+    last_used_at: Date | null;
+  }>(sql`
+    SELECT machine_user_id, id, label, created_at, expires_at, last_used_at FROM machine_secrets
+    WHERE app_id = ${appId} AND machine_user_id = ANY (${machineUserIds}::bigint[])
+    ORDER BY machine_user_id, id`);
+  const secrets = rows.map((row) => ({
+    owner: row.machine_user_id,
+    secret: {
+      id: row.id,
+      label: row.label,
+      createdAt: row.created_at,
+      expiresAt: row.expires_at,
+      lastUsedAt: row.last_used_at,
+    },
+  }));
+  return new Map(
+    machineUserIds.map((id) => [id, secrets.filter(({ owner }) => owner === id).map(({ secret }) => secret)]),
+  );
+}

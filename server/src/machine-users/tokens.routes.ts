@@ -1,0 +1,134 @@
+import { randomUUID } from 'node:crypto';
+import { defaultSettings } from '../apps/apps.schema.ts';
+import { findAppByName } from '../apps/apps.store.ts';
+import { publicAccess, publicAccessCheckedInQuery, publicPage } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { type Call, noAudit, route } from '../http/route.ts';
+import { signJwt } from '../keys/jws.ts';
+import { sha256 } from '../keys/secrets.ts';
+import { listPublishedKeys, type PublicJwk } from '../keys/signing-keys.store.ts';
+import { issuedToken, jwks, jwksParams, requestToken } from './machine-users.schema.ts';
+import { findClient, touchSecret } from './machine-users.store.ts';
+import { issuerOf } from './token-verifier.ts';
+
+/** How long the last use of a secret may lag behind. */
+const touchEveryMs = 60_000;
+
+interface TokenRequest {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly audience?: string | string[] | undefined;
+}
+
+/** The audience as it goes into the token. The app's own name means this API, and is not to be had beside others. */
+function audienceOf(audience: string | string[] | undefined, appName: string): string | string[] {
+  if (audience === undefined) return appName;
+  const list = typeof audience === 'string' ? [audience] : audience;
+  if (!list.includes(appName)) return audience;
+  const message = 'The name of the app is the default audience; leave audience out.';
+  throw new ApiError('validation_failed', { faults: [{ pointer: '/body/audience', message }] });
+}
+
+const isClientId = (value: string): boolean => /^[0-9]{1,18}$/.test(value);
+
+/** @throws ApiError `app_inactive`, `invalid_client` */
+async function authenticateClient({ services, appId }: Call, body: TokenRequest, now: Date) {
+  const id = isClientId(body.clientId) ? body.clientId : '0';
+  const client = await findClient(services.db, appId, { id, secretHash: sha256(body.clientSecret), now });
+  if (client.appStatus !== 'ACTIVE') throw new ApiError('app_inactive');
+  if (client.secretId === null) throw new ApiError('invalid_client');
+  if (client.kid === null) throw new Error('the app has no signing key in use');
+  if (client.lastUsedAt === null || now.getTime() - client.lastUsedAt.getTime() >= touchEveryMs) {
+    await touchSecret(services.db, appId, id, client.secretId, now);
+  }
+  return {
+    id,
+    secretId: client.secretId,
+    kid: client.kid,
+    lifeSeconds: client.lifeSeconds ?? defaultSettings.machineTokenLifeSeconds,
+  };
+}
+
+async function publishedKeys(call: Call, appId: string): Promise<{ keys: PublicJwk[] }> {
+  call.reply.header('cache-control', 'public, max-age=300');
+  return { keys: await listPublishedKeys(call.services.db, appId, call.services.clock.now()) };
+}
+
+export const tokenRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authentication/machine-users/access-token',
+    operationId: 'requestMachineToken',
+    tag: 'authentication',
+    summary: 'Get a machine token',
+    description:
+      'Exchanges the credential of a machine user for an ES256 JWT that any service verifies with the JWKS of the app. Without `audience` the token is for this API; with it exactly for those services, and this API refuses it.',
+    access: publicAccessCheckedInQuery,
+    audit: noAudit('A token is stored nowhere and changes nothing; the last use of the secret is a counter.'),
+    body: requestToken,
+    response: { status: 200, description: 'The token.', body: issuedToken },
+    errors: ['invalid_client'],
+    handler: async (call) => {
+      const { body, services, appId } = call;
+      const appName = String(call.request.headers['x-app-name']);
+      const aud = audienceOf(body.audience, appName);
+      const now = services.clock.now();
+      const client = await authenticateClient(call, body, now);
+      const issuedAt = Math.floor(now.getTime() / 1000);
+      const token = signJwt(await services.signingKeys.privateKey(appId, client.kid), client.kid, {
+        iss: issuerOf(services.config.publicUrl, appName),
+        aud,
+        sub: client.id,
+        client_id: client.id,
+        secret_id: client.secretId,
+        roles: ['GENERIC_MACHINE_USER'],
+        iat: issuedAt,
+        nbf: issuedAt,
+        exp: issuedAt + client.lifeSeconds,
+        jti: randomUUID(),
+      });
+      return { token, expiresInSeconds: client.lifeSeconds };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/authentication/token/jwks',
+    operationId: 'getJwks',
+    tag: 'authentication',
+    summary: 'Get the public keys of the app',
+    description: 'The JSON Web Key Set (RFC 7517) that verifies the machine tokens of the app.',
+    access: publicAccess,
+    response: {
+      status: 200,
+      description: 'The keys.',
+      body: jwks,
+      headers: { 'Cache-Control': 'How long the keys may be kept.' },
+    },
+    handler: (call) => publishedKeys(call, call.appId),
+  }),
+
+  route({
+    method: 'GET',
+    url: '/apps/:app/.well-known/jwks.json',
+    operationId: 'getJwksOfApp',
+    tag: 'authentication',
+    summary: 'Get the public keys of an app by its address',
+    description: 'The same key set at an address that needs no header, as JOSE libraries want it.',
+    access: publicPage,
+    params: jwksParams,
+    response: {
+      status: 200,
+      description: 'The keys.',
+      body: jwks,
+      headers: { 'Cache-Control': 'How long the keys may be kept.' },
+    },
+    errors: ['app_not_found', 'app_inactive'],
+    handler: async (call) => {
+      const app = await findAppByName(call.services.db, call.params.app);
+      if (!app) throw new ApiError('app_not_found');
+      if (app.status !== 'ACTIVE') throw new ApiError('app_inactive');
+      return publishedKeys(call, app.id);
+    },
+  }),
+];

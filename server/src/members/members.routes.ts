@@ -1,0 +1,162 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import { chooseUrlTemplate } from '../apps/url-template.ts';
+import type { Tx } from '../db/db.ts';
+import { overOrganization, overOrganizationInHeader, type Principal } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { type Call, route } from '../http/route.ts';
+import { type Granted, grantOrInvite, invitationPlaceholders } from '../invitations/grant-or-invite.ts';
+import { organizationParams } from '../organizations/organizations.schema.ts';
+import { getOrganization } from '../organizations/organizations.store.ts';
+import { resolveRoles } from '../roles/roles.store.ts';
+import { lockUser } from '../users/users.store.ts';
+import { addUser, addUserParams, granted, inviteManager, inviteMember, userAdded } from './members.schema.ts';
+import { findManagerRoles, type Grant, grantToMember, sharesOrganization } from './members.store.ts';
+
+interface Invitee {
+  readonly email: string;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly inviteUrl?: string | undefined;
+  readonly userId?: unknown;
+}
+
+/** A machine says whom it acts for; nobody can check that, so it is noted and decides nothing. */
+function claimedOnBehalfOf({ actor }: Call, body: Invitee): string | undefined {
+  return actor.kind === 'machine' && typeof body.userId === 'string' ? body.userId.slice(0, 100) : undefined;
+}
+
+/** Grants to an address, or invites it, in the organization of the call. */
+async function grantTo(
+  call: Call,
+  body: Invitee,
+  toGrant: (tx: Tx) => Promise<Grant>,
+  word: string,
+): Promise<Granted & { message: string }> {
+  const { services, appId, orgId } = call;
+  const app = await namedAppOf(call);
+  const urlTemplate = chooseUrlTemplate(app, services.config, {
+    sent: body.inviteUrl,
+    fallback: app.settings.inviteUrl,
+    placeholders: invitationPlaceholders,
+  });
+  return mutate(call, async (tx) => {
+    const organization = await getOrganization(tx, appId, orgId);
+    const outcome = await grantOrInvite(tx, call, { ...body, organization, grant: await toGrant(tx), urlTemplate });
+    const result = { message: `${word} ${outcome.invited ? 'invited' : 'assigned'}`, ...outcome };
+    const claimed = claimedOnBehalfOf(call, body);
+    return { result, event: { target: { kind: 'user', id: outcome.userId }, orgId, claimedOnBehalfOf: claimed } };
+  });
+}
+
+/** A human may only name people they can already see; new people come in by e-mail. */
+async function checkVisible(tx: Tx, { actor, appId, held }: Call, userId: string): Promise<void> {
+  if (actor.kind !== 'user' || held.includes('SUPER_ADMIN')) return;
+  const isVisible = actor.user.id === userId || (await sharesOrganization(tx, appId, actor.user.id, userId));
+  if (!isVisible) throw new ApiError('user_not_found');
+}
+
+/** A manager never changes an owner, another manager or themselves. */
+async function checkManagerReach(tx: Tx, { actor, appId, orgId, held }: Call, userId: string): Promise<void> {
+  if (actor.kind !== 'user' || held.includes('ORG_OWNER')) return;
+  const managerRoles = (await findManagerRoles(tx, appId, orgId, userId)) ?? [];
+  if (actor.user.id === userId || managerRoles.length > 0) throw new ApiError('access_denied');
+}
+
+/** Owners and managers are made the same way. */
+const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Grant) => {
+  const word = noun === 'owner' ? 'Owner' : 'Manager';
+  return route({
+    method: 'POST',
+    url: `/v1/authorization/organizations/:orgId/${noun}s`,
+    operationId,
+    tag: 'authorization',
+    summary: `Make somebody ${noun} of an organization`,
+    description: `An active user whose address is proven is ${noun} at once and is told by mail; any other address is invited.`,
+    access: overOrganization('ORG_OWNER'),
+    audit: `organization.${noun}_granted`,
+    params: organizationParams,
+    body: inviteManager,
+    response: {
+      status: 201,
+      description: 'Granted or invited.',
+      body: granted(`Invite${word}Response`, `${word} invited`),
+    },
+    errors: ['redirect_url_not_allowed'],
+    handler: (call) => grantTo(call, call.body, () => Promise.resolve(grant), word),
+  });
+};
+
+const mayAddMembers: Principal[] = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'];
+
+export const memberRoutes = [
+  inviteRoute('manager', 'inviteManager', { kind: 'ORG_USER_MANAGER' }),
+  inviteRoute('owner', 'inviteOwner', { kind: 'ORG_OWNER' }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authorization/organizations/:orgId/members',
+    operationId: 'inviteMember',
+    tag: 'authorization',
+    summary: 'Make somebody a member of an organization',
+    description:
+      'An active user whose address is proven gets the role at once and is told by mail; any other address is invited.',
+    access: overOrganization(...mayAddMembers),
+    audit: 'organization.member_granted',
+    params: organizationParams,
+    body: inviteMember,
+    response: {
+      status: 201,
+      description: 'Granted or invited.',
+      body: granted('InviteMemberResponse', 'Member invited'),
+    },
+    errors: ['unknown_role', 'redirect_url_not_allowed'],
+    handler: (call) =>
+      grantTo(
+        call,
+        call.body,
+        async (tx) => {
+          const [role] = await resolveRoles(tx, call.appId, call.orgId, [call.body.role]);
+          if (!role) throw new ApiError('unknown_role');
+          return { kind: 'ROLE', role };
+        },
+        'Member',
+      ),
+  }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authorization/organizations/users/:userId',
+    operationId: 'addUserToOrganization',
+    tag: 'authorization',
+    summary: 'Add a user to an organization',
+    description:
+      'Gives roles to a user by id; what they hold already stays. Owners and managers may only name people of organizations they own or manage; super admins and machine users anyone of the app.',
+    access: overOrganizationInHeader(...mayAddMembers),
+    audit: 'member.roles_added',
+    params: addUserParams,
+    body: addUser,
+    response: { status: 200, description: 'The roles are added.', body: userAdded },
+    errors: ['user_not_found', 'user_not_active', 'unknown_role'],
+    handler: (call) => {
+      const { services, appId, orgId, params, body } = call;
+      return mutate(call, async (tx) => {
+        await checkVisible(tx, call, params.userId);
+        const user = await lockUser(tx, appId, params.userId);
+        await checkManagerReach(tx, call, user.id);
+        const roles = await resolveRoles(tx, appId, orgId, body.roles);
+        if (user.state !== 'ACTIVE') throw new ApiError('user_not_active');
+        const member = { orgId, userId: user.id, id: services.ids.next(), now: services.clock.now() };
+        await grantToMember(
+          tx,
+          appId,
+          member,
+          roles.map((role) => ({ kind: 'ROLE', role })),
+        );
+        const message = `User ${user.id} added to ${orgId} as ${body.roles.join(', ')}`;
+        const changes = body.roles.map((key) => `roles.${key}`);
+        return { result: { message }, event: { target: { kind: 'user', id: user.id }, orgId, changes } };
+      });
+    },
+  }),
+];

@@ -1,0 +1,121 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+
+export type ManagerRole = 'ORG_OWNER' | 'ORG_USER_MANAGER';
+
+/** A role as it is stored: of one organization, or of the app (scope 0). */
+export interface RoleReference {
+  readonly scopeId: string;
+  readonly key: string;
+}
+
+/** What is granted to a member. */
+export type Grant = { readonly kind: ManagerRole } | { readonly kind: 'ROLE'; readonly role: RoleReference };
+
+export interface Membership {
+  readonly id: string;
+  readonly name: string;
+  readonly status: 'Active' | 'Inactive';
+  readonly roles: string[];
+  readonly managerRoles: ManagerRole[];
+  readonly permissions: string[];
+}
+
+/** How many memberships introspection shows. */
+export const membershipsShown = 100;
+
+const toManagerRoles = (row: { is_owner: boolean; is_manager: boolean }): ManagerRole[] => [
+  ...(row.is_owner ? (['ORG_OWNER'] as const) : []),
+  ...(row.is_manager ? (['ORG_USER_MANAGER'] as const) : []),
+];
+
+/** The organizations of a user with what they hold there: one more than shown, so that the caller can tell. */
+export async function listMemberships(
+  db: Queryable,
+  appId: string,
+  userId: string,
+  orgId: string | undefined,
+): Promise<Membership[]> {
+  const rows = await db.query<{
+    id: string;
+    name: string;
+    status: Membership['status'];
+    is_owner: boolean;
+    is_manager: boolean;
+    roles: string[] | null;
+    permissions: string[] | null;
+  }>(sql`
+    SELECT o.id, o.name, o.status, m.is_owner, m.is_manager, held.roles, held.permissions
+    FROM members m
+    JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
+    LEFT JOIN LATERAL (
+      SELECT array_agg(DISTINCT r.key) AS roles,
+        array_agg(DISTINCT permission) FILTER (WHERE permission IS NOT NULL) AS permissions
+      FROM member_roles mr
+      JOIN roles r ON r.app_id = ${appId} AND r.scope_id = mr.scope_id AND r.key = mr.role_key
+      LEFT JOIN LATERAL unnest(r.permissions) AS permission ON true
+      WHERE mr.app_id = ${appId} AND mr.org_id = m.org_id AND mr.user_id = m.user_id AND o.status = 'Active'
+    ) AS held ON true
+    WHERE m.app_id = ${appId} AND m.user_id = ${userId}
+      AND (${orgId ?? null}::bigint IS NULL OR m.org_id = ${orgId ?? null}::bigint)
+    ORDER BY m.org_id
+    LIMIT ${membershipsShown + 1}`);
+  return rows.map((row) => ({
+    id: row.id,
+    name: row.name,
+    status: row.status,
+    roles: row.roles ?? [],
+    managerRoles: row.status === 'Active' ? toManagerRoles(row) : [],
+    permissions: row.permissions ?? [],
+  }));
+}
+
+/** Makes the user a member if they are not, and adds what is granted; what they hold already stays. */
+export async function grantToMember(
+  tx: Tx,
+  appId: string,
+  member: { orgId: string; userId: string; id: string; now: Date },
+  grants: readonly Grant[],
+): Promise<void> {
+  const isOwner = grants.some((grant) => grant.kind === 'ORG_OWNER');
+  const isManager = grants.some((grant) => grant.kind === 'ORG_USER_MANAGER');
+  await tx.query(sql`
+    INSERT INTO members AS known (app_id, org_id, user_id, id, is_owner, is_manager, created_at)
+    VALUES (${appId}, ${member.orgId}, ${member.userId}, ${member.id}, ${isOwner}, ${isManager}, ${member.now})
+    ON CONFLICT (app_id, org_id, user_id) DO UPDATE SET
+      is_owner = known.is_owner OR EXCLUDED.is_owner, is_manager = known.is_manager OR EXCLUDED.is_manager`);
+  const roles = grants.flatMap((grant) => (grant.kind === 'ROLE' ? [grant.role] : []));
+  await tx.query(sql`
+    INSERT INTO member_roles (app_id, org_id, user_id, scope_id, role_key, created_at)
+    SELECT ${appId}::bigint, ${member.orgId}::bigint, ${member.userId}::bigint, scope_id, key, ${member.now}::timestamptz
+    FROM unnest(${roles.map((role) => role.scopeId)}::bigint[], ${roles.map((role) => role.key)}::text[]) AS granted (scope_id, key)
+    ON CONFLICT DO NOTHING`);
+}
+
+/** The manager roles of a member; undefined when the user is no member. */
+export async function findManagerRoles(
+  db: Queryable,
+  appId: string,
+  orgId: string,
+  userId: string,
+): Promise<ManagerRole[] | undefined> {
+  const [row] = await db.query<{ is_owner: boolean; is_manager: boolean }>(sql`
+    SELECT is_owner, is_manager FROM members
+    WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${userId}`);
+  return row && toManagerRoles(row);
+}
+
+/** Whether the caller owns or manages an organization that the user is a member of. */
+export async function sharesOrganization(
+  db: Queryable,
+  appId: string,
+  callerId: string,
+  userId: string,
+): Promise<boolean> {
+  const rows = await db.query(sql`
+    SELECT 1 FROM members caller
+    JOIN members known ON known.app_id = ${appId} AND known.org_id = caller.org_id AND known.user_id = ${userId}
+    WHERE caller.app_id = ${appId} AND caller.user_id = ${callerId} AND (caller.is_owner OR caller.is_manager)
+    LIMIT 1`);
+  return rows.length > 0;
+}

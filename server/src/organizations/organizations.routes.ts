@@ -1,0 +1,204 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import { chooseUrlTemplate } from '../apps/url-template.ts';
+import { sql } from '../db/db.ts';
+import { type Held, type Principal, decide, overApp, overOrganization } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate, mutateOrganization } from '../http/mutate.ts';
+import { readPage } from '../http/pagination.ts';
+import { type Call, route } from '../http/route.ts';
+import { grantOrInvite, invitationPlaceholders } from '../invitations/grant-or-invite.ts';
+import { insertRoles, listRoles } from '../roles/roles.store.ts';
+import { acceptedVersions, etag } from './if-match.ts';
+import {
+  etagHeader,
+  organization,
+  organizationList,
+  organizationListQuery,
+  organizationParams,
+  organizationQuery,
+  organizationSetUp,
+  organizationUpdated,
+  setupOrganization,
+  updateOrganization,
+} from './organizations.schema.ts';
+import {
+  getOrganization,
+  insertOrganization,
+  type OrganizationPatch,
+  organizationsOf,
+  patchOrganization,
+  refusingTakenName,
+} from './organizations.store.ts';
+
+const metadataLimit = 30;
+
+/** Who may change which part of an organization. */
+const mayUpdate: readonly Principal[] = ['GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'];
+const mayRename: readonly Principal[] = ['GENERIC_MACHINE_USER', 'ORG_OWNER'];
+
+const mayReadMetadata = (held: Held): boolean => held.some((principal) => mayUpdate.includes(principal));
+
+/** Humans see the organizations they are in, super admins and machines all of them. */
+function visibleTo({ actor, appId, held }: Call) {
+  const seesAll = held.includes('SUPER_ADMIN') || actor.kind !== 'user';
+  return organizationsOf(appId, seesAll ? undefined : actor.user.id);
+}
+
+/** Why a permitted change did not apply: another version, or too many keys. */
+async function explainRefusal(
+  { services, appId, orgId }: Call,
+  versions: readonly string[] | undefined,
+): Promise<ApiError> {
+  const { version } = await getOrganization(services.db, appId, orgId);
+  const isStale = versions !== undefined && !versions.includes(version);
+  return new ApiError(isStale ? 'precondition_failed' : 'metadata_limit_exceeded');
+}
+
+/** `{"metadata":{}}`: allowed or not, current or not, but no change and no event. */
+async function confirmUnchanged(call: Call, versions: readonly string[] | undefined): Promise<string> {
+  const { services, appId, orgId } = call;
+  await decide(services.db, call.route.access, call.actor, { appId, orgId, userId: '', sessionId: '' });
+  call.request.decided = true;
+  const { version } = await getOrganization(services.db, appId, orgId);
+  if (versions !== undefined && !versions.includes(version)) throw new ApiError('precondition_failed');
+  return version;
+}
+
+/** @returns the new version */
+async function applyPatch(call: Call, patch: OrganizationPatch): Promise<string> {
+  const { services, appId, orgId } = call;
+  const versions = acceptedVersions(call.request);
+  const changes = [
+    ...(patch.name === undefined ? [] : ['name']),
+    ...Object.keys(patch.metadata ?? {}).map((key) => `metadata.${key}`),
+  ];
+  if (changes.length === 0) return confirmUnchanged(call, versions);
+  const allowed = patch.name === undefined ? mayUpdate : mayRename;
+  const event = { target: { kind: 'organization', id: orgId }, orgId, changes };
+  const update = patchOrganization(appId, patch, versions, services.clock.now());
+  const version = await refusingTakenName(mutateOrganization(call, allowed, event, update));
+  if (version === undefined) throw await explainRefusal(call, versions);
+  return version;
+}
+
+export const organizationRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authorization/organizations/setup',
+    operationId: 'setupOrganization',
+    tag: 'authorization',
+    summary: 'Set up an organization',
+    description:
+      'Makes an organization with its roles and its owner in one transaction. An active user whose address is proven owns it at once; any other address is invited and owns it on acceptance.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'organization.created',
+    body: setupOrganization,
+    response: { status: 201, description: 'The organization is made.', body: organizationSetUp },
+    errors: ['organization_name_taken', 'metadata_limit_exceeded', 'redirect_url_not_allowed'],
+    handler: async (call) => {
+      const { body, services, appId } = call;
+      const app = await namedAppOf(call);
+      const urlTemplate = chooseUrlTemplate(app, services.config, {
+        sent: body.inviteUrl,
+        fallback: app.settings.inviteUrl,
+        placeholders: invitationPlaceholders,
+      });
+      if (Object.keys(body.metadata ?? {}).length > metadataLimit) throw new ApiError('metadata_limit_exceeded');
+      const orgId = services.ids.next();
+      const now = services.clock.now();
+      return mutate(call, async (tx) => {
+        await insertOrganization(tx, appId, { id: orgId, name: body.orgName, metadata: body.metadata ?? {}, now });
+        await insertRoles(tx, appId, orgId, body.customRoles ?? [], now);
+        const owner = await grantOrInvite(tx, call, {
+          organization: { id: orgId, name: body.orgName },
+          email: body.adminEmail,
+          firstName: body.adminFirstName,
+          lastName: body.adminLastName,
+          grant: { kind: 'ORG_OWNER' },
+          urlTemplate,
+        });
+        const result = { message: 'Organization created', orgId, ownerUserId: owner.userId, invited: owner.invited };
+        return { result, event: { target: { kind: 'organization', id: orgId }, orgId } };
+      });
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/authorization/organizations',
+    operationId: 'listOrganizations',
+    tag: 'authorization',
+    summary: 'List organizations',
+    description: 'Humans see the organizations they are in; super admins and machine users see all of the app.',
+    access: overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    query: organizationListQuery,
+    response: { status: 200, description: 'A page of organizations.', body: organizationList },
+    handler: async (call) => {
+      const { from, key } = visibleTo(call);
+      const { metadata, items } = await readPage(call, {
+        paging: call.query,
+        filters: call.actor.kind === 'user' ? call.actor.user.id : undefined,
+        total: sql`SELECT count(*) AS total ${from}`,
+        rows: ({ after, limit }) => sql`SELECT o.id, o.name, o.status ${from} ${after} ${limit}`,
+        key,
+        toItem: (row: { id: string; name: string; status: 'Active' | 'Inactive' }) => row,
+      });
+      return { metadata, organizations: items };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/authorization/organizations/:orgId',
+    operationId: 'getOrganization',
+    tag: 'authorization',
+    summary: 'Get an organization',
+    description: 'One organization with its version as ETag. Plain members do not get the metadata.',
+    access: overOrganization('GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
+    params: organizationParams,
+    query: organizationQuery,
+    response: { status: 200, description: 'The organization.', body: organization, headers: etagHeader },
+    handler: async ({ services, appId, orgId, held, query, reply }) => {
+      if (query.includeMetadata && !mayReadMetadata(held)) throw new ApiError('access_denied');
+      const found = await getOrganization(services.db, appId, orgId, { metadata: query.includeMetadata ?? false });
+      const roles = query.includeRoles ? await listRoles(services.db, appId, orgId) : undefined;
+      reply.header('etag', etag(found.version));
+      return {
+        id: found.id,
+        name: found.name,
+        status: found.status,
+        createdAt: found.createdAt.toISOString(),
+        updatedAt: found.updatedAt.toISOString(),
+        ...(found.metadata && { metadata: found.metadata }),
+        ...(roles && { roles: roles.map((role) => ({ ...role, allowedPermissions: [...role.allowedPermissions] })) }),
+      };
+    },
+  }),
+
+  route({
+    method: 'PATCH',
+    url: '/v1/authorization/organizations/:orgId',
+    operationId: 'updateOrganization',
+    tag: 'authorization',
+    summary: 'Update an organization',
+    description:
+      'Adds and updates metadata: a string sets a key, null removes it, keys that are not named stay; at most 30 in all. `name` is for owners and machine users. With If-Match the change applies only to that version.',
+    access: overOrganization(...mayUpdate),
+    decidesInStatement: true,
+    audit: 'organization.updated',
+    params: organizationParams,
+    body: updateOrganization,
+    response: {
+      status: 200,
+      description: 'The organization is updated.',
+      body: organizationUpdated,
+      headers: etagHeader,
+    },
+    errors: ['precondition_failed', 'metadata_limit_exceeded', 'organization_name_taken'],
+    handler: async (call) => {
+      const version = await applyPatch(call, call.body);
+      call.reply.header('etag', etag(version));
+      return { message: 'Organization Data Updated' };
+    },
+  }),
+];

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import {
+  idOf,
+  ignoredField,
+  message,
+  metadata,
+  metadataPatch,
+  outputId,
+  queryFlag,
+  text,
+  time,
+} from '../http/fields.ts';
+import { pageMetadata, pagingQuery } from '../http/pagination.ts';
+import { role, roles } from '../roles/roles.schema.ts';
+import { emailAddress } from '../users/email-address.ts';
+import { firstName, lastName, urlTemplate } from '../users/users.schema.ts';
+import { organizationNameKey } from './organization-name.ts';
+
+const organizationName = text({ min: 1, max: 200 })
+  .refine((name) => organizationNameKey(name) !== '' && !/\p{Cc}/u.test(name), { error: 'Must be a name.' })
+  .meta({ description: 'Name of the organization, unique in the app.', examples: ['Acme'] });
+
+export const inviteUrl = urlTemplate(
+  'URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}; default: the setting of the app.',
+  'https://app.example.com/join?code={{code}}&email={{email}}&orgId={{orgId}}',
+);
+
+export const setupOrganization = z
+  .strictObject({
+    orgName: organizationName,
+    adminFirstName: firstName.meta({ description: 'Given name of the owner.', examples: ['Jon'] }),
+    adminLastName: lastName.meta({ description: 'Family name of the owner.', examples: ['Doe'] }),
+    adminEmail: emailAddress.meta({ description: 'E-mail address of the owner.', examples: ['jon.doe@example.com'] }),
+    customRoles: roles.optional(),
+    metadata: metadata('organization').optional(),
+    inviteUrl: inviteUrl.optional(),
+  })
+  .meta({ id: 'SetupOrganizationRequest', description: 'A new organization with its owner.' });
+
+const orgId = outputId('the organization');
+
+export const organizationSetUp = z
+  .object({
+    message: message('Organization created'),
+    orgId,
+    ownerUserId: outputId('the owner', '118273645546213377'),
+    invited: z
+      .boolean()
+      .meta({ description: 'Whether the owner is invited first; false: they own it already.', examples: [true] }),
+  })
+  .meta({ id: 'SetupOrganizationResponse', description: 'The organization is made.' });
+
+const listed = {
+  id: orgId,
+  name: z.string().meta({ description: 'Name of the organization.', examples: ['Acme'] }),
+  status: z.enum(['Active', 'Inactive']).meta({ description: 'Status of the organization.', examples: ['Active'] }),
+};
+
+export const organizationListQuery = z.strictObject(pagingQuery);
+
+export const organizationList = z
+  .object({
+    metadata: pageMetadata,
+    organizations: z
+      .array(z.object(listed).meta({ id: 'OrganizationSummary', description: 'An organization in a list.' }))
+      .meta({ description: 'Organizations in the order of their creation.', examples: [[]] }),
+  })
+  .meta({ id: 'OrganizationList', description: 'A page of organizations.' });
+
+export const organizationParams = z.strictObject({ orgId: idOf('the organization') });
+
+export const organizationQuery = z.strictObject({
+  includeMetadata: queryFlag('Whether to add the metadata; not for plain members.'),
+  includeRoles: queryFlag('Whether to add the roles that can be granted.'),
+});
+
+export const organization = z
+  .object({
+    ...listed,
+    createdAt: time('When it was made'),
+    updatedAt: time('When it was last changed'),
+    metadata: metadata('organization').optional(),
+    roles: z
+      .array(z.object(role.shape).meta({ id: 'GrantableRole', description: 'A role that can be granted.' }))
+      .optional()
+      .meta({ description: 'Roles of the organization and predefined ones.', examples: [[]] }),
+  })
+  .meta({ id: 'Organization', description: 'A customer of the product.' });
+
+export const updateOrganization = z
+  .strictObject({ metadata: metadataPatch('organization').optional(), name: organizationName.optional() })
+  .refine((patch) => patch.metadata !== undefined || patch.name !== undefined, {
+    error: 'Name at least one of metadata, name.',
+  })
+  .meta({
+    id: 'UpdateOrganizationRequest',
+    description: 'Changes to an organization; what is not named stays.',
+    examples: [{ metadata: { key1: 'value1' } }],
+  });
+
+export const organizationUpdated = z
+  .object({ message: message('Organization Data Updated') })
+  .meta({ id: 'UpdateOrganizationResponse', description: 'The organization is updated.' });
+
+export const etagHeader = { ETag: 'Version of the organization, for If-Match.' };
+
+const invitee = {
+  email: emailAddress,
+  firstName,
+  lastName,
+  inviteUrl: inviteUrl.optional(),
+  userId: ignoredField(
+    'who invites is known from the credential; what a machine sends is noted in the audit.',
+    '118273645546213377',
+  ),
+};
+
+export { invitee };

@@ -1,0 +1,117 @@
+import type { Queryable, Sql, Tx } from '../db/db.ts';
+import { sql, violatesUnique } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import { type Metadata, type MetadataPatch, splitMetadataPatch } from '../users/users.store.ts';
+import { organizationNameKey } from './organization-name.ts';
+
+export interface Organization {
+  readonly id: string;
+  readonly name: string;
+  readonly status: 'Active' | 'Inactive';
+  readonly version: string;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+  readonly metadata: Metadata | undefined;
+}
+
+interface OrganizationRow {
+  id: string;
+  name: string;
+  status: Organization['status'];
+  version: string;
+  created_at: Date;
+  updated_at: Date;
+  metadata: Metadata | null;
+}
+
+const toOrganization = (row: OrganizationRow): Organization => ({
+  id: row.id,
+  name: row.name,
+  status: row.status,
+  version: row.version,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+  metadata: row.metadata ?? undefined,
+});
+
+const nameTaken = (error: unknown): unknown =>
+  violatesUnique(error, 'organizations_name_key') ? new ApiError('organization_name_taken', { cause: error }) : error;
+
+/** Runs a statement that may meet a name that is taken. @throws ApiError `organization_name_taken` */
+export async function refusingTakenName<Result>(work: Promise<Result>): Promise<Result> {
+  return work.catch((error: unknown) => {
+    throw nameTaken(error);
+  });
+}
+
+export async function insertOrganization(
+  tx: Tx,
+  appId: string,
+  organization: { id: string; name: string; metadata: Metadata; now: Date },
+): Promise<void> {
+  const { id, name, metadata, now } = organization;
+  await refusingTakenName(
+    tx.query(sql`
+      INSERT INTO organizations (app_id, id, name, name_key, status, metadata, created_at, updated_at)
+      VALUES (${appId}, ${id}, ${name}, ${organizationNameKey(name)}, 'Active', ${JSON.stringify(metadata)}::jsonb, ${now}, ${now})`),
+  );
+}
+
+/** @throws ApiError `organization_not_found` */
+export async function getOrganization(
+  db: Queryable,
+  appId: string,
+  orgId: string,
+  options: { metadata: boolean } = { metadata: false },
+): Promise<Organization> {
+  const [row] = await db.query<OrganizationRow>(sql`
+    SELECT id, name, status, version, created_at, updated_at, CASE WHEN ${options.metadata}::boolean THEN metadata END AS metadata
+    FROM organizations WHERE app_id = ${appId} AND id = ${orgId}`);
+  if (!row) throw new ApiError('organization_not_found');
+  return toOrganization(row);
+}
+
+/** The two statements of a list: all organizations of the app, or those a user is in. */
+export function organizationsOf(appId: string, userId: string | undefined): { from: Sql; key: Sql } {
+  if (userId === undefined) return { from: sql`FROM organizations o WHERE o.app_id = ${appId}`, key: sql`o.id` };
+  return {
+    from: sql`FROM members m JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
+      WHERE m.app_id = ${appId} AND m.user_id = ${userId}`,
+    key: sql`m.org_id`,
+  };
+}
+
+export interface OrganizationPatch {
+  readonly name?: string | undefined;
+  readonly metadata?: MetadataPatch | undefined;
+}
+
+/**
+ * The one statement that changes an organization: it takes its row from `granted` (see `mutateOrganization`), and
+ * applies only if the version is one of `versions` and at most 30 metadata keys remain. Both are conditions on the
+ * row itself, so they hold under concurrent writers.
+ *
+ * @param versions the versions that If-Match accepts; undefined accepts any
+ */
+export function patchOrganization(
+  appId: string,
+  patch: OrganizationPatch,
+  versions: readonly string[] | undefined,
+  now: Date,
+): Sql {
+  const { set, remove } = splitMetadataPatch(patch.metadata ?? {});
+  const merged = sql`((o.metadata || ${set}::jsonb) - ${remove}::text[])`;
+  const key = patch.name === undefined ? null : organizationNameKey(patch.name);
+  return sql`
+    UPDATE organizations o SET
+      name = COALESCE(${patch.name ?? null}::text, o.name),
+      name_key = COALESCE(${key}::text, o.name_key),
+      metadata = ${merged},
+      version = o.version + 1,
+      updated_at = ${now}
+    FROM granted
+    WHERE o.app_id = ${appId} AND o.id = granted.id
+      AND (${versions ?? null}::bigint[] IS NULL OR o.version = ANY (${versions ?? null}::bigint[]))
+      AND (SELECT count(*) FROM jsonb_object_keys(${merged})) <= 30
+    RETURNING o.version`;
+}

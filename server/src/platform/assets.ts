@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+import { encodings, type Encoding, type Negotiable } from './negotiated.ts';
+
+/** The files that our pages load. */
+export const assetNames = ['scalar.js', 'docs.js', 'pages.css'] as const;
+export type AssetName = (typeof assetNames)[number];
+
+/** Where the build puts the files, packed. Absent while the service runs from its sources. */
+const builtDirectory = new URL('../assets/', import.meta.url);
+const ownDirectory = new URL('../../assets/', import.meta.url);
+const types: Readonly<Record<string, string>> = {
+  js: 'text/javascript; charset=utf-8',
+  css: 'text/css; charset=utf-8',
+};
+const suffixes: Readonly<Record<Encoding, string>> = { br: '.br', gzip: '.gz', identity: '' };
+
+/** Where a file comes from. Only the build and a service that runs from its sources need it. */
+export function sourceOf(name: AssetName): URL {
+  if (name !== 'scalar.js') return new URL(name, ownDirectory);
+  const entry = createRequire(import.meta.url).resolve('@scalar/fastify-api-reference');
+  return new URL('./js/standalone.js', pathToFileURL(entry));
+}
+
+/** Changes with the content, so that an address with it in its name can be cached for ever. */
+export function contentHash(content: Buffer): string {
+  return createHash('sha256').update(content).digest('hex').slice(0, 16);
+}
+
+function readHashes(): Readonly<Record<AssetName, string>> {
+  const manifest = new URL('manifest.json', builtDirectory);
+  if (existsSync(manifest)) return JSON.parse(readFileSync(manifest, 'utf8')) as Record<AssetName, string>;
+  const hashes = assetNames.map((name) => [name, contentHash(readFileSync(sourceOf(name)))]);
+  return Object.fromEntries(hashes) as Record<AssetName, string>;
+}
+
+let known: Readonly<Record<AssetName, string>> | undefined;
+const hashOf = (name: AssetName): string => (known ??= readHashes())[name];
+
+/** E.g. `scalar.js` → `scalar-3f5a….js`. */
+const fileName = (name: AssetName): string => name.replace('.', `-${hashOf(name)}.`);
+
+/** The address of a file on this server. */
+export const assetUrl = (name: AssetName): string => `/docs/assets/${fileName(name)}`;
+
+/** The file of that name, or undefined. */
+export function findAsset(file: string): Negotiable | undefined {
+  const name = assetNames.find((candidate) => fileName(candidate) === file);
+  if (!name) return undefined;
+  const isBuilt = existsSync(new URL(name, builtDirectory));
+  return {
+    type: types[name.split('.').at(-1) ?? ''] ?? '',
+    hash: hashOf(name),
+    cacheControl: 'public, max-age=31536000, immutable',
+    available: isBuilt ? encodings : ['identity'],
+    read: (encoding) => readFile(isBuilt ? new URL(name + suffixes[encoding], builtDirectory) : sourceOf(name)),
+  };
+}

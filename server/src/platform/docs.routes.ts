@@ -1,0 +1,135 @@
+import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
+import { z } from 'zod';
+import { publicPage } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { toOpenApi } from '../http/openapi.ts';
+import { type Call, type Route, route } from '../http/route.ts';
+import { assetUrl, contentHash, findAsset } from './assets.ts';
+import { html, type Html } from './html.ts';
+import { encodings, type Negotiable, sendNegotiated } from './negotiated.ts';
+
+/** Everything that would make the page talk to anyone but this server is off. */
+const scalarConfiguration = {
+  withDefaultFonts: false,
+  telemetry: false,
+  agent: { disabled: true },
+  mcp: { disabled: true },
+  hideClientButton: true,
+  showDeveloperTools: 'never',
+  authentication: { preferredSecurityScheme: 'bearerToken' },
+};
+
+/** Scalar puts its styles into the page; scripts come from files of this server only. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self' 'unsafe-inline'",
+  "connect-src 'self'",
+  "img-src 'self' data:",
+  "font-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+const page = (): Html =>
+  html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>Gatehouse API</title>
+        <link rel="icon" href="data:," />
+      </head>
+      <body>
+        <noscript>This page needs JavaScript. The same as data: <a href="/openapi.json">openapi.json</a>.</noscript>
+        <script src="${assetUrl('docs.js')}"></script>
+        <script
+          id="api-reference"
+          data-url="/openapi.json"
+          data-configuration="${JSON.stringify(scalarConfiguration)}"
+        ></script>
+        <script src="${assetUrl('scalar.js')}"></script>
+      </body>
+    </html> `;
+
+/** The document as it is sent; packed once, in a few milliseconds. */
+function packDocument(routes: readonly Route[]): Negotiable {
+  const identity = Buffer.from(JSON.stringify(toOpenApi(routes)));
+  const br = brotliCompressSync(identity, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
+  const packed = { br, gzip: gzipSync(identity), identity };
+  return {
+    type: 'application/json; charset=utf-8',
+    hash: contentHash(identity),
+    cacheControl: 'public, no-cache',
+    available: encodings,
+    read: (encoding) => packed[encoding],
+  };
+}
+
+async function sendDocs({ reply }: Call): Promise<void> {
+  const headers = { 'content-security-policy': contentSecurityPolicy, 'cache-control': 'public, no-cache' };
+  await reply.headers(headers).type('text/html; charset=utf-8').send(page().markup);
+}
+
+async function sendAsset({ request, reply, params }: Call<{ file: string }>): Promise<void> {
+  const asset = findAsset(params.file);
+  if (!asset) throw new ApiError('route_not_found');
+  await sendNegotiated(request, reply, asset);
+}
+
+/** Whatever a link carries in its query, it shows the page. */
+const anyQuery = z.looseObject({});
+
+/**
+ * The description of the API, for programs and for people.
+ *
+ * @param routes the whole table, these routes included; asked for once the first document is wanted
+ */
+export function docsRoutes(routes: () => readonly Route[]): Route[] {
+  let document: Negotiable | undefined;
+  return [
+    route({
+      method: 'GET',
+      url: '/openapi.json',
+      operationId: 'getOpenApiDocument',
+      tag: 'platform',
+      summary: 'OpenAPI document',
+      description: 'The OpenAPI 3.1 document of this service.',
+      access: publicPage,
+      query: anyQuery,
+      response: { status: 200, description: 'The document.' },
+      hidden: true,
+      handler: ({ request, reply }) => sendNegotiated(request, reply, (document ??= packDocument(routes()))),
+    }),
+
+    route({
+      method: 'GET',
+      url: '/docs',
+      operationId: 'showDocs',
+      tag: 'platform',
+      summary: 'API reference',
+      description: 'The reference of the API, in which every operation can be tried.',
+      access: publicPage,
+      query: anyQuery,
+      response: { status: 200, description: 'The page.' },
+      hidden: true,
+      handler: sendDocs,
+    }),
+
+    route({
+      method: 'GET',
+      url: '/docs/assets/:file',
+      operationId: 'getDocsAsset',
+      tag: 'platform',
+      summary: 'A file of our pages',
+      description: 'Scripts and styles; the name changes with the content.',
+      access: publicPage,
+      params: z.strictObject({ file: z.string().meta({ description: 'Name of the file.', examples: ['docs.js'] }) }),
+      response: { status: 200, description: 'The file.' },
+      errors: ['route_not_found'],
+      hidden: true,
+      handler: sendAsset,
+    }),
+  ];
+}

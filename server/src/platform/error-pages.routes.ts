@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { publicPage } from '../http/access.ts';
+import { ApiError, type ErrorCode, errorCodes, toProblem } from '../http/errors.ts';
+import { errorsOf } from '../http/route-errors.ts';
+import { type Call, type Route, route } from '../http/route.ts';
+import { codePage, codePageMarkdown, type ErrorEntry, indexPage } from './error-pages.ts';
+import type { Html } from './html.ts';
+
+/** Styles come from a file of this server; nothing else is loaded. */
+const contentSecurityPolicy =
+  "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const cacheControl = 'public, max-age=300';
+
+const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(errorCodes, text);
+
+/** What there is to say about a code. */
+function describeError(publicUrl: string, routes: readonly Route[], code: string): ErrorEntry {
+  if (!isErrorCode(code)) throw new ApiError('route_not_found', { detail: 'There is no error code of this name.' });
+  const answeredBy = routes.filter((candidate) => !candidate.hidden && errorsOf(candidate).includes(code));
+  return { code, answeredBy, example: toProblem(new ApiError(code), 'req-01HZX3', publicUrl) };
+}
+
+async function sendPage({ reply }: Call, page: Html): Promise<void> {
+  reply.headers({ 'content-security-policy': contentSecurityPolicy, 'cache-control': cacheControl });
+  await reply.type('text/html; charset=utf-8').send(page.markup);
+}
+
+async function sendMarkdown({ reply }: Call, text: string): Promise<void> {
+  await reply.header('cache-control', cacheControl).type('text/markdown; charset=utf-8').send(text);
+}
+
+/** Whatever a link carries in its query, it shows the page. */
+const anyQuery = z.looseObject({});
+const codeParams = z.strictObject({
+  code: z.string().meta({ description: 'An error code.', examples: ['validation_failed'] }),
+});
+
+const page = { tag: 'platform', access: publicPage, query: anyQuery, hidden: true } as const;
+
+/**
+ * A page for every error code: where the `type` of a problem document leads.
+ *
+ * @param routes the whole table, which says who answers what
+ */
+export function errorPageRoutes(routes: () => readonly Route[]): Route[] {
+  const describe = ({ services, params }: Call<{ code: string }>) =>
+    describeError(services.config.publicUrl, routes(), params.code);
+  return [
+    route({
+      ...page,
+      method: 'GET',
+      url: '/errors',
+      operationId: 'listErrorPages',
+      summary: 'Error codes',
+      description: 'Every error code with its status and meaning.',
+      response: { status: 200, description: 'The page.' },
+      handler: (call) => sendPage(call, indexPage()),
+    }),
+
+    route({
+      ...page,
+      method: 'GET',
+      url: '/errors/:code',
+      operationId: 'showErrorPage',
+      summary: 'An error code',
+      description: 'What an error code means.',
+      params: codeParams,
+      response: { status: 200, description: 'The page.' },
+      errors: ['route_not_found'],
+      handler: (call) => sendPage(call, codePage(describe(call))),
+    }),
+
+    route({
+      ...page,
+      method: 'GET',
+      url: '/errors/:code.md',
+      operationId: 'showErrorPageAsMarkdown',
+      summary: 'An error code as Markdown',
+      description: 'What an error code means, for programs that read text.',
+      params: codeParams,
+      response: { status: 200, description: 'The text.' },
+      errors: ['route_not_found'],
+      handler: (call) => sendMarkdown(call, codePageMarkdown(describe(call))),
+    }),
+  ];
+}

@@ -1,0 +1,112 @@
+import { type ErrorCode, errorCodes, type Problem } from '../http/errors.ts';
+import { toPath } from '../http/openapi.ts';
+import type { Route } from '../http/route.ts';
+import { assetUrl } from './assets.ts';
+import { html, type Html } from './html.ts';
+
+/** One error code with what a page says about it. */
+export interface ErrorEntry {
+  readonly code: ErrorCode;
+  /** The documented operations that may answer it. */
+  readonly answeredBy: readonly Route[];
+  readonly example: Problem;
+}
+
+const ofNoOperation = 'The service itself answers it, before it knows which operation is meant.';
+
+const layout = (title: string, content: Html): Html =>
+  html`<!doctype html>
+    <html lang="en">
+      <head>
+        <meta charset="utf-8" />
+        <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <title>${title} · Gatehouse</title>
+        <link rel="icon" href="data:," />
+        <link rel="stylesheet" href="${assetUrl('pages.css')}" />
+      </head>
+      <body>
+        ${content}
+      </body>
+    </html> `;
+
+const anchorOf = ({ tag, method, url }: Route): string => `/docs#tag/${tag}/${method}${toPath(url)}`;
+
+const operationItem = (operation: Route): Html =>
+  html` <li>
+    <a href="${anchorOf(operation)}">${operation.summary}</a> <code>${operation.method} ${toPath(operation.url)}</code>
+  </li>`;
+
+const operationList = (operations: readonly Route[]): Html =>
+  operations.length === 0
+    ? html`<p>${ofNoOperation}</p>`
+    : html`<ul>
+        ${operations.map(operationItem)}
+      </ul>`;
+
+/** The page of one code. */
+export function codePage({ code, answeredBy, example }: ErrorEntry): Html {
+  const [status, title, detail] = errorCodes[code];
+  return layout(
+    title,
+    html`<nav><a href="/errors">Error codes</a></nav>
+      <h1>${title}</h1>
+      <p class="quiet"><code>${code}</code> · status ${status} · <a href="/errors/${code}.md">Markdown</a></p>
+      <p class="lead">${detail}</p>
+      <h2>What the answer looks like</h2>
+      <pre><code>${JSON.stringify(example, undefined, 2)}</code></pre>
+      <p>
+        Decide by <code>code</code>, which stays the same; show <code>detail</code>, which may say more; quote
+        <code>requestId</code> when you report a problem.
+      </p>
+      <h2>Operations that may answer it</h2>
+      ${operationList(answeredBy)}`,
+  );
+}
+
+/** The same for programs that read text. */
+export function codePageMarkdown({ code, answeredBy, example }: ErrorEntry): string {
+  const [status, title, detail] = errorCodes[code];
+  const operations = answeredBy.map(({ summary, method, url }) => `- ${summary}: \`${method} ${toPath(url)}\``);
+  return [
+    `# ${title}`,
+    `\`${code}\`, status ${status}`,
+    detail,
+    `## What the answer looks like\n\n\`\`\`json\n${JSON.stringify(example, undefined, 2)}\n\`\`\``,
+    'Decide by `code`, which stays the same; show `detail`, which may say more; quote `requestId` when you report a problem.',
+    `## Operations that may answer it\n\n${operations.length === 0 ? ofNoOperation : operations.join('\n')}\n`,
+  ].join('\n\n');
+}
+
+const indexRow = ([code, [status, title, detail]]: readonly [string, readonly [number, string, string]]): Html =>
+  html` <tr>
+    <td>${status}</td>
+    <td>
+      <a href="/errors/${code}"><code>${code}</code></a>
+    </td>
+    <td>${title}. <span class="quiet">${detail}</span></td>
+  </tr>`;
+
+/** The page of all codes, by status. */
+export function indexPage(): Html {
+  const rows = Object.entries(errorCodes).toSorted(([, [a]], [, [b]]) => a - b);
+  return layout(
+    'Error codes',
+    html`<nav><a href="/docs">API reference</a></nav>
+      <h1>Error codes</h1>
+      <p>
+        Every refusal is a problem document (RFC 9457) with one of these codes. A code keeps its meaning and its status.
+      </p>
+      <table>
+        <thead>
+          <tr>
+            <th>Status</th>
+            <th>Code</th>
+            <th>Meaning</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${rows.map(indexRow)}
+        </tbody>
+      </table>`,
+  );
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import { isCurrent, type Migration, readMigrations } from '../db/migrate.ts';
+import { publicPage } from '../http/access.ts';
+import { bearerToken } from '../http/credential.ts';
+import { ApiError } from '../http/errors.ts';
+import { type Call, route } from '../http/route.ts';
+import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
+import type { Services } from '../services.ts';
+
+const healthy = z
+  .object({ status: z.literal('ok').meta({ description: 'Always `ok`.', examples: ['ok'] }) })
+  .meta({ id: 'Health', description: 'The process is alive.' });
+
+const ready = z
+  .object({ status: z.literal('ready').meta({ description: 'Always `ready`.', examples: ['ready'] }) })
+  .meta({ id: 'Readiness', description: 'The service can do its work.' });
+
+let migrations: readonly Migration[] | undefined;
+
+/** Whatever is wrong with the database, the answer is the same: send the traffic elsewhere, and ask again. */
+async function checkReady({ db }: Services): Promise<void> {
+  migrations ??= readMigrations();
+  const current = await isCurrent(db, migrations).catch((cause: unknown) => {
+    throw new ApiError('database_unavailable', { cause });
+  });
+  if (current) return;
+  throw new ApiError('database_unavailable', { detail: 'The database lacks migrations of this version.' });
+}
+
+/** A token opens the metrics; a port of their own hides them here; in development everybody may look. */
+function checkMetricsAccess({ services: { config }, request }: Call): void {
+  if (config.metricsToken !== undefined) {
+    const presented = sha256(bearerToken(request) ?? '');
+    if (constantTimeEqual(presented, sha256(config.metricsToken))) return;
+    throw new ApiError('unauthenticated');
+  }
+  if (config.isProduction || config.metricsPort !== undefined) throw new ApiError('route_not_found');
+}
+
+async function sendMetrics(call: Call): Promise<void> {
+  checkMetricsAccess(call);
+  const { metrics } = call.request.server;
+  await call.reply.type(metrics.contentType).send(await metrics.text());
+}
+
+/** Whatever a prober adds to the address. */
+const anyQuery = z.looseObject({});
+
+export const healthRoutes = [
+  route({
+    method: 'GET',
+    url: '/healthz',
+    operationId: 'getHealth',
+    tag: 'platform',
+    summary: 'Is the process alive?',
+    description: 'Answers as long as the process does; looks at nothing else.',
+    access: publicPage,
+    query: anyQuery,
+    response: { status: 200, description: 'It is.', body: healthy },
+    handler: () => ({ status: 'ok' as const }),
+  }),
+
+  route({
+    method: 'GET',
+    url: '/readyz',
+    operationId: 'getReadiness',
+    tag: 'platform',
+    summary: 'Can the service do its work?',
+    description: 'Answers 200 when the database answers and has every migration of this version, else 503.',
+    access: publicPage,
+    query: anyQuery,
+    response: { status: 200, description: 'It can.', body: ready },
+    handler: async ({ services }) => {
+      await checkReady(services);
+      return { status: 'ready' as const };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/metrics',
+    operationId: 'getMetrics',
+    tag: 'platform',
+    summary: 'Metrics',
+    description: 'Metrics for Prometheus: with the metrics token, or without one in development.',
+    access: publicPage,
+    query: anyQuery,
+    response: { status: 200, description: 'The metrics in the text format of Prometheus.' },
+    errors: ['unauthenticated', 'route_not_found'],
+    hidden: true,
+    handler: sendMetrics,
+  }),
+];

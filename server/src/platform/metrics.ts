@@ -1,0 +1,69 @@
+import { createServer, type Server } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** What this app counts. */
+    metrics: Metrics;
+  }
+}
+
+/** The counters of one app together with those of the process it runs in. */
+export interface Metrics {
+  readonly contentType: string;
+  /** All of them in the text format of Prometheus. */
+  text(): Promise<string>;
+}
+
+/** Below a millisecond as well: reading one row takes less. */
+const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+/** In the place of addresses that no route serves: those are the callers' to choose, and without number. */
+const noRoute = 'none';
+
+let processRegistry: Registry | undefined;
+
+/** Once per process: each collection keeps observers of the event loop and the garbage collector running. */
+function processMetrics(): Registry {
+  if (processRegistry) return processRegistry;
+  processRegistry = new Registry();
+  collectDefaultMetrics({ register: processRegistry });
+  return processRegistry;
+}
+
+/** Measures every answer of the app, by method, route pattern and status. */
+export function installMetrics(app: FastifyInstance): void {
+  const registry = new Registry();
+  const durations = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the arrival of a request to the end of its answer.',
+    labelNames: ['method', 'route', 'status'],
+    buckets,
+    registers: [registry],
+  });
+  const all = Registry.merge([processMetrics(), registry]);
+  app.decorate('metrics', { contentType: all.contentType, text: () => all.metrics() });
+  app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
+    const labels = { method: request.method, route: request.routeOptions.url ?? noRoute, status: reply.statusCode };
+    durations.observe(labels, reply.elapsedTime / 1000);
+    done();
+  });
+}
+
+/**
+ * Serves the metrics at `/metrics` of a port of their own, which whoever runs the deployment keeps to themselves.
+ *
+ * @returns the listening server; close it with the app
+ */
+export function startMetricsListener(metrics: Metrics, options: { host: string; port: number }): Promise<Server> {
+  const server = createServer((request, response) => {
+    if (request.url !== '/metrics' || request.method !== 'GET') return void response.writeHead(404).end();
+    metrics.text().then(
+      (text) => response.writeHead(200, { 'content-type': metrics.contentType }).end(text),
+      () => response.writeHead(500).end(),
+    );
+  });
+  return new Promise((resolve, reject) => {
+    server.once('error', reject).listen(options.port, options.host, () => resolve(server));
+  });
+}

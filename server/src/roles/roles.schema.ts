@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { text } from '../http/fields.ts';
+
+/** Names of the manager roles; no custom role may take them. */
+const managerRoleNames = new Set(['ORG_OWNER', 'ORG_USER_MANAGER']);
+
+const roleKey = z
+  .string({ error: 'Must be a string.' })
+  .regex(/^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$/, {
+    error: 'Must be 1 to 64 of letters, digits, space, _, . and -, beginning with a letter or digit.',
+  })
+  .refine((key) => !managerRoleNames.has(key), { error: 'This name is taken by a manager role.' })
+  .meta({ description: 'Key of the role.', examples: ['writer'] });
+
+/** A role of an organization. */
+export const role = z
+  .strictObject({
+    key: roleKey,
+    displayName: text({ min: 1, max: 200 }).meta({ description: 'Name of the role for people.', examples: ['Writer'] }),
+    allowedPermissions: z
+      .array(text({ min: 1, max: 200 }))
+      .max(500, { error: 'At most 500.' })
+      .meta({ description: 'What the role allows: free strings.', examples: [['documents:read', 'documents:write']] }),
+  })
+  .meta({ id: 'Role', description: 'A role with its permissions.' });
+
+/** Several roles, each key once. */
+export const roles = z
+  .array(role)
+  .max(100, { error: 'At most 100.' })
+  .refine((list) => new Set(list.map(({ key }) => key)).size === list.length, { error: 'Each key only once.' })
+  .meta({
+    description: 'Roles of the organization.',
+    examples: [[{ key: 'writer', displayName: 'Writer', allowedPermissions: ['documents:write'] }]],
+  });
+
+/** The role key in a grant: a role of the organization or, with `global:`, a predefined one of the app. */
+export const roleReference = text({ min: 1, max: 100 }).meta({
+  description: 'Key of a role of the organization, or of a predefined one with its prefix `global:`.',
+  examples: ['writer'],
+});

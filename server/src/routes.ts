@@ -1,0 +1,23 @@
+import { appRoutes } from './apps/apps.routes.ts';
+import { mailboxRoutes } from './email/mailbox.routes.ts';
+import type { Route } from './http/route.ts';
+import { invitationRoutes } from './invitations/invitations.routes.ts';
+import { machineUserRoutes } from './machine-users/machine-users.routes.ts';
+import { tokenRoutes } from './machine-users/tokens.routes.ts';
+import { memberRoutes } from './members/members.routes.ts';
+import { organizationRoutes } from './organizations/organizations.routes.ts';
+import { sessionRoutes } from './sessions/sessions.routes.ts';
+import { userRoutes } from './users/users.routes.ts';
+
+/** The API's table of contents. */
+export const routes: readonly Route[] = [
+  ...userRoutes,
+  ...sessionRoutes,
+  ...invitationRoutes,
+  ...tokenRoutes,
+  ...organizationRoutes,
+  ...memberRoutes,
+  ...machineUserRoutes,
+  ...appRoutes,
+  ...mailboxRoutes,
+];

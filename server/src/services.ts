@@ -1,0 +1,22 @@
+import type { Clock } from './clock.ts';
+import type { Config } from './config.ts';
+import type { Db } from './db/db.ts';
+import type { IdSource } from './ids.ts';
+import type { Sealer } from './keys/seal.ts';
+import type { SigningKeys } from './keys/signing-keys.ts';
+import type { TokenVerifier } from './machine-users/token-verifier.ts';
+import type { PasswordHasher } from './users/password-hash.ts';
+
+/** What handlers work with, made once by `buildApp`. */
+export interface Services {
+  readonly config: Config;
+  readonly db: Db;
+  /** Name of an app → its id. */
+  readonly appIds: (name: string) => Promise<string | undefined>;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly sealer: Sealer;
+  readonly passwords: PasswordHasher;
+  readonly signingKeys: SigningKeys;
+  readonly tokenVerifier: TokenVerifier;
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { emailAddress } from '../users/email-address.ts';
+import { id, idOf, outputId, queryFlag, text, time } from '../http/fields.ts';
+
+export const signIn = z
+  .strictObject({
+    email: emailAddress,
+    password: text({ max: 1000 }).meta({ description: 'The password.', examples: ['Password@123JonDoeInc'] }),
+  })
+  .meta({ id: 'SignInRequest', description: 'E-mail address and password.' });
+
+export const startedSession = z
+  .object({
+    sessionId: outputId('the session'),
+    sessionToken: z.string().meta({
+      description: 'Opaque token of the session; shown once. Send it as Bearer.',
+      examples: ['gh_s_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+    }),
+    userId: outputId('the user', '118273645546213377'),
+  })
+  .meta({ id: 'StartedSession', description: 'A session that has just begun.' });
+
+const session = z
+  .object({
+    id: outputId('the session'),
+    createdAt: time('When it began'),
+    lastSeenAt: time('When it was last used, to the minute'),
+    expiresAt: time('When it ends unless it is used'),
+    userAgent: z
+      .string()
+      .nullable()
+      .meta({ description: 'User agent that began it.', examples: ['Mozilla/5.0'] }),
+    ip: z
+      .string()
+      .nullable()
+      .meta({ description: 'Address that began it.', examples: ['203.0.113.7'] }),
+    current: z.boolean().meta({ description: 'Whether this very call was made with it.', examples: [true] }),
+  })
+  .meta({ id: 'Session', description: 'A live session of a user.' });
+
+export const sessionList = z
+  .object({ sessions: z.array(session).meta({ description: 'Live sessions, oldest first.', examples: [[]] }) })
+  .meta({ id: 'SessionList', description: 'Sessions of a user.' });
+
+export const sessionParams = z.strictObject({ sessionId: idOf('the session') });
+export const userParams = z.strictObject({
+  userId: id.meta({ description: 'Id of the user.', examples: ['118273645546213377'] }),
+});
+export const endSessionsQuery = z.strictObject({
+  includeCurrent: queryFlag('Whether to end the session of this call as well.'),
+});

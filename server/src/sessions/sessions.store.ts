@@ -1,0 +1,142 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import type { PresentedSession, SignedInUser } from '../http/actor.ts';
+
+/** A session as its owner sees it in a list. */
+export interface Session {
+  readonly id: string;
+  readonly createdAt: Date;
+  readonly lastSeenAt: Date;
+  readonly expiresAt: Date;
+  readonly userAgent: string | null;
+  readonly ip: string | null;
+}
+
+interface PresentedRow {
+  id: string;
+  created_at: Date;
+  expires_at: Date;
+  last_seen_at: Date;
+  amr: string[];
+  user_id: string;
+  email: string;
+  is_email_verified: boolean;
+  first_name: string;
+  last_name: string;
+  phone_number: string | null;
+  is_phone_verified: boolean;
+  is_super_admin: boolean;
+  language: string | null;
+}
+
+function toSignedInUser(row: PresentedRow): SignedInUser {
+  return {
+    id: row.user_id,
+    email: row.email,
+    isEmailVerified: row.is_email_verified,
+    firstName: row.first_name,
+    lastName: row.last_name,
+    phoneNumber: row.phone_number,
+    isPhoneVerified: row.is_phone_verified,
+    isSuperAdmin: row.is_super_admin,
+    language: row.language,
+  };
+}
+
+/** The live session of a token with its user, if session, user and app are all good at this moment: one query. */
+export async function findSession(
+  db: Queryable,
+  appId: string,
+  tokenHash: Buffer,
+  now: Date,
+): Promise<{ session: PresentedSession; user: SignedInUser; lastSeenAt: Date } | undefined> {
+  const [row] = await db.query<PresentedRow>(sql`
+    SELECT s.id, s.created_at, s.expires_at, s.last_seen_at, s.amr, s.user_id, u.email, u.is_email_verified,
+      u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.is_super_admin, u.language
+    FROM sessions s
+    JOIN users u ON u.app_id = ${appId} AND u.id = s.user_id AND u.state = 'ACTIVE'
+    JOIN apps a ON a.id = ${appId} AND a.status = 'ACTIVE'
+    WHERE s.app_id = ${appId} AND s.token_hash = ${tokenHash} AND s.expires_at > ${now} AND s.idle_expires_at > ${now}`);
+  if (!row) return undefined;
+  const session = { id: row.id, createdAt: row.created_at, expiresAt: row.expires_at, amr: row.amr };
+  return { session, user: toSignedInUser(row), lastSeenAt: row.last_seen_at };
+}
+
+/** Notes a session's use and lets its idle limit slide by the app's setting. */
+export async function touchSession(
+  db: Queryable,
+  appId: string,
+  session: { id: string; lastSeenAt: Date; idleSecondsByDefault: number },
+  now: Date,
+): Promise<void> {
+  await db.query(sql`
+    UPDATE sessions s SET
+      last_seen_at = ${now},
+      idle_expires_at = ${now}::timestamptz
+        + make_interval(secs => COALESCE((a.settings ->> 'sessionIdleSeconds')::integer, ${session.idleSecondsByDefault}))
+    FROM apps a
+    WHERE s.app_id = ${appId} AND s.id = ${session.id} AND s.last_seen_at = ${session.lastSeenAt} AND a.id = ${appId}`);
+}
+
+export async function insertSession(
+  tx: Tx,
+  appId: string,
+  session: {
+    id: string;
+    userId: string;
+    tokenHash: Buffer;
+    amr: readonly string[];
+    now: Date;
+    expiresAt: Date;
+    idleExpiresAt: Date;
+    ip: string;
+    userAgent: string | undefined;
+  },
+): Promise<void> {
+  const { now } = session;
+  await tx.query(sql`
+    INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
+      idle_expires_at, ip, user_agent)
+    VALUES (${appId}, ${session.id}, ${session.userId}, ${session.tokenHash}, ${session.amr}, ${now}, ${now}, ${now},
+      ${session.expiresAt}, ${session.idleExpiresAt}, ${session.ip}, ${session.userAgent})`);
+}
+
+interface SessionRow {
+  id: string;
+  created_at: Date;
+  last_seen_at: Date;
+  expires_at: Date;
+  user_agent: string | null;
+  ip: string | null;
+}
+
+/** The live sessions of a user, oldest first. */
+export async function listSessions(db: Queryable, appId: string, userId: string, now: Date): Promise<Session[]> {
+  const rows = await db.query<SessionRow>(sql`
+    SELECT id, created_at, last_seen_at, LEAST(expires_at, idle_expires_at) AS expires_at, user_agent, ip
+    FROM sessions
+    WHERE app_id = ${appId} AND user_id = ${userId} AND expires_at > ${now} AND idle_expires_at > ${now}
+    ORDER BY id`);
+  return rows.map((row) => ({
+    id: row.id,
+    createdAt: row.created_at,
+    lastSeenAt: row.last_seen_at,
+    expiresAt: row.expires_at,
+    userAgent: row.user_agent,
+    ip: row.ip,
+  }));
+}
+
+/** Ends one session. @returns whether there was one */
+export async function deleteSession(tx: Tx, appId: string, sessionId: string): Promise<boolean> {
+  const rows = await tx.query(sql`DELETE FROM sessions WHERE app_id = ${appId} AND id = ${sessionId} RETURNING id`);
+  return rows.length > 0;
+}
+
+/** Ends all sessions of a user but one, or all. @returns how many there were */
+export async function deleteSessions(tx: Tx, appId: string, userId: string, exceptId?: string): Promise<number> {
+  const rows = await tx.query(sql`
+    DELETE FROM sessions
+    WHERE app_id = ${appId} AND user_id = ${userId} AND id IS DISTINCT FROM ${exceptId ?? null}::bigint RETURNING id`);
+  return rows.length;
+}

@@ -1,0 +1,204 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdir, readFile, rename } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
+import { DatabaseError, raw, sql, type Db } from '../db/db.ts';
+import { openEmbedded } from '../db/embedded.ts';
+import { checksumOf, migrate, readMigrations } from '../db/migrate.ts';
+import { openDatabase } from '../db/open.ts';
+
+/** A server to test on, whose user may create databases. Absent, tests run on the embedded database in memory. */
+const serverUrl = process.env['TEST_DATABASE_URL'];
+const cacheDirectory = fileURLToPath(new URL('../../../node_modules/.cache/gatehouse/', import.meta.url));
+const templatePrefix = 'gatehouse_test_template_';
+const databaseName = /^gatehouse_test_(\d+)_[0-9a-f]+$/;
+const templateLifeMs = 24 * 60 * 60_000;
+const templateInUse = '55006';
+
+/**
+ * A database of its own with the schema in place; closing it removes it.
+ *
+ * @example
+ *   const db = await openTestDatabase();
+ *   afterAll(() => db.close());
+ *
+ * @throws Error when the global setup has not run
+ */
+export async function openTestDatabase(): Promise<Db> {
+  if (serverUrl === undefined) {
+    return openEmbedded({ dataDir: 'memory://', snapshot: await snapshotFile(), log: () => {} });
+  }
+  return openOnServer(templateName());
+}
+
+/** As {@link openTestDatabase}, without the schema. */
+export async function openEmptyDatabase(): Promise<Db> {
+  if (serverUrl === undefined) {
+    return openEmbedded({ dataDir: 'memory://', snapshot: await emptySnapshotFile(), log: () => {} });
+  }
+  return openOnServer('template0');
+}
+
+/** The address of a test's database on the server, for a process of its own. */
+export async function urlOfDatabase(db: Db): Promise<string> {
+  const [row] = await db.query<{ name: string }>(sql`SELECT current_database() AS name`);
+  return urlOf(row?.name);
+}
+
+/** Makes what the tests' databases are copied from, unless an earlier run did. */
+export async function prepareTemplates(): Promise<void> {
+  await mkdir(cacheDirectory, { recursive: true });
+  // On a server too: some tests are about the embedded database, whatever the others run on.
+  await writeSnapshot(await emptySnapshotFile(), undefined, async () => {});
+  if (serverUrl === undefined) await prepareMigratedSnapshot();
+  else await withAdministrator((administrator) => prepareServer(administrator));
+}
+
+/** An archive of an embedded database without any schema. */
+export async function emptySnapshotFile(): Promise<string> {
+  return join(cacheDirectory, `empty-${await engineKey()}.tar`);
+}
+
+async function snapshotFile(): Promise<string> {
+  return join(cacheDirectory, `migrated-${await engineKey()}-${schemaKey()}.tar`);
+}
+
+async function prepareMigratedSnapshot(): Promise<void> {
+  await writeSnapshot(await snapshotFile(), await emptySnapshotFile(), async (db) => {
+    await migrate(db);
+  });
+}
+
+/** Under another name until it is complete, because several runs may do this at once. */
+async function writeSnapshot(file: string, base: string | undefined, fill: (db: Db) => Promise<void>): Promise<void> {
+  if (existsSync(file)) return;
+  const db = await openEmbedded({ dataDir: 'memory://', snapshot: base, log: () => {} });
+  const unfinished = `${file}.${process.pid}`;
+  await fill(db);
+  await db.dump(unfinished);
+  await db.close();
+  await rename(unfinished, file);
+}
+
+async function openOnServer(template: string): Promise<Db> {
+  const name = `gatehouse_test_${process.pid}_${randomBytes(6).toString('hex')}`;
+  await withAdministrator((administrator) => createDatabase(administrator, name, template));
+  const db = await openServer(name, 10);
+  const close = async () => {
+    await db.close();
+    await withAdministrator((administrator) => dropDatabase(administrator, name));
+  };
+  let closed: Promise<void> | undefined;
+  return {
+    engine: db.engine,
+    query: (statement) => db.query(statement),
+    transaction: (work) => db.transaction(work),
+    close: () => (closed ??= close()),
+  };
+}
+
+/** A template cannot be copied while anything, the server's own housekeeping included, is connected to it. */
+async function createDatabase(administrator: Db, name: string, template: string): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await administrator.query(raw(`CREATE DATABASE ${name} TEMPLATE ${template}`));
+      return;
+    } catch (error) {
+      if (!(error instanceof DatabaseError && error.sqlState === templateInUse) || tries === 20) throw error;
+      await delay(100);
+    }
+  }
+}
+
+async function dropDatabase(administrator: Db, name: string): Promise<void> {
+  await administrator.query(raw(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
+}
+
+/** Templates are told apart by the schema in them: working trees with different migrations can share a server. */
+function templateName(): string {
+  return templatePrefix + schemaKey();
+}
+
+/** Several runs may start at once: they take turns by a lock on the server. */
+async function prepareServer(administrator: Db): Promise<void> {
+  await administrator.query(sql`SELECT pg_advisory_lock(5544001)`);
+  await dropLeftovers(administrator);
+  const [template] = await administrator.query(sql`SELECT 1 FROM pg_database WHERE datname = ${templateName()}`);
+  if (template === undefined) await makeTemplate(administrator, templateName());
+}
+
+/** Named last, so that an interrupted run leaves no unfinished template. */
+async function makeTemplate(administrator: Db, name: string): Promise<void> {
+  const unfinished = `gatehouse_test_${process.pid}_${randomBytes(6).toString('hex')}`;
+  await createDatabase(administrator, unfinished, 'template0');
+  const db = await openServer(unfinished, 1);
+  await migrate(db);
+  await db.close();
+  await administrator.query(raw(`COMMENT ON DATABASE ${unfinished} IS '${Date.now()}'`));
+  await administrator.query(raw(`ALTER DATABASE ${unfinished} RENAME TO ${name}`));
+}
+
+async function dropLeftovers(administrator: Db): Promise<void> {
+  const databases = await administrator.query<{ name: string; comment: string | null }>(sql`
+    SELECT datname AS name, shobj_description(oid, 'pg_database') AS comment
+    FROM pg_database WHERE datname LIKE 'gatehouse\\_test\\_%'`);
+  for (const { name, comment } of databases) {
+    if (isDeadRun(name) || isOldTemplate(name, Number(comment))) await dropDatabase(administrator, name);
+  }
+}
+
+function isDeadRun(name: string): boolean {
+  const pid = Number(databaseName.exec(name)?.[1] ?? Number.NaN);
+  return pid > 0 && !isAlive(pid);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return error instanceof Error && 'code' in error && error.code === 'EPERM';
+  }
+}
+
+function isOldTemplate(name: string, createdAtMs: number): boolean {
+  return name.startsWith(templatePrefix) && name !== templateName() && createdAtMs < Date.now() - templateLifeMs;
+}
+
+/** One connection, so that a lock of the session holds until `work` is done. */
+async function withAdministrator(work: (administrator: Db) => Promise<void>): Promise<void> {
+  const administrator = await openServer(undefined, 1);
+  try {
+    await work(administrator);
+  } finally {
+    await administrator.close();
+  }
+}
+
+function openServer(database: string | undefined, poolSize: number): Promise<Db> {
+  return openDatabase({ url: urlOf(database), dataDir: '', poolSize, prepare: true });
+}
+
+function urlOf(database: string | undefined): string {
+  const url = new URL(serverUrl ?? '');
+  if (database !== undefined) url.pathname = `/${database}`;
+  return url.href;
+}
+
+function schemaKey(): string {
+  return checksumOf(readMigrations()).slice(0, 16);
+}
+
+/** Another engine, or other settings of it, make other files. */
+async function engineKey(): Promise<string> {
+  const packageFile = new URL(
+    '../package.json',
+    `file://${createRequire(import.meta.url).resolve('@electric-sql/pglite')}`,
+  );
+  const worker = new URL('../db/embedded-worker.js', import.meta.url);
+  const parts = await Promise.all([readFile(packageFile), readFile(worker)]);
+  return createHash('sha256').update(Buffer.concat(parts)).digest('hex').slice(0, 16);
+}

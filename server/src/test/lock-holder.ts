@@ -1,0 +1,11 @@
+import { DirectoryInUseError, lockDirectory } from '../db/directory-lock.ts';
+
+/** Tries to take the lock on the directory in its argument, says how that went, and keeps it until it is killed. */
+try {
+  await lockDirectory(process.argv[2] ?? '');
+  process.stdout.write('locked\n');
+  setInterval(() => {}, 60_000);
+} catch (error) {
+  if (!(error instanceof DirectoryInUseError)) throw error;
+  process.stdout.write('refused\n');
+}

@@ -1,0 +1,67 @@
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from '../app.ts';
+import type { Clock } from '../clock.ts';
+import { loadConfig } from '../config.ts';
+import type { Db } from '../db/db.ts';
+import type { Route } from '../http/route.ts';
+import { createIdSource } from '../ids.ts';
+import { checkMasterKey } from '../keys/master-key-check.ts';
+import { createSealer } from '../keys/seal.ts';
+import type { Services } from '../services.ts';
+import { createPasswordHasher } from '../users/password-hash.ts';
+import { openTestDatabase } from './database.ts';
+
+/** A clock that tests move by hand. */
+export interface TestClock extends Clock {
+  advance(milliseconds: number): void;
+}
+
+export function createTestClock(start = new Date()): TestClock {
+  let now = start.getTime();
+  return {
+    now: () => new Date(now),
+    advance: (milliseconds) => {
+      now += milliseconds;
+    },
+  };
+}
+
+export interface TestApp {
+  readonly app: FastifyInstance;
+  readonly services: Services;
+  readonly clock: TestClock;
+  readonly db: Db;
+  close(): Promise<void>;
+}
+
+export const platformKey = 'platform-key-of-the-tests-0123456789';
+
+/** Cheap hashing: the tests are about what is done with it. */
+const cheapParameters = { memoryCost: 64, timeCost: 1, parallelism: 1 };
+
+/**
+ * The very app that runs in production, on a database of its own.
+ *
+ * @param options.env variables that differ from the tests' environment
+ */
+export async function buildTestApp(
+  options: { env?: Record<string, string>; routes?: readonly Route[]; db?: Db } = {},
+): Promise<TestApp> {
+  const config = loadConfig({ PUBLIC_URL: 'http://127.0.0.1:3000', PLATFORM_KEY: platformKey, ...options.env });
+  const db = options.db ?? (await openTestDatabase());
+  const sealer = createSealer({ current: config.masterKey ?? Buffer.alloc(32, 7), old: [] });
+  await checkMasterKey(db, sealer);
+  const clock = createTestClock();
+  const { app, services } = await buildApp({
+    config,
+    db,
+    clock,
+    sealer,
+    ids: createIdSource({ node: 1 }),
+    passwords: createPasswordHasher({ concurrency: 2, parameters: cheapParameters }),
+    logger: process.env['TEST_LOG'] ? { level: process.env['TEST_LOG'] } : false,
+    ...(options.routes && { routes: options.routes }),
+  });
+  await app.ready();
+  return { app, services, clock, db, close: () => app.close().then(() => db.close()) };
+}

@@ -1,0 +1,191 @@
+import type { LightMyRequestResponse } from 'fastify';
+import { createApp, prepareApp } from '../apps/create-app.ts';
+import type { SettingsPatch } from '../apps/apps.schema.ts';
+import type { TestApp } from './setup.ts';
+
+export const password = 'Password@123JonDoeInc';
+
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
+
+export interface RequestOptions {
+  /** Name of the app; null sends no header. */
+  app?: string | null;
+  token?: string | undefined;
+  headers?: Record<string, string>;
+  body?: unknown;
+  /** The organization header. */
+  orgId?: string;
+}
+
+/** A person of an app, signed in. */
+export interface Person {
+  readonly userId: string;
+  readonly email: string;
+  readonly token: string;
+  readonly sessionId: string;
+}
+
+export interface Machine {
+  readonly machineUserId: string;
+  readonly clientSecret: string;
+  readonly secretId: string;
+  readonly token: string;
+}
+
+/** An app to play in: calls go over HTTP, people are made as people are made. */
+export interface World {
+  readonly test: TestApp;
+  readonly appName: string;
+  readonly admin: Person;
+  call(method: Method, url: string, options?: RequestOptions): Promise<LightMyRequestResponse>;
+  /** Signs a person up; `verified` proves their address with the code of the mail. */
+  person(options?: { email?: string; verified?: boolean }): Promise<Person>;
+  signIn(email: string): Promise<Person>;
+  /** An organization with this owner, set up by the super admin. */
+  organization(
+    owner: Person,
+    options?: { name?: string; roles?: string[]; metadata?: Record<string, string> },
+  ): Promise<string>;
+  manager(orgId: string): Promise<Person>;
+  member(orgId: string, role?: string): Promise<Person>;
+  machine(name?: string): Promise<Machine>;
+  /** The newest mail to an address. */
+  mail(
+    to: string,
+  ): Promise<{ code?: string; url?: string; purpose: string; subject: string; text: string; html: string }>;
+}
+
+let counter = 0;
+const unique = (prefix: string): string => `${prefix}-${(counter += 1)}`;
+
+function check(response: LightMyRequestResponse, status: number): LightMyRequestResponse {
+  if (response.statusCode !== status)
+    throw new Error(`expected ${status}, got ${response.statusCode}: ${response.body}`);
+  return response;
+}
+
+/** Makes an app with its super admin and everything to fill it. */
+export async function createWorld(
+  test: TestApp,
+  options: { name?: string; settings?: SettingsPatch } = {},
+): Promise<World> {
+  const appName = options.name ?? unique('app');
+  const adminEmail = `admin@${appName}.example`;
+  const prepared = await prepareApp(test.services, {
+    name: appName,
+    displayName: appName,
+    adminEmail,
+    adminPassword: password,
+    settings: options.settings ?? {},
+  });
+  await test.db.transaction((tx) => createApp(tx, test.services, prepared));
+
+  const call: World['call'] = (method, url, { app = appName, token, headers = {}, body, orgId } = {}) =>
+    test.app.inject({
+      method,
+      url,
+      headers: {
+        ...(app !== null && { 'x-app-name': app }),
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(orgId !== undefined && { 'x-iam-orgid': orgId }),
+        ...headers,
+      },
+      ...(body !== undefined && { payload: body as object }),
+    });
+
+  const mail: World['mail'] = async (to) => {
+    const response = check(
+      await call('GET', `/dev/mailbox?to=${encodeURIComponent(to)}`, { app: null, headers: { host: 'localhost' } }),
+      200,
+    );
+    const [newest] = response.json<{ messages: Awaited<ReturnType<World['mail']>>[] }>().messages;
+    if (!newest) throw new Error(`no mail to ${to}`);
+    return newest;
+  };
+
+  const signIn: World['signIn'] = async (email) => {
+    const response = check(await call('POST', '/v1/authentication/users/sessions', { body: { email, password } }), 201);
+    const { userId, sessionToken, sessionId } = response.json<{
+      userId: string;
+      sessionToken: string;
+      sessionId: string;
+    }>();
+    return { userId, email, token: sessionToken, sessionId };
+  };
+
+  const verify = async ({ userId, email, token }: Person) => {
+    const { code } = await mail(email);
+    const body = { userId, verificationCode: code };
+    check(await call('POST', '/v1/authentication/users/email/verification', { token, body }), 200);
+  };
+
+  const person: World['person'] = async ({ email = `${unique('person')}@example.com`, verified = true } = {}) => {
+    const body = { firstName: 'Jon', lastName: 'Doe', email, password };
+    const response = check(await call('POST', '/v1/authentication/users', { body }), 201);
+    const { userId, sessionToken, sessionId } = response.json<{
+      userId: string;
+      sessionToken: string;
+      sessionId: string;
+    }>();
+    const made = { userId, email, token: sessionToken, sessionId };
+    if (verified) await verify(made);
+    return made;
+  };
+
+  const admin = await signIn(adminEmail);
+
+  const organization: World['organization'] = async (
+    owner,
+    { name = unique('Organization'), roles = ['reader', 'writer'], metadata } = {},
+  ) => {
+    const customRoles = roles.map((key) => ({ key, displayName: key, allowedPermissions: [`documents:${key}`] }));
+    const body = {
+      orgName: name,
+      adminFirstName: 'Jon',
+      adminLastName: 'Doe',
+      adminEmail: owner.email,
+      customRoles,
+      ...(metadata && { metadata }),
+    };
+    const response = check(
+      await call('POST', '/v1/authorization/organizations/setup', { token: admin.token, body }),
+      201,
+    );
+    return response.json<{ orgId: string }>().orgId;
+  };
+
+  const grant = async (orgId: string, noun: string, extra: object): Promise<Person> => {
+    const made = await person();
+    const body = { email: made.email, firstName: 'Jon', lastName: 'Doe', ...extra };
+    check(await call('POST', `/v1/authorization/organizations/${orgId}/${noun}`, { token: admin.token, body }), 201);
+    return made;
+  };
+
+  const machine: World['machine'] = async (name = unique('robot')) => {
+    const made = check(
+      await call('POST', '/v1/authorization/machine-users', { token: admin.token, body: { userName: name } }),
+      201,
+    );
+    const { machineUserId, clientId, clientSecret, secretId } =
+      made.json<Record<'machineUserId' | 'clientId' | 'clientSecret' | 'secretId', string>>();
+    const response = check(
+      await call('POST', '/v1/authentication/machine-users/access-token', { body: { clientId, clientSecret } }),
+      200,
+    );
+    return { machineUserId, clientSecret, secretId, token: response.json<{ token: string }>().token };
+  };
+
+  return {
+    test,
+    appName,
+    admin,
+    call,
+    person,
+    signIn,
+    organization,
+    manager: (orgId) => grant(orgId, 'managers', {}),
+    member: (orgId, role = 'reader') => grant(orgId, 'members', { role }),
+    machine,
+    mail,
+  };
+}

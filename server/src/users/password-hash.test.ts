@@ -1,0 +1,74 @@
+import { describe, expect, test } from 'vitest';
+import { createPasswordHasher, OverloadedError } from './password-hash.ts';
+
+const parameters = { memoryCost: 64, timeCost: 1, parallelism: 1 };
+const hasher = createPasswordHasher({ parameters });
+
+describe('hash and verify', () => {
+  test('the right password matches, another does not', async () => {
+    const hash = await hasher.hash('correct horse battery');
+    await expect(hasher.verify(hash, 'correct horse battery')).resolves.toBe(true);
+    await expect(hasher.verify(hash, 'correct horse batterY')).resolves.toBe(false);
+    await expect(hasher.verify(hash, '')).resolves.toBe(false);
+  });
+
+  test('two hashes of one password differ by their salt', async () => {
+    expect(await hasher.hash('same password')).not.toBe(await hasher.hash('same password'));
+  });
+
+  test('composed and decomposed characters are the same password', async () => {
+    const hash = await hasher.hash('Zoe\u0308 has a cafe\u0301');
+    await expect(hasher.verify(hash, 'Zo\u00eb has a caf\u00e9')).resolves.toBe(true);
+  });
+
+  test('nobody has no password', async () => {
+    await expect(hasher.verify(null, 'correct horse battery')).resolves.toBe(false);
+  });
+
+  test('a damaged hash is an error, not a wrong password', async () => {
+    await expect(hasher.verify('nonsense', 'x')).rejects.toThrow('Decoding failed');
+    await expect(hasher.verify(await hasher.hash('x'), 'x')).resolves.toBe(true);
+  });
+});
+
+describe('production parameters', () => {
+  const production = createPasswordHasher();
+
+  test('are argon2id with 19 MiB, two passes, one lane', async () => {
+    const hash = await production.hash('correct horse battery');
+    expect(hash).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$[\w+/]{22}\$[\w+/]{43}$/);
+    expect(production.needsRehash(hash)).toBe(false);
+    expect(hasher.needsRehash(hash)).toBe(true);
+    await expect(hasher.verify(hash, 'correct horse battery')).resolves.toBe(true);
+  });
+});
+
+describe('admission', () => {
+  test('beyond the queue it refuses at once, and says when to come back', async () => {
+    const busy = bounded();
+    const results = await Promise.allSettled(Array.from({ length: 9 }, () => busy.hash('password')));
+    const refused = results.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(5);
+    expect(refused).toHaveLength(4);
+    for (const reason of refused) expect(reason).toBeInstanceOf(OverloadedError);
+    expect(refused[0]).toMatchObject({ retryAfterInSeconds: 1 });
+  });
+
+  test('the room comes back, after failures too', async () => {
+    const busy = bounded();
+    await Promise.allSettled(Array.from({ length: 5 }, () => busy.verify('nonsense', 'x')));
+    const hashes = await Promise.all(Array.from({ length: 5 }, () => busy.hash('password')));
+    expect(hashes).toHaveLength(5);
+  });
+
+  test('who waits is served in order', async () => {
+    const single = createPasswordHasher({ concurrency: 1, parameters });
+    const order: number[] = [];
+    await Promise.all([1, 2, 3, 4].map((n) => single.hash('password').then(() => order.push(n))));
+    expect(order).toEqual([1, 2, 3, 4]);
+  });
+});
+
+function bounded() {
+  return createPasswordHasher({ concurrency: 2, maxQueued: 3, parameters });
+}

@@ -1,0 +1,45 @@
+import { isCommonPassword } from './common-passwords.ts';
+
+/** Who will use the password: what an attacker tries first. */
+export interface PasswordOwner {
+  readonly email: string;
+  readonly firstName?: string | undefined;
+  readonly lastName?: string | undefined;
+}
+
+const minCharacters = 10;
+const maxCharacters = 128;
+
+/**
+ * Why a new password is too weak, in a sentence that may be shown, or undefined. Length counts code points of the NFC
+ * form; then come the list of common passwords and the owner's own e-mail and name. No composition rules: they make
+ * passwords predictable (NIST SP 800-63B, section 5.1.1.2). Never applied at sign-in.
+ *
+ * @example
+ * passwordFault('password123', { email: 'jane@example.com' }) // 'The password is one of the most common ones.'
+ */
+export function passwordFault(password: string, owner: PasswordOwner): string | undefined {
+  const normalized = password.normalize('NFC');
+  const characters = Array.from(normalized).length;
+  if (characters < minCharacters) return `The password needs at least ${minCharacters} characters.`;
+  if (characters > maxCharacters) return `The password can have at most ${maxCharacters} characters.`;
+  const folded = normalized.toLowerCase();
+  if (isCommonPassword(folded)) return 'The password is one of the most common ones.';
+  if (isOwnersIdentity(folded, owner)) return 'The password must not be the e-mail address or the name.';
+  return undefined;
+}
+
+function isOwnersIdentity(password: string, { email, firstName = '', lastName = '' }: PasswordOwner): boolean {
+  const localPart = email.slice(0, email.lastIndexOf('@'));
+  const identities = [email, localPart, firstName, lastName, firstName + lastName, lastName + firstName];
+  const letters = lettersAndDigits(password);
+  return letters !== '' && identities.some((identity) => lettersAndDigits(identity) === letters);
+}
+
+/** Case and separators do not make a name a secret: `Jane.Doe_Smith` is `janedoesmith`. */
+function lettersAndDigits(text: string): string {
+  return text
+    .normalize('NFC')
+    .toLowerCase()
+    .replaceAll(/[^\p{L}\p{M}\p{N}]/gu, '');
+}

@@ -1,0 +1,321 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import { type App } from '../apps/apps.store.ts';
+import { checkCode, issueCode } from '../codes/codes.ts';
+import { consumeCode, voidCodes } from '../codes/codes.store.ts';
+import type { Tx } from '../db/db.ts';
+import { mailedSince } from '../email/mails.store.ts';
+import { queueMail } from '../email/outbox.ts';
+import { overApp, overUser, overUserInBody, publicAccessSettingCookie } from '../http/access.ts';
+import { signedIn } from '../http/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { type Call, route } from '../http/route.ts';
+import { listMemberships, membershipsShown } from '../members/members.store.ts';
+import { startedSession } from '../sessions/sessions.schema.ts';
+import { setSessionCookie, startSession } from '../sessions/start-session.ts';
+import { chooseUrlTemplate, fillUrlTemplate } from '../apps/url-template.ts';
+import { emailKey } from './email-address.ts';
+import { passwordFault } from './password-policy.ts';
+import {
+  emailVerified,
+  me,
+  meQuery,
+  requestVerification,
+  signUp,
+  updateUser,
+  user,
+  userParams,
+  userQuery,
+  userUpdated,
+  verificationRequested,
+  verifyEmail,
+} from './users.schema.ts';
+import {
+  findCredentials,
+  getUser,
+  getUserMetadata,
+  insertUser,
+  lockUser,
+  patchUser,
+  setEmailVerified,
+  type User,
+} from './users.store.ts';
+
+const verificationPlaceholders = ['code', 'userId', 'sessionToken'];
+const hourMs = 3_600_000;
+const metadataLimit = 30;
+
+/** What backends trust must not be writable by the person it is about. */
+function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void {
+  const isBackend = call.held.includes('SUPER_ADMIN') || call.held.includes('GENERIC_MACHINE_USER');
+  const reserved = Object.keys(metadata).find((key) => key.startsWith('app:'));
+  if (reserved === undefined || isBackend) return;
+  throw new ApiError('metadata_key_reserved', { detail: `The key "${reserved}" is written by backends only.` });
+}
+
+/** Queues the mail that lets a user prove their address; older codes and their tokens are void. */
+async function sendVerification(
+  tx: Tx,
+  call: Call,
+  app: App,
+  to: Pick<User, 'id' | 'email'>,
+  template: string | undefined,
+) {
+  const { code, token = '' } = await issueCode(tx, call.services, app.id, {
+    userId: to.id,
+    purpose: 'email_verification',
+  });
+  const url = template && fillUrlTemplate(template, { code, userId: to.id, sessionToken: token });
+  const content = { code, ...(url && { url }) };
+  await queueMail(tx, call.services, app.id, {
+    userId: to.id,
+    recipient: to.email,
+    purpose: 'email_verification',
+    content,
+  });
+}
+
+/** The owner of the mailbox is told that somebody tried, at most once an hour. */
+async function tellOwner(call: Call, app: App, email: string): Promise<void> {
+  const { services } = call;
+  const since = new Date(services.clock.now().getTime() - hourMs);
+  await services.db.transaction(async (tx) => {
+    const owner = await findCredentials(tx, app.id, emailKey(email));
+    if (!owner || (await mailedSince(tx, app.id, owner.id, 'sign_up_attempted', since))) return;
+    const { email: recipient } = await getUser(tx, app.id, owner.id);
+    await queueMail(tx, services, app.id, { userId: owner.id, recipient, purpose: 'sign_up_attempted', content: {} });
+  });
+}
+
+const displayName = ({ firstName, lastName }: { firstName: string; lastName: string }): string =>
+  `${firstName} ${lastName}`;
+
+/** Introspection beyond the session: what the user is where. */
+async function organizationsOf({ services, appId }: Call, userId: string, organizationId: string | undefined) {
+  const memberships = await listMemberships(services.db, appId, userId, organizationId);
+  const truncated = memberships.length > membershipsShown;
+  return {
+    organizations: memberships.slice(0, membershipsShown),
+    ...(truncated && { organizationsTruncated: true }),
+  };
+}
+
+export const userRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users',
+    operationId: 'signUp',
+    tag: 'authentication',
+    summary: 'Sign up',
+    description:
+      'Makes a user and starts their session. The e-mail address is unproven until the code of the mail comes back. An address that was only invited becomes this user, without the invited roles.',
+    access: publicAccessSettingCookie,
+    audit: 'user.signed_up',
+    body: signUp,
+    response: {
+      status: 201,
+      description: 'The user is signed up and signed in.',
+      body: startedSession,
+      headers: { 'Set-Cookie': 'The session cookie.' },
+    },
+    errors: [
+      'sign_up_disabled',
+      'password_too_weak',
+      'redirect_url_not_allowed',
+      'metadata_key_reserved',
+      'metadata_limit_exceeded',
+      'email_already_exists',
+      'overloaded',
+    ],
+    handler: async (call) => {
+      const { body, services } = call;
+      const app = await namedAppOf(call);
+      if (!app.settings.signUpEnabled) throw new ApiError('sign_up_disabled');
+      const fault = passwordFault(body.password, body);
+      if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
+      checkReservedKeys(call, body.metadata ?? {});
+      if (Object.keys(body.metadata ?? {}).length > metadataLimit) throw new ApiError('metadata_limit_exceeded');
+      const template = chooseUrlTemplate(app, services.config, {
+        sent: body.verificationUrl,
+        fallback: app.settings.verificationUrl,
+        placeholders: verificationPlaceholders,
+      });
+      const passwordHash = await services.passwords.hash(body.password);
+
+      const started = await mutate(call, async (tx) => {
+        const userId = await insertUser(tx, app.id, {
+          id: services.ids.next(),
+          email: body.email,
+          emailKey: emailKey(body.email),
+          firstName: body.firstName,
+          lastName: body.lastName,
+          phoneNumber: body.phoneNumber ?? null,
+          language: body.language ?? null,
+          passwordHash,
+          metadata: body.metadata ?? {},
+          isEmailVerified: false,
+          isSuperAdmin: false,
+          now: services.clock.now(),
+        });
+        if (userId === undefined) return { result: undefined, event: undefined };
+        await sendVerification(tx, call, app, { id: userId, email: body.email }, template);
+        const session = await startSession(tx, call, app, { id: userId, amr: ['pwd'] });
+        const actor = { kind: 'user', id: userId } as const;
+        return { result: { ...session, userId }, event: { target: actor, actor } };
+      });
+      if (!started) {
+        await tellOwner(call, app, body.email);
+        throw new ApiError('email_already_exists');
+      }
+      setSessionCookie(call, app, started.sessionToken);
+      return started;
+    },
+  }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/email/verification-request',
+    operationId: 'requestEmailVerification',
+    tag: 'authentication',
+    summary: 'Send a verification mail',
+    description: 'Sends a new code to the e-mail address of the user; older codes are void.',
+    access: overUserInBody({ mailedToken: false }, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'),
+    audit: 'email_verification.requested',
+    body: requestVerification,
+    response: { status: 200, description: 'The mail is on its way.', body: verificationRequested },
+    errors: ['email_already_verified', 'redirect_url_not_allowed'],
+    handler: async (call) => {
+      const app = await namedAppOf(call);
+      const template = chooseUrlTemplate(app, call.services.config, {
+        sent: call.body.verificationUrl,
+        fallback: app.settings.verificationUrl,
+        placeholders: verificationPlaceholders,
+      });
+      return mutate(call, async (tx) => {
+        const target = await lockUser(tx, call.appId, call.body.userId);
+        if (target.isEmailVerified) throw new ApiError('email_already_verified');
+        await sendVerification(tx, call, app, target, template);
+        return { result: { message: 'Verification email sent' }, event: { target: { kind: 'user', id: target.id } } };
+      });
+    },
+  }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/email/verification',
+    operationId: 'verifyEmail',
+    tag: 'authentication',
+    summary: 'Verify an e-mail address',
+    description:
+      'Proves the address with the code of the mail. The caller is the user, or whoever holds the token of that same mail as Bearer. The password stays; invitations to the address still have to be accepted.',
+    access: overUserInBody({ mailedToken: true }, 'SESSION_OWNER'),
+    audit: 'user.email_verified',
+    body: verifyEmail,
+    response: { status: 200, description: 'The address is proven.', body: emailVerified },
+    errors: ['code_invalid'],
+    handler: async (call) => {
+      const { userId, verificationCode } = call.body;
+      const scope = { userId, purpose: 'email_verification' } as const;
+      const codeId = await checkCode(call, scope, verificationCode);
+      return mutate(call, async (tx) => {
+        if (!(await consumeCode(tx, call.appId, codeId))) throw new ApiError('code_invalid');
+        await voidCodes(tx, call.appId, scope, 0);
+        await setEmailVerified(tx, call.appId, userId, call.services.clock.now());
+        return { result: { message: 'Email verified' }, event: { target: { kind: 'user', id: userId } } };
+      });
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/authentication/users/me',
+    operationId: 'getMe',
+    tag: 'authentication',
+    summary: 'Introspect my session',
+    description:
+      'The user of the session. With `includeOrganizations=true` also what they are in their organizations; an inactive organization is listed without roles.',
+    access: overApp('SESSION_OWNER'),
+    query: meQuery,
+    response: { status: 200, description: 'The user and the session.', body: me },
+    handler: async (call) => {
+      const { user: self, session } = signedIn(call.actor);
+      const { includeMetadata, includeOrganizations, organizationId } = call.query;
+      return {
+        userId: self.id,
+        state: 'ACTIVE' as const,
+        firstName: self.firstName,
+        lastName: self.lastName,
+        displayName: displayName(self),
+        phoneNumber: self.phoneNumber,
+        email: self.email,
+        isEmailVerified: self.isEmailVerified,
+        isPhoneVerified: self.isPhoneVerified,
+        session: {
+          id: session.id,
+          createdAt: session.createdAt.toISOString(),
+          expiresAt: session.expiresAt.toISOString(),
+          amr: [...session.amr],
+        },
+        ...(includeMetadata && { metadata: await getUserMetadata(call.services.db, call.appId, self.id) }),
+        ...((includeOrganizations || organizationId) && (await organizationsOf(call, self.id, organizationId))),
+      };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/authentication/users/:userId',
+    operationId: 'getUser',
+    tag: 'authentication',
+    summary: 'Get a user',
+    description:
+      'A user, for themselves, super admins and machine users. Owners and managers of an organization that the user is in see them too, without phone number and metadata.',
+    access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
+    params: userParams,
+    query: userQuery,
+    response: { status: 200, description: 'The user.', body: user },
+    handler: async (call) => {
+      const { services, appId, params, query, held } = call;
+      const seesAll = held.some((principal) =>
+        ['SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'].includes(principal),
+      );
+      if (query.includeMetadata && !seesAll) throw new ApiError('access_denied');
+      const { phoneNumber, isPhoneVerified, state, ...found } = await getUser(services.db, appId, params.userId);
+      return {
+        ...found,
+        displayName: displayName(found),
+        userState: state,
+        ...(seesAll && { phoneNumber, isPhoneVerified }),
+        ...(query.includeMetadata && { metadata: await getUserMetadata(services.db, appId, params.userId) }),
+      };
+    },
+  }),
+
+  route({
+    method: 'PUT',
+    url: '/v1/authentication/users/:userId',
+    operationId: 'updateUser',
+    tag: 'authentication',
+    summary: 'Update a user',
+    description:
+      'Changes names, phone number, language and metadata; what is not named stays. Metadata merges: a string sets, null removes. A changed phone number is unproven. Keys that begin with `app:` are for super admins and machine users.',
+    access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    audit: 'user.updated',
+    params: userParams,
+    body: updateUser,
+    response: { status: 200, description: 'The user is updated.', body: userUpdated },
+    errors: ['metadata_key_reserved', 'metadata_limit_exceeded'],
+    handler: (call) => {
+      const { body, params, services, appId } = call;
+      checkReservedKeys(call, body.metadata ?? {});
+      const { metadata = {}, ...fields } = body;
+      const changes = [...Object.keys(fields), ...Object.keys(metadata).map((key) => `metadata.${key}`)];
+      return mutate(call, async (tx) => {
+        const result = { message: 'User updated' };
+        if (changes.length === 0) return { result, event: undefined };
+        await patchUser(tx, appId, params.userId, body, services.clock.now());
+        return { result, event: { target: { kind: 'user', id: params.userId }, changes } };
+      });
+    },
+  }),
+];

@@ -1,0 +1,174 @@
+import { z } from 'zod';
+import {
+  id,
+  ignoredField,
+  message,
+  metadata,
+  metadataPatch,
+  outputId,
+  personName,
+  queryFlag,
+  text,
+  time,
+} from '../http/fields.ts';
+import { emailAddress } from './email-address.ts';
+
+export const firstName = personName('Given name.', 'Jon');
+export const lastName = personName('Family name.', 'Doe');
+
+export const phoneNumber = z
+  .string({ error: 'Must be a string.' })
+  .regex(/^\+[1-9][0-9]{6,14}$/, { error: 'Must be an international number such as +4915112345678.' })
+  .meta({ description: 'Phone number. E.164: + and 7 to 15 digits.', examples: ['+4915112345678'] });
+
+/** How long a password may be is the policy's business, and it says so in words; this only bounds the work. */
+export const newPassword = text({ max: 1000 }).meta({
+  description: 'Password: 10 to 128 characters, not a common one, not the e-mail address or the name.',
+  examples: ['Password@123JonDoeInc'],
+});
+
+export const language = z
+  .enum(['en', 'ar'], { error: 'Must be en or ar.' })
+  .meta({ description: 'Language of mails to this user.', examples: ['en'] });
+
+export const urlTemplate = (what: string, example: string) =>
+  text({ min: 1, max: 2000 }).meta({ description: what, examples: [example] });
+
+const verificationUrl = urlTemplate(
+  'URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}; default: the setting of the app.',
+  'https://app.example.com/verify?code={{code}}&userId={{userId}}',
+);
+
+export const signUp = z
+  .strictObject({
+    firstName,
+    lastName,
+    email: emailAddress,
+    password: newPassword,
+    phoneNumber: phoneNumber.optional(),
+    metadata: metadata('user').optional(),
+    verificationUrl: verificationUrl.optional(),
+    language: language.optional(),
+    orgId: ignoredField('people join organizations by invitation.', '118273645546213376'),
+  })
+  .meta({ id: 'SignUpRequest', description: 'A new user.' });
+
+const userId = outputId('the user', '118273645546213377');
+
+const person = {
+  firstName: z.string().meta({ description: 'Given name.', examples: ['Jon'] }),
+  lastName: z.string().meta({ description: 'Family name.', examples: ['Doe'] }),
+  displayName: z.string().meta({ description: 'Given and family name.', examples: ['Jon Doe'] }),
+  phoneNumber: z
+    .string()
+    .nullable()
+    .optional()
+    .meta({ description: 'Phone number. E.164.', examples: ['+4915112345678'] }),
+  email: z.string().meta({ description: 'E-mail address.', examples: ['jon.doe@example.com'] }),
+  isEmailVerified: z.boolean().meta({ description: 'Whether the e-mail address is proven.', examples: [true] }),
+  isPhoneVerified: z
+    .boolean()
+    .optional()
+    .meta({ description: 'Whether the phone number is proven.', examples: [false] }),
+  metadata: metadata('user').optional(),
+};
+
+const userState = z.enum(['ACTIVE', 'INACTIVE', 'INVITED']).meta({
+  description: 'ACTIVE; INACTIVE: deactivated; INVITED: has not accepted an invitation yet.',
+  examples: ['ACTIVE'],
+});
+
+export const user = z
+  .object({ id: userId, ...person, userState })
+  .meta({ id: 'User', description: 'A user. Owners and managers get no phone number and no metadata.' });
+
+const membership = z
+  .object({
+    id: outputId('the organization'),
+    name: z.string().meta({ description: 'Name of the organization.', examples: ['Acme'] }),
+    status: z.enum(['Active', 'Inactive']).meta({ description: 'Status of the organization.', examples: ['Active'] }),
+    roles: z.array(z.string()).meta({ description: 'Roles held there.', examples: [['writer']] }),
+    managerRoles: z
+      .array(z.enum(['ORG_OWNER', 'ORG_USER_MANAGER']))
+      .meta({ description: 'Manager roles held there.', examples: [['ORG_OWNER']] }),
+    permissions: z.array(z.string()).meta({ description: 'What the roles allow.', examples: [['documents:write']] }),
+  })
+  .meta({ id: 'Membership', description: 'What a user is in an organization.' });
+
+export const me = z
+  .object({
+    userId,
+    state: userState,
+    ...person,
+    session: z
+      .object({
+        id: outputId('the session'),
+        createdAt: time('When it began'),
+        expiresAt: time('When it ends at the latest'),
+        amr: z
+          .array(z.string())
+          .meta({ description: 'How the user proved who they are (RFC 8176).', examples: [['pwd']] }),
+      })
+      .meta({ description: 'The session of this call.', examples: [{ id: '118273645546213376' }] }),
+    organizations: z
+      .array(membership)
+      .optional()
+      .meta({ description: 'Organizations of the user, at most 100.', examples: [[]] }),
+    organizationsTruncated: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Present and true when there are more.', examples: [true] }),
+  })
+  .meta({ id: 'Me', description: 'The signed-in user and the session of the call.' });
+
+export const meQuery = z.strictObject({
+  includeMetadata: queryFlag('Whether to add the metadata of the user.'),
+  includeOrganizations: queryFlag('Whether to add the organizations with roles and permissions.'),
+  organizationId: id.optional().meta({ description: 'Only this organization.', examples: ['118273645546213376'] }),
+});
+
+export const userParams = z.strictObject({
+  userId: id.meta({ description: 'Id of the user.', examples: ['118273645546213377'] }),
+});
+
+export const userQuery = z.strictObject({ includeMetadata: queryFlag('Whether to add the metadata of the user.') });
+
+export const updateUser = z
+  .strictObject({
+    firstName: firstName.optional(),
+    lastName: lastName.optional(),
+    phoneNumber: phoneNumber.nullable().optional(),
+    metadata: metadataPatch('user').optional(),
+    language: language.nullable().optional(),
+  })
+  .meta({ id: 'UpdateUserRequest', description: 'Changes to a user; what is not named stays, null clears.' });
+
+export const userUpdated = z
+  .object({ message: message('User updated') })
+  .meta({ id: 'UpdateUserResponse', description: 'The user is updated.' });
+
+const addressedUserId = id.meta({ description: 'Id of the user.', examples: ['118273645546213377'] });
+
+export const requestVerification = z
+  .strictObject({
+    userId: addressedUserId,
+    verificationUrl: verificationUrl.optional(),
+  })
+  .meta({ id: 'RequestEmailVerificationRequest', description: 'Whose address is to be verified.' });
+
+export const verificationRequested = z
+  .object({ message: message('Verification email sent') })
+  .meta({ id: 'RequestEmailVerificationResponse', description: 'The mail is on its way.' });
+
+export const verificationCode = text({ min: 1, max: 100 }).meta({
+  description: 'The code of the mail: 7 letters and digits, in any case.',
+  examples: ['K7M2QXA'],
+});
+
+export const verifyEmail = z
+  .strictObject({ userId: addressedUserId, verificationCode })
+  .meta({ id: 'VerifyEmailRequest', description: 'The code that proves the address.' });
+
+export const emailVerified = z
+  .object({ message: message('Email verified') })
+  .meta({ id: 'VerifyEmailResponse', description: 'The address is proven.' });

@@ -1,0 +1,205 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+
+export type UserState = 'ACTIVE' | 'INACTIVE' | 'INVITED';
+export type Metadata = Record<string, string>;
+export type MetadataPatch = Record<string, string | null>;
+
+/** A human of one app. */
+export interface User {
+  readonly id: string;
+  readonly email: string;
+  readonly isEmailVerified: boolean;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly phoneNumber: string | null;
+  readonly isPhoneVerified: boolean;
+  readonly state: UserState;
+}
+
+interface UserRow {
+  id: string;
+  email: string;
+  is_email_verified: boolean;
+  first_name: string;
+  last_name: string;
+  phone_number: string | null;
+  is_phone_verified: boolean;
+  state: UserState;
+}
+
+const columns = sql`id, email, is_email_verified, first_name, last_name, phone_number, is_phone_verified, state`;
+
+const toUser = (row: UserRow): User => ({
+  id: row.id,
+  email: row.email,
+  isEmailVerified: row.is_email_verified,
+  firstName: row.first_name,
+  lastName: row.last_name,
+  phoneNumber: row.phone_number,
+  isPhoneVerified: row.is_phone_verified,
+  state: row.state,
+});
+
+/** @throws ApiError `user_not_found` */
+export async function getUser(db: Queryable, appId: string, userId: string): Promise<User> {
+  const [row] = await db.query<UserRow>(sql`SELECT ${columns} FROM users WHERE app_id = ${appId} AND id = ${userId}`);
+  if (!row) throw new ApiError('user_not_found');
+  return toUser(row);
+}
+
+/** The user of an address, locked until the transaction ends. */
+export async function lockUserByEmail(tx: Tx, appId: string, emailKey: string): Promise<User | undefined> {
+  const [row] = await tx.query<UserRow>(
+    sql`SELECT ${columns} FROM users WHERE app_id = ${appId} AND email_key = ${emailKey} FOR UPDATE`,
+  );
+  return row && toUser(row);
+}
+
+/** The user locked until the transaction ends. @throws ApiError `user_not_found` */
+export async function lockUser(tx: Tx, appId: string, userId: string): Promise<User> {
+  const [row] = await tx.query<UserRow>(
+    sql`SELECT ${columns} FROM users WHERE app_id = ${appId} AND id = ${userId} FOR UPDATE`,
+  );
+  if (!row) throw new ApiError('user_not_found');
+  return toUser(row);
+}
+
+export async function getUserMetadata(db: Queryable, appId: string, userId: string): Promise<Metadata> {
+  const [row] = await db.query<{ metadata: Metadata }>(
+    sql`SELECT metadata FROM users WHERE app_id = ${appId} AND id = ${userId}`,
+  );
+  return row?.metadata ?? {};
+}
+
+/** What a sign-in compares; no row for an unknown address. */
+export async function findCredentials(
+  db: Queryable,
+  appId: string,
+  emailKey: string,
+): Promise<{ id: string; state: UserState; passwordHash: string | null } | undefined> {
+  const [row] = await db.query<{ id: string; state: UserState; password_hash: string | null }>(
+    sql`SELECT id, state, password_hash FROM users WHERE app_id = ${appId} AND email_key = ${emailKey}`,
+  );
+  return row && { id: row.id, state: row.state, passwordHash: row.password_hash };
+}
+
+/** What a person gives when they sign up. */
+export interface NewUser {
+  readonly id: string;
+  readonly email: string;
+  readonly emailKey: string;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly phoneNumber: string | null;
+  readonly language: string | null;
+  readonly passwordHash: string;
+  readonly metadata: Metadata;
+  readonly isEmailVerified: boolean;
+  readonly isSuperAdmin: boolean;
+  readonly now: Date;
+}
+
+/**
+ * Adds a user. An address that was only invited becomes this user and keeps its id.
+ *
+ * @returns the id, or undefined when the address is taken
+ */
+export async function insertUser(tx: Tx, appId: string, user: NewUser): Promise<string | undefined> {
+  const [row] = await tx.query<{ id: string }>(sql`
+    INSERT INTO users AS known (app_id, id, email, email_key, is_email_verified, first_name, last_name, phone_number,
+      language, state, is_super_admin, password_hash, metadata, created_at, updated_at)
+    VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, ${user.isEmailVerified}, ${user.firstName},
+      ${user.lastName}, ${user.phoneNumber}, ${user.language}, 'ACTIVE', ${user.isSuperAdmin}, ${user.passwordHash},
+      ${JSON.stringify(user.metadata)}::jsonb, ${user.now}, ${user.now})
+    ON CONFLICT (app_id, email_key) DO UPDATE SET
+      email = EXCLUDED.email, first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name,
+      phone_number = EXCLUDED.phone_number, language = EXCLUDED.language, state = 'ACTIVE',
+      password_hash = EXCLUDED.password_hash, metadata = EXCLUDED.metadata, updated_at = EXCLUDED.updated_at
+    WHERE known.state = 'INVITED'
+    RETURNING id`);
+  return row?.id;
+}
+
+/** Makes a user of an address that was invited: no password, no way in until the mailbox is proven. */
+export async function insertInvitedUser(
+  tx: Tx,
+  appId: string,
+  user: { id: string; email: string; emailKey: string; firstName: string; lastName: string; now: Date },
+): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO users (app_id, id, email, email_key, is_email_verified, first_name, last_name, state, created_at, updated_at)
+    VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, false, ${user.firstName}, ${user.lastName}, 'INVITED',
+      ${user.now}, ${user.now})
+    ON CONFLICT (app_id, email_key) DO NOTHING`);
+}
+
+export async function setPasswordHash(tx: Tx, appId: string, userId: string, passwordHash: string): Promise<void> {
+  await tx.query(sql`UPDATE users SET password_hash = ${passwordHash} WHERE app_id = ${appId} AND id = ${userId}`);
+}
+
+/** The address is proven; the password stays. */
+export async function setEmailVerified(tx: Tx, appId: string, userId: string, now: Date): Promise<void> {
+  await tx.query(sql`
+    UPDATE users SET is_email_verified = true, updated_at = ${now} WHERE app_id = ${appId} AND id = ${userId}`);
+}
+
+/** The mailbox was proven by whoever chooses this password: the account is theirs from here on. */
+export async function claimAccount(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  claim: { passwordHash: string; firstName: string | undefined; lastName: string | undefined; now: Date },
+): Promise<void> {
+  await tx.query(sql`
+    UPDATE users SET
+      state = 'ACTIVE', is_email_verified = true, password_hash = ${claim.passwordHash},
+      first_name = COALESCE(${claim.firstName}::text, first_name),
+      last_name = COALESCE(${claim.lastName}::text, last_name), updated_at = ${claim.now}
+    WHERE app_id = ${appId} AND id = ${userId}`);
+}
+
+/** Changes to a user: what is undefined stays, `phoneNumber: null` clears. */
+export interface UserPatch {
+  readonly firstName?: string | undefined;
+  readonly lastName?: string | undefined;
+  readonly phoneNumber?: string | null | undefined;
+  readonly language?: string | null | undefined;
+  readonly metadata?: MetadataPatch | undefined;
+}
+
+/**
+ * Changes a user in one statement; the limit of 30 metadata keys holds under concurrent writers because it is part
+ * of the row's own condition. A changed phone number is no longer verified.
+ *
+ * @throws ApiError `user_not_found`, `metadata_limit_exceeded`
+ */
+export async function patchUser(tx: Tx, appId: string, userId: string, patch: UserPatch, now: Date): Promise<void> {
+  const { set, remove } = splitMetadataPatch(patch.metadata ?? {});
+  const merged = sql`((u.metadata || ${set}::jsonb) - ${remove}::text[])`;
+  const phone = sql`CASE WHEN ${patch.phoneNumber !== undefined}::boolean THEN ${patch.phoneNumber}::text ELSE u.phone_number END`;
+  const rows = await tx.query(sql`
+    UPDATE users u SET
+      first_name = COALESCE(${patch.firstName}::text, u.first_name),
+      last_name = COALESCE(${patch.lastName}::text, u.last_name),
+      phone_number = ${phone},
+      is_phone_verified = u.is_phone_verified AND u.phone_number IS NOT DISTINCT FROM ${phone},
+      language = CASE WHEN ${patch.language !== undefined}::boolean THEN ${patch.language}::text ELSE u.language END,
+      metadata = ${merged},
+      updated_at = ${now}
+    WHERE u.app_id = ${appId} AND u.id = ${userId} AND (SELECT count(*) FROM jsonb_object_keys(${merged})) <= 30
+    RETURNING u.id`);
+  if (rows.length > 0) return;
+  await getUser(tx, appId, userId);
+  throw new ApiError('metadata_limit_exceeded');
+}
+
+/** A metadata patch in the two parts that SQL wants: what to set, as JSON, and which keys to remove. */
+export function splitMetadataPatch(patch: MetadataPatch): { set: string; remove: string[] } {
+  const entries = Object.entries(patch);
+  return {
+    set: JSON.stringify(Object.fromEntries(entries.filter(([, value]) => value !== null))),
+    remove: entries.filter(([, value]) => value === null).map(([key]) => key),
+  };
+}
