@@ -14,6 +14,8 @@ import type { IdSource } from './ids.ts';
 import type { Sealer } from './keys/seal.ts';
 import { createSigningKeys } from './keys/signing-keys.ts';
 import { createTokenVerifier } from './machine-users/token-verifier.ts';
+import { logAnswers } from './log.ts';
+import { installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
 import type { Services } from './services.ts';
 import { createPasswordHasher, type PasswordHasher } from './users/password-hash.ts';
@@ -87,6 +89,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     reply.headers(headers).header('x-request-id', request.id);
     done();
   });
+  installMetrics(app);
+  logAnswers(app);
   installErrorHandler(app, config.publicUrl);
   installJsonBody(app);
   await installCors(app, services);

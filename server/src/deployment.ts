@@ -12,7 +12,7 @@ export interface Deployment {
   readonly db: Db;
   readonly ids: LeasedIdSource;
   readonly sealer: Sealer;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Opens the database, brings its schema up to date and makes sure that the master key is its own. */
@@ -30,7 +30,10 @@ export async function openDeployment(config: Config, log?: Log): Promise<Deploym
     const sealer = createSealer({ current, old: config.masterKeysOld });
     await checkMasterKey(db, sealer);
     const ids = await leaseNode(db);
-    return { db, ids, sealer, close: () => ids.close().finally(() => db.close()) };
+    const close = async () => {
+      await ids.close().finally(() => db.close());
+    };
+    return { db, ids, sealer, close };
   } catch (error) {
     await db.close();
     throw error;

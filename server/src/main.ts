@@ -1,35 +1,23 @@
-import { bootstrap } from './apps/bootstrap.ts';
-import { buildApp } from './app.ts';
-import { systemClock } from './clock.ts';
-import { loadConfig } from './config.ts';
-import { openDeployment } from './deployment.ts';
+import cluster from 'node:cluster';
+import { type Config, ConfigError, loadConfig } from './config.ts';
+import { serve } from './serve.ts';
+import { superviseWorkers } from './workers.ts';
 
-/** Reads the configuration, opens the database, listens, and closes cleanly on SIGTERM and SIGINT. */
-async function main(): Promise<void> {
-  const config = loadConfig(process.env);
-  const { db, ids, sealer, close } = await openDeployment(config);
-  const { app, services } = await buildApp({
-    config,
-    db,
-    ids,
-    sealer,
-    clock: systemClock,
-    logger: { level: config.logLevel },
-  });
-  const first = await bootstrap(services);
-  if (first?.generatedPassword !== undefined) announce(first.name, first.adminEmail, first.generatedPassword);
-  await app.listen({ host: config.host, port: config.port });
-  const stop = async () => {
-    await app.close();
-    await close();
-  };
-  for (const signal of ['SIGTERM', 'SIGINT'] as const)
-    process.once(signal, () => void stop().then(() => process.exit(0)));
+/** What went wrong at start, for people: faults of the configuration line by line, else the one sentence. */
+function explain(error: unknown): string {
+  if (error instanceof ConfigError)
+    return error.faults.map(({ variable, message }) => `${variable} ${message}`).join('\n');
+  return error instanceof Error ? error.message : String(error);
 }
 
-/** To the terminal of whoever started it, not to the log: a log is kept. */
-function announce(app: string, email: string, password: string): void {
-  process.stdout.write(`\nFirst start: app "${app}", super admin ${email}, password ${password} (shown once)\n\n`);
+async function start(config: Config): Promise<void> {
+  if (config.workers > 1 && cluster.isPrimary) await superviseWorkers(config);
+  else await serve(config);
 }
 
-await main();
+try {
+  await start(loadConfig(process.env));
+} catch (error) {
+  process.stderr.write(`Gatehouse cannot start.\n${explain(error)}\n`);
+  process.exit(1);
+}

@@ -6,6 +6,9 @@ import { machineUserRoutes } from './machine-users/machine-users.routes.ts';
 import { tokenRoutes } from './machine-users/tokens.routes.ts';
 import { memberRoutes } from './members/members.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
+import { docsRoutes } from './platform/docs.routes.ts';
+import { errorPageRoutes } from './platform/error-pages.routes.ts';
+import { healthRoutes } from './platform/health.routes.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { userRoutes } from './users/users.routes.ts';
 
@@ -20,4 +23,7 @@ export const routes: readonly Route[] = [
   ...machineUserRoutes,
   ...appRoutes,
   ...mailboxRoutes,
+  ...healthRoutes,
+  ...docsRoutes(() => routes),
+  ...errorPageRoutes(() => routes),
 ];

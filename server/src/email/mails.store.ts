@@ -64,3 +64,15 @@ export async function newestMails(db: Queryable, to: string | undefined, limit: 
     appDisplayName: row.display_name,
   }));
 }
+
+/** What is sealed in the outbox, of the whole deployment. */
+export async function listSealedMails(db: Queryable): Promise<Pick<StoredMail, 'appId' | 'id' | 'sealedContent'>[]> {
+  const rows = await db.query<{ app_id: string; id: string; sealed_content: Buffer }>(
+    sql`SELECT app_id, id, sealed_content FROM mails ORDER BY app_id, id`,
+  );
+  return rows.map((row) => ({ appId: row.app_id, id: row.id, sealedContent: row.sealed_content }));
+}
+
+export async function replaceSealedMail(tx: Tx, appId: string, mailId: string, sealed: Buffer): Promise<void> {
+  await tx.query(sql`UPDATE mails SET sealed_content = ${sealed} WHERE app_id = ${appId} AND id = ${mailId}`);
+}

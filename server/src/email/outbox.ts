@@ -1,4 +1,5 @@
 import type { Tx } from '../db/db.ts';
+import type { Sealer } from '../keys/seal.ts';
 import type { Services } from '../services.ts';
 import { insertMail, type MailPurpose, type StoredMail } from './mails.store.ts';
 
@@ -30,4 +31,10 @@ export async function queueMail(
 /** The content of a queued mail. */
 export function openContent(services: Services, mail: StoredMail): MailContent {
   return JSON.parse(services.sealer.open(mail.sealedContent, context(mail.appId, mail.id)).toString()) as MailContent;
+}
+
+/** The same content under the current master key. */
+export function resealContent(sealer: Sealer, mail: Pick<StoredMail, 'appId' | 'id' | 'sealedContent'>): Buffer {
+  const bound = context(mail.appId, mail.id);
+  return sealer.seal(sealer.open(mail.sealedContent, bound), bound);
 }

@@ -43,10 +43,10 @@ export async function installCors(app: FastifyInstance, services: Services): Pro
     delegator: (request, callback) => {
       const { origin } = request.headers;
       if (origin === undefined) return callback(null, { origin: false });
-      optionsFor(services, request, origin).then(
-        (options) => callback(null, options),
-        () => callback(null, { origin: false }),
-      );
+      optionsFor(services, request, origin)
+        .catch(() => ({ origin: false as const }))
+        .then((options) => callback(null, options))
+        .catch(callback);
     },
   });
 }

@@ -12,7 +12,7 @@ export function installJsonBody(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (body.length === 0) return done(null, undefined);
     if (!isUtf8(body)) return done(new ApiError('malformed_request'), undefined);
-    parse(request, body.toString(), (error, value) => {
+    void parse(request, body.toString(), (error, value) => {
       if (!error) return done(null, value);
       done(
         new ApiError('malformed_request', {

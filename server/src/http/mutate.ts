@@ -1,5 +1,6 @@
+import { insertAuditEvent } from '../audit/audit.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
-import { sql } from '../db/db.ts';
+import { empty, sql } from '../db/db.ts';
 import { evaluate, notFoundCode, organizationRelation, type Principal } from './access.ts';
 import { auditIdentity } from './actor.ts';
 import type { Call } from './route.ts';
@@ -24,26 +25,32 @@ export interface Change<Result> {
   readonly event: ChangeEvent | undefined;
 }
 
-/** `INSERT` of the call's declared event; `source` is empty or a FROM clause that yields a row when there was a change. */
+/** The call's declared event; see `insertAuditEvent` for `source`. */
 function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
-  const { audit } = call.route;
-  if (typeof audit !== 'string') throw new Error(`${call.route.operationId} declares no audit event`);
-  const actor = event.actor ?? auditIdentity(call.actor);
-  const { services, client } = call;
-  return sql`
-    INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, claimed_on_behalf_of,
-      target_kind, target_id, ip, user_agent, request_id, changes)
-    SELECT ${event.appId ?? call.appId}::bigint, ${services.ids.next()}::bigint, ${event.orgId ?? null}::bigint,
-      ${services.clock.now()}::timestamptz, ${audit}::text, ${actor.kind}::text, ${actor.id}::bigint,
-      ${event.claimedOnBehalfOf ?? null}::text, ${event.target.kind}::text, ${event.target.id}::bigint,
-      ${client.ip}::text, ${client.userAgent ?? null}::text, ${client.requestId}::text,
-      ${event.changes ?? []}::text[]
-    ${source}`;
+  const { services, client, route } = call;
+  if (typeof route.audit !== 'string') throw new Error(`${route.operationId} declares no audit event`);
+  return insertAuditEvent(
+    {
+      appId: event.appId ?? call.appId,
+      id: services.ids.next(),
+      orgId: event.orgId ?? null,
+      time: services.clock.now(),
+      action: route.audit,
+      actor: event.actor ?? auditIdentity(call.actor),
+      claimedOnBehalfOf: event.claimedOnBehalfOf ?? null,
+      target: event.target,
+      ip: client.ip,
+      userAgent: client.userAgent ?? null,
+      requestId: client.requestId,
+      changes: event.changes ?? [],
+    },
+    source,
+  );
 }
 
 /** Writes the declared audit event of a change. */
 export async function writeEvent(db: Queryable, call: Call, event: ChangeEvent): Promise<void> {
-  await db.query(insertEvent(call, event, sql``));
+  await db.query(insertEvent(call, event, empty));
 }
 
 /**

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from './errors.ts';
+import type { Reference } from './openapi-parameters.ts';
 import type { JsonSchema, SchemaCollection } from './openapi-schemas.ts';
 import { errorsOf } from './route-errors.ts';
 import type { Route } from './route.ts';
@@ -12,7 +13,7 @@ interface Header {
 
 export interface Response {
   readonly description: string;
-  readonly headers: Readonly<Record<string, Header | { readonly $ref: string }>>;
+  readonly headers: Readonly<Record<string, Header | Reference>>;
   readonly content?: Readonly<Record<string, { readonly schema: JsonSchema }>>;
   /** Every code that may come with this status. */
   readonly 'x-error-codes'?: readonly ErrorCode[];
@@ -105,11 +106,35 @@ function refusal(schemas: SchemaCollection, status: number, codes: readonly Erro
   };
 }
 
-/** Every answer of a route by its status. */
-export function responsesOf(schemas: SchemaCollection, route: Route): Record<string, Response> {
+/** E.g. `body_too_large` → `BodyTooLarge`. */
+const componentName = (code: ErrorCode): string =>
+  code.replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
+
+/** The codes of a route by their status, in the order of the table. */
+function codesByStatus(route: Route): Map<number, ErrorCode[]> {
   const codes = errorsOf(route);
   const statuses = new Set(codes.map((code) => errorCodes[code][0]));
-  const ofStatusOnly = (status: number) => codes.filter((code) => errorCodes[code][0] === status);
-  const refusals = [...statuses].map((status) => [status, refusal(schemas, status, ofStatusOnly(status))]);
+  return new Map([...statuses].map((status) => [status, codes.filter((code) => errorCodes[code][0] === status)]));
+}
+
+/** A status with one code is the same wherever it is answered, and written once. */
+function toRefusal(schemas: SchemaCollection, status: number, codes: readonly ErrorCode[]): Response | Reference {
+  const [code, ...others] = codes;
+  if (code === undefined || others.length > 0) return refusal(schemas, status, codes);
+  return { $ref: `#/components/responses/${componentName(code)}` };
+}
+
+/** Every answer of a route by its status. */
+export function responsesOf(schemas: SchemaCollection, route: Route): Record<string, Response | Reference> {
+  const refusals = [...codesByStatus(route)].map(([status, codes]) => [status, toRefusal(schemas, status, codes)]);
   return { [route.response.status]: success(schemas, route), ...Object.fromEntries(refusals) };
+}
+
+/** The refusals that `responsesOf` refers to, in the order of the table. */
+export function responseComponents(schemas: SchemaCollection, routes: readonly Route[]): Record<string, Response> {
+  const alone = new Set(
+    routes.flatMap((route) => [...codesByStatus(route).values()].filter((codes) => codes.length === 1).flat()),
+  );
+  const codes = (Object.keys(errorCodes) as ErrorCode[]).filter((code) => alone.has(code));
+  return Object.fromEntries(codes.map((code) => [componentName(code), refusal(schemas, errorCodes[code][0], [code])]));
 }

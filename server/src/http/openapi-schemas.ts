@@ -26,13 +26,22 @@ export interface SchemaCollection {
 
 type Override = NonNullable<z.core.ToJSONSchemaParams['override']>;
 
+/** What is said of a value is said of the value or null as well. */
+function whatIsSaidOf(schema: z.core.$ZodTypes): Pick<JsonSchema, 'description' | 'examples'> {
+  const { def } = schema._zod;
+  const outer = z.globalRegistry.get(schema);
+  const inner = def.type === 'nullable' ? z.globalRegistry.get(def.innerType) : undefined;
+  const description = outer?.description ?? inner?.description;
+  const examples = outer?.['examples'] ?? inner?.['examples'];
+  return { ...(description !== undefined && { description }), ...(Array.isArray(examples) && { examples }) };
+}
+
 /**
  * Zod leaves out the examples of a request field that is transformed, as they might show the result; ours always show
  * what is sent. And an answer may grow fields one day: only what is declared strict is closed.
  */
 const amend: Override = ({ zodSchema, jsonSchema }) => {
-  const examples = z.globalRegistry.get(zodSchema)?.['examples'];
-  if (Array.isArray(examples) && jsonSchema.$ref === undefined) jsonSchema.examples = examples;
+  if (jsonSchema.$ref === undefined) Object.assign(jsonSchema, whatIsSaidOf(zodSchema));
   // Every integer of JSON that JavaScript can hold: no bound worth a word.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;

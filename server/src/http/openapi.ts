@@ -1,10 +1,12 @@
+import type { ErrorCode } from './errors.ts';
 import { headerParameters, type Parameter, parametersOf, type Reference } from './openapi-parameters.ts';
 import { principalsOf, securityOf, securitySchemes, whoSentence } from './openapi-principals.ts';
-import { headerComponents, type Response, responsesOf } from './openapi-responses.ts';
+import { headerComponents, type Response, responseComponents, responsesOf } from './openapi-responses.ts';
 import { collectSchemas, type JsonSchema, type SchemaCollection } from './openapi-schemas.ts';
+import { errorsOf } from './route-errors.ts';
 import type { Route, Tag } from './route.ts';
 
-export { errorsOf } from './route-errors.ts';
+export { errorsOf };
 
 /** What the document says about one route. */
 export interface Operation {
@@ -13,13 +15,15 @@ export interface Operation {
   readonly summary: string;
   readonly description: string;
   readonly 'x-principals': readonly string[];
+  /** Every code that the operation may answer. */
+  readonly 'x-error-codes': readonly ErrorCode[];
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters: readonly (Parameter | Reference)[];
   readonly requestBody?: {
     readonly required: boolean;
     readonly content: { readonly 'application/json': { readonly schema: JsonSchema } };
   };
-  readonly responses: Readonly<Record<string, Response>>;
+  readonly responses: Readonly<Record<string, Response | Reference>>;
 }
 
 /** An OpenAPI 3.1 document, as far as ours use the format. */
@@ -32,6 +36,7 @@ export interface OpenApiDocument {
   readonly components: {
     readonly schemas: Readonly<Record<string, JsonSchema>>;
     readonly parameters: Readonly<Record<string, Parameter>>;
+    readonly responses: Readonly<Record<string, Response>>;
     readonly headers: typeof headerComponents;
     readonly securitySchemes: typeof securitySchemes;
   };
@@ -69,6 +74,7 @@ function toOperation(schemas: SchemaCollection, route: Route): Operation {
     summary: route.summary,
     description: `${route.description}\n\n${whoSentence(route.access)}`,
     'x-principals': principalsOf(route.access),
+    'x-error-codes': errorsOf(route),
     security: securityOf(route.access),
     parameters: parametersOf(schemas, route),
     ...requestBodyOf(schemas, route),
@@ -88,10 +94,9 @@ function toPaths(schemas: SchemaCollection, routes: readonly Route[]): Record<st
 /** Describes the routes in OpenAPI 3.1, in their order. The same routes make the same document, byte for byte. */
 export function toOpenApi(routes: readonly Route[]): OpenApiDocument {
   const schemas = collectSchemas();
-  const paths = toPaths(
-    schemas,
-    routes.filter((route) => !route.hidden),
-  );
+  const shown = routes.filter((route) => !route.hidden);
+  const paths = toPaths(schemas, shown);
+  const responses = responseComponents(schemas, shown);
   return {
     openapi: '3.1.1',
     info,
@@ -101,6 +106,7 @@ export function toOpenApi(routes: readonly Route[]): OpenApiDocument {
     components: {
       schemas: schemas.components(),
       parameters: headerParameters,
+      responses: schemas.resolve(responses),
       headers: headerComponents,
       securitySchemes,
     },

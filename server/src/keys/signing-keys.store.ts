@@ -79,3 +79,24 @@ export async function listSealedKeys(db: Queryable): Promise<{ appId: string; ki
 export async function replaceSealedKey(tx: Tx, appId: string, kid: string, sealed: Buffer): Promise<void> {
   await tx.query(sql`UPDATE signing_keys SET sealed_private_key = ${sealed} WHERE app_id = ${appId} AND kid = ${kid}`);
 }
+
+/** Every key of an app, newest first, for the operator. */
+export async function listSigningKeys(
+  db: Queryable,
+  appId: string,
+): Promise<{ kid: string; activeFrom: Date; publishedUntil: Date | null; revokedAt: Date | null }[]> {
+  const rows = await db.query<{
+    kid: string;
+    active_from: Date;
+    published_until: Date | null;
+    revoked_at: Date | null;
+  }>(sql`
+    SELECT kid, active_from, published_until, revoked_at FROM signing_keys
+    WHERE app_id = ${appId} ORDER BY active_from DESC, kid`);
+  return rows.map((row) => ({
+    kid: row.kid,
+    activeFrom: row.active_from,
+    publishedUntil: row.published_until,
+    revokedAt: row.revoked_at,
+  }));
+}

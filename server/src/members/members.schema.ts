@@ -11,7 +11,7 @@ export const inviteMember = z
   .strictObject({ ...invitee, role: roleReference })
   .meta({ id: 'InviteMemberRequest', description: 'Who is to be a member, with which role.' });
 
-export const granted = (id: string, example: string) =>
+export const granted = (name: string, example: string) =>
   z
     .object({
       message: message(example),
@@ -20,7 +20,7 @@ export const granted = (id: string, example: string) =>
         .boolean()
         .meta({ description: 'Whether they are invited first; false: the role is theirs already.', examples: [true] }),
     })
-    .meta({ id, description: 'The role is granted or the invitation is on its way.' });
+    .meta({ id: name, description: 'The role is granted or the invitation is on its way.' });
 
 export const addUserParams = z.strictObject({
   userId: id.meta({ description: 'Id of the user.', examples: ['118273645546213377'] }),

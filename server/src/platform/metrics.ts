@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import cluster from 'node:cluster';
+import { AggregatorRegistry, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -41,6 +42,8 @@ export function installMetrics(app: FastifyInstance): void {
     buckets,
     registers: [registry],
   });
+  // The supervisor of several workers asks each for these and adds them up.
+  if (cluster.isWorker) AggregatorRegistry.setRegistries([processMetrics(), registry]);
   const all = Registry.merge([processMetrics(), registry]);
   app.decorate('metrics', { contentType: all.contentType, text: () => all.metrics() });
   app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {

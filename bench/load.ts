@@ -1,0 +1,83 @@
+import autocannon, { type Request } from 'autocannon';
+
+/** One way to ask; a load goes through many of them. */
+export type { Request } from 'autocannon';
+
+export interface LoadOptions {
+  readonly url: string;
+  readonly requests: readonly Request[];
+  readonly connections: number;
+  readonly seconds: number;
+  /** Requests per second in all; absent: as many as are answered. */
+  readonly rate?: number;
+}
+
+/** What came of a load. Times are in milliseconds. */
+export interface Measurement {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly p99: number;
+}
+
+export interface LoadResult extends Measurement {
+  /** How many answers there were of each status. */
+  readonly statuses: Readonly<Record<number, number>>;
+  readonly errors: number;
+  /** Times of the answers of one status. */
+  timesOf(status: number): Measurement;
+}
+
+export function percentile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+}
+
+export function summarize(times: readonly number[], seconds: number): Measurement {
+  const sorted = times.toSorted((a, b) => a - b);
+  return { perSecond: times.length / seconds, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
+}
+
+/** Every connection goes through requests of its own: else all of them would write the same row at the same time. */
+function share(requests: readonly Request[], connection: number, connections: number): Request[] {
+  const own = requests.filter((_, index) => index % connections === connection % Math.min(connections, requests.length));
+  return own.length > 0 ? own : [...requests];
+}
+
+/** Offers a load. The driver's own percentiles are whole milliseconds, so the times are kept and counted here. */
+export async function load({ url, requests, connections, seconds, rate }: LoadOptions): Promise<LoadResult> {
+  const times = new Map<number, number[]>();
+  let next = 0;
+  let errors = 0;
+  const start = performance.now();
+  const instance = autocannon({
+    url,
+    connections,
+    duration: seconds,
+    requests: [...requests.slice(0, 1)],
+    ...(rate !== undefined && { overallRate: rate, ignoreCoordinatedOmission: true }),
+    setupClient: (client) => client.setRequests(share(requests, next++, connections)),
+  });
+  instance.on('response', (_client, status, _bytes, time) => {
+    const known = times.get(status);
+    if (known) known.push(time);
+    else times.set(status, [time]);
+  });
+  instance.on('reqError', () => (errors += 1));
+  await instance;
+  const elapsed = (performance.now() - start) / 1000;
+  return {
+    ...summarize([...times.values()].flat(), elapsed),
+    statuses: Object.fromEntries([...times].map(([status, list]) => [status, list.length])),
+    errors,
+    timesOf: (status) => summarize(times.get(status) ?? [], elapsed),
+  };
+}
+
+/** A load of which every answer has to be a success: a fast refusal is no throughput. */
+export async function measure(options: LoadOptions): Promise<Measurement> {
+  const result = await load(options);
+  const refused = Object.keys(result.statuses).filter((status) => !status.startsWith('2'));
+  if (refused.length > 0 || result.errors > 0 || result.perSecond === 0) {
+    throw new Error(`${options.url}: ${JSON.stringify(result.statuses)}, ${result.errors} errors`);
+  }
+  return result;
+}

@@ -1,0 +1,91 @@
+import { hash } from '@node-rs/argon2';
+import { type Db, sql } from '../server/src/db/db.ts';
+
+export const appName = 'bench';
+export const password = 'Correct-Horse-7-Battery';
+/** What the service uses in production. */
+export const hashParameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
+
+export const counts = {
+  users: 10_000,
+  sessions: 20_000,
+  organizations: 1_000,
+  membersOfEach: 10,
+  membersOfTheBigOne: 5_000,
+  machines: 100,
+  events: 50_000,
+} as const;
+
+// Numbers instead of random values, so that the load knows every id and secret without asking the database.
+const firstId = 100_000_000_000_000_000n;
+const padded = (index: number): string => String(index).padStart(43, '0');
+
+/** Ids and secrets of the seeded rows, numbered from 1. Person n owns organization n and has session n. */
+export const seeded = {
+  id: (index: number): string => String(firstId + BigInt(index)),
+  email: (index: number): string => `person-${index}@bench.example`,
+  sessionToken: (index: number): string => `gh_s_${padded(index)}`,
+  machineSecret: (index: number): string => `gh_m_${padded(index)}`,
+};
+
+const id = sql`(${firstId}::bigint + n)`;
+
+/** Fills the app that the first start made. Sessions were last seen now: their first use is no write. */
+export async function seed(db: Db): Promise<string> {
+  const [app] = await db.query<{ id: string }>(sql`SELECT id FROM apps WHERE name = ${appName}`);
+  if (app === undefined) throw new Error('the first start made no app');
+  await db.transaction(async (tx) => {
+    for (const statement of statements(app.id, await hash(password, hashParameters))) await tx.query(statement);
+  });
+  await db.query(sql`VACUUM (ANALYZE)`);
+  return app.id;
+}
+
+function statements(appId: string, passwordHash: string) {
+  return [
+    sql`INSERT INTO users (app_id, id, email, email_key, is_email_verified, first_name, last_name, state, password_hash,
+        metadata, created_at, updated_at)
+      SELECT ${appId}, ${id}, 'person-' || n || '@bench.example', 'person-' || n || '@bench.example', true, 'Person',
+        'Number ' || n, 'ACTIVE', ${passwordHash}, '{"locale": "en"}', now(), now()
+      FROM generate_series(1, ${counts.users}::integer) AS n`,
+    sql`INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at,
+        expires_at, idle_expires_at, ip, user_agent)
+      SELECT ${appId}, ${id}, ${firstId}::bigint + 1 + (n - 1) % ${counts.users}::integer,
+        sha256(convert_to('gh_s_' || lpad(n::text, 43, '0'), 'UTF8')), '{pwd}', now(), now(), now(),
+        now() + interval '30 days', now() + interval '7 days', '127.0.0.1', 'bench'
+      FROM generate_series(1, ${counts.sessions}::integer) AS n`,
+    sql`INSERT INTO organizations (app_id, id, name, name_key, status, metadata, created_at, updated_at)
+      SELECT ${appId}, ${id}, 'Organization ' || n, 'organization ' || n, 'Active',
+        '{"plan": "free", "region": "eu", "seats": "10"}', now(), now()
+      FROM generate_series(1, ${counts.organizations}::integer) AS n`,
+    sql`INSERT INTO roles (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
+      SELECT ${appId}, ${id}, key, initcap(key), ARRAY['documents:' || key], now(), now()
+      FROM generate_series(1, ${counts.organizations}::integer) AS n, unnest(ARRAY['reader', 'writer']) AS key`,
+    members(appId, sql`generate_series(1, ${counts.organizations}::integer) AS n,
+      generate_series(0, ${counts.membersOfEach - 1}::integer) AS m`),
+    members(appId, sql`(VALUES (1)) AS big(n),
+      generate_series(${counts.membersOfEach}::integer, ${counts.membersOfTheBigOne - 1}::integer) AS m`),
+    sql`INSERT INTO member_roles (app_id, org_id, user_id, scope_id, role_key, created_at)
+      SELECT app_id, org_id, user_id, org_id, 'reader', created_at FROM members WHERE NOT is_owner`,
+    sql`INSERT INTO machine_users (app_id, id, user_name, user_name_key, created_at)
+      SELECT ${appId}, ${id}, 'robot-' || n, 'robot-' || n, now()
+      FROM generate_series(1, ${counts.machines}::integer) AS n`,
+    sql`INSERT INTO machine_secrets (app_id, machine_user_id, id, secret_hash, created_at, last_used_at)
+      SELECT ${appId}, ${id}, ${id}, sha256(convert_to('gh_m_' || lpad(n::text, 43, '0'), 'UTF8')), now(), now()
+      FROM generate_series(1, ${counts.machines}::integer) AS n`,
+    sql`INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
+        user_agent, request_id, changes)
+      SELECT ${appId}, ${id}, ${firstId}::bigint + 1 + n % ${counts.organizations}::integer, now(),
+        'organization.updated', 'user', ${id}, 'organization', ${id}, '127.0.0.1', 'bench', gen_random_uuid()::text,
+        '{metadata.plan}'
+      FROM generate_series(1, ${counts.events}::integer) AS n`,
+  ];
+}
+
+/** Person n owns organization n; the next ones are its members. */
+function members(appId: string, source: ReturnType<typeof sql>) {
+  return sql`INSERT INTO members (app_id, org_id, user_id, id, is_owner, created_at)
+    SELECT ${appId}, ${id}, ${firstId}::bigint + 1 + (n - 1 + m) % ${counts.users}::integer,
+      ${firstId}::bigint + n::bigint * 10000 + m, m = 0, now()
+    FROM ${source}`;
+}

@@ -1,0 +1,34 @@
+import { type Sql, sql } from '../db/db.ts';
+
+/** One line of the audit: who did what to what, from where. Names only, never values. */
+export interface AuditEvent {
+  readonly appId: string;
+  readonly id: string;
+  readonly orgId: string | null;
+  readonly time: Date;
+  readonly action: string;
+  readonly actor: { readonly kind: string; readonly id: string | null };
+  /** The user id that a machine says it acts for; unproven. */
+  readonly claimedOnBehalfOf: string | null;
+  readonly target: { readonly kind: string; readonly id: string | null };
+  readonly ip: string | null;
+  readonly userAgent: string | null;
+  readonly requestId: string | null;
+  readonly changes: readonly string[];
+}
+
+/**
+ * The statement that writes an event.
+ *
+ * @param source empty, or a FROM clause that yields one row when there was a change to report
+ */
+export function insertAuditEvent(event: AuditEvent, source: Sql): Sql {
+  return sql`
+    INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, claimed_on_behalf_of,
+      target_kind, target_id, ip, user_agent, request_id, changes)
+    SELECT ${event.appId}::bigint, ${event.id}::bigint, ${event.orgId}::bigint, ${event.time}::timestamptz,
+      ${event.action}::text, ${event.actor.kind}::text, ${event.actor.id}::bigint, ${event.claimedOnBehalfOf}::text,
+      ${event.target.kind}::text, ${event.target.id}::bigint, ${event.ip}::text, ${event.userAgent}::text,
+      ${event.requestId}::text, ${event.changes}::text[]
+    ${source}`;
+}

@@ -1,0 +1,34 @@
+import type { Db, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { listSealedMails, replaceSealedMail } from '../email/mails.store.ts';
+import { resealContent } from '../email/outbox.ts';
+import type { Sealer } from './seal.ts';
+import { resealPrivateKey } from './signing-keys.ts';
+import { listSealedKeys, replaceSealedKey } from './signing-keys.store.ts';
+
+async function resealKeys(tx: Tx, sealer: Sealer): Promise<number> {
+  const outdated = (await listSealedKeys(tx)).filter(({ sealed }) => !sealer.isCurrent(sealed));
+  for (const { appId, kid, sealed } of outdated) {
+    await replaceSealedKey(tx, appId, kid, resealPrivateKey(sealer, appId, kid, sealed));
+  }
+  return outdated.length;
+}
+
+async function resealMails(tx: Tx, sealer: Sealer): Promise<number> {
+  const outdated = (await listSealedMails(tx)).filter(({ sealedContent }) => !sealer.isCurrent(sealedContent));
+  for (const mail of outdated) await replaceSealedMail(tx, mail.appId, mail.id, resealContent(sealer, mail));
+  return outdated.length;
+}
+
+/**
+ * Encrypts whatever is still under an old master key under the current one, in one transaction; from then on the
+ * database expects the current key. Codes that were mailed before are hashed under the old key and stay valid only
+ * while it is configured.
+ */
+export function reseal(db: Db, sealer: Sealer): Promise<{ keys: number; mails: number }> {
+  return db.transaction(async (tx) => {
+    const outcome = { keys: await resealKeys(tx, sealer), mails: await resealMails(tx, sealer) };
+    await tx.query(sql`UPDATE deployment SET master_key_check = ${sealer.checkValue()}`);
+    return outcome;
+  });
+}

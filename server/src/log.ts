@@ -1,0 +1,50 @@
+import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import type { Log } from './db/open.ts';
+import { DatabaseError } from './db/db.ts';
+
+/** What a log may hold of an error: never the values that a statement was given, nor what the driver quotes of rows. */
+function describeError(error: unknown): { type: string; message: string; stack: string } & Record<string, unknown> {
+  if (!(error instanceof Error)) return { type: typeof error, message: '', stack: '' };
+  return {
+    type: error.name,
+    message: error.message,
+    stack: error.stack ?? '',
+    ...(error instanceof DatabaseError && { sqlState: error.sqlState, constraint: error.constraint }),
+    ...(error.cause instanceof Error && { cause: describeError(error.cause) }),
+  };
+}
+
+/** The service's logger: JSON lines on stdout. No header, body, query or address of a person is ever logged. */
+export const loggerOptions = (level: string): FastifyServerOptions['logger'] => ({
+  level,
+  base: { pid: process.pid },
+  serializers: { err: describeError },
+});
+
+/** One line for each answer, by route and not by path or query: those can name people. */
+export function logAnswers(app: FastifyInstance): void {
+  app.addHook('onResponse', (request, reply, done) => {
+    request.log.info(
+      {
+        method: request.method,
+        route: request.routeOptions.url ?? null,
+        status: reply.statusCode,
+        ms: Math.round(reply.elapsedTime * 10) / 10,
+      },
+      'answered',
+    );
+    done();
+  });
+}
+
+/** Where the database reports what nobody awaits, before there is an app with a logger. */
+export const startUpLog =
+  (write: (line: string) => void): Log =>
+  (level, message, details) => {
+    if (level !== 'info') write(`${JSON.stringify({ level, time: Date.now(), msg: message, ...describe(details) })}\n`);
+  };
+
+const describe = (details: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [name, value instanceof Error ? describeError(value) : value]),
+  );

@@ -1,0 +1,116 @@
+import { Command } from 'commander';
+import { findAppByName } from './apps/apps.store.ts';
+import { insertAuditEvent } from './audit/audit.store.ts';
+import { systemClock } from './clock.ts';
+import { ConfigError, loadConfig } from './config.ts';
+import { empty, type Tx } from './db/db.ts';
+import { type Deployment, openDeployment } from './deployment.ts';
+import { reseal } from './keys/reseal.ts';
+import { rotateSigningKey } from './keys/signing-keys.ts';
+import { listSigningKeys, revokeSigningKey } from './keys/signing-keys.store.ts';
+
+/** Commands of the operator that work on the database itself, with the same environment as the service. */
+const print = (line: string): void => void process.stdout.write(`${line}\n`);
+
+async function withDeployment(work: (deployment: Deployment) => Promise<void>): Promise<void> {
+  const deployment = await openDeployment(loadConfig(process.env));
+  await work(deployment).finally(deployment.close);
+}
+
+async function appIdOf({ db }: Deployment, name: string): Promise<string> {
+  const app = await findAppByName(db, name);
+  if (!app) throw new Error(`there is no app "${name}"`);
+  return app.id;
+}
+
+async function writeOperatorEvent(
+  tx: Tx,
+  { ids }: Deployment,
+  appId: string,
+  action: string,
+  kid: string,
+): Promise<void> {
+  const event = {
+    appId,
+    id: ids.next(),
+    orgId: null,
+    time: systemClock.now(),
+    action,
+    actor: { kind: 'operator', id: null },
+    claimedOnBehalfOf: null,
+    target: { kind: 'signing_key', id: null },
+    ip: null,
+    userAgent: null,
+    requestId: null,
+    changes: [`key.${kid}`],
+  };
+  await tx.query(insertAuditEvent(event, empty));
+}
+
+const program = new Command('operate').description('Work on the keys of a deployment.').showHelpAfterError();
+
+program
+  .command('list-keys <app>')
+  .description('list the signing keys of an app')
+  .action((app: string) =>
+    withDeployment(async (deployment) => {
+      const keys = await listSigningKeys(deployment.db, await appIdOf(deployment, app));
+      for (const key of keys) {
+        const until = key.revokedAt
+          ? `revoked ${key.revokedAt.toISOString()}`
+          : `published until ${key.publishedUntil?.toISOString() ?? 'succeeded'}`;
+        print(`${key.kid}  signs from ${key.activeFrom.toISOString()}  ${until}`);
+      }
+    }),
+  );
+
+program
+  .command('rotate-key <app>')
+  .description(
+    'add a signing key: published at once, signs in 15 minutes; the old one verifies until its tokens have expired',
+  )
+  .action((app: string) =>
+    withDeployment(async (deployment) => {
+      const appId = await appIdOf(deployment, app);
+      const key = await deployment.db.transaction(async (tx) => {
+        const made = await rotateSigningKey(tx, deployment.sealer, appId, systemClock.now());
+        await writeOperatorEvent(tx, deployment, appId, 'signing_key.rotated', made.kid);
+        return made;
+      });
+      print(`${key.kid} signs from ${key.activeFrom.toISOString()}`);
+    }),
+  );
+
+program
+  .command('revoke-key <app> <kid>')
+  .description('refuse every token of a signing key at once')
+  .action((app: string, kid: string) =>
+    withDeployment(async (deployment) => {
+      const appId = await appIdOf(deployment, app);
+      await deployment.db.transaction(async (tx) => {
+        if (!(await revokeSigningKey(tx, appId, kid, systemClock.now())))
+          throw new Error(`there is no key ${kid} to revoke`);
+        await writeOperatorEvent(tx, deployment, appId, 'signing_key.revoked', kid);
+      });
+      print(`${kid} is revoked`);
+    }),
+  );
+
+program
+  .command('reseal')
+  .description('encrypt everything under the current MASTER_KEY, so that MASTER_KEYS_OLD can be dropped')
+  .action(() =>
+    withDeployment(async ({ db, sealer }) => {
+      const { keys, mails } = await reseal(db, sealer);
+      print(`resealed ${keys} signing keys and ${mails} mails`);
+    }),
+  );
+
+program.parseAsync().catch((error: unknown) => {
+  const text =
+    error instanceof ConfigError
+      ? error.faults.map((fault) => `${fault.variable} ${fault.message}`).join('\n')
+      : String(error);
+  process.stderr.write(`${text}\n`);
+  process.exitCode = 1;
+});

@@ -1,0 +1,195 @@
+import { brotliDecompressSync, gunzipSync } from 'node:zlib';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sql } from '../db/db.ts';
+import { errorCodes } from '../http/errors.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { startMetricsListener } from './metrics.ts';
+
+let test: TestApp;
+beforeAll(async () => {
+  test = await buildTestApp();
+});
+afterAll(() => test.close());
+
+const get = (url: string, headers: Record<string, string> = {}) => test.app.inject({ method: 'GET', url, headers });
+
+/** Runs `work` with an app of other settings. */
+async function withApp<Result>(
+  env: Record<string, string>,
+  work: (other: TestApp) => Promise<Result>,
+): Promise<Result> {
+  const other = await buildTestApp({ env });
+  return work(other).finally(() => other.close());
+}
+
+const production = {
+  NODE_ENV: 'production',
+  ALLOW_EMBEDDED: 'true',
+  MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
+  SMTP_URL: 'smtp://127.0.0.1:2525',
+};
+
+describe('health', () => {
+  it('is alive', async () => {
+    const response = await get('/healthz?from=probe');
+    expect([response.statusCode, response.json()]).toEqual([200, { status: 'ok' }]);
+  });
+
+  it('is ready when the database answers and is current', async () => {
+    const response = await get('/readyz');
+    expect([response.statusCode, response.json()]).toEqual([200, { status: 'ready' }]);
+  });
+
+  it('is not ready while a migration is missing', async () => {
+    await withApp({}, async ({ app, db }) => {
+      await db.query(sql`DELETE FROM schema_migrations WHERE version = (SELECT max(version) FROM schema_migrations)`);
+      const response = await app.inject('/readyz');
+      expect([response.statusCode, response.json().code]).toEqual([503, 'database_unavailable']);
+      expect(response.headers['retry-after']).toBe('1');
+    });
+  });
+
+  it('is alive but not ready when the database is gone', async () => {
+    await withApp({}, async ({ app, db }) => {
+      await db.close();
+      expect((await app.inject('/healthz')).statusCode).toBe(200);
+      const response = await app.inject('/readyz');
+      expect([response.statusCode, response.json().code]).toEqual([503, 'database_unavailable']);
+    });
+  });
+});
+
+describe('the metrics', () => {
+  it('measure answers by method, route pattern and status', async () => {
+    await get('/errors/nonsense');
+    await get('/no/such/route');
+    const { headers, body } = await get('/metrics');
+    expect(headers['content-type']).toContain('text/plain');
+    expect(body).toMatch(/http_request_duration_seconds_count\{method="GET",route="\/errors\/:code",status="404"\} 1/);
+    expect(body).toMatch(/http_request_duration_seconds_count\{method="GET",route="none",status="404"\} 1/);
+    expect(body).not.toContain('/no/such/route');
+    expect(body).toContain('process_cpu_seconds_total');
+  });
+
+  it('of one app are not those of another in the same process', async () => {
+    await get('/healthz');
+    const body = await withApp({}, async ({ app }) => (await app.inject('/metrics')).body);
+    expect(body).not.toContain('/healthz');
+  });
+
+  it('need the token where there is one', async () => {
+    const METRICS_TOKEN = 'metrics-token-of-the-tests-0123456789';
+    await withApp({ ...production, METRICS_TOKEN }, async ({ app }) => {
+      const answer = (authorization?: string) =>
+        app.inject({ url: '/metrics', headers: authorization === undefined ? {} : { authorization } });
+      expect((await answer()).statusCode).toBe(401);
+      expect((await answer('Bearer wrong')).statusCode).toBe(401);
+      expect((await answer(`bearer ${METRICS_TOKEN}`)).statusCode).toBe(200);
+    });
+  });
+
+  it('do not exist in production without a token', async () => {
+    const response = await withApp(production, ({ app }) => app.inject('/metrics'));
+    expect([response.statusCode, response.json().code]).toEqual([404, 'route_not_found']);
+  });
+
+  it('move to a port of their own', async () => {
+    await withApp({ METRICS_PORT: '9464' }, async ({ app }) => {
+      expect((await app.inject('/metrics')).statusCode).toBe(404);
+      const listener = await startMetricsListener(app.metrics, { host: '127.0.0.1', port: 0 });
+      const { port } = listener.address() as AddressInfo;
+      const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+      expect([response.status, await response.text()]).toEqual([
+        200,
+        expect.stringContaining('process_cpu_seconds_total'),
+      ]);
+      expect((await fetch(`http://127.0.0.1:${port}/healthz`)).status).toBe(404);
+      await new Promise((resolve) => void listener.close(resolve));
+    });
+  });
+});
+
+describe('the OpenAPI document', () => {
+  it('is served in the packing that the caller can open', async () => {
+    const plain = await get('/openapi.json');
+    const brotli = await get('/openapi.json', { 'accept-encoding': 'gzip, deflate, br' });
+    const gzip = await get('/openapi.json', { 'accept-encoding': 'gzip, br;q=0' });
+    expect(plain.headers['content-type']).toBe('application/json; charset=utf-8');
+    expect(plain.json().openapi).toBe('3.1.1');
+    expect([plain, brotli, gzip].map(({ headers }) => headers['content-encoding'])).toEqual([undefined, 'br', 'gzip']);
+    expect(brotliDecompressSync(brotli.rawPayload)).toEqual(plain.rawPayload);
+    expect(gunzipSync(gzip.rawPayload)).toEqual(plain.rawPayload);
+    expect(plain.headers.vary).toContain('Accept-Encoding');
+  });
+
+  it('is not sent again to whoever has it', async () => {
+    const { headers } = await get('/openapi.json');
+    const again = await get('/openapi.json', { 'if-none-match': String(headers.etag) });
+    expect([again.statusCode, again.body]).toEqual([304, '']);
+  });
+});
+
+describe('the reference', () => {
+  it('loads nothing from elsewhere and runs no script but ours', async () => {
+    const { headers, body } = await get('/docs?utm_source=mail');
+    expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(headers['content-security-policy']).toContain("default-src 'none'; script-src 'self';");
+    expect(headers['x-content-type-options']).toBe('nosniff');
+    expect(body).not.toMatch(/https?:/);
+    expect(body).not.toMatch(/<script[^>]*>[^<]/);
+  });
+
+  it('has its files at addresses that change with their content', async () => {
+    const { body } = await get('/docs');
+    const urls = [...body.matchAll(/src="([^"]+)"/g)].map(([, url = '']) => url);
+    expect(urls).toHaveLength(2);
+    for (const url of urls) {
+      const file = await get(url, { 'accept-encoding': 'br' });
+      expect([file.statusCode, file.headers['content-type']]).toEqual([200, 'text/javascript; charset=utf-8']);
+      expect(file.headers['cache-control']).toBe('public, max-age=31536000, immutable');
+    }
+  });
+
+  it.each(['/docs/assets/scalar.js', '/docs/assets/..%2fpackage.json', '/docs/assets/docs.js.br'])(
+    'has no file %s',
+    async (url) => {
+      const response = await get(url);
+      expect([response.statusCode, response.json().code]).toEqual([404, 'route_not_found']);
+    },
+  );
+});
+
+describe('the error pages', () => {
+  it.each(Object.entries(errorCodes))('explain %s', async (code, [status, title, detail]) => {
+    const page = await get(`/errors/${code}`);
+    expect([page.statusCode, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+    expect(page.headers['content-security-policy']).toContain("style-src 'self'");
+    for (const text of [code, title, `status ${status}`]) expect(page.body).toContain(text);
+    const twin = await get(`/errors/${code}.md`);
+    expect([twin.statusCode, twin.headers['content-type']]).toEqual([200, 'text/markdown; charset=utf-8']);
+    for (const text of [code, title, `status ${status}`, detail]) expect(twin.body).toContain(text);
+  });
+
+  it('escape what they show', async () => {
+    expect((await get('/errors/metadata_key_reserved')).body).toContain('begin with &quot;app:&quot;');
+  });
+
+  it('name the operations that may answer the code, and lead to them', async () => {
+    const { body } = await get('/errors/precondition_failed');
+    expect(body).toContain('href="/docs#tag/authorization/PATCH/v1/authorization/organizations/{orgId}"');
+  });
+
+  it('are listed', async () => {
+    const { body } = await get('/errors');
+    for (const code of Object.keys(errorCodes)) expect(body).toContain(`href="/errors/${code}"`);
+  });
+
+  it.each(['/errors/nonsense', '/errors/nonsense.md', '/errors/constructor', '/errors/.md'])(
+    'do not know %s',
+    async (url) => {
+      const response = await get(url);
+      expect([response.statusCode, response.json().code]).toEqual([404, 'route_not_found']);
+    },
+  );
+});

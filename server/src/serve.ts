@@ -1,0 +1,76 @@
+import cluster from 'node:cluster';
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from './app.ts';
+import { bootstrap, type FirstApp } from './apps/bootstrap.ts';
+import { systemClock } from './clock.ts';
+import type { Config } from './config.ts';
+import { openDeployment } from './deployment.ts';
+import { loggerOptions, startUpLog } from './log.ts';
+import { startMetricsListener } from './platform/metrics.ts';
+
+/** How long what is in flight may take to finish when the service is told to stop. */
+const drainMs = 10_000;
+
+const toTerminal = (line: string): void => void process.stderr.write(line);
+
+/** To the terminal of whoever started it, not to the log: a log is kept. */
+function announce({ name, adminEmail, generatedPassword }: FirstApp): void {
+  if (generatedPassword === undefined) return;
+  process.stdout.write(
+    `\nFirst start. App: ${name}   Super admin: ${adminEmail}   Password: ${generatedPassword}   (shown this once)\n\n`,
+  );
+}
+
+/** Stops accepting, lets what is in flight finish, and cuts what takes too long. */
+async function drain(app: FastifyInstance): Promise<void> {
+  const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
+  await app.close().finally(() => clearTimeout(cut));
+}
+
+/** Runs `stop` on the first SIGTERM or SIGINT, then exits. */
+export function onStopSignal(stop: () => Promise<void>): void {
+  let isStopping = false;
+  const handle = () => {
+    if (isStopping) return;
+    isStopping = true;
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        toTerminal(`${String(error)}\n`);
+        process.exit(1);
+      },
+    );
+  };
+  process.on('SIGTERM', handle).on('SIGINT', handle);
+}
+
+/** Serves the API in this process until it is told to stop. */
+export async function serve(config: Config): Promise<void> {
+  const deployment = await openDeployment(config, startUpLog(toTerminal));
+  const { db, ids, sealer, close } = deployment;
+  const { app, services } = await buildApp({
+    config,
+    db,
+    ids,
+    sealer,
+    clock: systemClock,
+    logger: loggerOptions(config.logLevel),
+  });
+  const first = await bootstrap(services);
+  if (first) announce(first);
+  if (db.engine === 'embedded') {
+    app.log.warn(
+      'the embedded database survives a crash of the process, not a power cut; use DATABASE_URL in production',
+    );
+  }
+  await app.listen({ host: config.host, port: config.port });
+  const hasOwnListener = config.metricsPort !== undefined && !cluster.isWorker;
+  const metricsServer = hasOwnListener
+    ? await startMetricsListener(app.metrics, { host: config.host, port: config.metricsPort })
+    : undefined;
+  onStopSignal(async () => {
+    metricsServer?.close();
+    await drain(app);
+    await close();
+  });
+}
