@@ -52,7 +52,7 @@ async function createEmbedded(): Promise<BenchDatabase> {
   return {
     env: { DATA_DIR: dataDir, ALLOW_EMBEDDED: 'true' },
     twin: async () => {
-      await cp(dataDir, twinDir, { recursive: true });
+      await cp(join(dataDir, 'postgresql'), join(twinDir, 'postgresql'), { recursive: true });
       return { DATA_DIR: twinDir };
     },
     open: () => openDatabase({ dataDir, poolSize: 1, prepare: false }),

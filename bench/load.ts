@@ -1,4 +1,4 @@
-import autocannon, { type Request } from 'autocannon';
+import autocannon, { type Options, type Request } from 'autocannon';
 
 /** One way to ask; a load goes through many of them. */
 export type { Request } from 'autocannon';
@@ -38,31 +38,41 @@ export function summarize(times: readonly number[], seconds: number): Measuremen
 
 /** Every connection goes through requests of its own: else all of them would write the same row at the same time. */
 function share(requests: readonly Request[], connection: number, connections: number): Request[] {
-  const own = requests.filter((_, index) => index % connections === connection % Math.min(connections, requests.length));
+  const own = requests.filter(
+    (_, index) => index % connections === connection % Math.min(connections, requests.length),
+  );
   return own.length > 0 ? own : [...requests];
 }
 
-/** Offers a load. The driver's own percentiles are whole milliseconds, so the times are kept and counted here. */
+/** Runs the driver to its end. Its own percentiles are whole milliseconds, so every time is handed on. */
+function drive(options: Options, answered: (status: number, time: number) => void, failed: () => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const instance = autocannon(options, (error: Error | null) => (error ? reject(error) : resolve()));
+    instance.on('response', (_client, status, _bytes, time) => answered(status, time));
+    instance.on('reqError', failed);
+  });
+}
+
+/** Offers a load and counts what comes back. */
 export async function load({ url, requests, connections, seconds, rate }: LoadOptions): Promise<LoadResult> {
   const times = new Map<number, number[]>();
   let next = 0;
   let errors = 0;
-  const start = performance.now();
-  const instance = autocannon({
+  const options: Options = {
     url,
     connections,
     duration: seconds,
-    requests: [...requests.slice(0, 1)],
+    requests: requests.slice(0, 1),
     ...(rate !== undefined && { overallRate: rate, ignoreCoordinatedOmission: true }),
     setupClient: (client) => client.setRequests(share(requests, next++, connections)),
-  });
-  instance.on('response', (_client, status, _bytes, time) => {
+  };
+  const start = performance.now();
+  const answered = (status: number, time: number) => {
     const known = times.get(status);
     if (known) known.push(time);
     else times.set(status, [time]);
-  });
-  instance.on('reqError', () => (errors += 1));
-  await instance;
+  };
+  await drive(options, answered, () => (errors += 1));
   const elapsed = (performance.now() - start) / 1000;
   return {
     ...summarize([...times.values()].flat(), elapsed),

@@ -61,10 +61,16 @@ function statements(appId: string, passwordHash: string) {
     sql`INSERT INTO roles (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
       SELECT ${appId}, ${id}, key, initcap(key), ARRAY['documents:' || key], now(), now()
       FROM generate_series(1, ${counts.organizations}::integer) AS n, unnest(ARRAY['reader', 'writer']) AS key`,
-    members(appId, sql`generate_series(1, ${counts.organizations}::integer) AS n,
-      generate_series(0, ${counts.membersOfEach - 1}::integer) AS m`),
-    members(appId, sql`(VALUES (1)) AS big(n),
-      generate_series(${counts.membersOfEach}::integer, ${counts.membersOfTheBigOne - 1}::integer) AS m`),
+    members(
+      appId,
+      sql`generate_series(1, ${counts.organizations}::integer) AS n,
+      generate_series(0, ${counts.membersOfEach - 1}::integer) AS m`,
+    ),
+    members(
+      appId,
+      sql`(VALUES (1)) AS big(n),
+      generate_series(${counts.membersOfEach}::integer, ${counts.membersOfTheBigOne - 1}::integer) AS m`,
+    ),
     sql`INSERT INTO member_roles (app_id, org_id, user_id, scope_id, role_key, created_at)
       SELECT app_id, org_id, user_id, org_id, 'reader', created_at FROM members WHERE NOT is_owner`,
     sql`INSERT INTO machine_users (app_id, id, user_name, user_name_key, created_at)

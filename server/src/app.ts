@@ -4,8 +4,9 @@ import { createAppIds } from './apps/apps.store.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
+import { answerClientError } from './http/client-error.ts';
 import { installCors } from './http/cors.ts';
-import { installErrorHandler } from './http/error-handler.ts';
+import { installErrorHandler, sendProblem, toApiError } from './http/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
 import { installNotFound } from './http/not-found.ts';
 import { registerRoutes } from './http/register.ts';
@@ -70,6 +71,7 @@ export function createServices(dependencies: AppDependencies): Services {
 export async function buildApp(dependencies: AppDependencies): Promise<{ app: FastifyInstance; services: Services }> {
   const { config, routes = allRoutes } = dependencies;
   const services = createServices(dependencies);
+  const headers = securityHeaders(config.publicUrl);
   const app = fastify({
     logger: dependencies.logger ?? false,
     logController: new LogController({ disableRequestLogging: true }),
@@ -83,8 +85,12 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
     return503OnClosing: true,
     requestTimeout: 30_000,
+    clientErrorHandler: answerClientError(headers, config.publicUrl),
+    frameworkErrors: (error, request, reply) => {
+      reply.headers(headers).headers({ 'x-request-id': request.id, vary: 'Origin' });
+      sendProblem(toApiError(error), request, reply, config.publicUrl);
+    },
   });
-  const headers = securityHeaders(config.publicUrl);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(headers).header('x-request-id', request.id);
     done();

@@ -31,7 +31,8 @@ export async function openDeployment(config: Config, log?: Log): Promise<Deploym
     await checkMasterKey(db, sealer);
     const ids = await leaseNode(db);
     const close = async () => {
-      await ids.close().finally(() => db.close());
+      await ids.close();
+      await db.close();
     };
     return { db, ids, sealer, close };
   } catch (error) {

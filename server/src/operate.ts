@@ -14,7 +14,11 @@ const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
 async function withDeployment(work: (deployment: Deployment) => Promise<void>): Promise<void> {
   const deployment = await openDeployment(loadConfig(process.env));
-  await work(deployment).finally(deployment.close);
+  try {
+    await work(deployment);
+  } finally {
+    await deployment.close();
+  }
 }
 
 async function appIdOf({ db }: Deployment, name: string): Promise<string> {

@@ -2,7 +2,7 @@ import type { Config } from '../config.ts';
 import { ApiError } from '../http/errors.ts';
 import type { App } from './apps.store.ts';
 
-const placeholder = /\{\{\s*([A-Za-z]+)\s*\}\}/g;
+const placeholder = /\{\{\s*([^{}]*?)\s*\}\}/g;
 const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
 
 const refuse = (detail: string): ApiError => new ApiError('redirect_url_not_allowed', { detail });
@@ -13,12 +13,14 @@ function parse(template: string, known: readonly string[]): URL {
     .map(([, name = '']) => name)
     .find((name) => !known.includes(name));
   if (unknown !== undefined) throw refuse(`The URL has a placeholder {{${unknown}}}; known here: ${known.join(', ')}.`);
-  const filled = template.replace(placeholder, 'x');
-  if (!URL.canParse(filled)) throw refuse('This is not a URL.');
-  const authority = /^[a-z]+:\/\/[^/?#]*/i.exec(template)?.[0] ?? '';
-  if (authority === '' || authority.includes('{{'))
+  const [filled, filledOtherwise] = ['x', 'y'].map((value) => template.replace(placeholder, value));
+  if (!filled || !filledOtherwise || !URL.canParse(filled)) throw refuse('This is not a URL.');
+  const url = new URL(filled);
+  // Asked of the parser, not of the text: it drops tabs and superfluous slashes and takes a backslash for a slash.
+  if (!URL.canParse(filledOtherwise) || new URL(filledOtherwise).origin !== url.origin) {
     throw refuse('Placeholders may stand in path, query or fragment only.');
-  return new URL(filled);
+  }
+  return url;
 }
 
 /** An entry that is a bare origin allows each of its paths, one with a path that path exactly. */

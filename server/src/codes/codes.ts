@@ -45,16 +45,10 @@ export function addressKey(ip: string): string {
   if (!isIPv6(ip)) return ip;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
   if (mapped?.[1]) return mapped[1];
-  const [head = '', tail = ''] = (ip.split('%')[0] ?? '').split('::');
-  const groups = (part: string) => part.split(':').filter(Boolean);
-  const missing = Math.max(0, 8 - groups(head).length - groups(tail).length);
-  const all = ip.includes('::')
-    ? [...groups(head), ...Array<string>(missing).fill('0'), ...groups(tail)]
-    : groups(head);
-  return `${all
-    .slice(0, 4)
-    .map((group) => Number.parseInt(group, 16).toString(16))
-    .join(':')}::/64`;
+  const [head = [], tail = []] = (ip.split('%')[0] ?? '').split('::').map((part) => part.split(':').filter(Boolean));
+  const zeros = Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0');
+  const network = [...head, ...zeros, ...tail].slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${network.join(':')}::/64`;
 }
 
 /**

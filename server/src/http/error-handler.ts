@@ -24,7 +24,13 @@ export function toApiError(error: unknown): ApiError {
   return new ApiError(code ?? 'internal_error', { cause: error });
 }
 
-function sendProblem(error: ApiError, request: FastifyRequest, reply: FastifyReply, publicUrl: string): FastifyReply {
+/** Answers with the problem document of an error; what went wrong on our side is logged. */
+export function sendProblem(
+  error: ApiError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  publicUrl: string,
+): FastifyReply {
   if (error.status >= 500) request.log.error({ err: error.cause ?? error }, error.message);
   return reply
     .code(error.status)

@@ -1,6 +1,14 @@
 import { isUtf8 } from 'node:buffer';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from './errors.ts';
+
+/** Why the body is in no form that is read here; undefined when it is JSON, plain and in UTF-8. */
+function faultOfForm({ headers }: FastifyRequest): string | undefined {
+  const { 'content-type': type = '', 'content-encoding': packing = 'identity' } = headers;
+  if (packing !== 'identity') return 'Send the body without a content encoding.';
+  if (type === 'application/json') return undefined;
+  return /;\s*charset\s*=\s*(?!"?utf-8"?\s*(;|$))/i.test(type) ? 'Send the body in UTF-8.' : undefined;
+}
 
 /**
  * Reads JSON bodies: strict UTF-8, no keys that tamper with prototypes, nothing but JSON. No body at all is no fault
@@ -11,6 +19,8 @@ export function installJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (body.length === 0) return done(null, undefined);
+    const detail = faultOfForm(request);
+    if (detail !== undefined) return done(new ApiError('unsupported_media_type', { detail }), undefined);
     if (!isUtf8(body)) return done(new ApiError('malformed_request'), undefined);
     void parse(request, body.toString(), (error, value) => {
       if (!error) return done(null, value);

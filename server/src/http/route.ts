@@ -112,7 +112,7 @@ export function route<
   Body extends z.ZodType = z.ZodType<undefined>,
   Answer extends z.ZodType = z.ZodType<unknown, void>,
 >(definition: RouteBase<Params, Query, Body, Answer> & ReadOrMutation): Route {
-  return definition as Route;
+  return definition;
 }
 
 /** Whether a route changes anything. */

@@ -11,7 +11,7 @@ import { grantToMember } from '../members/members.store.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { setSessionCookie, startSession } from '../sessions/start-session.ts';
 import { emailKey } from '../users/email-address.ts';
-import { passwordFault } from '../users/password-policy.ts';
+import { passwordFault, type PasswordOwner } from '../users/password-policy.ts';
 import { claimAccount, findCredentials, getUser, lockUser } from '../users/users.store.ts';
 import { acceptInvitation, invitationAccepted } from './invitations.schema.ts';
 import { acceptInvitations } from './invitations.store.ts';
@@ -23,6 +23,12 @@ async function proveMailbox(call: Call, body: { email: string; orgId: string; ve
   const scope = { userId: found.id, purpose: 'invitation', orgId: body.orgId } as const;
   const codeId = await checkCode(call, scope, body.verificationCode);
   return { userId: found.id, codeId };
+}
+
+/** @throws ApiError `password_too_weak` */
+function checkPassword(password: string, owner: PasswordOwner): void {
+  const fault = passwordFault(password, owner);
+  if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
 }
 
 /** Every live invitation to the proven address takes effect. */
@@ -76,15 +82,12 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     handler: async (call) => {
       const { body, services } = call;
       const app = await namedAppOf(call);
+      // Before the code, so that a weak password costs none of its tries.
+      checkPassword(body.newPassword, body);
       const proof = await proveMailbox(call, body);
       const known = await getUser(services.db, app.id, proof.userId);
-      const owner = {
-        firstName: body.firstName ?? known.firstName,
-        lastName: body.lastName ?? known.lastName,
-        email: known.email,
-      };
-      const fault = passwordFault(body.newPassword, owner);
-      if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
+      const { email, firstName = known.firstName, lastName = known.lastName } = body;
+      checkPassword(body.newPassword, { email, firstName, lastName });
       const passwordHash = await services.passwords.hash(body.newPassword);
       const started = await mutate(call, async (tx) => {
         const session = await claim(tx, call, app, proof, passwordHash, body);

@@ -46,12 +46,15 @@ async function expectInView(heading: Locator): Promise<void> {
   await expect.poll(distanceFromTop, { timeout: 10_000 }).toBeLessThan(viewport.height / 2);
 }
 
-/** Types over what an editor of the page holds; it takes the text over when it loses the focus. */
+/** Longer than the page waits for the next key before it takes over what was typed. */
+const settleMs = 1000;
+
+/** Types over what an editor of the page holds. */
 async function typeOver(page: Page, field: Locator, text: string): Promise<void> {
   await field.click();
   await page.keyboard.press('Control+A');
   await page.keyboard.insertText(text);
-  await page.keyboard.press('Tab');
+  await page.waitForTimeout(settleMs);
 }
 
 /** An organization with an owner in the app that the reference takes as its example. */
@@ -61,66 +64,70 @@ async function createOrganization(): Promise<{ orgId: string; ownerToken: string
   return { orgId: await world.organization(owner), ownerToken: owner.token };
 }
 
-describe.skipIf(!isInstalled)(`the reference in a browser (skipped without ${executablePath})`, () => {
-  beforeAll(async () => {
-    test = await buildTestApp();
-    origin = await test.app.listen({ host: '127.0.0.1', port: 0 });
-    browser = await chromium.launch({ executablePath, args: flags });
-  });
+describe.skipIf(!isInstalled)(
+  `the reference in a browser (skipped without ${executablePath})`,
+  { timeout: 60_000 },
+  () => {
+    beforeAll(async () => {
+      test = await buildTestApp();
+      origin = await test.app.listen({ host: '127.0.0.1', port: 0 });
+      browser = await chromium.launch({ executablePath, args: flags });
+    });
 
-  afterAll(async () => {
-    await browser.close();
-    await test.close();
-  });
+    afterAll(async () => {
+      await browser.close();
+      await test.close();
+    });
 
-  beforeEach(async () => {
-    requested = [];
-    complaints = [];
-    context = await browser.newContext({ viewport });
-    context.on('request', (request) => void requested.push(request.url()));
-  });
+    beforeEach(async () => {
+      requested = [];
+      complaints = [];
+      context = await browser.newContext({ viewport });
+      context.on('request', (request) => void requested.push(request.url()));
+    });
 
-  afterEach(async () => {
-    await context.close();
-    expect(requested.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== origin)).toEqual([]);
-    expect(complaints).toEqual([]);
-  });
+    afterEach(async () => {
+      await context.close();
+      expect(requested.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== origin)).toEqual([]);
+      expect(complaints).toEqual([]);
+    });
 
-  it.each([`#${place}`, `#/${place}`])('shows the operation that %s names', async (hash) => {
-    const page = await open(`${origin}/docs${hash}`);
-    await expectInView(headingOf(page));
-    expect(new URL(page.url()).hash).toBe(`#${place}`);
-    expect(requested).toContain(`${origin}/openapi.json`);
-  });
+    it.each([`#${place}`, `#/${place}`])('shows the operation that %s names', async (hash) => {
+      const page = await open(`${origin}/docs${hash}`);
+      await expectInView(headingOf(page));
+      expect(new URL(page.url()).hash).toBe(`#${place}`);
+      expect(requested).toContain(`${origin}/openapi.json`);
+    });
 
-  it('follows a link of either form on the page itself', async () => {
-    const page = await open(`${origin}/docs`);
-    await page.getByRole('heading', { name: 'Gatehouse' }).waitFor();
-    await page.evaluate(`location.hash = '#/${place}'`);
-    await expectInView(headingOf(page));
-  });
+    it('follows a link of either form on the page itself', async () => {
+      const page = await open(`${origin}/docs`);
+      await page.getByRole('heading', { name: 'Gatehouse' }).waitFor();
+      await page.evaluate(`location.hash = '#/${place}'`);
+      await expectInView(headingOf(page));
+    });
 
-  it('sends a request and shows the answer', async () => {
-    const { orgId, ownerToken } = await createOrganization();
-    const page = await open(`${origin}/docs#${place}`);
-    await expectInView(headingOf(page));
-    await page
-      .locator(`section[id$="${place}"]`)
-      .getByRole('button', { name: /Test Request/ })
-      .click();
-    const client = page.getByRole('dialog');
-    const region = (name: string) => client.getByRole('region', { name });
-    await typeOver(page, region('Authentication').getByRole('textbox'), ownerToken);
-    await typeOver(page, region('Variables').getByRole('textbox').last(), orgId);
-    await client.getByRole('button', { name: /^Send patch request/ }).click();
-    await region('Response').getByText('200 OK').waitFor();
-    expect(requested).toContain(`${origin}/v1/authorization/organizations/${orgId}`);
-    await region('Response').getByText('Organization Data Updated').waitFor();
-  });
+    it('sends a request and shows the answer', async () => {
+      const { orgId, ownerToken } = await createOrganization();
+      const page = await open(`${origin}/docs#${place}`);
+      await expectInView(headingOf(page));
+      await page
+        .locator(`section[id$="${place}"]`)
+        .getByRole('button', { name: /Test Request/ })
+        .click();
+      const client = page.getByRole('dialog');
+      const region = (name: string) => client.getByRole('region', { name });
+      await typeOver(page, region('Authentication').getByRole('textbox'), ownerToken);
+      await typeOver(page, region('Variables').getByRole('textbox').last(), orgId);
+      await client.getByRole('button', { name: /^Send patch request/ }).click();
+      await region('Response').getByText('200 OK').waitFor();
+      expect(requested).toContain(`${origin}/v1/authorization/organizations/${orgId}`);
+      await region('Response').getByText('Organization Data Updated').waitFor();
+    });
 
-  it('leads from an error page to an operation that may answer the code', async () => {
-    const page = await open(`${origin}/errors/precondition_failed`);
-    await page.getByRole('link', { name: 'Update an organization' }).click();
-    await expectInView(headingOf(page));
-  });
-});
+    it('leads from an error page to an operation that may answer the code', async () => {
+      const page = await open(`${origin}/errors/precondition_failed`);
+      await page.getByRole('link', { name: 'Update an organization' }).click();
+      await expectInView(headingOf(page));
+    });
+  },
+);

@@ -32,6 +32,13 @@ function processMetrics(): Registry {
   return processRegistry;
 }
 
+/** The supervisor of several workers asks each for these and adds them up. */
+function reportToSupervisor(registries: Registry[]): void {
+  AggregatorRegistry.setRegistries(registries);
+  // Only making one begins to listen for the questions; without it the supervisor waits in vain.
+  void new AggregatorRegistry();
+}
+
 /** Measures every answer of the app, by method, route pattern and status. */
 export function installMetrics(app: FastifyInstance): void {
   const registry = new Registry();
@@ -42,8 +49,7 @@ export function installMetrics(app: FastifyInstance): void {
     buckets,
     registers: [registry],
   });
-  // The supervisor of several workers asks each for these and adds them up.
-  if (cluster.isWorker) AggregatorRegistry.setRegistries([processMetrics(), registry]);
+  if (cluster.isWorker) reportToSupervisor([processMetrics(), registry]);
   const all = Registry.merge([processMetrics(), registry]);
   app.decorate('metrics', { contentType: all.contentType, text: () => all.metrics() });
   app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {

@@ -43,7 +43,7 @@ export async function sendNegotiated(request: FastifyRequest, reply: FastifyRepl
     await reply.code(304).send();
     return;
   }
-  const encoding = bestEncoding(String(request.headers['accept-encoding'] ?? ''), text.available);
+  const encoding = bestEncoding(request.headers['accept-encoding'] ?? '', text.available);
   if (encoding !== 'identity') reply.header('content-encoding', encoding);
   await reply.type(text.type).send(await text.read(encoding));
 }

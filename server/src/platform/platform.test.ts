@@ -20,7 +20,11 @@ async function withApp<Result>(
   work: (other: TestApp) => Promise<Result>,
 ): Promise<Result> {
   const other = await buildTestApp({ env });
-  return work(other).finally(() => other.close());
+  try {
+    return await work(other);
+  } finally {
+    await other.close();
+  }
 }
 
 const production = {

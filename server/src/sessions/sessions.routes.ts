@@ -6,7 +6,7 @@ import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { emailKey } from '../users/email-address.ts';
-import { findCredentials, setPasswordHash } from '../users/users.store.ts';
+import { findCredentials, lockCredentials, setPasswordHash } from '../users/users.store.ts';
 import { endSessionsQuery, sessionList, sessionParams, signIn, startedSession, userParams } from './sessions.schema.ts';
 import { deleteSession, deleteSessions, findSession, listSessions } from './sessions.store.ts';
 import { clearSessionCookie, setSessionCookie, startSession } from './start-session.ts';
@@ -85,6 +85,7 @@ export const sessionRoutes = [
       const app = await namedAppOf(call);
       const user = await authenticateUser(call, call.body);
       const started = await mutate(call, async (tx) => {
+        if (!(await lockCredentials(tx, app.id, user))) throw new ApiError('invalid_credentials');
         if (user.newHash) await setPasswordHash(tx, app.id, user.id, user.newHash);
         const session = await startSession(tx, call, app, { id: user.id, amr: ['pwd'] });
         const target = { kind: 'session', id: session.sessionId };

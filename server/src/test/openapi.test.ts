@@ -176,7 +176,7 @@ describe('as OpenAPI 3.1', () => {
   it('declares the path parameters of every path, and no others', () => {
     for (const { path, operation } of operations) {
       const inPath = parametersOf(operation).filter((parameter) => parameter.in === 'path');
-      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name);
+      const named = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name);
       expect([path, inPath.map(({ name }) => name).toSorted()]).toEqual([path, named.toSorted()]);
       expect([path, inPath.every(({ required }) => required)]).toEqual([path, true]);
     }

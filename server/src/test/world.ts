@@ -1,7 +1,8 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { createApp, prepareApp } from '../apps/create-app.ts';
 import type { SettingsPatch } from '../apps/apps.schema.ts';
-import type { TestApp } from './setup.ts';
+import { sql } from '../db/db.ts';
+import { platformKey, type TestApp } from './setup.ts';
 
 export const password = 'Password@123JonDoeInc';
 
@@ -32,10 +33,44 @@ export interface Machine {
   readonly token: string;
 }
 
+/** A mail of the development mailbox. */
+export interface Mail {
+  readonly to: string;
+  readonly purpose: string;
+  readonly code?: string;
+  readonly url?: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
+/** What the audit was told, as stored. */
+export interface AuditEvent {
+  readonly action: string;
+  readonly actor: string;
+  readonly target: string;
+  readonly changes: readonly string[];
+  readonly claimedOnBehalfOf: string | null;
+}
+
+/** A refusal in short: `404 user_not_found`. */
+export const problem = (response: LightMyRequestResponse): string =>
+  `${response.statusCode} ${response.json<{ code?: string }>().code}`;
+
+/** The faults of a refused request, by where they are. */
+export const faults = (response: LightMyRequestResponse): Record<string, string> =>
+  Object.fromEntries(
+    (response.json<{ errors?: { pointer: string; message: string }[] }>().errors ?? []).map((fault) => [
+      fault.pointer,
+      fault.message,
+    ]),
+  );
+
 /** An app to play in: calls go over HTTP, people are made as people are made. */
 export interface World {
   readonly test: TestApp;
   readonly appName: string;
+  readonly appId: string;
   readonly admin: Person;
   call(method: Method, url: string, options?: RequestOptions): Promise<LightMyRequestResponse>;
   /** Signs a person up; `verified` proves their address with the code of the mail. */
@@ -53,6 +88,14 @@ export interface World {
   mail(
     to: string,
   ): Promise<{ code?: string; url?: string; purpose: string; subject: string; text: string; html: string }>;
+  /** All mails to an address, newest first. */
+  mails(to: string): Promise<Mail[]>;
+  /** What the audit of the app was told, oldest first. */
+  events(): Promise<AuditEvent[]>;
+  /** A call of the operator: the platform key, no app header. */
+  operate(method: Method, url: string, body?: unknown): Promise<LightMyRequestResponse>;
+  /** How many rows the app has of each kind: what a refusal must not change. */
+  rows(): Promise<Record<string, string>>;
 }
 
 let counter = 0;
@@ -93,12 +136,16 @@ export async function createWorld(
       ...(body !== undefined && { payload: body as object }),
     });
 
-  const mail: World['mail'] = async (to) => {
+  const mails: World['mails'] = async (to) => {
     const response = check(
       await call('GET', `/dev/mailbox?to=${encodeURIComponent(to)}`, { app: null, headers: { host: 'localhost' } }),
       200,
     );
-    const [newest] = response.json<{ messages: Awaited<ReturnType<World['mail']>>[] }>().messages;
+    return response.json<{ messages: Mail[] }>().messages;
+  };
+
+  const mail: World['mail'] = async (to) => {
+    const [newest] = await mails(to);
     if (!newest) throw new Error(`no mail to ${to}`);
     return newest;
   };
@@ -175,9 +222,34 @@ export async function createWorld(
     return { machineUserId, clientSecret, secretId, token: response.json<{ token: string }>().token };
   };
 
+  const events: World['events'] = () =>
+    test.db.query<AuditEvent>(sql`
+      SELECT action, actor_kind || ' ' || COALESCE(actor_id::text, '') AS actor,
+        target_kind || ' ' || COALESCE(target_id::text, '') AS target, changes,
+        claimed_on_behalf_of AS "claimedOnBehalfOf"
+      FROM audit_events WHERE app_id = ${prepared.id} ORDER BY id`);
+
+  const rows: World['rows'] = async () => {
+    const [counts] = await test.db.query<Record<string, string>>(sql`
+      SELECT (SELECT count(*) FROM users WHERE app_id = ${prepared.id}) AS users,
+        (SELECT count(*) FROM sessions WHERE app_id = ${prepared.id}) AS sessions,
+        (SELECT count(*) FROM organizations WHERE app_id = ${prepared.id}) AS organizations,
+        (SELECT count(*) FROM members WHERE app_id = ${prepared.id}) AS members,
+        (SELECT count(*) FROM member_roles WHERE app_id = ${prepared.id}) AS member_roles,
+        (SELECT count(*) FROM roles WHERE app_id = ${prepared.id}) AS roles,
+        (SELECT count(*) FROM invitations WHERE app_id = ${prepared.id}) AS invitations,
+        (SELECT count(*) FROM codes WHERE app_id = ${prepared.id}) AS codes,
+        (SELECT count(*) FROM machine_users WHERE app_id = ${prepared.id}) AS machine_users,
+        (SELECT count(*) FROM machine_secrets WHERE app_id = ${prepared.id}) AS machine_secrets,
+        (SELECT count(*) FROM mails WHERE app_id = ${prepared.id}) AS mails,
+        (SELECT count(*) FROM audit_events WHERE app_id = ${prepared.id}) AS audit_events`);
+    return counts ?? {};
+  };
+
   return {
     test,
     appName,
+    appId: prepared.id,
     admin,
     call,
     person,
@@ -187,5 +259,10 @@ export async function createWorld(
     member: (orgId, role = 'reader') => grant(orgId, 'members', { role }),
     machine,
     mail,
+    mails,
+    events,
+    rows,
+    operate: (method, url, body) =>
+      call(method, url, { app: null, headers: { authorization: `Bearer ${platformKey}` }, body }),
   };
 }

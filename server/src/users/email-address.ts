@@ -26,7 +26,8 @@ export function normalizeEmail(input: string): string | undefined {
 
 /** The key under which an address is unique in an app: two addresses that differ in case only are the same. */
 export function emailKey(email: string): string {
-  return email.normalize('NFC').toLowerCase();
+  // Lowering can leave a letter and its mark apart (J̌ has no composed form, ǰ has): compose once more.
+  return email.normalize('NFC').toLowerCase().normalize('NFC');
 }
 
 /** An e-mail address of a request, normalized. */

@@ -31,11 +31,12 @@ import {
   verifyEmail,
 } from './users.schema.ts';
 import {
-  findCredentials,
   getUser,
   getUserMetadata,
   insertUser,
+  isSuperAdmin,
   lockUser,
+  lockUserByEmail,
   patchUser,
   setEmailVerified,
   type User,
@@ -51,6 +52,12 @@ function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void 
   const reserved = Object.keys(metadata).find((key) => key.startsWith('app:'));
   if (reserved === undefined || isBackend) return;
   throw new ApiError('metadata_key_reserved', { detail: `The key "${reserved}" is written by backends only.` });
+}
+
+/** A super admin is above the machines of the app. */
+async function checkMachineReach({ actor, services, appId }: Call, userId: string): Promise<void> {
+  if (actor.kind !== 'machine' || !(await isSuperAdmin(services.db, appId, userId))) return;
+  throw new ApiError('access_denied', { detail: 'A machine user may not change a super admin.' });
 }
 
 /** Queues the mail that lets a user prove their address; older codes and their tokens are void. */
@@ -80,10 +87,11 @@ async function tellOwner(call: Call, app: App, email: string): Promise<void> {
   const { services } = call;
   const since = new Date(services.clock.now().getTime() - hourMs);
   await services.db.transaction(async (tx) => {
-    const owner = await findCredentials(tx, app.id, emailKey(email));
+    // Locked, so that attempts at the same moment do not each find that nobody told the owner yet.
+    const owner = await lockUserByEmail(tx, app.id, emailKey(email));
     if (!owner || (await mailedSince(tx, app.id, owner.id, 'sign_up_attempted', since))) return;
-    const { email: recipient } = await getUser(tx, app.id, owner.id);
-    await queueMail(tx, services, app.id, { userId: owner.id, recipient, purpose: 'sign_up_attempted', content: {} });
+    const { id: userId, email: recipient } = owner;
+    await queueMail(tx, services, app.id, { userId, recipient, purpose: 'sign_up_attempted', content: {} });
   });
 }
 
@@ -183,7 +191,7 @@ export const userRoutes = [
     audit: 'email_verification.requested',
     body: requestVerification,
     response: { status: 200, description: 'The mail is on its way.', body: verificationRequested },
-    errors: ['email_already_verified', 'redirect_url_not_allowed'],
+    errors: ['user_not_active', 'email_already_verified', 'redirect_url_not_allowed'],
     handler: async (call) => {
       const app = await namedAppOf(call);
       const template = chooseUrlTemplate(app, call.services.config, {
@@ -193,6 +201,7 @@ export const userRoutes = [
       });
       return mutate(call, async (tx) => {
         const target = await lockUser(tx, call.appId, call.body.userId);
+        if (target.state !== 'ACTIVE') throw new ApiError('user_not_active');
         if (target.isEmailVerified) throw new ApiError('email_already_verified');
         await sendVerification(tx, call, app, target, template);
         return { result: { message: 'Verification email sent' }, event: { target: { kind: 'user', id: target.id } } };
@@ -305,8 +314,9 @@ export const userRoutes = [
     body: updateUser,
     response: { status: 200, description: 'The user is updated.', body: userUpdated },
     errors: ['metadata_key_reserved', 'metadata_limit_exceeded'],
-    handler: (call) => {
+    handler: async (call) => {
       const { body, params, services, appId } = call;
+      await checkMachineReach(call, params.userId);
       checkReservedKeys(call, body.metadata ?? {});
       const { metadata = {}, ...fields } = body;
       const changes = [...Object.keys(fields), ...Object.keys(metadata).map((key) => `metadata.${key}`)];

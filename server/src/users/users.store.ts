@@ -66,6 +66,11 @@ export async function lockUser(tx: Tx, appId: string, userId: string): Promise<U
   return toUser(row);
 }
 
+export async function isSuperAdmin(db: Queryable, appId: string, userId: string): Promise<boolean> {
+  const rows = await db.query(sql`SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND is_super_admin`);
+  return rows.length > 0;
+}
+
 export async function getUserMetadata(db: Queryable, appId: string, userId: string): Promise<Metadata> {
   const [row] = await db.query<{ metadata: Metadata }>(
     sql`SELECT metadata FROM users WHERE app_id = ${appId} AND id = ${userId}`,
@@ -83,6 +88,22 @@ export async function findCredentials(
     sql`SELECT id, state, password_hash FROM users WHERE app_id = ${appId} AND email_key = ${emailKey}`,
   );
   return row && { id: row.id, state: row.state, passwordHash: row.password_hash };
+}
+
+/**
+ * Whether the password that was just compared is still the user's; the row stays locked until the transaction ends.
+ * Comparing takes a while: somebody may have claimed or changed the account meanwhile.
+ */
+export async function lockCredentials(
+  tx: Tx,
+  appId: string,
+  credentials: { id: string; passwordHash: string | null },
+): Promise<boolean> {
+  const rows = await tx.query(sql`
+    SELECT 1 FROM users
+    WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE' AND password_hash = ${credentials.passwordHash}
+    FOR NO KEY UPDATE`);
+  return rows.length > 0;
 }
 
 /** What a person gives when they sign up. */

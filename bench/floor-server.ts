@@ -1,0 +1,91 @@
+import { createPrivateKey, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
+import fastify from 'fastify';
+import { type FloorDatabase, openFloorDatabase } from './floor-database.ts';
+
+/**
+ * What any implementation over this framework, this driver and these tables has to pay: no authentication, no
+ * validation, no access decision, no headers of its own. Parameters stand in each statement in order, once each.
+ */
+const selectUser = `
+  SELECT id, email, is_email_verified, first_name, last_name, phone_number, is_phone_verified, state
+  FROM users WHERE app_id = $1 AND id = $2`;
+const selectSecret = `
+  SELECT machine_user_id, secret_hash, expires_at FROM machine_secrets
+  WHERE app_id = $1 AND machine_user_id = $2 AND id = $3`;
+const updateOrganization = `
+  UPDATE organizations SET metadata = metadata || $1::jsonb, version = version + 1, updated_at = $2
+  WHERE app_id = $3 AND id = $4`;
+const insertEvent = `
+  INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
+    request_id, changes)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`;
+
+const appId = process.env['APP_ID'] ?? '';
+/** Above every id that the service gives during the run. */
+let nextEventId = 8_000_000_000_000_000_000n;
+
+interface ById {
+  Params: { id: string };
+}
+
+const message = { type: 'object', properties: { message: { type: 'string' } } };
+const token = { type: 'object', properties: { token: { type: 'string' }, expiresInSeconds: { type: 'integer' } } };
+const user = {
+  type: 'object',
+  properties: {
+    id: { type: 'string' },
+    email: { type: 'string' },
+    is_email_verified: { type: 'boolean' },
+    first_name: { type: 'string' },
+    last_name: { type: 'string' },
+    phone_number: { type: ['string', 'null'] },
+    is_phone_verified: { type: 'boolean' },
+    state: { type: 'string' },
+  },
+};
+
+function change(db: FloorDatabase, id: string, metadata: object): Promise<void> {
+  const now = new Date();
+  const event = [appId, String((nextEventId += 1n)), id, now, 'organization.updated', 'user', id, 'organization', id];
+  return db.transaction([
+    { name: 'update', text: updateOrganization, values: [JSON.stringify(metadata), now, appId, id] },
+    { name: 'insert', text: insertEvent, values: [...event, '127.0.0.1', randomUUID(), ['metadata.plan']] },
+  ]);
+}
+
+function createSigner(): (claims: object) => string {
+  const { privateKey } = generateKeyPairSync('ec', {
+    namedCurve: 'P-256',
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+  });
+  const key = createPrivateKey(privateKey);
+  const header = Buffer.from('{"alg":"ES256","typ":"at+jwt"}').toString('base64url');
+  return (claims) => {
+    const input = `${header}.${Buffer.from(JSON.stringify(claims)).toString('base64url')}`;
+    return `${input}.${sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+  };
+}
+
+async function main(): Promise<void> {
+  const app = fastify();
+  const db = await openFloorDatabase(process.env);
+  const signed = createSigner();
+  app.get<ById>('/users/:id', { schema: { response: { 200: user } } }, async (request) => {
+    const [row] = await db.query('user', selectUser, [appId, request.params.id]);
+    return row;
+  });
+  app.patch<ById>('/organizations/:id', { schema: { response: { 200: message } } }, async (request) => {
+    await change(db, request.params.id, (request.body as { metadata: object }).metadata);
+    return { message: 'Organization Data Updated' };
+  });
+  app.post<ById>('/tokens/:id', { schema: { response: { 200: token } } }, async (request) => {
+    const { id } = request.params;
+    await db.query('secret', selectSecret, [appId, id, id]);
+    return { token: signed({ sub: id, exp: Math.floor(Date.now() / 1000) + 3600 }), expiresInSeconds: 3600 };
+  });
+  app.get('/readyz', () => ({ status: 'ready' }));
+  await app.listen({ host: '127.0.0.1', port: Number(process.env['PORT']) });
+}
+
+await main();

@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { availableParallelism } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { Measurement } from './load.ts';
+import { appName, password } from './seed.ts';
+
+/** A process under measurement. */
+export interface Running {
+  readonly url: string;
+  /** From spawn to the first 200 of `/readyz`. */
+  readonly readyMs: number;
+  /** Resident memory now, in MiB. */
+  memory(): number;
+  stop(): Promise<void>;
+}
+
+type Env = Readonly<Record<string, string>>;
+
+const startTimeoutMs = 60_000;
+const masterKey = randomBytes(32).toString('base64');
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+function isReady(url: string): Promise<boolean> {
+  return fetch(`${url}/readyz`).then(
+    ({ ok }) => ok,
+    () => false,
+  );
+}
+
+async function untilReady(child: ChildProcess, url: string): Promise<number> {
+  const start = performance.now();
+  while (!(await isReady(url))) {
+    if (child.exitCode !== null) throw new Error(`the process ended with ${child.exitCode} before it was ready`);
+    if (performance.now() - start > startTimeoutMs) throw new Error('the process was not ready in time');
+    await delay(5);
+  }
+  return performance.now() - start;
+}
+
+/** Proportional sizes need privileges; resident ones are in every kernel's books. */
+function residentMebibytes(pid: number): number {
+  const pages = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(pages?.[1] ?? Number.NaN) / 1024;
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+}
+
+async function start(args: readonly string[], env: Env, port: number): Promise<Running> {
+  const child = spawn(process.execPath, args, {
+    env: { PATH: process.env['PATH'], PORT: String(port), ...env },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const url = `http://127.0.0.1:${port}`;
+  const readyMs = await untilReady(child, url).catch(async (error: unknown) => {
+    await stop(child);
+    throw error;
+  });
+  return { url, readyMs, memory: () => residentMebibytes(child.pid ?? 0), stop: () => stop(child) };
+}
+
+/** The service as in production, but for the address: plain http is for loopback only. */
+export async function startServer(main: string, database: Env, poolSize: number): Promise<Running> {
+  const port = await freePort();
+  const env = {
+    ...database,
+    NODE_ENV: 'production',
+    HOST: '127.0.0.1',
+    PUBLIC_URL: `http://127.0.0.1:${port}`,
+    MASTER_KEY: masterKey,
+    DATABASE_POOL_SIZE: String(poolSize),
+    BOOTSTRAP_APP: appName,
+    BOOTSTRAP_ADMIN_EMAIL: 'admin@bench.example',
+    BOOTSTRAP_ADMIN_PASSWORD: password,
+  };
+  return start([...nodeFlags(), main], env, port);
+}
+
+/** `BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=…'` looks into the service during a run. */
+function nodeFlags(): string[] {
+  return (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
+}
+
+const loaded = (name: string): string[] => ['--import', 'tsx', fileURLToPath(new URL(name, import.meta.url))];
+
+export async function startFloor(database: Env, appId: string, poolSize: number): Promise<Running> {
+  const env = { ...database, NODE_ENV: 'production', DATABASE_POOL_SIZE: String(poolSize), APP_ID: appId };
+  return start(loaded('floor-server.ts'), env, await freePort());
+}
+
+/** Bare hashing on all cores; each call is one measurement. */
+export interface HashFloor {
+  run(seconds: number, inFlight: number): Promise<Measurement>;
+  stop(): Promise<void>;
+}
+
+export function startHashFloor(): HashFloor {
+  const child = spawn(process.execPath, loaded('floor-hash.ts'), {
+    env: { ...process.env, UV_THREADPOOL_SIZE: String(availableParallelism()) },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  return {
+    run: async (seconds, inFlight) => {
+      const answer = once(child, 'message');
+      child.send({ seconds, inFlight });
+      const [result] = (await answer) as [Measurement];
+      return result;
+    },
+    stop: () => stop(child),
+  };
+}

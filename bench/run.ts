@@ -1,0 +1,123 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type Comparison, compare } from './compare.ts';
+import { type BenchDatabase, createBenchDatabase, type DatabaseFacts, describeDatabase } from './database.ts';
+import { measure } from './load.ts';
+import { type Options, readOptions, usage } from './options.ts';
+import { type HashFloor, type Running, startFloor, startHashFloor, startServer } from './processes.ts';
+import { printReport, type Report, type Starts, writeReport } from './report.ts';
+import { type Scenario, scenarios, tokenRequests } from './scenarios.ts';
+import { seed } from './seed.ts';
+import { type Storm, storm } from './storm.ts';
+
+/** The two sides of every comparison, running. */
+interface Sides {
+  readonly server: Running;
+  readonly floor: Running;
+  readonly hashes: HashFloor;
+}
+
+const idleMs = 5_000;
+const note = (text: string): void => void process.stderr.write(`${text}\n`);
+const wants = ({ only }: Options, name: string): boolean => only.length === 0 || only.includes(name);
+
+/** The first start makes schema and app; what it leaves is filled. */
+async function prepare(options: Options, database: BenchDatabase): Promise<Prepared> {
+  const first = await startServer(options.server, database.env, options.poolSize);
+  await first.stop();
+  note('Seeding');
+  const db = await database.open();
+  try {
+    const appId = await seed(db);
+    return { appId, firstStartMs: first.readyMs, facts: await describeDatabase(db) };
+  } finally {
+    await db.close();
+  }
+}
+
+interface Prepared {
+  readonly appId: string;
+  readonly firstStartMs: number;
+  readonly facts: DatabaseFacts;
+}
+
+async function startSides(options: Options, database: BenchDatabase, appId: string): Promise<Sides> {
+  const twin = await database.twin();
+  const server = await startServer(options.server, database.env, options.poolSize);
+  const floor = await startFloor(twin, appId, options.poolSize);
+  return { server, floor, hashes: startHashFloor() };
+}
+
+async function stopSides({ server, floor, hashes }: Sides): Promise<void> {
+  await Promise.all([server.stop(), floor.stop(), hashes.stop()]);
+}
+
+async function machineTokens(url: string): Promise<string[]> {
+  return Promise.all(
+    tokenRequests().map(async ({ path, headers, body }) => {
+      const response = await fetch(url + path, {
+        method: 'POST',
+        headers: headers as Record<string, string>,
+        body: String(body),
+      });
+      if (!response.ok) throw new Error(`no machine token: ${response.status} ${await response.text()}`);
+      return ((await response.json()) as { token: string }).token;
+    }),
+  );
+}
+
+function runScenario(options: Options, sides: Sides, scenario: Scenario, tokens: readonly string[]) {
+  const { seconds, connections } = options;
+  const requests = scenario.requests(tokens);
+  const floorRequests = scenario.floorRequests?.();
+  const floor = () =>
+    floorRequests
+      ? measure({ url: sides.floor.url, requests: floorRequests, connections, seconds })
+      : sides.hashes.run(seconds, connections);
+  return compare(options.pairs, floor, () => measure({ url: sides.server.url, requests, connections, seconds }));
+}
+
+async function runScenarios(options: Options, sides: Sides): Promise<Record<string, Comparison>> {
+  const tokens = await machineTokens(sides.server.url);
+  const results: Record<string, Comparison> = {};
+  for (const scenario of scenarios.filter(({ name }) => wants(options, name))) {
+    note(`${scenario.service}, beside ${scenario.floor}`);
+    results[scenario.name] = await runScenario(options, sides, scenario, tokens);
+  }
+  return results;
+}
+
+async function idleMemory(server: Running): Promise<number> {
+  note('Idle memory');
+  await delay(idleMs);
+  return server.memory();
+}
+
+async function runAll(options: Options, database: BenchDatabase): Promise<Report> {
+  const { appId, firstStartMs, facts } = await prepare(options, database);
+  const sides = await startSides(options, database, appId);
+  try {
+    const { readyMs } = sides.server;
+    const starts: Starts = { firstStartMs, warmStartMs: readyMs, idleMebibytes: await idleMemory(sides.server) };
+    const comparisons = await runScenarios(options, sides);
+    const stormed: Storm | undefined = wants(options, 'storm') ? await storm(sides.server.url, options) : undefined;
+    return { options, facts, starts, comparisons, storm: stormed };
+  } finally {
+    await stopSides(sides);
+  }
+}
+
+async function main(): Promise<void> {
+  const options = readOptions(process.argv.slice(2), process.env);
+  if (options === undefined) return note(usage);
+  if (options.engine === 'embedded') note('Embedded database: the aims are about PostgreSQL, see BENCH_DATABASE_URL.');
+  const database = await createBenchDatabase(options);
+  try {
+    const report = await runAll(options, database);
+    printReport(report);
+    note(`Written to ${await writeReport(report)}`);
+  } finally {
+    await database.drop();
+  }
+}
+
+await main();

@@ -1,0 +1,111 @@
+import type { Request } from './load.ts';
+import { appName, counts, password, seeded } from './seed.ts';
+
+/** One comparison: what the service is asked, and what the floor is asked for the same. */
+export interface Scenario {
+  readonly name: string;
+  /** What is compared, as a reader wants to know it. */
+  readonly service: string;
+  readonly floor: string;
+  /** The share of the floor's throughput that we want on PostgreSQL. */
+  readonly aim: number;
+  readonly requests: (machineTokens: readonly string[]) => Request[];
+  /** Absent: the floor is hashing without HTTP. */
+  readonly floorRequests?: () => Request[];
+}
+
+const sessionsInUse = 2_048;
+const organizationsInUse = 992;
+const patch = JSON.stringify({ metadata: { plan: 'pro', seats: '25' } });
+
+function numbered(count: number, request: (index: number) => Request): Request[] {
+  return Array.from({ length: count }, (_, index) => request(index + 1));
+}
+
+const app = { 'x-app-name': appName };
+const json = { ...app, 'content-type': 'application/json' };
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+const patchOf = (index: number, token: string): Request => ({
+  method: 'PATCH',
+  path: `/v1/authorization/organizations/${seeded.id(index)}`,
+  headers: { ...json, ...bearer(token) },
+  body: patch,
+});
+
+const patchFloor = () =>
+  numbered(organizationsInUse, (index) => ({
+    method: 'PATCH',
+    path: `/organizations/${seeded.id(index)}`,
+    headers: json,
+    body: patch,
+  }));
+
+export const usersMe = (): Request[] =>
+  numbered(sessionsInUse, (index) => ({
+    method: 'GET',
+    path: '/v1/authentication/users/me',
+    headers: { ...app, ...bearer(seeded.sessionToken(index)) },
+  }));
+
+export const signIns = (): Request[] =>
+  numbered(counts.users, (index) => ({
+    method: 'POST',
+    path: '/v1/authentication/users/sessions',
+    headers: json,
+    body: JSON.stringify({ email: seeded.email(index), password }),
+  }));
+
+export const tokenRequests = (): Request[] =>
+  numbered(counts.machines, (index) => ({
+    method: 'POST',
+    path: '/v1/authentication/machine-users/access-token',
+    headers: json,
+    body: JSON.stringify({ clientId: seeded.id(index), clientSecret: seeded.machineSecret(index) }),
+  }));
+
+const oneTransaction = 'fastify route: BEGIN, UPDATE, INSERT, COMMIT';
+
+export const scenarios: readonly Scenario[] = [
+  {
+    name: 'users-me',
+    service: `GET users/me, ${sessionsInUse} sessions`,
+    floor: 'fastify route: one SELECT by primary key',
+    aim: 0.8,
+    requests: usersMe,
+    floorRequests: () =>
+      numbered(sessionsInUse, (index) => ({ method: 'GET', path: `/users/${seeded.id(index)}`, headers: app })),
+  },
+  {
+    name: 'patch-owner',
+    service: `PATCH organizations/{id} by its owner, ${organizationsInUse} organizations`,
+    floor: oneTransaction,
+    aim: 0.8,
+    requests: () => numbered(organizationsInUse, (index) => patchOf(index, seeded.sessionToken(index))),
+    floorRequests: patchFloor,
+  },
+  {
+    name: 'patch-machine',
+    service: `PATCH organizations/{id} by machines, ${organizationsInUse} organizations`,
+    floor: oneTransaction,
+    aim: 0.8,
+    requests: (tokens) => numbered(organizationsInUse, (index) => patchOf(index, tokens[index % tokens.length] ?? '')),
+    floorRequests: patchFloor,
+  },
+  {
+    name: 'token',
+    service: `POST access-token, ${counts.machines} machines`,
+    floor: 'fastify route: one SELECT by primary key, one ES256 signature',
+    aim: 0.7,
+    requests: tokenRequests,
+    floorRequests: () =>
+      numbered(counts.machines, (index) => ({ method: 'POST', path: `/tokens/${seeded.id(index)}`, headers: app })),
+  },
+  {
+    name: 'sign-in',
+    service: 'POST sessions with a password',
+    floor: 'argon2id on all cores, without HTTP and database',
+    aim: 0.9,
+    requests: signIns,
+  },
+];

@@ -1,0 +1,49 @@
+import { load, type Measurement } from './load.ts';
+import type { Options } from './options.ts';
+import { signIns, usersMe } from './scenarios.ts';
+
+/** What a storm of sign-ins does to everybody else. */
+export interface Storm {
+  readonly offeredPerSecond: number;
+  readonly accepted: Measurement;
+  readonly refused: Measurement;
+  /** `GET users/me` at a moderate rate without the storm, and in it. */
+  readonly usersMeCalm: Measurement;
+  readonly usersMeInStorm: Measurement;
+}
+
+const usersMePerSecond = 200;
+const times = 3;
+/** Those who are let in wait for about a second, and every one of them holds a connection. */
+const stormConnections = 400;
+
+async function usersMeAt(url: string, seconds: number): Promise<Measurement> {
+  const result = await load({ url, requests: usersMe(), connections: 8, seconds, rate: usersMePerSecond });
+  if (Object.keys(result.statuses).some((status) => status !== '200') || result.errors > 0) {
+    throw new Error(`GET users/me failed in the storm: ${JSON.stringify(result.statuses)}, ${result.errors} errors`);
+  }
+  return result;
+}
+
+/** Finds out what the machine can hash, then offers three times as much. */
+export async function storm(url: string, { connections, seconds }: Options): Promise<Storm> {
+  const requests = signIns();
+  const { perSecond } = await load({ url, requests, connections, seconds });
+  const usersMeCalm = await usersMeAt(url, seconds);
+  const rate = Math.ceil(perSecond * times);
+  const [stormed, usersMeInStorm] = await Promise.all([
+    load({ url, requests, connections: stormConnections, seconds: seconds * 2, rate }),
+    usersMeAt(url, seconds * 2),
+  ]);
+  const unexpected = Object.keys(stormed.statuses).filter((status) => !['201', '503'].includes(status));
+  if (unexpected.length > 0 || stormed.errors > 0) {
+    throw new Error(`the storm got ${JSON.stringify(stormed.statuses)} and ${stormed.errors} errors`);
+  }
+  return {
+    offeredPerSecond: rate,
+    accepted: stormed.timesOf(201),
+    refused: stormed.timesOf(503),
+    usersMeCalm,
+    usersMeInStorm,
+  };
+}

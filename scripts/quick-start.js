@@ -1,0 +1,152 @@
+/**
+ * Runs the README's quick start against the built service and compares what it prints with what the README shows.
+ * The service gets a temporary directory and a free port, and is stopped at the end.
+ *
+ *   npm run build && node scripts/quick-start.js
+ *
+ * In the section "Quick start" of README.md every ```bash block that sets or uses `url` belongs to the second terminal;
+ * a ```text block directly after one is what it prints. Ids, tokens, times and the like may differ.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const startTimeoutMs = 60_000;
+
+/** What differs from run to run; replaced on both sides before they are compared. */
+const masks = [
+  [/gh_[a-z]_[\w-]+…?/g, '<secret>'],
+  [/eyJ[\w-]+\.[\w-]+\.[\w-]+|eyJ[\w-]*…/g, '<jwt>'],
+  [/\b\d{4}-\d\d-\d\dT[\d:.]+Z/g, '<time>'],
+  [/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '<request id>'],
+  [/\b\d{15,19}\b/g, '<id>'],
+  [/\bcode: [A-Z2-9]{7}\b/g, 'code: <code>'],
+  [/http:\/\/127\.0\.0\.1:\d+/g, '<origin>'],
+];
+
+/**
+ * @param {string} readme
+ * @returns {{ commands: string, expected: string }[]} the blocks to paste, each with what it prints
+ */
+function readBlocks(readme) {
+  const section = /^## Quick start\n(.*?)(?=^## )/ms.exec(readme)?.[1];
+  if (section === undefined) throw new Error('README.md has no section "Quick start"');
+  const [, pasted] = section.split(/^In a second terminal.*$/m);
+  if (pasted === undefined) throw new Error('The quick start does not say "In a second terminal"');
+  const blocks = pasted.matchAll(/^```bash\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?/gms);
+  return Array.from(blocks, ([, commands = '', expected = '']) => ({ commands, expected }));
+}
+
+/** @returns {Promise<number>} a port that nobody listens on */
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  if (address === null || typeof address === 'string') throw new Error('There is no free port');
+  return address.port;
+}
+
+/** @param {string} dataDir @param {number} port */
+async function startService(dataDir, port) {
+  const env = { PATH: process.env['PATH'], DATA_DIR: dataDir, PORT: String(port) };
+  const child = spawn(process.execPath, ['server/dist/main.js'], {
+    cwd: root,
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let printed = '';
+  child.stdout.setEncoding('utf8').on('data', (text) => (printed += text));
+  const deadline = Date.now() + startTimeoutMs;
+  while (!(await isReady(port))) {
+    if (child.exitCode !== null) throw new Error(`The service did not start:\n${printed}`);
+    if (Date.now() > deadline) {
+      child.kill('SIGKILL');
+      throw new Error(`The service was not ready in time:\n${printed}`);
+    }
+    await delay(100);
+  }
+  const password = /Super admin: admin@example\.com {3}Password: (\S+)/.exec(printed)?.[1];
+  if (password === undefined) throw new Error(`The first start printed no password:\n${printed}`);
+  return { child, password };
+}
+
+/** @param {number} port */
+async function isReady(port) {
+  const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
+  return response?.ok === true;
+}
+
+/** @param {import('node:child_process').ChildProcess} child */
+async function stopService(child) {
+  const exited = once(child, 'exit');
+  child.kill('SIGTERM');
+  const [code] = await exited;
+  if (code !== 0) throw new Error(`The service ended with ${code} instead of 0`);
+}
+
+/**
+ * Pastes all blocks into one shell, as a reader does.
+ *
+ * @param {{ commands: string }[]} blocks
+ * @param {{ directory: string, port: number, password: string }} place
+ * @returns {Promise<string[]>} what each block printed
+ */
+async function paste(blocks, { directory, port, password }) {
+  const separator = `--- end of block ${process.pid} ---`;
+  const script = blocks
+    .map(({ commands }) => `${commands}\nprintf '%s\\n' '${separator}'\n`)
+    .join('')
+    .replace('http://127.0.0.1:3000', `http://127.0.0.1:${port}`)
+    .replace(/^admin_password=.*$/m, `admin_password='${password}'`);
+  const file = join(directory, 'quick-start.sh');
+  await writeFile(file, script);
+  const path = [dirname(process.execPath), process.env['PATH']].join(delimiter);
+  const shell = spawn('bash', ['-euo', 'pipefail', file], {
+    env: { PATH: path, HOME: directory },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  shell.stdout.setEncoding('utf8').on('data', (text) => (output += text));
+  const [code] = await once(shell, 'close');
+  if (code !== 0) throw new Error(`The pasted commands ended with ${code} after printing:\n${output}`);
+  return output.split(`${separator}\n`).slice(0, blocks.length);
+}
+
+/** @param {string} text */
+const masked = (text) => masks.reduce((result, [pattern, name]) => result.replaceAll(pattern, name), text).trim();
+
+/** @param {{ commands: string, expected: string }[]} blocks @param {string[]} printed */
+function compare(blocks, printed) {
+  const differences = blocks.flatMap(({ commands, expected }, index) => {
+    const actual = printed[index] ?? '';
+    if (masked(actual) === masked(expected)) return [];
+    return [`These commands\n\n${commands}\nprinted\n\n${actual}\nand README.md shows\n\n${expected}`];
+  });
+  if (differences.length > 0) throw new Error(differences.join('\n\n'));
+}
+
+const blocks = readBlocks(await readFile(join(root, 'README.md'), 'utf8'));
+const directory = await mkdtemp(join(tmpdir(), 'gatehouse-quick-start-'));
+const port = await freePort();
+try {
+  const { child, password } = await startService(join(directory, 'data'), port);
+  try {
+    const printed = await paste(blocks, { directory, port, password });
+    if (process.argv.includes('--print')) process.stdout.write(printed.join('\n'));
+    else compare(blocks, printed);
+  } finally {
+    await stopService(child);
+  }
+  process.stdout.write(
+    `The quick start's ${blocks.length} blocks print what README.md shows, on Node ${process.version}.\n`,
+  );
+} finally {
+  await rm(directory, { recursive: true, force: true });
+}

@@ -1,0 +1,215 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { exchange, listen, parseAnswers, type RawAnswer, rawRequest, send } from '../test/raw-http.ts';
+import { createWorld, type World } from '../test/world.ts';
+
+let app: TestApp;
+let world: World;
+let port: number;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  world = await createWorld(app);
+  port = await listen(app);
+});
+afterAll(() => app?.close());
+
+const machineUsers = '/v1/authorization/machine-users';
+
+function expectProblem(answer: RawAnswer | undefined, status: number, code: string): void {
+  expect(answer?.headers.get('content-type')).toEqual(['application/problem+json']);
+  const problem: unknown = JSON.parse(answer?.body ?? '');
+  const requestId = answer?.headers.get('x-request-id')?.[0];
+  expect(problem).toMatchObject({ type: `http://127.0.0.1:3000/errors/${code}`, status, code, requestId });
+  expect(answer?.status).toBe(status);
+  expect(answer?.headers.get('x-content-type-options')).toEqual(['nosniff']);
+}
+
+async function isUp(): Promise<boolean> {
+  const { status } = await send(
+    port,
+    rawRequest('GET /v1/authentication/token/jwks HTTP/1.1', [`X-App-Name: ${world.appName}`]),
+  );
+  return status === 200;
+}
+
+async function machineNames(): Promise<string[]> {
+  const response = await world.call('GET', `${machineUsers}?pageSize=100`, { token: world.admin.token });
+  return response.json<{ machineUsers: { userName: string }[] }>().machineUsers.map(({ userName }) => userName);
+}
+
+const createMachine = (headers: readonly string[], body: string) =>
+  rawRequest(
+    `POST ${machineUsers} HTTP/1.1`,
+    [
+      `X-App-Name: ${world.appName}`,
+      `Authorization: Bearer ${world.admin.token}`,
+      'Content-Type: application/json',
+      ...headers,
+    ],
+    body,
+  );
+
+describe('bytes that are not HTTP', () => {
+  const garbage: [string, string | Buffer][] = [
+    ['words', 'hello\r\n\r\n'],
+    ['another protocol’s request line', 'GET / FTP/1.1\r\n\r\n'],
+    ['a TLS handshake', Buffer.from('16030100a5010000a10303', 'hex')],
+    ['NUL', Buffer.alloc(64)],
+    ['a NUL in a header', rawRequest('GET / HTTP/1.1', ['X-App-Name: de\0mo'])],
+    ['a line feed in a header', rawRequest('GET / HTTP/1.1', ['X-App-Name: de\rmo'])],
+    ['white space before the colon', rawRequest('GET / HTTP/1.1', ['X-App-Name : demo'])],
+    ['two lengths', namelessRequest(['Content-Length: 2', 'Content-Length: 3'])],
+    ['a length and chunks', namelessRequest(['Content-Length: 2', 'Transfer-Encoding: chunked'])],
+    ['a negative length', namelessRequest(['Content-Length: -1'])],
+    ['a length in words', namelessRequest(['Content-Length: two'])],
+    ['a chunk of no size', namelessRequest(['Transfer-Encoding: chunked'], 'zz\r\n{}\r\n0\r\n\r\n')],
+    ['chunked twice over', namelessRequest(['Transfer-Encoding: chunked, identity'], '0\r\n\r\n')],
+    ['no Host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n'],
+  ];
+
+  test.each(garbage)('%s', async (_what, bytes) => {
+    const answer = await send(port, bytes);
+    expect(answer.status).toBe(400);
+    expect(await isUp()).toBe(true);
+  });
+
+  test('are answered with a problem', async () => {
+    expectProblem(await send(port, 'hello\r\n\r\n'), 400, 'malformed_request');
+  });
+});
+
+/** Without a world: the table is made before there is one. */
+function namelessRequest(headers: readonly string[], body = '{}'): string {
+  return rawRequest(`POST ${machineUsers} HTTP/1.1`, ['Content-Type: application/json', ...headers], body);
+}
+
+describe('headers without end', () => {
+  test.each([
+    ['one large header', [`X-Large: ${'x'.repeat(20_000)}`]],
+    ['many headers', Array.from({ length: 1500 }, (_, index) => `X-Header-${index}: value`)],
+    ['a large cookie', [`Cookie: session-token=${'x'.repeat(20_000)}`]],
+  ])('%s', async (_what, headers) => {
+    expectProblem(await send(port, rawRequest('GET /healthz HTTP/1.1', headers)), 431, 'headers_too_large');
+    expect(await isUp()).toBe(true);
+  });
+
+  test('a very long address', async () => {
+    expectProblem(await send(port, rawRequest(`GET /${'x'.repeat(20_000)} HTTP/1.1`)), 431, 'headers_too_large');
+  });
+});
+
+describe('clients that leave', () => {
+  test('in the middle of a body: nothing is done', async () => {
+    const socket = connect(port, '127.0.0.1');
+    const body = JSON.stringify({ userName: 'half' });
+    socket.write(createMachine([`Content-Length: ${body.length + 1}`], body));
+    socket.end();
+    socket.resume();
+    await once(socket, 'close');
+    expect(await machineNames()).not.toContain('half');
+  });
+
+  test('in the middle of a chunked body', async () => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(createMachine(['Transfer-Encoding: chunked'], '17\r\n{"userName":"chunked"'));
+    socket.resetAndDestroy();
+    await once(socket, 'close');
+    expect(await isUp()).toBe(true);
+    expect(await machineNames()).not.toContain('chunked');
+  });
+
+  test('before the answer', async () => {
+    const socket = connect(port, '127.0.0.1');
+    const body = JSON.stringify({ userName: 'gone' });
+    socket.write(createMachine([`Content-Length: ${body.length}`], body), () => socket.resetAndDestroy());
+    await once(socket, 'close');
+    expect(await isUp()).toBe(true);
+  });
+
+  test('by the hundred', async () => {
+    const sockets = Array.from({ length: 100 }, () => connect(port, '127.0.0.1'));
+    await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+    for (const socket of sockets) socket.write(createMachine(['Content-Length: 100'], '{'));
+    const closed = sockets.map((socket) => once(socket, 'close'));
+    for (const socket of sockets) socket.destroy();
+    await Promise.all(closed);
+    expect(await isUp()).toBe(true);
+  });
+});
+
+describe('lengths', () => {
+  test('a body that is shorter than said is never taken for whole', async () => {
+    const socket = connect(port, '127.0.0.1');
+    const received = once(socket, 'close');
+    socket.on('data', () => {});
+    socket.end(createMachine(['Content-Length: 200'], '{"userName":"short"}'));
+    await received;
+    expect(await machineNames()).not.toContain('short');
+  });
+
+  test('what follows a body is another request, not part of it', async () => {
+    const bodies = ['first', 'second'].map((userName) => JSON.stringify({ userName }));
+    const [first = '', second = ''] = bodies.map((body) => createMachine([`Content-Length: ${body.length}`], body));
+    const text = await exchange(port, first.replace('Connection: close', 'Connection: keep-alive') + second);
+    expect(parseAnswers(text).map(({ status }) => status)).toEqual([201, 201]);
+    expect(await machineNames()).toEqual(expect.arrayContaining(['first', 'second']));
+  });
+
+  test('a chunked body is read like any other', async () => {
+    const body = JSON.stringify({ userName: 'chunks' });
+    const chunks = `${body.slice(0, 5).length.toString(16)}\r\n${body.slice(0, 5)}\r\n${(body.length - 5).toString(16)}\r\n${body.slice(5)}\r\n0\r\n\r\n`;
+    const answer = await send(port, createMachine(['Transfer-Encoding: chunked'], chunks));
+    expect(answer.status).toBe(201);
+  });
+
+  test('a chunked body above the limit is refused without an end in sight', async () => {
+    const chunk = 'x'.repeat(300 * 1024);
+    const answer = await send(
+      port,
+      createMachine(['Transfer-Encoding: chunked'], `${chunk.length.toString(16)}\r\n${chunk}\r\n`),
+    );
+    expectProblem(answer, 413, 'body_too_large');
+    expect(answer.headers.get('connection')).toEqual(['close']);
+  });
+
+  test('a length above the limit is refused before the body arrives', async () => {
+    expectProblem(await send(port, createMachine([`Content-Length: ${256 * 1024 + 1}`], '')), 413, 'body_too_large');
+  });
+});
+
+test('pipelined requests are answered one by one, in their order', async () => {
+  const keepAlive = (path: string) => `GET ${path} HTTP/1.1\r\nHost: localhost\r\nX-App-Name: ${world.appName}\r\n\r\n`;
+  const paths = ['/v1/authentication/token/jwks', '/nowhere', '/v1/authentication/users/me'];
+  const text = await exchange(port, paths.map(keepAlive).join('') + rawRequest('GET /v1/platform/apps HTTP/1.1'));
+  expect(parseAnswers(text).map(({ status }) => status)).toEqual([200, 404, 401, 401]);
+});
+
+test.each(['TRACE', 'CONNECT', 'PROPFIND', 'PURGE'])('%s does nothing', async (method) => {
+  const text = await exchange(
+    port,
+    rawRequest(`${method} /v1/authentication/users HTTP/1.1`, [`X-App-Name: ${world.appName}`]),
+  );
+  expect(text === '' || /^HTTP\/1\.1 (400|404|405) /.test(text)).toBe(true);
+  expect(await isUp()).toBe(true);
+});
+
+test('HTTP/1.0 and an absolute address are understood', async () => {
+  const header = `X-App-Name: ${world.appName}\r\n\r\n`;
+  expect((await send(port, `GET /v1/authentication/token/jwks HTTP/1.0\r\n${header}`)).status).toBe(200);
+  const request = rawRequest('GET http://evil.example/v1/authentication/users/me HTTP/1.1', [
+    `X-App-Name: ${world.appName}`,
+  ]);
+  expect([401, 404]).toContain((await send(port, request)).status);
+});
+
+test('an upgrade is ignored', async () => {
+  const headers = [`X-App-Name: ${world.appName}`, 'Upgrade: websocket', 'Sec-WebSocket-Key: AAAA'];
+  const request = rawRequest('GET /v1/authentication/token/jwks HTTP/1.1', headers).replace(
+    'Connection: close',
+    'Connection: Upgrade, close',
+  );
+  expect((await send(port, request)).status).toBe(200);
+});

@@ -1,0 +1,269 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createWorld, type World } from '../test/world.ts';
+
+let app: TestApp;
+let world: World;
+let orgId: string;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  world = await createWorld(app);
+  orgId = await world.organization(world.admin);
+});
+afterAll(() => app?.close());
+
+const limit = 256 * 1024;
+
+/** Sends bytes as they are to the one call that takes the freest body: metadata of an organization. */
+async function patch(
+  payload: string | Buffer,
+  headers: Record<string, string> = { 'content-type': 'application/json' },
+) {
+  const authorization = `Bearer ${world.admin.token}`;
+  const url = `/v1/authorization/organizations/${orgId}`;
+  const named = { 'x-app-name': world.appName, authorization, ...headers };
+  return app.app.inject({ method: 'PATCH', url, headers: named, payload });
+}
+
+async function storedMetadata(): Promise<Record<string, string>> {
+  const options = { token: world.admin.token };
+  const response = await world.call('GET', `/v1/authorization/organizations/${orgId}?includeMetadata=true`, options);
+  return response.json<{ metadata: Record<string, string> }>().metadata;
+}
+
+describe('malformed', () => {
+  const bodies: [string, string | Buffer][] = [
+    ['white space', '   '],
+    ['half an object', '{"metadata":'],
+    ['two objects', '{"metadata":{}}{"metadata":{}}'],
+    ['single quotes', "{'metadata':{}}"],
+    ['a trailing comma', '{"metadata":{},}'],
+    ['a comment', '{/* */"metadata":{}}'],
+    ['NaN', '{"metadata":NaN}'],
+    ['undefined', 'undefined'],
+    ['a form', 'metadata=1'],
+    ['XML', '<metadata/>'],
+    ['a raw control character', '{"metadata":{"a":"\u0001"}}'],
+    ['a raw NUL', '{"metadata":{"a":"\0"}}'],
+    ['NUL after it', '{"metadata":{}}\0'],
+    ['UTF-16', Buffer.from('{"metadata":{}}', 'utf16le')],
+    ['bytes that are no UTF-8', Buffer.from([0x22, 0xff, 0x22])],
+    ['half a character', Buffer.from([0x22, 0xc3, 0x22])],
+    ['an overlong encoding', Buffer.from([0x22, 0xc0, 0xaf, 0x22])],
+    ['an encoded surrogate', Buffer.from([0x22, 0xed, 0xa0, 0x80, 0x22])],
+    ['a prototype', '{"__proto__":{"isSuperAdmin":true}}'],
+    ['a prototype in disguise', '{"\\u005f_proto__":{"isSuperAdmin":true}}'],
+    ['a prototype within', '{"metadata":{"a":{"__proto__":1}}}'],
+    ['a prototype in an array', '[{"__proto__":1}]'],
+    ['a constructor with a prototype', '{"constructor":{"prototype":{"isSuperAdmin":true}}}'],
+    ['open brackets', '['.repeat(100_000)],
+  ];
+
+  test.each(bodies)('%s', async (_what, body) => {
+    const response = await patch(body);
+    expect(response.json()).toMatchObject({ status: 400, code: 'malformed_request' });
+    expect(response.body).not.toMatch(/position|JSON at|token|node_modules/);
+    expect(({} as Record<string, unknown>)['isSuperAdmin']).toBeUndefined();
+  });
+});
+
+describe('well-formed and wrong', () => {
+  const nested = (open: string, close: string) => `{"metadata":${open.repeat(10_000)}1${close.repeat(10_000)}}`;
+  const bodies: [string, string, string[]][] = [
+    ['null', 'null', ['/body']],
+    ['a string', '"metadata"', ['/body']],
+    ['a number', '1e400', ['/body']],
+    ['true', 'true', ['/body']],
+    ['an array', '[]', ['/body']],
+    ['an array of the right thing', '[{"metadata":{}}]', ['/body']],
+    ['nothing named', '{}', ['/body']],
+    ['null for a map', '{"metadata":null}', ['/body/metadata']],
+    ['an array for a map', '{"metadata":["a"]}', ['/body/metadata']],
+    ['a string for a map', '{"metadata":"a"}', ['/body/metadata']],
+    ['a number for a string', '{"metadata":{"a":1}}', ['/body/metadata/a']],
+    ['an object for a string', '{"metadata":{"a":{}}}', ['/body/metadata/a']],
+    ['arrays 10,000 deep', nested('[', ']'), ['/body/metadata']],
+    ['objects 10,000 deep', nested('{"a":', '}'), ['/body/metadata/a']],
+    ['NUL in a string', '{"metadata":{"a":"x\\u0000"}}', ['/body/metadata/a']],
+    ['NUL in a key', '{"metadata":{"a\\u0000":"x"}}', ['/body/metadata/a\0']],
+    ['half a surrogate pair in a string', '{"metadata":{"a":"\\ud800"}}', ['/body/metadata/a']],
+    ['the other half', '{"metadata":{"a":"\\udc00x"}}', ['/body/metadata/a']],
+    ['half a surrogate pair in a key', '{"metadata":{"\\ud800":"x"}}', ['/body/metadata/\ud800']],
+    ['an empty key', '{"metadata":{"":"x"}}', ['/body/metadata/']],
+    ['a key of 201 characters', `{"metadata":{"${'k'.repeat(201)}":"x"}}`, [`/body/metadata/${'k'.repeat(201)}`]],
+    ['a value of 10,001 characters', `{"metadata":{"a":"${'v'.repeat(10_001)}"}}`, ['/body/metadata/a']],
+    ['a key that needs escaping', '{"metadata":{"a/b~c":1}}', ['/body/metadata/a~1b~0c']],
+    [
+      'unknown fields',
+      '{"metadata":{},"x":1,"constructor":1,"toString":1}',
+      ['/body/constructor', '/body/toString', '/body/x'],
+    ],
+    ['fields of another case', '{"Metadata":{},"name":"Acme"}', ['/body/Metadata']],
+    [
+      'several faults',
+      '{"metadata":{"a":1,"b":[]},"name":"","x":1}',
+      ['/body/metadata/a', '/body/metadata/b', '/body/name', '/body/x'],
+    ],
+  ];
+
+  test.each(bodies)('%s', async (_what, body, pointers) => {
+    const response = await patch(body);
+    expect(response.json()).toMatchObject({ status: 400, code: 'validation_failed' });
+    const { errors } = response.json<{ errors: { pointer: string; message: string }[] }>();
+    expect([...new Set(errors.map(({ pointer }) => pointer))].toSorted()).toEqual(pointers.map(asSent).toSorted());
+    expect(errors.every(({ message }) => message.length > 0)).toBe(true);
+  });
+
+  /** What cannot be encoded as UTF-8 arrives as the escape that JSON has for it. */
+  const asSent = (text: string): string => JSON.parse(JSON.stringify(text)) as string;
+
+  test('a hundred thousand items', async () => {
+    expect((await patch(`{"metadata":[${'1,'.repeat(100_000)}1]}`)).statusCode).toBe(400);
+    const keys = Array.from({ length: 20_000 }, (_, index) => `"k${index}":"v"`).join(',');
+    expect((await patch(`{"metadata":{${keys}}}`)).json()).toMatchObject({ code: 'metadata_limit_exceeded' });
+  });
+
+  test('nothing of all that was stored', async () => {
+    await patch('{"metadata":{"good":"1","bad":1}}');
+    expect(await storedMetadata()).toEqual({});
+  });
+});
+
+describe('metadata with names that objects have of their own', () => {
+  test('is stored like any other', async () => {
+    const metadata = { constructor: 'a', toString: 'b', hasOwnProperty: 'c', prototype: 'd', then: 'e', toJSON: 'f' };
+    expect((await patch(JSON.stringify({ metadata }))).statusCode).toBe(200);
+    expect(await storedMetadata()).toEqual(metadata);
+    const removed = Object.fromEntries(Object.keys(metadata).map((key) => [key, null]));
+    expect((await patch(JSON.stringify({ metadata: removed }))).statusCode).toBe(200);
+    expect(await storedMetadata()).toEqual({});
+  });
+});
+
+test('a byte order mark is passed over', async () => {
+  expect((await patch('\uFEFF{"metadata":{}}')).statusCode).toBe(200);
+});
+
+test('of a key that is sent twice the last counts, for validation as for storage', async () => {
+  expect((await patch('{"metadata":{"twice":"1"},"metadata":{"twice":1}}')).statusCode).toBe(400);
+  expect((await patch('{"metadata":{"twice":1},"metadata":{"twice":"2"}}')).statusCode).toBe(200);
+  expect(await storedMetadata()).toEqual({ twice: '2' });
+  await patch('{"metadata":{"twice":null}}');
+});
+
+describe('the media type', () => {
+  const accepted = [
+    'application/json',
+    'application/json;charset=utf-8',
+    'application/json; charset=UTF-8',
+    'application/json; charset="utf-8"',
+    'Application/JSON',
+    'application/json ; charset=utf-8',
+    'application/json; profile=x',
+  ];
+  test.each(accepted)('%s is read', async (type) => {
+    expect((await patch('{"metadata":{}}', { 'content-type': type })).statusCode).toBe(200);
+  });
+
+  const refused = [
+    'text/plain',
+    'text/json',
+    'application/jsonx',
+    'application/x-www-form-urlencoded',
+    'multipart/form-data; boundary=x',
+    'application/merge-patch+json',
+    'application/problem+json',
+    'application/json, text/plain',
+    'application/json; charset=utf-16',
+    'application/json; charset=latin1',
+    'text/plain; application/json',
+    'json',
+    '*/*',
+    '',
+    ' ',
+    `application/${'x'.repeat(10_000)}`,
+  ];
+  test.each(refused)('%s is not', async (type) => {
+    const response = await patch('{"metadata":{}}', { 'content-type': type });
+    expect(response.json()).toMatchObject({ status: 415, code: 'unsupported_media_type' });
+  });
+
+  test('none at all is not', async () => {
+    expect((await patch('{"metadata":{}}', {})).json()).toMatchObject({ status: 415 });
+  });
+
+  test.each(['gzip', 'br', 'deflate', 'x-unknown', 'identity, gzip'])(
+    'a body packed with %s is not',
+    async (encoding) => {
+      const headers = { 'content-type': 'application/json', 'content-encoding': encoding };
+      const response = await patch(gzipSync('{"metadata":{}}'), headers);
+      expect(response.json()).toMatchObject({ status: 415, code: 'unsupported_media_type' });
+    },
+  );
+
+  test('a body that says it is not packed is read', async () => {
+    const headers = { 'content-type': 'application/json', 'content-encoding': 'identity' };
+    expect((await patch('{"metadata":{}}', headers)).statusCode).toBe(200);
+  });
+});
+
+describe('the size', () => {
+  const ofSize = (bytes: number) => {
+    const start = '{"metadata":{}';
+    return `${start}${' '.repeat(bytes - start.length - 1)}}`;
+  };
+
+  test('up to 256 KiB is read', async () => {
+    expect((await patch(ofSize(limit))).statusCode).toBe(200);
+  });
+
+  test.each([limit + 1, 10 * limit])('%i bytes are refused', async (size) => {
+    expect((await patch(ofSize(size))).json()).toMatchObject({ status: 413, code: 'body_too_large' });
+  });
+
+  test('bytes count, not characters', async () => {
+    const text = `{"metadata":{"a":"${'\u20AC'.repeat(limit / 3)}"}}`;
+    expect(text.length).toBeLessThan(limit);
+    expect((await patch(text)).statusCode).toBe(413);
+  });
+});
+
+describe('no body', () => {
+  test('is no fault where none is needed, whatever type it claims', async () => {
+    for (const headers of [
+      {},
+      { 'content-type': 'application/json' },
+      { 'content-type': 'application/json', 'content-length': '0' },
+    ]) {
+      const response = await app.app.inject({
+        method: 'DELETE',
+        url: '/v1/authentication/users/me/sessions',
+        headers: { 'x-app-name': world.appName, authorization: `Bearer ${world.admin.token}`, ...headers },
+      });
+      expect(response.statusCode).toBe(204);
+    }
+  });
+
+  test('is one where one is needed', async () => {
+    for (const headers of [{}, { 'content-type': 'application/json' }]) {
+      const response = await patch('', headers);
+      expect(response.json()).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ pointer: '/body' }] });
+    }
+  });
+
+  test('and a body where none is taken is a fault', async () => {
+    const response = await world.call('DELETE', '/v1/authentication/users/me/sessions', {
+      token: world.admin.token,
+      body: {},
+    });
+    expect(response.json()).toMatchObject({ code: 'validation_failed', errors: [{ pointer: '/body' }] });
+  });
+
+  test('of a GET is not even looked at', async () => {
+    const headers = { 'content-type': 'application/json' };
+    const response = await world.call('GET', '/v1/authentication/token/jwks', { headers, body: '{' });
+    expect(response.statusCode).toBe(200);
+  });
+});

@@ -1,0 +1,188 @@
+import { type Access, notFoundCode, type Principal } from '../http/access.ts';
+import type { ErrorCode } from '../http/errors.ts';
+import type { Route } from '../http/route.ts';
+import type { Stage } from './calls.stage.ts';
+import type { Prepared, SampleCall } from './calls.sample.ts';
+import { platformKey, type TestApp } from './setup.ts';
+import { password, type World } from './world.ts';
+
+/** What a caller holds over what the sample calls address, by scope: the organization, one of its members, a session. */
+type Standing = Readonly<Record<'app' | 'organization' | 'user' | 'session', readonly Principal[]>>;
+
+const nothing = { app: [], organization: [], user: [], session: [] } as const satisfies Standing;
+const person = { ...nothing, app: ['SESSION_OWNER'] } as const satisfies Standing;
+
+/** Callers whose credential is good, and what they are. Said independently of how the service finds it out. */
+const standings = {
+  stranger: person,
+  neighbour: person,
+  member: { ...person, organization: ['ORG_MEMBER'] },
+  manager: { ...person, organization: ['ORG_USER_MANAGER', 'ORG_MEMBER'], user: ['ORG_USER_MANAGER'] },
+  owner: {
+    ...person,
+    organization: ['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'],
+    user: ['ORG_OWNER', 'ORG_USER_MANAGER'],
+  },
+  /** The person whose user or session id is addressed, who is a plain member. */
+  addressed: {
+    app: ['SESSION_OWNER'],
+    organization: ['ORG_MEMBER'],
+    user: ['SESSION_OWNER'],
+    session: ['SESSION_OWNER'],
+  },
+  superAdmin: {
+    ...person,
+    app: ['SESSION_OWNER', 'SUPER_ADMIN'],
+    organization: ['SUPER_ADMIN', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'],
+    user: ['SUPER_ADMIN'],
+  },
+  machine: {
+    ...nothing,
+    app: ['GENERIC_MACHINE_USER'],
+    organization: ['GENERIC_MACHINE_USER'],
+    user: ['GENERIC_MACHINE_USER'],
+  },
+} as const satisfies Record<string, Standing>;
+
+/** Callers who are nobody to the app, whatever they present. */
+const rejected = [
+  'none',
+  'garbage',
+  'garbageJwt',
+  'expiredSession',
+  'endedSession',
+  'deactivatedUser',
+  'foreignOwner',
+  'foreignSuperAdmin',
+  'foreignMachine',
+  'expiredMachineToken',
+  'deletedMachine',
+  'deletedSecret',
+  'tokenForAnotherService',
+  'mailedToken',
+] as const;
+
+export type CallerName = keyof typeof standings | (typeof rejected)[number] | 'operator';
+
+export const callerNames: readonly CallerName[] = [
+  ...rejected,
+  ...(Object.keys(standings) as (keyof typeof standings)[]),
+  'operator',
+];
+
+/** The bearer token of every kind of caller; that of the addressed person comes with the call. */
+export type Tokens = Readonly<Record<Exclude<CallerName, 'addressed'>, string | undefined>>;
+
+async function tokenForAudience({ world, machine }: Stage, audience: string): Promise<string> {
+  const body = { clientId: machine.machineUserId, clientSecret: machine.clientSecret, audience };
+  const response = await world.call('POST', '/v1/authentication/machine-users/access-token', { body });
+  return response.json<{ token: string }>().token;
+}
+
+async function deletedMachine(world: World, path: 'machine' | 'secret'): Promise<string> {
+  const { machineUserId, secretId, token } = await world.machine();
+  const url = `/v1/authorization/machine-users/${machineUserId}${path === 'secret' ? `/secrets/${secretId}` : ''}`;
+  await world.call('DELETE', url, { token: world.admin.token });
+  return token;
+}
+
+async function endedSession(world: World): Promise<string> {
+  const { sessionId, token } = await world.person();
+  await world.call('DELETE', `/v1/authentication/users/sessions/${sessionId}`, { token });
+  return token;
+}
+
+/** The token in the link of a verification mail. */
+export async function mailedTokenTo(world: World, email: string): Promise<string> {
+  const { url = '' } = await world.mail(email);
+  return new URL(url).searchParams.get('token') ?? '';
+}
+
+/** Somebody who has not proven their address and was mailed a link. */
+export async function personWithMailedLink(world: World) {
+  const email = `linked-${world.test.services.ids.next()}@example.com`;
+  const verificationUrl = 'http://localhost/verify?token={{sessionToken}}';
+  const body = { firstName: 'Jon', lastName: 'Doe', email, password, verificationUrl };
+  const response = await world.call('POST', '/v1/authentication/users', { body });
+  const { userId } = response.json<{ userId: string }>();
+  return { userId, email, token: await mailedTokenTo(world, email) };
+}
+
+const lifeOfSessionsMs = 31 * 24 * 3_600_000;
+
+/** Tokens that were good once. The clock moves past their end, so they are made before anybody else. */
+export async function expireTokens(test: TestApp, world: World) {
+  const expired = {
+    expiredSession: (await world.person()).token,
+    expiredMachineToken: (await world.machine()).token,
+  };
+  test.clock.advance(lifeOfSessionsMs);
+  return expired;
+}
+
+/** One token of every kind. `foreign` is the stage of another app. */
+export async function issueTokens(
+  stage: Stage,
+  foreign: Stage,
+  expired: Awaited<ReturnType<typeof expireTokens>>,
+  deactivate: (userId: string) => Promise<void>,
+): Promise<Tokens> {
+  const { world } = stage;
+  const deactivated = await world.person();
+  await deactivate(deactivated.userId);
+  return {
+    ...expired,
+    none: undefined,
+    garbage: `gh_s_${'x'.repeat(43)}`,
+    garbageJwt: `${stage.machine.token.slice(0, -4)}AAAA`,
+    endedSession: await endedSession(world),
+    deactivatedUser: deactivated.token,
+    foreignOwner: foreign.owner.token,
+    foreignSuperAdmin: foreign.world.admin.token,
+    foreignMachine: foreign.machine.token,
+    deletedMachine: await deletedMachine(world, 'machine'),
+    deletedSecret: await deletedMachine(world, 'secret'),
+    tokenForAnotherService: await tokenForAudience(stage, 'another-service'),
+    mailedToken: (await personWithMailedLink(world)).token,
+    stranger: stage.stranger.token,
+    neighbour: stage.neighbour.token,
+    member: stage.member.token,
+    manager: stage.manager.token,
+    owner: stage.owner.token,
+    superAdmin: world.admin.token,
+    machine: stage.machine.token,
+    operator: platformKey,
+  };
+}
+
+export const tokenOf = (tokens: Tokens, name: CallerName, { addressed }: Prepared): string | undefined =>
+  name === 'addressed' ? addressed?.token : tokens[name];
+
+const isKnown = (name: CallerName): name is keyof typeof standings => name in standings;
+
+function refusalOf(access: Exclude<Access, { scope: 'public' | 'platform' }>, name: CallerName): ErrorCode | undefined {
+  if (!isKnown(name)) return 'unauthenticated';
+  const held: readonly Principal[] = standings[name][access.scope];
+  if (held.some((principal) => access.principals.includes(principal))) return undefined;
+  const isForHumans = access.scope === 'app' && access.principals.includes('SESSION_OWNER');
+  if (name === 'machine' && isForHumans) return 'human_required';
+  return held.length === 0 ? notFoundCode[access.scope] : 'access_denied';
+}
+
+/** A mailed token is for one route; there it stands for its own user and is a stranger to everybody else. */
+function refusalOfMailedToken(access: Access): ErrorCode {
+  return access.scope === 'user' && access.from === 'body' && access.mailedToken ? 'user_not_found' : 'unauthenticated';
+}
+
+/** What the declaration says will become of a call. */
+export function expectedOutcome(route: Route, sample: SampleCall, name: CallerName): number | ErrorCode {
+  const { access, response } = route;
+  if (access.scope === 'public') return response.status;
+  if (access.scope === 'platform') return name === 'operator' ? response.status : 'unauthenticated';
+  if (name === 'mailedToken') return refusalOfMailedToken(access);
+  const refusal = refusalOf(access, name);
+  if (refusal !== undefined || !sample.needs) return refusal ?? response.status;
+  const { access: needed, otherwise } = sample.needs;
+  if (needed.scope === 'public' || needed.scope === 'platform') return response.status;
+  return refusalOf(needed, name) === undefined ? response.status : otherwise;
+}

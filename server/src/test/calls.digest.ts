@@ -1,0 +1,56 @@
+import { type Db, join, raw, type Sql, sql } from '../db/db.ts';
+
+/** What a refused call may touch all the same: counters and times of use, by table. `*`: the whole row. */
+const countersOf: Readonly<Record<string, readonly string[]>> = {
+  codes: ['tries'],
+  code_tries: ['*'],
+  sessions: ['last_seen_at', 'idle_expires_at'],
+  machine_users: ['last_used_at'],
+  machine_secrets: ['last_used_at'],
+};
+
+/** The tables of the schema as the catalog knows them. */
+export async function tablesOf(db: Db): Promise<string[]> {
+  const rows = await db.query<{ name: string }>(sql`
+    SELECT table_name AS name FROM information_schema.tables
+    WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY table_name`);
+  return rows.map((row) => row.name);
+}
+
+/** The tables whose rows belong to an app. */
+export async function tablesOfApps(db: Db): Promise<string[]> {
+  const rows = await db.query<{ name: string }>(sql`
+    SELECT table_name AS name FROM information_schema.columns
+    WHERE table_schema = 'public' AND column_name = 'app_id' ORDER BY table_name`);
+  return rows.map((row) => row.name);
+}
+
+function digestOf(table: string, ignored: readonly string[], where: Sql): Sql {
+  if (ignored.includes('*')) return sql`SELECT ${table}::text AS name, '' AS digest`;
+  return sql`
+    SELECT ${table}::text AS name, md5(COALESCE(string_agg(line, chr(10) ORDER BY line COLLATE "C"), '')) AS digest
+    FROM (SELECT (to_jsonb(t) - ${[...ignored]}::text[])::text AS line FROM ${raw(table)} t ${where}) AS lines`;
+}
+
+async function digests(db: Db, statements: readonly Sql[]): Promise<Record<string, string>> {
+  const rows = await db.query<{ name: string; digest: string }>(join(statements, ' UNION ALL '));
+  return Object.fromEntries(rows.map((row) => [row.name, row.digest]));
+}
+
+/** A digest of every table, blind to the counters that a refusal may raise. */
+export async function digestOfEverything(db: Db): Promise<Record<string, string>> {
+  const tables = await tablesOf(db);
+  return digests(
+    db,
+    tables.map((table) => digestOf(table, countersOf[table] ?? [], sql``)),
+  );
+}
+
+/** A digest of every row of one app, counters included: whoever calls in another app must not touch even those. */
+export async function digestOfApp(db: Db, appId: string): Promise<Record<string, string>> {
+  const tables = await tablesOfApps(db);
+  return digests(
+    db,
+    tables.map((table) => digestOf(table, [], sql`WHERE t.app_id = ${appId}`)),
+  );
+}

@@ -1,0 +1,189 @@
+import { overOrganization } from '../http/access.ts';
+import { human, type Prepared, robot, type SampleCall, type SampleCalls } from './calls.sample.ts';
+import type { Stage } from './calls.stage.ts';
+import { freshMember, unique } from './calls.users.ts';
+
+const everybody = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin', 'machine'] as const;
+const owners = ['owner', 'superAdmin'] as const;
+const managers = ['manager', 'owner', 'superAdmin', 'machine'] as const;
+
+const organizationSamples: SampleCalls = {
+  setupOrganization: [
+    {
+      admits: ['superAdmin'],
+      target: ['organization', 'orgId'],
+      prepare: ({ world }) => ({
+        as: human(world.admin),
+        body: {
+          orgName: unique('Founded'),
+          adminFirstName: 'Ada',
+          adminLastName: 'Lovelace',
+          adminEmail: `${unique('founder')}@example.com`,
+          customRoles: [{ key: 'editor', displayName: 'Editorial staff', allowedPermissions: ['articles:publish'] }],
+          metadata: { plan: 'professional' },
+          inviteUrl: 'http://localhost/join?code={{code}}',
+        },
+      }),
+    },
+  ],
+  listOrganizations: [
+    { admits: everybody, prepare: ({ member }) => ({ as: human(member), query: { pageSize: '100' } }) },
+    {
+      title: 'of the whole app',
+      admits: everybody,
+      prepare: ({ machine }) => ({ as: robot(machine), query: { pageSize: '100' } }),
+    },
+  ],
+  getOrganization: [
+    {
+      admits: ['member', ...managers],
+      prepare: ({ member, orgId }) => ({ as: human(member), params: { orgId } }),
+    },
+    {
+      title: 'with metadata and roles',
+      admits: managers,
+      needs: {
+        access: overOrganization('GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
+        otherwise: 'access_denied',
+      },
+      prepare: ({ manager, orgId }) => ({
+        as: human(manager),
+        params: { orgId },
+        query: { includeMetadata: 'true', includeRoles: 'true' },
+      }),
+    },
+  ],
+  updateOrganization: [
+    {
+      admits: managers,
+      target: ['organization', 'orgId'],
+      prepare: ({ manager, orgId }) => ({
+        as: human(manager),
+        params: { orgId },
+        body: { metadata: { plan: unique('professional') } },
+      }),
+    },
+    {
+      title: 'by another name',
+      admits: ['owner', 'superAdmin', 'machine'],
+      needs: { access: overOrganization('GENERIC_MACHINE_USER', 'ORG_OWNER'), otherwise: 'access_denied' },
+      target: ['organization', 'orgId'],
+      prepare: ({ owner, orgId }) => ({ as: human(owner), params: { orgId }, body: { name: unique('Renamed') } }),
+    },
+    {
+      title: 'with nothing new',
+      admits: managers,
+      isNoOp: true,
+      prepare: ({ machine, orgId }) => ({ as: robot(machine), params: { orgId }, body: { metadata: {} } }),
+    },
+  ],
+};
+
+/** Invites a fresh address, or one whose owner is an active user. */
+function inviting(extra: object, options: { known: boolean }) {
+  return async ({ world, owner, orgId }: Stage): Promise<Prepared> => {
+    const email = options.known ? (await world.person()).email : `${unique('invited')}@example.com`;
+    const inviteUrl = 'http://localhost/join?code={{code}}';
+    const body = { email, firstName: 'Katherine', lastName: 'Johnson', inviteUrl, ...extra };
+    return { as: human(owner), params: { orgId }, body };
+  };
+}
+
+const invitingSamples = (admits: SampleCall['admits'], extra: object): [SampleCall, SampleCall] => [
+  { admits, target: ['user', 'userId'], prepare: inviting(extra, { known: false }) },
+  { title: 'who is an active user', admits, target: ['user', 'userId'], prepare: inviting(extra, { known: true }) },
+];
+
+/** Gives a role to the user that `choose` names. */
+function adding(choose: (stage: Stage) => Promise<{ userId: string }> | { userId: string }) {
+  return async (stage: Stage): Promise<Prepared> => {
+    const { userId } = await choose(stage);
+    return { as: human(stage.owner), params: { userId }, orgId: stage.orgId, body: { roles: ['writer'] } };
+  };
+}
+
+const adminsOnly = overOrganization('SUPER_ADMIN', 'GENERIC_MACHINE_USER');
+const notByManagers = {
+  access: overOrganization('ORG_OWNER', 'GENERIC_MACHINE_USER'),
+  otherwise: 'access_denied',
+} as const;
+const added = { target: ['user', 'userId'], names: ['writer'] } as const;
+
+const memberSamples: SampleCalls = {
+  inviteManager: invitingSamples(owners, {}),
+  inviteOwner: invitingSamples(owners, {}),
+  inviteMember: invitingSamples(managers, { role: 'reader' }),
+  addUserToOrganization: [
+    { ...added, admits: managers, prepare: adding(freshMember) },
+    {
+      ...added,
+      title: 'who is a manager',
+      admits: ['owner', 'superAdmin', 'machine'],
+      needs: notByManagers,
+      prepare: adding(({ manager }) => manager),
+    },
+    {
+      ...added,
+      title: 'who is an owner',
+      admits: ['owner', 'superAdmin', 'machine'],
+      needs: notByManagers,
+      prepare: adding(({ owner }) => owner),
+    },
+    {
+      ...added,
+      title: 'whom owners and managers do not know',
+      admits: ['superAdmin', 'machine'],
+      needs: { access: adminsOnly, otherwise: 'user_not_found' },
+      prepare: async (stage) => {
+        const prepared = await adding(({ world }) => world.person())(stage);
+        return { ...prepared, as: human(stage.world.admin) };
+      },
+    },
+  ],
+};
+
+const machineSamples: SampleCalls = {
+  createMachineUser: [
+    {
+      admits: ['superAdmin'],
+      target: ['machine', 'machineUserId'],
+      prepare: ({ world }) => ({ as: human(world.admin), body: { userName: unique('automaton') } }),
+    },
+  ],
+  listMachineUsers: [
+    { admits: ['superAdmin'], prepare: ({ world }) => ({ as: human(world.admin), query: { pageSize: '100' } }) },
+  ],
+  deleteMachineUser: [
+    {
+      admits: ['superAdmin'],
+      target: ['machine', 'machineUserId'],
+      prepare: async ({ world }) => {
+        const { machineUserId } = await world.machine();
+        return { as: human(world.admin), params: { machineUserId } };
+      },
+    },
+  ],
+  createMachineSecret: [
+    {
+      admits: ['superAdmin'],
+      target: ['machine', 'machineUserId'],
+      prepare: async ({ world }) => {
+        const { machineUserId } = await world.machine();
+        return { as: human(world.admin), params: { machineUserId }, body: { label: 'deploy pipeline' } };
+      },
+    },
+  ],
+  deleteMachineSecret: [
+    {
+      admits: ['superAdmin'],
+      target: ['machine', 'machineUserId'],
+      prepare: async ({ world }) => {
+        const { machineUserId, secretId } = await world.machine();
+        return { as: human(world.admin), params: { machineUserId, secretId } };
+      },
+    },
+  ],
+};
+
+/** How to call what is under `/v1/authorization`. */
+export const samplesOfOrganizations: SampleCalls = { ...organizationSamples, ...memberSamples, ...machineSamples };

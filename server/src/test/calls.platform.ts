@@ -1,0 +1,82 @@
+import { assetUrl } from '../platform/assets.ts';
+import { nobody, operator, type SampleCall, type SampleCalls } from './calls.sample.ts';
+import { unique } from './calls.users.ts';
+import { password } from './world.ts';
+
+/** A page or probe: nothing to prepare. */
+const page = (params: Readonly<Record<string, string>> = {}): [SampleCall] => [
+  { admits: 'everyone', prepare: () => ({ as: nobody, params }) },
+];
+
+const tokenSamples: SampleCalls = {
+  requestMachineToken: [
+    {
+      admits: 'everyone',
+      foreign: 'invalid_client',
+      prepare: ({ machine: { machineUserId, clientSecret } }) => ({
+        as: nobody,
+        body: { clientId: machineUserId, clientSecret },
+      }),
+    },
+  ],
+  getJwks: page(),
+  getJwksOfApp: [{ admits: 'everyone', prepare: ({ world }) => ({ as: nobody, params: { app: world.appName } }) }],
+};
+
+const appSamples: SampleCalls = {
+  createApp: [
+    {
+      admits: ['operator'],
+      target: ['app'],
+      prepare: () => {
+        const name = unique('created');
+        const adminEmail = `admin@${name}.example`;
+        const settings = { allowedOrigins: ['https://app.example.com'] };
+        return {
+          as: operator,
+          body: { name, displayName: 'Brand new', adminEmail, adminPassword: password, settings },
+        };
+      },
+    },
+  ],
+  listApps: [{ admits: ['operator'], prepare: () => ({ as: operator }) }],
+  getApp: [{ admits: ['operator'], prepare: ({ world }) => ({ as: operator, params: { name: world.appName } }) }],
+  updateApp: [
+    {
+      admits: ['operator'],
+      target: ['app'],
+      prepare: ({ world }) => ({
+        as: operator,
+        params: { name: world.appName },
+        body: { displayName: 'Under another name', settings: { redirectUrls: ['https://app.example.com'] } },
+      }),
+    },
+    {
+      title: 'with nothing new',
+      admits: ['operator'],
+      isNoOp: true,
+      prepare: ({ world }) => ({ as: operator, params: { name: world.appName }, body: { settings: {} } }),
+    },
+  ],
+};
+
+/** How to call the pages, the probes, the operator's routes, and those that hand out keys and tokens. */
+export const samplesOfPlatform: SampleCalls = {
+  ...tokenSamples,
+  ...appSamples,
+  readDevelopmentMailbox: [
+    {
+      admits: 'everyone',
+      prepare: () => ({ as: nobody, query: { to: 'nobody@example.com' }, headers: { host: 'localhost' } }),
+    },
+  ],
+  getHealth: page(),
+  getReadiness: page(),
+  getMetrics: page(),
+  getOpenApiDocument: page(),
+  showDocs: page(),
+  getDocsAsset: page({ file: assetUrl('docs.js').split('/').at(-1) ?? '' }),
+  listErrorPages: page(),
+  showErrorPage: page({ code: 'validation_failed' }),
+  showErrorPageAsMarkdown: page({ code: 'validation_failed' }),
+};

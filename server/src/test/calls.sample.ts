@@ -1,0 +1,101 @@
+import type { LightMyRequestResponse } from 'fastify';
+import type { Access } from '../http/access.ts';
+import type { ErrorCode } from '../http/errors.ts';
+import { errorsOf } from '../http/route-errors.ts';
+import type { Route } from '../http/route.ts';
+import type { CallerName } from './access.callers.ts';
+import type { Stage } from './calls.stage.ts';
+import { type Machine, type Person, type RequestOptions, type World } from './world.ts';
+import { platformKey } from './setup.ts';
+
+/** Who makes a call: how the audit knows them, and what they present. */
+export interface Caller {
+  readonly kind: 'user' | 'machine' | 'platform' | 'anonymous';
+  readonly id: string | null;
+  readonly token: string | undefined;
+}
+
+export const nobody: Caller = { kind: 'anonymous', id: null, token: undefined };
+export const operator: Caller = { kind: 'platform', id: null, token: platformKey };
+export const human = ({ userId, token }: Person): Caller => ({ kind: 'user', id: userId, token });
+export const robot = ({ machineUserId, token }: Machine): Caller => ({ kind: 'machine', id: machineUserId, token });
+
+/** A call that is ready to be made and, made by `as`, succeeds. */
+export interface Prepared {
+  readonly as: Caller;
+  /** The person whose user or session id is addressed. */
+  readonly addressed?: Caller;
+  readonly params?: Readonly<Record<string, string>>;
+  readonly query?: Readonly<Record<string, string>>;
+  /** The organization header. */
+  readonly orgId?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Readonly<Record<string, unknown>>;
+}
+
+/** One way to call a route, to be tried by every kind of caller. */
+export interface SampleCall {
+  /** What is special about it, where a route has several. */
+  readonly title?: string;
+  /**
+   * Who gets in. Written here on purpose although the route declares it: nobody is let in by a slip in one of the
+   * two places.
+   */
+  readonly admits: 'everyone' | readonly CallerName[];
+  /** Where this very call needs more than the route: what, and the code for those who have less. */
+  readonly needs?: { readonly access: Access; readonly otherwise: ErrorCode };
+  /** Makes what the call needs. Each call of it gives a call that succeeds, whatever was called before. */
+  readonly prepare: (stage: Stage) => Prepared | Promise<Prepared>;
+  /** The kind of the audited target, and the field of request or answer that holds its id; none: the app itself. */
+  readonly target?: readonly [kind: string, field?: string];
+  /** It succeeds and changes nothing. */
+  readonly isNoOp?: true;
+  /** Words of the body that are names, not values, and may stand in the audit. */
+  readonly names?: readonly string[];
+  /** The code for a foreign id, where it is not the not-found of what is addressed. */
+  readonly foreign?: ErrorCode;
+}
+
+/** The sample calls of each operation. */
+export type SampleCalls = Readonly<Record<string, readonly [SampleCall, ...SampleCall[]]>>;
+
+function urlOf(route: Route, { params = {}, query }: Prepared): string {
+  const path = route.url.replace(/:([A-Za-z]+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
+  return query ? `${path}?${new URLSearchParams(query).toString()}` : path;
+}
+
+const isAppNamed = ({ access }: Route): boolean =>
+  access.scope !== 'platform' && !(access.scope === 'public' && access.app === 'none');
+
+/** A route must not answer a code that its documentation does not list. */
+function checkListed(route: Route, response: LightMyRequestResponse): void {
+  if (response.statusCode < 400) return;
+  const { code } = response.json<{ code: ErrorCode }>();
+  if (code === 'internal_error') throw new Error(`${route.operationId} failed: ${response.body}`);
+  if (!errorsOf(route).includes(code)) throw new Error(`${route.operationId} answered ${code}, which it does not list`);
+}
+
+/** Makes a prepared call with some token, at a moment of its own. */
+export async function perform(
+  world: World,
+  route: Route,
+  prepared: Prepared,
+  token: string | undefined,
+): Promise<LightMyRequestResponse> {
+  const { orgId, headers = {}, body } = prepared;
+  const options: RequestOptions = {
+    token,
+    headers,
+    ...(!isAppNamed(route) && { app: null }),
+    ...(orgId !== undefined && { orgId }),
+    ...(body && { body }),
+  };
+  world.test.clock.advance(1);
+  const response = await world.call(route.method, urlOf(route, prepared), options);
+  checkListed(route, response);
+  return response;
+}
+
+/** The code of a refusal, or the status of a success. */
+export const outcomeOf = (response: LightMyRequestResponse): number | ErrorCode =>
+  response.statusCode < 400 ? response.statusCode : response.json<{ code: ErrorCode }>().code;

@@ -1,0 +1,26 @@
+import type { Route } from '../http/route.ts';
+import { routes } from '../routes.ts';
+import { samplesOfOrganizations } from './calls.organizations.ts';
+import { samplesOfPlatform } from './calls.platform.ts';
+import type { SampleCall, SampleCalls } from './calls.sample.ts';
+import { samplesOfUsers } from './calls.users.ts';
+
+/** How to call every operation. A new route needs an entry here, and is then tested like all the others. */
+export const samples: SampleCalls = { ...samplesOfUsers, ...samplesOfOrganizations, ...samplesOfPlatform };
+
+/** A route and one way to call it. */
+export interface Case {
+  readonly name: string;
+  readonly route: Route;
+  readonly sample: SampleCall;
+}
+
+const casesOf = (route: Route): Case[] =>
+  (samples[route.operationId] ?? []).map((sample) => ({
+    name: sample.title === undefined ? route.operationId : `${route.operationId} ${sample.title}`,
+    route,
+    sample,
+  }));
+
+/** Every route in every way to call it. */
+export const cases: readonly Case[] = routes.flatMap(casesOf);

@@ -1,0 +1,241 @@
+import { overUser } from '../http/access.ts';
+import { personWithMailedLink } from './access.callers.ts';
+import { type Caller, human, nobody, robot, type SampleCalls } from './calls.sample.ts';
+import type { Stage } from './calls.stage.ts';
+import { password, type Person } from './world.ts';
+
+const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
+
+let counter = 0;
+export const unique = (word: string): string => `${word}-${(counter += 1)}`;
+
+async function makeMember({ world, orgId }: Stage, userId: string): Promise<void> {
+  const url = `/v1/authorization/organizations/users/${userId}`;
+  const response = await world.call('POST', url, { token: world.admin.token, orgId, body: { roles: ['reader'] } });
+  if (response.statusCode !== 200) throw new Error(response.body);
+}
+
+/** A fresh member of the organization. */
+export async function freshMember(stage: Stage, options: { verified?: boolean } = {}): Promise<Person> {
+  const made = await stage.world.person({ verified: true, ...options });
+  await makeMember(stage, made.userId);
+  return made;
+}
+
+/** A fresh member, and the two ways to call: by themselves or by the super admin. */
+async function addressing(stage: Stage, options: { verified?: boolean } = {}) {
+  const member = await freshMember(stage, options);
+  const admin: Caller = human(stage.world.admin);
+  return { member, self: human(member), admin };
+}
+
+/** Somebody who was invited to a role of the organization, and what they send to accept. */
+async function invited({ world, orgId, owner }: Stage) {
+  const email = `${unique('invited')}@example.com`;
+  const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
+  await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token: owner.token, body });
+  const { code } = await world.mail(email);
+  return { as: nobody, body: { orgId, email, verificationCode: code, newPassword: 'Secret@slidezAB' } };
+}
+
+const userSamples: SampleCalls = {
+  signUp: [
+    {
+      admits: 'everyone',
+      target: ['user', 'userId'],
+      prepare: () => ({
+        as: nobody,
+        body: {
+          firstName: 'Grace',
+          lastName: 'Hopper',
+          email: `${unique('signed-up')}@example.com`,
+          password,
+          phoneNumber: '+4915112345678',
+          metadata: { plan: 'professional' },
+          verificationUrl: 'http://localhost/verify?code={{code}}',
+        },
+      }),
+    },
+  ],
+  requestEmailVerification: [
+    {
+      admits: ['addressed', 'machine'],
+      target: ['user', 'userId'],
+      prepare: async (stage) => {
+        const { member, self } = await addressing(stage, { verified: false });
+        const body = { userId: member.userId, verificationUrl: 'http://localhost/verify?code={{code}}' };
+        return { as: self, addressed: self, body };
+      },
+    },
+  ],
+  verifyEmail: [
+    {
+      admits: ['addressed'],
+      target: ['user', 'userId'],
+      prepare: async (stage) => {
+        const { member, self } = await addressing(stage, { verified: false });
+        const { code } = await stage.world.mail(member.email);
+        return { as: self, addressed: self, body: { userId: member.userId, verificationCode: code } };
+      },
+    },
+    {
+      title: 'with the token of the mail',
+      admits: ['addressed'],
+      target: ['user', 'userId'],
+      prepare: async (stage) => {
+        const { userId, email, token } = await personWithMailedLink(stage.world);
+        await makeMember(stage, userId);
+        const { code } = await stage.world.mail(email);
+        const self: Caller = { kind: 'user', id: userId, token };
+        return { as: self, addressed: self, body: { userId, verificationCode: code } };
+      },
+    },
+  ],
+  getMe: [
+    { admits: humans, prepare: ({ owner }) => ({ as: human(owner) }) },
+    {
+      title: 'with everything',
+      admits: humans,
+      prepare: ({ member }) => ({
+        as: human(member),
+        query: { includeMetadata: 'true', includeOrganizations: 'true' },
+      }),
+    },
+    {
+      title: 'in one organization',
+      admits: humans,
+      prepare: ({ member, orgId }) => ({ as: human(member), query: { organizationId: orgId } }),
+    },
+  ],
+  getUser: [
+    {
+      admits: ['addressed', 'superAdmin', 'machine', 'owner', 'manager'],
+      prepare: async (stage) => {
+        const { member, self } = await addressing(stage);
+        return { as: human(stage.owner), addressed: self, params: { userId: member.userId } };
+      },
+    },
+    {
+      title: 'with metadata',
+      admits: ['addressed', 'superAdmin', 'machine'],
+      needs: { access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'), otherwise: 'access_denied' },
+      prepare: async (stage) => {
+        const { member, self, admin } = await addressing(stage);
+        return { as: admin, addressed: self, params: { userId: member.userId }, query: { includeMetadata: 'true' } };
+      },
+    },
+  ],
+  updateUser: [
+    {
+      admits: ['addressed', 'superAdmin', 'machine'],
+      target: ['user', 'userId'],
+      prepare: async (stage) => {
+        const { member, self } = await addressing(stage);
+        const body = { firstName: 'Katherine', phoneNumber: '+4915112345679', metadata: { plan: 'professional' } };
+        return { as: self, addressed: self, params: { userId: member.userId }, body };
+      },
+    },
+    {
+      title: 'with what backends trust',
+      admits: ['superAdmin', 'machine'],
+      needs: { access: overUser('SUPER_ADMIN', 'GENERIC_MACHINE_USER'), otherwise: 'metadata_key_reserved' },
+      target: ['user', 'userId'],
+      prepare: async (stage) => {
+        const { member, self } = await addressing(stage);
+        const body = { metadata: { 'app:plan': 'professional' } };
+        return { as: robot(stage.machine), addressed: self, params: { userId: member.userId }, body };
+      },
+    },
+    {
+      title: 'with nothing new',
+      admits: ['addressed', 'superAdmin', 'machine'],
+      isNoOp: true,
+      prepare: async (stage) => {
+        const { member, self, admin } = await addressing(stage);
+        return { as: admin, addressed: self, params: { userId: member.userId }, body: { metadata: {} } };
+      },
+    },
+  ],
+};
+
+const sessionSamples: SampleCalls = {
+  signIn: [
+    {
+      admits: 'everyone',
+      target: ['session', 'sessionId'],
+      prepare: ({ member }) => ({ as: nobody, body: { email: member.email, password } }),
+    },
+  ],
+  signOut: [
+    {
+      admits: ['addressed'],
+      target: ['session', 'sessionId'],
+      prepare: async (stage) => {
+        const { member, self } = await addressing(stage);
+        return { as: self, addressed: self, params: { sessionId: member.sessionId } };
+      },
+    },
+    {
+      title: 'from another session',
+      admits: ['addressed'],
+      target: ['session', 'sessionId'],
+      prepare: async (stage) => {
+        const { member, self } = await addressing(stage);
+        const { sessionId } = await stage.world.signIn(member.email);
+        return { as: self, addressed: self, params: { sessionId } };
+      },
+    },
+  ],
+  listMySessions: [{ admits: humans, prepare: ({ owner }) => ({ as: human(owner) }) }],
+  endMySessions: [
+    {
+      admits: humans,
+      target: ['user', 'userId'],
+      prepare: async ({ world }) => {
+        const person = await world.person();
+        await world.signIn(person.email);
+        return { as: human(person) };
+      },
+    },
+    {
+      title: 'where there is no other',
+      admits: humans,
+      isNoOp: true,
+      prepare: async ({ world }) => ({ as: human(await world.person()) }),
+    },
+  ],
+  listUserSessions: [
+    {
+      admits: ['superAdmin', 'machine'],
+      prepare: async (stage) => {
+        const { member, self, admin } = await addressing(stage);
+        return { as: admin, addressed: self, params: { userId: member.userId } };
+      },
+    },
+  ],
+  endUserSessions: [
+    {
+      admits: ['superAdmin', 'machine'],
+      target: ['user', 'userId'],
+      prepare: async (stage) => {
+        const { member, self } = await addressing(stage);
+        return { as: robot(stage.machine), addressed: self, params: { userId: member.userId } };
+      },
+    },
+  ],
+};
+
+const acceptance = {
+  admits: 'everyone',
+  target: ['user', 'userId'],
+  foreign: 'code_invalid',
+  prepare: invited,
+} as const;
+
+const invitationSamples: SampleCalls = {
+  acceptInvitation: [acceptance],
+  acceptInvitationByPost: [acceptance],
+};
+
+/** How to call what is under `/v1/authentication/users`. */
+export const samplesOfUsers: SampleCalls = { ...userSamples, ...sessionSamples, ...invitationSamples };
