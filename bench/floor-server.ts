@@ -71,20 +71,32 @@ async function main(): Promise<void> {
   const app = fastify();
   const db = await openFloorDatabase(process.env);
   const signed = createSigner();
-  app.get<ById>('/users/:id', { schema: { response: { 200: user } } }, async (request) => {
-    const [row] = await db.query('user', selectUser, [appId, request.params.id]);
-    return row;
+  app.route<ById>({
+    method: 'GET',
+    url: '/users/:id',
+    schema: { response: { 200: user } },
+    handler: async ({ params }) => (await db.query('user', selectUser, [appId, params.id]))[0],
   });
-  app.patch<ById>('/organizations/:id', { schema: { response: { 200: message } } }, async (request) => {
-    await change(db, request.params.id, (request.body as { metadata: object }).metadata);
-    return { message: 'Organization Data Updated' };
+  app.route<ById & { Body: { metadata: object } }>({
+    method: 'PATCH',
+    url: '/organizations/:id',
+    schema: { response: { 200: message } },
+    handler: async ({ params, body }) => {
+      await change(db, params.id, body.metadata);
+      return { message: 'Organization Data Updated' };
+    },
   });
-  app.post<ById>('/tokens/:id', { schema: { response: { 200: token } } }, async (request) => {
-    const { id } = request.params;
-    await db.query('secret', selectSecret, [appId, id, id]);
-    return { token: signed({ sub: id, exp: Math.floor(Date.now() / 1000) + 3600 }), expiresInSeconds: 3600 };
+  app.route<ById>({
+    method: 'POST',
+    url: '/tokens/:id',
+    schema: { response: { 200: token } },
+    handler: async ({ params: { id } }) => {
+      await db.query('secret', selectSecret, [appId, id, id]);
+      return { token: signed({ sub: id, exp: Math.floor(Date.now() / 1000) + 3600 }), expiresInSeconds: 3600 };
+    },
   });
   app.get('/readyz', () => ({ status: 'ready' }));
+  process.once('SIGTERM', () => process.exit(0));
   await app.listen({ host: '127.0.0.1', port: Number(process.env['PORT']) });
 }
 

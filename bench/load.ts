@@ -27,8 +27,8 @@ export interface LoadResult extends Measurement {
   timesOf(status: number): Measurement;
 }
 
-export function percentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN;
+function percentile(sorted: readonly number[], part: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? Number.NaN;
 }
 
 export function summarize(times: readonly number[], seconds: number): Measurement {

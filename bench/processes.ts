@@ -41,19 +41,18 @@ function isReady(url: string): Promise<boolean> {
 }
 
 async function untilReady(child: ChildProcess, url: string): Promise<number> {
-  const start = performance.now();
+  const spawned = performance.now();
   while (!(await isReady(url))) {
     if (child.exitCode !== null) throw new Error(`the process ended with ${child.exitCode} before it was ready`);
-    if (performance.now() - start > startTimeoutMs) throw new Error('the process was not ready in time');
+    if (performance.now() - spawned > startTimeoutMs) throw new Error('the process was not ready in time');
     await delay(5);
   }
-  return performance.now() - start;
+  return performance.now() - spawned;
 }
 
-/** Proportional sizes need privileges; resident ones are in every kernel's books. */
 function residentMebibytes(pid: number): number {
-  const pages = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(pages?.[1] ?? Number.NaN) / 1024;
+  const size = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return Number(size?.[1] ?? Number.NaN) / 1024;
 }
 
 async function stop(child: ChildProcess): Promise<void> {
@@ -93,7 +92,7 @@ export async function startServer(main: string, database: Env, poolSize: number)
   return start([...nodeFlags(), main], env, port);
 }
 
-/** `BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=…'` looks into the service during a run. */
+/** `BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=…'` looks into floor and service during a run. */
 function nodeFlags(): string[] {
   return (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
 }
@@ -102,7 +101,7 @@ const loaded = (name: string): string[] => ['--import', 'tsx', fileURLToPath(new
 
 export async function startFloor(database: Env, appId: string, poolSize: number): Promise<Running> {
   const env = { ...database, NODE_ENV: 'production', DATABASE_POOL_SIZE: String(poolSize), APP_ID: appId };
-  return start(loaded('floor-server.ts'), env, await freePort());
+  return start([...nodeFlags(), ...loaded('floor-server.ts')], env, await freePort());
 }
 
 /** Bare hashing on all cores; each call is one measurement. */

@@ -12,7 +12,7 @@ export const counts = {
   organizations: 1_000,
   membersOfEach: 10,
   membersOfTheBigOne: 5_000,
-  machines: 100,
+  machines: 1_000,
   events: 50_000,
 } as const;
 

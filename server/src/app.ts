@@ -78,8 +78,8 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     bodyLimit: 256 * 1024,
     trustProxy: trustedProxies(config.trustProxy),
     requestIdHeader: false,
-    genReqId: ({ headers }) => {
-      const given = headers['x-request-id'];
+    genReqId: (request) => {
+      const given = request.headers['x-request-id'];
       return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
     },
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },

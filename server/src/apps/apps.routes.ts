@@ -1,9 +1,8 @@
 import { platformAccess } from '../http/access.ts';
-import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
 import { app, appList, appParams, createApp as createAppBody, patchApp as patchAppBody } from './apps.schema.ts';
-import { type App, findAppByName, listApps, patchApp } from './apps.store.ts';
+import { type App, getApp, listApps, patchApp } from './apps.store.ts';
 import { createApp, prepareApp } from './create-app.ts';
 
 const toResource = (found: App) => ({
@@ -35,9 +34,7 @@ export const appRoutes = [
         await createApp(tx, services, prepared);
         return { result: undefined, event: { appId: prepared.id, target: { kind: 'app', id: prepared.id } } };
       });
-      const made = await findAppByName(services.db, body.name);
-      if (!made) throw new ApiError('app_not_found');
-      return toResource(made);
+      return toResource(await getApp(services.db, body.name));
     },
   }),
 
@@ -64,11 +61,7 @@ export const appRoutes = [
     params: appParams,
     response: { status: 200, description: 'The app.', body: app },
     errors: ['app_not_found'],
-    handler: async ({ services, params }) => {
-      const found = await findAppByName(services.db, params.name);
-      if (!found) throw new ApiError('app_not_found');
-      return toResource(found);
-    },
+    handler: async ({ services, params }) => toResource(await getApp(services.db, params.name)),
   }),
 
   route({
@@ -90,9 +83,12 @@ export const appRoutes = [
       const { settings = {}, ...fields } = body;
       const changes = [...Object.keys(fields), ...Object.keys(settings).map((name) => `settings.${name}`)];
       return mutate(call, async (tx) => {
+        if (changes.length === 0) return { result: toResource(await getApp(tx, params.name)), event: undefined };
         const changed = await patchApp(tx, params.name, body, services.clock.now());
-        const event = { appId: changed.id, target: { kind: 'app', id: changed.id }, changes };
-        return { result: toResource(changed), event: changes.length > 0 ? event : undefined };
+        return {
+          result: toResource(changed),
+          event: { appId: changed.id, target: { kind: 'app', id: changed.id }, changes },
+        };
       });
     },
   }),

@@ -46,6 +46,13 @@ export async function findAppByName(db: Queryable, name: string): Promise<App | 
   return row && toApp(row);
 }
 
+/** @throws ApiError `app_not_found` */
+export async function getApp(db: Queryable, name: string): Promise<App> {
+  const found = await findAppByName(db, name);
+  if (!found) throw new ApiError('app_not_found');
+  return found;
+}
+
 export async function findApp(db: Queryable, appId: string): Promise<App | undefined> {
   const [row] = await db.query<AppRow>(sql`SELECT ${columns} FROM apps WHERE id = ${appId}`);
   return row && toApp(row);

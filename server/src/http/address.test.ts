@@ -77,7 +77,7 @@ describe('no id', () => {
   });
 
   test('percent-encoded digits and leading zeros name the same organization', async () => {
-    const encoded = [...orgId].map((digit) => `%3${digit}`).join('');
+    const encoded = orgId.replace(/\d/g, '%3$&');
     expect((await get(`${organizations}/${encoded}`)).json()).toMatchObject({ id: orgId });
     expect((await get(`${organizations}/0${orgId}`)).json()).toMatchObject({ id: orgId });
   });
@@ -131,7 +131,7 @@ describe('an address where nothing is', () => {
     async (path) => {
       const response = await world.call('POST', path, { token: world.admin.token, body: {} });
       expect([404, 405]).toContain(response.statusCode);
-      expect(String(response.headers.allow ?? '').split(', ')).not.toContain('POST');
+      expect((response.headers.allow ?? '').split(', ')).not.toContain('POST');
     },
   );
 });
@@ -155,7 +155,7 @@ describe('405', () => {
     const response = await app.app.inject({ method, url });
     expect(response.statusCode).toBe(405);
     expect(response.headers.allow).toBe(allow);
-    if (method !== 'HEAD') expect(response.json()).toMatchObject({ status: 405, code: 'method_not_allowed' });
+    expect(response.body).toContain(method === 'HEAD' ? '' : '"code":"method_not_allowed"');
   });
 
   test('a method that is allowed is never refused', async () => {

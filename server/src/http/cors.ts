@@ -18,18 +18,20 @@ const shared: FastifyCorsOptions = {
   ],
   exposedHeaders: ['ETag', 'X-Request-Id', 'Retry-After', 'Location'],
   maxAge: 600,
-  strictPreflight: true,
 };
+
+/** @see Fetch Standard, section 3.2.2 */
+const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
+  method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
 
 /** A preflight carries no app header, so any active app may vouch for its origin; the call itself names the app. */
 function isAllowed(services: Services, request: FastifyRequest, origin: string): Promise<boolean> {
-  const isPreflight = request.method === 'OPTIONS';
-  return isPreflight ? originAllowedByAnyApp(services.db, origin) : isAllowedOrigin(services, request, origin);
+  return isPreflight(request) ? originAllowedByAnyApp(services.db, origin) : isAllowedOrigin(services, request, origin);
 }
 
 async function optionsFor(services: Services, request: FastifyRequest, origin: string): Promise<FastifyCorsOptions> {
   const allowed = origin.length <= 300 && (await isAllowed(services, request, origin));
-  return allowed ? { ...shared, origin } : { origin: false };
+  return allowed ? { ...shared, origin, preflight: isPreflight(request) } : { origin: false };
 }
 
 /**

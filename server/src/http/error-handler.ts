@@ -4,14 +4,14 @@ import { OverloadedError } from '../users/password-hash.ts';
 import { ApiError, toProblem, type ErrorCode } from './errors.ts';
 
 /** What the framework itself refuses, in our words. */
-const frameworkCodes: Readonly<Record<string, ErrorCode>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: 'body_too_large',
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'unsupported_media_type',
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'malformed_request',
-  FST_ERR_CTP_INVALID_JSON_BODY: 'malformed_request',
-  FST_ERR_BAD_URL: 'route_not_found',
-  FST_ERR_MAX_PARAM_LENGTH: 'route_not_found',
-};
+const frameworkCodes: ReadonlyMap<unknown, ErrorCode> = new Map<string, ErrorCode>([
+  ['FST_ERR_CTP_BODY_TOO_LARGE', 'body_too_large'],
+  ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'unsupported_media_type'],
+  ['FST_ERR_CTP_INVALID_CONTENT_LENGTH', 'malformed_request'],
+  ['FST_ERR_CTP_INVALID_JSON_BODY', 'malformed_request'],
+  ['FST_ERR_BAD_URL', 'route_not_found'],
+  ['FST_ERR_MAX_PARAM_LENGTH', 'route_not_found'],
+]);
 
 /** Turns whatever was thrown into the one error that the caller may see. */
 export function toApiError(error: unknown): ApiError {
@@ -20,8 +20,10 @@ export function toApiError(error: unknown): ApiError {
   if (error instanceof OverloadedError) {
     return new ApiError('overloaded', { cause: error, retryAfterInSeconds: error.retryAfterInSeconds });
   }
-  const code = frameworkCodes[(error as Partial<FastifyError> | undefined)?.code ?? ''];
-  return new ApiError(code ?? 'internal_error', { cause: error });
+  const { code, statusCode } = (error ?? {}) as Partial<FastifyError>;
+  // The client went away in the middle of its body: nobody's fault here, and nobody reads the answer.
+  if (code === 'ECONNRESET' && statusCode === 400) return new ApiError('malformed_request', { cause: error });
+  return new ApiError(frameworkCodes.get(code) ?? 'internal_error', { cause: error });
 }
 
 /** Answers with the problem document of an error; what went wrong on our side is logged. */

@@ -19,18 +19,13 @@ export function installJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (body.length === 0) return done(null, undefined);
-    const detail = faultOfForm(request);
-    if (detail !== undefined) return done(new ApiError('unsupported_media_type', { detail }), undefined);
+    const fault = faultOfForm(request);
+    if (fault !== undefined) return done(new ApiError('unsupported_media_type', { detail: fault }), undefined);
     if (!isUtf8(body)) return done(new ApiError('malformed_request'), undefined);
     void parse(request, body.toString(), (error, value) => {
       if (!error) return done(null, value);
-      done(
-        new ApiError('malformed_request', {
-          detail: `The body is not acceptable JSON: ${error.message}.`,
-          cause: error,
-        }),
-        undefined,
-      );
+      const detail = 'The body is not JSON, or has a key such as "__proto__".';
+      done(new ApiError('malformed_request', { detail, cause: error }), undefined);
     });
   });
 }

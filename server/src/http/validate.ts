@@ -23,9 +23,27 @@ function toFaults(part: string, issues: readonly z.core.$ZodIssue[]): Fault[] {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({ pointer: pointer(part, [...issue.path, key]), message: 'Unknown field.' }));
     }
-    return [{ pointer: pointer(part, issue.path), message: issue.message }];
+    // What is wrong with a key of a map stands one level deeper.
+    const { message } = issue.code === 'invalid_key' ? (issue.issues[0] ?? issue) : issue;
+    return [{ pointer: pointer(part, issue.path), message }];
   });
 }
+
+const kinds: Readonly<Record<string, string>> = {
+  object: 'an object',
+  record: 'an object',
+  array: 'an array',
+  boolean: 'true or false',
+  string: 'a string',
+  int: 'a whole number',
+  number: 'a number',
+};
+
+/** Says in words what a schema that has none of its own expects. */
+const inWords: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code !== 'invalid_type') return undefined;
+  return issue.input === undefined ? 'Required.' : `Must be ${kinds[issue.expected] ?? issue.expected}.`;
+};
 
 const nothing = z.strictObject({});
 const noBody = z.undefined({ error: 'This call takes no body.' });
@@ -46,7 +64,7 @@ function organizationHeader(request: FastifyRequest, faults: Fault[]): string {
 export function validate(route: Route, request: FastifyRequest): ValidRequest {
   const faults: Fault[] = [];
   const parse = (part: string, schema: z.ZodType, value: unknown): unknown => {
-    const parsed = schema.safeParse(value);
+    const parsed = schema.safeParse(value, { error: inWords });
     if (!parsed.success) faults.push(...toFaults(part, parsed.error.issues));
     return parsed.data;
   };

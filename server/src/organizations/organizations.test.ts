@@ -1,10 +1,14 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type Person, type World } from '../test/world.ts';
+import { createWorld, faults, type Person, problem, type World } from '../test/world.ts';
 
 let app: TestApp;
 let world: World;
 let owner: Person;
+let manager: Person;
+let member: Person;
+let machine: { token: string };
 let orgId: string;
 let url: string;
 
@@ -12,45 +16,236 @@ beforeAll(async () => {
   app = await buildTestApp();
   world = await createWorld(app);
   owner = await world.person();
-  orgId = await world.organization(owner);
+  orgId = await world.organization(owner, { name: 'Acme', metadata: { plan: 'pro' } });
+  manager = await world.manager(orgId);
+  member = await world.member(orgId);
+  machine = await world.machine();
   url = `/v1/authorization/organizations/${orgId}`;
 });
 afterAll(() => app?.close());
 
-const body = { metadata: { key1: 'value1' } };
-
-async function storedMetadata(): Promise<Record<string, string>> {
-  const response = await world.call('GET', `${url}?includeMetadata=true`, { token: owner.token });
-  return response.json<{ metadata: Record<string, string> }>().metadata;
+interface Organization {
+  name: string;
+  updatedAt: string;
+  metadata?: Record<string, string>;
 }
+const read = (query = '', { token }: { token: string } = owner) => world.call('GET', url + query, { token });
+const found = async () => (await read('?includeMetadata=true')).json<Organization>();
+const update = (body: unknown, { token }: { token: string } = owner, headers: Record<string, string> = {}) =>
+  world.call('PATCH', url, { token, body, headers });
+const etag = async () => String((await read()).headers['etag']);
+
+describe('an organization is not read', () => {
+  test('by strangers, neighbours or another app', async () => {
+    const neighbour = await world.person();
+    await world.organization(neighbour);
+    for (const caller of [await world.person(), neighbour]) {
+      expect(problem(await read('', caller))).toBe('404 organization_not_found');
+    }
+    const elsewhere = await createWorld(app);
+    for (const { token } of [elsewhere.admin, await elsewhere.machine()]) {
+      expect(problem(await elsewhere.call('GET', url, { token }))).toBe('404 organization_not_found');
+      expect(problem(await world.call('GET', url, { token }))).toBe('401 unauthenticated');
+    }
+    expect(problem(await world.call('GET', url))).toBe('401 unauthenticated');
+  });
+
+  test.each(['x', '-1', '1.0', '12345678901234567890', '9223372036854775808', '%00'])('by the id %s', async (id) => {
+    const { token } = world.admin;
+    const response = await world.call('GET', `/v1/authorization/organizations/${id}`, { token });
+    expect(problem(response)).toBe('400 validation_failed');
+  });
+
+  test('by a plain member with its metadata', async () => {
+    expect(problem(await read('?includeMetadata=true', member))).toBe('403 access_denied');
+    expect((await read('?includeMetadata=false', member)).statusCode).toBe(200);
+  });
+});
+
+describe('reading an organization', () => {
+  test('answers without metadata and roles by default, to members too', async () => {
+    for (const caller of [owner, manager, member, machine, world.admin]) {
+      const response = await read('', caller);
+      expect(response.statusCode).toBe(200);
+      expect(response.json()).toEqual({
+        id: orgId,
+        name: 'Acme',
+        status: 'Active',
+        createdAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
+        updatedAt: expect.stringMatching(/Z$/),
+      });
+    }
+  });
+
+  test('answers with both when asked', async () => {
+    const response = await read('?includeMetadata=true&includeRoles=true');
+    expect(response.json()).toMatchObject({
+      metadata: { plan: 'pro' },
+      roles: [
+        { key: 'reader', displayName: 'reader', allowedPermissions: ['documents:reader'] },
+        { key: 'writer', displayName: 'writer', allowedPermissions: ['documents:writer'] },
+      ],
+    });
+    expect((await read('?includeRoles=true', member)).json()).toHaveProperty('roles');
+  });
+
+  test('carries its version as ETag, raised by every change', async () => {
+    const before = await etag();
+    expect(before).toMatch(/^"\d+"$/);
+    expect(await etag()).toBe(before);
+    app.clock.advance(1000);
+    const changed = await update({ metadata: { plan: 'team' } });
+    expect(changed.headers['etag']).not.toBe(before);
+    expect(await etag()).toBe(changed.headers['etag']);
+    expect((await found()).updatedAt).toBe(app.clock.now().toISOString());
+  });
+});
 
 describe('who may update an organization', () => {
+  const body = { metadata: { key1: 'value1' } };
+
   test('a stranger and another organization’s owner do not even see it', async () => {
     const stranger = await world.person();
     const neighbour = await world.person();
     await world.organization(neighbour);
-    for (const { token } of [stranger, neighbour]) {
-      const response = await world.call('PATCH', url, { token, body });
-      expect(response.statusCode).toBe(404);
-      expect(response.json()).toMatchObject({ code: 'organization_not_found' });
+    const before = await found();
+    for (const caller of [stranger, neighbour]) {
+      expect(problem(await update(body, caller))).toBe('404 organization_not_found');
+      expect(problem(await update({ metadata: {} }, caller))).toBe('404 organization_not_found');
     }
+    const { token } = world.admin;
+    const nowhere = await world.call('PATCH', '/v1/authorization/organizations/1', { token, body });
+    expect(problem(nowhere)).toBe('404 organization_not_found');
+    expect(await found()).toEqual(before);
   });
 
   test('a plain member sees it and may not', async () => {
-    const member = await world.member(orgId);
-    const response = await world.call('PATCH', url, { token: member.token, body });
-    expect(response.statusCode).toBe(403);
-    expect(await storedMetadata()).toEqual({});
+    const before = await found();
+    expect(problem(await update(body, member))).toBe('403 access_denied');
+    expect(problem(await update({ metadata: {} }, member))).toBe('403 access_denied');
+    expect(await found()).toEqual(before);
   });
 
   test('owner, manager, machine user and super admin may', async () => {
-    const manager = await world.manager(orgId);
-    const machine = await world.machine();
-    for (const [index, { token }] of [owner, manager, machine, world.admin].entries()) {
-      const response = await world.call('PATCH', url, { token, body: { metadata: { [`key${index}`]: 'value1' } } });
+    for (const [index, caller] of [owner, manager, machine, world.admin].entries()) {
+      const response = await update({ metadata: { [`by${index}`]: 'value1' } }, caller);
       expect(response.json()).toEqual({ message: 'Organization Data Updated' });
       expect(response.statusCode).toBe(200);
     }
-    expect(Object.keys(await storedMetadata())).toEqual(['key0', 'key1', 'key2', 'key3']);
+    expect((await found()).metadata).toMatchObject({ by0: 'value1', by1: 'value1', by2: 'value1', by3: 'value1' });
+  });
+});
+
+describe('the name', () => {
+  test('is not the manager’s to change, and what comes with it is not changed either', async () => {
+    const before = await found();
+    const events = (await world.events()).length;
+    const response = await update({ name: 'Managed', metadata: { smuggled: 'yes' } }, manager);
+    expect(problem(response)).toBe('403 access_denied');
+    expect(await found()).toEqual(before);
+    expect(await world.events()).toHaveLength(events);
+  });
+
+  test('is changed by owner, machine and super admin', async () => {
+    for (const [index, caller] of [owner, machine, world.admin].entries()) {
+      expect((await update({ name: `Renamed ${index}` }, caller)).statusCode).toBe(200);
+      expect(await found()).toMatchObject({ name: `Renamed ${index}` });
+    }
+    expect((await world.events()).at(-1)).toMatchObject({ action: 'organization.updated', changes: ['name'] });
+  });
+
+  test('that is taken is refused, and nothing changes', async () => {
+    await world.organization(await world.person(), { name: 'Taken name' });
+    const before = await found();
+    const response = await update({ name: ' TAKEN  name', metadata: { a: 'b' } });
+    expect(problem(response)).toBe('409 organization_name_taken');
+    expect(await found()).toEqual(before);
+  });
+
+  test('may be the own one in another spelling, and the old one becomes free', async () => {
+    await update({ name: 'Old Name' });
+    expect((await update({ name: 'OLD NAME' })).statusCode).toBe(200);
+    await update({ name: 'New Name' });
+    expect(await world.organization(await world.person(), { name: 'Old Name' })).toMatch(/^\d+$/);
+  });
+});
+
+describe('If-Match', () => {
+  const body = { metadata: { matched: 'yes' } };
+
+  test.each<[what: string, header: (current: string) => string]>([
+    ['an older version', () => '"0"'],
+    ['the version as a weak tag', (current) => `W/${current}`],
+    ['the version without quotes', (current) => current.replaceAll('"', '')],
+    ['a foreign tag', () => '"abc"'],
+    ['several that are all stale', () => '"0", "abc"'],
+    ['nothing', () => ''],
+  ])('refuses with %s', async (_, header) => {
+    const before = await found();
+    const current = await etag();
+    for (const patch of [body, { metadata: {} }]) {
+      expect(problem(await update(patch, owner, { 'if-match': header(current) }))).toBe('412 precondition_failed');
+    }
+    expect(await etag()).toBe(current);
+    expect(await found()).toEqual(before);
+  });
+
+  test.each<[what: string, header: (current: string) => string]>([
+    ['the current version', (current) => current],
+    ['the current version among others', (current) => `"0", ${current}`],
+    ['any version', () => '*'],
+  ])('lets pass with %s', async (_, header) => {
+    const current = await etag();
+    const response = await update(body, owner, { 'if-match': header(current) });
+    expect(response.statusCode).toBe(200);
+    expect(response.headers['etag']).not.toBe(current);
+  });
+
+  test('lets one of several writers of the same version through', async () => {
+    const current = await etag();
+    const attempts = Array.from({ length: 6 }, (_, index) =>
+      update({ metadata: { winner: String(index) } }, owner, { 'if-match': current }),
+    );
+    const statuses = (await Promise.all(attempts)).map(({ statusCode }) => statusCode);
+    expect(statuses.toSorted((a, b) => a - b)).toEqual([200, 412, 412, 412, 412, 412]);
+  });
+
+  test('is asked after access', async () => {
+    expect(problem(await update(body, member, { 'if-match': '"0"' }))).toBe('403 access_denied');
+  });
+});
+
+describe('a patch', () => {
+  test.each<[what: string, body: unknown, pointer: string]>([
+    ['of nothing', {}, '/body'],
+    ['that is missing', undefined, '/body'],
+    ['that is a list', [], '/body'],
+    ['with null for metadata', { metadata: null }, '/body/metadata'],
+    ['with null for the name', { name: null }, '/body/name'],
+    ['with an unknown field', { metadata: {}, status: 'Inactive' }, '/body/status'],
+  ])('%s is refused', async (_, body, pointer) => {
+    const current = await etag();
+    const response = await update(body);
+    expect(problem(response)).toBe('400 validation_failed');
+    expect(Object.keys(faults(response))).toEqual([pointer]);
+    expect(await etag()).toBe(current);
+  });
+
+  test('of no metadata is fine, changes nothing and tells the audit nothing', async () => {
+    const [before, current] = [await found(), await etag()];
+    const events = (await world.events()).length;
+    app.clock.advance(1000);
+    const response = await update({ metadata: {} });
+    expect(response.json()).toEqual({ message: 'Organization Data Updated' });
+    expect([response.statusCode, response.headers['etag']]).toEqual([200, current]);
+    expect([await found(), await etag()]).toEqual([before, current]);
+    expect(await world.events()).toHaveLength(events);
+  });
+
+  test('of another organization’s row is impossible', async () => {
+    const other = await world.organization(await world.person(), { metadata: { untouched: 'yes' } });
+    await update({ metadata: { untouched: 'no' } });
+    const [row] = await app.db.query(sql`SELECT metadata FROM organizations WHERE id = ${other}`);
+    expect(row).toEqual({ metadata: { untouched: 'yes' } });
   });
 });

@@ -1,10 +1,11 @@
+import { type Sql, sql } from '../db/db.ts';
 import { type Access, notFoundCode, type Principal } from '../http/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
 import type { Route } from '../http/route.ts';
-import type { Stage } from './calls.stage.ts';
+import { createStage, type Stage } from './calls.stage.ts';
 import type { Prepared, SampleCall } from './calls.sample.ts';
 import { platformKey, type TestApp } from './setup.ts';
-import { password, type World } from './world.ts';
+import { createWorld, password, type World } from './world.ts';
 
 /** What a caller holds over what the sample calls address, by scope: the organization, one of its members, a session. */
 type Standing = Readonly<Record<'app' | 'organization' | 'user' | 'session', readonly Principal[]>>;
@@ -50,6 +51,7 @@ const rejected = [
   'garbage',
   'garbageJwt',
   'expiredSession',
+  'idleSession',
   'endedSession',
   'deactivatedUser',
   'foreignOwner',
@@ -108,38 +110,47 @@ export async function personWithMailedLink(world: World) {
   return { userId, email, token: await mailedTokenTo(world, email) };
 }
 
-const lifeOfSessionsMs = 31 * 24 * 3_600_000;
+const lifeOfMachineTokensMs = 12 * 3_600_000;
 
-/** Tokens that were good once. The clock moves past their end, so they are made before anybody else. */
-export async function expireTokens(test: TestApp, world: World) {
-  const expired = {
-    expiredSession: (await world.person()).token,
-    expiredMachineToken: (await world.machine()).token,
-  };
-  test.clock.advance(lifeOfSessionsMs);
-  return expired;
+/** A person whose state or session is put into the past by hand. */
+async function outdatedPerson(world: World, outdate: (userId: string) => Sql): Promise<string> {
+  const { userId, token } = await world.person();
+  await world.test.db.query(outdate(userId));
+  return token;
 }
 
-/** One token of every kind. `foreign` is the stage of another app. */
-export async function issueTokens(
-  stage: Stage,
-  foreign: Stage,
-  expired: Awaited<ReturnType<typeof expireTokens>>,
-  deactivate: (userId: string) => Promise<void>,
-): Promise<Tokens> {
+const outdatedPeople = async (world: World) => ({
+  expiredSession: await outdatedPerson(
+    world,
+    (id) => sql`UPDATE sessions SET expires_at = created_at WHERE user_id = ${id}`,
+  ),
+  idleSession: await outdatedPerson(
+    world,
+    (id) => sql`UPDATE sessions SET idle_expires_at = created_at WHERE user_id = ${id}`,
+  ),
+  deactivatedUser: await outdatedPerson(world, (id) => sql`UPDATE users SET state = 'INACTIVE' WHERE id = ${id}`),
+});
+
+/** A machine token that was good once; the clock moves past its end. */
+async function expiredMachineToken(world: World): Promise<string> {
+  const { token } = await world.machine();
+  world.test.clock.advance(lifeOfMachineTokensMs);
+  return token;
+}
+
+/** One token of every kind; `foreign` is the stage of another app. */
+async function issueTokens(stage: Stage, foreign: Stage, expiredToken: string): Promise<Tokens> {
   const { world } = stage;
-  const deactivated = await world.person();
-  await deactivate(deactivated.userId);
   return {
-    ...expired,
+    ...(await outdatedPeople(world)),
     none: undefined,
     garbage: `gh_s_${'x'.repeat(43)}`,
     garbageJwt: `${stage.machine.token.slice(0, -4)}AAAA`,
     endedSession: await endedSession(world),
-    deactivatedUser: deactivated.token,
     foreignOwner: foreign.owner.token,
     foreignSuperAdmin: foreign.world.admin.token,
     foreignMachine: foreign.machine.token,
+    expiredMachineToken: expiredToken,
     deletedMachine: await deletedMachine(world, 'machine'),
     deletedSecret: await deletedMachine(world, 'secret'),
     tokenForAnotherService: await tokenForAudience(stage, 'another-service'),
@@ -153,6 +164,15 @@ export async function issueTokens(
     machine: stage.machine.token,
     operator: platformKey,
   };
+}
+
+/** Two stages in apps of their own, and a token of every kind for the first. */
+export async function createCallers(test: TestApp): Promise<{ stage: Stage; foreign: Stage; tokens: Tokens }> {
+  const world = await createWorld(test);
+  const expiredToken = await expiredMachineToken(world);
+  const stage = await createStage(world);
+  const foreign = await createStage(await createWorld(test));
+  return { stage, foreign, tokens: await issueTokens(stage, foreign, expiredToken) };
 }
 
 export const tokenOf = (tokens: Tokens, name: CallerName, { addressed }: Prepared): string | undefined =>

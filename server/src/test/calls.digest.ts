@@ -1,4 +1,5 @@
 import { type Db, join, raw, type Sql, sql } from '../db/db.ts';
+import { tablesOfApps } from './tenancy.twin.ts';
 
 /** What a refused call may touch all the same: counters and times of use, by table. `*`: the whole row. */
 const countersOf: Readonly<Record<string, readonly string[]>> = {
@@ -14,14 +15,6 @@ export async function tablesOf(db: Db): Promise<string[]> {
   const rows = await db.query<{ name: string }>(sql`
     SELECT table_name AS name FROM information_schema.tables
     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY table_name`);
-  return rows.map((row) => row.name);
-}
-
-/** The tables whose rows belong to an app. */
-export async function tablesOfApps(db: Db): Promise<string[]> {
-  const rows = await db.query<{ name: string }>(sql`
-    SELECT table_name AS name FROM information_schema.columns
-    WHERE table_schema = 'public' AND column_name = 'app_id' ORDER BY table_name`);
   return rows.map((row) => row.name);
 }
 
@@ -48,7 +41,7 @@ export async function digestOfEverything(db: Db): Promise<Record<string, string>
 
 /** A digest of every row of one app, counters included: whoever calls in another app must not touch even those. */
 export async function digestOfApp(db: Db, appId: string): Promise<Record<string, string>> {
-  const tables = await tablesOfApps(db);
+  const tables = (await tablesOfApps(db)).map(({ name }) => name);
   return digests(
     db,
     tables.map((table) => digestOf(table, [], sql`WHERE t.app_id = ${appId}`)),

@@ -1,5 +1,4 @@
-import type { TestApp } from './setup.ts';
-import { createWorld, type Machine, type Person, type World } from './world.ts';
+import type { Machine, Person, World } from './world.ts';
 
 /** An app with one of everybody around one organization, and another organization next door. */
 export interface Stage {
@@ -16,9 +15,8 @@ export interface Stage {
   readonly neighbourOrgId: string;
 }
 
-/** Sets the stage in an app of its own. */
-export async function createStage(test: TestApp): Promise<Stage> {
-  const world = await createWorld(test);
+/** Sets the stage in an app. */
+export async function createStage(world: World): Promise<Stage> {
   const owner = await world.person();
   const neighbour = await world.person();
   const orgId = await world.organization(owner);
@@ -31,6 +29,6 @@ export async function createStage(test: TestApp): Promise<Stage> {
     stranger: await world.person(),
     machine: await world.machine(),
     neighbour,
-    neighbourOrgId: await world.organization(neighbour, { roles: ['reader', 'writer'] }),
+    neighbourOrgId: await world.organization(neighbour),
   };
 }

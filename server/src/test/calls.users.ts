@@ -104,6 +104,7 @@ const userSamples: SampleCalls = {
     {
       title: 'in one organization',
       admits: humans,
+      foreign: 200,
       prepare: ({ member, orgId }) => ({ as: human(member), query: { organizationId: orgId } }),
     },
   ],
@@ -163,6 +164,7 @@ const sessionSamples: SampleCalls = {
     {
       admits: 'everyone',
       target: ['session', 'sessionId'],
+      foreign: 'invalid_credentials',
       prepare: ({ member }) => ({ as: nobody, body: { email: member.email, password } }),
     },
   ],

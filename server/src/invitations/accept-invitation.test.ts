@@ -1,0 +1,260 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { sql } from '../db/db.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createWorld, faults, password, type Person, problem, type World } from '../test/world.ts';
+
+const url = '/v1/authentication/users/invite';
+const newPassword = 'Secret@slidezAB';
+const dayMs = 86_400_000;
+
+let app: TestApp;
+let world: World;
+let orgId: string;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+});
+beforeEach(async () => {
+  world = await createWorld(app);
+  orgId = await world.organization(await world.person());
+});
+afterAll(() => app?.close());
+
+const email = 'jane.roe@example.com';
+const invite = async (into = orgId, noun = 'owners', extra: object = {}) => {
+  const body = { email, firstName: 'Jane', lastName: 'Roe', ...extra };
+  const at = `/v1/authorization/organizations/${into}/${noun}`;
+  expect((await world.call('POST', at, { token: world.admin.token, body })).statusCode).toBe(201);
+  return (await world.mails(email)).find(({ purpose }) => purpose === 'invitation')?.code ?? '';
+};
+const accept = (verificationCode: string, changes: object = {}, method: 'PUT' | 'POST' = 'PUT') =>
+  world.call(method, url, { body: { orgId, email, verificationCode, newPassword, ...changes } });
+const me = (token: string) => world.call('GET', '/v1/authentication/users/me?includeOrganizations=true', { token });
+const signIn = async (with_: string) =>
+  (await world.call('POST', '/v1/authentication/users/sessions', { body: { email, password: with_ } })).statusCode;
+const setState = (state: string) =>
+  app.db.query(sql`UPDATE users SET state = ${state} WHERE app_id = ${world.appId} AND email = ${email}`);
+const organizationsOf = async (token: string) =>
+  (await me(token)).json<{ organizations: { id: string; managerRoles: string[]; roles: string[] }[] }>().organizations;
+const verify = async ({ userId, token }: Person, verificationCode: string) =>
+  world.call('POST', '/v1/authentication/users/email/verification', { token, body: { userId, verificationCode } });
+
+describe('accepting is refused', () => {
+  test('with one answer for whatever is wrong with code, address or organization', async () => {
+    const code = await invite();
+    const other = await world.organization(await world.person());
+    const answers = [
+      await accept('AAAAAAA'),
+      await accept(code, { email: 'nobody@example.com' }),
+      await accept(code, { email: world.admin.email }),
+      await accept(code, { orgId: other }),
+      await accept(code, { orgId: '1' }),
+    ];
+    expect(answers.map(problem)).toEqual(Array(5).fill('400 code_invalid'));
+    const told = answers.map((answer) => JSON.stringify({ ...answer.json<object>(), requestId: '' }));
+    expect(new Set(told).size).toBe(1);
+    expect(await signIn(newPassword)).toBe(401);
+    expect((await accept(code)).statusCode).toBe(200);
+  });
+
+  test.each<[what: string, changes: object, pointer: string]>([
+    ['without organization', { orgId: undefined }, '/body/orgId'],
+    ['without address', { email: undefined }, '/body/email'],
+    ['without code', { verificationCode: undefined }, '/body/verificationCode'],
+    ['without password', { newPassword: undefined }, '/body/newPassword'],
+    ['with a blank name', { firstName: ' ' }, '/body/firstName'],
+    ['with an unknown field', { role: 'writer' }, '/body/role'],
+  ])('%s', async (_, changes, pointer) => {
+    const response = await accept('AAAAAAA', changes);
+    expect(problem(response)).toBe('400 validation_failed');
+    expect(Object.keys(faults(response))).toEqual([pointer]);
+  });
+
+  test('with a weak password, and the code stays good however often', async () => {
+    const code = await invite();
+    for (const weak of ['short', 'password123', 'Jane.Roe@example.com', 'x'.repeat(129), 'letmein', '12345678']) {
+      expect(problem(await accept(code, { newPassword: weak }))).toBe('400 password_too_weak');
+    }
+    expect((await accept(code)).statusCode).toBe(200);
+  });
+
+  test('with the name of the invitation as password', async () => {
+    const code = await invite(orgId, 'owners', { firstName: 'Bartholomew', lastName: 'Longfellow' });
+    expect(problem(await accept(code, { newPassword: 'Bartholomew' }))).toBe('400 password_too_weak');
+    expect((await accept(code)).statusCode).toBe(200);
+  });
+
+  test('to a deactivated user, and the invitation stays', async () => {
+    const code = await invite();
+    await setState('INACTIVE');
+    expect(problem(await accept('AAAAAAA'))).toBe('400 code_invalid');
+    expect(problem(await accept(code))).toBe('403 user_inactive');
+    await setState('INVITED');
+    expect((await accept(code)).statusCode).toBe(200);
+  });
+
+  test('after 7 days', async () => {
+    const inTime = await invite();
+    app.clock.advance(7 * dayMs - 1000);
+    expect((await accept(inTime)).statusCode).toBe(200);
+    world = await createWorld(app);
+    orgId = await world.organization(await world.person());
+    const late = await invite();
+    app.clock.advance(7 * dayMs);
+    expect(problem(await accept(late))).toBe('400 code_invalid');
+  });
+
+  test('the second time, also at the same moment', async () => {
+    const code = await invite();
+    const outcomes = (await Promise.all(Array.from({ length: 4 }, () => accept(code)))).map(({ statusCode }) => statusCode);
+    expect(outcomes.toSorted((a, b) => a - b)).toEqual([200, 400, 400, 400]);
+    expect(problem(await accept(code))).toBe('400 code_invalid');
+  });
+
+  test('after 5 wrong codes from one address', async () => {
+    const code = await invite();
+    await Promise.all(Array.from({ length: 5 }, () => accept('AAAAAAA')));
+    expect(problem(await accept(code))).toBe('400 code_invalid');
+  });
+});
+
+describe('accepting', () => {
+  test.each(['PUT', 'POST'] as const)('by %s starts a session with the role', async (method) => {
+    const code = await invite();
+    const response = await accept(` ${code.toLowerCase()} `, {}, method);
+    expect(response.statusCode).toBe(200);
+    const { sessionToken, userId } = response.json<{ sessionToken: string; userId: string }>();
+    expect(response.json()).toEqual({
+      message: 'Invitation accepted',
+      userId: expect.stringMatching(/^\d{18}$/),
+      sessionId: expect.stringMatching(/^\d{18}$/),
+      sessionToken: expect.stringMatching(/^gh_s_[\w-]{43}$/),
+    });
+    expect(response.cookies).toMatchObject([{ name: 'session-token', value: sessionToken, httpOnly: true }]);
+    expect((await me(sessionToken)).json()).toMatchObject({
+      userId,
+      displayName: 'Jane Roe',
+      isEmailVerified: true,
+      organizations: [{ id: orgId, managerRoles: ['ORG_OWNER'] }],
+    });
+    expect(await signIn(newPassword)).toBe(201);
+    expect((await world.events()).findLast(({ action }) => action === 'invitation.accepted')).toMatchObject({
+      actor: `user ${userId}`,
+    });
+  });
+
+  test('takes the names that the person gives, the others stay', async () => {
+    const { sessionToken } = (await accept(await invite(), { firstName: 'Janet' })).json<{ sessionToken: string }>();
+    expect((await me(sessionToken)).json()).toMatchObject({ displayName: 'Janet Roe' });
+  });
+
+  test('makes all pending invitations to the address take effect, of every organization', async () => {
+    const other = await world.organization(await world.person());
+    const code = await invite();
+    await invite(orgId, 'members', { role: 'reader' });
+    const otherCode = await invite(other, 'managers');
+    const { sessionToken } = (await accept(code)).json<{ sessionToken: string }>();
+    expect(await organizationsOf(sessionToken)).toMatchObject([
+      { id: orgId, managerRoles: ['ORG_OWNER'], roles: ['reader'] },
+      { id: other, managerRoles: ['ORG_USER_MANAGER'], roles: [] },
+    ]);
+    expect(problem(await accept(otherCode, { orgId: other }))).toBe('400 code_invalid');
+  });
+
+  test('works 7 days from the newest invitation', async () => {
+    await invite();
+    app.clock.advance(6 * dayMs);
+    const code = await invite();
+    app.clock.advance(6 * dayMs);
+    const { sessionToken } = (await accept(code)).json<{ sessionToken: string }>();
+    expect(await organizationsOf(sessionToken)).toMatchObject([{ id: orgId, managerRoles: ['ORG_OWNER'] }]);
+  });
+
+  test('leaves out an invitation that has expired', async () => {
+    const other = await world.organization(await world.person());
+    await invite(other);
+    app.clock.advance(4 * dayMs);
+    const code = await invite();
+    app.clock.advance(4 * dayMs);
+    const { sessionToken } = (await accept(code)).json<{ sessionToken: string }>();
+    expect((await organizationsOf(sessionToken)).map(({ id }) => id)).toEqual([orgId]);
+  });
+});
+
+describe('an address that was only invited', () => {
+  test('can sign up: keeps the id, is unverified, gets no invited role', async () => {
+    const code = await invite();
+    const body = { email, firstName: 'Janet', lastName: 'Roe', password };
+    const response = await world.call('POST', '/v1/authentication/users', { body });
+    expect(response.statusCode).toBe(201);
+    const { userId, sessionToken } = response.json<{ userId: string; sessionToken: string }>();
+    const users = await app.db.query(sql`SELECT id FROM users WHERE app_id = ${world.appId} AND email = ${email}`);
+    expect(users).toEqual([{ id: userId }]);
+    expect((await me(sessionToken)).json()).toMatchObject({ isEmailVerified: false, organizations: [] });
+    expect((await accept(code)).json()).toMatchObject({ userId });
+    expect((await me(sessionToken)).statusCode).toBe(401);
+  });
+});
+
+describe('proving the address by its verification code alone', () => {
+  test('keeps the password; the invitation still has to be accepted', async () => {
+    const person = await world.person({ email, verified: false });
+    const { code: verificationCode = '' } = await world.mail(email);
+    const code = await invite();
+    expect((await verify(person, verificationCode)).statusCode).toBe(200);
+    expect(await organizationsOf(person.token)).toEqual([]);
+    expect(await signIn(password)).toBe(201);
+    const { sessionToken } = (await accept(code)).json<{ sessionToken: string }>();
+    expect(await organizationsOf(sessionToken)).toMatchObject([{ id: orgId }]);
+  });
+});
+
+describe('whoever signs up first with somebody’s address', () => {
+  /** The attacker knows the address and chose a password; the mailbox is the victim’s. */
+  async function squat() {
+    const attacker = await world.person({ email, verified: false });
+    const requestUrl = '/v1/authentication/users/email/verification-request';
+    const body = { userId: attacker.userId, verificationUrl: 'http://localhost/?t={{sessionToken}}' };
+    await world.call('POST', requestUrl, { token: attacker.token, body });
+    const mail = await world.mail(email);
+    const mailedToken = new URL(mail.url ?? '').searchParams.get('t') ?? '';
+    return { ...attacker, code: mail.code ?? '', mailedToken };
+  }
+
+  test('never owns what is later given to it', async () => {
+    const attacker = await squat();
+    const code = await invite();
+    expect(await organizationsOf(attacker.token)).toEqual([]);
+    const seen = await world.call('GET', `/v1/authorization/organizations/${orgId}`, { token: attacker.token });
+    expect(seen.statusCode).toBe(404);
+    const { sessionToken, userId } = (await accept(code)).json<{ sessionToken: string; userId: string }>();
+    expect(userId).toBe(attacker.userId);
+    expect(await organizationsOf(sessionToken)).toMatchObject([{ id: orgId, managerRoles: ['ORG_OWNER'] }]);
+    expect((await me(attacker.token)).statusCode).toBe(401);
+    expect(await signIn(password)).toBe(401);
+  });
+
+  test('loses codes and mailed tokens with the account', async () => {
+    const attacker = await squat();
+    const { sessionToken } = (await accept(await invite())).json<{ sessionToken: string }>();
+    const byMail = await verify({ ...attacker, token: attacker.mailedToken }, attacker.code);
+    expect(problem(byMail)).toBe('401 unauthenticated');
+    const bySession = await verify({ ...attacker, token: sessionToken }, attacker.code);
+    expect(problem(bySession)).toBe('400 code_invalid');
+  });
+
+  test('gains nothing by signing in while the owner accepts', async () => {
+    await squat();
+    const code = await invite();
+    const body = { email, password };
+    const attempts = Array.from({ length: 12 }, () =>
+      world.call('POST', '/v1/authentication/users/sessions', { body }),
+    );
+    const [accepted, ...signIns] = await Promise.all([accept(code), ...attempts]);
+    expect(accepted.statusCode).toBe(200);
+    for (const response of signIns.filter(({ statusCode }) => statusCode === 201)) {
+      expect((await me(response.json<{ sessionToken: string }>().sessionToken)).statusCode).toBe(401);
+    }
+    expect([await signIn(password), await signIn(newPassword)]).toEqual([401, 201]);
+  });
+});

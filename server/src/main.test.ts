@@ -1,0 +1,291 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { cp, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { type Db, sql } from './db/db.ts';
+import { openEmbedded } from './db/embedded.ts';
+import { openDatabase } from './db/open.ts';
+import { emptySnapshotFile, openEmptyDatabase, urlOfDatabase } from './test/database.ts';
+import { parseAnswers } from './test/raw-http.ts';
+import { type Outcome, runService, type ServiceProcess, startService } from './test/service-process.ts';
+
+// A start of the whole service takes its time, more so on a machine with other work.
+vi.setConfig({ testTimeout: 90_000 });
+
+const onServer = process.env['TEST_DATABASE_URL'] !== undefined;
+
+/** An empty embedded database: making one takes longer than anything else here. */
+let template: string;
+let dataDir: string;
+let database: Db | undefined;
+let env: Record<string, string>;
+let running: ServiceProcess[];
+
+beforeAll(async () => {
+  template = await mkdtemp(join(tmpdir(), 'gatehouse-template-'));
+  const db = await openEmbedded({ dataDir: template, snapshot: await emptySnapshotFile(), log: () => {} });
+  await db.close();
+});
+afterAll(() => rm(template, { recursive: true, force: true }));
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-main-'));
+  await cp(template, dataDir, { recursive: true, filter: (path) => !/lock\.\d+$/.test(path) });
+  running = [];
+  database = onServer ? await openEmptyDatabase() : undefined;
+  env = { DATA_DIR: dataDir };
+  if (database) env = { ...env, DATABASE_URL: await urlOfDatabase(database), MASTER_KEY: newKey() };
+});
+afterEach(async () => {
+  await Promise.all(running.map((service) => service.stop('SIGKILL')));
+  await database?.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+const newKey = (): string => randomBytes(32).toString('base64');
+
+async function start(more: Record<string, string> = {}): Promise<ServiceProcess> {
+  const service = await startService({ ...env, ...more });
+  running.push(service);
+  return service;
+}
+
+/** Works on the database of a service that has stopped. */
+async function onDatabase(work: (db: Db) => Promise<unknown>): Promise<void> {
+  const db = database ?? (await openDatabase({ url: undefined, dataDir, poolSize: 1, prepare: true }));
+  await work(db);
+  if (!database) await db.close();
+}
+
+/** It says what is wrong, in words, and nothing of its insides. */
+function expectRefusal({ code, stdout, stderr }: Outcome, ...sentences: (string | RegExp)[]): void {
+  expect({ code, stderr }).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('Gatehouse cannot start.') as string,
+  });
+  for (const sentence of sentences) expect(stderr).toMatch(sentence);
+  expect(stdout + stderr).not.toMatch(/\n\s+at |node:internal|node_modules|\.ts:\d/);
+}
+
+const passwordOf = (stdout: string): string => /Password: (\S+)/.exec(stdout)?.[1] ?? '';
+
+const signIn = (service: ServiceProcess, password: string) =>
+  service.call('POST', '/v1/authentication/users/sessions', { body: { email: 'admin@example.com', password } });
+
+async function tokenOf(service: ServiceProcess, password: string): Promise<string> {
+  const response = await signIn(service, password);
+  expect(response.status).toBe(201);
+  return ((await response.json()) as { sessionToken: string }).sessionToken;
+}
+
+describe('a start is refused', () => {
+  const faulty: [string, Record<string, string>, string[]][] = [
+    ['a port that is none', { PORT: 'http' }, ['PORT must be']],
+    [
+      'several faults at once',
+      { PORT: '70000', LOG_LEVEL: 'loud', PUBLIC_URL: 'x' },
+      ['PORT ', 'LOG_LEVEL ', 'PUBLIC_URL '],
+    ],
+    ['a secret that is too short', { PLATFORM_KEY: 'short-secret' }, ['PLATFORM_KEY ']],
+    ['a master key that is none', { MASTER_KEY: 'not-a-key' }, ['MASTER_KEY must be']],
+    ['a file that is not there', { MASTER_KEY: '', MASTER_KEY_FILE: '/nowhere/key' }, ['MASTER_KEY cannot be read']],
+    [
+      'no administrator on the network',
+      { HOST: '0.0.0.0', SMTP_URL: 'smtp://localhost' },
+      ['BOOTSTRAP_ADMIN_EMAIL|MASTER_KEY'],
+    ],
+    ['settings that are none', { BOOTSTRAP_SETTINGS: '{"allowedOrigins":["x"]}' }, ['BOOTSTRAP_SETTINGS']],
+    ['unknown settings', { BOOTSTRAP_SETTINGS: '{"unknown":1}' }, ['BOOTSTRAP_SETTINGS']],
+    [
+      'a weak password',
+      { BOOTSTRAP_ADMIN_EMAIL: 'a@example.com', BOOTSTRAP_ADMIN_PASSWORD: 'hunter2' },
+      ['BOOTSTRAP_ADMIN_PASSWORD'],
+    ],
+    [
+      'an address that is none',
+      { BOOTSTRAP_ADMIN_EMAIL: 'a@b', BOOTSTRAP_ADMIN_PASSWORD: 'Password@123JonDoeInc' },
+      ['BOOTSTRAP_ADMIN_EMAIL'],
+    ],
+  ];
+
+  test.each(faulty)('%s', async (_what, more, sentences) => {
+    const outcome = await runService({ ...env, ...more });
+    expectRefusal(outcome, ...sentences.map((sentence) => new RegExp(sentence)));
+    expect(outcome.stderr).not.toMatch(/hunter2|short-secret|not-a-key/);
+  });
+
+  test('on a port that is taken', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    expectRefusal(await runService({ ...env, PORT: String(port) }), /EADDRINUSE/);
+    other.close();
+  });
+
+  test('while the database cannot be reached', async () => {
+    const DATABASE_URL = 'postgres://user:pass-word@127.0.0.1:9/none';
+    const outcome = await runService({ ...env, DATABASE_URL, MASTER_KEY: newKey() });
+    expectRefusal(outcome, /database cannot be reached/i);
+    expect(outcome.stderr).not.toContain('pass-word');
+  });
+
+  test('on a schema that is newer', async () => {
+    await (await start()).stop();
+    await onDatabase((db) =>
+      db.query(sql`INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'future', 'x')`),
+    );
+    expectRefusal(await runService(env), /schema is at version/);
+  });
+
+  test('with another master key, and what is there stays readable', async () => {
+    const right = { MASTER_KEY: env['MASTER_KEY'] ?? newKey() };
+    const { stdout } = await (await start(right)).stop();
+    expectRefusal(await runService({ ...env, MASTER_KEY: newKey() }), /MASTER_KEY is not the key of this database/);
+    await tokenOf(await start(right), passwordOf(stdout));
+  });
+
+  test.runIf(!onServer)('while another process has the directory, which goes on', async () => {
+    const first = await start();
+    expectRefusal(await runService(env), /another process|in use/i);
+    expect((await first.call('GET', '/readyz')).status).toBe(200);
+  });
+
+  test.runIf(!onServer)('on a directory that is a file', async () => {
+    const file = join(dataDir, 'file');
+    await writeFile(file, 'x');
+    expectRefusal(await runService({ DATA_DIR: file }));
+  });
+});
+
+describe('the first start', () => {
+  test('tells the password once, to the terminal and not to the log', async () => {
+    const first = await start({ LOG_LEVEL: 'trace' });
+    const password = passwordOf(first.stdout());
+    expect(password.length).toBeGreaterThanOrEqual(16);
+    await tokenOf(first, password);
+    const { stdout, stderr } = await first.stop();
+    expect(stdout.split(password)).toHaveLength(2);
+    const log = stdout.split('\n').filter((line) => line.startsWith('{'));
+    expect(log.length).toBeGreaterThan(0);
+    expect(log.join('\n') + stderr).not.toContain(password);
+
+    const second = await start();
+    await tokenOf(second, password);
+    expect((await second.stop()).stdout).not.toMatch(/Password|First start/);
+  });
+
+  test.runIf(!onServer)('makes a key that only its owner may read', async () => {
+    await (await start()).stop();
+    expect((await stat(join(dataDir, 'master.key'))).mode & 0o077).toBe(0);
+  });
+
+  test('with an administrator of one’s own tells no password', async () => {
+    const own = { BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com', BOOTSTRAP_ADMIN_PASSWORD: 'Password@123JonDoeInc' };
+    const service = await start(own);
+    await tokenOf(service, own.BOOTSTRAP_ADMIN_PASSWORD);
+    const { stdout, stderr } = await service.stop();
+    expect(stdout + stderr).not.toContain(own.BOOTSTRAP_ADMIN_PASSWORD);
+  });
+});
+
+describe('the log', () => {
+  test('holds no credential, no body, no query and no address', async () => {
+    const service = await start({ LOG_LEVEL: 'trace' });
+    const token = await tokenOf(service, passwordOf(service.stdout()));
+    await service.call('GET', '/v1/authorization/organizations?pageSize=1&cursor=private-query', { token });
+    await service.call('GET', '/private-path/jon@example.com', { token });
+    await signIn(service, 'private-password');
+    const { stdout } = await service.stop();
+    expect(stdout).not.toMatch(/gh_s_|private-query|private-path|private-password|jon@example/);
+    expect(stdout).not.toMatch(/^\{.*admin@example\.com/m);
+  });
+});
+
+/** The first half of a request, which the service has begun to work on; `finish` sends the rest. */
+async function beginRequest(port: number, token: string) {
+  const body = JSON.stringify({ userName: 'in-flight' });
+  const head = [
+    'POST /v1/authorization/machine-users HTTP/1.1',
+    'Host: localhost',
+    'Connection: close',
+    'X-App-Name: demo',
+    `Authorization: Bearer ${token}`,
+    'Content-Type: application/json',
+    `Content-Length: ${body.length}`,
+    'Expect: 100-continue',
+  ];
+  const socket = connect(port, '127.0.0.1');
+  let text = '';
+  socket.on('data', (bytes: Buffer) => (text += bytes.toString()));
+  socket.write(`${head.join('\r\n')}\r\n\r\n`);
+  await once(socket, 'data');
+  return {
+    finish: async () => {
+      text = '';
+      socket.write(body);
+      await once(socket, 'close');
+      return parseAnswers(text)[0];
+    },
+  };
+}
+
+/** Whether somebody still takes connections. */
+async function isListening(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  const outcome = await Promise.race([
+    once(socket, 'connect').then(() => true),
+    once(socket, 'error').then(() => false),
+  ]).catch(() => false);
+  socket.destroy();
+  return outcome;
+}
+
+describe('the end', () => {
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s lets what is in flight finish, and nothing new in', async (name) => {
+    const service = await start();
+    const token = await tokenOf(service, passwordOf(service.stdout()));
+    const request = await beginRequest(service.port, token);
+    service.signal(name);
+    while (await isListening(service.port));
+    const answer = await request.finish();
+    expect(answer?.status).toBe(201);
+    expect(await service.ended()).toMatchObject({ code: 0, signal: null });
+    await onDatabase(async (db) =>
+      expect(await db.query(sql`SELECT user_name FROM machine_users`)).toEqual([{ user_name: 'in-flight' }]),
+    );
+  });
+
+  test('is not put off by a connection that only stays open', async () => {
+    const service = await start();
+    const idle = connect(service.port, '127.0.0.1');
+    await once(idle, 'connect');
+    const closed = once(idle.resume(), 'close');
+    expect(await service.stop()).toMatchObject({ code: 0, stderr: '' });
+    await closed;
+  });
+
+  test('a second signal does not cut it short', async () => {
+    const service = await start();
+    service.signal('SIGTERM');
+    service.signal('SIGTERM');
+    service.signal('SIGINT');
+    expect(await service.ended()).toMatchObject({ code: 0, signal: null });
+  });
+
+  test('by kill -9 loses nothing that was answered', async () => {
+    const first = await start();
+    const password = passwordOf(first.stdout());
+    const token = await tokenOf(first, password);
+    const made = await first.call('POST', '/v1/authorization/machine-users', { token, body: { userName: 'kept' } });
+    expect(made.status).toBe(201);
+    expect(await first.stop('SIGKILL')).toMatchObject({ signal: 'SIGKILL' });
+
+    const second = await start();
+    const list = await second.call('GET', '/v1/authorization/machine-users?pageSize=10', { token });
+    expect(await list.json()).toMatchObject({ machineUsers: [{ userName: 'kept' }] });
+    expect(second.stdout()).not.toContain('Password');
+  });
+});

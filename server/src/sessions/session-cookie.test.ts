@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+
+const me = '/v1/authentication/users/me';
+const sessions = '/v1/authentication/users/sessions';
+
+let http: TestApp;
+let https: TestApp;
+let world: World;
+let secure: World;
+let twin: string;
+
+beforeAll(async () => {
+  http = await buildTestApp();
+  https = await buildTestApp({ env: { PUBLIC_URL: 'https://id.example.com' } });
+  world = await createWorld(http);
+  secure = await createWorld(https);
+  twin = `__Host-session-token-${secure.appName}`;
+});
+afterAll(async () => {
+  await http?.close();
+  await https?.close();
+});
+
+const cookie = (...pairs: [name: string, value: string][]) => ({
+  headers: { cookie: pairs.map(([name, value]) => `${name}=${value}`).join('; ') },
+});
+const whoIs = async (of: World, ...pairs: [name: string, value: string][]) => {
+  const response = await of.call('GET', me, cookie(...pairs));
+  return response.statusCode === 200 ? response.json<{ userId: string }>().userId : problem(response);
+};
+const signOut = (of: World, person: Person, ...pairs: [name: string, value: string][]) =>
+  of.call('DELETE', `${sessions}/${person.sessionId}`, { token: person.token, ...cookie(...pairs) });
+
+describe('the cookie', () => {
+  test('is a credential', async () => {
+    const person = await world.person();
+    expect(await whoIs(world, ['session-token', person.token])).toBe(person.userId);
+    expect(await whoIs(world, ['theme', 'dark'], ['session-token', `"${person.token}"`])).toBe(person.userId);
+  });
+
+  test.each<[what: string, pairs: [string, string][]]>([
+    ['an empty one', [['session-token', '']]],
+    ['one of another name', [['session-tokens', 'gh_s_x']]],
+    ['nonsense', [['session-token', 'nonsense']]],
+  ])('is none: %s', async (_, pairs) => {
+    expect(await whoIs(world, ...pairs)).toBe('401 unauthenticated');
+  });
+
+  test('is not looked at beside a Bearer, good or bad', async () => {
+    const [person, other] = [await world.person(), await world.person()];
+    const both = (token: string) => world.call('GET', me, { token, ...cookie(['session-token', person.token]) });
+    expect((await both(other.token)).json()).toMatchObject({ userId: other.userId });
+    expect(problem(await both('gh_s_nonsense'))).toBe('401 unauthenticated');
+    expect(problem(await both(''))).toBe('401 unauthenticated');
+  });
+
+  test('counts as none when there are several different ones; the same twice is one', async () => {
+    const [person, other] = [await world.person(), await world.person()];
+    const first: [string, string] = ["session-token", person.token];
+    const second: [string, string] = ["session-token", other.token];
+    expect(await whoIs(world, first, second)).toBe('401 unauthenticated');
+    expect(await whoIs(world, second, ['session-token', 'nonsense'])).toBe('401 unauthenticated');
+    expect(await whoIs(world, first, first)).toBe(person.userId);
+  });
+
+  test('of another app is none', async () => {
+    const elsewhere = await createWorld(http);
+    const { token } = await elsewhere.person();
+    expect(await whoIs(world, ['session-token', token])).toBe('401 unauthenticated');
+  });
+});
+
+describe('on https the twin cookie of the app', () => {
+  test('is preferred, so that another app on the same host does not get in the way', async () => {
+    const person = await secure.person({ verified: false });
+    const elsewhere = await createWorld(https);
+    const other = await elsewhere.person({ verified: false });
+    const both: [string, string][] = [
+      ['session-token', other.token],
+      [twin, person.token],
+    ];
+    expect(await whoIs(secure, ...both)).toBe(person.userId);
+    expect(await whoIs(elsewhere, ...both)).toBe(other.userId);
+    expect(await whoIs(secure, [twin, person.token])).toBe(person.userId);
+  });
+
+  test('helps where several session-token cookies count as none', async () => {
+    const person = await secure.person({ verified: false });
+    const confused: [string, string][] = [
+      ['session-token', 'one'],
+      ['session-token', 'two'],
+    ];
+    expect(await whoIs(secure, ...confused)).toBe('401 unauthenticated');
+    expect(await whoIs(secure, ...confused, [twin, person.token])).toBe(person.userId);
+  });
+
+  test('of another app is none', async () => {
+    const person = await secure.person({ verified: false });
+    expect(await whoIs(secure, ['__Host-session-token-other', person.token])).toBe('401 unauthenticated');
+  });
+});
+
+describe('signing out', () => {
+  const cleared = (name: string) => ({ name, value: '', maxAge: 0, path: '/', httpOnly: true, sameSite: 'Lax' });
+
+  test('clears the cookie that held the session', async () => {
+    const person = await world.person();
+    const response = await signOut(world, person, ['session-token', person.token]);
+    expect(response.statusCode).toBe(204);
+    expect(response.cookies).toEqual([cleared('session-token')]);
+  });
+
+  test('leaves a cookie that holds another session, or nothing of ours', async () => {
+    const person = await world.person();
+    const other = await world.signIn(person.email);
+    const response = await signOut(world, person, ['session-token', other.token]);
+    expect([response.statusCode, response.cookies]).toEqual([204, []]);
+    expect(await whoIs(world, ['session-token', other.token])).toBe(other.userId);
+    expect((await signOut(world, other, ['session-token', 'nonsense'])).cookies).toEqual([]);
+    expect((await signOut(world, await world.person())).cookies).toEqual([]);
+  });
+
+  test('clears on https only what held it: both, or the twin alone', async () => {
+    const person = await secure.person({ verified: false });
+    const again = await secure.signIn(person.email);
+    const both: [string, string][] = [
+      ['session-token', person.token],
+      [twin, person.token],
+    ];
+    const response = await signOut(secure, person, ...both);
+    expect(response.cookies).toEqual([
+      { ...cleared('session-token'), secure: true },
+      { ...cleared(twin), secure: true },
+    ]);
+    const foreign: [string, string] = ['session-token', 'gh_s_of-another-app'];
+    expect((await signOut(secure, again, foreign, [twin, again.token])).cookies).toEqual([
+      { ...cleared(twin), secure: true },
+    ]);
+  });
+});
+
+describe('SameSite', () => {
+  test.each(['lax', 'none'] as const)('is the setting %s of the app', async (cookieSameSite) => {
+    const site = await createWorld(https, { settings: { cookieSameSite } });
+    const response = await site.call('POST', sessions, { body: { email: site.admin.email, password } });
+    const sameSite = cookieSameSite === 'lax' ? 'Lax' : 'None';
+    expect(response.cookies).toMatchObject([
+      { sameSite, secure: true },
+      { sameSite, secure: true },
+    ]);
+  });
+});

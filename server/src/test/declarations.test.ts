@@ -1,0 +1,69 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Db } from '../db/db.ts';
+import { type Access, overApp, overOrganization } from '../http/access.ts';
+import { noAudit, route, type Route } from '../http/route.ts';
+import { organizationParams } from '../organizations/organizations.schema.ts';
+import { routes } from '../routes.ts';
+import { openTestDatabase } from './database.ts';
+import { buildTestApp, type TestApp } from './setup.ts';
+import { createWorld } from './world.ts';
+
+const sound = route({
+  method: 'POST',
+  url: '/v1/authorization/organizations/:orgId/nothing',
+  operationId: 'doNothing',
+  tag: 'authorization',
+  summary: 'Do nothing',
+  description: 'Does nothing.',
+  access: overOrganization('ORG_OWNER'),
+  audit: noAudit('It does nothing.'),
+  params: organizationParams,
+  response: { status: 204, description: 'Nothing was done.' },
+  handler: () => {},
+});
+
+/** The sound route as it would look without the compiler. */
+const faulty = (fault: Readonly<Record<string, unknown>>): Route => ({ ...sound, ...fault });
+
+const ofNobody: Access = { scope: 'organization', from: 'path', principals: [] };
+
+describe('the service does not start with a route that', () => {
+  let db: Db;
+  beforeAll(async () => {
+    db = await openTestDatabase();
+  });
+  afterAll(() => db?.close());
+
+  it.each([
+    ['does not say who may call it', faulty({ access: undefined }), 'does not declare its access'],
+    ['changes something the audit is not told of', faulty({ audit: undefined }), 'does not declare its audit event'],
+    ['is for somebody unknown', faulty({ access: overApp('ORG_BOSS' as 'ORG_OWNER') }), 'unknown principals: ORG_BOSS'],
+    ['is for nobody', faulty({ access: ofNobody }), 'lets nobody in'],
+    ['is there twice', sound, 'already declared'],
+  ])('%s', async (_, flawed, message) => {
+    await expect(buildTestApp({ db, routes: [sound, flawed] })).rejects.toThrow(message);
+  });
+
+  it('is sound: it starts', async () => {
+    const started = await buildTestApp({ db, routes: [sound] });
+    await started.app.close();
+  });
+});
+
+describe('a route that decides in its own statement', () => {
+  let app: TestApp;
+  beforeAll(async () => {
+    app = await buildTestApp({ routes: [...routes, faulty({ decidesInStatement: true })] });
+  });
+  afterAll(() => app?.close());
+
+  it('fails when it forgets to, and says nothing about it', async () => {
+    const world = await createWorld(app);
+    const orgId = await world.organization(await world.person());
+    const { token } = world.admin;
+    const response = await world.call('POST', `/v1/authorization/organizations/${orgId}/nothing`, { token });
+    expect(response.statusCode).toBe(500);
+    expect(response.json()).toMatchObject({ code: 'internal_error' });
+    expect(response.body).not.toContain('doNothing');
+  });
+});

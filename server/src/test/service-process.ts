@@ -1,0 +1,85 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+
+const script = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/** How a process ended, and all it said. */
+export interface Outcome {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The service in a process of its own, ready for calls. */
+export interface ServiceProcess {
+  readonly port: number;
+  call(method: string, path: string, options?: { body?: unknown; token?: string }): Promise<Response>;
+  /** What it has said on stdout so far. */
+  stdout(): string;
+  signal(name: NodeJS.Signals): void;
+  ended(): Promise<Outcome>;
+  /** Sends the signal and waits for the end. */
+  stop(name?: NodeJS.Signals): Promise<Outcome>;
+}
+
+interface Spoken {
+  stdout: string;
+  stderr: string;
+}
+
+const listening = /listening at http:\/\/127\.0\.0\.1:(\d+)/;
+
+/** Nothing of the surroundings but what a process needs to run. */
+function start(env: Record<string, string>): { child: ChildProcess; spoken: Spoken; ended: Promise<Outcome> } {
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, ['--import', 'tsx', script], {
+    env: { PATH, HOME, PORT: '0', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const spoken: Spoken = { stdout: '', stderr: '' };
+  child.stdout.on('data', (text: Buffer) => (spoken.stdout += text.toString()));
+  child.stderr.on('data', (text: Buffer) => (spoken.stderr += text.toString()));
+  const ended = once(child, 'close').then(([code, signal]): Outcome => ({ code, signal, ...spoken }));
+  return { child, spoken, ended };
+}
+
+/** Starts the service with this environment, which is expected to end by itself. */
+export function runService(env: Record<string, string>): Promise<Outcome> {
+  return start(env).ended;
+}
+
+/** Starts the service and waits until it listens. */
+export async function startService(env: Record<string, string>): Promise<ServiceProcess> {
+  const { child, spoken, ended } = start(env);
+  const early = ended.then(({ stderr, stdout }) => Promise.reject(new Error(`ended early: ${stderr}${stdout}`)));
+  while (!listening.test(spoken.stdout)) await Promise.race([once(child.stdout ?? child, 'data'), early]);
+  early.catch(() => {});
+  const port = Number(listening.exec(spoken.stdout)?.[1]);
+  const signal = (name: NodeJS.Signals) => void child.kill(name);
+  return {
+    port,
+    call: (method, path, options) => call(port, method, path, options),
+    stdout: () => spoken.stdout,
+    signal,
+    ended: () => ended,
+    stop: (name = 'SIGTERM') => {
+      signal(name);
+      return ended;
+    },
+  };
+}
+
+function call(port: number, method: string, path: string, options: { body?: unknown; token?: string } = {}) {
+  const { body, token } = options;
+  return fetch(`http://127.0.0.1:${port}${path}`, {
+    method,
+    headers: {
+      'x-app-name': 'demo',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body !== undefined && { 'content-type': 'application/json' }),
+    },
+    ...(body !== undefined && { body: JSON.stringify(body) }),
+  });
+}

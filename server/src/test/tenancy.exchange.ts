@@ -1,0 +1,35 @@
+import type { Prepared } from './calls.sample.ts';
+
+/** A call in which something of ours was exchanged for the same thing of a neighbour. */
+export interface Exchange {
+  readonly what: string;
+  readonly prepared: Prepared;
+}
+
+const isId = (value: unknown): value is string => typeof value === 'string' && /^[0-9]{15,19}$/.test(value);
+
+const parts = ['params', 'query', 'body'] as const;
+
+/** One call for each id, in path, query, body and header, with that id alone exchanged. */
+export function singleExchanges(ours: Prepared, theirs: Prepared): Exchange[] {
+  const inParts = parts.flatMap((part) =>
+    Object.entries(theirs[part] ?? {})
+      .filter(([name, value]) => isId(value) && value !== ours[part]?.[name])
+      .map(([name, value]) => ({
+        what: `${part}.${name}`,
+        prepared: { ...ours, [part]: { ...ours[part], [name]: value } },
+      })),
+  );
+  const { orgId } = theirs;
+  if (orgId === undefined || orgId === ours.orgId) return inParts;
+  return [...inParts, { what: 'header', prepared: { ...ours, orgId } }];
+}
+
+/** The neighbour's whole call. */
+export const wholeExchange = (theirs: Prepared): Exchange => ({ what: 'everything', prepared: theirs });
+
+/** All texts in a value that could tell something. */
+export function textsOf(value: unknown): string[] {
+  if (typeof value === 'string') return value.length > 5 ? [value] : [];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsOf) : [];
+}

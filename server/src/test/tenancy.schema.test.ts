@@ -1,0 +1,140 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { raw, type Sql, sql } from '../db/db.ts';
+import { tablesOf } from './calls.digest.ts';
+import { createStage, type Stage } from './calls.stage.ts';
+import { buildTestApp, type TestApp } from './setup.ts';
+import { fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
+import { createWorld, password } from './world.ts';
+
+const foreignKeyViolation = '23503';
+const checkViolation = '23514';
+
+let app: TestApp;
+let stage: Stage;
+let tables: Table[];
+/** What a populated app holds, and an app to copy it to. */
+let rows: Rows;
+let twinId: string;
+
+async function idOf(appName: string): Promise<string> {
+  const [row] = await app.db.query<{ id: string }>(sql`SELECT id FROM apps WHERE name = ${appName}`);
+  return row?.id ?? '';
+}
+
+/** An invitation whose code was once mistyped: a row in the tables that a stage leaves empty. */
+async function mistypeCode({ world, orgId, owner }: Stage): Promise<void> {
+  const names = { email: 'invited@example.com', firstName: 'Ada', lastName: 'Lovelace' };
+  const url = `/v1/authorization/organizations/${orgId}/members`;
+  await world.call('POST', url, { token: owner.token, body: { ...names, role: 'reader' } });
+  const body = { ...names, orgId, verificationCode: 'AAAAAAA', newPassword: password };
+  await world.call('PUT', '/v1/authentication/users/invite', { body });
+}
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  stage = await createStage(await createWorld(app));
+  await mistypeCode(stage);
+  tables = await tablesOfApps(app.db);
+  rows = await takeRows(app.db, tables, await idOf(stage.world.appName));
+  twinId = await idOf((await createWorld(app)).appName);
+});
+afterAll(() => app?.close());
+
+/** Tables that belong to no app, and why. */
+const outsideApps: Readonly<Record<string, string>> = {
+  apps: 'they are the apps; their names are unique in the deployment',
+  deployment: 'one row about the deployment itself',
+  node_leases: 'ids are unique over all apps',
+  schema_migrations: 'the schema is that of the deployment',
+};
+
+interface Key {
+  readonly name: string;
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly parent: string;
+  readonly parentColumns: readonly string[];
+}
+
+const columnsOf = (keys: string, relation: string): Sql => sql`
+  ARRAY(SELECT a.attname::text FROM unnest(c.${raw(keys)}) WITH ORDINALITY AS k (number, place)
+    JOIN pg_attribute a ON a.attrelid = c.${raw(relation)} AND a.attnum = k.number ORDER BY k.place)`;
+
+const keysOf = (type: 'p' | 'f'): Promise<Key[]> =>
+  app.db.query<Key>(sql`
+    SELECT c.conname AS name, c.conrelid::regclass::text AS table, ${columnsOf('conkey', 'conrelid')} AS columns,
+      c.confrelid::regclass::text AS parent, ${columnsOf('confkey', 'confrelid')} AS "parentColumns"
+    FROM pg_constraint c
+    WHERE c.contype = ${type} AND c.connamespace = 'public'::regnamespace ORDER BY 2, 1`);
+
+const isOfApp = ({ table }: Key): boolean => !(table in outsideApps);
+
+describe('every table of an app', () => {
+  it('is there, and what is not of an app says why', async () => {
+    const names = new Set(await tablesOf(app.db));
+    expect(Object.keys(outsideApps).filter((name) => !names.has(name))).toEqual([]);
+    expect((await keysOf('p')).map(({ table }) => table).toSorted()).toEqual([...names]);
+  });
+
+  it('begins its primary key with the app', async () => {
+    const keys = (await keysOf('p')).filter(isOfApp);
+    expect(keys.filter(({ columns }) => columns[0] !== 'app_id')).toEqual([]);
+    expect(keys.length).toBeGreaterThan(10);
+  });
+
+  it('is unique within the app only, by constraint and by index', async () => {
+    const indexes = await app.db.query<{ table: string; name: string; first: string }>(sql`
+      SELECT i.indrelid::regclass::text AS table, i.indexrelid::regclass::text AS name, a.attname AS first
+      FROM pg_index i JOIN pg_class t ON t.oid = i.indrelid AND t.relnamespace = 'public'::regnamespace
+      LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+      WHERE i.indisunique`);
+    const ofApps = indexes.filter(({ table }) => !(table in outsideApps));
+    expect(ofApps.filter(({ first }) => first !== 'app_id')).toEqual([]);
+  });
+
+  it('refers to other tables within the app only', async () => {
+    const keys = (await keysOf('f')).filter(({ parent }) => !(parent in outsideApps));
+    const isComposite = ({ columns, parentColumns }: Key) =>
+      columns.length > 1 && columns[0] === 'app_id' && parentColumns[0] === 'app_id';
+    expect(keys.filter((key) => !isComposite(key))).toEqual([]);
+  });
+
+  it('refers to its app, directly or through what it refers to', async () => {
+    const keys = await keysOf('f');
+    const referring = new Set(keys.filter(({ columns }) => columns.includes('app_id')).map(({ table }) => table));
+    expect((await keysOf('p')).filter(isOfApp).filter(({ table }) => !referring.has(table))).toEqual([]);
+  });
+});
+
+describe('a reference to a row of another app', () => {
+  const refersTo = (keys: readonly Key[], table: string, parent: string): boolean =>
+    keys.some((key) => key.table === table && (key.parent === parent || refersTo(keys, key.parent, parent)));
+
+  /** All tables but the one referred to; of those that refer to it only the one in question. */
+  const withoutParent = (keys: readonly Key[], { table, parent }: Key): Table[] =>
+    tables.filter(({ name }) => name === table || (name !== parent && !refersTo(keys, name, parent)));
+
+  it('cannot be stored, whichever it is', async () => {
+    const keys = (await keysOf('f')).filter(({ parent }) => !(parent in outsideApps));
+    expect(keys.length).toBeGreaterThan(10);
+    for (const key of keys) {
+      expect([key.table, rows.get(key.table)]).not.toEqual([key.table, '[]']);
+      await fillApp(app.db, tables, twinId, new Map(), 'theirs');
+      const tried = fillApp(app.db, withoutParent(keys, key), twinId, rows, 'theirs');
+      await expect(tried).rejects.toMatchObject({ sqlState: foreignKeyViolation, constraint: key.name });
+    }
+  });
+
+  it('is the only thing that keeps a copy of the app from being stored', async () => {
+    await fillApp(app.db, tables, twinId, rows, 'theirs');
+    expect([...(await takeRows(app.db, tables, twinId)).keys()]).toEqual([...rows.keys()]);
+  });
+});
+
+describe('a role of another organization', () => {
+  it.each(['member_roles', 'invitations'])('cannot be stored in %s', async (table) => {
+    const tried = app.db.query(sql`
+      UPDATE ${raw(table)} SET scope_id = ${stage.neighbourOrgId} WHERE org_id = ${stage.orgId} AND scope_id = org_id`);
+    await expect(tried).rejects.toMatchObject({ sqlState: checkViolation });
+  });
+});

@@ -1,0 +1,96 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ErrorCode, errorCodes } from '../http/errors.ts';
+import { type Case, cases } from './calls.ts';
+import { digestOfEverything } from './calls.digest.ts';
+import { type Caller, human, isAppNamed, outcomeOf, perform, type Prepared } from './calls.sample.ts';
+import { createStage, type Stage } from './calls.stage.ts';
+import { buildTestApp, type TestApp } from './setup.ts';
+import { type Exchange, singleExchanges, textsOf, wholeExchange } from './tenancy.exchange.ts';
+import { createWorld } from './world.ts';
+
+let app: TestApp;
+let stage: Stage;
+/** Another organization of the same app, with people of its own. */
+let nextDoor: Stage;
+let foreign: Stage;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  const world = await createWorld(app);
+  stage = await createStage(world);
+  nextDoor = await createStage(world);
+  foreign = await createStage(await createWorld(app));
+});
+afterAll(() => app?.close());
+
+const isNotFound = (outcome: number | ErrorCode): boolean =>
+  typeof outcome === 'string' && errorCodes[outcome][0] === 404;
+
+/** A foreign id is as good as none, and the answer says nothing but what the request said. */
+async function expectUnknown({ route, sample }: Case, caller: Caller, exchange: Exchange, texts: readonly string[]) {
+  const { what, prepared } = exchange;
+  const response = await perform(stage.world, route, prepared, { token: caller.token });
+  const outcome = outcomeOf(response);
+  const isExpected = sample.foreign === undefined ? isNotFound(outcome) : outcome === sample.foreign;
+  expect({ what, outcome, isExpected }).toEqual({ what, outcome, isExpected: true });
+  const sent = textsOf(prepared);
+  expect(texts.filter((text) => !sent.includes(text) && response.body.includes(text))).toEqual([]);
+}
+
+async function expectAllUnknown(one: Case, caller: Caller, exchanges: readonly Exchange[], whose: Stage) {
+  const { world: _, ...people } = whose;
+  const before = await digestOfEverything(app.db);
+  for (const exchange of exchanges) await expectUnknown(one, caller, exchange, textsOf(people));
+  expect(await digestOfEverything(app.db)).toEqual(before);
+}
+
+const ofApps = cases.filter(({ route }) => isAppNamed(route));
+const byName = (some: readonly Case[]) => some.map((one) => [one.name, one] as const);
+
+describe('ids and secrets of another app mean nothing to', () => {
+  it.each(byName(ofApps))('%s', async (_, one) => {
+    const ours = await one.sample.prepare(stage);
+    const theirs = await one.sample.prepare(foreign);
+    const singles = singleExchanges(ours, theirs);
+    const isWhole = singles.length > 0 || one.sample.foreign !== undefined;
+    await expectAllUnknown(one, ours.as, isWhole ? [...singles, wholeExchange(theirs)] : [], foreign);
+  });
+});
+
+describe('a credential of one app means nothing in another to', () => {
+  const ofCallers = ofApps.filter(({ route }) => route.access.scope !== 'public');
+
+  it.each(byName(ofCallers))('%s', async (_, one) => {
+    const calls = [await one.sample.prepare(stage), await one.sample.prepare(foreign)];
+    const { token } = calls[0]?.as ?? {};
+    const before = await digestOfEverything(app.db);
+    for (const prepared of calls) {
+      const response = await perform(foreign.world, one.route, prepared, { token });
+      expect(outcomeOf(response)).toBe('unauthenticated');
+    }
+    expect(await digestOfEverything(app.db)).toEqual(before);
+  });
+});
+
+/** A caller who is bound to an organization, if any is let in; the app's own people may go next door. */
+function boundCaller({ sample: { admits } }: Case, { addressed }: Prepared): Caller | undefined {
+  if (admits === 'everyone') return undefined;
+  if (admits.includes('owner')) return human(stage.owner);
+  return admits.includes('addressed') ? addressed : undefined;
+}
+
+/** What only fits together: an id and the secret of another, or two ids. */
+const isPair = ({ route }: Case, exchanges: readonly Exchange[]): boolean =>
+  route.access.scope === 'public' || (route.access.scope === 'app' && exchanges.length > 1);
+
+describe('ids of another organization mean nothing to', () => {
+  it.each(byName(ofApps))('%s', async (_, one) => {
+    const ours = await one.sample.prepare(stage);
+    const theirs = await one.sample.prepare(nextDoor);
+    const bound = boundCaller(one, ours);
+    const singles = singleExchanges(ours, theirs);
+    if (bound && singles.length > 0) {
+      await expectAllUnknown(one, bound, [...singles, wholeExchange(theirs)], nextDoor);
+    } else if (isPair(one, singles)) await expectAllUnknown(one, ours.as, singles, nextDoor);
+  });
+});

@@ -1,0 +1,77 @@
+import { type Db, join, raw, type Queryable, type Sql, sql } from '../db/db.ts';
+
+/** A table of apps with its columns that can be written. */
+export interface Table {
+  readonly name: string;
+  readonly columns: readonly string[];
+}
+
+/** The rows of one app by table, as JSON. */
+export type Rows = ReadonlyMap<string, string>;
+
+/** Texts that say nothing about identity: the two apps differ in them, so that an answer shows whose rows it read. */
+const disguised = new Set(['first_name', 'last_name', 'name', 'display_name', 'user_name', 'label', 'user_agent']);
+
+export type Side = 'ours' | 'theirs';
+
+function valueOf(column: string, side: Side): Sql {
+  if (disguised.has(column)) return sql`${side}::text || ':' || md5(r.${raw(column)}) AS ${raw(column)}`;
+  if (column === 'metadata') return sql`r.metadata || jsonb_build_object('side', ${`${side}:`}::text) AS metadata`;
+  if (column === 'permissions') return sql`ARRAY[${side}::text || ':' || md5(r.permissions::text)] AS permissions`;
+  return sql`r.${raw(column)}`;
+}
+
+/** The tables whose rows belong to an app. */
+export async function tablesOfApps(db: Db): Promise<Table[]> {
+  return db.query<Table>(sql`
+    SELECT table_name AS name, array_agg(column_name::text) FILTER (WHERE is_generated = 'NEVER') AS columns
+    FROM information_schema.columns
+    WHERE table_schema = 'public'
+    GROUP BY table_name HAVING bool_or(column_name = 'app_id') ORDER BY table_name`);
+}
+
+/** Takes a copy of everything an app holds. */
+export async function takeRows(db: Queryable, tables: readonly Table[], appId: string): Promise<Rows> {
+  const statements = tables.map(
+    ({ name }) => sql`
+      SELECT ${name}::text AS name, COALESCE(jsonb_agg(to_jsonb(t)), '[]')::text AS rows
+      FROM ${raw(name)} t WHERE t.app_id = ${appId}`,
+  );
+  const taken = await db.query<{ name: string; rows: string }>(join(statements, ' UNION ALL '));
+  return new Map(taken.map(({ name, rows }) => [name, rows]));
+}
+
+/** Several changes as one statement, whose references are checked at its end. */
+const atOnce = (changes: readonly Sql[]): Sql => {
+  const parts = changes.map((change, index) => sql`${raw(`part_${index}`)} AS (${change})`);
+  return sql`WITH ${join(parts)} SELECT 1`;
+};
+
+function insertionOf({ name, columns }: Table, appId: string, json: string, side: Side): Sql {
+  const others = columns.filter((column) => column !== 'app_id');
+  return sql`
+    INSERT INTO ${raw(name)} (app_id, ${raw(others.join(', '))})
+    SELECT ${appId}::bigint, ${join(others.map((column) => valueOf(column, side)))}
+    FROM jsonb_populate_recordset(NULL::${raw(name)}, ${json}::jsonb) AS r`;
+}
+
+/** Leaves of an app nothing but its name. */
+export async function clearApp(db: Queryable, tables: readonly Table[], appId: string): Promise<void> {
+  await db.query(atOnce(tables.map(({ name }) => sql`DELETE FROM ${raw(name)} WHERE app_id = ${appId}`)));
+}
+
+/** Replaces what an app holds by copied rows: the same ids, keys and hashes, other words. */
+export async function fillApp(
+  db: Queryable,
+  tables: readonly Table[],
+  appId: string,
+  rows: Rows,
+  side: Side,
+): Promise<void> {
+  await clearApp(db, tables, appId);
+  const insertions = tables.flatMap((table) => {
+    const json = rows.get(table.name) ?? '[]';
+    return json === '[]' ? [] : [insertionOf(table, appId, json, side)];
+  });
+  if (insertions.length > 0) await db.query(atOnce(insertions));
+}

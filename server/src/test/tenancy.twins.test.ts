@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { raw, type Sql, sql } from '../db/db.ts';
+import { type Case, cases } from './calls.ts';
+import { digestOfApp } from './calls.digest.ts';
+import { isAppNamed, outcomeOf, perform, type Prepared } from './calls.sample.ts';
+import { createStage, type Stage } from './calls.stage.ts';
+import { buildTestApp, type TestApp } from './setup.ts';
+import { clearApp, fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
+import { createWorld } from './world.ts';
+
+// Two apps hold the very same ids, keys and hashes. Whatever our app then lacks, the twin still has it: an answer
+// that depends on the twin, or a change of the twin, means that a statement forgot to ask for the app.
+
+let app: TestApp;
+let stage: Stage;
+let tables: Table[];
+let ourId: string;
+let ourRows: Rows;
+/** The older of the two, and first in every table: a query that forgets the app finds it first. */
+let twinId: string;
+
+async function idOf(appName: string): Promise<string> {
+  const [row] = await app.db.query<{ id: string }>(sql`SELECT id FROM apps WHERE name = ${appName}`);
+  return row?.id ?? '';
+}
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  twinId = await idOf((await createWorld(app)).appName);
+  const world = await createWorld(app);
+  ourId = await idOf(world.appName);
+  stage = await createStage(world);
+  tables = await tablesOfApps(app.db);
+  ourRows = await takeRows(app.db, tables, ourId);
+});
+afterAll(() => app?.close());
+
+/** What our app may lack, beside the rows of a table. */
+const flaws: Readonly<Record<string, Sql>> = {
+  nothing: sql`SELECT app_id FROM users`,
+  'active users': sql`UPDATE users SET state = 'INACTIVE'`,
+  'proven addresses': sql`UPDATE users SET is_email_verified = false`,
+  'super admins': sql`UPDATE users SET is_super_admin = false`,
+  owners: sql`UPDATE members SET is_owner = false`,
+  managers: sql`UPDATE members SET is_manager = false`,
+  'live sessions': sql`UPDATE sessions SET expires_at = created_at`,
+  'live codes': sql`UPDATE codes SET expires_at = created_at`,
+  'live secrets': sql`UPDATE machine_secrets SET expires_at = created_at`,
+  'keys that hold': sql`UPDATE signing_keys SET revoked_at = created_at`,
+};
+
+/** Tables that no call asks for a decision. */
+const inert = new Set(['audit_events', 'mails', 'code_tries']);
+
+const everythingToLack = (): string[] => [
+  ...Object.keys(flaws),
+  ...tables.map(({ name }) => name).filter((name) => !inert.has(name)),
+];
+
+const lackOf = (what: string): Sql => sql`${flaws[what] ?? sql`DELETE FROM ${raw(what)}`} WHERE app_id = ${ourId}`;
+
+interface Outcome {
+  readonly outcome: number | string;
+  readonly body?: unknown;
+}
+
+/** Makes the call in our app, which holds these rows but for what it lacks. */
+async function callLacking({ route }: Case, prepared: Prepared, rows: Rows, what: string): Promise<Outcome> {
+  await fillApp(app.db, tables, ourId, rows, 'ours');
+  await app.db.query(lackOf(what));
+  const response = await perform(stage.world, route, prepared, { token: prepared.as.token });
+  expect(response.body).not.toContain('theirs:');
+  const isRead = route.method === 'GET' && response.statusCode < 400;
+  return { outcome: outcomeOf(response), ...(isRead && { body: response.json<unknown>() }) };
+}
+
+/** The outcomes of a call by what our app lacks. */
+async function outcomes(one: Case, prepared: Prepared, rows: Rows, whats: readonly string[]) {
+  const found: Record<string, Outcome> = {};
+  for (const what of whats) found[what] = await callLacking(one, prepared, rows, what);
+  return found;
+}
+
+describe('an app does not depend on what another app holds:', () => {
+  const ofApps = cases.filter(({ route }) => isAppNamed(route));
+
+  it.each(ofApps.map((one) => [one.name, one] as const))('%s', async (_, one) => {
+    await fillApp(app.db, tables, ourId, ourRows, 'ours');
+    const prepared = await one.sample.prepare(stage);
+    const rows = await takeRows(app.db, tables, ourId);
+    await fillApp(app.db, tables, twinId, rows, 'theirs');
+    const before = await digestOfApp(app.db, twinId);
+    const besideTwin = await outcomes(one, prepared, rows, everythingToLack());
+    expect(await digestOfApp(app.db, twinId)).toEqual(before);
+    expect(besideTwin['nothing']).toMatchObject({ outcome: one.route.response.status });
+    const granted = everythingToLack().filter((what) => typeof besideTwin[what]?.outcome === 'number');
+    await clearApp(app.db, tables, twinId);
+    expect(await outcomes(one, prepared, rows, granted)).toEqual(
+      Object.fromEntries(granted.map((what) => [what, besideTwin[what]])),
+    );
+  });
+});

@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { sql } from '../db/db.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createWorld, faults, type Person, problem, type World } from '../test/world.ts';
+
+const url = '/v1/authentication/users/me';
+
+let app: TestApp;
+let world: World;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  world = await createWorld(app);
+});
+afterAll(() => app?.close());
+
+const read = (person: Person, query = '') => world.call('GET', url + query, { token: person.token });
+const organizations = async (person: Person, query = '?includeOrganizations=true') =>
+  (await read(person, query)).json<{ organizations?: { id: string; name: string }[] }>().organizations;
+
+/** Puts a person into that many organizations more. */
+async function joinMany({ userId }: Person, count: number) {
+  const { appId } = world;
+  await app.db.query(sql`
+    INSERT INTO organizations (app_id, id, name, name_key, status, created_at, updated_at)
+    SELECT ${appId}::bigint, n, 'Many ' || n, 'many ' || n, 'Active', now(), now()
+    FROM generate_series(1, ${count}::integer) AS n ON CONFLICT DO NOTHING`);
+  await app.db.query(sql`
+    INSERT INTO members (app_id, org_id, user_id, id, created_at)
+    SELECT ${appId}::bigint, n, ${userId}::bigint, n + ${userId}::bigint, now()
+    FROM generate_series(1, ${count}::integer) AS n ON CONFLICT DO NOTHING`);
+}
+
+describe('introspection is refused', () => {
+  test('without a credential, with a wrong one, and to a machine', async () => {
+    expect(problem(await world.call('GET', url))).toBe('401 unauthenticated');
+    for (const token of ['gh_s_nonsense', 'nonsense', 'a.b.c']) {
+      const response = await world.call('GET', url, { token });
+      expect(problem(response)).toBe('401 unauthenticated');
+      expect(response.headers['www-authenticate']).toBe('Bearer');
+    }
+    const { token } = await world.machine();
+    expect(problem(await world.call('GET', url, { token }))).toBe('403 human_required');
+  });
+
+  test('with the session of another app', async () => {
+    const elsewhere = await createWorld(app);
+    const { token } = await elsewhere.person();
+    expect(problem(await world.call('GET', url, { token }))).toBe('401 unauthenticated');
+  });
+
+  test.each([
+    ['?includeMetadata=1', '/query/includeMetadata'],
+    ['?includeOrganizations=TRUE', '/query/includeOrganizations'],
+    ['?organizationId=mine', '/query/organizationId'],
+    ['?include=metadata', '/query/include'],
+    ['?includeMetadata=true&includeMetadata=true', '/query/includeMetadata'],
+  ])('with %s', async (query, pointer) => {
+    const response = await read(await world.person(), query);
+    expect(problem(response)).toBe('400 validation_failed');
+    expect(Object.keys(faults(response))).toEqual([pointer]);
+  });
+});
+
+describe('introspection', () => {
+  test('answers with the user and the session and nothing else', async () => {
+    const person = await world.person({ verified: false });
+    const response = await read(person);
+    expect(response.statusCode).toBe(200);
+    const now = app.clock.now();
+    expect(response.json()).toEqual({
+      userId: person.userId,
+      state: 'ACTIVE',
+      firstName: 'Jon',
+      lastName: 'Doe',
+      displayName: 'Jon Doe',
+      phoneNumber: null,
+      email: person.email,
+      isEmailVerified: false,
+      isPhoneVerified: false,
+      session: {
+        id: person.sessionId,
+        createdAt: now.toISOString(),
+        expiresAt: new Date(now.getTime() + 2_592_000_000).toISOString(),
+        amr: ['pwd'],
+      },
+    });
+  });
+
+  test('adds the metadata when asked', async () => {
+    const person = await world.person();
+    expect((await read(person, '?includeMetadata=true')).json()).toMatchObject({ metadata: {} });
+    const metadata = { plan: 'pro', note: 'ünïcode ✓' };
+    await world.call('PUT', `/v1/authentication/users/${person.userId}`, { token: person.token, body: { metadata } });
+    expect((await read(person, '?includeMetadata=true')).json()).toMatchObject({ metadata });
+    expect((await read(person, '?includeMetadata=false')).json()).not.toHaveProperty('metadata');
+  });
+});
+
+describe('organizations of introspection', () => {
+  test('are there only when asked, and an empty list for who is in none', async () => {
+    const person = await world.person();
+    expect((await read(person)).json()).not.toHaveProperty('organizations');
+    expect(await organizations(person)).toEqual([]);
+  });
+
+  test('say what the user is there: roles, manager roles, permissions', async () => {
+    const owner = await world.person();
+    const orgId = await world.organization(owner, { name: 'What am I' });
+    const membership = { id: orgId, name: 'What am I', status: 'Active', roles: [], managerRoles: [], permissions: [] };
+    expect(await organizations(owner)).toEqual([{ ...membership, managerRoles: ['ORG_OWNER'] }]);
+
+    const manager = await world.manager(orgId);
+    expect(await organizations(manager)).toEqual([{ ...membership, managerRoles: ['ORG_USER_MANAGER'] }]);
+
+    const member = await world.member(orgId, 'writer');
+    const held = { ...membership, roles: ['writer'], permissions: ['documents:writer'] };
+    expect(await organizations(member)).toEqual([held]);
+    await world.call('POST', `/v1/authorization/organizations/users/${member.userId}`, {
+      token: owner.token,
+      orgId,
+      body: { roles: ['reader'] },
+    });
+    const both = { roles: ['reader', 'writer'], permissions: ['documents:reader', 'documents:writer'] };
+    expect(await organizations(member)).toEqual([{ ...membership, ...both }]);
+  });
+
+  test('are those of the user and no others, in the order of their creation', async () => {
+    const person = await world.person();
+    const first = await world.organization(person);
+    await world.organization(await world.person());
+    const second = await world.organization(person);
+    expect((await organizations(person))?.map(({ id }) => id)).toEqual([first, second]);
+  });
+
+  test('do not hold what is only an invitation', async () => {
+    const person = await world.person({ verified: false });
+    await world.organization(person);
+    expect(await organizations(person)).toEqual([]);
+  });
+
+  test('are one with organizationId, none when the user is not in it', async () => {
+    const person = await world.person();
+    const orgId = await world.organization(person);
+    await world.organization(person);
+    const foreign = await world.organization(await world.person());
+    for (const more of ['', '&includeOrganizations=true']) {
+      expect(await organizations(person, `?organizationId=${orgId}${more}`)).toMatchObject([{ id: orgId }]);
+      expect(await organizations(person, `?organizationId=${foreign}${more}`)).toEqual([]);
+    }
+  });
+
+  test('are empty of rights while the organization is inactive', async () => {
+    const owner = await world.person();
+    const orgId = await world.organization(owner);
+    const member = await world.member(orgId);
+    await app.db.query(sql`UPDATE organizations SET status = 'Inactive' WHERE id = ${orgId}`);
+    for (const person of [owner, member]) {
+      const inactive = { id: orgId, status: 'Inactive', roles: [], managerRoles: [], permissions: [] };
+      expect(await organizations(person)).toMatchObject([inactive]);
+    }
+  });
+
+  test('are all of them up to 100, then 100 and the word that there are more', async () => {
+    const person = await world.person();
+    await joinMany(person, 100);
+    const full = (await read(person, '?includeOrganizations=true')).json<{ organizations: unknown[] }>();
+    expect(full.organizations).toHaveLength(100);
+    expect(full).not.toHaveProperty('organizationsTruncated');
+    await joinMany(person, 101);
+    const more = (await read(person, '?includeOrganizations=true')).json<{ organizations: unknown[] }>();
+    expect(more.organizations).toHaveLength(100);
+    expect(more).toHaveProperty('organizationsTruncated', true);
+    expect(await organizations(person, '?organizationId=101')).toMatchObject([{ id: '101' }]);
+  });
+});
