@@ -24,7 +24,7 @@ export interface Report {
   readonly storm: Storm | undefined;
 }
 
-const fixed = (value: number, digits = 1): string => value.toFixed(digits);
+const fixed = (value: number, digits = 1): string => (Number.isNaN(value) ? '–' : value.toFixed(digits));
 const ratio = ({ median, min, max }: Spread): string => `${fixed(median, 2)} (${fixed(min, 2)}–${fixed(max, 2)})`;
 
 function row({ name, aim }: Scenario, { floor, service, ratios }: Comparison): string[] {

@@ -28,6 +28,8 @@ export const seeded = {
   machineSecret: (index: number): string => `gh_m_${padded(index)}`,
 };
 
+/** The service's times have milliseconds; finer ones would not be found again by those it compares. */
+const now = sql`date_trunc('milliseconds', now())`;
 const id = sql`(${firstId}::bigint + n)`;
 
 /** Fills the app that the first start made. Sessions were last seen now: their first use is no write. */
@@ -51,8 +53,8 @@ function statements(appId: string, passwordHash: string) {
     sql`INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at,
         expires_at, idle_expires_at, ip, user_agent)
       SELECT ${appId}, ${id}, ${firstId}::bigint + 1 + (n - 1) % ${counts.users}::integer,
-        sha256(convert_to('gh_s_' || lpad(n::text, 43, '0'), 'UTF8')), '{pwd}', now(), now(), now(),
-        now() + interval '30 days', now() + interval '7 days', '127.0.0.1', 'bench'
+        sha256(convert_to('gh_s_' || lpad(n::text, 43, '0'), 'UTF8')), '{pwd}', ${now}, ${now}, ${now},
+        ${now} + interval '30 days', ${now} + interval '7 days', '127.0.0.1', 'bench'
       FROM generate_series(1, ${counts.sessions}::integer) AS n`,
     sql`INSERT INTO organizations (app_id, id, name, name_key, status, metadata, created_at, updated_at)
       SELECT ${appId}, ${id}, 'Organization ' || n, 'organization ' || n, 'Active',

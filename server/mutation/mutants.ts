@@ -54,7 +54,7 @@ const guards: readonly Guard[] = [
   { kind: 'organization', pattern: /held && \$\{allowed\}::text\[\]/g, replacement: 'TRUE' },
   {
     kind: 'organization',
-    pattern: /^ *(?:await )?(?:evaluate|check(?:Visible|ManagerReach|ReservedKeys))\([^;]*\);\n/gm,
+    pattern: /^ *(?:await )?(?:evaluate|check(?:Visible|ManagerReach))\([^;]*\);\n/gm,
     replacement: '',
   },
   { kind: 'organization', pattern: /^ *await decide\([^;]*\);\n/gm, replacement: '' },

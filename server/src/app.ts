@@ -5,6 +5,7 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
 import { answerClientError } from './http/client-error.ts';
+import { createCredentialLookups } from './http/credential-lookups.ts';
 import { installCors } from './http/cors.ts';
 import { installErrorHandler, sendProblem, toApiError } from './http/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
@@ -62,6 +63,7 @@ export function createServices(dependencies: AppDependencies): Services {
     sealer,
     signingKeys,
     appIds: createAppIds(db),
+    lookups: createCredentialLookups(db, clock),
     tokenVerifier: createTokenVerifier(signingKeys, clock, config.publicUrl),
     passwords: dependencies.passwords ?? createPasswordHasher({ concurrency: config.hashConcurrency }),
   };
@@ -83,7 +85,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
       return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
     },
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
-    return503OnClosing: true,
+    return503OnClosing: false,
     requestTimeout: 30_000,
     clientErrorHandler: answerClientError(headers, config.publicUrl),
     frameworkErrors: (error, request, reply) => {

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isAddressRange } from './http/address-range.ts';
 
 /** What the documentation says about one environment variable. */
 export interface ConfigVariable {
@@ -26,6 +26,7 @@ export const variablesSchema = z.object({
     .default('development')
     .describe('production turns every development feature off. Default development.'),
   DATABASE_URL: matching(/^postgres(ql)?:\/\/./, 'must be a postgresql:// URL')
+    .refine((url) => URL.canParse(url), 'must be a postgresql:// URL')
     .optional()
     .describe('PostgreSQL 15 or newer. Unset: an embedded database under DATA_DIR.')
     .meta({ secret: true }),
@@ -78,7 +79,7 @@ export const variablesSchema = z.object({
     .describe('Sender of mails, as address or Name <address>.'),
   TRUST_PROXY: z
     .union(
-      [integer(0, 32), list().refine((ranges) => ranges.every(isRange))],
+      [integer(0, 32), list().refine((ranges) => ranges.every(isAddressRange))],
       'must be a number of hops or CIDR ranges',
     )
     .default(0)
@@ -146,12 +147,4 @@ function parseJson(text: string): unknown {
   } catch {
     return undefined;
   }
-}
-
-/** An IP address, alone or with a prefix length: `10.0.0.0/8`. */
-function isRange(text: string): boolean {
-  const [address = '', prefix, ...rest] = text.split('/');
-  const maxPrefix = isIP(address) === 6 ? 128 : 32;
-  const prefixFits = prefix === undefined || (/^\d{1,3}$/.test(prefix) && Number(prefix) <= maxPrefix);
-  return isIP(address) !== 0 && prefixFits && rest.length === 0;
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { configVariables, type VariableName, type Variables, variablesSchema } from './config-variables.ts';
 
+import { isLoopback } from './http/loopback.ts';
 export { configVariables, type ConfigVariable } from './config-variables.ts';
 
 /** One thing wrong with one variable. The message never holds the value: it may be a secret. */
@@ -241,8 +242,4 @@ function automaticWorkers({ DATABASE_URL }: Variables): number {
 function isProtected(origin: string): boolean {
   const { protocol, hostname } = new URL(origin);
   return protocol === 'https:' || isLoopback(hostname);
-}
-
-function isLoopback(host: string): boolean {
-  return /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/i.test(host);
 }

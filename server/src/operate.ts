@@ -6,8 +6,8 @@ import { ConfigError, loadConfig } from './config.ts';
 import { empty, type Tx } from './db/db.ts';
 import { type Deployment, openDeployment } from './deployment.ts';
 import { reseal } from './keys/reseal.ts';
-import { rotateSigningKey } from './keys/signing-keys.ts';
-import { listSigningKeys, revokeSigningKey } from './keys/signing-keys.store.ts';
+import { makeSigningKey, makeSuccessor, revokeKey, rotateSigningKey } from './keys/signing-keys.ts';
+import { listSigningKeys } from './keys/signing-keys.store.ts';
 
 /** Commands of the operator that work on the database itself, with the same environment as the service. */
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -76,10 +76,11 @@ program
   .action((app: string) =>
     withDeployment(async (deployment) => {
       const appId = await appIdOf(deployment, app);
-      const key = await deployment.db.transaction(async (tx) => {
-        const made = await rotateSigningKey(tx, deployment.sealer, appId, systemClock.now());
-        await writeOperatorEvent(tx, deployment, appId, 'signing_key.rotated', made.kid);
-        return made;
+      const now = systemClock.now();
+      const key = await makeSuccessor(deployment.sealer, appId, now);
+      await deployment.db.transaction(async (tx) => {
+        await rotateSigningKey(tx, appId, key, now);
+        await writeOperatorEvent(tx, deployment, appId, 'signing_key.rotated', key.kid);
       });
       print(`${key.kid} signs from ${key.activeFrom.toISOString()}`);
     }),
@@ -87,13 +88,14 @@ program
 
 program
   .command('revoke-key <app> <kid>')
-  .description('refuse every token of a signing key at once')
+  .description('refuse every token of a signing key at once; its successor, or a new key, signs from now on')
   .action((app: string, kid: string) =>
     withDeployment(async (deployment) => {
       const appId = await appIdOf(deployment, app);
+      const now = systemClock.now();
+      const spare = await makeSigningKey(deployment.sealer, appId, now);
       await deployment.db.transaction(async (tx) => {
-        if (!(await revokeSigningKey(tx, appId, kid, systemClock.now())))
-          throw new Error(`there is no key ${kid} to revoke`);
+        if (!(await revokeKey(tx, appId, kid, spare, now))) throw new Error(`there is no key ${kid} to revoke`);
         await writeOperatorEvent(tx, deployment, appId, 'signing_key.revoked', kid);
       });
       print(`${kid} is revoked`);

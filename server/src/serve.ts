@@ -1,4 +1,5 @@
 import cluster from 'node:cluster';
+import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { bootstrap, type FirstApp } from './apps/bootstrap.ts';
@@ -10,6 +11,7 @@ import { startMetricsListener } from './platform/metrics.ts';
 
 /** How long what is in flight may take to finish when the service is told to stop. */
 const drainMs = 10_000;
+const sweepEveryMs = 50;
 
 const toTerminal = (line: string): void => void process.stderr.write(line);
 
@@ -21,10 +23,27 @@ function announce({ name, adminEmail, generatedPassword }: FirstApp): void {
   );
 }
 
-/** Stops accepting, lets what is in flight finish, and cuts what takes too long. */
-async function drain(app: FastifyInstance): Promise<void> {
+/** Stops accepting, lets what is in flight finish, and cuts what takes too long or has asked for nothing. */
+async function drain(app: FastifyInstance, open: ReadonlySet<Socket>): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
-  await app.close().finally(() => clearTimeout(cut));
+  const sweep = setInterval(() => {
+    app.server.closeIdleConnections();
+    for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
+  }, sweepEveryMs);
+  await app.close().finally(() => {
+    clearTimeout(cut);
+    clearInterval(sweep);
+  });
+}
+
+/** The connections of a server that are open. */
+function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
+  const open = new Set<Socket>();
+  app.server.on('connection', (socket: Socket) => {
+    open.add(socket);
+    socket.once('close', () => open.delete(socket));
+  });
+  return open;
 }
 
 /** Runs `stop` on the first SIGTERM or SIGINT, then exits. */
@@ -63,6 +82,10 @@ export async function serve(config: Config): Promise<void> {
       'the embedded database survives a crash of the process, not a power cut; use DATABASE_URL in production',
     );
   }
+  const connections = trackConnections(app);
+  if (!config.developmentFeatures || config.smtpUrl !== undefined) {
+    app.log.warn('this version keeps mails in its outbox and does not send them; see the operating guide');
+  }
   await app.listen({ host: config.host, port: config.port });
   const hasOwnListener = config.metricsPort !== undefined && !cluster.isWorker;
   const metricsServer = hasOwnListener
@@ -70,7 +93,7 @@ export async function serve(config: Config): Promise<void> {
     : undefined;
   onStopSignal(async () => {
     metricsServer?.close();
-    await drain(app);
+    await drain(app, connections);
     await close();
   });
 }

@@ -1,3 +1,4 @@
+import type { CredentialLookups } from './http/credential-lookups.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
@@ -13,6 +14,7 @@ export interface Services {
   readonly db: Db;
   /** Name of an app → its id. */
   readonly appIds: (name: string) => Promise<string | undefined>;
+  readonly lookups: CredentialLookups;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly sealer: Sealer;

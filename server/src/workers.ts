@@ -14,14 +14,13 @@ export async function superviseWorkers(config: Config): Promise<void> {
   const fork = (): Worker => {
     const startedAt = Date.now();
     return cluster.fork().once('exit', () => {
-      if (isStopping) return;
-      setTimeout(fork, Date.now() - startedAt < shortLifeMs ? shortLifeMs : 0);
+      setTimeout(() => isStopping || fork(), Date.now() - startedAt < shortLifeMs ? shortLifeMs : 0);
     });
   };
   // The first one alone migrates and makes the first app; what is wrong then is wrong for all.
   const first = fork();
-  const [outcome] = (await Promise.race([once(first, 'listening'), once(first, 'exit')])) as [unknown];
-  if (typeof outcome === 'number') process.exit(1);
+  await Promise.race([once(first, 'listening'), once(first, 'exit')]);
+  if (first.isDead()) process.exit(1);
   for (let count = 1; count < config.workers; count += 1) fork();
   const metricsServer =
     config.metricsPort === undefined ? undefined : await listenForMetrics(config, config.metricsPort);

@@ -1,8 +1,16 @@
 import { platformAccess } from '../http/access.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
-import { app, appList, appParams, createApp as createAppBody, patchApp as patchAppBody } from './apps.schema.ts';
+import {
+  app,
+  appList,
+  appParams,
+  createApp as createAppBody,
+  patchApp as patchAppBody,
+  type Settings,
+} from './apps.schema.ts';
 import { type App, getApp, listApps, patchApp } from './apps.store.ts';
+import { checkDefaultTemplates } from './url-template.ts';
 import { createApp, prepareApp } from './create-app.ts';
 
 const toResource = (found: App) => ({
@@ -26,7 +34,7 @@ export const appRoutes = [
     audit: 'app.created',
     body: createAppBody,
     response: { status: 201, description: 'The app is made.', body: app },
-    errors: ['app_name_taken', 'password_too_weak', 'overloaded'],
+    errors: ['app_name_taken', 'password_too_weak', 'redirect_url_not_allowed', 'overloaded'],
     handler: async (call) => {
       const { services, body } = call;
       const prepared = await prepareApp(services, { ...body, settings: body.settings ?? {} });
@@ -77,14 +85,15 @@ export const appRoutes = [
     params: appParams,
     body: patchAppBody,
     response: { status: 200, description: 'The app as it is now.', body: app },
-    errors: ['app_not_found'],
+    errors: ['app_not_found', 'redirect_url_not_allowed'],
     handler: (call) => {
       const { services, params, body } = call;
       const { settings = {}, ...fields } = body;
       const changes = [...Object.keys(fields), ...Object.keys(settings).map((name) => `settings.${name}`)];
       return mutate(call, async (tx) => {
         if (changes.length === 0) return { result: toResource(await getApp(tx, params.name)), event: undefined };
-        const changed = await patchApp(tx, params.name, body, services.clock.now());
+        const check = (settings: Settings) => checkDefaultTemplates(settings, services.config);
+        const changed = await patchApp(tx, params.name, body, services.clock.now(), check);
         return {
           result: toResource(changed),
           event: { appId: changed.id, target: { kind: 'app', id: changed.id }, changes },

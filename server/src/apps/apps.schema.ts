@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
 import { z } from 'zod';
+import { isAddressRange } from '../http/address-range.ts';
 import { text, time } from '../http/fields.ts';
 import { emailAddress } from '../users/email-address.ts';
 
@@ -20,16 +20,13 @@ const seconds = (what: string, min: number, max: number, example: number) =>
 /** An origin as browsers send it: scheme, host, port, nothing else. */
 const isOrigin = (value: string): boolean => URL.canParse(value) && new URL(value).origin === value;
 
-const origin = z
-  .string()
+const origin = text({ max: 300 })
   .refine((value) => isOrigin(value) && /^https?:/.test(value), {
     error: 'Must be an origin such as https://app.example.com.',
   })
   .meta({ description: 'An origin: scheme, host and port.', examples: ['https://app.example.com'] });
 
-const redirectUrl = z
-  .string()
-  .max(2000, { error: 'At most 2,000 characters.' })
+const redirectUrl = text({ max: 2000 })
   .refine(
     (value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol) && new URL(value).username === '',
     {
@@ -40,16 +37,6 @@ const redirectUrl = z
     description: 'A bare origin allows each of its paths, a URL with a path that path exactly.',
     examples: ['https://app.example.com'],
   });
-
-const isCidr = (value: string): boolean => {
-  const [address = '', bits, ...rest] = value.split('/');
-  const family = isIP(address);
-  return (
-    family !== 0 &&
-    rest.length === 0 &&
-    (bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128)))
-  );
-};
 
 const urlTemplate = (what: string, example: string) =>
   text({ min: 1, max: 2000 })
@@ -69,14 +56,19 @@ const mailSettings = z
       .meta({ description: 'Address of the sender.', examples: ['no-reply@acme.example'] }),
     replyTo: emailAddress.nullable().meta({ description: 'Where answers go.', examples: ['support@acme.example'] }),
     brandName: mailText('Name of the product in mails.', 'Acme Cloud'),
-    logoUrl: mailText('Logo in mails.', 'https://acme.example/logo.png'),
+    logoUrl: text({ max: 2000 })
+      .refine((value) => URL.canParse(value) && new URL(value).protocol === 'https:', {
+        error: 'Must be an https URL.',
+      })
+      .nullable()
+      .meta({ description: 'Logo in mails.', examples: ['https://acme.example/logo.png'] }),
     color: z
       .string()
       .regex(/^#[0-9a-fA-F]{6}$/, { error: 'Must be a colour such as #1f6feb.' })
       .nullable()
       .meta({ description: 'Colour of buttons in mails.', examples: ['#1f6feb'] }),
     texts: z
-      .record(z.string().max(100), z.string().max(5000))
+      .record(text({ min: 1, max: 100 }), text({ max: 5000 }))
       .meta({ description: 'Own texts by name.', examples: [{ 'invite.subject': 'Join us' }] }),
   })
   .partial()
@@ -113,7 +105,7 @@ const settingsShape = {
   language: z.enum(['en', 'ar']).meta({ description: 'Language of mails to users who have none.', examples: ['en'] }),
   mail: mailSettings,
   limits: z
-    .record(z.string().max(100), z.int().min(0))
+    .record(text({ min: 1, max: 100 }), z.int().min(0))
     .meta({ description: 'Limits that differ from the defaults, by name.', examples: [{ invitationsPerDay: 100 }] }),
   auditRetentionDays: z
     .int()
@@ -122,7 +114,7 @@ const settingsShape = {
     .nullable()
     .meta({ description: 'Days that audit events are kept; null: for ever.', examples: [365] }),
   trustedBackends: z
-    .array(z.string().refine(isCidr, { error: 'Must be an address or a CIDR range.' }))
+    .array(text({ max: 50 }).refine(isAddressRange, { error: 'Must be an address or a CIDR range.' }))
     .max(100)
     .meta({ description: 'Backends whose X-End-User-Ip is the client address.', examples: [['10.0.0.0/8']] }),
   managersMayGrantAnyRole: z

@@ -29,6 +29,16 @@ const columns = sql`id, name, display_name, status, settings, created_at, update
 /** Settings as stored, with the defaults for what is not. */
 export const withDefaults = (stored: SettingsPatch): Settings => ({ ...defaultSettings, ...stored }) as Settings;
 
+/** What the patch names is set, the rest stays; groups of settings merge by the same rule. */
+function mergeSettings(stored: SettingsPatch, patch: SettingsPatch): SettingsPatch {
+  return {
+    ...stored,
+    ...patch,
+    ...(patch.mail && { mail: { ...stored.mail, ...patch.mail } }),
+    ...(patch.limits && { limits: { ...stored.limits, ...patch.limits } }),
+  };
+}
+
 function toApp(row: AppRow): App {
   return {
     id: row.id,
@@ -81,18 +91,30 @@ export async function insertApp(
   }
 }
 
-/** Settings merge: what the patch names is set, the rest stays. @throws ApiError `app_not_found` */
+/**
+ * Changes an app. Its row is locked meanwhile, so that settings which two callers change at once all stay.
+ *
+ * @param check refuses what the settings would become
+ * @throws ApiError `app_not_found`, and whatever `check` throws
+ */
 export async function patchApp(
   tx: Tx,
   name: string,
   patch: { displayName?: string | undefined; status?: App['status'] | undefined; settings?: SettingsPatch | undefined },
   now: Date,
+  check: (settings: Settings) => void,
 ): Promise<App> {
+  const [before] = await tx.query<Pick<AppRow, 'settings'>>(
+    sql`SELECT settings FROM apps WHERE name = ${name} FOR UPDATE`,
+  );
+  if (!before) throw new ApiError('app_not_found');
+  const settings = mergeSettings(before.settings, patch.settings ?? {});
+  check(withDefaults(settings));
   const [row] = await tx.query<AppRow>(sql`
     UPDATE apps SET
       display_name = COALESCE(${patch.displayName}::text, display_name),
       status = COALESCE(${patch.status}::text, status),
-      settings = settings || ${JSON.stringify(patch.settings ?? {})}::jsonb,
+      settings = ${JSON.stringify(settings)}::jsonb,
       updated_at = ${now}
     WHERE name = ${name} RETURNING ${columns}`);
   if (!row) throw new ApiError('app_not_found');

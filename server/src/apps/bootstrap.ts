@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { developmentFeaturesSentence } from '../config.ts';
+import { z } from 'zod';
+import { ConfigError, developmentFeaturesSentence } from '../config.ts';
 import type { Services } from '../services.ts';
-import { emailAddress } from '../users/email-address.ts';
+import { normalizeEmail } from '../users/email-address.ts';
 import { sql, type Tx } from '../db/db.ts';
-import { settingsPatch } from './apps.schema.ts';
+import { ApiError } from '../http/errors.ts';
+import { type SettingsPatch, settingsPatch } from './apps.schema.ts';
 import { someAppExists } from './apps.store.ts';
 import { createApp, prepareApp } from './create-app.ts';
 
@@ -15,17 +17,36 @@ export interface FirstApp {
   readonly generatedPassword: string | undefined;
 }
 
+const fault = (variable: string, message: string): ConfigError => new ConfigError([{ variable, message }]);
+
 /** The admin of the first app: from the environment, or made up where development features exist. */
 function firstAdmin({ config }: Services): { email: string; password: string; isGenerated: boolean } {
-  const { bootstrapAdminEmail: email, bootstrapAdminPassword: password } = config;
-  if (email !== undefined && password !== undefined)
-    return { email: emailAddress.parse(email), password, isGenerated: false };
+  const { bootstrapAdminEmail, bootstrapAdminPassword: password } = config;
+  if (bootstrapAdminEmail !== undefined && password !== undefined) {
+    const email = normalizeEmail(bootstrapAdminEmail);
+    if (email === undefined) throw fault('BOOTSTRAP_ADMIN_EMAIL', 'must be an e-mail address');
+    return { email, password, isGenerated: false };
+  }
   if (config.developmentFeatures) {
     return { email: 'admin@example.com', password: randomBytes(12).toString('base64url'), isGenerated: true };
   }
-  throw new Error(
-    `There is no app yet: set BOOTSTRAP_APP, BOOTSTRAP_ADMIN_EMAIL and BOOTSTRAP_ADMIN_PASSWORD. A generated admin is a development feature, and ${developmentFeaturesSentence}`,
-  );
+  const reason = `a generated admin is a development feature, and ${developmentFeaturesSentence}`;
+  throw fault('BOOTSTRAP_ADMIN_EMAIL', `and BOOTSTRAP_ADMIN_PASSWORD are required while there is no app: ${reason}`);
+}
+
+function firstSettings({ config }: Services): SettingsPatch {
+  const parsed = settingsPatch.safeParse(config.bootstrapSettings ?? {});
+  if (parsed.success) return parsed.data;
+  throw fault('BOOTSTRAP_SETTINGS', `is not valid: ${z.prettifyError(parsed.error)}`);
+}
+
+/** What the API would refuse with a code is a fault of a variable here. */
+function nameVariable(error: unknown): unknown {
+  if (!(error instanceof ApiError)) return error;
+  if (error.code === 'password_too_weak') return fault('BOOTSTRAP_ADMIN_PASSWORD', `is too weak: ${error.detail}`);
+  return error.code === 'redirect_url_not_allowed'
+    ? fault('BOOTSTRAP_SETTINGS', `is not valid: ${error.detail}`)
+    : error;
 }
 
 /** One process at a time. The lock is on the one row of `deployment`, which is there before any app. */
@@ -43,13 +64,15 @@ export async function bootstrap(services: Services): Promise<FirstApp | undefine
   if (await someAppExists(db)) return undefined;
   const admin = firstAdmin(services);
   const name = config.bootstrapApp ?? 'demo';
-  const settings = settingsPatch.parse(config.bootstrapSettings ?? {});
-  const prepared = await prepareApp(services, {
+  const app = {
     name,
     displayName: name,
     adminEmail: admin.email,
     adminPassword: admin.password,
-    settings,
+    settings: firstSettings(services),
+  };
+  const prepared = await prepareApp(services, app).catch((error: unknown) => {
+    throw nameVariable(error);
   });
   const isMade = await db.transaction(async (tx) => {
     await lockBootstrap(tx);

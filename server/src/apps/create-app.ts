@@ -7,7 +7,8 @@ import { emailKey } from '../users/email-address.ts';
 import { passwordFault } from '../users/password-policy.ts';
 import { insertUser } from '../users/users.store.ts';
 import type { SettingsPatch } from './apps.schema.ts';
-import { insertApp } from './apps.store.ts';
+import { insertApp, withDefaults } from './apps.store.ts';
+import { checkDefaultTemplates } from './url-template.ts';
 
 export interface NewApp {
   readonly name: string;
@@ -25,10 +26,11 @@ export interface PreparedApp {
   readonly passwordHash: string;
 }
 
-/** @throws ApiError `password_too_weak` */
+/** @throws ApiError `password_too_weak`, `redirect_url_not_allowed` */
 export async function prepareApp(services: Services, app: NewApp): Promise<PreparedApp> {
   const fault = passwordFault(app.adminPassword, { email: app.adminEmail });
   if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
+  checkDefaultTemplates(withDefaults(app.settings), services.config);
   const id = services.ids.next();
   const key = await makeSigningKey(services.sealer, id, services.clock.now());
   return { id, app, key, passwordHash: await services.passwords.hash(app.adminPassword) };

@@ -1,7 +1,20 @@
+import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../http/errors.ts';
-import { namedApp } from '../http/request-context.ts';
 import type { Call } from '../http/route.ts';
-import type { App } from './apps.store.ts';
+import type { Services } from '../services.ts';
+import { type App, findAppByName } from './apps.store.ts';
+
+const namedApps = new WeakMap<FastifyRequest, Promise<App | undefined>>();
+
+/** The app that the request's header names, read at most once per request; undefined when there is none. */
+export function namedApp(services: Services, request: FastifyRequest): Promise<App | undefined> {
+  const known = namedApps.get(request);
+  if (known) return known;
+  const name = request.headers['x-app-name'];
+  const found = typeof name === 'string' && name !== '' ? findAppByName(services.db, name) : Promise.resolve(undefined);
+  namedApps.set(request, found);
+  return found;
+}
 
 /** The app of the call with its settings. @throws ApiError `app_not_found` */
 export async function namedAppOf(call: Call): Promise<App> {

@@ -164,7 +164,8 @@ describe('the link of a mail', () => {
     expect(bare.code).toMatch(/^[A-HJKMNP-Z2-9]{7}$/);
 
     const verificationUrl = 'https://app.example.com/default?c={{code}}';
-    const other = await createWorld(development, { settings: { verificationUrl } });
+    const settings = { verificationUrl, redirectUrls: ['https://app.example.com'] };
+    const other = await createWorld(development, { settings });
     const { email } = await other.person({ verified: false });
     const { code, url } = await other.mail(email);
     expect(url).toBe(`https://app.example.com/default?c=${code}`);

@@ -1,18 +1,21 @@
 import type { Config } from '../config.ts';
 import { ApiError } from '../http/errors.ts';
+import { isLoopback } from '../http/loopback.ts';
+import type { Settings } from './apps.schema.ts';
 import type { App } from './apps.store.ts';
 
-const placeholder = /\{\{\s*([^{}]*?)\s*\}\}/g;
-const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
+/** One quantifier only: with more, white space alone would keep it busy for seconds. */
+const placeholder = /\{\{([^{}]*)\}\}/g;
 
 const refuse = (detail: string): ApiError => new ApiError('redirect_url_not_allowed', { detail });
 
 /** The template as a URL, each placeholder replaced by `x`; what stands before the path must not depend on one. */
 function parse(template: string, known: readonly string[]): URL {
   const unknown = [...template.matchAll(placeholder)]
-    .map(([, name = '']) => name)
+    .map(([, name = '']) => name.trim())
     .find((name) => !known.includes(name));
   if (unknown !== undefined) throw refuse(`The URL has a placeholder {{${unknown}}}; known here: ${known.join(', ')}.`);
+  if (/\{\{|\}\}/.test(template.replace(placeholder, ''))) throw refuse('A placeholder is not closed.');
   const [filled, filledOtherwise] = ['x', 'y'].map((value) => template.replace(placeholder, value));
   if (!filled || !filledOtherwise || !URL.canParse(filled)) throw refuse('This is not a URL.');
   const url = new URL(filled);
@@ -37,35 +40,52 @@ function matches(url: URL, entry: string): boolean {
  * @param known the placeholders that can be filled in
  * @throws ApiError `redirect_url_not_allowed`
  */
-export function checkUrlTemplate(app: App, config: Config, template: string, known: readonly string[]): void {
+function checkUrlTemplate(settings: Settings, config: Config, template: string, known: readonly string[]): void {
   if (template.length > 2000) throw refuse('A URL has at most 2,000 characters.');
   const url = parse(template, known);
   if (url.username !== '' || url.password !== '') throw refuse('A URL with user info is not allowed.');
   const isPlainAllowed = url.protocol === 'http:' && !config.isProduction;
   if (url.protocol !== 'https:' && !isPlainAllowed) throw refuse('Only https URLs are allowed.');
-  const isLoopback = !config.isProduction && loopbackNames.has(url.hostname);
-  if (!isLoopback && !app.settings.redirectUrls.some((entry) => matches(url, entry))) {
+  const isOwnMachine = !config.isProduction && isLoopback(url.hostname);
+  if (!isOwnMachine && !settings.redirectUrls.some((entry) => matches(url, entry))) {
     throw refuse(`${url.origin} is not among the redirect URLs that the app allows.`);
   }
 }
 
 /** Fills in the values, URL-encoded. */
-export function fillUrlTemplate(template: string, values: Readonly<Record<string, string>>): string {
-  return template.replace(placeholder, (_, name: string) => encodeURIComponent(values[name] ?? ''));
+export function fillUrlTemplate(template: string, values: ReadonlyMap<string, string>): string {
+  return template.replace(placeholder, (_, name: string) => encodeURIComponent(values.get(name.trim()) ?? ''));
 }
 
+/** The placeholders that each kind of link can fill in. */
+const placeholders = {
+  verificationUrl: ['code', 'userId', 'sessionToken'],
+  resetUrl: ['code', 'email'],
+  inviteUrl: ['code', 'email', 'orgId'],
+} as const;
+
+export type UrlTemplateName = keyof typeof placeholders;
+
 /**
- * The template to use: what the call sends, checked, else the app's default, else none and the mail carries the code
- * only.
+ * The template to use: what the call sends, checked, else the app's default, which was checked when it was set, else
+ * none and the mail carries the code only.
  *
  * @throws ApiError `redirect_url_not_allowed`
  */
 export function chooseUrlTemplate(
   app: App,
   config: Config,
-  template: { sent: string | undefined; fallback: string | null; placeholders: readonly string[] },
+  name: UrlTemplateName,
+  sent: string | undefined,
 ): string | undefined {
-  if (template.sent === undefined) return template.fallback ?? undefined;
-  checkUrlTemplate(app, config, template.sent, template.placeholders);
-  return template.sent;
+  if (sent !== undefined) checkUrlTemplate(app.settings, config, sent, placeholders[name]);
+  return sent ?? app.settings[name] ?? undefined;
+}
+
+/** Refuses settings whose default templates the same settings would not allow. @throws ApiError `redirect_url_not_allowed` */
+export function checkDefaultTemplates(settings: Settings, config: Config): void {
+  for (const name of ['verificationUrl', 'resetUrl', 'inviteUrl'] as const) {
+    const template = settings[name];
+    if (template !== null) checkUrlTemplate(settings, config, template, placeholders[name]);
+  }
 }

@@ -19,7 +19,10 @@ const entities: Readonly<Record<string, string>> = {
 export const escapeHtml = (value: string): string =>
   value.replace(/[&<>"']/g, (character) => entities[character] ?? '');
 
-const roleNames: Readonly<Record<string, string>> = { ORG_OWNER: 'an owner', ORG_USER_MANAGER: 'a manager' };
+const roleNames = new Map([
+  ['ORG_OWNER', 'an owner'],
+  ['ORG_USER_MANAGER', 'a manager'],
+]);
 
 interface Wording {
   readonly subject: string;
@@ -30,7 +33,7 @@ interface Wording {
 
 function wording(purpose: MailPurpose, content: MailContent, brand: string): Wording {
   const organization = content.organizationName ?? 'an organization';
-  const as = roleNames[content.role ?? ''] ?? `a member with the role ${content.role}`;
+  const as = roleNames.get(content.role ?? '') ?? `a member with the role ${content.role}`;
   switch (purpose) {
     case 'email_verification':
       return {

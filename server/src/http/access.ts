@@ -142,7 +142,12 @@ async function heldOverExistingUser(db: Queryable, held: Held, appId: string, us
 }
 
 /** Owners and managers see the people of the organizations they own or manage. */
-async function heldThroughOrganizations(db: Queryable, callerId: string, appId: string, userId: string): Promise<Held> {
+export async function heldThroughOrganizations(
+  db: Queryable,
+  callerId: string,
+  appId: string,
+  userId: string,
+): Promise<Held> {
   const [row] = await db.query<{ owner: boolean | null }>(sql`
     SELECT bool_or(caller.is_owner) AS owner
     FROM members caller

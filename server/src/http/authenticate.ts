@@ -4,15 +4,14 @@ import { defaultSettings } from '../apps/apps.schema.ts';
 import { findMailedToken } from '../codes/codes.store.ts';
 import { sha256 } from '../keys/secrets.ts';
 import type { NamedApp } from '../machine-users/token-verifier.ts';
-import { findMachine } from '../machine-users/machine-users.store.ts';
 import type { Services } from '../services.ts';
-import { findSession, touchSession } from '../sessions/sessions.store.ts';
+import { touchSession } from '../sessions/sessions.store.ts';
 import type { Access } from './access.ts';
 import { type Actor, anonymous } from './actor.ts';
 import { bearerToken, presentedCredential } from './credential.ts';
 import { ApiError } from './errors.ts';
 import { checkOrigin } from './origin.ts';
-import { namedApp } from './request-context.ts';
+import { namedApp } from '../apps/named-app.ts';
 
 /** Who calls, in which app. */
 export interface Caller {
@@ -20,14 +19,20 @@ export interface Caller {
   readonly actor: Actor;
 }
 
-/** How long a session's last use may lag behind, so that reading stays reading. */
+/** How long a session's last use may lag behind, so that reading stays reading; less where its idle life is short. */
 const touchEveryMs = 60_000;
+const touchesPerIdleLife = 10;
+
+function isTouchDue({ lastSeenAt, idleExpiresAt }: { lastSeenAt: Date; idleExpiresAt: Date }, now: Date): boolean {
+  const idleLifeMs = idleExpiresAt.getTime() - lastSeenAt.getTime();
+  return now.getTime() - lastSeenAt.getTime() >= Math.min(touchEveryMs, idleLifeMs / touchesPerIdleLife);
+}
 
 async function authenticateSession(services: Services, appId: string, token: string): Promise<Actor | undefined> {
   const now = services.clock.now();
-  const found = await findSession(services.db, appId, sha256(token), now);
+  const found = await services.lookups.session({ appId, tokenHash: sha256(token) });
   if (!found) return undefined;
-  if (now.getTime() - found.lastSeenAt.getTime() >= touchEveryMs) {
+  if (isTouchDue(found, now)) {
     const { id } = found.session;
     const touched = { id, lastSeenAt: found.lastSeenAt, idleSecondsByDefault: defaultSettings.sessionIdleSeconds };
     await touchSession(services.db, appId, touched, now);
@@ -38,7 +43,7 @@ async function authenticateSession(services: Services, appId: string, token: str
 async function authenticateMachine(services: Services, app: NamedApp, token: string): Promise<Actor | undefined> {
   const claims = await services.tokenVerifier.verify(app, token);
   if (!claims) return undefined;
-  const known = await findMachine(services.db, app.id, claims, services.clock.now());
+  const known = await services.lookups.machine({ appId: app.id, claims });
   return known ? { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId } : undefined;
 }
 

@@ -73,10 +73,13 @@ export const metadata = (whose: string) =>
 
 /** Changes to metadata: a string sets, `null` removes, a key that is not named stays. */
 export const metadataPatch = (whose: string) =>
-  z.record(metadataKey, metadataValue.nullable()).meta({
-    description: `Changes to the metadata of the ${whose}: a string sets the key, null removes it, keys that are not named stay. At most 30 keys in all.`,
-    examples: [{ key1: 'value1' }],
-  });
+  z
+    .record(metadataKey, metadataValue.nullable())
+    .refine((patch) => Object.keys(patch).length <= 100, { error: 'At most 100 keys in one change.' })
+    .meta({
+      description: `Changes to the metadata of the ${whose}: a string sets the key, null removes it, keys that are not named stay. At most 30 keys in all.`,
+      examples: [{ key1: 'value1' }],
+    });
 
 /** A given or family name. */
 export const personName = (what: string, example: string) =>

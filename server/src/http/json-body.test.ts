@@ -121,8 +121,9 @@ describe('well-formed and wrong', () => {
 
   test('a hundred thousand items', async () => {
     expect((await patch(`{"metadata":[${'1,'.repeat(100_000)}1]}`)).statusCode).toBe(400);
-    const keys = Array.from({ length: 20_000 }, (_, index) => `"k${index}":"v"`).join(',');
-    expect((await patch(`{"metadata":{${keys}}}`)).json()).toMatchObject({ code: 'metadata_limit_exceeded' });
+    const keys = (count: number) => Array.from({ length: count }, (_, index) => `"k${index}":"v"`).join(',');
+    expect((await patch(`{"metadata":{${keys(31)}}}`)).json()).toMatchObject({ code: 'metadata_limit_exceeded' });
+    expect((await patch(`{"metadata":{${keys(20_000)}}}`)).json()).toMatchObject({ code: 'validation_failed' });
   });
 
   test('nothing of all that was stored', async () => {

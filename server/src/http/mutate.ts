@@ -1,5 +1,5 @@
 import { insertAuditEvent } from '../audit/audit.store.ts';
-import type { Queryable, Sql, Tx } from '../db/db.ts';
+import type { Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import { evaluate, notFoundCode, organizationRelation, type Principal } from './access.ts';
 import { auditIdentity } from './actor.ts';
@@ -19,10 +19,10 @@ export interface ChangeEvent {
   readonly claimedOnBehalfOf?: string | undefined;
 }
 
-/** The outcome of a mutation: what to answer, and the event; no event when nothing changed. */
+/** The outcome of a mutation: what to answer, and the event; none when nothing changed, one each where several organizations are to know. */
 export interface Change<Result> {
   readonly result: Result;
-  readonly event: ChangeEvent | undefined;
+  readonly event: ChangeEvent | readonly ChangeEvent[] | undefined;
 }
 
 /** The call's declared event; see `insertAuditEvent` for `source`. */
@@ -48,11 +48,6 @@ function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
   );
 }
 
-/** Writes the declared audit event of a change. */
-export async function writeEvent(db: Queryable, call: Call, event: ChangeEvent): Promise<void> {
-  await db.query(insertEvent(call, event, empty));
-}
-
 /**
  * One unit of work: the change, its declared audit event and the mails it queues commit together or not at all.
  *
@@ -62,7 +57,7 @@ export async function writeEvent(db: Queryable, call: Call, event: ChangeEvent):
 export function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Change<Result>>): Promise<Result> {
   return call.services.db.transaction(async (tx) => {
     const change = await work(tx);
-    if (change.event) await writeEvent(tx, call, change.event);
+    for (const event of [change.event ?? []].flat()) await tx.query(insertEvent(call, event, empty));
     return change.result;
   });
 }

@@ -2,9 +2,8 @@ import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
 import type { Services } from '../services.ts';
 import { ApiError } from './errors.ts';
-import { namedApp } from './request-context.ts';
-
-const loopbackNames = new Set(['localhost', '127.0.0.1', '[::1]']);
+import { isLoopback } from './loopback.ts';
+import { namedApp } from '../apps/named-app.ts';
 
 /** The service's own pages; outside production under any loopback name of the same port. */
 export function isOwnOrigin(config: Config, origin: string): boolean {
@@ -12,7 +11,7 @@ export function isOwnOrigin(config: Config, origin: string): boolean {
   if (config.isProduction || !URL.canParse(origin)) return false;
   const url = new URL(origin);
   const own = new URL(config.publicUrl);
-  return loopbackNames.has(url.hostname) && url.protocol === own.protocol && url.port === own.port;
+  return isLoopback(url.hostname) && url.protocol === own.protocol && url.port === own.port;
 }
 
 /** Whether pages of `origin` may call the app that the request names. */

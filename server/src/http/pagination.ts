@@ -25,7 +25,7 @@ const cursor = z
 /** The query fields of every list. */
 export const pagingQuery = { page: page.optional(), pageSize, cursor: cursor.optional() };
 
-/** The same with the paging itself optional, for lists that a caller usually takes whole. */
+/** Which page of a list, as validated. */
 export interface Paging {
   page?: number | undefined;
   pageSize: number;

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Services } from '../services.ts';
 import { type Held, decide, principals } from './access.ts';
@@ -47,11 +48,21 @@ function toCall(
     orgId: valid.orgId,
     actor: request.caller?.actor ?? { kind: 'anonymous' },
     held,
-    client: { ip: request.ip, userAgent: request.headers['user-agent']?.slice(0, 512), requestId: request.id },
+    client: {
+      ip: clientAddress(request),
+      userAgent: request.headers['user-agent']?.slice(0, 512),
+      requestId: request.id,
+    },
     services,
     request,
     reply,
   };
+}
+
+/** What a proxy reports is believed only if it is an address: anything else could be made up at will. */
+function clientAddress({ ip, socket }: FastifyRequest): string {
+  const reported = ip.replace(/^(\d+(?:\.\d+){3}):\d+$/, '$1').replace(/^\[(.+)\](?::\d+)?$/, '$1');
+  return isIP(reported) === 0 ? (socket.remoteAddress ?? '') : reported;
 }
 
 function addressedBy(route: Route, appId: string, valid: ValidRequest) {

@@ -45,6 +45,14 @@ const inWords: z.core.$ZodErrorMap = (issue) => {
   return issue.input === undefined ? 'Required.' : `Must be ${kinds[issue.expected] ?? issue.expected}.`;
 };
 
+/** A request made of faults must not become an answer several times its size. */
+const faultsShown = 100;
+
+function bounded(faults: readonly Fault[]): readonly Fault[] {
+  const more = faults.length - faultsShown;
+  return more > 0 ? [...faults.slice(0, faultsShown), { pointer: '', message: `And ${more} more faults.` }] : faults;
+}
+
 const nothing = z.strictObject({});
 const noBody = z.undefined({ error: 'This call takes no body.' });
 
@@ -73,6 +81,6 @@ export function validate(route: Route, request: FastifyRequest): ValidRequest {
   const params = parse('path', route.params ?? nothing, request.params) as Record<string, string>;
   const query = parse('query', route.query ?? nothing, request.query);
   const body = parse('body', route.body ?? noBody, request.body);
-  if (faults.length > 0) throw new ApiError('validation_failed', { faults });
+  if (faults.length > 0) throw new ApiError('validation_failed', { faults: bounded(faults) });
   return { params, query, body, orgId: inHeader ? headerOrgId : (params['orgId'] ?? '') };
 }

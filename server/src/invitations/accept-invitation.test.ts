@@ -106,7 +106,9 @@ describe('accepting is refused', () => {
 
   test('the second time, also at the same moment', async () => {
     const code = await invite();
-    const outcomes = (await Promise.all(Array.from({ length: 4 }, () => accept(code)))).map(({ statusCode }) => statusCode);
+    const outcomes = (await Promise.all(Array.from({ length: 4 }, () => accept(code)))).map(
+      ({ statusCode }) => statusCode,
+    );
     expect(outcomes.toSorted((a, b) => a - b)).toEqual([200, 400, 400, 400]);
     expect(problem(await accept(code))).toBe('400 code_invalid');
   });

@@ -5,12 +5,10 @@ import { queueMail } from '../email/outbox.ts';
 import { auditIdentity } from '../http/actor.ts';
 import type { Call } from '../http/route.ts';
 import { type Grant, grantToMember } from '../members/members.store.ts';
+import { checkManagerReach } from '../members/reach.ts';
 import { emailKey } from '../users/email-address.ts';
 import { insertInvitedUser, lockUserByEmail, type User } from '../users/users.store.ts';
-import { upsertInvitation } from './invitations.store.ts';
-
-/** Placeholders of an invitation's URL template. */
-export const invitationPlaceholders = ['code', 'email', 'orgId'];
+import { settleInvitation, upsertInvitation } from './invitations.store.ts';
 
 /** Who is to get what, and where. */
 export interface Proposal {
@@ -47,6 +45,7 @@ async function grantAtOnce(tx: Tx, call: Call, user: User, { organization, grant
   const { services, appId } = call;
   const member = { orgId: organization.id, userId: user.id, id: services.ids.next(), now: services.clock.now() };
   await grantToMember(tx, appId, member, [grant]);
+  await settleInvitation(tx, appId, { orgId: organization.id, userId: user.id, grant });
   const content = { organizationName: organization.name, role: roleName(grant) };
   await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'role_granted', content });
 }
@@ -71,7 +70,16 @@ async function invite(tx: Tx, call: Call, user: User, proposal: Proposal): Promi
     purpose: 'invitation',
     orgId: organization.id,
   });
-  const url = urlTemplate && fillUrlTemplate(urlTemplate, { code, email: user.email, orgId: organization.id });
+  const url =
+    urlTemplate &&
+    fillUrlTemplate(
+      urlTemplate,
+      new Map([
+        ['code', code],
+        ['email', user.email],
+        ['orgId', organization.id],
+      ]),
+    );
   const content = { code, organizationName: organization.name, role: roleName(grant), ...(url && { url }) };
   await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'invitation', content });
 }
@@ -83,6 +91,7 @@ async function invite(tx: Tx, call: Call, user: User, proposal: Proposal): Promi
  */
 export async function grantOrInvite(tx: Tx, call: Call, proposal: Proposal): Promise<Granted> {
   const user = await userOfAddress(tx, call, proposal);
+  await checkManagerReach(tx, call, { orgId: proposal.organization.id, userId: user.id }, [proposal.grant]);
   const isProven = user.state === 'ACTIVE' && user.isEmailVerified;
   await (isProven ? grantAtOnce(tx, call, user, proposal) : invite(tx, call, user, proposal));
   return { userId: user.id, invited: !isProven };

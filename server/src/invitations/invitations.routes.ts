@@ -5,9 +5,9 @@ import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { publicAccessSettingCookie } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { mutate } from '../http/mutate.ts';
+import { type ChangeEvent, mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
-import { grantToMember } from '../members/members.store.ts';
+import { type Grant, grantName, grantToMember } from '../members/members.store.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { setSessionCookie, startSession } from '../sessions/start-session.ts';
 import { emailKey } from '../users/email-address.ts';
@@ -16,13 +16,15 @@ import { claimAccount, findCredentials, getUser, lockUser } from '../users/users
 import { acceptInvitation, invitationAccepted } from './invitations.schema.ts';
 import { acceptInvitations } from './invitations.store.ts';
 
+/** No user has it: asking for their codes takes the same statement as for a known address. */
+const nobody = '0';
+
 /** The invited user and the id of the code; an address nobody was invited by looks like a wrong code. */
 async function proveMailbox(call: Call, body: { email: string; orgId: string; verificationCode: string }) {
   const found = await findCredentials(call.services.db, call.appId, emailKey(body.email));
-  if (!found) throw new ApiError('code_invalid');
-  const scope = { userId: found.id, purpose: 'invitation', orgId: body.orgId } as const;
+  const scope = { userId: found?.id ?? nobody, purpose: 'invitation', orgId: body.orgId } as const;
   const codeId = await checkCode(call, scope, body.verificationCode);
-  return { userId: found.id, codeId };
+  return { userId: scope.userId, codeId };
 }
 
 /** @throws ApiError `password_too_weak` */
@@ -31,12 +33,28 @@ function checkPassword(password: string, owner: PasswordOwner): void {
   if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
 }
 
-/** Every live invitation to the proven address takes effect. */
-async function grantInvitations(tx: Tx, { services, appId }: Call, userId: string): Promise<void> {
+/** Every live invitation to the proven address takes effect. @returns what was granted where */
+async function grantInvitations(tx: Tx, { services, appId }: Call, userId: string): Promise<Map<string, Grant[]>> {
   const now = services.clock.now();
+  const granted = new Map<string, Grant[]>();
   for (const { orgId, grant } of await acceptInvitations(tx, appId, userId, now)) {
-    await grantToMember(tx, appId, { orgId, userId, id: services.ids.next(), now }, [grant]);
+    granted.set(orgId, [...(granted.get(orgId) ?? []), grant]);
   }
+  for (const [orgId, grants] of granted) {
+    await grantToMember(tx, appId, { orgId, userId, id: services.ids.next(), now }, grants);
+  }
+  return granted;
+}
+
+/** Each organization that gains somebody reads it in its own audit; without any there is still the account. */
+function acceptanceEvents(
+  userId: string,
+  orgId: string,
+  granted: ReadonlyMap<string, readonly Grant[]>,
+): ChangeEvent[] {
+  const actor = { kind: 'user', id: userId } as const;
+  const places = granted.size > 0 ? [...granted] : [[orgId, []] as const];
+  return places.map(([place, grants]) => ({ target: actor, actor, orgId: place, changes: grants.map(grantName) }));
 }
 
 /** From here on the account is whoever's mailbox it is: what was there before, of whoever made it, is void. */
@@ -55,8 +73,8 @@ async function claim(
   await voidAllCodes(tx, app.id, user.id);
   const { firstName, lastName } = names;
   await claimAccount(tx, app.id, user.id, { passwordHash, firstName, lastName, now: call.services.clock.now() });
-  await grantInvitations(tx, call, user.id);
-  return startSession(tx, call, app, { id: user.id, amr: ['pwd'] });
+  const granted = await grantInvitations(tx, call, user.id);
+  return { granted, session: await startSession(tx, call, app, { id: user.id, amr: ['pwd'] }) };
 }
 
 /** Accepting is documented as PUT; POST does the same. */
@@ -90,9 +108,8 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       checkPassword(body.newPassword, { email, firstName, lastName });
       const passwordHash = await services.passwords.hash(body.newPassword);
       const started = await mutate(call, async (tx) => {
-        const session = await claim(tx, call, app, proof, passwordHash, body);
-        const actor = { kind: 'user', id: proof.userId } as const;
-        return { result: session, event: { target: actor, orgId: body.orgId, actor } };
+        const { session, granted } = await claim(tx, call, app, proof, passwordHash, body);
+        return { result: session, event: acceptanceEvents(proof.userId, body.orgId, granted) };
       });
       setSessionCookie(call, app, started.sessionToken);
       return { message: 'Invitation accepted', userId: proof.userId, ...started };

@@ -29,6 +29,19 @@ export async function upsertInvitation(tx: Tx, appId: string, invitation: NewInv
     DO UPDATE SET user_id = EXCLUDED.user_id, expires_at = EXCLUDED.expires_at`);
 }
 
+/** Closes a pending invitation whose grant was made directly: its code must not bring it back later. */
+export async function settleInvitation(
+  tx: Tx,
+  appId: string,
+  { orgId, userId, grant }: { orgId: string; userId: string; grant: Grant },
+): Promise<void> {
+  const roleKey = grant.kind === 'ROLE' ? grant.role.key : null;
+  await tx.query(sql`
+    UPDATE invitations SET status = 'accepted'
+    WHERE app_id = ${appId} AND user_id = ${userId} AND org_id = ${orgId} AND status = 'pending'
+      AND grants = ${grant.kind} AND role_key IS NOT DISTINCT FROM ${roleKey}::text`);
+}
+
 /** Marks every live invitation to the user's address as accepted. @returns what they grant */
 export async function acceptInvitations(
   tx: Tx,

@@ -58,8 +58,24 @@ const pending = async (email: string) => {
 
 describe('who may make whom what', () => {
   test.each<[Noun, string[], [string, string][]]>([
-    ['owners', ['owner', 'admin'], [['manager', '403'], ['member', '403'], ['machine', '403']]],
-    ['managers', ['owner', 'admin'], [['manager', '403'], ['member', '403'], ['machine', '403']]],
+    [
+      'owners',
+      ['owner', 'admin'],
+      [
+        ['manager', '403'],
+        ['member', '403'],
+        ['machine', '403'],
+      ],
+    ],
+    [
+      'managers',
+      ['owner', 'admin'],
+      [
+        ['manager', '403'],
+        ['member', '403'],
+        ['machine', '403'],
+      ],
+    ],
     ['members', ['owner', 'manager', 'machine', 'admin'], [['member', '403']]],
   ])('%s', async (noun, allowed, refused) => {
     const callers: Record<string, { token: string }> = {
@@ -218,7 +234,11 @@ describe('inviting again', () => {
     await invite('managers', email);
     expect(await pending(email)).toBe(3);
     expect(await organizationsOf(await acceptNewest(email))).toMatchObject([
-      { roles: ['global:auditor', 'reader'], managerRoles: ['ORG_USER_MANAGER'], permissions: ['audit:read', 'documents:reader'] },
+      {
+        roles: ['global:auditor', 'reader'],
+        managerRoles: ['ORG_USER_MANAGER'],
+        permissions: ['audit:read', 'documents:reader'],
+      },
     ]);
     expect(await pending(email)).toBe(0);
   });

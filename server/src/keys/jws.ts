@@ -19,6 +19,8 @@ type JsonObject = Record<string, unknown>;
 
 const maxTokenLength = 8 * 1024;
 const signatureBytes = 64;
+/** Ours are thumbprints in base64url. The key is looked up by what stands here before any signature is checked. */
+const kidPattern = /^[\w-]{1,100}$/;
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -92,6 +94,6 @@ function isObject(value: unknown): value is JsonObject {
 
 function isOurHeader(header: JsonObject): header is JsonObject & JwtHeader {
   const { alg, typ, kid, ...others } = header;
-  const isKid = typeof kid === 'string' && kid !== '';
+  const isKid = typeof kid === 'string' && kidPattern.test(kid);
   return alg === 'ES256' && typ === 'at+jwt' && isKid && Object.keys(others).length === 0;
 }

@@ -2,6 +2,11 @@ import type { Db } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { Sealer } from './seal.ts';
 
+/** Whether this database has met its master key before. */
+export async function hasMasterKey(db: Db): Promise<boolean> {
+  return (await db.query(sql`SELECT 1 FROM deployment`)).length > 0;
+}
+
 /**
  * Refuses a start with a master key that is not this database's: what it holds could not be decrypted, and what the
  * start would add could not be read later. An old key that is still configured is fine.

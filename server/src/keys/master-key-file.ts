@@ -5,6 +5,9 @@ import { SealError } from './seal.ts';
 
 const masterKeyBytes = 32;
 
+/** Where the key of an embedded database lies. */
+export const masterKeyFile = (dataDir: string): string => join(dataDir, 'master.key');
+
 /**
  * The master key (32 bytes) of an embedded database: read from `<dataDir>/master.key`, made there on the first start.
  * The file holds base64, mode 0600; whoever loses it loses the signing keys and provider secrets in the database.
@@ -14,7 +17,7 @@ const masterKeyBytes = 32;
  * @example const current = config.masterKey ?? generateMasterKeyFile(config.dataDir);
  */
 export function generateMasterKeyFile(dataDir: string): Buffer {
-  const file = join(dataDir, 'master.key');
+  const file = masterKeyFile(dataDir);
   return readKey(file) ?? createKey(dataDir, file);
 }
 

@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 
 /** What a secret is for, readable at its front: session, machine user, mailed verification token, known device. */
 export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_';
@@ -31,7 +31,7 @@ export function newSecret(prefix: SecretPrefix): string {
 
 /** The SHA-256 (32 bytes) under which a secret is stored and looked up, so that a stolen database holds no credential. */
 export function sha256(secret: string): Buffer {
-  return createHash('sha256').update(secret).digest();
+  return hash('sha256', secret, 'buffer');
 }
 
 /**

@@ -68,6 +68,23 @@ export async function revokeSigningKey(tx: Tx, appId: string, kid: string, now: 
   return rows.length > 0;
 }
 
+/** Whether the app has a key that signs now. */
+export async function someKeySigns(db: Queryable, appId: string, now: Date): Promise<boolean> {
+  const rows = await db.query(sql`
+    SELECT 1 FROM signing_keys
+    WHERE app_id = ${appId} AND revoked_at IS NULL AND active_from <= ${now}
+      AND (published_until IS NULL OR published_until > ${now}) LIMIT 1`);
+  return rows.length > 0;
+}
+
+/** Lets the successor that waits for its time sign from now on. @returns whether there is one */
+export async function activateSuccessor(tx: Tx, appId: string, now: Date): Promise<boolean> {
+  const rows = await tx.query(sql`
+    UPDATE signing_keys SET active_from = ${now}
+    WHERE app_id = ${appId} AND revoked_at IS NULL AND published_until IS NULL AND active_from > ${now} RETURNING kid`);
+  return rows.length > 0;
+}
+
 /** Every sealed private key of the deployment, for a change of the master key. */
 export async function listSealedKeys(db: Queryable): Promise<{ appId: string; kid: string; sealed: Buffer }[]> {
   const rows = await db.query<{ app_id: string; kid: string; sealed_private_key: Buffer }>(

@@ -5,11 +5,14 @@ import { LRUCache } from 'lru-cache';
 import type { Db, Tx } from '../db/db.ts';
 import type { Sealer } from './seal.ts';
 import {
+  activateSuccessor,
   endPublication,
   findPublishedKey,
   findSealedPrivateKey,
   insertSigningKey,
   type PublicJwk,
+  revokeSigningKey,
+  someKeySigns,
   type StoredSigningKey,
 } from './signing-keys.store.ts';
 
@@ -33,18 +36,39 @@ export async function makeSigningKey(sealer: Sealer, appId: string, activeFrom: 
   return { kid, publicJwk, sealedPrivateKey: sealer.seal(pkcs8, context(appId, kid)), activeFrom };
 }
 
+/** Makes the successor of an app's key, ready for `rotateSigningKey`: it is to sign once every cache has seen it. */
+export function makeSuccessor(sealer: Sealer, appId: string, now: Date): Promise<StoredSigningKey> {
+  return makeSigningKey(sealer, appId, new Date(now.getTime() + publicationLeadMs));
+}
+
 /**
  * Adds a successor to the app's key. It is published at once, signs after 15 minutes, and the old one stays published
  * until the last token that it signed has expired, and 15 minutes more.
- *
- * @returns the new key
  */
-export async function rotateSigningKey(tx: Tx, sealer: Sealer, appId: string, now: Date): Promise<StoredSigningKey> {
-  const activeFrom = new Date(now.getTime() + publicationLeadMs);
-  const key = await makeSigningKey(sealer, appId, activeFrom);
-  await endPublication(tx, appId, new Date(activeFrom.getTime() + longestTokenLifeMs + publicationLeadMs));
-  await insertSigningKey(tx, appId, key, now);
-  return key;
+export async function rotateSigningKey(tx: Tx, appId: string, successor: StoredSigningKey, now: Date): Promise<void> {
+  const lastUse = successor.activeFrom.getTime();
+  await endPublication(tx, appId, new Date(lastUse + longestTokenLifeMs + publicationLeadMs));
+  await insertSigningKey(tx, appId, successor, now);
+}
+
+/**
+ * Revokes a key: every token it signed is refused at once. When no other one signs yet, the successor does from now
+ * on, whoever may have a key set in a cache: a stolen key must not be kept for the sake of caches.
+ *
+ * @param spare what signs from now on when there is no successor either
+ * @returns whether there was such a key to revoke
+ */
+export async function revokeKey(
+  tx: Tx,
+  appId: string,
+  kid: string,
+  spare: StoredSigningKey,
+  now: Date,
+): Promise<boolean> {
+  if (!(await revokeSigningKey(tx, appId, kid, now))) return false;
+  if (await someKeySigns(tx, appId, now)) return true;
+  if (!(await activateSuccessor(tx, appId, now))) await insertSigningKey(tx, appId, { ...spare, activeFrom: now }, now);
+  return true;
 }
 
 /** The same private key under the current master key. */

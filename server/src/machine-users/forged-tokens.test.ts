@@ -60,7 +60,10 @@ describe('a token that was changed is refused:', () => {
     ['with padding', (header, body, signature) => `${header}.${body}.${signature}==`],
     ['with white space inside', (header, body, signature) => `${header}. ${body}.${signature}`],
     ['with a signature of zeros', (header, body) => `${header}.${body}.${Buffer.alloc(64).toString('base64url')}`],
-    ['with another person’s claims', (header, _, signature) => `${header}.${encode({ ...claims, sub: '1' })}.${signature}`],
+    [
+      'with another person’s claims',
+      (header, _, signature) => `${header}.${encode({ ...claims, sub: '1' })}.${signature}`,
+    ],
     ['with more life', (header, _, signature) => `${header}.${encode({ ...claims, exp: 9_999_999_999 })}.${signature}`],
   ])('%s', async (_, change) => {
     expect(await use(change(...parts()))).toBe('401 unauthenticated');
@@ -89,7 +92,8 @@ describe('a header of one’s own choice is refused:', () => {
   test('a key that the token brings along, with any kid', async () => {
     const own = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const ownJwk = own.publicKey.export({ format: 'jwk' });
-    for (const name of [kid, 'mine', '']) expect(await use(signJwt(own.privateKey, name, claims))).toBe('401 unauthenticated');
+    for (const name of [kid, 'mine', ''])
+      expect(await use(signJwt(own.privateKey, name, claims))).toBe('401 unauthenticated');
     const [, , signature = ''] = signJwt(own.privateKey, kid, claims).split('.');
     for (const extra of [{ jwk: ownJwk }, { jku: 'https://evil.example/jwks' }, { x5u: 'https://evil.example' }]) {
       const header = { alg: 'ES256', typ: 'at+jwt', kid, ...extra };

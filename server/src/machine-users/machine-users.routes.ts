@@ -28,6 +28,8 @@ import {
 } from './machine-users.store.ts';
 
 const secretLimit = 5;
+/** Beyond it a time cannot be written as RFC 3339 has it. */
+const latestTime = Date.UTC(9999, 11, 31);
 
 /** A fresh secret and what is stored of it. */
 function makeSecret({ services }: Call, options: { label?: string | undefined; expiresAt?: Date | undefined }) {
@@ -46,9 +48,9 @@ function makeSecret({ services }: Call, options: { label?: string | undefined; e
 function expiryOf(expiresAt: string | undefined, now: Date): Date | undefined {
   if (expiresAt === undefined) return undefined;
   const expiry = new Date(expiresAt);
-  if (expiry > now) return expiry;
+  if (expiry > now && expiry.getTime() <= latestTime) return expiry;
   throw new ApiError('validation_failed', {
-    faults: [{ pointer: '/body/expiresAt', message: 'Must be in the future.' }],
+    faults: [{ pointer: '/body/expiresAt', message: 'Must be in the future, before the year 10000.' }],
   });
 }
 

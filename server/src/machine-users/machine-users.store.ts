@@ -19,17 +19,31 @@ export interface MachineUser {
   readonly secrets: readonly MachineSecret[];
 }
 
-/** Whether machine, secret and key of a verified token are all still good: one query. */
-export async function findMachine(db: Queryable, appId: string, claims: MachineClaims, now: Date): Promise<boolean> {
-  const rows = await db.query(sql`
-    SELECT 1
-    FROM machine_users m
-    JOIN machine_secrets s ON s.app_id = ${appId} AND s.machine_user_id = m.id AND s.id = ${claims.secretId}
+/** A verified token, as its machine is looked up. */
+export interface MachineKey {
+  readonly appId: string;
+  readonly claims: MachineClaims;
+}
+
+/**
+ * Whether machine, secret, key and app of verified tokens are all still good: one query for all of them.
+ *
+ * @returns in the order of the keys
+ */
+export async function findMachines(db: Queryable, keys: readonly MachineKey[], now: Date): Promise<boolean[]> {
+  const column = (name: 'machineUserId' | 'secretId' | 'kid') => keys.map(({ claims }) => claims[name]);
+  const rows = await db.query<{ place: number }>(sql`
+    SELECT asked.place::integer
+    FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${column('machineUserId')}::bigint[],
+      ${column('secretId')}::bigint[], ${column('kid')}::text[])
+      WITH ORDINALITY AS asked (app_id, machine_user_id, secret_id, kid, place)
+    JOIN machine_users m ON m.app_id = asked.app_id AND m.id = asked.machine_user_id
+    JOIN machine_secrets s ON s.app_id = asked.app_id AND s.machine_user_id = m.id AND s.id = asked.secret_id
       AND (s.expires_at IS NULL OR s.expires_at > ${now})
-    JOIN signing_keys k ON k.app_id = ${appId} AND k.kid = ${claims.kid} AND k.revoked_at IS NULL
-    JOIN apps a ON a.id = ${appId} AND a.status = 'ACTIVE'
-    WHERE m.app_id = ${appId} AND m.id = ${claims.machineUserId}`);
-  return rows.length > 0;
+    JOIN signing_keys k ON k.app_id = asked.app_id AND k.kid = asked.kid AND k.revoked_at IS NULL
+    JOIN apps a ON a.id = asked.app_id AND a.status = 'ACTIVE'`);
+  const good = new Set(rows.map((row) => row.place));
+  return keys.map((_, index) => good.has(index + 1));
 }
 
 /** What issuing a token takes, in one query: app, secret and the key that signs now. */

@@ -3,6 +3,7 @@ import { defaultSettings } from '../apps/apps.schema.ts';
 import { findAppByName } from '../apps/apps.store.ts';
 import { publicAccess, publicAccessCheckedInQuery, publicPage } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
+import { id as idSchema } from '../http/fields.ts';
 import { type Call, noAudit, route } from '../http/route.ts';
 import { signJwt } from '../keys/jws.ts';
 import { sha256 } from '../keys/secrets.ts';
@@ -29,11 +30,12 @@ function audienceOf(audience: string | string[] | undefined, appName: string): s
   throw new ApiError('validation_failed', { faults: [{ pointer: '/body/audience', message }] });
 }
 
-const isClientId = (value: string): boolean => /^[0-9]{1,18}$/.test(value);
+/** No machine user has it: whatever is no id takes the same statement as an unknown one. */
+const nobody = '0';
 
 /** @throws ApiError `app_inactive`, `invalid_client` */
 async function authenticateClient({ services, appId }: Call, body: TokenRequest, now: Date) {
-  const id = isClientId(body.clientId) ? body.clientId : '0';
+  const id = idSchema.safeParse(body.clientId).data ?? nobody;
   const client = await findClient(services.db, appId, { id, secretHash: sha256(body.clientSecret), now });
   if (client.appStatus !== 'ACTIVE') throw new ApiError('app_inactive');
   if (client.secretId === null) throw new ApiError('invalid_client');
@@ -105,7 +107,11 @@ export const tokenRoutes = [
       body: jwks,
       headers: { 'Cache-Control': 'How long the keys may be kept.' },
     },
-    handler: (call) => publishedKeys(call, call.appId),
+    handler: (call) => {
+      // A cache between must not give one app's keys to who verifies tokens of another.
+      call.reply.header('vary', 'Origin, X-App-Name');
+      return publishedKeys(call, call.appId);
+    },
   }),
 
   route({

@@ -90,7 +90,10 @@ describe('a token', () => {
   test('comes with its life and nothing else', async () => {
     const response = await request();
     expect(response.statusCode).toBe(200);
-    expect(response.json()).toEqual({ token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/), expiresInSeconds: 43_199 });
+    expect(response.json()).toEqual({
+      token: expect.stringMatching(/^[\w-]+\.[\w-]+\.[\w-]+$/),
+      expiresInSeconds: 43_199,
+    });
     expect(response.headers['cache-control']).toBe('no-store');
     expect(response.cookies).toEqual([]);
   });

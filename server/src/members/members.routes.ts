@@ -1,17 +1,24 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import type { Tx } from '../db/db.ts';
-import { overOrganization, overOrganizationInHeader, type Principal } from '../http/access.ts';
+import {
+  heldThroughOrganizations,
+  overOrganization,
+  overOrganizationInHeader,
+  type Principal,
+} from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
+import { id } from '../http/fields.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
-import { type Granted, grantOrInvite, invitationPlaceholders } from '../invitations/grant-or-invite.ts';
+import { type Granted, grantOrInvite } from '../invitations/grant-or-invite.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { getOrganization } from '../organizations/organizations.store.ts';
-import { resolveRoles } from '../roles/roles.store.ts';
+import { resolveRole, resolveRoles } from '../roles/roles.store.ts';
 import { lockUser } from '../users/users.store.ts';
 import { addUser, addUserParams, granted, inviteManager, inviteMember, userAdded } from './members.schema.ts';
-import { findManagerRoles, type Grant, grantToMember, sharesOrganization } from './members.store.ts';
+import { type Grant, grantName, grantToMember } from './members.store.ts';
+import { checkManagerReach } from './reach.ts';
 
 interface Invitee {
   readonly email: string;
@@ -23,7 +30,7 @@ interface Invitee {
 
 /** A machine says whom it acts for; nobody can check that, so it is noted and decides nothing. */
 function claimedOnBehalfOf({ actor }: Call, body: Invitee): string | undefined {
-  return actor.kind === 'machine' && typeof body.userId === 'string' ? body.userId.slice(0, 100) : undefined;
+  return actor.kind === 'machine' && id.safeParse(body.userId).success ? String(body.userId) : undefined;
 }
 
 /** Grants to an address, or invites it, in the organization of the call. */
@@ -35,32 +42,28 @@ async function grantTo(
 ): Promise<Granted & { message: string }> {
   const { services, appId, orgId } = call;
   const app = await namedAppOf(call);
-  const urlTemplate = chooseUrlTemplate(app, services.config, {
-    sent: body.inviteUrl,
-    fallback: app.settings.inviteUrl,
-    placeholders: invitationPlaceholders,
-  });
+  const urlTemplate = chooseUrlTemplate(app, services.config, 'inviteUrl', body.inviteUrl);
   return mutate(call, async (tx) => {
     const organization = await getOrganization(tx, appId, orgId);
-    const outcome = await grantOrInvite(tx, call, { ...body, organization, grant: await toGrant(tx), urlTemplate });
+    const grant = await toGrant(tx);
+    const outcome = await grantOrInvite(tx, call, { ...body, organization, grant, urlTemplate });
     const result = { message: `${word} ${outcome.invited ? 'invited' : 'assigned'}`, ...outcome };
-    const claimed = claimedOnBehalfOf(call, body);
-    return { result, event: { target: { kind: 'user', id: outcome.userId }, orgId, claimedOnBehalfOf: claimed } };
+    const event = {
+      target: { kind: 'user', id: outcome.userId },
+      orgId,
+      claimedOnBehalfOf: claimedOnBehalfOf(call, body),
+      changes: [grantName(grant), ...(outcome.invited ? ['invited'] : [])],
+    };
+    return { result, event };
   });
 }
 
 /** A human may only name people they can already see; new people come in by e-mail. */
 async function checkVisible(tx: Tx, { actor, appId, held }: Call, userId: string): Promise<void> {
   if (actor.kind !== 'user' || held.includes('SUPER_ADMIN')) return;
-  const isVisible = actor.user.id === userId || (await sharesOrganization(tx, appId, actor.user.id, userId));
+  const isVisible =
+    actor.user.id === userId || (await heldThroughOrganizations(tx, actor.user.id, appId, userId)).length > 0;
   if (!isVisible) throw new ApiError('user_not_found');
-}
-
-/** A manager never changes an owner, another manager or themselves. */
-async function checkManagerReach(tx: Tx, { actor, appId, orgId, held }: Call, userId: string): Promise<void> {
-  if (actor.kind !== 'user' || held.includes('ORG_OWNER')) return;
-  const managerRoles = (await findManagerRoles(tx, appId, orgId, userId)) ?? [];
-  if (actor.user.id === userId || managerRoles.length > 0) throw new ApiError('access_denied');
 }
 
 /** Owners and managers are made the same way. */
@@ -115,11 +118,7 @@ export const memberRoutes = [
       grantTo(
         call,
         call.body,
-        async (tx) => {
-          const [role] = await resolveRoles(tx, call.appId, call.orgId, [call.body.role]);
-          if (!role) throw new ApiError('unknown_role');
-          return { kind: 'ROLE', role };
-        },
+        async (tx) => ({ kind: 'ROLE', role: await resolveRole(tx, call.appId, call.orgId, call.body.role) }),
         'Member',
       ),
   }),
@@ -143,16 +142,12 @@ export const memberRoutes = [
       return mutate(call, async (tx) => {
         await checkVisible(tx, call, params.userId);
         const user = await lockUser(tx, appId, params.userId);
-        await checkManagerReach(tx, call, user.id);
         const roles = await resolveRoles(tx, appId, orgId, body.roles);
+        const grants = roles.map((role): Grant => ({ kind: 'ROLE', role }));
+        await checkManagerReach(tx, call, { orgId, userId: user.id }, grants);
         if (user.state !== 'ACTIVE') throw new ApiError('user_not_active');
         const member = { orgId, userId: user.id, id: services.ids.next(), now: services.clock.now() };
-        await grantToMember(
-          tx,
-          appId,
-          member,
-          roles.map((role) => ({ kind: 'ROLE', role })),
-        );
+        await grantToMember(tx, appId, member, grants);
         const message = `User ${user.id} added to ${orgId} as ${body.roles.join(', ')}`;
         const changes = body.roles.map((key) => `roles.${key}`);
         return { result: { message }, event: { target: { kind: 'user', id: user.id }, orgId, changes } };

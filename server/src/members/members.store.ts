@@ -12,6 +12,10 @@ export interface RoleReference {
 /** What is granted to a member. */
 export type Grant = { readonly kind: ManagerRole } | { readonly kind: 'ROLE'; readonly role: RoleReference };
 
+/** What the audit calls a grant. */
+export const grantName = (grant: Grant): string =>
+  grant.kind === 'ROLE' ? `roles.${grant.role.key}` : `managerRoles.${grant.kind}`;
+
 export interface Membership {
   readonly id: string;
   readonly name: string;
@@ -92,30 +96,29 @@ export async function grantToMember(
     ON CONFLICT DO NOTHING`);
 }
 
-/** The manager roles of a member; undefined when the user is no member. */
+/** The manager roles that a user holds in an organization. */
 export async function findManagerRoles(
   db: Queryable,
   appId: string,
   orgId: string,
   userId: string,
-): Promise<ManagerRole[] | undefined> {
+): Promise<ManagerRole[]> {
   const [row] = await db.query<{ is_owner: boolean; is_manager: boolean }>(sql`
     SELECT is_owner, is_manager FROM members
     WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${userId}`);
-  return row && toManagerRoles(row);
+  return row ? toManagerRoles(row) : [];
 }
 
-/** Whether the caller owns or manages an organization that the user is a member of. */
-export async function sharesOrganization(
+/** Whether a member holds all of these roles. */
+export async function holdsRoles(
   db: Queryable,
   appId: string,
-  callerId: string,
-  userId: string,
+  member: { orgId: string; userId: string },
+  roles: readonly RoleReference[],
 ): Promise<boolean> {
-  const rows = await db.query(sql`
-    SELECT 1 FROM members caller
-    JOIN members known ON known.app_id = ${appId} AND known.org_id = caller.org_id AND known.user_id = ${userId}
-    WHERE caller.app_id = ${appId} AND caller.user_id = ${callerId} AND (caller.is_owner OR caller.is_manager)
-    LIMIT 1`);
-  return rows.length > 0;
+  const rows = await db.query<{ scope_id: string; role_key: string }>(sql`
+    SELECT scope_id, role_key FROM member_roles
+    WHERE app_id = ${appId} AND org_id = ${member.orgId} AND user_id = ${member.userId}`);
+  const held = new Set(rows.map((row) => `${row.scope_id}/${row.role_key}`));
+  return roles.every((role) => held.has(`${role.scopeId}/${role.key}`));
 }

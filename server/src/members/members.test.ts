@@ -168,6 +168,19 @@ describe('a manager', () => {
     expect(await held(somebody)).toEqual(['reader', 'writer']);
   });
 
+  test('grants only roles that they hold where the app says so', async () => {
+    const strict = await createWorld(app, { settings: { managersMayGrantAnyRole: false } });
+    const strictOwner = await strict.person();
+    const into = await strict.organization(strictOwner);
+    const [limited, somebody] = [await strict.manager(into), await strict.member(into)];
+    const grant = (user: { userId: string }, roles: string[], { token }: { token: string }) =>
+      strict.call('POST', urlOf(user), { token, orgId: into, body: { roles } });
+    expect(problem(await grant(somebody, ['writer'], limited))).toBe('403 access_denied');
+    await grant(limited, ['writer'], strictOwner);
+    expect((await grant(somebody, ['writer'], limited)).statusCode).toBe(200);
+    expect(await held(somebody, into)).toEqual(['reader', 'writer']);
+  });
+
   test('who owns the organization too is an owner', async () => {
     const both = await world.manager(orgId);
     const body = { email: both.email, firstName: 'Jon', lastName: 'Doe' };

@@ -141,7 +141,10 @@ describe('paging', () => {
   });
 
   test.each([1, 2, 3, 4, 5, 100])('by cursors of %i shows every item once, in order', async (pageSize) => {
-    for (const [caller, expected] of [[owner, theirs], [machine, all]] as const) {
+    for (const [caller, expected] of [
+      [owner, theirs],
+      [machine, all],
+    ] as const) {
       const pages = await walk(pageSize, caller);
       expect(pages.flatMap(ids)).toEqual(expected);
       expect(pages).toHaveLength(Math.ceil(expected.length / pageSize));

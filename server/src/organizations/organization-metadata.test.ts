@@ -134,7 +134,9 @@ describe('the limit of 30 items', () => {
     const outcome = await statuses(Array.from({ length: 40 }, (_, index) => patch(keys(index, index + 1))));
     expect(outcome.filter((status) => status === 200)).toHaveLength(30);
     expect(outcome.filter((status) => status === 400)).toHaveLength(10);
-    const kept = Object.fromEntries(outcome.flatMap((status, index) => (status === 200 ? [[`key${index}`, `value${index}`]] : [])));
+    const kept = Object.fromEntries(
+      outcome.flatMap((status, index) => (status === 200 ? [[`key${index}`, `value${index}`]] : [])),
+    );
     expect(await stored()).toEqual(kept);
   });
 

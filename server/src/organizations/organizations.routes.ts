@@ -6,7 +6,8 @@ import { ApiError } from '../http/errors.ts';
 import { mutate, mutateOrganization } from '../http/mutate.ts';
 import { readPage } from '../http/pagination.ts';
 import { type Call, route } from '../http/route.ts';
-import { grantOrInvite, invitationPlaceholders } from '../invitations/grant-or-invite.ts';
+import { grantOrInvite } from '../invitations/grant-or-invite.ts';
+import { checkMetadataLimit } from '../metadata.ts';
 import { insertRoles, listRoles } from '../roles/roles.store.ts';
 import { acceptedVersions, etag } from './if-match.ts';
 import {
@@ -29,8 +30,6 @@ import {
   patchOrganization,
   refusingTakenName,
 } from './organizations.store.ts';
-
-const metadataLimit = 30;
 
 /** Who may change which part of an organization. */
 const mayUpdate: readonly Principal[] = ['GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'];
@@ -98,12 +97,8 @@ export const organizationRoutes = [
     handler: async (call) => {
       const { body, services, appId } = call;
       const app = await namedAppOf(call);
-      const urlTemplate = chooseUrlTemplate(app, services.config, {
-        sent: body.inviteUrl,
-        fallback: app.settings.inviteUrl,
-        placeholders: invitationPlaceholders,
-      });
-      if (Object.keys(body.metadata ?? {}).length > metadataLimit) throw new ApiError('metadata_limit_exceeded');
+      const urlTemplate = chooseUrlTemplate(app, services.config, 'inviteUrl', body.inviteUrl);
+      checkMetadataLimit(body.metadata ?? {});
       const orgId = services.ids.next();
       const now = services.clock.now();
       return mutate(call, async (tx) => {

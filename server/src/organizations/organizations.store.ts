@@ -1,7 +1,7 @@
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql, violatesUnique } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import { type Metadata, type MetadataPatch, splitMetadataPatch } from '../users/users.store.ts';
+import { mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
 import { organizationNameKey } from './organization-name.ts';
 
 export interface Organization {
@@ -71,7 +71,7 @@ export async function getOrganization(
   return toOrganization(row);
 }
 
-/** The two statements of a list: all organizations of the app, or those a user is in. */
+/** Where a list reads from, and the id that orders it: all organizations of the app, or those a user is in. */
 export function organizationsOf(appId: string, userId: string | undefined): { from: Sql; key: Sql } {
   if (userId === undefined) return { from: sql`FROM organizations o WHERE o.app_id = ${appId}`, key: sql`o.id` };
   return {
@@ -99,8 +99,7 @@ export function patchOrganization(
   versions: readonly string[] | undefined,
   now: Date,
 ): Sql {
-  const { set, remove } = splitMetadataPatch(patch.metadata ?? {});
-  const merged = sql`((o.metadata || ${set}::jsonb) - ${remove}::text[])`;
+  const { merged, fits } = mergeMetadata(sql`o.metadata`, patch.metadata ?? {});
   const key = patch.name === undefined ? null : organizationNameKey(patch.name);
   return sql`
     UPDATE organizations o SET
@@ -112,6 +111,6 @@ export function patchOrganization(
     FROM granted
     WHERE o.app_id = ${appId} AND o.id = granted.id
       AND (${versions ?? null}::bigint[] IS NULL OR o.version = ANY (${versions ?? null}::bigint[]))
-      AND (SELECT count(*) FROM jsonb_object_keys(${merged})) <= 30
+      AND ${fits}
     RETURNING o.version`;
 }

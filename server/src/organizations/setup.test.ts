@@ -105,7 +105,10 @@ describe('a name', () => {
   test('has one winner, and the others leave no user, mail or event behind', async () => {
     const before = await world.rows();
     const responses = await Promise.all(Array.from({ length: 6 }, () => setUp({ orgName: 'Contested' })));
-    expect(responses.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([201, ...Array(5).fill(409)]);
+    expect(responses.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([
+      201,
+      ...Array(5).fill(409),
+    ]);
     const after = await world.rows();
     for (const kind of ['users', 'organizations', 'invitations', 'codes', 'mails', 'audit_events']) {
       expect([kind, Number(after[kind]) - Number(before[kind])]).toEqual([kind, 1]);

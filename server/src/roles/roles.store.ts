@@ -51,3 +51,10 @@ export async function resolveRoles(
     return role;
   });
 }
+
+/** The stored role of this key. @throws ApiError `unknown_role`, naming it */
+export async function resolveRole(db: Queryable, appId: string, orgId: string, key: string): Promise<RoleReference> {
+  const [role] = await resolveRoles(db, appId, orgId, [key]);
+  if (!role) throw new ApiError('unknown_role');
+  return role;
+}

@@ -58,8 +58,8 @@ describe('the cookie', () => {
 
   test('counts as none when there are several different ones; the same twice is one', async () => {
     const [person, other] = [await world.person(), await world.person()];
-    const first: [string, string] = ["session-token", person.token];
-    const second: [string, string] = ["session-token", other.token];
+    const first: [string, string] = ['session-token', person.token];
+    const second: [string, string] = ['session-token', other.token];
     expect(await whoIs(world, first, second)).toBe('401 unauthenticated');
     expect(await whoIs(world, second, ['session-token', 'nonsense'])).toBe('401 unauthenticated');
     expect(await whoIs(world, first, first)).toBe(person.userId);

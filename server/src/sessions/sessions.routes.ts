@@ -1,14 +1,14 @@
+import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { overApp, overSession, overUser, publicAccessSettingCookie } from '../http/access.ts';
 import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
-import { sha256 } from '../keys/secrets.ts';
 import { emailKey } from '../users/email-address.ts';
 import { findCredentials, lockCredentials, setPasswordHash } from '../users/users.store.ts';
 import { endSessionsQuery, sessionList, sessionParams, signIn, startedSession, userParams } from './sessions.schema.ts';
-import { deleteSession, deleteSessions, findSession, listSessions } from './sessions.store.ts';
+import { deleteSession, deleteSessions, listSessions } from './sessions.store.ts';
 import { clearSessionCookie, setSessionCookie, startSession } from './start-session.ts';
 
 /** Unknown address, wrong password and invited user: the same work and the same answer. */
@@ -19,6 +19,18 @@ async function authenticateUser({ services, appId }: Call, body: { email: string
   if (found.state !== 'ACTIVE') throw new ApiError('user_inactive');
   const outdated = services.passwords.needsRehash(found.passwordHash);
   return { ...found, newHash: outdated ? await services.passwords.hash(body.password) : undefined };
+}
+
+/** @returns undefined when the stored password changed while this one was compared */
+async function trySignIn(call: Call, app: App, body: { email: string; password: string }) {
+  const user = await authenticateUser(call, body);
+  return mutate(call, async (tx) => {
+    if (!(await lockCredentials(tx, app.id, user))) return { result: undefined, event: undefined };
+    if (user.newHash) await setPasswordHash(tx, app.id, user.id, user.newHash);
+    const session = await startSession(tx, call, app, { id: user.id, amr: ['pwd'] });
+    const event = { target: { kind: 'session', id: session.sessionId }, actor: { kind: 'user', id: user.id } } as const;
+    return { result: { ...session, userId: user.id }, event };
+  });
 }
 
 async function sessionsOf({ services, appId, actor }: Call, userId: string) {
@@ -34,32 +46,20 @@ async function sessionsOf({ services, appId, actor }: Call, userId: string) {
   };
 }
 
-/** Ends sessions of a user; no event when there were none. */
-function endSessions(call: Call, userId: string, exceptId?: string): Promise<void> {
+/** Ends sessions of a user; no event when there were none. @returns the hashes of their tokens */
+function endSessions(call: Call, userId: string, exceptId?: string): Promise<Buffer[]> {
   return mutate(call, async (tx) => {
     const ended = await deleteSessions(tx, call.appId, userId, exceptId);
-    return { result: undefined, event: ended > 0 ? { target: { kind: 'user', id: userId } } : undefined };
+    return { result: ended, event: ended.length > 0 ? { target: { kind: 'user', id: userId } } : undefined };
   });
 }
 
-async function signOut(call: Call, sessionId: string): Promise<void> {
-  await mutate(call, async (tx) => {
-    if (!(await deleteSession(tx, call.appId, sessionId))) throw new ApiError('session_not_found');
-    return { result: undefined, event: { target: { kind: 'session', id: sessionId } } };
+function signOut(call: Call, sessionId: string): Promise<Buffer> {
+  return mutate(call, async (tx) => {
+    const ended = await deleteSession(tx, call.appId, sessionId);
+    if (!ended) throw new ApiError('session_not_found');
+    return { result: ended, event: { target: { kind: 'session', id: sessionId } } };
   });
-}
-
-/** The tokens in this request's cookies that belong to the session which is about to end. */
-async function cookieHolds(call: Call, sessionId: string): Promise<(token: string) => boolean> {
-  const presented = [...(call.request.headers.cookie ?? '').matchAll(/=\s*"?(gh_s_[\w-]+)/g)].map(
-    ([, token = '']) => token,
-  );
-  const { services, appId } = call;
-  const found = await Promise.all(
-    presented.slice(0, 10).map((token) => findSession(services.db, appId, sha256(token), services.clock.now())),
-  );
-  const ending = new Set(presented.filter((_, index) => found[index]?.session.id === sessionId));
-  return (token) => ending.has(token);
 }
 
 export const sessionRoutes = [
@@ -83,16 +83,11 @@ export const sessionRoutes = [
     errors: ['invalid_credentials', 'user_inactive', 'overloaded'],
     handler: async (call) => {
       const app = await namedAppOf(call);
-      const user = await authenticateUser(call, call.body);
-      const started = await mutate(call, async (tx) => {
-        if (!(await lockCredentials(tx, app.id, user))) throw new ApiError('invalid_credentials');
-        if (user.newHash) await setPasswordHash(tx, app.id, user.id, user.newHash);
-        const session = await startSession(tx, call, app, { id: user.id, amr: ['pwd'] });
-        const target = { kind: 'session', id: session.sessionId };
-        return { result: session, event: { target, actor: { kind: 'user', id: user.id } } };
-      });
+      // A second time when the stored hash was replaced meanwhile, be it by a parallel sign-in that brought it up to date.
+      const started = (await trySignIn(call, app, call.body)) ?? (await trySignIn(call, app, call.body));
+      if (!started) throw new ApiError('invalid_credentials');
       setSessionCookie(call, app, started.sessionToken);
-      return { ...started, userId: user.id };
+      return started;
     },
   }),
 
@@ -109,9 +104,8 @@ export const sessionRoutes = [
     params: sessionParams,
     response: { status: 204, description: 'The session has ended.' },
     handler: async (call) => {
-      const isEnded = await cookieHolds(call, call.params.sessionId);
-      await signOut(call, call.params.sessionId);
-      clearSessionCookie(call, await namedAppOf(call), isEnded);
+      const ended = await signOut(call, call.params.sessionId);
+      clearSessionCookie(call, await namedAppOf(call), [ended]);
     },
   }),
 
@@ -138,9 +132,10 @@ export const sessionRoutes = [
     audit: 'user.sessions_ended',
     query: endSessionsQuery,
     response: { status: 204, description: 'The sessions have ended.' },
-    handler: (call) => {
+    handler: async (call) => {
       const { user, session } = signedIn(call.actor);
-      return endSessions(call, user.id, call.query.includeCurrent ? undefined : session.id);
+      const ended = await endSessions(call, user.id, call.query.includeCurrent ? undefined : session.id);
+      clearSessionCookie(call, await namedAppOf(call), ended);
     },
   }),
 
@@ -168,6 +163,8 @@ export const sessionRoutes = [
     audit: 'user.sessions_ended',
     params: userParams,
     response: { status: 204, description: 'The sessions have ended.' },
-    handler: (call) => endSessions(call, call.params.userId),
+    handler: async (call) => {
+      await endSessions(call, call.params.userId);
+    },
   }),
 ];

@@ -17,6 +17,7 @@ interface PresentedRow {
   created_at: Date;
   expires_at: Date;
   last_seen_at: Date;
+  idle_expires_at: Date;
   amr: string[];
   user_id: string;
   email: string;
@@ -43,23 +44,51 @@ function toSignedInUser(row: PresentedRow): SignedInUser {
   };
 }
 
-/** The live session of a token with its user, if session, user and app are all good at this moment: one query. */
-export async function findSession(
-  db: Queryable,
-  appId: string,
-  tokenHash: Buffer,
-  now: Date,
-): Promise<{ session: PresentedSession; user: SignedInUser; lastSeenAt: Date } | undefined> {
-  const [row] = await db.query<PresentedRow>(sql`
-    SELECT s.id, s.created_at, s.expires_at, s.last_seen_at, s.amr, s.user_id, u.email, u.is_email_verified,
-      u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.is_super_admin, u.language
-    FROM sessions s
-    JOIN users u ON u.app_id = ${appId} AND u.id = s.user_id AND u.state = 'ACTIVE'
-    JOIN apps a ON a.id = ${appId} AND a.status = 'ACTIVE'
-    WHERE s.app_id = ${appId} AND s.token_hash = ${tokenHash} AND s.expires_at > ${now} AND s.idle_expires_at > ${now}`);
-  if (!row) return undefined;
+/** A presented token, as it is looked up. */
+export interface SessionKey {
+  readonly appId: string;
+  readonly tokenHash: Buffer;
+}
+
+/** A live session with its user. */
+export interface FoundSession {
+  readonly session: PresentedSession;
+  readonly user: SignedInUser;
+  readonly lastSeenAt: Date;
+  readonly idleExpiresAt: Date;
+}
+
+function toFoundSession(row: PresentedRow): FoundSession {
   const session = { id: row.id, createdAt: row.created_at, expiresAt: row.expires_at, amr: row.amr };
-  return { session, user: toSignedInUser(row), lastSeenAt: row.last_seen_at };
+  return { session, user: toSignedInUser(row), lastSeenAt: row.last_seen_at, idleExpiresAt: row.idle_expires_at };
+}
+
+/**
+ * The live sessions of these tokens with their users, each if session, user and app are all good at this moment: one
+ * query for all of them.
+ *
+ * @returns in the order of the keys
+ */
+export async function findSessions(
+  db: Queryable,
+  keys: readonly SessionKey[],
+  now: Date,
+): Promise<(FoundSession | undefined)[]> {
+  const rows = await db.query<PresentedRow & { place: number }>(sql`
+    SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr, s.user_id,
+      u.email, u.is_email_verified, u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.is_super_admin,
+      u.language
+    FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
+      WITH ORDINALITY AS asked (app_id, token_hash, place)
+    JOIN sessions s ON s.app_id = asked.app_id AND s.token_hash = asked.token_hash
+      AND LEAST(s.expires_at, s.idle_expires_at) > ${now}
+    JOIN users u ON u.app_id = asked.app_id AND u.id = s.user_id AND u.state = 'ACTIVE'
+    JOIN apps a ON a.id = asked.app_id AND a.status = 'ACTIVE'`);
+  const found = new Map(rows.map((row) => [row.place, row]));
+  return keys.map((_, index) => {
+    const row = found.get(index + 1);
+    return row && toFoundSession(row);
+  });
 }
 
 /** Notes a session's use and lets its idle limit slide by the app's setting. */
@@ -127,16 +156,18 @@ export async function listSessions(db: Queryable, appId: string, userId: string,
   }));
 }
 
-/** Ends one session. @returns whether there was one */
-export async function deleteSession(tx: Tx, appId: string, sessionId: string): Promise<boolean> {
-  const rows = await tx.query(sql`DELETE FROM sessions WHERE app_id = ${appId} AND id = ${sessionId} RETURNING id`);
-  return rows.length > 0;
+/** Ends one session. @returns the hash of its token, undefined when there was no such session */
+export async function deleteSession(tx: Tx, appId: string, sessionId: string): Promise<Buffer | undefined> {
+  const [row] = await tx.query<{ token_hash: Buffer }>(
+    sql`DELETE FROM sessions WHERE app_id = ${appId} AND id = ${sessionId} RETURNING token_hash`,
+  );
+  return row?.token_hash;
 }
 
-/** Ends all sessions of a user but one, or all. @returns how many there were */
-export async function deleteSessions(tx: Tx, appId: string, userId: string, exceptId?: string): Promise<number> {
-  const rows = await tx.query(sql`
+/** Ends all sessions of a user but one, or all. @returns the hashes of their tokens */
+export async function deleteSessions(tx: Tx, appId: string, userId: string, exceptId?: string): Promise<Buffer[]> {
+  const rows = await tx.query<{ token_hash: Buffer }>(sql`
     DELETE FROM sessions
-    WHERE app_id = ${appId} AND user_id = ${userId} AND id IS DISTINCT FROM ${exceptId ?? null}::bigint RETURNING id`);
-  return rows.length;
+    WHERE app_id = ${appId} AND user_id = ${userId} AND id IS DISTINCT FROM ${exceptId ?? null}::bigint RETURNING token_hash`);
+  return rows.map((row) => row.token_hash);
 }

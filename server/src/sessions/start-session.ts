@@ -58,12 +58,10 @@ export function setSessionCookie(call: Call, app: App, token: string): void {
   call.reply.header('set-cookie', cookies);
 }
 
-/** Clears the cookies that hold the session which has just ended, and no others. */
-export function clearSessionCookie(call: Call, app: App, isEnded: (token: string) => boolean): void {
+/** Clears the cookies that hold a session which has just ended, and no others. */
+export function clearSessionCookie(call: Call, app: App, endedTokenHashes: readonly Buffer[]): void {
+  const isEnded = (token: string) => endedTokenHashes.some((hash) => hash.equals(sha256(token)));
   const held = presentedCookieNames(call.request, cookieNames(call, app), isEnded);
-  if (held.length > 0)
-    call.reply.header(
-      'set-cookie',
-      held.map((name) => cookie(call, app, name, '', 0)),
-    );
+  const cleared = held.map((name) => cookie(call, app, name, '', 0));
+  if (cleared.length > 0) call.reply.header('set-cookie', cleared);
 }

@@ -37,6 +37,7 @@ const succeeds = ({ route, sample }: Case, name: CallerName): boolean =>
 async function outcomes({ route }: Case, prepared: Prepared, names: readonly CallerName[]): Promise<Outcomes> {
   const found: Outcomes = {};
   for (const name of names) {
+    app.clock.advance(1);
     found[name] = outcomeOf(await perform(stage.world, route, prepared, { token: tokenOf(tokens, name, prepared) }));
   }
   return found;
@@ -74,6 +75,16 @@ describe('lets in whom it declares and nobody else:', () => {
     expect(admitted.toSorted()).toEqual((admits === 'everyone' ? callersOf(prepared) : admits).toSorted());
     await expectRefusals(one, prepared);
     await expectSuccesses(one, admitted);
+  });
+});
+
+describe('answers what the caller is and holds:', () => {
+  const answering = cases.filter(({ sample }) => sample.answers);
+
+  it.each(byName(answering))('%s', async (_, { route, sample }) => {
+    const prepared = await sample.prepare(stage);
+    const response = await perform(stage.world, route, prepared, { token: prepared.as.token });
+    expect(response.json()).toMatchObject(sample.answers?.(stage, prepared) ?? {});
   });
 });
 

@@ -47,3 +47,13 @@ export async function digestOfApp(db: Db, appId: string): Promise<Record<string,
     tables.map((table) => digestOf(table, [], sql`WHERE t.app_id = ${appId}`)),
   );
 }
+
+/** A digest of every row that names one of these ids, counters included. */
+export async function digestOfRowsNaming(db: Db, ids: readonly string[]): Promise<Record<string, string>> {
+  const tables = (await tablesOfApps(db)).map(({ name }) => name);
+  const isNamed = sql`WHERE EXISTS (SELECT FROM jsonb_each_text(to_jsonb(t)) AS field WHERE field.value = ANY (${[...ids]}::text[]))`;
+  return digests(
+    db,
+    tables.map((table) => digestOf(table, [], isNamed)),
+  );
+}

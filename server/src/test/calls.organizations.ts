@@ -1,6 +1,6 @@
 import { overOrganization } from '../http/access.ts';
 import { human, type Prepared, robot, type SampleCall, type SampleCalls } from './calls.sample.ts';
-import type { Stage } from './calls.stage.ts';
+import { addTo, type Stage } from './calls.stage.ts';
 import { freshMember, unique } from './calls.users.ts';
 
 const everybody = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin', 'machine'] as const;
@@ -27,7 +27,14 @@ const organizationSamples: SampleCalls = {
     },
   ],
   listOrganizations: [
-    { admits: everybody, prepare: ({ member }) => ({ as: human(member), query: { pageSize: '100' } }) },
+    {
+      admits: everybody,
+      prepare: ({ member }) => ({ as: human(member), query: { pageSize: '100' } }),
+      answers: ({ orgId, neighbourOrgId }) => ({
+        metadata: { total: 2 },
+        organizations: [{ id: orgId }, { id: neighbourOrgId }],
+      }),
+    },
     {
       title: 'of the whole app',
       admits: everybody,
@@ -51,6 +58,7 @@ const organizationSamples: SampleCalls = {
         params: { orgId },
         query: { includeMetadata: 'true', includeRoles: 'true' },
       }),
+      answers: ({ orgId }) => ({ id: orgId, roles: [{ key: 'reader' }, { key: 'writer' }] }),
     },
   ],
   updateOrganization: [
@@ -89,9 +97,19 @@ function inviting(extra: object, options: { known: boolean }) {
   };
 }
 
-const invitingSamples = (admits: SampleCall['admits'], extra: object): [SampleCall, SampleCall] => [
-  { admits, target: ['user', 'userId'], prepare: inviting(extra, { known: false }) },
-  { title: 'who is an active user', admits, target: ['user', 'userId'], prepare: inviting(extra, { known: true }) },
+const invitingSamples = (
+  admits: SampleCall['admits'],
+  extra: object,
+  names: string[] = [],
+): [SampleCall, SampleCall] => [
+  { admits, names, target: ['user', 'userId'], prepare: inviting(extra, { known: false }) },
+  {
+    title: 'who is an active user',
+    admits,
+    names,
+    target: ['user', 'userId'],
+    prepare: inviting(extra, { known: true }),
+  },
 ];
 
 /** Gives a role to the user that `choose` names. */
@@ -112,7 +130,7 @@ const added = { target: ['user', 'userId'], names: ['writer'] } as const;
 const memberSamples: SampleCalls = {
   inviteManager: invitingSamples(owners, {}),
   inviteOwner: invitingSamples(owners, {}),
-  inviteMember: invitingSamples(managers, { role: 'reader' }),
+  inviteMember: invitingSamples(managers, { role: 'reader' }, ['reader']),
   addUserToOrganization: [
     { ...added, admits: managers, prepare: adding(freshMember) },
     {
@@ -128,6 +146,28 @@ const memberSamples: SampleCalls = {
       admits: ['owner', 'superAdmin', 'machine'],
       needs: notByManagers,
       prepare: adding(({ owner }) => owner),
+    },
+    {
+      ...added,
+      title: 'who owns another organization',
+      admits: managers,
+      prepare: adding(async (stage) => {
+        const member = await freshMember(stage);
+        await stage.world.organization(member);
+        return member;
+      }),
+    },
+    {
+      ...added,
+      title: 'whom owners and managers only sit beside',
+      admits: ['superAdmin', 'machine'],
+      needs: { access: adminsOnly, otherwise: 'user_not_found' },
+      prepare: async (stage) => {
+        const { world, neighbourOrgId } = stage;
+        const { userId } = await world.person();
+        await addTo({ world, orgId: neighbourOrgId }, userId, 'reader');
+        return { ...(await adding(() => ({ userId }))(stage)), as: robot(stage.machine) };
+      },
     },
     {
       ...added,
@@ -169,6 +209,10 @@ const machineSamples: SampleCalls = {
       target: ['machine', 'machineUserId'],
       prepare: async ({ world }) => {
         const { machineUserId } = await world.machine();
+        const url = `/v1/authorization/machine-users/${machineUserId}/secrets`;
+        for (const label of ['second', 'third']) {
+          await world.call('POST', url, { token: world.admin.token, body: { label } });
+        }
         return { as: human(world.admin), params: { machineUserId }, body: { label: 'deploy pipeline' } };
       },
     },

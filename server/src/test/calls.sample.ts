@@ -48,6 +48,8 @@ export interface SampleCall {
   readonly prepare: (stage: Stage) => Prepared | Promise<Prepared>;
   /** The kind of the audited target, and the field of request or answer that holds its id; none: the app itself. */
   readonly target?: readonly [kind: string, field?: string];
+  /** A part of the answer that depends on what the caller is. */
+  readonly answers?: (stage: Stage, prepared: Prepared) => object;
   /** It succeeds and changes nothing. */
   readonly isNoOp?: true;
   /** Words of the body that are names, not values, and may stand in the audit. */
@@ -76,7 +78,7 @@ function checkListed(route: Route, response: LightMyRequestResponse): void {
 }
 
 /**
- * Makes a prepared call with some token, at a moment of its own.
+ * Makes a prepared call with some token.
  *
  * @param app another app header than that of the world; null: none
  */
@@ -94,7 +96,6 @@ export async function perform(
     ...(orgId !== undefined && { orgId }),
     ...(body && { body }),
   };
-  world.test.clock.advance(1);
   const response = await world.call(route.method, urlOf(route, prepared), options);
   checkListed(route, response);
   return response;

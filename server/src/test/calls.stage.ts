@@ -1,3 +1,4 @@
+import { sql } from '../db/db.ts';
 import type { Machine, Person, World } from './world.ts';
 
 /** An app with one of everybody around one organization, and another organization next door. */
@@ -10,9 +11,27 @@ export interface Stage {
   /** Signed in, and in no organization. */
   readonly stranger: Person;
   readonly machine: Machine;
-  /** Owns the organization next door. */
+  /** Owns the organization next door, in which our people are plain members. */
   readonly neighbour: Person;
   readonly neighbourOrgId: string;
+}
+
+/** Gives a user a role of an organization, as the super admin may. */
+export async function addTo(
+  { world, orgId }: Pick<Stage, 'world' | 'orgId'>,
+  userId: string,
+  role: string,
+): Promise<void> {
+  const url = `/v1/authorization/organizations/users/${userId}`;
+  const response = await world.call('POST', url, { token: world.admin.token, orgId, body: { roles: [role] } });
+  if (response.statusCode !== 200) throw new Error(response.body);
+}
+
+/** The organization next door has roles of the same names that allow other things, and our people are plain members. */
+async function furnishNextDoor(world: World, orgId: string, people: readonly Person[]): Promise<void> {
+  await world.test.db.query(sql`
+    UPDATE roles SET permissions = ARRAY['next-door:' || key] WHERE app_id = ${world.appId} AND org_id = ${orgId}`);
+  for (const { userId } of people) await addTo({ world, orgId }, userId, 'writer');
 }
 
 /** Sets the stage in an app. */
@@ -20,15 +39,19 @@ export async function createStage(world: World): Promise<Stage> {
   const owner = await world.person();
   const neighbour = await world.person();
   const orgId = await world.organization(owner);
+  const manager = await world.manager(orgId);
+  const member = await world.member(orgId);
+  const neighbourOrgId = await world.organization(neighbour);
+  await furnishNextDoor(world, neighbourOrgId, [owner, manager, member]);
   return {
     world,
     orgId,
     owner,
-    manager: await world.manager(orgId),
-    member: await world.member(orgId),
+    manager,
+    member,
     stranger: await world.person(),
     machine: await world.machine(),
     neighbour,
-    neighbourOrgId: await world.organization(neighbour),
+    neighbourOrgId,
   };
 }

@@ -1,7 +1,7 @@
 import { overUser } from '../http/access.ts';
 import { personWithMailedLink } from './access.callers.ts';
 import { type Caller, human, nobody, robot, type SampleCalls } from './calls.sample.ts';
-import type { Stage } from './calls.stage.ts';
+import { addTo, type Stage } from './calls.stage.ts';
 import { password, type Person } from './world.ts';
 
 const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
@@ -9,16 +9,10 @@ const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdm
 let counter = 0;
 export const unique = (word: string): string => `${word}-${(counter += 1)}`;
 
-async function makeMember({ world, orgId }: Stage, userId: string): Promise<void> {
-  const url = `/v1/authorization/organizations/users/${userId}`;
-  const response = await world.call('POST', url, { token: world.admin.token, orgId, body: { roles: ['reader'] } });
-  if (response.statusCode !== 200) throw new Error(response.body);
-}
-
 /** A fresh member of the organization. */
 export async function freshMember(stage: Stage, options: { verified?: boolean } = {}): Promise<Person> {
   const made = await stage.world.person({ verified: true, ...options });
-  await makeMember(stage, made.userId);
+  await addTo(stage, made.userId, 'reader');
   return made;
 }
 
@@ -84,7 +78,7 @@ const userSamples: SampleCalls = {
       target: ['user', 'userId'],
       prepare: async (stage) => {
         const { userId, email, token } = await personWithMailedLink(stage.world);
-        await makeMember(stage, userId);
+        await addTo(stage, userId, 'reader');
         const { code } = await stage.world.mail(email);
         const self: Caller = { kind: 'user', id: userId, token };
         return { as: self, addressed: self, body: { userId, verificationCode: code } };
@@ -100,12 +94,19 @@ const userSamples: SampleCalls = {
         as: human(member),
         query: { includeMetadata: 'true', includeOrganizations: 'true' },
       }),
+      answers: ({ orgId, neighbourOrgId }) => ({
+        organizations: [
+          { id: orgId, roles: ['reader'], managerRoles: [], permissions: ['documents:reader'] },
+          { id: neighbourOrgId, roles: ['writer'], managerRoles: [], permissions: ['next-door:writer'] },
+        ],
+      }),
     },
     {
       title: 'in one organization',
       admits: humans,
       foreign: 200,
       prepare: ({ member, orgId }) => ({ as: human(member), query: { organizationId: orgId } }),
+      answers: ({ orgId }) => ({ organizations: [{ id: orgId }] }),
     },
   ],
   getUser: [
@@ -188,7 +189,13 @@ const sessionSamples: SampleCalls = {
       },
     },
   ],
-  listMySessions: [{ admits: humans, prepare: ({ owner }) => ({ as: human(owner) }) }],
+  listMySessions: [
+    {
+      admits: humans,
+      prepare: ({ stranger }) => ({ as: human(stranger) }),
+      answers: ({ stranger }) => ({ sessions: [{ id: stranger.sessionId, current: true }] }),
+    },
+  ],
   endMySessions: [
     {
       admits: humans,

@@ -16,11 +16,6 @@ let tables: Table[];
 let rows: Rows;
 let twinId: string;
 
-async function idOf(appName: string): Promise<string> {
-  const [row] = await app.db.query<{ id: string }>(sql`SELECT id FROM apps WHERE name = ${appName}`);
-  return row?.id ?? '';
-}
-
 /** An invitation whose code was once mistyped: a row in the tables that a stage leaves empty. */
 async function mistypeCode({ world, orgId, owner }: Stage): Promise<void> {
   const names = { email: 'invited@example.com', firstName: 'Ada', lastName: 'Lovelace' };
@@ -35,8 +30,8 @@ beforeAll(async () => {
   stage = await createStage(await createWorld(app));
   await mistypeCode(stage);
   tables = await tablesOfApps(app.db);
-  rows = await takeRows(app.db, tables, await idOf(stage.world.appName));
-  twinId = await idOf((await createWorld(app)).appName);
+  rows = await takeRows(app.db, tables, stage.world.appId);
+  twinId = (await createWorld(app)).appId;
 });
 afterAll(() => app?.close());
 

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { sql } from '../db/db.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
+import { isMutation } from '../http/route.ts';
 import { type Case, cases } from './calls.ts';
-import { digestOfEverything } from './calls.digest.ts';
+import { digestOfEverything, digestOfRowsNaming } from './calls.digest.ts';
 import { type Caller, human, isAppNamed, outcomeOf, perform, type Prepared } from './calls.sample.ts';
-import { createStage, type Stage } from './calls.stage.ts';
+import { addTo, createStage, type Stage } from './calls.stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { type Exchange, singleExchanges, textsOf, wholeExchange } from './tenancy.exchange.ts';
 import { createWorld } from './world.ts';
@@ -20,8 +22,18 @@ beforeAll(async () => {
   stage = await createStage(world);
   nextDoor = await createStage(world);
   foreign = await createStage(await createWorld(app));
+  await leaveOpenBusiness(nextDoor);
 });
 afterAll(() => app?.close());
+
+/** Codes, invitations and further sessions: what a careless change could end. */
+async function leaveOpenBusiness({ world, orgId, owner, member }: Stage): Promise<void> {
+  const body = { email: 'next-door@example.com', firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
+  await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token: owner.token, body });
+  const { userId } = await world.person({ verified: false });
+  await addTo({ world, orgId }, userId, 'reader');
+  await world.signIn(member.email);
+}
 
 const isNotFound = (outcome: number | ErrorCode): boolean =>
   typeof outcome === 'string' && errorCodes[outcome][0] === 404;
@@ -42,6 +54,13 @@ async function expectAllUnknown(one: Case, caller: Caller, exchanges: readonly E
   const before = await digestOfEverything(app.db);
   for (const exchange of exchanges) await expectUnknown(one, caller, exchange, textsOf(people));
   expect(await digestOfEverything(app.db)).toEqual(before);
+}
+
+/** The organization next door, everybody in it, its machine. */
+async function idsNextDoor(): Promise<string[]> {
+  const { orgId, stranger, machine } = nextDoor;
+  const members = await app.db.query<{ user_id: string }>(sql`SELECT user_id FROM members WHERE org_id = ${orgId}`);
+  return [orgId, stranger.userId, machine.machineUserId, ...members.map((row) => row.user_id)];
 }
 
 const ofApps = cases.filter(({ route }) => isAppNamed(route));
@@ -92,5 +111,18 @@ describe('ids of another organization mean nothing to', () => {
     if (bound && singles.length > 0) {
       await expectAllUnknown(one, bound, [...singles, wholeExchange(theirs)], nextDoor);
     } else if (isPair(one, singles)) await expectAllUnknown(one, ours.as, singles, nextDoor);
+  });
+});
+
+describe('another organization and its people stay as they are after', () => {
+  const changing = ofApps.filter(({ route }) => isMutation(route));
+
+  it.each(byName(changing))('%s', async (_, { route, sample }) => {
+    const prepared = await sample.prepare(stage);
+    const ids = await idsNextDoor();
+    const before = await digestOfRowsNaming(app.db, ids);
+    const response = await perform(stage.world, route, prepared, { token: prepared.as.token });
+    expect(response.statusCode).toBe(route.response.status);
+    expect(await digestOfRowsNaming(app.db, ids)).toEqual(before);
   });
 });

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { raw, type Sql, sql } from '../db/db.ts';
+import { raw, type Sql, sql, type Tx } from '../db/db.ts';
+import { replaceSealedMail } from '../email/mails.store.ts';
+import { makeSigningKey, revokeKey, rotateSigningKey } from '../keys/signing-keys.ts';
+import { listPublishedKeys, replaceSealedKey, type StoredSigningKey } from '../keys/signing-keys.store.ts';
 import { type Case, cases } from './calls.ts';
 import { digestOfApp } from './calls.digest.ts';
 import { isAppNamed, outcomeOf, perform, type Prepared } from './calls.sample.ts';
@@ -19,16 +22,11 @@ let ourRows: Rows;
 /** The older of the two, and first in every table: a query that forgets the app finds it first. */
 let twinId: string;
 
-async function idOf(appName: string): Promise<string> {
-  const [row] = await app.db.query<{ id: string }>(sql`SELECT id FROM apps WHERE name = ${appName}`);
-  return row?.id ?? '';
-}
-
 beforeAll(async () => {
   app = await buildTestApp();
-  twinId = await idOf((await createWorld(app)).appName);
+  twinId = (await createWorld(app)).appId;
   const world = await createWorld(app);
-  ourId = await idOf(world.appName);
+  ourId = world.appId;
   stage = await createStage(world);
   tables = await tablesOfApps(app.db);
   ourRows = await takeRows(app.db, tables, ourId);
@@ -59,6 +57,9 @@ const everythingToLack = (): string[] => [
 
 const lackOf = (what: string): Sql => sql`${flaws[what] ?? sql`DELETE FROM ${raw(what)}`} WHERE app_id = ${ourId}`;
 
+/** Long enough that the next use of a session or secret is noted. */
+const usedLongAgoMs = 120_000;
+
 interface Outcome {
   readonly outcome: number | string;
   readonly body?: unknown;
@@ -75,9 +76,9 @@ async function callLacking({ route }: Case, prepared: Prepared, rows: Rows, what
 }
 
 /** The outcomes of a call by what our app lacks. */
-async function outcomes(one: Case, prepared: Prepared, rows: Rows, whats: readonly string[]) {
+async function outcomes(one: Case, prepared: Prepared, rows: Rows) {
   const found: Record<string, Outcome> = {};
-  for (const what of whats) found[what] = await callLacking(one, prepared, rows, what);
+  for (const what of everythingToLack()) found[what] = await callLacking(one, prepared, rows, what);
   return found;
 }
 
@@ -89,14 +90,38 @@ describe('an app does not depend on what another app holds:', () => {
     const prepared = await one.sample.prepare(stage);
     const rows = await takeRows(app.db, tables, ourId);
     await fillApp(app.db, tables, twinId, rows, 'theirs');
+    app.clock.advance(usedLongAgoMs);
     const before = await digestOfApp(app.db, twinId);
-    const besideTwin = await outcomes(one, prepared, rows, everythingToLack());
+    const besideTwin = await outcomes(one, prepared, rows);
     expect(await digestOfApp(app.db, twinId)).toEqual(before);
     expect(besideTwin['nothing']).toMatchObject({ outcome: one.route.response.status });
-    const granted = everythingToLack().filter((what) => typeof besideTwin[what]?.outcome === 'number');
     await clearApp(app.db, tables, twinId);
-    expect(await outcomes(one, prepared, rows, granted)).toEqual(
-      Object.fromEntries(granted.map((what) => [what, besideTwin[what]])),
-    );
+    expect(besideTwin).toEqual(await outcomes(one, prepared, rows));
+  });
+});
+
+describe('the operator changes one app only:', () => {
+  const now = () => app.clock.now();
+
+  let spare: StoredSigningKey;
+  beforeAll(async () => {
+    spare = await makeSigningKey(app.services.sealer, ourId, now());
+  });
+
+  it.each<[string, (tx: Tx, kid: string, mailId: string) => Promise<unknown>]>([
+    ['rotating its key', (tx) => rotateSigningKey(tx, ourId, spare, now())],
+    ['revoking its key', (tx, kid) => revokeKey(tx, ourId, kid, spare, now())],
+    ['sealing its key anew', (tx, kid) => replaceSealedKey(tx, ourId, kid, Buffer.from('sealed anew'))],
+    ['sealing its mail anew', (tx, _, mailId) => replaceSealedMail(tx, ourId, mailId, Buffer.from('sealed anew'))],
+  ])('%s', async (_, operate) => {
+    await fillApp(app.db, tables, ourId, ourRows, 'ours');
+    await fillApp(app.db, tables, twinId, ourRows, 'theirs');
+    const [key] = await listPublishedKeys(app.db, ourId, now());
+    const [mail] = await app.db.query<{ id: string }>(sql`SELECT id FROM mails WHERE app_id = ${ourId} LIMIT 1`);
+    const before = await digestOfApp(app.db, twinId);
+    const ourBefore = await digestOfApp(app.db, ourId);
+    await app.db.transaction((tx) => operate(tx, key?.kid ?? '', mail?.id ?? ''));
+    expect(await digestOfApp(app.db, twinId)).toEqual(before);
+    expect(await digestOfApp(app.db, ourId)).not.toEqual(ourBefore);
   });
 });

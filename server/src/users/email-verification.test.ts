@@ -136,8 +136,8 @@ describe('a code is invalid', () => {
     const used = await unverified();
     await present(used.token, used.userId, used.code);
     const answer = async (of: Unverified, code: string) => {
-      const { requestId, ...rest } = (await present(of.token, of.userId, code)).json<Record<string, unknown>>();
-      return rest;
+      const response = await present(of.token, of.userId, code);
+      return { ...response.json<object>(), requestId: '' };
     };
     expect(await answer(used, used.code)).toEqual(await answer(person, 'AAAAAAA'));
   });

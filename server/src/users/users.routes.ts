@@ -10,6 +10,7 @@ import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
+import { checkMetadataLimit } from '../metadata.ts';
 import { listMemberships, membershipsShown } from '../members/members.store.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { setSessionCookie, startSession } from '../sessions/start-session.ts';
@@ -42,9 +43,7 @@ import {
   type User,
 } from './users.store.ts';
 
-const verificationPlaceholders = ['code', 'userId', 'sessionToken'];
 const hourMs = 3_600_000;
-const metadataLimit = 30;
 
 /** What backends trust must not be writable by the person it is about. */
 function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void {
@@ -72,7 +71,16 @@ async function sendVerification(
     userId: to.id,
     purpose: 'email_verification',
   });
-  const url = template && fillUrlTemplate(template, { code, userId: to.id, sessionToken: token });
+  const url =
+    template &&
+    fillUrlTemplate(
+      template,
+      new Map([
+        ['code', code],
+        ['userId', to.id],
+        ['sessionToken', token],
+      ]),
+    );
   const content = { code, ...(url && { url }) };
   await queueMail(tx, call.services, app.id, {
     userId: to.id,
@@ -142,16 +150,12 @@ export const userRoutes = [
       const fault = passwordFault(body.password, body);
       if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
       checkReservedKeys(call, body.metadata ?? {});
-      if (Object.keys(body.metadata ?? {}).length > metadataLimit) throw new ApiError('metadata_limit_exceeded');
-      const template = chooseUrlTemplate(app, services.config, {
-        sent: body.verificationUrl,
-        fallback: app.settings.verificationUrl,
-        placeholders: verificationPlaceholders,
-      });
+      checkMetadataLimit(body.metadata ?? {});
+      const template = chooseUrlTemplate(app, services.config, 'verificationUrl', body.verificationUrl);
       const passwordHash = await services.passwords.hash(body.password);
 
       const started = await mutate(call, async (tx) => {
-        const userId = await insertUser(tx, app.id, {
+        const made = await insertUser(tx, app.id, {
           id: services.ids.next(),
           email: body.email,
           emailKey: emailKey(body.email),
@@ -165,11 +169,11 @@ export const userRoutes = [
           isSuperAdmin: false,
           now: services.clock.now(),
         });
-        if (userId === undefined) return { result: undefined, event: undefined };
-        await sendVerification(tx, call, app, { id: userId, email: body.email }, template);
-        const session = await startSession(tx, call, app, { id: userId, amr: ['pwd'] });
-        const actor = { kind: 'user', id: userId } as const;
-        return { result: { ...session, userId }, event: { target: actor, actor } };
+        if (!made) return { result: undefined, event: undefined };
+        await sendVerification(tx, call, app, made, template);
+        const session = await startSession(tx, call, app, { id: made.id, amr: ['pwd'] });
+        const actor = { kind: 'user', id: made.id } as const;
+        return { result: { ...session, userId: made.id }, event: { target: actor, actor } };
       });
       if (!started) {
         await tellOwner(call, app, body.email);
@@ -194,11 +198,7 @@ export const userRoutes = [
     errors: ['user_not_active', 'email_already_verified', 'redirect_url_not_allowed'],
     handler: async (call) => {
       const app = await namedAppOf(call);
-      const template = chooseUrlTemplate(app, call.services.config, {
-        sent: call.body.verificationUrl,
-        fallback: app.settings.verificationUrl,
-        placeholders: verificationPlaceholders,
-      });
+      const template = chooseUrlTemplate(app, call.services.config, 'verificationUrl', call.body.verificationUrl);
       return mutate(call, async (tx) => {
         const target = await lockUser(tx, call.appId, call.body.userId);
         if (target.state !== 'ACTIVE') throw new ApiError('user_not_active');

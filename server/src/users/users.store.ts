@@ -1,10 +1,9 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
+import { mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
 
 export type UserState = 'ACTIVE' | 'INACTIVE' | 'INVITED';
-export type Metadata = Record<string, string>;
-export type MetadataPatch = Record<string, string | null>;
 
 /** A human of one app. */
 export interface User {
@@ -125,22 +124,26 @@ export interface NewUser {
 /**
  * Adds a user. An address that was only invited becomes this user and keeps its id.
  *
- * @returns the id, or undefined when the address is taken
+ * @returns the id and the address as stored, or undefined when the address is taken
  */
-export async function insertUser(tx: Tx, appId: string, user: NewUser): Promise<string | undefined> {
-  const [row] = await tx.query<{ id: string }>(sql`
+export async function insertUser(
+  tx: Tx,
+  appId: string,
+  user: NewUser,
+): Promise<Pick<User, 'id' | 'email'> | undefined> {
+  const [row] = await tx.query<Pick<User, 'id' | 'email'>>(sql`
     INSERT INTO users AS known (app_id, id, email, email_key, is_email_verified, first_name, last_name, phone_number,
       language, state, is_super_admin, password_hash, metadata, created_at, updated_at)
     VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, ${user.isEmailVerified}, ${user.firstName},
       ${user.lastName}, ${user.phoneNumber}, ${user.language}, 'ACTIVE', ${user.isSuperAdmin}, ${user.passwordHash},
       ${JSON.stringify(user.metadata)}::jsonb, ${user.now}, ${user.now})
     ON CONFLICT (app_id, email_key) DO UPDATE SET
-      email = EXCLUDED.email, first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name,
+      first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name,
       phone_number = EXCLUDED.phone_number, language = EXCLUDED.language, state = 'ACTIVE',
       password_hash = EXCLUDED.password_hash, metadata = EXCLUDED.metadata, updated_at = EXCLUDED.updated_at
     WHERE known.state = 'INVITED'
-    RETURNING id`);
-  return row?.id;
+    RETURNING id, email`);
+  return row;
 }
 
 /** Makes a user of an address that was invited: no password, no way in until the mailbox is proven. */
@@ -166,19 +169,28 @@ export async function setEmailVerified(tx: Tx, appId: string, userId: string, no
     UPDATE users SET is_email_verified = true, updated_at = ${now} WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
-/** The mailbox was proven by whoever chooses this password: the account is theirs from here on. */
+/**
+ * The mailbox was proven by whoever chooses this password: the account is theirs from here on. What somebody else may
+ * have put into an account that nobody had proven goes: phone number and metadata, but for what backends wrote.
+ */
 export async function claimAccount(
   tx: Tx,
   appId: string,
   userId: string,
   claim: { passwordHash: string; firstName: string | undefined; lastName: string | undefined; now: Date },
 ): Promise<void> {
+  const isForeign = sql`(u.state = 'ACTIVE' AND NOT u.is_email_verified)`;
+  const ofBackends = sql`(SELECT COALESCE(jsonb_object_agg(key, value), '{}') FROM jsonb_each(u.metadata) WHERE key LIKE 'app:%')`;
   await tx.query(sql`
-    UPDATE users SET
+    UPDATE users u SET
       state = 'ACTIVE', is_email_verified = true, password_hash = ${claim.passwordHash},
-      first_name = COALESCE(${claim.firstName}::text, first_name),
-      last_name = COALESCE(${claim.lastName}::text, last_name), updated_at = ${claim.now}
-    WHERE app_id = ${appId} AND id = ${userId}`);
+      first_name = COALESCE(${claim.firstName}::text, u.first_name),
+      last_name = COALESCE(${claim.lastName}::text, u.last_name),
+      phone_number = CASE WHEN ${isForeign} THEN NULL ELSE u.phone_number END,
+      is_phone_verified = u.is_phone_verified AND NOT ${isForeign},
+      metadata = CASE WHEN ${isForeign} THEN ${ofBackends} ELSE u.metadata END,
+      updated_at = ${claim.now}
+    WHERE u.app_id = ${appId} AND u.id = ${userId}`);
 }
 
 /** Changes to a user: what is undefined stays, `phoneNumber: null` clears. */
@@ -197,8 +209,7 @@ export interface UserPatch {
  * @throws ApiError `user_not_found`, `metadata_limit_exceeded`
  */
 export async function patchUser(tx: Tx, appId: string, userId: string, patch: UserPatch, now: Date): Promise<void> {
-  const { set, remove } = splitMetadataPatch(patch.metadata ?? {});
-  const merged = sql`((u.metadata || ${set}::jsonb) - ${remove}::text[])`;
+  const { merged, fits } = mergeMetadata(sql`u.metadata`, patch.metadata ?? {});
   const phone = sql`CASE WHEN ${patch.phoneNumber !== undefined}::boolean THEN ${patch.phoneNumber}::text ELSE u.phone_number END`;
   const rows = await tx.query(sql`
     UPDATE users u SET
@@ -209,18 +220,9 @@ export async function patchUser(tx: Tx, appId: string, userId: string, patch: Us
       language = CASE WHEN ${patch.language !== undefined}::boolean THEN ${patch.language}::text ELSE u.language END,
       metadata = ${merged},
       updated_at = ${now}
-    WHERE u.app_id = ${appId} AND u.id = ${userId} AND (SELECT count(*) FROM jsonb_object_keys(${merged})) <= 30
+    WHERE u.app_id = ${appId} AND u.id = ${userId} AND ${fits}
     RETURNING u.id`);
   if (rows.length > 0) return;
   await getUser(tx, appId, userId);
   throw new ApiError('metadata_limit_exceeded');
-}
-
-/** A metadata patch in the two parts that SQL wants: what to set, as JSON, and which keys to remove. */
-export function splitMetadataPatch(patch: MetadataPatch): { set: string; remove: string[] } {
-  const entries = Object.entries(patch);
-  return {
-    set: JSON.stringify(Object.fromEntries(entries.filter(([, value]) => value !== null))),
-    remove: entries.filter(([, value]) => value === null).map(([key]) => key),
-  };
 }

@@ -1,0 +1,27 @@
+import DataLoader from 'dataloader';
+import type { Clock } from '../clock.ts';
+import type { Db } from '../db/db.ts';
+import { findMachines, type MachineKey } from '../machine-users/machine-users.store.ts';
+import { findSessions, type FoundSession, type SessionKey } from '../sessions/sessions.store.ts';
+
+/** The look-ups behind every authenticated call. */
+export interface CredentialLookups {
+  session(key: SessionKey): Promise<FoundSession | undefined>;
+  /** Whether the machine of a verified token is still good. */
+  machine(key: MachineKey): Promise<boolean>;
+}
+
+/** Tokens of one statement at the most; more go into another. */
+const maxBatchSize = 100;
+
+/**
+ * Under load many requests arrive in one turn of the event loop; their credentials are looked up by one statement
+ * instead of one each. Nothing is remembered: the statement starts after each of these requests has arrived, so a
+ * session that has ended is found to have ended. What the time of a round trip is to one request, it is to all of them.
+ */
+export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups {
+  const options = { cache: false, maxBatchSize, batchScheduleFn: (run: () => void) => void setImmediate(run) };
+  const sessions = new DataLoader((keys: readonly SessionKey[]) => findSessions(db, keys, clock.now()), options);
+  const machines = new DataLoader((keys: readonly MachineKey[]) => findMachines(db, keys, clock.now()), options);
+  return { session: (key) => sessions.load(key), machine: (key) => machines.load(key) };
+}
