@@ -92,7 +92,7 @@ export const appRoutes = [
       const changes = [...Object.keys(fields), ...Object.keys(settings).map((name) => `settings.${name}`)];
       return mutate(call, async (tx) => {
         if (changes.length === 0) return { result: toResource(await getApp(tx, params.name)), event: undefined };
-        const check = (settings: Settings) => checkDefaultTemplates(settings, services.config);
+        const check = (merged: Settings) => checkDefaultTemplates(merged, services.config);
         const changed = await patchApp(tx, params.name, body, services.clock.now(), check);
         return {
           result: toResource(changed),
