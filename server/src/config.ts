@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { configVariables, type VariableName, type Variables, variablesSchema } from './config-variables.ts';
-
 import { isLoopback } from './http/loopback.ts';
-export { configVariables, type ConfigVariable } from './config-variables.ts';
+
+export { configVariables } from './config-variables.ts';
 
 /** One thing wrong with one variable. The message never holds the value: it may be a secret. */
 export interface ConfigFault {

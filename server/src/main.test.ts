@@ -153,6 +153,16 @@ describe('a start is refused', () => {
     expect((await first.call('GET', '/readyz')).status).toBe(200);
   });
 
+  test.runIf(!onServer)('on a directory whose key is gone, and none is made in its place', async () => {
+    await (await start()).stop();
+    const file = join(dataDir, 'master.key');
+    await rm(file);
+    const outcome = await runService(env);
+    expectRefusal(outcome, /master\.key is gone/);
+    expect(outcome.stderr).toContain(file);
+    await expect(stat(file)).rejects.toThrow('ENOENT');
+  });
+
   test.runIf(!onServer)('on a directory that is a file', async () => {
     const file = join(dataDir, 'file');
     await writeFile(file, 'x');

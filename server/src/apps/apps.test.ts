@@ -202,12 +202,43 @@ describe('updating an app', () => {
       '/body/settings/trustedBackends/0',
     ],
     ['null for a setting', { settings: { signUpEnabled: null } }, '/body/settings/signUpEnabled'],
+    ['a text with NUL', { settings: { mail: { texts: { title: 'a\0' } } } }, '/body/settings/mail/texts/title'],
+    [
+      'a text with half a surrogate pair',
+      { settings: { mail: { texts: { title: '\ud83d' } } } },
+      '/body/settings/mail/texts/title',
+    ],
+    ['a limit whose name has NUL', { settings: { limits: { 'a\0': 1 } } }, '/body/settings/limits/a\0'],
+    [
+      'a limit whose name has half a surrogate pair',
+      { settings: { limits: { '\ud83d': 1 } } },
+      '/body/settings/limits/\ud83d',
+    ],
+    ['a redirect with NUL', { settings: { redirectUrls: ['https://a.example/\0'] } }, '/body/settings/redirectUrls/0'],
+    [
+      'a redirect with half a surrogate pair',
+      { settings: { redirectUrls: ['https://a.example/\ud83d'] } },
+      '/body/settings/redirectUrls/0',
+    ],
   ])('refuses %s', async (_, patch, pointer) => {
     const before = (await world.operate('GET', `${url}/${world.appName}`)).json<object>();
     const response = await update(world.appName, patch);
     expect(problem(response)).toBe('400 validation_failed');
     expect(Object.keys(faults(response))).toEqual([pointer]);
     expect((await world.operate('GET', `${url}/${world.appName}`)).json()).toEqual(before);
+  });
+
+  test.each(['verificationUrl', 'resetUrl', 'inviteUrl'])('refuses as %s what a mail may not hold', async (name) => {
+    const redirectUrls = ['https://a.example'];
+    const made = (await create({ settings: { redirectUrls } })).json<{ name: string }>();
+    const count = await appCount();
+    for (const link of ['javascript:alert(1)', 'https://evil.example/{{code}}', 'https://a.example/{{unknown}}']) {
+      const settings = { redirectUrls, [name]: link };
+      expect(problem(await create({ settings }))).toBe('400 redirect_url_not_allowed');
+      expect(problem(await update(made.name, { settings }))).toBe('400 redirect_url_not_allowed');
+    }
+    expect(await appCount()).toBe(count);
+    expect((await world.operate('GET', `${url}/${made.name}`)).json()).toEqual(made);
   });
 
   test('refuses a default link that the app itself would not allow', async () => {
@@ -236,6 +267,17 @@ describe('updating an app', () => {
       status: 'ACTIVE',
       settings: { ...defaultSettings, language: 'ar', redirectUrls: ['https://b.example'] },
       updatedAt: app.clock.now().toISOString(),
+    });
+  });
+
+  test('merges the look of mails and the limits too', async () => {
+    const before = { mail: { fromName: 'Acme', color: '#1f6feb' }, limits: { invitationsPerDay: 5 } };
+    const { name } = (await create({ settings: before })).json<{ name: string }>();
+    await update(name, { settings: { mail: { brandName: 'Acme Cloud', color: null }, limits: { other: 1 } } });
+    const { settings } = (await world.operate('GET', `${url}/${name}`)).json<{ settings: object }>();
+    expect(settings).toMatchObject({
+      mail: { fromName: 'Acme', color: null, brandName: 'Acme Cloud' },
+      limits: { invitationsPerDay: 5, other: 1 },
     });
   });
 

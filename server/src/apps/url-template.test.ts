@@ -81,6 +81,9 @@ const refusedEverywhere: [what: string, template: string][] = [
   ['an unknown placeholder', 'https://app.example.com/?p={{password}}'],
   ['a placeholder of another mail', 'https://app.example.com/?o={{orgId}}'],
   ['a misspelt placeholder', 'https://app.example.com/?u={{user_id}}'],
+  ['an open placeholder', 'https://app.example.com/?c={{code'],
+  ['an open placeholder of white space alone', `https://app.example.com/?c={{${' '.repeat(1900)}`],
+  ['the end of a placeholder alone', 'https://app.example.com/?c=}}'],
 ];
 
 const allowedEverywhere: [what: string, template: string][] = [

@@ -22,14 +22,14 @@ interface Ask {
   host?: string;
   accept?: string;
   peer?: string;
-  forwarded?: string;
+  headers?: Record<string, string>;
 }
-const ask = ({ of = app, query = '', host = 'localhost:3000', accept, peer = '127.0.0.1', forwarded }: Ask = {}) =>
+const ask = ({ of = app, query = '', host = 'localhost:3000', accept, peer = '127.0.0.1', headers }: Ask = {}) =>
   of.app.inject({
     method: 'GET',
     url: url + query,
     remoteAddress: peer,
-    headers: { host, ...(accept && { accept }), ...(forwarded && { 'x-forwarded-for': forwarded }) },
+    headers: { host, ...(accept && { accept }), ...headers },
   });
 const messages = async (query = '') => (await ask({ query })).json<{ messages: Record<string, string>[] }>().messages;
 
@@ -37,7 +37,15 @@ describe('the mailbox is not there', () => {
   test.each<[what: string, from: Ask]>([
     ['for another machine', { peer: '192.0.2.1' }],
     ['for another machine over IPv6', { peer: '2001:db8::1' }],
-    ['for another machine that calls itself this one', { peer: '192.0.2.1', forwarded: '127.0.0.1' }],
+    [
+      'for another machine that calls itself this one',
+      { peer: '192.0.2.1', headers: { 'x-forwarded-for': '127.0.0.1' } },
+    ],
+    ['through a proxy on this machine', { headers: { 'x-forwarded-for': '127.0.0.1' } }],
+    ['through one that names the host', { headers: { 'x-forwarded-host': 'localhost' } }],
+    ['through one that follows RFC 7239', { headers: { forwarded: 'for=127.0.0.1' } }],
+    ['through one that names itself', { headers: { via: '1.1 proxy' } }],
+    ['through one that has nothing to say', { headers: { 'x-forwarded-for': '' } }],
     ['under a name that leads here', { host: 'rebound.evil.example' }],
     ['under a name that begins like this machine', { host: 'localhost.evil.example:3000' }],
     ['under an address that begins like this machine', { host: '127.0.0.1.evil.example' }],
@@ -73,7 +81,7 @@ describe('the mailbox is not there', () => {
   test('behind a proxy on this machine for whom the proxy is the peer of a foreign host', async () => {
     const behind = await buildTestApp({ env: { TRUST_PROXY: '1' } });
     try {
-      const from = { of: behind, forwarded: '192.0.2.1', host: 'id.example.com' };
+      const from = { of: behind, headers: { 'x-forwarded-for': '192.0.2.1' }, host: 'id.example.com' };
       expect(problem(await ask(from))).toBe('404 route_not_found');
     } finally {
       await behind.close();

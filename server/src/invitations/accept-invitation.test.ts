@@ -36,6 +36,12 @@ const setState = (state: string) =>
   app.db.query(sql`UPDATE users SET state = ${state} WHERE app_id = ${world.appId} AND email = ${email}`);
 const organizationsOf = async (token: string) =>
   (await me(token)).json<{ organizations: { id: string; managerRoles: string[]; roles: string[] }[] }>().organizations;
+const update = (userId: string, body: object, { token }: { token: string }) =>
+  world.call('PUT', `/v1/authentication/users/${userId}`, { token, body });
+const stored = async (userId: string) => {
+  const at = `/v1/authentication/users/${userId}?includeMetadata=true`;
+  return (await world.call('GET', at, { token: world.admin.token })).json<{ metadata: object }>();
+};
 const verify = async ({ userId, token }: Person, verificationCode: string) =>
   world.call('POST', '/v1/authentication/users/email/verification', { token, body: { userId, verificationCode } });
 
@@ -163,6 +169,21 @@ describe('accepting', () => {
     expect(problem(await accept(otherCode, { orgId: other }))).toBe('400 code_invalid');
   });
 
+  test('is told to the audit of every organization that gains somebody', async () => {
+    const other = await world.organization(await world.person());
+    const code = await invite();
+    await invite(orgId, 'members', { role: 'reader' });
+    await invite(other, 'members', { role: 'writer' });
+    const { userId } = (await accept(code)).json<{ userId: string }>();
+    const events = await app.db.query<{ org_id: string; changes: string[] }>(sql`
+      SELECT org_id, changes FROM audit_events
+      WHERE app_id = ${world.appId} AND action = 'invitation.accepted' AND actor_id = ${userId} ORDER BY org_id`);
+    expect(events.map((event) => [event.org_id, event.changes.toSorted()])).toEqual([
+      [orgId, ['managerRoles.ORG_OWNER', 'roles.reader']],
+      [other, ['roles.writer']],
+    ]);
+  });
+
   test('works 7 days from the newest invitation', async () => {
     await invite();
     app.clock.advance(6 * dayMs);
@@ -195,6 +216,24 @@ describe('an address that was only invited', () => {
     expect((await me(sessionToken)).json()).toMatchObject({ isEmailVerified: false, organizations: [] });
     expect((await accept(code)).json()).toMatchObject({ userId });
     expect((await me(sessionToken)).statusCode).toBe(401);
+  });
+
+  test('stays as it was invited when somebody signs up with it in other case', async () => {
+    await invite();
+    const body = { email: email.toUpperCase(), firstName: 'Janet', lastName: 'Roe', password };
+    const { userId } = (await world.call('POST', '/v1/authentication/users', { body })).json<{ userId: string }>();
+    expect(await stored(userId)).toMatchObject({ email, displayName: 'Janet Roe', userState: 'ACTIVE' });
+  });
+
+  test('keeps what backends and administrators wrote about it', async () => {
+    const code = await invite();
+    const [user] = await app.db.query<{ id: string }>(
+      sql`SELECT id FROM users WHERE app_id = ${world.appId} AND email = ${email}`,
+    );
+    const kept = { phoneNumber: '+4915112345678', metadata: { plan: 'pro', 'app:plan': 'pro' } };
+    await update(user?.id ?? '', kept, world.admin);
+    const { userId } = (await accept(code)).json<{ userId: string }>();
+    expect(await stored(userId)).toMatchObject({ ...kept, isEmailVerified: true });
   });
 });
 
@@ -243,6 +282,18 @@ describe('whoever signs up first with somebody’s address', () => {
     expect(problem(byMail)).toBe('401 unauthenticated');
     const bySession = await verify({ ...attacker, token: sessionToken }, attacker.code);
     expect(problem(bySession)).toBe('400 code_invalid');
+  });
+
+  test('leaves nothing of theirs in the account; what backends wrote stays', async () => {
+    const attacker = await squat();
+    const code = await invite();
+    await update(attacker.userId, { phoneNumber: '+4915112345678', metadata: { plan: 'pro' } }, attacker);
+    await update(attacker.userId, { metadata: { 'app:plan': 'pro' } }, world.admin);
+    expect((await accept(code)).statusCode).toBe(200);
+    const left = { phoneNumber: null, isPhoneVerified: false, metadata: { 'app:plan': 'pro' } };
+    const claimed = await stored(attacker.userId);
+    expect(claimed).toMatchObject(left);
+    expect(claimed.metadata).toEqual(left.metadata);
   });
 
   test('gains nothing by signing in while the owner accepts', async () => {

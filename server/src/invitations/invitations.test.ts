@@ -243,6 +243,27 @@ describe('inviting again', () => {
     expect(await pending(email)).toBe(0);
   });
 
+  test('once the address is proven grants at once and settles what was pending', async () => {
+    const person = await world.person({ verified: false });
+    const { code: verificationCode } = await world.mail(person.email);
+    await invite('members', person.email);
+    await invite('members', person.email, { role: 'writer' });
+    const { code = '' } = await world.mail(person.email);
+    const body = { userId: person.userId, verificationCode };
+    await world.call('POST', '/v1/authentication/users/email/verification', { token: person.token, body });
+
+    expect((await invite('members', person.email)).json()).toMatchObject({ invited: false });
+    const rows = await app.db.query(sql`
+      SELECT role_key, status FROM invitations WHERE user_id = ${person.userId} ORDER BY role_key`);
+    expect(rows).toEqual([
+      { role_key: 'reader', status: 'accepted' },
+      { role_key: 'writer', status: 'pending' },
+    ]);
+    await app.db.query(sql`DELETE FROM member_roles WHERE user_id = ${person.userId}`);
+    const { sessionToken } = (await accept(person.email, code)).json<{ sessionToken: string }>();
+    expect(await organizationsOf({ token: sessionToken })).toMatchObject([{ roles: ['writer'] }]);
+  });
+
   test('at the same moment makes one user and one invitation', async () => {
     const email = freshEmail();
     const responses = await Promise.all(Array.from({ length: 8 }, () => invite('members', email)));
@@ -265,8 +286,24 @@ describe('the audit of an invitation', () => {
     expect((await world.events()).at(-1)).toMatchObject({ actor: `user ${owner.userId}`, claimedOnBehalfOf: null });
   });
 
-  test.each<unknown>([42, null, { id: '42' }, ''])('does not stumble over %j in that field', async (userId) => {
-    const machine = await world.machine();
-    expect((await invite('members', freshEmail(), { userId }, machine)).statusCode).toBe(201);
+  test.each<unknown>([42, null, { id: '42' }, '', '\0', '42\0', 'jon@example.com', '9'.repeat(19)])(
+    'does not stumble over %j in that field, nor note it',
+    async (userId) => {
+      const machine = await world.machine();
+      expect((await invite('members', freshEmail(), { userId }, machine)).statusCode).toBe(201);
+      expect((await world.events()).at(-1)).toMatchObject({ claimedOnBehalfOf: null });
+    },
+  );
+
+  test.each<[Noun, string]>([
+    ['owners', 'managerRoles.ORG_OWNER'],
+    ['managers', 'managerRoles.ORG_USER_MANAGER'],
+    ['members', 'roles.reader'],
+  ])('names what was granted to the %s, and whether it is an invitation only', async (noun, granted) => {
+    const { email } = await world.person();
+    await invite(noun, email);
+    await invite(noun, freshEmail());
+    const changes = (await world.events()).slice(-2).map((event) => event.changes);
+    expect(changes).toEqual([[granted], [granted, 'invited']]);
   });
 });

@@ -66,6 +66,11 @@ describe('the key set', () => {
     }
   });
 
+  test('is another one to caches for every origin and every app header', async () => {
+    const names = String((await jwks()).headers.vary).split(', ');
+    expect(names).toEqual(expect.arrayContaining(['Origin', 'X-App-Name']));
+  });
+
   test('is another one in every app', async () => {
     const elsewhere = await createWorld(app);
     const theirs = (await elsewhere.call('GET', '/v1/authentication/token/jwks')).json<JSONWebKeySet>();
@@ -200,6 +205,18 @@ describe('a revoked key', () => {
     expect(await revoke(theirs)).toBe(false);
     const kid = kidOf(machine.token);
     expect([await revoke(kid), await revoke(kid)]).toEqual([true, false]);
+  });
+
+  test('that was the only one leaves signing to a new one, at once', async () => {
+    const old = kidOf(machine.token);
+    await revoke(old);
+    const token = await newToken();
+    expect([kidOf(token), await use(token), await use(machine.token)]).toEqual([
+      expect.not.stringMatching(old ?? ''),
+      200,
+      401,
+    ]);
+    expect(await publishedIds()).toEqual([kidOf(token)]);
   });
 
   test('that was the only one in use hands over to its published successor early', async () => {

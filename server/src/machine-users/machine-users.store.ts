@@ -11,14 +11,6 @@ export interface MachineSecret {
   readonly lastUsedAt: Date | null;
 }
 
-export interface MachineUser {
-  readonly id: string;
-  readonly userName: string;
-  readonly createdAt: Date;
-  readonly lastUsedAt: Date | null;
-  readonly secrets: readonly MachineSecret[];
-}
-
 /** A verified token, as its machine is looked up. */
 export interface MachineKey {
   readonly appId: string;

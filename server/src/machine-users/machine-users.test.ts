@@ -153,6 +153,8 @@ describe('a further secret', () => {
     ['with a time that is none', { expiresAt: 'tomorrow' }, '/body/expiresAt'],
     ['with a day only', { expiresAt: '2999-01-01' }, '/body/expiresAt'],
     ['with a time that is past', { expiresAt: '2020-01-01T00:00:00Z' }, '/body/expiresAt'],
+    ['with a time that is in the year 10000 in UTC', { expiresAt: '9999-12-31T23:59:59-00:01' }, '/body/expiresAt'],
+    ['with a year of five digits', { expiresAt: '+010000-01-01T00:00:00Z' }, '/body/expiresAt'],
     ['with a secret of one’s own', { clientSecret: 'x' }, '/body/clientSecret'],
   ])('is refused %s', async (_, body, pointer) => {
     const { machineUserId } = await world.machine();

@@ -109,6 +109,24 @@ describe('adding a user is refused', () => {
   });
 });
 
+/** The two ways to a role: by id and, at the address of the organization, by e-mail. */
+const ways: [
+  way: string,
+  grant: (of: World, user: Person, role: string, caller: { token: string }, into: string) => ReturnType<World['call']>,
+][] = [
+  [
+    'by id',
+    (of, user, role, { token }, into) => of.call('POST', urlOf(user), { token, orgId: into, body: { roles: [role] } }),
+  ],
+  [
+    'by e-mail',
+    (of, { email }, role, { token }, into) => {
+      const body = { email, firstName: 'Jon', lastName: 'Doe', role };
+      return of.call('POST', `/v1/authorization/organizations/${into}/members`, { token, body });
+    },
+  ],
+];
+
 describe('whom one may name', () => {
   test('owners and managers: nobody they cannot see', async () => {
     const stranger = await world.person();
@@ -155,11 +173,13 @@ describe('whom one may name', () => {
 });
 
 describe('a manager', () => {
-  test('never changes an owner, another manager or themselves', async () => {
+  test.each(ways)('never changes an owner, another manager or themselves %s', async (_, grant) => {
     const other = await world.manager(orgId);
+    const before = await world.rows();
     for (const user of [owner, other, manager]) {
-      expect(await refused(user, ['reader'], manager)).toBe('403 access_denied');
+      expect(problem(await grant(world, user, 'reader', manager, orgId))).toBe('403 access_denied');
     }
+    expect(await world.rows()).toEqual(before);
   });
 
   test('changes members', async () => {
@@ -168,17 +188,17 @@ describe('a manager', () => {
     expect(await held(somebody)).toEqual(['reader', 'writer']);
   });
 
-  test('grants only roles that they hold where the app says so', async () => {
+  test.each(ways)('grants only roles that they hold where the app says so, %s', async (_, grant) => {
     const strict = await createWorld(app, { settings: { managersMayGrantAnyRole: false } });
     const strictOwner = await strict.person();
     const into = await strict.organization(strictOwner);
     const [limited, somebody] = [await strict.manager(into), await strict.member(into)];
-    const grant = (user: { userId: string }, roles: string[], { token }: { token: string }) =>
-      strict.call('POST', urlOf(user), { token, orgId: into, body: { roles } });
-    expect(problem(await grant(somebody, ['writer'], limited))).toBe('403 access_denied');
-    await grant(limited, ['writer'], strictOwner);
-    expect((await grant(somebody, ['writer'], limited)).statusCode).toBe(200);
-    expect(await held(somebody, into)).toEqual(['reader', 'writer']);
+    const before = await strict.rows();
+    expect(problem(await grant(strict, somebody, 'writer', limited, into))).toBe('403 access_denied');
+    expect(await strict.rows()).toEqual(before);
+    await grant(strict, limited, 'writer', strictOwner, into);
+    await grant(strict, somebody, 'writer', limited, into);
+    expect([await held(limited, into), await held(somebody, into)]).toEqual([['writer'], ['reader', 'writer']]);
   });
 
   test('who owns the organization too is an owner', async () => {

@@ -32,6 +32,11 @@ describe('metadata is refused', () => {
   test.each<[what: string, metadata: unknown, pointer: string]>([
     ['as a list', ['a'], '/body/metadata'],
     ['as text', 'a', '/body/metadata'],
+    [
+      'with 101 keys, all removed',
+      Object.fromEntries(Array.from({ length: 101 }, (_, index) => [index, null])),
+      '/body/metadata',
+    ],
     ['with a number', { a: 1 }, '/body/metadata/a'],
     ['with a boolean', { a: true }, '/body/metadata/a'],
     ['with an object', { a: { b: 'c' } }, '/body/metadata/a'],

@@ -122,6 +122,19 @@ describe('signing out', () => {
     expect((await signOut(world, await world.person())).cookies).toEqual([]);
   });
 
+  test('everywhere clears the cookie only if its own session ends too', async () => {
+    const person = await world.person();
+    const outcomes = [];
+    for (const query of ['', '?includeCurrent=true']) {
+      const response = await world.call('DELETE', `${me}/sessions${query}`, cookie(['session-token', person.token]));
+      outcomes.push([response.statusCode, response.cookies]);
+    }
+    expect(outcomes).toEqual([
+      [204, []],
+      [204, [cleared('session-token')]],
+    ]);
+  });
+
   test('clears on https only what held it: both, or the twin alone', async () => {
     const person = await secure.person({ verified: false });
     const again = await secure.signIn(person.email);

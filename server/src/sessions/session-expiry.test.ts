@@ -57,6 +57,17 @@ describe('a session that is used', () => {
     expect(await status()).toBe(401);
   });
 
+  test('slides however short its idle time is', async () => {
+    const brief = await createWorld(app, { settings: { sessionIdleSeconds: 70 } });
+    const { token } = await brief.person();
+    const statuses = [];
+    for (const seconds of [20, 20, 15, 20, 70]) {
+      advance(seconds);
+      statuses.push((await brief.call('GET', me, { token })).statusCode);
+    }
+    expect(statuses).toEqual([200, 200, 200, 200, 401]);
+  });
+
   test('is noted at most once a minute', async () => {
     const begun = app.clock.now();
     advance(59);

@@ -10,12 +10,19 @@ const of = (userId: string) => `/v1/authentication/users/${userId}/sessions`;
 
 let app: TestApp;
 let world: World;
+let proxied: TestApp;
+let behind: World;
 
 beforeAll(async () => {
   app = await buildTestApp();
   world = await createWorld(app);
+  proxied = await buildTestApp({ env: { TRUST_PROXY: '1' } });
+  behind = await createWorld(proxied);
 });
-afterAll(() => app?.close());
+afterAll(async () => {
+  await app?.close();
+  await proxied?.close();
+});
 
 const signIn = (body: unknown) => world.call('POST', url, { body });
 const setState = (userId: string, state: string) =>
@@ -187,6 +194,24 @@ describe('my sessions', () => {
         { id: sessionId, ...times, userAgent, ip: '127.0.0.1', current: true },
       ],
     });
+  });
+
+  test.each([
+    ['1.2.3.4', '1.2.3.4'],
+    ['1.2.3.4:99', '1.2.3.4'],
+    ['[2001:db8::1]:443', '2001:db8::1'],
+    ['evil', '127.0.0.1'],
+    ['1.2.3.4, evil', '127.0.0.1'],
+    ['evil, 1.2.3.4', '1.2.3.4'],
+    ['1.2.3.256', '127.0.0.1'],
+    ['', '127.0.0.1'],
+  ])('behind a proxy that reports "%s" are those of %s', async (reported, ip) => {
+    const headers = { 'x-forwarded-for': reported };
+    const body = { email: behind.admin.email, password };
+    const { sessionId } = (await behind.call('POST', url, { headers, body })).json<{ sessionId: string }>();
+    const response = await behind.call('GET', mine, { token: behind.admin.token });
+    const { sessions } = response.json<{ sessions: { id: string; ip: string }[] }>();
+    expect(sessions.find(({ id }) => id === sessionId)).toMatchObject({ ip });
   });
 
   test('end, all but this one', async () => {

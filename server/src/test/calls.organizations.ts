@@ -152,9 +152,10 @@ const memberSamples: SampleCalls = {
       title: 'who owns another organization',
       admits: managers,
       prepare: adding(async (stage) => {
-        const member = await freshMember(stage);
-        await stage.world.organization(member);
-        return member;
+        const person = await stage.world.person();
+        await stage.world.organization(person);
+        await addTo(stage, person.userId, 'reader');
+        return person;
       }),
     },
     {

@@ -130,6 +130,11 @@ describe('an update of a user is refused', () => {
     ['a password', { password: 'Password@123JonDoeInc' }, '/body/password'],
     ['null for metadata', { metadata: null }, '/body/metadata'],
     ['a number in metadata', { metadata: { a: 1 } }, '/body/metadata/a'],
+    [
+      '101 keys of metadata, all removed',
+      { metadata: Object.fromEntries(Array.from({ length: 101 }, (_, index) => [index, null])) },
+      '/body/metadata',
+    ],
     ['an object in metadata', { metadata: { 'a/b': {} } }, '/body/metadata/a~1b'],
   ])('with %s', async (_, body, pointer) => {
     const person = await world.person();
