@@ -58,8 +58,8 @@ async function invite(tx: Tx, call: Call, user: User, proposal: Proposal): Promi
     id: services.ids.next(),
     orgId: organization.id,
     userId: user.id,
-    email: user.email,
-    emailKey: emailKey(user.email),
+    email: proposal.email,
+    emailKey: emailKey(proposal.email),
     grant,
     invitedBy: auditIdentity(call.actor),
     now,
@@ -76,12 +76,12 @@ async function invite(tx: Tx, call: Call, user: User, proposal: Proposal): Promi
       urlTemplate,
       new Map([
         ['code', code],
-        ['email', user.email],
+        ['email', proposal.email],
         ['orgId', organization.id],
       ]),
     );
   const content = { code, organizationName: organization.name, role: roleName(grant), ...(url && { url }) };
-  await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'invitation', content });
+  await queueMail(tx, services, appId, { userId: user.id, recipient: proposal.email, purpose: 'invitation', content });
 }
 
 /**

@@ -64,15 +64,16 @@ async function claim(
   app: App,
   proof: { userId: string; codeId: string },
   passwordHash: string,
-  names: { firstName?: string | undefined; lastName?: string | undefined },
+  given: { email: string; firstName?: string | undefined; lastName?: string | undefined },
 ) {
   const user = await lockUser(tx, app.id, proof.userId);
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
   if (!(await consumeCode(tx, app.id, proof.codeId))) throw new ApiError('code_invalid');
   await deleteSessions(tx, app.id, user.id);
   await voidAllCodes(tx, app.id, user.id);
-  const { firstName, lastName } = names;
-  await claimAccount(tx, app.id, user.id, { passwordHash, firstName, lastName, now: call.services.clock.now() });
+  const { email, firstName, lastName } = given;
+  const now = call.services.clock.now();
+  await claimAccount(tx, app.id, user.id, { email, passwordHash, firstName, lastName, now });
   const granted = await grantInvitations(tx, call, user.id);
   return { granted, session: await startSession(tx, call, app, { id: user.id, amr: ['pwd'] }) };
 }

@@ -26,7 +26,7 @@ export async function upsertInvitation(tx: Tx, appId: string, invitation: NewInv
       ${invitation.emailKey}, ${grant.kind}, ${role?.scopeId ?? null}, ${role?.key ?? null}, 'pending',
       ${invitation.invitedBy.kind}, ${invitation.invitedBy.id}, ${now}, ${invitation.expiresAt})
     ON CONFLICT (app_id, org_id, email_key, grants, COALESCE(role_key, '')) WHERE status = 'pending'
-    DO UPDATE SET user_id = EXCLUDED.user_id, expires_at = EXCLUDED.expires_at`);
+    DO UPDATE SET user_id = EXCLUDED.user_id, email = EXCLUDED.email, expires_at = EXCLUDED.expires_at`);
 }
 
 /** Closes a pending invitation whose grant was made directly: its code must not bring it back later. */

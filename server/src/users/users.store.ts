@@ -1,4 +1,4 @@
-import type { Queryable, Tx } from '../db/db.ts';
+import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import { mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
@@ -105,6 +105,10 @@ export async function lockCredentials(
   return rows.length > 0;
 }
 
+/** The part of a user's metadata that only backends write. */
+const ofBackends = (column: Sql): Sql =>
+  sql`(SELECT COALESCE(jsonb_object_agg(key, value), '{}') FROM jsonb_each(${column}) WHERE key LIKE 'app:%')`;
+
 /** What a person gives when they sign up. */
 export interface NewUser {
   readonly id: string;
@@ -140,7 +144,8 @@ export async function insertUser(
     ON CONFLICT (app_id, email_key) DO UPDATE SET
       first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name,
       phone_number = EXCLUDED.phone_number, language = EXCLUDED.language, state = 'ACTIVE',
-      password_hash = EXCLUDED.password_hash, metadata = EXCLUDED.metadata, updated_at = EXCLUDED.updated_at
+      password_hash = EXCLUDED.password_hash, metadata = ${ofBackends(sql`known.metadata`)} || EXCLUDED.metadata,
+      updated_at = EXCLUDED.updated_at
     WHERE known.state = 'INVITED'
     RETURNING id, email`);
   return row;
@@ -171,24 +176,32 @@ export async function setEmailVerified(tx: Tx, appId: string, userId: string, no
 
 /**
  * The mailbox was proven by whoever chooses this password: the account is theirs from here on. What somebody else may
- * have put into an account that nobody had proven goes: phone number and metadata, but for what backends wrote.
+ * have put into an account that nobody had proven goes: the spelling of the address, phone number, language and
+ * metadata, but for what backends wrote.
  */
 export async function claimAccount(
   tx: Tx,
   appId: string,
   userId: string,
-  claim: { passwordHash: string; firstName: string | undefined; lastName: string | undefined; now: Date },
+  claim: {
+    email: string;
+    passwordHash: string;
+    firstName: string | undefined;
+    lastName: string | undefined;
+    now: Date;
+  },
 ): Promise<void> {
   const isForeign = sql`(u.state = 'ACTIVE' AND NOT u.is_email_verified)`;
-  const ofBackends = sql`(SELECT COALESCE(jsonb_object_agg(key, value), '{}') FROM jsonb_each(u.metadata) WHERE key LIKE 'app:%')`;
   await tx.query(sql`
     UPDATE users u SET
+      email = CASE WHEN ${isForeign} THEN ${claim.email} ELSE u.email END,
       state = 'ACTIVE', is_email_verified = true, password_hash = ${claim.passwordHash},
       first_name = COALESCE(${claim.firstName}::text, u.first_name),
       last_name = COALESCE(${claim.lastName}::text, u.last_name),
       phone_number = CASE WHEN ${isForeign} THEN NULL ELSE u.phone_number END,
       is_phone_verified = u.is_phone_verified AND NOT ${isForeign},
-      metadata = CASE WHEN ${isForeign} THEN ${ofBackends} ELSE u.metadata END,
+      language = CASE WHEN ${isForeign} THEN NULL ELSE u.language END,
+      metadata = CASE WHEN ${isForeign} THEN ${ofBackends(sql`u.metadata`)} ELSE u.metadata END,
       updated_at = ${claim.now}
     WHERE u.app_id = ${appId} AND u.id = ${userId}`);
 }
