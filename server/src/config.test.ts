@@ -30,7 +30,7 @@ describe('defaults', () => {
       platformKeys: [],
       trustProxy: 0,
       workers: 1,
-      hashConcurrency: availableParallelism(),
+      hashConcurrency: availableParallelism() + 1,
       logLevel: 'info',
     });
   });
@@ -100,7 +100,7 @@ describe('values', () => {
     expect(loadConfig({ WORKERS: 'auto' }).workers).toBe(1);
     expect(loadConfig({ ...production, WORKERS: 'auto' })).toMatchObject({
       workers: availableParallelism(),
-      hashConcurrency: 1,
+      hashConcurrency: 2,
     });
   });
 

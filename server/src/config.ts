@@ -165,8 +165,8 @@ function toConfig(v: Variables) {
     masterKey: v.MASTER_KEY,
     /** Earlier master keys, 32 bytes each, which still decrypt. */
     masterKeysOld: v.MASTER_KEYS_OLD,
-    /** Passwords hashed at one time in each process. */
-    hashConcurrency: v.HASH_CONCURRENCY ?? Math.max(1, Math.ceil(availableParallelism() / workers)),
+    /** Passwords hashed at one time in each process; one more than its cores, so that none waits for the next to begin. */
+    hashConcurrency: v.HASH_CONCURRENCY ?? Math.ceil(availableParallelism() / workers) + 1,
 
     /** Name of the app to make while there is none. */
     bootstrapApp: v.BOOTSTRAP_APP,

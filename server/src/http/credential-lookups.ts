@@ -1,14 +1,22 @@
 import DataLoader from 'dataloader';
 import type { Clock } from '../clock.ts';
 import type { Db } from '../db/db.ts';
-import { findMachines, type MachineKey } from '../machine-users/machine-users.store.ts';
+import {
+  type ClientKey,
+  findClients,
+  findMachines,
+  type FoundClient,
+  type MachineKey,
+} from '../machine-users/machine-users.store.ts';
 import { findSessions, type FoundSession, type SessionKey } from '../sessions/sessions.store.ts';
 
-/** The look-ups behind every authenticated call. */
+/** The look-ups behind every authenticated call, and behind every token. */
 export interface CredentialLookups {
   session(key: SessionKey): Promise<FoundSession | undefined>;
   /** Whether the machine of a verified token is still good. */
   machine(key: MachineKey): Promise<boolean>;
+  /** What a client credential stands for. */
+  client(key: ClientKey): Promise<FoundClient | undefined>;
 }
 
 /** Tokens of one statement at the most; more go into another. */
@@ -23,5 +31,10 @@ export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups
   const options = { cache: false, maxBatchSize, batchScheduleFn: (run: () => void) => void setImmediate(run) };
   const sessions = new DataLoader((keys: readonly SessionKey[]) => findSessions(db, keys, clock.now()), options);
   const machines = new DataLoader((keys: readonly MachineKey[]) => findMachines(db, keys, clock.now()), options);
-  return { session: (key) => sessions.load(key), machine: (key) => machines.load(key) };
+  const clients = new DataLoader((keys: readonly ClientKey[]) => findClients(db, keys, clock.now()), options);
+  return {
+    session: (key) => sessions.load(key),
+    machine: (key) => machines.load(key),
+    client: (key) => clients.load(key),
+  };
 }

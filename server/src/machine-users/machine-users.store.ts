@@ -38,44 +38,68 @@ export async function findMachines(db: Queryable, keys: readonly MachineKey[], n
   return keys.map((_, index) => good.has(index + 1));
 }
 
-/** What issuing a token takes, in one query: app, secret and the key that signs now. */
-export async function findClient(
+/** A presented client credential, as it is looked up. */
+export interface ClientKey {
+  readonly appId: string;
+  readonly clientId: string;
+  readonly secretHash: Buffer;
+}
+
+/** What issuing a token takes. */
+export interface FoundClient {
+  readonly appStatus: 'ACTIVE' | 'INACTIVE';
+  readonly lifeSeconds: number | null;
+  readonly secretId: string | null;
+  readonly lastUsedAt: Date | null;
+  /** The key that signs now. */
+  readonly kid: string | null;
+}
+
+/**
+ * App, secret and signing key for these credentials: one query for all of them.
+ *
+ * @returns in the order of the keys; undefined where there is no such app
+ */
+export async function findClients(
   db: Queryable,
-  appId: string,
-  client: { id: string; secretHash: Buffer; now: Date },
-): Promise<{
-  appStatus: 'ACTIVE' | 'INACTIVE';
-  lifeSeconds: number | null;
-  secretId: string | null;
-  lastUsedAt: Date | null;
-  kid: string | null;
-}> {
-  const [row] = await db.query<{
+  keys: readonly ClientKey[],
+  now: Date,
+): Promise<(FoundClient | undefined)[]> {
+  const rows = await db.query<{
+    place: number;
     status: 'ACTIVE' | 'INACTIVE';
     life: number | null;
     secret_id: string | null;
     last_used_at: Date | null;
     kid: string | null;
   }>(sql`
-    SELECT a.status, (a.settings ->> 'machineTokenLifeSeconds')::integer AS life, s.id AS secret_id, s.last_used_at, k.kid
-    FROM apps a
-    LEFT JOIN machine_secrets s ON s.app_id = ${appId} AND s.machine_user_id = ${client.id}::bigint
-      AND s.secret_hash = ${client.secretHash} AND (s.expires_at IS NULL OR s.expires_at > ${client.now})
+    SELECT asked.place::integer, a.status, (a.settings ->> 'machineTokenLifeSeconds')::integer AS life,
+      s.id AS secret_id, s.last_used_at, k.kid
+    FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.clientId)}::bigint[],
+      ${keys.map((key) => key.secretHash)}::bytea[])
+      WITH ORDINALITY AS asked (app_id, client_id, secret_hash, place)
+    JOIN apps a ON a.id = asked.app_id
+    LEFT JOIN machine_secrets s ON s.app_id = asked.app_id AND s.machine_user_id = asked.client_id
+      AND s.secret_hash = asked.secret_hash AND (s.expires_at IS NULL OR s.expires_at > ${now})
     LEFT JOIN LATERAL (
       SELECT kid FROM signing_keys
-      WHERE app_id = ${appId} AND revoked_at IS NULL AND active_from <= ${client.now}
-        AND (published_until IS NULL OR published_until > ${client.now})
+      WHERE app_id = asked.app_id AND revoked_at IS NULL AND active_from <= ${now}
+        AND (published_until IS NULL OR published_until > ${now})
       ORDER BY active_from DESC LIMIT 1
-    ) AS k ON true
-    WHERE a.id = ${appId}`);
-  if (!row) throw new ApiError('app_not_found');
-  return {
-    appStatus: row.status,
-    lifeSeconds: row.life,
-    secretId: row.secret_id,
-    lastUsedAt: row.last_used_at,
-    kid: row.kid,
-  };
+    ) AS k ON true`);
+  const found = new Map(rows.map(({ place, ...row }) => [place, row]));
+  return keys.map((_, index) => {
+    const row = found.get(index + 1);
+    return (
+      row && {
+        appStatus: row.status,
+        lifeSeconds: row.life,
+        secretId: row.secret_id,
+        lastUsedAt: row.last_used_at,
+        kid: row.kid,
+      }
+    );
+  });
 }
 
 /** Notes that a machine and its secret were used. */

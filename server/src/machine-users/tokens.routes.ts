@@ -9,7 +9,7 @@ import { signJwt } from '../keys/jws.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { listPublishedKeys, type PublicJwk } from '../keys/signing-keys.store.ts';
 import { issuedToken, jwks, jwksParams, requestToken } from './machine-users.schema.ts';
-import { findClient, touchSecret } from './machine-users.store.ts';
+import { touchSecret } from './machine-users.store.ts';
 import { issuerOf } from './token-verifier.ts';
 
 /** How long the last use of a secret may lag behind. */
@@ -36,7 +36,8 @@ const nobody = '0';
 /** @throws ApiError `app_inactive`, `invalid_client` */
 async function authenticateClient({ services, appId }: Call, body: TokenRequest, now: Date) {
   const id = idSchema.safeParse(body.clientId).data ?? nobody;
-  const client = await findClient(services.db, appId, { id, secretHash: sha256(body.clientSecret), now });
+  const client = await services.lookups.client({ appId, clientId: id, secretHash: sha256(body.clientSecret) });
+  if (!client) throw new ApiError('app_not_found');
   if (client.appStatus !== 'ACTIVE') throw new ApiError('app_inactive');
   if (client.secretId === null) throw new ApiError('invalid_client');
   if (client.kid === null) throw new Error('the app has no signing key in use');
