@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyServerOptions } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { destination } from 'pino';
 import type { Log } from './db/open.ts';
 import { DatabaseError } from './db/db.ts';
@@ -18,14 +18,18 @@ function describeError(error: unknown): { type: string; message: string; stack: 
 /** Lines are written together, at the latest after this time: a system call for each would cost every request. */
 const flushEveryMs = 200;
 
-/**
- * The service's logger: JSON lines on stdout. No header, body, query or address of a person is ever logged. A
- * process that is killed outright can lose the lines of the last 200 ms.
- */
-export function loggerOptions(level: string): FastifyServerOptions['logger'] {
+/** The service's logger: JSON lines. No header, body, query or address of a person is ever logged. */
+export const loggerOptions = (level: string) => ({
+  level,
+  base: { pid: process.pid },
+  serializers: { err: describeError },
+});
+
+/** Standard output. A process that is killed outright can lose the lines of the last 200 ms. */
+export function standardOutput() {
   const stream = destination({ fd: 1, sync: true, minLength: 4096, periodicFlush: flushEveryMs });
   process.on('exit', () => stream.flushSync());
-  return { level, stream, base: { pid: process.pid }, serializers: { err: describeError } };
+  return stream;
 }
 
 /** One line for each answer, by route and not by path or query: those can name people. */

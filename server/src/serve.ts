@@ -6,7 +6,7 @@ import { bootstrap, type FirstApp } from './apps/bootstrap.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { openDeployment } from './deployment.ts';
-import { loggerOptions, startUpLog } from './log.ts';
+import { loggerOptions, standardOutput, startUpLog } from './log.ts';
 import { startMetricsListener } from './platform/metrics.ts';
 
 /** How long what is in flight may take to finish when the service is told to stop. */
@@ -73,7 +73,7 @@ export async function serve(config: Config): Promise<void> {
     ids,
     sealer,
     clock: systemClock,
-    logger: loggerOptions(config.logLevel),
+    logger: { ...loggerOptions(config.logLevel), stream: standardOutput() },
   });
   const first = await bootstrap(services);
   if (first) announce(first);

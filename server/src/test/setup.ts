@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { buildApp } from '../app.ts';
+import { type AppDependencies, buildApp } from '../app.ts';
 import type { Clock } from '../clock.ts';
 import { loadConfig } from '../config.ts';
 import type { Db } from '../db/db.ts';
@@ -45,7 +45,12 @@ const cheapParameters = { memoryCost: 64, timeCost: 1, parallelism: 1 };
  * @param options.env variables that differ from the tests' environment
  */
 export async function buildTestApp(
-  options: { env?: Record<string, string>; routes?: readonly Route[]; db?: Db } = {},
+  options: {
+    env?: Record<string, string>;
+    routes?: readonly Route[];
+    db?: Db;
+    logger?: AppDependencies['logger'];
+  } = {},
 ): Promise<TestApp> {
   const config = loadConfig({ PUBLIC_URL: 'http://127.0.0.1:3000', PLATFORM_KEY: platformKey, ...options.env });
   const db = options.db ?? (await openTestDatabase());
@@ -59,7 +64,7 @@ export async function buildTestApp(
     sealer,
     ids: createIdSource({ node: 1 }),
     passwords: createPasswordHasher({ concurrency: 2, parameters: cheapParameters }),
-    logger: process.env['TEST_LOG'] ? { level: process.env['TEST_LOG'] } : false,
+    logger: options.logger ?? (process.env['TEST_LOG'] ? { level: process.env['TEST_LOG'] } : false),
     ...(options.routes && { routes: options.routes }),
   });
   await app.ready();
