@@ -24,12 +24,6 @@ export const harmless: readonly Harmless[] = [
     reason: 'the hash of a code is bound to its organization: only counters of the same person’s codes are raised',
   },
   {
-    file: 'src/codes/codes.store.ts',
-    guard: 'org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint',
-    context: 'export async function voidCodes',
-    reason: 'ten codes of an invited person are kept: fewer than eleven invitations elsewhere cannot be noticed',
-  },
-  {
     ...appPredicate,
     file: 'src/email/mails.store.ts',
     context: 'export async function mailedSince',
@@ -55,20 +49,8 @@ export const harmless: readonly Harmless[] = [
   },
   {
     file: 'src/machine-users/machine-users.store.ts',
-    guard: 'm.app_id = ${appId}',
-    context: 'export async function findMachine',
-    reason: 'the secret that is joined is of the app, and by foreign key so is its machine user',
-  },
-  {
-    file: 'src/machine-users/machine-users.store.ts',
     guard: 'machine_user_id = ${machineUserId}',
     context: 'export async function touchSecret',
     reason: 'the id of a secret is never given twice',
-  },
-  {
-    ...appPredicate,
-    file: 'src/http/access.ts',
-    context: 'async function heldOverSession',
-    reason: 'ids of sessions and users are never given twice, and the DELETE that follows asks for the app',
   },
 ];

@@ -10,11 +10,13 @@ import { docsRoutes } from './platform/docs.routes.ts';
 import { errorPageRoutes } from './platform/error-pages.routes.ts';
 import { healthRoutes } from './platform/health.routes.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
+import { emailVerificationRoutes } from './users/email-verification.routes.ts';
 import { userRoutes } from './users/users.routes.ts';
 
 /** The API's table of contents. */
 export const routes: readonly Route[] = [
   ...userRoutes,
+  ...emailVerificationRoutes,
   ...sessionRoutes,
   ...invitationRoutes,
   ...tokenRoutes,

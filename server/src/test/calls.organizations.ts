@@ -87,6 +87,9 @@ const organizationSamples: SampleCalls = {
   ],
 };
 
+/** How many codes of one person and organization are good at the same time. */
+const codesOfAnInvitation = 10;
+
 /** Invites a fresh address, or one whose owner is an active user. */
 function inviting(extra: object, options: { known: boolean }) {
   return async ({ world, owner, orgId }: Stage): Promise<Prepared> => {
@@ -95,6 +98,18 @@ function inviting(extra: object, options: { known: boolean }) {
     const body = { email, firstName: 'Katherine', lastName: 'Johnson', inviteUrl, ...extra };
     return { as: human(owner), params: { orgId }, body };
   };
+}
+
+/** Our organization invites so often that the oldest codes are void; an invitation from next door is not among them. */
+async function invitingAgainAndAgain(stage: Stage): Promise<Prepared> {
+  const { world, neighbour, neighbourOrgId } = stage;
+  const prepared = await inviting({ role: 'reader' }, { known: false })(stage);
+  const url = (orgId: string) => `/v1/authorization/organizations/${orgId}/members`;
+  await world.call('POST', url(neighbourOrgId), { token: neighbour.token, body: prepared.body });
+  for (let count = 0; count < codesOfAnInvitation; count += 1) {
+    await world.call('POST', url(stage.orgId), { token: stage.owner.token, body: prepared.body });
+  }
+  return prepared;
 }
 
 const invitingSamples = (
@@ -130,7 +145,16 @@ const added = { target: ['user', 'userId'], names: ['writer'] } as const;
 const memberSamples: SampleCalls = {
   inviteManager: invitingSamples(owners, {}),
   inviteOwner: invitingSamples(owners, {}),
-  inviteMember: invitingSamples(managers, { role: 'reader' }, ['reader']),
+  inviteMember: [
+    ...invitingSamples(managers, { role: 'reader' }, ['reader']),
+    {
+      title: 'who was invited often',
+      admits: managers,
+      names: ['reader'],
+      target: ['user', 'userId'],
+      prepare: invitingAgainAndAgain,
+    },
+  ],
   addUserToOrganization: [
     { ...added, admits: managers, prepare: adding(freshMember) },
     {

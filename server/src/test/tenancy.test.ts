@@ -56,11 +56,11 @@ async function expectAllUnknown(one: Case, caller: Caller, exchanges: readonly E
   expect(await digestOfEverything(app.db)).toEqual(before);
 }
 
-/** The organization next door, everybody in it, its machine. */
+/** The organizations next door, everybody in the furnished one, its machine. */
 async function idsNextDoor(): Promise<string[]> {
   const { orgId, stranger, machine } = nextDoor;
   const members = await app.db.query<{ user_id: string }>(sql`SELECT user_id FROM members WHERE org_id = ${orgId}`);
-  return [orgId, stranger.userId, machine.machineUserId, ...members.map((row) => row.user_id)];
+  return [orgId, stage.neighbourOrgId, stranger.userId, machine.machineUserId, ...members.map((row) => row.user_id)];
 }
 
 const ofApps = cases.filter(({ route }) => isAppNamed(route));

@@ -1,11 +1,8 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { type App } from '../apps/apps.store.ts';
-import { checkCode, issueCode } from '../codes/codes.ts';
-import { consumeCode, voidCodes } from '../codes/codes.store.ts';
-import type { Tx } from '../db/db.ts';
 import { mailedSince } from '../email/mails.store.ts';
 import { queueMail } from '../email/outbox.ts';
-import { overApp, overUser, overUserInBody, publicAccessSettingCookie } from '../http/access.ts';
+import { overApp, overUser, publicAccessSettingCookie } from '../http/access.ts';
 import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
@@ -14,34 +11,12 @@ import { checkMetadataLimit } from '../metadata.ts';
 import { listMemberships, membershipsShown } from '../members/members.store.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { setSessionCookie, startSession } from '../sessions/start-session.ts';
-import { chooseUrlTemplate, fillUrlTemplate } from '../apps/url-template.ts';
+import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { emailKey } from './email-address.ts';
 import { passwordFault } from './password-policy.ts';
-import {
-  emailVerified,
-  me,
-  meQuery,
-  requestVerification,
-  signUp,
-  updateUser,
-  user,
-  userParams,
-  userQuery,
-  userUpdated,
-  verificationRequested,
-  verifyEmail,
-} from './users.schema.ts';
-import {
-  getUser,
-  getUserMetadata,
-  insertUser,
-  isSuperAdmin,
-  lockUser,
-  lockUserByEmail,
-  patchUser,
-  setEmailVerified,
-  type User,
-} from './users.store.ts';
+import { sendVerification } from './verification-mail.ts';
+import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';
+import { getUser, getUserMetadata, insertUser, isSuperAdmin, lockUserByEmail, patchUser } from './users.store.ts';
 
 const hourMs = 3_600_000;
 
@@ -57,37 +32,6 @@ function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void 
 async function checkMachineReach({ actor, services, appId }: Call, userId: string): Promise<void> {
   if (actor.kind !== 'machine' || !(await isSuperAdmin(services.db, appId, userId))) return;
   throw new ApiError('access_denied', { detail: 'A machine user may not change a super admin.' });
-}
-
-/** Queues the mail that lets a user prove their address; older codes and their tokens are void. */
-async function sendVerification(
-  tx: Tx,
-  call: Call,
-  app: App,
-  to: Pick<User, 'id' | 'email'>,
-  template: string | undefined,
-) {
-  const { code, token = '' } = await issueCode(tx, call.services, app.id, {
-    userId: to.id,
-    purpose: 'email_verification',
-  });
-  const url =
-    template &&
-    fillUrlTemplate(
-      template,
-      new Map([
-        ['code', code],
-        ['userId', to.id],
-        ['sessionToken', token],
-      ]),
-    );
-  const content = { code, ...(url && { url }) };
-  await queueMail(tx, call.services, app.id, {
-    userId: to.id,
-    recipient: to.email,
-    purpose: 'email_verification',
-    content,
-  });
 }
 
 /** The owner of the mailbox is told that somebody tried, at most once an hour. */
@@ -181,57 +125,6 @@ export const userRoutes = [
       }
       setSessionCookie(call, app, started.sessionToken);
       return started;
-    },
-  }),
-
-  route({
-    method: 'POST',
-    url: '/v1/authentication/users/email/verification-request',
-    operationId: 'requestEmailVerification',
-    tag: 'authentication',
-    summary: 'Send a verification mail',
-    description: 'Sends a new code to the e-mail address of the user; older codes are void.',
-    access: overUserInBody({ mailedToken: false }, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'),
-    audit: 'email_verification.requested',
-    body: requestVerification,
-    response: { status: 200, description: 'The mail is on its way.', body: verificationRequested },
-    errors: ['user_not_active', 'email_already_verified', 'redirect_url_not_allowed'],
-    handler: async (call) => {
-      const app = await namedAppOf(call);
-      const template = chooseUrlTemplate(app, call.services.config, 'verificationUrl', call.body.verificationUrl);
-      return mutate(call, async (tx) => {
-        const target = await lockUser(tx, call.appId, call.body.userId);
-        if (target.state !== 'ACTIVE') throw new ApiError('user_not_active');
-        if (target.isEmailVerified) throw new ApiError('email_already_verified');
-        await sendVerification(tx, call, app, target, template);
-        return { result: { message: 'Verification email sent' }, event: { target: { kind: 'user', id: target.id } } };
-      });
-    },
-  }),
-
-  route({
-    method: 'POST',
-    url: '/v1/authentication/users/email/verification',
-    operationId: 'verifyEmail',
-    tag: 'authentication',
-    summary: 'Verify an e-mail address',
-    description:
-      'Proves the address with the code of the mail. The caller is the user, or whoever holds the token of that same mail as Bearer. The password stays; invitations to the address still have to be accepted.',
-    access: overUserInBody({ mailedToken: true }, 'SESSION_OWNER'),
-    audit: 'user.email_verified',
-    body: verifyEmail,
-    response: { status: 200, description: 'The address is proven.', body: emailVerified },
-    errors: ['code_invalid'],
-    handler: async (call) => {
-      const { userId, verificationCode } = call.body;
-      const scope = { userId, purpose: 'email_verification' } as const;
-      const codeId = await checkCode(call, scope, verificationCode);
-      return mutate(call, async (tx) => {
-        if (!(await consumeCode(tx, call.appId, codeId))) throw new ApiError('code_invalid');
-        await voidCodes(tx, call.appId, scope, 0);
-        await setEmailVerified(tx, call.appId, userId, call.services.clock.now());
-        return { result: { message: 'Email verified' }, event: { target: { kind: 'user', id: userId } } };
-      });
     },
   }),
 
