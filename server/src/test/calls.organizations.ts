@@ -32,7 +32,7 @@ const organizationSamples: SampleCalls = {
       prepare: ({ member }) => ({ as: human(member), query: { pageSize: '100' } }),
       answers: ({ orgId, neighbourOrgId }) => ({
         metadata: { total: 2 },
-        organizations: [{ id: orgId }, { id: neighbourOrgId }],
+        organizations: [{ id: neighbourOrgId }, { id: orgId }],
       }),
     },
     {
@@ -87,8 +87,8 @@ const organizationSamples: SampleCalls = {
   ],
 };
 
-/** How many codes of one person and organization are good at the same time. */
-const codesOfAnInvitation = 10;
+/** Codes of one person and organization that stay good beside a new one. */
+const codesKept = 9;
 
 /** Invites a fresh address, or one whose owner is an active user. */
 function inviting(extra: object, options: { known: boolean }) {
@@ -106,7 +106,7 @@ async function invitingAgainAndAgain(stage: Stage): Promise<Prepared> {
   const prepared = await inviting({ role: 'reader' }, { known: false })(stage);
   const url = (orgId: string) => `/v1/authorization/organizations/${orgId}/members`;
   await world.call('POST', url(neighbourOrgId), { token: neighbour.token, body: prepared.body });
-  for (let count = 0; count < codesOfAnInvitation; count += 1) {
+  for (let count = 0; count < codesKept; count += 1) {
     await world.call('POST', url(stage.orgId), { token: stage.owner.token, body: prepared.body });
   }
   return prepared;
@@ -173,11 +173,14 @@ const memberSamples: SampleCalls = {
     },
     {
       ...added,
-      title: 'who owns another organization',
+      title: 'who owns the organization next door',
       admits: managers,
       prepare: adding(async (stage) => {
-        const person = await stage.world.person();
-        await stage.world.organization(person);
+        const { world, neighbourOrgId } = stage;
+        const person = await world.person();
+        const body = { email: person.email, firstName: 'Jon', lastName: 'Doe' };
+        const url = `/v1/authorization/organizations/${neighbourOrgId}/owners`;
+        await world.call('POST', url, { token: world.admin.token, body });
         await addTo(stage, person.userId, 'reader');
         return person;
       }),

@@ -11,7 +11,7 @@ export interface Stage {
   /** Signed in, and in no organization. */
   readonly stranger: Person;
   readonly machine: Machine;
-  /** Owns the organization next door, in which our people are plain members. */
+  /** Owns the organization next door, the older one, in which our people are plain members. */
   readonly neighbour: Person;
   readonly neighbourOrgId: string;
 }
@@ -38,10 +38,10 @@ async function furnishNextDoor(world: World, orgId: string, people: readonly Per
 export async function createStage(world: World): Promise<Stage> {
   const owner = await world.person();
   const neighbour = await world.person();
+  const neighbourOrgId = await world.organization(neighbour);
   const orgId = await world.organization(owner);
   const manager = await world.manager(orgId);
   const member = await world.member(orgId);
-  const neighbourOrgId = await world.organization(neighbour);
   await furnishNextDoor(world, neighbourOrgId, [owner, manager, member]);
   return {
     world,

@@ -96,8 +96,8 @@ const userSamples: SampleCalls = {
       }),
       answers: ({ orgId, neighbourOrgId }) => ({
         organizations: [
-          { id: orgId, roles: ['reader'], managerRoles: [], permissions: ['documents:reader'] },
           { id: neighbourOrgId, roles: ['writer'], managerRoles: [], permissions: ['next-door:writer'] },
+          { id: orgId, roles: ['reader'], managerRoles: [], permissions: ['documents:reader'] },
         ],
       }),
     },
