@@ -35,7 +35,7 @@ interface Guard {
 const value = String.raw`(?:\$\{[\w.]+\}(?:::bigint)?|(?!EXCLUDED\b)\w+\.\w+)`;
 
 const guards: readonly Guard[] = [
-  { kind: 'app', pattern: /(?:\b\w+\.)?\bapp_id = \$\{[\w.]+\}/g, replacement: 'TRUE' },
+  { kind: 'app', pattern: /(?:\b\w+\.)?\bapp_id = (?:\$\{[\w.]+\}|asked\.app_id)/g, replacement: 'TRUE' },
   {
     kind: 'organization',
     pattern: new RegExp(String.raw`(?:\b\w+\.)?\b(?:org|user|scope|machine_user)_id = ${value}`, 'g'),
