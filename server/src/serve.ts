@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { bootstrap, type FirstApp } from './apps/bootstrap.ts';
+import { startBackground } from './background.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { openDeployment } from './deployment.ts';
@@ -91,9 +92,12 @@ export async function serve(config: Config): Promise<void> {
   const metricsServer = hasOwnListener
     ? await startMetricsListener(app.metrics, { host: config.host, port: config.metricsPort })
     : undefined;
+  const background = startBackground(services, (error, task) => {
+    app.log.error({ err: error, task }, 'a background task failed; it is tried again');
+  });
   onStopSignal(async () => {
     metricsServer?.close();
-    await drain(app, connections);
+    await Promise.all([drain(app, connections), background.stop()]);
     await close();
   });
 }

@@ -171,3 +171,21 @@ export async function deleteSessions(tx: Tx, appId: string, userId: string, exce
     WHERE app_id = ${appId} AND user_id = ${userId} AND id IS DISTINCT FROM ${exceptId ?? null}::bigint RETURNING token_hash`);
   return rows.map((row) => row.token_hash);
 }
+
+/**
+ * Removes sessions of all apps that have run out, at most so many; rows that somebody else holds are left for later.
+ *
+ * @returns how many were removed
+ */
+export async function deleteEndedSessions(db: Queryable, now: Date, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    DELETE FROM sessions s USING (
+      SELECT app_id, id FROM sessions
+      WHERE LEAST(expires_at, idle_expires_at) <= ${now}
+      ORDER BY LEAST(expires_at, idle_expires_at)
+      LIMIT ${limit}
+      FOR UPDATE SKIP LOCKED) AS ended
+    WHERE s.app_id = ended.app_id AND s.id = ended.id
+    RETURNING s.id`);
+  return rows.length;
+}

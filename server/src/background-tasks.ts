@@ -1,0 +1,5 @@
+import type { BackgroundTask } from './background.ts';
+import { sweepSessions } from './sessions/sweep-sessions.ts';
+
+/** Everything that goes on beside the requests. */
+export const backgroundTasks: readonly BackgroundTask[] = [sweepSessions];

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type BackgroundTask, startBackground } from './background.ts';
+import { buildTestApp, type TestApp } from './test/setup.ts';
+
+let app: TestApp;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+});
+afterAll(() => app?.close());
+
+/** A task that says when it has been run so often, and then goes on as told. */
+function counting(times: number, work: (signal: AbortSignal) => Promise<void> = () => Promise.resolve()) {
+  let runs = 0;
+  let reached: () => void = () => {};
+  const done = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const task: BackgroundTask = {
+    name: 'count',
+    everyMs: 1,
+    run: (_, signal) => {
+      runs += 1;
+      if (runs === times) reached();
+      return work(signal);
+    },
+  };
+  return { task, done, runs: () => runs };
+}
+
+describe('background tasks', () => {
+  test('run again and again, also after a failure, which is reported with their name', async () => {
+    const failures: unknown[] = [];
+    const failure = new Error('out of luck');
+    const counted = counting(3, () => Promise.reject(failure));
+    const background = startBackground(app.services, (...reported) => failures.push(reported), [counted.task]);
+    await counted.done;
+    await background.stop();
+    expect(failures.slice(0, 2)).toEqual([
+      [failure, 'count'],
+      [failure, 'count'],
+    ]);
+  });
+
+  test('are awaited by a stop, are told of it, and do not run after it', async () => {
+    let ended = false;
+    const counted = counting(1, async (signal) => {
+      await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
+      ended = true;
+    });
+    const background = startBackground(app.services, () => {}, [counted.task]);
+    await counted.done;
+    await background.stop();
+    expect(ended).toBe(true);
+    expect(counted.runs()).toBe(1);
+  });
+
+  test('need not have run to be stopped', async () => {
+    const counted = counting(1);
+    await startBackground(app.services, () => {}, [{ ...counted.task, everyMs: 3_600_000 }]).stop();
+    expect(counted.runs()).toBe(0);
+  });
+});

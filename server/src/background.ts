@@ -1,0 +1,78 @@
+import type { Services } from './services.ts';
+import { backgroundTasks } from './background-tasks.ts';
+
+/**
+ * Work that goes on beside the requests: sending what is queued, removing what has run out. Any number of processes
+ * run every task at the same time, so a task takes what it works on from the database and under its locks.
+ */
+export interface BackgroundTask {
+  /** What it does, for the log. */
+  readonly name: string;
+  /** Pause between the end of one run and the start of the next, in milliseconds. */
+  readonly everyMs: number;
+  /**
+   * One run: does what is due and returns. Tests call it directly.
+   *
+   * @param signal aborted when the process is told to stop; a long run returns early then
+   */
+  readonly run: (services: Services, signal: AbortSignal) => Promise<void>;
+}
+
+/** Told of a run that failed; the next one tries again. */
+export type ReportFailure = (error: unknown, task: string) => void;
+
+export interface Background {
+  /** Starts no further run and waits for those under way. */
+  stop(): Promise<void>;
+}
+
+/** Processes that were started together must not all come at the same moment. */
+const withJitter = (milliseconds: number): number => milliseconds * (0.8 + 0.4 * Math.random());
+
+/**
+ * Runs every task again and again until it is stopped. A task never overlaps itself within a process.
+ *
+ * @example
+ * const background = startBackground(services, (error, task) => log.error({ err: error, task }, 'background task failed'));
+ * await background.stop();
+ */
+export function startBackground(
+  services: Services,
+  report: ReportFailure,
+  tasks: readonly BackgroundTask[] = backgroundTasks,
+): Background {
+  const stopping = new AbortController();
+  const loops = tasks.map((task) => repeat(task, services, report, stopping.signal));
+  return {
+    stop: async () => {
+      stopping.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+async function repeat(
+  task: BackgroundTask,
+  services: Services,
+  report: ReportFailure,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    await pause(withJitter(task.everyMs), signal);
+    if (signal.aborted) return;
+    await task.run(services, signal).catch((error: unknown) => report(error, task.name));
+  }
+}
+
+/** Waits, but no longer than until the signal; never keeps a process alive. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds).unref();
+    signal.addEventListener('abort', done);
+  });
+}
