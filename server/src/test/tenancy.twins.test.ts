@@ -7,6 +7,8 @@ import { type Case, cases } from './calls.ts';
 import { digestOfApp } from './calls.digest.ts';
 import { isAppNamed, outcomeOf, perform, type Prepared } from './calls.sample.ts';
 import { createStage, type Stage } from './calls.stage.ts';
+import { openTestDatabase } from './database.ts';
+import { recordingDb, type RecordingDb } from './recording-db.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { clearApp, fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
 import { createWorld } from './world.ts';
@@ -15,6 +17,7 @@ import { createWorld } from './world.ts';
 // that depends on the twin, or a change of the twin, means that a statement forgot to ask for the app.
 
 let app: TestApp;
+let db: RecordingDb;
 let stage: Stage;
 let tables: Table[];
 let ourId: string;
@@ -23,7 +26,8 @@ let ourRows: Rows;
 let twinId: string;
 
 beforeAll(async () => {
-  app = await buildTestApp();
+  db = recordingDb(await openTestDatabase());
+  app = await buildTestApp({ db });
   twinId = (await createWorld(app)).appId;
   const world = await createWorld(app);
   ourId = world.appId;
@@ -33,29 +37,33 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** What our app may lack, beside the rows of a table. */
-const flaws: Readonly<Record<string, Sql>> = {
-  nothing: sql`SELECT app_id FROM users`,
-  'active users': sql`UPDATE users SET state = 'INACTIVE'`,
-  'proven addresses': sql`UPDATE users SET is_email_verified = false`,
-  'super admins': sql`UPDATE users SET is_super_admin = false`,
-  owners: sql`UPDATE members SET is_owner = false`,
-  managers: sql`UPDATE members SET is_manager = false`,
-  'live sessions': sql`UPDATE sessions SET expires_at = created_at`,
-  'live codes': sql`UPDATE codes SET expires_at = created_at`,
-  'live secrets': sql`UPDATE machine_secrets SET expires_at = created_at`,
-  'keys that hold': sql`UPDATE signing_keys SET revoked_at = created_at`,
+/** What our app may lack, beside the rows of a table: the table it is about, and how it comes to lack it. */
+const flaws: Readonly<Record<string, readonly [table: string, flaw: Sql]>> = {
+  'active users': ['users', sql`UPDATE users SET state = 'INACTIVE'`],
+  'proven addresses': ['users', sql`UPDATE users SET is_email_verified = false`],
+  'super admins': ['users', sql`UPDATE users SET is_super_admin = false`],
+  owners: ['members', sql`UPDATE members SET is_owner = false`],
+  managers: ['members', sql`UPDATE members SET is_manager = false`],
+  'live sessions': ['sessions', sql`UPDATE sessions SET expires_at = created_at`],
+  'live codes': ['codes', sql`UPDATE codes SET expires_at = created_at`],
+  'live secrets': ['machine_secrets', sql`UPDATE machine_secrets SET expires_at = created_at`],
+  'keys that hold': ['signing_keys', sql`UPDATE signing_keys SET revoked_at = created_at`],
 };
 
 /** Tables that no call asks for a decision. */
 const inert = new Set(['audit_events', 'mails', 'code_tries']);
 
-const everythingToLack = (): string[] => [
-  ...Object.keys(flaws),
-  ...tables.map(({ name }) => name).filter((name) => !inert.has(name)),
+/** What can be lacking in these tables. */
+const lackingIn = (read: ReadonlySet<string>): string[] => [
+  ...Object.entries(flaws).flatMap(([what, [table]]) => (read.has(table) ? [what] : [])),
+  ...[...read].filter((table) => !inert.has(table)),
 ];
 
-const lackOf = (what: string): Sql => sql`${flaws[what] ?? sql`DELETE FROM ${raw(what)}`} WHERE app_id = ${ourId}`;
+const lackOf = (what: string): Sql => sql`${flaws[what]?.[1] ?? sql`DELETE FROM ${raw(what)}`} WHERE app_id = ${ourId}`;
+
+/** The tables of apps that statements name. */
+const tablesIn = (statements: readonly string[]): string[] =>
+  tables.map(({ name }) => name).filter((name) => statements.some((text) => new RegExp(`\\b${name}\\b`).test(text)));
 
 /** Long enough that the next use of a session or secret is noted. */
 const usedLongAgoMs = 120_000;
@@ -65,20 +73,34 @@ interface Outcome {
   readonly body?: unknown;
 }
 
-/** Makes the call in our app, which holds these rows but for what it lacks. */
-async function callLacking({ route }: Case, prepared: Prepared, rows: Rows, what: string): Promise<Outcome> {
+/** Makes the call in our app, which holds these rows but for what it lacks. Notes the tables that the call reads. */
+async function callLacking(
+  { route }: Case,
+  prepared: Prepared,
+  rows: Rows,
+  lacking: { what: string; read: Set<string> },
+): Promise<Outcome> {
   await fillApp(app.db, tables, ourId, rows, 'ours');
-  await app.db.query(lackOf(what));
+  if (lacking.what !== 'nothing') await app.db.query(lackOf(lacking.what));
+  db.take();
   const response = await perform(stage.world, route, prepared, { token: prepared.as.token });
+  for (const table of tablesIn(db.take())) lacking.read.add(table);
   expect(response.body).not.toContain('theirs:');
   const isRead = route.method === 'GET' && response.statusCode < 400;
   return { outcome: outcomeOf(response), ...(isRead && { body: response.json<unknown>() }) };
 }
 
-/** The outcomes of a call by what our app lacks. */
+/**
+ * The outcomes of a call by what our app lacks. Lacking something that the call does not read is lacking nothing, so
+ * only the tables count that it reads, be it only because it lacks something.
+ */
 async function outcomes(one: Case, prepared: Prepared, rows: Rows) {
   const found: Record<string, Outcome> = {};
-  for (const what of everythingToLack()) found[what] = await callLacking(one, prepared, rows, what);
+  const read = new Set<string>();
+  for (let what: string | undefined = 'nothing'; what !== undefined;) {
+    found[what] = await callLacking(one, prepared, rows, { what, read });
+    what = lackingIn(read).find((other) => !(other in found));
+  }
   return found;
 }
 

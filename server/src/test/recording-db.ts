@@ -1,0 +1,46 @@
+import type { Db, Queryable, Sql, Tx } from '../db/db.ts';
+
+/** A database that remembers what it was asked. */
+export interface RecordingDb extends Db {
+  /** The texts of the statements since the last call, in order; `BEGIN` stands for a transaction. */
+  take(): string[];
+}
+
+/**
+ * Remembers the statements that go through to `db`: what a request costs, and which tables it reads.
+ *
+ * @example
+ * const db = recordingDb(await openTestDatabase());
+ * const app = await buildTestApp({ db });
+ * db.take();
+ * await world.call('GET', '/v1/authentication/users/me', { token });
+ * expect(db.take()).toHaveLength(1);
+ */
+export function recordingDb(db: Db): RecordingDb {
+  let statements: string[] = [];
+  const recorded = (inner: Queryable): Queryable['query'] => {
+    return <Row>(statement: Sql) => {
+      statements.push(statement.text);
+      return inner.query<Row>(statement);
+    };
+  };
+  const inTransaction = (tx: Tx): Tx => ({
+    isTransaction: true,
+    query: recorded(tx),
+    script: (text) => tx.script(text),
+  });
+  return {
+    engine: db.engine,
+    query: recorded(db),
+    transaction: (work) => {
+      statements.push('BEGIN');
+      return db.transaction((tx) => work(inTransaction(tx)));
+    },
+    close: () => db.close(),
+    take: () => {
+      const taken = statements;
+      statements = [];
+      return taken;
+    },
+  };
+}
