@@ -1,8 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-
-/** Why a mail is sent. */
-export type MailPurpose = 'email_verification' | 'invitation' | 'role_granted' | 'sign_up_attempted';
+import type { MailPurpose } from './mail-purposes.ts';
 
 /** A mail in the outbox, its content still sealed. */
 export interface StoredMail {

@@ -1,15 +1,8 @@
 import type { Tx } from '../db/db.ts';
 import type { Sealer } from '../keys/seal.ts';
 import type { Services } from '../services.ts';
-import { insertMail, type MailPurpose, type StoredMail } from './mails.store.ts';
-
-/** What a mail has to say; the words come when it is rendered. */
-export interface MailContent {
-  readonly code?: string;
-  readonly url?: string;
-  readonly organizationName?: string;
-  readonly role?: string;
-}
+import type { MailContent, MailPurpose } from './mail-purposes.ts';
+import { insertMail, type StoredMail } from './mails.store.ts';
 
 const context = (appId: string, mailId: string): string => `mails:${appId}:${mailId}`;
 

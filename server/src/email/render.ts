@@ -1,5 +1,6 @@
-import type { MailPurpose } from './mails.store.ts';
-import type { MailContent } from './outbox.ts';
+import { type MailContent, type MailField, mailPurposes, type MailPurpose } from './mail-purposes.ts';
+import { english } from './words.en.ts';
+import type { Words } from './words.ts';
 
 export interface RenderedMail {
   readonly subject: string;
@@ -19,60 +20,46 @@ const entities: Readonly<Record<string, string>> = {
 export const escapeHtml = (value: string): string =>
   value.replace(/[&<>"']/g, (character) => entities[character] ?? '');
 
-const roleNames = new Map([
-  ['ORG_OWNER', 'an owner'],
-  ['ORG_USER_MANAGER', 'a manager'],
-]);
-
-interface Wording {
-  readonly subject: string;
-  readonly lines: readonly string[];
-  /** Label of the button, where there is a link. */
-  readonly action: string;
+function roleName(words: Words, role: string | undefined): string {
+  if (role === 'ORG_OWNER' || role === 'ORG_USER_MANAGER') return words.roles[role];
+  return role ?? '';
 }
 
-function wording(purpose: MailPurpose, content: MailContent, brand: string): Wording {
-  const organization = content.organizationName ?? 'an organization';
-  const as = roleNames.get(content.role ?? '') ?? `a member with the role ${content.role}`;
-  switch (purpose) {
-    case 'email_verification':
-      return {
-        subject: `Confirm your e-mail address for ${brand}`,
-        lines: [`Please confirm that this address is yours to finish signing up for ${brand}.`],
-        action: 'Confirm my address',
-      };
-    case 'invitation':
-      return {
-        subject: `You are invited to ${organization} on ${brand}`,
-        lines: [`You are invited to join ${organization} on ${brand} as ${as}.`],
-        action: 'Accept the invitation',
-      };
-    case 'role_granted':
-      return {
-        subject: `You were added to ${organization} on ${brand}`,
-        lines: [`You are now ${as} of ${organization} on ${brand}. There is nothing you need to do.`],
-        action: 'Open',
-      };
-    case 'sign_up_attempted':
-      return {
-        subject: `Somebody tried to sign up for ${brand} with your address`,
-        lines: [
-          `Somebody tried to sign up for ${brand} with this address, which has an account already.`,
-          'If it was you, sign in instead. If not, there is nothing you need to do: your account is unchanged.',
-        ],
-        action: 'Open',
-      };
-  }
+/** What stands for each name in a text. */
+function valuesOf(words: Words, content: MailContent, brand: string): ReadonlyMap<string, string> {
+  const { organizationName = words.anOrganization, device = '', address = '', time = '', email = '' } = content;
+  return new Map([
+    ['brandName', brand],
+    ['organizationName', organizationName],
+    ['role', roleName(words, content.role)],
+    ['device', device],
+    ['address', address],
+    ['time', time],
+    ['email', email],
+  ]);
 }
+
+/** One pass: what a value holds is text, whatever it looks like. */
+const fill = (text: string, values: ReadonlyMap<string, string>): string =>
+  text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values.get(name) ?? '');
 
 /** Words a mail, as plain text and as HTML. Whatever came from users is escaped. */
 export function renderMail(purpose: MailPurpose, content: MailContent, brand: string): RenderedMail {
-  const { subject, lines, action } = wording(purpose, content, brand);
-  const codeLine = content.code === undefined ? [] : [`Your code: ${content.code}`];
-  const text = [...lines, ...codeLine, ...(content.url === undefined ? [] : [content.url])].join('\n\n');
-  const paragraphs = lines.map((line) => `<p>${escapeHtml(line)}</p>`);
-  const link = content.url === undefined ? '' : `<p><a href="${escapeHtml(content.url)}">${action}</a></p>`;
-  const code = content.code === undefined ? '' : `<p>Your code: <strong>${escapeHtml(content.code)}</strong></p>`;
-  const html = `<!doctype html><meta charset="utf-8"><title>${escapeHtml(subject)}</title>${paragraphs.join('')}${link}${code}`;
+  const words = english;
+  const { subject: subjectText, body, action, note } = words.purposes[purpose];
+  const values = valuesOf(words, content, brand);
+  const subject = fill(subjectText, values);
+  const label = (field: MailField) => `${words.labels[field]}: ${values.get(field)}`;
+  const details = mailPurposes[purpose].details.filter((field) => content[field] !== undefined).map(label);
+  const lines = [...fill(body, values).split('\n\n'), ...details];
+  const codeLine = content.code === undefined ? [] : [`${words.common.codeLabel}: ${content.code}`];
+  const last = note === '' ? [] : [fill(note, values)];
+  const text = [...lines, ...codeLine, ...(content.url === undefined ? [] : [content.url]), ...last].join('\n\n');
+  const paragraph = (line: string) => `<p>${escapeHtml(line)}</p>`;
+  const link =
+    content.url === undefined
+      ? ''
+      : `<p><a href="${escapeHtml(content.url)}">${escapeHtml(fill(action, values))}</a></p>`;
+  const html = `<!doctype html><meta charset="utf-8"><title>${escapeHtml(subject)}</title>${lines.map(paragraph).join('')}${link}${[...codeLine, ...last].map(paragraph).join('')}`;
   return { subject, text: `${text}\n`, html };
 }

@@ -1,0 +1,48 @@
+/** What a mail has to say; the words come when it is rendered. */
+export interface MailContent {
+  readonly code?: string;
+  readonly url?: string;
+  readonly organizationName?: string;
+  /** Key of the role, or `ORG_OWNER`, `ORG_USER_MANAGER`. */
+  readonly role?: string;
+  /** What a browser or program says of itself. */
+  readonly device?: string;
+  /** Network address. */
+  readonly address?: string;
+  /** ISO 8601. */
+  readonly time?: string;
+  /** The e-mail address that the mail is about, where that is not the recipient's. */
+  readonly email?: string;
+}
+
+/** What texts may name; code and link have their own place in a mail. */
+export type MailField = Exclude<keyof MailContent, 'code' | 'url'>;
+
+interface PurposeRules {
+  /** What the texts of this purpose may name, besides the brand. */
+  readonly fields: readonly MailField[];
+  /** What is listed below the text, where the content has it. */
+  readonly details: readonly MailField[];
+}
+
+const circumstances = ['device', 'address', 'time'] as const satisfies readonly MailField[];
+
+/** Every reason for a mail. */
+export const mailPurposes = {
+  email_verification: { fields: [], details: [] },
+  invitation: { fields: ['organizationName', 'role'], details: ['role'] },
+  role_granted: { fields: ['organizationName', 'role'], details: [] },
+  sign_up_attempted: { fields: circumstances, details: circumstances },
+  password_reset: { fields: circumstances, details: circumstances },
+  password_changed: { fields: circumstances, details: circumstances },
+  /** To the new address, with the code that proves it. */
+  email_change: { fields: circumstances, details: [] },
+  /** To the old address, which is told of it. */
+  email_change_requested: { fields: ['email', ...circumstances], details: ['email', ...circumstances] },
+  new_device: { fields: circumstances, details: circumstances },
+  super_admin_granted: { fields: ['email', ...circumstances], details: circumstances },
+  super_admin_removed: { fields: ['email', ...circumstances], details: circumstances },
+} as const satisfies Record<string, PurposeRules>;
+
+/** Why a mail is sent. */
+export type MailPurpose = keyof typeof mailPurposes;

@@ -1,0 +1,99 @@
+import type { Words } from './words.ts';
+
+/** The mails in English. */
+export const english: Words = {
+  purposes: {
+    email_verification: {
+      subject: 'Confirm your e-mail address for {{brandName}}',
+      heading: 'Confirm your e-mail address',
+      body: 'Please confirm that this address is yours to finish signing up for {{brandName}}.',
+      action: 'Confirm my address',
+      note: 'If you did not sign up for {{brandName}}, you can ignore this mail.',
+    },
+    invitation: {
+      subject: 'You are invited to {{organizationName}} on {{brandName}}',
+      heading: 'You are invited to {{organizationName}}',
+      body: 'You are invited to join {{organizationName}} on {{brandName}}.',
+      action: 'Accept the invitation',
+      note: 'If you did not expect this invitation, you can ignore this mail: nothing happens until you accept.',
+    },
+    role_granted: {
+      subject: 'You were added to {{organizationName}} on {{brandName}}',
+      heading: 'You were added to {{organizationName}}',
+      body: 'You now have the role “{{role}}” in {{organizationName}} on {{brandName}}. There is nothing you need to do.',
+      action: 'Open {{brandName}}',
+      note: '',
+    },
+    sign_up_attempted: {
+      subject: 'Somebody tried to sign up for {{brandName}} with your address',
+      heading: 'You have an account already',
+      body: 'Somebody tried to sign up for {{brandName}} with this address, which has an account already.\n\nIf it was you, sign in instead; you can reset your password if you have forgotten it.',
+      action: 'Sign in',
+      note: 'If it was not you, there is nothing you need to do: your account is unchanged.',
+    },
+    password_reset: {
+      subject: 'Reset your password for {{brandName}}',
+      heading: 'Reset your password',
+      body: 'Somebody, hopefully you, asked to reset the password of your account at {{brandName}}.',
+      action: 'Choose a new password',
+      note: 'If it was not you, you can ignore this mail: your password stays as it is. Do not give the code to anybody.',
+    },
+    password_changed: {
+      subject: 'Your password for {{brandName}} was changed',
+      heading: 'Your password was changed',
+      body: 'The password of your account at {{brandName}} was changed.',
+      action: 'Open {{brandName}}',
+      note: 'If it was not you, reset your password at once.',
+    },
+    email_change: {
+      subject: 'Confirm your new e-mail address for {{brandName}}',
+      heading: 'Confirm your new e-mail address',
+      body: 'Please confirm that this address is to be the new address of your account at {{brandName}}.',
+      action: 'Confirm my new address',
+      note: 'If you did not ask for this, you can ignore this mail. Do not give the code to anybody.',
+    },
+    email_change_requested: {
+      subject: 'Your e-mail address for {{brandName}} is about to change',
+      heading: 'Your e-mail address is about to change',
+      body: 'Somebody asked to change the e-mail address of your account at {{brandName}}. It changes as soon as the new address is confirmed.',
+      action: 'Open {{brandName}}',
+      note: 'If it was not you, change your password at once.',
+    },
+    new_device: {
+      subject: 'New sign-in to {{brandName}}',
+      heading: 'New sign-in',
+      body: 'Somebody signed in to your account at {{brandName}} from a device that it has not been used on before.',
+      action: 'Open {{brandName}}',
+      note: 'If it was you, there is nothing you need to do. If not, change your password at once.',
+    },
+    super_admin_granted: {
+      subject: 'There is a new super admin of {{brandName}}',
+      heading: 'A super admin was added',
+      body: '{{email}} is now a super admin of {{brandName}}.',
+      action: 'Open {{brandName}}',
+      note: 'All super admins get this mail.',
+    },
+    super_admin_removed: {
+      subject: 'A super admin of {{brandName}} was removed',
+      heading: 'A super admin was removed',
+      body: '{{email}} is no longer a super admin of {{brandName}}.',
+      action: 'Open {{brandName}}',
+      note: 'All super admins get this mail.',
+    },
+  },
+  common: {
+    codeLabel: 'Your code',
+    linkHint: 'If the button does not work, open this address:',
+    footer: 'This mail was sent by {{brandName}}.',
+  },
+  labels: {
+    organizationName: 'Organization',
+    role: 'Role',
+    device: 'Device',
+    address: 'IP address',
+    time: 'Time',
+    email: 'New address',
+  },
+  roles: { ORG_OWNER: 'Owner', ORG_USER_MANAGER: 'Manager' },
+  anOrganization: 'an organization',
+};
