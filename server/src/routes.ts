@@ -4,6 +4,7 @@ import type { Route } from './http/route.ts';
 import { invitationRoutes } from './invitations/invitations.routes.ts';
 import { machineUserRoutes } from './machine-users/machine-users.routes.ts';
 import { tokenRoutes } from './machine-users/tokens.routes.ts';
+import { leaveOrganizationRoutes } from './members/leave-organization.routes.ts';
 import { memberRoutes } from './members/members.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...tokenRoutes,
   ...organizationRoutes,
   ...memberRoutes,
+  ...leaveOrganizationRoutes,
   ...machineUserRoutes,
   ...appRoutes,
   ...mailboxRoutes,

@@ -44,6 +44,7 @@ export const errorCodes = {
   organization_not_found: [404, 'Organization not found', 'There is no such organization, or you may not see it.'],
   organization_name_taken: [409, 'Organization name taken', 'An organization of this name exists already.'],
   precondition_failed: [412, 'Precondition failed', 'The resource has changed since the version in If-Match.'],
+  last_owner: [409, 'Last owner', 'An organization needs another active owner first; nothing was changed.'],
   unknown_role: [400, 'Unknown role', 'The organization has no such role.'],
 
   // Machine users

@@ -1,20 +1,19 @@
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { checkCode } from '../codes/codes.ts';
-import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
+import { consumeCode } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { publicAccessSettingCookie } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
-import { type Grant, grantName, grantToMember } from '../members/members.store.ts';
-import { deleteSessions } from '../sessions/sessions.store.ts';
+import { grantName } from '../members/members.store.ts';
 import { setSessionCookie, startSession } from '../sessions/start-session.ts';
+import { type Claim, claimAccount, type GrantedInvitations } from '../users/claim-account.ts';
 import { emailKey } from '../users/email-address.ts';
 import { passwordFault, type PasswordOwner } from '../users/password-policy.ts';
-import { claimAccount, findCredentials, getUser, lockUser } from '../users/users.store.ts';
+import { findCredentials, getUser, lockUser } from '../users/users.store.ts';
 import { acceptInvitation, invitationAccepted } from './invitations.schema.ts';
-import { acceptInvitations } from './invitations.store.ts';
 
 /** No user has it: asking for their codes takes the same statement as for a known address. */
 const nobody = '0';
@@ -33,48 +32,19 @@ function checkPassword(password: string, owner: PasswordOwner): void {
   if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
 }
 
-/** Every live invitation to the proven address takes effect. @returns what was granted where */
-async function grantInvitations(tx: Tx, { services, appId }: Call, userId: string): Promise<Map<string, Grant[]>> {
-  const now = services.clock.now();
-  const granted = new Map<string, Grant[]>();
-  for (const { orgId, grant } of await acceptInvitations(tx, appId, userId, now)) {
-    granted.set(orgId, [...(granted.get(orgId) ?? []), grant]);
-  }
-  for (const [orgId, grants] of granted) {
-    await grantToMember(tx, appId, { orgId, userId, id: services.ids.next(), now }, grants);
-  }
-  return granted;
-}
-
 /** Each organization that gains somebody reads it in its own audit; without any there is still the account. */
-function acceptanceEvents(
-  userId: string,
-  orgId: string,
-  granted: ReadonlyMap<string, readonly Grant[]>,
-): ChangeEvent[] {
+function acceptanceEvents(userId: string, orgId: string, granted: GrantedInvitations): ChangeEvent[] {
   const actor = { kind: 'user', id: userId } as const;
   const places = granted.size > 0 ? [...granted] : [[orgId, []] as const];
   return places.map(([place, grants]) => ({ target: actor, actor, orgId: place, changes: grants.map(grantName) }));
 }
 
-/** From here on the account is whoever's mailbox it is: what was there before, of whoever made it, is void. */
-async function claim(
-  tx: Tx,
-  call: Call,
-  app: App,
-  proof: { userId: string; codeId: string },
-  passwordHash: string,
-  given: { email: string; firstName?: string | undefined; lastName?: string | undefined },
-) {
+/** The code is used up, the account is whoever's mailbox it is. */
+async function claim(tx: Tx, call: Call, app: App, proof: { userId: string; codeId: string }, given: Claim) {
   const user = await lockUser(tx, app.id, proof.userId);
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
   if (!(await consumeCode(tx, app.id, proof.codeId))) throw new ApiError('code_invalid');
-  await deleteSessions(tx, app.id, user.id);
-  await voidAllCodes(tx, app.id, user.id);
-  const { email, firstName, lastName } = given;
-  const now = call.services.clock.now();
-  await claimAccount(tx, app.id, user.id, { email, passwordHash, firstName, lastName, now });
-  const granted = await grantInvitations(tx, call, user.id);
+  const granted = await claimAccount(tx, call.services, app.id, user.id, given);
   return { granted, session: await startSession(tx, call, app, { id: user.id, amr: ['pwd'] }) };
 }
 
@@ -109,7 +79,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       checkPassword(body.newPassword, { email, firstName, lastName });
       const passwordHash = await services.passwords.hash(body.newPassword);
       const started = await mutate(call, async (tx) => {
-        const { session, granted } = await claim(tx, call, app, proof, passwordHash, body);
+        const { session, granted } = await claim(tx, call, app, proof, { ...body, passwordHash });
         return { result: session, event: acceptanceEvents(proof.userId, body.orgId, granted) };
       });
       setSessionCookie(call, app, started.sessionToken);

@@ -122,3 +122,10 @@ export async function holdsRoles(
   const held = new Set(rows.map((row) => `${row.scope_id}/${row.role_key}`));
   return roles.every((role) => held.has(`${role.scopeId}/${role.key}`));
 }
+
+/** Takes a member out of an organization, with all they hold there. @returns false when they were none */
+export async function deleteMember(tx: Tx, appId: string, orgId: string, userId: string): Promise<boolean> {
+  const rows = await tx.query(sql`
+    DELETE FROM members WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${userId} RETURNING user_id`);
+  return rows.length > 0;
+}

@@ -1,12 +1,18 @@
 import type { Route } from '../http/route.ts';
 import { routes } from '../routes.ts';
+import { samplesOfAccounts } from './calls.account.ts';
 import { samplesOfOrganizations } from './calls.organizations.ts';
 import { samplesOfPlatform } from './calls.platform.ts';
 import type { SampleCall, SampleCalls } from './calls.sample.ts';
 import { samplesOfUsers } from './calls.users.ts';
 
 /** How to call every operation. A new route needs an entry here, and is then tested like all the others. */
-export const samples: SampleCalls = { ...samplesOfUsers, ...samplesOfOrganizations, ...samplesOfPlatform };
+export const samples: SampleCalls = {
+  ...samplesOfUsers,
+  ...samplesOfAccounts,
+  ...samplesOfOrganizations,
+  ...samplesOfPlatform,
+};
 
 /** A route and one way to call it. */
 export interface Case {

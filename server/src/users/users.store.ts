@@ -175,19 +175,19 @@ export async function setEmailVerified(tx: Tx, appId: string, userId: string, no
 }
 
 /**
- * The mailbox was proven by whoever chooses this password: the account is theirs from here on. What somebody else may
- * have put into an account that nobody had proven goes: the spelling of the address, phone number, language and
- * metadata, but for what backends wrote.
+ * The row of an account that was claimed (see claim-account.ts). What somebody else may have put into an account that
+ * nobody had proven goes: the password, the spelling of the address, phone number, language and metadata, but for
+ * what backends wrote.
  */
-export async function claimAccount(
+export async function markClaimed(
   tx: Tx,
   appId: string,
   userId: string,
   claim: {
     email: string;
-    passwordHash: string;
-    firstName: string | undefined;
-    lastName: string | undefined;
+    passwordHash: string | undefined;
+    firstName?: string | undefined;
+    lastName?: string | undefined;
     now: Date;
   },
 ): Promise<void> {
@@ -195,7 +195,8 @@ export async function claimAccount(
   await tx.query(sql`
     UPDATE users u SET
       email = CASE WHEN ${isForeign} THEN ${claim.email} ELSE u.email END,
-      state = 'ACTIVE', is_email_verified = true, password_hash = ${claim.passwordHash},
+      state = 'ACTIVE', is_email_verified = true,
+      password_hash = COALESCE(${claim.passwordHash ?? null}::text, CASE WHEN ${isForeign} THEN NULL ELSE u.password_hash END),
       first_name = COALESCE(${claim.firstName}::text, u.first_name),
       last_name = COALESCE(${claim.lastName}::text, u.last_name),
       phone_number = CASE WHEN ${isForeign} THEN NULL ELSE u.phone_number END,

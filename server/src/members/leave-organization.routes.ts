@@ -1,0 +1,37 @@
+import { overOrganization } from '../http/access.ts';
+import { signedIn } from '../http/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { route } from '../http/route.ts';
+import { organizationParams } from '../organizations/organizations.schema.ts';
+import { checkNotLastOwner } from './last-owner.ts';
+import { deleteMember } from './members.store.ts';
+
+export const leaveOrganizationRoutes = [
+  route({
+    method: 'DELETE',
+    url: '/v1/authentication/users/me/organizations/:orgId',
+    operationId: 'leaveOrganization',
+    tag: 'authentication',
+    summary: 'Leave an organization',
+    description:
+      'The caller is no member of the organization from then on: their roles and manager roles there are gone. The last active owner cannot leave.',
+    access: overOrganization('ORG_MEMBER'),
+    audit: 'organization.left',
+    params: organizationParams,
+    response: { status: 204, description: 'The caller has left.' },
+    errors: ['last_owner'],
+    handler: (call) => {
+      const { appId, orgId } = call;
+      const { id: userId } = signedIn(call.actor).user;
+      return mutate(call, async (tx) => {
+        await checkNotLastOwner(tx, appId, userId, orgId);
+        // A super admin may act in every organization without being a member of it.
+        if (!(await deleteMember(tx, appId, orgId, userId))) {
+          throw new ApiError('organization_not_found', { detail: 'You are no member of this organization.' });
+        }
+        return { result: undefined, event: { target: { kind: 'user', id: userId }, orgId } };
+      });
+    },
+  }),
+];
