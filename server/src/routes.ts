@@ -6,6 +6,7 @@ import { machineUserRoutes } from './machine-users/machine-users.routes.ts';
 import { tokenRoutes } from './machine-users/tokens.routes.ts';
 import { leaveOrganizationRoutes } from './members/leave-organization.routes.ts';
 import { memberRoutes } from './members/members.routes.ts';
+import { lifecycleRoutes } from './organizations/lifecycle.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
 import { errorPageRoutes } from './platform/error-pages.routes.ts';
@@ -22,6 +23,7 @@ export const routes: readonly Route[] = [
   ...invitationRoutes,
   ...tokenRoutes,
   ...organizationRoutes,
+  ...lifecycleRoutes,
   ...memberRoutes,
   ...leaveOrganizationRoutes,
   ...machineUserRoutes,

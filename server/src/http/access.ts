@@ -1,5 +1,11 @@
 import type { Queryable, Sql } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import {
+  type OrganizationOperation,
+  type OrganizationStatus,
+  rulingOn,
+  statusesInForce,
+} from '../organizations/organization-states.ts';
 import type { Actor } from './actor.ts';
 import { ApiError, type ErrorCode } from './errors.ts';
 
@@ -26,7 +32,7 @@ export type Access =
   /** The operator's key. */
   | { readonly scope: 'platform' }
   | Scoped<'app'>
-  | (Scoped<'organization'> & { readonly from: 'path' | 'header' })
+  | (Scoped<'organization'> & { readonly from: 'path' | 'header'; readonly operation: OrganizationOperation })
   | (Scoped<'user'> & { readonly from: 'path' | 'body'; readonly mailedToken: boolean })
   | Scoped<'session'>;
 
@@ -34,6 +40,8 @@ interface Scoped<Scope extends string> {
   readonly scope: Scope;
   readonly principals: readonly Principal[];
 }
+
+export type OverOrganization = Extract<Access, { scope: 'organization' }>;
 
 /** Anyone; only the app header is needed. */
 export const publicAccess: Access = { scope: 'public', app: 'checked', setsCookie: false };
@@ -48,16 +56,25 @@ export const platformAccess: Access = { scope: 'platform' };
 
 /** Callers of the app, whatever they address. */
 export const overApp = (...allowed: Principal[]): Access => ({ scope: 'app', principals: allowed });
-/** Callers by their relation to the organization `:orgId` of the path. */
-export const overOrganization = (...allowed: Principal[]): Access => ({
+/**
+ * Callers by their relation to the organization `:orgId` of the path.
+ *
+ * @param operation what the route does to the organization: whether that goes depends on the organization's status
+ */
+export const overOrganization = (operation: OrganizationOperation, ...allowed: Principal[]): OverOrganization => ({
   scope: 'organization',
   from: 'path',
+  operation,
   principals: allowed,
 });
 /** Callers by their relation to the organization of the `X-Iam-Orgid` header. */
-export const overOrganizationInHeader = (...allowed: Principal[]): Access => ({
+export const overOrganizationInHeader = (
+  operation: OrganizationOperation,
+  ...allowed: Principal[]
+): OverOrganization => ({
   scope: 'organization',
   from: 'header',
+  operation,
   principals: allowed,
 });
 /** Callers by their relation to the user `:userId` of the path. */
@@ -109,15 +126,15 @@ const orgOwner = sql`ARRAY['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER']`;
 
 /**
  * One row with the principals that the actor holds over the organization, or no row when it does not exist:
- * columns `id`, `held` (text[]). Owner implies manager, a super admin may do whatever an owner may, a row of
+ * columns `id`, `status`, `held` (text[]). Owner implies manager, a super admin may do whatever an owner may, a row of
  * `members` makes a member.
  */
 export function organizationRelation(actor: Actor, appId: string, orgId: string): Sql {
   const organization = sql`FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
-  if (actor.kind === 'machine') return sql`SELECT o.id, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
-  if (actor.kind !== 'user') return sql`SELECT o.id, ARRAY[]::text[] AS held ${organization}`;
+  if (actor.kind === 'machine') return sql`SELECT o.id, o.status, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
+  if (actor.kind !== 'user') return sql`SELECT o.id, o.status, ARRAY[]::text[] AS held ${organization}`;
   return sql`
-    SELECT o.id,
+    SELECT o.id, o.status,
       CASE
         WHEN ${actor.user.isSuperAdmin}::boolean THEN ARRAY['SUPER_ADMIN'] || ${orgOwner}
         WHEN m.is_owner THEN ${orgOwner}
@@ -130,9 +147,41 @@ export function organizationRelation(actor: Actor, appId: string, orgId: string)
     WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
 }
 
-async function heldOverOrganization(db: Queryable, actor: Actor, appId: string, orgId: string): Promise<Held> {
-  const [row] = await db.query<{ held: Principal[] }>(organizationRelation(actor, appId, orgId));
-  return row?.held ?? [];
+/** What a caller is to an organization, and the status it is in. */
+export interface OrganizationRelation {
+  readonly held: Held;
+  readonly status: OrganizationStatus;
+}
+
+/**
+ * The one decision over an organization: the caller's relation to it and its status both have to allow the operation.
+ * People of an organization that is out of service learn just that, whatever they ask for.
+ *
+ * @param relation undefined when there is no such organization
+ * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, `organization_inactive_state`
+ */
+export function evaluateOverOrganization(
+  operation: OrganizationOperation,
+  allowed: readonly Principal[],
+  relation: OrganizationRelation | undefined,
+): Held {
+  const { held = [], status = 'Active' } = relation ?? {};
+  const ruling = rulingOn(status, operation, held);
+  if (held.length > 0 && ruling === 'organization_inactive') throw new ApiError(ruling);
+  evaluate(allowed, held, notFoundCode.organization);
+  if (ruling === 'organization_inactive_state') throw new ApiError(ruling);
+  return held;
+}
+
+/** What it takes to find and decide on the caller's relation to an organization. */
+async function decideOverOrganization(
+  db: Queryable,
+  access: OverOrganization,
+  actor: Actor,
+  { appId, orgId }: Addressed,
+): Promise<Held> {
+  const [relation] = await db.query<OrganizationRelation>(organizationRelation(actor, appId, orgId));
+  return evaluateOverOrganization(access.operation, access.principals, relation);
 }
 
 /** Super admins and machines see every user of the app. */
@@ -141,7 +190,7 @@ async function heldOverExistingUser(db: Queryable, held: Held, appId: string, us
   return exists ? held : [];
 }
 
-/** Owners and managers see the people of the organizations they own or manage. */
+/** Owners and managers see the people of the organizations they own or manage, as long as those are in service. */
 export async function heldThroughOrganizations(
   db: Queryable,
   callerId: string,
@@ -151,6 +200,7 @@ export async function heldThroughOrganizations(
   const [row] = await db.query<{ owner: boolean | null }>(sql`
     SELECT bool_or(caller.is_owner) AS owner
     FROM members caller
+    JOIN organizations o ON o.app_id = ${appId} AND o.id = caller.org_id AND o.status = ANY (${statusesInForce()}::text[])
     JOIN members target ON target.app_id = ${appId} AND target.org_id = caller.org_id AND target.user_id = ${userId}
     WHERE caller.app_id = ${appId} AND caller.user_id = ${callerId} AND (caller.is_owner OR caller.is_manager)`);
   if (row?.owner === null || row === undefined) return [];
@@ -200,11 +250,13 @@ export const notFoundCode = {
  * Decides on stored data whether the actor may call a route, with at most one query.
  *
  * @returns the principals the actor holds, for rules that depend on more than the route
- * @throws ApiError `human_required`, `access_denied` (403) or the scope's not-found code (404)
+ * @throws ApiError `human_required`, `access_denied` (403) or the scope's not-found code (404); over an organization
+ *   also what its status says
  */
 export async function decide(db: Queryable, access: Access, actor: Actor, addressed: Addressed): Promise<Held> {
   if (access.scope === 'public' || access.scope === 'platform') return [];
   if (actor.kind === 'machine' && !access.principals.includes('GENERIC_MACHINE_USER')) refuseMachine(access);
+  if (access.scope === 'organization') return decideOverOrganization(db, access, actor, addressed);
   const held = await heldOver(db, access.scope, actor, addressed);
   evaluate(access.principals, held, notFoundCode[access.scope]);
   return held;
@@ -215,12 +267,15 @@ function refuseMachine(access: Access): void {
   if (access.scope === 'app' && access.principals.includes('SESSION_OWNER')) throw new ApiError('human_required');
 }
 
-function heldOver(db: Queryable, scope: keyof typeof notFoundCode, actor: Actor, addressed: Addressed): Promise<Held> {
+function heldOver(
+  db: Queryable,
+  scope: Exclude<keyof typeof notFoundCode, 'organization'>,
+  actor: Actor,
+  addressed: Addressed,
+): Promise<Held> {
   switch (scope) {
     case 'app':
       return Promise.resolve(heldOverApp(actor));
-    case 'organization':
-      return heldOverOrganization(db, actor, addressed.appId, addressed.orgId);
     case 'user':
       return heldOverUser(db, actor, addressed.appId, addressed.userId);
     case 'session':

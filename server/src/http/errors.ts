@@ -42,6 +42,12 @@ export const errorCodes = {
 
   // Organizations
   organization_not_found: [404, 'Organization not found', 'There is no such organization, or you may not see it.'],
+  organization_inactive: [403, 'Organization inactive', 'This organization is deactivated.'],
+  organization_inactive_state: [
+    409,
+    'Organization inactive',
+    'Nothing can be granted in a deactivated organization. Reactivate it first.',
+  ],
   organization_name_taken: [409, 'Organization name taken', 'An organization of this name exists already.'],
   precondition_failed: [412, 'Precondition failed', 'The resource has changed since the version in If-Match.'],
   last_owner: [409, 'Last owner', 'An organization needs another active owner first; nothing was changed.'],

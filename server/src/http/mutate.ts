@@ -1,7 +1,14 @@
 import { insertAuditEvent } from '../audit/audit.store.ts';
 import type { Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
-import { evaluate, notFoundCode, organizationRelation, type Principal } from './access.ts';
+import { statusesPermitting } from '../organizations/organization-states.ts';
+import {
+  evaluateOverOrganization,
+  heldOverApp,
+  type OrganizationRelation,
+  organizationRelation,
+  type Principal,
+} from './access.ts';
 import { auditIdentity } from './actor.ts';
 import type { Call } from './route.ts';
 
@@ -70,7 +77,7 @@ export function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Change<Resu
  * @param update builds the statement: it takes its row `FROM granted`, which is empty unless access is given, and
  *   ends in `RETURNING o.version`
  * @returns the new version, or undefined when the statement changed nothing
- * @throws ApiError `organization_not_found`, `access_denied`
+ * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`
  */
 export async function mutateOrganization(
   call: Call,
@@ -78,13 +85,16 @@ export async function mutateOrganization(
   event: ChangeEvent,
   update: Sql,
 ): Promise<string | undefined> {
+  const { access } = call.route;
+  if (access.scope !== 'organization') throw new Error(`${call.route.operationId} is not over an organization`);
+  const statuses = statusesPermitting(access.operation, heldOverApp(call.actor));
   call.request.decided = true;
-  const [row] = await call.services.db.query<{ held: Principal[]; version: string | null }>(sql`
+  const [row] = await call.services.db.query<OrganizationRelation & { version: string | null }>(sql`
     WITH relation AS MATERIALIZED (${organizationRelation(call.actor, call.appId, call.orgId)}),
-    granted AS (SELECT id FROM relation WHERE held && ${allowed}::text[]),
+    granted AS (SELECT id FROM relation WHERE held && ${allowed}::text[] AND status = ANY (${statuses}::text[])),
     changed AS (${update}),
     audited AS (${insertEvent(call, event, sql`FROM changed`)})
-    SELECT relation.held, changed.version FROM relation LEFT JOIN changed ON true`);
-  evaluate(allowed, row?.held ?? [], notFoundCode.organization);
+    SELECT relation.held, relation.status, changed.version FROM relation LEFT JOIN changed ON true`);
+  evaluateOverOrganization(access.operation, allowed, row);
   return row?.version ?? undefined;
 }

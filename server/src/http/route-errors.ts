@@ -1,3 +1,4 @@
+import { statusRefusals } from '../organizations/organization-states.ts';
 import { type Access, notFoundCode } from './access.ts';
 import { type ErrorCode, errorCodes } from './errors.ts';
 import { isMutation, type Route } from './route.ts';
@@ -20,6 +21,7 @@ function refusals(access: Scoped): ErrorCode[] {
       return [
         notFoundCode.organization,
         'access_denied',
+        ...statusRefusals(access.operation),
         ...(access.from === 'header' ? (['org_id_required'] as const) : []),
       ];
     case 'user':

@@ -67,3 +67,26 @@ export async function acceptInvitations(
         : { kind: row.grants },
   }));
 }
+
+/** Those who were invited to an organization and are nothing else yet, locked until the transaction ends. */
+export async function lockInvitedOf(tx: Tx, appId: string, orgId: string): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(sql`
+    SELECT u.id FROM users u
+    WHERE u.app_id = ${appId} AND u.state = 'INVITED' AND u.id IN (
+      SELECT i.user_id FROM invitations i WHERE i.app_id = ${appId} AND i.org_id = ${orgId} AND i.status = 'pending')
+    ORDER BY u.id
+    FOR UPDATE OF u`);
+  return rows.map((row) => row.id);
+}
+
+/** Deletes those of these users who were only invited and whom no invitation is left for. @returns their ids */
+export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: readonly string[]): Promise<string[]> {
+  if (userIds.length === 0) return [];
+  const rows = await tx.query<{ id: string }>(sql`
+    DELETE FROM users u
+    WHERE u.app_id = ${appId} AND u.id = ANY (${[...userIds]}::bigint[]) AND u.state = 'INVITED'
+      AND NOT EXISTS (
+        SELECT FROM invitations i WHERE i.app_id = ${appId} AND i.user_id = u.id AND i.status = 'pending')
+    RETURNING u.id`);
+  return rows.map((row) => row.id);
+}

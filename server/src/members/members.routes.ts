@@ -77,7 +77,7 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
     tag: 'authorization',
     summary: `Make somebody ${noun} of an organization`,
     description: `An active user whose address is proven is ${noun} at once and is told by mail; any other address is invited.`,
-    access: overOrganization('ORG_OWNER'),
+    access: overOrganization('grant', 'ORG_OWNER'),
     audit: `organization.${noun}_granted`,
     params: organizationParams,
     body: inviteManager,
@@ -105,7 +105,7 @@ export const memberRoutes = [
     summary: 'Make somebody a member of an organization',
     description:
       'An active user whose address is proven gets the role at once and is told by mail; any other address is invited.',
-    access: overOrganization(...mayAddMembers),
+    access: overOrganization('grant', ...mayAddMembers),
     audit: 'organization.member_granted',
     params: organizationParams,
     body: inviteMember,
@@ -132,7 +132,7 @@ export const memberRoutes = [
     summary: 'Add a user to an organization',
     description:
       'Gives roles to a user by id; what they hold already stays. Owners and managers may only name people of organizations they own or manage; super admins and machine users anyone of the app.',
-    access: overOrganizationInHeader(...mayAddMembers),
+    access: overOrganizationInHeader('grant', ...mayAddMembers),
     audit: 'member.roles_added',
     params: addUserParams,
     body: addUser,

@@ -1,5 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { type OrganizationStatus, statusesInForce } from '../organizations/organization-states.ts';
 
 export type ManagerRole = 'ORG_OWNER' | 'ORG_USER_MANAGER';
 
@@ -19,7 +20,7 @@ export const grantName = (grant: Grant): string =>
 export interface Membership {
   readonly id: string;
   readonly name: string;
-  readonly status: 'Active' | 'Inactive';
+  readonly status: OrganizationStatus;
   readonly roles: string[];
   readonly managerRoles: ManagerRole[];
   readonly permissions: string[];
@@ -33,13 +34,14 @@ const toManagerRoles = (row: { is_owner: boolean; is_manager: boolean }): Manage
   ...(row.is_manager ? (['ORG_USER_MANAGER'] as const) : []),
 ];
 
-/** The organizations of a user with what they hold there: one more than shown, so that the caller can tell. */
+/** The organizations of a user with what they hold there, as far as it counts: one more than shown, so that the caller can tell. */
 export async function listMemberships(
   db: Queryable,
   appId: string,
   userId: string,
   orgId: string | undefined,
 ): Promise<Membership[]> {
+  const isInForce = sql`o.status = ANY (${statusesInForce()}::text[])`;
   const rows = await db.query<{
     id: string;
     name: string;
@@ -49,7 +51,8 @@ export async function listMemberships(
     roles: string[] | null;
     permissions: string[] | null;
   }>(sql`
-    SELECT o.id, o.name, o.status, m.is_owner, m.is_manager, held.roles, held.permissions
+    SELECT o.id, o.name, o.status, m.is_owner AND ${isInForce} AS is_owner, m.is_manager AND ${isInForce} AS is_manager,
+      held.roles, held.permissions
     FROM members m
     JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
     LEFT JOIN LATERAL (
@@ -58,7 +61,7 @@ export async function listMemberships(
       FROM member_roles mr
       JOIN roles r ON r.app_id = ${appId} AND r.scope_id = mr.scope_id AND r.key = mr.role_key
       LEFT JOIN LATERAL unnest(r.permissions) AS permission ON true
-      WHERE mr.app_id = ${appId} AND mr.org_id = m.org_id AND mr.user_id = m.user_id AND o.status = 'Active'
+      WHERE mr.app_id = ${appId} AND mr.org_id = m.org_id AND mr.user_id = m.user_id AND ${isInForce}
     ) AS held ON true
     WHERE m.app_id = ${appId} AND m.user_id = ${userId}
       AND (${orgId ?? null}::bigint IS NULL OR m.org_id = ${orgId ?? null}::bigint)
@@ -69,7 +72,7 @@ export async function listMemberships(
     name: row.name,
     status: row.status,
     roles: row.roles ?? [],
-    managerRoles: row.status === 'Active' ? toManagerRoles(row) : [],
+    managerRoles: toManagerRoles(row),
     permissions: row.permissions ?? [],
   }));
 }

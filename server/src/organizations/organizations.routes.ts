@@ -10,6 +10,7 @@ import { grantOrInvite } from '../invitations/grant-or-invite.ts';
 import { checkMetadataLimit } from '../metadata.ts';
 import { insertRoles, listRoles } from '../roles/roles.store.ts';
 import { acceptedVersions, etag } from './if-match.ts';
+import { type OrganizationStatus, rulingOn } from './organization-states.ts';
 import {
   etagHeader,
   organization,
@@ -136,7 +137,7 @@ export const organizationRoutes = [
         total: sql`SELECT count(*) AS total ${from}`,
         rows: ({ after, limit }) => sql`SELECT o.id, o.name, o.status ${from} ${after} ${limit}`,
         key,
-        toItem: (row: { id: string; name: string; status: 'Active' | 'Inactive' }) => row,
+        toItem: (row: { id: string; name: string; status: OrganizationStatus }) => row,
       });
       return { metadata, organizations: items };
     },
@@ -148,15 +149,17 @@ export const organizationRoutes = [
     operationId: 'getOrganization',
     tag: 'authorization',
     summary: 'Get an organization',
-    description: 'One organization with its version as ETag. Plain members do not get the metadata.',
-    access: overOrganization('GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
+    description:
+      'One organization with its version as ETag. Plain members do not get the metadata; of a deactivated organization its people get neither metadata nor roles.',
+    access: overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     params: organizationParams,
     query: organizationQuery,
     response: { status: 200, description: 'The organization.', body: organization, headers: etagHeader },
     handler: async ({ services, appId, orgId, held, query, reply }) => {
       if (query.includeMetadata && !mayReadMetadata(held)) throw new ApiError('access_denied');
       const found = await getOrganization(services.db, appId, orgId, { metadata: query.includeMetadata ?? false });
-      const roles = query.includeRoles ? await listRoles(services.db, appId, orgId) : undefined;
+      const isOutline = rulingOn(found.status, 'see', held) === 'in outline';
+      const roles = query.includeRoles && !isOutline ? await listRoles(services.db, appId, orgId) : undefined;
       reply.header('etag', etag(found.version));
       return {
         id: found.id,
@@ -164,7 +167,7 @@ export const organizationRoutes = [
         status: found.status,
         createdAt: found.createdAt.toISOString(),
         updatedAt: found.updatedAt.toISOString(),
-        ...(found.metadata && { metadata: found.metadata }),
+        ...(found.metadata && !isOutline && { metadata: found.metadata }),
         ...(roles && { roles: roles.map((role) => ({ ...role, allowedPermissions: [...role.allowedPermissions] })) }),
       };
     },
@@ -178,7 +181,7 @@ export const organizationRoutes = [
     summary: 'Update an organization',
     description:
       'Adds and updates metadata: a string sets a key, null removes it, keys that are not named stay; at most 30 in all. `name` is for owners and machine users. With If-Match the change applies only to that version.',
-    access: overOrganization(...mayUpdate),
+    access: overOrganization('change', ...mayUpdate),
     decidesInStatement: true,
     audit: 'organization.updated',
     params: organizationParams,

@@ -18,6 +18,7 @@ import { organizationNameKey } from './organization-name.ts';
 
 const organizationName = text({ min: 1, max: 200 })
   .refine((name) => organizationNameKey(name) !== '' && !/\p{Cc}/u.test(name), { error: 'Must be a name.' })
+  .transform((name) => name.trim())
   .meta({ description: 'Name of the organization, unique in the app.', examples: ['Acme'] });
 
 export const inviteUrl = urlTemplate(
@@ -101,6 +102,9 @@ export const updateOrganization = z
 export const organizationUpdated = z
   .object({ message: message('Organization Data Updated') })
   .meta({ id: 'UpdateOrganizationResponse', description: 'The organization is updated.' });
+
+export const statusChanged = (name: string, example: string) =>
+  z.object({ message: message(example) }).meta({ id: name, description: 'The status of the organization is set.' });
 
 export const etagHeader = { ETag: 'Version of the organization, for If-Match.' };
 

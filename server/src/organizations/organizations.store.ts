@@ -3,11 +3,12 @@ import { sql, violatesUnique } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import { mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
 import { organizationNameKey } from './organization-name.ts';
+import type { OrganizationStatus } from './organization-states.ts';
 
 export interface Organization {
   readonly id: string;
   readonly name: string;
-  readonly status: 'Active' | 'Inactive';
+  readonly status: OrganizationStatus;
   readonly version: string;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -113,4 +114,22 @@ export function patchOrganization(
       AND (${versions ?? null}::bigint[] IS NULL OR o.version = ANY (${versions ?? null}::bigint[]))
       AND ${fits}
     RETURNING o.version`;
+}
+
+/** The one statement that puts an organization into a status; it changes nothing where it is in that already. */
+export const setStatus = (appId: string, status: OrganizationStatus, now: Date): Sql => sql`
+  UPDATE organizations o SET status = ${status}, version = o.version + 1, updated_at = ${now}
+  FROM granted
+  WHERE o.app_id = ${appId} AND o.id = granted.id AND o.status <> ${status}
+  RETURNING o.version`;
+
+/**
+ * Deletes an organization with its roles, members and invitations; its people stay users of the app, and its audit
+ * events stay.
+ *
+ * @throws ApiError `organization_not_found`
+ */
+export async function deleteOrganization(tx: Tx, appId: string, orgId: string): Promise<void> {
+  const rows = await tx.query(sql`DELETE FROM organizations WHERE app_id = ${appId} AND id = ${orgId} RETURNING id`);
+  if (rows.length === 0) throw new ApiError('organization_not_found');
 }

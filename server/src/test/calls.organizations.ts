@@ -50,7 +50,7 @@ const organizationSamples: SampleCalls = {
       title: 'with metadata and roles',
       admits: managers,
       needs: {
-        access: overOrganization('GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
+        access: overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
         otherwise: 'access_denied',
       },
       prepare: ({ manager, orgId }) => ({
@@ -74,7 +74,7 @@ const organizationSamples: SampleCalls = {
     {
       title: 'by another name',
       admits: ['owner', 'superAdmin', 'machine'],
-      needs: { access: overOrganization('GENERIC_MACHINE_USER', 'ORG_OWNER'), otherwise: 'access_denied' },
+      needs: { access: overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'), otherwise: 'access_denied' },
       target: ['organization', 'orgId'],
       prepare: ({ owner, orgId }) => ({ as: human(owner), params: { orgId }, body: { name: unique('Renamed') } }),
     },
@@ -135,9 +135,9 @@ function adding(choose: (stage: Stage) => Promise<{ userId: string }> | { userId
   };
 }
 
-const adminsOnly = overOrganization('SUPER_ADMIN', 'GENERIC_MACHINE_USER');
+const adminsOnly = overOrganization('grant', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER');
 const notByManagers = {
-  access: overOrganization('ORG_OWNER', 'GENERIC_MACHINE_USER'),
+  access: overOrganization('grant', 'ORG_OWNER', 'GENERIC_MACHINE_USER'),
   otherwise: 'access_denied',
 } as const;
 const added = { target: ['user', 'userId'], names: ['writer'] } as const;

@@ -15,7 +15,7 @@ const sound = route({
   tag: 'authorization',
   summary: 'Do nothing',
   description: 'Does nothing.',
-  access: overOrganization('ORG_OWNER'),
+  access: overOrganization('change', 'ORG_OWNER'),
   audit: noAudit('It does nothing.'),
   params: organizationParams,
   response: { status: 204, description: 'Nothing was done.' },
@@ -25,7 +25,7 @@ const sound = route({
 /** The sound route as it would look without the compiler. */
 const faulty = (fault: Readonly<Record<string, unknown>>): Route => ({ ...sound, ...fault });
 
-const ofNobody: Access = { scope: 'organization', from: 'path', principals: [] };
+const ofNobody: Access = { scope: 'organization', from: 'path', operation: 'read', principals: [] };
 
 describe('the service does not start with a route that', () => {
   let db: Db;

@@ -1,0 +1,80 @@
+import { overOrganization } from '../http/access.ts';
+import { mutate, mutateOrganization } from '../http/mutate.ts';
+import { type Call, route } from '../http/route.ts';
+import { deleteInvitedLeftOver, lockInvitedOf } from '../invitations/invitations.store.ts';
+import { etag } from './if-match.ts';
+import type { OrganizationStatus } from './organization-states.ts';
+import { etagHeader, organizationParams, statusChanged } from './organizations.schema.ts';
+import { deleteOrganization, getOrganization, setStatus } from './organizations.store.ts';
+
+const mayGovern = ['SUPER_ADMIN', 'GENERIC_MACHINE_USER'] as const;
+
+/** Puts the organization of the call into a status; where it is in it already, nothing changes. @returns its version */
+async function changeStatus(call: Call, status: OrganizationStatus): Promise<string> {
+  const { services, appId, orgId } = call;
+  const event = { target: { kind: 'organization', id: orgId }, orgId, changes: ['status'] };
+  const version = await mutateOrganization(call, mayGovern, event, setStatus(appId, status, services.clock.now()));
+  return version ?? (await getOrganization(services.db, appId, orgId)).version;
+}
+
+const statusRoute = (verb: 'deactivate' | 'reactivate', status: OrganizationStatus, description: string) => {
+  const name = verb === 'deactivate' ? 'Deactivate' : 'Reactivate';
+  return route({
+    method: 'POST',
+    url: `/v1/authorization/organizations/:orgId/${verb}`,
+    operationId: `${verb}Organization`,
+    tag: 'authorization',
+    summary: `${name} an organization`,
+    description,
+    access: overOrganization('govern', ...mayGovern),
+    decidesInStatement: true,
+    audit: `organization.${verb}d`,
+    params: organizationParams,
+    response: {
+      status: 200,
+      description: `The organization is ${verb}d.`,
+      body: statusChanged(`${name}OrganizationResponse`, `Organization ${verb}d`),
+      headers: etagHeader,
+    },
+    handler: async (call) => {
+      call.reply.header('etag', etag(await changeStatus(call, status)));
+      return { message: `Organization ${verb}d` };
+    },
+  });
+};
+
+export const lifecycleRoutes = [
+  statusRoute(
+    'deactivate',
+    'Inactive',
+    'From the next request on the organization gives nothing to its people, who only still see that it is there. Nothing is lost. Repeating it changes nothing.',
+  ),
+  statusRoute(
+    'reactivate',
+    'Active',
+    'Everything that the organization and its people had is in force again. Repeating it changes nothing.',
+  ),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authorization/organizations/:orgId',
+    operationId: 'deleteOrganization',
+    tag: 'authorization',
+    summary: 'Delete an organization',
+    description:
+      'Deletes the organization with its metadata, roles, memberships and invitations, for good. Its people stay users of the app, but for those who were only invited to it; its name is free again; its audit events stay.',
+    access: overOrganization('govern', 'SUPER_ADMIN'),
+    audit: 'organization.deleted',
+    params: organizationParams,
+    response: { status: 204, description: 'The organization is deleted.' },
+    handler: (call) => {
+      const { appId, orgId } = call;
+      return mutate(call, async (tx) => {
+        const invited = await lockInvitedOf(tx, appId, orgId);
+        await deleteOrganization(tx, appId, orgId);
+        await deleteInvitedLeftOver(tx, appId, invited);
+        return { result: undefined, event: { target: { kind: 'organization', id: orgId }, orgId } };
+      });
+    },
+  }),
+];
