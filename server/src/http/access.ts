@@ -131,7 +131,8 @@ const orgOwner = sql`ARRAY['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER']`;
  */
 export function organizationRelation(actor: Actor, appId: string, orgId: string): Sql {
   const organization = sql`FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
-  if (actor.kind === 'machine') return sql`SELECT o.id, o.status, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
+  if (actor.kind === 'machine')
+    return sql`SELECT o.id, o.status, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
   if (actor.kind !== 'user') return sql`SELECT o.id, o.status, ARRAY[]::text[] AS held ${organization}`;
   return sql`
     SELECT o.id, o.status,

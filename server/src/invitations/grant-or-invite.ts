@@ -3,24 +3,34 @@ import { codeLifeMs, issueCode } from '../codes/codes.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
 import { auditIdentity } from '../http/actor.ts';
+import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import { type Grant, grantToMember } from '../members/members.store.ts';
 import { checkManagerReach } from '../members/reach.ts';
+import { keepOrganization } from '../organizations/organizations.store.ts';
 import { emailKey } from '../users/email-address.ts';
 import { insertInvitedUser, lockUserByEmail, type User } from '../users/users.store.ts';
 import { settleInvitation, upsertInvitation } from './invitations.store.ts';
 
 /** Who is to get what, and where. */
 export interface Proposal {
-  readonly organization: { readonly id: string; readonly name: string };
+  readonly orgId: string;
   readonly email: string;
   readonly firstName: string;
   readonly lastName: string;
-  readonly grant: Grant;
+  /** Finds what is granted, once it is sure that the organization stays. */
+  readonly toGrant: (tx: Tx) => Promise<Grant>;
   readonly urlTemplate: string | undefined;
 }
 
+/** The organization as the mail names it. */
+interface Place {
+  readonly id: string;
+  readonly name: string;
+}
+
 export interface Granted {
+  readonly grant: Grant;
   readonly userId: string;
   /** False: the role is theirs already. True: a mail invites them first. */
   readonly invited: boolean;
@@ -41,7 +51,7 @@ async function userOfAddress(tx: Tx, call: Call, proposal: Proposal): Promise<Us
 
 const roleName = (grant: Grant): string => (grant.kind === 'ROLE' ? grant.role.key : grant.kind);
 
-async function grantAtOnce(tx: Tx, call: Call, user: User, { organization, grant }: Proposal): Promise<void> {
+async function grantAtOnce(tx: Tx, call: Call, user: User, organization: Place, grant: Grant): Promise<void> {
   const { services, appId } = call;
   const member = { orgId: organization.id, userId: user.id, id: services.ids.next(), now: services.clock.now() };
   await grantToMember(tx, appId, member, [grant]);
@@ -50,9 +60,16 @@ async function grantAtOnce(tx: Tx, call: Call, user: User, { organization, grant
   await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'role_granted', content });
 }
 
-async function invite(tx: Tx, call: Call, user: User, proposal: Proposal): Promise<void> {
+async function invite(
+  tx: Tx,
+  call: Call,
+  user: User,
+  organization: Place,
+  grant: Grant,
+  proposal: Proposal,
+): Promise<void> {
   const { services, appId } = call;
-  const { organization, grant, urlTemplate } = proposal;
+  const { urlTemplate } = proposal;
   const now = services.clock.now();
   await upsertInvitation(tx, appId, {
     id: services.ids.next(),
@@ -88,11 +105,18 @@ async function invite(tx: Tx, call: Call, user: User, proposal: Proposal): Promi
  * Grants a role to whoever owns an e-mail address. Only an active user whose address is proven gets it at once;
  * anyone else is invited and gets it when they prove the mailbox: whoever signs up first with somebody's address
  * must not own what is later given to it.
+ *
+ * @throws ApiError `user_not_active` for a deactivated user, who could not use the code; `access_denied`
  */
 export async function grantOrInvite(tx: Tx, call: Call, proposal: Proposal): Promise<Granted> {
   const user = await userOfAddress(tx, call, proposal);
-  await checkManagerReach(tx, call, { orgId: proposal.organization.id, userId: user.id }, [proposal.grant]);
+  if (user.state === 'INACTIVE') {
+    throw new ApiError('user_not_active', { detail: 'The user of this address is deactivated.' });
+  }
+  const place = await keepOrganization(tx, call.appId, proposal.orgId);
+  const grant = await proposal.toGrant(tx);
+  await checkManagerReach(tx, call, { orgId: place.id, userId: user.id }, [grant]);
   const isProven = user.state === 'ACTIVE' && user.isEmailVerified;
-  await (isProven ? grantAtOnce(tx, call, user, proposal) : invite(tx, call, user, proposal));
-  return { userId: user.id, invited: !isProven };
+  await (isProven ? grantAtOnce(tx, call, user, place, grant) : invite(tx, call, user, place, grant, proposal));
+  return { grant, userId: user.id, invited: !isProven };
 }

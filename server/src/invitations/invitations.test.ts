@@ -202,18 +202,27 @@ describe('an active user with a proven address', () => {
   });
 });
 
-describe('an unverified or deactivated user', () => {
+describe('an unverified user', () => {
   test('is invited like an unknown one', async () => {
-    const unverified = await world.person({ verified: false });
-    const inactive = await world.person();
-    await app.db.query(sql`UPDATE users SET state = 'INACTIVE' WHERE id = ${inactive.userId}`);
-    for (const person of [unverified, inactive]) {
-      const response = await invite('owners', person.email);
-      expect(response.json()).toEqual({ message: 'Owner invited', userId: person.userId, invited: true });
-      expect(await userOf(person.email)).toMatchObject({ name: 'Jon Doe' });
-    }
-    expect(await organizationsOf(unverified)).toEqual([]);
+    const person = await world.person({ verified: false });
+    const response = await invite('owners', person.email);
+    expect(response.json()).toEqual({ message: 'Owner invited', userId: person.userId, invited: true });
+    expect(await userOf(person.email)).toMatchObject({ name: 'Jon Doe' });
+    expect(await organizationsOf(person)).toEqual([]);
   });
+});
+
+describe('a deactivated user', () => {
+  test.each<Noun>(['owners', 'managers', 'members'])(
+    'is not invited to the %s: they could not use the code',
+    async (noun) => {
+      const person = await world.person();
+      await app.db.query(sql`UPDATE users SET state = 'INACTIVE' WHERE id = ${person.userId}`);
+      const before = await world.rows();
+      expect(problem(await invite(noun, person.email))).toBe('409 user_not_active');
+      expect(await world.rows()).toEqual(before);
+    },
+  );
 });
 
 describe('inviting again', () => {

@@ -16,7 +16,7 @@ export const leaveOrganizationRoutes = [
     summary: 'Leave an organization',
     description:
       'The caller is no member of the organization from then on: their roles and manager roles there are gone. The last active owner cannot leave.',
-    access: overOrganization('ORG_MEMBER'),
+    access: overOrganization('remove', 'ORG_MEMBER'),
     audit: 'organization.left',
     params: organizationParams,
     response: { status: 204, description: 'The caller has left.' },

@@ -11,10 +11,10 @@ import { ApiError } from '../http/errors.ts';
 import { id } from '../http/fields.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
-import { type Granted, grantOrInvite } from '../invitations/grant-or-invite.ts';
+import { grantOrInvite, type Proposal } from '../invitations/grant-or-invite.ts';
 import { settleInvitation } from '../invitations/invitations.store.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
-import { getOrganization } from '../organizations/organizations.store.ts';
+import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRole, resolveRoles } from '../roles/roles.store.ts';
 import { lockUser } from '../users/users.store.ts';
 import { addUser, addUserParams, granted, inviteManager, inviteMember, userAdded } from './members.schema.ts';
@@ -35,27 +35,19 @@ function claimedOnBehalfOf({ actor }: Call, body: Invitee): string | undefined {
 }
 
 /** Grants to an address, or invites it, in the organization of the call. */
-async function grantTo(
-  call: Call,
-  body: Invitee,
-  toGrant: (tx: Tx) => Promise<Grant>,
-  word: string,
-): Promise<Granted & { message: string }> {
-  const { services, appId, orgId } = call;
+async function grantTo(call: Call, body: Invitee, toGrant: Proposal['toGrant'], word: string) {
+  const { services, orgId } = call;
   const app = await namedAppOf(call);
   const urlTemplate = chooseUrlTemplate(app, services.config, 'inviteUrl', body.inviteUrl);
   return mutate(call, async (tx) => {
-    const organization = await getOrganization(tx, appId, orgId);
-    const grant = await toGrant(tx);
-    const outcome = await grantOrInvite(tx, call, { ...body, organization, grant, urlTemplate });
-    const result = { message: `${word} ${outcome.invited ? 'invited' : 'assigned'}`, ...outcome };
+    const { grant, userId, invited } = await grantOrInvite(tx, call, { ...body, orgId, toGrant, urlTemplate });
     const event = {
-      target: { kind: 'user', id: outcome.userId },
+      target: { kind: 'user', id: userId },
       orgId,
       claimedOnBehalfOf: claimedOnBehalfOf(call, body),
-      changes: [grantName(grant), ...(outcome.invited ? ['invited'] : [])],
+      changes: [grantName(grant), ...(invited ? ['invited'] : [])],
     };
-    return { result, event };
+    return { result: { message: `${word} ${invited ? 'invited' : 'assigned'}`, userId, invited }, event };
   });
 }
 
@@ -86,7 +78,7 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
       description: 'Granted or invited.',
       body: granted(`Invite${word}Response`, `${word} invited`),
     },
-    errors: ['redirect_url_not_allowed'],
+    errors: ['user_not_active', 'redirect_url_not_allowed'],
     handler: (call) => grantTo(call, call.body, () => Promise.resolve(grant), word),
   });
 };
@@ -114,7 +106,7 @@ export const memberRoutes = [
       description: 'Granted or invited.',
       body: granted('InviteMemberResponse', 'Member invited'),
     },
-    errors: ['unknown_role', 'redirect_url_not_allowed'],
+    errors: ['user_not_active', 'unknown_role', 'redirect_url_not_allowed'],
     handler: (call) =>
       grantTo(
         call,
@@ -143,6 +135,7 @@ export const memberRoutes = [
       return mutate(call, async (tx) => {
         await checkVisible(tx, call, params.userId);
         const user = await lockUser(tx, appId, params.userId);
+        await keepOrganization(tx, appId, orgId);
         const roles = await resolveRoles(tx, appId, orgId, body.roles);
         const grants = roles.map((role): Grant => ({ kind: 'ROLE', role }));
         await checkManagerReach(tx, call, { orgId, userId: user.id }, grants);

@@ -56,10 +56,10 @@ const rulings: Readonly<Record<OrganizationStatus, Rulings>> = {
 const statuses = Object.keys(rulings) as OrganizationStatus[];
 
 /** Whoever holds one of these over an organization acts on the app's behalf. */
-const ofTheApp: readonly string[] = ['SUPER_ADMIN', 'GENERIC_MACHINE_USER'];
+const ofTheApp: ReadonlySet<string> = new Set(['SUPER_ADMIN', 'GENERIC_MACHINE_USER']);
 
 const sideOf = (held: readonly string[]): Side =>
-  held.some((principal) => ofTheApp.includes(principal)) ? 'app' : 'people';
+  held.some((principal) => ofTheApp.has(principal)) ? 'app' : 'people';
 
 /** What the status of an organization says to an operation of somebody who holds this over it. */
 export const rulingOn = (

@@ -94,7 +94,7 @@ export const organizationRoutes = [
     audit: 'organization.created',
     body: setupOrganization,
     response: { status: 201, description: 'The organization is made.', body: organizationSetUp },
-    errors: ['organization_name_taken', 'metadata_limit_exceeded', 'redirect_url_not_allowed'],
+    errors: ['organization_name_taken', 'user_not_active', 'metadata_limit_exceeded', 'redirect_url_not_allowed'],
     handler: async (call) => {
       const { body, services, appId } = call;
       const app = await namedAppOf(call);
@@ -106,11 +106,11 @@ export const organizationRoutes = [
         await insertOrganization(tx, appId, { id: orgId, name: body.orgName, metadata: body.metadata ?? {}, now });
         await insertRoles(tx, appId, orgId, body.customRoles ?? [], now);
         const owner = await grantOrInvite(tx, call, {
-          organization: { id: orgId, name: body.orgName },
+          orgId,
           email: body.adminEmail,
           firstName: body.adminFirstName,
           lastName: body.adminLastName,
-          grant: { kind: 'ORG_OWNER' },
+          toGrant: () => Promise.resolve({ kind: 'ORG_OWNER' }),
           urlTemplate,
         });
         const result = { message: 'Organization created', orgId, ownerUserId: owner.userId, invited: owner.invited };

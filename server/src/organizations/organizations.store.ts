@@ -72,6 +72,20 @@ export async function getOrganization(
   return toOrganization(row);
 }
 
+/**
+ * The organization, which stays until the transaction ends: whoever adds something to it must not meet its deletion.
+ * Taken after the user's row, before memberships.
+ *
+ * @throws ApiError `organization_not_found`
+ */
+export async function keepOrganization(tx: Tx, appId: string, orgId: string): Promise<{ id: string; name: string }> {
+  const [row] = await tx.query<{ id: string; name: string }>(
+    sql`SELECT id, name FROM organizations WHERE app_id = ${appId} AND id = ${orgId} FOR KEY SHARE`,
+  );
+  if (!row) throw new ApiError('organization_not_found');
+  return row;
+}
+
 /** Where a list reads from, and the id that orders it: all organizations of the app, or those a user is in. */
 export function organizationsOf(appId: string, userId: string | undefined): { from: Sql; key: Sql } {
   if (userId === undefined) return { from: sql`FROM organizations o WHERE o.app_id = ${appId}`, key: sql`o.id` };

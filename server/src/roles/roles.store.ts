@@ -33,17 +33,18 @@ export async function listRoles(db: Queryable, appId: string, orgId: string): Pr
   return rows.map((row) => ({ key: row.key, displayName: row.display_name, allowedPermissions: row.permissions }));
 }
 
-/** The stored roles of these keys, in their order. @throws ApiError `unknown_role`, naming the first that is none */
+/** The stored roles of these keys, in their order; they stay until the transaction ends. @throws ApiError `unknown_role`, naming the first that is none */
 export async function resolveRoles(
-  db: Queryable,
+  tx: Tx,
   appId: string,
   orgId: string,
   keys: readonly string[],
 ): Promise<RoleReference[]> {
-  const rows = await db.query<{ scope_id: string; key: string }>(sql`
+  const rows = await tx.query<{ scope_id: string; key: string }>(sql`
     SELECT scope_id, key FROM roles
     WHERE app_id = ${appId} AND scope_id IN (0, ${orgId}::bigint) AND key = ANY(${keys}::text[])
-    ORDER BY scope_id`);
+    ORDER BY scope_id, key
+    FOR KEY SHARE`);
   const known = new Map(rows.map((row) => [row.key, { scopeId: row.scope_id, key: row.key }]));
   return keys.map((key) => {
     const role = known.get(key);
@@ -53,8 +54,8 @@ export async function resolveRoles(
 }
 
 /** The stored role of this key. @throws ApiError `unknown_role`, naming it */
-export async function resolveRole(db: Queryable, appId: string, orgId: string, key: string): Promise<RoleReference> {
-  const [role] = await resolveRoles(db, appId, orgId, [key]);
+export async function resolveRole(tx: Tx, appId: string, orgId: string, key: string): Promise<RoleReference> {
+  const [role] = await resolveRoles(tx, appId, orgId, [key]);
   if (!role) throw new ApiError('unknown_role');
   return role;
 }

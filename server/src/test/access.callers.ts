@@ -2,6 +2,7 @@ import { type Sql, sql } from '../db/db.ts';
 import { type Access, notFoundCode, type Principal } from '../http/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
 import type { Route } from '../http/route.ts';
+import type { OrganizationOperation } from '../organizations/organization-states.ts';
 import { createStage, type Stage } from './calls.stage.ts';
 import type { Prepared, SampleCall } from './calls.sample.ts';
 import { platformKey, type TestApp } from './setup.ts';
@@ -194,8 +195,37 @@ function refusalOfMailedToken(access: Access): ErrorCode {
   return access.scope === 'user' && access.from === 'body' && access.mailedToken ? 'user_not_found' : 'unauthenticated';
 }
 
+/** Callers who are something in the organization, without being above it. */
+const people: ReadonlySet<CallerName> = new Set(['addressed', 'member', 'manager', 'owner']);
+
+/**
+ * What becomes of an operation over a deactivated organization. Said independently of the table that decides: what
+ * its people get instead, where anything, and what those get who act on the app's behalf and are let in.
+ */
+const whileInactive: Readonly<Record<OrganizationOperation, { people?: ErrorCode; app?: ErrorCode }>> = {
+  see: {},
+  read: { people: 'organization_inactive' },
+  use: { people: 'organization_inactive', app: 'organization_inactive' },
+  change: { people: 'organization_inactive' },
+  grant: { people: 'organization_inactive', app: 'organization_inactive_state' },
+  remove: { people: 'organization_inactive' },
+  govern: { people: 'organization_inactive' },
+};
+
+/** What will become of a call over an organization that is deactivated. */
+export function outcomeWhileInactive(route: Route, sample: SampleCall, name: CallerName): number | ErrorCode {
+  const whileActive = outcomeWhileActive(route, sample, name);
+  if (route.access.scope !== 'organization') return whileActive;
+  const refused = whileInactive[route.access.operation];
+  if (people.has(name)) return refused.people ?? whileActive;
+  return whileActive === route.response.status ? (refused.app ?? whileActive) : whileActive;
+}
+
 /** What the declaration says will become of a call. */
-export function expectedOutcome(route: Route, sample: SampleCall, name: CallerName): number | ErrorCode {
+export const expectedOutcome = (route: Route, sample: SampleCall, name: CallerName): number | ErrorCode =>
+  (sample.whileInactive ? outcomeWhileInactive : outcomeWhileActive)(route, sample, name);
+
+function outcomeWhileActive(route: Route, sample: SampleCall, name: CallerName): number | ErrorCode {
   const { access, response } = route;
   if (access.scope === 'public') return response.status;
   if (access.scope === 'platform') return name === 'operator' ? response.status : 'unauthenticated';

@@ -50,6 +50,8 @@ export interface SampleCall {
   readonly target?: readonly [kind: string, field?: string];
   /** A part of the answer that depends on what the caller is. */
   readonly answers?: (stage: Stage, prepared: Prepared) => object;
+  /** The organization it is about is deactivated. */
+  readonly whileInactive?: true;
   /** It succeeds and changes nothing. */
   readonly isNoOp?: true;
   /** Words of the body that are names, not values, and may stand in the audit. */

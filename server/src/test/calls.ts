@@ -1,6 +1,7 @@
 import type { Route } from '../http/route.ts';
 import { routes } from '../routes.ts';
 import { samplesOfAccounts } from './calls.account.ts';
+import { samplesOfLifecycle } from './calls.lifecycle.ts';
 import { samplesOfOrganizations } from './calls.organizations.ts';
 import { samplesOfPlatform } from './calls.platform.ts';
 import type { SampleCall, SampleCalls } from './calls.sample.ts';
@@ -11,6 +12,7 @@ export const samples: SampleCalls = {
   ...samplesOfUsers,
   ...samplesOfAccounts,
   ...samplesOfOrganizations,
+  ...samplesOfLifecycle,
   ...samplesOfPlatform,
 };
 
