@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { isAddressRange } from '../http/address-range.ts';
 import { text, time } from '../http/fields.ts';
+import { defaultCounts, type LimitName, limitNames, limits } from '../limits/limits.ts';
 import { emailAddress } from '../users/email-address.ts';
 
 export const appName = z
@@ -74,6 +75,18 @@ const mailSettings = z
   .partial()
   .meta({ description: 'How the mails of the app look.', examples: [{ brandName: 'Acme Cloud' }] });
 
+const limit = (name: LimitName) =>
+  z
+    .int({ error: 'Must be a whole number.' })
+    .min(1, { error: 'At least 1.' })
+    .max(1_000_000, { error: 'At most 1000000.' })
+    .meta({ description: limits[name].description, examples: [limits[name].count] });
+
+const limitsMeta = { description: 'How many are let through, by name of the limit.', examples: [defaultCounts] };
+const limitSettings = z
+  .strictObject(Object.fromEntries(limitNames.map((name) => [name, limit(name)])) as Record<LimitName, z.ZodInt>)
+  .meta(limitsMeta);
+
 const settingsShape = {
   allowedOrigins: z
     .array(origin)
@@ -104,9 +117,7 @@ const settingsShape = {
     .meta({ description: 'SameSite attribute of the session cookie.', examples: ['lax'] }),
   language: z.enum(['en', 'ar']).meta({ description: 'Language of mails to users who have none.', examples: ['en'] }),
   mail: mailSettings,
-  limits: z
-    .record(text({ min: 1, max: 100 }), z.int().min(0))
-    .meta({ description: 'Limits that differ from the defaults, by name.', examples: [{ invitationsPerDay: 100 }] }),
+  limits: limitSettings,
   auditRetentionDays: z
     .int()
     .min(1)
@@ -124,7 +135,7 @@ const settingsShape = {
 
 /** Changes to the settings of an app: what is named is set, the rest stays. */
 export const settingsPatch = z
-  .strictObject(settingsShape)
+  .strictObject({ ...settingsShape, limits: limitSettings.partial().meta(limitsMeta) })
   .partial()
   .meta({
     description: 'Settings that are to change; the others stay.',
@@ -152,7 +163,7 @@ export const defaultSettings: Settings = {
   cookieSameSite: 'lax',
   language: 'en',
   mail: {},
-  limits: {},
+  limits: defaultCounts,
   auditRetentionDays: null,
   trustedBackends: [],
   managersMayGrantAnyRole: true,

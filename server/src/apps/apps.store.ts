@@ -27,7 +27,8 @@ interface AppRow {
 const columns = sql`id, name, display_name, status, settings, created_at, updated_at`;
 
 /** Settings as stored, with the defaults for what is not. */
-export const withDefaults = (stored: SettingsPatch): Settings => ({ ...defaultSettings, ...stored }) as Settings;
+export const withDefaults = (stored: SettingsPatch): Settings =>
+  ({ ...defaultSettings, ...stored, limits: { ...defaultSettings.limits, ...stored.limits } }) as Settings;
 
 /** What the patch names is set, the rest stays; groups of settings merge by the same rule. */
 function mergeSettings(stored: SettingsPatch, patch: SettingsPatch): SettingsPatch {

@@ -208,11 +208,16 @@ describe('updating an app', () => {
       { settings: { mail: { texts: { title: '\ud83d' } } } },
       '/body/settings/mail/texts/title',
     ],
-    ['a limit whose name has NUL', { settings: { limits: { 'a\0': 1 } } }, '/body/settings/limits/a\0'],
+    ['an unknown limit', { settings: { limits: { signInsPerMoon: 1 } } }, '/body/settings/limits/signInsPerMoon'],
     [
-      'a limit whose name has half a surrogate pair',
-      { settings: { limits: { '\ud83d': 1 } } },
-      '/body/settings/limits/\ud83d',
+      'a limit of nothing',
+      { settings: { limits: { invitationsPerDay: 0 } } },
+      '/body/settings/limits/invitationsPerDay',
+    ],
+    [
+      'a limit that is no whole number',
+      { settings: { limits: { invitationsPerDay: 1.5 } } },
+      '/body/settings/limits/invitationsPerDay',
     ],
     ['a redirect with NUL', { settings: { redirectUrls: ['https://a.example/\0'] } }, '/body/settings/redirectUrls/0'],
     [
@@ -273,11 +278,13 @@ describe('updating an app', () => {
   test('merges the look of mails and the limits too', async () => {
     const before = { mail: { fromName: 'Acme', color: '#1f6feb' }, limits: { invitationsPerDay: 5 } };
     const { name } = (await create({ settings: before })).json<{ name: string }>();
-    await update(name, { settings: { mail: { brandName: 'Acme Cloud', color: null }, limits: { other: 1 } } });
+    await update(name, {
+      settings: { mail: { brandName: 'Acme Cloud', color: null }, limits: { signUpsPerAddressPerHour: 1 } },
+    });
     const { settings } = (await world.operate('GET', `${url}/${name}`)).json<{ settings: object }>();
     expect(settings).toMatchObject({
       mail: { fromName: 'Acme', color: null, brandName: 'Acme Cloud' },
-      limits: { invitationsPerDay: 5, other: 1 },
+      limits: { ...defaultSettings.limits, invitationsPerDay: 5, signUpsPerAddressPerHour: 1 },
     });
   });
 

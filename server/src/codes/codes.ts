@@ -1,5 +1,5 @@
-import { isIPv6 } from 'node:net';
 import type { Tx } from '../db/db.ts';
+import { addressKey } from '../http/client-address.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import { codeHash, constantTimeEqual, newCode, newSecret, normalizeCode, sha256 } from '../keys/secrets.ts';
@@ -38,17 +38,6 @@ export async function issueCode(tx: Tx, services: Services, appId: string, scope
   });
   await voidCodes(tx, appId, scope, codesKept[scope.purpose]);
   return { code, token };
-}
-
-/** Addresses that one customer of a network holds together count as one: an IPv6 /64. */
-export function addressKey(ip: string): string {
-  if (!isIPv6(ip)) return ip;
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
-  if (mapped?.[1]) return mapped[1];
-  const [head = [], tail = []] = (ip.split('%')[0] ?? '').split('::').map((part) => part.split(':').filter(Boolean));
-  const zeros = Array<string>(Math.max(0, 8 - head.length - tail.length)).fill('0');
-  const network = [...head, ...zeros, ...tail].slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
-  return `${network.join(':')}::/64`;
 }
 
 /**

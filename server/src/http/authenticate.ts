@@ -10,7 +10,10 @@ import type { Access } from './access.ts';
 import { type Actor, anonymous } from './actor.ts';
 import { bearerToken, presentedCredential } from './credential.ts';
 import { ApiError } from './errors.ts';
+import { addressKey } from './client-address.ts';
 import { checkOrigin } from './origin.ts';
+import type { Route } from './route.ts';
+import { tryLimit } from '../limits/take-limit.ts';
 import { namedApp } from '../apps/named-app.ts';
 
 /** Who calls, in which app. */
@@ -72,9 +75,18 @@ function appNameOf(request: FastifyRequest): string {
   return name;
 }
 
+/** Counts the call for the client address, where the route says so. @throws ApiError `rate_limited` */
+async function limitAddress(services: Services, request: FastifyRequest, { addressLimit }: Route): Promise<void> {
+  const app = addressLimit && (await namedApp(services, request));
+  if (!app) return;
+  const wait = await tryLimit(services, app, addressLimit, addressKey(request.clientAddress));
+  if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: wait });
+}
+
 async function publicCaller(
   services: Services,
   request: FastifyRequest,
+  route: Route,
   access: Access & { scope: 'public' },
 ): Promise<Caller> {
   if (access.app === 'none') return { appId: '', actor: anonymous };
@@ -87,6 +99,7 @@ async function publicCaller(
   const app = await namedApp(services, request);
   if (!app) throw new ApiError('app_not_found');
   if (app.status !== 'ACTIVE') throw new ApiError('app_inactive');
+  await limitAddress(services, request, route);
   if (access.setsCookie) await checkOrigin(services, request);
   return { appId: app.id, actor: anonymous };
 }
@@ -99,12 +112,13 @@ function platformCaller(services: Services, request: FastifyRequest): Caller {
   return { appId: '', actor: { kind: 'platform' } };
 }
 
-async function appCaller(services: Services, request: FastifyRequest, access: Access): Promise<Caller> {
+async function appCaller(services: Services, request: FastifyRequest, route: Route): Promise<Caller> {
   const name = appNameOf(request);
   const appId = await services.appIds(name);
   if (appId === undefined) throw new ApiError('app_not_found');
+  await limitAddress(services, request, route);
   const credential = presentedCredential(request, name);
-  const actor = credential && (await authenticateToken(services, access, { id: appId, name }, credential.token));
+  const actor = credential && (await authenticateToken(services, route.access, { id: appId, name }, credential.token));
   if (!credential || !actor) throw new ApiError('unauthenticated');
   if (credential.kind === 'cookie' && !isSafe(request)) await checkOrigin(services, request);
   return { appId, actor };
@@ -114,20 +128,21 @@ async function appCaller(services: Services, request: FastifyRequest, access: Ac
 const isSafe = (request: FastifyRequest): boolean => request.method === 'GET' || request.method === 'HEAD';
 
 /**
- * Finds out who calls, before the body is read: app header, credential, origin, in this order.
+ * Finds out who calls, before the body is read: app header, limit of the address, credential, origin, in this order.
  *
- * @throws ApiError `app_name_required`, `app_not_found`, `app_inactive`, `unauthenticated`, `origin_not_allowed`
+ * @throws ApiError `app_name_required`, `app_not_found`, `app_inactive`, `rate_limited`, `unauthenticated`, `origin_not_allowed`
  */
-export function authenticate(services: Services, request: FastifyRequest, access: Access): Promise<Caller> | Caller {
+export function authenticate(services: Services, request: FastifyRequest, route: Route): Promise<Caller> | Caller {
+  const { access } = route;
   switch (access.scope) {
     case 'public':
-      return publicCaller(services, request, access);
+      return publicCaller(services, request, route, access);
     case 'platform':
       return platformCaller(services, request);
     case 'app':
     case 'organization':
     case 'user':
     case 'session':
-      return appCaller(services, request, access);
+      return appCaller(services, request, route);
   }
 }

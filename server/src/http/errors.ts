@@ -60,6 +60,18 @@ export const errorCodes = {
   machine_secret_not_found: [404, 'Machine secret not found', 'The machine user has no such secret.'],
   machine_secret_limit_exceeded: [409, 'Machine secret limit exceeded', 'A machine user has at most 5 secrets.'],
 
+  // Limits
+  rate_limited: [
+    429,
+    'Rate limited',
+    'There were too many of these lately. Try again later; see the Retry-After header.',
+  ],
+  too_many_attempts: [
+    429,
+    'Too many attempts',
+    'Too many sign-ins failed lately. Try again later, from a device that has signed in before, or reset the password.',
+  ],
+
   // The service
   overloaded: [503, 'Overloaded', 'The service has no capacity for this right now. Try again shortly.'],
   database_unavailable: [503, 'Database unavailable', 'The database does not answer. Try again shortly.'],
@@ -108,7 +120,7 @@ export class ApiError extends Error {
     this.headers = {
       ...options.headers,
       ...(status === 401 && { 'www-authenticate': 'Bearer' }),
-      ...(status === 503 && { 'retry-after': String(options.retryAfterInSeconds ?? 1) }),
+      ...((status === 503 || status === 429) && { 'retry-after': String(options.retryAfterInSeconds ?? 1) }),
     };
   }
 }

@@ -79,6 +79,7 @@ const referTo = (name: keyof typeof headerComponents) => ({ $ref: `#/components/
 const ofEveryAnswer = { 'X-Request-Id': referTo('RequestId') };
 const ofStatus: Readonly<Record<number, Response['headers']>> = {
   401: { 'WWW-Authenticate': referTo('WwwAuthenticate') },
+  429: { 'Retry-After': referTo('RetryAfter') },
   503: { 'Retry-After': referTo('RetryAfter') },
 };
 

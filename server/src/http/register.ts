@@ -1,14 +1,16 @@
-import { isIP } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Services } from '../services.ts';
 import { type Held, decide, principals } from './access.ts';
 import { authenticate, type Caller } from './authenticate.ts';
+import { clientAddress } from './client-address.ts';
 import { toJsonSchema } from './json-schema.ts';
 import { type Call, isMutation, type Route } from './route.ts';
 import { validate, type ValidRequest } from './validate.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
+    /** Set by the route's first hook: where the person behind the call is. */
+    clientAddress: string;
     /** Set by the route's first hook: who calls. */
     caller: Caller | undefined;
     /** Set by the route's last hook before the handler. */
@@ -49,7 +51,7 @@ function toCall(
     actor: request.caller?.actor ?? { kind: 'anonymous' },
     held,
     client: {
-      ip: clientAddress(request),
+      ip: request.clientAddress,
       userAgent: request.headers['user-agent']?.slice(0, 512),
       requestId: request.id,
     },
@@ -57,12 +59,6 @@ function toCall(
     request,
     reply,
   };
-}
-
-/** What a proxy reports is believed only if it is an address: anything else could be made up at will. */
-function clientAddress({ ip, socket }: FastifyRequest): string {
-  const reported = ip.replace(/^(\d+(?:\.\d+){3}):\d+$/, '$1').replace(/^\[(.+)\](?::\d+)?$/, '$1');
-  return isIP(reported) === 0 ? (socket.remoteAddress ?? '') : reported;
 }
 
 function addressedBy(route: Route, appId: string, valid: ValidRequest) {
@@ -82,7 +78,8 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
     config: { route },
     ...(body && { schema: { response: { [status]: toJsonSchema(body) } } }),
     onRequest: async (request) => {
-      request.caller = await authenticate(services, request, route.access);
+      request.clientAddress = await clientAddress(services, request);
+      request.caller = await authenticate(services, request, route);
     },
     preHandler: async (request, reply) => {
       const valid = validate(route, request);
@@ -103,6 +100,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
 
 /** Hangs every route of the table into the framework. Throws, so that the service does not start, on a faulty one. */
 export function registerRoutes(app: FastifyInstance, services: Services, routes: readonly Route[]): void {
+  app.decorateRequest('clientAddress', '');
   app.decorateRequest('caller', undefined);
   app.decorateRequest('call', undefined);
   app.decorateRequest('decided', false);

@@ -53,6 +53,7 @@ export function errorsOf(route: Route): ErrorCode[] {
     ...ofEveryRoute,
     ...(mutates ? ofEveryMutation : []),
     ...impliedByAccess(route.access, mutates),
+    ...(route.addressLimit ? ['rate_limited'] : []),
     ...(route.errors ?? []),
   ]);
   return (Object.keys(errorCodes) as ErrorCode[]).filter((code) => codes.has(code));

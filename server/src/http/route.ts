@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import type { LimitName } from '../limits/limits.ts';
 import type { Services } from '../services.ts';
 import type { Access, Held } from './access.ts';
 import type { Actor } from './actor.ts';
@@ -57,6 +58,8 @@ interface RouteBase<
   readonly summary: string;
   readonly description: string;
   readonly access: Access;
+  /** What is counted for the client address before anything but the app is looked at. */
+  readonly addressLimit?: LimitName;
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;

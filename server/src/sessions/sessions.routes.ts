@@ -80,7 +80,7 @@ export const sessionRoutes = [
       body: startedSession,
       headers: { 'Set-Cookie': 'The session cookie.' },
     },
-    errors: ['invalid_credentials', 'user_inactive', 'overloaded'],
+    errors: ['invalid_credentials', 'user_inactive', 'too_many_attempts', 'overloaded'],
     handler: async (call) => {
       const app = await namedAppOf(call);
       // A second time when the stored hash was replaced meanwhile, be it by a parallel sign-in that brought it up to date.

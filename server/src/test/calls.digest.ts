@@ -5,6 +5,7 @@ import { tablesOfApps } from './tenancy.twin.ts';
 const countersOf: Readonly<Record<string, readonly string[]>> = {
   codes: ['tries'],
   code_tries: ['*'],
+  rate_limits: ['*'],
   sessions: ['last_seen_at', 'idle_expires_at'],
   machine_users: ['last_used_at'],
   machine_secrets: ['last_used_at'],

@@ -2,6 +2,7 @@ import type { LightMyRequestResponse } from 'fastify';
 import { createApp, prepareApp } from '../apps/create-app.ts';
 import type { SettingsPatch } from '../apps/apps.schema.ts';
 import { sql } from '../db/db.ts';
+import { limitNames } from '../limits/limits.ts';
 import { platformKey, type TestApp } from './setup.ts';
 
 export const password = 'Password@123JonDoeInc';
@@ -98,6 +99,9 @@ export interface World {
   rows(): Promise<Record<string, string>>;
 }
 
+/** A test's people all come from one address and at one moment; a test of a limit says how far it goes. */
+const endless = Object.fromEntries(limitNames.map((name) => [name, 100_000]));
+
 let counter = 0;
 const unique = (prefix: string): string => `${prefix}-${(counter += 1)}`;
 
@@ -119,7 +123,7 @@ export async function createWorld(
     displayName: appName,
     adminEmail,
     adminPassword: password,
-    settings: options.settings ?? {},
+    settings: { ...options.settings, limits: { ...endless, ...options.settings?.limits } },
   });
   await test.db.transaction((tx) => createApp(tx, test.services, prepared));
 

@@ -70,6 +70,7 @@ export const userRoutes = [
     description:
       'Makes a user and starts their session. The e-mail address is unproven until the code of the mail comes back. An address that was only invited becomes this user, without the invited roles.',
     access: publicAccessSettingCookie,
+    addressLimit: 'signUpsPerAddressPerHour',
     audit: 'user.signed_up',
     body: signUp,
     response: {

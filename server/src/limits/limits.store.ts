@@ -1,0 +1,71 @@
+import type { Queryable, Sql } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+
+/** One share of a limit. */
+export interface Share {
+  readonly keyHash: Buffer;
+  /** How many may be taken at once. */
+  readonly count: number | Sql;
+  /** In which time as many come back. */
+  readonly periodSeconds: number;
+}
+
+/** How long one unit takes to come back. Rounded down to what the database can tell apart, so that all of them fit. */
+const unitOf = ({ count, periodSeconds }: Share): Sql =>
+  sql`(floor(${periodSeconds}::float8 * 1000000 / ${count}::float8) * interval '1 microsecond')`;
+
+const periodOf = ({ periodSeconds }: Share): Sql => sql`make_interval(secs => ${periodSeconds}::float8)`;
+
+/**
+ * The statement that takes one unit: it returns a row if there was one. All that is stored is when the share will be
+ * whole again (the generic cell rate algorithm), so taking is one write to one row, however many take at once.
+ *
+ * @param source empty, or a FROM clause that yields one row when a unit is to be taken
+ */
+export function takeUnit(appId: string, share: Share, now: Date, source: Sql): Sql {
+  const unit = unitOf(share);
+  return sql`
+    INSERT INTO rate_limits AS known (app_id, key_hash, full_at)
+    SELECT ${appId}::bigint, ${share.keyHash}::bytea, ${now}::timestamptz + ${unit} ${source}
+    ON CONFLICT (app_id, key_hash) DO UPDATE SET full_at = GREATEST(known.full_at, ${now}) + ${unit}
+    WHERE GREATEST(known.full_at, ${now}) + ${unit} <= ${now}::timestamptz + ${periodOf(share)}
+    RETURNING known.full_at`;
+}
+
+/** Seconds until a unit of the share comes back: a scalar expression, for whoever got none. */
+export function secondsToWait(appId: string, share: Share, now: Date): Sql {
+  return sql`(
+    SELECT EXTRACT(EPOCH FROM full_at + ${unitOf(share)} - ${periodOf(share)} - ${now}::timestamptz)::float8
+    FROM rate_limits WHERE app_id = ${appId} AND key_hash = ${share.keyHash})`;
+}
+
+/**
+ * Takes one unit of a share. One statement, committed before what it guards begins.
+ *
+ * @returns undefined when there was one, else the seconds until one comes back
+ */
+export async function take(db: Queryable, appId: string, share: Share, now: Date): Promise<number | undefined> {
+  const [row] = await db.query<{ taken: boolean; wait: number | null }>(sql`
+    WITH taken AS (${takeUnit(appId, share, now, sql``)})
+    SELECT EXISTS (SELECT FROM taken) AS taken, ${secondsToWait(appId, share, now)} AS wait`);
+  return row?.taken ? undefined : (row?.wait ?? 0);
+}
+
+/** Gives shares back as a whole: whoever owned the account has shown that they do. */
+export async function fillShares(db: Queryable, appId: string, keyHashes: readonly Buffer[]): Promise<void> {
+  await db.query(sql`DELETE FROM rate_limits WHERE app_id = ${appId} AND key_hash = ANY (${[...keyHashes]}::bytea[])`);
+}
+
+/**
+ * Removes what says nothing any more because the share is whole, at most so many; rows in use are left for later.
+ *
+ * @returns how many were removed
+ */
+export async function deleteWholeShares(db: Queryable, now: Date, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    DELETE FROM rate_limits r USING (
+      SELECT app_id, key_hash FROM rate_limits WHERE full_at <= ${now} LIMIT ${limit} FOR UPDATE SKIP LOCKED) AS whole
+    WHERE r.app_id = whole.app_id AND r.key_hash = whole.key_hash
+    RETURNING 1`);
+  return rows.length;
+}

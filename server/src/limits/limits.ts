@@ -1,0 +1,67 @@
+/** A limit: so many in a row, and as many again over the period. */
+interface Limit {
+  /** How many, unless the app says otherwise. */
+  readonly count: number;
+  readonly periodSeconds: number;
+  readonly description: string;
+}
+
+const hour = 3600;
+const day = 24 * hour;
+
+/**
+ * The closed list of limits, each a number in the app setting `limits`. Its name says of what, for whom and in which
+ * time. So many may come at once; what was taken comes back evenly over the time.
+ */
+export const limits = {
+  signInsPerAddressPerHour: {
+    count: 200,
+    periodSeconds: hour,
+    description: 'Failed sign-ins from one client address in an hour, whatever the accounts.',
+  },
+  signInsPerAccountPerHour: {
+    count: 20,
+    periodSeconds: hour,
+    description: 'Failed sign-ins to one account in an hour from devices that it does not know.',
+  },
+  signInsPerDevicePerHour: {
+    count: 20,
+    periodSeconds: hour,
+    description: 'Failed sign-ins to one account in an hour from one device that has signed in to it before.',
+  },
+  passwordChecksPerUserPerHour: {
+    count: 20,
+    periodSeconds: hour,
+    description: 'Wrong current passwords of one signed-in user in an hour.',
+  },
+  signUpsPerAddressPerHour: {
+    count: 100,
+    periodSeconds: hour,
+    description: 'Sign-ups from one client address in an hour.',
+  },
+  codeRequestsPerAddressPerHour: {
+    count: 100,
+    periodSeconds: hour,
+    description: 'Requests for a code by mail from one client address in an hour.',
+  },
+  codeRequestsPerAccountPerHour: {
+    count: 10,
+    periodSeconds: hour,
+    description: 'Mails with a code to one account in an hour.',
+  },
+  invitationsPerDay: {
+    count: 100,
+    periodSeconds: day,
+    description: 'Invitations of one organization in a day.',
+  },
+} as const satisfies Record<string, Limit>;
+
+export type LimitName = keyof typeof limits;
+
+export const limitNames = Object.keys(limits) as LimitName[];
+
+/** How many of each, for an app that has not said otherwise. */
+export const defaultCounts = Object.fromEntries(limitNames.map((name) => [name, limits[name].count])) as Record<
+  LimitName,
+  number
+>;

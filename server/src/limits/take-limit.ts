@@ -1,0 +1,47 @@
+import { createHmac } from 'node:crypto';
+import type { App } from '../apps/apps.store.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { ApiError } from '../http/errors.ts';
+import type { Call } from '../http/route.ts';
+import type { Services } from '../services.ts';
+import { limits, type LimitName } from './limits.ts';
+import { take } from './limits.store.ts';
+
+/** Under which a share is found: it tells neither the limit nor whose it is to anybody who lacks the master key. */
+export function shareKey(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Buffer {
+  return createHmac('sha256', services.sealer.deriveKey('limits'))
+    .update(JSON.stringify([name, whose]))
+    .digest();
+}
+
+/**
+ * Takes one unit of a limit for whoever `whose` names: an id, an e-mail key, an address key. Counted in the database
+ * and committed before it returns, so that neither parallel requests nor further processes outrun it.
+ *
+ * @returns undefined when there was one, else the whole seconds until one comes back
+ */
+export async function tryLimit(
+  services: Services,
+  app: Pick<App, 'id' | 'settings'>,
+  name: LimitName,
+  whose: string,
+): Promise<number | undefined> {
+  const share = {
+    keyHash: shareKey(services, name, whose),
+    count: app.settings.limits[name],
+    periodSeconds: limits[name].periodSeconds,
+  };
+  const wait = await take(services.db, app.id, share, services.clock.now());
+  return wait === undefined ? undefined : Math.max(1, Math.ceil(wait));
+}
+
+/**
+ * Takes one unit of a limit, or refuses the call.
+ *
+ * @throws ApiError `rate_limited` with `Retry-After`
+ * @example await takeLimit(call, 'invitationsPerDay', call.orgId);
+ */
+export async function takeLimit(call: Call, name: LimitName, whose: string): Promise<void> {
+  const wait = await tryLimit(call.services, await namedAppOf(call), name, whose);
+  if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: wait });
+}
