@@ -168,7 +168,13 @@ async function issueTokens(stage: Stage, foreign: Stage, expiredToken: string): 
 }
 
 /** Two stages in apps of their own, and a token of every kind for the first. */
-export async function createCallers(test: TestApp): Promise<{ stage: Stage; foreign: Stage; tokens: Tokens }> {
+export interface Callers {
+  readonly stage: Stage;
+  readonly foreign: Stage;
+  readonly tokens: Tokens;
+}
+
+export async function createCallers(test: TestApp): Promise<Callers> {
   const world = await createWorld(test);
   const expiredToken = await expiredMachineToken(world);
   const stage = await createStage(world);

@@ -1,14 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../http/errors.ts';
 import { routes } from '../routes.ts';
-import {
-  type CallerName,
-  callerNames,
-  createCallers,
-  expectedOutcome,
-  tokenOf,
-  type Tokens,
-} from './access.callers.ts';
+import { type Callers, createCallers } from './access.callers.ts';
+import { expectDeclaredAccess } from './access.checks.ts';
 import { type Case, cases, samples } from './calls.ts';
 import { digestOfEverything } from './calls.digest.ts';
 import { isAppNamed, nobody, outcomeOf, perform, type Prepared } from './calls.sample.ts';
@@ -18,46 +12,14 @@ import { createWorld } from './world.ts';
 
 let app: TestApp;
 let stage: Stage;
-let tokens: Tokens;
+let callers: Callers;
 
 beforeAll(async () => {
   app = await buildTestApp();
-  ({ stage, tokens } = await createCallers(app));
+  callers = await createCallers(app);
+  ({ stage } = callers);
 });
 afterAll(() => app?.close());
-
-type Outcomes = Record<string, unknown>;
-
-const callersOf = (prepared: Prepared): readonly CallerName[] =>
-  callerNames.filter((name) => name !== 'addressed' || prepared.addressed);
-
-const succeeds = ({ route, sample }: Case, name: CallerName): boolean =>
-  expectedOutcome(route, sample, name) === route.response.status;
-
-async function outcomes({ route }: Case, prepared: Prepared, names: readonly CallerName[]): Promise<Outcomes> {
-  const found: Outcomes = {};
-  for (const name of names) {
-    app.clock.advance(1);
-    found[name] = outcomeOf(await perform(stage.world, route, prepared, { token: tokenOf(tokens, name, prepared) }));
-  }
-  return found;
-}
-
-/** Everybody who is to be refused calls the same prepared call: nobody may spoil it for the next. */
-async function expectRefusals(one: Case, prepared: Prepared): Promise<void> {
-  const names = callersOf(prepared).filter((name) => !succeeds(one, name));
-  const before = await digestOfEverything(app.db);
-  const found = await outcomes(one, prepared, names);
-  expect(found).toEqual(Object.fromEntries(names.map((name) => [name, expectedOutcome(one.route, one.sample, name)])));
-  expect(await digestOfEverything(app.db)).toEqual(before);
-}
-
-async function expectSuccesses(one: Case, names: readonly CallerName[]): Promise<void> {
-  for (const name of names) {
-    const prepared = await one.sample.prepare(stage);
-    expect(await outcomes(one, prepared, [name])).toEqual({ [name]: one.route.response.status });
-  }
-}
 
 const byName = (some: readonly Case[]) => some.map((one) => [one.name, one] as const);
 
@@ -68,14 +30,7 @@ describe('every route', () => {
 });
 
 describe('lets in whom it declares and nobody else:', () => {
-  it.each(byName(cases))('%s', async (_, one) => {
-    const prepared = await one.sample.prepare(stage);
-    const admitted = callersOf(prepared).filter((name) => succeeds(one, name));
-    const { admits } = one.sample;
-    expect(admitted.toSorted()).toEqual((admits === 'everyone' ? callersOf(prepared) : admits).toSorted());
-    await expectRefusals(one, prepared);
-    await expectSuccesses(one, admitted);
-  });
+  it.each(byName(cases))('%s', (_, one) => expectDeclaredAccess(callers, one));
 });
 
 describe('answers what the caller is and holds:', () => {

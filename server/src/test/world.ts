@@ -1,4 +1,4 @@
-import type { LightMyRequestResponse } from 'fastify';
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { createApp, prepareApp } from '../apps/create-app.ts';
 import type { SettingsPatch } from '../apps/apps.schema.ts';
 import { sql } from '../db/db.ts';
@@ -111,6 +111,22 @@ function check(response: LightMyRequestResponse, status: number): LightMyRequest
   return response;
 }
 
+/** How calls are made to an app of the service. */
+export const callOf =
+  (service: FastifyInstance, appName: string): World['call'] =>
+  (method, url, { app = appName, token, headers = {}, body, orgId } = {}) =>
+    service.inject({
+      method,
+      url,
+      headers: {
+        ...(app !== null && { 'x-app-name': app }),
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(orgId !== undefined && { 'x-iam-orgid': orgId }),
+        ...headers,
+      },
+      ...(body !== undefined && { payload: body as object }),
+    });
+
 /** Makes an app with its super admin and everything to fill it. */
 export async function createWorld(
   test: TestApp,
@@ -127,18 +143,7 @@ export async function createWorld(
   });
   await test.db.transaction((tx) => createApp(tx, test.services, prepared));
 
-  const call: World['call'] = (method, url, { app = appName, token, headers = {}, body, orgId } = {}) =>
-    test.app.inject({
-      method,
-      url,
-      headers: {
-        ...(app !== null && { 'x-app-name': app }),
-        ...(token !== undefined && { authorization: `Bearer ${token}` }),
-        ...(orgId !== undefined && { 'x-iam-orgid': orgId }),
-        ...headers,
-      },
-      ...(body !== undefined && { payload: body as object }),
-    });
+  const call = callOf(test.app, appName);
 
   const mails: World['mails'] = async (to) => {
     const response = check(

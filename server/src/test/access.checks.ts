@@ -1,0 +1,57 @@
+import { expect } from 'vitest';
+import { type CallerName, callerNames, type Callers, expectedOutcome, tokenOf } from './access.callers.ts';
+import type { Case } from './calls.ts';
+import { digestOfEverything } from './calls.digest.ts';
+import { outcomeOf, perform, type Prepared } from './calls.sample.ts';
+import type { World } from './world.ts';
+
+type Outcomes = Record<string, unknown>;
+
+const callersOf = (prepared: Prepared): readonly CallerName[] =>
+  callerNames.filter((name) => name !== 'addressed' || prepared.addressed);
+
+const succeeds = ({ route, sample }: Case, name: CallerName): boolean =>
+  expectedOutcome(route, sample, name) === route.response.status;
+
+async function outcomes(
+  { tokens }: Callers,
+  world: World,
+  { route }: Case,
+  prepared: Prepared,
+  names: readonly CallerName[],
+): Promise<Outcomes> {
+  const found: Outcomes = {};
+  for (const name of names) {
+    world.test.clock.advance(1);
+    found[name] = outcomeOf(await perform(world, route, prepared, { token: tokenOf(tokens, name, prepared) }));
+  }
+  return found;
+}
+
+/** Everybody who is to be refused calls the same prepared call: nobody may spoil it for the next. */
+async function expectRefusals(callers: Callers, world: World, one: Case, prepared: Prepared): Promise<void> {
+  const names = callersOf(prepared).filter((name) => !succeeds(one, name));
+  const before = await digestOfEverything(world.test.db);
+  const found = await outcomes(callers, world, one, prepared, names);
+  expect(found).toEqual(Object.fromEntries(names.map((name) => [name, expectedOutcome(one.route, one.sample, name)])));
+  expect(await digestOfEverything(world.test.db)).toEqual(before);
+}
+
+/**
+ * Lets every kind of caller make a call: those whom the sample admits get in, the others are refused as the
+ * declaration says, and a refusal changes nothing.
+ *
+ * @param world where the calls are made, when it is not that of the stage
+ */
+export async function expectDeclaredAccess(callers: Callers, one: Case, world = callers.stage.world): Promise<void> {
+  const { stage } = callers;
+  const prepared = await one.sample.prepare(stage);
+  const admitted = callersOf(prepared).filter((name) => succeeds(one, name));
+  const { admits } = one.sample;
+  expect(admitted.toSorted()).toEqual((admits === 'everyone' ? callersOf(prepared) : admits).toSorted());
+  await expectRefusals(callers, world, one, prepared);
+  for (const name of admitted) {
+    const fresh = await one.sample.prepare(stage);
+    expect(await outcomes(callers, world, one, fresh, [name])).toEqual({ [name]: one.route.response.status });
+  }
+}
