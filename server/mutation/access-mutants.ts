@@ -1,16 +1,27 @@
-import type { Principal } from '../src/http/access.ts';
-import type { Mutation } from './mutants.ts';
+import {
+  type Access,
+  overApp,
+  platformAccess,
+  type Principal,
+  principals,
+  publicAccess,
+  publicPage,
+} from '../src/http/access.ts';
+import type { Route } from '../src/http/route.ts';
 
-/** What everybody with a credential is let in by; written out, so that the file needs no further import. */
-const anySignedIn = `{ scope: 'app', principals: ['SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'] }`;
-const anyone = `{ scope: 'public', app: 'checked', setsCookie: false }`;
-const anyoneAtAll = `{ scope: 'public', app: 'none', setsCookie: false }`;
+/** A weaker declaration in place of a route's own. */
+export interface AccessMutant {
+  readonly what: string;
+  readonly access: Access;
+}
+
+type Scoped = Extract<Access, { principals: readonly Principal[] }>;
 
 const ladder: readonly Principal[] = ['SUPER_ADMIN', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'];
-const everyPrincipal: readonly Principal[] = [...ladder, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'];
+const everyPrincipal = Object.keys(principals) as Principal[];
 
 /** Whoever holds the first of a pair over something of the scope holds the second as well, or nobody holds the first. */
-const meaningful: Readonly<Record<string, (added: Principal, listed: readonly string[]) => boolean>> = {
+const meaningful: Readonly<Record<Scoped['scope'], (added: Principal, listed: readonly Principal[]) => boolean>> = {
   app: (added, listed) =>
     added === 'SESSION_OWNER' ||
     added === 'GENERIC_MACHINE_USER' ||
@@ -22,58 +33,30 @@ const meaningful: Readonly<Record<string, (added: Principal, listed: readonly st
   session: () => false,
 };
 
-const scopeOf = (builder: string): string =>
-  /^over(App|Organization|User|Session)/.exec(builder)?.[1]?.toLowerCase() ?? 'organization';
+/** One more principal, for each that makes a difference. */
+const widened = (access: Scoped): AccessMutant[] =>
+  everyPrincipal
+    .filter((added) => !access.principals.includes(added) && meaningful[access.scope](added, access.principals))
+    .map((added) => ({ what: `and ${added}`, access: { ...access, principals: [...access.principals, added] } }));
 
-/** The end of the list that opens at `open`. */
-function closing(source: string, open: number): number {
-  let depth = 0;
-  for (let at = open; at < source.length; at += 1) {
-    if ('([{'.includes(source.charAt(at))) depth += 1;
-    if (')]}'.includes(source.charAt(at))) depth -= 1;
-    if (depth === 0) return at;
-  }
-  throw new Error('a list does not end');
+function weakerThan(access: Scoped): AccessMutant[] {
+  const isForEverybodySignedIn = access.scope === 'app' && access.principals.includes('SESSION_OWNER');
+  const signedIn = overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER');
+  return [
+    { what: 'anyone', access: publicAccess },
+    ...(isForEverybodySignedIn ? [] : [{ what: 'anyone signed in', access: signedIn }]),
+    ...(access.scope === 'user' && access.from === 'body' && !access.mailedToken
+      ? [{ what: 'and mailed tokens', access: { ...access, mailedToken: true } }]
+      : []),
+    ...widened(access),
+  ];
 }
 
-/** The list with one more principal in it, for each that makes a difference. */
-function widened(source: string, scope: string, open: number): Mutation[] {
-  const end = closing(source, open);
-  const listed = [...source.slice(open, end).matchAll(/'([A-Z_]+)'/g)].map(([, name = '']) => name);
-  if (listed.length === 0) return [];
-  return everyPrincipal
-    .filter((added) => !listed.includes(added) && meaningful[scope]?.(added, listed))
-    .map((added) => ({ start: end, end, replacement: `, '${added}'` }));
-}
-
-function weakened(source: string): Mutation[] {
-  return [...source.matchAll(/\baccess: (over\w+)\(/g)].flatMap((match) => {
-    const [text, builder = ''] = match;
-    const start = match.index + 'access: '.length;
-    const open = match.index + text.length - 1;
-    const end = closing(source, open) + 1;
-    const weaker = [
-      anyone,
-      ...(builder === 'overApp' && source.slice(open, end).includes('SESSION_OWNER') ? [] : [anySignedIn]),
-    ];
-    return [...weaker.map((replacement) => ({ start, end, replacement })), ...widened(source, scopeOf(builder), open)];
-  });
-}
-
-const opened = (source: string): Mutation[] =>
-  [...source.matchAll(/(?<=\baccess: )platformAccess\b/g)].map((match) => ({
-    start: match.index,
-    end: match.index + match[0].length,
-    replacement: anyoneAtAll,
-  }));
-
-/** Lists of principals that routes share. */
-const shared = (source: string): Mutation[] =>
-  [...source.matchAll(/: (?:readonly )?Principal\[\] = \[/g)].flatMap((match) =>
-    widened(source, 'organization', match.index + match[0].length - 1),
-  );
-
-/** Every declaration of access, replaced by a weaker one. */
-export function accessMutations(file: string, source: string): Mutation[] {
-  return file.endsWith('.routes.ts') ? [...weakened(source), ...opened(source), ...shared(source)] : [];
+/**
+ * The weaker declarations that a route could have by mistake. A handler that decides in its statement does not go by
+ * the declaration; the lists it goes by are among the guards in the sources.
+ */
+export function accessMutants({ access, decidesInStatement }: Route): AccessMutant[] {
+  if (access === platformAccess) return [{ what: 'anyone', access: publicPage }];
+  return 'principals' in access && !decidesInStatement ? weakerThan(access) : [];
 }

@@ -1,9 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { accessMutations } from './access-mutants.ts';
-
-/** What a mutant takes away: a declared access, a check on organization or person, or the app in a predicate. */
-export type Kind = 'access' | 'organization' | 'app';
+import { sharedListMutations } from './shared-lists.ts';
+import type { Kind } from './report.ts';
 
 /** One edit of one file. */
 export interface Mutation {
@@ -20,8 +18,8 @@ export interface Mutant extends Mutation {
   readonly original: string;
   /** The lines around it. */
   readonly context: string;
-  /** The operation in whose declaration it stands, whose tests are the first to notice. */
-  readonly operationId: string | undefined;
+  /** How to note, in place of the guard, that it was reached; undefined where that cannot be told. */
+  readonly probe: ((id: number) => string) | undefined;
 }
 
 /** A guard, found by how it is written, and what stands there without it. */
@@ -30,6 +28,8 @@ interface Guard {
   readonly pattern: RegExp;
   readonly replacement: string;
   readonly files?: RegExp;
+  /** What it is a part of; a piece of SQL unless it says otherwise. */
+  readonly form?: keyof typeof probes;
 }
 
 const value = String.raw`(?:\$\{[\w.]+\}(?:::bigint)?|(?!EXCLUDED\b)\w+\.\w+)`;
@@ -54,16 +54,23 @@ const guards: readonly Guard[] = [
   { kind: 'organization', pattern: /held && \$\{allowed\}::text\[\]/g, replacement: 'TRUE' },
   {
     kind: 'organization',
-    pattern: /^ *(?:await )?(?:evaluate|check(?:Visible|ManagerReach))\([^;]*\);\n/gm,
+    pattern: /^ *(?:await )?(?:evaluate|check(?:Visible|ManagerReach|MachineReach))\([^;]*\);\n/gm,
     replacement: '',
+    form: 'statement',
   },
-  { kind: 'organization', pattern: /^ *await decide\([^;]*\);\n/gm, replacement: '' },
-  { kind: 'organization', pattern: /(?<=: )await decide\([^;]*\)(?=;)/g, replacement: '[]' },
+  { kind: 'organization', pattern: /^ *await decide\([^;]*\);\n/gm, replacement: '', form: 'statement' },
+  {
+    kind: 'organization',
+    pattern: /(?<=: )await decide\([^;]*\)(?=;)/g,
+    replacement: '[]',
+    form: 'expression',
+  },
   {
     kind: 'organization',
     pattern: /^ *if \([^;]*\)\s*throw new ApiError\('(?:access_denied|human_required|user_not_found)'\);\n/gm,
     replacement: '',
-    files: /(?:routes|access)\.ts$/,
+    files: /(?:routes|access|reach)\.ts$/,
+    form: 'statement',
   },
 ];
 
@@ -83,8 +90,14 @@ function linesAround(source: string, { start, end }: Mutation): string {
   return lines.slice(Math.max(0, first - 12), last + 1).join('\n');
 }
 
-const operationBefore = (source: string, start: number): string | undefined =>
-  [...source.slice(0, start).matchAll(/operationId: '(\w+)'/g)].at(-1)?.[1];
+/** What the instrumented copy calls to note that a guard was reached; it adds nothing to a piece of SQL. */
+export const reached = 'globalThis.__reached';
+
+const probes = {
+  sql: (original: string) => (id: number) => `${original}\${${reached}(${id})}`,
+  statement: (original: string) => (id: number) => `${reached}(${id});\n${original}`,
+  expression: (original: string) => (id: number) => `(${reached}(${id}), ${original})`,
+};
 
 const isProduct = (file: string): boolean =>
   file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.startsWith('test/');
@@ -92,19 +105,21 @@ const isProduct = (file: string): boolean =>
 function mutantsOfFile(folder: string, path: string): Mutant[] {
   const file = `src/${path}`;
   const source = readFileSync(join(folder, file), 'utf8');
-  const toMutant = (kind: Kind) => (mutation: Mutation) => ({
+  const toMutant = (kind: Kind, form?: keyof typeof probes) => (mutation: Mutation) => ({
     ...mutation,
     kind,
     file,
     line: source.slice(0, mutation.start).split('\n').length,
     original: source.slice(mutation.start, mutation.end).trim(),
     context: linesAround(source, mutation),
-    operationId: kind === 'access' ? operationBefore(source, mutation.start) : undefined,
+    probe: form && probes[form](source.slice(mutation.start, mutation.end)),
   });
   const applicable = guards.filter(({ files }) => !files || files.test(file));
   return [
-    ...accessMutations(file, source).map(toMutant('access')),
-    ...applicable.flatMap((guard) => mutationsOf(guard, source).map(toMutant(guard.kind))),
+    ...sharedListMutations(file, source).map(toMutant('access')),
+    ...applicable.flatMap(({ kind, form = 'sql', ...guard }) =>
+      mutationsOf({ kind, ...guard }, source).map(toMutant(kind, form)),
+    ),
   ];
 }
 
@@ -112,6 +127,13 @@ function mutantsOfFile(folder: string, path: string): Mutant[] {
 export function findMutants(folder: string): Mutant[] {
   const files = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' }).filter(isProduct);
   return files.toSorted().flatMap((file) => mutantsOfFile(folder, file));
+}
+
+/** The source with a note of every guard that is reached. */
+export function instrumented(source: string, probed: readonly (Mutant & { id: number })[]): string {
+  return probed
+    .toSorted((a, b) => b.start - a.start)
+    .reduce((text, mutant) => applied(text, { ...mutant, replacement: mutant.probe?.(mutant.id) ?? '' }), source);
 }
 
 /** The source without the guard. */

@@ -49,6 +49,7 @@ export async function buildTestApp(
     env?: Record<string, string>;
     routes?: readonly Route[];
     db?: Db;
+    clock?: TestClock;
     logger?: AppDependencies['logger'];
   } = {},
 ): Promise<TestApp> {
@@ -56,7 +57,7 @@ export async function buildTestApp(
   const db = options.db ?? (await openTestDatabase());
   const sealer = createSealer({ current: config.masterKey ?? Buffer.alloc(32, 7), old: [] });
   await checkMasterKey(db, sealer);
-  const clock = createTestClock();
+  const clock = options.clock ?? createTestClock();
   const { app, services } = await buildApp({
     config,
     db,

@@ -1,0 +1,24 @@
+import { accessMutants } from './access-mutants.ts';
+import { overOrganization, type Principal } from '../src/http/access.ts';
+import type { Route } from '../src/http/route.ts';
+import type { Mutation } from './mutants.ts';
+
+/** The principals that a list could have beside its own and that would make a difference. */
+function missing(listed: readonly Principal[]): Principal[] {
+  const mutants = accessMutants({ access: overOrganization('see', ...listed) } as Route);
+  return mutants.flatMap(({ access }) =>
+    'principals' in access && access.scope === 'organization'
+      ? access.principals.filter((principal) => !listed.includes(principal))
+      : [],
+  );
+}
+
+/** Lists of principals that stand beside the declarations: each with one more in it. */
+export function sharedListMutations(file: string, source: string): Mutation[] {
+  if (!file.endsWith('.routes.ts')) return [];
+  return [...source.matchAll(/: (?:readonly )?Principal\[\] = \[([^\]]*)/g)].flatMap((match) => {
+    const end = match.index + match[0].length;
+    const listed = [...(match[1] ?? '').matchAll(/'([A-Z_]+)'/g)].map(([, name]) => name as Principal);
+    return missing(listed).map((added) => ({ start: end, end, replacement: `, '${added}'` }));
+  });
+}
