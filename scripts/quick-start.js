@@ -1,11 +1,16 @@
 /**
- * Runs the README's quick start against the built service and compares what it prints with what the README shows.
- * The service gets a temporary directory and a free port, and is stopped at the end.
+ * Pastes the commands of the documentation into a service of their own and compares what they print with what the page
+ * shows. The service gets a temporary directory and a free port, and is stopped at the end.
  *
- *   npm run build && node scripts/quick-start.js
+ *   npm run build
+ *   node scripts/quick-start.js                             the README's quick start
+ *   node scripts/quick-start.js docs/guides/*.md            guides, each after the quick start
+ *   node scripts/quick-start.js --print docs/guides/x.md    what the blocks print, to put it into the page
  *
  * In the section "Quick start" of README.md every ```bash block that sets or uses `url` belongs to the second terminal;
- * a ```text block directly after one is what it prints. Ids, tokens, times and the like may differ.
+ * a ```text block directly after one is what it prints. A guide takes part when it says that it "continues the quick
+ * start"; its ```bash blocks are pasted into the same shell, but for those that begin with `# not pasted`. Ids, tokens,
+ * times and the like may differ.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,8 +44,19 @@ function readBlocks(readme) {
   if (section === undefined) throw new Error('README.md has no section "Quick start"');
   const [, pasted] = section.split(/^In a second terminal.*$/m);
   if (pasted === undefined) throw new Error('The quick start does not say "In a second terminal"');
-  const blocks = pasted.matchAll(/^```bash\n(.*?)^```\n(?:\n```text\n(.*?)^```\n)?/gms);
+  return blocksIn(pasted);
+}
+
+/** @param {string} text @returns {{ commands: string, expected: string }[]} */
+function blocksIn(text) {
+  const blocks = text.matchAll(/^```bash\n(.*?)^```\n(?:\n```(?:text|json)\n(.*?)^```\n)?/gms);
   return Array.from(blocks, ([, commands = '', expected = '']) => ({ commands, expected }));
+}
+
+/** @param {string} guide @returns {{ commands: string, expected: string }[]} */
+function blocksOfGuide(guide) {
+  if (!/continues the \[?quick start/i.test(guide)) return [];
+  return blocksIn(guide).filter(({ commands }) => !commands.startsWith('# not pasted'));
 }
 
 /** @returns {Promise<number>} a port that nobody listens on */
@@ -122,31 +138,57 @@ async function paste(blocks, { directory, port, password }) {
 /** @param {string} text */
 const masked = (text) => masks.reduce((result, [pattern, name]) => result.replaceAll(pattern, name), text).trim();
 
-/** @param {{ commands: string, expected: string }[]} blocks @param {string[]} printed */
-function compare(blocks, printed) {
+/** @param {string} page @param {{ commands: string, expected: string }[]} blocks @param {string[]} printed */
+function compare(page, blocks, printed) {
   const differences = blocks.flatMap(({ commands, expected }, index) => {
     const actual = printed[index] ?? '';
     if (masked(actual) === masked(expected)) return [];
-    return [`These commands\n\n${commands}\nprinted\n\n${actual}\nand README.md shows\n\n${expected}`];
+    return [`These commands\n\n${commands}\nprinted\n\n${actual}\nand ${page} shows\n\n${expected}`];
   });
   if (differences.length > 0) throw new Error(differences.join('\n\n'));
 }
 
-const blocks = readBlocks(await readFile(join(root, 'README.md'), 'utf8'));
-const directory = await mkdtemp(join(tmpdir(), 'gatehouse-quick-start-'));
-const port = await freePort();
-try {
-  const { child, password } = await startService(join(directory, 'data'), port);
+/**
+ * @param {{ commands: string }[]} blocks
+ * @returns {Promise<string[]>} what each of them printed, pasted one after the other at a service that is new
+ */
+async function runBlocks(blocks) {
+  const directory = await mkdtemp(join(tmpdir(), 'gatehouse-quick-start-'));
+  const port = await freePort();
   try {
-    const printed = await paste(blocks, { directory, port, password });
-    if (process.argv.includes('--print')) process.stdout.write(printed.join('\n'));
-    else compare(blocks, printed);
+    const { child, password } = await startService(join(directory, 'data'), port);
+    try {
+      return await paste(blocks, { directory, port, password });
+    } finally {
+      await stopService(child);
+    }
   } finally {
-    await stopService(child);
+    await rm(directory, { recursive: true, force: true });
   }
-  process.stdout.write(
-    `The quick start's ${blocks.length} blocks print what README.md shows, on Node ${process.version}.\n`,
-  );
-} finally {
-  await rm(directory, { recursive: true, force: true });
 }
+
+/** @param {string} page @param {{ commands: string, expected: string }[]} first @param {{ commands: string, expected: string }[]} blocks */
+async function check(page, first, blocks) {
+  const printed = (await runBlocks([...first, ...blocks])).slice(first.length);
+  if (isPrinting) process.stdout.write(printed.join('\n'));
+  else compare(page, blocks, printed);
+  process.stdout.write(`${page}: ${blocks.length} blocks print what the page shows, on Node ${process.version}.\n`);
+}
+
+const isPrinting = process.argv.includes('--print');
+const guides = process.argv.slice(2).filter((argument) => argument !== '--print');
+const quickStart = readBlocks(await readFile(join(root, 'README.md'), 'utf8'));
+
+if (guides.length === 0) await check('README.md', [], quickStart);
+/** @type {string[]} */
+const faults = [];
+/** Two at a time: one waits for its service while the other calls. */
+const queue = [...guides];
+const workOff = async () => {
+  for (let guide = queue.shift(); guide !== undefined; guide = queue.shift()) {
+    const blocks = blocksOfGuide(await readFile(guide, 'utf8'));
+    if (blocks.length > 0) await check(guide, quickStart, blocks).catch((error) => faults.push(`${guide}: ${error}`));
+  }
+};
+await Promise.all([workOff(), workOff()]);
+if (faults.length > 0) throw new Error(faults.join('\n\n'));
