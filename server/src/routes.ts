@@ -11,6 +11,9 @@ import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
 import { errorPageRoutes } from './platform/error-pages.routes.ts';
 import { healthRoutes } from './platform/health.routes.ts';
+import { permissionRoutes } from './roles/permissions.routes.ts';
+import { predefinedRoleRoutes } from './roles/predefined-roles.routes.ts';
+import { roleRoutes } from './roles/roles.routes.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { emailVerificationRoutes } from './users/email-verification.routes.ts';
 import { userRoutes } from './users/users.routes.ts';
@@ -26,6 +29,9 @@ export const routes: readonly Route[] = [
   ...lifecycleRoutes,
   ...memberRoutes,
   ...leaveOrganizationRoutes,
+  ...roleRoutes,
+  ...predefinedRoleRoutes,
+  ...permissionRoutes,
   ...machineUserRoutes,
   ...appRoutes,
   ...mailboxRoutes,

@@ -122,6 +122,11 @@ export async function patchApp(
   return toApp(row);
 }
 
+/** Locks the app until the transaction ends, against others who change what belongs to the app as a whole. */
+export async function lockApp(tx: Tx, appId: string): Promise<void> {
+  await tx.query(sql`SELECT 1 FROM apps WHERE id = ${appId} FOR NO KEY UPDATE`);
+}
+
 /** Whether any active app lets this origin call from a browser. */
 export async function originAllowedByAnyApp(db: Queryable, origin: string): Promise<boolean> {
   const rows = await db.query(sql`

@@ -52,6 +52,12 @@ export const errorCodes = {
   precondition_failed: [412, 'Precondition failed', 'The resource has changed since the version in If-Match.'],
   last_owner: [409, 'Last owner', 'An organization needs another active owner first; nothing was changed.'],
   unknown_role: [400, 'Unknown role', 'The organization has no such role.'],
+  role_not_found: [404, 'Role not found', 'There is no such role.'],
+  role_limit_exceeded: [
+    409,
+    'Role limit exceeded',
+    'An organization has at most 200 roles, an app at most 100 predefined ones; nothing was changed.',
+  ],
 
   // Machine users
   invalid_client: [401, 'Invalid client', 'The client id or the client secret is wrong.'],

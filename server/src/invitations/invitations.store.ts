@@ -1,6 +1,6 @@
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import type { Grant } from '../members/members.store.ts';
+import type { Grant, RoleReference } from '../members/members.store.ts';
 
 /** What is granted once somebody proves that the mailbox is theirs. */
 export interface NewInvitation {
@@ -74,6 +74,18 @@ export async function lockInvitedOf(tx: Tx, appId: string, orgId: string): Promi
     SELECT u.id FROM users u
     WHERE u.app_id = ${appId} AND u.state = 'INVITED' AND u.id IN (
       SELECT i.user_id FROM invitations i WHERE i.app_id = ${appId} AND i.org_id = ${orgId} AND i.status = 'pending')
+    ORDER BY u.id
+    FOR UPDATE OF u`);
+  return rows.map((row) => row.id);
+}
+
+/** Those who were invited to a role and are nothing else yet, locked until the transaction ends. */
+export async function lockInvitedTo(tx: Tx, appId: string, role: RoleReference): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(sql`
+    SELECT u.id FROM users u
+    WHERE u.app_id = ${appId} AND u.state = 'INVITED' AND u.id IN (
+      SELECT i.user_id FROM invitations i
+      WHERE i.app_id = ${appId} AND i.scope_id = ${role.scopeId} AND i.role_key = ${role.key} AND i.status = 'pending')
     ORDER BY u.id
     FOR UPDATE OF u`);
   return rows.map((row) => row.id);

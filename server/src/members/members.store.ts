@@ -1,6 +1,7 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import { type OrganizationStatus, statusesInForce } from '../organizations/organization-states.ts';
+import type { OrganizationStatus } from '../organizations/organization-states.ts';
+import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
 
 export type ManagerRole = 'ORG_OWNER' | 'ORG_USER_MANAGER';
 
@@ -41,28 +42,19 @@ export async function listMemberships(
   userId: string,
   orgId: string | undefined,
 ): Promise<Membership[]> {
-  const isInForce = sql`o.status = ANY (${statusesInForce()}::text[])`;
   const rows = await db.query<{
     id: string;
     name: string;
     status: Membership['status'];
     is_owner: boolean;
     is_manager: boolean;
-    roles: string[] | null;
-    permissions: string[] | null;
+    roles: string[];
+    permissions: string[];
   }>(sql`
     SELECT o.id, o.name, o.status, m.is_owner AND ${isInForce} AS is_owner, m.is_manager AND ${isInForce} AS is_manager,
-      held.roles, held.permissions
-    FROM members m
-    JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
-    LEFT JOIN LATERAL (
-      SELECT array_agg(DISTINCT r.key) AS roles,
-        array_agg(DISTINCT permission) FILTER (WHERE permission IS NOT NULL) AS permissions
-      FROM member_roles mr
-      JOIN roles r ON r.app_id = ${appId} AND r.scope_id = mr.scope_id AND r.key = mr.role_key
-      LEFT JOIN LATERAL unnest(r.permissions) AS permission ON true
-      WHERE mr.app_id = ${appId} AND mr.org_id = m.org_id AND mr.user_id = m.user_id AND ${isInForce}
-    ) AS held ON true
+      effective.keys AS roles, effective.permissions
+    FROM ${membershipsOf(appId)}
+    LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true
     WHERE m.app_id = ${appId} AND m.user_id = ${userId}
       AND (${orgId ?? null}::bigint IS NULL OR m.org_id = ${orgId ?? null}::bigint)
     ORDER BY m.org_id
@@ -71,9 +63,9 @@ export async function listMemberships(
     id: row.id,
     name: row.name,
     status: row.status,
-    roles: row.roles ?? [],
+    roles: row.roles,
     managerRoles: toManagerRoles(row),
-    permissions: row.permissions ?? [],
+    permissions: row.permissions,
   }));
 }
 

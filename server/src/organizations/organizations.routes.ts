@@ -8,7 +8,7 @@ import { readPage } from '../http/pagination.ts';
 import { type Call, route } from '../http/route.ts';
 import { grantOrInvite } from '../invitations/grant-or-invite.ts';
 import { checkMetadataLimit } from '../metadata.ts';
-import { insertRoles, listRoles } from '../roles/roles.store.ts';
+import { listRoles, putRoles } from '../roles/roles.store.ts';
 import { acceptedVersions, etag } from './if-match.ts';
 import { type OrganizationStatus, rulingOn } from './organization-states.ts';
 import {
@@ -104,7 +104,7 @@ export const organizationRoutes = [
       const now = services.clock.now();
       return mutate(call, async (tx) => {
         await insertOrganization(tx, appId, { id: orgId, name: body.orgName, metadata: body.metadata ?? {}, now });
-        await insertRoles(tx, appId, orgId, body.customRoles ?? [], now);
+        await putRoles(tx, appId, orgId, body.customRoles ?? [], now);
         const owner = await grantOrInvite(tx, call, {
           orgId,
           email: body.adminEmail,
@@ -168,7 +168,7 @@ export const organizationRoutes = [
         createdAt: found.createdAt.toISOString(),
         updatedAt: found.updatedAt.toISOString(),
         ...(found.metadata && !isOutline && { metadata: found.metadata }),
-        ...(roles && { roles: roles.map((role) => ({ ...role, allowedPermissions: [...role.allowedPermissions] })) }),
+        ...(roles && { roles }),
       };
     },
   }),

@@ -11,7 +11,7 @@ import {
   time,
 } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../http/pagination.ts';
-import { role, roles } from '../roles/roles.schema.ts';
+import { grantableRole, roles } from '../roles/roles.schema.ts';
 import { emailAddress } from '../users/email-address.ts';
 import { firstName, lastName, urlTemplate } from '../users/users.schema.ts';
 import { organizationNameKey } from './organization-name.ts';
@@ -82,7 +82,7 @@ export const organization = z
     updatedAt: time('When it was last changed'),
     metadata: metadata('organization').optional(),
     roles: z
-      .array(z.object(role.shape).meta({ id: 'GrantableRole', description: 'A role that can be granted.' }))
+      .array(grantableRole)
       .optional()
       .meta({ description: 'Roles of the organization and predefined ones.', examples: [[]] }),
   })

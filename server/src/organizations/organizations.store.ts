@@ -147,3 +147,33 @@ export async function deleteOrganization(tx: Tx, appId: string, orgId: string): 
   const rows = await tx.query(sql`DELETE FROM organizations WHERE app_id = ${appId} AND id = ${orgId} RETURNING id`);
   if (rows.length === 0) throw new ApiError('organization_not_found');
 }
+
+/**
+ * Locks an organization until the transaction ends, against others who change what belongs to it.
+ *
+ * @param versions the versions that If-Match accepts; undefined accepts any
+ * @returns its version
+ * @throws ApiError `organization_not_found`, `precondition_failed`
+ */
+export async function lockOrganization(
+  tx: Tx,
+  appId: string,
+  orgId: string,
+  versions: readonly string[] | undefined,
+): Promise<string> {
+  const [row] = await tx.query<{ version: string }>(
+    sql`SELECT version FROM organizations WHERE app_id = ${appId} AND id = ${orgId} FOR NO KEY UPDATE`,
+  );
+  if (!row) throw new ApiError('organization_not_found');
+  if (versions !== undefined && !versions.includes(row.version)) throw new ApiError('precondition_failed');
+  return row.version;
+}
+
+/** Something that belongs to the organization is changed. @returns the new version */
+export async function raiseVersion(tx: Tx, appId: string, orgId: string, now: Date): Promise<string> {
+  const [row] = await tx.query<{ version: string }>(sql`
+    UPDATE organizations SET version = version + 1, updated_at = ${now}
+    WHERE app_id = ${appId} AND id = ${orgId} RETURNING version`);
+  if (!row) throw new ApiError('organization_not_found');
+  return row.version;
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { text } from '../http/fields.ts';
+import { idOf, message, text } from '../http/fields.ts';
 
 /** Names of the manager roles; no custom role may take them. */
 const managerRoleNames = new Set(['ORG_OWNER', 'ORG_USER_MANAGER']);
@@ -38,4 +38,62 @@ export const roles = z
 export const roleReference = text({ min: 1, max: 100 }).meta({
   description: 'Key of a role of the organization, or of a predefined one with its prefix `global:`.',
   examples: ['writer'],
+});
+
+/** A role as it is answered, predefined ones included. */
+export const grantableRole = z
+  .object({
+    key: z.string().meta({
+      description: 'Key of the role; that of a predefined one begins with `global:`.',
+      examples: ['writer'],
+    }),
+    displayName: z.string().meta({ description: 'Name of the role for people.', examples: ['Writer'] }),
+    allowedPermissions: z
+      .array(z.string())
+      .meta({ description: 'What the role allows.', examples: [['documents:read', 'documents:write']] }),
+  })
+  .meta({ id: 'GrantableRole', description: 'A role that can be granted.' });
+
+export const updateRoles = z.strictObject({ roles }).meta({
+  id: 'UpdateRolesRequest',
+  description: 'Roles to add or replace; roles that are not listed stay as they are.',
+});
+
+export const rolesUpdated = z
+  .object({ message: message('Roles updated') })
+  .meta({ id: 'UpdateRolesResponse', description: 'The roles are as the request has them.' });
+
+export const roleList = z
+  .object({
+    roles: z
+      .array(grantableRole)
+      .meta({ description: 'Roles of the organization, then the predefined ones, each by key.', examples: [[]] }),
+  })
+  .meta({ id: 'RoleList', description: 'The roles that can be granted in the organization.' });
+
+/** The key in an address; any text, for what is no key is no role either. */
+const addressedKey = text({ min: 1, max: 100 });
+
+export const roleParams = z.strictObject({
+  orgId: idOf('the organization'),
+  key: addressedKey.meta({ description: 'Key of the role.', examples: ['writer'] }),
+});
+
+export const createPredefinedRoles = z
+  .strictObject({ roles: roles.min(1, { error: 'Name at least one role.' }) })
+  .meta({ id: 'CreatePredefinedRolesRequest', description: 'Predefined roles of the app, their keys without prefix.' });
+
+export const predefinedRoleList = z
+  .object({
+    roles: z
+      .array(grantableRole)
+      .meta({ description: 'Predefined roles by key, with the prefix `global:`.', examples: [[]] }),
+  })
+  .meta({ id: 'PredefinedRoleList', description: 'Predefined roles of the app.' });
+
+export const predefinedRoleParams = z.strictObject({
+  key: addressedKey.meta({
+    description: 'Key of the predefined role, with or without the prefix `global:`.',
+    examples: ['auditor'],
+  }),
 });

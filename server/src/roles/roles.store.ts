@@ -9,31 +9,91 @@ export interface Role {
   readonly allowedPermissions: readonly string[];
 }
 
-export async function insertRoles(
+/** The scope of predefined roles, which belong to the app. */
+export const appScope = '0';
+
+/** The most roles of one organization, and of the app itself: what is listed in one answer is bounded. */
+const rolesPerScope = (scopeId: string): number => (scopeId === appScope ? 100 : 200);
+
+/** Permissions in the order given, each once. */
+const toStored = (role: Role): Role => ({ ...role, allowedPermissions: [...new Set(role.allowedPermissions)] });
+
+/**
+ * Adds roles, or replaces name and permissions of those that are there; others stay. Whoever calls has locked what
+ * the roles belong to.
+ *
+ * @returns the keys of those that are not as they were before
+ */
+export async function putRoles(
   tx: Tx,
   appId: string,
-  orgId: string,
+  scopeId: string,
   roles: readonly Role[],
   now: Date,
-): Promise<void> {
-  if (roles.length === 0) return;
-  await tx.query(sql`
-    INSERT INTO roles (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
-    SELECT ${appId}::bigint, ${orgId}::bigint, role ->> 'key', role ->> 'displayName',
-      ARRAY(SELECT DISTINCT jsonb_array_elements_text(role -> 'allowedPermissions')), ${now}::timestamptz, ${now}::timestamptz
-    FROM jsonb_array_elements(${JSON.stringify(roles)}::jsonb) AS role`);
+): Promise<string[]> {
+  if (roles.length === 0) return [];
+  const changed = await tx.query<{ key: string }>(sql`
+    INSERT INTO roles AS known (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
+    SELECT ${appId}::bigint, ${scopeId}::bigint, role ->> 'key', role ->> 'displayName',
+      ARRAY(SELECT permission FROM jsonb_array_elements_text(role -> 'allowedPermissions') WITH ORDINALITY AS p (permission, place) ORDER BY place),
+      ${now}::timestamptz, ${now}::timestamptz
+    FROM jsonb_array_elements(${JSON.stringify(roles.map(toStored))}::jsonb) AS role
+    ON CONFLICT (app_id, scope_id, key) DO UPDATE SET
+      display_name = EXCLUDED.display_name, permissions = EXCLUDED.permissions, updated_at = EXCLUDED.updated_at
+    WHERE (known.display_name, known.permissions) IS DISTINCT FROM (EXCLUDED.display_name, EXCLUDED.permissions)
+    RETURNING key`);
+  return changed.map(({ key }) => key);
+}
+
+/** Asked after the change, under the same lock. @throws ApiError `role_limit_exceeded` */
+export async function checkRoleLimit(tx: Tx, appId: string, scopeId: string): Promise<void> {
+  const [count] = await tx.query<{ total: string }>(
+    sql`SELECT count(*) AS total FROM roles WHERE app_id = ${appId} AND scope_id = ${scopeId}`,
+  );
+  if (Number(count?.total) > rolesPerScope(scopeId)) throw new ApiError('role_limit_exceeded');
+}
+
+/** The role locked until the transaction ends: nobody is given it meanwhile. @throws ApiError `role_not_found` */
+export async function lockRole(tx: Tx, appId: string, { scopeId, key }: RoleReference): Promise<void> {
+  const rows = await tx.query(sql`
+    SELECT 1 FROM roles WHERE app_id = ${appId} AND scope_id = ${scopeId} AND key = ${key} FOR UPDATE`);
+  if (rows.length === 0) throw new ApiError('role_not_found');
+}
+
+/** Deletes a role; with it, in this statement, go all holdings of it and all invitations to it. */
+export async function deleteRole(tx: Tx, appId: string, { scopeId, key }: RoleReference): Promise<void> {
+  await tx.query(sql`DELETE FROM roles WHERE app_id = ${appId} AND scope_id = ${scopeId} AND key = ${key}`);
+}
+
+const toRole = (row: { key: string; display_name: string; permissions: string[] }) => ({
+  key: row.key,
+  displayName: row.display_name,
+  allowedPermissions: row.permissions,
+});
+
+/** The predefined roles of the app. */
+export async function listPredefinedRoles(db: Queryable, appId: string) {
+  const rows = await db.query<{ key: string; display_name: string; permissions: string[] }>(sql`
+    SELECT key, display_name, permissions FROM roles
+    WHERE app_id = ${appId} AND scope_id = 0 ORDER BY key COLLATE "C"`);
+  return rows.map(toRole);
 }
 
 /** The roles that can be granted in an organization: its own and the predefined ones of the app. */
-export async function listRoles(db: Queryable, appId: string, orgId: string): Promise<Role[]> {
+export async function listRoles(db: Queryable, appId: string, orgId: string) {
   const rows = await db.query<{ key: string; display_name: string; permissions: string[] }>(sql`
     SELECT key, display_name, permissions FROM roles
     WHERE app_id = ${appId} AND scope_id IN (0, ${orgId}::bigint)
     ORDER BY scope_id DESC, key COLLATE "C"`);
-  return rows.map((row) => ({ key: row.key, displayName: row.display_name, allowedPermissions: row.permissions }));
+  return rows.map(toRole);
 }
 
-/** The stored roles of these keys, in their order; they stay until the transaction ends. @throws ApiError `unknown_role`, naming the first that is none */
+/**
+ * The stored roles of these keys, in their order. They stay until the transaction ends: whoever deletes one meanwhile
+ * waits, and then takes it from those who were given it.
+ *
+ * @throws ApiError `unknown_role`, naming the first that is none
+ */
 export async function resolveRoles(
   tx: Tx,
   appId: string,
@@ -43,7 +103,7 @@ export async function resolveRoles(
   const rows = await tx.query<{ scope_id: string; key: string }>(sql`
     SELECT scope_id, key FROM roles
     WHERE app_id = ${appId} AND scope_id IN (0, ${orgId}::bigint) AND key = ANY(${keys}::text[])
-    ORDER BY scope_id, key
+    ORDER BY key COLLATE "C"
     FOR KEY SHARE`);
   const known = new Map(rows.map((row) => [row.key, { scopeId: row.scope_id, key: row.key }]));
   return keys.map((key) => {

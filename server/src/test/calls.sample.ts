@@ -58,6 +58,8 @@ export interface SampleCall {
   readonly names?: readonly string[];
   /** What becomes of the call with foreign ids and secrets, where it is not the not-found of what is addressed. */
   readonly foreign?: ErrorCode | 200;
+  /** The same where one field alone is foreign, e.g. `body.userId`. */
+  readonly foreignIn?: Readonly<Record<string, ErrorCode | 200>>;
 }
 
 /** The sample calls of each operation. */

@@ -4,6 +4,7 @@ import { samplesOfAccounts } from './calls.account.ts';
 import { samplesOfLifecycle } from './calls.lifecycle.ts';
 import { samplesOfOrganizations } from './calls.organizations.ts';
 import { samplesOfPlatform } from './calls.platform.ts';
+import { samplesOfRoles } from './calls.roles.ts';
 import type { SampleCall, SampleCalls } from './calls.sample.ts';
 import { samplesOfUsers } from './calls.users.ts';
 
@@ -13,6 +14,7 @@ export const samples: SampleCalls = {
   ...samplesOfAccounts,
   ...samplesOfOrganizations,
   ...samplesOfLifecycle,
+  ...samplesOfRoles,
   ...samplesOfPlatform,
 };
 

@@ -43,7 +43,8 @@ async function expectUnknown({ route, sample }: Case, caller: Caller, exchange: 
   const { what, prepared } = exchange;
   const response = await perform(stage.world, route, prepared, { token: caller.token });
   const outcome = outcomeOf(response);
-  const isExpected = sample.foreign === undefined ? isNotFound(outcome) : outcome === sample.foreign;
+  const expected = sample.foreignIn?.[what] ?? sample.foreign;
+  const isExpected = expected === undefined ? isNotFound(outcome) : outcome === expected;
   expect({ what, outcome, isExpected }).toEqual({ what, outcome, isExpected: true });
   const sent = textsOf(prepared);
   expect(texts.filter((text) => !sent.includes(text) && response.body.includes(text))).toEqual([]);

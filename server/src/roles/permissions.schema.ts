@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { id, outputId, text } from '../http/fields.ts';
+
+export const checkPermissions = z
+  .strictObject({
+    userId: id.optional().meta({
+      description: 'Whose permissions; default: the caller. Machine users have to name somebody.',
+      examples: ['118273645546213377'],
+    }),
+    permissions: z
+      .array(text({ min: 1, max: 200 }))
+      .min(1, { error: 'Name at least one permission.' })
+      .max(100, { error: 'At most 100.' })
+      .meta({ description: 'What is asked for, 1 to 100.', examples: [['documents:read', 'documents:write']] }),
+  })
+  .meta({ id: 'CheckPermissionsRequest', description: 'Who wants to do what in the organization.' });
+
+const result = z
+  .object({
+    permission: z.string().meta({ description: 'What was asked for.', examples: ['documents:write'] }),
+    allowed: z.boolean().meta({ description: 'Whether the user has it.', examples: [true] }),
+    grantedBy: z
+      .array(z.string())
+      .meta({ description: 'Keys of the roles that grant it, of those the user holds.', examples: [['writer']] }),
+    reason: z
+      .enum(['not_a_member', 'organization_inactive', 'user_inactive', 'no_role_grants_it'])
+      .optional()
+      .meta({
+        description:
+          'Why not, when it is not allowed. not_a_member: the user is not in the organization, or does not exist.',
+        examples: ['no_role_grants_it'],
+      }),
+  })
+  .meta({ id: 'PermissionResult', description: 'The answer for one permission.' });
+
+export const permissionsChecked = z
+  .object({
+    userId: outputId('the user', '118273645546213377'),
+    orgId: outputId('the organization'),
+    results: z.array(result).meta({ description: 'One result for each permission, in their order.', examples: [[]] }),
+  })
+  .meta({ id: 'CheckPermissionsResponse', description: 'What the user may do.' });

@@ -1,0 +1,76 @@
+import { lockApp } from '../apps/apps.store.ts';
+import { overApp } from '../http/access.ts';
+import { mutate } from '../http/mutate.ts';
+import { route } from '../http/route.ts';
+import { removeRole } from './remove-role.ts';
+import { createPredefinedRoles, predefinedRoleList, predefinedRoleParams } from './roles.schema.ts';
+import { appScope, checkRoleLimit, listPredefinedRoles, putRoles } from './roles.store.ts';
+
+const prefix = 'global:';
+const prefixed = (key: string): string => (key.startsWith(prefix) ? key : prefix + key);
+
+export const predefinedRoleRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authorization/predefined-roles',
+    operationId: 'createPredefinedRoles',
+    tag: 'authorization',
+    summary: 'Create predefined roles',
+    description:
+      'Adds roles that every organization of the app has, present and future ones, under the key `global:<key>`; the prefix is not part of the request. A key that is there already is replaced, for everybody who holds it. At most 100 in the app.',
+    access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    audit: 'predefined_roles.created',
+    body: createPredefinedRoles,
+    response: { status: 201, description: 'The roles as they are now.', body: predefinedRoleList },
+    errors: ['role_limit_exceeded'],
+    handler: (call) => {
+      const { services, appId, body } = call;
+      const roles = body.roles.map((role) => ({ ...role, key: prefix + role.key }));
+      return mutate(call, async (tx) => {
+        await lockApp(tx, appId);
+        const changed = await putRoles(tx, appId, appScope, roles, services.clock.now());
+        await checkRoleLimit(tx, appId, appScope);
+        const keys = new Set(roles.map(({ key }) => key));
+        const result = { roles: (await listPredefinedRoles(tx, appId)).filter(({ key }) => keys.has(key)) };
+        if (changed.length === 0) return { result, event: undefined };
+        const changes = changed.map((key) => `roles.${key}`);
+        return { result, event: { target: { kind: 'app', id: appId }, changes } };
+      });
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/authorization/predefined-roles',
+    operationId: 'listPredefinedRoles',
+    tag: 'authorization',
+    summary: 'List predefined roles',
+    description: 'The roles that every organization of the app has. At most 100; not paged.',
+    access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    response: { status: 200, description: 'The roles.', body: predefinedRoleList },
+    handler: async ({ services, appId }) => ({ roles: await listPredefinedRoles(services.db, appId) }),
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authorization/predefined-roles/:key',
+    operationId: 'deletePredefinedRole',
+    tag: 'authorization',
+    summary: 'Delete a predefined role',
+    description:
+      'Everybody in every organization loses the role from the next check on; pending invitations to it are void. The key goes with or without the prefix `global:`.',
+    access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    audit: 'predefined_role.deleted',
+    params: predefinedRoleParams,
+    response: { status: 204, description: 'The role is gone.' },
+    errors: ['role_not_found'],
+    handler: (call) => {
+      const { appId, params } = call;
+      const key = prefixed(params.key);
+      return mutate(call, async (tx) => {
+        await removeRole(tx, appId, { scopeId: appScope, key }, () => lockApp(tx, appId));
+        return { result: undefined, event: { target: { kind: 'app', id: appId }, changes: [`roles.${key}`] } };
+      });
+    },
+  }),
+];

@@ -1,0 +1,26 @@
+import type { Tx } from '../db/db.ts';
+import { deleteInvitedLeftOver, lockInvitedTo } from '../invitations/invitations.store.ts';
+import type { RoleReference } from '../members/members.store.ts';
+import { deleteRole, lockRole } from './roles.store.ts';
+
+/**
+ * Takes a role away from everybody at once: members lose it, invitations to it are void, and whoever was invited to
+ * nothing else is forgotten, as when their invitation is revoked.
+ *
+ * @param lockOwner locks what the role belongs to, in the order of locks that everybody keeps: users, organizations, roles
+ * @throws ApiError `role_not_found`
+ */
+export async function removeRole(
+  tx: Tx,
+  appId: string,
+  role: RoleReference,
+  lockOwner: () => Promise<unknown>,
+): Promise<void> {
+  await lockInvitedTo(tx, appId, role);
+  await lockOwner();
+  await lockRole(tx, appId, role);
+  // Asked again: nobody is invited to it from here on, but somebody may have been since the first time.
+  const invited = await lockInvitedTo(tx, appId, role);
+  await deleteRole(tx, appId, role);
+  await deleteInvitedLeftOver(tx, appId, invited);
+}

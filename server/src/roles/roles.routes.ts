@@ -1,0 +1,93 @@
+import { overOrganization } from '../http/access.ts';
+import { mutate } from '../http/mutate.ts';
+import { type Call, route } from '../http/route.ts';
+import { acceptedVersions, etag } from '../organizations/if-match.ts';
+import { etagHeader, organizationParams } from '../organizations/organizations.schema.ts';
+import { lockOrganization, raiseVersion } from '../organizations/organizations.store.ts';
+import { removeRole } from './remove-role.ts';
+import { roleList, roleParams, rolesUpdated, updateRoles } from './roles.schema.ts';
+import { checkRoleLimit, listRoles, putRoles, type Role } from './roles.store.ts';
+
+/** @returns the version of the organization afterwards, raised if any role is not as it was */
+function updateRolesOf(call: Call, roles: readonly Role[]): Promise<string> {
+  const { services, appId, orgId } = call;
+  const now = services.clock.now();
+  return mutate(call, async (tx) => {
+    const version = await lockOrganization(tx, appId, orgId, acceptedVersions(call.request));
+    const changed = await putRoles(tx, appId, orgId, roles, now);
+    if (changed.length === 0) return { result: version, event: undefined };
+    await checkRoleLimit(tx, appId, orgId);
+    const changes = changed.map((key) => `roles.${key}`);
+    const event = { target: { kind: 'organization', id: orgId }, orgId, changes };
+    return { result: await raiseVersion(tx, appId, orgId, now), event };
+  });
+}
+
+export const roleRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authorization/organizations/:orgId/roles',
+    operationId: 'listRoles',
+    tag: 'authorization',
+    summary: 'List the roles of an organization',
+    description:
+      'The roles that can be granted in the organization, with what they allow: its own, at most 200, and the predefined ones of the app, at most 100. Not paged.',
+    access: overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
+    params: organizationParams,
+    response: { status: 200, description: 'The roles.', body: roleList },
+    handler: async ({ services, appId, orgId }) => ({ roles: await listRoles(services.db, appId, orgId) }),
+  }),
+
+  route({
+    method: 'PUT',
+    url: '/v1/authorization/organizations/:orgId/roles',
+    operationId: 'updateRoles',
+    tag: 'authorization',
+    summary: 'Update the roles of an organization',
+    description:
+      'Adds the listed roles. One that is there already gets the name and exactly the permissions of the request: those that are not listed are removed from it, from the next check on. Roles that are not listed stay. At most 100 roles a request, 200 an organization, 500 permissions a role. With If-Match the change applies only to that version of the organization.',
+    access: overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
+    audit: 'organization.roles_updated',
+    params: organizationParams,
+    body: updateRoles,
+    response: {
+      status: 200,
+      description: 'The roles are as the request has them.',
+      body: rolesUpdated,
+      headers: etagHeader,
+    },
+    errors: ['role_limit_exceeded', 'precondition_failed'],
+    handler: async (call) => {
+      const version = await updateRolesOf(call, call.body.roles);
+      call.reply.header('etag', etag(version));
+      return { message: 'Roles updated' };
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authorization/organizations/:orgId/roles/:key',
+    operationId: 'deleteRole',
+    tag: 'authorization',
+    summary: 'Delete a role of an organization',
+    description:
+      'Members lose the role from the next check on and stay members; pending invitations to it are void. Predefined roles are not deleted here.',
+    access: overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
+    audit: 'organization.role_deleted',
+    params: roleParams,
+    response: { status: 204, description: 'The role is gone.', headers: etagHeader },
+    errors: ['role_not_found', 'precondition_failed'],
+    handler: async (call) => {
+      const { services, appId, orgId, params } = call;
+      const { key } = params;
+      const version = await mutate(call, async (tx) => {
+        await removeRole(tx, appId, { scopeId: orgId, key }, () =>
+          lockOrganization(tx, appId, orgId, acceptedVersions(call.request)),
+        );
+        const event = { target: { kind: 'organization', id: orgId }, orgId, changes: [`roles.${key}`] };
+        return { result: await raiseVersion(tx, appId, orgId, services.clock.now()), event };
+      });
+      call.reply.header('etag', etag(version));
+    },
+  }),
+];
