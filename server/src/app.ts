@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { createAppIds } from './apps/apps.store.ts';
+import { createSecurityEvents } from './audit/security-events.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
@@ -62,6 +63,7 @@ export function createServices(dependencies: AppDependencies): Services {
     ids,
     sealer,
     signingKeys,
+    securityEvents: createSecurityEvents({ db, clock, ids, sealer }),
     appIds: createAppIds(db),
     lookups: createCredentialLookups(db, clock),
     tokenVerifier: createTokenVerifier(signingKeys, clock, config.publicUrl),

@@ -1,3 +1,4 @@
+import type { SecurityEvents } from './audit/security-events.ts';
 import type { CredentialLookups } from './http/credential-lookups.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -15,6 +16,7 @@ export interface Services {
   /** Name of an app → its id. */
   readonly appIds: (name: string) => Promise<string | undefined>;
   readonly lookups: CredentialLookups;
+  readonly securityEvents: SecurityEvents;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly sealer: Sealer;

@@ -40,6 +40,9 @@ export async function issueCode(tx: Tx, services: Services, appId: string, scope
   return { code, token };
 }
 
+/** Codes of an address that nobody has are asked for under the id 0. */
+const idOrNobody = (userId: string): string | null => (userId === '0' ? null : userId);
+
 /**
  * Checks a code that somebody presents. The try is counted and committed before anything is compared.
  *
@@ -53,6 +56,9 @@ export async function checkCode(call: Call, scope: CodeScope, input: string): Pr
   const code = normalizeCode(input);
   const hashes = services.sealer.deriveKeys('codes').map((key) => codeHash(key, { appId, ...scope, code }));
   const match = candidates.find((candidate) => hashes.some((hash) => constantTimeEqual(hash, candidate.codeHash)));
-  if (!match) throw new ApiError('code_invalid');
+  if (!match)
+    throw new ApiError('code_invalid', {
+      about: { target: { kind: 'user', id: idOrNobody(scope.userId) }, orgId: scope.orgId },
+    });
   return match.id;
 }

@@ -105,7 +105,7 @@ export type Held = readonly Principal[];
  */
 export function evaluate(allowed: readonly Principal[], held: Held, notFound: ErrorCode): void {
   if (held.some((principal) => allowed.includes(principal))) return;
-  throw new ApiError(held.length === 0 ? notFound : 'access_denied');
+  throw new ApiError(held.length === 0 ? notFound : 'access_denied', { isDenial: true });
 }
 
 /** What the actor is in the app, before anything in it is addressed. */

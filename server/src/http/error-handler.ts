@@ -1,4 +1,5 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { reportRefusal } from '../audit/security-events.ts';
 import { DatabaseUnavailableError } from '../db/db.ts';
 import { OverloadedError } from '../users/password-hash.ts';
 import { ApiError, toProblem, type ErrorCode } from './errors.ts';
@@ -44,5 +45,10 @@ export function sendProblem(
 
 /** Installs the one place where errors become answers. */
 export function installErrorHandler(app: FastifyInstance, publicUrl: string): void {
-  app.setErrorHandler((error, request, reply) => sendProblem(toApiError(error), request, reply, publicUrl));
+  app.setErrorHandler(async (error, request, reply) => {
+    const refusal = toApiError(error);
+    // Here every transaction of the call has ended, so that the event stays and no connection is held.
+    if (request.call) await reportRefusal(request.call, refusal);
+    return sendProblem(refusal, request, reply, publicUrl);
+  });
 }

@@ -94,7 +94,17 @@ export interface Fault {
   message: string;
 }
 
+/** What a security event says of a refusal beside who was refused. */
+interface About {
+  readonly target: { readonly kind: string; readonly id: string | null };
+  readonly orgId?: string | undefined;
+}
+
 interface ApiErrorOptions extends ErrorOptions {
+  /** Whom or what the refused call was about, for the security event; ids only. The caller never sees it. */
+  about?: About;
+  /** The access layer kept the caller out, whatever the answer says of what they addressed. */
+  isDenial?: boolean;
   /** A plain sentence, safe to show to whoever called. */
   detail?: string;
   faults?: readonly Fault[];
@@ -114,6 +124,8 @@ export class ApiError extends Error {
   readonly detail: string;
   readonly faults: readonly Fault[] | undefined;
   readonly headers: Readonly<Record<string, string>>;
+  readonly about: About | undefined;
+  readonly isDenial: boolean;
 
   constructor(code: ErrorCode, options: ApiErrorOptions = {}) {
     const [status, , detail] = errorCodes[code];
@@ -123,6 +135,8 @@ export class ApiError extends Error {
     this.status = status;
     this.detail = options.detail ?? detail;
     this.faults = options.faults;
+    this.about = options.about;
+    this.isDenial = options.isDenial ?? false;
     this.headers = {
       ...options.headers,
       ...(status === 401 && { 'www-authenticate': 'Bearer' }),

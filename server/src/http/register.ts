@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Services } from '../services.ts';
-import { type Held, decide, principals } from './access.ts';
+import { type Addressed, decide, principals } from './access.ts';
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import { toJsonSchema } from './json-schema.ts';
@@ -13,7 +13,7 @@ declare module 'fastify' {
     clientAddress: string;
     /** Set by the route's first hook: who calls. */
     caller: Caller | undefined;
-    /** Set by the route's last hook before the handler. */
+    /** Set by the route's last hook before the handler, as soon as the request is known to be valid. */
     call: Call | undefined;
     /** Set once access was decided, before the handler or inside its statement. */
     decided: boolean;
@@ -39,17 +39,18 @@ function toCall(
   request: FastifyRequest,
   reply: FastifyReply,
   valid: ValidRequest,
-  held: Held,
 ): Call {
+  const appId = request.caller?.appId ?? '';
   return {
     route,
     params: valid.params,
     query: valid.query,
     body: valid.body,
-    appId: request.caller?.appId ?? '',
+    appId,
     orgId: valid.orgId,
     actor: request.caller?.actor ?? { kind: 'anonymous' },
-    held,
+    addressed: addressedBy(route, appId, valid),
+    held: [],
     client: {
       ip: request.clientAddress,
       userAgent: request.headers['user-agent']?.slice(0, 512),
@@ -61,7 +62,7 @@ function toCall(
   };
 }
 
-function addressedBy(route: Route, appId: string, valid: ValidRequest) {
+function addressedBy(route: Route, appId: string, valid: ValidRequest): Addressed {
   const { access } = route;
   const fromBody = access.scope === 'user' && access.from === 'body';
   const userId = fromBody ? (valid.body as { userId: string }).userId : (valid.params['userId'] ?? '');
@@ -83,11 +84,13 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
     },
     preHandler: async (request, reply) => {
       const valid = validate(route, request);
-      const { appId = '', actor = { kind: 'anonymous' } } = request.caller ?? {};
-      const addressed = addressedBy(route, appId, valid);
-      const held = route.decidesInStatement ? [] : await decide(services.db, route.access, actor, addressed);
-      request.decided = !route.decidesInStatement;
-      request.call = toCall(services, route, request, reply, valid, held);
+      const call = toCall(services, route, request, reply, valid);
+      // Set before the decision, so that a refusal can be reported.
+      request.call = call;
+      if (route.decidesInStatement) return;
+      const held = await decide(services.db, route.access, call.actor, call.addressed);
+      request.decided = true;
+      request.call = { ...call, held };
     },
     handler: async (request, reply) => {
       const result = await route.handler(request.call as Call<never, never, never>);

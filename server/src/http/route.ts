@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { LimitName } from '../limits/limits.ts';
 import type { Services } from '../services.ts';
-import type { Access, Held } from './access.ts';
+import type { Access, Addressed, Held } from './access.ts';
 import type { Actor } from './actor.ts';
 import type { ErrorCode } from './errors.ts';
 
@@ -37,6 +37,7 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   /** The organization addressed, on routes of that scope; else empty. */
   readonly orgId: string;
   readonly actor: Actor;
+  readonly addressed: Addressed;
   readonly held: Held;
   readonly client: Client;
   readonly services: Services;

@@ -39,7 +39,9 @@ async function authenticateClient({ services, appId }: Call, body: TokenRequest,
   const client = await services.lookups.client({ appId, clientId: id, secretHash: sha256(body.clientSecret) });
   if (!client) throw new ApiError('app_not_found');
   if (client.appStatus !== 'ACTIVE') throw new ApiError('app_inactive');
-  if (client.secretId === null) throw new ApiError('invalid_client');
+  if (client.secretId === null) {
+    throw new ApiError('invalid_client', { about: { target: { kind: 'machine', id: id === nobody ? null : id } } });
+  }
   if (client.kid === null) throw new Error('the app has no signing key in use');
   if (client.lastUsedAt === null || now.getTime() - client.lastUsedAt.getTime() >= touchEveryMs) {
     await touchSecret(services.db, appId, id, client.secretId, now);

@@ -56,7 +56,7 @@ async function checkVisible(tx: Tx, { actor, appId, held }: Call, userId: string
   if (actor.kind !== 'user' || held.includes('SUPER_ADMIN')) return;
   const isVisible =
     actor.user.id === userId || (await heldThroughOrganizations(tx, actor.user.id, appId, userId)).length > 0;
-  if (!isVisible) throw new ApiError('user_not_found');
+  if (!isVisible) throw new ApiError('user_not_found', { isDenial: true });
 }
 
 /** Owners and managers are made the same way. */

@@ -57,7 +57,7 @@ async function explainRefusal(
 /** `{"metadata":{}}`: allowed or not, current or not, but no change and no event. */
 async function confirmUnchanged(call: Call, versions: readonly string[] | undefined): Promise<string> {
   const { services, appId, orgId } = call;
-  await decide(services.db, call.route.access, call.actor, { appId, orgId, userId: '', sessionId: '' });
+  await decide(services.db, call.route.access, call.actor, call.addressed);
   call.request.decided = true;
   const { version } = await getOrganization(services.db, appId, orgId);
   if (versions !== undefined && !versions.includes(version)) throw new ApiError('precondition_failed');

@@ -15,8 +15,9 @@ import { clearSessionCookie, setSessionCookie, startSession } from './start-sess
 async function authenticateUser({ services, appId }: Call, body: { email: string; password: string }) {
   const found = await findCredentials(services.db, appId, emailKey(body.email));
   const matches = await services.passwords.verify(found?.passwordHash ?? null, body.password);
-  if (!found?.passwordHash || !matches) throw new ApiError('invalid_credentials');
-  if (found.state !== 'ACTIVE') throw new ApiError('user_inactive');
+  const about = { target: { kind: 'user', id: found?.id ?? null } };
+  if (!found?.passwordHash || !matches) throw new ApiError('invalid_credentials', { about });
+  if (found.state !== 'ACTIVE') throw new ApiError('user_inactive', { about });
   const outdated = services.passwords.needsRehash(found.passwordHash);
   return { ...found, newHash: outdated ? await services.passwords.hash(body.password) : undefined };
 }

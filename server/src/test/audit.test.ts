@@ -1,12 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
-import { isMutation } from '../http/route.ts';
+import { securityActionOf } from '../audit/security-actions.ts';
+import { type ErrorCode, errorCodes } from '../http/errors.ts';
+import { isMutation, type Route } from '../http/route.ts';
+import { type CallerName, expectedOutcome } from './access.callers.ts';
 import { type Case, cases } from './calls.ts';
 import { digestOfEverything } from './calls.digest.ts';
-import { perform, type Prepared } from './calls.sample.ts';
+import { type Caller, human, perform, type Prepared, robot } from './calls.sample.ts';
 import { createStage, type Stage } from './calls.stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { createWorld } from './world.ts';
+
+/** At most one event of a kind is written within it. */
+const windowOfEventsMs = 60_000;
 
 let app: TestApp;
 let stage: Stage;
@@ -24,11 +30,13 @@ interface Event {
   readonly [column: string]: unknown;
 }
 
-/** Every event but those known before. */
-async function eventsBeside(known: readonly Event[]): Promise<Event[]> {
-  const events = await app.db.query<Event>(sql`SELECT * FROM audit_events ORDER BY id`);
-  return events.filter(({ id }) => known.every((event) => event.id !== id));
-}
+const newestId = async (): Promise<string> => {
+  const [row] = await app.db.query<{ id: string }>(sql`SELECT COALESCE(max(id), 0) AS id FROM audit_events`);
+  return row?.id ?? '0';
+};
+
+const eventsAfter = (id: string): Promise<Event[]> =>
+  app.db.query<Event>(sql`SELECT * FROM audit_events WHERE id > ${id} ORDER BY id`);
 
 interface Outcome {
   readonly events: readonly Event[];
@@ -41,14 +49,14 @@ interface Outcome {
 async function callAudited({ route, sample }: Case): Promise<Outcome> {
   const prepared = await sample.prepare(stage);
   const requestId = `request-${app.services.ids.next()}`;
-  const known = await eventsBeside([]);
+  const known = await newestId();
   const headers = { ...prepared.headers, 'x-request-id': requestId, 'user-agent': 'generated test' };
   const response = await perform(stage.world, route, { ...prepared, headers }, { token: prepared.as.token });
   expect(response.statusCode).toBe(route.response.status);
   const answer = route.response.body ? response.json<Record<string, unknown>>() : {};
   const addressed = { ...(prepared.orgId !== undefined && { orgId: prepared.orgId }) };
   const fields = { userId: prepared.as.id, ...prepared.params, ...prepared.body, ...addressed, ...answer };
-  return { events: await eventsBeside(known), fields, prepared, requestId };
+  return { events: await eventsAfter(known), fields, prepared, requestId };
 }
 
 async function appIdOf(name: unknown): Promise<string | undefined> {
@@ -111,6 +119,91 @@ describe('nothing changed and no event is written:', () => {
     const before = await digestOfEverything(app.db);
     await perform(stage.world, one.route, prepared, { token: prepared.as.token });
     expect(await digestOfEverything(app.db)).toEqual(before);
+  });
+});
+
+/** Callers whose credential is good; what they are not let in to is their access denied. */
+const signedIn = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'machine'] as const;
+
+const callerNamed = (name: (typeof signedIn)[number]): Caller =>
+  name === 'machine' ? robot(stage.machine) : human(stage[name]);
+
+/** What a caller addressed, as the audit knows it. */
+function addressedBy({ access }: Route, { params = {}, body = {}, orgId }: Prepared) {
+  const ids: Readonly<Record<string, unknown>> = { ...body, ...params, orgId: orgId ?? params['orgId'] };
+  switch (access.scope) {
+    case 'organization':
+      return { target_kind: 'organization', target_id: ids['orgId'], org_id: ids['orgId'] };
+    case 'user':
+      return { target_kind: 'user', target_id: ids['userId'] };
+    case 'session':
+      return { target_kind: 'session', target_id: ids['sessionId'] };
+    case 'app':
+    case 'public':
+    case 'platform':
+      return { target_kind: 'app', target_id: stage.world.appId };
+  }
+}
+
+const isNotFound = (code: ErrorCode): boolean => errorCodes[code][0] === 404;
+
+/** Whether the route's own access lets the caller through to the handler. */
+function isLetIn({ route, sample }: Pick<Case, 'route' | 'sample'>, name: CallerName): boolean {
+  const { admits, prepare } = sample;
+  return typeof expectedOutcome(route, { admits, prepare }, name) === 'number';
+}
+
+/** To a machine, which sees the whole app, what it does not find does not exist. */
+const isDenial = (code: ErrorCode, { kind }: Caller): boolean =>
+  securityActionOf(code, false) === 'access.denied' || (isNotFound(code) && kind !== 'machine');
+
+/** The event of a refusal; the requests of a test are told apart by the caller's name. */
+const deniedTo = (name: CallerName, caller: Caller, route: Route, prepared: Prepared) => ({
+  app_id: stage.world.appId,
+  action: 'access.denied',
+  actor_kind: caller.kind,
+  actor_id: caller.id,
+  ...addressedBy(route, prepared),
+  ip: '127.0.0.1',
+  user_agent: 'generated test',
+  request_id: `refused-${name}`,
+  changes: [],
+});
+
+/** Makes a call by somebody who is refused. @returns what the audit was told, and what it is to be told */
+async function refuse({ route, sample }: Case, prepared: Prepared, name: (typeof signedIn)[number], code: ErrorCode) {
+  const caller = callerNamed(name);
+  const known = await newestId();
+  const headers = { ...prepared.headers, 'x-request-id': `refused-${name}`, 'user-agent': 'generated test' };
+  await perform(stage.world, route, { ...prepared, headers }, { token: caller.token });
+  const told = await eventsAfter(known);
+  // What only the handler finds to be out of sight it may report as denied.
+  const isOptional = told.length === 0 && isNotFound(code) && isLetIn({ route, sample }, name);
+  const isTold = isDenial(code, caller) && !isOptional;
+  return { name, told, expected: isTold ? [deniedTo(name, caller, route, prepared)] : [] };
+}
+
+describe('a refusal writes exactly its security event:', () => {
+  const guarded = cases.filter(({ route }) => !['public', 'platform'].includes(route.access.scope));
+
+  it.each(byName(guarded))('%s', async (_, one) => {
+    const prepared = await one.sample.prepare(stage);
+    const refusals = [];
+    for (const name of signedIn) {
+      const code = expectedOutcome(one.route, one.sample, name);
+      if (typeof code === 'string') refusals.push(await refuse(one, prepared, name, code));
+    }
+    expect(refusals.map(({ name, told }) => ({ name, told }))).toMatchObject(
+      refusals.map(({ name, expected }) => ({ name, told: expected })),
+    );
+    app.clock.advance(windowOfEventsMs);
+  });
+
+  it.each(byName(guarded))('none without a credential: %s', async (_, { route, sample }) => {
+    const prepared = await sample.prepare(stage);
+    const known = await newestId();
+    await perform(stage.world, route, prepared, { token: undefined });
+    expect(await eventsAfter(known)).toEqual([]);
   });
 });
 

@@ -1,3 +1,4 @@
+import { securityActions } from '../audit/security-actions.ts';
 import { type Db, join, raw, type Sql, sql } from '../db/db.ts';
 import { tablesOfApps } from './tenancy.twin.ts';
 
@@ -10,6 +11,12 @@ const countersOf: Readonly<Record<string, readonly string[]>> = {
   machine_users: ['last_used_at'],
   machine_secrets: ['last_used_at'],
 };
+
+/** Whether a row of `audit_events` tells of a refusal: those a refused call may add, and no others. */
+export const isSecurityEvent = sql`action = ANY (${Object.keys(securityActions)}::text[])`;
+
+/** Rows that a refused call may add; what exactly it adds is a matter of its own. */
+const declared: Readonly<Record<string, Sql>> = { audit_events: sql`WHERE NOT ${isSecurityEvent}` };
 
 /** The tables of the schema as the catalog knows them. */
 export async function tablesOf(db: Db): Promise<string[]> {
@@ -31,12 +38,12 @@ async function digests(db: Db, statements: readonly Sql[]): Promise<Record<strin
   return Object.fromEntries(rows.map((row) => [row.name, row.digest]));
 }
 
-/** A digest of every table, blind to the counters that a refusal may raise. */
+/** A digest of every table, blind to the counters that a refusal may raise and to the security events it may write. */
 export async function digestOfEverything(db: Db): Promise<Record<string, string>> {
   const tables = await tablesOf(db);
   return digests(
     db,
-    tables.map((table) => digestOf(table, countersOf[table] ?? [], sql``)),
+    tables.map((table) => digestOf(table, countersOf[table] ?? [], declared[table] ?? sql``)),
   );
 }
 

@@ -1,8 +1,9 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { createApp, prepareApp } from '../apps/create-app.ts';
 import type { SettingsPatch } from '../apps/apps.schema.ts';
-import { sql } from '../db/db.ts';
+import { type Sql, sql } from '../db/db.ts';
 import { limitNames } from '../limits/limits.ts';
+import { isSecurityEvent } from './calls.digest.ts';
 import { platformKey, type TestApp } from './setup.ts';
 
 export const password = 'Password@123JonDoeInc';
@@ -91,8 +92,10 @@ export interface World {
   ): Promise<{ code?: string; url?: string; purpose: string; subject: string; text: string; html: string }>;
   /** All mails to an address, newest first. */
   mails(to: string): Promise<Mail[]>;
-  /** What the audit of the app was told, oldest first. */
+  /** What the audit of the app was told of changes, oldest first. */
   events(): Promise<AuditEvent[]>;
+  /** What it was told of refusals, oldest first. */
+  securityEvents(): Promise<AuditEvent[]>;
   /** A call of the operator: the platform key, no app header. */
   operate(method: Method, url: string, body?: unknown): Promise<LightMyRequestResponse>;
   /** How many rows the app has of each kind: what a refusal must not change. */
@@ -231,12 +234,12 @@ export async function createWorld(
     return { machineUserId, clientSecret, secretId, token: response.json<{ token: string }>().token };
   };
 
-  const events: World['events'] = () =>
+  const eventsWhere = (condition: Sql) =>
     test.db.query<AuditEvent>(sql`
       SELECT action, actor_kind || ' ' || COALESCE(actor_id::text, '') AS actor,
         target_kind || ' ' || COALESCE(target_id::text, '') AS target, changes,
         claimed_on_behalf_of AS "claimedOnBehalfOf"
-      FROM audit_events WHERE app_id = ${prepared.id} ORDER BY id`);
+      FROM audit_events WHERE app_id = ${prepared.id} AND ${condition} ORDER BY id`);
 
   const rows: World['rows'] = async () => {
     const [counts] = await test.db.query<Record<string, string>>(sql`
@@ -251,7 +254,7 @@ export async function createWorld(
         (SELECT count(*) FROM machine_users WHERE app_id = ${prepared.id}) AS machine_users,
         (SELECT count(*) FROM machine_secrets WHERE app_id = ${prepared.id}) AS machine_secrets,
         (SELECT count(*) FROM mails WHERE app_id = ${prepared.id}) AS mails,
-        (SELECT count(*) FROM audit_events WHERE app_id = ${prepared.id}) AS audit_events`);
+        (SELECT count(*) FROM audit_events WHERE app_id = ${prepared.id} AND NOT ${isSecurityEvent}) AS audit_events`);
     return counts ?? {};
   };
 
@@ -269,7 +272,8 @@ export async function createWorld(
     machine,
     mail,
     mails,
-    events,
+    events: () => eventsWhere(sql`NOT ${isSecurityEvent}`),
+    securityEvents: () => eventsWhere(isSecurityEvent),
     rows,
     operate: (method, url, body) =>
       call(method, url, { app: null, headers: { authorization: `Bearer ${platformKey}` }, body }),

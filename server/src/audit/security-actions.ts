@@ -1,0 +1,32 @@
+import type { ErrorCode } from '../http/errors.ts';
+
+/** What somebody was kept from, and what it means: the events that the audit gets although nothing changed. */
+export const securityActions = {
+  'sign_in.failed': 'Somebody gave a wrong password, for an account (the target) or for an address that has none.',
+  'sign_in.locked': 'There were too many such tries: no password is compared for a while.',
+  'code.failed':
+    'Somebody gave a code that is wrong, used, expired or void. The target is the user whose code it would be.',
+  'client_secret.failed':
+    'Somebody asked for a machine token with a wrong client secret. The target is the client id as given.',
+  'idp.failed': 'A sign-in through an identity provider did not succeed.',
+  'access.denied':
+    'Somebody signed in called what they may not call. The target is what they addressed, which need not exist.',
+} as const satisfies Record<string, string>;
+
+export type SecurityAction = keyof typeof securityActions;
+
+/** The refusals that the audit is told of. */
+const actionOfCode: Partial<Record<ErrorCode, SecurityAction>> = {
+  access_denied: 'access.denied',
+  human_required: 'access.denied',
+  metadata_key_reserved: 'access.denied',
+  invalid_credentials: 'sign_in.failed',
+  user_inactive: 'sign_in.failed',
+  too_many_attempts: 'sign_in.locked',
+  code_invalid: 'code.failed',
+  invalid_client: 'client_secret.failed',
+};
+
+/** The security event of a refusal, if it has one. @param isDenial the access layer refused, whatever the code */
+export const securityActionOf = (code: ErrorCode, isDenial: boolean): SecurityAction | undefined =>
+  isDenial ? 'access.denied' : actionOfCode[code];
