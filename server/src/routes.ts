@@ -16,12 +16,14 @@ import { predefinedRoleRoutes } from './roles/predefined-roles.routes.ts';
 import { roleRoutes } from './roles/roles.routes.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { emailVerificationRoutes } from './users/email-verification.routes.ts';
+import { passwordRoutes } from './users/password.routes.ts';
 import { userRoutes } from './users/users.routes.ts';
 
 /** The API's table of contents. */
 export const routes: readonly Route[] = [
   ...userRoutes,
   ...emailVerificationRoutes,
+  ...passwordRoutes,
   ...sessionRoutes,
   ...invitationRoutes,
   ...tokenRoutes,

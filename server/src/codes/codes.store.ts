@@ -2,7 +2,7 @@ import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
 /** What a code proves. */
-export type CodePurpose = 'email_verification' | 'invitation';
+export type CodePurpose = 'email_verification' | 'invitation' | 'password_reset' | 'email_change';
 
 /** Whose code it is and what for; for invitations also into which organization. */
 export interface CodeScope {
@@ -11,19 +11,34 @@ export interface CodeScope {
   readonly orgId?: string | undefined;
 }
 
+/** What a code is kept with besides its scope. */
+export interface CodeCircumstances {
+  /** The address that the code was sent to, where it is not yet the user's. */
+  readonly email?: string | undefined;
+  /** The client address that asked for the code, where anybody may ask: some of the tries are kept for it. */
+  readonly requestedFrom?: string | undefined;
+}
+
 const triesPerAddress = 5;
 const triesPerCode = 50;
+/** Strangers, however many, leave whoever asked for the code their own tries. */
+const triesOfStrangers = triesPerCode - triesPerAddress;
 
 export async function insertCode(
   tx: Tx,
   appId: string,
-  code: CodeScope & { id: string; codeHash: Buffer; tokenHash: Buffer | null; now: Date; expiresAt: Date },
+  code: CodeScope &
+    CodeCircumstances & { id: string; codeHash: Buffer; tokenHash: Buffer | null; now: Date; expiresAt: Date },
 ): Promise<void> {
   await tx.query(sql`
-    INSERT INTO codes (app_id, id, user_id, purpose, org_id, code_hash, token_hash, created_at, expires_at)
+    INSERT INTO codes (app_id, id, user_id, purpose, org_id, code_hash, token_hash, email, requested_from,
+      created_at, expires_at)
     VALUES (${appId}, ${code.id}, ${code.userId}, ${code.purpose}, ${code.orgId ?? null}, ${code.codeHash},
-      ${code.tokenHash}, ${code.now}, ${code.expiresAt})`);
+      ${code.tokenHash}, ${code.email ?? null}, ${code.requestedFrom ?? null}, ${code.now}, ${code.expiresAt})`);
 }
+
+/** Everybody who locks several codes of a user does it in this order, so that nobody waits in a circle. */
+const inOrder = sql`ORDER BY id FOR UPDATE`;
 
 /** Voids all codes of a scope but the newest few, and with them the tokens mailed beside them. */
 export async function voidCodes(tx: Tx, appId: string, scope: CodeScope, keep: number): Promise<void> {
@@ -32,18 +47,45 @@ export async function voidCodes(tx: Tx, appId: string, scope: CodeScope, keep: n
       SELECT id FROM codes
       WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
         AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint
-      ORDER BY id DESC OFFSET ${keep})`);
+        AND id NOT IN (
+          SELECT id FROM codes
+          WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
+            AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint
+          ORDER BY id DESC LIMIT ${keep})
+      ${inOrder})`);
 }
 
-/** Voids every code of a user, whatever it was for. */
-export async function voidAllCodes(tx: Tx, appId: string, userId: string): Promise<void> {
-  await tx.query(sql`DELETE FROM codes WHERE app_id = ${appId} AND user_id = ${userId}`);
+/** Voids every code of a user, or every one for these purposes. */
+export async function voidAllCodes(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  purposes: readonly CodePurpose[] | null = null,
+): Promise<void> {
+  await tx.query(sql`
+    DELETE FROM codes WHERE app_id = ${appId} AND id IN (
+      SELECT id FROM codes
+      WHERE app_id = ${appId} AND user_id = ${userId}
+        AND (${purposes}::text[] IS NULL OR purpose = ANY (${purposes}::text[]))
+      ${inOrder})`);
+}
+
+/** How many codes of a scope are live and still have tries for whoever asked for them. */
+export async function countUsableCodes(db: Queryable, appId: string, scope: CodeScope, now: Date): Promise<number> {
+  const [row] = await db.query<{ usable: number }>(sql`
+    SELECT count(*)::integer AS usable FROM codes
+    WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
+      AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint
+      AND expires_at > ${now} AND tries < ${triesOfStrangers}`);
+  return row?.usable ?? 0;
 }
 
 /**
  * Counts one try from this address against every live code of the scope, and returns those that may still be
- * compared: at most 5 tries per code and address, 50 per code. One statement of its own, committed before anything
- * is compared, so that parallel requests cannot outrun the count.
+ * compared: at most 5 tries per code and address, 50 per code, of which the last 5 are kept for the address that asked
+ * for the code. One statement of its own, committed before anything is compared, so that parallel requests cannot
+ * outrun the count. Where there is no code to try, something is written all the same: the time to commit must not
+ * tell whether somebody has an account.
  */
 export async function countTry(
   db: Queryable,
@@ -61,18 +103,59 @@ export async function countTry(
       INSERT INTO code_tries AS known (app_id, code_id, address, tries)
       SELECT ${appId}::bigint, live.id, ${scope.address}::text, 1 FROM live
       ON CONFLICT (app_id, code_id, address) DO UPDATE SET tries = known.tries + 1 WHERE known.tries < ${triesPerAddress}
-      RETURNING code_id)
+      RETURNING code_id),
+    in_vain AS (
+      INSERT INTO code_tries_in_vain AS known (app_id, address, tries, last_at)
+      SELECT ${appId}::bigint, ${scope.address}::text, 1, ${scope.now}::timestamptz WHERE NOT EXISTS (SELECT FROM live)
+      ON CONFLICT (app_id, address) DO UPDATE SET tries = known.tries + 1, last_at = EXCLUDED.last_at)
     UPDATE codes c SET tries = c.tries + 1
     FROM counted
-    WHERE c.app_id = ${appId} AND c.id = counted.code_id AND c.tries < ${triesPerCode}
+    WHERE c.app_id = ${appId} AND c.id = counted.code_id
+      AND c.tries < CASE WHEN c.requested_from <> ${scope.address} THEN ${triesOfStrangers}::integer ELSE ${triesPerCode}::integer END
     RETURNING c.id, c.code_hash`);
   return rows.map((row) => ({ id: row.id, codeHash: row.code_hash }));
 }
 
-/** Uses a code up. @returns false when somebody else was faster */
-export async function consumeCode(tx: Tx, appId: string, codeId: string): Promise<boolean> {
-  const rows = await tx.query(sql`DELETE FROM codes WHERE app_id = ${appId} AND id = ${codeId} RETURNING id`);
-  return rows.length > 0;
+/** Uses a code of a user up. @returns what it was sent with, or undefined when somebody else was faster */
+export async function consumeCode(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  codeId: string,
+): Promise<{ email: string | null } | undefined> {
+  // All of the user's: what follows voids others, and none must be locked before an older one.
+  await tx.query(sql`SELECT id FROM codes WHERE app_id = ${appId} AND user_id = ${userId} ${inOrder}`);
+  const [row] = await tx.query<{ email: string | null }>(
+    sql`DELETE FROM codes WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${codeId} RETURNING email`,
+  );
+  return row;
+}
+
+/**
+ * Removes codes of all apps that have expired, with the tries of them, at most so many; rows that somebody else holds
+ * are left for later.
+ *
+ * @returns how many were removed
+ */
+export async function deleteExpiredCodes(db: Queryable, now: Date, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    DELETE FROM codes c USING (
+      SELECT app_id, id FROM codes WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${limit}
+      FOR UPDATE SKIP LOCKED) AS expired
+    WHERE c.app_id = expired.app_id AND c.id = expired.id
+    RETURNING c.id`);
+  return rows.length;
+}
+
+/** The same for tries where there was no code. */
+export async function deleteTriesInVain(db: Queryable, before: Date, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    DELETE FROM code_tries_in_vain t USING (
+      SELECT app_id, address FROM code_tries_in_vain WHERE last_at <= ${before} ORDER BY last_at LIMIT ${limit}
+      FOR UPDATE SKIP LOCKED) AS old
+    WHERE t.app_id = old.app_id AND t.address = old.address
+    RETURNING t.address`);
+  return rows.length;
 }
 
 /** The user and code of a mailed token that is still good. */

@@ -4,7 +4,14 @@ import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import { codeHash, constantTimeEqual, newCode, newSecret, normalizeCode, sha256 } from '../keys/secrets.ts';
 import type { Services } from '../services.ts';
-import { type CodePurpose, type CodeScope, countTry, insertCode, voidCodes } from './codes.store.ts';
+import {
+  type CodeCircumstances,
+  type CodePurpose,
+  type CodeScope,
+  countTry,
+  insertCode,
+  voidCodes,
+} from './codes.store.ts';
 
 const hourMs = 3_600_000;
 
@@ -12,10 +19,20 @@ const hourMs = 3_600_000;
 export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
   email_verification: 24 * hourMs,
   invitation: 7 * 24 * hourMs,
+  password_reset: hourMs,
+  email_change: hourMs,
 };
 
-/** Codes of one scope that are good at the same time. Somebody can be invited to several roles of one organization. */
-const codesKept: Readonly<Record<CodePurpose, number>> = { email_verification: 1, invitation: 10 };
+/**
+ * Codes of one scope that are good at the same time. Somebody can be invited to several roles of one organization;
+ * anybody can ask for a reset, which must not void the code that the owner asked for.
+ */
+export const codesKept: Readonly<Record<CodePurpose, number>> = {
+  email_verification: 1,
+  invitation: 10,
+  password_reset: 3,
+  email_change: 1,
+};
 
 /** What goes into a mail: the code and, for a verification, a token that can present this very code. */
 export interface IssuedCode {
@@ -24,12 +41,19 @@ export interface IssuedCode {
 }
 
 /** Issues a code in the transaction that queues its mail; it is stored as a keyed hash bound to its scope. */
-export async function issueCode(tx: Tx, services: Services, appId: string, scope: CodeScope): Promise<IssuedCode> {
+export async function issueCode(
+  tx: Tx,
+  services: Services,
+  appId: string,
+  scope: CodeScope,
+  circumstances: CodeCircumstances = {},
+): Promise<IssuedCode> {
   const code = newCode();
   const token = scope.purpose === 'email_verification' ? newSecret('gh_v_') : undefined;
   const now = services.clock.now();
   await insertCode(tx, appId, {
     ...scope,
+    ...circumstances,
     id: services.ids.next(),
     codeHash: codeHash(services.sealer.deriveKey('codes'), { appId, ...scope, code }),
     tokenHash: token === undefined ? null : sha256(token),

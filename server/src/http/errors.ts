@@ -33,6 +33,7 @@ export const errorCodes = {
   email_already_verified: [409, 'E-mail already verified', 'This e-mail address is verified already.'],
   sign_up_disabled: [403, 'Sign-up disabled', 'This app does not let people sign up by themselves.'],
   password_too_weak: [400, 'Password too weak', 'Choose a password that is harder to guess.'],
+  current_password_wrong: [403, 'Current password wrong', 'The current password is wrong; nothing was changed.'],
   invalid_credentials: [401, 'Invalid credentials', 'The e-mail address or the password is wrong.'],
   session_not_found: [404, 'Session not found', 'There is no such session, or it is not yours.'],
   code_invalid: [400, 'Code invalid', 'The code is wrong, expired or used. Ask for a new one.'],

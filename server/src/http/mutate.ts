@@ -10,13 +10,15 @@ import {
   type Principal,
 } from './access.ts';
 import { auditIdentity } from './actor.ts';
-import type { Call } from './route.ts';
+import type { AuditAction, Call } from './route.ts';
 
 /** What the audit says about one change. Names only, never values: values can be personal or secret. */
 export interface ChangeEvent {
   /** The app whose audit is told, where it is not the one that the call names. */
   readonly appId?: string;
   readonly target: { readonly kind: string; readonly id: string };
+  /** Where a call brings about more than it declares: a password reset may also accept invitations. */
+  readonly action?: AuditAction;
   readonly orgId?: string | undefined;
   /** Names of what changed, e.g. `name`, `metadata.plan`. */
   readonly changes?: readonly string[];
@@ -42,7 +44,7 @@ function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
       id: services.ids.next(),
       orgId: event.orgId ?? null,
       time: services.clock.now(),
-      action: route.audit,
+      action: event.action ?? route.audit,
       actor: event.actor ?? auditIdentity(call.actor),
       claimedOnBehalfOf: event.claimedOnBehalfOf ?? null,
       target: event.target,

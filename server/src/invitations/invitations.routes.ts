@@ -5,18 +5,14 @@ import { consumeCode } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { publicAccessSettingCookie } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { type ChangeEvent, mutate } from '../http/mutate.ts';
+import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
-import { grantName } from '../members/members.store.ts';
 import { setSessionCookie, startSession } from '../sessions/start-session.ts';
-import { type Claim, claimAccount, type GrantedInvitations } from '../users/claim-account.ts';
+import { acceptanceEvents, type Claim, claimAccount } from '../users/claim-account.ts';
 import { emailKey } from '../users/email-address.ts';
-import { passwordFault, type PasswordOwner } from '../users/password-policy.ts';
-import { findCredentials, getUser, lockUser } from '../users/users.store.ts';
+import { checkPassword } from '../users/password-policy.ts';
+import { findCredentials, getUser, lockUser, nobody } from '../users/users.store.ts';
 import { acceptInvitation, invitationAccepted } from './invitations.schema.ts';
-
-/** No user has it: asking for their codes takes the same statement as for a known address. */
-const nobody = '0';
 
 /** The invited user and the id of the code; an address nobody was invited by looks like a wrong code. */
 async function proveMailbox(call: Call, body: { email: string; orgId: string; verificationCode: string }) {
@@ -26,24 +22,11 @@ async function proveMailbox(call: Call, body: { email: string; orgId: string; ve
   return { userId: scope.userId, codeId };
 }
 
-/** @throws ApiError `password_too_weak` */
-function checkPassword(password: string, owner: PasswordOwner): void {
-  const fault = passwordFault(password, owner);
-  if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
-}
-
-/** Each organization that gains somebody reads it in its own audit; without any there is still the account. */
-function acceptanceEvents(userId: string, orgId: string, granted: GrantedInvitations): ChangeEvent[] {
-  const actor = { kind: 'user', id: userId } as const;
-  const places = granted.size > 0 ? [...granted] : [[orgId, []] as const];
-  return places.map(([place, grants]) => ({ target: actor, actor, orgId: place, changes: grants.map(grantName) }));
-}
-
 /** The code is used up, the account is whoever's mailbox it is. */
 async function claim(tx: Tx, call: Call, app: App, proof: { userId: string; codeId: string }, given: Claim) {
   const user = await lockUser(tx, app.id, proof.userId);
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
-  if (!(await consumeCode(tx, app.id, proof.codeId))) throw new ApiError('code_invalid');
+  if (!(await consumeCode(tx, app.id, user.id, proof.codeId))) throw new ApiError('code_invalid');
   const granted = await claimAccount(tx, call.services, app.id, user.id, given);
   return { granted, session: await startSession(tx, call, app, { id: user.id, amr: ['pwd'] }) };
 }
@@ -80,7 +63,11 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       const passwordHash = await services.passwords.hash(body.newPassword);
       const started = await mutate(call, async (tx) => {
         const { session, granted } = await claim(tx, call, app, proof, { ...body, passwordHash });
-        return { result: session, event: acceptanceEvents(proof.userId, body.orgId, granted) };
+        const actor = { kind: 'user', id: proof.userId } as const;
+        const events = acceptanceEvents(proof.userId, granted);
+        // Where no invitation was left there is still the account.
+        const event = events.length > 0 ? events : { target: actor, actor, orgId: body.orgId };
+        return { result: session, event };
       });
       setSessionCookie(call, app, started.sessionToken);
       return { message: 'Invitation accepted', userId: proof.userId, ...started };

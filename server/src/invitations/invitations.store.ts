@@ -1,4 +1,4 @@
-import type { Tx } from '../db/db.ts';
+import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { Grant, RoleReference } from '../members/members.store.ts';
 
@@ -101,4 +101,12 @@ export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: read
         SELECT FROM invitations i WHERE i.app_id = ${appId} AND i.user_id = u.id AND i.status = 'pending')
     RETURNING u.id`);
   return rows.map((row) => row.id);
+}
+
+/** Whether an invitation waits for a user. */
+export async function hasLiveInvitation(db: Queryable, appId: string, userId: string, now: Date): Promise<boolean> {
+  const rows = await db.query(sql`
+    SELECT 1 FROM invitations
+    WHERE app_id = ${appId} AND user_id = ${userId} AND status = 'pending' AND expires_at > ${now} LIMIT 1`);
+  return rows.length > 0;
 }

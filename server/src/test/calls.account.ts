@@ -1,7 +1,9 @@
-import { human, type Prepared, type SampleCalls } from './calls.sample.ts';
+import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { human, nobody, type Prepared, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { freshMember } from './calls.users.ts';
-import type { Person } from './world.ts';
+import { runTask } from './tasks.ts';
+import { password, type Person } from './world.ts';
 
 /** Makes somebody manager or owner of the organization, as the super admin may. */
 async function grant({ world, orgId }: Stage, noun: 'managers' | 'owners', { email }: Person): Promise<void> {
@@ -30,8 +32,58 @@ const leaving = (who: (stage: Stage) => Promise<Person>) => {
   };
 };
 
+/** Somebody's reset, up to the code in their mailbox. */
+async function codeOfReset({ world }: Stage, email: string): Promise<string> {
+  await world.call('POST', '/v1/authentication/users/password/reset-request/email', { body: { email } });
+  await runTask(world.test, sendPasswordResets);
+  return (await world.mail(email)).code ?? '';
+}
+
+const resetting = (options: { verified: boolean }) => {
+  return async (stage: Stage): Promise<Prepared> => {
+    const { userId, email } = await freshMember(stage, options);
+    const verificationCode = await codeOfReset(stage, email);
+    return { as: { ...nobody, id: userId }, body: { email, verificationCode, newPassword: 'Secret@slidezAB' } };
+  };
+};
+
+const passwordSamples: SampleCalls = {
+  requestPasswordReset: [
+    {
+      admits: 'everyone',
+      prepare: async ({ world }) => ({
+        as: nobody,
+        body: { email: (await world.person()).email, resetUrl: 'http://localhost/reset?code={{code}}' },
+      }),
+    },
+  ],
+  resetPassword: [
+    { admits: 'everyone', target: ['user', 'userId'], foreign: 'code_invalid', prepare: resetting({ verified: true }) },
+    {
+      title: 'of an account that nobody had proven',
+      admits: 'everyone',
+      target: ['user', 'userId'],
+      foreign: 'code_invalid',
+      prepare: resetting({ verified: false }),
+    },
+  ],
+  changePassword: [
+    {
+      admits: ['addressed'],
+      target: ['user', 'userId'],
+      prepare: async (stage) => {
+        const person = await freshMember(stage);
+        await stage.world.signIn(person.email);
+        const body = { currentPassword: password, newPassword: 'Secret@slidezAB' };
+        return { as: human(person), addressed: human(person), params: { userId: person.userId }, body };
+      },
+    },
+  ],
+};
+
 /** How to call what people do with their own account. */
 export const samplesOfAccounts: SampleCalls = {
+  ...passwordSamples,
   leaveOrganization: [
     {
       admits: ['addressed', 'member', 'manager', 'owner', 'superAdmin'],

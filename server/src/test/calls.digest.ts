@@ -7,6 +7,7 @@ const countersOf: Readonly<Record<string, readonly string[]>> = {
   codes: ['tries'],
   code_tries: ['*'],
   rate_limits: ['*'],
+  code_tries_in_vain: ['*'],
   sessions: ['last_seen_at', 'idle_expires_at'],
   machine_users: ['last_used_at'],
   machine_secrets: ['last_used_at'],

@@ -51,7 +51,7 @@ const flaws: Readonly<Record<string, readonly [table: string, flaw: Sql]>> = {
 };
 
 /** Tables that no call asks for a decision. */
-const inert = new Set(['audit_events', 'mails', 'code_tries']);
+const inert = new Set(['audit_events', 'mails', 'code_tries', 'code_tries_in_vain']);
 
 /** What can be lacking in these tables. */
 const lackingIn = (read: ReadonlySet<string>): string[] => [

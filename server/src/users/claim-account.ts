@@ -1,7 +1,8 @@
 import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
+import type { ChangeEvent } from '../http/mutate.ts';
 import { acceptInvitations } from '../invitations/invitations.store.ts';
-import { type Grant, grantToMember } from '../members/members.store.ts';
+import { type Grant, grantName, grantToMember } from '../members/members.store.ts';
 import type { Services } from '../services.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { markClaimed } from './users.store.ts';
@@ -18,6 +19,18 @@ export interface Claim {
 
 /** What took effect, by organization. */
 export type GrantedInvitations = ReadonlyMap<string, readonly Grant[]>;
+
+/** Each organization that gains somebody reads it in its own audit. */
+export function acceptanceEvents(userId: string, granted: GrantedInvitations): ChangeEvent[] {
+  const actor = { kind: 'user', id: userId } as const;
+  return [...granted].map(([orgId, grants]) => ({
+    action: 'invitation.accepted',
+    target: actor,
+    actor,
+    orgId,
+    changes: grants.map(grantName),
+  }));
+}
 
 /** Every live invitation to the proven address takes effect. */
 async function grantInvitations(

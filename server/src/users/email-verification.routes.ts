@@ -54,7 +54,8 @@ export const emailVerificationRoutes = [
       const scope = { userId, purpose: 'email_verification' } as const;
       const codeId = await checkCode(call, scope, verificationCode);
       return mutate(call, async (tx) => {
-        if (!(await consumeCode(tx, call.appId, codeId))) throw new ApiError('code_invalid');
+        await lockUser(tx, call.appId, userId);
+        if (!(await consumeCode(tx, call.appId, userId, codeId))) throw new ApiError('code_invalid');
         await voidCodes(tx, call.appId, scope, 0);
         await setEmailVerified(tx, call.appId, userId, call.services.clock.now());
         return { result: { message: 'Email verified' }, event: { target: { kind: 'user', id: userId } } };

@@ -1,3 +1,4 @@
+import { ApiError } from '../http/errors.ts';
 import { isCommonPassword } from './common-passwords.ts';
 
 /** Who will use the password: what an attacker tries first. */
@@ -27,6 +28,12 @@ export function passwordFault(password: string, owner: PasswordOwner): string | 
   if (isCommonPassword(folded)) return 'The password is one of the most common ones.';
   if (isOwnersIdentity(folded, owner)) return 'The password must not be the e-mail address or the name.';
   return undefined;
+}
+
+/** Refuses a new password that is too weak. @throws ApiError `password_too_weak` */
+export function checkPassword(password: string, owner: PasswordOwner): void {
+  const fault = passwordFault(password, owner);
+  if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
 }
 
 function isOwnersIdentity(password: string, { email, firstName = '', lastName = '' }: PasswordOwner): boolean {

@@ -13,7 +13,7 @@ import { startedSession } from '../sessions/sessions.schema.ts';
 import { setSessionCookie, startSession } from '../sessions/start-session.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { emailKey } from './email-address.ts';
-import { passwordFault } from './password-policy.ts';
+import { checkPassword } from './password-policy.ts';
 import { sendVerification } from './verification-mail.ts';
 import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';
 import { getUser, getUserMetadata, insertUser, isSuperAdmin, lockUserByEmail, patchUser } from './users.store.ts';
@@ -92,8 +92,7 @@ export const userRoutes = [
       const { body, services } = call;
       const app = await namedAppOf(call);
       if (!app.settings.signUpEnabled) throw new ApiError('sign_up_disabled');
-      const fault = passwordFault(body.password, body);
-      if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
+      checkPassword(body.password, body);
       checkReservedKeys(call, body.metadata ?? {});
       checkMetadataLimit(body.metadata ?? {});
       const template = chooseUrlTemplate(app, services.config, 'verificationUrl', body.verificationUrl);

@@ -31,8 +31,9 @@ export const language = z
   .enum(['en', 'ar'], { error: 'Must be en or ar.' })
   .meta({ description: 'Language of mails to this user.', examples: ['en'] });
 
+/** How long a template may be is for the check of where it leads to say; this only bounds the work. */
 export const urlTemplate = (what: string, example: string) =>
-  text({ min: 1, max: 2000 }).meta({ description: what, examples: [example] });
+  text({ min: 1, max: 262_144 }).meta({ description: `${what} At most 2,000 characters.`, examples: [example] });
 
 const verificationUrl = urlTemplate(
   'URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}; default: the setting of the app.',

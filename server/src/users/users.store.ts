@@ -48,10 +48,16 @@ export async function getUser(db: Queryable, appId: string, userId: string): Pro
   return toUser(row);
 }
 
+/**
+ * How a user is locked who is to change: others may still refer to them, for instance by a mail that is queued while a
+ * second transaction waits.
+ */
+const locked = sql`FOR NO KEY UPDATE`;
+
 /** The user of an address, locked until the transaction ends. */
 export async function lockUserByEmail(tx: Tx, appId: string, emailKey: string): Promise<User | undefined> {
   const [row] = await tx.query<UserRow>(
-    sql`SELECT ${columns} FROM users WHERE app_id = ${appId} AND email_key = ${emailKey} FOR UPDATE`,
+    sql`SELECT ${columns} FROM users WHERE app_id = ${appId} AND email_key = ${emailKey} ${locked}`,
   );
   return row && toUser(row);
 }
@@ -59,7 +65,7 @@ export async function lockUserByEmail(tx: Tx, appId: string, emailKey: string): 
 /** The user locked until the transaction ends. @throws ApiError `user_not_found` */
 export async function lockUser(tx: Tx, appId: string, userId: string): Promise<User> {
   const [row] = await tx.query<UserRow>(
-    sql`SELECT ${columns} FROM users WHERE app_id = ${appId} AND id = ${userId} FOR UPDATE`,
+    sql`SELECT ${columns} FROM users WHERE app_id = ${appId} AND id = ${userId} ${locked}`,
   );
   if (!row) throw new ApiError('user_not_found');
   return toUser(row);
@@ -75,6 +81,22 @@ export async function getUserMetadata(db: Queryable, appId: string, userId: stri
     sql`SELECT metadata FROM users WHERE app_id = ${appId} AND id = ${userId}`,
   );
   return row?.metadata ?? {};
+}
+
+/** No user has this id: asking for their codes takes the same statement as for a known address. */
+export const nobody = '0';
+
+/** What a new password or another weighty change of one's own account is compared with. @throws ApiError `user_not_found` */
+export async function getCredentials(
+  db: Queryable,
+  appId: string,
+  userId: string,
+): Promise<{ passwordHash: string | null }> {
+  const [row] = await db.query<{ password_hash: string | null }>(
+    sql`SELECT password_hash FROM users WHERE app_id = ${appId} AND id = ${userId}`,
+  );
+  if (!row) throw new ApiError('user_not_found');
+  return { passwordHash: row.password_hash };
 }
 
 /** What a sign-in compares; no row for an unknown address. */
@@ -164,8 +186,17 @@ export async function insertInvitedUser(
     ON CONFLICT (app_id, email_key) DO NOTHING`);
 }
 
-export async function setPasswordHash(tx: Tx, appId: string, userId: string, passwordHash: string): Promise<void> {
-  await tx.query(sql`UPDATE users SET password_hash = ${passwordHash} WHERE app_id = ${appId} AND id = ${userId}`);
+/** @param now when the user chose it; without it the same password was only hashed anew */
+export async function setPasswordHash(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  passwordHash: string,
+  now?: Date,
+): Promise<void> {
+  await tx.query(sql`
+    UPDATE users SET password_hash = ${passwordHash}, updated_at = COALESCE(${now ?? null}::timestamptz, updated_at)
+    WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
 /** The address is proven; the password stays. */

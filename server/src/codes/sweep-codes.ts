@@ -1,0 +1,24 @@
+import type { BackgroundTask } from '../background.ts';
+import { deleteExpiredCodes, deleteTriesInVain } from './codes.store.ts';
+
+/** Few enough that nobody waits for the locks of one statement. */
+const batchSize = 500;
+/** Longer than anybody measures, short enough that addresses do not stay. */
+const triesInVainKeptMs = 3_600_000;
+
+async function inBatches(signal: AbortSignal, removeSome: () => Promise<number>): Promise<void> {
+  let removed = batchSize;
+  while (removed === batchSize && !signal.aborted) removed = await removeSome();
+}
+
+/** Removes codes that have expired, and the tries of them. They are refused long before: the look-up asks for the time. */
+export const sweepCodes: BackgroundTask = {
+  name: 'remove codes that have expired',
+  everyMs: 60_000,
+  run: async ({ db, clock }, signal) => {
+    const now = clock.now();
+    await inBatches(signal, () => deleteExpiredCodes(db, now, batchSize));
+    const before = new Date(now.getTime() - triesInVainKeptMs);
+    await inBatches(signal, () => deleteTriesInVain(db, before, batchSize));
+  },
+};

@@ -1,0 +1,6 @@
+import type { BackgroundTask } from '../background.ts';
+import type { TestApp } from './setup.ts';
+
+/** Does what is due of some background work, as a process would within its next pause. */
+export const runTask = ({ services }: TestApp, task: BackgroundTask): Promise<void> =>
+  task.run(services, new AbortController().signal);

@@ -1,0 +1,53 @@
+import type { Tx } from '../db/db.ts';
+import { signedIn } from '../http/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import type { Call } from '../http/route.ts';
+import { getCredentials, lockCredentials } from './users.store.ts';
+
+/** The password of the caller, as it was compared. */
+export interface ComparedPassword {
+  readonly id: string;
+  readonly passwordHash: string;
+}
+
+/**
+ * Asks the caller for the password before what a stolen session must not be able to do. Somebody without a password,
+ * who comes by an identity provider, sets one by a password reset first: that proves the mailbox.
+ *
+ * @throws ApiError `current_password_wrong`
+ */
+async function comparePassword(call: Call, password: string): Promise<ComparedPassword> {
+  const { services, appId } = call;
+  const { id } = signedIn(call.actor).user;
+  const { passwordHash } = await getCredentials(services.db, appId, id);
+  const matches = await services.passwords.verify(passwordHash, password);
+  if (passwordHash === null) {
+    throw new ApiError('current_password_wrong', {
+      detail: 'This account has no password yet. Set one by a password reset, then try again.',
+    });
+  }
+  if (!matches) throw new ApiError('current_password_wrong');
+  return { id, passwordHash };
+}
+
+/**
+ * Does something that needs the caller's current password. Comparing takes a while and happens outside of the
+ * transaction; `work` therefore begins with `lockPassword` and answers undefined when it says no. Then all is tried a
+ * second time: a sign-in may just have brought the stored hash up to date.
+ *
+ * @throws ApiError `current_password_wrong`
+ */
+export async function withCurrentPassword<Result>(
+  call: Call,
+  password: string,
+  work: (compared: ComparedPassword) => Promise<Result | undefined>,
+): Promise<Result> {
+  const done =
+    (await work(await comparePassword(call, password))) ?? (await work(await comparePassword(call, password)));
+  if (done === undefined) throw new ApiError('current_password_wrong');
+  return done;
+}
+
+/** Whether the compared password is still that of the user, who stays locked until the transaction ends. */
+export const lockPassword = (tx: Tx, appId: string, compared: ComparedPassword): Promise<boolean> =>
+  lockCredentials(tx, appId, compared);

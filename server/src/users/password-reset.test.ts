@@ -1,0 +1,344 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { raw, sql } from '../db/db.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { runTask } from '../test/tasks.ts';
+import { createWorld, faults, password, problem, type World } from '../test/world.ts';
+import { sendPasswordResets } from './send-password-resets.ts';
+
+const requestUrl = '/v1/authentication/users/password/reset-request/email';
+const url = '/v1/authentication/users/password';
+const newPassword = 'Secret@slidezAB';
+const hourMs = 3_600_000;
+const sent = { message: 'If the account exists, an email has been sent' };
+
+let app: TestApp;
+let world: World;
+let counter = 0;
+let email: string;
+
+beforeAll(async () => {
+  app = await buildTestApp({ env: { TRUST_PROXY: '1' } });
+  world = await createWorld(app);
+});
+beforeEach(() => {
+  email = `forgetful-${(counter += 1)}@example.com`;
+});
+afterAll(() => app?.close());
+
+const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
+/** Each call from an address of its own, unless it says otherwise: limits per address are not at stake. */
+const anywhere = () => `198.51.${Math.floor(counter / 250)}.${((counter += 1) % 250) + 1}`;
+const request = (to: string, extra: object = {}, address = anywhere()) =>
+  world.call('POST', requestUrl, { body: { email: to, ...extra }, ...from(address) });
+const answer = () => runTask(app, sendPasswordResets);
+const resets = async (to: string) => (await world.mails(to)).filter(({ purpose }) => purpose === 'password_reset');
+const codes = async (to: string) => (await resets(to)).map(({ code = '' }) => code);
+async function codeTo(to: string, address?: string): Promise<string> {
+  const before = await codes(to);
+  expect((await request(to, {}, address)).json()).toEqual(sent);
+  await answer();
+  return (await codes(to)).find((code) => !before.includes(code)) ?? 'no code';
+}
+const reset = (verificationCode: string, changes: object = {}, address = anywhere()) =>
+  world.call('PUT', url, { body: { email, verificationCode, newPassword, ...changes }, ...from(address) });
+const signIn = async (with_: string, as = email) =>
+  (await world.call('POST', '/v1/authentication/users/sessions', { body: { email: as, password: with_ } })).statusCode;
+const me = (token: string) => world.call('GET', '/v1/authentication/users/me?includeOrganizations=true', { token });
+const setState = (state: string) =>
+  app.db.query(sql`UPDATE users SET state = ${state} WHERE app_id = ${world.appId} AND email = ${email}`);
+async function invite(orgId: string) {
+  const body = { email, firstName: 'Jane', lastName: 'Roe' };
+  const invitation = `/v1/authorization/organizations/${orgId}/owners`;
+  expect((await world.call('POST', invitation, { token: world.admin.token, body })).statusCode).toBe(201);
+}
+
+describe('asking for a reset', () => {
+  test.each<[what: string, body: object, answer: string, pointer?: string]>([
+    ['without address', { email: undefined }, '400 validation_failed', '/body/email'],
+    ['for what is no address', { email: 'nobody' }, '400 validation_failed', '/body/email'],
+    ['with an unknown field', { userId: '1' }, '400 validation_failed', '/body/userId'],
+    ['with a link that leads elsewhere', { resetUrl: 'https://evil.example/{{code}}' }, '400 redirect_url_not_allowed'],
+    ['with a strange placeholder', { resetUrl: 'http://localhost/{{userId}}' }, '400 redirect_url_not_allowed'],
+    ['with an overlong link', { resetUrl: `http://localhost/${'x'.repeat(2000)}` }, '400 redirect_url_not_allowed'],
+  ])('is refused %s', async (_, body, expected, pointer) => {
+    const response = await request('somebody@example.com', body);
+    expect(problem(response)).toBe(expected);
+    expect(Object.keys(faults(response))).toEqual(pointer === undefined ? [] : [pointer]);
+  });
+
+  test('is answered alike for everybody by the same one write, and looks nobody up', async () => {
+    await world.person({ email });
+    const strangers = [email, 'nobody@example.com', world.admin.email];
+    const answers = await Promise.all(strangers.map((to) => request(to, { orgId: '1' })));
+    expect(answers.map((response) => [response.statusCode, response.json()])).toEqual(strangers.map(() => [200, sent]));
+    expect(await resets(email)).toEqual([]);
+    const [waiting] = await app.db.query(
+      sql`SELECT count(*)::integer AS count FROM password_reset_requests WHERE app_id = ${world.appId}`,
+    );
+    expect(waiting).toEqual({ count: 3 });
+    await answer();
+    expect(await app.db.query(sql`SELECT 1 FROM password_reset_requests`)).toEqual([]);
+    expect(await resets(email)).toHaveLength(1);
+    expect(await world.mails('nobody@example.com')).toEqual([]);
+  });
+
+  test('sends the code in a link to the stored address, once, however many processes answer', async () => {
+    await world.person({ email });
+    await request(email.toUpperCase(), { resetUrl: 'http://localhost/reset?code={{code}}&email={{email}}' });
+    await Promise.all([answer(), answer(), answer()]);
+    const mails = await resets(email);
+    expect(mails).toMatchObject([
+      { to: email, url: `http://localhost/reset?code=${mails[0]?.code}&email=${encodeURIComponent(email)}` },
+    ]);
+    const told = (await world.events()).filter(({ action }) => action === 'password_reset.requested');
+    expect(told.at(-1)).toMatchObject({ actor: 'anonymous ' });
+  });
+
+  test.each<[what: string, prepare: () => Promise<unknown>, mails: number]>([
+    ['an unproven user', () => world.person({ email, verified: false }), 1],
+    ['a deactivated user', () => world.person({ email }).then(() => setState('INACTIVE')), 0],
+    ['an invited user', async () => invite(await world.organization(await world.person())), 1],
+    [
+      'an invited user whose invitation has expired',
+      async () => {
+        await invite(await world.organization(await world.person()));
+        await app.db.query(sql`UPDATE invitations SET expires_at = created_at WHERE app_id = ${world.appId}`);
+      },
+      0,
+    ],
+    [
+      'a user without password',
+      () =>
+        world
+          .person({ email })
+          .then(() => app.db.query(sql`UPDATE users SET password_hash = NULL WHERE email = ${email}`)),
+      1,
+    ],
+  ])('by %s', async (_, prepare, mails) => {
+    await prepare();
+    await request(email);
+    await answer();
+    expect(await resets(email)).toHaveLength(mails);
+  });
+
+  test('is dropped when it was asked more than an hour ago, or of an app that is deactivated', async () => {
+    await world.person({ email });
+    await request(email);
+    app.clock.advance(hourMs);
+    await answer();
+    const other = await createWorld(app);
+    await other.person({ email });
+    await other.call('POST', requestUrl, { body: { email } });
+    await other.operate('PATCH', `/v1/platform/apps/${other.appName}`, { status: 'INACTIVE' });
+    await answer();
+    expect(await resets(email)).toEqual([]);
+  });
+
+  test('that fails stays for the next run and holds up no other', async () => {
+    await world.person({ email });
+    const lateEmail = `late-${email}`;
+    await world.person({ email: lateEmail });
+    await request(email);
+    await request(lateEmail);
+    const [broken] = await app.db.query<{ id: string }>(sql`SELECT id FROM users WHERE email = ${email}`);
+    await app.db.query(sql`
+      CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''refused''; END'`);
+    await app.db.query(sql`
+      CREATE TRIGGER refuse BEFORE INSERT ON codes FOR EACH ROW WHEN (NEW.user_id = ${raw(broken?.id ?? '')})
+      EXECUTE FUNCTION refuse()`);
+    await expect(answer()).rejects.toThrow('could not be answered');
+    expect([await resets(email), await resets(lateEmail)].map((mails) => mails.length)).toEqual([0, 1]);
+    await app.db.query(sql`DROP TRIGGER refuse ON codes`);
+    await answer();
+    expect(await resets(email)).toHaveLength(1);
+  });
+});
+
+describe('resetting is refused', () => {
+  test('alike for whatever is wrong with code or address, and something is written each time', async () => {
+    await world.person({ email });
+    const withoutCode = `codeless-${email}`;
+    await world.person({ email: withoutCode });
+    const code = await codeTo(email);
+    const vain = async () => {
+      const [row] = await app.db.query<{ count: number }>(
+        sql`SELECT COALESCE(sum(tries), 0)::integer AS count FROM code_tries_in_vain WHERE app_id = ${world.appId}`,
+      );
+      return row?.count ?? 0;
+    };
+    const before = await vain();
+    const answers = [
+      await reset('AAAAAAA'),
+      await reset(code, { email: 'nobody@example.com' }),
+      await reset(code, { email: withoutCode }),
+    ];
+    expect(answers.map(problem)).toEqual(Array(3).fill('400 code_invalid'));
+    expect(new Set(answers.map((one) => JSON.stringify({ ...one.json<object>(), requestId: '' }))).size).toBe(1);
+    expect(await vain()).toBe(before + 2);
+    expect([await signIn(newPassword), await signIn(password)]).toEqual([401, 201]);
+    expect((await reset(code)).json()).toEqual({ message: 'Password updated' });
+  });
+
+  test('with a weak password, and the code stays good however often', async () => {
+    await world.person({ email });
+    const code = await codeTo(email);
+    for (const weak of ['short', 'password123', email, 'x'.repeat(129), 'letmein', '12345678']) {
+      expect(problem(await reset(code, { newPassword: weak }))).toBe('400 password_too_weak');
+    }
+    expect((await reset(code)).statusCode).toBe(200);
+  });
+
+  test('with the name of the user as password', async () => {
+    const body = { email, firstName: 'Bartholomew', lastName: 'Longfellow', password };
+    await world.call('POST', '/v1/authentication/users', { body, ...from(anywhere()) });
+    expect(problem(await reset(await codeTo(email), { newPassword: 'Bartholomew' }))).toBe('400 password_too_weak');
+  });
+
+  test('to a deactivated user', async () => {
+    await world.person({ email });
+    const code = await codeTo(email);
+    await setState('INACTIVE');
+    expect(problem(await reset(code))).toBe('403 user_inactive');
+  });
+
+  test('after an hour', async () => {
+    await world.person({ email });
+    const code = await codeTo(email);
+    app.clock.advance(hourMs);
+    expect(problem(await reset(code))).toBe('400 code_invalid');
+  });
+
+  test('with a code that was sent for something else', async () => {
+    await world.person({ email, verified: false });
+    const { code } = await world.mail(email);
+    await codeTo(email);
+    expect(problem(await reset(code ?? ''))).toBe('400 code_invalid');
+  });
+
+  test('the second time, also at the same moment', async () => {
+    await world.person({ email });
+    const code = await codeTo(email);
+    const attempts = Array.from({ length: 8 }, () => reset(code));
+    const outcomes = (await Promise.all(attempts)).map(({ statusCode }) => statusCode);
+    expect(outcomes.toSorted((a, b) => a - b)).toEqual([200, ...Array(7).fill(400)]);
+    expect(problem(await reset(code))).toBe('400 code_invalid');
+  });
+});
+
+describe('a reset', () => {
+  test('ends every session, voids the other codes, tells the owner', async () => {
+    const person = await world.person({ email });
+    const [first, second] = [await codeTo(email), await codeTo(email)];
+    expect((await reset(first)).statusCode).toBe(200);
+    expect((await me(person.token)).statusCode).toBe(401);
+    expect([await signIn(password), await signIn(newPassword)]).toEqual([401, 201]);
+    expect(problem(await reset(second))).toBe('400 code_invalid');
+    expect(await world.mail(email)).toMatchObject({ purpose: 'password_changed' });
+    expect((await world.events()).findLast(({ action }) => action === 'user.password_reset')).toMatchObject({
+      actor: `user ${person.userId}`,
+      target: `user ${person.userId}`,
+    });
+  });
+
+  test('gives a password to somebody who has none', async () => {
+    await world.person({ email });
+    await app.db.query(sql`UPDATE users SET password_hash = NULL WHERE app_id = ${world.appId} AND email = ${email}`);
+    expect((await reset(await codeTo(email))).statusCode).toBe(200);
+    expect(await signIn(newPassword)).toBe(201);
+  });
+
+  test('of a proven account keeps what its owner wrote and leaves invitations to be accepted', async () => {
+    const person = await world.person({ email, verified: false });
+    const { code: verificationCode } = await world.mail(email);
+    await invite(await world.organization(await world.person()));
+    const proof = { userId: person.userId, verificationCode };
+    await world.call('POST', '/v1/authentication/users/email/verification', { token: person.token, body: proof });
+    const update = { phoneNumber: '+4915112345678', metadata: { plan: 'pro' } };
+    await world.call('PUT', `/v1/authentication/users/${person.userId}`, { token: person.token, body: update });
+    expect((await reset(await codeTo(email))).statusCode).toBe(200);
+    const at = `/v1/authentication/users/${person.userId}?includeMetadata=true`;
+    expect((await world.call('GET', at, { token: world.admin.token })).json()).toMatchObject(update);
+    const invitations = sql`SELECT status FROM invitations WHERE app_id = ${world.appId} AND user_id = ${person.userId}`;
+    expect(await app.db.query(invitations)).toEqual([{ status: 'pending' }]);
+  });
+
+  test('proves the address of an account that somebody else may have made, who loses it', async () => {
+    const squatter = await world.person({ email, verified: false });
+    const { code: verificationCode } = await world.mail(email);
+    const update = { phoneNumber: '+4915112345678', metadata: { plan: 'pro' } };
+    await world.call('PUT', `/v1/authentication/users/${squatter.userId}`, { token: squatter.token, body: update });
+    const orgId = await world.organization(await world.person());
+    await invite(orgId);
+    expect((await reset(await codeTo(email))).statusCode).toBe(200);
+    expect((await me(squatter.token)).statusCode).toBe(401);
+    const owner = await world.call('POST', '/v1/authentication/users/sessions', {
+      body: { email, password: newPassword },
+    });
+    const { sessionToken: token } = owner.json<{ sessionToken: string }>();
+    expect((await me(token)).json()).toMatchObject({
+      isEmailVerified: true,
+      phoneNumber: null,
+      organizations: [{ id: orgId, managerRoles: ['ORG_OWNER'] }],
+    });
+    const body = { userId: squatter.userId, verificationCode };
+    const late = await world.call('POST', '/v1/authentication/users/email/verification', { token, body });
+    expect(problem(late)).toBe('400 code_invalid');
+    expect((await world.events()).findLast(({ action }) => action === 'invitation.accepted')).toMatchObject({
+      changes: ['managerRoles.ORG_OWNER'],
+    });
+  });
+
+  test('lets somebody in who was invited and lost that mail', async () => {
+    const orgId = await world.organization(await world.person());
+    await invite(orgId);
+    expect((await reset(await codeTo(email))).statusCode).toBe(200);
+    const session = await world.call('POST', '/v1/authentication/users/sessions', {
+      body: { email, password: newPassword },
+    });
+    const { sessionToken } = session.json<{ sessionToken: string }>();
+    expect((await me(sessionToken)).json()).toMatchObject({ organizations: [{ id: orgId }], isEmailVerified: true });
+  });
+});
+
+describe('a stranger who knows the address', () => {
+  const guess = (times: number, address: (index: number) => string) =>
+    Promise.all(Array.from({ length: times }, (_, index) => reset('AAAAAAA', {}, address(index))));
+
+  test('cannot void the code that the owner asked for, and causes at most three mails at a time', async () => {
+    await world.person({ email });
+    const code = await codeTo(email);
+    for (let index = 0; index < 10; index += 1) await request(email);
+    await answer();
+    expect(await resets(email)).toHaveLength(3);
+    expect((await reset(code)).statusCode).toBe(200);
+  });
+
+  test('gets 5 tries for each code with 50 requests at once from one address, and leaves the owner theirs', async () => {
+    await world.person({ email });
+    const code = await codeTo(email);
+    await guess(50, () => '203.0.113.9');
+    expect(problem(await reset(code, {}, '203.0.113.9'))).toBe('400 code_invalid');
+    const [counted] = await app.db.query(sql`
+      SELECT c.tries FROM codes c JOIN users u ON u.app_id = c.app_id AND u.id = c.user_id
+      WHERE u.email = ${email} AND c.purpose = 'password_reset'`);
+    expect(counted).toEqual({ tries: 5 });
+    expect((await reset(code, {}, '192.0.2.1')).statusCode).toBe(200);
+  });
+
+  test('gets 45 tries in all from everywhere; the last 5 are for the address that asked', async () => {
+    await world.person({ email });
+    const code = await codeTo(email, '192.0.2.77');
+    await guess(70, (index) => `203.0.113.${index}`);
+    expect(problem(await reset(code, {}, '203.0.113.200'))).toBe('400 code_invalid');
+    await guess(4, () => '192.0.2.77');
+    expect((await reset(code, {}, '192.0.2.77')).statusCode).toBe(200);
+  });
+
+  test('who used a code up does not keep the owner from getting another', async () => {
+    await world.person({ email });
+    for (let index = 0; index < 3; index += 1) await codeTo(email);
+    await guess(60, (index) => `203.0.113.${index}`);
+    const code = await codeTo(email, '192.0.2.78');
+    expect((await reset(code, {}, '192.0.2.78')).statusCode).toBe(200);
+  });
+});

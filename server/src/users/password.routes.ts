@@ -1,0 +1,151 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import { chooseUrlTemplate } from '../apps/url-template.ts';
+import { checkCode } from '../codes/codes.ts';
+import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
+import type { Tx } from '../db/db.ts';
+import { overUser, publicAccess } from '../http/access.ts';
+import { signedIn } from '../http/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import { type ChangeEvent, mutate } from '../http/mutate.ts';
+import { type Call, noAudit, route } from '../http/route.ts';
+import { deleteSessions } from '../sessions/sessions.store.ts';
+import { acceptanceEvents, claimAccount } from './claim-account.ts';
+import { withCurrentPassword, lockPassword } from './current-password.ts';
+import { emailKey } from './email-address.ts';
+import { tellPasswordChanged } from './password-changed.ts';
+import { checkPassword } from './password-policy.ts';
+import { insertPasswordResetRequest } from './password-reset-requests.store.ts';
+import {
+  changePassword,
+  passwordResetRequested,
+  passwordUpdated,
+  requestPasswordReset,
+  resetPassword,
+} from './passwords.schema.ts';
+import { userParams } from './users.schema.ts';
+import { findCredentials, getUser, lockUser, nobody, setPasswordHash, type User } from './users.store.ts';
+
+/** Who ends somebody's access by a new password ends what others may have asked for in their name too. */
+const voidedByPassword = ['password_reset', 'email_change'] as const;
+
+/** The user and the id of the code; an address that nobody has looks like a wrong code. */
+async function proveMailbox(call: Call, body: { email: string; verificationCode: string }) {
+  const found = await findCredentials(call.services.db, call.appId, emailKey(body.email));
+  const scope = { userId: found?.id ?? nobody, purpose: 'password_reset' } as const;
+  const codeId = await checkCode(call, scope, body.verificationCode);
+  return { userId: scope.userId, codeId };
+}
+
+/** The proven owner of the mailbox gets a password; an account that nobody had proven becomes theirs. */
+async function givePassword(
+  tx: Tx,
+  call: Call,
+  user: User,
+  { email, passwordHash }: { email: string; passwordHash: string },
+): Promise<ChangeEvent[]> {
+  const { services, appId } = call;
+  if (user.state === 'INVITED' || !user.isEmailVerified) {
+    return acceptanceEvents(user.id, await claimAccount(tx, services, appId, user.id, { email, passwordHash }));
+  }
+  await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());
+  await deleteSessions(tx, appId, user.id);
+  await voidAllCodes(tx, appId, user.id, voidedByPassword);
+  return [];
+}
+
+export const passwordRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/password/reset-request/email',
+    operationId: 'requestPasswordReset',
+    tag: 'authentication',
+    summary: 'Ask for a password reset',
+    description:
+      'Sends a code to the address if a user has it who is not deactivated. The answer is the same for every address; the mail follows a moment later. The newest three codes are good for one hour; while three wait no further mail is sent.',
+    access: publicAccess,
+    audit: noAudit('Whose account it is, if anybody’s, is found out later; the event is written with the code.'),
+    body: requestPasswordReset,
+    response: { status: 200, description: 'The request is noted.', body: passwordResetRequested },
+    errors: ['redirect_url_not_allowed'],
+    handler: async (call) => {
+      const { services, appId, client, body } = call;
+      const app = await namedAppOf(call);
+      const template = chooseUrlTemplate(app, services.config, 'resetUrl', body.resetUrl);
+      await insertPasswordResetRequest(services.db, appId, {
+        id: services.ids.next(),
+        emailKey: emailKey(body.email),
+        urlTemplate: template ?? null,
+        ip: client.ip,
+        userAgent: client.userAgent ?? null,
+        requestId: client.requestId,
+        createdAt: services.clock.now(),
+      });
+      return { message: 'If the account exists, an email has been sent' };
+    },
+  }),
+
+  route({
+    method: 'PUT',
+    url: '/v1/authentication/users/password',
+    operationId: 'resetPassword',
+    tag: 'authentication',
+    summary: 'Reset a password',
+    description:
+      'Sets a new password with the code of the mail. The address is proven by it, and every session of the user ends. An account whose address nobody had proven becomes that of whoever holds the mailbox: what was in it before is void, and pending invitations to the address take effect.',
+    access: publicAccess,
+    audit: 'user.password_reset',
+    body: resetPassword,
+    response: { status: 200, description: 'The password is changed.', body: passwordUpdated },
+    errors: ['code_invalid', 'password_too_weak', 'user_inactive', 'overloaded'],
+    handler: async (call) => {
+      const { body, services, appId } = call;
+      // Before the code, so that a weak password costs none of its tries.
+      checkPassword(body.newPassword, body);
+      const proof = await proveMailbox(call, body);
+      checkPassword(body.newPassword, await getUser(services.db, appId, proof.userId));
+      const passwordHash = await services.passwords.hash(body.newPassword);
+      await mutate(call, async (tx) => {
+        const user = await lockUser(tx, appId, proof.userId);
+        if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
+        if (!(await consumeCode(tx, appId, user.id, proof.codeId))) throw new ApiError('code_invalid');
+        const accepted = await givePassword(tx, call, user, { email: body.email, passwordHash });
+        await tellPasswordChanged(tx, call, user);
+        const actor = { kind: 'user', id: user.id } as const;
+        return { result: undefined, event: [{ target: actor, actor }, ...accepted] };
+      });
+      return { message: 'Password updated' };
+    },
+  }),
+
+  route({
+    method: 'PUT',
+    url: '/v1/authentication/users/:userId/password',
+    operationId: 'changePassword',
+    tag: 'authentication',
+    summary: 'Change my password',
+    description:
+      'Sets a new password; the caller gives the current one too. All other sessions of the caller end. Somebody without a password sets one by a password reset.',
+    access: overUser('SESSION_OWNER'),
+    audit: 'user.password_changed',
+    params: userParams,
+    body: changePassword,
+    response: { status: 200, description: 'The password is changed.', body: passwordUpdated },
+    errors: ['password_too_weak', 'current_password_wrong', 'overloaded'],
+    handler: async (call) => {
+      const { services, appId, body } = call;
+      const { user, session } = signedIn(call.actor);
+      checkPassword(body.newPassword, user);
+      return withCurrentPassword(call, body.currentPassword, async (compared) => {
+        const passwordHash = await services.passwords.hash(body.newPassword);
+        return mutate(call, async (tx) => {
+          if (!(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
+          await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());
+          await deleteSessions(tx, appId, user.id, session.id);
+          await voidAllCodes(tx, appId, user.id, voidedByPassword);
+          await tellPasswordChanged(tx, call, user);
+          return { result: { message: 'Password updated' }, event: { target: { kind: 'user', id: user.id } } };
+        });
+      });
+    },
+  }),
+];

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { ignoredField, message, text } from '../http/fields.ts';
+import { emailAddress } from './email-address.ts';
+import { newPassword, urlTemplate, verificationCode } from './users.schema.ts';
+
+const ignoredOrgId = ignoredField('a password belongs to the user, not to an organization.', '118273645546213376');
+
+/** The password that somebody has now. Its length is not judged, only bounded. */
+export const currentPassword = text({ max: 1000 }).meta({
+  description: 'The password of the caller as it is now.',
+  examples: ['Password@123JonDoeInc'],
+});
+
+export const requestPasswordReset = z
+  .strictObject({
+    email: emailAddress,
+    resetUrl: urlTemplate(
+      'URL template of the link in the mail, with {{code}} and {{email}}; default: the setting of the app.',
+      'https://app.example.com/reset?code={{code}}&email={{email}}',
+    ).optional(),
+    orgId: ignoredOrgId,
+  })
+  .meta({ id: 'RequestPasswordResetRequest', description: 'Whose password is to be reset.' });
+
+export const passwordResetRequested = z
+  .object({ message: message('If the account exists, an email has been sent') })
+  .meta({ id: 'RequestPasswordResetResponse', description: 'The same whether or not there is such an account.' });
+
+export const resetPassword = z
+  .strictObject({ email: emailAddress, verificationCode, newPassword, orgId: ignoredOrgId })
+  .meta({ id: 'ResetPasswordRequest', description: 'The code of the mail and the new password.' });
+
+export const changePassword = z
+  .strictObject({ currentPassword, newPassword })
+  .meta({ id: 'ChangePasswordRequest', description: 'The password as it is and as it is to be.' });
+
+export const passwordUpdated = z
+  .object({ message: message('Password updated') })
+  .meta({ id: 'PasswordUpdatedResponse', description: 'The password is changed.' });

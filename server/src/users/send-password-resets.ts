@@ -1,0 +1,109 @@
+import { findApp } from '../apps/apps.store.ts';
+import { fillUrlTemplate } from '../apps/url-template.ts';
+import { insertAuditEvent } from '../audit/audit.store.ts';
+import type { BackgroundTask } from '../background.ts';
+import { codeLifeMs, codesKept, issueCode } from '../codes/codes.ts';
+import { countUsableCodes } from '../codes/codes.store.ts';
+import { empty, type Tx } from '../db/db.ts';
+import { queueMail } from '../email/outbox.ts';
+import { hasLiveInvitation } from '../invitations/invitations.store.ts';
+import { addressKey } from '../http/client-address.ts';
+import type { Services } from '../services.ts';
+import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';
+import { lockUserByEmail, type User } from './users.store.ts';
+
+const scopeOf = (userId: string) => ({ userId, purpose: 'password_reset' }) as const;
+
+/**
+ * Whether a user may get one more code. Who was invited may choose their first password this way, as long as an
+ * invitation waits; who is deactivated may not. While three codes wait no further mail is sent: it would void one of
+ * them, which may be the one that the owner is about to use.
+ */
+async function mayGetCode(tx: Tx, appId: string, user: User, now: Date): Promise<boolean> {
+  if (user.state === 'INACTIVE') return false;
+  if (user.state === 'INVITED' && !(await hasLiveInvitation(tx, appId, user.id, now))) return false;
+  return (await countUsableCodes(tx, appId, scopeOf(user.id), now)) < codesKept.password_reset;
+}
+
+async function queueReset(tx: Tx, services: Services, user: User, request: PasswordResetRequest): Promise<void> {
+  const { appId, urlTemplate, ip, userAgent } = request;
+  const requestedFrom = addressKey(ip);
+  const { code } = await issueCode(tx, services, appId, scopeOf(user.id), { requestedFrom });
+  const values = new Map([
+    ['code', code],
+    ['email', user.email],
+  ]);
+  const content = {
+    code,
+    ...(urlTemplate !== null && { url: fillUrlTemplate(urlTemplate, values) }),
+    address: ip,
+    time: request.createdAt.toISOString(),
+    ...(userAgent !== null && { device: userAgent }),
+  };
+  await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'password_reset', content });
+}
+
+async function writeEvent(tx: Tx, services: Services, userId: string, request: PasswordResetRequest): Promise<void> {
+  const event = {
+    appId: request.appId,
+    id: services.ids.next(),
+    orgId: null,
+    time: request.createdAt,
+    action: 'password_reset.requested',
+    actor: { kind: 'anonymous', id: null },
+    claimedOnBehalfOf: null,
+    target: { kind: 'user', id: userId },
+    ip: request.ip,
+    userAgent: request.userAgent,
+    requestId: request.requestId,
+    changes: [],
+  };
+  await tx.query(insertAuditEvent(event, empty));
+}
+
+/** Looks the address up; if somebody may reset their password, the code, its mail and the event are made with it. */
+async function answerRequest(tx: Tx, services: Services, request: PasswordResetRequest): Promise<void> {
+  const now = services.clock.now();
+  if (now.getTime() - request.createdAt.getTime() >= codeLifeMs.password_reset) return;
+  const app = await findApp(tx, request.appId);
+  if (app?.status !== 'ACTIVE') return;
+  const user = await lockUserByEmail(tx, app.id, request.emailKey);
+  if (!user || !(await mayGetCode(tx, app.id, user, now))) return;
+  await queueReset(tx, services, user, request);
+  await writeEvent(tx, services, user.id, request);
+}
+
+/** @returns the id of the request that was taken, and the error if answering it failed; undefined: there was none left */
+async function answerNext(services: Services, afterId: string): Promise<{ id: string; error?: unknown } | undefined> {
+  let id: string | undefined;
+  try {
+    await services.db.transaction(async (tx) => {
+      const request = await takePasswordResetRequest(tx, afterId);
+      id = request?.id;
+      if (request) await answerRequest(tx, services, request);
+    });
+    return id === undefined ? undefined : { id };
+  } catch (error) {
+    if (id === undefined) throw error;
+    return { id, error };
+  }
+}
+
+/**
+ * Answers the requests to reset a password: the request itself is the same work for every address, and what depends
+ * on whether somebody has it happens here. Each request is one transaction, so that a crash loses none and mails none
+ * twice; one that fails stays for the next run and holds up no other.
+ */
+export const sendPasswordResets: BackgroundTask = {
+  name: 'answer requests to reset a password',
+  everyMs: 1000,
+  run: async (services, signal) => {
+    let failed: { error: unknown } | undefined;
+    let answered = await answerNext(services, '0');
+    while (answered) {
+      if ('error' in answered) failed = { error: answered.error };
+      answered = signal.aborted ? undefined : await answerNext(services, answered.id);
+    }
+    if (failed) throw new Error('a request to reset a password could not be answered', { cause: failed.error });
+  },
+};
