@@ -65,6 +65,20 @@ describe('changing the password is refused', () => {
   });
 });
 
+test('wrong current passwords are counted, also at the same moment, and a right one clears the count', async () => {
+  world = await createWorld(app, { settings: { limits: { passwordChecksPerUserPerHour: 20 } } });
+  person = await world.person();
+  const wrong = async (times: number) => {
+    const attempts = Array.from({ length: times }, () => change({ currentPassword: 'wrong' }));
+    return (await Promise.all(attempts)).map(problem);
+  };
+  await wrong(19);
+  expect((await change({ newPassword: password })).statusCode).toBe(200);
+  expect((await wrong(50)).filter((answer) => answer === '403 current_password_wrong')).toHaveLength(20);
+  const refused = await change();
+  expect([problem(refused), refused.headers['retry-after']]).toEqual(['429 rate_limited', '180']);
+});
+
 describe('changing the password', () => {
   test('ends the other sessions, keeps this one, tells the owner', async () => {
     const other = await world.signIn(person.email);

@@ -2,6 +2,8 @@ import type { Tx } from '../db/db.ts';
 import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
+import { fillShares } from '../limits/limits.store.ts';
+import { shareKey, takeLimit } from '../limits/take-limit.ts';
 import { getCredentials, lockCredentials } from './users.store.ts';
 
 /** The password of the caller, as it was compared. */
@@ -12,13 +14,15 @@ export interface ComparedPassword {
 
 /**
  * Asks the caller for the password before what a stolen session must not be able to do. Somebody without a password,
- * who comes by an identity provider, sets one by a password reset first: that proves the mailbox.
+ * who comes by an identity provider, sets one by a password reset first: that proves the mailbox. Tries are counted
+ * before they are compared; a right one clears the count.
  *
- * @throws ApiError `current_password_wrong`
+ * @throws ApiError `current_password_wrong`, `rate_limited`
  */
 async function comparePassword(call: Call, password: string): Promise<ComparedPassword> {
   const { services, appId } = call;
   const { id } = signedIn(call.actor).user;
+  await takeLimit(call, 'passwordChecksPerUserPerHour', id);
   const { passwordHash } = await getCredentials(services.db, appId, id);
   const matches = await services.passwords.verify(passwordHash, password);
   if (passwordHash === null) {
@@ -27,6 +31,7 @@ async function comparePassword(call: Call, password: string): Promise<ComparedPa
     });
   }
   if (!matches) throw new ApiError('current_password_wrong');
+  await fillShares(services.db, appId, [shareKey(services, 'passwordChecksPerUserPerHour', id)]);
   return { id, passwordHash };
 }
 
@@ -35,7 +40,7 @@ async function comparePassword(call: Call, password: string): Promise<ComparedPa
  * transaction; `work` therefore begins with `lockPassword` and answers undefined when it says no. Then all is tried a
  * second time: a sign-in may just have brought the stored hash up to date.
  *
- * @throws ApiError `current_password_wrong`
+ * @throws ApiError `current_password_wrong`, `rate_limited`
  */
 export async function withCurrentPassword<Result>(
   call: Call,

@@ -63,6 +63,7 @@ export const passwordRoutes = [
     description:
       'Sends a code to the address if a user has it who is not deactivated. The answer is the same for every address; the mail follows a moment later. The newest three codes are good for one hour; while three wait no further mail is sent.',
     access: publicAccess,
+    addressLimit: 'codeRequestsPerAddressPerHour',
     audit: noAudit('Whose account it is, if anybody’s, is found out later; the event is written with the code.'),
     body: requestPasswordReset,
     response: { status: 200, description: 'The request is noted.', body: passwordResetRequested },
@@ -130,7 +131,7 @@ export const passwordRoutes = [
     params: userParams,
     body: changePassword,
     response: { status: 200, description: 'The password is changed.', body: passwordUpdated },
-    errors: ['password_too_weak', 'current_password_wrong', 'overloaded'],
+    errors: ['password_too_weak', 'current_password_wrong', 'rate_limited', 'overloaded'],
     handler: async (call) => {
       const { services, appId, body } = call;
       const { user, session } = signedIn(call.actor);

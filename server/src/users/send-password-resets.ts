@@ -1,4 +1,4 @@
-import { findApp } from '../apps/apps.store.ts';
+import { type App, findApp } from '../apps/apps.store.ts';
 import { fillUrlTemplate } from '../apps/url-template.ts';
 import { insertAuditEvent } from '../audit/audit.store.ts';
 import type { BackgroundTask } from '../background.ts';
@@ -8,6 +8,9 @@ import { empty, type Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
 import { addressKey } from '../http/client-address.ts';
+import { limits } from '../limits/limits.ts';
+import { take } from '../limits/limits.store.ts';
+import { shareKey } from '../limits/take-limit.ts';
 import type { Services } from '../services.ts';
 import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';
 import { lockUserByEmail, type User } from './users.store.ts';
@@ -19,10 +22,20 @@ const scopeOf = (userId: string) => ({ userId, purpose: 'password_reset' }) as c
  * invitation waits; who is deactivated may not. While three codes wait no further mail is sent: it would void one of
  * them, which may be the one that the owner is about to use.
  */
-async function mayGetCode(tx: Tx, appId: string, user: User, now: Date): Promise<boolean> {
+async function mayGetCode(tx: Tx, services: Services, app: App, user: User): Promise<boolean> {
+  const now = services.clock.now();
   if (user.state === 'INACTIVE') return false;
-  if (user.state === 'INVITED' && !(await hasLiveInvitation(tx, appId, user.id, now))) return false;
-  return (await countUsableCodes(tx, appId, scopeOf(user.id), now)) < codesKept.password_reset;
+  if (user.state === 'INVITED' && !(await hasLiveInvitation(tx, app.id, user.id, now))) return false;
+  if ((await countUsableCodes(tx, app.id, scopeOf(user.id), now)) >= codesKept.password_reset) return false;
+  return isWithinLimit(tx, services, app, user.id);
+}
+
+/** The owner of a mailbox is spared more, also from somebody who uses the codes up; nobody is told. */
+async function isWithinLimit(tx: Tx, services: Services, app: App, userId: string): Promise<boolean> {
+  const name = 'codeRequestsPerAccountPerHour';
+  const keyHash = shareKey(services, name, userId);
+  const share = { keyHash, count: app.settings.limits[name], periodSeconds: limits[name].periodSeconds };
+  return (await take(tx, app.id, share, services.clock.now())) === undefined;
 }
 
 async function queueReset(tx: Tx, services: Services, user: User, request: PasswordResetRequest): Promise<void> {
@@ -68,7 +81,7 @@ async function answerRequest(tx: Tx, services: Services, request: PasswordResetR
   const app = await findApp(tx, request.appId);
   if (app?.status !== 'ACTIVE') return;
   const user = await lockUserByEmail(tx, app.id, request.emailKey);
-  if (!user || !(await mayGetCode(tx, app.id, user, now))) return;
+  if (!user || !(await mayGetCode(tx, services, app, user))) return;
   await queueReset(tx, services, user, request);
   await writeEvent(tx, services, user.id, request);
 }
