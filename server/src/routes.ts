@@ -7,6 +7,7 @@ import { tokenRoutes } from './machine-users/tokens.routes.ts';
 import { leaveOrganizationRoutes } from './members/leave-organization.routes.ts';
 import { memberRoutes } from './members/members.routes.ts';
 import { lifecycleRoutes } from './organizations/lifecycle.routes.ts';
+import { organizationUserRoutes } from './members/organization-users.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
 import { errorPageRoutes } from './platform/error-pages.routes.ts';
@@ -30,6 +31,7 @@ export const routes: readonly Route[] = [
   ...organizationRoutes,
   ...lifecycleRoutes,
   ...memberRoutes,
+  ...organizationUserRoutes,
   ...leaveOrganizationRoutes,
   ...roleRoutes,
   ...predefinedRoleRoutes,

@@ -51,6 +51,12 @@ interface Listed<Item> {
   items: Item[];
 }
 
+/** Where a list goes on: after the item of this id; where the total travels, with it. */
+interface Position {
+  readonly id: string;
+  readonly total?: number;
+}
+
 /** A cursor only continues the list that it was given for: same app, route, addressed organization and filters. */
 function sealCursor(call: Call, filters: unknown, position: string): string {
   const bound = JSON.stringify([call.appId, call.route.operationId, call.orgId, filters, position]);
@@ -58,34 +64,51 @@ function sealCursor(call: Call, filters: unknown, position: string): string {
   return `${Buffer.from(position).toString('base64url')}.${seal.toString('base64url')}`;
 }
 
-function openCursor(call: Call, filters: unknown, value: string): string {
+function openCursor(call: Call, filters: unknown, value: string): Position {
   const position = Buffer.from(value.split('.')[0] ?? '', 'base64url').toString();
-  if (constantTimeEqual(Buffer.from(sealCursor(call, filters, position)), Buffer.from(value))) return position;
+  if (constantTimeEqual(Buffer.from(sealCursor(call, filters, position)), Buffer.from(value))) {
+    const [id = '', total] = position.split('/');
+    return { id, ...(total !== undefined && { total: Number(total) }) };
+  }
   throw new ApiError('validation_failed', {
     faults: [{ pointer: '/query/cursor', message: 'Not a cursor of this list.' }],
   });
 }
 
+/** What a list is made of; see `readPage`. */
+export interface List<Row extends { id: string }, Item> {
+  /** The validated query. */
+  readonly paging: Paging;
+  /** Whatever narrows the list; a cursor is bound to it. */
+  readonly filters?: unknown;
+  /** All matches: one row with `total`. */
+  readonly total: Sql;
+  /**
+   * Where the total is not kept but counted: it is counted once, and travels in the cursor. Nobody pays for a count of
+   * everything on each page, and it does not change while somebody pages through.
+   */
+  readonly totalTravels?: boolean;
+  /** Selects the items; it gets the rest of the statement: keyset condition, order, limit. */
+  readonly rows: (continuation: { after: Sql; limit: Sql }) => Sql;
+  /** The id column that orders the list, e.g. `o.id`. */
+  readonly key: Sql;
+  readonly toItem: (row: Row) => Item;
+}
+
+async function readTotal(call: Call, list: { total: Sql }, position: Position | undefined): Promise<number> {
+  if (position?.total !== undefined) return position.total;
+  const [counted] = await call.services.db.query<{ total: string }>(list.total);
+  return Number(counted?.total ?? 0);
+}
+
 /**
  * Reads one page of a list in the order of an id.
  *
- * @param list.paging the validated query
- * @param list.filters whatever narrows the list; a cursor is bound to it
- * @param list.total counts all matches: one row with `total`
- * @param list.rows selects the items; it gets the rest of the statement: keyset condition, order, limit
- * @param list.key the id column that orders the list, e.g. `o.id`
  * @throws ApiError `validation_failed` for a cursor of another list, or one together with `page`
  */
 export async function readPage<Row extends { id: string }, Item>(
   call: Call,
-  list: {
-    paging: Paging;
-    filters?: unknown;
-    total: Sql;
-    rows: (continuation: { after: Sql; limit: Sql }) => Sql;
-    key: Sql;
-    toItem: (row: Row) => Item;
-  },
+  list: List<Row, Item>,
 ): Promise<Listed<Item>> {
   const { page: number = 0, pageSize: size, cursor: value } = list.paging;
   if (value !== undefined && list.paging.page !== undefined) {
@@ -93,19 +116,17 @@ export async function readPage<Row extends { id: string }, Item>(
       faults: [{ pointer: '/query/page', message: 'Not together with cursor.' }],
     });
   }
-  const after = value === undefined ? sql`` : sql`AND ${list.key} > ${openCursor(call, list.filters, value)}::bigint`;
-  const limit = sql`ORDER BY ${list.key} LIMIT ${size + 1} OFFSET ${value === undefined ? number * size : 0}`;
-  const { db } = call.services;
-  const [counted, rows] = await Promise.all([
-    db.query<{ total: string }>(list.total),
-    db.query<Row>(list.rows({ after, limit })),
+  const position = value === undefined ? undefined : openCursor(call, list.filters, value);
+  const after = position === undefined ? sql`` : sql`AND ${list.key} > ${position.id}::bigint`;
+  const limit = sql`ORDER BY ${list.key} LIMIT ${size + 1} OFFSET ${position === undefined ? number * size : 0}`;
+  const [total, rows] = await Promise.all([
+    readTotal(call, list, position),
+    call.services.db.query<Row>(list.rows({ after, limit })),
   ]);
   const last = rows.length > size ? rows[size - 1] : undefined;
+  const next = last && (list.totalTravels ? `${last.id}/${total}` : last.id);
   return {
-    metadata: {
-      total: Number(counted[0]?.total ?? 0),
-      ...(last && { nextCursor: sealCursor(call, list.filters, last.id) }),
-    },
+    metadata: { total, ...(next !== undefined && { nextCursor: sealCursor(call, list.filters, next) }) },
     items: rows.slice(0, size).map(list.toItem),
   };
 }

@@ -1,5 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { countInApp } from '../counts.ts';
 import type { Grant, RoleReference } from '../members/members.store.ts';
 
 /** What is granted once somebody proves that the mailbox is theirs. */
@@ -95,11 +96,14 @@ export async function lockInvitedTo(tx: Tx, appId: string, role: RoleReference):
 export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: readonly string[]): Promise<string[]> {
   if (userIds.length === 0) return [];
   const rows = await tx.query<{ id: string }>(sql`
-    DELETE FROM users u
-    WHERE u.app_id = ${appId} AND u.id = ANY (${[...userIds]}::bigint[]) AND u.state = 'INVITED'
-      AND NOT EXISTS (
-        SELECT FROM invitations i WHERE i.app_id = ${appId} AND i.user_id = u.id AND i.status = 'pending')
-    RETURNING u.id`);
+    WITH deleted AS (
+      DELETE FROM users u
+      WHERE u.app_id = ${appId} AND u.id = ANY (${[...userIds]}::bigint[]) AND u.state = 'INVITED'
+        AND NOT EXISTS (
+          SELECT FROM invitations i WHERE i.app_id = ${appId} AND i.user_id = u.id AND i.status = 'pending')
+      RETURNING u.id),
+    counted AS (${countInApp(appId, 'users', sql`deleted`, -1)})
+    SELECT id FROM deleted`);
   return rows.map((row) => row.id);
 }
 

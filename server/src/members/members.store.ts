@@ -2,6 +2,8 @@ import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { OrganizationStatus } from '../organizations/organization-states.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
+import { countInOrganization } from '../counts.ts';
+import { indexMember } from './member-search.store.ts';
 
 export type ManagerRole = 'ORG_OWNER' | 'ORG_USER_MANAGER';
 
@@ -30,7 +32,7 @@ export interface Membership {
 /** How many memberships introspection shows. */
 export const membershipsShown = 100;
 
-const toManagerRoles = (row: { is_owner: boolean; is_manager: boolean }): ManagerRole[] => [
+export const toManagerRoles = (row: { is_owner: boolean; is_manager: boolean }): ManagerRole[] => [
   ...(row.is_owner ? (['ORG_OWNER'] as const) : []),
   ...(row.is_manager ? (['ORG_USER_MANAGER'] as const) : []),
 ];
@@ -78,11 +80,16 @@ export async function grantToMember(
 ): Promise<void> {
   const isOwner = grants.some((grant) => grant.kind === 'ORG_OWNER');
   const isManager = grants.some((grant) => grant.kind === 'ORG_USER_MANAGER');
-  await tx.query(sql`
-    INSERT INTO members AS known (app_id, org_id, user_id, id, is_owner, is_manager, created_at)
-    VALUES (${appId}, ${member.orgId}, ${member.userId}, ${member.id}, ${isOwner}, ${isManager}, ${member.now})
-    ON CONFLICT (app_id, org_id, user_id) DO UPDATE SET
-      is_owner = known.is_owner OR EXCLUDED.is_owner, is_manager = known.is_manager OR EXCLUDED.is_manager`);
+  const [row] = await tx.query<{ id: string }>(sql`
+    WITH granted AS (
+      INSERT INTO members AS known (app_id, org_id, user_id, id, is_owner, is_manager, created_at)
+      VALUES (${appId}, ${member.orgId}, ${member.userId}, ${member.id}, ${isOwner}, ${isManager}, ${member.now})
+      ON CONFLICT (app_id, org_id, user_id) DO UPDATE SET
+        is_owner = known.is_owner OR EXCLUDED.is_owner, is_manager = known.is_manager OR EXCLUDED.is_manager
+      RETURNING known.org_id, known.user_id, known.id),
+    counted AS (${countInOrganization(appId, sql`granted WHERE id = ${member.id}`, 1)})
+    SELECT id FROM granted`);
+  if (row?.id === member.id) await indexMember(tx, appId, member);
   const roles = grants.flatMap((grant) => (grant.kind === 'ROLE' ? [grant.role] : []));
   await tx.query(sql`
     INSERT INTO member_roles (app_id, org_id, user_id, scope_id, role_key, created_at)
@@ -121,6 +128,18 @@ export async function holdsRoles(
 /** Takes a member out of an organization, with all they hold there. @returns false when they were none */
 export async function deleteMember(tx: Tx, appId: string, orgId: string, userId: string): Promise<boolean> {
   const rows = await tx.query(sql`
-    DELETE FROM members WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${userId} RETURNING user_id`);
+    WITH deleted AS (
+      DELETE FROM members WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${userId}
+      RETURNING org_id, user_id),
+    counted AS (${countInOrganization(appId, sql`deleted`, -1)})
+    SELECT user_id FROM deleted`);
   return rows.length > 0;
+}
+
+/** Takes a user out of every organization: before the user goes, so that no total keeps counting them. */
+export async function deleteMembershipsOf(tx: Tx, appId: string, userId: string): Promise<void> {
+  await tx.query(sql`
+    WITH deleted AS (
+      DELETE FROM members WHERE app_id = ${appId} AND user_id = ${userId} RETURNING org_id, user_id)
+    ${countInOrganization(appId, sql`deleted`, -1)}`);
 }

@@ -130,13 +130,12 @@ export const organizationRoutes = [
     query: organizationListQuery,
     response: { status: 200, description: 'A page of organizations.', body: organizationList },
     handler: async (call) => {
-      const { from, key } = visibleTo(call);
+      const { from, ...list } = visibleTo(call);
       const { metadata, items } = await readPage(call, {
         paging: call.query,
         filters: call.actor.kind === 'user' ? call.actor.user.id : undefined,
-        total: sql`SELECT count(*) AS total ${from}`,
+        ...list,
         rows: ({ after, limit }) => sql`SELECT o.id, o.name, o.status ${from} ${after} ${limit}`,
-        key,
         toItem: (row: { id: string; name: string; status: OrganizationStatus }) => row,
       });
       return { metadata, organizations: items };

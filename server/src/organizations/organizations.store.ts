@@ -1,5 +1,6 @@
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql, violatesUnique } from '../db/db.ts';
+import { countInApp, totalOfApp } from '../counts.ts';
 import { ApiError } from '../http/errors.ts';
 import { mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
 import { organizationNameKey } from './organization-name.ts';
@@ -53,8 +54,11 @@ export async function insertOrganization(
   const { id, name, metadata, now } = organization;
   await refusingTakenName(
     tx.query(sql`
-      INSERT INTO organizations (app_id, id, name, name_key, status, metadata, created_at, updated_at)
-      VALUES (${appId}, ${id}, ${name}, ${organizationNameKey(name)}, 'Active', ${JSON.stringify(metadata)}::jsonb, ${now}, ${now})`),
+      WITH added AS (
+        INSERT INTO organizations (app_id, id, name, name_key, status, metadata, created_at, updated_at)
+        VALUES (${appId}, ${id}, ${name}, ${organizationNameKey(name)}, 'Active', ${JSON.stringify(metadata)}::jsonb, ${now}, ${now})
+        RETURNING id)
+      ${countInApp(appId, 'organizations', sql`added`, 1)}`),
   );
 }
 
@@ -86,13 +90,24 @@ export async function keepOrganization(tx: Tx, appId: string, orgId: string): Pr
   return row;
 }
 
-/** Where a list reads from, and the id that orders it: all organizations of the app, or those a user is in. */
-export function organizationsOf(appId: string, userId: string | undefined): { from: Sql; key: Sql } {
-  if (userId === undefined) return { from: sql`FROM organizations o WHERE o.app_id = ${appId}`, key: sql`o.id` };
+/**
+ * Where a list reads from, the id that orders it, and how many there are: all organizations of the app, whose total is
+ * kept, or those a user is in, which are counted.
+ */
+export function organizationsOf(
+  appId: string,
+  userId: string | undefined,
+): { from: Sql; key: Sql; total: Sql; totalTravels: boolean } {
+  if (userId === undefined) {
+    const from = sql`FROM organizations o WHERE o.app_id = ${appId}`;
+    return { from, key: sql`o.id`, total: totalOfApp(appId, 'organizations'), totalTravels: false };
+  }
   return {
     from: sql`FROM members m JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
       WHERE m.app_id = ${appId} AND m.user_id = ${userId}`,
     key: sql`m.org_id`,
+    total: sql`SELECT count(*) AS total FROM members m WHERE m.app_id = ${appId} AND m.user_id = ${userId}`,
+    totalTravels: true,
   };
 }
 
@@ -144,7 +159,10 @@ export const setStatus = (appId: string, status: OrganizationStatus, now: Date):
  * @throws ApiError `organization_not_found`
  */
 export async function deleteOrganization(tx: Tx, appId: string, orgId: string): Promise<void> {
-  const rows = await tx.query(sql`DELETE FROM organizations WHERE app_id = ${appId} AND id = ${orgId} RETURNING id`);
+  const rows = await tx.query(sql`
+    WITH deleted AS (DELETE FROM organizations WHERE app_id = ${appId} AND id = ${orgId} RETURNING id),
+    counted AS (${countInApp(appId, 'organizations', sql`deleted`, -1)})
+    SELECT id FROM deleted`);
   if (rows.length === 0) throw new ApiError('organization_not_found');
 }
 

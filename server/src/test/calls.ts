@@ -3,6 +3,7 @@ import { routes } from '../routes.ts';
 import { samplesOfAccounts } from './calls.account.ts';
 import { samplesOfLifecycle } from './calls.lifecycle.ts';
 import { samplesOfOrganizations } from './calls.organizations.ts';
+import { samplesOfLists } from './calls.lists.ts';
 import { samplesOfPlatform } from './calls.platform.ts';
 import { samplesOfRoles } from './calls.roles.ts';
 import type { SampleCall, SampleCalls } from './calls.sample.ts';
@@ -15,6 +16,7 @@ export const samples: SampleCalls = {
   ...samplesOfOrganizations,
   ...samplesOfLifecycle,
   ...samplesOfRoles,
+  ...samplesOfLists,
   ...samplesOfPlatform,
 };
 

@@ -12,6 +12,7 @@ import { listMemberships, membershipsShown } from '../members/members.store.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { setSessionCookie, startSession } from '../sessions/start-session.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
+import { displayName } from './display-name.ts';
 import { emailKey } from './email-address.ts';
 import { checkPassword } from './password-policy.ts';
 import { sendVerification } from './verification-mail.ts';
@@ -46,9 +47,6 @@ async function tellOwner(call: Call, app: App, email: string): Promise<void> {
     await queueMail(tx, services, app.id, { userId, recipient, purpose: 'sign_up_attempted', content: {} });
   });
 }
-
-const displayName = ({ firstName, lastName }: { firstName: string; lastName: string }): string =>
-  `${firstName} ${lastName}`;
 
 /** Introspection beyond the session: what the user is where. */
 async function organizationsOf({ services, appId }: Call, userId: string, organizationId: string | undefined) {

@@ -1,5 +1,7 @@
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { countInApp } from '../counts.ts';
+import { indexUser } from '../members/member-search.store.ts';
 import { ApiError } from '../http/errors.ts';
 import { mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
 
@@ -158,6 +160,7 @@ export async function insertUser(
   user: NewUser,
 ): Promise<Pick<User, 'id' | 'email'> | undefined> {
   const [row] = await tx.query<Pick<User, 'id' | 'email'>>(sql`
+    WITH added AS (
     INSERT INTO users AS known (app_id, id, email, email_key, is_email_verified, first_name, last_name, phone_number,
       language, state, is_super_admin, password_hash, metadata, created_at, updated_at)
     VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, ${user.isEmailVerified}, ${user.firstName},
@@ -169,7 +172,9 @@ export async function insertUser(
       password_hash = EXCLUDED.password_hash, metadata = ${ofBackends(sql`known.metadata`)} || EXCLUDED.metadata,
       updated_at = EXCLUDED.updated_at
     WHERE known.state = 'INVITED'
-    RETURNING id, email`);
+    RETURNING id, email),
+    counted AS (${countInApp(appId, 'users', sql`added WHERE id = ${user.id}`, 1)})
+    SELECT id, email FROM added`);
   return row;
 }
 
@@ -180,10 +185,13 @@ export async function insertInvitedUser(
   user: { id: string; email: string; emailKey: string; firstName: string; lastName: string; now: Date },
 ): Promise<void> {
   await tx.query(sql`
-    INSERT INTO users (app_id, id, email, email_key, is_email_verified, first_name, last_name, state, created_at, updated_at)
-    VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, false, ${user.firstName}, ${user.lastName}, 'INVITED',
-      ${user.now}, ${user.now})
-    ON CONFLICT (app_id, email_key) DO NOTHING`);
+    WITH added AS (
+      INSERT INTO users (app_id, id, email, email_key, is_email_verified, first_name, last_name, state, created_at, updated_at)
+      VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, false, ${user.firstName}, ${user.lastName}, 'INVITED',
+        ${user.now}, ${user.now})
+      ON CONFLICT (app_id, email_key) DO NOTHING
+      RETURNING id)
+    ${countInApp(appId, 'users', sql`added`, 1)}`);
 }
 
 /** @param now when the user chose it; without it the same password was only hashed anew */
@@ -236,6 +244,7 @@ export async function markClaimed(
       metadata = CASE WHEN ${isForeign} THEN ${ofBackends(sql`u.metadata`)} ELSE u.metadata END,
       updated_at = ${claim.now}
     WHERE u.app_id = ${appId} AND u.id = ${userId}`);
+  await indexUser(tx, appId, userId);
 }
 
 /** Changes to a user: what is undefined stays, `phoneNumber: null` clears. */
@@ -267,7 +276,9 @@ export async function patchUser(tx: Tx, appId: string, userId: string, patch: Us
       updated_at = ${now}
     WHERE u.app_id = ${appId} AND u.id = ${userId} AND ${fits}
     RETURNING u.id`);
-  if (rows.length > 0) return;
-  await getUser(tx, appId, userId);
-  throw new ApiError('metadata_limit_exceeded');
+  if (rows.length === 0) {
+    await getUser(tx, appId, userId);
+    throw new ApiError('metadata_limit_exceeded');
+  }
+  if (patch.firstName !== undefined || patch.lastName !== undefined) await indexUser(tx, appId, userId);
 }

@@ -1,0 +1,102 @@
+import type { Db, Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { displayName } from '../users/display-name.ts';
+import { partsOfKey, partsWithin, searchKey } from './search-key.ts';
+
+/** Few enough that nobody waits for the locks of one statement. */
+const batchSize = 500;
+
+interface Member {
+  readonly org_id: string;
+  readonly user_id: string;
+}
+
+interface NamedMember extends Member {
+  id: string;
+  first_name: string;
+  last_name: string;
+  email: string;
+}
+
+/** The members with their names, which cannot change until the transaction ends. */
+function readNames(tx: Tx, appId: string, members: readonly Member[]): Promise<NamedMember[]> {
+  return tx.query<NamedMember>(sql`
+    SELECT m.org_id, m.user_id, m.id, u.first_name, u.last_name, u.email
+    FROM unnest(${members.map((member) => member.org_id)}::bigint[], ${members.map((member) => member.user_id)}::bigint[])
+      AS asked (org_id, user_id)
+    JOIN members m ON m.app_id = ${appId} AND m.org_id = asked.org_id AND m.user_id = asked.user_id
+    JOIN users u ON u.app_id = ${appId} AND u.id = m.user_id
+    ORDER BY m.user_id, m.org_id
+    FOR SHARE OF u FOR KEY SHARE OF m`);
+}
+
+/** What a member is found by. */
+function toSearchRow(member: NamedMember) {
+  const nameKey = searchKey(displayName({ firstName: member.first_name, lastName: member.last_name }));
+  const emailKey = searchKey(member.email);
+  const parts = partsWithin(member.org_id, [...partsOfKey('name', nameKey), ...partsOfKey('email', emailKey)]);
+  return { ...member, nameKey, emailKey, parts: `{${parts.join(',')}}` };
+}
+
+/** Makes members findable by the names they have now. */
+async function indexMembers(tx: Tx, appId: string, members: readonly Member[]): Promise<void> {
+  const rows = (await readNames(tx, appId, members)).map(toSearchRow);
+  if (rows.length === 0) return;
+  const [orgIds, userIds] = [rows.map((row) => row.org_id), rows.map((row) => row.user_id)];
+  await tx.query(sql`
+    WITH indexed AS (
+      INSERT INTO member_search (app_id, user_id, org_id, member_id, name_key, email_key, parts)
+      SELECT ${appId}::bigint, user_id, org_id, member_id, name_key, email_key, parts::integer[]
+      FROM unnest(${userIds}::bigint[], ${orgIds}::bigint[], ${rows.map((row) => row.id)}::bigint[],
+        ${rows.map((row) => row.nameKey)}::text[], ${rows.map((row) => row.emailKey)}::text[],
+        ${rows.map((row) => row.parts)}::text[]) AS row (user_id, org_id, member_id, name_key, email_key, parts)
+      ON CONFLICT (app_id, user_id, org_id) DO UPDATE SET
+        name_key = EXCLUDED.name_key, email_key = EXCLUDED.email_key, parts = EXCLUDED.parts)
+    UPDATE members m SET is_searchable = true
+    FROM unnest(${orgIds}::bigint[], ${userIds}::bigint[]) AS row (org_id, user_id)
+    WHERE m.app_id = ${appId} AND m.org_id = row.org_id AND m.user_id = row.user_id AND NOT m.is_searchable`);
+}
+
+/** Makes a member findable. */
+export async function indexMember(tx: Tx, appId: string, member: { orgId: string; userId: string }): Promise<void> {
+  await indexMembers(tx, appId, [{ org_id: member.orgId, user_id: member.userId }]);
+}
+
+/** Whoever changes a name or an address calls this afterwards, so that the user is found by the new one everywhere. */
+export async function indexUser(tx: Tx, appId: string, userId: string): Promise<void> {
+  for (let after = '0', read = batchSize; read === batchSize;) {
+    const members = await tx.query<Member>(sql`
+      SELECT org_id, user_id FROM members WHERE app_id = ${appId} AND user_id = ${userId} AND org_id > ${after}
+      ORDER BY org_id LIMIT ${batchSize}`);
+    await indexMembers(tx, appId, members);
+    read = members.length;
+    after = members.at(-1)?.org_id ?? after;
+  }
+}
+
+/** Members whom no search finds yet, in one organization. */
+function unsearchable(db: Queryable, appId: string, orgId: string): Promise<Member[]> {
+  return db.query<Member>(sql`
+    SELECT org_id, user_id FROM members WHERE app_id = ${appId} AND org_id = ${orgId} AND NOT is_searchable
+    ORDER BY id LIMIT ${batchSize}`);
+}
+
+/**
+ * Makes every member of an organization findable. Almost always there is nothing to do: only rows from before the
+ * search, or of a process of the version before, are not indexed yet.
+ */
+export async function indexOrganization(db: Db, appId: string, orgId: string, signal?: AbortSignal): Promise<void> {
+  for (;;) {
+    const members = await unsearchable(db, appId, orgId);
+    if (members.length === 0 || signal?.aborted) return;
+    await db.transaction((tx) => indexMembers(tx, appId, members));
+  }
+}
+
+/** Some organization, of whichever app, with members whom no search finds yet. */
+export async function findUnsearchable(db: Queryable): Promise<{ appId: string; orgId: string } | undefined> {
+  const [row] = await db.query<{ app_id: string; org_id: string }>(
+    sql`SELECT app_id, org_id FROM members WHERE NOT is_searchable ORDER BY app_id, org_id LIMIT 1`,
+  );
+  return row && { appId: row.app_id, orgId: row.org_id };
+}

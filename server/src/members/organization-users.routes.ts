@@ -1,0 +1,107 @@
+import type { z } from 'zod';
+import { sql } from '../db/db.ts';
+import { overOrganizationInHeader } from '../http/access.ts';
+import { type List, type Paging, readPage } from '../http/pagination.ts';
+import { type Call, noAudit, route } from '../http/route.ts';
+import { totalOfOrganization } from '../counts.ts';
+import { displayName } from '../users/display-name.ts';
+import { indexOrganization } from './member-search.store.ts';
+import {
+  type organizationUser,
+  organizationUsers,
+  organizationUsersQuery,
+  searchOrganizationUsers,
+} from './organization-users.schema.ts';
+import {
+  membersOf,
+  type OrganizationUserRow,
+  type Search,
+  searchMembers,
+  toOrganizationUser,
+  usersOfPage,
+} from './organization-users.store.ts';
+
+const mayList = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
+
+/** A page of the users of an organization: all of them, or those found. */
+async function readUsers<Row extends OrganizationUserRow>(
+  call: Call,
+  list: Pick<List<Row, unknown>, 'paging' | 'filters' | 'total' | 'totalTravels' | 'key'> & {
+    members: List<Row, unknown>['rows'];
+  },
+) {
+  const { appId, orgId } = call;
+  const { metadata, items } = await readPage<Row, z.input<typeof organizationUser>>(call, {
+    ...list,
+    rows: (continuation) => usersOfPage(appId, orgId, list.members(continuation)),
+    toItem: (row) => {
+      const user = toOrganizationUser(row);
+      return { ...user, displayName: displayName(user) };
+    },
+  });
+  return { metadata, users: items };
+}
+
+/** Everybody, in the order in which they became members; the total is kept. */
+function listUsers(call: Call, paging: Paging) {
+  const { appId, orgId } = call;
+  return readUsers(call, {
+    paging,
+    total: totalOfOrganization(appId, orgId),
+    members: ({ after, limit }) => sql`${membersOf(appId, orgId)} ${after} ${limit}`,
+    key: sql`m.id`,
+  });
+}
+
+/**
+ * Whoever is found. They are selected before they are ordered: a plan that walks through the members in their order
+ * until it has seen enough matches would read all of a large organization for a rare name.
+ */
+async function searchUsers(call: Call, paging: Paging, search: Search) {
+  const { services, appId, orgId } = call;
+  await indexOrganization(services.db, appId, orgId);
+  const found = searchMembers(appId, orgId, search);
+  return readUsers(call, {
+    paging,
+    filters: [search.name, search.email, search.userId, search.role],
+    total: sql`SELECT count(*) AS total FROM (${found}) AS found`,
+    totalTravels: true,
+    members: ({ after, limit }) => sql`
+      WITH found AS MATERIALIZED (${found})
+      SELECT found.id, found.user_id FROM found WHERE true ${after} ${limit}`,
+    key: sql`found.id`,
+  });
+}
+
+const isEmpty = (search: Search): boolean => Object.values(search).every((value) => value === undefined);
+
+export const organizationUserRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authorization/organizations/users',
+    operationId: 'listOrganizationUsers',
+    tag: 'authorization',
+    summary: 'List the users of an organization',
+    description: 'Everybody who is in the organization, with what they hold there, in the order in which they came.',
+    access: overOrganizationInHeader('read', ...mayList),
+    query: organizationUsersQuery,
+    response: { status: 200, description: 'A page of users.', body: organizationUsers },
+    handler: (call) => listUsers(call, call.query),
+  }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authorization/organizations/users/search',
+    operationId: 'searchOrganizationUsers',
+    tag: 'authorization',
+    summary: 'Search the users of an organization',
+    description:
+      'Users for whom everything holds that the body names. Names and addresses are compared without case, accents, Arabic vowel signs and forms of alef; `%` and `_` mean themselves. The total is counted on the first page and stays while its cursors are followed.',
+    access: overOrganizationInHeader('read', ...mayList),
+    audit: noAudit('It only reads.'),
+    query: organizationUsersQuery,
+    body: searchOrganizationUsers,
+    response: { status: 200, description: 'A page of the users found.', body: organizationUsers },
+    handler: (call) => (isEmpty(call.body) ? listUsers(call, call.query) : searchUsers(call, call.query, call.body)),
+  }),
+];

@@ -1,0 +1,121 @@
+import { type Sql, empty, join, sql } from '../db/db.ts';
+import { type ManagerRole, toManagerRoles } from './members.store.ts';
+import { isSubstring, partsOfQuery, partsWithin, type SearchField, searchKey, separators } from './search-key.ts';
+
+/** A user and what they hold in one organization. */
+export interface OrganizationUser {
+  readonly id: string;
+  readonly email: string;
+  readonly firstName: string;
+  readonly lastName: string;
+  readonly roles: string[];
+  readonly managerRoles: ManagerRole[];
+}
+
+/** A row of the list; `id` is that of the membership, which orders it. */
+export interface OrganizationUserRow {
+  id: string;
+  user_id: string;
+  email: string;
+  first_name: string;
+  last_name: string;
+  is_owner: boolean;
+  is_manager: boolean;
+  roles: string[];
+}
+
+export const toOrganizationUser = (row: OrganizationUserRow): OrganizationUser => ({
+  id: row.user_id,
+  email: row.email,
+  firstName: row.first_name,
+  lastName: row.last_name,
+  roles: row.roles,
+  managerRoles: toManagerRoles(row),
+});
+
+/** What must be true of a user who is searched for. */
+export interface Search {
+  readonly name?: string | undefined;
+  readonly email?: string | undefined;
+  readonly userId?: string | undefined;
+  readonly role?: string | undefined;
+}
+
+/** Users of the page `members`, which selects `id` and `user_id` and is short. */
+export function usersOfPage(appId: string, orgId: string, members: Sql): Sql {
+  return sql`
+    WITH page AS MATERIALIZED (${members})
+    SELECT page.id, u.id AS user_id, u.email, u.first_name, u.last_name, m.is_owner, m.is_manager,
+      ARRAY(SELECT mr.role_key FROM member_roles mr
+        WHERE mr.app_id = ${appId} AND mr.org_id = ${orgId} AND mr.user_id = page.user_id
+        ORDER BY mr.role_key COLLATE "C") AS roles
+    FROM page
+    JOIN members m ON m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = page.user_id
+    JOIN users u ON u.app_id = ${appId} AND u.id = page.user_id
+    ORDER BY page.id`;
+}
+
+/** All members of an organization: `id` of the membership, `user_id`. */
+export const membersOf = (appId: string, orgId: string): Sql =>
+  sql`SELECT m.id, m.user_id FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId}`;
+
+const keyColumns = { name: sql`s.name_key`, email: sql`s.email_key` } as const;
+
+/** Looks at the text itself: the index may have hashed different parts to the same number. */
+function contains(field: SearchField, key: string): Sql {
+  if (isSubstring(key)) return sql`strpos(${keyColumns[field]}, ${key}) > 0`;
+  const blanks = ' '.repeat(separators.length);
+  const beginning = ` ${[...key].map((character) => (separators.includes(character) ? ' ' : character)).join('')}`;
+  return sql`strpos(' ' || translate(${keyColumns[field]}, ${separators}, ${blanks}), ${beginning}) > 0`;
+}
+
+const hasRole = (appId: string, orgId: string, userId: Sql, role: string): Sql => sql`
+  EXISTS (SELECT 1 FROM member_roles mr WHERE mr.app_id = ${appId} AND mr.org_id = ${orgId} AND mr.user_id = ${userId}
+    AND mr.scope_id = ${scopeOf(orgId, role)} AND mr.role_key = ${role})`;
+
+/** Predefined roles of the app are told by their prefix. */
+const scopeOf = (orgId: string, role: string): string => (role.startsWith('global:') ? '0' : orgId);
+
+/**
+ * Members by name or address, and whatever else is asked.
+ *
+ * The parts are mixed with the organization and find its members alone. Nothing else stands beside them in the first
+ * step: a plan made for the average app would rather walk through all members of this one, which may be the largest.
+ */
+function searchedByText(appId: string, orgId: string, search: Search, texts: [SearchField, string][]): Sql {
+  const parts = texts.flatMap(([field, key]) => partsOfQuery(field, key));
+  const conditions = [
+    sql`s.app_id = ${appId}`,
+    sql`s.org_id = ${orgId}`,
+    ...texts.map(([field, key]) => contains(field, key)),
+    ...(search.userId === undefined ? [] : [sql`s.user_id = ${search.userId}`]),
+    ...(search.role === undefined ? [] : [hasRole(appId, orgId, sql`s.user_id`, search.role)]),
+  ];
+  return sql`
+    WITH s AS MATERIALIZED (
+      SELECT app_id, org_id, user_id, member_id, name_key, email_key FROM member_search
+      WHERE parts @> ${partsWithin(orgId, parts)}::integer[])
+    SELECT s.member_id AS id, s.user_id FROM s WHERE ${join(conditions, ' AND ')}`;
+}
+
+/** Members by their id or role alone. */
+function searchedByFacts(appId: string, orgId: string, { userId, role }: Search): Sql {
+  if (userId !== undefined) {
+    const withRole = role === undefined ? empty : sql`AND ${hasRole(appId, orgId, sql`m.user_id`, role)}`;
+    return sql`${membersOf(appId, orgId)} AND m.user_id = ${userId} ${withRole}`;
+  }
+  if (role === undefined) return membersOf(appId, orgId);
+  return sql`
+    SELECT m.id, m.user_id FROM member_roles mr
+    JOIN members m ON m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = mr.user_id
+    WHERE mr.app_id = ${appId} AND mr.scope_id = ${scopeOf(orgId, role)} AND mr.role_key = ${role} AND mr.org_id = ${orgId}`;
+}
+
+/** The members that a search finds: `id` of the membership, `user_id`. */
+export function searchMembers(appId: string, orgId: string, search: Search): Sql {
+  const texts = (['name', 'email'] as const).flatMap((field): [SearchField, string][] => {
+    const text = search[field];
+    return text === undefined ? [] : [[field, searchKey(text)]];
+  });
+  return texts.length > 0 ? searchedByText(appId, orgId, search, texts) : searchedByFacts(appId, orgId, search);
+}
