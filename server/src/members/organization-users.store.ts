@@ -65,7 +65,9 @@ const keyColumns = { name: sql`s.name_key`, email: sql`s.email_key` } as const;
 function contains(field: SearchField, key: string): Sql {
   if (isSubstring(key)) return sql`strpos(${keyColumns[field]}, ${key}) > 0`;
   const blanks = ' '.repeat(separators.length);
-  const beginning = ` ${[...key].map((character) => (separators.includes(character) ? ' ' : character)).join('')}`;
+  const beginning = ` ${Array.from(key)
+    .map((character) => (separators.includes(character) ? ' ' : character))
+    .join('')}`;
   return sql`strpos(' ' || translate(${keyColumns[field]}, ${separators}, ${blanks}), ${beginning}) > 0`;
 }
 

@@ -12,7 +12,7 @@ interface Users {
   users: { id: string; email: string; displayName: string; roles: string[]; managerRoles: string[] }[];
 }
 
-const url = '/v1/authorization/organizations/users';
+const usersUrl = '/v1/authorization/organizations/users';
 
 let db: RecordingDb;
 let app: TestApp;
@@ -24,7 +24,7 @@ let neighbourOrgId: string;
 /** People of the organization by a short name, in the order in which they became members. */
 const people = new Map<string, Person>();
 
-const names: Record<string, [firstName: string, lastName: string, local: string]> = {
+const cast: Record<string, [firstName: string, lastName: string, local: string]> = {
   jose: ['José', 'Ñúñez Ibáñez', 'jose.nunez'],
   ahmad: ['أَحْمَد', 'إبراهيم', 'ahmad'],
   huda: ['هدى', 'العلي', 'huda.ali'],
@@ -39,7 +39,7 @@ const names: Record<string, [firstName: string, lastName: string, local: string]
 
 async function join(person: Person, role = 'reader', where = orgId): Promise<void> {
   const options = { token: world.admin.token, orgId: where, body: { roles: [role] } };
-  const response = await world.call('POST', `${url}/${person.userId}`, options);
+  const response = await world.call('POST', `${usersUrl}/${person.userId}`, options);
   if (response.statusCode !== 200) throw new Error(response.body);
 }
 
@@ -58,7 +58,7 @@ beforeAll(async () => {
   machine = await world.machine();
   orgId = await world.organization(owner);
   neighbourOrgId = await world.organization(await world.person());
-  for (const [name, [firstName, lastName, local]] of Object.entries(names)) {
+  for (const [name, [firstName, lastName, local]] of Object.entries(cast)) {
     const person = await named(local, firstName, lastName);
     await join(person);
     people.set(name, person);
@@ -67,9 +67,9 @@ beforeAll(async () => {
 afterAll(() => app?.close());
 
 const list = (query: string, token = machine.token, where = orgId) =>
-  world.call('GET', `${url}?${query}`, { token, orgId: where });
+  world.call('GET', `${usersUrl}?${query}`, { token, orgId: where });
 const search = (body: object, query = 'pageSize=100', token = machine.token, where = orgId) =>
-  world.call('POST', `${url}/search?${query}`, { token, orgId: where, body });
+  world.call('POST', `${usersUrl}/search?${query}`, { token, orgId: where, body });
 /** Who is found, by short name. */
 async function found(body: object): Promise<string[]> {
   const { users, metadata } = (await search(body)).json<Users>();
@@ -105,8 +105,8 @@ describe('users of an organization are refused', () => {
 
   test('without the organization header', async () => {
     const { token } = owner;
-    expect(problem(await world.call('GET', `${url}?pageSize=1`, { token }))).toBe('400 org_id_required');
-    expect(problem(await world.call('POST', `${url}/search?pageSize=1`, { token, body: {} }))).toBe(
+    expect(problem(await world.call('GET', `${usersUrl}?pageSize=1`, { token }))).toBe('400 org_id_required');
+    expect(problem(await world.call('POST', `${usersUrl}/search?pageSize=1`, { token, body: {} }))).toBe(
       '400 org_id_required',
     );
   });
@@ -297,9 +297,9 @@ describe('who is found follows', () => {
     const body = { lastName: 'Afterwards' };
     await world.call('PUT', `/v1/authentication/users/${person.userId}`, { token: person.token, body });
     for (const where of [orgId, neighbourOrgId]) {
-      const found = async (name: string) =>
+      const count = async (name: string) =>
         (await search({ name }, 'pageSize=1', machine.token, where)).json<Users>().metadata.total;
-      expect([await found('marriage'), await found('before after')]).toEqual([0, 1]);
+      expect([await count('marriage'), await count('before after')]).toEqual([0, 1]);
     }
   });
 
@@ -357,12 +357,12 @@ describe('members from before there was a search', () => {
   it('are made findable in the background, and by searches at the same time', async () => {
     await forget();
     const signal = new AbortController().signal;
-    const [names] = await Promise.all([
+    const [who] = await Promise.all([
       found({ name: 'josé' }),
       indexMembersOfBefore.run(app.services, signal),
       indexMembersOfBefore.run(app.services, signal),
     ]);
-    expect(names).toEqual(['jose']);
+    expect(who).toEqual(['jose']);
     expect(await unsearchable()).toEqual([]);
   });
 
@@ -376,8 +376,8 @@ describe('members from before there was a search', () => {
 test('a search is served by the index, whatever the planner believes about app and organization', async () => {
   const plan = await app.db.transaction(async (tx) => {
     await tx.query(sql`SET LOCAL enable_seqscan = off`);
-    const search = { name: 'jose', email: 'people', role: 'reader' };
-    return tx.query<{ 'QUERY PLAN': string }>(sql`EXPLAIN ${searchMembers(world.appId, orgId, search)}`);
+    const wanted = { name: 'jose', email: 'people', role: 'reader' };
+    return tx.query<{ 'QUERY PLAN': string }>(sql`EXPLAIN ${searchMembers(world.appId, orgId, wanted)}`);
   });
   expect(JSON.stringify(plan)).toContain('member_search_parts');
 });

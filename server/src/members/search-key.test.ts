@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import { array, assert, constantFrom, nat, property, string } from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
 import { isSubstring, partsOfKey, partsOfQuery, partsWithin, searchKey, separators } from './search-key.ts';
 
@@ -29,9 +29,9 @@ describe('the key of a text', () => {
   });
 
   it('of a key is that key', () => {
-    const texts = fc.string({ unit: 'grapheme' });
-    fc.assert(
-      fc.property(texts, (text) => searchKey(searchKey(text)) === searchKey(text)),
+    const texts = string({ unit: 'grapheme' });
+    assert(
+      property(texts, (text) => searchKey(searchKey(text)) === searchKey(text)),
       { numRuns: 2000 },
     );
   });
@@ -40,7 +40,7 @@ describe('the key of a text', () => {
 /** What a search means, without an index. */
 function matches(key: string, query: string): boolean {
   if (isSubstring(query)) return key.includes(query);
-  const characters = [...key];
+  const characters = Array.from(key);
   return characters.some(
     (_, start) =>
       (start === 0 || separators.includes(characters[start - 1] ?? '')) &&
@@ -49,13 +49,13 @@ function matches(key: string, query: string): boolean {
 }
 
 describe('the parts of a text', () => {
-  const letters = fc.constantFrom('a', 'b', 'ł', '王', '😀', ' ', '.', '@', '-');
-  const keys = fc.array(letters, { maxLength: 40 }).map((units) => searchKey(units.join('')));
+  const letters = constantFrom('a', 'b', 'ł', '王', '😀', ' ', '.', '@', '-');
+  const keys = array(letters, { maxLength: 40 }).map((units) => searchKey(units.join('')));
 
   test('include those of every query that matches, and not those of one that shares no part', () => {
-    fc.assert(
-      fc.property(keys, fc.nat(), fc.nat({ max: 20 }), (key, from, length) => {
-        const characters = [...key];
+    assert(
+      property(keys, nat(), nat({ max: 20 }), (key, from, length) => {
+        const characters = Array.from(key);
         const start = characters.length === 0 ? 0 : from % characters.length;
         const query = characters.slice(start, start + length).join('');
         if (query === '' || !matches(key, query)) return;

@@ -60,7 +60,7 @@ const hashes = (field: SearchField, parts: readonly string[]): number[] => [
 
 /** Hashes of everything that a text of this key is found by. */
 export function partsOfKey(field: SearchField, key: string): number[] {
-  const characters = [...key];
+  const characters = Array.from(key);
   return hashes(field, [
     ...beginningsOf(characters),
     ...piecesOf(characters, substringLength),
@@ -76,14 +76,14 @@ function coverOf(characters: readonly string[]): string[] {
 
 /** Hashes that whatever a query matches must have. */
 export function partsOfQuery(field: SearchField, key: string): number[] {
-  const characters = [...key];
+  const characters = Array.from(key);
   if (characters.length < substringLength) return hashes(field, [`^${key}`]);
   if (characters.length < longPart) return hashes(field, piecesOf(characters, substringLength));
   return hashes(field, coverOf(characters));
 }
 
 /** Whether a query is long enough to be found anywhere. */
-export const isSubstring = (key: string): boolean => [...key].length >= substringLength;
+export const isSubstring = (key: string): boolean => Array.from(key).length >= substringLength;
 
 /** The parts as they lie in the index: mixed with the organization, so that none is shared with the next. */
 export function partsWithin(orgId: string, parts: readonly number[]): number[] {
