@@ -5,6 +5,7 @@ import { createSecurityEvents } from './audit/security-events.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
+import { mailMeasurements } from './email/mail-measurements.ts';
 import { answerClientError } from './http/client-error.ts';
 import { createCredentialLookups } from './http/credential-lookups.ts';
 import { installCors } from './http/cors.ts';
@@ -99,7 +100,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     reply.headers(headers).header('x-request-id', request.id);
     done();
   });
-  installMetrics(app);
+  installMetrics(app, [mailMeasurements(services.db)]);
   logAnswers(app);
   installErrorHandler(app, config.publicUrl);
   installJsonBody(app);

@@ -1,4 +1,6 @@
 import type { BackgroundTask } from './background.ts';
+import { sendMails } from './email/send-mails.ts';
+import { sweepMails } from './email/sweep-mails.ts';
 import { sweepLimits } from './limits/sweep-limits.ts';
 import { sweepCodes } from './codes/sweep-codes.ts';
 import { indexMembersOfBefore } from './members/index-members.ts';
@@ -7,6 +9,8 @@ import { sendPasswordResets } from './users/send-password-resets.ts';
 
 /** Everything that goes on beside the requests. */
 export const backgroundTasks: readonly BackgroundTask[] = [
+  sendMails,
+  sweepMails,
   sweepLimits,
   sweepSessions,
   sweepCodes,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseSmtpUrl } from './email/smtp-url.ts';
 import { isAddressRange } from './http/address-range.ts';
 
 /** What the documentation says about one environment variable. */
@@ -69,14 +70,17 @@ export const variablesSchema = z.object({
     .default([])
     .describe('Bearer key of the platform API, or two separated by a comma while rotating. Unset: no platform API.')
     .meta({ secret: true }),
-  SMTP_URL: matching(/^smtps?:\/\/./, 'must be an smtp:// or smtps:// URL')
-    .refine((text) => URL.canParse(text), 'must be an smtp:// or smtps:// URL')
+  SMTP_URL: z
+    .string()
+    .refine((text) => parseSmtpUrl(text) !== undefined, 'must be an smtp:// or smtps:// URL')
     .optional()
-    .describe('Mail server. Unset in development: the development mailbox.')
+    .describe(
+      'Mail server, smtp://user:password@host:port or smtps://…. Unset in development: the development mailbox.',
+    )
     .meta({ secret: true }),
   MAIL_FROM: matching(/^[^\r\n]*[^\s@<]+@[^\s@>]+>?$/, 'must be an e-mail address, or Name <address>')
     .optional()
-    .describe('Sender of mails, as address or Name <address>.'),
+    .describe('Sender of mails, as address or Name <address>. Default no-reply@ the host of PUBLIC_URL.'),
   TRUST_PROXY: z
     .union(
       [integer(0, 32), list().refine((ranges) => ranges.every(isAddressRange))],

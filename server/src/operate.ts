@@ -5,6 +5,7 @@ import { systemClock } from './clock.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { empty, type Tx } from './db/db.ts';
 import { type Deployment, openDeployment } from './deployment.ts';
+import { addMailCommands } from './email/operate-mails.ts';
 import { reseal } from './keys/reseal.ts';
 import { makeSigningKey, makeSuccessor, revokeKey, rotateSigningKey } from './keys/signing-keys.ts';
 import { listSigningKeys } from './keys/signing-keys.store.ts';
@@ -51,7 +52,7 @@ async function writeOperatorEvent(
   await tx.query(insertAuditEvent(event, empty));
 }
 
-const program = new Command('operate').description('Work on the keys of a deployment.').showHelpAfterError();
+const program = new Command('operate').description('Work on the keys and mails of a deployment.').showHelpAfterError();
 
 program
   .command('list-keys <app>')
@@ -111,6 +112,8 @@ program
       print(`resealed ${keys} signing keys and ${mails} mails`);
     }),
   );
+
+addMailCommands(program, withDeployment, print);
 
 program.parseAsync().catch((error: unknown) => {
   const text =

@@ -84,8 +84,8 @@ export async function serve(config: Config): Promise<void> {
     );
   }
   const connections = trackConnections(app);
-  if (!config.developmentFeatures || config.smtpUrl !== undefined) {
-    app.log.warn('this version keeps mails in its outbox and does not send them; see the operating guide');
+  if (!config.developmentFeatures && config.smtpUrl === undefined) {
+    app.log.warn('without SMTP_URL nobody gets a mail: mails wait in the outbox for 30 days; see the operating guide');
   }
   await app.listen({ host: config.host, port: config.port });
   const hasOwnListener = config.metricsPort !== undefined && !cluster.isWorker;

@@ -8,7 +8,8 @@ import { mailbox, mailboxQuery } from './mailbox.schema.ts';
 import { mailboxPage } from './mailbox.page.ts';
 import { newestMails } from './mails.store.ts';
 import { openContent } from './outbox.ts';
-import { renderMail } from './render.ts';
+import { composeMail } from './compose.ts';
+import { toText } from './sender.ts';
 
 const mailsShown = 100;
 
@@ -26,15 +27,18 @@ function refuseStrangers({ services, request }: Call): void {
 
 /** The newest mails, in words. */
 async function readMailbox(services: Services, to: string | undefined) {
-  const mails = await newestMails(services.db, to && (normalizeEmail(to) ?? to), mailsShown);
+  const mails = await newestMails(services.db, { to: to && (normalizeEmail(to) ?? to), limit: mailsShown });
   return mails.map((mail) => {
     const content = openContent(services, mail);
     const { code, url } = content;
+    const { from, subject, text, html } = composeMail(services, mail, content);
     return {
       id: mail.id,
       to: mail.recipient,
-      from: services.config.mailFrom ?? 'no-reply@localhost',
-      ...renderMail(mail.purpose, content, mail.appDisplayName),
+      from: toText(from),
+      subject,
+      text,
+      html,
       purpose: mail.purpose,
       ...(code !== undefined && { code }),
       ...(url !== undefined && { url }),

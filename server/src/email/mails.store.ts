@@ -1,29 +1,72 @@
+import { type SettingsPatch, type Settings } from '../apps/apps.schema.ts';
+import { withDefaults } from '../apps/apps.store.ts';
 import type { Queryable, Tx } from '../db/db.ts';
-import { sql } from '../db/db.ts';
+import { empty, sql } from '../db/db.ts';
 import type { MailPurpose } from './mail-purposes.ts';
 
-/** A mail in the outbox, its content still sealed. */
+/** A mail in the outbox, its content still sealed, with what decides how it looks. */
 export interface StoredMail {
   readonly appId: string;
   readonly id: string;
+  readonly userId: string;
   readonly recipient: string;
   readonly purpose: MailPurpose;
   readonly sealedContent: Buffer;
   readonly createdAt: Date;
-  readonly appDisplayName: string;
+  readonly app: { readonly displayName: string; readonly isActive: boolean; readonly settings: Settings };
+  /** Language of the user, who may have chosen none. */
+  readonly language: string | null;
 }
 
-export async function insertMail(
-  tx: Tx,
-  appId: string,
-  mail: { id: string; userId: string; recipient: string; purpose: MailPurpose; sealedContent: Buffer; now: Date },
-): Promise<void> {
+export interface MailRow {
+  app_id: string;
+  id: string;
+  user_id: string;
+  recipient: string;
+  purpose: MailPurpose;
+  sealed_content: Buffer;
+  created_at: Date;
+  display_name: string;
+  status: string;
+  settings: SettingsPatch;
+  language: string | null;
+}
+
+/** The columns of a mail `m` with its app `a` and user `u`. */
+export const mailColumns = sql`
+  m.app_id, m.id, m.user_id, m.recipient, m.purpose, m.sealed_content, m.created_at,
+  a.display_name, a.status, a.settings, u.language`;
+
+export const toStoredMail = (row: MailRow): StoredMail => ({
+  appId: row.app_id,
+  id: row.id,
+  userId: row.user_id,
+  recipient: row.recipient,
+  purpose: row.purpose,
+  sealedContent: row.sealed_content,
+  createdAt: row.created_at,
+  app: { displayName: row.display_name, isActive: row.status === 'ACTIVE', settings: withDefaults(row.settings) },
+  language: row.language,
+});
+
+export interface NewMail {
+  readonly id: string;
+  readonly userId: string;
+  readonly recipient: string;
+  readonly purpose: MailPurpose;
+  readonly sealedContent: Buffer;
+  readonly now: Date;
+  readonly giveUpAt: Date;
+}
+
+export async function insertMail(tx: Tx, appId: string, mail: NewMail): Promise<void> {
   await tx.query(sql`
-    INSERT INTO mails (app_id, id, user_id, recipient, purpose, sealed_content, created_at)
-    VALUES (${appId}, ${mail.id}, ${mail.userId}, ${mail.recipient}, ${mail.purpose}, ${mail.sealedContent}, ${mail.now})`);
+    INSERT INTO mails (app_id, id, user_id, recipient, purpose, sealed_content, created_at, state, due_at, give_up_at)
+    VALUES (${appId}, ${mail.id}, ${mail.userId}, ${mail.recipient}, ${mail.purpose}, ${mail.sealedContent},
+      ${mail.now}, 'QUEUED', ${mail.now}, ${mail.giveUpAt})`);
 }
 
-/** Whether a user got a mail of this purpose since then. */
+/** Whether a user got a mail of this purpose since then. Mails are remembered for two days. */
 export async function mailedSince(
   db: Queryable,
   appId: string,
@@ -38,39 +81,35 @@ export async function mailedSince(
 }
 
 /** The newest mails of all apps of the deployment, for the development mailbox. */
-export async function newestMails(db: Queryable, to: string | undefined, limit: number): Promise<StoredMail[]> {
-  const rows = await db.query<{
-    app_id: string;
-    id: string;
-    recipient: string;
-    purpose: MailPurpose;
-    sealed_content: Buffer;
-    created_at: Date;
-    display_name: string;
-  }>(sql`
-    SELECT m.app_id, m.id, m.recipient, m.purpose, m.sealed_content, m.created_at, a.display_name
-    FROM mails m JOIN apps a ON a.id = m.app_id
-    WHERE ${to ?? null}::text IS NULL OR m.recipient = ${to ?? null}
+export async function newestMails(
+  db: Queryable,
+  {
+    to,
+    purpose,
+    id,
+    limit,
+  }: { to?: string | undefined; purpose?: string | undefined; id?: string | undefined; limit: number },
+): Promise<StoredMail[]> {
+  const rows = await db.query<MailRow>(sql`
+    SELECT ${mailColumns} FROM mails m
+    JOIN apps a ON a.id = m.app_id JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
+    WHERE m.sealed_content IS NOT NULL
+      ${to === undefined ? empty : sql`AND m.recipient = ${to}`}
+      ${purpose === undefined ? empty : sql`AND m.purpose = ${purpose}`}
+      ${id === undefined ? empty : sql`AND m.id = ${id}`}
     ORDER BY m.id DESC LIMIT ${limit}`);
-  return rows.map((row) => ({
-    appId: row.app_id,
-    id: row.id,
-    recipient: row.recipient,
-    purpose: row.purpose,
-    sealedContent: row.sealed_content,
-    createdAt: row.created_at,
-    appDisplayName: row.display_name,
-  }));
+  return rows.map(toStoredMail);
 }
 
 /** What is sealed in the outbox, of the whole deployment. */
 export async function listSealedMails(db: Queryable): Promise<Pick<StoredMail, 'appId' | 'id' | 'sealedContent'>[]> {
-  const rows = await db.query<{ app_id: string; id: string; sealed_content: Buffer }>(
-    sql`SELECT app_id, id, sealed_content FROM mails ORDER BY app_id, id`,
-  );
+  const rows = await db.query<Pick<MailRow, 'app_id' | 'id' | 'sealed_content'>>(sql`
+    SELECT app_id, id, sealed_content FROM mails WHERE sealed_content IS NOT NULL ORDER BY app_id, id`);
   return rows.map((row) => ({ appId: row.app_id, id: row.id, sealedContent: row.sealed_content }));
 }
 
 export async function replaceSealedMail(tx: Tx, appId: string, mailId: string, sealed: Buffer): Promise<void> {
-  await tx.query(sql`UPDATE mails SET sealed_content = ${sealed} WHERE app_id = ${appId} AND id = ${mailId}`);
+  await tx.query(sql`
+    UPDATE mails SET sealed_content = ${sealed}
+    WHERE app_id = ${appId} AND id = ${mailId} AND sealed_content IS NOT NULL`);
 }

@@ -4,6 +4,9 @@ import type { Services } from '../services.ts';
 import type { MailContent, MailPurpose } from './mail-purposes.ts';
 import { insertMail, type StoredMail } from './mails.store.ts';
 
+/** How long sending a mail is tried. */
+export const mailTriedMs = 24 * 3_600_000;
+
 const context = (appId: string, mailId: string): string => `mails:${appId}:${mailId}`;
 
 /**
@@ -18,11 +21,16 @@ export async function queueMail(
 ): Promise<void> {
   const id = services.ids.next();
   const sealedContent = services.sealer.seal(JSON.stringify(mail.content), context(appId, id));
-  await insertMail(tx, appId, { ...mail, id, sealedContent, now: services.clock.now() });
+  const now = services.clock.now();
+  const giveUpAt = new Date(now.getTime() + mailTriedMs);
+  await insertMail(tx, appId, { ...mail, id, sealedContent, now, giveUpAt });
 }
 
 /** The content of a queued mail. */
-export function openContent(services: Services, mail: StoredMail): MailContent {
+export function openContent(
+  services: Pick<Services, 'sealer'>,
+  mail: Pick<StoredMail, 'appId' | 'id' | 'sealedContent'>,
+): MailContent {
   return JSON.parse(services.sealer.open(mail.sealedContent, context(mail.appId, mail.id)).toString()) as MailContent;
 }
 

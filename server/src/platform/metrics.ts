@@ -39,9 +39,13 @@ function reportToSupervisor(registries: Registry[]): void {
   void new AggregatorRegistry();
 }
 
-/** Measures every answer of the app, by method, route pattern and status. */
-export function installMetrics(app: FastifyInstance): void {
+/** Adds measurements of one kind to those of the app. */
+export type AddMeasurements = (registry: Registry) => void;
+
+/** Measures every answer of the app, by method, route pattern and status, and what else is given. */
+export function installMetrics(app: FastifyInstance, more: readonly AddMeasurements[] = []): void {
   const registry = new Registry();
+  for (const add of more) add(registry);
   const durations = new Histogram({
     name: 'http_request_duration_seconds',
     help: 'Time from the arrival of a request to the end of its answer.',

@@ -1,0 +1,22 @@
+import type { Queryable } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { codeHash, constantTimeEqual } from '../keys/secrets.ts';
+import type { Services } from '../services.ts';
+import type { CodePurpose } from './codes.store.ts';
+
+async function listLiveCodes(db: Queryable, appId: string, userId: string, now: Date) {
+  return db.query<{ purpose: CodePurpose; org_id: string | null; code_hash: Buffer }>(sql`
+    SELECT purpose, org_id, code_hash FROM codes
+    WHERE app_id = ${appId} AND user_id = ${userId} AND expires_at > ${now}`);
+}
+
+/** Whether a code of a user would still be taken: neither used nor replaced nor run out. Counts as no try. */
+export async function isLiveCode(services: Services, appId: string, userId: string, code: string): Promise<boolean> {
+  const { db, clock, sealer } = services;
+  const keys = sealer.deriveKeys('codes');
+  const live = await listLiveCodes(db, appId, userId, clock.now());
+  return live.some(({ purpose, org_id, code_hash }) => {
+    const binding = { appId, userId, purpose, orgId: org_id ?? undefined, code };
+    return keys.some((key) => constantTimeEqual(codeHash(key, binding), code_hash));
+  });
+}

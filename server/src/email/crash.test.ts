@@ -1,0 +1,149 @@
+import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { type Db, sql } from '../db/db.ts';
+import { openDatabase } from '../db/open.ts';
+import { openEmptyDatabase, urlOfDatabase } from '../test/database.ts';
+import { closedPort, type MailServer, refusal, startMailServer } from '../test/mail-server.ts';
+import { type ServiceProcess, startService } from '../test/service-process.ts';
+
+// Each test starts the whole service twice.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+
+let dataDir: string;
+let server: Db | undefined;
+let env: Record<string, string>;
+let running: ServiceProcess | undefined;
+let mailServer: MailServer | undefined;
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-mail-'));
+  server = process.env['TEST_DATABASE_URL'] === undefined ? undefined : await openEmptyDatabase();
+  env = { DATA_DIR: dataDir, MASTER_KEY: randomBytes(32).toString('base64'), MAIL_FROM: 'mail@gatehouse.example' };
+  if (server) env = { ...env, DATABASE_URL: await urlOfDatabase(server) };
+});
+afterEach(async () => {
+  await running?.stop('SIGKILL');
+  await mailServer?.close();
+  await server?.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function start(port: number): Promise<ServiceProcess> {
+  running = await startService({ ...env, SMTP_URL: `smtp://127.0.0.1:${port}` });
+  return running;
+}
+
+/** Works on the database of a service that has ended. */
+async function onDatabase<Result>(work: (db: Db) => Promise<Result>): Promise<Result> {
+  const db = server ?? (await openDatabase({ url: undefined, dataDir, poolSize: 1, prepare: true }));
+  const result = await work(db);
+  if (!server) await db.close();
+  return result;
+}
+
+/** Long enough afterwards for every lease to have run out. */
+const passTime = () => onDatabase((db) => db.query(sql`UPDATE mails SET due_at = created_at WHERE state = 'QUEUED'`));
+const states = () =>
+  onDatabase((db) => db.query<{ state: string; purpose: string }>(sql`SELECT state, purpose FROM mails`));
+
+async function signUp(service: ServiceProcess): Promise<void> {
+  const body = { firstName: 'Jon', lastName: 'Doe', email: 'jon.doe@example.com', password: 'Password@123JonDoeInc' };
+  expect((await service.call('POST', '/v1/authentication/users', { body })).status).toBe(201);
+}
+
+async function operate(...args: string[]): Promise<string> {
+  const script = fileURLToPath(new URL('../operate.ts', import.meta.url));
+  const { PATH = '', HOME = '' } = process.env;
+  const options = { env: { PATH, HOME, ...env } };
+  return (await promisify(execFile)(process.execPath, ['--import', 'tsx', script, ...args], options)).stdout;
+}
+
+test('a mail whose process is killed between commit and send is sent by the next one, once', async () => {
+  const first = await start(await closedPort());
+  await signUp(first);
+  await first.stop('SIGKILL');
+  expect(await states()).toEqual([{ state: 'QUEUED', purpose: 'email_verification' }]);
+  await passTime();
+
+  let arrived: () => void = () => {};
+  const arrival = new Promise<void>((resolve) => {
+    arrived = resolve;
+  });
+  mailServer = await startMailServer({ onMail: () => arrived() });
+  const second = await start(mailServer.port);
+  await arrival;
+  expect(await second.stop()).toMatchObject({ code: 0 });
+  expect(mailServer.mails.map(({ envelope }) => envelope.to)).toEqual([['jon.doe@example.com']]);
+  expect(await states()).toEqual([{ state: 'SENT', purpose: 'email_verification' }]);
+});
+
+test('a mail whose process is killed between send and mark arrives again under the same Message-ID', async () => {
+  mailServer = await startMailServer({ onMail: async () => void (await running?.stop('SIGKILL')) });
+  const first = await start(mailServer.port);
+  await signUp(first);
+  expect(await first.ended()).toMatchObject({ signal: 'SIGKILL' });
+  expect(await states()).toEqual([{ state: 'QUEUED', purpose: 'email_verification' }]);
+  await passTime();
+  const [lost] = mailServer.mails;
+
+  let arrived: () => void = () => {};
+  const arrival = new Promise<void>((resolve) => {
+    arrived = resolve;
+  });
+  await mailServer.close();
+  mailServer = await startMailServer({ onMail: () => arrived() });
+  const second = await start(mailServer.port);
+  await arrival;
+  await second.stop();
+  expect(mailServer.mails.map(({ messageId }) => messageId)).toEqual([lost?.messageId]);
+  expect(mailServer.mails[0]?.text).toBe(lost?.text);
+  expect(await states()).toEqual([{ state: 'SENT', purpose: 'email_verification' }]);
+});
+
+test('an operator lists what was given up and retries it; the log names neither address nor code', async () => {
+  let refused: () => void = () => {};
+  const refusing = new Promise<void>((resolve) => {
+    refused = resolve;
+  });
+  mailServer = await startMailServer({
+    onRcptTo: (_, __, callback) => {
+      callback(refusal(550, 'no mailbox jon.doe@example.com here'));
+      refused();
+    },
+  });
+  const first = await start(mailServer.port);
+  await signUp(first);
+  await refusing;
+  const { stdout, stderr } = await first.stop();
+  expect(stdout).toContain('mails were not sent: recipient_refused 550 (1)');
+  expect(stdout + stderr).not.toMatch(/jon\.doe|no mailbox/);
+
+  const listed = await operate('list-mails');
+  expect(listed).toMatch(
+    /^\d+ {2}\S+Z {2}demo {2}email_verification {2}jon\.doe@example\.com {2}recipient_refused 550\n$/,
+  );
+  await expect(operate('retry-mail', '17')).rejects.toThrow('no mail 17 was given up');
+  expect(await operate('retry-mail', listed.split(' ')[0] ?? '')).toBe('queued again: 1\n');
+  expect(await operate('list-mails')).toBe('');
+  expect(await states()).toEqual([{ state: 'QUEUED', purpose: 'email_verification' }]);
+});
+
+test('a start in production without a mail server says what becomes of mails', async () => {
+  const production = {
+    ...env,
+    NODE_ENV: 'production',
+    PUBLIC_URL: 'https://id.example.com',
+    ALLOW_EMBEDDED: 'true',
+    BOOTSTRAP_APP: 'demo',
+    BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com',
+    BOOTSTRAP_ADMIN_PASSWORD: 'Password@123JonDoeInc',
+  };
+  running = await startService(production);
+  expect((await running.stop()).stdout).toContain('without SMTP_URL nobody gets a mail');
+});

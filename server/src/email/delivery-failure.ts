@@ -1,0 +1,86 @@
+/**
+ * Why a mail could not be sent: one of a few words, and the status where the mail server gave one. What else the
+ * server said is not kept, because servers quote addresses.
+ */
+export type FailureReason =
+  | 'recipient_refused'
+  | 'message_refused'
+  | 'sender_refused'
+  | 'sign_in_refused'
+  | 'not_encrypted'
+  | 'server_unreachable'
+  | 'server_refused'
+  | 'timeout'
+  | 'stopped'
+  | 'app_inactive'
+  | 'unreadable';
+
+export interface DeliveryFailure {
+  readonly reason: FailureReason;
+  readonly status?: number;
+  /** Whether another try can only fail as well. */
+  readonly isPermanent: boolean;
+  /** Whether other mails would fail at this moment too. */
+  readonly isOfServer: boolean;
+}
+
+/** What a mail server's refusal of a mail, as opposed to one of us, looks like. */
+const refusals: Readonly<Record<string, FailureReason>> = {
+  'RCPT TO': 'recipient_refused',
+  DATA: 'message_refused',
+};
+
+const serverReasons: Readonly<Record<string, FailureReason>> = {
+  EAUTH: 'sign_in_refused',
+  ENOAUTH: 'sign_in_refused',
+  ETLS: 'not_encrypted',
+  ETIMEDOUT: 'timeout',
+  EABORT: 'timeout',
+  EDNS: 'server_unreachable',
+  ECONNECTION: 'server_unreachable',
+  ESOCKET: 'server_unreachable',
+};
+
+interface ErrorFields {
+  code?: unknown;
+  originalCode?: unknown;
+  command?: unknown;
+  responseCode?: unknown;
+}
+
+const fieldsOf = (error: unknown): ErrorFields => (typeof error === 'object' && error !== null ? error : {});
+
+/** A certificate that is not trusted shows as an error of the socket. */
+const isOfCertificate = (code: unknown): boolean => /CERT|ERR_TLS|ERR_SSL|EPROTO/.test(String(code));
+
+/** Reads what went wrong from the error of the SMTP library. */
+export function toDeliveryFailure(error: unknown): DeliveryFailure {
+  const { code, originalCode, command, responseCode } = fieldsOf(error);
+  const status = typeof responseCode === 'number' ? { status: responseCode } : {};
+  const refusal = refusals[String(command)];
+  if (refusal !== undefined && status.status !== undefined && status.status !== 421) {
+    // 503 is about the order of commands: the same mail can go through on another connection.
+    return {
+      reason: refusal,
+      ...status,
+      isPermanent: status.status >= 500 && status.status !== 503,
+      isOfServer: false,
+    };
+  }
+  if (code === 'EENVELOPE' && command === 'API')
+    return { reason: 'recipient_refused', isPermanent: true, isOfServer: false };
+  if (code === 'EMESSAGE' && status.status === undefined) {
+    return { reason: 'message_refused', isPermanent: true, isOfServer: false };
+  }
+  return { reason: serverReason(code, originalCode, command), ...status, isPermanent: false, isOfServer: true };
+}
+
+function serverReason(code: unknown, originalCode: unknown, command: unknown): FailureReason {
+  if (isOfCertificate(originalCode)) return 'not_encrypted';
+  if (command === 'MAIL FROM') return 'sender_refused';
+  return serverReasons[String(code)] ?? 'server_refused';
+}
+
+/** For the outbox and the log. */
+export const failureText = ({ reason, status }: DeliveryFailure): string =>
+  status === undefined ? reason : `${reason} ${status}`;

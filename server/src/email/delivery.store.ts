@@ -1,0 +1,141 @@
+import type { Queryable } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import type { MailPurpose } from './mail-purposes.ts';
+import { mailColumns, type MailRow, type StoredMail, toStoredMail } from './mails.store.ts';
+
+/** A mail that this process alone may send until its lease runs out. */
+export interface TakenMail extends StoredMail {
+  /** Tries so far, this one included; tells its lease from a later one. */
+  readonly attempts: number;
+  readonly giveUpAt: Date;
+}
+
+/**
+ * Takes mails that are due, the longest waiting first. Processes that ask at the same moment get different ones: a row
+ * that another one has just locked is passed over, and afterwards it is not due before `leaseUntil`.
+ */
+export async function takeDueMails(
+  db: Queryable,
+  { now, leaseUntil, limit }: { now: Date; leaseUntil: Date; limit: number },
+): Promise<TakenMail[]> {
+  const rows = await db.query<MailRow & { attempts: number; give_up_at: Date }>(sql`
+    WITH due AS MATERIALIZED (
+      SELECT app_id, id FROM mails WHERE state = 'QUEUED' AND due_at <= ${now}
+      ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED),
+    m AS (
+      UPDATE mails SET attempts = attempts + 1, due_at = ${leaseUntil}
+      FROM due WHERE mails.app_id = due.app_id AND mails.id = due.id
+      RETURNING mails.*)
+    SELECT ${mailColumns}, m.attempts, m.give_up_at FROM m
+    JOIN apps a ON a.id = m.app_id JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id`);
+  return rows.map((row) => ({ ...toStoredMail(row), attempts: row.attempts, giveUpAt: row.give_up_at }));
+}
+
+type Taken = Pick<TakenMail, 'appId' | 'id' | 'attempts'>;
+
+/** The mail is out, whoever else may have taken it meanwhile. Its content is gone with it. */
+export async function markSent(db: Queryable, { appId, id }: Taken, now: Date): Promise<void> {
+  await db.query(sql`
+    UPDATE mails SET state = 'SENT', settled_at = ${now}, sealed_content = NULL, last_error = NULL
+    WHERE app_id = ${appId} AND id = ${id}`);
+}
+
+/** The mail is not to be sent any more: what is in it does not hold. */
+export async function markVoid(db: Queryable, { appId, id, attempts }: Taken, now: Date): Promise<void> {
+  await db.query(sql`
+    UPDATE mails SET state = 'VOID', settled_at = ${now}, sealed_content = NULL
+    WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
+}
+
+/** The try failed; the next one is at `dueAt`. */
+export async function postpone(
+  db: Queryable,
+  { appId, id, attempts }: Taken,
+  dueAt: Date,
+  error: string,
+): Promise<void> {
+  await db.query(sql`
+    UPDATE mails SET due_at = ${dueAt}, last_error = ${error}
+    WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
+}
+
+/** The try failed and was the last; the content stays, for an operator may want another. */
+export async function giveUp(db: Queryable, { appId, id, attempts }: Taken, now: Date, error: string): Promise<void> {
+  await db.query(sql`
+    UPDATE mails SET state = 'GIVEN_UP', settled_at = ${now}, last_error = ${error}
+    WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
+}
+
+/** A mail that was not sent and will not be, unless an operator says so. */
+export interface GivenUpMail {
+  readonly id: string;
+  readonly appName: string;
+  readonly recipient: string;
+  readonly purpose: MailPurpose;
+  readonly attempts: number;
+  readonly lastError: string;
+  readonly createdAt: Date;
+}
+
+/** The newest mails that were given up, of the whole deployment. */
+export async function listGivenUpMails(db: Queryable, limit: number): Promise<GivenUpMail[]> {
+  const rows = await db.query<{
+    id: string;
+    name: string;
+    recipient: string;
+    purpose: MailPurpose;
+    attempts: number;
+    last_error: string;
+    created_at: Date;
+  }>(sql`
+    SELECT m.id, a.name, m.recipient, m.purpose, m.attempts, m.last_error, m.created_at
+    FROM mails m JOIN apps a ON a.id = m.app_id
+    WHERE m.state = 'GIVEN_UP' ORDER BY m.id DESC LIMIT ${limit}`);
+  return rows.map((row) => ({
+    id: row.id,
+    appName: row.name,
+    recipient: row.recipient,
+    purpose: row.purpose,
+    attempts: row.attempts,
+    lastError: row.last_error,
+    createdAt: row.created_at,
+  }));
+}
+
+/** Queues mails that were given up again: one, or all of them. @returns how many */
+export async function retryGivenUpMails(
+  db: Queryable,
+  { id, now, giveUpAt }: { id: string | undefined; now: Date; giveUpAt: Date },
+): Promise<number> {
+  const rows = await db.query(sql`
+    UPDATE mails SET state = 'QUEUED', attempts = 0, due_at = ${now}, give_up_at = ${giveUpAt}, settled_at = NULL
+    WHERE state = 'GIVEN_UP' AND (${id ?? null}::bigint IS NULL OR id = ${id ?? null}::bigint)
+    RETURNING id`);
+  return rows.length;
+}
+
+/** How many mails wait, and how many were given up. */
+export async function countMails(db: Queryable): Promise<{ queued: number; givenUp: number }> {
+  const [row] = await db.query<{ queued: number; given_up: number }>(sql`
+    SELECT (SELECT count(*) FROM mails WHERE state = 'QUEUED')::integer AS queued,
+      (SELECT count(*) FROM mails WHERE state = 'GIVEN_UP')::integer AS given_up`);
+  return { queued: row?.queued ?? 0, givenUp: row?.given_up ?? 0 };
+}
+
+/** Removes some mails of which nothing is expected any more. @returns how many */
+export async function deleteOldMails(
+  db: Queryable,
+  { settledBefore, waitingSince, limit }: { settledBefore: Date; waitingSince: Date; limit: number },
+): Promise<number> {
+  const rows = await db.query(sql`
+    WITH settled AS MATERIALIZED (
+      SELECT app_id, id FROM mails
+      WHERE state <> 'QUEUED' AND settled_at < ${settledBefore} AND (state <> 'GIVEN_UP' OR settled_at < ${waitingSince})
+      ORDER BY settled_at LIMIT ${limit} FOR UPDATE SKIP LOCKED),
+    waiting AS MATERIALIZED (
+      SELECT app_id, id FROM mails WHERE state = 'QUEUED' AND due_at < ${waitingSince}
+      ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED),
+    old AS (SELECT app_id, id FROM settled UNION ALL SELECT app_id, id FROM waiting)
+    DELETE FROM mails USING old WHERE mails.app_id = old.app_id AND mails.id = old.id RETURNING mails.id`);
+  return rows.length;
+}

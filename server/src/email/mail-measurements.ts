@@ -1,0 +1,22 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { Db } from '../db/db.ts';
+import { countMails } from './delivery.store.ts';
+
+/** Mails that wait and mails that were given up, counted in the database when somebody asks. */
+export const mailMeasurements = (db: Db) => (registry: Registry) =>
+  void new Gauge({
+    name: 'outbox_mails',
+    help: 'Mails of the whole deployment: queued, or given up and waiting for an operator.',
+    labelNames: ['state'],
+    registers: [registry],
+    // Every process counts the same rows.
+    aggregator: 'max',
+    async collect() {
+      const counts = await countMails(db).catch(() => undefined);
+      // Without the database the last count would be a lie.
+      this.reset();
+      if (!counts) return;
+      this.set({ state: 'queued' }, counts.queued);
+      this.set({ state: 'given_up' }, counts.givenUp);
+    },
+  });

@@ -1,0 +1,147 @@
+import type { BackgroundTask } from '../background.ts';
+import { isLiveCode } from '../codes/live-code.ts';
+import type { Services } from '../services.ts';
+import { composeMail } from './compose.ts';
+import { type DeliveryFailure, failureText, toDeliveryFailure } from './delivery-failure.ts';
+import { giveUp, markSent, markVoid, postpone, takeDueMails, type TakenMail } from './delivery.store.ts';
+import type { MailContent } from './mail-purposes.ts';
+import { openContent } from './outbox.ts';
+import { openSmtpPool, type SmtpPool, type SmtpTiming } from './smtp.ts';
+
+const secondMs = 1000;
+const minuteMs = 60 * secondMs;
+
+/** Mails that one process sends at the same time. */
+const concurrency = 5;
+/** How long a mail is this process's own. Longer than one can take, so that no other process sends it as well. */
+const leaseMs = 3 * minuteMs;
+/** Pauses between tries: ten seconds, three times as long each time, at most an hour. */
+const firstPauseMs = 10 * secondMs;
+const pauseGrowth = 3;
+const longestPauseMs = 60 * minuteMs;
+
+export interface SendTiming extends SmtpTiming {
+  /** How long a mail that is on its way may take when the process is told to stop. */
+  readonly stopMs: number;
+}
+
+const productionTiming: SendTiming = {
+  connectMs: 10 * secondMs,
+  silenceMs: 30 * secondMs,
+  mailMs: minuteMs,
+  stopMs: 5 * secondMs,
+};
+
+/** Some later than others: mails that failed together need not come back together. */
+function pauseAfter(attempts: number): number {
+  const pause = Math.min(firstPauseMs * pauseGrowth ** (attempts - 1), longestPauseMs);
+  return pause * (0.9 + 0.2 * Math.random());
+}
+
+/** One run over what is due. */
+class Run {
+  readonly #services: Services;
+  readonly #timing: SendTiming;
+  readonly #signal: AbortSignal;
+  readonly #pool: SmtpPool;
+  readonly #cut = new AbortController();
+  readonly #failures = new Map<string, number>();
+  #serverFails = false;
+
+  constructor(services: Services, smtpUrl: string, timing: SendTiming, signal: AbortSignal) {
+    this.#services = services;
+    this.#timing = timing;
+    this.#signal = signal;
+    this.#pool = openSmtpPool(smtpUrl, concurrency, timing);
+  }
+
+  /** Sends until nothing is due, the server fails or the process stops. @throws Error that counts what failed */
+  async all(): Promise<void> {
+    const stop = () => void setTimeout(() => this.#cut.abort(), this.#timing.stopMs).unref();
+    this.#signal.addEventListener('abort', stop, { once: true });
+    try {
+      await Promise.all((await this.#take(concurrency)).map((mail) => this.#sendAndGoOn(mail)));
+    } finally {
+      this.#signal.removeEventListener('abort', stop);
+      this.#pool.close();
+    }
+    this.#report();
+  }
+
+  /** Each goes on by itself: a mail that takes long holds up none of the others. */
+  async #sendAndGoOn(mail: TakenMail): Promise<void> {
+    for (let next: TakenMail | undefined = mail; next; [next] = await this.#take(1)) await this.#deliver(next);
+  }
+
+  async #take(limit: number): Promise<TakenMail[]> {
+    if (this.#signal.aborted || this.#serverFails) return [];
+    const now = this.#services.clock.now();
+    return takeDueMails(this.#services.db, { now, leaseUntil: new Date(now.getTime() + leaseMs), limit });
+  }
+
+  async #deliver(mail: TakenMail): Promise<void> {
+    const { db, clock } = this.#services;
+    const content = this.#open(mail);
+    if (!content) return this.#settleFailure(mail, { reason: 'unreadable', isPermanent: true, isOfServer: false });
+    if (!mail.app.isActive) {
+      return this.#settleFailure(mail, { reason: 'app_inactive', isPermanent: false, isOfServer: false });
+    }
+    if (await this.#isOutdated(mail, content)) return markVoid(db, mail, clock.now());
+    const failure = await this.#send(mail, content);
+    return failure ? this.#settleFailure(mail, failure) : markSent(db, mail, clock.now());
+  }
+
+  /** The content; undefined when it is sealed under a key that is gone. */
+  #open(mail: TakenMail): MailContent | undefined {
+    try {
+      return openContent(this.#services, mail);
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** A code that has been used or replaced meanwhile would only confuse. */
+  async #isOutdated({ appId, userId }: TakenMail, { code }: MailContent): Promise<boolean> {
+    return code !== undefined && !(await isLiveCode(this.#services, appId, userId, code));
+  }
+
+  async #send(mail: TakenMail, content: MailContent): Promise<DeliveryFailure | undefined> {
+    const signal = AbortSignal.any([this.#cut.signal, AbortSignal.timeout(this.#timing.mailMs)]);
+    try {
+      await this.#pool.send(composeMail(this.#services, mail, content), signal);
+      return undefined;
+    } catch (error) {
+      if (this.#cut.signal.aborted) return { reason: 'stopped', isPermanent: false, isOfServer: true };
+      return toDeliveryFailure(error);
+    }
+  }
+
+  async #settleFailure(mail: TakenMail, failure: DeliveryFailure): Promise<void> {
+    const text = failureText(failure);
+    this.#failures.set(text, (this.#failures.get(text) ?? 0) + 1);
+    this.#serverFails ||= failure.isOfServer;
+    const { db, clock } = this.#services;
+    const now = clock.now();
+    if (failure.isPermanent || now >= mail.giveUpAt) return giveUp(db, mail, now, text);
+    const next = now.getTime() + pauseAfter(mail.attempts);
+    return postpone(db, mail, new Date(Math.min(next, mail.giveUpAt.getTime())), text);
+  }
+
+  #report(): void {
+    if (this.#failures.size === 0) return;
+    const counts = [...this.#failures].map(([text, count]) => `${text} (${count})`);
+    throw new Error(`mails were not sent: ${counts.join(', ')}`);
+  }
+}
+
+/** Sends the mails of the outbox. Without a mail server they wait there. */
+export const sendMailsWithin = (timing: SendTiming): BackgroundTask => ({
+  name: 'send mails',
+  everyMs: secondMs,
+  run: async (services, signal) => {
+    const { smtpUrl } = services.config;
+    if (smtpUrl !== undefined) await new Run(services, smtpUrl, timing, signal).all();
+  },
+});
+
+export const sendMails = sendMailsWithin(productionTiming);

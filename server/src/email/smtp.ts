@@ -1,0 +1,61 @@
+import { createTransport } from 'nodemailer';
+import type { ComposedMail } from './compose.ts';
+import { parseSmtpUrl } from './smtp-url.ts';
+
+/** How long things may take, in milliseconds. */
+export interface SmtpTiming {
+  /** Until the server has answered a connection. */
+  readonly connectMs: number;
+  /** Between two signs of life of the server. */
+  readonly silenceMs: number;
+  /** All of one mail: a server may give signs of life for ever. */
+  readonly mailMs: number;
+}
+
+/** Sends mails to one server over a few connections. */
+export interface SmtpPool {
+  /** @throws what the library throws; see `toDeliveryFailure` */
+  send(mail: ComposedMail, signal: AbortSignal): Promise<void>;
+  close(): void;
+}
+
+/**
+ * Opens connections as mails are sent. Certificates are checked, also after STARTTLS; an authority of one's own is
+ * given to Node.js with `NODE_EXTRA_CA_CERTS`.
+ */
+export function openSmtpPool(smtpUrl: string, connections: number, timing: SmtpTiming): SmtpPool {
+  const transport = createTransport({
+    ...parseSmtpUrl(smtpUrl),
+    pool: true,
+    maxConnections: connections,
+    // A mail whose connection broke may be out already: whether to try again is decided by the outbox.
+    maxRequeues: 0,
+    connectionTimeout: timing.connectMs,
+    greetingTimeout: timing.connectMs,
+    dnsTimeout: timing.connectMs,
+    socketTimeout: timing.silenceMs,
+    socketCloseTimeout: 1000,
+    tls: { minVersion: 'TLSv1.2', rejectUnauthorized: true },
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  return {
+    send: async (mail, signal) => {
+      const { envelope, messageId, from, to, replyTo, date, subject, text, html, language } = mail;
+      await transport.sendMail({
+        envelope,
+        messageId,
+        date,
+        subject,
+        text,
+        html,
+        signal,
+        from: { ...from },
+        to: { name: '', address: to },
+        ...(replyTo !== undefined && { replyTo: { name: '', address: replyTo } }),
+        headers: { 'Auto-Submitted': 'auto-generated', 'Content-Language': language },
+      });
+    },
+    close: () => transport.close(),
+  };
+}
