@@ -98,7 +98,7 @@ export const organizationUserRoutes = [
     description:
       'Users for whom everything holds that the body names. Names and addresses are compared without case, accents, Arabic vowel signs and forms of alef; `%` and `_` mean themselves. The total is counted on the first page and stays while its cursors are followed.',
     access: overOrganizationInHeader('read', ...mayList),
-    audit: noAudit('It only reads.'),
+    audit: noAudit('It only reads; nothing changes.'),
     query: organizationUsersQuery,
     body: searchOrganizationUsers,
     response: { status: 200, description: 'A page of the users found.', body: organizationUsers },

@@ -6,7 +6,7 @@ import { expectDeclaredAccess } from './access.checks.ts';
 import { type Case, cases, samples } from './calls.ts';
 import { digestOfEverything } from './calls.digest.ts';
 import { isAppNamed, nobody, outcomeOf, perform, type Prepared } from './calls.sample.ts';
-import type { Stage } from './calls.stage.ts';
+import { createStage, type Stage } from './calls.stage.ts';
 import { buildTestApp, platformKey, type TestApp } from './setup.ts';
 import { createWorld } from './world.ts';
 
@@ -35,11 +35,16 @@ describe('lets in whom it declares and nobody else:', () => {
 
 describe('answers what the caller is and holds:', () => {
   const answering = cases.filter(({ sample }) => sample.answers);
+  /** A stage on which nobody has done anything yet. */
+  let untouched: Stage;
+  beforeAll(async () => {
+    untouched = await createStage(await createWorld(app));
+  });
 
   it.each(byName(answering))('%s', async (_, { route, sample }) => {
-    const prepared = await sample.prepare(stage);
-    const response = await perform(stage.world, route, prepared, { token: prepared.as.token });
-    expect(response.json()).toMatchObject(sample.answers?.(stage, prepared) ?? {});
+    const prepared = await sample.prepare(untouched);
+    const response = await perform(untouched.world, route, prepared, { token: prepared.as.token });
+    expect(response.json()).toMatchObject(sample.answers?.(untouched, prepared) ?? {});
   });
 });
 
