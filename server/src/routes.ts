@@ -5,6 +5,8 @@ import { invitationRoutes } from './invitations/invitations.routes.ts';
 import { machineUserRoutes } from './machine-users/machine-users.routes.ts';
 import { tokenRoutes } from './machine-users/tokens.routes.ts';
 import { leaveOrganizationRoutes } from './members/leave-organization.routes.ts';
+import { managerRoutes } from './members/managers.routes.ts';
+import { memberChangeRoutes } from './members/member-changes.routes.ts';
 import { memberRoutes } from './members/members.routes.ts';
 import { lifecycleRoutes } from './organizations/lifecycle.routes.ts';
 import { organizationUserRoutes } from './members/organization-users.routes.ts';
@@ -31,6 +33,8 @@ export const routes: readonly Route[] = [
   ...organizationRoutes,
   ...lifecycleRoutes,
   ...memberRoutes,
+  ...memberChangeRoutes,
+  ...managerRoutes,
   ...organizationUserRoutes,
   ...leaveOrganizationRoutes,
   ...roleRoutes,

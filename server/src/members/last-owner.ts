@@ -7,8 +7,8 @@ import { ApiError } from '../http/errors.ts';
  * removes, demotes, deletes or deactivates an owner, or lets them leave, calls this first, in the same transaction.
  *
  * The organizations stay locked until the transaction ends, so that of two requests at the same moment the second
- * counts what the first left. Order of locks, everywhere: the user's row (`lockUser`, where that row is to change),
- * then organizations in the order of their ids (here), then memberships.
+ * counts what the first left. Order of locks, everywhere: the user's row (`lockUser`: from then on nobody makes them
+ * owner of anything), then organizations in the order of their ids (here), then memberships.
  *
  * @param orgId the one organization concerned; without it all organizations of the user
  * @throws ApiError `last_owner`

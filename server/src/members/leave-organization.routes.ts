@@ -4,6 +4,7 @@ import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
+import { lockUser } from '../users/users.store.ts';
 import { checkNotLastOwner } from './last-owner.ts';
 import { deleteMember } from './members.store.ts';
 
@@ -25,6 +26,7 @@ export const leaveOrganizationRoutes = [
       const { appId, orgId } = call;
       const { id: userId } = signedIn(call.actor).user;
       return mutate(call, async (tx) => {
+        await lockUser(tx, appId, userId);
         await checkNotLastOwner(tx, appId, userId, orgId);
         // A super admin may act in every organization without being a member of it.
         if (!(await deleteMember(tx, appId, orgId, userId))) {

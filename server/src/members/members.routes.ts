@@ -17,7 +17,7 @@ import { organizationParams } from '../organizations/organizations.schema.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRole, resolveRoles } from '../roles/roles.store.ts';
 import { lockUser } from '../users/users.store.ts';
-import { addUser, addUserParams, granted, inviteManager, inviteMember, userAdded } from './members.schema.ts';
+import { addUser, memberParams, granted, inviteManager, inviteMember, userAdded } from './members.schema.ts';
 import { type Grant, grantName, grantToMember } from './members.store.ts';
 import { checkManagerReach } from './reach.ts';
 
@@ -126,7 +126,7 @@ export const memberRoutes = [
       'Gives roles to a user by id; what they hold already stays. Owners and managers may only name people of organizations they own or manage; super admins and machine users anyone of the app.',
     access: overOrganizationInHeader('grant', ...mayAddMembers),
     audit: 'member.roles_added',
-    params: addUserParams,
+    params: memberParams,
     body: addUser,
     response: { status: 200, description: 'The roles are added.', body: userAdded },
     errors: ['user_not_found', 'user_not_active', 'unknown_role'],

@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { id, message, outputId } from '../http/fields.ts';
+import { idOf, message, outputId } from '../http/fields.ts';
+import { pageMetadata, pagingQuery } from '../http/pagination.ts';
 import { invitee } from '../organizations/organizations.schema.ts';
 import { roleReference } from '../roles/roles.schema.ts';
+import { organizationUser } from './organization-users.schema.ts';
 
 export const inviteManager = z
   .strictObject(invitee)
@@ -22,9 +24,9 @@ export const granted = (name: string, example: string) =>
     })
     .meta({ id: name, description: 'The role is granted or the invitation is on its way.' });
 
-export const addUserParams = z.strictObject({
-  userId: id.meta({ description: 'Id of the user.', examples: ['118273645546213377'] }),
-});
+const userId = idOf('the user', '118273645546213377');
+
+export const memberParams = z.strictObject({ userId });
 
 export const addUser = z
   .strictObject({
@@ -39,3 +41,36 @@ export const addUser = z
 export const userAdded = z
   .object({ message: message('User 118273645546213377 added to 118273645546213376 as reader, writer') })
   .meta({ id: 'AddUserToOrganizationResponse', description: 'The roles are added.' });
+
+export const setUserRoles = z
+  .strictObject({
+    roles: z
+      .array(roleReference)
+      .max(300, { error: 'At most 300.' })
+      .meta({
+        description: 'All roles that the user is to hold in the organization; an empty list takes every role.',
+        examples: [['reader', 'writer']],
+      }),
+  })
+  .meta({ id: 'SetOrganizationUserRolesRequest', description: 'Exactly the roles that the user is to hold.' });
+
+export const userRolesSet = z
+  .object({ message: message('User 118273645546213377 now has reader, writer in organization 118273645546213376') })
+  .meta({ id: 'SetOrganizationUserRolesResponse', description: 'The roles are as the request has them.' });
+
+export const userRemoved = z
+  .object({ message: message('User 118273645546213377 removed from organization 118273645546213376') })
+  .meta({ id: 'RemoveOrganizationUserResponse', description: 'The user is out of the organization.' });
+
+export const managersQuery = z.strictObject(pagingQuery);
+
+export const managerParams = z.strictObject({ orgId: idOf('the organization'), userId });
+
+export const managerList = z
+  .object({
+    metadata: pageMetadata,
+    managers: z
+      .array(organizationUser)
+      .meta({ description: 'Owners and managers in the order in which they became members.', examples: [[]] }),
+  })
+  .meta({ id: 'ManagerList', description: 'A page of the owners and managers of an organization.' });

@@ -125,6 +125,53 @@ export async function holdsRoles(
   return roles.every((role) => held.has(`${role.scopeId}/${role.key}`));
 }
 
+/** What a member holds in an organization, in a fixed order. @returns undefined when they are no member */
+export async function findGrants(
+  db: Queryable,
+  appId: string,
+  { orgId, userId }: { orgId: string; userId: string },
+): Promise<Grant[] | undefined> {
+  const rows = await db.query<{
+    is_owner: boolean;
+    is_manager: boolean;
+    scope_id: string | null;
+    role_key: string;
+  }>(sql`
+    SELECT m.is_owner, m.is_manager, mr.scope_id, mr.role_key
+    FROM members m
+    LEFT JOIN member_roles mr ON mr.app_id = ${appId} AND mr.org_id = ${orgId} AND mr.user_id = ${userId}
+    WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = ${userId}
+    ORDER BY mr.role_key COLLATE "C"`);
+  const [first] = rows;
+  if (!first) return undefined;
+  const roles = rows.flatMap(({ scope_id, role_key }): Grant[] =>
+    scope_id === null ? [] : [{ kind: 'ROLE', role: { scopeId: scope_id, key: role_key } }],
+  );
+  return [...toManagerRoles(first).map((kind): Grant => ({ kind })), ...roles];
+}
+
+/** Takes roles from a member, who stays one. */
+export async function takeRoles(
+  tx: Tx,
+  appId: string,
+  { orgId, userId }: { orgId: string; userId: string },
+  roles: readonly RoleReference[],
+): Promise<void> {
+  if (roles.length === 0) return;
+  await tx.query(sql`
+    DELETE FROM member_roles mr
+    USING unnest(${roles.map((role) => role.scopeId)}::bigint[], ${roles.map((role) => role.key)}::text[]) AS taken (scope_id, key)
+    WHERE mr.app_id = ${appId} AND mr.org_id = ${orgId} AND mr.user_id = ${userId}
+      AND mr.scope_id = taken.scope_id AND mr.role_key = taken.key`);
+}
+
+/** Takes the manager roles from a member, who stays one. */
+export async function takeManagerRoles(tx: Tx, appId: string, orgId: string, userId: string): Promise<void> {
+  await tx.query(sql`
+    UPDATE members SET is_owner = false, is_manager = false
+    WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${userId}`);
+}
+
 /** Takes a member out of an organization, with all they hold there. @returns false when they were none */
 export async function deleteMember(tx: Tx, appId: string, orgId: string, userId: string): Promise<boolean> {
   const rows = await tx.query(sql`

@@ -1,46 +1,14 @@
-import type { z } from 'zod';
 import { sql } from '../db/db.ts';
 import { overOrganizationInHeader } from '../http/access.ts';
-import { type List, type Paging, readPage } from '../http/pagination.ts';
+import type { Paging } from '../http/pagination.ts';
 import { type Call, noAudit, route } from '../http/route.ts';
 import { totalOfOrganization } from '../counts.ts';
-import { displayName } from '../users/display-name.ts';
 import { indexOrganization } from './member-search.store.ts';
-import {
-  type organizationUser,
-  organizationUsers,
-  organizationUsersQuery,
-  searchOrganizationUsers,
-} from './organization-users.schema.ts';
-import {
-  membersOf,
-  type OrganizationUserRow,
-  type Search,
-  searchMembers,
-  toOrganizationUser,
-  usersOfPage,
-} from './organization-users.store.ts';
+import { organizationUsers, organizationUsersQuery, searchOrganizationUsers } from './organization-users.schema.ts';
+import { membersOf, type Search, searchMembers } from './organization-users.store.ts';
+import { readUsers } from './read-users.ts';
 
 const mayList = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
-
-/** A page of the users of an organization: all of them, or those found. */
-async function readUsers<Row extends OrganizationUserRow>(
-  call: Call,
-  list: Pick<List<Row, unknown>, 'paging' | 'filters' | 'total' | 'totalTravels' | 'key'> & {
-    members: List<Row, unknown>['rows'];
-  },
-) {
-  const { appId, orgId } = call;
-  const { metadata, items } = await readPage<Row, z.input<typeof organizationUser>>(call, {
-    ...list,
-    rows: (continuation) => usersOfPage(appId, orgId, list.members(continuation)),
-    toItem: (row) => {
-      const user = toOrganizationUser(row);
-      return { ...user, displayName: displayName(user) };
-    },
-  });
-  return { metadata, users: items };
-}
 
 /** Everybody, in the order in which they became members; the total is kept. */
 function listUsers(call: Call, paging: Paging) {

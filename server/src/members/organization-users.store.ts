@@ -59,6 +59,10 @@ export function usersOfPage(appId: string, orgId: string, members: Sql): Sql {
 export const membersOf = (appId: string, orgId: string): Sql =>
   sql`SELECT m.id, m.user_id FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId}`;
 
+/** Those of them who own or manage it. */
+export const managersOf = (appId: string, orgId: string): Sql =>
+  sql`${membersOf(appId, orgId)} AND (m.is_owner OR m.is_manager)`;
+
 const keyColumns = { name: sql`s.name_key`, email: sql`s.email_key` } as const;
 
 /** Looks at the text itself: the index may have hashed different parts to the same number. */

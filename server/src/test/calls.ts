@@ -4,6 +4,7 @@ import { samplesOfAccounts } from './calls.account.ts';
 import { samplesOfLifecycle } from './calls.lifecycle.ts';
 import { samplesOfOrganizations } from './calls.organizations.ts';
 import { samplesOfLists } from './calls.lists.ts';
+import { samplesOfMembers } from './calls.members.ts';
 import { samplesOfPlatform } from './calls.platform.ts';
 import { samplesOfRoles } from './calls.roles.ts';
 import type { SampleCall, SampleCalls } from './calls.sample.ts';
@@ -17,6 +18,7 @@ export const samples: SampleCalls = {
   ...samplesOfLifecycle,
   ...samplesOfRoles,
   ...samplesOfLists,
+  ...samplesOfMembers,
   ...samplesOfPlatform,
 };
 

@@ -1,0 +1,67 @@
+import { sql } from '../db/db.ts';
+import { overOrganization } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { route } from '../http/route.ts';
+import { organizationParams } from '../organizations/organizations.schema.ts';
+import { lockUser } from '../users/users.store.ts';
+import { checkNotLastOwner } from './last-owner.ts';
+import { managerList, managerParams, managersQuery } from './members.schema.ts';
+import { findManagerRoles, takeManagerRoles } from './members.store.ts';
+import { managersOf } from './organization-users.store.ts';
+import { readUsers } from './read-users.ts';
+
+export const managerRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authorization/organizations/:orgId/managers',
+    operationId: 'listManagers',
+    tag: 'authorization',
+    summary: 'List the owners and managers of an organization',
+    description: 'Everybody who owns or manages the organization, with what they hold there.',
+    access: overOrganization('read', 'ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'),
+    params: organizationParams,
+    query: managersQuery,
+    response: { status: 200, description: 'A page of owners and managers.', body: managerList },
+    handler: async (call) => {
+      const managers = managersOf(call.appId, call.orgId);
+      const { metadata, users } = await readUsers(call, {
+        paging: call.query,
+        total: sql`SELECT count(*) AS total FROM (${managers}) AS managers`,
+        totalTravels: true,
+        members: ({ after, limit }) => sql`${managers} ${after} ${limit}`,
+        key: sql`m.id`,
+      });
+      return { metadata, managers: users };
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authorization/organizations/:orgId/managers/:userId',
+    operationId: 'removeManager',
+    tag: 'authorization',
+    summary: 'Take the manager roles from a user',
+    description:
+      'The user is neither owner nor manager of the organization from then on, and stays a member with the roles they hold. Owners may take their own; the last active owner stays.',
+    access: overOrganization('remove', 'ORG_OWNER'),
+    audit: 'organization.manager_removed',
+    params: managerParams,
+    response: { status: 204, description: 'The manager roles are gone.' },
+    errors: ['user_not_found', 'last_owner'],
+    handler: (call) => {
+      const { appId, orgId, params } = call;
+      return mutate(call, async (tx) => {
+        const { id: userId } = await lockUser(tx, appId, params.userId);
+        const held = await findManagerRoles(tx, appId, orgId, userId);
+        if (held.length === 0) {
+          throw new ApiError('user_not_found', { detail: 'The organization has no owner or manager of this id.' });
+        }
+        await checkNotLastOwner(tx, appId, userId, orgId);
+        await takeManagerRoles(tx, appId, orgId, userId);
+        const changes = held.map((role) => `managerRoles.${role}`);
+        return { result: undefined, event: { target: { kind: 'user', id: userId }, orgId, changes } };
+      });
+    },
+  }),
+];

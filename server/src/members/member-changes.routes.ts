@@ -1,0 +1,120 @@
+import type { Tx } from '../db/db.ts';
+import { overOrganizationInHeader } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { type Call, route } from '../http/route.ts';
+import { keepOrganization } from '../organizations/organizations.store.ts';
+import { resolveRoles } from '../roles/roles.store.ts';
+import { lockUser, type User } from '../users/users.store.ts';
+import { checkNotLastOwner } from './last-owner.ts';
+import { memberParams, setUserRoles, userRemoved, userRolesSet } from './members.schema.ts';
+import {
+  deleteMember,
+  findGrants,
+  type Grant,
+  grantName,
+  grantToMember,
+  type RoleReference,
+  takeRoles,
+} from './members.store.ts';
+import { checkManagerReach } from './reach.ts';
+
+const mayChangeMembers = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
+
+/**
+ * The member whom the path names, locked until the transaction ends, and what they hold.
+ *
+ * @throws ApiError `user_not_found`
+ */
+async function lockMember(
+  tx: Tx,
+  { appId, orgId }: Call,
+  userId: string,
+): Promise<{ user: User; held: readonly Grant[] }> {
+  const user = await lockUser(tx, appId, userId);
+  const held = await findGrants(tx, appId, { orgId, userId: user.id });
+  if (!held) throw new ApiError('user_not_found', { detail: 'The organization has no user of this id.' });
+  return { user, held };
+}
+
+const rolesOf = (grants: readonly Grant[]): RoleReference[] =>
+  grants.flatMap((grant) => (grant.kind === 'ROLE' ? [grant.role] : []));
+
+/** Those of the first that are not among the second. */
+const without = (roles: readonly RoleReference[], others: readonly RoleReference[]): RoleReference[] =>
+  roles.filter(({ scopeId, key }) => !others.some((other) => other.scopeId === scopeId && other.key === key));
+
+const toGrant = (role: RoleReference): Grant => ({ kind: 'ROLE', role });
+
+/** Gives a member exactly these roles. @returns the roles that they did not hold, and those that they lose */
+async function replaceRoles(tx: Tx, call: Call, userId: string, keys: readonly string[]): Promise<RoleReference[]> {
+  const { services, appId, orgId } = call;
+  const { user, held } = await lockMember(tx, call, userId);
+  await keepOrganization(tx, appId, orgId);
+  const wanted = await resolveRoles(tx, appId, orgId, [...new Set(keys)]);
+  const added = without(wanted, rolesOf(held));
+  const taken = without(rolesOf(held), wanted);
+  await checkManagerReach(tx, call, { orgId, userId: user.id }, added.map(toGrant));
+  if (added.length > 0) {
+    if (user.state !== 'ACTIVE') throw new ApiError('user_not_active');
+    const member = { orgId, userId: user.id, id: services.ids.next(), now: services.clock.now() };
+    await grantToMember(tx, appId, member, added.map(toGrant));
+  }
+  await takeRoles(tx, appId, { orgId, userId: user.id }, taken);
+  return [...added, ...taken];
+}
+
+export const memberChangeRoutes = [
+  route({
+    method: 'PUT',
+    url: '/v1/authorization/organizations/users/:userId/roles',
+    operationId: 'setOrganizationUserRoles',
+    tag: 'authorization',
+    summary: 'Set the roles of a user in an organization',
+    description:
+      'The user holds exactly these roles from the next check on; manager roles are not touched. With an empty list they stay a member without roles. A manager changes neither owners nor managers, themselves included.',
+    access: overOrganizationInHeader('grant', ...mayChangeMembers),
+    audit: 'member.roles_set',
+    params: memberParams,
+    body: setUserRoles,
+    response: { status: 200, description: 'The roles are set.', body: userRolesSet },
+    errors: ['user_not_found', 'user_not_active', 'unknown_role'],
+    handler: (call) => {
+      const { orgId, params, body } = call;
+      return mutate(call, async (tx) => {
+        const changed = await replaceRoles(tx, call, params.userId, body.roles);
+        const message = `User ${params.userId} now has ${body.roles.join(', ') || 'no role'} in organization ${orgId}`;
+        const target = { kind: 'user', id: params.userId };
+        const event = { target, orgId, changes: changed.map(({ key }) => `roles.${key}`) };
+        return { result: { message }, event: changed.length > 0 ? event : undefined };
+      });
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authorization/organizations/users/:userId',
+    operationId: 'removeOrganizationUser',
+    tag: 'authorization',
+    summary: 'Remove a user from an organization',
+    description:
+      'Takes roles and manager roles in the organization from the user, who is no member of it from the next request on and stays a user of the app. A manager removes neither owners nor managers, themselves included; the last active owner stays.',
+    access: overOrganizationInHeader('remove', ...mayChangeMembers),
+    audit: 'member.removed',
+    params: memberParams,
+    response: { status: 200, description: 'The user is removed.', body: userRemoved },
+    errors: ['user_not_found', 'last_owner'],
+    handler: (call) => {
+      const { appId, orgId, params } = call;
+      return mutate(call, async (tx) => {
+        const { user, held } = await lockMember(tx, call, params.userId);
+        await checkManagerReach(tx, call, { orgId, userId: user.id }, []);
+        await checkNotLastOwner(tx, appId, user.id, orgId);
+        await deleteMember(tx, appId, orgId, user.id);
+        const message = `User ${user.id} removed from organization ${orgId}`;
+        const event = { target: { kind: 'user', id: user.id }, orgId, changes: held.map(grantName) };
+        return { result: { message }, event };
+      });
+    },
+  }),
+];

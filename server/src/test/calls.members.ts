@@ -1,0 +1,141 @@
+import { overOrganization } from '../http/access.ts';
+import type { OrganizationOperation } from '../organizations/organization-states.ts';
+import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
+import { addTo, type Stage } from './calls.stage.ts';
+import { freshMember } from './calls.users.ts';
+import type { Person } from './world.ts';
+
+const owners = ['owner', 'superAdmin'] as const;
+const aboveManagers = [...owners, 'machine'] as const;
+const managers = ['manager', ...aboveManagers] as const;
+
+/** What a manager may not do to whoever is more than a plain member. */
+const notByManagers = (operation: OrganizationOperation) =>
+  ({
+    access: overOrganization(operation, 'ORG_OWNER', 'GENERIC_MACHINE_USER'),
+    otherwise: 'access_denied',
+  }) as const;
+
+/** Makes somebody manager or owner of the organization, as the super admin may. */
+async function grant({ world, orgId }: Stage, noun: 'managers' | 'owners', { email }: Person): Promise<void> {
+  const url = `/v1/authorization/organizations/${orgId}/${noun}`;
+  const body = { email, firstName: 'Jon', lastName: 'Doe' };
+  const response = await world.call('POST', url, { token: world.admin.token, body });
+  if (response.statusCode !== 201) throw new Error(response.body);
+}
+
+async function freshOwner(stage: Stage): Promise<Person> {
+  const person = await stage.world.person();
+  await grant(stage, 'owners', person);
+  return person;
+}
+
+const freshManager = ({ world, orgId }: Stage): Promise<Person> => world.manager(orgId);
+
+const removing = (choose: (stage: Stage) => Promise<Person>) => {
+  return async (stage: Stage): Promise<Prepared> => {
+    const { userId } = await choose(stage);
+    return { as: human(stage.owner), params: { userId }, orgId: stage.orgId };
+  };
+};
+
+const setting = (roles: string[], choose: (stage: Stage) => Promise<Person>) => {
+  return async (stage: Stage): Promise<Prepared> => ({ ...(await removing(choose)(stage)), body: { roles } });
+};
+
+const demoting = (choose: (stage: Stage) => Promise<Person>) => {
+  return async (stage: Stage): Promise<Prepared> => {
+    const { userId } = await choose(stage);
+    return { as: human(stage.owner), params: { orgId: stage.orgId, userId } };
+  };
+};
+
+/** An organization of our people's own, with an owner, a manager and a member and nobody else. */
+async function ofOurPeople(stage: Stage): Promise<string> {
+  const { world, owner, manager, member } = stage;
+  const orgId = await world.organization(owner);
+  await grant({ ...stage, orgId }, 'managers', manager);
+  await addTo({ world, orgId }, member.userId, 'reader');
+  return orgId;
+}
+
+const target = ['user', 'userId'] as const;
+
+/** How to call what changes owners, managers and members. */
+export const samplesOfMembers: SampleCalls = {
+  listManagers: [
+    {
+      admits: managers,
+      prepare: async (stage) => ({
+        as: human(stage.manager),
+        params: { orgId: await ofOurPeople(stage) },
+        query: { pageSize: '100' },
+      }),
+      answers: ({ owner, manager }) => ({
+        metadata: { total: 2 },
+        managers: [
+          { id: owner.userId, roles: [], managerRoles: ['ORG_OWNER'] },
+          { id: manager.userId, roles: [], managerRoles: ['ORG_USER_MANAGER'] },
+        ],
+      }),
+    },
+  ],
+  removeManager: [
+    { admits: owners, target, prepare: demoting(freshManager) },
+    { title: 'who is an owner', admits: owners, target, prepare: demoting(freshOwner) },
+  ],
+  removeOrganizationUser: [
+    { admits: managers, target, prepare: removing(freshMember) },
+    {
+      title: 'who is a manager',
+      admits: aboveManagers,
+      needs: notByManagers('remove'),
+      target,
+      prepare: removing(freshManager),
+    },
+    {
+      title: 'who may be the manager who calls',
+      admits: aboveManagers,
+      needs: notByManagers('remove'),
+      target,
+      prepare: async (stage) => ({
+        as: human(stage.owner),
+        params: { userId: stage.manager.userId },
+        orgId: await ofOurPeople(stage),
+      }),
+    },
+    {
+      title: 'who is an owner',
+      admits: aboveManagers,
+      needs: notByManagers('remove'),
+      target,
+      prepare: removing(freshOwner),
+    },
+  ],
+  setOrganizationUserRoles: [
+    { admits: managers, target, names: ['writer'], prepare: setting(['writer'], freshMember) },
+    { title: 'to none', admits: managers, target, prepare: setting([], freshMember) },
+    {
+      title: 'to what they are',
+      admits: managers,
+      isNoOp: true,
+      prepare: async (stage) => ({ ...(await setting(['reader'], freshMember)(stage)), as: robot(stage.machine) }),
+    },
+    {
+      title: 'of a manager',
+      admits: aboveManagers,
+      needs: notByManagers('grant'),
+      target,
+      names: ['writer'],
+      prepare: setting(['writer'], freshManager),
+    },
+    {
+      title: 'of an owner',
+      admits: aboveManagers,
+      needs: notByManagers('grant'),
+      target,
+      names: ['writer'],
+      prepare: setting(['writer'], freshOwner),
+    },
+  ],
+};
