@@ -1,4 +1,5 @@
 import type { BackgroundTask } from './background.ts';
+import { sweepDevices } from './devices/sweep-devices.ts';
 import { sendMails } from './email/send-mails.ts';
 import { sweepMails } from './email/sweep-mails.ts';
 import { sweepLimits } from './limits/sweep-limits.ts';
@@ -13,6 +14,7 @@ export const backgroundTasks: readonly BackgroundTask[] = [
   sweepMails,
   sweepLimits,
   sweepSessions,
+  sweepDevices,
   sweepCodes,
   sendPasswordResets,
   indexMembersOfBefore,

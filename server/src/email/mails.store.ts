@@ -1,6 +1,6 @@
 import { type SettingsPatch, type Settings } from '../apps/apps.schema.ts';
 import { withDefaults } from '../apps/apps.store.ts';
-import type { Queryable, Tx } from '../db/db.ts';
+import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import type { MailPurpose } from './mail-purposes.ts';
 
@@ -59,12 +59,17 @@ export interface NewMail {
   readonly giveUpAt: Date;
 }
 
-export async function insertMail(tx: Tx, appId: string, mail: NewMail): Promise<void> {
-  await tx.query(sql`
-    INSERT INTO mails (app_id, id, user_id, recipient, purpose, sealed_content, created_at, state, due_at, give_up_at)
-    VALUES (${appId}, ${mail.id}, ${mail.userId}, ${mail.recipient}, ${mail.purpose}, ${mail.sealedContent},
-      ${mail.now}, 'QUEUED', ${mail.now}, ${mail.giveUpAt})`);
-}
+/**
+ * The statement that queues a mail.
+ *
+ * @param source empty, or a FROM clause that yields one row when it is to be sent
+ */
+export const insertMail = (appId: string, mail: NewMail, source: Sql): Sql => sql`
+  INSERT INTO mails (app_id, id, user_id, recipient, purpose, sealed_content, created_at, state, due_at, give_up_at)
+  SELECT ${appId}::bigint, ${mail.id}::bigint, ${mail.userId}::bigint, ${mail.recipient}::text, ${mail.purpose}::text,
+    ${mail.sealedContent}::bytea, ${mail.now}::timestamptz, 'QUEUED', ${mail.now}::timestamptz,
+    ${mail.giveUpAt}::timestamptz
+  ${source}`;
 
 /** Whether a user got a mail of this purpose since then. Mails are remembered for two days. */
 export async function mailedSince(

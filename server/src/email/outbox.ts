@@ -1,29 +1,40 @@
-import type { Tx } from '../db/db.ts';
+import { empty, type Tx } from '../db/db.ts';
 import type { Sealer } from '../keys/seal.ts';
 import type { Services } from '../services.ts';
 import type { MailContent, MailPurpose } from './mail-purposes.ts';
-import { insertMail, type StoredMail } from './mails.store.ts';
+import { insertMail, type NewMail, type StoredMail } from './mails.store.ts';
 
 /** How long sending a mail is tried. */
 export const mailTriedMs = 24 * 3_600_000;
 
 const context = (appId: string, mailId: string): string => `mails:${appId}:${mailId}`;
 
+/** A mail to somebody, before it is sealed. */
+export interface MailToQueue {
+  readonly userId: string;
+  readonly recipient: string;
+  readonly purpose: MailPurpose;
+  readonly content: MailContent;
+}
+
 /**
- * Queues a mail in the transaction of the change that it reports: no change without its mail, no mail without its
- * change. The content is sealed, for codes must not be readable in a copy of the database.
+ * The mail as it is stored, for a statement that queues it on a condition of its own. The content is sealed, for codes
+ * must not be readable in a copy of the database.
  */
-export async function queueMail(
-  tx: Tx,
-  services: Services,
-  appId: string,
-  mail: { userId: string; recipient: string; purpose: MailPurpose; content: MailContent },
-): Promise<void> {
+export function sealMail(services: Services, appId: string, mail: MailToQueue): NewMail {
   const id = services.ids.next();
   const sealedContent = services.sealer.seal(JSON.stringify(mail.content), context(appId, id));
   const now = services.clock.now();
   const giveUpAt = new Date(now.getTime() + mailTriedMs);
-  await insertMail(tx, appId, { ...mail, id, sealedContent, now, giveUpAt });
+  return { ...mail, id, sealedContent, now, giveUpAt };
+}
+
+/**
+ * Queues a mail in the transaction of the change that it reports: no change without its mail, no mail without its
+ * change.
+ */
+export async function queueMail(tx: Tx, services: Services, appId: string, mail: MailToQueue): Promise<void> {
+  await tx.query(insertMail(appId, sealMail(services, appId, mail), empty));
 }
 
 /** The content of a queued mail. */

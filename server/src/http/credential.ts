@@ -9,9 +9,17 @@ export type Credential =
   | { readonly kind: 'bearer'; readonly token: string }
   | { readonly kind: 'cookie'; readonly token: string };
 
-/** Name of the session cookie that belongs to one app only; the prefix makes browsers bind it to https and this host. */
-export const appCookieName = (appName: string): string => `__Host-session-token-${appName}`;
-export const sessionCookieName = 'session-token';
+/** The secrets that we keep in browsers. */
+export type CookieKind = 'session-token' | 'device-token';
+
+/**
+ * The two names of a cookie: the documented one, and the one that belongs to one app only, whose prefix makes browsers
+ * bind it to https and this host.
+ */
+export const cookieNamesOf = (kind: CookieKind, appName: string) => ({
+  shared: kind,
+  ofApp: `__Host-${kind}-${appName}`,
+});
 
 function headerValues(request: FastifyRequest, name: string): string[] {
   const { rawHeaders } = request.raw;
@@ -58,12 +66,18 @@ export function cookieValue(request: FastifyRequest, name: string): string | und
   return values.size === 1 && value !== '' && value !== undefined && value.length <= longestToken ? value : undefined;
 }
 
-/** What the caller presents: a bearer token wins over cookies, the app's own cookie over the shared one. */
+/** What a browser holds of a kind: the app's own cookie is preferred to the shared one. */
+export function cookieOf(request: FastifyRequest, kind: CookieKind, appName: string): string | undefined {
+  if (request.headers.cookie === undefined) return undefined;
+  const { shared, ofApp } = cookieNamesOf(kind, appName);
+  return cookieValue(request, ofApp) ?? cookieValue(request, shared);
+}
+
+/** What the caller presents: a bearer token wins over cookies. */
 export function presentedCredential(request: FastifyRequest, appName: string): Credential | undefined {
   const bearer = bearerToken(request);
   if (bearer !== undefined) return { kind: 'bearer', token: bearer };
-  if (request.headers.cookie === undefined) return undefined;
-  const token = cookieValue(request, appCookieName(appName)) ?? cookieValue(request, sessionCookieName);
+  const token = cookieOf(request, 'session-token', appName);
   return token === undefined ? undefined : { kind: 'cookie', token };
 }
 

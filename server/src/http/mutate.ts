@@ -72,6 +72,25 @@ export function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Change<Resu
 }
 
 /**
+ * The same for a change that fits one statement, in one round trip.
+ *
+ * @param changes the common table expressions that make the change, separated by commas. The one called `changed`
+ *   yields a row if there was a change to report
+ * @param select what the statement returns
+ */
+export async function mutateInStatement<Row>(
+  call: Call,
+  event: ChangeEvent,
+  changes: Sql,
+  select: Sql,
+): Promise<Row[]> {
+  return call.services.db.query<Row>(sql`
+    WITH ${changes},
+    audited AS (${insertEvent(call, event, sql`FROM changed`)})
+    ${select}`);
+}
+
+/**
  * The same for a change of an organization that fits one `UPDATE … RETURNING`: a single statement decides access on
  * the stored relation, changes the row and writes the audit event, in one round trip.
  *

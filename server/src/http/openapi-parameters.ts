@@ -44,6 +44,15 @@ export const headerParameters = {
     example: '"3"',
     schema: { type: 'string' },
   },
+  DeviceToken: {
+    name: 'X-Device-Token',
+    in: 'header',
+    required: false,
+    description:
+      'What an earlier answer gave this device in the header of the same name; browsers have it in the cookie `device-token`. It says that the device has signed in before and opens nothing by itself.',
+    example: 'gh_d_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
+    schema: { type: 'string' },
+  },
 } as const satisfies Record<string, Parameter>;
 
 const referTo = (name: keyof typeof headerParameters): Reference => ({ $ref: `#/components/parameters/${name}` });
@@ -55,6 +64,7 @@ function headersOf(route: Route): Reference[] {
     ...(namesApp ? [referTo('AppName')] : []),
     ...(access.scope === 'organization' && access.from === 'header' ? [referTo('OrganizationId')] : []),
     ...(errorsOf(route).includes('precondition_failed') ? [referTo('IfMatch')] : []),
+    ...(route.knowsDevice ? [referTo('DeviceToken')] : []),
   ];
 }
 

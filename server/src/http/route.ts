@@ -61,6 +61,8 @@ interface RouteBase<
   readonly access: Access;
   /** What is counted for the client address before anything but the app is looked at. */
   readonly addressLimit?: LimitName;
+  /** The call looks at the device token that the caller may send, and gives one. */
+  readonly knowsDevice?: true;
   readonly params?: Params;
   readonly query?: Query;
   readonly body?: Body;

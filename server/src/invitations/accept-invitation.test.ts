@@ -138,7 +138,7 @@ describe('accepting', () => {
       sessionId: expect.stringMatching(/^\d{18}$/),
       sessionToken: expect.stringMatching(/^gh_s_[\w-]{43}$/),
     });
-    expect(response.cookies).toMatchObject([{ name: 'session-token', value: sessionToken, httpOnly: true }]);
+    expect(response.cookies[0]).toMatchObject({ name: 'session-token', value: sessionToken, httpOnly: true });
     expect((await me(sessionToken)).json()).toMatchObject({
       userId,
       displayName: 'Jane Roe',

@@ -7,7 +7,7 @@ import { publicAccessSettingCookie } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
-import { setSessionCookie, startSession } from '../sessions/start-session.ts';
+import { sessionHeaders, setSessionCookies, startSession } from '../sessions/start-session.ts';
 import { acceptanceEvents, type Claim, claimAccount } from '../users/claim-account.ts';
 import { emailKey } from '../users/email-address.ts';
 import { checkPassword } from '../users/password-policy.ts';
@@ -42,13 +42,14 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     description:
       'Proves the mailbox with the code of an invitation, sets a password and starts a session. All pending invitations to the address take effect; earlier passwords, sessions and codes of the account are void.',
     access: publicAccessSettingCookie,
+    knowsDevice: true,
     audit: 'invitation.accepted',
     body: acceptInvitation,
     response: {
       status: 200,
       description: 'The invitation is accepted.',
       body: invitationAccepted,
-      headers: { 'Set-Cookie': 'The session cookie.' },
+      headers: sessionHeaders,
     },
     errors: ['code_invalid', 'password_too_weak', 'user_inactive', 'overloaded'],
     handler: async (call) => {
@@ -69,7 +70,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
         const event = events.length > 0 ? events : { target: actor, actor, orgId: body.orgId };
         return { result: session, event };
       });
-      setSessionCookie(call, app, started.sessionToken);
+      setSessionCookies(call, app, started);
       return { message: 'Invitation accepted', userId: proof.userId, ...started };
     },
   });

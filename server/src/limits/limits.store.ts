@@ -1,9 +1,9 @@
 import type { Queryable, Sql } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** One share of a limit. */
-export interface Share {
-  readonly keyHash: Buffer;
+/** One share of a limit. @typeParam Key how it is found: by a hash, or by an expression that yields one */
+export interface Share<Key = Buffer> {
+  readonly keyHash: Key;
   /** How many may be taken at once. */
   readonly count: number | Sql;
   /** In which time as many come back. */
@@ -11,10 +11,10 @@ export interface Share {
 }
 
 /** How long one unit takes to come back. Rounded down to what the database can tell apart, so that all of them fit. */
-const unitOf = ({ count, periodSeconds }: Share): Sql =>
+const unitOf = ({ count, periodSeconds }: Share<unknown>): Sql =>
   sql`(floor(${periodSeconds}::float8 * 1000000 / ${count}::float8) * interval '1 microsecond')`;
 
-const periodOf = ({ periodSeconds }: Share): Sql => sql`make_interval(secs => ${periodSeconds}::float8)`;
+const periodOf = ({ periodSeconds }: Share<unknown>): Sql => sql`make_interval(secs => ${periodSeconds}::float8)`;
 
 /**
  * The statement that takes one unit: it returns a row if there was one. All that is stored is when the share will be
@@ -22,7 +22,7 @@ const periodOf = ({ periodSeconds }: Share): Sql => sql`make_interval(secs => ${
  *
  * @param source empty, or a FROM clause that yields one row when a unit is to be taken
  */
-export function takeUnit(appId: string, share: Share, now: Date, source: Sql): Sql {
+export function takeUnit(appId: string, share: Share<Buffer | Sql>, now: Date, source: Sql): Sql {
   const unit = unitOf(share);
   return sql`
     INSERT INTO rate_limits AS known (app_id, key_hash, full_at)
@@ -33,7 +33,7 @@ export function takeUnit(appId: string, share: Share, now: Date, source: Sql): S
 }
 
 /** Seconds until a unit of the share comes back: a scalar expression, for whoever got none. */
-export function secondsToWait(appId: string, share: Share, now: Date): Sql {
+export function secondsToWait(appId: string, share: Share<Buffer | Sql>, now: Date): Sql {
   return sql`(
     SELECT EXTRACT(EPOCH FROM full_at + ${unitOf(share)} - ${periodOf(share)} - ${now}::timestamptz)::float8
     FROM rate_limits WHERE app_id = ${appId} AND key_hash = ${share.keyHash})`;
@@ -50,6 +50,16 @@ export async function take(db: Queryable, appId: string, share: Share, now: Date
     SELECT EXISTS (SELECT FROM taken) AS taken, ${secondsToWait(appId, share, now)} AS wait`);
   return row?.taken ? undefined : (row?.wait ?? 0);
 }
+
+/**
+ * The statement that gives back one unit that was taken for nothing.
+ *
+ * @param where a further condition
+ */
+export const returnUnit = (appId: string, share: Share, where: Sql): Sql => sql`
+  UPDATE rate_limits SET full_at = full_at - ${unitOf(share)}
+  WHERE app_id = ${appId} AND key_hash = ${share.keyHash} AND ${where}
+  RETURNING 1`;
 
 /** Gives shares back as a whole: whoever owned the account has shown that they do. */
 export async function fillShares(db: Queryable, appId: string, keyHashes: readonly Buffer[]): Promise<void> {

@@ -43,7 +43,12 @@ function signUp({ process = app, world, ip = '203.0.113.7', headers = {}, body }
 
 const statuses = (answers: readonly { statusCode: number }[]) =>
   answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b);
-const limited = (count: number) => createWorld(app, { settings: { limits: { signUpsPerAddressPerHour: count } } });
+/** An app in which nothing is known of any limit. */
+async function limited(count: number): Promise<World> {
+  const world = await createWorld(app, { settings: { limits: { signUpsPerAddressPerHour: count } } });
+  await app.db.query(sql`DELETE FROM rate_limits WHERE app_id = ${world.appId}`);
+  return world;
+}
 const times = <Result>(count: number, make: () => Result) => Array.from({ length: count }, make);
 
 describe('a limit per address', () => {

@@ -29,6 +29,11 @@ export const limits = {
     periodSeconds: hour,
     description: 'Failed sign-ins to one account in an hour from one device that has signed in to it before.',
   },
+  newDeviceMailsPerUserPerDay: {
+    count: 10,
+    periodSeconds: day,
+    description: 'Mails to one user about sign-ins from unknown devices in a day.',
+  },
   passwordChecksPerUserPerHour: {
     count: 20,
     periodSeconds: hour,

@@ -5,7 +5,7 @@ import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import type { Services } from '../services.ts';
 import { limits, type LimitName } from './limits.ts';
-import { take } from './limits.store.ts';
+import { type Share, take } from './limits.store.ts';
 
 /** Under which a share is found: it tells neither the limit nor whose it is to anybody who lacks the master key. */
 export function shareKey(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Buffer {
@@ -13,6 +13,20 @@ export function shareKey(services: Pick<Services, 'sealer'>, name: LimitName, wh
     .update(JSON.stringify([name, whose]))
     .digest();
 }
+
+/** The share of a limit that belongs to whoever `whose` names, as large as the app's settings say. */
+export function shareOf(
+  services: Pick<Services, 'sealer'>,
+  app: Pick<App, 'settings'>,
+  name: LimitName,
+  whose: string,
+): Share {
+  const keyHash = shareKey(services, name, whose);
+  return { keyHash, count: app.settings.limits[name], periodSeconds: limits[name].periodSeconds };
+}
+
+/** What `Retry-After` says: whole seconds, and never none. */
+export const toRetryAfter = (seconds: number): number => Math.max(1, Math.ceil(seconds));
 
 /**
  * Takes one unit of a limit for whoever `whose` names: an id, an e-mail key, an address key. Counted in the database
@@ -26,13 +40,9 @@ export async function tryLimit(
   name: LimitName,
   whose: string,
 ): Promise<number | undefined> {
-  const share = {
-    keyHash: shareKey(services, name, whose),
-    count: app.settings.limits[name],
-    periodSeconds: limits[name].periodSeconds,
-  };
+  const share = shareOf(services, app, name, whose);
   const wait = await take(services.db, app.id, share, services.clock.now());
-  return wait === undefined ? undefined : Math.max(1, Math.ceil(wait));
+  return wait === undefined ? undefined : toRetryAfter(wait);
 }
 
 /**

@@ -160,8 +160,10 @@ describe('SameSite', () => {
     const response = await site.call('POST', sessions, { body: { email: site.admin.email, password } });
     const sameSite = cookieSameSite === 'lax' ? 'Lax' : 'None';
     expect(response.cookies).toMatchObject([
-      { sameSite, secure: true },
-      { sameSite, secure: true },
+      { name: 'session-token', sameSite, secure: true },
+      { name: `__Host-session-token-${site.appName}`, sameSite, secure: true },
+      { name: 'device-token', sameSite, secure: true },
+      { name: `__Host-device-token-${site.appName}`, sameSite, secure: true },
     ]);
   });
 });

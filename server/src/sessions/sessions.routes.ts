@@ -1,38 +1,13 @@
-import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { overApp, overSession, overUser, publicAccessSettingCookie } from '../http/access.ts';
 import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
-import { emailKey } from '../users/email-address.ts';
-import { findCredentials, lockCredentials, setPasswordHash } from '../users/users.store.ts';
 import { endSessionsQuery, sessionList, sessionParams, signIn, startedSession, userParams } from './sessions.schema.ts';
 import { deleteSession, deleteSessions, listSessions } from './sessions.store.ts';
-import { clearSessionCookie, setSessionCookie, startSession } from './start-session.ts';
-
-/** Unknown address, wrong password and invited user: the same work and the same answer. */
-async function authenticateUser({ services, appId }: Call, body: { email: string; password: string }) {
-  const found = await findCredentials(services.db, appId, emailKey(body.email));
-  const matches = await services.passwords.verify(found?.passwordHash ?? null, body.password);
-  const about = { target: { kind: 'user', id: found?.id ?? null } };
-  if (!found?.passwordHash || !matches) throw new ApiError('invalid_credentials', { about });
-  if (found.state !== 'ACTIVE') throw new ApiError('user_inactive', { about });
-  const outdated = services.passwords.needsRehash(found.passwordHash);
-  return { ...found, newHash: outdated ? await services.passwords.hash(body.password) : undefined };
-}
-
-/** @returns undefined when the stored password changed while this one was compared */
-async function trySignIn(call: Call, app: App, body: { email: string; password: string }) {
-  const user = await authenticateUser(call, body);
-  return mutate(call, async (tx) => {
-    if (!(await lockCredentials(tx, app.id, user))) return { result: undefined, event: undefined };
-    if (user.newHash) await setPasswordHash(tx, app.id, user.id, user.newHash);
-    const session = await startSession(tx, call, app, { id: user.id, amr: ['pwd'] });
-    const event = { target: { kind: 'session', id: session.sessionId }, actor: { kind: 'user', id: user.id } } as const;
-    return { result: { ...session, userId: user.id }, event };
-  });
-}
+import { signInWithPassword } from './sign-in.ts';
+import { clearSessionCookie, sessionHeaders, setSessionCookies } from './start-session.ts';
 
 async function sessionsOf({ services, appId, actor }: Call, userId: string) {
   const sessions = await listSessions(services.db, appId, userId, services.clock.now());
@@ -71,23 +46,22 @@ export const sessionRoutes = [
     tag: 'authentication',
     summary: 'Sign in',
     description:
-      'Starts a session with e-mail address and password. The token is in the answer and in the cookie `session-token`.',
+      'Starts a session with e-mail address and password. The token is in the answer and in the cookie `session-token`. Failed tries are limited per client address and per account; a device that has signed in to the account before, known by the cookie `device-token` or the header `X-Device-Token` that an earlier answer gave it, has a limit of its own, so that nobody else can lock its owner out.',
     access: publicAccessSettingCookie,
+    knowsDevice: true,
     audit: 'session.created',
     body: signIn,
     response: {
       status: 201,
       description: 'The session has begun.',
       body: startedSession,
-      headers: { 'Set-Cookie': 'The session cookie.' },
+      headers: sessionHeaders,
     },
     errors: ['invalid_credentials', 'user_inactive', 'too_many_attempts', 'overloaded'],
     handler: async (call) => {
       const app = await namedAppOf(call);
-      // A second time when the stored hash was replaced meanwhile, be it by a parallel sign-in that brought it up to date.
-      const started = (await trySignIn(call, app, call.body)) ?? (await trySignIn(call, app, call.body));
-      if (!started) throw new ApiError('invalid_credentials');
-      setSessionCookie(call, app, started.sessionToken);
+      const started = await signInWithPassword(call, app, call.body);
+      setSessionCookies(call, app, started);
       return started;
     },
   }),

@@ -1,4 +1,4 @@
-import type { Queryable, Tx } from '../db/db.ts';
+import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { PresentedSession, SignedInUser } from '../http/actor.ts';
 
@@ -107,28 +107,32 @@ export async function touchSession(
     WHERE s.app_id = ${appId} AND s.id = ${session.id} AND s.last_seen_at = ${session.lastSeenAt} AND a.id = ${appId}`);
 }
 
-export async function insertSession(
-  tx: Tx,
-  appId: string,
-  session: {
-    id: string;
-    userId: string;
-    tokenHash: Buffer;
-    amr: readonly string[];
-    now: Date;
-    expiresAt: Date;
-    idleExpiresAt: Date;
-    ip: string;
-    userAgent: string | undefined;
-  },
-): Promise<void> {
-  const { now } = session;
-  await tx.query(sql`
-    INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
-      idle_expires_at, ip, user_agent)
-    VALUES (${appId}, ${session.id}, ${session.userId}, ${session.tokenHash}, ${session.amr}, ${now}, ${now}, ${now},
-      ${session.expiresAt}, ${session.idleExpiresAt}, ${session.ip}, ${session.userAgent})`);
+/** A session that begins. */
+export interface NewSession {
+  readonly id: string;
+  readonly userId: string;
+  readonly tokenHash: Buffer;
+  readonly amr: readonly string[];
+  readonly now: Date;
+  readonly expiresAt: Date;
+  readonly idleExpiresAt: Date;
+  readonly ip: string;
+  readonly userAgent: string | undefined;
 }
+
+/**
+ * The statement that begins a session.
+ *
+ * @param source empty, or a FROM clause that yields one row when it may begin
+ */
+export const insertSession = (appId: string, session: NewSession, source: Sql): Sql => sql`
+  INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
+    idle_expires_at, ip, user_agent)
+  SELECT ${appId}::bigint, ${session.id}::bigint, ${session.userId}::bigint, ${session.tokenHash}::bytea,
+    ${session.amr}::text[], ${session.now}::timestamptz, ${session.now}::timestamptz, ${session.now}::timestamptz,
+    ${session.expiresAt}::timestamptz, ${session.idleExpiresAt}::timestamptz, ${session.ip}::text,
+    ${session.userAgent}::text
+  ${source}`;
 
 interface SessionRow {
   id: string;

@@ -102,7 +102,7 @@ describe('signing in', () => {
       sessionToken: expect.stringMatching(/^gh_s_[\w-]{43}$/),
       userId: person.userId,
     });
-    expect(response.cookies).toMatchObject([{ name: 'session-token', value: sessionToken, maxAge: 2_592_000 }]);
+    expect(response.cookies[0]).toMatchObject({ name: 'session-token', value: sessionToken, maxAge: 2_592_000 });
     expect(await isAlive({ token: sessionToken })).toBe(true);
     expect((await world.events()).at(-1)).toMatchObject({
       action: 'session.created',

@@ -1,67 +1,92 @@
-import { serialize } from 'cookie';
 import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
-import { appCookieName, presentedCookieNames, sessionCookieName } from '../http/credential.ts';
+import { empty, sql } from '../db/db.ts';
+import { deviceHeaders, deviceOfCall, setDeviceToken } from '../devices/device-token.ts';
+import { forgetSurplusDevices, rememberDevice } from '../devices/devices.store.ts';
+import { cookieNames, setCookies } from '../http/app-cookies.ts';
+import { presentedCookieNames } from '../http/credential.ts';
 import type { Call } from '../http/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
-import { insertSession } from './sessions.store.ts';
+import { insertSession, type NewSession } from './sessions.store.ts';
 
-/** What a client keeps: the token is shown here and never again. */
+/** What a client keeps: the tokens are shown here and never again. */
 export interface StartedSession {
   readonly sessionId: string;
   readonly sessionToken: string;
+  /** What the device holds from now on, so that it is known when it signs in again. */
+  readonly deviceToken: string;
 }
 
-/**
- * Starts a session for a user who has just proven who they are.
- *
- * @param amr how they proved it. @see RFC 8176
- */
-export async function startSession(
-  tx: Tx,
-  call: Call,
-  app: App,
-  user: { id: string; amr: readonly string[] },
-): Promise<StartedSession> {
-  const { services, client } = call;
+/** A session that is about to be stored, with its token. */
+export interface PreparedSession {
+  readonly row: NewSession;
+  readonly token: string;
+}
+
+/** A user who has just proven who they are. */
+export interface ProvenUser {
+  readonly id: string;
+  /** How they proved it. @see RFC 8176 */
+  readonly amr: readonly string[];
+}
+
+export function prepareSession({ services, client }: Call, app: App, user: ProvenUser): PreparedSession {
   const now = services.clock.now();
   const after = (seconds: number) => new Date(now.getTime() + seconds * 1000);
-  const sessionId = services.ids.next();
-  const sessionToken = newSecret('gh_s_');
-  await insertSession(tx, app.id, {
-    id: sessionId,
+  const token = newSecret('gh_s_');
+  const row = {
+    id: services.ids.next(),
     userId: user.id,
-    tokenHash: sha256(sessionToken),
+    tokenHash: sha256(token),
     amr: user.amr,
     now,
     expiresAt: after(app.settings.sessionLifeSeconds),
     idleExpiresAt: after(app.settings.sessionIdleSeconds),
     ip: client.ip,
     userAgent: client.userAgent,
-  });
-  return { sessionId, sessionToken };
+  };
+  return { row, token };
 }
 
-function cookie(call: Call, app: Pick<App, 'settings'>, name: string, value: string, maxAge: number): string {
-  const secure = call.services.config.publicUrl.startsWith('https:');
-  return serialize(name, value, { httpOnly: true, path: '/', secure, maxAge, sameSite: app.settings.cookieSameSite });
+/**
+ * Remembers the device behind the call as one that the user signs in from.
+ *
+ * @returns what the device is to hold, for `setDeviceToken`
+ */
+export async function rememberDeviceOf(tx: Tx, call: Call, app: App, userId: string): Promise<string> {
+  const device = deviceOfCall(call, app, userId);
+  const isNew = sql`FROM device WHERE token_hash = ${device.use.newHash}`;
+  const [row] = await tx.query<{ token_hash: Buffer }>(sql`
+    WITH device AS (${rememberDevice(app.id, device.use, empty)}),
+    forgotten AS (${forgetSurplusDevices(app.id, userId, isNew)})
+    SELECT token_hash FROM device`);
+  if (!row) throw new Error('a device was not remembered');
+  return device.held(row.token_hash);
 }
 
-function cookieNames(call: Call, app: Pick<App, 'name'>): string[] {
-  const isHttps = call.services.config.publicUrl.startsWith('https:');
-  return isHttps ? [sessionCookieName, appCookieName(app.name)] : [sessionCookieName];
+/** Starts a session for a user who has just proven who they are; the device is known from then on. */
+export async function startSession(tx: Tx, call: Call, app: App, user: ProvenUser): Promise<StartedSession> {
+  const { row, token } = prepareSession(call, app, user);
+  await tx.query(insertSession(app.id, row, empty));
+  return { sessionId: row.id, sessionToken: token, deviceToken: await rememberDeviceOf(tx, call, app, user.id) };
 }
 
-/** Gives the session to the browser too; on https twice, so that apps on one host do not overwrite each other's. */
-export function setSessionCookie(call: Call, app: App, token: string): void {
-  const cookies = cookieNames(call, app).map((name) => cookie(call, app, name, token, app.settings.sessionLifeSeconds));
-  call.reply.header('set-cookie', cookies);
+/** The headers of an answer that starts a session. */
+export const sessionHeaders = { ...deviceHeaders, 'Set-Cookie': 'The session cookie and the device cookie.' };
+
+/** Gives session and device to the browser too. */
+export function setSessionCookies(
+  call: Call,
+  app: App,
+  started: Pick<StartedSession, 'sessionToken' | 'deviceToken'>,
+): void {
+  const names = cookieNames(call, app, 'session-token');
+  setCookies(call, app, names, started.sessionToken, app.settings.sessionLifeSeconds);
+  setDeviceToken(call, app, started.deviceToken);
 }
 
 /** Clears the cookies that hold a session which has just ended, and no others. */
 export function clearSessionCookie(call: Call, app: App, endedTokenHashes: readonly Buffer[]): void {
   const isEnded = (token: string) => endedTokenHashes.some((hash) => hash.equals(sha256(token)));
-  const held = presentedCookieNames(call.request, cookieNames(call, app), isEnded);
-  const cleared = held.map((name) => cookie(call, app, name, '', 0));
-  if (cleared.length > 0) call.reply.header('set-cookie', cleared);
+  setCookies(call, app, presentedCookieNames(call.request, cookieNames(call, app, 'session-token'), isEnded), '', 0);
 }

@@ -1,5 +1,6 @@
 import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
+import { deleteDevices } from '../devices/devices.store.ts';
 import type { ChangeEvent } from '../http/mutate.ts';
 import { acceptInvitations } from '../invitations/invitations.store.ts';
 import { type Grant, grantName, grantToMember } from '../members/members.store.ts';
@@ -53,7 +54,7 @@ async function grantInvitations(
 
 /**
  * The mailbox of an account was proven by whoever acts now: from here on the account is theirs. Whatever was there
- * before may be somebody else's who only knew the address, and is void: password, sessions, every code with the
+ * before may be somebody else's who only knew the address, and is void: password, sessions, known devices, every code with the
  * token mailed beside it, and personal data of an account that nobody had proven. All pending invitations to the
  * address take effect.
  *
@@ -68,6 +69,7 @@ export async function claimAccount(
   claim: Claim,
 ): Promise<GrantedInvitations> {
   await deleteSessions(tx, appId, userId);
+  await deleteDevices(tx, appId, userId);
   await voidAllCodes(tx, appId, userId);
   await markClaimed(tx, appId, userId, { ...claim, now: services.clock.now() });
   return grantInvitations(tx, services, appId, userId);

@@ -37,6 +37,12 @@ export interface PasswordHasherOptions {
 /** Hashes and checks passwords off the event loop, a bounded number at a time. */
 export interface PasswordHasher {
   /**
+   * Asked before a call begins what ends in hashing: a call that would be turned away then costs nothing now.
+   *
+   * @throws OverloadedError when too many are waiting
+   */
+  expectRoom(): void;
+  /**
    * The argon2id hash as a PHC string, with a salt of its own.
    *
    * @throws OverloadedError when too many are waiting
@@ -70,10 +76,11 @@ const secondsPerHash = 0.05;
  */
 export function createPasswordHasher(options: PasswordHasherOptions = {}): PasswordHasher {
   const { concurrency = availableParallelism(), parameters = productionParameters } = options;
-  const admit = createGate(concurrency, options.maxQueued ?? concurrency * 32);
+  const { admit, expectRoom } = createGate(concurrency, options.maxQueued ?? concurrency * 32);
   const prefix = phcPrefix(parameters);
   const nobodysHash = `${prefix}${phcBase64(16)}$${phcBase64(32)}`;
   return {
+    expectRoom,
     hash: (password) => admit(() => argon2Hash(password.normalize('NFC'), parameters)),
     verify: async (hash, password) => {
       const matches = await admit(() => argon2Verify(hash ?? nobodysHash, password.normalize('NFC')));
@@ -97,13 +104,16 @@ function createGate(concurrency: number, maxQueued: number) {
   const waiting: (() => void)[] = [];
   let running = 0;
 
+  function expectRoom(): void {
+    if (running < concurrency || waiting.length < maxQueued) return;
+    throw new OverloadedError(Math.max(1, Math.ceil((maxQueued / concurrency) * secondsPerHash)));
+  }
+
   async function enter(): Promise<void> {
+    expectRoom();
     if (running < concurrency) {
       running += 1;
       return;
-    }
-    if (waiting.length >= maxQueued) {
-      throw new OverloadedError(Math.max(1, Math.ceil((maxQueued / concurrency) * secondsPerHash)));
     }
     await new Promise<void>((resolve) => waiting.push(resolve));
   }
@@ -115,12 +125,15 @@ function createGate(concurrency: number, maxQueued: number) {
     else running -= 1;
   }
 
-  return async <Result>(task: () => Promise<Result>): Promise<Result> => {
-    await enter();
-    try {
-      return await task();
-    } finally {
-      leave();
-    }
+  return {
+    expectRoom,
+    admit: async <Result>(task: () => Promise<Result>): Promise<Result> => {
+      await enter();
+      try {
+        return await task();
+      } finally {
+        leave();
+      }
+    },
   };
 }

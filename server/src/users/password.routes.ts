@@ -3,12 +3,16 @@ import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { checkCode } from '../codes/codes.ts';
 import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
-import { overUser, publicAccess } from '../http/access.ts';
+import { deviceHeaders, setDeviceToken } from '../devices/device-token.ts';
+import { overUser, publicAccess, publicAccessSettingCookie } from '../http/access.ts';
 import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../http/mutate.ts';
 import { type Call, noAudit, route } from '../http/route.ts';
+import { fillShares } from '../limits/limits.store.ts';
+import { shareKey } from '../limits/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
+import { rememberDeviceOf } from '../sessions/start-session.ts';
 import { acceptanceEvents, claimAccount } from './claim-account.ts';
 import { withCurrentPassword, lockPassword } from './current-password.ts';
 import { emailKey } from './email-address.ts';
@@ -92,11 +96,12 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Reset a password',
     description:
-      'Sets a new password with the code of the mail. The address is proven by it, and every session of the user ends. An account whose address nobody had proven becomes that of whoever holds the mailbox: what was in it before is void, and pending invitations to the address take effect.',
-    access: publicAccess,
+      'Sets a new password with the code of the mail. The address is proven by it, every session of the user ends, and sign-ins that failed no longer count. The device is known from then on: whoever resets a password gets in with it, however many tries others make meanwhile. An account whose address nobody had proven becomes that of whoever holds the mailbox: what was in it before is void, and pending invitations to the address take effect.',
+    access: publicAccessSettingCookie,
+    knowsDevice: true,
     audit: 'user.password_reset',
     body: resetPassword,
-    response: { status: 200, description: 'The password is changed.', body: passwordUpdated },
+    response: { status: 200, description: 'The password is changed.', body: passwordUpdated, headers: deviceHeaders },
     errors: ['code_invalid', 'password_too_weak', 'user_inactive', 'overloaded'],
     handler: async (call) => {
       const { body, services, appId } = call;
@@ -105,15 +110,19 @@ export const passwordRoutes = [
       const proof = await proveMailbox(call, body);
       checkPassword(body.newPassword, await getUser(services.db, appId, proof.userId));
       const passwordHash = await services.passwords.hash(body.newPassword);
-      await mutate(call, async (tx) => {
+      const app = await namedAppOf(call);
+      const deviceToken = await mutate(call, async (tx) => {
         const user = await lockUser(tx, appId, proof.userId);
         if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
         if (!(await consumeCode(tx, appId, user.id, proof.codeId))) throw new ApiError('code_invalid');
         const accepted = await givePassword(tx, call, user, { email: body.email, passwordHash });
         await tellPasswordChanged(tx, call, user);
+        await fillShares(tx, appId, [shareKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
         const actor = { kind: 'user', id: user.id } as const;
-        return { result: undefined, event: [{ target: actor, actor }, ...accepted] };
+        const held = await rememberDeviceOf(tx, call, app, user.id);
+        return { result: held, event: [{ target: actor, actor }, ...accepted] };
       });
+      setDeviceToken(call, app, deviceToken);
       return { message: 'Password updated' };
     },
   }),

@@ -8,9 +8,8 @@ import { empty, type Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
 import { addressKey } from '../http/client-address.ts';
-import { limits } from '../limits/limits.ts';
 import { take } from '../limits/limits.store.ts';
-import { shareKey } from '../limits/take-limit.ts';
+import { shareOf } from '../limits/take-limit.ts';
 import type { Services } from '../services.ts';
 import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';
 import { lockUserByEmail, type User } from './users.store.ts';
@@ -32,9 +31,7 @@ async function mayGetCode(tx: Tx, services: Services, app: App, user: User): Pro
 
 /** The owner of a mailbox is spared more, also from somebody who uses the codes up; nobody is told. */
 async function isWithinLimit(tx: Tx, services: Services, app: App, userId: string): Promise<boolean> {
-  const name = 'codeRequestsPerAccountPerHour';
-  const keyHash = shareKey(services, name, userId);
-  const share = { keyHash, count: app.settings.limits[name], periodSeconds: limits[name].periodSeconds };
+  const share = shareOf(services, app, 'codeRequestsPerAccountPerHour', userId);
   return (await take(tx, app.id, share, services.clock.now())) === undefined;
 }
 

@@ -10,7 +10,7 @@ import { type Call, route } from '../http/route.ts';
 import { checkMetadataLimit } from '../metadata.ts';
 import { listMemberships, membershipsShown } from '../members/members.store.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
-import { setSessionCookie, startSession } from '../sessions/start-session.ts';
+import { sessionHeaders, setSessionCookies, startSession } from '../sessions/start-session.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from './display-name.ts';
 import { emailKey } from './email-address.ts';
@@ -68,6 +68,7 @@ export const userRoutes = [
     description:
       'Makes a user and starts their session. The e-mail address is unproven until the code of the mail comes back. An address that was only invited becomes this user, without the invited roles.',
     access: publicAccessSettingCookie,
+    knowsDevice: true,
     addressLimit: 'signUpsPerAddressPerHour',
     audit: 'user.signed_up',
     body: signUp,
@@ -75,7 +76,7 @@ export const userRoutes = [
       status: 201,
       description: 'The user is signed up and signed in.',
       body: startedSession,
-      headers: { 'Set-Cookie': 'The session cookie.' },
+      headers: sessionHeaders,
     },
     errors: [
       'sign_up_disabled',
@@ -121,7 +122,7 @@ export const userRoutes = [
         await tellOwner(call, app, body.email);
         throw new ApiError('email_already_exists');
       }
-      setSessionCookie(call, app, started.sessionToken);
+      setSessionCookies(call, app, started);
       return started;
     },
   }),

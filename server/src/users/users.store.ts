@@ -207,6 +207,20 @@ export async function setPasswordHash(
     WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
+/**
+ * The statement that brings the hash of the same password up to date.
+ *
+ * @param passwordHash null: it is
+ */
+export const setPasswordHashWhere = (
+  appId: string,
+  userId: string,
+  passwordHash: string | null,
+  where: Sql,
+): Sql => sql`
+  UPDATE users SET password_hash = ${passwordHash}
+  WHERE app_id = ${appId} AND id = ${userId} AND ${passwordHash}::text IS NOT NULL AND ${where}`;
+
 /** The address is proven; the password stays. */
 export async function setEmailVerified(tx: Tx, appId: string, userId: string, now: Date): Promise<void> {
   await tx.query(sql`

@@ -1,0 +1,64 @@
+import type { Queryable, Sql, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+
+/** A device that has just signed in to an account, as it is remembered. */
+export interface DeviceUse {
+  readonly userId: string;
+  /** Of the tokens that it presented; one of them may be that of the user. */
+  readonly presentedHashes: readonly Buffer[];
+  /** Of the token that it gets if none of them is. */
+  readonly newHash: Buffer;
+  readonly now: Date;
+  readonly expiresAt: Date;
+}
+
+/** The devices of one user at most: a program that signs in again and again without its token must not fill the table. */
+const devicesKept = 50;
+
+/**
+ * The statement that remembers a device: the one that the user is known by on it lives on, else a new one is added. It
+ * returns `token_hash`.
+ *
+ * @param source empty, or a FROM clause that yields one row when it may be remembered
+ */
+export const rememberDevice = (appId: string, use: DeviceUse, source: Sql): Sql => sql`
+  INSERT INTO devices AS known (app_id, token_hash, user_id, created_at, last_used_at, expires_at)
+  SELECT ${appId}::bigint, COALESCE((
+      SELECT token_hash FROM devices
+      WHERE app_id = ${appId} AND user_id = ${use.userId} AND token_hash = ANY (${[...use.presentedHashes]}::bytea[])
+        AND expires_at > ${use.now} LIMIT 1), ${use.newHash}::bytea),
+    ${use.userId}::bigint, ${use.now}::timestamptz, ${use.now}::timestamptz, ${use.expiresAt}::timestamptz
+  ${source}
+  ON CONFLICT (app_id, token_hash) DO UPDATE SET last_used_at = EXCLUDED.last_used_at, expires_at = EXCLUDED.expires_at
+  WHERE known.user_id = EXCLUDED.user_id
+  RETURNING known.token_hash`;
+
+/**
+ * The statement that forgets what is too much beside a device that is new.
+ *
+ * @param source the FROM clause that yields one row when one was added
+ */
+export const forgetSurplusDevices = (appId: string, userId: string, source: Sql): Sql => sql`
+  DELETE FROM devices WHERE app_id = ${appId} AND token_hash IN (
+    SELECT token_hash FROM devices WHERE app_id = ${appId} AND user_id = ${userId} AND EXISTS (SELECT ${source})
+    ORDER BY last_used_at DESC, token_hash OFFSET ${devicesKept - 1})`;
+
+/** Forgets every device of a user: what was known before may be somebody else's. */
+export async function deleteDevices(tx: Tx, appId: string, userId: string): Promise<void> {
+  await tx.query(sql`DELETE FROM devices WHERE app_id = ${appId} AND user_id = ${userId}`);
+}
+
+/**
+ * Removes devices of all apps that were not used for long, at most so many; rows in use are left for later.
+ *
+ * @returns how many were removed
+ */
+export async function deleteExpiredDevices(db: Queryable, now: Date, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    DELETE FROM devices d USING (
+      SELECT app_id, token_hash FROM devices WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${limit}
+      FOR UPDATE SKIP LOCKED) AS expired
+    WHERE d.app_id = expired.app_id AND d.token_hash = expired.token_hash
+    RETURNING 1`);
+  return rows.length;
+}

@@ -1,0 +1,25 @@
+import { serialize } from 'cookie';
+import type { App } from '../apps/apps.store.ts';
+import { type CookieKind, cookieNamesOf } from './credential.ts';
+import type { Call } from './route.ts';
+
+/** What a cookie needs to know of its app. */
+export type CookieApp = Pick<App, 'name' | 'settings'>;
+
+/** The names under which a secret of this app lies in a browser: on https twice, so that apps on one host do not overwrite each other's. */
+export function cookieNames({ services }: Call, app: CookieApp, kind: CookieKind): string[] {
+  const { shared, ofApp } = cookieNamesOf(kind, app.name);
+  return services.config.publicUrl.startsWith('https:') ? [shared, ofApp] : [shared];
+}
+
+/**
+ * Gives cookies to the browser with the attributes that all of ours have: out of reach of scripts, for this host only,
+ * not over plain http where the service is on https.
+ *
+ * @param maxAge in seconds; 0 clears
+ */
+export function setCookies(call: Call, app: CookieApp, names: readonly string[], value: string, maxAge: number): void {
+  const secure = call.services.config.publicUrl.startsWith('https:');
+  const attributes = { httpOnly: true, path: '/', secure, maxAge, sameSite: app.settings.cookieSameSite };
+  for (const name of names) call.reply.header('set-cookie', serialize(name, value, attributes));
+}

@@ -1,0 +1,147 @@
+import { type Queryable, type Sql, sql } from '../db/db.ts';
+import { type DeviceUse, forgetSurplusDevices, rememberDevice } from '../devices/devices.store.ts';
+import { insertMail, type NewMail } from '../email/mails.store.ts';
+import { returnUnit, secondsToWait, type Share, takeUnit } from '../limits/limits.store.ts';
+import { setPasswordHashWhere } from '../users/users.store.ts';
+import type { UserState } from '../users/users.store.ts';
+import { insertSession, type NewSession } from './sessions.store.ts';
+
+/** What a try to sign in is counted for. */
+export interface SignInShares {
+  readonly address: Share;
+  readonly account: Share;
+  /** Of the devices that the caller presents: the share of the one that the account knows is taken instead of the others. */
+  readonly devices: readonly { readonly tokenHash: Buffer; readonly keyHash: Buffer }[];
+  readonly device: Omit<Share, 'keyHash'>;
+}
+
+/** What a password is compared with. */
+export interface Credentials {
+  readonly id: string;
+  readonly email: string;
+  readonly state: UserState;
+  readonly passwordHash: string | null;
+}
+
+/** A try that was counted. */
+export interface CountedTry {
+  /** Seconds until another try may be made, when this one may not. */
+  readonly waitSeconds: number | undefined;
+  /** The key of the known device's share, if it was that which was taken from. */
+  readonly deviceKeyHash: Buffer | undefined;
+  /** Undefined: nobody has the address. */
+  readonly credentials: Credentials | undefined;
+}
+
+interface CountedRow {
+  id: string | null;
+  email: string;
+  state: UserState;
+  password_hash: string | null;
+  device_key: Buffer | null;
+  is_device_admitted: boolean;
+  is_address_admitted: boolean;
+  is_account_admitted: boolean;
+  device_wait: number | null;
+  address_wait: number | null;
+  account_wait: number | null;
+}
+
+function waitOf(row: CountedRow): number | undefined {
+  if (row.device_key) return row.is_device_admitted ? undefined : (row.device_wait ?? 0);
+  if (!row.is_address_admitted) return row.address_wait ?? 0;
+  return row.is_account_admitted ? undefined : (row.account_wait ?? 0);
+}
+
+function toCountedTry(row: CountedRow): CountedTry {
+  const { id, email, state, password_hash: passwordHash } = row;
+  return {
+    waitSeconds: waitOf(row),
+    deviceKeyHash: row.device_key ?? undefined,
+    credentials: id === null ? undefined : { id, email, state, passwordHash },
+  };
+}
+
+/**
+ * Counts a try to sign in and looks up what its password is compared with: one statement, the same for every address
+ * whether or not anybody has it, committed before the password is compared. The share of the address comes first, so
+ * that a network which has used up its own uses up nobody's account.
+ */
+export async function countTry(
+  db: Queryable,
+  appId: string,
+  emailKey: string,
+  shares: SignInShares,
+  now: Date,
+): Promise<CountedTry> {
+  const { address, account } = shares;
+  const device: Share<Sql> = { ...shares.device, keyHash: sql`(SELECT key_hash FROM known_device)` };
+  const [row] = await db.query<CountedRow>(sql`
+    WITH person AS (
+      SELECT id, email, state, password_hash FROM users WHERE app_id = ${appId} AND email_key = ${emailKey}),
+    known_device AS (
+      SELECT presented.key_hash
+      FROM unnest(${shares.devices.map(({ tokenHash }) => tokenHash)}::bytea[],
+        ${shares.devices.map(({ keyHash }) => keyHash)}::bytea[]) AS presented (token_hash, key_hash)
+      JOIN devices d ON d.app_id = ${appId} AND d.token_hash = presented.token_hash AND d.expires_at > ${now}
+      JOIN person ON person.id = d.user_id
+      LIMIT 1),
+    of_device AS (${takeUnit(appId, device, now, sql`FROM known_device`)}),
+    of_address AS (${takeUnit(appId, address, now, sql`WHERE NOT EXISTS (SELECT FROM known_device)`)}),
+    of_account AS (${takeUnit(appId, account, now, sql`FROM of_address`)})
+    SELECT person.id, person.email, person.state, person.password_hash,
+      (SELECT key_hash FROM known_device) AS device_key,
+      EXISTS (SELECT FROM of_device) AS is_device_admitted, ${secondsToWait(appId, device, now)} AS device_wait,
+      EXISTS (SELECT FROM of_address) AS is_address_admitted, ${secondsToWait(appId, address, now)} AS address_wait,
+      EXISTS (SELECT FROM of_account) AS is_account_admitted, ${secondsToWait(appId, account, now)} AS account_wait
+    FROM (VALUES (1)) AS always LEFT JOIN person ON true`);
+  if (!row) throw new Error('a try to sign in was not counted');
+  return toCountedTry(row);
+}
+
+/** A sign-in with the right password, to be stored. */
+export interface RightSignIn {
+  readonly credentials: Credentials;
+  /** The same password with today's parameters, if the stored hash has others. */
+  readonly newHash: string | undefined;
+  readonly session: NewSession;
+  readonly device: DeviceUse;
+  /** Tells the owner, if the device is new to the account and there were not too many such mails. */
+  readonly notice: { readonly mail: NewMail; readonly shares: readonly [network: Share, user: Share] };
+  /** What was taken from: a right password costs nothing. In the order in which they were taken. */
+  readonly taken: readonly Share[];
+}
+
+/** Those who sign in at the same time return what they took in the order in which others take, so that none waits in a circle. */
+function returnInOrder(appId: string, taken: readonly Share[]): Sql {
+  const [first, second] = taken;
+  if (!first) throw new Error('nothing was taken');
+  const returned = sql`first_returned AS (${returnUnit(appId, first, sql`EXISTS (SELECT FROM changed)`)})`;
+  if (!second) return returned;
+  const after = sql`EXISTS (SELECT FROM changed) AND (SELECT count(*) FROM first_returned) >= 0`;
+  return sql`${returned}, second_returned AS (${returnUnit(appId, second, after)})`;
+}
+
+/**
+ * The common table expressions of a sign-in. `changed` is the user, locked, if the password that was compared is still
+ * theirs: comparing takes a while, and somebody may have claimed or changed the account meanwhile.
+ */
+export function signInChanges(appId: string, signIn: RightSignIn): Sql {
+  const { credentials, newHash, session, device, notice, taken } = signIn;
+  const isNew = sql`FROM device WHERE token_hash = ${device.newHash}`;
+  const [network, user] = notice.shares;
+  return sql`
+    changed AS (
+      SELECT id FROM users
+      WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE'
+        AND password_hash = ${credentials.passwordHash}
+      FOR NO KEY UPDATE),
+    rehashed AS (${setPasswordHashWhere(appId, credentials.id, newHash ?? null, sql`EXISTS (SELECT FROM changed)`)}),
+    begun AS (${insertSession(appId, session, sql`FROM changed`)}),
+    device AS (${rememberDevice(appId, device, sql`FROM changed`)}),
+    forgotten AS (${forgetSurplusDevices(appId, credentials.id, isNew)}),
+    ${returnInOrder(appId, taken)},
+    noticed_network AS (${takeUnit(appId, network, device.now, isNew)}),
+    noticed AS (${takeUnit(appId, user, device.now, sql`FROM noticed_network`)}),
+    mailed AS (${insertMail(appId, notice.mail, sql`FROM noticed`)})`;
+}
