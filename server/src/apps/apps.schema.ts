@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { isAddressRange } from '../http/address-range.ts';
 import { text, time } from '../http/fields.ts';
 import { defaultCounts, type LimitName, limitNames, limits } from '../limits/limits.ts';
+import { ownTexts } from '../email/own-texts.ts';
+import { mailLanguages } from '../email/words.ts';
 import { emailAddress } from '../users/email-address.ts';
 
 export const appName = z
@@ -44,33 +46,41 @@ const urlTemplate = (what: string, example: string) =>
     .nullable()
     .meta({ description: `${what} null: none, the mail carries the code only.`, examples: [example] });
 
-const mailText = (what: string, example: string) =>
-  text({ max: 500 })
+/** One line: such texts go into the headers of mails. */
+const mailName = (what: string, example: string) =>
+  text({ min: 1, max: 200 })
+    .refine((value) => !/[\p{Cc}\u2028\u2029]/u.test(value), { error: 'Must be one line.' })
     .nullable()
     .meta({ description: what, examples: [example] });
 
 const mailSettings = z
   .strictObject({
-    fromName: mailText('Name of the sender.', 'Acme'),
-    fromAddress: emailAddress
-      .nullable()
-      .meta({ description: 'Address of the sender.', examples: ['no-reply@acme.example'] }),
+    fromName: mailName('Name of the sender. null: that of the deployment.', 'Acme'),
+    fromAddress: emailAddress.nullable().meta({
+      description: 'Address of the sender. null: that of the deployment.',
+      examples: ['no-reply@acme.example'],
+    }),
     replyTo: emailAddress.nullable().meta({ description: 'Where answers go.', examples: ['support@acme.example'] }),
-    brandName: mailText('Name of the product in mails.', 'Acme Cloud'),
+    brandName: mailName('Name of the product in mails. null: the display name of the app.', 'Acme Cloud'),
     logoUrl: text({ max: 2000 })
       .refine((value) => URL.canParse(value) && new URL(value).protocol === 'https:', {
         error: 'Must be an https URL.',
       })
       .nullable()
-      .meta({ description: 'Logo in mails.', examples: ['https://acme.example/logo.png'] }),
+      .meta({
+        description: 'Logo in mails, shown 40 pixels high. null: the brand name in words.',
+        examples: ['https://acme.example/logo.png'],
+      }),
     color: z
-      .string()
+      .string({ error: 'Must be a string.' })
       .regex(/^#[0-9a-fA-F]{6}$/, { error: 'Must be a colour such as #1f6feb.' })
       .nullable()
-      .meta({ description: 'Colour of buttons in mails.', examples: ['#1f6feb'] }),
-    texts: z
-      .record(text({ min: 1, max: 100 }), text({ max: 5000 }))
-      .meta({ description: 'Own texts by name.', examples: [{ 'invite.subject': 'Join us' }] }),
+      .meta({
+        description:
+          'Colour of buttons in mails; the label on it is black or white, whichever is legible. null: a blue.',
+        examples: ['#1f6feb'],
+      }),
+    texts: ownTexts,
   })
   .partial()
   .meta({ description: 'How the mails of the app look.', examples: [{ brandName: 'Acme Cloud' }] });
@@ -115,7 +125,7 @@ const settingsShape = {
   cookieSameSite: z
     .enum(['lax', 'none'])
     .meta({ description: 'SameSite attribute of the session cookie.', examples: ['lax'] }),
-  language: z.enum(['en', 'ar']).meta({ description: 'Language of mails to users who have none.', examples: ['en'] }),
+  language: z.enum(mailLanguages).meta({ description: 'Language of mails to users who have none.', examples: ['en'] }),
   mail: mailSettings,
   limits: limitSettings,
   auditRetentionDays: z

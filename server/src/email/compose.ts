@@ -2,7 +2,8 @@ import type { Config } from '../config.ts';
 import type { Services } from '../services.ts';
 import type { MailContent } from './mail-purposes.ts';
 import type { StoredMail } from './mails.store.ts';
-import { renderMail } from './render.ts';
+import { languageOf } from './languages.ts';
+import { type Look, oneLine, renderMail } from './render.ts';
 import { deploymentSender, type Mailbox, senderOf } from './sender.ts';
 
 /** A mail as it goes to the mail server. */
@@ -23,6 +24,18 @@ export interface ComposedMail {
 const messageIdOf = ({ appId, id }: StoredMail, config: Config): string =>
   `<${appId}.${id}@${new URL(config.publicUrl).hostname}>`;
 
+/** How the mails of an app look to a user. */
+function lookOf({ app, language }: StoredMail): Look {
+  const { mail: settings } = app.settings;
+  return {
+    language: languageOf(language, app.settings.language),
+    brandName: settings.brandName ?? app.displayName,
+    logoUrl: settings.logoUrl ?? undefined,
+    color: settings.color ?? undefined,
+    texts: settings.texts ?? {},
+  };
+}
+
 /** Puts a mail into words and under its sender. */
 export function composeMail(
   { config }: Pick<Services, 'config'>,
@@ -30,14 +43,16 @@ export function composeMail(
   content: MailContent,
 ): ComposedMail {
   const { mail: settings } = mail.app.settings;
+  const look = lookOf(mail);
+  const { name, address } = senderOf(config, settings);
   return {
     messageId: messageIdOf(mail, config),
     envelope: { from: deploymentSender(config).address, to: mail.recipient },
-    from: senderOf(config, settings),
+    from: { name: oneLine(name), address },
     to: mail.recipient,
     replyTo: settings.replyTo ?? undefined,
     date: mail.createdAt,
-    language: 'en',
-    ...renderMail(mail.purpose, content, settings.brandName ?? mail.app.displayName),
+    language: look.language,
+    ...renderMail(mail.purpose, content, look),
   };
 }

@@ -4,9 +4,9 @@ import { ApiError } from '../http/errors.ts';
 import { type Call, route } from '../http/route.ts';
 import type { Services } from '../services.ts';
 import { normalizeEmail } from '../users/email-address.ts';
-import { mailbox, mailboxQuery } from './mailbox.schema.ts';
-import { mailboxPage } from './mailbox.page.ts';
-import { newestMails } from './mails.store.ts';
+import { mailbox, mailboxQuery, type Mail } from './mailbox.schema.ts';
+import { mailboxPage, mailPage } from './mailbox.page.ts';
+import { newestMails, type StoredMail } from './mails.store.ts';
 import { openContent } from './outbox.ts';
 import { composeMail } from './compose.ts';
 import { toText } from './sender.ts';
@@ -25,26 +25,36 @@ function refuseStrangers({ services, request }: Call): void {
     throw new ApiError('route_not_found');
 }
 
-/** The newest mails, in words. */
-async function readMailbox(services: Services, to: string | undefined) {
+/** A mail in words. */
+function toMail(services: Services, mail: StoredMail): Mail {
+  const content = openContent(services, mail);
+  const { code, url } = content;
+  const { from, subject, text, html } = composeMail(services, mail, content);
+  return {
+    id: mail.id,
+    to: mail.recipient,
+    from: toText(from),
+    subject,
+    text,
+    html,
+    purpose: mail.purpose,
+    ...(code !== undefined && { code }),
+    ...(url !== undefined && { url }),
+    createdAt: mail.createdAt.toISOString(),
+  };
+}
+
+/** The newest mails. */
+async function readMailbox(services: Services, to: string | undefined): Promise<Mail[]> {
   const mails = await newestMails(services.db, { to: to && (normalizeEmail(to) ?? to), limit: mailsShown });
-  return mails.map((mail) => {
-    const content = openContent(services, mail);
-    const { code, url } = content;
-    const { from, subject, text, html } = composeMail(services, mail, content);
-    return {
-      id: mail.id,
-      to: mail.recipient,
-      from: toText(from),
-      subject,
-      text,
-      html,
-      purpose: mail.purpose,
-      ...(code !== undefined && { code }),
-      ...(url !== undefined && { url }),
-      createdAt: mail.createdAt.toISOString(),
-    };
-  });
+  return mails.map((mail) => toMail(services, mail));
+}
+
+/** @throws ApiError `route_not_found` */
+async function readMail(services: Services, id: string | undefined): Promise<Mail> {
+  const [mail] = id === undefined ? [] : await newestMails(services.db, { id, limit: 1 });
+  if (!mail) throw new ApiError('route_not_found', { detail: 'There is no mail of this id.' });
+  return toMail(services, mail);
 }
 
 export const mailboxRoutes = [
@@ -63,9 +73,17 @@ export const mailboxRoutes = [
     hidden: true,
     handler: async (call) => {
       refuseStrangers(call);
-      const messages = await readMailbox(call.services, call.query.to);
+      const { to: address, id, show } = call.query;
+      if (show === 'html') {
+        const mail = await readMail(call.services, id);
+        mailPage(call.reply, mail);
+        return { messages: [mail] };
+      }
+      // The form of the page sends its field also when it is empty.
+      const to = address === '' ? undefined : address;
+      const messages = await readMailbox(call.services, to);
       const wantsPage = /text\/html/.test(call.request.headers.accept ?? '');
-      if (wantsPage) mailboxPage(call.reply, messages, call.query.to);
+      if (wantsPage) mailboxPage(call.reply, messages, { to, id });
       return { messages };
     },
   }),

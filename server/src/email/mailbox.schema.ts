@@ -1,10 +1,15 @@
 import { z } from 'zod';
-import { outputId, text, time } from '../http/fields.ts';
+import { idOf, outputId, text, time } from '../http/fields.ts';
 
 export const mailboxQuery = z.strictObject({
   to: text({ max: 320 })
     .optional()
     .meta({ description: 'Only mails to this address.', examples: ['jon.doe@example.com'] }),
+  id: idOf('the mail that the page shows').optional(),
+  show: z
+    .enum(['html'], { error: 'Must be html.' })
+    .optional()
+    .meta({ description: 'html: nothing but the mail of this id, as its recipient sees it.', examples: ['html'] }),
 });
 
 const mail = z

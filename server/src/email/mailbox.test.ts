@@ -162,7 +162,8 @@ describe('the mailbox as a page', () => {
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("frame-ancestors 'none'");
     expect(policy).not.toContain('unsafe');
-    expect(response.body).not.toMatch(/<script|<link|<img/i);
+    expect(policy).not.toContain('script');
+    expect(response.body).not.toMatch(/<script|<link|<img| style=/i);
     expect(response.body).toContain(person.email);
   });
 
@@ -187,6 +188,45 @@ describe('the mailbox as a page', () => {
     const page = (await ask({ ...browser, query: `?to=${owner.email}` })).body;
     expect(page).not.toContain('<script');
     expect(page).toContain('&lt;script&gt;');
+  });
+
+  test('shows the newest mail, or the one that was chosen, in a frame that runs nothing', async () => {
+    const { token, userId, email } = await world.person({ verified: false });
+    await world.call('POST', '/v1/authentication/users/email/verification-request', { token, body: { userId } });
+    const [newest, oldest] = await messages(`?to=${email}`);
+    const framed = async (query: string) => {
+      const { body } = await ask({ ...browser, query });
+      expect(body.match(/<iframe/g)).toHaveLength(1);
+      expect(body).toMatch(/<iframe[^>]*\ssandbox="allow-popups allow-popups-to-escape-sandbox"/);
+      return /src="\/dev\/mailbox\?id=(\d+)&amp;show=html"/.exec(body)?.[1];
+    };
+    expect(await framed(`?to=${email}`)).toBe(newest?.['id']);
+    expect(await framed(`?to=${email}&id=${oldest?.['id']}`)).toBe(oldest?.['id']);
+    expect(await framed(`?to=${email}&id=1`)).toBe(newest?.['id']);
+  });
+
+  test('shows a mail alone as it is, without script, form or origin', async () => {
+    const [mail] = await messages(`?to=${person.email}`);
+    const response = await ask({ ...browser, query: `?id=${mail?.['id']}&show=html` });
+    expect(response.body).toBe(mail?.['html']);
+    const policy = String(response.headers['content-security-policy']);
+    expect(policy).toMatch(/^default-src 'none';/);
+    expect(policy).toMatch(/; sandbox allow-popups allow-popups-to-escape-sandbox$/);
+    expect(policy).not.toContain('allow-scripts');
+    for (const query of ['?id=1&show=html', '?show=html']) {
+      expect(problem(await ask({ ...browser, query }))).toBe('404 route_not_found');
+    }
+  });
+
+  test('shows all mails when the field for the address is empty', async () => {
+    expect((await ask({ ...browser, query: '?to=' })).body).toContain(person.email);
+    expect((await messages('?to=')).length).toBeGreaterThan(1);
+  });
+
+  test('says so when there is none', async () => {
+    expect((await ask({ ...browser, query: '?to=nobody@example.com' })).body).toContain(
+      'No mail to nobody@example.com yet.',
+    );
   });
 
   test('shows the address that was asked for as text', async () => {

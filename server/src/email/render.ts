@@ -1,6 +1,20 @@
+import { html, type Html } from '../platform/html.ts';
+import { deviceName } from './device-name.ts';
+import { languages, timeInWords } from './languages.ts';
+import { layOut } from './layout.ts';
 import { type MailContent, type MailField, mailPurposes, type MailPurpose } from './mail-purposes.ts';
-import { english } from './words.en.ts';
-import type { Words } from './words.ts';
+import { footerWords, type OwnTexts, purposeWords } from './own-texts.ts';
+import type { Language, Words } from './words.ts';
+
+/** How the mails of an app look. */
+export interface Look {
+  readonly language: Language;
+  readonly brandName: string;
+  readonly logoUrl: string | undefined;
+  /** As `#rrggbb`; undefined: ours. */
+  readonly color: string | undefined;
+  readonly texts: OwnTexts;
+}
 
 export interface RenderedMail {
   readonly subject: string;
@@ -8,58 +22,107 @@ export interface RenderedMail {
   readonly html: string;
 }
 
-const entities: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
+const ourColor = '#1f5fd0';
+const longestValue = 300;
 
-/** Makes text safe inside HTML, attributes included. */
-export const escapeHtml = (value: string): string =>
-  value.replace(/[&<>"']/g, (character) => entities[character] ?? '');
+/** Marks that turn the direction of what follows: with them a name could turn a whole sentence around. */
+const turns = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
+
+/** One line of text that leaves what stands beside it alone. */
+export const oneLine = (text: string): string =>
+  text
+    .replace(turns, '')
+    .replace(/[\s\p{Cc}]+/gu, ' ')
+    .trim();
+
+/** By characters, so that none is cut in two. */
+const cut = (text: string): string => Array.from(text).slice(0, longestValue).join('');
 
 function roleName(words: Words, role: string | undefined): string {
   if (role === 'ORG_OWNER' || role === 'ORG_USER_MANAGER') return words.roles[role];
   return role ?? '';
 }
 
+type Values = ReadonlyMap<string, string>;
+
 /** What stands for each name in a text. */
-function valuesOf(words: Words, content: MailContent, brand: string): ReadonlyMap<string, string> {
+function valuesOf(words: Words, content: MailContent, { brandName, language }: Look): Values {
   const { organizationName = words.anOrganization, device = '', address = '', time = '', email = '' } = content;
-  return new Map([
-    ['brandName', brand],
-    ['organizationName', organizationName],
-    ['role', roleName(words, content.role)],
-    ['device', device],
-    ['address', address],
-    ['time', time],
-    ['email', email],
-  ]);
+  const values: Record<MailField | 'brandName', string> = {
+    brandName,
+    organizationName,
+    role: roleName(words, content.role),
+    device: deviceName(device) ?? words.unknownDevice,
+    address,
+    time: timeInWords(time, language),
+    email,
+  };
+  return new Map(Object.entries(values).map(([name, value]) => [name, cut(oneLine(value))]));
 }
 
-/** One pass: what a value holds is text, whatever it looks like. */
-const fill = (text: string, values: ReadonlyMap<string, string>): string =>
-  text.replace(/\{\{(\w+)\}\}/g, (_, name: string) => values.get(name) ?? '');
+const placeholder = /\{\{(\w+)\}\}/g;
 
-/** Words a mail, as plain text and as HTML. Whatever came from users is escaped. */
-export function renderMail(purpose: MailPurpose, content: MailContent, brand: string): RenderedMail {
-  const words = english;
-  const { subject: subjectText, body, action, note } = words.purposes[purpose];
-  const values = valuesOf(words, content, brand);
-  const subject = fill(subjectText, values);
-  const label = (field: MailField) => `${words.labels[field]}: ${values.get(field)}`;
-  const details = mailPurposes[purpose].details.filter((field) => content[field] !== undefined).map(label);
-  const lines = [...fill(body, values).split('\n\n'), ...details];
-  const codeLine = content.code === undefined ? [] : [`${words.common.codeLabel}: ${content.code}`];
-  const last = note === '' ? [] : [fill(note, values)];
-  const text = [...lines, ...codeLine, ...(content.url === undefined ? [] : [content.url]), ...last].join('\n\n');
-  const paragraph = (line: string) => `<p>${escapeHtml(line)}</p>`;
-  const link =
-    content.url === undefined
-      ? ''
-      : `<p><a href="${escapeHtml(content.url)}">${escapeHtml(fill(action, values))}</a></p>`;
-  const html = `<!doctype html><meta charset="utf-8"><title>${escapeHtml(subject)}</title>${lines.map(paragraph).join('')}${link}${[...codeLine, ...last].map(paragraph).join('')}`;
-  return { subject, text: `${text}\n`, html };
+/** One pass: what a value holds is text, whatever it looks like. */
+const fill = (text: string, values: Values): string =>
+  text.replace(placeholder, (_, name: string) => values.get(name) ?? '');
+
+/** The same as HTML; a value that is written in the other direction stays in its place. */
+function fillHtml(text: string, values: Values): Html {
+  const pieces = text.split(placeholder).map((piece, index): Html => {
+    if (index % 2 === 1) return html`<bdi>${values.get(piece) ?? ''}</bdi>`;
+    return {
+      markup: piece
+        .split('\n')
+        .map((line) => html`${line}`.markup)
+        .join('<br />'),
+    };
+  });
+  return html`${pieces}`;
+}
+
+/** Paragraphs are parted by empty lines. */
+const paragraphsOf = (text: string): string[] => text.split(/\n{2,}/).filter((paragraph) => paragraph.trim() !== '');
+
+/** Puts a mail into words, as plain text and as HTML. Whatever came from users is escaped. */
+export function renderMail(purpose: MailPurpose, content: MailContent, look: Look): RenderedMail {
+  const { words, direction } = languages[look.language];
+  const own = purposeWords(look.texts, words, look.language, purpose);
+  const values = valuesOf(words, content, look);
+  const subject = oneLine(fill(own.subject, values));
+  const [paragraphs, note, footer] = [own.body, own.note, footerWords(look.texts, words, look.language)].map(
+    paragraphsOf,
+  ) as [string[], string[], string[]];
+  const details = mailPurposes[purpose].details
+    .filter((field) => content[field] !== undefined)
+    .map((field) => ({ label: words.labels[field], value: values.get(field) ?? '' }));
+  const { code, url } = content;
+  const { codeLabel, linkHint } = words.common;
+
+  const asText = (text: string) => fill(text, values);
+  const text = [
+    ...paragraphs.map(asText),
+    ...(details.length === 0 ? [] : [details.map(({ label, value }) => `${label}: ${value}`).join('\n')]),
+    ...(code === undefined ? [] : [`${codeLabel}: ${code}`]),
+    ...(url === undefined ? [] : [`${asText(own.action)}:\n${url}`]),
+    ...note.map(asText),
+    ...(footer.length === 0 ? [] : ['--', ...footer.map(asText)]),
+  ].join('\n\n');
+
+  const asHtml = (part: string) => fillHtml(part, values);
+  const document = layOut({
+    language: look.language,
+    direction,
+    subject,
+    brandName: values.get('brandName') ?? '',
+    logoUrl: look.logoUrl,
+    color: look.color ?? ourColor,
+    heading: asHtml(own.heading),
+    paragraphs: paragraphs.map(asHtml),
+    details,
+    code: code === undefined ? undefined : { label: codeLabel, value: code },
+    link: url === undefined ? undefined : { label: asHtml(own.action), hint: linkHint, url },
+    note: note.map(asHtml),
+    footer: footer.map(asHtml),
+  });
+  return { subject, text: `${text}\n`, html: document };
 }

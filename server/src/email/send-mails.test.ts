@@ -41,7 +41,7 @@ describe('a mail', () => {
       from: { text: '"Gatehouse" <mail@gatehouse.example>' },
       subject: `There is a new super admin of ${world.appName}`,
       text: expect.stringContaining('nora@example.com is now a super admin'),
-      html: expect.stringContaining('nora@example.com is now a super admin'),
+      html: expect.stringContaining('<bdi>nora@example.com</bdi> is now a super admin'),
     });
     expect(mail?.headers.get('auto-submitted')).toBe('auto-generated');
     expect(mail?.messageId).toMatch(/^<\d+\.\d+@127\.0\.0\.1>$/);

@@ -96,4 +96,5 @@ export const english: Words = {
   },
   roles: { ORG_OWNER: 'Owner', ORG_USER_MANAGER: 'Manager' },
   anOrganization: 'an organization',
+  unknownDevice: 'not known',
 };

@@ -1,15 +1,18 @@
 import type { MailField, MailPurpose } from './mail-purposes.ts';
 
-/** The texts of a mail. `{{name}}` stands for a value; an empty line in the body begins a new paragraph. */
-export interface PurposeWords {
-  readonly subject: string;
-  readonly heading: string;
-  readonly body: string;
-  /** Label of the button, where there is a link. */
-  readonly action: string;
-  /** Small print at the end; may be empty. */
-  readonly note: string;
-}
+/** Languages that mails come in. */
+export const mailLanguages = ['en', 'ar'] as const;
+export type Language = (typeof mailLanguages)[number];
+
+/** The parts of what a mail says. */
+export const textParts = ['subject', 'heading', 'body', 'action', 'note'] as const;
+export type TextPart = (typeof textParts)[number];
+
+/**
+ * The texts of a mail: subject, heading, body, the label of the button (shown where there is a link) and the small print
+ * at the end, which may be empty. `{{name}}` stands for a value; an empty line in the body begins a new paragraph.
+ */
+export type PurposeWords = Readonly<Record<TextPart, string>>;
 
 /** All that mails say in one language. */
 export interface Words {
@@ -25,4 +28,6 @@ export interface Words {
   readonly roles: { readonly ORG_OWNER: string; readonly ORG_USER_MANAGER: string };
   /** In the place of a name that is not known. */
   readonly anOrganization: string;
+  /** In the place of a browser or program that is not known. */
+  readonly unknownDevice: string;
 }

@@ -11,6 +11,7 @@ import {
   text,
   time,
 } from '../http/fields.ts';
+import { mailLanguages } from '../email/words.ts';
 import { emailAddress } from './email-address.ts';
 
 export const firstName = personName('Given name.', 'Jon');
@@ -28,7 +29,7 @@ export const newPassword = text({ max: 1000 }).meta({
 });
 
 export const language = z
-  .enum(['en', 'ar'], { error: 'Must be en or ar.' })
+  .enum(mailLanguages, { error: 'Must be en or ar.' })
   .meta({ description: 'Language of mails to this user.', examples: ['en'] });
 
 /** How long a template may be is for the check of where it leads to say; this only bounds the work. */

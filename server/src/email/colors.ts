@@ -1,0 +1,31 @@
+/** A colour as `#rrggbb`. */
+type Color = string;
+
+const white = '#ffffff';
+const black = '#000000';
+/** Stands out from a white card and from a dark one. */
+const middleGrey = '#767676';
+/** What mails are drawn on, by day and by night. */
+const grounds = [white, '#1c1c1e'];
+
+function channel(color: Color, start: number): number {
+  const value = Number.parseInt(color.slice(start, start + 2), 16) / 255;
+  return value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+}
+
+/** @see WCAG 2.2, relative luminance */
+const luminance = (color: Color): number =>
+  0.2126 * channel(color, 1) + 0.7152 * channel(color, 3) + 0.0722 * channel(color, 5);
+
+/** From 1 (the same) to 21 (black on white). @see WCAG 2.2, contrast ratio */
+export function contrast(one: Color, other: Color): number {
+  const [a, b] = [luminance(one), luminance(other)];
+  return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+}
+
+/** Black or white, whichever is easier to read on the colour: at least 4.5 to 1 on every colour there is. */
+export const inkOn = (color: Color): Color => (contrast(color, white) >= contrast(color, black) ? white : black);
+
+/** A border that shows where a button ends, also for a colour that is nearly that of the card. */
+export const borderOf = (color: Color): Color =>
+  grounds.every((ground) => contrast(color, ground) >= 1.5) ? color : middleGrey;

@@ -1,0 +1,39 @@
+import { arabic } from './words.ar.ts';
+import { english } from './words.en.ts';
+import type { Language, Words } from './words.ts';
+
+/** How a language is written, besides its words. */
+interface Writing {
+  readonly words: Words;
+  readonly direction: 'ltr' | 'rtl';
+  /** Between the date and the time. */
+  readonly comma: string;
+}
+
+/** Every language that mails come in. */
+export const languages: Readonly<Record<Language, Writing>> = {
+  en: { words: english, direction: 'ltr', comma: ', ' },
+  ar: { words: arabic, direction: 'rtl', comma: '، ' },
+};
+
+const isLanguage = (text: string): text is Language => Object.hasOwn(languages, text);
+
+/** The language of a mail: the user's, if they chose one, else the app's. */
+export const languageOf = (ofUser: string | null, ofApp: Language): Language =>
+  ofUser !== null && isLanguage(ofUser) ? ofUser : ofApp;
+
+const twoDigits = (value: number): string => String(value).padStart(2, '0');
+
+/**
+ * A moment in words, in UTC, with Latin digits as codes and addresses have them.
+ *
+ * @param time RFC 3339
+ * @example timeInWords('2026-11-24T19:51:07.112Z', 'en') // '24 November 2026, 19:51 UTC'
+ */
+export function timeInWords(time: string, language: Language): string {
+  const date = new Date(time);
+  if (Number.isNaN(date.getTime())) return '';
+  const month = new Intl.DateTimeFormat(language, { month: 'long', timeZone: 'UTC' }).format(date);
+  const day = `${date.getUTCDate()} ${month} ${date.getUTCFullYear()}`;
+  return `${day}${languages[language].comma}${twoDigits(date.getUTCHours())}:${twoDigits(date.getUTCMinutes())} UTC`;
+}

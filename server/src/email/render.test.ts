@@ -1,0 +1,198 @@
+import { describe, expect, test } from 'vitest';
+import { borderOf, contrast, inkOn } from './colors.ts';
+import { deviceName } from './device-name.ts';
+import { languageOf, languages, timeInWords } from './languages.ts';
+import { type MailContent, mailPurposes, type MailPurpose } from './mail-purposes.ts';
+import { type Look, renderMail } from './render.ts';
+import { mailLanguages, textParts } from './words.ts';
+
+const look = (changes: Partial<Look> = {}): Look => ({
+  language: 'en',
+  brandName: 'Acme',
+  logoUrl: undefined,
+  color: undefined,
+  texts: {},
+  ...changes,
+});
+const render = (content: MailContent, changes: Partial<Look> = {}, purpose: MailPurpose = 'invitation') =>
+  renderMail(purpose, content, look(changes));
+
+const purposes = Object.entries(mailPurposes);
+
+describe('the words', () => {
+  test.each(mailLanguages)('in %s name only what their purpose has', (language) => {
+    const { words } = languages[language];
+    for (const [purpose, { fields }] of purposes) {
+      const known = new Set<string>(['brandName', ...fields]);
+      for (const part of textParts) {
+        const text = words.purposes[purpose as MailPurpose][part];
+        const named = Array.from(text.matchAll(/\{\{(.*?)\}\}/g), ([, name = '']) => name);
+        expect(
+          named.filter((name) => !known.has(name)),
+          `${purpose}.${part}`,
+        ).toEqual([]);
+      }
+    }
+  });
+
+  test('name the same in every language', () => {
+    const namesIn = (text: string) => [...new Set(text.match(/\{\{\w+\}\}/g))].toSorted();
+    for (const [purpose] of purposes) {
+      for (const part of ['subject', 'heading', 'body'] as const) {
+        const [english = [], arabic = []] = mailLanguages.map((language) =>
+          namesIn(languages[language].words.purposes[purpose as MailPurpose][part]),
+        );
+        expect([purpose, part, ...arabic]).toEqual([purpose, part, ...english]);
+      }
+    }
+  });
+});
+
+describe('the language of a mail', () => {
+  test.each([
+    ['ar', 'en', 'ar'],
+    ['en', 'ar', 'en'],
+    [null, 'ar', 'ar'],
+    ['xx', 'en', 'en'],
+    ['constructor', 'en', 'en'],
+  ] as const)('of a user with %s in an app with %s is %s', (user, app, expected) => {
+    expect(languageOf(user, app)).toBe(expected);
+  });
+
+  test('says how it is written', () => {
+    expect(render({}).html).toContain('<html lang="en" dir="ltr">');
+    const arabic = render({}, { language: 'ar' });
+    expect(arabic.html).toContain('<html lang="ar" dir="rtl">');
+    expect(arabic.subject).toBe('دعوة للانضمام إلى إحدى المؤسسات على Acme');
+  });
+
+  test('has times of its own', () => {
+    expect(timeInWords('2026-11-04T09:05:07.112Z', 'en')).toBe('4 November 2026, 09:05 UTC');
+    expect(timeInWords('2026-11-04T09:05:07.112Z', 'ar')).toBe('4 نوفمبر 2026، 09:05 UTC');
+    expect(timeInWords('yesterday', 'en')).toBe('');
+  });
+});
+
+describe('what people write', () => {
+  const hostile = `<img src=x onerror=alert(1)> "&' {{role}} \r\nBcc: all@example.com\u202Egnp.exe\u2028`;
+  const content: MailContent = { organizationName: hostile, role: hostile, email: hostile, address: hostile };
+
+  test.each(purposes.map(([purpose]) => purpose as MailPurpose))('stays text in a mail of %s', (purpose) => {
+    const mail = render(content, { brandName: hostile, logoUrl: `https://x/"><script>` }, purpose);
+    expect(mail.subject).not.toMatch(/[\p{Cc}\u2028\u202E]/u);
+    expect(mail.html).not.toMatch(/<script|<img src=x|\u202E/);
+    expect(mail.text).not.toMatch(/\u202E|\r/);
+    expect(mail.html).toContain('&lt;img src=x onerror=alert(1)&gt; &quot;&amp;&#39; {{role}} Bcc: all@example.com');
+  });
+
+  test('is not taken for a name of a value', () => {
+    expect(render({ organizationName: '{{role}}', role: 'reader' }).subject).toBe(
+      'You are invited to {{role}} on Acme',
+    );
+  });
+
+  test('is cut where it is endless', () => {
+    expect(render({ organizationName: 'x'.repeat(5000) }).subject.length).toBeLessThan(400);
+  });
+
+  test.each<[agent: string, name: string]>([
+    [
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36',
+      'Chrome, Windows',
+    ],
+    [
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0',
+      'Edge, Windows',
+    ],
+    [
+      'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15',
+      'Safari, macOS',
+    ],
+    [
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1',
+      'Safari, iPhone',
+    ],
+    [
+      'Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Mobile Safari/537.36',
+      'Chrome, Android',
+    ],
+    ['Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0', 'Firefox, Linux'],
+    ['curl/8.14.1', 'curl'],
+    ['node', 'Node.js'],
+    ['Your account is locked, call +1 555 0100', 'not known'],
+    ['https://evil.example/login', 'not known'],
+    ['', 'not known'],
+  ])('as a user agent (%s) becomes %s', (device, name) => {
+    expect(deviceName(device) ?? 'not known').toBe(name);
+    expect(render({ device }, {}, 'new_device').text).toContain(`Device: ${name}\n`);
+  });
+});
+
+describe('a link', () => {
+  const url = 'https://app.example/?a=1&b="><script>';
+
+  test('is in both versions, escaped in HTML, next to the code', () => {
+    const mail = render({ url, code: 'K7M2QXA' });
+    expect(mail.text).toContain(`Accept the invitation:\n${url}\n`);
+    expect(mail.text).toContain('Your code: K7M2QXA\n');
+    expect(mail.html).toContain('href="https://app.example/?a=1&amp;b=&quot;&gt;&lt;script&gt;"');
+    expect(mail.html).toContain('>K7M2QXA<');
+    expect(mail.html).not.toContain('<script');
+  });
+
+  test('and a code are not there where there is none', () => {
+    const mail = render({});
+    expect(mail.html).not.toContain('<a ');
+    expect(mail.text).not.toMatch(/code|undefined/);
+  });
+});
+
+describe('what an app sets', () => {
+  test('takes the place of ours, in its language only', () => {
+    const texts = {
+      'en.invitation.subject': '{{brandName}}: {{organizationName}}',
+      'en.invitation.body': 'One\ntwo <b>{{role}}</b>.\n\n\nThree',
+      'en.invitation.note': '',
+      'en.footer': '{{brandName}}, 1 Meadow Lane',
+    };
+    const content = { organizationName: 'Doe', role: 'ORG_OWNER' };
+    const own = render(content, { texts });
+    expect(own.subject).toBe('Acme: Doe');
+    expect(own.text).toBe('One\ntwo <b>Owner</b>.\n\nThree\n\nRole: Owner\n\n--\n\nAcme, 1 Meadow Lane\n');
+    expect(own.html).toContain('two &lt;b&gt;<bdi>Owner</bdi>&lt;/b&gt;.');
+    expect(own.html).toContain('One<br />two');
+    expect(render(content, { texts, language: 'ar' }).text).toBe(render(content, { language: 'ar' }).text);
+    expect(render(content, { texts }, 'role_granted').subject).toBe('You were added to Doe on Acme');
+  });
+
+  test('is ignored where nothing is called so', () => {
+    expect(render({}, { texts: { 'invite.subject': 'Join us' } })).toEqual(
+      render({}, { texts: { 'fr.invitation.subject': 'x' } }),
+    );
+  });
+
+  test('as its logo stands in for the name, which is still its text', () => {
+    const { html } = render({}, { logoUrl: 'https://acme.example/l.png?a&b' });
+    expect(html).toContain('src="https://acme.example/l.png?a&amp;b" alt="Acme"');
+  });
+
+  test('as its colour is legible, whatever it is', () => {
+    const levels = Array.from({ length: 18 }, (_, level) => (level * 15).toString(16).padStart(2, '0'));
+    const colors = levels.flatMap((red) => levels.flatMap((green) => levels.map((blue) => `#${red}${green}${blue}`)));
+    expect(colors.filter((color) => contrast(color, inkOn(color)) < 4.5)).toEqual([]);
+    expect(inkOn('#ffd84d')).toBe('#000000');
+    expect(inkOn('#1F5FD0')).toBe('#ffffff');
+    expect(contrast('#000000', '#ffffff')).toBeCloseTo(21);
+  });
+
+  test.each([
+    ['#ffffff', '#767676'],
+    ['#1c1c1e', '#767676'],
+    ['#1f5fd0', '#1f5fd0'],
+  ])('as its colour %s has the border %s', (color, border) => {
+    expect(borderOf(color)).toBe(border);
+    expect(render({ url: 'https://a.example' }, { color }).html).toContain(
+      `background:${color};border:1px solid ${border}`,
+    );
+  });
+});

@@ -1,0 +1,100 @@
+import type { Words } from './words.ts';
+
+/** The mails in Arabic. */
+export const arabic: Words = {
+  purposes: {
+    email_verification: {
+      subject: 'تأكيد عنوان بريدك الإلكتروني في {{brandName}}',
+      heading: 'أكّد عنوان بريدك الإلكتروني',
+      body: 'لإكمال التسجيل في {{brandName}}، يُرجى تأكيد أن هذا العنوان يخصّك.',
+      action: 'تأكيد العنوان',
+      note: 'إذا لم تسجّل في {{brandName}}، فيمكنك تجاهل هذه الرسالة.',
+    },
+    invitation: {
+      subject: 'دعوة للانضمام إلى {{organizationName}} على {{brandName}}',
+      heading: 'دعوة للانضمام إلى {{organizationName}}',
+      body: 'تمّت دعوتك للانضمام إلى {{organizationName}} على {{brandName}}.',
+      action: 'قبول الدعوة',
+      note: 'إذا لم تكن تتوقّع هذه الدعوة، فيمكنك تجاهل هذه الرسالة، ولن يحدث شيء ما لم تقبلها.',
+    },
+    role_granted: {
+      subject: 'تمّت إضافتك إلى {{organizationName}} على {{brandName}}',
+      heading: 'تمّت إضافتك إلى {{organizationName}}',
+      body: 'أصبح لديك الدور «{{role}}» في {{organizationName}} على {{brandName}}. لا يلزمك القيام بأيّ إجراء.',
+      action: 'فتح {{brandName}}',
+      note: '',
+    },
+    sign_up_attempted: {
+      subject: 'محاولة تسجيل في {{brandName}} باستخدام عنوانك',
+      heading: 'لديك حساب بالفعل',
+      body: 'حاول شخص ما التسجيل في {{brandName}} باستخدام هذا العنوان، وهو مرتبط بحساب قائم.\n\nإذا كنت أنت من حاول ذلك، فسجّل الدخول إلى حسابك، ويمكنك إعادة تعيين كلمة المرور إن كنت قد نسيتها.',
+      action: 'تسجيل الدخول',
+      note: 'إذا لم تكن أنت، فلا يلزمك القيام بأيّ إجراء، فحسابك لم يتغيّر.',
+    },
+    password_reset: {
+      subject: 'إعادة تعيين كلمة المرور في {{brandName}}',
+      heading: 'إعادة تعيين كلمة المرور',
+      body: 'تلقّينا طلبًا لإعادة تعيين كلمة مرور حسابك في {{brandName}}، ونرجو أن تكون أنت من أرسله.',
+      action: 'اختيار كلمة مرور جديدة',
+      note: 'إذا لم تكن أنت من أرسل الطلب، فيمكنك تجاهل هذه الرسالة، وستبقى كلمة مرورك كما هي. لا تُعطِ الرمز لأيّ شخص.',
+    },
+    password_changed: {
+      subject: 'تمّ تغيير كلمة مرورك في {{brandName}}',
+      heading: 'تمّ تغيير كلمة مرورك',
+      body: 'تمّ تغيير كلمة مرور حسابك في {{brandName}}.',
+      action: 'فتح {{brandName}}',
+      note: 'إذا لم تكن أنت من غيّرها، فأعد تعيين كلمة المرور فورًا.',
+    },
+    email_change: {
+      subject: 'تأكيد عنوان بريدك الإلكتروني الجديد في {{brandName}}',
+      heading: 'أكّد عنوان بريدك الإلكتروني الجديد',
+      body: 'يُرجى تأكيد أن هذا العنوان سيكون العنوان الجديد لحسابك في {{brandName}}.',
+      action: 'تأكيد العنوان الجديد',
+      note: 'إذا لم تطلب ذلك، فيمكنك تجاهل هذه الرسالة. لا تُعطِ الرمز لأيّ شخص.',
+    },
+    email_change_requested: {
+      subject: 'طلب لتغيير عنوان بريدك الإلكتروني في {{brandName}}',
+      heading: 'عنوان بريدك الإلكتروني على وشك التغيير',
+      body: 'طلب شخص ما تغيير عنوان البريد الإلكتروني لحسابك في {{brandName}}. سيتغيّر العنوان بمجرّد تأكيد العنوان الجديد.',
+      action: 'فتح {{brandName}}',
+      note: 'إذا لم تكن أنت من طلب ذلك، فغيّر كلمة مرورك فورًا.',
+    },
+    new_device: {
+      subject: 'تسجيل دخول جديد إلى {{brandName}}',
+      heading: 'تسجيل دخول جديد',
+      body: 'تمّ تسجيل الدخول إلى حسابك في {{brandName}} من جهاز لم يُستخدم معه من قبل.',
+      action: 'فتح {{brandName}}',
+      note: 'إذا كنت أنت، فلا يلزمك القيام بأيّ إجراء. وإن لم تكن أنت، فغيّر كلمة مرورك فورًا.',
+    },
+    super_admin_granted: {
+      subject: 'مشرف عام جديد في {{brandName}}',
+      heading: 'تمّت إضافة مشرف عام',
+      body: 'أصبح صاحب العنوان {{email}} مشرفًا عامًّا في {{brandName}}.',
+      action: 'فتح {{brandName}}',
+      note: 'تُرسَل هذه الرسالة إلى جميع المشرفين العامّين.',
+    },
+    super_admin_removed: {
+      subject: 'تمّت إزالة مشرف عام من {{brandName}}',
+      heading: 'تمّت إزالة مشرف عام',
+      body: 'لم يعد صاحب العنوان {{email}} مشرفًا عامًّا في {{brandName}}.',
+      action: 'فتح {{brandName}}',
+      note: 'تُرسَل هذه الرسالة إلى جميع المشرفين العامّين.',
+    },
+  },
+  common: {
+    codeLabel: 'الرمز',
+    linkHint: 'إذا لم يعمل الزرّ، فافتح هذا الرابط:',
+    footer: 'أُرسلت هذه الرسالة من {{brandName}}.',
+  },
+  labels: {
+    organizationName: 'المؤسسة',
+    role: 'الدور',
+    device: 'الجهاز',
+    address: 'عنوان IP',
+    time: 'الوقت',
+    email: 'العنوان الجديد',
+  },
+  roles: { ORG_OWNER: 'مالك', ORG_USER_MANAGER: 'مدير' },
+  anOrganization: 'إحدى المؤسسات',
+  unknownDevice: 'غير معروف',
+};

@@ -1,0 +1,64 @@
+import { type MailContent, mailPurposes, type MailPurpose } from '../email/mail-purposes.ts';
+import { type Look, renderMail } from '../email/render.ts';
+import { type Language, mailLanguages } from '../email/words.ts';
+
+/** A mail as a file of the documentation. */
+export interface MailSample {
+  /** Path below `docs/mail-samples`, without extension. */
+  readonly name: string;
+  readonly subject: string;
+  readonly text: string;
+  readonly html: string;
+}
+
+const circumstances = {
+  device: 'Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0',
+  address: '192.0.2.17',
+  time: '2026-11-24T19:51:07.112Z',
+};
+const code = 'K7M2QXA';
+const link = (page: string) => ({ code, url: `https://app.acme.example/${page}?code=${code}` });
+
+const contents: Readonly<Record<MailPurpose, MailContent>> = {
+  email_verification: { ...link('verify') },
+  invitation: { ...link('join'), organizationName: 'Jon Doe Inc', role: 'ORG_USER_MANAGER' },
+  role_granted: { organizationName: 'Jon Doe Inc', role: 'writer' },
+  sign_up_attempted: circumstances,
+  password_reset: { ...link('reset'), ...circumstances },
+  password_changed: circumstances,
+  email_change: { code, ...circumstances },
+  email_change_requested: { email: 'jon@doe.example', ...circumstances },
+  new_device: circumstances,
+  super_admin_granted: { email: 'nora@acme.example', ...circumstances },
+  super_admin_removed: { email: 'nora@acme.example', ...circumstances },
+};
+
+const plain = (language: Language): Look => ({
+  language,
+  brandName: 'Acme Cloud',
+  logoUrl: undefined,
+  color: undefined,
+  texts: {},
+});
+
+const purposes = Object.keys(mailPurposes) as MailPurpose[];
+const sample = (name: string, purpose: MailPurpose, content: MailContent, look: Look): MailSample => ({
+  name: `${look.language}/${name}`,
+  ...renderMail(purpose, content, look),
+});
+
+/** Every mail in every language, and what an app can make of one. */
+export const mailSamples: readonly MailSample[] = mailLanguages.flatMap((language) => [
+  ...purposes.map((purpose) => sample(purpose, purpose, contents[purpose], plain(language))),
+  sample('invitation-of-an-app', 'invitation', contents.invitation, {
+    ...plain(language),
+    brandName: 'حديقة Garden',
+    color: '#ffd84d',
+    texts: {
+      'en.invitation.body': '{{organizationName}} grows with you.\n\nJoin as {{role}}.',
+      'ar.invitation.body': 'تنمو {{organizationName}} معك.\n\nانضمّ بصفة {{role}}.',
+      'en.footer': '{{brandName}}, 1 Meadow Lane, Springfield',
+      'ar.footer': '{{brandName}}، شارع المرج 1',
+    },
+  }),
+]);
