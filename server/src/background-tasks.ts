@@ -1,3 +1,4 @@
+import { sweepEvents } from './audit/sweep-events.ts';
 import type { BackgroundTask } from './background.ts';
 import { sweepDevices } from './devices/sweep-devices.ts';
 import { sendMails } from './email/send-mails.ts';
@@ -16,6 +17,7 @@ export const backgroundTasks: readonly BackgroundTask[] = [
   sweepSessions,
   sweepDevices,
   sweepCodes,
+  sweepEvents,
   sendPasswordResets,
   indexMembersOfBefore,
 ];

@@ -1,4 +1,5 @@
 import { appRoutes } from './apps/apps.routes.ts';
+import { auditRoutes } from './audit/audit.routes.ts';
 import { mailboxRoutes } from './email/mailbox.routes.ts';
 import type { Route } from './http/route.ts';
 import { invitationRoutes } from './invitations/invitations.routes.ts';
@@ -41,6 +42,7 @@ export const routes: readonly Route[] = [
   ...predefinedRoleRoutes,
   ...permissionRoutes,
   ...machineUserRoutes,
+  ...auditRoutes,
   ...appRoutes,
   ...mailboxRoutes,
   ...healthRoutes,

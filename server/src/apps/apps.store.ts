@@ -127,6 +127,13 @@ export async function lockApp(tx: Tx, appId: string): Promise<void> {
   await tx.query(sql`SELECT 1 FROM apps WHERE id = ${appId} FOR NO KEY UPDATE`);
 }
 
+/** The apps that do not keep their audit events for ever, and for how many days they do. */
+export async function listAuditRetentions(db: Queryable): Promise<{ id: string; days: number }[]> {
+  return db.query(sql`
+    SELECT id, (settings ->> 'auditRetentionDays')::integer AS days FROM apps
+    WHERE settings ->> 'auditRetentionDays' IS NOT NULL ORDER BY id`);
+}
+
 /** Whether any active app lets this origin call from a browser. */
 export async function originAllowedByAnyApp(db: Queryable, origin: string): Promise<boolean> {
   const rows = await db.query(sql`

@@ -15,6 +15,9 @@ export const securityActions = {
 
 export type SecurityAction = keyof typeof securityActions;
 
+/** Whether events of this action tell of a refusal. */
+export const isSecurityAction = (action: string): boolean => Object.hasOwn(securityActions, action);
+
 /** The refusals that the audit is told of. */
 const actionOfCode: Partial<Record<ErrorCode, SecurityAction>> = {
   access_denied: 'access.denied',

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { Db } from '../db/db.ts';
-import { heldOverApp } from '../http/access.ts';
+import { seesWholeApp } from '../http/access.ts';
 import { auditIdentity } from '../http/actor.ts';
 import { addressKey } from '../http/client-address.ts';
 import type { ApiError } from '../http/errors.ts';
@@ -131,10 +131,6 @@ export function createSecurityEvents(services: {
   };
 }
 
-/** Those who see the whole app are not kept from seeing: what they do not find does not exist. */
-const seesWholeApp = ({ actor }: Call): boolean =>
-  heldOverApp(actor).some((principal) => principal === 'SUPER_ADMIN' || principal === 'GENERIC_MACHINE_USER');
-
 /** What a refused call was after, where the refusal does not say it. */
 function addressedBy({ route, actor, appId, addressed }: Call, action: SecurityAction): SecurityEvent['target'] {
   const { scope } = route.access;
@@ -149,7 +145,7 @@ function addressedBy({ route, actor, appId, addressed }: Call, action: SecurityA
 export async function reportRefusal(call: Call, error: ApiError): Promise<void> {
   const action = securityActionOf(error.code, error.isDenial);
   if (action === undefined) return;
-  if (error.isDenial && error.status === 404 && seesWholeApp(call)) return;
+  if (error.isDenial && error.status === 404 && seesWholeApp(call.actor)) return;
   const orgId = error.about?.orgId ?? (call.orgId === '' ? undefined : call.orgId);
   await call.services.securityEvents.report(call, { action, target: addressedBy(call, action), orgId, ...error.about });
 }

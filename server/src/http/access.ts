@@ -32,7 +32,12 @@ export type Access =
   /** The operator's key. */
   | { readonly scope: 'platform' }
   | Scoped<'app'>
-  | (Scoped<'organization'> & { readonly from: 'path' | 'header'; readonly operation: OrganizationOperation })
+  | (Scoped<'organization'> & {
+      readonly from: 'path' | 'header';
+      readonly operation: OrganizationOperation;
+      /** Those who act on the app's behalf get through to what is left of a deleted organization too. */
+      readonly orDeleted?: true;
+    })
   | (Scoped<'user'> & { readonly from: 'path' | 'body'; readonly mailedToken: boolean })
   | Scoped<'session'>;
 
@@ -67,6 +72,11 @@ export const overOrganization = (operation: OrganizationOperation, ...allowed: P
   operation,
   principals: allowed,
 });
+/** The same; what is left of a deleted organization is there for super admins and machine users. */
+export const overOrganizationOrDeleted = (
+  operation: OrganizationOperation,
+  ...allowed: Principal[]
+): OverOrganization => ({ ...overOrganization(operation, ...allowed), orDeleted: true });
 /** Callers by their relation to the organization of the `X-Iam-Orgid` header. */
 export const overOrganizationInHeader = (
   operation: OrganizationOperation,
@@ -122,6 +132,10 @@ export function heldOverApp(actor: Actor): Held {
   }
 }
 
+/** Super admins and machines see everything in the app: what they do not find does not exist. */
+export const seesWholeApp = (actor: Actor): boolean =>
+  heldOverApp(actor).some((principal) => principal === 'SUPER_ADMIN' || principal === 'GENERIC_MACHINE_USER');
+
 const orgOwner = sql`ARRAY['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER']`;
 
 /**
@@ -174,6 +188,15 @@ export function evaluateOverOrganization(
   return held;
 }
 
+/** What those who see the whole app hold over a deleted organization: the audit, which says that it was deleted. */
+async function heldOverDeleted(db: Queryable, actor: Actor, appId: string, orgId: string): Promise<Held> {
+  if (!seesWholeApp(actor)) return [];
+  const [deleted] = await db.query(sql`
+    SELECT 1 FROM audit_events
+    WHERE app_id = ${appId} AND org_id = ${orgId} AND action = 'organization.deleted' LIMIT 1`);
+  return deleted ? heldOverApp(actor) : [];
+}
+
 /** What it takes to find and decide on the caller's relation to an organization. */
 async function decideOverOrganization(
   db: Queryable,
@@ -182,6 +205,11 @@ async function decideOverOrganization(
   { appId, orgId }: Addressed,
 ): Promise<Held> {
   const [relation] = await db.query<OrganizationRelation>(organizationRelation(actor, appId, orgId));
+  if (!relation && access.orDeleted) {
+    const held = await heldOverDeleted(db, actor, appId, orgId);
+    evaluate(access.principals, held, notFoundCode.organization);
+    return held;
+  }
   return evaluateOverOrganization(access.operation, access.principals, relation);
 }
 

@@ -25,6 +25,18 @@ const cursor = z
 /** The query fields of every list. */
 export const pagingQuery = { page: page.optional(), pageSize, cursor: cursor.optional() };
 
+/** The query fields of a list that has no total and is only followed by cursor. */
+export const cursorQuery = { pageSize, cursor: cursor.optional() };
+
+/** Where the next page of any list begins. */
+export const nextCursor = z
+  .string()
+  .optional()
+  .meta({
+    description: 'Where the next page begins; absent on the last one.',
+    examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
+  });
+
 /** Which page of a list, as validated. */
 export interface Paging {
   page?: number | undefined;
@@ -36,13 +48,7 @@ export interface Paging {
 export const pageMetadata = z
   .object({
     total: z.int().meta({ description: 'How many items match in all.', examples: [42] }),
-    nextCursor: z
-      .string()
-      .optional()
-      .meta({
-        description: 'Where the next page begins; absent on the last one.',
-        examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
-      }),
+    nextCursor,
   })
   .meta({ id: 'PageMetadata', description: 'Size and continuation of a list.', examples: [{ total: 42 }] });
 
@@ -58,21 +64,28 @@ interface Position {
 }
 
 /** A cursor only continues the list that it was given for: same app, route, addressed organization and filters. */
-function sealCursor(call: Call, filters: unknown, position: string): string {
+export function sealCursor(call: Call, filters: unknown, position: string): string {
   const bound = JSON.stringify([call.appId, call.route.operationId, call.orgId, filters, position]);
   const seal = createHmac('sha256', call.services.sealer.deriveKey('cursor')).update(bound).digest().subarray(0, 16);
   return `${Buffer.from(position).toString('base64url')}.${seal.toString('base64url')}`;
 }
 
-function openCursor(call: Call, filters: unknown, value: string): Position {
+/**
+ * The position that a cursor of this list was sealed with.
+ *
+ * @throws ApiError `validation_failed` for a cursor of another list
+ */
+export function openCursor(call: Call, filters: unknown, value: string): string {
   const position = Buffer.from(value.split('.')[0] ?? '', 'base64url').toString();
-  if (constantTimeEqual(Buffer.from(sealCursor(call, filters, position)), Buffer.from(value))) {
-    const [id = '', total] = position.split('/');
-    return { id, ...(total !== undefined && { total: Number(total) }) };
-  }
+  if (constantTimeEqual(Buffer.from(sealCursor(call, filters, position)), Buffer.from(value))) return position;
   throw new ApiError('validation_failed', {
     faults: [{ pointer: '/query/cursor', message: 'Not a cursor of this list.' }],
   });
+}
+
+function toPosition(position: string): Position {
+  const [id = '', total] = position.split('/');
+  return { id, ...(total !== undefined && { total: Number(total) }) };
 }
 
 /** What a list is made of; see `readPage`. */
@@ -116,7 +129,7 @@ export async function readPage<Row extends { id: string }, Item>(
       faults: [{ pointer: '/query/page', message: 'Not together with cursor.' }],
     });
   }
-  const position = value === undefined ? undefined : openCursor(call, list.filters, value);
+  const position = value === undefined ? undefined : toPosition(openCursor(call, list.filters, value));
   const after = position === undefined ? sql`` : sql`AND ${list.key} > ${position.id}::bigint`;
   const limit = sql`ORDER BY ${list.key} LIMIT ${size + 1} OFFSET ${position === undefined ? number * size : 0}`;
   const [total, rows] = await Promise.all([

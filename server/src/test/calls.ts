@@ -1,6 +1,7 @@
 import type { Route } from '../http/route.ts';
 import { routes } from '../routes.ts';
 import { samplesOfAccounts } from './calls.account.ts';
+import { samplesOfAudit } from './calls.audit.ts';
 import { samplesOfLifecycle } from './calls.lifecycle.ts';
 import { samplesOfOrganizations } from './calls.organizations.ts';
 import { samplesOfLists } from './calls.lists.ts';
@@ -14,6 +15,7 @@ import { samplesOfUsers } from './calls.users.ts';
 export const samples: SampleCalls = {
   ...samplesOfUsers,
   ...samplesOfAccounts,
+  ...samplesOfAudit,
   ...samplesOfOrganizations,
   ...samplesOfLifecycle,
   ...samplesOfRoles,

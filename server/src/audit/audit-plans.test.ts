@@ -1,0 +1,88 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sql } from '../db/db.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createWorld } from '../test/world.ts';
+import { type EventFilters, selectEvents } from './events.store.ts';
+
+let app: TestApp;
+let appId: string;
+
+const busyOrganization = '11';
+const busyActor = '21';
+const start = Date.UTC(2026, 0, 1);
+const count = 20_000;
+
+/**
+ * Many events of one organization, one actor and one action, and few of others among them: what goes wrong where a plan
+ * walks through events that are not wanted.
+ */
+beforeAll(async () => {
+  app = await buildTestApp();
+  ({ appId } = await createWorld(app));
+  await app.db.query(sql`
+    INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, changes)
+    SELECT ${appId}::bigint, n, CASE WHEN n % 2 = 0 THEN ${busyOrganization}::bigint ELSE 1000 + n % 500 END,
+      ${new Date(start)}::timestamptz + n * interval '1 second',
+      CASE WHEN n % 3 = 0 THEN 'organization.updated' ELSE 'noun.verb_' || n % 30 END, 'user',
+      CASE WHEN n % 5 < 3 THEN ${busyActor}::bigint ELSE 2000 + n % 700 END, 'organization', '{}'
+    FROM generate_series(1, ${count}::integer) AS n`);
+  await app.db.query(sql`ANALYZE audit_events`);
+});
+afterAll(() => app?.close());
+
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Index Name'?: string;
+  readonly 'Rows Removed by Filter'?: number;
+  readonly 'Actual Rows': number;
+  readonly Plans?: readonly Plan[];
+}
+
+const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
+
+const pageSize = 21;
+
+async function planOf(filters: EventFilters, after: number | undefined): Promise<Plan[]> {
+  const position = after === undefined ? undefined : { time: new Date(start + after * 1000), id: String(after) };
+  const [row] = await app.db.query<{ 'QUERY PLAN': string | [{ Plan: Plan }] }>(sql`
+    EXPLAIN (ANALYZE, FORMAT JSON) ${selectEvents(appId, filters, position, pageSize)}`);
+  const explained = row?.['QUERY PLAN'] ?? '';
+  const [{ Plan }] = typeof explained === 'string' ? (JSON.parse(explained) as [{ Plan: Plan }]) : explained;
+  return nodesOf(Plan);
+}
+
+const wanted = { orgId: busyOrganization, actorId: busyActor, action: 'organization.updated' };
+const rare = { orgId: '1001', actorId: '2001', action: 'noun.verb_1' };
+const between = { from: new Date(start + 1_000_000), to: new Date(start + 15_000_000) };
+
+const combinations: [string, EventFilters][] = [];
+for (const [kind, values] of Object.entries({ many: wanted, few: rare })) {
+  for (const names of [[], ['action'], ['actorId'], ['actorId', 'action']]) {
+    for (const org of [[], ['orgId']]) {
+      const chosen = Object.fromEntries(
+        Object.entries(values).filter(([name]) => [...org, ...names].includes(name)),
+      ) as EventFilters;
+      const name = `${kind} by ${[...org, ...names].join(', ') || 'nothing'}`;
+      combinations.push([name, chosen], [`${name} within a time`, { ...chosen, ...between }]);
+    }
+  }
+}
+
+test.each(combinations)('a page reads the index and nothing but its events: %s', async (_, filters) => {
+  for (const after of [undefined, 10_000]) {
+    const nodes = await planOf(filters, after);
+    const kinds = new Set(nodes.map((node) => node['Node Type']));
+    expect([...kinds].filter((kind) => !['Limit', 'Index Scan'].includes(kind))).toEqual([]);
+    const scan = nodes.at(-1);
+    expect(scan?.['Rows Removed by Filter'] ?? 0).toBe(0);
+    expect(scan?.['Actual Rows']).toBeLessThanOrEqual(pageSize);
+  }
+});
+
+test('removing what is past its time begins at the oldest', async () => {
+  const rows = await app.db.query(sql`
+    EXPLAIN SELECT time, id FROM audit_events WHERE app_id = ${appId} AND time < ${new Date(start + 5_000)}
+    ORDER BY time, id LIMIT 500`);
+  expect(JSON.stringify(rows)).toMatch(/Index (Only )?Scan using audit_events_pkey/);
+  expect(JSON.stringify(rows)).not.toContain('Sort');
+});

@@ -1,0 +1,42 @@
+import { overApp, overOrganizationOrDeleted } from '../http/access.ts';
+import { route } from '../http/route.ts';
+import { organizationParams } from '../organizations/organizations.schema.ts';
+import { auditEventList, auditQuery } from './audit.schema.ts';
+import { listEvents } from './list-events.ts';
+
+export const auditRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authorization/organizations/:orgId/audit-events',
+    operationId: 'listOrganizationAuditEvents',
+    tag: 'authorization',
+    summary: 'List the audit events of an organization',
+    description:
+      'What happened in the organization, the newest first. Owners are told of actors outside the organization (super admins, machine users, people who have left) by kind only, and find nothing when they ask for one by id. Super admins and machine users see everything, also after the organization was deleted.',
+    access: overOrganizationOrDeleted('read', 'ORG_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    params: organizationParams,
+    query: auditQuery,
+    response: { status: 200, description: 'A page of events.', body: auditEventList },
+    handler: (call) => {
+      const { pageSize, cursor, ...filters } = call.query;
+      return listEvents(call, { pageSize, cursor }, { ...filters, orgId: call.orgId });
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/authorization/audit-events',
+    operationId: 'listAuditEvents',
+    tag: 'authorization',
+    summary: 'List the audit events of the app',
+    description:
+      'What happened in the app, in every organization and outside of them, deleted ones included; the newest first.',
+    access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    query: auditQuery,
+    response: { status: 200, description: 'A page of events.', body: auditEventList },
+    handler: (call) => {
+      const { pageSize, cursor, ...filters } = call.query;
+      return listEvents(call, { pageSize, cursor }, filters);
+    },
+  }),
+];

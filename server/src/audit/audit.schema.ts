@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { id, outputId, text, time } from '../http/fields.ts';
+import { cursorQuery, nextCursor } from '../http/pagination.ts';
+
+const instant = (what: string) =>
+  z.iso
+    .datetime({ offset: true, error: 'Must be an RFC 3339 time.' })
+    .transform((value) => new Date(value))
+    .meta({ description: `${what} (RFC 3339).`, examples: ['2026-11-24T00:00:00Z'] });
+
+export const auditQuery = z.strictObject({
+  ...cursorQuery,
+  action: text({ min: 1, max: 100 })
+    .optional()
+    .meta({ description: 'Only events of this action.', examples: ['organization.updated'] }),
+  actorId: id
+    .optional()
+    .meta({ description: 'Only events of this user or machine user.', examples: ['118273645546213377'] }),
+  from: instant('Only events of this time and later').optional(),
+  to: instant('Only events before this time').optional(),
+});
+
+const actor = z
+  .object({
+    kind: z.enum(['user', 'machine', 'platform', 'anonymous']).meta({
+      description: '`user`, `machine`, `platform` (the operator) or `anonymous` (nobody was signed in).',
+      examples: ['user'],
+    }),
+    id: outputId('the user or machine user; null for others', '118273645546213377').nullable().optional(),
+  })
+  .meta({ description: 'Who acted. Owners are told no id of actors outside their organization.' });
+
+const target = z
+  .object({
+    kind: z.string().meta({ description: 'What it is: `user`, `organization`, `machine`, …', examples: ['user'] }),
+    id: outputId('the target; null where there is none to tell', '118273645546213378').nullable(),
+  })
+  .meta({ description: 'Whom or what it was done to.' });
+
+const event = z
+  .object({
+    id: outputId('the event', '118273645546213379'),
+    time: time('When it happened'),
+    action: z.string().meta({ description: 'What happened: noun and verb.', examples: ['organization.updated'] }),
+    actor,
+    claimedOnBehalfOf: z
+      .string()
+      .optional()
+      .meta({
+        description: 'The user id that a machine user said it acted for. Nobody has checked it.',
+        examples: ['118273645546213377'],
+      }),
+    orgId: outputId('the organization that it happened in').optional(),
+    target,
+    ip: z
+      .string()
+      .nullable()
+      .optional()
+      .meta({
+        description: 'Address of the client; absent for owners where the actor is outside their organization.',
+        examples: ['203.0.113.7'],
+      }),
+    userAgent: z
+      .string()
+      .nullable()
+      .optional()
+      .meta({
+        description: 'Program of the client; absent for owners where the actor is outside their organization.',
+        examples: ['Mozilla/5.0'],
+      }),
+    requestId: z
+      .string()
+      .nullable()
+      .meta({ description: 'Id of the request that did it.', examples: ['req-01HZX3'] }),
+    changes: z
+      .array(z.string())
+      .meta({ description: 'Names of what changed, never values.', examples: [['metadata.plan']] }),
+  })
+  .meta({ id: 'AuditEvent', description: 'One thing that happened.' });
+
+export type AuditEventResource = z.input<typeof event>;
+
+export const auditEventList = z
+  .object({
+    metadata: z.object({ nextCursor }).meta({ description: 'Continuation of the list.', examples: [{}] }),
+    events: z.array(event).meta({ description: 'Events, the newest first.', examples: [[]] }),
+  })
+  .meta({ id: 'AuditEventList', description: 'A page of audit events.' });

@@ -1,0 +1,85 @@
+import { seesWholeApp } from '../http/access.ts';
+import type { Call } from '../http/route.ts';
+import { openCursor, sealCursor } from '../http/pagination.ts';
+import type { AuditEventResource } from './audit.schema.ts';
+import { type EventFilters, type EventPosition, type EventRow, membersAmong, selectEvents } from './events.store.ts';
+import { isSecurityAction } from './security-actions.ts';
+
+/** Which page of events is wanted. */
+interface EventPaging {
+  readonly pageSize: number;
+  readonly cursor?: string | undefined;
+}
+
+function toPosition(position: string): EventPosition {
+  const [time = '', id = ''] = position.split('/');
+  return { time: new Date(Number(time)), id };
+}
+
+function toEvent(row: EventRow): AuditEventResource {
+  return {
+    id: row.id,
+    time: row.time.toISOString(),
+    action: row.action,
+    actor: { kind: row.actor_kind, id: row.actor_id },
+    ...(row.claimed_on_behalf_of !== null && { claimedOnBehalfOf: row.claimed_on_behalf_of }),
+    ...(row.org_id !== null && { orgId: row.org_id }),
+    target: { kind: row.target_kind, id: row.target_id },
+    ip: row.ip,
+    userAgent: row.user_agent,
+    requestId: row.request_id,
+    changes: row.changes,
+  };
+}
+
+/**
+ * An event as an owner may see it. Of an actor who is not in the organization (a super admin, a machine user, somebody
+ * who has left, nobody in particular) it tells the kind alone. What strangers tried is told without whom they tried
+ * it on: an owner could make such tries to learn which addresses have an account.
+ */
+function asSeenByOwner(row: EventRow, insiders: ReadonlySet<string>): AuditEventResource {
+  const isInside = (id: string | null): boolean => id !== null && insiders.has(id);
+  const event = toEvent(row);
+  if (isInside(row.actor_id)) return event;
+  const { ip: _ip, userAgent: _userAgent, claimedOnBehalfOf, target, ...rest } = event;
+  const hidesTarget = isSecurityAction(row.action) && target.kind === 'user' && !isInside(target.id);
+  return {
+    ...rest,
+    actor: { kind: row.actor_kind },
+    ...(claimedOnBehalfOf !== undefined && isInside(claimedOnBehalfOf) && { claimedOnBehalfOf }),
+    target: hidesTarget ? { kind: target.kind, id: null } : target,
+  };
+}
+
+/** Everybody whom a row names and whom an owner may or may not know. */
+const namedIn = ({ actor_id, claimed_on_behalf_of, target_id }: EventRow): string[] =>
+  [actor_id, claimed_on_behalf_of, target_id].filter((id) => id !== null);
+
+async function toOwnersView({ services, appId, orgId }: Call, rows: readonly EventRow[]) {
+  const insiders = await membersAmong(services.db, appId, orgId, [...new Set(rows.flatMap(namedIn))]);
+  return rows.map((row) => asSeenByOwner(row, insiders));
+}
+
+/** To ask for what an outsider did would tell who it was. */
+async function isAskedForOutsider({ services, appId, orgId }: Call, { actorId }: EventFilters): Promise<boolean> {
+  return actorId !== undefined && (await membersAmong(services.db, appId, orgId, [actorId])).size === 0;
+}
+
+/**
+ * Reads one page of events, newest first. What it costs depends neither on the position nor on how many there are.
+ *
+ * @throws ApiError `validation_failed` for a cursor of another list
+ */
+export async function listEvents(call: Call, { pageSize, cursor }: EventPaging, filters: EventFilters) {
+  const { services, appId } = call;
+  const after = cursor === undefined ? undefined : toPosition(openCursor(call, filters, cursor));
+  const inFull = seesWholeApp(call.actor);
+  if (!inFull && (await isAskedForOutsider(call, filters))) return { metadata: {}, events: [] };
+  const found = await services.db.query<EventRow>(selectEvents(appId, filters, after, pageSize + 1));
+  const rows = found.slice(0, pageSize);
+  const last = found.length > pageSize ? rows.at(-1) : undefined;
+  return {
+    metadata: last ? { nextCursor: sealCursor(call, filters, `${last.time.getTime()}/${last.id}`) } : {},
+    events: inFull ? rows.map(toEvent) : await toOwnersView(call, rows),
+  };
+}

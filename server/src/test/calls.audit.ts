@@ -1,0 +1,51 @@
+import { sql } from '../db/db.ts';
+import { human, robot, type SampleCall, type SampleCalls } from './calls.sample.ts';
+import type { Stage } from './calls.stage.ts';
+
+const owners: SampleCall['admits'] = ['owner', 'superAdmin', 'machine'];
+const query = { pageSize: '100' };
+
+/** The newest event by somebody, as its list has it. */
+async function newestBy({ world }: Stage, actorId: string) {
+  const [row] = await world.test.db.query<{ id: string; action: string }>(sql`
+    SELECT id, action FROM audit_events WHERE app_id = ${world.appId} AND actor_id = ${actorId} ORDER BY id DESC LIMIT 1`);
+  return row ?? { id: '', action: '' };
+}
+
+/** How to call the lists of audit events. */
+export const samplesOfAudit: SampleCalls = {
+  listOrganizationAuditEvents: [
+    {
+      admits: owners,
+      prepare: ({ owner, orgId }) => ({ as: human(owner), params: { orgId }, query }),
+    },
+    {
+      title: 'of one action by one actor',
+      admits: owners,
+      foreignIn: { 'query.actorId': 200 },
+      prepare: async (stage) => {
+        const { owner, orgId, world } = stage;
+        const url = `/v1/authorization/organizations/${orgId}`;
+        await world.call('PATCH', url, { token: owner.token, body: { metadata: { plan: 'pro' } } });
+        const { action } = await newestBy(stage, owner.userId);
+        return { as: human(owner), params: { orgId }, query: { ...query, actorId: owner.userId, action } };
+      },
+    },
+  ],
+  listAuditEvents: [
+    {
+      admits: ['superAdmin', 'machine'],
+      prepare: ({ machine }) => ({ as: robot(machine), query }),
+    },
+    {
+      title: 'of one action by one actor',
+      admits: ['superAdmin', 'machine'],
+      foreign: 200,
+      prepare: async (stage) => {
+        const { action } = await newestBy(stage, stage.world.admin.userId);
+        const { userId } = stage.world.admin;
+        return { as: human(stage.world.admin), query: { ...query, actorId: userId, action } };
+      },
+    },
+  ],
+};
