@@ -12,8 +12,10 @@ import { installCors } from './http/cors.ts';
 import { installErrorHandler, sendProblem, toApiError } from './http/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
 import { installNotFound } from './http/not-found.ts';
+import { createOutbound, type Outbound } from './http/outbound.ts';
 import { registerRoutes } from './http/register.ts';
 import type { Route } from './http/route.ts';
+import { createRelyingParty } from './identity-providers/relying-party.ts';
 import type { IdSource } from './ids.ts';
 import type { Sealer } from './keys/seal.ts';
 import { createSigningKeys } from './keys/signing-keys.ts';
@@ -32,6 +34,7 @@ export interface AppDependencies {
   readonly ids: IdSource;
   readonly sealer: Sealer;
   readonly passwords?: PasswordHasher;
+  readonly outbound?: Outbound;
   readonly routes?: readonly Route[];
   readonly logger?: FastifyServerOptions['logger'];
 }
@@ -54,9 +57,10 @@ function trustedProxies(trusted: Config['trustProxy']) {
   return typeof trusted === 'number' ? (_address: string, hop: number) => hop < trusted : trusted;
 }
 
-export function createServices(dependencies: AppDependencies): Services {
+function createServices(dependencies: AppDependencies, outbound: Outbound): Services {
   const { config, db, clock, ids, sealer } = dependencies;
   const signingKeys = createSigningKeys(db, sealer);
+  const { isProduction } = config;
   return {
     config,
     db,
@@ -68,6 +72,7 @@ export function createServices(dependencies: AppDependencies): Services {
     appIds: createAppIds(db),
     lookups: createCredentialLookups(db, clock),
     tokenVerifier: createTokenVerifier(signingKeys, clock, config.publicUrl),
+    relyingParty: createRelyingParty({ outbound, clock, isProduction }),
     passwords: dependencies.passwords ?? createPasswordHasher({ concurrency: config.hashConcurrency }),
   };
 }
@@ -75,7 +80,8 @@ export function createServices(dependencies: AppDependencies): Services {
 /** The one composition root: `main.ts` and the tests call the same. */
 export async function buildApp(dependencies: AppDependencies): Promise<{ app: FastifyInstance; services: Services }> {
   const { config, routes = allRoutes } = dependencies;
-  const services = createServices(dependencies);
+  const outbound = dependencies.outbound ?? createOutbound({ allowsPrivate: !config.isProduction });
+  const services = createServices(dependencies, outbound);
   const headers = securityHeaders(config.publicUrl);
   const app = fastify({
     logger: dependencies.logger ?? false,
@@ -100,6 +106,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     reply.headers(headers).header('x-request-id', request.id);
     done();
   });
+  app.addHook('onClose', () => outbound.close());
   installMetrics(app, [mailMeasurements(services.db)]);
   logAnswers(app);
   installErrorHandler(app, config.publicUrl);

@@ -108,8 +108,8 @@ program
   .description('encrypt everything under the current MASTER_KEY, so that MASTER_KEYS_OLD can be dropped')
   .action(() =>
     withDeployment(async ({ db, sealer }) => {
-      const { keys, mails } = await reseal(db, sealer);
-      print(`resealed ${keys} signing keys and ${mails} mails`);
+      const { keys, mails, secrets } = await reseal(db, sealer);
+      print(`resealed ${keys} signing keys, ${mails} mails and ${secrets} secrets of identity providers`);
     }),
   );
 

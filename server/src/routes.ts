@@ -1,7 +1,9 @@
+import { appMetadataRoutes } from './apps/app-metadata.routes.ts';
 import { appRoutes } from './apps/apps.routes.ts';
 import { auditRoutes } from './audit/audit.routes.ts';
 import { mailboxRoutes } from './email/mailbox.routes.ts';
 import type { Route } from './http/route.ts';
+import { identityProviderRoutes } from './identity-providers/identity-providers.routes.ts';
 import { invitationRoutes } from './invitations/invitations.routes.ts';
 import { machineUserRoutes } from './machine-users/machine-users.routes.ts';
 import { tokenRoutes } from './machine-users/tokens.routes.ts';
@@ -43,6 +45,8 @@ export const routes: readonly Route[] = [
   ...permissionRoutes,
   ...machineUserRoutes,
   ...auditRoutes,
+  ...appMetadataRoutes,
+  ...identityProviderRoutes,
   ...appRoutes,
   ...mailboxRoutes,
   ...healthRoutes,

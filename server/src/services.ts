@@ -3,6 +3,7 @@ import type { CredentialLookups } from './http/credential-lookups.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
+import type { RelyingParty } from './identity-providers/relying-party.ts';
 import type { IdSource } from './ids.ts';
 import type { Sealer } from './keys/seal.ts';
 import type { SigningKeys } from './keys/signing-keys.ts';
@@ -23,4 +24,5 @@ export interface Services {
   readonly passwords: PasswordHasher;
   readonly signingKeys: SigningKeys;
   readonly tokenVerifier: TokenVerifier;
+  readonly relyingParty: RelyingParty;
 }

@@ -67,6 +67,15 @@ export const errorCodes = {
   machine_secret_not_found: [404, 'Machine secret not found', 'The machine user has no such secret.'],
   machine_secret_limit_exceeded: [409, 'Machine secret limit exceeded', 'A machine user has at most 5 secrets.'],
 
+  // Identity providers
+  idp_not_found: [404, 'Identity provider not found', 'There is no such identity provider.'],
+  idp_limit_exceeded: [409, 'Identity provider limit exceeded', 'An app has at most 50 identity providers.'],
+  idp_discovery_failed: [
+    400,
+    'Identity provider not usable',
+    'The configuration of the provider could not be read, or is not one that people can sign in with.',
+  ],
+
   // Limits
   rate_limited: [
     429,

@@ -55,6 +55,7 @@ const info = {
 const tagDescriptions: Readonly<Record<Tag, string>> = {
   authentication: 'Signing up and in, sessions, passwords, e-mail addresses, and the tokens of machine users.',
   authorization: 'Organizations, their people and roles, the users of the app, and machine users.',
+  'idp-authentication': 'Signing in with Google, Microsoft or another OpenID Connect provider, and setting them up.',
   platform: 'What the operator of a deployment needs: apps and their settings, health, this document.',
 };
 

@@ -17,7 +17,7 @@ export interface NoAudit {
 /** Declares that a mutating route writes no event, because … */
 export const noAudit = (reason: string): NoAudit => ({ none: reason });
 
-export type Tag = 'authentication' | 'authorization' | 'platform';
+export type Tag = 'authentication' | 'authorization' | 'idp-authentication' | 'platform';
 
 /** The client as far as the request tells. */
 export interface Client {

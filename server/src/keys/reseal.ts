@@ -2,6 +2,8 @@ import type { Db, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { listSealedMails, replaceSealedMail } from '../email/mails.store.ts';
 import { resealContent } from '../email/outbox.ts';
+import { openClientSecret, sealClientSecret } from '../identity-providers/client-secret.ts';
+import { listSealedSecrets, replaceSealedSecret } from '../identity-providers/identity-providers.store.ts';
 import type { Sealer } from './seal.ts';
 import { resealPrivateKey } from './signing-keys.ts';
 import { listSealedKeys, replaceSealedKey } from './signing-keys.store.ts';
@@ -20,14 +22,27 @@ async function resealMails(tx: Tx, sealer: Sealer): Promise<number> {
   return outdated.length;
 }
 
+async function resealSecrets(tx: Tx, sealer: Sealer): Promise<number> {
+  const outdated = (await listSealedSecrets(tx)).filter(({ sealed }) => !sealer.isCurrent(sealed));
+  for (const { appId, idpId, sealed } of outdated) {
+    const secret = openClientSecret(sealer, appId, idpId, sealed);
+    await replaceSealedSecret(tx, appId, idpId, sealClientSecret(sealer, appId, idpId, secret));
+  }
+  return outdated.length;
+}
+
 /**
  * Encrypts whatever is still under an old master key under the current one, in one transaction; from then on the
  * database expects the current key. Codes that were mailed before are hashed under the old key and stay valid only
  * while it is configured.
  */
-export function reseal(db: Db, sealer: Sealer): Promise<{ keys: number; mails: number }> {
+export function reseal(db: Db, sealer: Sealer): Promise<{ keys: number; mails: number; secrets: number }> {
   return db.transaction(async (tx) => {
-    const outcome = { keys: await resealKeys(tx, sealer), mails: await resealMails(tx, sealer) };
+    const outcome = {
+      keys: await resealKeys(tx, sealer),
+      mails: await resealMails(tx, sealer),
+      secrets: await resealSecrets(tx, sealer),
+    };
     await tx.query(sql`UPDATE deployment SET master_key_check = ${sealer.checkValue()}`);
     return outcome;
   });

@@ -2,6 +2,7 @@ import type { Route } from '../http/route.ts';
 import { routes } from '../routes.ts';
 import { samplesOfAccounts } from './calls.account.ts';
 import { samplesOfAudit } from './calls.audit.ts';
+import { samplesOfIdentityProviders } from './calls.identity-providers.ts';
 import { samplesOfLifecycle } from './calls.lifecycle.ts';
 import { samplesOfOrganizations } from './calls.organizations.ts';
 import { samplesOfLists } from './calls.lists.ts';
@@ -21,6 +22,7 @@ export const samples: SampleCalls = {
   ...samplesOfRoles,
   ...samplesOfLists,
   ...samplesOfMembers,
+  ...samplesOfIdentityProviders,
   ...samplesOfPlatform,
 };
 

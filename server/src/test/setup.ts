@@ -51,6 +51,7 @@ export async function buildTestApp(
     db?: Db;
     clock?: TestClock;
     logger?: AppDependencies['logger'];
+    outbound?: AppDependencies['outbound'];
   } = {},
 ): Promise<TestApp> {
   const config = loadConfig({ PUBLIC_URL: 'http://127.0.0.1:3000', PLATFORM_KEY: platformKey, ...options.env });
@@ -67,6 +68,7 @@ export async function buildTestApp(
     passwords: createPasswordHasher({ concurrency: 2, parameters: cheapParameters }),
     logger: options.logger ?? (process.env['TEST_LOG'] ? { level: process.env['TEST_LOG'] } : false),
     ...(options.routes && { routes: options.routes }),
+    ...(options.outbound && { outbound: options.outbound }),
   });
   await app.ready();
   return { app, services, clock, db, close: () => app.close().then(() => db.close()) };

@@ -25,10 +25,27 @@ async function mistypeCode({ world, orgId, owner }: Stage): Promise<void> {
   await world.call('PUT', '/v1/authentication/users/invite', { body });
 }
 
+/** A sign-in by somebody else on its way, and one that succeeded before. */
+async function signInElsewhere({ world, owner }: Stage): Promise<void> {
+  const body = { clientId: 'client', clientSecret: 'secret' };
+  const url = '/v1/authorization/idps/google';
+  const response = await world.call('POST', url, { token: world.admin.token, body });
+  const { id } = response.json<{ id: string }>();
+  const now = world.test.clock.now();
+  await world.test.db.query(sql`
+    INSERT INTO identities (app_id, id, user_id, idp_id, issuer, subject, created_at, last_used_at)
+    VALUES (${world.appId}, ${world.test.services.ids.next()}, ${owner.userId}, ${id}, 'issuer', 'subject', ${now}, ${now})`);
+  await world.test.db.query(sql`
+    INSERT INTO idp_intents (app_id, id, idp_id, success_url, failure_url, status, created_at, expires_at)
+    VALUES (${world.appId}, ${world.test.services.ids.next()}, ${id}, 'http://localhost/', 'http://localhost/', 'created',
+      ${now}, ${now})`);
+}
+
 beforeAll(async () => {
   app = await buildTestApp();
   stage = await createStage(await createWorld(app));
   await mistypeCode(stage);
+  await signInElsewhere(stage);
   tables = await tablesOfApps(app.db);
   rows = await takeRows(app.db, tables, stage.world.appId);
   twinId = (await createWorld(app)).appId;

@@ -11,6 +11,9 @@ export interface PasswordOwner {
 const minCharacters = 10;
 const maxCharacters = 128;
 
+/** What a sign-up page may say beforehand: how many characters. */
+export const passwordLengths = { minLength: minCharacters, maxLength: maxCharacters };
+
 /**
  * Why a new password is too weak, in a sentence that may be shown, or undefined. Length counts code points of the NFC
  * form; then come the list of common passwords and the owner's own e-mail and name. No composition rules: they make

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { outputId } from '../http/fields.ts';
+
+const idpConfig = z
+  .object({
+    id: outputId('the identity provider', '118273645546213380'),
+    type: z.enum(['google', 'azure', 'oidc']).meta({ description: 'Kind of provider.', examples: ['google'] }),
+    name: z.string().meta({ description: 'Name for the button.', examples: ['Google'] }),
+  })
+  .meta({ id: 'IdpConfig', description: 'A provider that people may sign in with.' });
+
+export const appMetadata = z
+  .object({
+    appName: z.string().meta({ description: 'Name of the app.', examples: ['demo'] }),
+    displayName: z.string().meta({ description: 'Name of the app for people.', examples: ['Demo'] }),
+    idpConfigs: z
+      .array(idpConfig)
+      .meta({ description: 'Providers that are switched on, oldest first.', examples: [[]] }),
+    passwordPolicy: z
+      .object({
+        minLength: z.int().meta({ description: 'Fewest characters of a password.', examples: [10] }),
+        maxLength: z.int().meta({ description: 'Most characters of a password.', examples: [128] }),
+      })
+      .meta({ description: 'How long a password is.', examples: [{ minLength: 10, maxLength: 128 }] }),
+    signUpEnabled: z.boolean().meta({ description: 'Whether people may sign up by themselves.', examples: [true] }),
+  })
+  .meta({ id: 'AppMetadata', description: 'What a front end needs to draw its sign-in page.' });

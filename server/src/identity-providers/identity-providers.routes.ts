@@ -1,0 +1,210 @@
+import { lockApp } from '../apps/apps.store.ts';
+import { overApp } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { type Call, route } from '../http/route.ts';
+import { callbackUrl } from './callback-url.ts';
+import { sealClientSecret } from './client-secret.ts';
+import { ProviderFailure } from './failures.ts';
+import {
+  createAzure,
+  createGoogle,
+  createOidc,
+  patchProvider as patchProviderBody,
+  provider,
+  providerCreated,
+  providerList,
+  providerParams,
+} from './identity-providers.schema.ts';
+import {
+  countProviders,
+  deleteProvider,
+  type IdentityProvider,
+  insertProvider,
+  listProviders,
+  lockProvider,
+  patchProvider,
+} from './identity-providers.store.ts';
+import { azureIssuer, azureTenant, defaultScopes, googleIssuer, tenantTypes } from './provider-types.ts';
+
+/** More than anybody draws buttons for. */
+const providerLimit = 50;
+
+type NewProvider = Pick<IdentityProvider, 'type' | 'name' | 'issuer' | 'clientId' | 'scopes' | 'trustEmail'>;
+
+async function register(call: Call, made: NewProvider, clientSecret: string) {
+  const { services, appId } = call;
+  const id = services.ids.next();
+  const sealedClientSecret = sealClientSecret(services.sealer, appId, id, clientSecret);
+  return mutate(call, async (tx) => {
+    await lockApp(tx, appId);
+    if ((await countProviders(tx, appId)) >= providerLimit) throw new ApiError('idp_limit_exceeded');
+    await insertProvider(tx, appId, { ...made, id, sealedClientSecret, now: services.clock.now() });
+    const result = { message: 'IDP activated successfully', id, callbackUrls: [callbackUrl(services.config)] };
+    return { result, event: { target: { kind: 'identity_provider', id } } };
+  });
+}
+
+/**
+ * Looks whether the provider is there and is who it is said to be, so that a mistake is found now and not by the
+ * first person who wants to sign in.
+ *
+ * @returns the issuer as the provider writes it
+ * @throws ApiError `idp_discovery_failed`
+ */
+async function checkIssuer({ services }: Call, issuer: string): Promise<string> {
+  if (services.config.isProduction && new URL(issuer).protocol !== 'https:') {
+    throw new ApiError('idp_discovery_failed', { detail: 'The issuer must be an https URL.' });
+  }
+  try {
+    return await services.relyingParty.discover(issuer);
+  } catch (error) {
+    if (!(error instanceof ProviderFailure)) throw error;
+    const detail = `The configuration of the provider could not be used. ${error.reason}`;
+    throw new ApiError('idp_discovery_failed', { detail, cause: error });
+  }
+}
+
+const toResource = ({ services }: Call, { createdAt, updatedAt, ...found }: IdentityProvider) => ({
+  ...found,
+  ...(found.type === 'azure' && azureTenant(found.issuer)),
+  scopes: [...found.scopes],
+  callbackUrls: [callbackUrl(services.config)],
+  createdAt: createdAt.toISOString(),
+  updatedAt: updatedAt.toISOString(),
+});
+
+/** What Google and Microsoft say of addresses is judged by their own rules. */
+function checkTrust({ type }: IdentityProvider, { trustEmail }: { trustEmail?: boolean | undefined }): void {
+  if (trustEmail === undefined || type === 'oidc') return;
+  const message = 'Only generic providers have this setting.';
+  throw new ApiError('validation_failed', { faults: [{ pointer: '/body/trustEmail', message }] });
+}
+
+const created = { status: 201, description: 'The provider is registered.', body: providerCreated } as const;
+
+export const identityProviderRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authorization/idps/google',
+    operationId: 'createGoogleProvider',
+    tag: 'idp-authentication',
+    summary: 'Register Google',
+    description:
+      'Lets people sign in with Google. Nothing is asked of Google now: allow the callback URL of the answer there.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'identity_provider.created',
+    body: createGoogle,
+    response: created,
+    errors: ['idp_limit_exceeded'],
+    handler: (call) => {
+      const { clientId, clientSecret } = call.body;
+      const made = { type: 'google', name: 'Google', issuer: googleIssuer, clientId } as const;
+      return register(call, { ...made, scopes: defaultScopes, trustEmail: false }, clientSecret);
+    },
+  }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authorization/idps/azure',
+    operationId: 'createAzureProvider',
+    tag: 'idp-authentication',
+    summary: 'Register Microsoft',
+    description:
+      'Lets people sign in with Microsoft: with any account, accounts of organizations, personal ones, or those of one tenant. Nothing is asked of Microsoft now: allow the callback URL of the answer there.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'identity_provider.created',
+    body: createAzure,
+    response: created,
+    errors: ['idp_limit_exceeded'],
+    handler: (call) => {
+      const { clientId, clientSecret, tenantType = 'AZURE_AD_TENANT_TYPE_COMMON', tenantId } = call.body;
+      const issuer = azureIssuer(tenantId ?? tenantTypes[tenantType]);
+      const made = { type: 'azure', name: 'Microsoft', issuer, clientId } as const;
+      return register(call, { ...made, scopes: defaultScopes, trustEmail: false }, clientSecret);
+    },
+  }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authorization/idps/oidc',
+    operationId: 'createOidcProvider',
+    tag: 'idp-authentication',
+    summary: 'Register an OpenID Connect provider',
+    description:
+      'Lets people sign in with any OpenID Connect provider. Its configuration is read now; one that cannot be used is refused. In production the provider must be on the internet: private addresses are never called.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'identity_provider.created',
+    body: createOidc,
+    response: created,
+    errors: ['idp_discovery_failed', 'idp_limit_exceeded'],
+    handler: async (call) => {
+      const { name, clientId, clientSecret, scopes = defaultScopes, trustEmail = false } = call.body;
+      const issuer = await checkIssuer(call, call.body.issuer);
+      return register(call, { type: 'oidc', name, issuer, clientId, scopes, trustEmail }, clientSecret);
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/authorization/idps',
+    operationId: 'listProviders',
+    tag: 'idp-authentication',
+    summary: 'List identity providers',
+    description: 'The identity providers of the app, oldest first, without their secrets.',
+    access: overApp('SUPER_ADMIN'),
+    response: { status: 200, description: 'The providers.', body: providerList },
+    handler: async (call) => ({
+      idps: (await listProviders(call.services.db, call.appId)).map((found) => toResource(call, found)),
+    }),
+  }),
+
+  route({
+    method: 'PATCH',
+    url: '/v1/authorization/idps/:idpId',
+    operationId: 'updateProvider',
+    tag: 'idp-authentication',
+    summary: 'Update an identity provider',
+    description:
+      'Renames a provider, switches it off or on, replaces client id or secret; what is not named stays. While it is off nobody signs in by it; the links stay.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'identity_provider.updated',
+    params: providerParams,
+    body: patchProviderBody,
+    response: { status: 200, description: 'The provider as it is now.', body: provider },
+    errors: ['idp_not_found'],
+    handler: (call) => {
+      const { services, appId, params, body } = call;
+      const { clientSecret, ...patch } = body;
+      const sealedClientSecret =
+        clientSecret === undefined ? undefined : sealClientSecret(services.sealer, appId, params.idpId, clientSecret);
+      return mutate(call, async (tx) => {
+        checkTrust(await lockProvider(tx, appId, params.idpId), body);
+        const now = services.clock.now();
+        const changed = await patchProvider(tx, appId, params.idpId, { ...patch, sealedClientSecret }, now);
+        const event = { target: { kind: 'identity_provider', id: params.idpId }, changes: Object.keys(body) };
+        return { result: toResource(call, changed), event };
+      });
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authorization/idps/:idpId',
+    operationId: 'deleteProvider',
+    tag: 'idp-authentication',
+    summary: 'Delete an identity provider',
+    description:
+      'Deletes a provider and the links of people to it. Their accounts stay; who has no password sets one by a password reset.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'identity_provider.deleted',
+    params: providerParams,
+    response: { status: 204, description: 'The provider is gone.' },
+    errors: ['idp_not_found'],
+    handler: (call) =>
+      mutate(call, async (tx) => {
+        await deleteProvider(tx, call.appId, call.params.idpId);
+        return { result: undefined, event: { target: { kind: 'identity_provider', id: call.params.idpId } } };
+      }),
+  }),
+];

@@ -1,0 +1,140 @@
+import { z } from 'zod';
+import { idOf, message, outputId, text, time } from '../http/fields.ts';
+import { tenantTypeNames } from './provider-types.ts';
+
+const clientId = text({ min: 1, max: 500 }).meta({
+  description: 'Client id that the provider gave out.',
+  examples: ['1234567890-abc.apps.googleusercontent.com'],
+});
+const clientSecret = text({ min: 1, max: 2000 }).meta({
+  description: 'Client secret that the provider gave out. It is stored encrypted and never returned.',
+  examples: ['GOCSPX-a-secret-of-the-provider'],
+});
+const name = text({ min: 1, max: 100 })
+  .refine((value) => value.trim() !== '' && !/\p{Cc}/u.test(value), { error: 'Must be a name.' })
+  .meta({ description: 'Name for the button.', examples: ['Acme SSO'] });
+const trustEmail = z.boolean().meta({
+  description:
+    'Whether `email_verified: true` of this provider proves a mailbox. Only for a provider that checks mailboxes itself: whoever runs it can sign in to every account of the app but those of super admins.',
+  examples: [false],
+});
+const enabled = z.boolean().meta({ description: 'Whether people may sign in by it.', examples: [true] });
+
+/** A scope as RFC 6749 has it. */
+const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, { error: 'Must be a scope.' });
+const scopes = z
+  .array(scope)
+  .min(1, { error: 'At least one.' })
+  .max(20, { error: 'At most 20.' })
+  .refine((list) => list.includes('openid'), { error: 'Must include "openid".' })
+  .meta({ description: 'What is asked for.', examples: [['openid', 'email', 'profile']] });
+
+const issuer = text({ min: 1, max: 500 })
+  .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), {
+    error: 'Must be an https URL.',
+  })
+  .refine(
+    (value) =>
+      !URL.canParse(value) || `${new URL(value).username}${new URL(value).search}${new URL(value).hash}` === '',
+    {
+      error: 'Must have no user info, query or fragment.',
+    },
+  )
+  .meta({
+    description: 'Issuer of the provider; its configuration is at `<issuer>/.well-known/openid-configuration`.',
+    examples: ['https://sso.acme.example'],
+  });
+
+export const createGoogle = z
+  .strictObject({ clientId, clientSecret })
+  .meta({ id: 'CreateGoogleProviderRequest', description: 'An OAuth client of Google.' });
+
+const tenantId = z
+  .string()
+  .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, { error: 'Must be the id of a tenant, a UUID.' })
+  .transform((value) => value.toLowerCase())
+  .meta({
+    description: 'The one tenant whose people may sign in; its administrators vouch for their addresses.',
+    examples: ['72f988bf-86f1-41af-91ab-2d7cd011db47'],
+  });
+
+const tenantType = z.enum(tenantTypeNames).meta({
+  description: 'Whose accounts may sign in: everybody’s, those of organizations, or personal ones.',
+  examples: ['AZURE_AD_TENANT_TYPE_COMMON'],
+});
+
+export const createAzure = z
+  .strictObject({ clientId, clientSecret, tenantType: tenantType.optional(), tenantId: tenantId.optional() })
+  .refine((body) => body.tenantType === undefined || body.tenantId === undefined, {
+    error: 'Name tenantType or tenantId, not both.',
+    path: ['tenantId'],
+  })
+  .meta({
+    id: 'CreateAzureProviderRequest',
+    description: 'An application of Microsoft. Without `tenantType` and `tenantId`: AZURE_AD_TENANT_TYPE_COMMON.',
+  });
+
+export const createOidc = z
+  .strictObject({
+    name,
+    issuer,
+    clientId,
+    clientSecret,
+    scopes: scopes.optional(),
+    trustEmail: trustEmail.optional(),
+  })
+  .meta({ id: 'CreateOidcProviderRequest', description: 'A client of any OpenID Connect provider.' });
+
+const callbackUrls = z
+  .array(z.string())
+  .meta({ description: 'To be allowed at the provider.', examples: [['https://iam.example.com/idps/callback']] });
+
+export const providerCreated = z
+  .object({
+    message: message('IDP activated successfully'),
+    id: outputId('the identity provider', '118273645546213380'),
+    callbackUrls,
+  })
+  .meta({ id: 'CreateProviderResponse', description: 'The provider is registered.' });
+
+export const provider = z
+  .object({
+    id: outputId('the identity provider', '118273645546213380'),
+    type: z.enum(['google', 'azure', 'oidc']).meta({ description: 'Kind of provider.', examples: ['google'] }),
+    name,
+    issuer: z
+      .string()
+      .meta({ description: 'Where its configuration is found.', examples: ['https://accounts.google.com'] }),
+    tenantType: tenantType.optional(),
+    tenantId: z
+      .string()
+      .optional()
+      .meta({ description: 'The one tenant of Microsoft.', examples: ['72f988bf-86f1-41af-91ab-2d7cd011db47'] }),
+    clientId,
+    scopes: z.array(z.string()).meta({ description: 'What is asked for.', examples: [['openid', 'email', 'profile']] }),
+    trustEmail,
+    enabled,
+    callbackUrls,
+    createdAt: time('When it was registered'),
+    updatedAt: time('When it was last changed'),
+  })
+  .meta({ id: 'IdentityProvider', description: 'An identity provider of the app, without its secret.' });
+
+export const providerList = z
+  .object({ idps: z.array(provider).meta({ description: 'Oldest first.', examples: [[]] }) })
+  .meta({ id: 'IdentityProviderList', description: 'The identity providers of the app.' });
+
+export const patchProvider = z
+  .strictObject({
+    name: name.optional(),
+    clientId: clientId.optional(),
+    clientSecret: clientSecret.optional(),
+    enabled: enabled.optional(),
+    trustEmail: trustEmail.optional(),
+  })
+  .refine((patch) => Object.keys(patch).length > 0, {
+    error: 'Name at least one of name, clientId, clientSecret, enabled, trustEmail.',
+  })
+  .meta({ id: 'UpdateProviderRequest', description: 'Changes to a provider; what is not named stays.' });
+
+export const providerParams = z.strictObject({ idpId: idOf('the identity provider', '118273645546213380') });

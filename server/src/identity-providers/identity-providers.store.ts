@@ -1,0 +1,132 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import type { ProviderType } from './provider-types.ts';
+
+/** Where people of an app may sign in besides here. */
+export interface IdentityProvider {
+  readonly id: string;
+  readonly type: ProviderType;
+  readonly name: string;
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+  readonly trustEmail: boolean;
+  readonly enabled: boolean;
+  readonly createdAt: Date;
+  readonly updatedAt: Date;
+}
+
+export interface IdentityProviderRow {
+  id: string;
+  type: ProviderType;
+  name: string;
+  issuer: string;
+  client_id: string;
+  scopes: string[];
+  trust_email: boolean;
+  enabled: boolean;
+  created_at: Date;
+  updated_at: Date;
+}
+
+const columns = sql`id, type, name, issuer, client_id, scopes, trust_email, enabled, created_at, updated_at`;
+
+export const toProvider = (row: IdentityProviderRow): IdentityProvider => ({
+  id: row.id,
+  type: row.type,
+  name: row.name,
+  issuer: row.issuer,
+  clientId: row.client_id,
+  scopes: row.scopes,
+  trustEmail: row.trust_email,
+  enabled: row.enabled,
+  createdAt: row.created_at,
+  updatedAt: row.updated_at,
+});
+
+/** The providers of an app, oldest first. */
+export async function listProviders(db: Queryable, appId: string): Promise<IdentityProvider[]> {
+  const rows = await db.query<IdentityProviderRow>(
+    sql`SELECT ${columns} FROM identity_providers WHERE app_id = ${appId} ORDER BY id`,
+  );
+  return rows.map(toProvider);
+}
+
+/** The provider locked until the transaction ends. @throws ApiError `idp_not_found` */
+export async function lockProvider(tx: Tx, appId: string, idpId: string): Promise<IdentityProvider> {
+  const [row] = await tx.query<IdentityProviderRow>(
+    sql`SELECT ${columns} FROM identity_providers WHERE app_id = ${appId} AND id = ${idpId} FOR NO KEY UPDATE`,
+  );
+  if (!row) throw new ApiError('idp_not_found');
+  return toProvider(row);
+}
+
+export async function countProviders(tx: Tx, appId: string): Promise<number> {
+  const [row] = await tx.query<{ count: string }>(sql`SELECT count(*) FROM identity_providers WHERE app_id = ${appId}`);
+  return Number(row?.count ?? 0);
+}
+
+export async function insertProvider(
+  tx: Tx,
+  appId: string,
+  provider: Omit<IdentityProvider, 'createdAt' | 'updatedAt' | 'enabled'> & { sealedClientSecret: Buffer; now: Date },
+): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO identity_providers (app_id, id, type, name, issuer, client_id, sealed_client_secret, scopes, trust_email,
+      enabled, created_at, updated_at)
+    VALUES (${appId}, ${provider.id}, ${provider.type}, ${provider.name}, ${provider.issuer}, ${provider.clientId},
+      ${provider.sealedClientSecret}, ${[...provider.scopes]}, ${provider.trustEmail}, true, ${provider.now}, ${provider.now})`);
+}
+
+/** Changes to a provider: what is undefined stays. */
+export interface ProviderPatch {
+  readonly name?: string | undefined;
+  readonly clientId?: string | undefined;
+  readonly sealedClientSecret?: Buffer | undefined;
+  readonly enabled?: boolean | undefined;
+  readonly trustEmail?: boolean | undefined;
+}
+
+/** @throws ApiError `idp_not_found` */
+export async function patchProvider(
+  tx: Tx,
+  appId: string,
+  idpId: string,
+  patch: ProviderPatch,
+  now: Date,
+): Promise<IdentityProvider> {
+  const [row] = await tx.query<IdentityProviderRow>(sql`
+    UPDATE identity_providers SET
+      name = COALESCE(${patch.name}::text, name),
+      client_id = COALESCE(${patch.clientId}::text, client_id),
+      sealed_client_secret = COALESCE(${patch.sealedClientSecret ?? null}::bytea, sealed_client_secret),
+      enabled = COALESCE(${patch.enabled}::boolean, enabled),
+      trust_email = COALESCE(${patch.trustEmail}::boolean, trust_email),
+      updated_at = ${now}
+    WHERE app_id = ${appId} AND id = ${idpId}
+    RETURNING ${columns}`);
+  if (!row) throw new ApiError('idp_not_found');
+  return toProvider(row);
+}
+
+/** Deletes a provider with the identities that people have at it. @throws ApiError `idp_not_found` */
+export async function deleteProvider(tx: Tx, appId: string, idpId: string): Promise<void> {
+  const rows = await tx.query(
+    sql`DELETE FROM identity_providers WHERE app_id = ${appId} AND id = ${idpId} RETURNING id`,
+  );
+  if (rows.length === 0) throw new ApiError('idp_not_found');
+}
+
+/** Every sealed client secret of the deployment, for a change of the master key. */
+export async function listSealedSecrets(db: Queryable): Promise<{ appId: string; idpId: string; sealed: Buffer }[]> {
+  const rows = await db.query<{ app_id: string; id: string; sealed_client_secret: Buffer }>(
+    sql`SELECT app_id, id, sealed_client_secret FROM identity_providers ORDER BY app_id, id`,
+  );
+  return rows.map((row) => ({ appId: row.app_id, idpId: row.id, sealed: row.sealed_client_secret }));
+}
+
+export async function replaceSealedSecret(tx: Tx, appId: string, idpId: string, sealed: Buffer): Promise<void> {
+  await tx.query(sql`
+    UPDATE identity_providers SET sealed_client_secret = ${sealed} WHERE app_id = ${appId} AND id = ${idpId}`);
+}

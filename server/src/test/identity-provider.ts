@@ -1,0 +1,207 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
+
+/** What a provider does otherwise than it should. Absent: it behaves. */
+export interface Misbehaviour {
+  /** Changes to the configuration. */
+  readonly metadata?: Readonly<Record<string, unknown>>;
+  /** Addresses that answer with this status and nothing of use. */
+  readonly status?: Readonly<Record<string, number>>;
+  /** Addresses that answer never. */
+  readonly hangs?: readonly string[];
+  /** Addresses that answer with this text. */
+  readonly text?: Readonly<Record<string, string>>;
+  /** Addresses that send the caller elsewhere. */
+  readonly redirects?: Readonly<Record<string, string>>;
+  /** Changes to the ID token: undefined leaves a claim out. */
+  readonly claims?: Readonly<Record<string, unknown>>;
+  readonly header?: Readonly<Record<string, unknown>>;
+  /** The token is signed by a key that nobody publishes, under the id of one that is. */
+  readonly forgesSignature?: boolean;
+  /** What the browser is sent back with, in place of the code. */
+  readonly callback?: Readonly<Record<string, string>>;
+  /** The answer of the token endpoint, with status 400. */
+  readonly tokenError?: Readonly<Record<string, unknown>>;
+  /** Changes to the answer of the userinfo endpoint. */
+  readonly userinfo?: Readonly<Record<string, unknown>>;
+}
+
+interface Key {
+  readonly kid: string;
+  readonly privateKey: CryptoKey;
+  readonly publicJwk: JWK;
+}
+
+interface Granted {
+  readonly nonce: string;
+  readonly clientId: string;
+  readonly challenge: string;
+}
+
+async function makeKey(kid: string): Promise<Key> {
+  const { publicKey, privateKey } = await generateKeyPair('RS256');
+  return { kid, privateKey, publicJwk: { ...(await exportJWK(publicKey)), kid, use: 'sig', alg: 'RS256' } };
+}
+
+async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(Buffer.from(chunk as Uint8Array));
+  return new URLSearchParams(Buffer.concat(chunks).toString());
+}
+
+function sendJson(response: ServerResponse, body: unknown, status = 200): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+/**
+ * A provider on this machine that speaks OpenID Connect and misbehaves when told to. Whoever comes to sign in is at
+ * once sent back as the person that the test says.
+ */
+export class TestProvider {
+  /** Claims of whoever signs in. */
+  person: Readonly<Record<string, unknown>> = {};
+  misbehaviour: Misbehaviour = {};
+  now: () => Date = () => new Date();
+  /** How often each path was called. */
+  readonly calls = new Map<string, number>();
+  /** What the last call of the token endpoint presented. */
+  lastTokenRequest: { authorization: string | undefined; form: URLSearchParams } | undefined;
+  readonly #granted = new Map<string, Granted>();
+  readonly #server = createServer((request, response) => void this.#answer(request, response));
+  #keys: readonly Key[] = [];
+  #issuer: string | undefined;
+  #rotations = 0;
+
+  /** @param issuer the address that it goes by, when calls to that are brought here; else its own */
+  static async start(issuer?: string): Promise<TestProvider> {
+    const provider = new TestProvider();
+    provider.#issuer = issuer;
+    await provider.rotateKey();
+    provider.#server.listen(0, '127.0.0.1');
+    await once(provider.#server, 'listening');
+    // A test that fails must not hang on it.
+    provider.#server.unref();
+    return provider;
+  }
+
+  get origin(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  get issuer(): string {
+    return this.#issuer ?? this.origin;
+  }
+
+  /** From now on another key signs, and the one before is no longer published. */
+  async rotateKey(): Promise<void> {
+    this.#rotations += 1;
+    this.#keys = [await makeKey(`key-${this.#rotations}`)];
+  }
+
+  /** What a browser does that is sent here: goes there, and is sent back. @returns where to */
+  async signIn(authorizationUrl: string): Promise<string> {
+    const url = authorizationUrl.replace(this.issuer, this.origin);
+    const response = await fetch(url, { redirect: 'manual' });
+    const location = response.headers.get('location');
+    if (location === null) throw new Error(`the provider answered ${response.status}: ${await response.text()}`);
+    return location;
+  }
+
+  async stop(): Promise<void> {
+    const closed = once(this.#server, 'close');
+    this.#server.close();
+    this.#server.closeAllConnections();
+    await closed;
+  }
+
+  #metadata(): Record<string, unknown> {
+    const { issuer } = this;
+    return {
+      issuer,
+      authorization_endpoint: `${issuer}/authorize`,
+      token_endpoint: `${issuer}/token`,
+      userinfo_endpoint: `${issuer}/userinfo`,
+      jwks_uri: `${issuer}/jwks`,
+      response_types_supported: ['code'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: ['RS256'],
+      token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
+      authorization_response_iss_parameter_supported: true,
+      ...this.misbehaviour.metadata,
+    };
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { pathname, searchParams } = new URL(request.url ?? '/', this.origin);
+    this.calls.set(pathname, (this.calls.get(pathname) ?? 0) + 1);
+    const { status, hangs, text, redirects } = this.misbehaviour;
+    if (hangs?.includes(pathname)) return;
+    const elsewhere = redirects?.[pathname];
+    if (elsewhere !== undefined) return void response.writeHead(302, { location: elsewhere }).end();
+    const fault = status?.[pathname];
+    if (fault !== undefined) return sendJson(response, {}, fault);
+    const words = text?.[pathname];
+    if (words !== undefined) return void response.writeHead(200, { 'content-type': 'application/json' }).end(words);
+    switch (pathname) {
+      case '/.well-known/openid-configuration':
+        return sendJson(response, this.#metadata());
+      case '/jwks':
+        return sendJson(response, { keys: this.#keys.map(({ publicJwk }) => publicJwk) });
+      case '/authorize':
+        return this.#authorize(searchParams, response);
+      case '/token':
+        return this.#token(request, response);
+      case '/userinfo':
+        return sendJson(response, { sub: this.person['sub'], ...this.misbehaviour.userinfo });
+      default:
+        return sendJson(response, {}, 404);
+    }
+  }
+
+  #authorize(query: URLSearchParams, response: ServerResponse): void {
+    const code = `code-${this.#granted.size + 1}-${Math.random().toString(36).slice(2)}`;
+    this.#granted.set(code, {
+      nonce: query.get('nonce') ?? '',
+      clientId: query.get('client_id') ?? '',
+      challenge: query.get('code_challenge') ?? '',
+    });
+    const back = new URL(query.get('redirect_uri') ?? '');
+    const sent = this.misbehaviour.callback ?? { code, iss: this.issuer };
+    for (const [name, value] of Object.entries({ state: query.get('state') ?? '', ...sent })) {
+      back.searchParams.set(name, value);
+    }
+    response.writeHead(302, { location: back.href }).end();
+  }
+
+  async #token(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const form = await readForm(request);
+    this.lastTokenRequest = { authorization: request.headers.authorization, form };
+    const { tokenError } = this.misbehaviour;
+    const granted = this.#granted.get(form.get('code') ?? '');
+    this.#granted.delete(form.get('code') ?? '');
+    if (tokenError || !granted || (await challengeOf(form.get('code_verifier') ?? '')) !== granted.challenge) {
+      return sendJson(response, tokenError ?? { error: 'invalid_grant' }, 400);
+    }
+    const idToken = await this.#idToken(granted);
+    sendJson(response, { access_token: 'access', token_type: 'Bearer', expires_in: 60, id_token: idToken });
+  }
+
+  async #idToken({ nonce, clientId }: Granted): Promise<string> {
+    const [key] = this.#keys;
+    if (!key) throw new Error('the provider has no key');
+    const seconds = Math.floor(this.now().getTime() / 1000);
+    const { claims, header, forgesSignature } = this.misbehaviour;
+    const right: JWTPayload = { iss: this.issuer, aud: clientId, iat: seconds, exp: seconds + 300, nonce };
+    const signer = forgesSignature ? (await makeKey(key.kid)).privateKey : key.privateKey;
+    return new SignJWT({ ...right, ...this.person, ...claims })
+      .setProtectedHeader({ alg: 'RS256', kid: key.kid, ...header })
+      .sign(signer);
+  }
+}
+
+async function challengeOf(verifier: string): Promise<string> {
+  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(verifier));
+  return Buffer.from(digest).toString('base64url');
+}
