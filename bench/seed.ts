@@ -20,11 +20,12 @@ export const counts = {
 const firstId = 100_000_000_000_000_000n;
 const padded = (index: number): string => String(index).padStart(43, '0');
 
-/** Ids and secrets of the seeded rows, numbered from 1. Person n owns organization n and has session n. */
+/** Ids and secrets of the seeded rows, numbered from 1. Person n owns organization n, has session n and device n. */
 export const seeded = {
   id: (index: number): string => String(firstId + BigInt(index)),
   email: (index: number): string => `person-${index}@bench.example`,
   sessionToken: (index: number): string => `gh_s_${padded(index)}`,
+  deviceToken: (index: number): string => `gh_d_${padded(index)}`,
   machineSecret: (index: number): string => `gh_m_${padded(index)}`,
 };
 
@@ -56,6 +57,10 @@ function statements(appId: string, passwordHash: string) {
         sha256(convert_to('gh_s_' || lpad(n::text, 43, '0'), 'UTF8')), '{pwd}', ${now}, ${now}, ${now},
         ${now} + interval '30 days', ${now} + interval '7 days', '127.0.0.1', 'bench'
       FROM generate_series(1, ${counts.sessions}::integer) AS n`,
+    sql`INSERT INTO devices (app_id, token_hash, user_id, created_at, last_used_at, expires_at)
+      SELECT ${appId}, sha256(convert_to('gh_d_' || lpad(n::text, 43, '0'), 'UTF8')), ${id}, ${now}, ${now},
+        ${now} + interval '180 days'
+      FROM generate_series(1, ${counts.users}::integer) AS n`,
     sql`INSERT INTO organizations (app_id, id, name, name_key, status, metadata, created_at, updated_at)
       SELECT ${appId}, ${id}, 'Organization ' || n, 'organization ' || n, 'Active',
         '{"plan": "free", "region": "eu", "seats": "10"}', now(), now()

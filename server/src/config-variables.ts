@@ -94,7 +94,7 @@ export const variablesSchema = z.object({
     .describe('Processes; auto takes one for each core. More than one needs DATABASE_URL. Default 1.'),
   HASH_CONCURRENCY: integer(1, 256)
     .optional()
-    .describe('Passwords hashed at one time in each process. Default: the cores, shared among WORKERS, and one more.'),
+    .describe('Threads of each process that hash passwords. Default: the cores, shared among WORKERS.'),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'must be a log level')
     .default('info')

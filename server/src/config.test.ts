@@ -30,7 +30,7 @@ describe('defaults', () => {
       platformKeys: [],
       trustProxy: 0,
       workers: 1,
-      hashConcurrency: availableParallelism() + 1,
+      hashConcurrency: availableParallelism(),
       logLevel: 'info',
     });
   });
@@ -100,7 +100,7 @@ describe('values', () => {
     expect(loadConfig({ WORKERS: 'auto' }).workers).toBe(1);
     expect(loadConfig({ ...production, WORKERS: 'auto' })).toMatchObject({
       workers: availableParallelism(),
-      hashConcurrency: 2,
+      hashConcurrency: 1,
     });
   });
 

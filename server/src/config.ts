@@ -166,7 +166,7 @@ function toConfig(v: Variables) {
     /** Earlier master keys, 32 bytes each, which still decrypt. */
     masterKeysOld: v.MASTER_KEYS_OLD,
     /** Passwords hashed at one time in each process; one more than its cores, so that none waits for the next to begin. */
-    hashConcurrency: v.HASH_CONCURRENCY ?? Math.ceil(availableParallelism() / workers) + 1,
+    hashConcurrency: v.HASH_CONCURRENCY ?? Math.ceil(availableParallelism() / workers),
 
     /** Name of the app to make while there is none. */
     bootstrapApp: v.BOOTSTRAP_APP,

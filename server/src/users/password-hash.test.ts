@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { createPasswordHasher, OverloadedError } from './password-hash.ts';
 
@@ -66,6 +67,35 @@ describe('admission', () => {
     const order: number[] = [];
     await Promise.all([1, 2, 3, 4].map((n) => single.hash('password').then(() => order.push(n))));
     expect(order).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe('the threads', () => {
+  /** How far behind others each thread of this process stands. */
+  const niceness = () =>
+    readdirSync('/proc/self/task').map((task) => {
+      const fields = readFileSync(`/proc/self/task/${task}/stat`, 'utf8')
+        .replace(/^.*\) /, '')
+        .split(' ');
+      return Number(fields[16]);
+    });
+
+  test.runIf(process.platform === 'linux')('stand behind everything else, and nothing else does', async () => {
+    const before = niceness();
+    const pair = createPasswordHasher({ concurrency: 2, parameters });
+    await Promise.all(Array.from({ length: 8 }, () => pair.hash('password')));
+    const lower = (values: number[]) => values.filter((value) => value >= 10).length;
+    expect(lower(niceness()) - lower(before)).toBe(2);
+    expect(niceness()[0]).toBe(before[0]);
+  });
+
+  test('leave the event loop free', async () => {
+    const slow = createPasswordHasher({ concurrency: 1 });
+    let done = false;
+    const hashing = slow.hash('password').then(() => (done = true));
+    await new Promise((resolve) => void setImmediate(resolve));
+    expect(done).toBe(false);
+    await hashing;
   });
 });
 

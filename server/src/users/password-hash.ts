@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { hash as argon2Hash, verify as argon2Verify } from '@node-rs/argon2';
+import { createHashThreads } from './hash-threads.ts';
 
 /** No capacity for another password hash now: the caller answers at once instead of piling up work. */
 export class OverloadedError extends Error {
@@ -26,7 +26,7 @@ export interface Argon2Parameters {
 
 /** What `createPasswordHasher` may be told; each has a default for production. */
 export interface PasswordHasherOptions {
-  /** Hashes at one time; default: the number of cores. More are no faster and crowd files and DNS out of libuv's pool. */
+  /** Threads that hash, one password at a time each; default: the number of cores. More are no faster. */
   readonly concurrency?: number;
   /** Hashes that may wait; default: 32 for each running one, about half a second to a second of work. */
   readonly maxQueued?: number;
@@ -76,15 +76,17 @@ const secondsPerHash = 0.05;
  */
 export function createPasswordHasher(options: PasswordHasherOptions = {}): PasswordHasher {
   const { concurrency = availableParallelism(), parameters = productionParameters } = options;
-  const { admit, expectRoom } = createGate(concurrency, options.maxQueued ?? concurrency * 32);
+  const threads = createHashThreads(concurrency);
+  const { admit, expectRoom } = createAdmission(concurrency, options.maxQueued ?? concurrency * 32);
   const prefix = phcPrefix(parameters);
   const nobodysHash = `${prefix}${phcBase64(16)}$${phcBase64(32)}`;
   return {
     expectRoom,
-    hash: (password) => admit(() => argon2Hash(password.normalize('NFC'), parameters)),
+    hash: async (password) =>
+      String(await admit(() => threads.run({ password: password.normalize('NFC'), hash: undefined, parameters }))),
     verify: async (hash, password) => {
-      const matches = await admit(() => argon2Verify(hash ?? nobodysHash, password.normalize('NFC')));
-      return matches && hash !== null;
+      const work = { password: password.normalize('NFC'), hash: hash ?? nobodysHash, parameters };
+      return (await admit(() => threads.run(work))) === true && hash !== null;
     },
     needsRehash: (hash) => !hash.startsWith(prefix),
   };
@@ -99,40 +101,24 @@ function phcBase64(bytes: number): string {
   return randomBytes(bytes).toString('base64').replaceAll('=', '');
 }
 
-/** Runs at most `concurrency` tasks, lets `maxQueued` wait in order, refuses the rest. */
-function createGate(concurrency: number, maxQueued: number) {
-  const waiting: (() => void)[] = [];
-  let running = 0;
+/** Lets in what the threads can do at one time and `maxQueued` more, and refuses the rest at once. */
+function createAdmission(concurrency: number, maxQueued: number) {
+  let admitted = 0;
 
   function expectRoom(): void {
-    if (running < concurrency || waiting.length < maxQueued) return;
+    if (admitted < concurrency + maxQueued) return;
     throw new OverloadedError(Math.max(1, Math.ceil((maxQueued / concurrency) * secondsPerHash)));
-  }
-
-  async function enter(): Promise<void> {
-    expectRoom();
-    if (running < concurrency) {
-      running += 1;
-      return;
-    }
-    await new Promise<void>((resolve) => waiting.push(resolve));
-  }
-
-  /** The place is handed to the next in line, not freed: a newcomer cannot slip in before it. */
-  function leave(): void {
-    const next = waiting.shift();
-    if (next) next();
-    else running -= 1;
   }
 
   return {
     expectRoom,
     admit: async <Result>(task: () => Promise<Result>): Promise<Result> => {
-      await enter();
+      expectRoom();
+      admitted += 1;
       try {
         return await task();
       } finally {
-        leave();
+        admitted -= 1;
       }
     },
   };

@@ -1,0 +1,114 @@
+// oxlint-disable unicorn/require-post-message-target-origin -- messages between threads, not windows
+import { Worker } from 'node:worker_threads';
+import type { Argon2Parameters } from './password-hash.ts';
+
+/** What a thread is asked. */
+export interface HashJob {
+  readonly id: number;
+  readonly password: string;
+  /** The hash to compare with; undefined: make one with these parameters. */
+  readonly hash: string | undefined;
+  readonly parameters: Argon2Parameters;
+}
+
+/** What it answers: the hash, or whether the password has it; or what was wrong. */
+export type HashAnswer =
+  | { readonly id: number; readonly result: string | boolean }
+  | { readonly id: number; readonly error: string };
+
+type Work = Omit<HashJob, 'id'>;
+
+interface Pending {
+  readonly work: Work;
+  resolve(result: string | boolean): void;
+  reject(error: Error): void;
+}
+
+/** A thread is handed its next job before it has finished one: it never waits for the event loop, which may be busy. */
+const jobsPerThread = 2;
+
+/** One thread with what it was handed. It keeps the process alive only while it has something to do. */
+class HashThread {
+  readonly #worker = new Worker(new URL('hash-worker.js', import.meta.url));
+  readonly #pending = new Map<number, Pending>();
+  #nextId = 0;
+
+  /** @param freed called when it can take another job, or is gone */
+  constructor(freed: (gone: HashThread | undefined) => void) {
+    this.#worker.unref();
+    this.#worker.on('message', (answer: HashAnswer) => {
+      this.#settle(answer);
+      freed(undefined);
+    });
+    this.#worker.once('error', (error) => this.#fail(error));
+    this.#worker.once('exit', () => {
+      this.#fail(new Error('a thread that hashes passwords has ended'));
+      freed(this);
+    });
+  }
+
+  get load(): number {
+    return this.#pending.size;
+  }
+
+  take(pending: Pending): void {
+    const id = (this.#nextId += 1);
+    if (this.#pending.size === 0) this.#worker.ref();
+    this.#pending.set(id, pending);
+    const job: HashJob = { id, ...pending.work };
+    this.#worker.postMessage(job);
+  }
+
+  #settle(answer: HashAnswer): void {
+    const pending = this.#pending.get(answer.id);
+    this.#pending.delete(answer.id);
+    if (this.#pending.size === 0) this.#worker.unref();
+    if ('error' in answer) pending?.reject(new Error(answer.error));
+    else pending?.resolve(answer.result);
+  }
+
+  #fail(error: Error): void {
+    for (const pending of this.#pending.values()) pending.reject(error);
+    this.#pending.clear();
+  }
+}
+
+/** Threads that hash passwords, each on a core of its own and behind everything else that wants the processor. */
+export interface HashThreads {
+  /** Hashes or compares, in the order of the calls. */
+  run(work: Work): Promise<string | boolean>;
+}
+
+/** @param size threads at most; each is started when there is work for it */
+export function createHashThreads(size: number): HashThreads {
+  const threads: HashThread[] = [];
+  const waiting: Pending[] = [];
+
+  function idlest(): HashThread | undefined {
+    const [found] = threads.toSorted((a, b) => a.load - b.load);
+    if (found?.load === 0 || threads.length === size) return found;
+    const started = new HashThread((gone) => {
+      if (gone) threads.splice(threads.indexOf(gone), 1);
+      dispatch();
+    });
+    threads.push(started);
+    return started;
+  }
+
+  function dispatch(): void {
+    while (waiting.length > 0) {
+      const thread = idlest();
+      const next = thread && thread.load < jobsPerThread ? waiting.shift() : undefined;
+      if (!next) return;
+      thread?.take(next);
+    }
+  }
+
+  return {
+    run: (work) =>
+      new Promise((resolve, reject) => {
+        waiting.push({ work, resolve, reject });
+        dispatch();
+      }),
+  };
+}
