@@ -21,6 +21,8 @@ import { permissionRoutes } from './roles/permissions.routes.ts';
 import { predefinedRoleRoutes } from './roles/predefined-roles.routes.ts';
 import { roleRoutes } from './roles/roles.routes.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
+import { superAdminRoutes } from './super-admins/super-admins.routes.ts';
+import { appUserRoutes } from './users/app-users.routes.ts';
 import { emailVerificationRoutes } from './users/email-verification.routes.ts';
 import { passwordRoutes } from './users/password.routes.ts';
 import { userRoutes } from './users/users.routes.ts';
@@ -43,6 +45,8 @@ export const routes: readonly Route[] = [
   ...roleRoutes,
   ...predefinedRoleRoutes,
   ...permissionRoutes,
+  ...appUserRoutes,
+  ...superAdminRoutes,
   ...machineUserRoutes,
   ...auditRoutes,
   ...appMetadataRoutes,

@@ -1,4 +1,4 @@
-import { type Sql, sql } from '../db/db.ts';
+import { type Sql, sql, type Tx } from '../db/db.ts';
 
 /** One line of the audit: who did what to what, from where. Names only, never values. */
 export interface AuditEvent {
@@ -31,4 +31,15 @@ export function insertAuditEvent(event: AuditEvent, source: Sql): Sql {
       ${event.target.kind}::text, ${event.target.id}::bigint, ${event.ip}::text, ${event.userAgent}::text,
       ${event.requestId}::text, ${event.changes}::text[]
     ${source}`;
+}
+
+/**
+ * Forgets from where and with what a user acted, or somebody unknown acted on them: of a user who is deleted only the
+ * id stays. What others did to them stays as it is: that address is somebody else's.
+ */
+export async function clearTracesOf(tx: Tx, appId: string, userId: string): Promise<void> {
+  const cleared = sql`UPDATE audit_events SET ip = NULL, user_agent = NULL WHERE app_id = ${appId}`;
+  await tx.query(sql`${cleared} AND actor_id = ${userId} AND actor_kind = 'user'`);
+  await tx.query(sql`
+    ${cleared} AND target_id = ${userId} AND target_kind = 'user' AND actor_kind = 'anonymous'`);
 }

@@ -158,6 +158,12 @@ export async function deleteTriesInVain(db: Queryable, before: Date, limit: numb
   return rows.length;
 }
 
+/** Forgets tries where there was no code, from these addresses. */
+export async function forgetTriesInVain(tx: Tx, appId: string, addresses: readonly string[]): Promise<void> {
+  await tx.query(sql`
+    DELETE FROM code_tries_in_vain WHERE app_id = ${appId} AND address = ANY (${[...addresses]}::text[])`);
+}
+
 /** The user and code of a mailed token that is still good. */
 export async function findMailedToken(
   db: Queryable,

@@ -40,13 +40,17 @@ export interface IssuedCode {
   readonly token: string | undefined;
 }
 
-/** Issues a code in the transaction that queues its mail; it is stored as a keyed hash bound to its scope. */
+/**
+ * Issues a code in the transaction that queues its mail; it is stored as a keyed hash bound to its scope.
+ *
+ * @param circumstances.lifeMs how long it is good, where that is not what its purpose says
+ */
 export async function issueCode(
   tx: Tx,
   services: Services,
   appId: string,
   scope: CodeScope,
-  circumstances: CodeCircumstances = {},
+  { lifeMs = codeLifeMs[scope.purpose], ...circumstances }: CodeCircumstances & { lifeMs?: number } = {},
 ): Promise<IssuedCode> {
   const code = newCode();
   const token = scope.purpose === 'email_verification' ? newSecret('gh_v_') : undefined;
@@ -58,7 +62,7 @@ export async function issueCode(
     codeHash: codeHash(services.sealer.deriveKey('codes'), { appId, ...scope, code }),
     tokenHash: token === undefined ? null : sha256(token),
     now,
-    expiresAt: new Date(now.getTime() + codeLifeMs[scope.purpose]),
+    expiresAt: new Date(now.getTime() + lifeMs),
   });
   await voidCodes(tx, appId, scope, codesKept[scope.purpose]);
   return { code, token };

@@ -41,6 +41,8 @@ export const mailPurposes = {
   email_change_requested: { fields: ['email', ...circumstances], details: ['email', ...circumstances] },
   new_device: { fields: circumstances, details: circumstances },
   super_admin_granted: { fields: ['email', ...circumstances], details: circumstances },
+  /** To somebody whose address is not proven yet, with the code to do so. */
+  super_admin_invited: { fields: [], details: [] },
   super_admin_removed: { fields: ['email', ...circumstances], details: circumstances },
 } as const satisfies Record<string, PurposeRules>;
 

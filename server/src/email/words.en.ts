@@ -73,6 +73,13 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'All super admins get this mail.',
     },
+    super_admin_invited: {
+      subject: 'You are invited to be a super admin of {{brandName}}',
+      heading: 'You are invited to be a super admin',
+      body: 'You are invited to be a super admin of {{brandName}}. To accept, choose a password within 7 days.',
+      action: 'Choose a password',
+      note: 'If you did not expect this invitation, you can ignore this mail: nothing happens until you accept. Do not give the code to anybody.',
+    },
     super_admin_removed: {
       subject: 'A super admin of {{brandName}} was removed',
       heading: 'A super admin was removed',

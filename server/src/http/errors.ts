@@ -29,6 +29,7 @@ export const errorCodes = {
   user_not_found: [404, 'User not found', 'There is no such user, or you may not see them.'],
   user_inactive: [403, 'User inactive', 'This user is deactivated.'],
   user_not_active: [409, 'User not active', 'The user has not accepted an invitation yet, or is deactivated.'],
+  last_super_admin: [409, 'Last super admin', 'An app needs another active super admin first; nothing was changed.'],
   email_already_exists: [409, 'E-mail already exists', 'A user with this e-mail address exists already.'],
   email_already_verified: [409, 'E-mail already verified', 'This e-mail address is verified already.'],
   sign_up_disabled: [403, 'Sign-up disabled', 'This app does not let people sign up by themselves.'],

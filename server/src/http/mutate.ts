@@ -24,6 +24,8 @@ export interface ChangeEvent {
   readonly changes?: readonly string[];
   /** Who acted, where the credential does not say: a person who signs up is nobody before. */
   readonly actor?: { readonly kind: 'user'; readonly id: string };
+  /** Leaves out the client's address and agent: of somebody who deletes their account only the id stays. */
+  readonly withoutClient?: true;
   /** The user id that a machine says it acts for; unproven. */
   readonly claimedOnBehalfOf?: string | undefined;
 }
@@ -48,8 +50,8 @@ function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
       actor: event.actor ?? auditIdentity(call.actor),
       claimedOnBehalfOf: event.claimedOnBehalfOf ?? null,
       target: event.target,
-      ip: client.ip,
-      userAgent: client.userAgent ?? null,
+      ip: event.withoutClient ? null : client.ip,
+      userAgent: event.withoutClient ? null : (client.userAgent ?? null),
       requestId: client.requestId,
       changes: event.changes ?? [],
     },

@@ -37,7 +37,11 @@ export interface Granted {
 }
 
 /** The user of the address, made if there is none: without password, without a way in. */
-async function userOfAddress(tx: Tx, call: Call, proposal: Proposal): Promise<User> {
+export async function userOfAddress(
+  tx: Tx,
+  call: Call,
+  proposal: Pick<Proposal, 'email' | 'firstName' | 'lastName'>,
+): Promise<User> {
   const key = emailKey(proposal.email);
   const known = await lockUserByEmail(tx, call.appId, key);
   if (known) return known;

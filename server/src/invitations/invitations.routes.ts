@@ -8,6 +8,7 @@ import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
 import { sessionHeaders, setSessionCookies, startSession } from '../sessions/start-session.ts';
+import { acceptSuperAdmin } from '../super-admins/accept-super-admin.ts';
 import { acceptanceEvents, type Claim, claimAccount } from '../users/claim-account.ts';
 import { emailKey } from '../users/email-address.ts';
 import { checkPassword } from '../users/password-policy.ts';
@@ -28,7 +29,8 @@ async function claim(tx: Tx, call: Call, app: App, proof: { userId: string; code
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
   if (!(await consumeCode(tx, app.id, user.id, proof.codeId))) throw new ApiError('code_invalid');
   const granted = await claimAccount(tx, call.services, app.id, user.id, given);
-  return { granted, session: await startSession(tx, call, app, { id: user.id, amr: ['pwd'] }) };
+  const events = [...acceptanceEvents(user.id, granted), ...(await acceptSuperAdmin(tx, call, user))];
+  return { events, session: await startSession(tx, call, app, { id: user.id, amr: ['pwd'] }) };
 }
 
 /** Accepting is documented as PUT; POST does the same. */
@@ -63,9 +65,8 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       checkPassword(body.newPassword, { email, firstName, lastName });
       const passwordHash = await services.passwords.hash(body.newPassword);
       const started = await mutate(call, async (tx) => {
-        const { session, granted } = await claim(tx, call, app, proof, { ...body, passwordHash });
+        const { session, events } = await claim(tx, call, app, proof, { ...body, passwordHash });
         const actor = { kind: 'user', id: proof.userId } as const;
-        const events = acceptanceEvents(proof.userId, granted);
         // Where no invitation was left there is still the account.
         const event = events.length > 0 ? events : { target: actor, actor, orgId: body.orgId };
         return { result: session, event };

@@ -2,6 +2,7 @@ import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { countInApp } from '../counts.ts';
 import type { Grant, RoleReference } from '../members/members.store.ts';
+import { isInvitedAsSuperAdmin } from '../super-admins/super-admins.store.ts';
 
 /** What is granted once somebody proves that the mailbox is theirs. */
 export interface NewInvitation {
@@ -99,6 +100,7 @@ export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: read
     WITH deleted AS (
       DELETE FROM users u
       WHERE u.app_id = ${appId} AND u.id = ANY (${[...userIds]}::bigint[]) AND u.state = 'INVITED'
+        AND u.super_admin_invited_until IS NULL
         AND NOT EXISTS (
           SELECT FROM invitations i WHERE i.app_id = ${appId} AND i.user_id = u.id AND i.status = 'pending')
       RETURNING u.id),
@@ -107,10 +109,10 @@ export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: read
   return rows.map((row) => row.id);
 }
 
-/** Whether an invitation waits for a user. */
+/** Whether an invitation waits for a user, to an organization or as super admin. */
 export async function hasLiveInvitation(db: Queryable, appId: string, userId: string, now: Date): Promise<boolean> {
   const rows = await db.query(sql`
     SELECT 1 FROM invitations
     WHERE app_id = ${appId} AND user_id = ${userId} AND status = 'pending' AND expires_at > ${now} LIMIT 1`);
-  return rows.length > 0;
+  return rows.length > 0 || isInvitedAsSuperAdmin(db, appId, userId, now);
 }

@@ -4,6 +4,7 @@ import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
+import { lockWithinReach } from '../users/govern-user.ts';
 import { endSessionsQuery, sessionList, sessionParams, signIn, startedSession, userParams } from './sessions.schema.ts';
 import { deleteSession, deleteSessions, listSessions } from './sessions.store.ts';
 import { signInWithPassword } from './sign-in.ts';
@@ -22,13 +23,11 @@ async function sessionsOf({ services, appId, actor }: Call, userId: string) {
   };
 }
 
-/** Ends sessions of a user; no event when there were none. @returns the hashes of their tokens */
-function endSessions(call: Call, userId: string, exceptId?: string): Promise<Buffer[]> {
-  return mutate(call, async (tx) => {
-    const ended = await deleteSessions(tx, call.appId, userId, exceptId);
-    return { result: ended, event: ended.length > 0 ? { target: { kind: 'user', id: userId } } : undefined };
-  });
-}
+/** No event where there were none. @param ended the hashes of their tokens */
+const sessionsEnded = (userId: string, ended: Buffer[]) => ({
+  result: ended,
+  event: ended.length > 0 ? { target: { kind: 'user', id: userId } } : undefined,
+});
 
 function signOut(call: Call, sessionId: string): Promise<Buffer> {
   return mutate(call, async (tx) => {
@@ -109,7 +108,10 @@ export const sessionRoutes = [
     response: { status: 204, description: 'The sessions have ended.' },
     handler: async (call) => {
       const { user, session } = signedIn(call.actor);
-      const ended = await endSessions(call, user.id, call.query.includeCurrent ? undefined : session.id);
+      const kept = call.query.includeCurrent ? undefined : session.id;
+      const ended = await mutate(call, async (tx) =>
+        sessionsEnded(user.id, await deleteSessions(tx, call.appId, user.id, kept)),
+      );
       clearSessionCookie(call, await namedAppOf(call), ended);
     },
   }),
@@ -133,13 +135,18 @@ export const sessionRoutes = [
     operationId: 'endUserSessions',
     tag: 'authentication',
     summary: "End a user's sessions",
-    description: 'Ends every session of a user: their tokens fail from then on.',
+    description:
+      'Ends every session of a user: their tokens fail from then on. Machine users cannot end those of a super admin.',
     access: overUser('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
     audit: 'user.sessions_ended',
     params: userParams,
     response: { status: 204, description: 'The sessions have ended.' },
     handler: async (call) => {
-      await endSessions(call, call.params.userId);
+      const { appId, params } = call;
+      await mutate(call, async (tx) => {
+        await lockWithinReach(tx, call, params.userId);
+        return sessionsEnded(params.userId, await deleteSessions(tx, appId, params.userId));
+      });
     },
   }),
 ];

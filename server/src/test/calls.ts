@@ -3,6 +3,7 @@ import { routes } from '../routes.ts';
 import { samplesOfAccounts } from './calls.account.ts';
 import { samplesOfAudit } from './calls.audit.ts';
 import { samplesOfIdentityProviders } from './calls.identity-providers.ts';
+import { samplesOfAppUsers } from './calls.app-users.ts';
 import { samplesOfLifecycle } from './calls.lifecycle.ts';
 import { samplesOfOrganizations } from './calls.organizations.ts';
 import { samplesOfLists } from './calls.lists.ts';
@@ -15,6 +16,7 @@ import { samplesOfUsers } from './calls.users.ts';
 /** How to call every operation. A new route needs an entry here, and is then tested like all the others. */
 export const samples: SampleCalls = {
   ...samplesOfUsers,
+  ...samplesOfAppUsers,
   ...samplesOfAccounts,
   ...samplesOfAudit,
   ...samplesOfOrganizations,

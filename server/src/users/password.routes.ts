@@ -13,6 +13,8 @@ import { fillShares } from '../limits/limits.store.ts';
 import { shareKey } from '../limits/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { rememberDeviceOf } from '../sessions/start-session.ts';
+import { acceptSuperAdmin } from '../super-admins/accept-super-admin.ts';
+import { isInvitedAsSuperAdmin } from '../super-admins/super-admins.store.ts';
 import { acceptanceEvents, claimAccount } from './claim-account.ts';
 import { withCurrentPassword, lockPassword } from './current-password.ts';
 import { emailKey } from './email-address.ts';
@@ -48,10 +50,13 @@ async function givePassword(
   { email, passwordHash }: { email: string; passwordHash: string },
 ): Promise<ChangeEvent[]> {
   const { services, appId } = call;
-  if (user.state === 'INVITED' || !user.isEmailVerified) {
-    return acceptanceEvents(user.id, await claimAccount(tx, services, appId, user.id, { email, passwordHash }));
+  const now = services.clock.now();
+  const isUnproven = user.state === 'INVITED' || !user.isEmailVerified;
+  if (isUnproven || (await isInvitedAsSuperAdmin(tx, appId, user.id, now))) {
+    const granted = await claimAccount(tx, services, appId, user.id, { email, passwordHash });
+    return [...acceptanceEvents(user.id, granted), ...(await acceptSuperAdmin(tx, call, user))];
   }
-  await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());
+  await setPasswordHash(tx, appId, user.id, passwordHash, now);
   await deleteSessions(tx, appId, user.id);
   await voidAllCodes(tx, appId, user.id, voidedByPassword);
   return [];

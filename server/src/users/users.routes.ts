@@ -15,9 +15,10 @@ import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from './display-name.ts';
 import { emailKey } from './email-address.ts';
 import { checkPassword } from './password-policy.ts';
+import { lockWithinReach } from './govern-user.ts';
 import { sendVerification } from './verification-mail.ts';
 import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';
-import { getUser, getUserMetadata, insertUser, isSuperAdmin, lockUserByEmail, patchUser } from './users.store.ts';
+import { getUser, getUserMetadata, insertUser, lockUserByEmail, patchUser } from './users.store.ts';
 
 const hourMs = 3_600_000;
 
@@ -27,12 +28,6 @@ function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void 
   const reserved = Object.keys(metadata).find((key) => key.startsWith('app:'));
   if (reserved === undefined || isBackend) return;
   throw new ApiError('metadata_key_reserved', { detail: `The key "${reserved}" is written by backends only.` });
-}
-
-/** A super admin is above the machines of the app. */
-async function checkMachineReach({ actor, services, appId }: Call, userId: string): Promise<void> {
-  if (actor.kind !== 'machine' || !(await isSuperAdmin(services.db, appId, userId))) return;
-  throw new ApiError('access_denied', { detail: 'A machine user may not change a super admin.' });
 }
 
 /** The owner of the mailbox is told that somebody tried, at most once an hour. */
@@ -208,12 +203,12 @@ export const userRoutes = [
     errors: ['metadata_key_reserved', 'metadata_limit_exceeded'],
     handler: async (call) => {
       const { body, params, services, appId } = call;
-      await checkMachineReach(call, params.userId);
       checkReservedKeys(call, body.metadata ?? {});
       const { metadata = {}, ...fields } = body;
       const changes = [...Object.keys(fields), ...Object.keys(metadata).map((key) => `metadata.${key}`)];
       return mutate(call, async (tx) => {
         const result = { message: 'User updated' };
+        await lockWithinReach(tx, call, params.userId);
         if (changes.length === 0) return { result, event: undefined };
         await patchUser(tx, appId, params.userId, body, services.clock.now());
         return { result, event: { target: { kind: 'user', id: params.userId }, changes } };

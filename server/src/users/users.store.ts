@@ -73,11 +73,6 @@ export async function lockUser(tx: Tx, appId: string, userId: string): Promise<U
   return toUser(row);
 }
 
-export async function isSuperAdmin(db: Queryable, appId: string, userId: string): Promise<boolean> {
-  const rows = await db.query(sql`SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND is_super_admin`);
-  return rows.length > 0;
-}
-
 export async function getUserMetadata(db: Queryable, appId: string, userId: string): Promise<Metadata> {
   const [row] = await db.query<{ metadata: Metadata }>(
     sql`SELECT metadata FROM users WHERE app_id = ${appId} AND id = ${userId}`,

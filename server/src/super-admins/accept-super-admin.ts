@@ -1,0 +1,25 @@
+import type { Tx } from '../db/db.ts';
+import type { ChangeEvent } from '../http/mutate.ts';
+import type { Call } from '../http/route.ts';
+import { isInvitedAsSuperAdmin, setSuperAdmin } from './super-admins.store.ts';
+import { tellSuperAdmins } from './tell-super-admins.ts';
+
+/**
+ * Whoever is invited to be a super admin becomes one when a code from the mailbox has come back and their account was
+ * claimed with a password of their own. An identity provider that vouches for the address is not enough.
+ *
+ * @returns the event, if anybody was invited
+ */
+export async function acceptSuperAdmin(
+  tx: Tx,
+  call: Call,
+  user: { id: string; email: string },
+): Promise<ChangeEvent[]> {
+  const { appId, services } = call;
+  const now = services.clock.now();
+  if (!(await isInvitedAsSuperAdmin(tx, appId, user.id, now))) return [];
+  await setSuperAdmin(tx, appId, user.id, true, now);
+  await tellSuperAdmins(tx, call, 'super_admin_granted', user.email);
+  const actor = { kind: 'user', id: user.id } as const;
+  return [{ action: 'super_admin.accepted', target: actor, actor }];
+}

@@ -1,0 +1,164 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import { chooseUrlTemplate, fillUrlTemplate } from '../apps/url-template.ts';
+import { codeLifeMs, issueCode } from '../codes/codes.ts';
+import type { Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { queueMail } from '../email/outbox.ts';
+import { overApp, overUser } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { readPage } from '../http/pagination.ts';
+import { type Call, route } from '../http/route.ts';
+import { userOfAddress } from '../invitations/grant-or-invite.ts';
+import { deleteInvitedLeftOver } from '../invitations/invitations.store.ts';
+import { displayName } from '../users/display-name.ts';
+import { userParams } from '../users/users.schema.ts';
+import { lockUser, type User } from '../users/users.store.ts';
+import { addSuperAdmin, superAdminAdded, superAdminList, superAdminListQuery } from './super-admins.schema.ts';
+import {
+  checkNotLastSuperAdmin,
+  countSuperAdmins,
+  inviteAsSuperAdmin,
+  readStanding,
+  setSuperAdmin,
+  type SuperAdminRow,
+  superAdminsOf,
+} from './super-admins.store.ts';
+import { tellSuperAdmins } from './tell-super-admins.ts';
+
+function toItem(row: SuperAdminRow) {
+  const names = { firstName: row.first_name, lastName: row.last_name };
+  const invitedUntil = row.super_admin_invited_until?.toISOString();
+  return {
+    id: row.id,
+    email: row.email,
+    ...names,
+    displayName: displayName(names),
+    userState: row.state,
+    ...(invitedUntil && { invitedUntil }),
+  };
+}
+
+/** The address as the inviter wrote it, and the template of the link in the mail to it. */
+interface Invitee {
+  readonly email: string;
+  readonly urlTemplate: string | undefined;
+}
+
+/** The code sets a password and proves the mailbox (2.7), which is what is still lacking. */
+async function invite(tx: Tx, call: Call, user: User, { email, urlTemplate }: Invitee): Promise<void> {
+  const { services, appId } = call;
+  const lifeMs = codeLifeMs.invitation;
+  await inviteAsSuperAdmin(tx, appId, user.id, new Date(services.clock.now().getTime() + lifeMs));
+  const { code } = await issueCode(tx, services, appId, { userId: user.id, purpose: 'password_reset' }, { lifeMs });
+  const values = new Map([
+    ['code', code],
+    ['email', email],
+  ]);
+  const content = { code, ...(urlTemplate && { url: fillUrlTemplate(urlTemplate, values) }) };
+  const mail = { userId: user.id, recipient: email, purpose: 'super_admin_invited', content } as const;
+  await queueMail(tx, services, appId, mail);
+}
+
+/** @returns what changed; nothing for somebody who is a super admin already */
+async function grantOrInvite(tx: Tx, call: Call, user: User, invitee: Invitee): Promise<string[]> {
+  const { isSuperAdmin } = await readStanding(tx, call.appId, user.id);
+  if (isSuperAdmin) return [];
+  if (user.state !== 'ACTIVE' || !user.isEmailVerified) {
+    await invite(tx, call, user, invitee);
+    return ['invited'];
+  }
+  await setSuperAdmin(tx, call.appId, user.id, true, call.services.clock.now());
+  await tellSuperAdmins(tx, call, 'super_admin_granted', user.email);
+  return ['superAdmin'];
+}
+
+export const superAdminRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authorization/super-admins',
+    operationId: 'listSuperAdmins',
+    tag: 'authorization',
+    summary: 'List the super admins',
+    description: 'The super admins of the app, deactivated ones included, and those who are invited to be one.',
+    access: overApp('SUPER_ADMIN'),
+    query: superAdminListQuery,
+    response: { status: 200, description: 'A page of super admins.', body: superAdminList },
+    handler: async (call) => {
+      const { appId, query } = call;
+      const page = await readPage(call, {
+        paging: query,
+        total: countSuperAdmins(appId),
+        rows: ({ after, limit }) => sql`${superAdminsOf(appId)} ${after} ${limit}`,
+        key: sql`u.id`,
+        toItem,
+      });
+      return { metadata: page.metadata, superAdmins: page.items };
+    },
+  }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authorization/super-admins',
+    operationId: 'addSuperAdmin',
+    tag: 'authorization',
+    summary: 'Make somebody a super admin',
+    description:
+      'An active user whose address is proven is a super admin at once. Any other address is invited by a mail with a code: who sets a password with it (`PUT …/users/password`) within 7 days has proven the mailbox and is a super admin; inviting again sends another code. All super admins are told by mail of a new one.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'super_admin.granted',
+    body: addSuperAdmin,
+    response: { status: 201, description: 'Granted or invited.', body: superAdminAdded },
+    errors: ['user_not_active', 'redirect_url_not_allowed'],
+    handler: async (call) => {
+      const { services, body } = call;
+      const { email, firstName = 'Super', lastName = 'Admin' } = body;
+      const app = await namedAppOf(call);
+      const urlTemplate = chooseUrlTemplate(app, services.config, 'resetUrl', body.resetUrl);
+      return mutate(call, async (tx) => {
+        const user = await userOfAddress(tx, call, { email, firstName, lastName });
+        if (user.state === 'INACTIVE') {
+          throw new ApiError('user_not_active', { detail: 'The user of this address is deactivated.' });
+        }
+        const changes = await grantOrInvite(tx, call, user, { email, urlTemplate });
+        const invited = changes.includes('invited');
+        const result = { message: `Super admin ${invited ? 'invited' : 'assigned'}`, userId: user.id, invited };
+        const event = { target: { kind: 'user', id: user.id }, changes };
+        return { result, event: changes.length > 0 ? event : undefined };
+      });
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authorization/super-admins/:userId',
+    operationId: 'removeSuperAdmin',
+    tag: 'authorization',
+    summary: 'Take super admin rights away',
+    description:
+      'The user is no super admin from the next request on and stays a user of the app; all super admins are told by mail, and so is the user. An invitation is revoked the same way. The last active super admin stays.',
+    access: overUser('SUPER_ADMIN'),
+    audit: 'super_admin.removed',
+    params: userParams,
+    response: { status: 204, description: 'The user is no super admin.' },
+    errors: ['last_super_admin'],
+    handler: (call) => {
+      const { appId, services, params } = call;
+      return mutate(call, async (tx) => {
+        const user = await lockUser(tx, appId, params.userId);
+        const { isSuperAdmin, isInvited } = await readStanding(tx, appId, user.id);
+        if (!isSuperAdmin && !isInvited) {
+          throw new ApiError('user_not_found', { detail: 'This user is no super admin and not invited to be one.' });
+        }
+        if (isSuperAdmin) {
+          await checkNotLastSuperAdmin(tx, appId, user.id);
+          await tellSuperAdmins(tx, call, 'super_admin_removed', user.email);
+        }
+        await setSuperAdmin(tx, appId, user.id, false, services.clock.now());
+        await deleteInvitedLeftOver(tx, appId, [user.id]);
+        const changes = [isSuperAdmin ? 'superAdmin' : 'invited'];
+        return { result: undefined, event: { target: { kind: 'user', id: user.id }, changes } };
+      });
+    },
+  }),
+];

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { message, outputId, time } from '../http/fields.ts';
+import { pageMetadata, pagingQuery } from '../http/pagination.ts';
+import { emailAddress } from '../users/email-address.ts';
+import { firstName, lastName, urlTemplate, user } from '../users/users.schema.ts';
+
+export const superAdminListQuery = z.strictObject(pagingQuery);
+
+const { id, email, firstName: givenName, lastName: familyName, displayName, userState } = user.shape;
+
+const superAdmin = z
+  .object({
+    id,
+    email,
+    firstName: givenName,
+    lastName: familyName,
+    displayName,
+    userState,
+    invitedUntil: time('Until when the invitation can be accepted; absent for who is a super admin').optional(),
+  })
+  .meta({ id: 'SuperAdmin', description: 'A super admin of the app, or somebody who is invited to be one.' });
+
+export const superAdminList = z
+  .object({
+    metadata: pageMetadata,
+    superAdmins: z.array(superAdmin).meta({
+      description: 'Super admins and those invited, in the order in which the users were made.',
+      examples: [[]],
+    }),
+  })
+  .meta({ id: 'SuperAdminList', description: 'A page of super admins.' });
+
+export const addSuperAdmin = z
+  .strictObject({
+    email: emailAddress.meta({ description: 'Address of the new super admin.', examples: ['ada@example.com'] }),
+    firstName: firstName.optional(),
+    lastName: lastName.optional(),
+    resetUrl: urlTemplate(
+      'URL template of the link in the mail to somebody who is invited, with {{code}} and {{email}}: where a password is chosen. Default: the setting of the app.',
+      'https://app.example.com/reset?code={{code}}&email={{email}}',
+    ).optional(),
+  })
+  .meta({ id: 'AddSuperAdminRequest', description: 'Who is to be a super admin.' });
+
+export const superAdminAdded = z
+  .object({
+    message: message('Super admin assigned'),
+    userId: outputId('the user', '118273645546213377'),
+    invited: z
+      .boolean()
+      .meta({ description: 'Whether they were invited first, because their address is unproven.', examples: [false] }),
+  })
+  .meta({ id: 'AddSuperAdminResponse', description: 'Granted or invited.' });

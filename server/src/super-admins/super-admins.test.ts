@@ -1,0 +1,217 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { runTask } from '../test/tasks.ts';
+import { createWorld, type Person, problem, type World } from '../test/world.ts';
+
+let app: TestApp;
+let world: World;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+});
+beforeEach(async () => {
+  world = await createWorld(app, { settings: { sessionIdleSeconds: 2_592_000 } });
+});
+afterAll(() => app?.close());
+
+const url = '/v1/authorization/super-admins';
+const newPassword = 'Secret@slidezAB';
+const dayMs = 24 * 3_600_000;
+
+const add = (email: string, extra: object = {}) =>
+  world.call('POST', url, { token: world.admin.token, body: { email, ...extra } });
+const remove = (userId: string, token = world.admin.token) => world.call('DELETE', `${url}/${userId}`, { token });
+const list = async () => {
+  const response = await world.call('GET', `${url}?pageSize=100`, { token: world.admin.token });
+  return response.json<{ metadata: { total: number }; superAdmins: Record<string, unknown>[] }>();
+};
+const isSuperAdmin = async (token: string) =>
+  (await world.call('GET', `${url}?pageSize=1`, { token })).statusCode === 200;
+
+const reset = (email: string, code: string | undefined) =>
+  world.call('PUT', '/v1/authentication/users/password', { body: { email, verificationCode: code, newPassword } });
+
+async function signedInWith(email: string): Promise<string> {
+  const body = { email, password: newPassword };
+  const response = await world.call('POST', '/v1/authentication/users/sessions', { body });
+  return response.json<{ sessionToken: string }>().sessionToken;
+}
+
+describe('a user whose address is proven', () => {
+  test('is a super admin at once; all super admins are told, the new one too', async () => {
+    const person = await world.person();
+    const answer = await add(person.email);
+    expect([answer.statusCode, answer.json()]).toEqual([
+      201,
+      { message: 'Super admin assigned', userId: person.userId, invited: false },
+    ]);
+    expect(await isSuperAdmin(person.token)).toBe(true);
+    for (const email of [world.admin.email, person.email]) {
+      const { purpose, text } = await world.mail(email);
+      expect([purpose, text.includes(person.email)]).toEqual(['super_admin_granted', true]);
+    }
+  });
+
+  test('who is one already stays one, and nobody is told again', async () => {
+    const before = (await world.mails(world.admin.email)).length;
+    expect((await add(world.admin.email)).json()).toMatchObject({ message: 'Super admin assigned', invited: false });
+    expect(await world.mails(world.admin.email)).toHaveLength(before);
+  });
+
+  test('but is deactivated is none', async () => {
+    const person = await world.person();
+    await world.call('POST', `/v1/authorization/users/${person.userId}/deactivate`, { token: world.admin.token });
+    expect(problem(await add(person.email))).toBe('409 user_not_active');
+  });
+});
+
+describe('an address that nobody has', () => {
+  const email = 'Ada.Lovelace@example.com';
+
+  test('is invited, and whoever sets a password with the code of the mail is a super admin', async () => {
+    const invited = await add(email, { resetUrl: 'http://localhost/reset?code={{code}}&email={{email}}' });
+    expect(invited.json()).toMatchObject({ message: 'Super admin invited', invited: true });
+    expect(await world.mails(world.admin.email)).toEqual([]);
+    const { purpose, code, url: link } = await world.mail(email);
+    expect([purpose, link]).toEqual([
+      'super_admin_invited',
+      `http://localhost/reset?code=${code}&email=Ada.Lovelace%40example.com`,
+    ]);
+    app.clock.advance(6 * dayMs);
+    expect((await reset(email, code)).statusCode).toBe(200);
+    expect(await isSuperAdmin(await signedInWith(email))).toBe(true);
+    expect((await world.events()).slice(-3)).toMatchObject([
+      { action: 'user.password_reset' },
+      { action: 'super_admin.accepted' },
+      { action: 'session.created' },
+    ]);
+  });
+
+  test('tells all super admins once it is accepted', async () => {
+    await add(email);
+    await reset(email, (await world.mail(email)).code);
+    const { purpose, text } = await world.mail(world.admin.email);
+    expect([purpose, text.includes(email)]).toEqual(['super_admin_granted', true]);
+  });
+
+  test('can be accepted by any reset of the password, as long as the invitation holds', async () => {
+    await add(email);
+    app.clock.advance(6 * dayMs);
+    await world.call('POST', '/v1/authentication/users/password/reset-request/email', { body: { email } });
+    await runTask(app, sendPasswordResets);
+    const { purpose, code } = await world.mail(email);
+    expect(purpose).toBe('password_reset');
+    await reset(email, code);
+    expect(await isSuperAdmin(await signedInWith(email))).toBe(true);
+  });
+
+  test('is no super admin by an invitation that has run out', async () => {
+    await add(email);
+    const { code } = await world.mail(email);
+    app.clock.advance(7 * dayMs);
+    expect(problem(await reset(email, code))).toBe('400 code_invalid');
+    expect((await add(email)).json()).toMatchObject({ invited: true });
+    await reset(email, (await world.mail(email)).code);
+    expect(await isSuperAdmin(await signedInWith(email))).toBe(true);
+  });
+
+  test('is no super admin by a code that was issued for less, once the invitation is revoked', async () => {
+    const { userId } = (await add(email)).json<{ userId: string }>();
+    const { code } = await world.mail(email);
+    expect((await remove(userId)).statusCode).toBe(204);
+    expect(problem(await reset(email, code))).toBe('400 code_invalid');
+    expect(problem(await remove(userId))).toBe('404 user_not_found');
+    expect((await list()).metadata.total).toBe(1);
+  });
+
+  test('stays invited as super admin when the invitation to an organization is gone', async () => {
+    const orgId = await world.organization(await world.person());
+    const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
+    await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token: world.admin.token, body });
+    await add(email);
+    const { code } = await world.mail(email);
+    await world.call('DELETE', `/v1/authorization/organizations/${orgId}`, { token: world.admin.token });
+    expect((await reset(email, code)).statusCode).toBe(200);
+    expect(await isSuperAdmin(await signedInWith(email))).toBe(true);
+  });
+});
+
+describe('whoever signed up with an address that they do not hold', () => {
+  let intruder: Person;
+  const email = 'victim@example.com';
+
+  beforeEach(async () => {
+    intruder = await world.person({ email, verified: false });
+  });
+
+  test('is no super admin, and is out once the owner of the mailbox accepts', async () => {
+    expect((await add(email)).json()).toMatchObject({ invited: true });
+    expect(await isSuperAdmin(intruder.token)).toBe(false);
+    await reset(email, (await world.mail(email)).code);
+    expect((await world.call('GET', '/v1/authentication/users/me', { token: intruder.token })).statusCode).toBe(401);
+    expect(await isSuperAdmin(await signedInWith(email))).toBe(true);
+  });
+
+  test('gains nothing by a verification that the owner clicks, who still becomes super admin', async () => {
+    const { code: verificationCode } = await world.mail(email);
+    await add(email);
+    const { code } = await world.mail(email);
+    const body = { userId: intruder.userId, verificationCode };
+    await world.call('POST', '/v1/authentication/users/email/verification', { token: intruder.token, body });
+    expect(await isSuperAdmin(intruder.token)).toBe(false);
+    await reset(email, code);
+    expect((await world.call('GET', '/v1/authentication/users/me', { token: intruder.token })).statusCode).toBe(401);
+    expect(await isSuperAdmin(await signedInWith(email))).toBe(true);
+  });
+
+  test('who was only invited to an organization becomes super admin by accepting that', async () => {
+    const orgId = await world.organization(await world.person());
+    await add(email);
+    const person = { email, firstName: 'Ada', lastName: 'Lovelace' };
+    const members = `/v1/authorization/organizations/${orgId}/members`;
+    await world.call('POST', members, { token: world.admin.token, body: { ...person, role: 'reader' } });
+    const { code: verificationCode } = await world.mail(email);
+    const body = { orgId, email, verificationCode, newPassword };
+    const accepted = await world.call('PUT', '/v1/authentication/users/invite', { body });
+    expect(await isSuperAdmin(accepted.json<{ sessionToken: string }>().sessionToken)).toBe(true);
+  });
+});
+
+describe('taking it away', () => {
+  test('works from the next request on; the user stays, and everybody is told', async () => {
+    const person = await world.person();
+    await add(person.email);
+    expect((await remove(person.userId)).statusCode).toBe(204);
+    expect(await isSuperAdmin(person.token)).toBe(false);
+    expect((await world.call('GET', '/v1/authentication/users/me', { token: person.token })).statusCode).toBe(200);
+    for (const { email } of [world.admin, person])
+      expect((await world.mail(email)).purpose).toBe('super_admin_removed');
+  });
+
+  test('is refused for the last one, for whom it is not, and for nobody', async () => {
+    const person = await world.person();
+    expect(problem(await remove(world.admin.userId))).toBe('409 last_super_admin');
+    expect(problem(await remove(person.userId))).toBe('404 user_not_found');
+    expect(problem(await remove('1'))).toBe('404 user_not_found');
+  });
+
+  test('is refused to the second of two who take it from each other', async () => {
+    const person = await world.person();
+    await add(person.email);
+    const answers = await Promise.all([remove(person.userId), remove(world.admin.userId, person.token)]);
+    expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([204, 409]);
+  });
+});
+
+test('the list names super admins and those invited, and until when', async () => {
+  await add('ada@example.com', { firstName: 'Ada', lastName: 'Lovelace' });
+  const until = new Date(app.clock.now().getTime() + 7 * dayMs).toISOString();
+  expect(await list()).toMatchObject({
+    metadata: { total: 2 },
+    superAdmins: [
+      { id: world.admin.userId, email: world.admin.email, displayName: 'Super Admin', userState: 'ACTIVE' },
+      { email: 'ada@example.com', displayName: 'Ada Lovelace', userState: 'INVITED', invitedUntil: until },
+    ],
+  });
+});

@@ -1,0 +1,138 @@
+import { sql } from '../db/db.ts';
+import { overUser } from '../http/access.ts';
+import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
+import type { Stage } from './calls.stage.ts';
+import { freshMember, unique } from './calls.users.ts';
+import type { Person } from './world.ts';
+
+const governors = ['superAdmin', 'machine'] as const;
+const target = ['user', 'userId'] as const;
+
+/** Over a super admin a machine has no say. */
+const overSuperAdmin = {
+  title: 'who is a super admin',
+  admits: ['superAdmin'],
+  needs: { access: overUser('SUPER_ADMIN'), otherwise: 'access_denied' },
+  target,
+} as const;
+
+/** A member who is a super admin too or, with an unproven address, only invited to be one. */
+async function superAdmin(stage: Stage, options: { verified?: boolean } = {}): Promise<Person> {
+  const { world } = stage;
+  const person = await freshMember(stage, options);
+  const url = '/v1/authorization/super-admins';
+  const response = await world.call('POST', url, { token: world.admin.token, body: { email: person.email } });
+  if (response.statusCode !== 201) throw new Error(response.body);
+  return person;
+}
+
+async function inactive(stage: Stage, { userId }: Person): Promise<string> {
+  await stage.world.test.db.query(sql`
+    UPDATE users SET state = 'INACTIVE' WHERE app_id = ${stage.world.appId} AND id = ${userId}`);
+  return userId;
+}
+
+/** By the super admin, over somebody whose own token is tried as well, where it is good. */
+const bySuperAdmin = ({ world }: Stage, userId: string, addressed?: Person): Prepared => ({
+  as: human(world.admin),
+  params: { userId },
+  ...(addressed && { addressed: human(addressed) }),
+});
+
+const overMember = async (stage: Stage): Promise<Prepared> => {
+  const member = await freshMember(stage);
+  return bySuperAdmin(stage, member.userId, member);
+};
+
+const overAnotherSuperAdmin = async (stage: Stage): Promise<Prepared> =>
+  bySuperAdmin(stage, (await superAdmin(stage)).userId);
+
+const changed = { ...overSuperAdmin, prepare: overAnotherSuperAdmin };
+
+const userSamples: SampleCalls = {
+  listUsers: [
+    {
+      admits: governors,
+      prepare: ({ world }) => ({ as: human(world.admin), query: { pageSize: '1', includeMetadata: 'true' } }),
+      answers: ({ world }) => ({ users: [{ id: world.admin.userId, userState: 'ACTIVE', metadata: {} }] }),
+    },
+  ],
+  deleteUser: [{ admits: governors, target, prepare: overMember }, changed],
+  deactivateUser: [
+    { admits: governors, target, prepare: overMember },
+    changed,
+    {
+      title: 'who is deactivated',
+      admits: governors,
+      isNoOp: true,
+      prepare: async (stage) => ({
+        as: robot(stage.machine),
+        params: { userId: await inactive(stage, await freshMember(stage)) },
+      }),
+    },
+  ],
+  reactivateUser: [
+    {
+      admits: governors,
+      target,
+      prepare: async (stage) => ({
+        as: robot(stage.machine),
+        params: { userId: await inactive(stage, await freshMember(stage)) },
+      }),
+    },
+    {
+      ...overSuperAdmin,
+      prepare: async (stage) => bySuperAdmin(stage, await inactive(stage, await superAdmin(stage))),
+    },
+    { title: 'who is active', admits: governors, isNoOp: true, prepare: overMember },
+  ],
+};
+
+const superAdminSamples: SampleCalls = {
+  listSuperAdmins: [
+    {
+      admits: ['superAdmin'],
+      prepare: ({ world }) => ({ as: human(world.admin), query: { pageSize: '1' } }),
+      answers: ({ world }) => ({ superAdmins: [{ id: world.admin.userId, userState: 'ACTIVE' }] }),
+    },
+  ],
+  addSuperAdmin: [
+    {
+      admits: ['superAdmin'],
+      target,
+      prepare: async ({ world }) => ({ as: human(world.admin), body: { email: (await world.person()).email } }),
+    },
+    {
+      title: 'whose address is unproven',
+      admits: ['superAdmin'],
+      target,
+      prepare: ({ world }) => ({
+        as: human(world.admin),
+        body: {
+          email: `${unique('new-admin')}@example.com`,
+          firstName: 'Ada',
+          lastName: 'Lovelace',
+          resetUrl: 'http://localhost/reset?code={{code}}',
+        },
+      }),
+    },
+    {
+      title: 'who is one already',
+      admits: ['superAdmin'],
+      isNoOp: true,
+      prepare: ({ world }) => ({ as: human(world.admin), body: { email: world.admin.email } }),
+    },
+  ],
+  removeSuperAdmin: [
+    { admits: ['superAdmin'], target, prepare: overAnotherSuperAdmin },
+    {
+      title: 'who was only invited',
+      admits: ['superAdmin'],
+      target,
+      prepare: async (stage) => bySuperAdmin(stage, (await superAdmin(stage, { verified: false })).userId),
+    },
+  ],
+};
+
+/** How to call what is done to the users of an app and to its super admins. */
+export const samplesOfAppUsers: SampleCalls = { ...userSamples, ...superAdminSamples };

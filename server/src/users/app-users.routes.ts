@@ -1,0 +1,148 @@
+import { voidAllCodes } from '../codes/codes.store.ts';
+import { totalOfApp } from '../counts.ts';
+import type { Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { overApp, overUser } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { readPage } from '../http/pagination.ts';
+import { type Call, route } from '../http/route.ts';
+import { deleteSessions } from '../sessions/sessions.store.ts';
+import { tellSuperAdmins } from '../super-admins/tell-super-admins.ts';
+import { userDeleted, userList, userListQuery, userStateChanged } from './app-users.schema.ts';
+import { type GovernedUser, setUserState, type UserRow, usersOfApp } from './app-users.store.ts';
+import { displayName } from './display-name.ts';
+import { eraseUser } from './erase-user.ts';
+import { checkDispensable, lockWithinReach } from './govern-user.ts';
+import { userParams } from './users.schema.ts';
+
+const governors = ['SUPER_ADMIN', 'GENERIC_MACHINE_USER'] as const;
+
+function toItem(row: UserRow) {
+  const names = { firstName: row.first_name, lastName: row.last_name };
+  return {
+    id: row.id,
+    ...names,
+    displayName: displayName(names),
+    phoneNumber: row.phone_number,
+    email: row.email,
+    isEmailVerified: row.is_email_verified,
+    isPhoneVerified: row.is_phone_verified,
+    userState: row.state,
+    ...(row.metadata && { metadata: row.metadata }),
+  };
+}
+
+/** Nobody can sign in from here on, and nothing that is already on its way to them lets them in later. */
+async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void> {
+  const { appId, services } = call;
+  await checkDispensable(tx, appId, user);
+  if (user.isSuperAdmin) await tellSuperAdmins(tx, call, 'super_admin_removed', user.email);
+  await setUserState(tx, appId, user.id, 'INACTIVE', services.clock.now());
+  await deleteSessions(tx, appId, user.id);
+  await voidAllCodes(tx, appId, user.id, ['password_reset', 'email_change']);
+}
+
+async function reactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void> {
+  await setUserState(tx, call.appId, user.id, 'ACTIVE', call.services.clock.now());
+  if (user.isSuperAdmin) await tellSuperAdmins(tx, call, 'super_admin_granted', user.email);
+}
+
+const stateRoute = (
+  verb: 'deactivate' | 'reactivate',
+  { state, change, description }: { state: GovernedUser['state']; change: typeof deactivate; description: string },
+) => {
+  const name = verb === 'deactivate' ? 'Deactivate' : 'Reactivate';
+  return route({
+    method: 'POST',
+    url: `/v1/authorization/users/:userId/${verb}`,
+    operationId: `${verb}User`,
+    tag: 'authorization',
+    summary: `${name} a user`,
+    description,
+    access: overUser(...governors),
+    audit: `user.${verb}d`,
+    params: userParams,
+    response: {
+      status: 200,
+      description: `The user is ${verb}d.`,
+      body: userStateChanged(`${name}UserResponse`, `User ${verb}d`),
+    },
+    errors: ['user_not_active', ...(verb === 'deactivate' ? (['last_owner', 'last_super_admin'] as const) : [])],
+    handler: (call) =>
+      mutate(call, async (tx) => {
+        const result = { message: `User ${verb}d` };
+        const user = await lockWithinReach(tx, call, call.params.userId);
+        if (user.state === state) return { result, event: undefined };
+        if (user.state === 'INVITED') throw new ApiError('user_not_active');
+        await change(tx, call, user);
+        return { result, event: { target: { kind: 'user', id: user.id }, changes: ['state'] } };
+      }),
+  });
+};
+
+export const appUserRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authorization/users',
+    operationId: 'listUsers',
+    tag: 'authorization',
+    summary: 'List the users of the app',
+    description: 'All users of the app, oldest first, those who were only invited included.',
+    access: overApp(...governors),
+    query: userListQuery,
+    response: { status: 200, description: 'A page of users.', body: userList },
+    handler: async (call) => {
+      const { appId, query } = call;
+      const { includeMetadata: metadata = false } = query;
+      const page = await readPage(call, {
+        paging: query,
+        total: totalOfApp(appId, 'users'),
+        rows: ({ after, limit }) => sql`${usersOfApp(appId, { metadata })} ${after} ${limit}`,
+        key: sql`u.id`,
+        toItem,
+      });
+      return { metadata: page.metadata, users: page.items };
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authorization/users/:userId',
+    operationId: 'deleteUser',
+    tag: 'authorization',
+    summary: 'Delete a user',
+    description:
+      'Deletes a user for good, with sessions, memberships, codes, mails and everything else that is known of them; in the audit only the id stays. The last active owner of an organization and the last active super admin cannot be deleted; machine users cannot delete a super admin.',
+    access: overUser(...governors),
+    audit: 'user.deleted',
+    params: userParams,
+    response: { status: 200, description: 'The user is deleted.', body: userDeleted },
+    errors: ['last_owner', 'last_super_admin'],
+    handler: (call) => {
+      const { appId, services, params } = call;
+      return mutate(call, async (tx) => {
+        const user = await lockWithinReach(tx, call, params.userId);
+        await checkDispensable(tx, appId, user);
+        await eraseUser(tx, services, appId, user);
+        if (user.isSuperAdmin) await tellSuperAdmins(tx, call, 'super_admin_removed', user.email);
+        const isOwn = call.actor.kind === 'user' && call.actor.user.id === user.id;
+        const event = { target: { kind: 'user', id: user.id }, ...(isOwn && { withoutClient: true as const }) };
+        return { result: { message: `User ${user.id} deleted` }, event };
+      });
+    },
+  }),
+
+  stateRoute('deactivate', {
+    state: 'INACTIVE',
+    change: deactivate,
+    description:
+      'The user cannot sign in and their sessions end at once; nothing they have is lost. The last active owner of an organization and the last active super admin cannot be deactivated; machine users cannot deactivate a super admin. Somebody who has not accepted an invitation yet cannot be deactivated: revoke it or delete the user. Repeating it changes nothing.',
+  }),
+  stateRoute('reactivate', {
+    state: 'ACTIVE',
+    change: reactivate,
+    description:
+      'The user can sign in again and is in every organization what they were. Their sessions stay ended. Repeating it changes nothing.',
+  }),
+];

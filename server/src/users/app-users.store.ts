@@ -1,0 +1,70 @@
+import type { Queryable, Sql, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { countInApp } from '../counts.ts';
+import { ApiError } from '../http/errors.ts';
+import type { Metadata } from '../metadata.ts';
+import type { UserState } from './users.store.ts';
+
+/** A user of the app's list, as stored. */
+export interface UserRow {
+  id: string;
+  email: string;
+  is_email_verified: boolean;
+  first_name: string;
+  last_name: string;
+  phone_number: string | null;
+  is_phone_verified: boolean;
+  state: UserState;
+  metadata: Metadata | null;
+}
+
+/** The users of an app, up to keyset condition, order and limit; the id is `u.id`. */
+export const usersOfApp = (appId: string, options: { metadata: boolean }): Sql => sql`
+  SELECT u.id, u.email, u.is_email_verified, u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.state,
+    CASE WHEN ${options.metadata}::boolean THEN u.metadata END AS metadata
+  FROM users u WHERE u.app_id = ${appId}`;
+
+/** A user who is about to be changed by others, or to go. */
+export interface GovernedUser {
+  readonly id: string;
+  readonly email: string;
+  readonly state: UserState;
+  readonly isSuperAdmin: boolean;
+}
+
+/** The user, locked until the transaction ends: first of all locks. @throws ApiError `user_not_found` */
+export async function lockGovernedUser(tx: Tx, appId: string, userId: string): Promise<GovernedUser> {
+  const [row] = await tx.query<{ id: string; email: string; state: UserState; is_super_admin: boolean }>(sql`
+    SELECT id, email, state, is_super_admin FROM users WHERE app_id = ${appId} AND id = ${userId}
+    FOR NO KEY UPDATE`);
+  if (!row) throw new ApiError('user_not_found');
+  return { id: row.id, email: row.email, state: row.state, isSuperAdmin: row.is_super_admin };
+}
+
+export async function setUserState(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  state: 'ACTIVE' | 'INACTIVE',
+  now: Date,
+): Promise<void> {
+  await tx.query(sql`
+    UPDATE users SET state = ${state}, updated_at = ${now} WHERE app_id = ${appId} AND id = ${userId}`);
+}
+
+/** Deletes the row of a user and whatever belongs to it alone. */
+export async function deleteUserRow(tx: Tx, appId: string, userId: string): Promise<void> {
+  await tx.query(sql`
+    WITH deleted AS (DELETE FROM users WHERE app_id = ${appId} AND id = ${userId} RETURNING id)
+    ${countInApp(appId, 'users', sql`deleted`, -1)}`);
+}
+
+/** Every address that a user was seen at. */
+export async function addressesOf(db: Queryable, appId: string, userId: string): Promise<string[]> {
+  const rows = await db.query<{ ip: string }>(sql`
+    SELECT ip FROM sessions WHERE app_id = ${appId} AND user_id = ${userId} AND ip IS NOT NULL
+    UNION
+    SELECT ip FROM audit_events
+    WHERE app_id = ${appId} AND actor_id = ${userId} AND actor_kind = 'user' AND ip IS NOT NULL`);
+  return rows.map((row) => row.ip);
+}

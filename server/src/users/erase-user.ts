@@ -1,0 +1,36 @@
+import { clearTracesOf } from '../audit/audit.store.ts';
+import { forgetTriesInVain } from '../codes/codes.store.ts';
+import type { Tx } from '../db/db.ts';
+import { addressKey } from '../http/client-address.ts';
+import { limitNames } from '../limits/limits.ts';
+import { fillShares } from '../limits/limits.store.ts';
+import { shareKey } from '../limits/take-limit.ts';
+import { deleteMembershipsOf } from '../members/members.store.ts';
+import type { Services } from '../services.ts';
+import { addressesOf, deleteUserRow } from './app-users.store.ts';
+import { emailKey } from './email-address.ts';
+import { deletePasswordResetRequests } from './password-reset-requests.store.ts';
+
+/**
+ * Deletes a user and every trace of them but the id in the audit. What refers to the user's row goes with it; whatever
+ * else is stored about a person, under their id, address or network address, is removed here: a new table of that kind
+ * gets a line.
+ *
+ * The caller has locked the user and made sure that the app and its organizations can do without them.
+ */
+export async function eraseUser(
+  tx: Tx,
+  services: Services,
+  appId: string,
+  user: { id: string; email: string },
+): Promise<void> {
+  const key = emailKey(user.email);
+  const addresses = await addressesOf(tx, appId, user.id);
+  await forgetTriesInVain(tx, appId, [...new Set(addresses.map(addressKey))]);
+  await deletePasswordResetRequests(tx, appId, key);
+  const shares = limitNames.flatMap((name) => [user.id, key].map((whose) => shareKey(services, name, whose)));
+  await fillShares(tx, appId, shares);
+  await clearTracesOf(tx, appId, user.id);
+  await deleteMembershipsOf(tx, appId, user.id);
+  await deleteUserRow(tx, appId, user.id);
+}

@@ -1,0 +1,30 @@
+import { checkNotLastOwner } from '../members/last-owner.ts';
+import type { Tx } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import type { Call } from '../http/route.ts';
+import { checkNotLastSuperAdmin } from '../super-admins/super-admins.store.ts';
+import { type GovernedUser, lockGovernedUser } from './app-users.store.ts';
+
+/** A super admin is above the machines of the app. @throws ApiError `access_denied` */
+export function checkMachineReach({ actor }: Call, { isSuperAdmin }: Pick<GovernedUser, 'isSuperAdmin'>): void {
+  if (actor.kind !== 'machine' || !isSuperAdmin) return;
+  throw new ApiError('access_denied', { detail: 'A machine user may not change a super admin.' });
+}
+
+/** The user of the call, locked, whom the caller may change. @throws ApiError `user_not_found`, `access_denied` */
+export async function lockWithinReach(tx: Tx, call: Call, userId: string): Promise<GovernedUser> {
+  const user = await lockGovernedUser(tx, call.appId, userId);
+  checkMachineReach(call, user);
+  return user;
+}
+
+/**
+ * Makes sure that the app and its organizations can do without a user who is locked. Locks the app and the
+ * organizations.
+ *
+ * @throws ApiError `last_super_admin`, `last_owner`
+ */
+export async function checkDispensable(tx: Tx, appId: string, user: GovernedUser): Promise<void> {
+  if (user.isSuperAdmin) await checkNotLastSuperAdmin(tx, appId, user.id);
+  await checkNotLastOwner(tx, appId, user.id);
+}
