@@ -6,6 +6,7 @@ import { overUserInBody } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
+import { takeLimit } from '../limits/take-limit.ts';
 import { emailVerified, requestVerification, verificationRequested, verifyEmail } from './users.schema.ts';
 import { lockUser, setEmailVerified } from './users.store.ts';
 import { sendVerification } from './verification-mail.ts';
@@ -17,15 +18,18 @@ export const emailVerificationRoutes = [
     operationId: 'requestEmailVerification',
     tag: 'authentication',
     summary: 'Send a verification mail',
-    description: 'Sends a new code to the e-mail address of the user; older codes are void.',
+    description:
+      'Sends a new code to the e-mail address of the user; older codes are void. So many an hour for one user, whoever asks.',
     access: overUserInBody({ mailedToken: false }, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'),
     audit: 'email_verification.requested',
     body: requestVerification,
     response: { status: 200, description: 'The mail is on its way.', body: verificationRequested },
-    errors: ['user_not_active', 'email_already_verified', 'redirect_url_not_allowed'],
+    errors: ['user_not_active', 'email_already_verified', 'redirect_url_not_allowed', 'rate_limited'],
     handler: async (call) => {
       const app = await namedAppOf(call);
       const template = chooseUrlTemplate(app, call.services.config, 'verificationUrl', call.body.verificationUrl);
+      // Not the share of password resets: whoever signs up with a foreign address must not use up what its owner needs.
+      await takeLimit(call, 'codeRequestsPerAccountPerHour', `verification ${call.body.userId}`);
       return mutate(call, async (tx) => {
         const target = await lockUser(tx, call.appId, call.body.userId);
         if (target.state !== 'ACTIVE') throw new ApiError('user_not_active');

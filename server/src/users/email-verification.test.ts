@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { sendPasswordResets } from './send-password-resets.ts';
 import { createWorld, type Person, problem, type World } from '../test/world.ts';
 
 const url = '/v1/authentication/users/email/verification';
@@ -69,6 +70,27 @@ describe('asking for a verification mail', () => {
     for (const body of [{ userId, email: 'eve@example.com' }, { userId: 'me' }, { userId: Number(userId) }, {}]) {
       expect(problem(await world.call('POST', `${url}-request`, { token, body }))).toBe('400 validation_failed');
     }
+  });
+
+  test('is limited for each user, whoever asks and however many ask at once, and leaves password resets alone', async () => {
+    const limits = { codeRequestsPerAccountPerHour: 3 };
+    const few = await createWorld(app, { settings: { limits } });
+    const [person, other] = [await few.person({ verified: false }), await few.person({ verified: false })];
+    const { token } = await few.machine();
+    const ask = (as: string, userId: string) => few.call('POST', `${url}-request`, { token: as, body: { userId } });
+    const answers = await Promise.all(
+      Array.from({ length: 10 }, (_, index) => ask(index % 2 ? token : person.token, person.userId)),
+    );
+    const sent = answers.filter(({ statusCode }) => statusCode === 200);
+    expect([sent.length, answers.length]).toEqual([3, 10]);
+    const refused = await ask(person.token, person.userId);
+    expect([problem(refused), refused.headers['retry-after']]).toEqual(['429 rate_limited', '1200']);
+    expect((await few.mails(person.email)).length).toBe(1 + 3);
+    expect((await ask(other.token, other.userId)).statusCode).toBe(200);
+    const reset = '/v1/authentication/users/password/reset-request/email';
+    await few.call('POST', reset, { body: { email: person.email } });
+    await sendPasswordResets.run(app.services, new AbortController().signal);
+    expect(await few.mail(person.email)).toMatchObject({ purpose: 'password_reset' });
   });
 
   test('is for the person and for machines', async () => {
