@@ -5,6 +5,7 @@ import { mailboxRoutes } from './email/mailbox.routes.ts';
 import type { Route } from './http/route.ts';
 import { identityProviderRoutes } from './identity-providers/identity-providers.routes.ts';
 import { invitationRoutes } from './invitations/invitations.routes.ts';
+import { manageInvitationRoutes } from './invitations/manage-invitations.routes.ts';
 import { machineUserRoutes } from './machine-users/machine-users.routes.ts';
 import { tokenRoutes } from './machine-users/tokens.routes.ts';
 import { leaveOrganizationRoutes } from './members/leave-organization.routes.ts';
@@ -40,6 +41,7 @@ export const routes: readonly Route[] = [
   ...memberRoutes,
   ...memberChangeRoutes,
   ...managerRoutes,
+  ...manageInvitationRoutes,
   ...organizationUserRoutes,
   ...leaveOrganizationRoutes,
   ...roleRoutes,

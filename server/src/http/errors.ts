@@ -60,6 +60,8 @@ export const errorCodes = {
     'Role limit exceeded',
     'An organization has at most 200 roles, an app at most 100 predefined ones; nothing was changed.',
   ],
+  invitation_not_found: [404, 'Invitation not found', 'There is no such invitation, or you may not see it.'],
+  invitation_closed: [409, 'Invitation closed', 'The invitation was accepted or revoked; nothing was changed.'],
 
   // Machine users
   invalid_client: [401, 'Invalid client', 'The client id or the client secret is wrong.'],

@@ -5,6 +5,7 @@ import { queueMail } from '../email/outbox.ts';
 import { auditIdentity } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
+import { takeLimitWithin } from '../limits/take-limit.ts';
 import { type Grant, grantToMember } from '../members/members.store.ts';
 import { checkManagerReach } from '../members/reach.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
@@ -59,7 +60,7 @@ async function grantAtOnce(tx: Tx, call: Call, user: User, organization: Place, 
   const { services, appId } = call;
   const member = { orgId: organization.id, userId: user.id, id: services.ids.next(), now: services.clock.now() };
   await grantToMember(tx, appId, member, [grant]);
-  await settleInvitation(tx, appId, { orgId: organization.id, userId: user.id, grant });
+  await settleInvitation(tx, appId, { ...member, grant });
   const content = { organizationName: organization.name, role: roleName(grant) };
   await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'role_granted', content });
 }
@@ -74,6 +75,7 @@ async function invite(
 ): Promise<void> {
   const { services, appId } = call;
   const { urlTemplate } = proposal;
+  await takeLimitWithin(tx, call, 'invitationsPerDay', organization.id);
   const now = services.clock.now();
   await upsertInvitation(tx, appId, {
     id: services.ids.next(),
@@ -110,7 +112,7 @@ async function invite(
  * anyone else is invited and gets it when they prove the mailbox: whoever signs up first with somebody's address
  * must not own what is later given to it.
  *
- * @throws ApiError `user_not_active` for a deactivated user, who could not use the code; `access_denied`
+ * @throws ApiError `user_not_active` for a deactivated user, who could not use the code; `access_denied`; `rate_limited`
  */
 export async function grantOrInvite(tx: Tx, call: Call, proposal: Proposal): Promise<Granted> {
   const user = await userOfAddress(tx, call, proposal);

@@ -23,9 +23,17 @@ async function proveMailbox(call: Call, body: { email: string; orgId: string; ve
   return { userId: scope.userId, codeId };
 }
 
+/** Who was forgotten since their code was checked has none any more. */
+async function ofCode<Result>(work: Promise<Result>): Promise<Result> {
+  return work.catch((error: unknown) => {
+    const isGone = error instanceof ApiError && error.code === 'user_not_found';
+    throw isGone ? new ApiError('code_invalid', { cause: error }) : error;
+  });
+}
+
 /** The code is used up, the account is whoever's mailbox it is. */
 async function claim(tx: Tx, call: Call, app: App, proof: { userId: string; codeId: string }, given: Claim) {
-  const user = await lockUser(tx, app.id, proof.userId);
+  const user = await ofCode(lockUser(tx, app.id, proof.userId));
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
   if (!(await consumeCode(tx, app.id, user.id, proof.codeId))) throw new ApiError('code_invalid');
   const granted = await claimAccount(tx, call.services, app.id, user.id, given);
@@ -60,7 +68,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       // Before the code, so that a weak password costs none of its tries.
       checkPassword(body.newPassword, body);
       const proof = await proveMailbox(call, body);
-      const known = await getUser(services.db, app.id, proof.userId);
+      const known = await ofCode(getUser(services.db, app.id, proof.userId));
       const { email, firstName = known.firstName, lastName = known.lastName } = body;
       checkPassword(body.newPassword, { email, firstName, lastName });
       const passwordHash = await services.passwords.hash(body.newPassword);

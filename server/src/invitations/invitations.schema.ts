@@ -1,8 +1,11 @@
 import { z } from 'zod';
-import { id, message } from '../http/fields.ts';
+import { id, idOf, message, outputId, time } from '../http/fields.ts';
+import { pageMetadata, pagingQuery } from '../http/pagination.ts';
+import { inviteUrl } from '../organizations/organizations.schema.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { emailAddress } from '../users/email-address.ts';
 import { firstName, lastName, newPassword, verificationCode } from '../users/users.schema.ts';
+import { type InvitationStatus, invitationStatuses } from './invitation-states.ts';
 
 export const acceptInvitation = z
   .strictObject({
@@ -18,3 +21,70 @@ export const acceptInvitation = z
 export const invitationAccepted = z
   .object({ message: message('Invitation accepted'), ...startedSession.shape })
   .meta({ id: 'AcceptInvitationResponse', description: 'The invitation is accepted and a session has begun.' });
+
+const statusNames = Object.keys(invitationStatuses) as [InvitationStatus, ...InvitationStatus[]];
+const meanings = Object.entries(invitationStatuses)
+  .map(([name, meaning]) => `${name}: ${meaning}`)
+  .join('; ');
+
+export const invitationListQuery = z.strictObject({
+  ...pagingQuery,
+  status: z
+    .enum(statusNames, { error: `Must be one of ${statusNames.join(', ')}.` })
+    .optional()
+    .meta({ description: `Only invitations of this status. ${meanings}.`, examples: ['pending'] }),
+});
+
+export const invitationParams = z.strictObject({
+  orgId: idOf('the organization'),
+  invitationId: idOf('the invitation', '118273645546213378'),
+});
+
+const invitation = z
+  .object({
+    id: outputId('the invitation', '118273645546213378'),
+    email: z.string().meta({ description: 'The address that was invited.', examples: ['jon.doe@example.com'] }),
+    role: z.string().meta({
+      description: 'What it grants: the key of a role, `ORG_OWNER` or `ORG_USER_MANAGER`.',
+      examples: ['writer'],
+    }),
+    status: z.enum(statusNames).meta({ description: `${meanings}.`, examples: ['pending'] }),
+    invitedBy: z
+      .object({
+        kind: z.string().meta({ description: '`user` or `machine`.', examples: ['user'] }),
+        id: z
+          .string()
+          .optional()
+          .meta({
+            description: 'Their id; people of an organization learn those of its own people only.',
+            examples: ['118273645546213377'],
+          }),
+      })
+      .meta({ description: 'Who invited.', examples: [{ kind: 'user', id: '118273645546213377' }] }),
+    createdAt: time('When the address was invited first'),
+    expiresAt: time('Until when the newest code is good'),
+  })
+  .meta({ id: 'Invitation', description: 'Something that waits for whoever holds a mailbox.' });
+
+export const invitationList = z
+  .object({
+    metadata: pageMetadata,
+    invitations: z.array(invitation).meta({ description: 'Invitations, the oldest first.', examples: [[]] }),
+  })
+  .meta({ id: 'InvitationList', description: 'A page of the invitations of an organization.' });
+
+export const resendInvitation = z
+  .strictObject({ inviteUrl: inviteUrl.optional() })
+  .optional()
+  .meta({ id: 'ResendInvitationRequest', description: 'Where the link of the mail leads; may be left out.' });
+
+export const invitationResent = z
+  .object({
+    message: message('Invitation resent'),
+    userId: outputId('the user', '118273645546213377'),
+    invited: z.boolean().meta({
+      description: 'Whether a mail invites them; false: the address is proven by now and the role is theirs.',
+      examples: [true],
+    }),
+  })
+  .meta({ id: 'ResendInvitationResponse', description: 'The invitation is on its way, or was not needed any more.' });

@@ -1,8 +1,10 @@
-import type { Queryable, Tx } from '../db/db.ts';
+import { voidCodes } from '../codes/codes.store.ts';
+import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { countInApp } from '../counts.ts';
 import type { Grant, RoleReference } from '../members/members.store.ts';
 import { isInvitedAsSuperAdmin } from '../super-admins/super-admins.store.ts';
+import { change, hasStatus, type InvitationStatus, statusAt } from './invitation-states.ts';
 
 /** What is granted once somebody proves that the mailbox is theirs. */
 export interface NewInvitation {
@@ -35,14 +37,26 @@ export async function upsertInvitation(tx: Tx, appId: string, invitation: NewInv
 export async function settleInvitation(
   tx: Tx,
   appId: string,
-  { orgId, userId, grant }: { orgId: string; userId: string; grant: Grant },
+  { orgId, userId, grant, now }: { orgId: string; userId: string; grant: Grant; now: Date },
 ): Promise<void> {
   const roleKey = grant.kind === 'ROLE' ? grant.role.key : null;
   await tx.query(sql`
-    UPDATE invitations SET status = 'accepted'
-    WHERE app_id = ${appId} AND user_id = ${userId} AND org_id = ${orgId} AND status = 'pending'
-      AND grants = ${grant.kind} AND role_key IS NOT DISTINCT FROM ${roleKey}::text`);
+    ${change('settle', now)} AND i.app_id = ${appId} AND i.user_id = ${userId} AND i.org_id = ${orgId}
+      AND i.grants = ${grant.kind} AND i.role_key IS NOT DISTINCT FROM ${roleKey}::text`);
 }
+
+/** What a row says that is granted. */
+interface GrantRow {
+  org_id: string;
+  grants: 'ORG_OWNER' | 'ORG_USER_MANAGER' | 'ROLE';
+  scope_id: string | null;
+  role_key: string | null;
+}
+
+const toGrant = (row: GrantRow): Grant =>
+  row.grants === 'ROLE'
+    ? { kind: 'ROLE', role: { scopeId: row.scope_id ?? '0', key: row.role_key ?? '' } }
+    : { kind: row.grants };
 
 /** Marks every live invitation to the user's address as accepted. @returns what they grant */
 export async function acceptInvitations(
@@ -51,23 +65,107 @@ export async function acceptInvitations(
   userId: string,
   now: Date,
 ): Promise<{ orgId: string; grant: Grant }[]> {
-  const rows = await tx.query<{
-    org_id: string;
-    grants: 'ORG_OWNER' | 'ORG_USER_MANAGER' | 'ROLE';
-    scope_id: string | null;
-    role_key: string | null;
-  }>(sql`
-    UPDATE invitations SET status = 'accepted'
-    WHERE app_id = ${appId} AND user_id = ${userId} AND status = 'pending' AND expires_at > ${now}
-      AND email_key = (SELECT email_key FROM users WHERE app_id = ${appId} AND id = ${userId})
-    RETURNING org_id, grants, scope_id, role_key`);
-  return rows.map((row) => ({
-    orgId: row.org_id,
-    grant:
-      row.grants === 'ROLE'
-        ? { kind: 'ROLE', role: { scopeId: row.scope_id ?? '0', key: row.role_key ?? '' } }
-        : { kind: row.grants },
-  }));
+  const rows = await tx.query<GrantRow>(sql`
+    ${change('accept', now)} AND i.app_id = ${appId} AND i.user_id = ${userId}
+      AND i.email_key = (SELECT email_key FROM users WHERE app_id = ${appId} AND id = ${userId})
+    RETURNING i.org_id, i.grants, i.scope_id, i.role_key`);
+  return rows.map((row) => ({ orgId: row.org_id, grant: toGrant(row) }));
+}
+
+/** An invitation as it is stored. */
+export interface Invitation {
+  readonly id: string;
+  readonly userId: string;
+  readonly email: string;
+  readonly emailKey: string;
+  readonly grant: Grant;
+  readonly status: InvitationStatus;
+}
+
+/** An invitation of an organization. */
+export async function findInvitation(
+  db: Queryable,
+  appId: string,
+  { orgId, id, now }: { orgId: string; id: string; now: Date },
+): Promise<Invitation | undefined> {
+  const [row] = await db.query<
+    GrantRow & { id: string; user_id: string; email: string; email_key: string; status: InvitationStatus }
+  >(sql`
+    SELECT i.id, i.org_id, i.user_id, i.email, i.email_key, i.grants, i.scope_id, i.role_key, ${statusAt(now)} AS status
+    FROM invitations i WHERE i.app_id = ${appId} AND i.org_id = ${orgId} AND i.id = ${id}`);
+  if (!row) return undefined;
+  const { id: invitationId, user_id: userId, email, email_key: key, status } = row;
+  return { id: invitationId, userId, email, emailKey: key, grant: toGrant(row), status };
+}
+
+/** A row of the list of invitations. */
+export interface InvitationRow {
+  id: string;
+  email: string;
+  role: string;
+  status: InvitationStatus;
+  invited_by_kind: string;
+  invited_by_id: string | null;
+  /** Whether the inviter is in the organization. */
+  is_insider: boolean;
+  created_at: Date;
+  expires_at: Date;
+}
+
+/** The invitations of an organization, as a FROM clause with its conditions, for a list and its total. */
+export function invitationsOf(
+  appId: string,
+  orgId: string,
+  { status, rolesOnly, now }: { status: InvitationStatus | undefined; rolesOnly: boolean; now: Date },
+): Sql {
+  return sql`
+    FROM invitations i
+    WHERE i.app_id = ${appId} AND i.org_id = ${orgId} AND (NOT ${rolesOnly}::boolean OR i.grants = 'ROLE')
+      AND ${status === undefined ? sql`true` : hasStatus(status, now)}`;
+}
+
+/** What the list shows of them. */
+export const invitationColumns = (appId: string, orgId: string, now: Date): Sql => sql`
+  i.id, i.email, COALESCE(i.role_key, i.grants) AS role, ${statusAt(now)} AS status, i.invited_by_kind, i.invited_by_id,
+  EXISTS (SELECT FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = i.invited_by_id
+    AND i.invited_by_kind = 'user') AS is_insider,
+  i.created_at, i.expires_at`;
+
+/** Takes an invitation back. @returns false when nothing was left to take back */
+export async function revokeInvitation(
+  tx: Tx,
+  appId: string,
+  { orgId, id, now }: { orgId: string; id: string; now: Date },
+): Promise<boolean> {
+  const rows = await tx.query(sql`
+    ${change('revoke', now)} AND i.app_id = ${appId} AND i.org_id = ${orgId} AND i.id = ${id} RETURNING i.id`);
+  return rows.length > 0;
+}
+
+/** Takes all invitations of a user to an organization back that grant something of these kinds. @returns their ids */
+export async function revokeInvitationsOf(
+  tx: Tx,
+  appId: string,
+  { orgId, userId, now }: { orgId: string; userId: string; now: Date },
+  kinds: readonly Grant['kind'][],
+): Promise<string[]> {
+  const rows = await tx.query<{ id: string }>(sql`
+    ${change('revoke', now)} AND i.app_id = ${appId} AND i.org_id = ${orgId} AND i.user_id = ${userId}
+      AND i.grants = ANY (${[...kinds]}::text[])
+    RETURNING i.id`);
+  return rows.map((row) => row.id);
+}
+
+/** Where no invitation to an organization is left, its codes prove nothing any more. */
+export async function voidCodesLeftOver(
+  tx: Tx,
+  appId: string,
+  { orgId, userId }: { orgId: string; userId: string },
+): Promise<void> {
+  const open = await tx.query(sql`
+    SELECT 1 FROM invitations
+    WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${userId} AND status = 'pending' LIMIT 1`);
+  if (open.length === 0) await voidCodes(tx, appId, { userId, purpose: 'invitation', orgId }, 0);
 }
 
 /** Those who were invited to an organization and are nothing else yet, locked until the transaction ends. */
@@ -112,7 +210,7 @@ export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: read
 /** Whether an invitation waits for a user, to an organization or as super admin. */
 export async function hasLiveInvitation(db: Queryable, appId: string, userId: string, now: Date): Promise<boolean> {
   const rows = await db.query(sql`
-    SELECT 1 FROM invitations
-    WHERE app_id = ${appId} AND user_id = ${userId} AND status = 'pending' AND expires_at > ${now} LIMIT 1`);
+    SELECT 1 FROM invitations i
+    WHERE i.app_id = ${appId} AND i.user_id = ${userId} AND ${hasStatus('pending', now)} LIMIT 1`);
   return rows.length > 0 || isInvitedAsSuperAdmin(db, appId, userId, now);
 }

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
+import type { Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import type { Services } from '../services.ts';
@@ -54,4 +55,18 @@ export async function tryLimit(
 export async function takeLimit(call: Call, name: LimitName, whose: string): Promise<void> {
   const wait = await tryLimit(call.services, await namedAppOf(call), name, whose);
   if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: wait });
+}
+
+/**
+ * The same as a part of a change: where the change does not happen, nothing was taken. Whoever takes of the same limit
+ * waits until the change is made.
+ *
+ * @throws ApiError `rate_limited` with `Retry-After`
+ */
+export async function takeLimitWithin(tx: Tx, call: Call, name: LimitName, whose: string): Promise<void> {
+  const { id, settings } = await namedAppOf(call);
+  const keyHash = shareKey(call.services, name, whose);
+  const share = { keyHash, count: settings.limits[name], periodSeconds: limits[name].periodSeconds };
+  const wait = await take(tx, id, share, call.services.clock.now());
+  if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: Math.max(1, Math.ceil(wait)) });
 }

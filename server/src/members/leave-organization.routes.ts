@@ -3,10 +3,11 @@ import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
+import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { lockUser } from '../users/users.store.ts';
 import { checkNotLastOwner } from './last-owner.ts';
-import { deleteMember } from './members.store.ts';
+import { deleteMember, managerGrants } from './members.store.ts';
 
 export const leaveOrganizationRoutes = [
   route({
@@ -16,7 +17,7 @@ export const leaveOrganizationRoutes = [
     tag: 'authentication',
     summary: 'Leave an organization',
     description:
-      'The caller is no member of the organization from then on: their roles and manager roles there are gone. The last active owner cannot leave.',
+      'The caller is no member of the organization from then on: their roles and manager roles there are gone, pending invitations to it are revoked. The last active owner cannot leave.',
     access: overOrganization('remove', 'ORG_MEMBER'),
     audit: 'organization.left',
     params: organizationParams,
@@ -32,7 +33,8 @@ export const leaveOrganizationRoutes = [
         if (!(await deleteMember(tx, appId, orgId, userId))) {
           throw new ApiError('organization_not_found', { detail: 'You are no member of this organization.' });
         }
-        return { result: undefined, event: { target: { kind: 'user', id: userId }, orgId } };
+        const withdrawn = await withdrawInvitations(tx, call, userId, [...managerGrants, 'ROLE']);
+        return { result: undefined, event: [{ target: { kind: 'user', id: userId }, orgId }, ...withdrawn] };
       });
     },
   }),

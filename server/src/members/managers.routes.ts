@@ -3,11 +3,12 @@ import { overOrganization } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
+import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { lockUser } from '../users/users.store.ts';
 import { checkNotLastOwner } from './last-owner.ts';
 import { managerList, managerParams, managersQuery } from './members.schema.ts';
-import { findManagerRoles, takeManagerRoles } from './members.store.ts';
+import { findManagerRoles, managerGrants, takeManagerRoles } from './members.store.ts';
 import { managersOf } from './organization-users.store.ts';
 import { readUsers } from './read-users.ts';
 
@@ -43,7 +44,7 @@ export const managerRoutes = [
     tag: 'authorization',
     summary: 'Take the manager roles from a user',
     description:
-      'The user is neither owner nor manager of the organization from then on, and stays a member with the roles they hold. Owners may take their own; the last active owner stays.',
+      'The user is neither owner nor manager of the organization from then on, and stays a member with the roles they hold; pending invitations to manager roles are revoked. Owners may take their own; the last active owner stays.',
     access: overOrganization('remove', 'ORG_OWNER'),
     audit: 'organization.manager_removed',
     params: managerParams,
@@ -59,8 +60,10 @@ export const managerRoutes = [
         }
         await checkNotLastOwner(tx, appId, userId, orgId);
         await takeManagerRoles(tx, appId, orgId, userId);
+        const withdrawn = await withdrawInvitations(tx, call, userId, managerGrants);
         const changes = held.map((role) => `managerRoles.${role}`);
-        return { result: undefined, event: { target: { kind: 'user', id: userId }, orgId, changes } };
+        const event = [{ target: { kind: 'user', id: userId }, orgId, changes }, ...withdrawn];
+        return { result: undefined, event };
       });
     },
   }),

@@ -3,6 +3,7 @@ import { overOrganizationInHeader } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
+import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRoles } from '../roles/roles.store.ts';
 import { lockUser, type User } from '../users/users.store.ts';
@@ -14,10 +15,11 @@ import {
   type Grant,
   grantName,
   grantToMember,
+  managerGrants,
   type RoleReference,
   takeRoles,
 } from './members.store.ts';
-import { checkManagerReach } from './reach.ts';
+import { checkManagerReach, isManagerOnly } from './reach.ts';
 
 const mayChangeMembers = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
 
@@ -98,7 +100,7 @@ export const memberChangeRoutes = [
     tag: 'authorization',
     summary: 'Remove a user from an organization',
     description:
-      'Takes roles and manager roles in the organization from the user, who is no member of it from the next request on and stays a user of the app. A manager removes neither owners nor managers, themselves included; the last active owner stays.',
+      'Takes roles and manager roles in the organization from the user, who is no member of it from the next request on and stays a user of the app; pending invitations to it are revoked. A manager removes neither owners nor managers, themselves included; the last active owner stays.',
     access: overOrganizationInHeader('remove', ...mayChangeMembers),
     audit: 'member.removed',
     params: memberParams,
@@ -113,7 +115,9 @@ export const memberChangeRoutes = [
         await deleteMember(tx, appId, orgId, user.id);
         const message = `User ${user.id} removed from organization ${orgId}`;
         const event = { target: { kind: 'user', id: user.id }, orgId, changes: held.map(grantName) };
-        return { result: { message }, event };
+        // A manager does not see what owners have offered, and takes none of it back.
+        const kinds = isManagerOnly(call) ? (['ROLE'] as const) : ([...managerGrants, 'ROLE'] as const);
+        return { result: { message }, event: [event, ...(await withdrawInvitations(tx, call, user.id, kinds))] };
       });
     },
   }),

@@ -78,7 +78,7 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
       description: 'Granted or invited.',
       body: granted(`Invite${word}Response`, `${word} invited`),
     },
-    errors: ['user_not_active', 'redirect_url_not_allowed'],
+    errors: ['user_not_active', 'redirect_url_not_allowed', 'rate_limited'],
     handler: (call) => grantTo(call, call.body, () => Promise.resolve(grant), word),
   });
 };
@@ -106,7 +106,7 @@ export const memberRoutes = [
       description: 'Granted or invited.',
       body: granted('InviteMemberResponse', 'Member invited'),
     },
-    errors: ['user_not_active', 'unknown_role', 'redirect_url_not_allowed'],
+    errors: ['user_not_active', 'unknown_role', 'redirect_url_not_allowed', 'rate_limited'],
     handler: (call) =>
       grantTo(
         call,
@@ -142,7 +142,7 @@ export const memberRoutes = [
         if (user.state !== 'ACTIVE') throw new ApiError('user_not_active');
         const member = { orgId, userId: user.id, id: services.ids.next(), now: services.clock.now() };
         await grantToMember(tx, appId, member, grants);
-        for (const grant of grants) await settleInvitation(tx, appId, { orgId, userId: user.id, grant });
+        for (const grant of grants) await settleInvitation(tx, appId, { ...member, grant });
         const message = `User ${user.id} added to ${orgId} as ${body.roles.join(', ')}`;
         const changes = body.roles.map((key) => `roles.${key}`);
         return { result: { message }, event: { target: { kind: 'user', id: user.id }, orgId, changes } };

@@ -16,6 +16,9 @@ export interface RoleReference {
 /** What is granted to a member. */
 export type Grant = { readonly kind: ManagerRole } | { readonly kind: 'ROLE'; readonly role: RoleReference };
 
+/** The kinds of grants that only owners make. */
+export const managerGrants = ['ORG_OWNER', 'ORG_USER_MANAGER'] as const satisfies readonly Grant['kind'][];
+
 /** What the audit calls a grant. */
 export const grantName = (grant: Grant): string =>
   grant.kind === 'ROLE' ? `roles.${grant.role.key}` : `managerRoles.${grant.kind}`;

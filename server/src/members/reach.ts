@@ -4,6 +4,10 @@ import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import { findManagerRoles, type Grant, holdsRoles } from './members.store.ts';
 
+/** Whether somebody acts as manager of the organization and as nothing more. */
+export const isManagerOnly = ({ actor, held }: Call): boolean =>
+  actor.kind === 'user' && !held.includes('ORG_OWNER') && !held.includes('SUPER_ADMIN');
+
 /**
  * What a manager may not do, by whichever route they try: change an owner, another manager or themselves; and, where
  * the app says so, grant roles that they do not hold.
@@ -17,9 +21,8 @@ export async function checkManagerReach(
   member: { orgId: string; userId: string },
   grants: readonly Grant[],
 ): Promise<void> {
-  const { actor, appId, held } = call;
-  const isManagerOnly = actor.kind === 'user' && !held.includes('ORG_OWNER') && !held.includes('SUPER_ADMIN');
-  if (!isManagerOnly) return;
+  const { actor, appId } = call;
+  if (actor.kind !== 'user' || !isManagerOnly(call)) return;
   const managerRoles = await findManagerRoles(tx, appId, member.orgId, member.userId);
   if (actor.user.id === member.userId || managerRoles.length > 0) throw new ApiError('access_denied');
   const app = await findApp(tx, appId);

@@ -224,7 +224,10 @@ export function outcomeWhileInactive(route: Route, sample: SampleCall, name: Cal
   if (route.access.scope !== 'organization') return whileActive;
   const refused = whileInactive[route.access.operation];
   if (people.has(name)) return refused.people ?? whileActive;
-  return whileActive === route.response.status ? (refused.app ?? whileActive) : whileActive;
+  // The status is asked for with the route's own access, before whatever else this very call needs.
+  const { admits, prepare } = sample;
+  const isLetIn = outcomeWhileActive(route, { admits, prepare }, name) === route.response.status;
+  return isLetIn ? (refused.app ?? whileActive) : whileActive;
 }
 
 /** What the declaration says will become of a call. */
@@ -238,7 +241,7 @@ function outcomeWhileActive(route: Route, sample: SampleCall, name: CallerName):
   if (name === 'mailedToken') return refusalOfMailedToken(access);
   const refusal = refusalOf(access, name);
   if (refusal !== undefined || !sample.needs) return refusal ?? response.status;
-  const { access: needed, otherwise } = sample.needs;
+  const { access: needed, otherwise, otherwiseTo } = sample.needs;
   if (needed.scope === 'public' || needed.scope === 'platform') return response.status;
-  return refusalOf(needed, name) === undefined ? response.status : otherwise;
+  return refusalOf(needed, name) === undefined ? response.status : (otherwiseTo?.[name] ?? otherwise);
 }

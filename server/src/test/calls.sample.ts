@@ -43,7 +43,12 @@ export interface SampleCall {
    */
   readonly admits: 'everyone' | readonly CallerName[];
   /** Where this very call needs more than the route: what, and the code for those who have less. */
-  readonly needs?: { readonly access: Access; readonly otherwise: ErrorCode };
+  readonly needs?: {
+    readonly access: Access;
+    readonly otherwise: ErrorCode;
+    /** Callers who get another code than the rest of those who have less. */
+    readonly otherwiseTo?: Readonly<Partial<Record<CallerName, ErrorCode>>>;
+  };
   /** Makes what the call needs. Each call of it gives a call that succeeds, whatever was called before. */
   readonly prepare: (stage: Stage) => Prepared | Promise<Prepared>;
   /** The kind of the audited target, and the field of request or answer that holds its id; none: the app itself. */

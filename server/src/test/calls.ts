@@ -4,6 +4,7 @@ import { samplesOfAccounts } from './calls.account.ts';
 import { samplesOfAudit } from './calls.audit.ts';
 import { samplesOfIdentityProviders } from './calls.identity-providers.ts';
 import { samplesOfAppUsers } from './calls.app-users.ts';
+import { samplesOfInvitations } from './calls.invitations.ts';
 import { samplesOfLifecycle } from './calls.lifecycle.ts';
 import { samplesOfOrganizations } from './calls.organizations.ts';
 import { samplesOfLists } from './calls.lists.ts';
@@ -25,6 +26,7 @@ export const samples: SampleCalls = {
   ...samplesOfLists,
   ...samplesOfMembers,
   ...samplesOfIdentityProviders,
+  ...samplesOfInvitations,
   ...samplesOfPlatform,
 };
 

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createWorld, type Person, problem, type World } from '../test/world.ts';
+
+const dayMs = 86_400_000;
+
+let app: TestApp;
+let world: World;
+let owner: Person;
+let orgId: string;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+});
+afterAll(() => app?.close());
+
+let counter = 0;
+const freshEmail = () => `invited-${(counter += 1)}@example.com`;
+const url = (path: string, at = orgId) => `/v1/authorization/organizations/${at}/${path}`;
+const invite = (email: string, at = orgId) => {
+  const body = { email, firstName: 'Jane', lastName: 'Roe', role: 'reader' };
+  return world.call('POST', url('members', at), { token: owner.token, body });
+};
+const list = async () => {
+  const response = await world.call('GET', url('invitations?pageSize=100'), { token: owner.token });
+  return response.json<{ metadata: { total: number }; invitations: { id: string }[] }>();
+};
+const resend = (id: string) => world.call('POST', url(`invitations/${id}/resend`), { token: owner.token });
+
+describe('invitations of an organization in a day', () => {
+  const limitTo = async (count: number) => {
+    world = await createWorld(app, { settings: { limits: { invitationsPerDay: count } } });
+    owner = await world.person();
+    orgId = await world.organization(owner);
+  };
+
+  test('are as many as the app says, also when they come at once, and then wait', async () => {
+    await limitTo(3);
+    const answers = await Promise.all(Array.from({ length: 6 }, () => invite(freshEmail())));
+    expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([
+      201, 201, 201, 429, 429, 429,
+    ]);
+    const refused = await invite(freshEmail());
+    expect(problem(refused)).toBe('429 rate_limited');
+    expect(refused.headers['retry-after']).toBe(String(86_400 / 3));
+    expect((await list()).metadata).toEqual({ total: 3 });
+    app.clock.advance(dayMs / 3);
+    expect((await invite(freshEmail())).statusCode).toBe(201);
+  });
+
+  test('are counted when sent again, and not when nothing is sent', async () => {
+    await limitTo(2);
+    await invite(freshEmail());
+    const id = (await list()).invitations[0]?.id ?? '';
+    for (let count = 0; count < 3; count += 1) {
+      expect((await invite((await world.person()).email)).json()).toMatchObject({ invited: false });
+      const unknown = await world.call('POST', url('members'), {
+        token: owner.token,
+        body: { email: freshEmail(), firstName: 'Jane', lastName: 'Roe', role: 'nobody-defined-this' },
+      });
+      expect(problem(unknown)).toBe('400 unknown_role');
+    }
+    expect((await resend(id)).statusCode).toBe(200);
+    const email = freshEmail();
+    const before = await world.rows();
+    expect(problem(await invite(email))).toBe('429 rate_limited');
+    expect(problem(await resend(id))).toBe('429 rate_limited');
+    expect(await world.rows()).toEqual(before);
+  });
+
+  test('are those of this organization', async () => {
+    await limitTo(1);
+    const elsewhere = await world.organization(owner);
+    await invite(freshEmail());
+    expect((await invite(freshEmail(), elsewhere)).statusCode).toBe(201);
+  });
+});

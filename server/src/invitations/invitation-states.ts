@@ -1,0 +1,78 @@
+import { join, type Sql, sql } from '../db/db.ts';
+
+/** Where an invitation is in its life. */
+export const invitationStatuses = {
+  pending: 'waits for whoever holds the mailbox',
+  expired: 'its time is over; it can be sent again',
+  accepted: 'what it grants was granted',
+  revoked: 'was taken back',
+} as const;
+
+export type InvitationStatus = keyof typeof invitationStatuses;
+
+/** What happens to invitations. */
+type InvitationEvent =
+  /** Whoever holds the mailbox has proven it. */
+  | 'accept'
+  /** What it grants was granted without it. */
+  | 'settle'
+  /** The same is offered to the address once more. */
+  | 'resend'
+  | 'revoke';
+
+/**
+ * The life of an invitation. What stands here may happen, everything else may not: what was accepted or revoked stays
+ * so, and an expired one lets nobody in until somebody who may invite sends it again.
+ *
+ * `expired` is not stored: a pending invitation is expired from the moment its time is over, without anybody's doing.
+ */
+const transitions: Readonly<
+  Record<InvitationStatus, Readonly<Partial<Record<InvitationEvent, Exclude<InvitationStatus, 'expired'>>>>>
+> = {
+  pending: { accept: 'accepted', settle: 'accepted', resend: 'pending', revoke: 'revoked' },
+  expired: { settle: 'accepted', resend: 'pending', revoke: 'revoked' },
+  accepted: {},
+  revoked: {},
+};
+
+const statuses = Object.keys(transitions) as InvitationStatus[];
+
+/** The statuses in which this may happen. */
+const statusesPermitting = (event: InvitationEvent): InvitationStatus[] =>
+  statuses.filter((status) => transitions[status][event] !== undefined);
+
+/** Whether this may happen to an invitation of this status. */
+export const permits = (status: InvitationStatus, event: InvitationEvent): boolean =>
+  transitions[status][event] !== undefined;
+
+/** The status that an event leads to, from wherever it may happen. */
+function outcomeOf(event: InvitationEvent): InvitationStatus {
+  const [outcome] = statuses.flatMap((status) => transitions[status][event] ?? []);
+  if (outcome === undefined) throw new Error(`nothing can be done about an invitation by ${event}`);
+  return outcome;
+}
+
+/** What the rows of a status have in common; the fragments speak of a row of `invitations i`. */
+export const hasStatus = (status: InvitationStatus, now: Date): Sql => {
+  if (status === 'pending') return sql`(i.status = 'pending' AND i.expires_at > ${now})`;
+  if (status === 'expired') return sql`(i.status = 'pending' AND i.expires_at <= ${now})`;
+  return sql`i.status = ${status}`;
+};
+
+/** The status of a row at some moment. */
+export const statusAt = (now: Date): Sql =>
+  sql`CASE WHEN i.status = 'pending' AND i.expires_at <= ${now} THEN 'expired' ELSE i.status END`;
+
+/** The condition on a row under which an event may happen. */
+const mayHappen = (event: InvitationEvent, now: Date): Sql =>
+  sql`(${join(
+    statusesPermitting(event).map((status) => hasStatus(status, now)),
+    ' OR ',
+  )})`;
+
+/**
+ * The beginning of a statement that lets something happen to invitations; the caller goes on with `AND …`. Rows in
+ * another status stay as they are.
+ */
+export const change = (event: InvitationEvent, now: Date): Sql =>
+  sql`UPDATE invitations i SET status = ${outcomeOf(event)} WHERE ${mayHappen(event, now)}`;

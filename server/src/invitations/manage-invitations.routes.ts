@@ -1,0 +1,208 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import { chooseUrlTemplate } from '../apps/url-template.ts';
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { overOrganization } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { type ChangeEvent, mutate } from '../http/mutate.ts';
+import { readPage } from '../http/pagination.ts';
+import { type AuditAction, type Call, route } from '../http/route.ts';
+import { type Grant, grantName } from '../members/members.store.ts';
+import { checkManagerReach, isManagerOnly } from '../members/reach.ts';
+import { organizationParams } from '../organizations/organizations.schema.ts';
+import { resolveRole } from '../roles/roles.store.ts';
+import { lockUserByEmail } from '../users/users.store.ts';
+import { grantOrInvite } from './grant-or-invite.ts';
+import { permits } from './invitation-states.ts';
+import {
+  invitationList,
+  invitationListQuery,
+  invitationParams,
+  invitationResent,
+  resendInvitation,
+} from './invitations.schema.ts';
+import {
+  deleteInvitedLeftOver,
+  findInvitation,
+  type Invitation,
+  invitationColumns,
+  type InvitationRow,
+  invitationsOf,
+  revokeInvitation,
+  voidCodesLeftOver,
+} from './invitations.store.ts';
+
+const mayManage = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
+
+/** Whoever acts on the app's behalf sees everybody of the app. */
+const seesOutsiders = ({ actor, held }: Call): boolean => actor.kind === 'machine' || held.includes('SUPER_ADMIN');
+
+function toItem(call: Call, row: InvitationRow) {
+  const isVisible = row.invited_by_id !== null && (row.is_insider || seesOutsiders(call));
+  return {
+    id: row.id,
+    email: row.email,
+    role: row.role,
+    status: row.status,
+    invitedBy: { kind: row.invited_by_kind, ...(isVisible && { id: row.invited_by_id ?? undefined }) },
+    createdAt: row.created_at.toISOString(),
+    expiresAt: row.expires_at.toISOString(),
+  };
+}
+
+/**
+ * The invitation of the path. To a manager there are none of owners and managers, whom they could not invite either.
+ *
+ * @throws ApiError `invitation_not_found`
+ */
+async function getInvitation(db: Queryable, call: Call, invitationId: string): Promise<Invitation> {
+  const { services, appId, orgId } = call;
+  const invitation = await findInvitation(db, appId, { orgId, id: invitationId, now: services.clock.now() });
+  if (!invitation) throw new ApiError('invitation_not_found');
+  if (isManagerOnly(call) && invitation.grant.kind !== 'ROLE') {
+    throw new ApiError('invitation_not_found', { isDenial: true });
+  }
+  return invitation;
+}
+
+/**
+ * The invitation of the path, which nobody else changes until the transaction ends: whatever happens to invitations
+ * happens under the lock of the user who is invited.
+ *
+ * @throws ApiError `invitation_not_found`, `invitation_closed`
+ */
+async function lockInvitation(
+  tx: Tx,
+  call: Call,
+  invitationId: string,
+  event: 'resend' | 'revoke',
+): Promise<Invitation> {
+  const seen = await getInvitation(tx, call, invitationId);
+  const user = await lockUserByEmail(tx, call.appId, seen.emailKey);
+  const invitation = await getInvitation(tx, call, invitationId);
+  if (!permits(invitation.status, event)) throw new ApiError('invitation_closed');
+  if (event === 'resend' && user?.id !== invitation.userId) {
+    throw new ApiError('invitation_closed', {
+      detail: 'Whoever was invited has another address by now. Invite this one anew.',
+    });
+  }
+  return invitation;
+}
+
+/** What a grant is called in answers and events. */
+const nounOf = { ORG_OWNER: 'owner', ORG_USER_MANAGER: 'manager', ROLE: 'member' } as const;
+const wordOf = { ORG_OWNER: 'Owner', ORG_USER_MANAGER: 'Manager', ROLE: 'Member' } as const;
+
+/** Owners and managers are made by owners only: a machine may not renew what it may not grant. */
+function checkMayGrant({ actor }: Call, grant: Grant): void {
+  if (actor.kind === 'machine' && grant.kind !== 'ROLE') throw new ApiError('access_denied');
+}
+
+const grantedAction = (grant: Grant): AuditAction => `organization.${nounOf[grant.kind]}_granted`;
+
+/** Sends an invitation again, as if somebody invited the address to the same once more. */
+async function resend(tx: Tx, call: Call, invitationId: string, urlTemplate: string | undefined) {
+  const { appId, orgId } = call;
+  const { email, grant: offered } = await lockInvitation(tx, call, invitationId, 'resend');
+  checkMayGrant(call, offered);
+  const toGrant = async (): Promise<Grant> =>
+    offered.kind === 'ROLE' ? { kind: 'ROLE', role: await resolveRole(tx, appId, orgId, offered.role.key) } : offered;
+  // The address has its user, whose names stay.
+  const proposal = { orgId, email, firstName: '', lastName: '', toGrant, urlTemplate };
+  const { grant, userId, invited } = await grantOrInvite(tx, call, proposal);
+  const changes = [grantName(grant)];
+  const event: ChangeEvent = invited
+    ? { target: { kind: 'invitation', id: invitationId }, orgId, changes }
+    : { action: grantedAction(grant), target: { kind: 'user', id: userId }, orgId, changes };
+  const message = invited ? 'Invitation resent' : `${wordOf[grant.kind]} assigned`;
+  return { result: { message, userId, invited }, event };
+}
+
+export const manageInvitationRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authorization/organizations/:orgId/invitations',
+    operationId: 'listInvitations',
+    tag: 'authorization',
+    summary: 'List the invitations of an organization',
+    description:
+      'Invitations with their status. Managers see those to roles; those of owners and managers are for owners, super admins and machine users.',
+    access: overOrganization('read', ...mayManage),
+    params: organizationParams,
+    query: invitationListQuery,
+    response: { status: 200, description: 'A page of invitations.', body: invitationList },
+    handler: async (call) => {
+      const { services, appId, orgId, query } = call;
+      const now = services.clock.now();
+      const rolesOnly = isManagerOnly(call);
+      const invitations = invitationsOf(appId, orgId, { status: query.status, rolesOnly, now });
+      const { metadata, items } = await readPage<InvitationRow, ReturnType<typeof toItem>>(call, {
+        paging: query,
+        filters: [query.status, rolesOnly],
+        total: sql`SELECT count(*) AS total ${invitations}`,
+        totalTravels: true,
+        rows: ({ after, limit }) =>
+          sql`SELECT ${invitationColumns(appId, orgId, now)} ${invitations} ${after} ${limit}`,
+        key: sql`i.id`,
+        toItem: (row) => toItem(call, row),
+      });
+      return { metadata, invitations: items };
+    },
+  }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authorization/organizations/:orgId/invitations/:invitationId/resend',
+    operationId: 'resendInvitation',
+    tag: 'authorization',
+    summary: 'Send an invitation again',
+    description:
+      'Sends a new code, good for seven days, for an invitation that is pending or expired. If the address was proven meanwhile the role is granted at once and told by mail. Owners and managers are invited again by owners and super admins only.',
+    access: overOrganization('grant', ...mayManage),
+    audit: 'invitation.resent',
+    params: invitationParams,
+    body: resendInvitation,
+    response: { status: 200, description: 'The invitation is on its way.', body: invitationResent },
+    errors: [
+      'invitation_not_found',
+      'invitation_closed',
+      'user_not_active',
+      'redirect_url_not_allowed',
+      'rate_limited',
+    ],
+    handler: async (call) => {
+      const { services, params, body } = call;
+      const app = await namedAppOf(call);
+      const urlTemplate = chooseUrlTemplate(app, services.config, 'inviteUrl', body?.inviteUrl);
+      return mutate(call, (tx) => resend(tx, call, params.invitationId, urlTemplate));
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authorization/organizations/:orgId/invitations/:invitationId',
+    operationId: 'revokeInvitation',
+    tag: 'authorization',
+    summary: 'Revoke an invitation',
+    description:
+      'Takes back an invitation that is pending or expired. Codes for an organization that nothing is left to accept of are void, and who was invited to nothing else and has not signed up is forgotten.',
+    access: overOrganization('remove', ...mayManage),
+    audit: 'invitation.revoked',
+    params: invitationParams,
+    response: { status: 204, description: 'The invitation is revoked.' },
+    errors: ['invitation_not_found', 'invitation_closed'],
+    handler: (call) => {
+      const { services, appId, orgId, params } = call;
+      const { invitationId } = params;
+      return mutate(call, async (tx) => {
+        const { userId, grant } = await lockInvitation(tx, call, invitationId, 'revoke');
+        await checkManagerReach(tx, call, { orgId, userId }, []);
+        await revokeInvitation(tx, appId, { orgId, id: invitationId, now: services.clock.now() });
+        await voidCodesLeftOver(tx, appId, { orgId, userId });
+        await deleteInvitedLeftOver(tx, appId, [userId]);
+        const event = { target: { kind: 'invitation', id: invitationId }, orgId, changes: [grantName(grant)] };
+        return { result: undefined, event };
+      });
+    },
+  }),
+];

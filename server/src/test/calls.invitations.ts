@@ -1,0 +1,147 @@
+import { overOrganization } from '../http/access.ts';
+import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
+import type { Stage } from './calls.stage.ts';
+import { unique } from './calls.users.ts';
+
+const owners = ['owner', 'superAdmin'] as const;
+const aboveManagers = [...owners, 'machine'] as const;
+const managers = ['manager', ...aboveManagers] as const;
+
+interface Invited {
+  readonly email: string;
+  readonly invitationId: string;
+}
+
+/** Invites an address, and finds the invitation in the list. */
+async function invite({ world, orgId, owner }: Stage, noun: 'members' | 'owners', email: string): Promise<Invited> {
+  const url = `/v1/authorization/organizations/${orgId}`;
+  const body = { email, firstName: 'Ada', lastName: 'Lovelace', ...(noun === 'members' && { role: 'reader' }) };
+  const response = await world.call('POST', `${url}/${noun}`, { token: owner.token, body });
+  if (response.statusCode !== 201) throw new Error(response.body);
+  for (let query = 'pageSize=100&status=pending'; ;) {
+    const list = await world.call('GET', `${url}/invitations?${query}`, { token: owner.token });
+    const { metadata, invitations } = list.json<{
+      metadata: { nextCursor?: string };
+      invitations: { id: string; email: string }[];
+    }>();
+    const found = invitations.findLast((invitation) => invitation.email === email);
+    if (found) return { email, invitationId: found.id };
+    query = `pageSize=100&status=pending&cursor=${metadata.nextCursor}`;
+  }
+}
+
+const freshEmail = (): string => `${unique('invited')}@example.com`;
+
+/** Somebody invited whose address is proven by now, by the code of its verification. */
+async function invitedAndProven(stage: Stage): Promise<Invited> {
+  const { world } = stage;
+  const email = freshEmail();
+  const { userId, token } = await world.person({ email, verified: false });
+  const { code: verificationCode } = await world.mail(email);
+  const invited = await invite(stage, 'members', email);
+  await world.call('POST', '/v1/authentication/users/email/verification', {
+    token,
+    body: { userId, verificationCode },
+  });
+  return invited;
+}
+
+const addressing = (choose: (stage: Stage) => Promise<Invited>, extra: Partial<Prepared> = {}) => {
+  return async (stage: Stage): Promise<Prepared> => {
+    const { invitationId } = await choose(stage);
+    return { as: human(stage.owner), params: { orgId: stage.orgId, invitationId }, ...extra };
+  };
+};
+
+const toRole = (stage: Stage) => invite(stage, 'members', freshEmail());
+const toOwner = (stage: Stage) => invite(stage, 'owners', freshEmail());
+
+/** Invited as owner by one organization and to a role by ours: revoking ours leaves the person. */
+async function invitedNextDoorToo(stage: Stage): Promise<Invited> {
+  const { neighbour: owner, neighbourOrgId: orgId } = stage;
+  const { email } = await invite({ ...stage, owner, orgId }, 'owners', freshEmail());
+  return invite(stage, 'members', email);
+}
+
+/** An organization of our people's own with one invitation of each kind. */
+async function listing(stage: Stage): Promise<Prepared> {
+  const { world, owner, manager, member } = stage;
+  const orgId = await world.organization(owner);
+  const url = `/v1/authorization/organizations/${orgId}`;
+  const { token } = world.admin;
+  const of = ({ email }: { email: string }) => ({ email, firstName: 'Jon', lastName: 'Doe' });
+  await world.call('POST', `${url}/managers`, { token, body: of(manager) });
+  await world.call('POST', `${url}/members`, { token, body: { ...of(member), role: 'reader' } });
+  await invite({ ...stage, orgId }, 'owners', freshEmail());
+  await invite({ ...stage, orgId }, 'members', freshEmail());
+  return { as: human(owner), params: { orgId }, query: { pageSize: '100' } };
+}
+
+const target = ['invitation', 'invitationId'] as const;
+const reader = { role: 'reader', status: 'pending' } as const;
+
+/** How to call what owners and managers do with invitations, and what becomes of an address that was invited. */
+export const samplesOfInvitations: SampleCalls = {
+  listInvitations: [
+    {
+      admits: managers,
+      prepare: listing,
+      answers: ({ owner }) => ({
+        metadata: { total: 2 },
+        invitations: [
+          { role: 'ORG_OWNER', status: 'pending', invitedBy: { kind: 'user', id: owner.userId } },
+          { ...reader, invitedBy: { kind: 'user', id: owner.userId } },
+        ],
+      }),
+    },
+    {
+      title: 'as a manager',
+      admits: managers,
+      prepare: async (stage) => ({ ...(await listing(stage)), as: human(stage.manager) }),
+      answers: () => ({ metadata: { total: 1 }, invitations: [reader] }),
+    },
+    {
+      title: 'of one status',
+      admits: managers,
+      prepare: async (stage) => ({
+        ...(await listing(stage)),
+        as: robot(stage.machine),
+        query: { pageSize: '100', status: 'revoked' },
+      }),
+      answers: () => ({ metadata: { total: 0 }, invitations: [] }),
+    },
+  ],
+  resendInvitation: [
+    {
+      admits: managers,
+      target,
+      prepare: addressing(toRole, { body: { inviteUrl: 'http://localhost/join?code={{code}}' } }),
+    },
+    {
+      title: 'of an owner',
+      admits: owners,
+      needs: {
+        access: overOrganization('grant', 'ORG_OWNER'),
+        otherwise: 'access_denied',
+        otherwiseTo: { manager: 'invitation_not_found' },
+      },
+      target,
+      prepare: addressing(toOwner),
+    },
+  ],
+  revokeInvitation: [
+    { admits: managers, target, prepare: addressing(toRole) },
+    {
+      title: 'of an owner',
+      admits: aboveManagers,
+      needs: {
+        access: overOrganization('remove', 'ORG_OWNER', 'GENERIC_MACHINE_USER'),
+        otherwise: 'invitation_not_found',
+      },
+      target,
+      prepare: addressing(toOwner),
+    },
+    { title: 'of somebody invited next door too', admits: managers, target, prepare: addressing(invitedNextDoorToo) },
+    { title: 'of somebody whose address is proven', admits: managers, target, prepare: addressing(invitedAndProven) },
+  ],
+};
