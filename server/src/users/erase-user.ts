@@ -25,10 +25,11 @@ export async function eraseUser(
   user: { id: string; email: string },
 ): Promise<void> {
   const key = emailKey(user.email);
-  const addresses = await addressesOf(tx, appId, user.id);
-  await forgetTriesInVain(tx, appId, [...new Set(addresses.map(addressKey))]);
+  const addresses = [...new Set((await addressesOf(tx, appId, user.id)).map(addressKey))];
+  await forgetTriesInVain(tx, appId, addresses);
   await deletePasswordResetRequests(tx, appId, key);
-  const shares = limitNames.flatMap((name) => [user.id, key].map((whose) => shareKey(services, name, whose)));
+  const names = [user.id, key, ...addresses.map((address) => `${user.id} ${address}`)];
+  const shares = limitNames.flatMap((name) => names.map((whose) => shareKey(services, name, whose)));
   await fillShares(tx, appId, shares);
   await clearTracesOf(tx, appId, user.id);
   await deleteMembershipsOf(tx, appId, user.id);

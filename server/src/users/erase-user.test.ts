@@ -1,0 +1,139 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Db, raw, sql } from '../db/db.ts';
+import { limitNames } from '../limits/limits.ts';
+import { shareKey } from '../limits/take-limit.ts';
+import { tablesOf } from '../test/calls.digest.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { runTask } from '../test/tasks.ts';
+import { createWorld, password, type World } from '../test/world.ts';
+import { sendPasswordResets } from './send-password-resets.ts';
+
+let app: TestApp;
+let world: World;
+
+beforeAll(async () => {
+  app = await buildTestApp({ env: { TRUST_PROXY: '1' } });
+  world = await createWorld(app);
+});
+afterAll(() => app?.close());
+
+const email = 'Zelda.Quux@erase-me.example';
+const newEmail = 'zelda@other-place.example';
+const phone = '+4915199988877';
+const [address, agent] = ['203.0.113.77', 'ErasureBrowser/9.9'];
+const subject = 'subject-at-the-provider';
+const from = { 'x-forwarded-for': address, 'user-agent': agent };
+
+/** Everything that is known of the person, as it could stand anywhere. */
+const words = [email, newEmail, 'zeldafirst', 'quuxlast', phone, 'falconry-secret', address, agent, subject];
+
+/** Tables that hold nothing of a person, and why. A new table belongs here, or the person of the test gets a row of it. */
+const impersonal: Readonly<Record<string, string>> = {
+  apps: 'settings of the product',
+  app_counts: 'numbers',
+  member_counts: 'numbers',
+  deployment: 'one row about the deployment',
+  node_leases: 'names of processes',
+  schema_migrations: 'names of migrations',
+  organizations: 'an organization is no person',
+  roles: 'a role is no person',
+  machine_users: 'a machine is no person',
+  machine_secrets: 'a machine is no person',
+  signing_keys: 'keys of the app',
+  identity_providers: 'settings of the product',
+  idp_intents: 'sealed, and gone after ten minutes',
+  rate_limits: 'keyed hashes; those of the person are looked for below',
+};
+
+/** Every row of every table as text, bytes in hexadecimal. */
+async function dump(db: Db): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for (const table of await tablesOf(db)) {
+    const rows = await db.query<{ line: string }>(sql`SELECT to_jsonb(t)::text AS line FROM ${raw(table)} t`);
+    found.set(table, rows.map(({ line }) => line.toLowerCase()).join('\n'));
+  }
+  return found;
+}
+
+const holds = (text: string, word: string): boolean =>
+  text.includes(word.toLowerCase()) || text.includes(Buffer.from(word).toString('hex'));
+
+const tablesHolding = (tables: Map<string, string>, some: readonly string[]): string[] =>
+  [...tables].flatMap(([table, text]) => (some.some((word) => holds(text, word)) ? [table] : []));
+
+async function call(method: 'POST' | 'PUT' | 'GET', url: string, token: string | undefined, body?: object) {
+  return world.call(method, url, { token, headers: from, ...(body && { body }) });
+}
+
+async function signUp(): Promise<{ userId: string; sessionToken: string }> {
+  const body = { firstName: 'Zeldafirst', lastName: 'Quuxlast', email, password };
+  const metadata = { hobby: 'falconry-secret' };
+  const response = await call('POST', '/v1/authentication/users', undefined, { ...body, phoneNumber: phone, metadata });
+  return response.json();
+}
+
+/** Leaves a row in every table that can have one. */
+async function liveALittle(): Promise<{ userId: string; sessionToken: string }> {
+  const users = '/v1/authentication/users';
+  const made = await signUp();
+  const { userId, sessionToken: token } = made;
+  const orgId = await world.organization(await world.person());
+  const invitee = { email, firstName: 'Zeldafirst', lastName: 'Quuxlast' };
+  const organization = `/v1/authorization/organizations/${orgId}`;
+  const { token: admin } = world.admin;
+  await world.call('POST', `${organization}/managers`, { token: admin, body: invitee });
+  await call('POST', `${users}/email/verification`, token, { userId, verificationCode: 'AAAAAAA' });
+  await call('POST', `${users}/email/verification-request`, token, { userId });
+  const { code } = await world.mail(email);
+  await call('POST', `${users}/email/verification`, token, { userId, verificationCode: code });
+  const roles = `/v1/authorization/organizations/users/${userId}`;
+  await world.call('POST', roles, { token: admin, orgId, body: { roles: ['reader'] } });
+  await call('POST', `${users}/sessions`, undefined, { email, password });
+  await call('POST', `${users}/sessions`, undefined, { email, password: 'Wrong@password-of-hers' });
+  await call('PUT', `${users}/password`, undefined, { email, verificationCode: 'AAAAAAA', newPassword: password });
+  await call('POST', `${users}/password/reset-request/email`, undefined, { email });
+  await runTask(app, sendPasswordResets);
+  await call('PUT', `${users}/password`, undefined, { email, verificationCode: 'AAAAAAA', newPassword: password });
+  await call('POST', `${users}/password/reset-request/email`, undefined, { email });
+  await call('PUT', `${users}/${userId}/password`, token, { currentPassword: 'wrong', newPassword: password });
+  await call('GET', `/v1/authorization/organizations/${orgId}?includeMetadata=true`, token);
+  await world.call('POST', '/v1/authorization/super-admins', { token: admin, body: { email } });
+  await linkIdentity(userId);
+  return made;
+}
+
+/** As a sign-in at a provider would. */
+async function linkIdentity(userId: string): Promise<void> {
+  const { appId } = world;
+  await app.db.query(sql`
+    WITH provider AS (
+      INSERT INTO identity_providers (app_id, id, type, name, issuer, client_id, sealed_client_secret, scopes,
+        trust_email, enabled, created_at, updated_at)
+      VALUES (${appId}, 1, 'oidc', 'A provider', 'https://idp.example', 'client', 'x', '{openid}', true, true, now(), now()))
+    SELECT 1`);
+  await app.db.query(sql`
+    INSERT INTO identities (app_id, id, user_id, idp_id, issuer, subject, email, created_at, last_used_at)
+    VALUES (${appId}, 2, ${userId}, 1, 'https://idp.example', ${subject}, ${email}, now(), now())`);
+}
+
+test('a user who is deleted leaves no trace but the id in the audit', async () => {
+  const { userId, sessionToken } = await liveALittle();
+  const lived = await dump(app.db);
+  const expected = [...lived.keys()].filter((table) => !(table in impersonal));
+  expect(tablesHolding(lived, [...words, userId])).toEqual(expected);
+  expect(words.filter((word) => tablesHolding(lived, [word]).length === 0)).toEqual([newEmail]);
+  const hers = limitNames.flatMap((name) =>
+    [userId, email.toLowerCase(), `${userId} ${address}`].map((whose) => shareKey(app.services, name, whose)),
+  );
+  const shares = () => app.db.query(sql`SELECT 1 FROM rate_limits WHERE key_hash = ANY (${hers}::bytea[])`);
+  expect((await shares()).length).toBeGreaterThan(0);
+
+  const url = `/v1/authorization/users/${userId}`;
+  const deleted = await world.call('DELETE', url, { token: sessionToken, headers: from });
+  expect(deleted.statusCode).toBe(200);
+
+  const left = await dump(app.db);
+  expect(tablesHolding(left, words)).toEqual([]);
+  expect(tablesHolding(left, [userId])).toEqual(['audit_events']);
+  expect(await shares()).toEqual([]);
+});
