@@ -16,6 +16,26 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
+/** People change addresses, become super admins and are deleted. @returns what the log must not know of them */
+async function manageAccounts(): Promise<string[]> {
+  const leaver = await world.person({ email: 'dora.leaver@example.com' });
+  const [newEmail, adminEmail] = ['dora.elsewhere@example.com', 'sam.super@example.com'];
+  const { token } = leaver;
+  const me = '/v1/authentication/users/me';
+  await world.call('POST', `${me}/email`, { token, body: { newEmail, currentPassword: password } });
+  const { code = 'no code' } = await world.mail(newEmail);
+  await world.call('PUT', `${me}/email`, { token, body: { verificationCode: 'AAAAAAA' } });
+  await world.call('PUT', `${me}/email`, { token, body: { verificationCode: code } });
+  await world.call('GET', `${me}/export`, { token });
+  await world.call('POST', '/v1/authorization/super-admins', { token: world.admin.token, body: { email: adminEmail } });
+  const users = '/v1/authorization/users';
+  await world.call('GET', `${users}?pageSize=100&includeMetadata=true`, { token: world.admin.token });
+  await world.call('POST', `${users}/${leaver.userId}/deactivate`, { token: world.admin.token });
+  await world.call('POST', `${users}/${leaver.userId}/reactivate`, { token: world.admin.token });
+  await world.call('DELETE', me, { token: (await world.signIn(newEmail)).token, body: { currentPassword: password } });
+  return [leaver.email, newEmail, 'dora', adminEmail, code, leaver.userId, token];
+}
+
 test('the log tells what was answered, and holds no secret and nobody’s data', async () => {
   const owner = await world.person({ email: 'olivia.owner@example.com' });
   const orgId = await world.organization(owner, { metadata: { plan: 'metadata-value' } });
@@ -25,6 +45,7 @@ test('the log tells what was answered, and holds no secret and nobody’s data',
   await world.call('GET', `/v1/authentication/users/${owner.userId}?includeMetadata=true`, { token: machine.token });
   await world.call('PATCH', `/v1/authorization/organizations/${orgId}`, { token: owner.token, body: { name: 7 } });
   await world.call('GET', '/v1/authentication/users/me', { headers: { cookie: `session-token=${owner.token}` } });
+  const others = await manageAccounts();
   await app.db.close();
   const refused = await world.call('GET', '/v1/authentication/users/me', { token: owner.token });
   expect(refused.statusCode).toBe(503);
@@ -33,6 +54,15 @@ test('the log tells what was answered, and holds no secret and nobody’s data',
   expect(log).toContain('"route":"/v1/authorization/organizations/:orgId"');
   expect(log).toMatch(/"level":50.*database_unavailable/);
   const secrets = [owner.token, machine.token, machine.clientSecret, password, code, 'gh_s_', 'gh_v_', 'gh_m_'];
-  const personal = [owner.email, newcomer.email, 'olivia', 'Jon', 'metadata-value', owner.userId, '127.0.0.1'];
+  const personal = [
+    owner.email,
+    newcomer.email,
+    'olivia',
+    'Jon',
+    'metadata-value',
+    owner.userId,
+    '127.0.0.1',
+    ...others,
+  ];
   for (const word of [...secrets, ...personal]) expect(log).not.toContain(word);
 });

@@ -23,6 +23,7 @@ import { predefinedRoleRoutes } from './roles/predefined-roles.routes.ts';
 import { roleRoutes } from './roles/roles.routes.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { superAdminRoutes } from './super-admins/super-admins.routes.ts';
+import { accountRoutes } from './users/account.routes.ts';
 import { appUserRoutes } from './users/app-users.routes.ts';
 import { emailVerificationRoutes } from './users/email-verification.routes.ts';
 import { passwordRoutes } from './users/password.routes.ts';
@@ -33,6 +34,7 @@ export const routes: readonly Route[] = [
   ...userRoutes,
   ...emailVerificationRoutes,
   ...passwordRoutes,
+  ...accountRoutes,
   ...sessionRoutes,
   ...invitationRoutes,
   ...tokenRoutes,

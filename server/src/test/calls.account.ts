@@ -1,7 +1,9 @@
+import { overUser } from '../http/access.ts';
+import type { ErrorCode } from '../http/errors.ts';
 import { sendPasswordResets } from '../users/send-password-resets.ts';
 import { human, nobody, type Prepared, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
-import { freshMember } from './calls.users.ts';
+import { freshMember, unique } from './calls.users.ts';
 import { runTask } from './tasks.ts';
 import { password, type Person } from './world.ts';
 
@@ -81,9 +83,69 @@ const passwordSamples: SampleCalls = {
   ],
 };
 
+const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
+
+/** What is bound to one person is worth nothing to another. */
+const boundToOne = (otherwise: ErrorCode) => ({
+  admits: ['addressed'] as const,
+  needs: { access: overUser('SESSION_OWNER'), otherwise },
+  target: ['user', 'userId'] as const,
+});
+
+/** Somebody with a password that nobody else of the stage has. */
+async function personWithOwnPassword({ world }: Stage): Promise<Person> {
+  const email = `${unique('own-password')}@example.com`;
+  const body = { firstName: 'Jon', lastName: 'Doe', email, password: ownPassword };
+  const response = await world.call('POST', '/v1/authentication/users', { body });
+  const {
+    userId,
+    sessionId,
+    sessionToken: token,
+  } = response.json<Record<'userId' | 'sessionId' | 'sessionToken', string>>();
+  return { userId, sessionId, token, email };
+}
+
+const ownPassword = 'Own@password-of-one';
+
+/** Somebody who got a code at the address that they want to have. */
+async function changingAddress(stage: Stage): Promise<Prepared> {
+  const person = await freshMember(stage);
+  const newEmail = `${unique('new-address')}@example.com`;
+  const url = '/v1/authentication/users/me/email';
+  await stage.world.call('POST', url, { token: person.token, body: { newEmail, currentPassword: password } });
+  const { code: verificationCode } = await stage.world.mail(newEmail);
+  await stage.world.signIn(person.email);
+  return { as: human(person), addressed: human(person), body: { verificationCode } };
+}
+
+const addressSamples: SampleCalls = {
+  requestEmailChange: [
+    {
+      admits: humans,
+      target: ['user', 'userId'],
+      prepare: async ({ world }) => ({
+        as: human(await world.person()),
+        body: { newEmail: `${unique('wanted')}@example.com`, currentPassword: password },
+      }),
+    },
+  ],
+  changeEmail: [{ ...boundToOne('code_invalid'), foreign: 'code_invalid', prepare: changingAddress }],
+  deleteMe: [
+    {
+      ...boundToOne('current_password_wrong'),
+      leavesNoClient: true,
+      prepare: async (stage) => {
+        const person = await personWithOwnPassword(stage);
+        return { as: human(person), addressed: human(person), body: { currentPassword: ownPassword } };
+      },
+    },
+  ],
+};
+
 /** How to call what people do with their own account. */
 export const samplesOfAccounts: SampleCalls = {
   ...passwordSamples,
+  ...addressSamples,
   leaveOrganization: [
     {
       admits: ['addressed', 'member', 'manager', 'owner', 'superAdmin'],

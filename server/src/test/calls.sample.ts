@@ -59,6 +59,8 @@ export interface SampleCall {
   readonly whileInactive?: true;
   /** It succeeds and changes nothing. */
   readonly isNoOp?: true;
+  /** Its event does not say from where it was made. */
+  readonly leavesNoClient?: true;
   /** Words of the body that are names, not values, and may stand in the audit. */
   readonly names?: readonly string[];
   /** What becomes of the call with foreign ids and secrets, where it is not the not-found of what is addressed. */

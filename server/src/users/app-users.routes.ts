@@ -12,7 +12,7 @@ import { tellSuperAdmins } from '../super-admins/tell-super-admins.ts';
 import { userDeleted, userList, userListQuery, userStateChanged } from './app-users.schema.ts';
 import { type GovernedUser, setUserState, type UserRow, usersOfApp } from './app-users.store.ts';
 import { displayName } from './display-name.ts';
-import { eraseUser } from './erase-user.ts';
+import { deleteGovernedUser } from './delete-user.ts';
 import { checkDispensable, lockWithinReach } from './govern-user.ts';
 import { userParams } from './users.schema.ts';
 
@@ -120,15 +120,9 @@ export const appUserRoutes = [
     response: { status: 200, description: 'The user is deleted.', body: userDeleted },
     errors: ['last_owner', 'last_super_admin'],
     handler: (call) => {
-      const { appId, services, params } = call;
       return mutate(call, async (tx) => {
-        const user = await lockWithinReach(tx, call, params.userId);
-        await checkDispensable(tx, appId, user);
-        await eraseUser(tx, services, appId, user);
-        if (user.isSuperAdmin) await tellSuperAdmins(tx, call, 'super_admin_removed', user.email);
-        const isOwn = call.actor.kind === 'user' && call.actor.user.id === user.id;
-        const event = { target: { kind: 'user', id: user.id }, ...(isOwn && { withoutClient: true as const }) };
-        return { result: { message: `User ${user.id} deleted` }, event };
+        const user = await lockWithinReach(tx, call, call.params.userId);
+        return deleteGovernedUser(tx, call, user);
       });
     },
   }),

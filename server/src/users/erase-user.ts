@@ -28,7 +28,8 @@ export async function eraseUser(
   const addresses = [...new Set((await addressesOf(tx, appId, user.id)).map(addressKey))];
   await forgetTriesInVain(tx, appId, addresses);
   await deletePasswordResetRequests(tx, appId, key);
-  const names = [user.id, key, ...addresses.map((address) => `${user.id} ${address}`)];
+  const ofCodes = ['verification', 'email_change'].map((what) => `${what} ${user.id}`);
+  const names = [user.id, key, ...ofCodes, ...addresses.map((address) => `${user.id} ${address}`)];
   const shares = limitNames.flatMap((name) => names.map((whose) => shareKey(services, name, whose)));
   await fillShares(tx, appId, shares);
   await clearTracesOf(tx, appId, user.id);

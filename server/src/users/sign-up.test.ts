@@ -103,6 +103,22 @@ describe('a sign-up is refused', () => {
     expect((await signUp({ metadata: items(30) })).statusCode).toBe(201);
   });
 
+  test('with more than 30 together with what backends wrote to an invited address', async () => {
+    const orgId = await world.organization(await world.person());
+    const email = freshEmail();
+    const body = { email, firstName: 'Jon', lastName: 'Doe' };
+    const managers = `/v1/authorization/organizations/${orgId}/managers`;
+    const invited = await world.call('POST', managers, { token: world.admin.token, body });
+    const { userId } = invited.json<{ userId: string }>();
+    const metadata = { 'app:plan': 'pro' };
+    await world.call('PUT', `${url}/${userId}`, { token: world.admin.token, body: { metadata } });
+    const items = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`key${index}`, 'value']));
+    expect(problem(await refused({ email, metadata: items(30) }))).toBe('400 metadata_limit_exceeded');
+    expect(await storedUser(userId)).toMatchObject({ userState: 'INVITED', metadata });
+    expect((await signUp({ email, metadata: items(29) })).json()).toMatchObject({ userId });
+  });
+
   test('where the app does not want it, before the address is looked at', async () => {
     const closed = await createWorld(app, { settings: { signUpEnabled: false } });
     expect(problem(await signUp({}, closed))).toBe('403 sign_up_disabled');

@@ -1,7 +1,4 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import { type App } from '../apps/apps.store.ts';
-import { mailedSince } from '../email/mails.store.ts';
-import { queueMail } from '../email/outbox.ts';
 import { overApp, overUser, publicAccessSettingCookie } from '../http/access.ts';
 import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
@@ -16,11 +13,10 @@ import { displayName } from './display-name.ts';
 import { emailKey } from './email-address.ts';
 import { checkPassword } from './password-policy.ts';
 import { lockWithinReach } from './govern-user.ts';
+import { tellOwner } from './tell-owner.ts';
 import { sendVerification } from './verification-mail.ts';
 import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';
-import { getUser, getUserMetadata, insertUser, lockUserByEmail, patchUser } from './users.store.ts';
-
-const hourMs = 3_600_000;
+import { getUser, getUserMetadata, insertUser, patchUser } from './users.store.ts';
 
 /** What backends trust must not be writable by the person it is about. */
 function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void {
@@ -28,19 +24,6 @@ function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void 
   const reserved = Object.keys(metadata).find((key) => key.startsWith('app:'));
   if (reserved === undefined || isBackend) return;
   throw new ApiError('metadata_key_reserved', { detail: `The key "${reserved}" is written by backends only.` });
-}
-
-/** The owner of the mailbox is told that somebody tried, at most once an hour. */
-async function tellOwner(call: Call, app: App, email: string): Promise<void> {
-  const { services } = call;
-  const since = new Date(services.clock.now().getTime() - hourMs);
-  await services.db.transaction(async (tx) => {
-    // Locked, so that attempts at the same moment do not each find that nobody told the owner yet.
-    const owner = await lockUserByEmail(tx, app.id, emailKey(email));
-    if (!owner || (await mailedSince(tx, app.id, owner.id, 'sign_up_attempted', since))) return;
-    const { id: userId, email: recipient } = owner;
-    await queueMail(tx, services, app.id, { userId, recipient, purpose: 'sign_up_attempted', content: {} });
-  });
 }
 
 /** Introspection beyond the session: what the user is where. */
@@ -114,7 +97,7 @@ export const userRoutes = [
         return { result: { ...session, userId: made.id }, event: { target: actor, actor } };
       });
       if (!started) {
-        await tellOwner(call, app, body.email);
+        await tellOwner(call, body.email);
         throw new ApiError('email_already_exists');
       }
       setSessionCookies(call, app, started);

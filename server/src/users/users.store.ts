@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { countInApp } from '../counts.ts';
 import { indexUser } from '../members/member-search.store.ts';
 import { ApiError } from '../http/errors.ts';
-import { mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
+import { checkMetadataLimit, mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
 
 export type UserState = 'ACTIVE' | 'INACTIVE' | 'INVITED';
 
@@ -148,13 +148,14 @@ export interface NewUser {
  * Adds a user. An address that was only invited becomes this user and keeps its id.
  *
  * @returns the id and the address as stored, or undefined when the address is taken
+ * @throws ApiError `metadata_limit_exceeded`
  */
 export async function insertUser(
   tx: Tx,
   appId: string,
   user: NewUser,
 ): Promise<Pick<User, 'id' | 'email'> | undefined> {
-  const [row] = await tx.query<Pick<User, 'id' | 'email'>>(sql`
+  const [row] = await tx.query<Pick<User, 'id' | 'email'> & { metadata: Metadata }>(sql`
     WITH added AS (
     INSERT INTO users AS known (app_id, id, email, email_key, is_email_verified, first_name, last_name, phone_number,
       language, state, is_super_admin, password_hash, metadata, created_at, updated_at)
@@ -167,10 +168,12 @@ export async function insertUser(
       password_hash = EXCLUDED.password_hash, metadata = ${ofBackends(sql`known.metadata`)} || EXCLUDED.metadata,
       updated_at = EXCLUDED.updated_at
     WHERE known.state = 'INVITED'
-    RETURNING id, email),
+    RETURNING id, email, metadata),
     counted AS (${countInApp(appId, 'users', sql`added WHERE id = ${user.id}`, 1)})
-    SELECT id, email FROM added`);
-  return row;
+    SELECT id, email, metadata FROM added`);
+  // With what backends had written to the invited user it may be too much.
+  checkMetadataLimit(row?.metadata ?? {});
+  return row && { id: row.id, email: row.email };
 }
 
 /** Makes a user of an address that was invited: no password, no way in until the mailbox is proven. */

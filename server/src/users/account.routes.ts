@@ -1,0 +1,138 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import { checkCode, issueCode } from '../codes/codes.ts';
+import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
+import type { Tx } from '../db/db.ts';
+import { queueMail } from '../email/outbox.ts';
+import { overApp } from '../http/access.ts';
+import { signedIn } from '../http/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { type Call, route } from '../http/route.ts';
+import { takeLimit } from '../limits/take-limit.ts';
+import { deleteSessions } from '../sessions/sessions.store.ts';
+import { clearSessionCookie } from '../sessions/start-session.ts';
+import { changeEmail, deleteMe, emailChanged, emailChangeRequested, requestEmailChange } from './account.schema.ts';
+import { isEmailTaken, revokeInvitationsOf, setEmail } from './account.store.ts';
+import { userDeleted } from './app-users.schema.ts';
+import { lockGovernedUser } from './app-users.store.ts';
+import { lockPassword, withCurrentPassword } from './current-password.ts';
+import { deleteGovernedUser } from './delete-user.ts';
+import { circumstancesOf } from './password-changed.ts';
+import { tellOwner } from './tell-owner.ts';
+import { lockUser } from './users.store.ts';
+
+/** The code goes to the new address, the notice to the one that will no longer be the user's. */
+async function queueCodeAndNotice(
+  tx: Tx,
+  call: Call,
+  user: { id: string; email: string },
+  { email, isTaken }: { email: string; isTaken: boolean },
+): Promise<void> {
+  const { services, appId } = call;
+  const circumstances = circumstancesOf(call);
+  const { id: userId, email: recipient } = user;
+  if (isTaken) await voidAllCodes(tx, appId, userId, ['email_change']);
+  else {
+    const { code } = await issueCode(tx, services, appId, { userId, purpose: 'email_change' }, { email });
+    const content = { code, ...circumstances };
+    await queueMail(tx, services, appId, { userId, recipient: email, purpose: 'email_change', content });
+  }
+  const content = { email, ...circumstances };
+  await queueMail(tx, services, appId, { userId, recipient, purpose: 'email_change_requested', content });
+}
+
+/** Codes that were sent to the address before; it may be in other hands. */
+const voidedByEmail = ['email_verification', 'password_reset', 'email_change', 'invitation'] as const;
+
+export const accountRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/me/email',
+    operationId: 'requestEmailChange',
+    tag: 'authentication',
+    summary: 'Ask to change my e-mail address',
+    description:
+      'Sends a code to the new address and a notice to the old one. Nothing changes until the code comes back, within an hour. The answer is the same when somebody else has the address: no code is sent then, and its owner is told.',
+    access: overApp('SESSION_OWNER'),
+    addressLimit: 'codeRequestsPerAddressPerHour',
+    audit: 'email_change.requested',
+    body: requestEmailChange,
+    response: { status: 200, description: 'The mail is on its way.', body: emailChangeRequested },
+    errors: ['current_password_wrong', 'rate_limited', 'overloaded'],
+    handler: async (call) => {
+      const { appId, body, services } = call;
+      const { user } = signedIn(call.actor);
+      const isTaken = await isEmailTaken(services.db, appId, user.id, body.newEmail);
+      await withCurrentPassword(call, body.currentPassword, async (compared) => {
+        await takeLimit(call, 'codeRequestsPerAccountPerHour', `email_change ${user.id}`);
+        return mutate(call, async (tx) => {
+          if (!(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
+          await queueCodeAndNotice(tx, call, user, { email: body.newEmail, isTaken });
+          return { result: true, event: { target: { kind: 'user', id: user.id }, changes: ['email'] } };
+        });
+      });
+      if (isTaken) await tellOwner(call, body.newEmail);
+      return { message: 'Verification email sent' };
+    },
+  }),
+
+  route({
+    method: 'PUT',
+    url: '/v1/authentication/users/me/email',
+    operationId: 'changeEmail',
+    tag: 'authentication',
+    summary: 'Change my e-mail address',
+    description:
+      'Changes the address to the one that the code was sent to, which is proven by it. All other sessions of the caller end; codes and invitations that were sent to the old address are void.',
+    access: overApp('SESSION_OWNER'),
+    audit: 'user.email_changed',
+    body: changeEmail,
+    response: { status: 200, description: 'The address is changed.', body: emailChanged },
+    errors: ['code_invalid', 'email_already_exists'],
+    handler: async (call) => {
+      const { appId, body, services } = call;
+      const { user, session } = signedIn(call.actor);
+      const codeId = await checkCode(call, { userId: user.id, purpose: 'email_change' }, body.verificationCode);
+      return mutate(call, async (tx) => {
+        await lockUser(tx, appId, user.id);
+        const email = (await consumeCode(tx, appId, user.id, codeId))?.email;
+        if (!email) throw new ApiError('code_invalid');
+        await setEmail(tx, appId, user.id, email, services.clock.now());
+        await revokeInvitationsOf(tx, appId, user.id);
+        await voidAllCodes(tx, appId, user.id, voidedByEmail);
+        await deleteSessions(tx, appId, user.id, session.id);
+        const event = { target: { kind: 'user', id: user.id }, changes: ['email'] };
+        return { result: { message: 'Email updated' }, event };
+      });
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authentication/users/me',
+    operationId: 'deleteMe',
+    tag: 'authentication',
+    summary: 'Delete my account',
+    description:
+      'Deletes the caller for good, with everything that is known of them; in the audit only the id stays. The last active owner of an organization and the last active super admin cannot go. Somebody without a password sets one by a password reset first.',
+    access: overApp('SESSION_OWNER'),
+    audit: 'user.deleted',
+    body: deleteMe,
+    response: { status: 200, description: 'The account is deleted.', body: userDeleted },
+    errors: ['current_password_wrong', 'last_owner', 'last_super_admin', 'rate_limited', 'overloaded'],
+    handler: async (call) => {
+      const { appId, body } = call;
+      const { user } = signedIn(call.actor);
+      const { ended, ...result } = await withCurrentPassword(call, body.currentPassword, (compared) =>
+        mutate(call, async (tx) => {
+          if (!(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
+          const ending = await deleteSessions(tx, appId, user.id);
+          const deleted = await deleteGovernedUser(tx, call, await lockGovernedUser(tx, appId, user.id));
+          return { ...deleted, result: { ...deleted.result, ended: ending } };
+        }),
+      );
+      clearSessionCookie(call, await namedAppOf(call), ended);
+      return result;
+    },
+  }),
+];

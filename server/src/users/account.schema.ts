@@ -1,0 +1,32 @@
+import { z } from 'zod';
+import { message, text } from '../http/fields.ts';
+import { emailAddress } from './email-address.ts';
+import { verificationCode } from './users.schema.ts';
+
+const currentPassword = text({ max: 1000 }).meta({
+  description: 'The current password of the caller.',
+  examples: ['Password@123JonDoeInc'],
+});
+
+export const requestEmailChange = z
+  .strictObject({
+    newEmail: emailAddress.meta({ description: 'The new address.', examples: ['jon@new.example.com'] }),
+    currentPassword,
+  })
+  .meta({ id: 'RequestEmailChangeRequest', description: 'The address that the caller wants to have.' });
+
+export const emailChangeRequested = z
+  .object({ message: message('Verification email sent') })
+  .meta({ id: 'RequestEmailChangeResponse', description: 'The mail to the new address is on its way.' });
+
+export const changeEmail = z
+  .strictObject({ verificationCode })
+  .meta({ id: 'ChangeEmailRequest', description: 'The code that was sent to the new address.' });
+
+export const emailChanged = z
+  .object({ message: message('Email updated') })
+  .meta({ id: 'ChangeEmailResponse', description: 'The address is changed and proven.' });
+
+export const deleteMe = z
+  .strictObject({ currentPassword })
+  .meta({ id: 'DeleteMeRequest', description: 'Proof that it is the caller who wants the account to go.' });

@@ -1,0 +1,38 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql, violatesUnique } from '../db/db.ts';
+import { indexUser } from '../members/member-search.store.ts';
+import { ApiError } from '../http/errors.ts';
+import { emailKey } from './email-address.ts';
+
+/** Whether somebody else of the app has this address. */
+export async function isEmailTaken(db: Queryable, appId: string, userId: string, email: string): Promise<boolean> {
+  const rows = await db.query(sql`
+    SELECT 1 FROM users WHERE app_id = ${appId} AND email_key = ${emailKey(email)} AND id <> ${userId}`);
+  return rows.length > 0;
+}
+
+/**
+ * Gives a user who is locked another address, proven by the code that came back from it. What waits for the address
+ * before, an invitation as super admin, was for whoever holds that mailbox and does not move along.
+ *
+ * @throws ApiError `email_already_exists`
+ */
+export async function setEmail(tx: Tx, appId: string, userId: string, email: string, now: Date): Promise<void> {
+  try {
+    await tx.query(sql`
+      UPDATE users SET email = ${email}, email_key = ${emailKey(email)}, is_email_verified = true,
+        super_admin_invited_until = NULL, updated_at = ${now}
+      WHERE app_id = ${appId} AND id = ${userId}`);
+  } catch (error) {
+    if (violatesUnique(error, 'users_email_key')) throw new ApiError('email_already_exists', { cause: error });
+    throw error;
+  }
+  await indexUser(tx, appId, userId);
+}
+
+/** Revokes what waits for a user to prove the mailbox of before. */
+export async function revokeInvitationsOf(tx: Tx, appId: string, userId: string): Promise<void> {
+  await tx.query(sql`
+    UPDATE invitations SET status = 'revoked'
+    WHERE app_id = ${appId} AND user_id = ${userId} AND status = 'pending'`);
+}

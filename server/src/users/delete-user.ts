@@ -1,0 +1,23 @@
+import type { Tx } from '../db/db.ts';
+import type { Change } from '../http/mutate.ts';
+import type { Call } from '../http/route.ts';
+import { tellSuperAdmins } from '../super-admins/tell-super-admins.ts';
+import type { GovernedUser } from './app-users.store.ts';
+import { eraseUser } from './erase-user.ts';
+import { checkDispensable } from './govern-user.ts';
+
+/**
+ * Deletes a user who is locked, for whoever may.
+ *
+ * @returns the answer and the event; of somebody who deletes themselves the event does not say from where
+ * @throws ApiError `last_owner`, `last_super_admin`
+ */
+export async function deleteGovernedUser(tx: Tx, call: Call, user: GovernedUser): Promise<Change<{ message: string }>> {
+  const { appId, services, actor } = call;
+  await checkDispensable(tx, appId, user);
+  await eraseUser(tx, services, appId, user);
+  if (user.isSuperAdmin) await tellSuperAdmins(tx, call, 'super_admin_removed', user.email);
+  const isOwn = actor.kind === 'user' && actor.user.id === user.id;
+  const event = { target: { kind: 'user', id: user.id }, ...(isOwn && { withoutClient: true as const }) };
+  return { result: { message: `User ${user.id} deleted` }, event };
+}
