@@ -1,0 +1,358 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { sql } from '../db/db.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { runTask } from '../test/tasks.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { sendPasswordResets } from '../users/send-password-resets.ts';
+import type { InvitationStatus } from './invitation-states.ts';
+
+const dayMs = 86_400_000;
+const chosen = 'Secret@slidezAB';
+
+let app: TestApp;
+let world: World;
+let orgId: string;
+let otherOrgId: string;
+let email: string;
+
+let counter = 0;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+});
+beforeEach(async () => {
+  world = await createWorld(app);
+  orgId = await world.organization(await world.person());
+  otherOrgId = await world.organization(await world.person());
+  email = `somebody-${(counter += 1)}@example.com`;
+});
+afterAll(() => app?.close());
+
+const url = (path: string, at = orgId) => `/v1/authorization/organizations/${at}${path}`;
+
+/** The super admin signs in anew each time: their session does not live as long as an invitation. */
+const asAdmin = async (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object, at = orgId) => {
+  const { token } = await world.signIn(world.admin.email);
+  return world.call(method, url(path, at), { token, ...(body && { body }) });
+};
+const invite = async (at = orgId) => {
+  const body = { email, firstName: 'Jane', lastName: 'Roe', role: 'reader' };
+  const response = await asAdmin('POST', '/members', body, at);
+  expect(response.statusCode).toBe(201);
+  return response.json<{ userId: string; invited: boolean }>();
+};
+const invitation = async (at = orgId) => {
+  const response = await asAdmin('GET', '/invitations?pageSize=100', undefined, at);
+  return response.json<{ invitations: { id: string; status: InvitationStatus }[] }>().invitations[0];
+};
+const idOf = async (at = orgId) => (await invitation(at))?.id ?? '';
+const resend = async () => asAdmin('POST', `/invitations/${await idOf()}/resend`);
+const revoke = async () => asAdmin('DELETE', `/invitations/${await idOf()}`);
+const code = async () => (await world.mails(email)).find(({ purpose }) => purpose === 'invitation')?.code ?? '';
+const accept = async (verificationCode?: string, at = orgId) =>
+  world.call('PUT', '/v1/authentication/users/invite', {
+    body: { orgId: at, email, verificationCode: verificationCode ?? (await code()), newPassword: chosen },
+  });
+/** Proves the address with the code of its verification, which leaves the password. */
+const verify = async ({ userId, token }: Person) => {
+  const mail = (await world.mails(email)).find(({ purpose }) => purpose === 'email_verification');
+  const body = { userId, verificationCode: mail?.code };
+  const at = '/v1/authentication/users/email/verification';
+  expect((await world.call('POST', at, { token, body })).statusCode).toBe(200);
+};
+const askForReset = async () => {
+  await world.call('POST', '/v1/authentication/users/password/reset-request/email', { body: { email } });
+  await runTask(app, sendPasswordResets);
+  return (await world.mails(email)).find(({ purpose }) => purpose === 'password_reset')?.code;
+};
+const reset = async (newPassword = chosen) => {
+  const body = { email, verificationCode: await askForReset(), newPassword };
+  return world.call('PUT', '/v1/authentication/users/password', { body });
+};
+const signIn = async (with_: string) =>
+  world.call('POST', '/v1/authentication/users/sessions', { body: { email, password: with_ } });
+const organizationsOf = async (token: string) => {
+  const me = await world.call('GET', '/v1/authentication/users/me?includeOrganizations=true', { token });
+  const { organizations } = me.json<{ organizations: { id: string; roles: string[] }[] }>();
+  return Object.fromEntries(organizations.map(({ id, roles }) => [id, roles]));
+};
+const holdings = async () => organizationsOf((await signIn(chosen)).json<{ sessionToken: string }>().sessionToken);
+const status = (of: 'deactivate' | 'reactivate') => asAdmin('POST', `/${of}`);
+const deleteOrganization = (at: string) => asAdmin('DELETE', '', undefined, at);
+const userState = async () => {
+  const [row] = await app.db.query<{ state: string }>(
+    sql`SELECT state FROM users WHERE app_id = ${world.appId} AND email = ${email}`,
+  );
+  return row?.state;
+};
+
+/** Whoever holds the mailbox gets in, with what they chose themselves and nothing that anybody else knows. */
+async function expectUsable(): Promise<void> {
+  if ((await userState()) === undefined) await world.person({ email, verified: false });
+  expect((await reset('Another@slidezAB')).statusCode).toBe(200);
+  expect((await signIn('Another@slidezAB')).statusCode).toBe(201);
+}
+
+describe('what may happen to an invitation is in the table of its life, and nothing else', () => {
+  type Event = 'accept' | 'settle' | 'resend' | 'revoke';
+
+  let userId: string;
+
+  /** Somebody signed up, so that the account stays whatever becomes of the invitation. */
+  const reach: Record<InvitationStatus, () => Promise<unknown>> = {
+    pending: () => Promise.resolve(),
+    expired: () => Promise.resolve(app.clock.advance(7 * dayMs)),
+    accepted: () => accept(),
+    revoked: () => revoke(),
+  };
+  const happen: Record<Event, () => ReturnType<World['call']>> = {
+    accept: () => accept(),
+    settle: async () => {
+      const { token } = await world.signIn(world.admin.email);
+      const at = `/v1/authorization/organizations/users/${userId}`;
+      return world.call('POST', at, { token, orgId, body: { roles: ['reader'] } });
+    },
+    resend: () => resend(),
+    revoke: () => revoke(),
+  };
+
+  test.each<[InvitationStatus, Event, string, InvitationStatus]>([
+    ['pending', 'accept', '200', 'accepted'],
+    ['pending', 'settle', '200', 'accepted'],
+    ['pending', 'resend', '200', 'pending'],
+    ['pending', 'revoke', '204', 'revoked'],
+    ['expired', 'accept', '400 code_invalid', 'expired'],
+    ['expired', 'settle', '200', 'accepted'],
+    ['expired', 'resend', '200', 'pending'],
+    ['expired', 'revoke', '204', 'revoked'],
+    ['accepted', 'accept', '400 code_invalid', 'accepted'],
+    ['accepted', 'settle', '200', 'accepted'],
+    ['accepted', 'resend', '409 invitation_closed', 'accepted'],
+    ['accepted', 'revoke', '409 invitation_closed', 'accepted'],
+    ['revoked', 'accept', '400 code_invalid', 'revoked'],
+    ['revoked', 'settle', '200', 'revoked'],
+    ['revoked', 'resend', '409 invitation_closed', 'revoked'],
+    ['revoked', 'revoke', '409 invitation_closed', 'revoked'],
+  ])('%s, %s: %s, %s', async (from, event, answer, to) => {
+    ({ userId } = await world.person({ email, verified: false }));
+    await invite();
+    await reach[from]();
+    expect((await invitation())?.status).toBe(from);
+    const response = await happen[event]();
+    expect(response.statusCode < 400 ? String(response.statusCode) : problem(response)).toBe(answer);
+    expect((await invitation())?.status).toBe(to);
+  });
+});
+
+describe('an unknown address', () => {
+  test('is let in by the code that went to it, and by nothing else', async () => {
+    expect(await invite()).toMatchObject({ invited: true });
+    expect(problem(await signIn(password))).toBe('401 invalid_credentials');
+    expect(problem(await accept('AAAAAAA'))).toBe('400 code_invalid');
+    expect((await accept()).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'] });
+    await expectUsable();
+  });
+
+  test('may choose its first password by a reset: the same mailbox, the same proof', async () => {
+    await invite();
+    await invite(otherOrgId);
+    expect((await reset()).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'], [otherOrgId]: ['reader'] });
+    expect(problem(await accept())).toBe('400 code_invalid');
+    await expectUsable();
+  });
+});
+
+describe('a user who is known', () => {
+  test('and verified has the role at once, and is told', async () => {
+    const { userId } = await world.person({ email });
+    expect(await invite()).toEqual({ message: 'Member assigned', userId, invited: false });
+    expect((await world.mail(email)).purpose).toBe('role_granted');
+    expect(await invitation()).toBeUndefined();
+  });
+
+  test('and not verified is invited: whoever signed up first holds nothing, and is out once the mailbox is proven', async () => {
+    const squatter = await world.person({ email, verified: false });
+    expect(await invite()).toMatchObject({ userId: squatter.userId, invited: true });
+    expect(await organizationsOf(squatter.token)).toEqual({});
+    expect((await accept()).statusCode).toBe(200);
+    expect((await signIn(password)).statusCode).toBe(401);
+    expect((await world.call('GET', '/v1/authentication/users/me', { token: squatter.token })).statusCode).toBe(401);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'] });
+    await expectUsable();
+  });
+
+  test('and verifies the address meanwhile keeps the password and still has to accept, or is granted it anew', async () => {
+    const person = await world.person({ email, verified: false });
+    await invite();
+    await invite(otherOrgId);
+    await verify(person);
+    expect(await organizationsOf(person.token)).toEqual({});
+    expect((await resend()).json()).toMatchObject({ message: 'Member assigned', invited: false });
+    expect(await organizationsOf(person.token)).toEqual({ [orgId]: ['reader'] });
+    expect((await accept(undefined, otherOrgId)).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'], [otherOrgId]: ['reader'] });
+    await expectUsable();
+  });
+});
+
+describe('an address invited by two organizations', () => {
+  test('is in both with the first that is accepted', async () => {
+    await invite();
+    const first = await code();
+    await invite(otherOrgId);
+    expect((await accept(first)).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'], [otherOrgId]: ['reader'] });
+    expect([(await invitation())?.status, (await invitation(otherOrgId))?.status]).toEqual(['accepted', 'accepted']);
+    await expectUsable();
+  });
+
+  test('is in the one whose invitation has not expired, and in the other once it is sent again', async () => {
+    await invite();
+    app.clock.advance(4 * dayMs);
+    await invite(otherOrgId);
+    app.clock.advance(4 * dayMs);
+    expect((await accept(undefined, otherOrgId)).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [otherOrgId]: ['reader'] });
+    expect((await invitation())?.status).toBe('expired');
+    expect((await resend()).json()).toMatchObject({ invited: false });
+    expect(await holdings()).toEqual({ [orgId]: ['reader'], [otherOrgId]: ['reader'] });
+  });
+
+  test('stays invited by the second when the first takes it back or is deleted', async () => {
+    await invite();
+    await invite(otherOrgId);
+    const second = await code();
+    expect((await revoke()).statusCode).toBe(204);
+    await deleteOrganization(orgId);
+    expect(await userState()).toBe('INVITED');
+    expect((await accept(second, otherOrgId)).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [otherOrgId]: ['reader'] });
+    await expectUsable();
+  });
+});
+
+describe('an invitation that expired', () => {
+  test('lets in once it is sent again, with the new code alone', async () => {
+    await invite();
+    const old = await code();
+    app.clock.advance(7 * dayMs);
+    expect(problem(await accept(old))).toBe('400 code_invalid');
+    expect(await askForReset()).toBeUndefined();
+    expect((await resend()).json()).toMatchObject({ message: 'Invitation resent', invited: true });
+    expect(problem(await accept(old))).toBe('400 code_invalid');
+    expect((await accept()).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'] });
+    await expectUsable();
+  });
+
+  test('leaves an address that can sign up, with nothing of what was offered', async () => {
+    await invite();
+    app.clock.advance(7 * dayMs);
+    const person = await world.person({ email });
+    expect(await organizationsOf(person.token)).toEqual({});
+    await expectUsable();
+  });
+});
+
+describe('an invitation that was revoked', () => {
+  test('leaves nothing of an address that was only invited: it is as unknown as before', async () => {
+    const { userId } = await invite();
+    const old = await code();
+    await revoke();
+    expect(await userState()).toBeUndefined();
+    expect(problem(await accept(old))).toBe('400 code_invalid');
+    const again = await invite();
+    expect(again.userId).not.toBe(userId);
+    expect(problem(await accept(old))).toBe('400 code_invalid');
+    expect((await accept()).statusCode).toBe(200);
+    await expectUsable();
+  });
+
+  test('grants nothing to whoever signed up meanwhile, and leaves them their account', async () => {
+    await invite();
+    const person = await world.person({ email });
+    await revoke();
+    expect(await organizationsOf(person.token)).toEqual({});
+    expect((await reset()).statusCode).toBe(200);
+    expect(await holdings()).toEqual({});
+    await expectUsable();
+  });
+});
+
+describe('while the organization is deactivated', () => {
+  test('nobody is invited, and an invitation of before can be accepted: it counts once the organization is back', async () => {
+    await invite();
+    await status('deactivate');
+    expect(problem(await resend())).toBe('409 organization_inactive_state');
+    expect((await accept()).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [orgId]: [] });
+    await status('reactivate');
+    expect(await holdings()).toEqual({ [orgId]: ['reader'] });
+    await expectUsable();
+  });
+
+  test('an invitation can be taken back', async () => {
+    await invite();
+    await status('deactivate');
+    expect((await revoke()).statusCode).toBe(204);
+    expect(await userState()).toBeUndefined();
+    await expectUsable();
+  });
+
+  test('one that expires meanwhile lets nobody in afterwards until it is sent again', async () => {
+    await invite();
+    await status('deactivate');
+    app.clock.advance(8 * dayMs);
+    await status('reactivate');
+    expect(problem(await accept())).toBe('400 code_invalid');
+    expect((await resend()).statusCode).toBe(200);
+    expect((await accept()).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'] });
+  });
+});
+
+describe('an organization that is deleted', () => {
+  test('takes its invitations along, and who was invited to nothing else', async () => {
+    await invite();
+    const old = await code();
+    await deleteOrganization(orgId);
+    expect(await userState()).toBeUndefined();
+    expect(problem(await accept(old))).toBe('400 code_invalid');
+    await expectUsable();
+  });
+});
+
+describe('an address that was invited and signs up', () => {
+  test('gains nothing by that; the invitation still waits for the mailbox', async () => {
+    const { userId } = await invite();
+    const squatter = await world.person({ email, verified: false });
+    expect(squatter.userId).toBe(userId);
+    expect(await organizationsOf(squatter.token)).toEqual({});
+    expect((await accept()).statusCode).toBe(200);
+    expect((await signIn(password)).statusCode).toBe(401);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'] });
+    await expectUsable();
+  });
+
+  test('and proves the mailbox by a reset: the password of before is void, the invitation takes effect', async () => {
+    await invite();
+    const squatter = await world.person({ email, verified: false });
+    expect((await reset()).statusCode).toBe(200);
+    expect((await signIn(password)).statusCode).toBe(401);
+    expect((await world.call('GET', '/v1/authentication/users/me', { token: squatter.token })).statusCode).toBe(401);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'] });
+    await expectUsable();
+  });
+
+  test('and proves the mailbox by the code of the verification: the password stays, the invitation waits', async () => {
+    await invite();
+    const person = await world.person({ email });
+    expect(await organizationsOf(person.token)).toEqual({});
+    expect((await signIn(password)).statusCode).toBe(201);
+    expect((await accept()).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'] });
+    await expectUsable();
+  });
+});
