@@ -190,13 +190,15 @@ describe('pages of other origins', () => {
 });
 
 describe('the mail about a new device', () => {
+  const firefox = 'Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0';
+
   test('says from where, and goes out once for a network a day', async () => {
     const { email } = await world.person();
-    await signIn(email, { 'user-agent': 'Browser/1.0' });
-    await signIn(email, { 'user-agent': 'Browser/2.0' });
+    await signIn(email, { 'user-agent': firefox });
+    await signIn(email, { 'user-agent': 'curl/8.0' });
     const mails = await newDeviceMails(email);
     expect(mails).toHaveLength(1);
-    expect(mails[0]?.text).toContain('Browser/1.0');
+    expect(mails[0]?.text).toContain('Firefox');
     expect(mails[0]?.text).toContain('127.0.0.1');
     app.clock.advance(day);
     await signIn(email);

@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import { constantTimeEqual } from './secrets.ts';
 
 /** A value cannot be sealed or opened: wrong key, wrong context, damaged bytes. The message never holds key or plaintext. */
@@ -88,7 +89,17 @@ function expand(masterKey: Buffer): MasterKey {
     id: subkey('gatehouse:key-id', keyIdBytes),
     sealing: subkey('gatehouse:sealing', 32),
     checkValue: subkey('gatehouse:check-value', 32).toString('base64url'),
-    derive: (purpose) => subkey(`gatehouse:purpose:${purpose}`, 32),
+    derive: remembering((purpose) => subkey(`gatehouse:purpose:${purpose}`, 32)),
+  };
+}
+
+/** Purposes are few and asked for by every request. */
+function remembering(derive: (purpose: string) => Buffer): (purpose: string) => Buffer {
+  const known = new LRUCache<string, Buffer>({ max: 100 });
+  return (purpose) => {
+    const key = known.get(purpose) ?? derive(purpose);
+    known.set(purpose, key);
+    return key;
   };
 }
 

@@ -1,4 +1,4 @@
-import { type Queryable, type Sql, sql } from '../db/db.ts';
+import { type Db, empty, type Sql, sql } from '../db/db.ts';
 import { type DeviceUse, forgetSurplusDevices, rememberDevice } from '../devices/devices.store.ts';
 import { insertMail, type NewMail } from '../email/mails.store.ts';
 import { returnUnit, secondsToWait, type Share, takeUnit } from '../limits/limits.store.ts';
@@ -66,9 +66,12 @@ function toCountedTry(row: CountedRow): CountedTry {
  * Counts a try to sign in and looks up what its password is compared with: one statement, the same for every address
  * whether or not anybody has it, committed before the password is compared. The share of the address comes first, so
  * that a network which has used up its own uses up nobody's account.
+ *
+ * The commit does not wait for the disk: it is seen by everybody at once, and a database server that crashes forgets
+ * the tries of its last moment and nothing else.
  */
 export async function countTry(
-  db: Queryable,
+  db: Db,
   appId: string,
   emailKey: string,
   shares: SignInShares,
@@ -94,7 +97,7 @@ export async function countTry(
       EXISTS (SELECT FROM of_device) AS is_device_admitted, ${secondsToWait(appId, device, now)} AS device_wait,
       EXISTS (SELECT FROM of_address) AS is_address_admitted, ${secondsToWait(appId, address, now)} AS address_wait,
       EXISTS (SELECT FROM of_account) AS is_account_admitted, ${secondsToWait(appId, account, now)} AS account_wait
-    FROM (VALUES (1)) AS always LEFT JOIN person ON true`);
+    FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried LEFT JOIN person ON true`);
   if (!row) throw new Error('a try to sign in was not counted');
   return toCountedTry(row);
 }
@@ -106,8 +109,8 @@ export interface RightSignIn {
   readonly newHash: string | undefined;
   readonly session: NewSession;
   readonly device: DeviceUse;
-  /** Tells the owner, if the device is new to the account and there were not too many such mails. */
-  readonly notice: { readonly mail: NewMail; readonly shares: readonly [network: Share, user: Share] };
+  /** Tells the owner that the device is new to the account, unless there were too many such mails; undefined: it is known. */
+  readonly notice: { readonly mail: NewMail; readonly shares: readonly [network: Share, user: Share] } | undefined;
   /** What was taken from: a right password costs nothing. In the order in which they were taken. */
   readonly taken: readonly Share[];
 }
@@ -128,8 +131,6 @@ function returnInOrder(appId: string, taken: readonly Share[]): Sql {
  */
 export function signInChanges(appId: string, signIn: RightSignIn): Sql {
   const { credentials, newHash, session, device, notice, taken } = signIn;
-  const isNew = sql`FROM device WHERE token_hash = ${device.newHash}`;
-  const [network, user] = notice.shares;
   return sql`
     changed AS (
       SELECT id FROM users
@@ -139,9 +140,17 @@ export function signInChanges(appId: string, signIn: RightSignIn): Sql {
     rehashed AS (${setPasswordHashWhere(appId, credentials.id, newHash ?? null, sql`EXISTS (SELECT FROM changed)`)}),
     begun AS (${insertSession(appId, session, sql`FROM changed`)}),
     device AS (${rememberDevice(appId, device, sql`FROM changed`)}),
-    forgotten AS (${forgetSurplusDevices(appId, credentials.id, isNew)}),
-    ${returnInOrder(appId, taken)},
+    ${notice ? newDevice(appId, signIn, notice) : empty}
+    ${returnInOrder(appId, taken)}`;
+}
+
+/** What a sign-in brings along from a device that the account does not know. */
+function newDevice(appId: string, { device }: RightSignIn, { mail, shares }: NonNullable<RightSignIn['notice']>): Sql {
+  const isNew = sql`FROM device WHERE token_hash = ${device.newHash}`;
+  const [network, user] = shares;
+  return sql`
+    forgotten AS (${forgetSurplusDevices(appId, device.userId, isNew)}),
     noticed_network AS (${takeUnit(appId, network, device.now, isNew)}),
     noticed AS (${takeUnit(appId, user, device.now, sql`FROM noticed_network`)}),
-    mailed AS (${insertMail(appId, notice.mail, sql`FROM noticed`)})`;
+    mailed AS (${insertMail(appId, mail, sql`FROM noticed`)}),`;
 }

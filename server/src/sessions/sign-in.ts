@@ -32,6 +32,7 @@ interface Given {
 interface Authenticated {
   readonly credentials: Credentials;
   readonly newHash: string | undefined;
+  readonly isDeviceKnown: boolean;
   readonly taken: readonly Share[];
 }
 
@@ -88,11 +89,12 @@ async function authenticateUser(call: Call, app: App, given: Given): Promise<Aut
   if (credentials.state !== 'ACTIVE') throw new ApiError('user_inactive', { about });
   const isOutdated = services.passwords.needsRehash(credentials.passwordHash);
   const newHash = isOutdated ? await services.passwords.hash(given.password) : undefined;
-  return { credentials, newHash, taken: takenOf(shares, counted) };
+  const isDeviceKnown = counted.deviceKeyHash !== undefined;
+  return { credentials, newHash, isDeviceKnown, taken: takenOf(shares, counted) };
 }
 
 /** The mail to the owner: once a day for each network, and a few a day in all, whatever a program does that keeps no cookies. */
-function noticeOf(call: Call, app: App, { id, email }: Credentials): RightSignIn['notice'] {
+function noticeOf(call: Call, app: App, { id, email }: Credentials): NonNullable<RightSignIn['notice']> {
   const { services, client } = call;
   const name = 'newDeviceMailsPerUserPerDay';
   const content = circumstancesOf(call);
@@ -110,10 +112,11 @@ async function store(
   app: App,
   authenticated: Authenticated,
 ): Promise<(StartedSession & { userId: string }) | undefined> {
-  const { credentials } = authenticated;
+  const { credentials, isDeviceKnown } = authenticated;
   const { row: session, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'] });
   const device: DeviceOfCall = deviceOfCall(call, app, credentials.id);
-  const signIn = { ...authenticated, session, device: device.use, notice: noticeOf(call, app, credentials) };
+  const notice = isDeviceKnown ? undefined : noticeOf(call, app, credentials);
+  const signIn = { ...authenticated, session, device: device.use, notice };
   const actor = { kind: 'user', id: credentials.id } as const;
   const [remembered] = await mutateInStatement<{ token_hash: Buffer }>(
     call,
