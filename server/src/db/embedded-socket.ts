@@ -1,4 +1,6 @@
 // oxlint-disable unicorn/require-post-message-target-origin -- messages between threads, not windows
+import { readFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import { Duplex } from 'node:stream';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
@@ -10,7 +12,28 @@ export interface EngineOptions {
   readonly snapshot: string | undefined;
   /** Only make the cluster in the directory, then exit. */
   readonly create: boolean;
+  /** The engine, compiled: every thread of a process that starts it shares the machine code. */
+  readonly engine: WebAssembly.Module;
 }
+
+// The types of Node name what is compiled, not what compiles.
+declare global {
+  namespace WebAssembly {
+    interface Module {}
+    function compile(bytes: Uint8Array): Promise<Module>;
+  }
+}
+
+let engine: Promise<WebAssembly.Module> | undefined;
+
+/** Compiles the engine, once in a process. */
+export function compileEngine(): Promise<WebAssembly.Module> {
+  engine ??= readEngine().then((bytes) => WebAssembly.compile(bytes));
+  return engine;
+}
+
+const readEngine = (): Promise<Uint8Array> =>
+  readFile(new URL('pglite.wasm', `file://${createRequire(import.meta.url).resolve('@electric-sql/pglite')}`));
 
 type Answer = ArrayBuffer | { ready: true } | { dumped: string };
 
@@ -101,8 +124,8 @@ export class EmbeddedSocket extends Duplex {
 }
 
 /** Makes the cluster in a thread of its own: its memory, several hundred megabytes, goes with the thread. */
-export function createCluster(directory: string): Promise<void> {
-  const worker = startEngine({ directory, snapshot: undefined, create: true });
+export async function createCluster(directory: string): Promise<void> {
+  const worker = startEngine({ directory, snapshot: undefined, create: true, engine: await compileEngine() });
   return new Promise((resolve, reject) => {
     worker.once('error', reject);
     worker.once('exit', () => resolve());

@@ -17,12 +17,16 @@ const handledErrorStatus = 100;
 /**
  * What is held in memory is meant for a small installation: the defaults take twice as much.
  *
- * @param {string} directory
+ * @param {EngineOptions} options
  * @param {Blob} [snapshot]
  */
-function start(directory, snapshot) {
+function start({ directory, engine }, snapshot) {
   const startParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB', '-c', 'jit=off'];
-  return PGlite.create(directory, { startParams, ...(snapshot && { loadDataDir: snapshot }) });
+  return PGlite.create(directory, {
+    startParams,
+    pgliteWasmModule: engine,
+    ...(snapshot && { loadDataDir: snapshot }),
+  });
 }
 
 /**
@@ -36,9 +40,9 @@ async function readSnapshot({ directory, snapshot }) {
   return new Blob([snapshot.endsWith('.gz') ? gunzipSync(bytes) : bytes]);
 }
 
-/** @param {string} directory */
-async function create(directory) {
-  const engine = await start(directory);
+/** @param {EngineOptions} options */
+async function create(options) {
+  const engine = await start(options);
   await engine.exec('CHECKPOINT');
   await engine.close();
 }
@@ -101,9 +105,9 @@ function serve(engine, port) {
 /** @type {EngineOptions} */
 const options = workerData;
 if (options.create) {
-  await create(options.directory);
+  await create(options);
 } else if (parentPort !== null) {
-  const engine = await start(options.directory, await readSnapshot(options));
+  const engine = await start(options, await readSnapshot(options));
   endOnCrash(engine);
   serve(engine, parentPort);
   parentPort.postMessage({ ready: true });

@@ -4,7 +4,7 @@ import { Client, type QueryConfig, type QueryResult } from 'pg';
 import { DatabaseUnavailableError, sql, type Db, type Sql, type Tx } from './db.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { translate } from './driver-errors.ts';
-import { createCluster, EmbeddedSocket } from './embedded-socket.ts';
+import { compileEngine, createCluster, EmbeddedSocket } from './embedded-socket.ts';
 import { Gate } from './gate.ts';
 import type { Log } from './open.ts';
 import { resultTypes } from './result-types.ts';
@@ -167,7 +167,8 @@ export class EmbeddedDatabase implements Db {
   }
 
   async #startSession(): Promise<Session> {
-    const socket = new EmbeddedSocket({ directory: this.#directory, snapshot: this.#snapshot, create: false });
+    const engine = await compileEngine();
+    const socket = new EmbeddedSocket({ directory: this.#directory, snapshot: this.#snapshot, create: false, engine });
     this.#socket = socket;
     const client = createClient(socket, this.#queryTimeoutMs);
     client.once('end', () => this.#reportEnd());
