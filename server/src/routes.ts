@@ -1,13 +1,16 @@
 import { appMetadataRoutes } from './apps/app-metadata.routes.ts';
 import { appRoutes } from './apps/apps.routes.ts';
+import { settingsRoutes } from './apps/settings.routes.ts';
 import { auditRoutes } from './audit/audit.routes.ts';
 import { mailboxRoutes } from './email/mailbox.routes.ts';
 import type { Route } from './http/route.ts';
 import { identityProviderRoutes } from './identity-providers/identity-providers.routes.ts';
+import { introspectionRoutes } from './introspection/introspection.routes.ts';
 import { invitationRoutes } from './invitations/invitations.routes.ts';
 import { manageInvitationRoutes } from './invitations/manage-invitations.routes.ts';
 import { machineUserRoutes } from './machine-users/machine-users.routes.ts';
 import { tokenRoutes } from './machine-users/tokens.routes.ts';
+import { membershipRoutes } from './members/memberships.routes.ts';
 import { leaveOrganizationRoutes } from './members/leave-organization.routes.ts';
 import { managerRoutes } from './members/managers.routes.ts';
 import { memberChangeRoutes } from './members/member-changes.routes.ts';
@@ -38,6 +41,7 @@ export const routes: readonly Route[] = [
   ...sessionRoutes,
   ...invitationRoutes,
   ...tokenRoutes,
+  ...introspectionRoutes,
   ...organizationRoutes,
   ...lifecycleRoutes,
   ...memberRoutes,
@@ -46,6 +50,7 @@ export const routes: readonly Route[] = [
   ...manageInvitationRoutes,
   ...organizationUserRoutes,
   ...leaveOrganizationRoutes,
+  ...membershipRoutes,
   ...roleRoutes,
   ...predefinedRoleRoutes,
   ...permissionRoutes,
@@ -55,6 +60,7 @@ export const routes: readonly Route[] = [
   ...auditRoutes,
   ...appMetadataRoutes,
   ...identityProviderRoutes,
+  ...settingsRoutes,
   ...appRoutes,
   ...mailboxRoutes,
   ...healthRoutes,

@@ -152,6 +152,11 @@ export const settingsPatch = z
     examples: [{ allowedOrigins: ['https://app.example.com'] }],
   });
 
+export const updateSettings = settingsPatch.meta({
+  id: 'UpdateAppSettingsRequest',
+  description: 'Settings that are to change; the others stay.',
+});
+
 export type SettingsPatch = z.output<typeof settingsPatch>;
 
 /** All settings of an app, defaults filled in. */

@@ -5,7 +5,7 @@ import { findMailedToken } from '../codes/codes.store.ts';
 import { sha256 } from '../keys/secrets.ts';
 import type { NamedApp } from '../machine-users/token-verifier.ts';
 import type { Services } from '../services.ts';
-import { touchSession } from '../sessions/sessions.store.ts';
+import { type FoundSession, touchSession } from '../sessions/sessions.store.ts';
 import type { Access } from './access.ts';
 import { type Actor, anonymous } from './actor.ts';
 import { bearerToken, presentedCredential } from './credential.ts';
@@ -31,16 +31,25 @@ function isTouchDue({ lastSeenAt, idleExpiresAt }: { lastSeenAt: Date; idleExpir
   return now.getTime() - lastSeenAt.getTime() >= Math.min(touchEveryMs, idleLifeMs / touchesPerIdleLife);
 }
 
-async function authenticateSession(services: Services, appId: string, token: string): Promise<Actor | undefined> {
+/** The live session of a token, with its use noted. */
+export async function findUsedSession(
+  services: Services,
+  appId: string,
+  token: string,
+): Promise<FoundSession | undefined> {
   const now = services.clock.now();
   const found = await services.lookups.session({ appId, tokenHash: sha256(token) });
-  if (!found) return undefined;
-  if (isTouchDue(found, now)) {
+  if (found && isTouchDue(found, now)) {
     const { id } = found.session;
     const touched = { id, lastSeenAt: found.lastSeenAt, idleSecondsByDefault: defaultSettings.sessionIdleSeconds };
     await touchSession(services.db, appId, touched, now);
   }
-  return { kind: 'user', user: found.user, session: found.session };
+  return found;
+}
+
+async function authenticateSession(services: Services, appId: string, token: string): Promise<Actor | undefined> {
+  const found = await findUsedSession(services, appId, token);
+  return found && { kind: 'user', user: found.user, session: found.session };
 }
 
 async function authenticateMachine(services: Services, app: NamedApp, token: string): Promise<Actor | undefined> {

@@ -17,12 +17,17 @@ export interface MachineClaims {
   /** Seconds since 1970. */
   readonly expiresAt: number;
   readonly notBefore: number;
+  readonly issuedAt: number;
+  /** For whom it was made. */
+  readonly audience: string | readonly string[];
 }
 
 /** Checks machine tokens; whether machine, secret and key are still good is for the database to say. */
 export interface TokenVerifier {
   /** The claims of a token that this app issued for this API and that has not expired; else undefined. */
   verify(app: NamedApp, token: string): Promise<MachineClaims | undefined>;
+  /** The same for a token that this app issued for whomever: good for telling what it is, not for letting it in. */
+  verifyIssued(app: NamedApp, token: string): Promise<MachineClaims | undefined>;
 }
 
 /** The issuer of an app's tokens. @see RFC 7519, section 4.1.1 */
@@ -30,12 +35,19 @@ export const issuerOf = (publicUrl: string, appName: string): string => `${publi
 
 const isId = (value: unknown): value is string => typeof value === 'string' && /^[0-9]{1,19}$/.test(value);
 
-/** The claims if they are those of a token for this API. A token made for another audience must not be replayed here. */
-function toMachineClaims(claims: Readonly<Record<string, unknown>>, kid: string, issuer: string, audience: string) {
-  const { iss, aud, sub, client_id: clientId, secret_id: secretId, exp, nbf } = claims;
-  if (iss !== issuer || aud !== audience || !isId(sub) || clientId !== sub || !isId(secretId)) return undefined;
-  if (typeof exp !== 'number' || typeof nbf !== 'number') return undefined;
-  return { machineUserId: sub, secretId, kid, expiresAt: exp, notBefore: nbf };
+const isAudience = (value: unknown): value is string | string[] =>
+  typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
+
+/** The claims if they are those of a machine token of this issuer. */
+function toMachineClaims(
+  claims: Readonly<Record<string, unknown>>,
+  kid: string,
+  issuer: string,
+): MachineClaims | undefined {
+  const { iss, aud, sub, client_id: clientId, secret_id: secretId, exp, nbf, iat } = claims;
+  if (iss !== issuer || !isAudience(aud) || !isId(sub) || clientId !== sub || !isId(secretId)) return undefined;
+  if (typeof exp !== 'number' || typeof nbf !== 'number' || typeof iat !== 'number') return undefined;
+  return { machineUserId: sub, secretId, kid, expiresAt: exp, notBefore: nbf, issuedAt: iat, audience: aud };
 }
 
 export function createTokenVerifier(signingKeys: SigningKeys, clock: Clock, publicUrl: string): TokenVerifier {
@@ -47,17 +59,24 @@ export function createTokenVerifier(signingKeys: SigningKeys, clock: Clock, publ
     if (!decoded) return undefined;
     const publicKey = await signingKeys.publicKey(app.id, decoded.header.kid, clock.now());
     if (!publicKey || !verifySignature(publicKey, decoded)) return undefined;
-    return toMachineClaims(decoded.claims, decoded.header.kid, issuerOf(publicUrl, app.name), app.name);
+    return toMachineClaims(decoded.claims, decoded.header.kid, issuerOf(publicUrl, app.name));
+  }
+
+  async function verifyIssued(app: NamedApp, token: string): Promise<MachineClaims | undefined> {
+    const key = `${app.id}/${token}`;
+    const claims = verified.get(key) ?? (await check(app, token));
+    if (!claims) return undefined;
+    verified.set(key, claims);
+    const nowInSeconds = Math.floor(clock.now().getTime() / 1000);
+    return claims.expiresAt > nowInSeconds && claims.notBefore <= nowInSeconds ? claims : undefined;
   }
 
   return {
+    verifyIssued,
+    // A token made for another audience must not be replayed here.
     async verify(app, token) {
-      const key = `${app.id}/${token}`;
-      const claims = verified.get(key) ?? (await check(app, token));
-      if (!claims) return undefined;
-      verified.set(key, claims);
-      const nowInSeconds = Math.floor(clock.now().getTime() / 1000);
-      return claims.expiresAt > nowInSeconds && claims.notBefore <= nowInSeconds ? claims : undefined;
+      const claims = await verifyIssued(app, token);
+      return claims?.audience === app.name ? claims : undefined;
     },
   };
 }

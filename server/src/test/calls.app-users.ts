@@ -134,5 +134,80 @@ const superAdminSamples: SampleCalls = {
   ],
 };
 
+/** What is asked about one address: for themselves, or by those who see the whole app. */
+const ofAddress = {
+  admits: ['addressed', 'superAdmin', 'machine'],
+  needs: { access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'), otherwise: 'access_denied' },
+} as const;
+
+const askingForAddress = async (stage: Stage, as: 'themselves' | 'a machine'): Promise<Prepared> => {
+  const member = await freshMember(stage);
+  const caller = as === 'a machine' ? robot(stage.machine) : human(member);
+  return { as: caller, addressed: human(member), query: { email: member.email } };
+};
+
+const readerOf = ({ orgId }: Stage) => ({
+  metadata: { total: 1 },
+  organizations: [{ id: orgId, status: 'Active', roles: ['reader'] }],
+});
+
+const membershipSamples: SampleCalls = {
+  listMyManagerRoles: [
+    {
+      admits: ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'],
+      prepare: ({ owner }) => ({ as: human(owner), query: { pageSize: '1' } }),
+      answers: ({ orgId }) => ({ managerRoles: [{ orgId, roles: ['ORG_OWNER'] }] }),
+    },
+  ],
+  listOrganizationsByEmail: [
+    { ...ofAddress, prepare: (stage) => askingForAddress(stage, 'themselves'), answers: readerOf },
+    {
+      ...ofAddress,
+      title: 'of somebody else',
+      prepare: (stage) => askingForAddress(stage, 'a machine'),
+      answers: readerOf,
+    },
+  ],
+};
+
+const appSamples: SampleCalls = {
+  getAppSettings: [{ admits: ['superAdmin'], prepare: ({ world }) => ({ as: human(world.admin) }) }],
+  updateAppSettings: [
+    {
+      admits: ['superAdmin'],
+      target: ['app'],
+      prepare: ({ world }) => ({ as: human(world.admin), body: { mail: { brandName: unique('A brand') } } }),
+    },
+    {
+      title: 'with nothing new',
+      admits: ['superAdmin'],
+      isNoOp: true,
+      prepare: ({ world }) => ({ as: human(world.admin), body: {} }),
+    },
+  ],
+  introspectToken: [
+    {
+      admits: ['machine'],
+      isNoOp: true,
+      foreign: 200,
+      prepare: async ({ world, machine }) => ({ as: robot(machine), body: { token: (await world.person()).token } }),
+      answers: () => ({ active: true, kind: 'user' }),
+    },
+    {
+      title: 'of a machine user',
+      admits: ['machine'],
+      isNoOp: true,
+      foreign: 200,
+      prepare: ({ machine }) => ({ as: robot(machine), body: { token: machine.token } }),
+      answers: ({ machine }) => ({ active: true, kind: 'machine', sub: machine.machineUserId }),
+    },
+  ],
+};
+
 /** How to call what is done to the users of an app and to its super admins. */
-export const samplesOfAppUsers: SampleCalls = { ...userSamples, ...superAdminSamples };
+export const samplesOfAppUsers: SampleCalls = {
+  ...userSamples,
+  ...superAdminSamples,
+  ...membershipSamples,
+  ...appSamples,
+};

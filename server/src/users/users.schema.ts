@@ -84,7 +84,7 @@ export const user = z
   .object({ id: userId, ...person, userState })
   .meta({ id: 'User', description: 'A user. Owners and managers get no phone number and no metadata.' });
 
-const membership = z
+export const membership = z
   .object({
     id: outputId('the organization'),
     name: z.string().meta({ description: 'Name of the organization.', examples: ['Acme'] }),

@@ -1,0 +1,47 @@
+import { overApp } from '../http/access.ts';
+import { mutate } from '../http/mutate.ts';
+import { route } from '../http/route.ts';
+import { settings, type Settings, updateSettings } from './apps.schema.ts';
+import { patchApp } from './apps.store.ts';
+import { namedAppOf } from './named-app.ts';
+import { checkDefaultTemplates } from './url-template.ts';
+
+export const settingsRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authorization/apps/settings',
+    operationId: 'getAppSettings',
+    tag: 'authorization',
+    summary: 'Get the settings of the app',
+    description: 'All settings of the app, defaults included.',
+    access: overApp('SUPER_ADMIN'),
+    response: { status: 200, description: 'The settings.', body: settings },
+    handler: async (call) => (await namedAppOf(call)).settings,
+  }),
+
+  route({
+    method: 'PATCH',
+    url: '/v1/authorization/apps/settings',
+    operationId: 'updateAppSettings',
+    tag: 'authorization',
+    summary: 'Change settings of the app',
+    description:
+      'Sets what is named; the rest stays, within `mail` and `limits` too. In force from the next request on, on every process.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'app.settings_updated',
+    body: updateSettings,
+    response: { status: 200, description: 'The settings as they are now.', body: settings },
+    errors: ['redirect_url_not_allowed'],
+    handler: async (call) => {
+      const { appId, body, services } = call;
+      const app = await namedAppOf(call);
+      const changes = Object.keys(body).map((name) => `settings.${name}`);
+      if (changes.length === 0) return app.settings;
+      const check = (merged: Settings) => checkDefaultTemplates(merged, services.config);
+      return mutate(call, async (tx) => {
+        const changed = await patchApp(tx, app.name, { settings: body }, services.clock.now(), check);
+        return { result: changed.settings, event: { target: { kind: 'app', id: appId }, changes } };
+      });
+    },
+  }),
+];

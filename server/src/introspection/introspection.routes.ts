@@ -1,0 +1,76 @@
+import type { z } from 'zod';
+import { namedAppOf } from '../apps/named-app.ts';
+import { overApp } from '../http/access.ts';
+import { findUsedSession } from '../http/authenticate.ts';
+import { type Call, noAudit, route } from '../http/route.ts';
+import { issuerOf } from '../machine-users/token-verifier.ts';
+import { introspection, introspectToken } from './introspection.schema.ts';
+
+type Introspection = z.input<typeof introspection>;
+
+/** Says nothing of why: whoever tries tokens must not learn which of them were good once. */
+const inactive: Introspection = { active: false };
+
+const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
+
+async function introspectSession(call: Call, token: string): Promise<Introspection> {
+  const { services, appId } = call;
+  const { name } = await namedAppOf(call);
+  const found = await findUsedSession(services, appId, token);
+  if (!found) return inactive;
+  const { user, session, idleExpiresAt } = found;
+  return {
+    active: true,
+    kind: 'user',
+    token_type: 'Bearer',
+    sub: user.id,
+    iss: issuerOf(services.config.publicUrl, name),
+    aud: name,
+    iat: inSeconds(session.createdAt),
+    exp: Math.min(inSeconds(session.expiresAt), inSeconds(idleExpiresAt)),
+    username: user.email,
+    email_verified: user.isEmailVerified,
+    sid: session.id,
+    amr: [...session.amr],
+  };
+}
+
+async function introspectMachineToken(call: Call, token: string): Promise<Introspection> {
+  const { services, appId } = call;
+  const { name } = await namedAppOf(call);
+  const claims = await services.tokenVerifier.verifyIssued({ id: appId, name }, token);
+  if (!claims || !(await services.lookups.machine({ appId, claims }))) return inactive;
+  return {
+    active: true,
+    kind: 'machine',
+    token_type: 'Bearer',
+    sub: claims.machineUserId,
+    iss: issuerOf(services.config.publicUrl, name),
+    aud: typeof claims.audience === 'string' ? claims.audience : [...claims.audience],
+    iat: claims.issuedAt,
+    exp: claims.expiresAt,
+    client_id: claims.machineUserId,
+    secret_id: claims.secretId,
+  };
+}
+
+export const introspectionRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authentication/token/introspection',
+    operationId: 'introspectToken',
+    tag: 'authentication',
+    summary: 'Introspect a token',
+    description:
+      'Tells a backend what a token that it was given stands for: the session of a human or the token of a machine user, whatever its audience, with the names of RFC 7662. Asked of the database each time, so a session that has just ended is not active. Asking counts as use of a session. A token of another app, and anything that is no token, is not active.',
+    access: overApp('GENERIC_MACHINE_USER'),
+    audit: noAudit('It reads; the last use of a session is a counter.'),
+    body: introspectToken,
+    response: { status: 200, description: 'What the token stands for.', body: introspection },
+    handler: (call) => {
+      const { token } = call.body;
+      if (token.startsWith('gh_s_')) return introspectSession(call, token);
+      return token.includes('.') ? introspectMachineToken(call, token) : inactive;
+    },
+  }),
+];

@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { text } from '../http/fields.ts';
+
+export const introspectToken = z
+  .strictObject({
+    token: text({ min: 1, max: 8192 }).meta({
+      description: 'The token that somebody presented: of a session or of a machine user.',
+      examples: ['gh_s_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+    }),
+  })
+  .meta({ id: 'IntrospectTokenRequest', description: 'The token to be looked at. RFC 7662, section 2.1.' });
+
+const seconds = (what: string) =>
+  z
+    .int()
+    .optional()
+    .meta({ description: `${what}, in seconds since 1970.`, examples: [1_795_600_000] });
+
+const words = (what: string, example: string) =>
+  z
+    .string()
+    .optional()
+    .meta({ description: what, examples: [example] });
+
+export const introspection = z
+  .object({
+    active: z.boolean().meta({
+      description: 'Whether the token is good at this moment; if not, nothing else is said.',
+      examples: [true],
+    }),
+    kind: z
+      .enum(['user', 'machine'])
+      .optional()
+      .meta({ description: 'Whose token it is: a human’s session or a machine user’s.', examples: ['user'] }),
+    token_type: words('How it is presented (RFC 6750).', 'Bearer'),
+    sub: words('Id of the user or machine user.', '118273645546213377'),
+    iss: words('The app that issued it.', 'https://id.example.com/apps/demo'),
+    aud: z
+      .union([z.string(), z.array(z.string())])
+      .optional()
+      .meta({ description: 'For whom it is: the name of the app means this API.', examples: ['demo'] }),
+    iat: seconds('When it was issued'),
+    exp: seconds('When it expires, unless a session is used before its idle life is over'),
+    username: words('E-mail address of the user.', 'jon.doe@example.com'),
+    email_verified: z
+      .boolean()
+      .optional()
+      .meta({ description: 'Whether the address of the user is proven.', examples: [true] }),
+    sid: words('Id of the session.', '118273645546213376'),
+    amr: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'How the user proved who they are (RFC 8176).', examples: [['pwd']] }),
+    client_id: words('Client id of the machine user.', '118273645546213378'),
+    secret_id: words('Id of the secret that the token was got with.', '118273645546213379'),
+  })
+  .meta({ id: 'Introspection', description: 'What a token stands for. RFC 7662, section 2.2.' });

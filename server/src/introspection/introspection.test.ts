@@ -1,0 +1,148 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createWorld, faults, type Machine, type Person, problem, type World } from '../test/world.ts';
+import { personWithMailedLink } from '../test/access.callers.ts';
+
+let app: TestApp;
+let world: World;
+let machine: Machine;
+let person: Person;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  world = await createWorld(app);
+  machine = await world.machine();
+  person = await world.person();
+});
+afterAll(() => app?.close());
+
+const url = '/v1/authentication/token/introspection';
+const introspect = (token: string) => world.call('POST', url, { token: machine.token, body: { token } });
+const seconds = (time: Date) => Math.floor(time.getTime() / 1000);
+
+const machineToken = async ({ machineUserId: clientId, clientSecret }: Machine, audience: string | string[]) => {
+  const body = { clientId, clientSecret, audience };
+  const response = await world.call('POST', '/v1/authentication/machine-users/access-token', { body });
+  return response.json<{ token: string }>().token;
+};
+
+describe('a token is not active, and nothing else is said of it:', () => {
+  test.each<[what: string, token: () => string | Promise<string>]>([
+    ['one that nobody issued', () => `gh_s_${'x'.repeat(43)}`],
+    ['something that is no token', () => 'no token at all'],
+    ['a JWT that was tampered with', () => `${machine.token.slice(0, -4)}AAAA`],
+    ['the token of a verification mail', async () => (await personWithMailedLink(world)).token],
+    ['a session of another app', async () => (await (await createWorld(app)).person()).token],
+    ['a machine token of another app', async () => (await (await createWorld(app)).machine()).token],
+    [
+      'a session that has ended',
+      async () => {
+        const { token, sessionId } = await world.person();
+        await world.call('DELETE', `/v1/authentication/users/sessions/${sessionId}`, { token });
+        return token;
+      },
+    ],
+    [
+      'the session of a deactivated user',
+      async () => {
+        const { token, userId } = await world.person();
+        await world.call('POST', `/v1/authorization/users/${userId}/deactivate`, { token: world.admin.token });
+        return token;
+      },
+    ],
+    [
+      'the token of a deleted machine user',
+      async () => {
+        const other = await world.machine();
+        const path = `/v1/authorization/machine-users/${other.machineUserId}`;
+        await world.call('DELETE', path, { token: world.admin.token });
+        return other.token;
+      },
+    ],
+  ])('%s', async (_, token) => {
+    const answer = await introspect(await token());
+    expect([answer.statusCode, answer.json()]).toEqual([200, { active: false }]);
+  });
+});
+
+describe('an active token', () => {
+  test('of a session says whose it is', async () => {
+    const now = app.clock.now();
+    const fresh = await world.signIn(person.email);
+    expect((await introspect(fresh.token)).json()).toEqual({
+      active: true,
+      kind: 'user',
+      token_type: 'Bearer',
+      sub: person.userId,
+      iss: `http://127.0.0.1:3000/apps/${world.appName}`,
+      aud: world.appName,
+      iat: seconds(now),
+      exp: seconds(now) + 604_800,
+      username: person.email,
+      email_verified: true,
+      sid: fresh.sessionId,
+      amr: ['pwd'],
+    });
+  });
+
+  test.each<[audience: string | string[]]>([['documents'], [['documents', 'pictures']]])(
+    'of a machine user for %j says which one it is, although this API would not take it',
+    async (audience) => {
+      const token = await machineToken(machine, audience);
+      const list = await world.call('GET', '/v1/authorization/users?pageSize=1', { token });
+      expect(problem(list)).toBe('401 unauthenticated');
+      const { iat, exp, ...others } = (await introspect(token)).json<{ iat: number; exp: number }>();
+      expect(exp - iat).toBe(43_199);
+      expect(others).toEqual({
+        active: true,
+        kind: 'machine',
+        token_type: 'Bearer',
+        sub: machine.machineUserId,
+        iss: `http://127.0.0.1:3000/apps/${world.appName}`,
+        aud: audience,
+        client_id: machine.machineUserId,
+        secret_id: machine.secretId,
+      });
+    },
+  );
+
+  test('expires when it says', async () => {
+    const token = await machineToken(machine, 'documents');
+    const { exp } = (await introspect(token)).json<{ exp: number }>();
+    const other = await buildTestApp({ db: app.db, clock: { now: () => new Date(exp * 1000), advance: () => {} } });
+    const late = await other.services.tokenVerifier.verifyIssued({ id: world.appId, name: world.appName }, token);
+    expect(late).toBeUndefined();
+    await other.app.close();
+  });
+});
+
+describe('it is refused', () => {
+  test.each<[who: string, token: () => string, answer: string]>([
+    ['to a user', () => person.token, '403 access_denied'],
+    ['to a super admin', () => world.admin.token, '403 access_denied'],
+  ])('%s', async (_, token, answer) => {
+    const response = await world.call('POST', url, { token: token(), body: { token: machine.token } });
+    expect(problem(response)).toBe(answer);
+  });
+
+  test.each([
+    ['without a token', {}],
+    ['with an empty one', { token: '' }],
+    ['with an oversized one', { token: 'x'.repeat(8193) }],
+  ])('%s', async (_, body) => {
+    const response = await world.call('POST', url, { token: machine.token, body });
+    expect(Object.keys(faults(response))).toEqual(['/body/token']);
+  });
+});
+
+test('asking counts as use: a session lives on while backends ask for it', async () => {
+  const dayMs = 24 * 3_600_000;
+  const used = await world.signIn(person.email);
+  const unused = await world.signIn(person.email);
+  for (let days = 0; days < 10; days += 2) {
+    app.clock.advance(2 * dayMs);
+    machine = await world.machine();
+    expect((await introspect(used.token)).json()).toMatchObject({ active: true });
+  }
+  expect((await introspect(unused.token)).json()).toEqual({ active: false });
+});

@@ -1,0 +1,87 @@
+import { sql } from '../db/db.ts';
+import { overApp, seesWholeApp } from '../http/access.ts';
+import { signedIn } from '../http/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import { type Paging, readPage } from '../http/pagination.ts';
+import { type Call, route } from '../http/route.ts';
+import { emailKey } from '../users/email-address.ts';
+import {
+  managerRoleList,
+  managerRolesQuery,
+  organizationsByEmailQuery,
+  organizationsOfUser,
+} from './memberships.schema.ts';
+import { countMemberships, type MembershipRow, membershipsPage } from './memberships.store.ts';
+import { toManagerRoles } from './members.store.ts';
+
+const defaultPageSize = 100;
+
+const paged = <Query extends Omit<Paging, 'pageSize'> & { pageSize?: number | undefined }>(query: Query): Paging => ({
+  ...query,
+  pageSize: query.pageSize ?? defaultPageSize,
+});
+
+/** Whoever sees the whole app may ask for anybody; others for themselves, and learn nothing of other addresses. */
+function checkOwnAddress({ actor }: Call, email: string): void {
+  if (seesWholeApp(actor)) return;
+  if (actor.kind === 'user' && emailKey(actor.user.email) === emailKey(email)) return;
+  throw new ApiError('access_denied', { detail: 'You may ask for your own address only.', isDenial: true });
+}
+
+export const membershipRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authentication/users/me/manager-roles',
+    operationId: 'listMyManagerRoles',
+    tag: 'authentication',
+    summary: 'List my manager roles',
+    description:
+      'The organizations that the caller owns or manages. A deactivated organization is listed without roles. Paging is optional: without it the first 100 are answered.',
+    access: overApp('SESSION_OWNER'),
+    query: managerRolesQuery,
+    response: { status: 200, description: 'A page of manager roles.', body: managerRoleList },
+    handler: async (call) => {
+      const { appId, query } = call;
+      const whose = { userId: signedIn(call.actor).user.id, managersOnly: true };
+      const page = await readPage(call, {
+        paging: paged(query),
+        filters: whose.userId,
+        total: countMemberships(appId, whose),
+        totalTravels: true,
+        rows: ({ after, limit }) => membershipsPage(appId, whose, sql`${after} ${limit}`),
+        key: sql`m.org_id`,
+        toItem: (row: MembershipRow) => ({ orgId: row.id, orgName: row.name, roles: toManagerRoles(row) }),
+      });
+      return { metadata: page.metadata, managerRoles: page.items };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/authentication/users/organizations',
+    operationId: 'listOrganizationsByEmail',
+    tag: 'authentication',
+    summary: 'List the organizations of an address',
+    description:
+      'The organizations that the user of an address is in, with their roles. Super admins and machine users may ask for any address, where nobody has it the list is empty; everybody else for their own. A deactivated organization is listed without roles. Paging is optional: without it the first 100 are answered.',
+    access: overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    query: organizationsByEmailQuery,
+    response: { status: 200, description: 'A page of organizations.', body: organizationsOfUser },
+    errors: ['access_denied'],
+    handler: async (call) => {
+      const { appId, query } = call;
+      checkOwnAddress(call, query.email);
+      const whose = { emailKey: emailKey(query.email), managersOnly: false };
+      const page = await readPage(call, {
+        paging: paged(query),
+        filters: whose.emailKey,
+        total: countMemberships(appId, whose),
+        totalTravels: true,
+        rows: ({ after, limit }) => membershipsPage(appId, whose, sql`${after} ${limit}`),
+        key: sql`m.org_id`,
+        toItem: ({ id, name, status, roles }: MembershipRow) => ({ id, name, status, roles }),
+      });
+      return { metadata: page.metadata, organizations: page.items };
+    },
+  }),
+];

@@ -1,0 +1,45 @@
+import { empty, type Sql, sql } from '../db/db.ts';
+import type { OrganizationStatus } from '../organizations/organization-states.ts';
+import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
+
+/** A membership of one user, as read; `id` is that of the organization, which orders the list. */
+export interface MembershipRow {
+  id: string;
+  name: string;
+  status: OrganizationStatus;
+  is_owner: boolean;
+  is_manager: boolean;
+  roles: string[];
+}
+
+/** Whose memberships, and whether only those count in which they own or manage. */
+export type Whose = ({ readonly userId: string } | { readonly emailKey: string }) & { readonly managersOnly: boolean };
+
+/** An address is looked up once; nobody has it: no membership. */
+const userOf = (appId: string, whose: Whose): Sql =>
+  'userId' in whose
+    ? sql`${whose.userId}::bigint`
+    : sql`(SELECT id FROM users WHERE app_id = ${appId} AND email_key = ${whose.emailKey})`;
+
+const conditions = (appId: string, whose: Whose): Sql => sql`
+  m.app_id = ${appId} AND m.user_id = ${userOf(appId, whose)}
+  ${whose.managersOnly ? sql`AND (m.is_owner OR m.is_manager)` : empty}`;
+
+/** How many there are, for `readPage`. */
+export const countMemberships = (appId: string, whose: Whose): Sql =>
+  sql`SELECT count(*) AS total FROM members m WHERE ${conditions(appId, whose)}`;
+
+/**
+ * A page of memberships with what they give now: in a deactivated organization nothing.
+ *
+ * @param continuation keyset condition on `m.org_id`, order and limit
+ */
+export const membershipsPage = (appId: string, whose: Whose, continuation: Sql): Sql => sql`
+  WITH page AS MATERIALIZED (
+    SELECT m.app_id, m.org_id, m.user_id, m.is_owner, m.is_manager FROM members m
+    WHERE ${conditions(appId, whose)} ${continuation})
+  SELECT o.id, o.name, o.status, page.is_owner AND ${isInForce} AS is_owner, page.is_manager AND ${isInForce} AS is_manager,
+    effective.keys AS roles
+  FROM page JOIN ${membershipsOf(appId)} ON m.app_id = ${appId} AND m.org_id = page.org_id AND m.user_id = page.user_id
+  LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true
+  ORDER BY o.id`;
