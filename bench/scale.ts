@@ -8,7 +8,7 @@ import { dropSubject, openSubject, type Subject } from './scale/subject.ts';
 const usage = `DATABASE_URL=postgresql://… npm run bench:scale -- [options]
   --sizes 10000,100000,1000000   users; a tenth as many organizations, ten times as many events
   --only lists|audit             which cases; default: both
-  --rounds 10                    each of 40 requests to every size, in turns
+  --requests 400                 to each size, in turns
   --keep                         leaves the databases, and the next run uses them
 The user of DATABASE_URL must be a superuser: it makes the databases gatehouse_scale_<users> and fills them by COPY.
 The largest size takes about 6 GB and some minutes.`;
@@ -16,12 +16,13 @@ The largest size takes about 6 GB and some minutes.`;
 const flags = {
   sizes: { type: 'string', default: '10000,100000,1000000' },
   only: { type: 'string', default: '' },
-  rounds: { type: 'string', default: '10' },
+  requests: { type: 'string', default: '400' },
   keep: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
 
-const requestsPerRound = 40;
+/** Until caches are filled and statements are planned for good. */
+const warmUps = 50;
 /** How much more the largest may take than the smallest. */
 const aims = { p50: 1.5, buffersPerDescent: 3 } as const;
 
@@ -53,25 +54,17 @@ async function timeOnce({ app }: Subject, request: Request): Promise<number> {
   return performance.now() - began;
 }
 
-async function timeRound(subject: Subject, request: Request): Promise<number> {
-  const times: number[] = [];
-  for (let count = 0; count < requestsPerRound; count += 1) times.push(await timeOnce(subject, request));
-  return median(times);
-}
-
-/** Medians of each round, which go to every size in turns, so that whatever else the machine does falls on all alike. */
-async function measureTimes(subjects: readonly Subject[], requests: readonly Request[], rounds: number) {
-  const measured: number[][] = [];
-  for (let round = 0; round <= rounds; round += 1) {
-    const times: number[] = [];
+/** Request by request in turns, so that whatever else the machine does falls on all sizes alike. @returns each p50, in milliseconds */
+async function measureTimes(subjects: readonly Subject[], requests: readonly Request[], count: number) {
+  const times = subjects.map((): number[] => []);
+  for (let turn = -warmUps; turn < count; turn += 1) {
     for (const [index, request] of requests.entries()) {
       const subject = subjects[index];
-      if (subject) times.push(await timeRound(subject, request));
+      const time = subject ? await timeOnce(subject, request) : 0;
+      if (turn >= 0) times[index]?.push(time);
     }
-    // The first round warms up.
-    if (round > 0) measured.push(times);
   }
-  return measured;
+  return times.map(median);
 }
 
 async function measureCost(subject: Subject, request: Request): Promise<Cost> {
@@ -80,9 +73,10 @@ async function measureCost(subject: Subject, request: Request): Promise<Cost> {
   return costOfStatements(subject.url, subject.take());
 }
 
-function judge(name: string, sizes: readonly Measured[], growth: number): Outcome {
+function judge(name: string, sizes: readonly Measured[]): Outcome {
   const [smallest, largest] = [sizes[0], sizes.at(-1)];
-  if (!smallest || !largest) return { name, sizes, growth, buffersPerDescent: 0, shortfalls: [] };
+  if (!smallest || !largest) return { name, sizes, growth: 0, buffersPerDescent: 0, shortfalls: [] };
+  const growth = largest.p50Ms / smallest.p50Ms;
   const buffersPerDescent = (largest.cost.buffers - smallest.cost.buffers) / Math.max(largest.cost.descents, 1);
   const shortfalls = [
     ...(growth > aims.p50 ? ['p50'] : []),
@@ -91,25 +85,24 @@ function judge(name: string, sizes: readonly Measured[], growth: number): Outcom
   return { name, sizes, growth, buffersPerDescent, shortfalls };
 }
 
-async function runCase({ name, prepare }: Case, subjects: readonly Subject[], rounds: number): Promise<Outcome> {
+async function runCase({ name, prepare }: Case, subjects: readonly Subject[], count: number): Promise<Outcome> {
   note(name);
   const requests: Request[] = [];
   try {
     for (const subject of subjects) requests.push(await prepare(subject));
   } catch (error) {
-    if (error instanceof Error && error.message.includes('route_not_found')) return judge(name, [], 0);
+    if (error instanceof Error && error.message.includes('route_not_found')) return judge(name, []);
     throw error;
   }
-  const times = await measureTimes(subjects, requests, rounds);
+  const p50s = await measureTimes(subjects, requests, count);
   const sizes: Measured[] = [];
   for (const [index, subject] of subjects.entries()) {
     const request = requests[index];
     if (!request) continue;
     const cost = await measureCost(subject, request);
-    sizes.push({ users: subject.size.users, p50Ms: median(times.map((round) => round[index] ?? 0)), cost });
+    sizes.push({ users: subject.size.users, p50Ms: p50s[index] ?? 0, cost });
   }
-  // Compared within a round: what slows one round down slows all sizes of it.
-  return judge(name, sizes, median(times.map((round) => (round.at(-1) ?? 0) / (round[0] ?? 0))));
+  return judge(name, sizes);
 }
 
 const thousands = (value: number): string => (value >= 1e6 ? `${value / 1e6}M` : `${value / 1e3}k`);
@@ -180,7 +173,7 @@ async function main(): Promise<void> {
   try {
     for (const size of sizes) subjects.push(await openSubject(serverUrl, size, note));
     const outcomes: Outcome[] = [];
-    for (const each of cases) outcomes.push(await runCase(each, subjects, Number(values.rounds)));
+    for (const each of cases) outcomes.push(await runCase(each, subjects, Number(values.requests)));
     process.stdout.write(
       `${report(
         outcomes,
