@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { alikeLines, type Likeness } from './alike.ts';
 import type { Comparison, Spread } from './compare.ts';
 import type { DatabaseFacts } from './database.ts';
 import type { Options } from './options.ts';
@@ -22,6 +23,7 @@ export interface Report {
   readonly starts: Starts;
   readonly comparisons: Readonly<Record<string, Comparison>>;
   readonly storm: Storm | undefined;
+  readonly likeness: readonly Likeness[];
 }
 
 const fixed = (value: number, digits = 1): string => (Number.isNaN(value) ? '–' : value.toFixed(digits));
@@ -75,6 +77,7 @@ export function printReport(report: Report): void {
     comparisonTable(report.comparisons),
     '',
     ...(report.storm ? stormLines(report.storm) : []),
+    ...(report.likeness.length > 0 ? alikeLines(report.likeness) : []),
     ...factLines(report),
   ];
   process.stdout.write(`\n${lines.join('\n')}\n`);

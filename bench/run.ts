@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { alike, prepareAlike } from './alike.ts';
 import { type Comparison, compare } from './compare.ts';
 import { type BenchDatabase, createBenchDatabase, type DatabaseFacts, describeDatabase } from './database.ts';
 import { measure } from './load.ts';
@@ -28,6 +29,7 @@ async function prepare(options: Options, database: BenchDatabase): Promise<Prepa
   const db = await database.open();
   try {
     const appId = await seed(db);
+    await prepareAlike(db, appId);
     return { appId, firstStartMs: first.readyMs, facts: await describeDatabase(db) };
   } finally {
     await db.close();
@@ -100,7 +102,9 @@ async function runAll(options: Options, database: BenchDatabase): Promise<Report
     const starts: Starts = { firstStartMs, warmStartMs: readyMs, idleMebibytes: await idleMemory(sides.server) };
     const comparisons = await runScenarios(options, sides);
     const stormed: Storm | undefined = wants(options, 'storm') ? await storm(sides.server.url, options) : undefined;
-    return { options, facts, starts, comparisons, storm: stormed };
+    if (wants(options, 'alike')) note('Known and unknown addresses');
+    const likeness = wants(options, 'alike') ? await alike(sides.server.url, options) : [];
+    return { options, facts, starts, comparisons, storm: stormed, likeness };
   } finally {
     await stopSides(sides);
   }
