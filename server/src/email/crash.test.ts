@@ -58,10 +58,10 @@ async function signUp(service: ServiceProcess): Promise<void> {
 }
 
 async function operate(...args: string[]): Promise<string> {
-  const script = fileURLToPath(new URL('../operate.ts', import.meta.url));
+  const script = fileURLToPath(new URL('../../dist/operate.js', import.meta.url));
   const { PATH = '', HOME = '' } = process.env;
   const options = { env: { PATH, HOME, ...env } };
-  return (await promisify(execFile)(process.execPath, ['--import', 'tsx', script, ...args], options)).stdout;
+  return (await promisify(execFile)(process.execPath, [script, ...args], options)).stdout;
 }
 
 test('a mail whose process is killed between commit and send is sent by the next one, once', async () => {

@@ -2,7 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
-const script = fileURLToPath(new URL('../main.ts', import.meta.url));
+/** The service as `npm test` builds it first, and as users run it. */
+const script = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
 /** How a process ended, and all it said. */
 export interface Outcome {
@@ -34,7 +35,7 @@ const listening = /listening at http:\/\/127\.0\.0\.1:(\d+)/;
 /** Nothing of the surroundings but what a process needs to run. */
 function start(env: Record<string, string>): { child: ChildProcess; spoken: Spoken; ended: Promise<Outcome> } {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', script], {
+  const child = spawn(process.execPath, [script], {
     env: { PATH, HOME, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
