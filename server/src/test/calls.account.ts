@@ -130,6 +130,13 @@ const addressSamples: SampleCalls = {
     },
   ],
   changeEmail: [{ ...boundToOne('code_invalid'), foreign: 'code_invalid', prepare: changingAddress }],
+  exportMe: [
+    {
+      admits: humans,
+      prepare: ({ stranger }) => ({ as: human(stranger) }),
+      answers: ({ stranger }) => ({ user: { id: stranger.userId, email: stranger.email }, organizations: [] }),
+    },
+  ],
   deleteMe: [
     {
       ...boundToOne('current_password_wrong'),

@@ -11,6 +11,8 @@ import { type Call, route } from '../http/route.ts';
 import { takeLimit } from '../limits/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { clearSessionCookie } from '../sessions/start-session.ts';
+import { accountExport } from './account-export.schema.ts';
+import { exportAccount } from './account-export.ts';
 import { changeEmail, deleteMe, emailChanged, emailChangeRequested, requestEmailChange } from './account.schema.ts';
 import { isEmailTaken, revokeInvitationsOf, setEmail } from './account.store.ts';
 import { userDeleted } from './app-users.schema.ts';
@@ -104,6 +106,28 @@ export const accountRoutes = [
         const event = { target: { kind: 'user', id: user.id }, changes: ['email'] };
         return { result: { message: 'Email updated' }, event };
       });
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/v1/authentication/users/me/export',
+    operationId: 'exportMe',
+    tag: 'authentication',
+    summary: 'Export my account',
+    description:
+      'Everything that is known of the caller, as one JSON document to keep: profile and metadata, sessions, devices, organizations, invitations, identities, mails and what the audit says they did. No secret is in it. Lists end after 1,000 items; `truncated` names those that are longer.',
+    access: overApp('SESSION_OWNER'),
+    response: {
+      status: 200,
+      description: 'The document.',
+      body: accountExport,
+      headers: { 'Content-Disposition': 'A name for the file.' },
+    },
+    handler: (call) => {
+      const { appId, reply, services } = call;
+      reply.header('content-disposition', 'attachment; filename="account.json"');
+      return exportAccount(services.db, appId, signedIn(call.actor).user.id, services.clock.now());
     },
   }),
 

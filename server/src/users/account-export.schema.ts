@@ -1,0 +1,106 @@
+import { z } from 'zod';
+import { outputId, time } from '../http/fields.ts';
+import { membership, user } from './users.schema.ts';
+
+const name = (what: string, example: string) => z.string().meta({ description: what, examples: [example] });
+const nullable = (what: string, example: string) =>
+  z
+    .string()
+    .nullable()
+    .meta({ description: what, examples: [example] });
+const list = <Item extends z.ZodType>(item: Item, what: string) =>
+  z.array(item).meta({ description: `${what} At most 1,000.`, examples: [[]] });
+
+const profile = z
+  .object({
+    ...user.shape,
+    language: nullable('Language of mails.', 'en'),
+    createdAt: time('When the user was made'),
+    updatedAt: time('When the user was last changed'),
+  })
+  .meta({ id: 'ExportedProfile', description: 'What is known of the user themselves.' });
+
+const session = z
+  .object({
+    id: outputId('the session'),
+    createdAt: time('When it began'),
+    lastSeenAt: time('When it was last used'),
+    expiresAt: time('When it ends unless it is used'),
+    ip: nullable('Address that began it.', '203.0.113.7'),
+    userAgent: nullable('User agent that began it.', 'Mozilla/5.0'),
+  })
+  .meta({ id: 'ExportedSession', description: 'A session that has not ended.' });
+
+const device = z
+  .object({
+    createdAt: time('When it was first used'),
+    lastUsedAt: time('When it last signed in'),
+    expiresAt: time('When it is forgotten'),
+  })
+  .meta({ id: 'ExportedDevice', description: 'A device that is known to have signed in.' });
+
+const invitation = z
+  .object({
+    orgId: outputId('the organization'),
+    organizationName: name('Name of the organization.', 'Acme'),
+    email: name('Address that was invited.', 'jon.doe@example.com'),
+    role: name('What is granted: ORG_OWNER, ORG_USER_MANAGER or a role.', 'writer'),
+    status: name('What became of it.', 'accepted'),
+    createdAt: time('When it was sent'),
+    expiresAt: time('Until when it can be accepted'),
+  })
+  .meta({ id: 'ExportedInvitation', description: 'An invitation to an organization.' });
+
+const identity = z
+  .object({
+    provider: name('Name of the identity provider.', 'Google'),
+    issuer: name('Issuer of the identity provider.', 'https://accounts.google.com'),
+    subject: name('What the provider calls the user.', '110169484474386276334'),
+    email: nullable('Address as the provider named it.', 'jon.doe@example.com'),
+    createdAt: time('When it was linked'),
+    lastUsedAt: time('When it was last used to sign in'),
+  })
+  .meta({ id: 'ExportedIdentity', description: 'An identity at a provider.' });
+
+const mail = z
+  .object({
+    recipient: name('Address that it went to.', 'jon.doe@example.com'),
+    purpose: name('What it was about.', 'email_verification'),
+    createdAt: time('When it was written'),
+  })
+  .meta({ id: 'ExportedMail', description: 'A mail; what it said is not kept.' });
+
+const event = z
+  .object({
+    id: outputId('the event'),
+    time: time('When it happened'),
+    action: name('What was done.', 'session.created'),
+    orgId: nullable('Id of the organization that it was about.', '118273645546213376'),
+    target: z
+      .object({
+        kind: name('Kind of what it was done to.', 'session'),
+        id: nullable('Its id.', '118273645546213376'),
+      })
+      .meta({ description: 'What it was done to.', examples: [{ kind: 'session', id: '118273645546213376' }] }),
+    changes: z.array(z.string()).meta({ description: 'Names of what changed.', examples: [['phoneNumber']] }),
+    ip: nullable('Address that it was done from.', '203.0.113.7'),
+    userAgent: nullable('User agent that it was done with.', 'Mozilla/5.0'),
+  })
+  .meta({ id: 'ExportedEvent', description: 'Something that the user did.' });
+
+export const accountExport = z
+  .object({
+    exportedAt: time('When this was put together'),
+    user: profile,
+    sessions: list(session, 'Sessions that have not ended, oldest first.'),
+    devices: list(device, 'Known devices, oldest first.'),
+    organizations: list(membership, 'Organizations that the user is in, oldest first.'),
+    invitations: list(invitation, 'Invitations, oldest first.'),
+    identities: list(identity, 'Linked identities, oldest first.'),
+    mails: list(mail, 'Mails of the last days, oldest first.'),
+    events: list(event, 'What the user did, newest first.'),
+    truncated: z
+      .array(z.string())
+      .meta({ description: 'Names of the lists that are longer than what is shown.', examples: [['events']] }),
+  })
+  .meta({ id: 'AccountExport', description: 'Everything that is known of the caller.' });

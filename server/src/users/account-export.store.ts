@@ -1,0 +1,161 @@
+import type { Queryable, Sql } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { type ManagerRole, toManagerRoles } from '../members/members.store.ts';
+import type { Metadata } from '../metadata.ts';
+import type { OrganizationStatus } from '../organizations/organization-states.ts';
+import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
+import { ApiError } from '../http/errors.ts';
+import type { UserState } from './users.store.ts';
+
+/** Items of each list; one more is read, to tell whether there are more. */
+export const exportedItems = 1000;
+const limit = sql`LIMIT ${exportedItems + 1}`;
+
+/** Times as they are answered. */
+const iso = (column: Sql): Sql => sql`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+export interface ExportedProfile {
+  id: string;
+  email: string;
+  isEmailVerified: boolean;
+  firstName: string;
+  lastName: string;
+  phoneNumber: string | null;
+  isPhoneVerified: boolean;
+  userState: UserState;
+  language: string | null;
+  metadata: Metadata;
+  createdAt: string;
+  updatedAt: string;
+}
+
+/** @throws ApiError `user_not_found` */
+export async function readProfile(db: Queryable, appId: string, userId: string): Promise<ExportedProfile> {
+  const [row] = await db.query<ExportedProfile>(sql`
+    SELECT id, email, is_email_verified AS "isEmailVerified", first_name AS "firstName", last_name AS "lastName",
+      phone_number AS "phoneNumber", is_phone_verified AS "isPhoneVerified", state AS "userState", language, metadata,
+      ${iso(sql`created_at`)} AS "createdAt", ${iso(sql`updated_at`)} AS "updatedAt"
+    FROM users WHERE app_id = ${appId} AND id = ${userId}`);
+  if (!row) throw new ApiError('user_not_found');
+  return row;
+}
+
+export interface ExportedSession {
+  id: string;
+  createdAt: string;
+  lastSeenAt: string;
+  expiresAt: string;
+  ip: string | null;
+  userAgent: string | null;
+}
+
+export const exportSessions = (db: Queryable, appId: string, userId: string, now: Date): Promise<ExportedSession[]> =>
+  db.query(sql`
+    SELECT id, ${iso(sql`created_at`)} AS "createdAt", ${iso(sql`last_seen_at`)} AS "lastSeenAt",
+      ${iso(sql`LEAST(expires_at, idle_expires_at)`)} AS "expiresAt", ip, user_agent AS "userAgent"
+    FROM sessions
+    WHERE app_id = ${appId} AND user_id = ${userId} AND LEAST(expires_at, idle_expires_at) > ${now}
+    ORDER BY id ${limit}`);
+
+export interface ExportedDevice {
+  createdAt: string;
+  lastUsedAt: string;
+  expiresAt: string;
+}
+
+export const exportDevices = (db: Queryable, appId: string, userId: string): Promise<ExportedDevice[]> =>
+  db.query(sql`
+    SELECT ${iso(sql`d.created_at`)} AS "createdAt", ${iso(sql`d.last_used_at`)} AS "lastUsedAt",
+      ${iso(sql`d.expires_at`)} AS "expiresAt"
+    FROM devices d WHERE d.app_id = ${appId} AND d.user_id = ${userId} ORDER BY d.created_at ${limit}`);
+
+export interface ExportedOrganization {
+  id: string;
+  name: string;
+  status: OrganizationStatus;
+  roles: string[];
+  managerRoles: ManagerRole[];
+  permissions: string[];
+}
+
+export async function exportOrganizations(
+  db: Queryable,
+  appId: string,
+  userId: string,
+): Promise<ExportedOrganization[]> {
+  const rows = await db.query<
+    Omit<ExportedOrganization, 'managerRoles'> & { is_owner: boolean; is_manager: boolean }
+  >(sql`
+    SELECT o.id, o.name, o.status, m.is_owner AND ${isInForce} AS is_owner, m.is_manager AND ${isInForce} AS is_manager,
+      effective.keys AS roles, effective.permissions
+    FROM ${membershipsOf(appId)} LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true
+    WHERE m.app_id = ${appId} AND m.user_id = ${userId} ORDER BY m.org_id ${limit}`);
+  return rows.map(({ is_owner, is_manager, ...row }) => ({
+    ...row,
+    managerRoles: toManagerRoles({ is_owner, is_manager }),
+  }));
+}
+
+export interface ExportedInvitation {
+  orgId: string;
+  organizationName: string;
+  email: string;
+  role: string;
+  status: string;
+  createdAt: string;
+  expiresAt: string;
+}
+
+export const exportInvitations = (db: Queryable, appId: string, userId: string): Promise<ExportedInvitation[]> =>
+  db.query(sql`
+    SELECT i.org_id AS "orgId", o.name AS "organizationName", i.email, COALESCE(i.role_key, i.grants) AS role, i.status,
+      ${iso(sql`i.created_at`)} AS "createdAt", ${iso(sql`i.expires_at`)} AS "expiresAt"
+    FROM invitations i JOIN organizations o ON o.app_id = ${appId} AND o.id = i.org_id
+    WHERE i.app_id = ${appId} AND i.user_id = ${userId} ORDER BY i.id ${limit}`);
+
+export interface ExportedIdentity {
+  provider: string;
+  issuer: string;
+  subject: string;
+  email: string | null;
+  createdAt: string;
+  lastUsedAt: string;
+}
+
+export const exportIdentities = (db: Queryable, appId: string, userId: string): Promise<ExportedIdentity[]> =>
+  db.query(sql`
+    SELECT p.name AS provider, l.issuer, l.subject, l.email, ${iso(sql`l.created_at`)} AS "createdAt",
+      ${iso(sql`l.last_used_at`)} AS "lastUsedAt"
+    FROM identities l JOIN identity_providers p ON p.app_id = ${appId} AND p.id = l.idp_id
+    WHERE l.app_id = ${appId} AND l.user_id = ${userId} ORDER BY l.id ${limit}`);
+
+export interface ExportedMail {
+  recipient: string;
+  purpose: string;
+  createdAt: string;
+}
+
+export const exportMails = (db: Queryable, appId: string, userId: string): Promise<ExportedMail[]> =>
+  db.query(sql`
+    SELECT m.recipient, m.purpose, ${iso(sql`m.created_at`)} AS "createdAt"
+    FROM mails m WHERE m.app_id = ${appId} AND m.user_id = ${userId} ORDER BY m.id ${limit}`);
+
+export interface ExportedEvent {
+  id: string;
+  time: string;
+  action: string;
+  orgId: string | null;
+  target: { kind: string; id: string | null };
+  changes: string[];
+  ip: string | null;
+  userAgent: string | null;
+}
+
+export const exportEvents = (db: Queryable, appId: string, userId: string): Promise<ExportedEvent[]> =>
+  db.query(sql`
+    SELECT e.id, ${iso(sql`e.time`)} AS time, e.action, e.org_id AS "orgId",
+      jsonb_build_object('kind', e.target_kind, 'id', e.target_id::text) AS target, e.changes, e.ip,
+      e.user_agent AS "userAgent"
+    FROM audit_events e
+    WHERE e.app_id = ${appId} AND e.actor_id = ${userId} AND e.actor_kind = 'user'
+    ORDER BY e.time DESC, e.id DESC ${limit}`);

@@ -1,0 +1,99 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { sql } from '../db/db.ts';
+import { addTo } from '../test/calls.stage.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createWorld, password, type Person, type World } from '../test/world.ts';
+
+let app: TestApp;
+let world: World;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  world = await createWorld(app);
+});
+afterAll(() => app?.close());
+
+const users = '/v1/authentication/users';
+const headers = { 'user-agent': 'browser of hers' };
+
+const exportOf = async ({ token }: Pick<Person, 'token'>) => {
+  const response = await world.call('GET', `${users}/me/export`, { token });
+  expect(response.statusCode).toBe(200);
+  return { response, document: response.json<Record<string, unknown[]> & { user: object; truncated: string[] }>() };
+};
+
+/** Signs somebody up who gives everything, in two organizations, one of which still waits for them. */
+async function signUp(): Promise<Person> {
+  const email = 'ada@example.com';
+  const body = { firstName: 'Ada', lastName: 'Lovelace', email, password, phoneNumber: '+4915112345678' };
+  const more = { metadata: { plan: 'pro' }, language: 'ar' };
+  const response = await world.call('POST', users, { headers, body: { ...body, ...more } });
+  const made = response.json<{ userId: string; sessionToken: string; sessionId: string }>();
+  return { userId: made.userId, email, token: made.sessionToken, sessionId: made.sessionId };
+}
+
+test('an export holds everything that is known of a person', async () => {
+  const person = await signUp();
+  const owner = await world.person();
+  const [orgId, waiting] = [await world.organization(owner, { name: 'One' }), await world.organization(owner)];
+  await addTo({ world, orgId }, person.userId, 'writer');
+  const invitee = { email: person.email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
+  const members = `/v1/authorization/organizations/${waiting}/members`;
+  await world.call('POST', members, { token: owner.token, body: invitee });
+
+  const { response, document } = await exportOf(person);
+  expect(response.headers['content-disposition']).toBe('attachment; filename="account.json"');
+  const now = app.clock.now().toISOString();
+  expect(document).toMatchObject({
+    exportedAt: now,
+    user: {
+      id: person.userId,
+      email: 'ada@example.com',
+      isEmailVerified: false,
+      firstName: 'Ada',
+      lastName: 'Lovelace',
+      displayName: 'Ada Lovelace',
+      phoneNumber: '+4915112345678',
+      isPhoneVerified: false,
+      userState: 'ACTIVE',
+      language: 'ar',
+      metadata: { plan: 'pro' },
+      createdAt: now,
+    },
+    sessions: [{ id: person.sessionId, ip: '127.0.0.1', userAgent: 'browser of hers' }],
+    devices: [{ createdAt: now }],
+    organizations: [{ id: orgId, name: 'One', roles: ['writer'], managerRoles: [], permissions: ['documents:writer'] }],
+    invitations: [{ orgId: waiting, email: person.email, role: 'reader', status: 'pending' }],
+    identities: [],
+    events: [
+      {
+        action: 'user.signed_up',
+        target: { kind: 'user', id: person.userId },
+        userAgent: 'browser of hers',
+        time: now,
+      },
+    ],
+    truncated: [],
+  });
+  expect(document['mails']?.[0]).toEqual({ recipient: person.email, purpose: 'email_verification', createdAt: now });
+});
+
+test('and no secret, and nothing of anybody else', async () => {
+  const person = await world.person();
+  const { code } = await world.mail(person.email);
+  const other = await world.person();
+  const { response } = await exportOf(person);
+  for (const word of [person.token, code, password, 'argon2', other.email, other.userId]) {
+    expect(response.body).not.toContain(word);
+  }
+});
+
+test('names the lists that it cuts short', async () => {
+  const person = await world.person();
+  await app.db.query(sql`
+    INSERT INTO audit_events (app_id, id, time, action, actor_kind, actor_id, target_kind, changes)
+    SELECT ${world.appId}::bigint, n, now(), 'session.created', 'user', ${person.userId}::bigint, 'session', '{}'
+    FROM generate_series(1, 1001) AS n`);
+  const { document } = await exportOf(person);
+  expect([document['events']?.length, document.truncated]).toEqual([1000, ['events']]);
+});
