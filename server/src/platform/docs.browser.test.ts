@@ -1,23 +1,9 @@
-import { existsSync } from 'node:fs';
-import { type Browser, type BrowserContext, chromium, type Locator, type Page } from 'playwright-core';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { executablePath, isInstalled, launchBrowser } from '../test/browser.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld } from '../test/world.ts';
 
-const executablePath = '/usr/bin/chromium';
-const isInstalled = existsSync(executablePath);
-// Where a browser must be there, a test that skips itself would hide that it is not.
-if (!isInstalled && process.env['REQUIRE_BROWSER'] === '1') throw new Error(`There is no browser at ${executablePath}`);
-
-const flags = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-  '--no-first-run',
-  '--disable-quic',
-];
 const place = 'tag/authorization/PATCH/v1/authorization/organizations/{orgId}';
 const viewport = { width: 1400, height: 900 };
 
@@ -71,7 +57,7 @@ describe.skipIf(!isInstalled)(
     beforeAll(async () => {
       test = await buildTestApp();
       origin = await test.app.listen({ host: '127.0.0.1', port: 0 });
-      browser = await chromium.launch({ executablePath, args: flags });
+      browser = await launchBrowser();
     });
 
     afterAll(async () => {

@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs';
+import { type Browser, chromium } from 'playwright-core';
+
+export const executablePath = '/usr/bin/chromium';
+/** Tests in a browser skip themselves where there is none. */
+export const isInstalled = existsSync(executablePath);
+// Where a browser must be there, a test that skips itself would hide that it is not.
+if (!isInstalled && process.env['REQUIRE_BROWSER'] === '1') throw new Error(`There is no browser at ${executablePath}`);
+
+const flags = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+  '--no-first-run',
+  '--disable-quic',
+];
+
+/** A browser that asks nobody for anything by itself. */
+export const launchBrowser = (): Promise<Browser> => chromium.launch({ executablePath, args: flags });
