@@ -156,6 +156,18 @@ export async function revokeInvitationsOf(
   return rows.map((row) => row.id);
 }
 
+/** Takes all invitations of a user back, wherever they lead. */
+export async function revokeAllInvitations(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  now: Date,
+): Promise<{ id: string; orgId: string }[]> {
+  const rows = await tx.query<{ id: string; org_id: string }>(sql`
+    ${change('revoke', now)} AND i.app_id = ${appId} AND i.user_id = ${userId} RETURNING i.id, i.org_id`);
+  return rows.map((row) => ({ id: row.id, orgId: row.org_id }));
+}
+
 /** Where no invitation to an organization is left, its codes prove nothing any more. */
 export async function voidCodesLeftOver(
   tx: Tx,

@@ -2,7 +2,13 @@ import type { Tx } from '../db/db.ts';
 import type { ChangeEvent } from '../http/mutate.ts';
 import type { Call } from '../http/route.ts';
 import type { Grant } from '../members/members.store.ts';
-import { revokeInvitationsOf, voidCodesLeftOver } from './invitations.store.ts';
+import { revokeAllInvitations, revokeInvitationsOf, voidCodesLeftOver } from './invitations.store.ts';
+
+const revoked = (id: string, orgId: string): ChangeEvent => ({
+  action: 'invitation.revoked',
+  target: { kind: 'invitation', id },
+  orgId,
+});
 
 /**
  * Somebody goes out of the organization of the call, or loses their manager roles there: no older invitation is to
@@ -19,5 +25,16 @@ export async function withdrawInvitations(
 ): Promise<ChangeEvent[]> {
   const ids = await revokeInvitationsOf(tx, appId, { orgId, userId, now: services.clock.now() }, kinds);
   if (ids.length > 0) await voidCodesLeftOver(tx, appId, { orgId, userId });
-  return ids.map((id) => ({ action: 'invitation.revoked', target: { kind: 'invitation', id }, orgId }));
+  return ids.map((id) => revoked(id, orgId));
+}
+
+/**
+ * Somebody has another address: what waits for them to prove the one of before does not move along. The caller has
+ * locked the user, and voids the codes.
+ *
+ * @returns one event for each, for the organization that invited
+ */
+export async function withdrawAllInvitations(tx: Tx, call: Call, userId: string): Promise<ChangeEvent[]> {
+  const rows = await revokeAllInvitations(tx, call.appId, userId, call.services.clock.now());
+  return rows.map(({ id, orgId }) => revoked(id, orgId));
 }

@@ -10,7 +10,7 @@ const aboveManagers = [...owners, 'machine'] as const;
 const managers = ['manager', ...aboveManagers] as const;
 
 /** What a manager may not do to whoever is more than a plain member. */
-const notByManagers = (operation: OrganizationOperation) =>
+export const notByManagers = (operation: OrganizationOperation) =>
   ({
     access: overOrganization(operation, 'ORG_OWNER', 'GENERIC_MACHINE_USER'),
     otherwise: 'access_denied',
@@ -51,7 +51,7 @@ const demoting = (choose: (stage: Stage) => Promise<Person>) => {
 };
 
 /** An organization of our people's own, with an owner, a manager and a member and nobody else. */
-async function ofOurPeople(stage: Stage): Promise<string> {
+export async function ofOurPeople(stage: Stage): Promise<string> {
   const { world, owner, manager, member } = stage;
   const orgId = await world.organization(owner);
   await grant({ ...stage, orgId }, 'managers', manager);

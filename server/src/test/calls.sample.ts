@@ -31,6 +31,8 @@ export interface Prepared {
   readonly orgId?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Readonly<Record<string, unknown>>;
+  /** Ids of people and invitations beside it, whose every row stays as it is. */
+  readonly bystanders?: readonly string[];
 }
 
 /** One way to call a route, to be tried by every kind of caller. */

@@ -2,6 +2,7 @@ import type { Route } from '../http/route.ts';
 import { routes } from '../routes.ts';
 import { samplesOfAccounts } from './calls.account.ts';
 import { samplesOfAudit } from './calls.audit.ts';
+import { letManagersGrantAnyRole, samplesOfGrants } from './calls.grants.ts';
 import { samplesOfIdentityProviders } from './calls.identity-providers.ts';
 import { samplesOfAppUsers } from './calls.app-users.ts';
 import { samplesOfInvitations } from './calls.invitations.ts';
@@ -37,11 +38,20 @@ export interface Case {
   readonly sample: SampleCall;
 }
 
+/** A sample may make the app stricter; the next one finds it as it was. */
+const prepared = (sample: SampleCall): SampleCall => ({
+  ...sample,
+  prepare: async (stage) => {
+    await letManagersGrantAnyRole(stage);
+    return sample.prepare(stage);
+  },
+});
+
 const casesOf = (route: Route): Case[] =>
-  (samples[route.operationId] ?? []).map((sample) => ({
+  [...(samples[route.operationId] ?? []), ...(samplesOfGrants[route.operationId] ?? [])].map((sample) => ({
     name: sample.title === undefined ? route.operationId : `${route.operationId} ${sample.title}`,
     route,
-    sample,
+    sample: prepared(sample),
   }));
 
 /** Every route in every way to call it. */

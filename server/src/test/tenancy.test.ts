@@ -123,7 +123,7 @@ describe('another organization and its people stay as they are after', () => {
   it.each(byName(changing))('%s', async (_, { route, sample }) => {
     const prepared = await sample.prepare(stage);
     await leaveOpenBusiness(nextDoor);
-    const ids = await idsNextDoor();
+    const ids = [...(await idsNextDoor()), ...(prepared.bystanders ?? [])];
     const before = await digestOfRowsNaming(app.db, ids);
     const response = await perform(stage.world, route, prepared, { token: prepared.as.token });
     expect(response.statusCode).toBe(route.response.status);

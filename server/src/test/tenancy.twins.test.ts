@@ -11,7 +11,7 @@ import { openTestDatabase } from './database.ts';
 import { recordingDb, type RecordingDb } from './recording-db.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { clearApp, fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
-import { createWorld } from './world.ts';
+import { createWorld, password, problem } from './world.ts';
 
 // Two apps hold the very same ids, keys and hashes. Whatever our app then lacks, the twin still has it: an answer
 // that depends on the twin, or a change of the twin, means that a statement forgot to ask for the app.
@@ -145,5 +145,34 @@ describe('the operator changes one app only:', () => {
     await app.db.transaction((tx) => operate(tx, key?.kid ?? '', mail?.id ?? ''));
     expect(await digestOfApp(app.db, twinId)).toEqual(before);
     expect(await digestOfApp(app.db, ourId)).not.toEqual(ourBefore);
+  });
+});
+
+describe('the owner of an address is told that somebody tried to sign up with it', () => {
+  const attempt = async (email: string) => {
+    const body = { firstName: 'Grace', lastName: 'Hopper', email, password };
+    expect(problem(await stage.world.call('POST', '/v1/authentication/users', { body }))).toBe(
+      '409 email_already_exists',
+    );
+  };
+  const noticesTo = async ({ userId }: { userId: string }) =>
+    (
+      await app.db.query(sql`
+      SELECT 1 FROM mails WHERE app_id = ${ourId} AND user_id = ${userId} AND purpose = 'sign_up_attempted'`)
+    ).length;
+
+  it('whether or not the twin was told, and whoever else was', async () => {
+    await fillApp(app.db, tables, ourId, ourRows, 'ours');
+    const { owner, member } = stage;
+    await attempt(owner.email);
+    const told = await takeRows(app.db, tables, ourId);
+    await fillApp(app.db, tables, ourId, ourRows, 'ours');
+    await fillApp(app.db, tables, twinId, told, 'theirs');
+    const before = await digestOfApp(app.db, twinId);
+    await attempt(member.email);
+    await attempt(owner.email);
+    await attempt(owner.email);
+    expect([await noticesTo(member), await noticesTo(owner)]).toEqual([1, 1]);
+    expect(await digestOfApp(app.db, twinId)).toEqual(before);
   });
 });

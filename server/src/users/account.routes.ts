@@ -8,13 +8,14 @@ import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
+import { withdrawAllInvitations } from '../invitations/withdraw-invitations.ts';
 import { takeLimit } from '../limits/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { clearSessionCookie } from '../sessions/start-session.ts';
 import { accountExport } from './account-export.schema.ts';
 import { exportAccount } from './account-export.ts';
 import { changeEmail, deleteMe, emailChanged, emailChangeRequested, requestEmailChange } from './account.schema.ts';
-import { isEmailTaken, revokeInvitationsOf, setEmail } from './account.store.ts';
+import { isEmailTaken, setEmail } from './account.store.ts';
 import { userDeleted } from './app-users.schema.ts';
 import { lockGovernedUser } from './app-users.store.ts';
 import { lockPassword, withCurrentPassword } from './current-password.ts';
@@ -100,11 +101,11 @@ export const accountRoutes = [
         const email = (await consumeCode(tx, appId, user.id, codeId))?.email;
         if (!email) throw new ApiError('code_invalid');
         await setEmail(tx, appId, user.id, email, services.clock.now());
-        await revokeInvitationsOf(tx, appId, user.id);
+        const revoked = await withdrawAllInvitations(tx, call, user.id);
         await voidAllCodes(tx, appId, user.id, voidedByEmail);
         await deleteSessions(tx, appId, user.id, session.id);
         const event = { target: { kind: 'user', id: user.id }, changes: ['email'] };
-        return { result: { message: 'Email updated' }, event };
+        return { result: { message: 'Email updated' }, event: [event, ...revoked] };
       });
     },
   }),

@@ -29,10 +29,3 @@ export async function setEmail(tx: Tx, appId: string, userId: string, email: str
   }
   await indexUser(tx, appId, userId);
 }
-
-/** Revokes what waits for a user to prove the mailbox of before. */
-export async function revokeInvitationsOf(tx: Tx, appId: string, userId: string): Promise<void> {
-  await tx.query(sql`
-    UPDATE invitations SET status = 'revoked'
-    WHERE app_id = ${appId} AND user_id = ${userId} AND status = 'pending'`);
-}

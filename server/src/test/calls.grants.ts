@@ -1,0 +1,173 @@
+import { sql } from '../db/db.ts';
+import { human, type Prepared, type SampleCall } from './calls.sample.ts';
+import { addTo, type Stage } from './calls.stage.ts';
+import { notByManagers, ofOurPeople } from './calls.members.ts';
+import { freshMember, unique } from './calls.users.ts';
+import type { Person } from './world.ts';
+
+const aboveManagers = ['owner', 'superAdmin', 'machine'] as const;
+const managers = ['manager', ...aboveManagers] as const;
+const target = ['user', 'userId'] as const;
+
+/** The default of the app. */
+export async function letManagersGrantAnyRole({ world: { test, appId } }: Stage): Promise<void> {
+  await test.db.query(sql`
+    UPDATE apps SET settings = settings - 'managersMayGrantAnyRole'
+    WHERE id = ${appId} AND settings -> 'managersMayGrantAnyRole' IS NOT NULL`);
+}
+
+async function letManagersGrantTheirOwnRoles({ world }: Stage): Promise<void> {
+  const body = { settings: { managersMayGrantAnyRole: false } };
+  const response = await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, body);
+  if (response.statusCode !== 200) throw new Error(response.body);
+}
+
+const invitee = ({ email }: { email: string }) => ({ email, firstName: 'Jon', lastName: 'Doe', role: 'reader' });
+
+/** Names somebody of an organization of our people's own by their address. */
+const naming = (choose: (stage: Stage) => Person) => {
+  return async (stage: Stage): Promise<Prepared> => {
+    const orgId = await ofOurPeople(stage);
+    return { as: human(stage.owner), params: { orgId }, body: invitee(choose(stage)) };
+  };
+};
+
+async function invite({ world, orgId, token }: Pick<Stage, 'world' | 'orgId'> & { token: string }, email: string) {
+  const url = `/v1/authorization/organizations/${orgId}/members`;
+  const response = await world.call('POST', url, { token, body: invitee({ email }) });
+  if (response.statusCode !== 201) throw new Error(response.body);
+  return response.json<{ userId: string }>().userId;
+}
+
+interface Invited {
+  readonly person: Person;
+  /** Somebody else who is invited to the same, and what the person is offered next door. */
+  readonly bystanders: readonly string[];
+}
+
+/** Somebody whose address is proven by now, with an invitation to our role, one next door, and somebody beside them. */
+async function invitedBesideOthers(stage: Stage): Promise<Invited> {
+  const { world, owner, neighbour, neighbourOrgId } = stage;
+  const person = await world.person({ verified: false });
+  const { code: verificationCode } = await world.mail(person.email);
+  const other = await invite({ ...stage, token: owner.token }, `${unique('beside')}@example.com`);
+  await invite({ ...stage, token: owner.token }, person.email);
+  await invite({ world, orgId: neighbourOrgId, token: neighbour.token }, person.email);
+  const { userId, token } = person;
+  await world.call('POST', '/v1/authentication/users/email/verification', {
+    token,
+    body: { userId, verificationCode },
+  });
+  const [nextDoor] = await world.test.db.query<{ id: string }>(sql`
+    SELECT id FROM invitations
+    WHERE app_id = ${world.appId} AND org_id = ${neighbourOrgId} AND user_id = ${userId}`);
+  return { person, bystanders: [other, nextDoor?.id ?? ''] };
+}
+
+const roleOfOthers = 'global:steward';
+
+/** Makes a predefined role that somebody holds here, and our manager next door only; where managers grant what they hold. */
+async function grantToOthers(stage: Stage, orgId: string): Promise<void> {
+  const { world, neighbourOrgId, manager } = stage;
+  const body = { roles: [{ key: 'steward', displayName: 'Everywhere', allowedPermissions: ['audit:read'] }] };
+  await world.call('POST', '/v1/authorization/predefined-roles', { token: world.admin.token, body });
+  await addTo({ world, orgId: neighbourOrgId }, manager.userId, roleOfOthers);
+  await addTo({ world, orgId }, stage.member.userId, roleOfOthers);
+  await letManagersGrantTheirOwnRoles(stage);
+}
+
+/** Adds a role that our manager does not hold in the organization, to a plain member. */
+async function addingRoleOfOthers(stage: Stage): Promise<Prepared> {
+  const orgId = await ofOurPeople(stage);
+  const { userId } = await freshMember({ ...stage, orgId });
+  await grantToOthers(stage, orgId);
+  return { as: human(stage.owner), params: { userId }, orgId, body: { roles: [roleOfOthers] } };
+}
+
+async function addingOwnRole(stage: Stage): Promise<Prepared> {
+  const prepared = await addingRoleOfOthers(stage);
+  await addTo({ world: stage.world, orgId: prepared.orgId ?? '' }, stage.manager.userId, 'writer');
+  return { ...prepared, body: { roles: ['writer'] } };
+}
+
+const throughManagers = { admits: aboveManagers, needs: notByManagers('grant') } as const;
+
+/** Further ways to call what grants something: what a manager may not, and who stands beside. */
+export const samplesOfGrants: Readonly<Record<string, readonly SampleCall[]>> = {
+  inviteMember: [
+    { ...throughManagers, title: 'who is an owner', target, names: ['reader'], prepare: naming(({ owner }) => owner) },
+    {
+      ...throughManagers,
+      title: 'who may be the manager who calls',
+      target,
+      names: ['reader'],
+      prepare: naming(({ manager }) => manager),
+    },
+    {
+      title: 'who was invited before beside others',
+      admits: managers,
+      target,
+      names: ['reader'],
+      prepare: async (stage) => {
+        const { person, bystanders } = await invitedBesideOthers(stage);
+        return { as: human(stage.owner), params: { orgId: stage.orgId }, body: invitee(person), bystanders };
+      },
+    },
+  ],
+  addUserToOrganization: [
+    {
+      title: 'who was invited before beside others',
+      admits: managers,
+      target,
+      names: ['reader'],
+      prepare: async (stage) => {
+        const { person, bystanders } = await invitedBesideOthers(stage);
+        await addTo(stage, person.userId, 'writer');
+        return {
+          as: human(stage.owner),
+          params: { userId: person.userId },
+          orgId: stage.orgId,
+          body: { roles: ['reader'] },
+          bystanders,
+        };
+      },
+    },
+    {
+      ...throughManagers,
+      title: 'to a role that the manager does not hold, where managers grant what they hold',
+      target,
+      names: [roleOfOthers],
+      prepare: addingRoleOfOthers,
+    },
+    {
+      title: 'to a role that the manager holds, where managers grant what they hold',
+      admits: managers,
+      target,
+      names: ['writer'],
+      prepare: addingOwnRole,
+    },
+  ],
+  setOrganizationUserRoles: [
+    {
+      ...throughManagers,
+      title: 'to one that the manager does not hold, where managers grant what they hold',
+      target,
+      names: [roleOfOthers],
+      prepare: addingRoleOfOthers,
+    },
+  ],
+  signUp: [
+    {
+      title: 'with an address that was invited',
+      admits: 'everyone',
+      target,
+      prepare: async (stage) => {
+        const email = `${unique('invited')}@example.com`;
+        const bystander = await invite({ ...stage, token: stage.owner.token }, `${unique('beside')}@example.com`);
+        await invite({ ...stage, token: stage.owner.token }, email);
+        const body = { firstName: 'Grace', lastName: 'Hopper', email, password: 'Password@123JonDoeInc' };
+        return { as: { kind: 'anonymous', id: null, token: undefined }, body, bystanders: [bystander] };
+      },
+    },
+  ],
+};
