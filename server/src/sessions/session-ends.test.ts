@@ -6,6 +6,7 @@ import { sendPasswordResets } from '../users/send-password-resets.ts';
 
 const users = '/v1/authentication/users';
 const sessions = `${users}/sessions`;
+const ofApp = '/v1/authorization/users';
 const newPassword = 'Another@password-of-the-owner';
 
 /** Two processes on one database. */
@@ -66,6 +67,13 @@ async function acceptInvitation({ of, email }: TwoSessions) {
   return of.call('PUT', `${users}/invite`, { body: { orgId, email, verificationCode: code, newPassword } });
 }
 
+async function changeEmail({ of, token, userId }: TwoSessions) {
+  const newEmail = `new-${userId}@example.com`;
+  await of.call('POST', `${users}/me/email`, { token, body: { newEmail, currentPassword: password } });
+  const { code } = await of.mail(newEmail);
+  return of.call('PUT', `${users}/me/email`, { token, body: { verificationCode: code } });
+}
+
 const setApp = (status: string) => (of: World) => of.operate('PATCH', `/v1/platform/apps/${of.appName}`, { status });
 
 interface Ending {
@@ -123,6 +131,22 @@ const endings: readonly Ending[] = [
     end: acceptInvitation,
     left: [false, false],
   },
+  { event: 'changing the e-mail address', end: changeEmail, left: [true, false] },
+  {
+    event: 'deactivating the user',
+    end: ({ of, userId }) => of.call('POST', `${ofApp}/${userId}/deactivate`, { token: of.admin.token }),
+    left: [false, false],
+  },
+  {
+    event: 'deleting the user',
+    end: ({ of, userId }) => of.call('DELETE', `${ofApp}/${userId}`, { token: of.admin.token }),
+    left: [false, false],
+  },
+  {
+    event: 'deleting oneself',
+    end: ({ of, token }) => of.call('DELETE', `${users}/me`, { token, body: { currentPassword: password } }),
+    left: [false, false],
+  },
   { event: 'deactivating the app', end: ({ of }) => setApp('INACTIVE')(of), left: [false, false] },
 ];
 
@@ -170,6 +194,21 @@ describe('a session cannot begin beside what ends it:', () => {
     expect(answers.map(({ statusCode }) => statusCode).filter((status) => status !== 401)).toEqual([]);
     const rows = await app.db.query(sql`SELECT 1 FROM sessions WHERE user_id = ${person.userId}`);
     expect(rows).toEqual([]);
+  });
+
+  test('sign-ins while the user is deactivated, even when they come back', async () => {
+    const person = await twoSessions(world, await world.person());
+    const set = (verb: string) => world.call('POST', `${ofApp}/${person.userId}/${verb}`, { token: world.admin.token });
+    const [, ...signIns] = await Promise.all([
+      set('deactivate'),
+      ...Array.from({ length: 10 }, (_, index) => signIn(index % 2 ? app : other, person.email)),
+    ]);
+    expect((await set('reactivate')).statusCode).toBe(200);
+    const tokens = signIns.flatMap((response) =>
+      response.statusCode === 201 ? [response.json<{ sessionToken: string }>().sessionToken] : [],
+    );
+    const answers = await Promise.all(tokens.map((token) => world.call('GET', `${users}/me`, { token })));
+    expect(answers.filter(({ statusCode }) => statusCode !== 401)).toEqual([]);
   });
 
   test('uses of a session that is just ended do not bring it back', async () => {
