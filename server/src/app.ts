@@ -109,7 +109,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
   app.addHook('onClose', () => outbound.close());
   installMetrics(app, [mailMeasurements(services.db)]);
   logAnswers(app);
-  installErrorHandler(app, config.publicUrl);
+  installErrorHandler(app, services);
   installJsonBody(app);
   await installCors(app, services);
   registerRoutes(app, services, routes);

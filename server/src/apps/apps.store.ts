@@ -14,7 +14,7 @@ export interface App {
   readonly updatedAt: Date;
 }
 
-interface AppRow {
+export interface AppRow {
   id: string;
   name: string;
   display_name: string;
@@ -24,6 +24,7 @@ interface AppRow {
   updated_at: Date;
 }
 
+/** The columns of an app that `toApp` reads. */
 const columns = sql`id, name, display_name, status, settings, created_at, updated_at`;
 
 /** Settings as stored, with the defaults for what is not. */
@@ -40,7 +41,8 @@ function mergeSettings(stored: SettingsPatch, patch: SettingsPatch): SettingsPat
   };
 }
 
-function toApp(row: AppRow): App {
+/** The app of a row that another statement reads with the columns of `apps`. */
+export function toApp(row: AppRow): App {
   return {
     id: row.id,
     name: row.name,

@@ -54,6 +54,8 @@ export const publicAccess: Access = { scope: 'public', app: 'checked', setsCooki
 export const publicAccessSettingCookie: Access = { scope: 'public', app: 'checked', setsCookie: true };
 /** Anyone; the handler's one query also looks at the app's status. */
 export const publicAccessCheckedInQuery: Access = { scope: 'public', app: 'in-query', setsCookie: false };
+/** Both: the handler's one query also looks at the app's status, and the answer sets a cookie. */
+export const publicAccessSettingCookieCheckedInQuery: Access = { scope: 'public', app: 'in-query', setsCookie: true };
 /** Anyone, without app header: pages and probes. */
 export const publicPage: Access = { scope: 'public', app: 'none', setsCookie: false };
 /** The operator of the deployment. */

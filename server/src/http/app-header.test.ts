@@ -101,10 +101,14 @@ describe('a deactivated app', () => {
     expect((await inactive.call('GET', ownUrl, { token })).statusCode).toBe(401);
   });
 
-  test('is refused before the body is looked at', async () => {
-    const url = '/v1/authentication/users/sessions';
-    const headers = { 'content-type': 'text/plain' };
-    const response = await inactive.call('POST', url, { headers, body: 'x' });
-    expect(response.json()).toMatchObject({ status: 403, code: 'app_inactive' });
+  test.each(publicCalls.slice(1))('is refused before the body is looked at: %s', async (_what, method, url) => {
+    for (const [type, body] of [
+      ['text/plain', 'x'],
+      ['application/json', '{'],
+      ['application/json', '{}'],
+    ]) {
+      const response = await inactive.call(method, url, { headers: { 'content-type': String(type) }, body });
+      expect(response.json()).toMatchObject({ status: 403, code: 'app_inactive' });
+    }
   });
 });

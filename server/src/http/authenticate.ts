@@ -103,6 +103,7 @@ async function publicCaller(
   if (access.app === 'in-query') {
     const appId = await services.appIds(name);
     if (appId === undefined) throw new ApiError('app_not_found');
+    if (access.setsCookie) await checkOrigin(services, request);
     return { appId, actor: anonymous };
   }
   const app = await namedApp(services, request);

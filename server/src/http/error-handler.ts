@@ -1,6 +1,8 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { namedApp } from '../apps/named-app.ts';
 import { reportRefusal } from '../audit/security-events.ts';
 import { DatabaseUnavailableError } from '../db/db.ts';
+import type { Services } from '../services.ts';
 import { OverloadedError } from '../users/password-hash.ts';
 import { ApiError, toProblem, type ErrorCode } from './errors.ts';
 
@@ -43,10 +45,23 @@ export function sendProblem(
     .send(toProblem(error, request.id, publicUrl));
 }
 
+/**
+ * Where a route finds out in its own query whether the app is active, a body that cannot be read or is not valid is
+ * refused before that query. What comes first in the order of checks is asked here then.
+ */
+async function inOrder(services: Services, request: FastifyRequest, refusal: ApiError): Promise<ApiError> {
+  const access = request.routeOptions.config.route?.access;
+  const isBeforeQuery = request.caller !== undefined && request.call === undefined;
+  if (!isBeforeQuery || access?.scope !== 'public' || access.app !== 'in-query') return refusal;
+  const app = await namedApp(services, request).catch(() => undefined);
+  return app && app.status !== 'ACTIVE' ? new ApiError('app_inactive', { cause: refusal }) : refusal;
+}
+
 /** Installs the one place where errors become answers. */
-export function installErrorHandler(app: FastifyInstance, publicUrl: string): void {
+export function installErrorHandler(app: FastifyInstance, services: Services): void {
+  const { publicUrl } = services.config;
   app.setErrorHandler(async (error, request, reply) => {
-    const refusal = toApiError(error);
+    const refusal = await inOrder(services, request, toApiError(error));
     // Here every transaction of the call has ended, so that the event stays and no connection is held.
     if (request.call) await reportRefusal(request.call, refusal);
     return sendProblem(refusal, request, reply, publicUrl);

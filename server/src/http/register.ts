@@ -8,6 +8,10 @@ import { type Call, isMutation, type Route } from './route.ts';
 import { validate, type ValidRequest } from './validate.ts';
 
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The declaration that the framework's route was made of. */
+    route?: Route;
+  }
   interface FastifyRequest {
     /** Set by the route's first hook: where the person behind the call is. */
     clientAddress: string;

@@ -2,6 +2,7 @@ import { createHmac } from 'node:crypto';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import type { Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import type { Services } from '../services.ts';
@@ -24,6 +25,13 @@ export function shareOf(
 ): Share {
   const keyHash = shareKey(services, name, whose);
   return { keyHash, count: app.settings.limits[name], periodSeconds: limits[name].periodSeconds };
+}
+
+/** The same where the settings lie in the database only: as large as the row `app` of the statement says. */
+export function shareInQuery(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Share {
+  const set = sql`(SELECT (settings -> 'limits' ->> ${name})::integer FROM app)`;
+  const count = sql`COALESCE(${set}, ${limits[name].count}::integer)`;
+  return { keyHash: shareKey(services, name, whose), count, periodSeconds: limits[name].periodSeconds };
 }
 
 /** What `Retry-After` says: whole seconds, and never none. */

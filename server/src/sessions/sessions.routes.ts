@@ -1,5 +1,5 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import { overApp, overSession, overUser, publicAccessSettingCookie } from '../http/access.ts';
+import { overApp, overSession, overUser, publicAccessSettingCookieCheckedInQuery } from '../http/access.ts';
 import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
@@ -46,7 +46,7 @@ export const sessionRoutes = [
     summary: 'Sign in',
     description:
       'Starts a session with e-mail address and password. The token is in the answer and in the cookie `session-token`. Failed tries are limited per client address and per account; a device that has signed in to the account before, known by the cookie `device-token` or the header `X-Device-Token` that an earlier answer gave it, has a limit of its own, so that nobody else can lock its owner out.',
-    access: publicAccessSettingCookie,
+    access: publicAccessSettingCookieCheckedInQuery,
     knowsDevice: true,
     audit: 'session.created',
     body: signIn,
@@ -58,10 +58,9 @@ export const sessionRoutes = [
     },
     errors: ['invalid_credentials', 'user_inactive', 'too_many_attempts', 'overloaded'],
     handler: async (call) => {
-      const app = await namedAppOf(call);
-      const started = await signInWithPassword(call, app, call.body);
+      const { app, started, userId } = await signInWithPassword(call, call.body);
       setSessionCookies(call, app, started);
-      return started;
+      return { ...started, userId };
     },
   }),
 

@@ -1,5 +1,7 @@
+import { type App, type AppRow, toApp } from '../apps/apps.store.ts';
 import { type Db, empty, type Sql, sql } from '../db/db.ts';
 import { type DeviceUse, forgetSurplusDevices, rememberDevice } from '../devices/devices.store.ts';
+import { ApiError } from '../http/errors.ts';
 import { insertMail, type NewMail } from '../email/mails.store.ts';
 import { returnUnit, secondsToWait, type Share, takeUnit } from '../limits/limits.store.ts';
 import { setPasswordHashWhere } from '../users/users.store.ts';
@@ -25,6 +27,7 @@ export interface Credentials {
 
 /** A try that was counted. */
 export interface CountedTry {
+  readonly app: App;
   /** Seconds until another try may be made, when this one may not. */
   readonly waitSeconds: number | undefined;
   /** The key of the known device's share, if it was that which was taken from. */
@@ -34,6 +37,7 @@ export interface CountedTry {
 }
 
 interface CountedRow {
+  app: Omit<AppRow, 'created_at' | 'updated_at'> & { created_at: string; updated_at: string };
   id: string | null;
   email: string;
   state: UserState;
@@ -53,9 +57,11 @@ function waitOf(row: CountedRow): number | undefined {
   return row.is_account_admitted ? undefined : (row.account_wait ?? 0);
 }
 
-function toCountedTry(row: CountedRow): CountedTry {
-  const { id, email, state, password_hash: passwordHash } = row;
+function toCountedTry(appId: string, row: CountedRow): CountedTry {
+  const { app, id, email, state, password_hash: passwordHash } = row;
+  const times = { created_at: new Date(app.created_at), updated_at: new Date(app.updated_at) };
   return {
+    app: toApp({ ...app, ...times, id: appId }),
     waitSeconds: waitOf(row),
     deviceKeyHash: row.device_key ?? undefined,
     credentials: id === null ? undefined : { id, email, state, passwordHash },
@@ -63,12 +69,15 @@ function toCountedTry(row: CountedRow): CountedTry {
 }
 
 /**
- * Counts a try to sign in and looks up what its password is compared with: one statement, the same for every address
+ * Counts a try to sign in and looks up the app and what the password is compared with: one statement, the same for every address
  * whether or not anybody has it, committed before the password is compared. The share of the address comes first, so
  * that a network which has used up its own uses up nobody's account.
  *
  * The commit does not wait for the disk: it is seen by everybody at once, and a database server that crashes forgets
  * the tries of its last moment and nothing else.
+ *
+ * @param shares as large as the row `app` of the statement says
+ * @throws ApiError `app_inactive`
  */
 export async function countTry(
   db: Db,
@@ -80,8 +89,11 @@ export async function countTry(
   const { address, account } = shares;
   const device: Share<Sql> = { ...shares.device, keyHash: sql`(SELECT key_hash FROM known_device)` };
   const [row] = await db.query<CountedRow>(sql`
-    WITH person AS (
-      SELECT id, email, state, password_hash FROM users WHERE app_id = ${appId} AND email_key = ${emailKey}),
+    WITH app AS (SELECT * FROM apps WHERE id = ${appId}),
+    active AS (SELECT FROM app WHERE status = 'ACTIVE'),
+    person AS (
+      SELECT id, email, state, password_hash FROM users
+      WHERE app_id = ${appId} AND email_key = ${emailKey} AND EXISTS (SELECT FROM active)),
     known_device AS (
       SELECT presented.key_hash
       FROM unnest(${shares.devices.map(({ tokenHash }) => tokenHash)}::bytea[],
@@ -90,16 +102,17 @@ export async function countTry(
       JOIN person ON person.id = d.user_id
       LIMIT 1),
     of_device AS (${takeUnit(appId, device, now, sql`FROM known_device`)}),
-    of_address AS (${takeUnit(appId, address, now, sql`WHERE NOT EXISTS (SELECT FROM known_device)`)}),
+    of_address AS (${takeUnit(appId, address, now, sql`FROM active WHERE NOT EXISTS (SELECT FROM known_device)`)}),
     of_account AS (${takeUnit(appId, account, now, sql`FROM of_address`)})
-    SELECT person.id, person.email, person.state, person.password_hash,
+    SELECT (SELECT to_jsonb(app) FROM app) AS app, person.id, person.email, person.state, person.password_hash,
       (SELECT key_hash FROM known_device) AS device_key,
       EXISTS (SELECT FROM of_device) AS is_device_admitted, ${secondsToWait(appId, device, now)} AS device_wait,
       EXISTS (SELECT FROM of_address) AS is_address_admitted, ${secondsToWait(appId, address, now)} AS address_wait,
       EXISTS (SELECT FROM of_account) AS is_account_admitted, ${secondsToWait(appId, account, now)} AS account_wait
     FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried LEFT JOIN person ON true`);
   if (!row) throw new Error('a try to sign in was not counted');
-  return toCountedTry(row);
+  if (row.app.status !== 'ACTIVE') throw new ApiError('app_inactive');
+  return toCountedTry(appId, row);
 }
 
 /** A sign-in with the right password, to be stored. */

@@ -7,9 +7,9 @@ import { ApiError } from '../http/errors.ts';
 import { mutateInStatement } from '../http/mutate.ts';
 import type { Call } from '../http/route.ts';
 import { sha256 } from '../keys/secrets.ts';
-import { limits } from '../limits/limits.ts';
+import { type LimitName, limits } from '../limits/limits.ts';
 import type { Share } from '../limits/limits.store.ts';
-import { shareKey, shareOf, toRetryAfter } from '../limits/take-limit.ts';
+import { shareInQuery, shareKey, shareOf, toRetryAfter } from '../limits/take-limit.ts';
 import { emailKey } from '../users/email-address.ts';
 import { circumstancesOf } from '../users/password-changed.ts';
 import {
@@ -28,8 +28,16 @@ interface Given {
   readonly password: string;
 }
 
+/** A session that has begun, of whom and in which app. */
+export interface SignedIn {
+  readonly app: App;
+  readonly started: StartedSession;
+  readonly userId: string;
+}
+
 /** Right password, live account. */
 interface Authenticated {
+  readonly app: App;
   readonly credentials: Credentials;
   readonly newHash: string | undefined;
   readonly isDeviceKnown: boolean;
@@ -40,14 +48,14 @@ interface Authenticated {
  * Whose share a try is taken from. A device that the account knows has one of its own, so that no stranger can use up
  * what its owner needs to get in; the name of the account is its address, so that those which nobody has are counted too.
  */
-function sharesOf(call: Call, app: App, { email }: Given): SignInShares {
+function sharesOf(call: Call, { email }: Given): SignInShares {
   const { services, client, request } = call;
-  const { count, periodSeconds } = shareOf(services, app, 'signInsPerDevicePerHour', '');
+  const { count, periodSeconds } = shareInQuery(services, 'signInsPerDevicePerHour', '');
   return {
-    address: shareOf(services, app, 'signInsPerAddressPerHour', addressKey(client.ip)),
-    account: shareOf(services, app, 'signInsPerAccountPerHour', emailKey(email)),
+    address: shareInQuery(services, 'signInsPerAddressPerHour', addressKey(client.ip)),
+    account: shareInQuery(services, 'signInsPerAccountPerHour', emailKey(email)),
     device: { count, periodSeconds },
-    devices: presentedDeviceTokens(request, app.name).map((token) => ({
+    devices: presentedDeviceTokens(request, String(request.headers['x-app-name'])).map((token) => ({
       tokenHash: sha256(token),
       keyHash: shareKey(services, 'signInsPerDevicePerHour', token),
     })),
@@ -66,23 +74,31 @@ function refuseLocked({ waitSeconds, credentials }: CountedTry): void {
   throw new ApiError('too_many_attempts', { retryAfterInSeconds: toRetryAfter(waitSeconds), about });
 }
 
-const takenOf = ({ address, account, device }: SignInShares, { deviceKeyHash }: CountedTry): readonly Share[] =>
-  deviceKeyHash ? [{ ...device, keyHash: deviceKeyHash }] : [address, account];
+/** What a right password gives back. */
+function takenOf({ address, account }: SignInShares, { app, deviceKeyHash }: CountedTry): readonly Share[] {
+  const counted = (name: LimitName, { keyHash }: { keyHash: Buffer }): Share => ({
+    keyHash,
+    count: app.settings.limits[name],
+    periodSeconds: limits[name].periodSeconds,
+  });
+  if (deviceKeyHash) return [counted('signInsPerDevicePerHour', { keyHash: deviceKeyHash })];
+  return [counted('signInsPerAddressPerHour', address), counted('signInsPerAccountPerHour', account)];
+}
 
 /**
  * Unknown address, wrong password and invited user: the same work and the same answer. The try is counted before the
  * password is compared, and not even counted when nobody could compare it.
  *
- * @throws ApiError `invalid_credentials`, `user_inactive`, `too_many_attempts`
+ * @throws ApiError `app_inactive`, `invalid_credentials`, `user_inactive`, `too_many_attempts`
  * @throws OverloadedError
  */
-async function authenticateUser(call: Call, app: App, given: Given): Promise<Authenticated> {
-  const { services } = call;
+async function authenticateUser(call: Call, given: Given): Promise<Authenticated> {
+  const { services, appId } = call;
   services.passwords.expectRoom();
-  const shares = sharesOf(call, app, given);
-  const counted = await countTry(services.db, app.id, emailKey(given.email), shares, services.clock.now());
+  const shares = sharesOf(call, given);
+  const counted = await countTry(services.db, appId, emailKey(given.email), shares, services.clock.now());
   refuseLocked(counted);
-  const { credentials } = counted;
+  const { app, credentials } = counted;
   const matches = await services.passwords.verify(credentials?.passwordHash ?? null, given.password);
   const about = aboutUser(credentials);
   if (!credentials?.passwordHash || !matches) throw new ApiError('invalid_credentials', { about });
@@ -90,7 +106,7 @@ async function authenticateUser(call: Call, app: App, given: Given): Promise<Aut
   const isOutdated = services.passwords.needsRehash(credentials.passwordHash);
   const newHash = isOutdated ? await services.passwords.hash(given.password) : undefined;
   const isDeviceKnown = counted.deviceKeyHash !== undefined;
-  return { credentials, newHash, isDeviceKnown, taken: takenOf(shares, counted) };
+  return { app, credentials, newHash, isDeviceKnown, taken: takenOf(shares, counted) };
 }
 
 /** The mail to the owner: once a day for each network, and a few a day in all, whatever a program does that keeps no cookies. */
@@ -107,12 +123,8 @@ function noticeOf(call: Call, app: App, { id, email }: Credentials): NonNullable
 }
 
 /** @returns undefined when the stored password changed while this one was compared */
-async function store(
-  call: Call,
-  app: App,
-  authenticated: Authenticated,
-): Promise<(StartedSession & { userId: string }) | undefined> {
-  const { credentials, isDeviceKnown } = authenticated;
+async function store(call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> {
+  const { app, credentials, isDeviceKnown } = authenticated;
   const { row: session, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'] });
   const device: DeviceOfCall = deviceOfCall(call, app, credentials.id);
   const notice = isDeviceKnown ? undefined : noticeOf(call, app, credentials);
@@ -126,25 +138,21 @@ async function store(
   );
   if (!remembered) return undefined;
   const deviceToken = device.held(remembered.token_hash);
-  return { sessionId: session.id, sessionToken: token, deviceToken, userId: credentials.id };
+  return { app, started: { sessionId: session.id, sessionToken: token, deviceToken }, userId: credentials.id };
 }
 
 /**
- * Signs somebody in with their password: one statement counts the try and looks the account up, one stores session,
+ * Signs somebody in with their password: one statement counts the try and looks app and account up, one stores session,
  * device, event and the mail to the owner.
  *
- * @throws ApiError `invalid_credentials`, `user_inactive`, `too_many_attempts`
+ * @throws ApiError `app_inactive`, `invalid_credentials`, `user_inactive`, `too_many_attempts`
  * @throws OverloadedError when too many passwords wait to be compared
  * @see contract 2.2
  */
-export async function signInWithPassword(
-  call: Call,
-  app: App,
-  given: Given,
-): Promise<StartedSession & { userId: string }> {
-  const attempt = async () => store(call, app, await authenticateUser(call, app, given));
+export async function signInWithPassword(call: Call, given: Given): Promise<SignedIn> {
+  const attempt = async () => store(call, await authenticateUser(call, given));
   // A second time when the stored hash was replaced meanwhile, be it by a parallel sign-in that brought it up to date.
-  const started = (await attempt()) ?? (await attempt());
-  if (!started) throw new ApiError('invalid_credentials');
-  return started;
+  const signedIn = (await attempt()) ?? (await attempt());
+  if (!signedIn) throw new ApiError('invalid_credentials');
+  return signedIn;
 }
