@@ -6,6 +6,7 @@ import { sweepMails } from './email/sweep-mails.ts';
 import { sweepLimits } from './limits/sweep-limits.ts';
 import { sweepCodes } from './codes/sweep-codes.ts';
 import { indexMembersOfBefore } from './members/index-members.ts';
+import { sweepIntents } from './identity-providers/sweep-intents.ts';
 import { sweepSessions } from './sessions/sweep-sessions.ts';
 import { sendPasswordResets } from './users/send-password-resets.ts';
 
@@ -17,6 +18,7 @@ export const backgroundTasks: readonly BackgroundTask[] = [
   sweepSessions,
   sweepDevices,
   sweepCodes,
+  sweepIntents,
   sweepEvents,
   sendPasswordResets,
   indexMembersOfBefore,

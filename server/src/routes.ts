@@ -4,8 +4,12 @@ import { settingsRoutes } from './apps/settings.routes.ts';
 import { auditRoutes } from './audit/audit.routes.ts';
 import { mailboxRoutes } from './email/mailbox.routes.ts';
 import type { Route } from './http/route.ts';
+import { identityRoutes } from './identity-providers/identities.routes.ts';
 import { identityProviderRoutes } from './identity-providers/identity-providers.routes.ts';
 import { introspectionRoutes } from './introspection/introspection.routes.ts';
+import { intentPageRoutes } from './identity-providers/intent-pages.routes.ts';
+import { intentRoutes } from './identity-providers/intents.routes.ts';
+import { validateIntentRoutes } from './identity-providers/validate-intent.routes.ts';
 import { invitationRoutes } from './invitations/invitations.routes.ts';
 import { manageInvitationRoutes } from './invitations/manage-invitations.routes.ts';
 import { machineUserRoutes } from './machine-users/machine-users.routes.ts';
@@ -59,6 +63,10 @@ export const routes: readonly Route[] = [
   ...machineUserRoutes,
   ...auditRoutes,
   ...appMetadataRoutes,
+  ...intentRoutes,
+  ...validateIntentRoutes,
+  ...intentPageRoutes,
+  ...identityRoutes,
   ...identityProviderRoutes,
   ...settingsRoutes,
   ...appRoutes,

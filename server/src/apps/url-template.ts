@@ -14,7 +14,10 @@ function parse(template: string, known: readonly string[]): URL {
   const unknown = [...template.matchAll(placeholder)]
     .map(([, name = '']) => name.trim())
     .find((name) => !known.includes(name));
-  if (unknown !== undefined) throw refuse(`The URL has a placeholder {{${unknown}}}; known here: ${known.join(', ')}.`);
+  if (unknown !== undefined) {
+    const names = known.length === 0 ? 'none' : known.join(', ');
+    throw refuse(`The URL has a placeholder {{${unknown}}}; known here: ${names}.`);
+  }
   if (/\{\{|\}\}/.test(template.replace(placeholder, ''))) throw refuse('A placeholder is not closed.');
   const [filled, filledOtherwise] = ['x', 'y'].map((value) => template.replace(placeholder, value));
   if (!filled || !filledOtherwise || !URL.canParse(filled)) throw refuse('This is not a URL.');
@@ -80,6 +83,11 @@ export function chooseUrlTemplate(
 ): string | undefined {
   if (sent !== undefined) checkUrlTemplate(app.settings, config, sent, placeholders[name]);
   return sent ?? app.settings[name] ?? undefined;
+}
+
+/** Checks where a browser may be sent after a sign-in elsewhere. @throws ApiError `redirect_url_not_allowed` */
+export function checkRedirectUrl({ settings }: Pick<App, 'settings'>, config: Config, url: string): void {
+  checkUrlTemplate(settings, config, url, []);
 }
 
 /** Refuses settings whose default templates the same settings would not allow. @throws ApiError `redirect_url_not_allowed` */

@@ -28,6 +28,10 @@ const actionOfCode: Partial<Record<ErrorCode, SecurityAction>> = {
   too_many_attempts: 'sign_in.locked',
   code_invalid: 'code.failed',
   invalid_client: 'client_secret.failed',
+  intent_invalid: 'idp.failed',
+  idp_email_unverified: 'idp.failed',
+  idp_link_required: 'idp.failed',
+  identity_already_linked: 'idp.failed',
 };
 
 /** The security event of a refusal, if it has one. @param isDenial the access layer refused, whatever the code */

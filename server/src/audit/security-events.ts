@@ -19,6 +19,8 @@ export interface SecurityEvent {
   readonly action: SecurityAction;
   readonly target: { readonly kind: string; readonly id: string | null };
   readonly orgId?: string | undefined;
+  /** Names of what went wrong, where the action alone does not say. */
+  readonly changes?: readonly string[];
 }
 
 /** Tells the audit of refusals. */
@@ -83,7 +85,7 @@ function toAuditEvent({ appId, actor, client }: Call, id: string, time: Date, ev
     ip: client.ip,
     userAgent: client.userAgent ?? null,
     requestId: client.requestId,
-    changes: [],
+    changes: event.changes ?? [],
   };
 }
 
@@ -147,5 +149,8 @@ export async function reportRefusal(call: Call, error: ApiError): Promise<void> 
   if (action === undefined) return;
   if (error.isDenial && error.status === 404 && seesWholeApp(call.actor)) return;
   const orgId = error.about?.orgId ?? (call.orgId === '' ? undefined : call.orgId);
-  await call.services.securityEvents.report(call, { action, target: addressedBy(call, action), orgId, ...error.about });
+  // Of a provider much can go wrong, and whoever looks after it has to know what.
+  const changes = action === 'idp.failed' ? [`error.${error.code}`] : [];
+  const target = addressedBy(call, action);
+  await call.services.securityEvents.report(call, { action, target, orgId, changes, ...error.about });
 }

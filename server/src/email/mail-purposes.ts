@@ -13,6 +13,8 @@ export interface MailContent {
   readonly time?: string;
   /** The e-mail address that the mail is about, where that is not the recipient's. */
   readonly email?: string;
+  /** Name of an identity provider. */
+  readonly provider?: string;
 }
 
 /** What texts may name; code and link have their own place in a mail. */
@@ -40,6 +42,7 @@ export const mailPurposes = {
   /** To the old address, which is told of it. */
   email_change_requested: { fields: ['email', ...circumstances], details: ['email', ...circumstances] },
   new_device: { fields: circumstances, details: circumstances },
+  identity_linked: { fields: ['provider', ...circumstances], details: circumstances },
   super_admin_granted: { fields: ['email', ...circumstances], details: circumstances },
   /** To somebody whose address is not proven yet, with the code to do so. */
   super_admin_invited: { fields: [], details: [] },

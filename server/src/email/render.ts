@@ -47,7 +47,14 @@ type Values = ReadonlyMap<string, string>;
 
 /** What stands for each name in a text. */
 function valuesOf(words: Words, content: MailContent, { brandName, language }: Look): Values {
-  const { organizationName = words.anOrganization, device = '', address = '', time = '', email = '' } = content;
+  const {
+    organizationName = words.anOrganization,
+    device = '',
+    address = '',
+    time = '',
+    email = '',
+    provider = '',
+  } = content;
   const values: Record<MailField | 'brandName', string> = {
     brandName,
     organizationName,
@@ -56,6 +63,7 @@ function valuesOf(words: Words, content: MailContent, { brandName, language }: L
     address,
     time: timeInWords(time, language),
     email,
+    provider,
   };
   return new Map(Object.entries(values).map(([name, value]) => [name, cut(oneLine(value))]));
 }

@@ -66,6 +66,13 @@ export const arabic: Words = {
       action: 'فتح {{brandName}}',
       note: 'إذا كنت أنت، فلا يلزمك القيام بأيّ إجراء. وإن لم تكن أنت، فغيّر كلمة مرورك فورًا.',
     },
+    identity_linked: {
+      subject: 'تمّ ربط {{provider}} بحسابك في {{brandName}}',
+      heading: 'تمّ ربط {{provider}} بحسابك',
+      body: 'يمكنك من الآن تسجيل الدخول إلى {{brandName}} باستخدام {{provider}}.',
+      action: 'فتح {{brandName}}',
+      note: 'إذا لم تكن أنت من فعل ذلك، فأعد تعيين كلمة المرور، ثم سجّل الدخول وألغِ ربط {{provider}}.',
+    },
     super_admin_granted: {
       subject: 'مشرف عام جديد في {{brandName}}',
       heading: 'تمّت إضافة مشرف عام',
@@ -100,6 +107,7 @@ export const arabic: Words = {
     address: 'عنوان IP',
     time: 'الوقت',
     email: 'العنوان الجديد',
+    provider: 'مزوّد الهوية',
   },
   roles: { ORG_OWNER: 'مالك', ORG_USER_MANAGER: 'مدير' },
   anOrganization: 'إحدى المؤسسات',

@@ -66,6 +66,13 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'If it was you, there is nothing you need to do. If not, change your password at once.',
     },
+    identity_linked: {
+      subject: '{{provider}} was linked to your account at {{brandName}}',
+      heading: '{{provider}} was linked to your account',
+      body: 'From now on you can sign in to {{brandName}} with {{provider}}.',
+      action: 'Open {{brandName}}',
+      note: 'If it was not you, reset your password, sign in and unlink {{provider}}.',
+    },
     super_admin_granted: {
       subject: 'There is a new super admin of {{brandName}}',
       heading: 'A super admin was added',
@@ -100,6 +107,7 @@ export const english: Words = {
     address: 'IP address',
     time: 'Time',
     email: 'New address',
+    provider: 'Provider',
   },
   roles: { ORG_OWNER: 'Owner', ORG_USER_MANAGER: 'Manager' },
   anOrganization: 'an organization',

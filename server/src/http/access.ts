@@ -28,7 +28,12 @@ export type Principal = keyof typeof principals;
 /** What a call acts on: the caller's stored relation to it decides. */
 export type Access =
   /** No credential is looked at. With `app: 'in-query'` the route's own query finds out whether the app is active. */
-  | { readonly scope: 'public'; readonly app: 'checked' | 'in-query' | 'none'; readonly setsCookie: boolean }
+  | {
+      readonly scope: 'public';
+      readonly app: 'checked' | 'in-query' | 'none';
+      readonly setsCookie: boolean;
+      readonly acceptsSession?: true;
+    }
   /** The operator's key. */
   | { readonly scope: 'platform' }
   | Scoped<'app'>
@@ -52,6 +57,8 @@ export type OverOrganization = Extract<Access, { scope: 'organization' }>;
 export const publicAccess: Access = { scope: 'public', app: 'checked', setsCookie: false };
 /** Anyone, and the answer sets a session cookie: a foreign web page must not be able to make the call. */
 export const publicAccessSettingCookie: Access = { scope: 'public', app: 'checked', setsCookie: true };
+/** The same; whoever presents a session token as Bearer acts as its human, and a token that is none is refused. */
+export const publicAccessOrSession: Access = { ...publicAccessSettingCookie, acceptsSession: true };
 /** Anyone; the handler's one query also looks at the app's status. */
 export const publicAccessCheckedInQuery: Access = { scope: 'public', app: 'in-query', setsCookie: false };
 /** Both: the handler's one query also looks at the app's status, and the answer sets a cookie. */

@@ -92,6 +92,14 @@ async function limitAddress(services: Services, request: FastifyRequest, { addre
   if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: wait });
 }
 
+/** Where signing in is for anybody, and acting as somebody who is signed in is possible: only by a session token. */
+async function sessionOrAnonymous(services: Services, appId: string, request: FastifyRequest): Promise<Actor> {
+  if (!/^bearer\s+gh_s_/i.test(request.headers.authorization?.trim() ?? '')) return anonymous;
+  const actor = await authenticateSession(services, appId, bearerToken(request) ?? '');
+  if (!actor) throw new ApiError('unauthenticated');
+  return actor;
+}
+
 async function publicCaller(
   services: Services,
   request: FastifyRequest,
@@ -110,8 +118,9 @@ async function publicCaller(
   if (!app) throw new ApiError('app_not_found');
   if (app.status !== 'ACTIVE') throw new ApiError('app_inactive');
   await limitAddress(services, request, route);
+  const actor = access.acceptsSession ? await sessionOrAnonymous(services, app.id, request) : anonymous;
   if (access.setsCookie) await checkOrigin(services, request);
-  return { appId: app.id, actor: anonymous };
+  return { appId: app.id, actor };
 }
 
 function platformCaller(services: Services, request: FastifyRequest): Caller {

@@ -78,6 +78,28 @@ export const errorCodes = {
     'Identity provider not usable',
     'The configuration of the provider could not be read, or is not one that people can sign in with.',
   ],
+  idp_email_unverified: [
+    403,
+    'E-mail not verified by the provider',
+    'The provider does not vouch for an e-mail address, so it cannot say whose account this is. Sign in otherwise and link it.',
+  ],
+  idp_link_required: [
+    403,
+    'Link required',
+    'A provider is not linked to this account by itself. Sign in otherwise and link it.',
+  ],
+  intent_invalid: [
+    400,
+    'Intent invalid',
+    'This sign-in through a provider is unknown, used, expired or not yours. Begin again.',
+  ],
+  identity_not_found: [404, 'Identity not found', 'You have no such identity.'],
+  identity_already_linked: [409, 'Identity already linked', 'This identity is linked to another account.'],
+  last_way_in: [
+    409,
+    'Last way in',
+    'Without it you could not sign in any more. Set a password by a password reset first; nothing was changed.',
+  ],
 
   // Limits
   rate_limited: [

@@ -27,6 +27,9 @@ function describe(name: string): string {
 export function whoSentence(access: Access): string {
   if (access.scope === 'platform') return '**Who:** the operator of the deployment, with a platform key.';
   if (access.scope === 'public') {
+    if (access.acceptsSession) {
+      return '**Who:** `PUBLIC`: anyone; a session token as Bearer makes the caller its human, other credentials are not looked at.';
+    }
     const needed = access.app === 'none' ? 'not even the app header is needed' : 'only the app header is needed';
     return `**Who:** \`PUBLIC\`: anyone; credentials are not looked at, ${needed}.`;
   }
@@ -36,7 +39,7 @@ export function whoSentence(access: Access): string {
 
 /** The ways to authenticate: a cookie is a human's; none at all for the public. */
 export function securityOf(access: Access): Record<string, string[]>[] {
-  if (access.scope === 'public') return [];
+  if (access.scope === 'public') return access.acceptsSession ? [{}, { bearerToken: [] }] : [];
   if (access.scope === 'platform') return [{ platformKey: [] }];
   const isForHumans = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
   return [{ bearerToken: [] }, ...(isForHumans ? [{ sessionCookie: [] }] : [])];

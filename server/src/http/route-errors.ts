@@ -40,7 +40,8 @@ function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
   }
   if (access.app === 'none') return [];
   const origin: ErrorCode[] = access.setsCookie ? ['origin_not_allowed'] : [];
-  return ['app_name_required', 'app_not_found', 'app_inactive', ...origin];
+  const session: ErrorCode[] = access.acceptsSession ? ['unauthenticated'] : [];
+  return ['app_name_required', 'app_not_found', 'app_inactive', ...session, ...origin];
 }
 
 /**

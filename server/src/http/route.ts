@@ -67,7 +67,7 @@ interface RouteBase<
   readonly query?: Query;
   readonly body?: Body;
   readonly response: {
-    readonly status: 200 | 201 | 204;
+    readonly status: 200 | 201 | 204 | 302;
     readonly description: string;
     readonly body?: Answer;
     /** Header name → what it says. */

@@ -144,13 +144,18 @@ export function createRelyingParty(dependencies: {
   };
 }
 
-/** How the secret is presented: as the provider says it wants it, else as the specification has it. @see OpenID Connect Discovery 1.0, section 3 */
+/**
+ * How the secret is presented: in the body where the provider takes it there, for not all decode the header alike; else
+ * as the specification has it.
+ *
+ * @see OpenID Connect Discovery 1.0, section 3; RFC 6749, section 2.3.1
+ */
 function clientAuthentication(clientSecret: string): oidc.ClientAuth {
   const post = oidc.ClientSecretPost(clientSecret);
   const basic = oidc.ClientSecretBasic(clientSecret);
   return (server, client, body, headers) => {
-    const supported = server.token_endpoint_auth_methods_supported ?? ['client_secret_basic'];
-    return (supported.includes('client_secret_basic') ? basic : post)(server, client, body, headers);
+    const inBody = server.token_endpoint_auth_methods_supported?.includes('client_secret_post');
+    return (inBody ? post : basic)(server, client, body, headers);
   };
 }
 

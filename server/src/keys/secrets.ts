@@ -1,7 +1,7 @@
 import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 
-/** What a secret is for, readable at its front: session, machine user, mailed verification token, known device. */
-export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_';
+/** What a secret is for, readable at its front: session, machine user, mailed verification token, known device, intent. */
+export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_';
 
 /** What a code is bound to: the same seven characters are worthless for another app, user, purpose or organization. */
 export interface CodeBinding {

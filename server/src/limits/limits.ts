@@ -54,6 +54,11 @@ export const limits = {
     periodSeconds: hour,
     description: 'Mails with a code to one account in an hour.',
   },
+  idpIntentsPerAddressPerHour: {
+    count: 300,
+    periodSeconds: hour,
+    description: 'Sign-ins through identity providers begun from one client address in an hour.',
+  },
   invitationsPerDay: {
     count: 100,
     periodSeconds: day,

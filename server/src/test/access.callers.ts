@@ -234,9 +234,23 @@ export function outcomeWhileInactive(route: Route, sample: SampleCall, name: Cal
 export const expectedOutcome = (route: Route, sample: SampleCall, name: CallerName): number | ErrorCode =>
   (sample.whileInactive ? outcomeWhileInactive : outcomeWhileActive)(route, sample, name);
 
+/** Callers who present the token of a session that is none in the app. */
+const deadSessions: ReadonlySet<CallerName> = new Set<CallerName>([
+  'garbage',
+  'expiredSession',
+  'idleSession',
+  'endedSession',
+  'deactivatedUser',
+  'foreignOwner',
+  'foreignSuperAdmin',
+]);
+
 function outcomeWhileActive(route: Route, sample: SampleCall, name: CallerName): number | ErrorCode {
   const { access, response } = route;
-  if (access.scope === 'public') return response.status;
+  const special = sample.outcomes?.[name];
+  if (special !== undefined) return special;
+  if (access.scope === 'public')
+    return access.acceptsSession && deadSessions.has(name) ? 'unauthenticated' : response.status;
   if (access.scope === 'platform') return name === 'operator' ? response.status : 'unauthenticated';
   if (name === 'mailedToken') return refusalOfMailedToken(access);
   const refusal = refusalOf(access, name);

@@ -1,6 +1,19 @@
 import { human, nobody, type Prepared, type SampleCalls } from './calls.sample.ts';
+import type { ErrorCode } from '../http/errors.ts';
 import type { Stage } from './calls.stage.ts';
+import {
+  createIntent,
+  failureUrl,
+  goThrough,
+  goToProvider,
+  newBrowser,
+  newVerifier,
+  redeem,
+  registerProvider,
+  successUrl,
+} from './identity-flow.ts';
 import { TestProvider } from './identity-provider.ts';
+import type { Person } from './world.ts';
 
 const credentials = { clientId: 'client-of-the-samples', clientSecret: 'secret-of-the-samples' };
 
@@ -13,16 +26,80 @@ async function sampleProvider({ world }: Stage): Promise<TestProvider> {
   return provider;
 }
 
+interface Registered {
+  readonly id: string;
+  readonly type: string;
+  readonly enabled: boolean;
+}
+
+async function registered({ world }: Stage): Promise<Registered[]> {
+  const response = await world.call('GET', '/v1/authorization/idps', { token: world.admin.token });
+  return response.json<{ idps: Registered[] }>().idps;
+}
+
+/** An app has so many and no more; those that samples have left behind make room. */
+async function makeRoom(stage: Stage): Promise<void> {
+  const { world } = stage;
+  const providers = await registered(stage);
+  if (providers.length < 40) return;
+  for (const { id } of providers) {
+    await world.call('DELETE', `/v1/authorization/idps/${id}`, { token: world.admin.token });
+  }
+}
+
 /** Registers Google. @returns the id */
-async function register({ world }: Stage): Promise<string> {
+async function register(stage: Stage): Promise<string> {
+  await makeRoom(stage);
+  const { world } = stage;
   const options = { token: world.admin.token, body: credentials };
   const response = await world.call('POST', '/v1/authorization/idps/google', options);
   return response.json<{ id: string }>().id;
 }
 
+/** Google, as the app has it already; providers are the app's, not of its organizations. */
+async function google(stage: Stage): Promise<string> {
+  const known = (await registered(stage)).find(({ type, enabled }) => type === 'google' && enabled);
+  return known?.id ?? (await register(stage));
+}
+
+/** Registers the provider of the samples. @returns the id */
+async function registerGeneric(stage: Stage, provider: TestProvider, trustEmail = true): Promise<string> {
+  await makeRoom(stage);
+  return registerProvider(stage.world, provider, { trustEmail });
+}
+
+/** Somebody who is linked to an identity at the provider of the samples. */
+async function linked(stage: Stage): Promise<{ person: Person; idpId: string; provider: TestProvider }> {
+  const { world } = stage;
+  const provider = await sampleProvider(stage);
+  const person = await world.person();
+  const idpId = await registerGeneric(stage, provider, false);
+  provider.person = { sub: `of-${person.userId}` };
+  const { codeChallenge, codeVerifier } = newVerifier();
+  const back = await goThrough(world, provider, idpId, { codeChallenge });
+  const response = await redeem(world, back, { token: person.token, codeVerifier });
+  if (response.statusCode !== 200) throw new Error(response.body);
+  return { person, idpId, provider };
+}
+
+/** A browser that has gone to the provider and is sent back. */
+async function onTheWayBack(stage: Stage) {
+  const provider = await sampleProvider(stage);
+  provider.person = { sub: 'somebody' };
+  const { authUrl } = await createIntent(stage.world, await registerGeneric(stage, provider));
+  const browser = newBrowser();
+  return { browser, callback: await goToProvider(stage.world, browser, provider, authUrl) };
+}
+
+const humansElsewhere = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
+const forHumans = (code: ErrorCode) => Object.fromEntries(humansElsewhere.map((name) => [name, code]));
+
 const byAdmin = (prepare: (stage: Stage) => Omit<Prepared, 'as'> | Promise<Omit<Prepared, 'as'>>) => ({
   admits: ['superAdmin'] as const,
-  prepare: async (stage: Stage): Promise<Prepared> => ({ as: human(stage.world.admin), ...(await prepare(stage)) }),
+  prepare: async (stage: Stage): Promise<Prepared> => {
+    await makeRoom(stage);
+    return { as: human(stage.world.admin), ...(await prepare(stage)) };
+  },
 });
 
 /** How to call what is about signing in by others. */
@@ -33,6 +110,80 @@ export const samplesOfIdentityProviders: SampleCalls = {
       prepare: async (stage) => {
         await register(stage);
         return { as: nobody };
+      },
+    },
+  ],
+  createIntent: [
+    {
+      admits: 'everyone',
+      prepare: async (stage) => ({ as: nobody, body: { idpId: await google(stage), successUrl, failureUrl } }),
+    },
+  ],
+  startIntent: [
+    {
+      admits: 'everyone',
+      prepare: async (stage) => {
+        const idpId = await registerGeneric(stage, await sampleProvider(stage));
+        return { as: nobody, params: { intentId: (await createIntent(stage.world, idpId)).intentId } };
+      },
+    },
+  ],
+  finishIntent: [
+    {
+      admits: 'everyone',
+      prepare: async (stage) => {
+        const { browser, callback } = await onTheWayBack(stage);
+        const query = Object.fromEntries(new URL(callback).searchParams);
+        return { as: nobody, query, headers: { cookie: browser.cookie ?? '' } };
+      },
+    },
+  ],
+  validateIntent: [
+    {
+      // Whoever is signed in asks for something else: to link what is linked to somebody already.
+      admits: [
+        'none',
+        'garbageJwt',
+        'foreignMachine',
+        'expiredMachineToken',
+        'deletedMachine',
+        'deletedSecret',
+        'tokenForAnotherService',
+        'mailedToken',
+        'machine',
+        'operator',
+      ],
+      outcomes: forHumans('intent_invalid'),
+      target: ['session', 'sessionId'],
+      foreign: 'intent_invalid',
+      prepare: async (stage) => {
+        const { person, idpId, provider } = await linked(stage);
+        const { intentId, intentToken } = await goThrough(stage.world, provider, idpId);
+        return { as: { ...nobody, id: person.userId }, body: { intentId, idpToken: intentToken } };
+      },
+    },
+  ],
+  listMyIdentities: [
+    {
+      admits: [...humansElsewhere, 'addressed'],
+      prepare: async (stage) => {
+        const self = human((await linked(stage)).person);
+        return { as: self, addressed: self };
+      },
+    },
+  ],
+  unlinkMyIdentity: [
+    {
+      admits: ['addressed'],
+      outcomes: forHumans('identity_not_found'),
+      target: ['identity', 'identityId'],
+      prepare: async (stage) => {
+        const { person } = await linked(stage);
+        const url = '/v1/authentication/users/me/identities';
+        const response = await stage.world.call('GET', url, { token: person.token });
+        const [identity] = response.json<{ identities: { id: string }[] }>().identities;
+        const self = human(person);
+        return { as: self, addressed: self, params: { identityId: identity?.id ?? '' } };
       },
     },
   ],

@@ -51,6 +51,8 @@ export interface SampleCall {
     /** Callers who get another code than the rest of those who have less. */
     readonly otherwiseTo?: Readonly<Partial<Record<CallerName, ErrorCode>>>;
   };
+  /** What becomes of it for these callers, where the call says more than the access does. */
+  readonly outcomes?: Readonly<Partial<Record<CallerName, ErrorCode>>>;
   /** Makes what the call needs. Each call of it gives a call that succeeds, whatever was called before. */
   readonly prepare: (stage: Stage) => Prepared | Promise<Prepared>;
   /** The kind of the audited target, and the field of request or answer that holds its id; none: the app itself. */

@@ -29,6 +29,7 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   email_change: { code, ...circumstances },
   email_change_requested: { email: 'jon@doe.example', ...circumstances },
   new_device: circumstances,
+  identity_linked: { provider: 'Google', ...circumstances },
   super_admin_granted: { email: 'nora@acme.example', ...circumstances },
   super_admin_invited: { ...link('reset') },
   super_admin_removed: { email: 'nora@acme.example', ...circumstances },

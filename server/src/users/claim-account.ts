@@ -2,6 +2,7 @@ import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deleteDevices } from '../devices/devices.store.ts';
 import type { ChangeEvent } from '../http/mutate.ts';
+import { deleteIdentities } from '../identity-providers/identities.store.ts';
 import { acceptInvitations } from '../invitations/invitations.store.ts';
 import { type Grant, grantName, grantToMember } from '../members/members.store.ts';
 import type { Services } from '../services.ts';
@@ -54,8 +55,8 @@ async function grantInvitations(
 
 /**
  * The mailbox of an account was proven by whoever acts now: from here on the account is theirs. Whatever was there
- * before may be somebody else's who only knew the address, and is void: password, sessions, known devices, every code with the
- * token mailed beside it, and personal data of an account that nobody had proven. All pending invitations to the
+ * before may be somebody else's who only knew the address, and is void: password, sessions, known devices,
+ * identities, every code with the token mailed beside it, and personal data of an account that nobody had proven. All pending invitations to the
  * address take effect.
  *
  * Called where a code sent to the address, or an identity provider that vouches for it, came back. The caller has
@@ -69,6 +70,7 @@ export async function claimAccount(
   claim: Claim,
 ): Promise<GrantedInvitations> {
   await deleteSessions(tx, appId, userId);
+  await deleteIdentities(tx, appId, userId);
   await deleteDevices(tx, appId, userId);
   await voidAllCodes(tx, appId, userId);
   await markClaimed(tx, appId, userId, { ...claim, now: services.clock.now() });

@@ -1,3 +1,3 @@
-/** How a person is shown: given and family name. */
+/** How a person is shown: given and family name. Identity providers know some people by one name only. */
 export const displayName = ({ firstName, lastName }: { firstName: string; lastName: string }): string =>
-  `${firstName} ${lastName}`;
+  `${firstName} ${lastName}`.trim();

@@ -1,0 +1,56 @@
+import { overApp } from '../http/access.ts';
+import { signedIn } from '../http/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { route } from '../http/route.ts';
+import { lockUser } from '../users/users.store.ts';
+import { identityList, identityParams } from './identities.schema.ts';
+import { deleteIdentity, hasOtherWayIn, listIdentities } from './identities.store.ts';
+
+export const identityRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authentication/users/me/identities',
+    operationId: 'listMyIdentities',
+    tag: 'authentication',
+    summary: 'List my identities',
+    description: 'The accounts at identity providers that the caller can sign in with, oldest first.',
+    access: overApp('SESSION_OWNER'),
+    response: { status: 200, description: 'The identities.', body: identityList },
+    handler: async ({ services, appId, actor }) => {
+      const identities = await listIdentities(services.db, appId, signedIn(actor).user.id);
+      return {
+        identities: identities.map((identity) => ({
+          ...identity,
+          createdAt: identity.createdAt.toISOString(),
+          lastUsedAt: identity.lastUsedAt.toISOString(),
+        })),
+      };
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authentication/users/me/identities/:identityId',
+    operationId: 'unlinkMyIdentity',
+    tag: 'authentication',
+    summary: 'Unlink one of my identities',
+    description:
+      'The caller can no longer sign in by it. The last way in stays: who has no password sets one by a password reset first.',
+    access: overApp('SESSION_OWNER'),
+    audit: 'identity.unlinked',
+    params: identityParams,
+    response: { status: 204, description: 'The identity is unlinked.' },
+    errors: ['identity_not_found', 'last_way_in'],
+    handler: (call) =>
+      mutate(call, async (tx) => {
+        const { appId, params } = call;
+        const { user } = signedIn(call.actor);
+        // Whoever unlinks two at once must not end up with none.
+        await lockUser(tx, appId, user.id);
+        await deleteIdentity(tx, appId, user.id, params.identityId);
+        if (!(await hasOtherWayIn(tx, appId, user.id, params.identityId))) throw new ApiError('last_way_in');
+        return { result: undefined, event: { target: { kind: 'identity', id: params.identityId } } };
+      }),
+  }),
+];

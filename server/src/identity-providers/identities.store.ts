@@ -1,0 +1,95 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import type { ProviderType } from './provider-types.ts';
+
+/** Who somebody is at a provider. */
+export interface Subject {
+  readonly idpId: string;
+  readonly issuer: string;
+  readonly subject: string;
+}
+
+/** Locks the user whom an identity belongs to, and the identity, until the transaction ends. */
+export async function lockUserOfIdentity(
+  tx: Tx,
+  appId: string,
+  { idpId, issuer, subject }: Subject,
+): Promise<{ userId: string; identityId: string } | undefined> {
+  const [row] = await tx.query<{ user_id: string; id: string }>(sql`
+    SELECT u.id AS user_id, i.id FROM users u
+    JOIN identities i ON i.app_id = ${appId} AND i.user_id = u.id
+    WHERE u.app_id = ${appId} AND i.idp_id = ${idpId} AND i.issuer = ${issuer} AND i.subject = ${subject}
+    FOR NO KEY UPDATE OF u, i`);
+  return row && { userId: row.user_id, identityId: row.id };
+}
+
+export async function touchIdentity(tx: Tx, appId: string, identityId: string, now: Date): Promise<void> {
+  await tx.query(sql`UPDATE identities SET last_used_at = ${now} WHERE app_id = ${appId} AND id = ${identityId}`);
+}
+
+export interface NewIdentity extends Subject {
+  readonly id: string;
+  readonly userId: string;
+  readonly email: string | null;
+  readonly now: Date;
+}
+
+/** The name of the constraint that keeps an identity from belonging to two users. */
+export const identityIsUnique = 'identities_subject_key';
+
+/** @throws DatabaseError that violates `identityIsUnique` when somebody else linked it meanwhile */
+export async function insertIdentity(tx: Tx, appId: string, identity: NewIdentity): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO identities (app_id, id, user_id, idp_id, issuer, subject, email, created_at, last_used_at)
+    VALUES (${appId}, ${identity.id}, ${identity.userId}, ${identity.idpId}, ${identity.issuer}, ${identity.subject},
+      ${identity.email}, ${identity.now}, ${identity.now})`);
+}
+
+/** Unlinks a user from everybody they are elsewhere. */
+export async function deleteIdentities(tx: Tx, appId: string, userId: string): Promise<void> {
+  await tx.query(sql`DELETE FROM identities WHERE app_id = ${appId} AND user_id = ${userId}`);
+}
+
+/** An identity as its owner sees it. */
+export interface Identity {
+  readonly id: string;
+  readonly idpId: string;
+  readonly type: ProviderType;
+  readonly name: string;
+  readonly email: string | null;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date;
+}
+
+/** The identities of a user, oldest first. */
+export async function listIdentities(db: Queryable, appId: string, userId: string): Promise<Identity[]> {
+  return db.query<Identity>(sql`
+    SELECT i.id, i.idp_id AS "idpId", p.type, p.name, i.email, i.created_at AS "createdAt", i.last_used_at AS "lastUsedAt"
+    FROM identities i
+    JOIN identity_providers p ON p.app_id = ${appId} AND p.id = i.idp_id
+    WHERE i.app_id = ${appId} AND i.user_id = ${userId}
+    ORDER BY i.id`);
+}
+
+/**
+ * Whether a user could still sign in without one of their identities: by a password, or by another identity whose
+ * provider is switched on. The caller has locked the user.
+ */
+export async function hasOtherWayIn(tx: Tx, appId: string, userId: string, identityId: string): Promise<boolean> {
+  const rows = await tx.query(sql`
+    SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND password_hash IS NOT NULL
+    UNION ALL
+    SELECT 1 FROM identities i
+    JOIN identity_providers p ON p.app_id = ${appId} AND p.id = i.idp_id AND p.enabled
+    WHERE i.app_id = ${appId} AND i.user_id = ${userId} AND i.id <> ${identityId}
+    LIMIT 1`);
+  return rows.length > 0;
+}
+
+/** @throws ApiError `identity_not_found` */
+export async function deleteIdentity(tx: Tx, appId: string, userId: string, identityId: string): Promise<void> {
+  const rows = await tx.query(sql`
+    DELETE FROM identities WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${identityId} RETURNING id`);
+  if (rows.length === 0) throw new ApiError('identity_not_found');
+}

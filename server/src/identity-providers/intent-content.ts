@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import type { Sealer } from '../keys/seal.ts';
+
+const secrets = z.strictObject({ nonce: z.string(), codeVerifier: z.string() });
+const profile = z.strictObject({
+  issuer: z.string(),
+  subject: z.string(),
+  email: z.string().nullable(),
+  isEmailProven: z.boolean(),
+  firstName: z.string(),
+  lastName: z.string(),
+});
+
+/** On the way to the provider: what its answer will be checked with. */
+export type IntentSecrets = z.output<typeof secrets>;
+
+/** On the way back: who somebody is at the provider. */
+export type Profile = z.output<typeof profile>;
+
+const context = (appId: string, intentId: string): string => `idp_intents:${appId}:${intentId}`;
+
+/** Secrets and names of people are not stored in the open, not even for ten minutes. */
+export const sealContent = (
+  sealer: Sealer,
+  appId: string,
+  intentId: string,
+  content: IntentSecrets | Profile,
+): Buffer => sealer.seal(JSON.stringify(content), context(appId, intentId));
+
+const open = (sealer: Sealer, appId: string, intentId: string, sealed: Buffer): unknown =>
+  JSON.parse(sealer.open(sealed, context(appId, intentId)).toString());
+
+/** @throws SealError */
+export const openSecrets = (sealer: Sealer, appId: string, intentId: string, sealed: Buffer): IntentSecrets =>
+  secrets.parse(open(sealer, appId, intentId, sealed));
+
+/** @throws SealError */
+export const openProfile = (sealer: Sealer, appId: string, intentId: string, sealed: Buffer): Profile =>
+  profile.parse(open(sealer, appId, intentId, sealed));

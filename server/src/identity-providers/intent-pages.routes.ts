@@ -1,0 +1,207 @@
+import { randomBytes } from 'node:crypto';
+import { serialize } from 'cookie';
+import { z } from 'zod';
+import { publicPage } from '../http/access.ts';
+import { cookieValue } from '../http/credential.ts';
+import { ApiError } from '../http/errors.ts';
+import { id as idSchema } from '../http/fields.ts';
+import { type Call, route } from '../http/route.ts';
+import { constantTimeEqual, newSecret, sha256 } from '../keys/secrets.ts';
+import { callbackUrl } from './callback-url.ts';
+import { openClientSecret } from './client-secret.ts';
+import { type FailureCode, failures, ProviderFailure } from './failures.ts';
+import { openSecrets, sealContent } from './intent-content.ts';
+import { intentLifeMs } from './intents.routes.ts';
+import { intentParams } from './intents.schema.ts';
+import { failIntent, findIntent, type Intent, startIntent, succeedIntent, takeState } from './intents.store.ts';
+import { profileOf } from './profile.ts';
+import type { Party } from './relying-party.ts';
+
+const cookieName = 'idp-intent';
+const cookieValuePattern = /^gh_i_[\w-]{43}$/;
+
+/** Providers add what they like to the query. */
+const anyQuery = z.looseObject({});
+
+const newRandom = (): string => randomBytes(32).toString('base64url');
+
+/** What ties a browser to its intents. One value serves them all, so that two tabs do not undo each other. */
+function browserSecretOf({ request }: Call): string | undefined {
+  const value = cookieValue(request, cookieName);
+  return value !== undefined && cookieValuePattern.test(value) ? value : undefined;
+}
+
+function setBrowserSecret({ services, reply }: Call, value: string): void {
+  const secure = services.config.publicUrl.startsWith('https:');
+  const options = { httpOnly: true, sameSite: 'lax', path: '/idps', secure, maxAge: intentLifeMs / 1000 } as const;
+  reply.header('set-cookie', serialize(cookieName, value, options));
+}
+
+async function redirect({ reply }: Call, to: string): Promise<void> {
+  await reply.code(302).header('location', to).send();
+}
+
+function withParameters(url: string, parameters: Readonly<Record<string, string>>): string {
+  const target = new URL(url);
+  for (const [name, value] of Object.entries(parameters)) target.searchParams.set(name, value);
+  return target.href;
+}
+
+/** The audit of the intent's app learns that a sign-in failed, and by the error’s name why. */
+async function reportFailure(call: Call, intent: Intent, error: string): Promise<void> {
+  const inApp = { ...call, appId: intent.appId, body: { intentId: intent.id } };
+  const target = { kind: 'identity_provider', id: intent.provider.id };
+  await call.services.securityEvents.report(inApp, { action: 'idp.failed', target, changes: [`error.${error}`] });
+}
+
+/** Sends the browser back to where the app wants to hear of failures. */
+async function sendFailure(call: Call, intent: Intent, error: FailureCode): Promise<void> {
+  await reportFailure(call, intent, error);
+  const parameters = { intentId: intent.id, error, error_description: failures[error] };
+  await redirect(call, withParameters(intent.failureUrl, parameters));
+}
+
+/**
+ * The intent that a browser names. Where there is none, there is nowhere to send it.
+ *
+ * @throws ApiError `intent_invalid`, `app_inactive`
+ */
+async function namedIntent(call: Call, intentId: string | undefined): Promise<Intent> {
+  const intent = intentId === undefined ? undefined : await findIntent(call.services.db, intentId);
+  if (!intent) throw new ApiError('intent_invalid');
+  if (intent.appStatus !== 'ACTIVE') throw new ApiError('app_inactive');
+  return intent;
+}
+
+/** Another browser than the one that began learns nothing and changes nothing. */
+async function refuseBrowser(call: Call, intent: Intent): Promise<never> {
+  await reportFailure(call, intent, 'browser_mismatch');
+  throw new ApiError('intent_invalid', { detail: 'This sign-in was begun in another browser. Begin again.' });
+}
+
+const isOver = ({ services }: Call, { expiresAt }: Intent): boolean => expiresAt <= services.clock.now();
+
+function partyOf({ services }: Call, { appId, provider }: Intent): Party {
+  const clientSecret = openClientSecret(services.sealer, appId, provider.id, provider.sealedClientSecret);
+  return { ...provider, clientSecret };
+}
+
+/** Where this browser is to sign in; what will be checked when it comes back is stored before it leaves. */
+async function begin(call: Call, intent: Intent, browserSecret: string): Promise<string | undefined> {
+  const { services } = call;
+  const secrets = { nonce: newRandom(), codeVerifier: newRandom() };
+  // The id says which intent the answer belongs to; the rest cannot be guessed.
+  const state = `${intent.id}.${newRandom()}`;
+  const url = await services.relyingParty.authorizationUrl(partyOf(call, intent), callbackUrl(services.config), {
+    ...secrets,
+    state,
+  });
+  const way = {
+    browserHash: sha256(browserSecret),
+    stateHash: sha256(state),
+    sealedContent: sealContent(services.sealer, intent.appId, intent.id, secrets),
+  };
+  const isBegun = await startIntent(services.db, intent.appId, intent.id, way, services.clock.now());
+  return isBegun ? url : undefined;
+}
+
+async function start(call: Call, intentId: string): Promise<void> {
+  const intent = await namedIntent(call, intentId);
+  const known = browserSecretOf(call);
+  const isForeign = intent.browserHash && !(known && constantTimeEqual(sha256(known), intent.browserHash));
+  if (isForeign) return refuseBrowser(call, intent);
+  if (isOver(call, intent)) return sendFailure(call, intent, 'intent_expired');
+  if (!intent.provider.enabled) return sendFailure(call, intent, 'provider_disabled');
+  const browserSecret = known ?? newSecret('gh_i_');
+  try {
+    const url = await begin(call, intent, browserSecret);
+    if (url === undefined) return await sendFailure(call, intent, 'state_invalid');
+    setBrowserSecret(call, browserSecret);
+    return await redirect(call, url);
+  } catch (error) {
+    return giveUp(call, intent, error);
+  }
+}
+
+/** Whatever a provider does ends at the failure URL; what we do wrong does not. */
+async function giveUp(call: Call, intent: Intent, error: unknown): Promise<void> {
+  if (!(error instanceof ProviderFailure)) throw error;
+  const { id: idpId } = intent.provider;
+  call.request.log.warn({ idpId, code: error.code, reason: error.reason }, 'a sign-in through a provider failed');
+  await failIntent(call.services.db, intent.appId, intent.id);
+  await sendFailure(call, intent, error.code);
+}
+
+/** The state as the provider gave it back, and the intent that it names. */
+function returned({ request, services }: Call): { callback: URL; state: string; intentId: string | undefined } {
+  const { search } = new URL(request.url, services.config.publicUrl);
+  const callback = new URL(`${callbackUrl(services.config)}${search}`);
+  const state = callback.searchParams.get('state') ?? '';
+  return { callback, state, intentId: idSchema.safeParse(state.split('.')[0]).data };
+}
+
+/** What the provider says, checked, turned into a token that redeems the intent. */
+async function finish(call: Call, intent: Intent, callback: URL, state: string): Promise<string> {
+  const { services } = call;
+  const { appId, id } = intent;
+  const secrets = openSecrets(services.sealer, appId, id, intent.sealedContent ?? Buffer.alloc(0));
+  const party = partyOf(call, intent);
+  const claims = await services.relyingParty.redeem(party, callback, { ...secrets, state });
+  const sealedContent = sealContent(services.sealer, appId, id, profileOf(party, claims));
+  const intentToken = newSecret('gh_i_');
+  await succeedIntent(services.db, appId, id, { tokenHash: sha256(intentToken), sealedContent });
+  return intentToken;
+}
+
+async function comeBack(call: Call): Promise<void> {
+  const { callback, state, intentId } = returned(call);
+  const intent = await namedIntent(call, intentId);
+  const known = browserSecretOf(call);
+  const isOwn = known && intent.browserHash && constantTimeEqual(sha256(known), intent.browserHash);
+  if (!isOwn) return refuseBrowser(call, intent);
+  if (isOver(call, intent)) return sendFailure(call, intent, 'intent_expired');
+  const { services } = call;
+  const stateHash = sha256(state);
+  const isCurrent = intent.stateHash && constantTimeEqual(stateHash, intent.stateHash);
+  if (!isCurrent || !(await takeState(services.db, intent.appId, intent.id, stateHash, services.clock.now()))) {
+    return sendFailure(call, intent, 'state_invalid');
+  }
+  if (!intent.provider.enabled) return sendFailure(call, intent, 'provider_disabled');
+  try {
+    const intentToken = await finish(call, intent, callback, state);
+    return await redirect(call, withParameters(intent.successUrl, { intentId: intent.id, intentToken }));
+  } catch (error) {
+    return giveUp(call, intent, error);
+  }
+}
+
+const page = { tag: 'idp-authentication', access: publicPage, query: anyQuery, hidden: true } as const;
+const sentOn = { status: 302, description: 'The browser is sent on.' } as const;
+
+/** Where browsers go: no JSON, no app header. */
+export const intentPageRoutes = [
+  route({
+    ...page,
+    method: 'GET',
+    url: '/idps/start/:intentId',
+    operationId: 'startIntent',
+    summary: 'Go to the provider',
+    description: 'Binds the intent to this browser and sends it to the provider.',
+    params: intentParams,
+    response: sentOn,
+    errors: ['intent_invalid', 'app_inactive'],
+    handler: (call) => start(call, call.params.intentId),
+  }),
+
+  route({
+    ...page,
+    method: 'GET',
+    url: '/idps/callback',
+    operationId: 'finishIntent',
+    summary: 'Come back from the provider',
+    description: 'Checks what the provider says and sends the browser to the success or the failure URL of the intent.',
+    response: sentOn,
+    errors: ['intent_invalid', 'app_inactive'],
+    handler: comeBack,
+  }),
+];

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { idOf, outputId, text } from '../http/fields.ts';
+import { startedSession } from '../sessions/sessions.schema.ts';
+
+const intentExample = '118273645546213381';
+
+const redirect = (what: string, example: string) =>
+  text({ min: 1, max: 2000 }).meta({
+    description: `${what} One of the app’s redirect URLs.`,
+    examples: [example],
+  });
+const successUrl = redirect(
+  'Where the browser goes afterwards, with `intentId` and `intentToken` in the query.',
+  'https://app.example.com/signed-in',
+);
+const failureUrl = redirect(
+  'Where it goes when it did not work, with `intentId`, `error` and `error_description`.',
+  'https://app.example.com/sign-in',
+);
+
+const isOneForm = (body: { urls?: unknown; successUrl?: unknown; failureUrl?: unknown }): boolean =>
+  body.urls === undefined
+    ? body.successUrl !== undefined && body.failureUrl !== undefined
+    : body.successUrl === undefined && body.failureUrl === undefined;
+
+export const createIntent = z
+  .strictObject({
+    idpId: idOf('the identity provider', '118273645546213380'),
+    successUrl: successUrl.optional(),
+    failureUrl: failureUrl.optional(),
+    urls: z
+      .strictObject({ successUrl, failureUrl })
+      .optional()
+      .meta({
+        description: 'The two addresses, in place of the fields of the same names.',
+        examples: [{ successUrl: 'https://app.example.com/signed-in', failureUrl: 'https://app.example.com/sign-in' }],
+      }),
+    codeChallenge: z
+      .string()
+      .regex(/^[A-Za-z0-9_-]{43}$/, { error: 'Must be the base64url SHA-256 of a verifier: 43 characters.' })
+      .optional()
+      .meta({
+        description:
+          'SHA-256 of a secret of the client in base64url (RFC 7636, S256): only who shows the secret can use what comes back.',
+        examples: ['E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
+      }),
+  })
+  .refine(isOneForm, { error: 'Name successUrl and failureUrl, or urls with both.', path: ['successUrl'] })
+  .transform(({ urls, successUrl: success = '', failureUrl: failure = '', ...rest }) => ({
+    ...rest,
+    ...(urls ?? { successUrl: success, failureUrl: failure }),
+  }))
+  .meta({ id: 'CreateIntentRequest', description: 'A sign-in through a provider that is about to begin.' });
+
+export const intentCreated = z
+  .object({
+    intentId: outputId('the intent', intentExample),
+    authUrl: z.string().meta({
+      description: 'Where to send the browser now.',
+      examples: [`https://iam.example.com/idps/start/${intentExample}`],
+    }),
+  })
+  .meta({ id: 'CreateIntentResponse', description: 'The intent: ten minutes, one browser, one use.' });
+
+const secret = (what: string, example: string) => text({ max: 500 }).meta({ description: what, examples: [example] });
+
+export const validateIntent = z
+  .strictObject({
+    intentId: text({ max: 100 }).meta({ description: 'Id of the intent.', examples: [intentExample] }),
+    idpToken: secret('The `intentToken` of the success URL.', 'gh_i_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
+    codeVerifier: secret(
+      'The secret that belongs to `codeChallenge`; needed if, and only if, the intent was made with one.',
+      'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+    ).optional(),
+  })
+  .meta({ id: 'ValidateIntentRequest', description: 'What came back to the success URL.' });
+
+export const intentValidated = startedSession
+  .extend({
+    isNewUser: z.boolean().meta({ description: 'Whether the user was made by this call.', examples: [false] }),
+  })
+  .meta({ id: 'ValidateIntentResponse', description: 'The session and whose it is.' });
+
+export const intentParams = z.strictObject({ intentId: idOf('the intent', intentExample) });

@@ -1,0 +1,34 @@
+import { normalizeEmail } from '../users/email-address.ts';
+import { ProviderFailure } from './failures.ts';
+import type { Profile } from './intent-content.ts';
+import { type Claims, type ProviderRules, vouchesForEmail } from './provider-types.ts';
+
+/** What somebody else wrote as it may be stored: one line of well-formed text; undefined when nothing is left. */
+function textOf(claim: unknown, maxLength: number): string | undefined {
+  if (typeof claim !== 'string') return undefined;
+  const clean = claim
+    .toWellFormed()
+    .replace(/\p{C}+/gu, ' ')
+    .trim();
+  return clean === '' ? undefined : Array.from(clean).slice(0, maxLength).join('');
+}
+
+/** A subject is compared, never shown: it is taken as it is or not at all. @see OpenID Connect Core 1.0, section 2 */
+function subjectOf({ sub }: Claims): string {
+  if (typeof sub === 'string' && /^[\x20-\x7e]{1,255}$/.test(sub)) return sub;
+  throw new ProviderFailure('provider_response_invalid', 'Its name for the person is not valid.');
+}
+
+/** Who somebody is, from proven claims. @throws ProviderFailure */
+export function profileOf(rules: ProviderRules, claims: Claims & { iss: string }): Profile {
+  const email = typeof claims['email'] === 'string' ? normalizeEmail(claims['email']) : undefined;
+  const localPart = email?.slice(0, email.lastIndexOf('@'));
+  return {
+    issuer: claims.iss,
+    subject: subjectOf(claims),
+    email: email ?? null,
+    isEmailProven: email !== undefined && vouchesForEmail(rules, claims),
+    firstName: textOf(claims['given_name'], 200) ?? textOf(claims['name'], 200) ?? localPart ?? '',
+    lastName: textOf(claims['family_name'], 200) ?? '',
+  };
+}

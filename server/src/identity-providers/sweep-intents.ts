@@ -1,0 +1,17 @@
+import type { BackgroundTask } from '../background.ts';
+import { deleteExpiredIntents } from './intents.store.ts';
+
+const batchSize = 500;
+/** Whoever comes late is still sent to the failure URL of their app. */
+const keptMs = 3_600_000;
+
+/** Removes intents that nobody can use any more, with who came back by them. */
+export const sweepIntents: BackgroundTask = {
+  name: 'remove sign-ins through providers that have expired',
+  everyMs: 60_000,
+  run: async ({ db, clock }, signal) => {
+    const before = new Date(clock.now().getTime() - keptMs);
+    let removed = batchSize;
+    while (removed === batchSize && !signal.aborted) removed = await deleteExpiredIntents(db, before, batchSize);
+  },
+};
