@@ -41,8 +41,8 @@ interface Granted {
 }
 
 async function makeKey(kid: string): Promise<Key> {
-  const { publicKey, privateKey } = await generateKeyPair('RS256');
-  return { kid, privateKey, publicJwk: { ...(await exportJWK(publicKey)), kid, use: 'sig', alg: 'RS256' } };
+  const { publicKey, privateKey } = await generateKeyPair('ES256');
+  return { kid, privateKey, publicJwk: { ...(await exportJWK(publicKey)), kid, use: 'sig', alg: 'ES256' } };
 }
 
 async function readForm(request: IncomingMessage): Promise<URLSearchParams> {
@@ -126,7 +126,7 @@ export class TestProvider {
       jwks_uri: `${issuer}/jwks`,
       response_types_supported: ['code'],
       subject_types_supported: ['public'],
-      id_token_signing_alg_values_supported: ['RS256'],
+      id_token_signing_alg_values_supported: ['ES256'],
       token_endpoint_auth_methods_supported: ['client_secret_post', 'client_secret_basic'],
       authorization_response_iss_parameter_supported: true,
       ...this.misbehaviour.metadata,
@@ -168,7 +168,8 @@ export class TestProvider {
       challenge: query.get('code_challenge') ?? '',
     });
     const back = new URL(query.get('redirect_uri') ?? '');
-    const sent = this.misbehaviour.callback ?? { code, iss: this.issuer };
+    const tellsIssuer = this.#metadata()['authorization_response_iss_parameter_supported'] === true;
+    const sent = this.misbehaviour.callback ?? { code, ...(tellsIssuer && { iss: this.issuer }) };
     for (const [name, value] of Object.entries({ state: query.get('state') ?? '', ...sent })) {
       back.searchParams.set(name, value);
     }
@@ -196,7 +197,7 @@ export class TestProvider {
     const right: JWTPayload = { iss: this.issuer, aud: clientId, iat: seconds, exp: seconds + 300, nonce };
     const signer = forgesSignature ? (await makeKey(key.kid)).privateKey : key.privateKey;
     return new SignJWT({ ...right, ...this.person, ...claims })
-      .setProtectedHeader({ alg: 'RS256', kid: key.kid, ...header })
+      .setProtectedHeader({ alg: 'ES256', kid: key.kid, ...header })
       .sign(signer);
   }
 }
