@@ -157,6 +157,11 @@ describe('a generic provider', () => {
     ['sends us elsewhere', { redirects: { [discovery]: 'http://127.0.0.1:1/' } }, 'The server could not be reached.'],
     ['has no keys', { metadata: { jwks_uri: undefined } }, 'Its configuration lacks jwks_uri.'],
     ['has no token endpoint', { metadata: { token_endpoint: 7 } }, 'Its configuration lacks token_endpoint.'],
+    [
+      'has no page to sign in on',
+      { metadata: { authorization_endpoint: 'javascript:alert(1)' } },
+      'Its configuration lacks authorization_endpoint.',
+    ],
   ])('that %s is refused with the reason', async (_, misbehaviour, reason) => {
     provider.misbehaviour = misbehaviour;
     const response = await post('oidc', oidcBody());

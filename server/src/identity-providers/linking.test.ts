@@ -170,6 +170,13 @@ describe('an address that the provider does not vouch for', () => {
     );
   });
 
+  it('is not the one of the userinfo endpoint because the token says that some address is verified', async () => {
+    provider.misbehaviour = { userinfo: { email: 'jon@example.com' } };
+    expect(problem(await come({ sub: 'jon', email_verified: true }))).toBe('403 idp_email_unverified');
+    provider.misbehaviour = { userinfo: { email: 'jon@example.com', email_verified: false } };
+    expect(problem(await come({ sub: 'jon', email_verified: true }))).toBe('403 idp_email_unverified');
+  });
+
   it('may come with the answer of the userinfo endpoint', async () => {
     provider.misbehaviour = { userinfo: { email: 'jon@example.com', email_verified: true, given_name: 'Jon' } };
     expect(await me((await comeIn({ sub: 'jon' })).sessionToken)).toMatchObject({ email: 'jon@example.com' });

@@ -90,6 +90,7 @@ export function createRelyingParty(dependencies: {
       },
     );
     config[oidc.customFetch] = fetchAnew;
+    checkUsable(config.serverMetadata(), isProduction);
     return config;
   }
 
@@ -110,9 +111,7 @@ export function createRelyingParty(dependencies: {
       failing(async () => {
         for (const url of documents.keys()) if (url.startsWith(issuer)) documents.delete(url);
         const config = await configure({ issuer, clientId: 'discovery', clientSecret: 'none' });
-        const metadata = config.serverMetadata();
-        checkUsable(metadata);
-        return metadata.issuer;
+        return config.serverMetadata().issuer;
       }),
 
     authorizationUrl: (party, redirectUri, { state, nonce, codeVerifier }) =>
@@ -139,7 +138,8 @@ export function createRelyingParty(dependencies: {
         if (!isAdmittedTenant(party, claims)) {
           throw new ProviderFailure('account_not_allowed', 'The account is a personal one.');
         }
-        return { ...(await moreClaims(party, config, tokens.access_token, claims)), ...claims };
+        const more = await moreClaims(party, config, tokens.access_token, claims);
+        return { ...claims, ...more, iss: claims.iss, sub: claims.sub };
       }),
   };
 }
@@ -168,11 +168,14 @@ async function failing<Result>(work: () => Promise<Result>): Promise<Result> {
   }
 }
 
-/** What a sign-in needs of a provider. */
-function checkUsable(metadata: oidc.ServerMetadata): void {
-  const missing = (['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const).filter(
-    (name) => typeof metadata[name] !== 'string' || !URL.canParse(metadata[name]),
-  );
+const isWebAddress = (value: unknown, protocols: readonly string[]): boolean =>
+  typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol);
+
+/** What a sign-in needs of a provider: where to send the browser, and whom to ask. */
+function checkUsable(metadata: oidc.ServerMetadata, isProduction: boolean): void {
+  const protocols = isProduction ? ['https:'] : ['https:', 'http:'];
+  const needed = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const;
+  const missing = needed.filter((name) => !isWebAddress(metadata[name], protocols));
   if (missing.length > 0) {
     throw new ProviderFailure('provider_response_invalid', `Its configuration lacks ${missing.join(', ')}.`);
   }
@@ -192,5 +195,6 @@ async function moreClaims(
 ): Promise<Claims> {
   if (party.type !== 'oidc' || email !== undefined) return {};
   if (config.serverMetadata().userinfo_endpoint === undefined) return {};
-  return oidc.fetchUserInfo(config, accessToken, sub);
+  // What the token says of verification is not about this address.
+  return { email_verified: undefined, ...(await oidc.fetchUserInfo(config, accessToken, sub)) };
 }
