@@ -73,6 +73,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     lookups: createCredentialLookups(db, clock),
     tokenVerifier: createTokenVerifier(signingKeys, clock, config.publicUrl),
     relyingParty: createRelyingParty({ outbound, clock, isProduction }),
+    callsInFlight: new Set(),
     passwords: dependencies.passwords ?? createPasswordHasher({ concurrency: config.hashConcurrency }),
   };
 }

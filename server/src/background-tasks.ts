@@ -3,6 +3,7 @@ import type { BackgroundTask } from './background.ts';
 import { sweepDevices } from './devices/sweep-devices.ts';
 import { sendMails } from './email/send-mails.ts';
 import { sweepMails } from './email/sweep-mails.ts';
+import { sweepAnswers } from './idempotency/sweep-answers.ts';
 import { sweepLimits } from './limits/sweep-limits.ts';
 import { sweepCodes } from './codes/sweep-codes.ts';
 import { indexMembersOfBefore } from './members/index-members.ts';
@@ -20,6 +21,7 @@ export const backgroundTasks: readonly BackgroundTask[] = [
   sweepCodes,
   sweepIntents,
   sweepEvents,
+  sweepAnswers,
   sendPasswordResets,
   indexMembersOfBefore,
 ];

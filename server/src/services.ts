@@ -25,4 +25,6 @@ export interface Services {
   readonly signingKeys: SigningKeys;
   readonly tokenVerifier: TokenVerifier;
   readonly relyingParty: RelyingParty;
+  /** The idempotency keys under which this process is answering right now. */
+  readonly callsInFlight: Set<string>;
 }

@@ -16,6 +16,18 @@ export const errorCodes = {
   unsupported_media_type: [415, 'Unsupported media type', 'Send the body as application/json.'],
   headers_too_large: [431, 'Headers too large', 'The headers of the request are larger than 16 KiB.'],
 
+  // Idempotency keys
+  idempotency_key_reused: [
+    422,
+    'Idempotency key reused',
+    'This Idempotency-Key came with another request before; nothing was changed. Use a new key for a new request.',
+  ],
+  idempotency_in_progress: [
+    409,
+    'Idempotency in progress',
+    'A request with this Idempotency-Key is being answered right now. Try again shortly with the same key.',
+  ],
+
   // The app and the caller
   app_not_found: [404, 'App not found', 'There is no app of this name.'],
   app_inactive: [403, 'App inactive', 'This app is deactivated.'],

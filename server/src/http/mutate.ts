@@ -1,4 +1,5 @@
 import { insertAuditEvent } from '../audit/audit.store.ts';
+import { claimKey, keepAnswer } from '../idempotency/idempotency.ts';
 import type { Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import { statusesPermitting } from '../organizations/organization-states.ts';
@@ -60,15 +61,18 @@ function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
 }
 
 /**
- * One unit of work: the change, its declared audit event and the mails it queues commit together or not at all.
+ * One unit of work: the change, its declared audit event, the mails it queues and the answer that is kept under an
+ * idempotency key commit together or not at all.
  *
  * @param work does the change and says what the audit is to tell
  * @returns the result of `work`
  */
 export function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Change<Result>>): Promise<Result> {
   return call.services.db.transaction(async (tx) => {
+    await claimKey(tx, call);
     const change = await work(tx);
     for (const event of [change.event ?? []].flat()) await tx.query(insertEvent(call, event, empty));
+    await keepAnswer(tx, call, change.result);
     return change.result;
   });
 }

@@ -35,6 +35,15 @@ export const headerParameters = {
     example: '118273645546213376',
     schema: { type: 'string', pattern: '^[0-9]{1,19}$' },
   },
+  IdempotencyKey: {
+    name: 'Idempotency-Key',
+    in: 'header',
+    required: false,
+    description:
+      'Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.',
+    example: '5f8f1c3a-0f0e-4c39-9d57-3a7f3c1c1d55',
+    schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,200}$' },
+  },
   IfMatch: {
     name: 'If-Match',
     in: 'header',
@@ -63,6 +72,7 @@ function headersOf(route: Route): Reference[] {
   return [
     ...(namesApp ? [referTo('AppName')] : []),
     ...(access.scope === 'organization' && access.from === 'header' ? [referTo('OrganizationId')] : []),
+    ...(route.idempotency === 'kept' ? [referTo('IdempotencyKey')] : []),
     ...(errorsOf(route).includes('precondition_failed') ? [referTo('IfMatch')] : []),
     ...(route.knowsDevice ? [referTo('DeviceToken')] : []),
   ];

@@ -83,16 +83,23 @@ const ofStatus: Readonly<Record<number, Response['headers']>> = {
   503: { 'Retry-After': referTo('RetryAfter') },
 };
 
-function declaredHeaders({ headers = {} }: Route['response']): Record<string, Header> {
-  return Object.fromEntries(
+function declaredHeaders({ response: { headers = {} }, idempotency }: Route): Record<string, Header> {
+  const ofReplay: Header = {
+    description: '`true` where this is the answer that was given to the same request before.',
+    schema: { type: 'string' },
+    example: 'true',
+  };
+  const declared = Object.fromEntries(
     Object.entries(headers).map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
   );
+  return { ...declared, ...(idempotency === 'kept' && { 'Idempotent-Replayed': ofReplay }) };
 }
 
-function success(schemas: SchemaCollection, { response }: Route): Response {
+function success(schemas: SchemaCollection, route: Route): Response {
+  const { response } = route;
   return {
     description: response.description,
-    headers: { ...ofEveryAnswer, ...declaredHeaders(response) },
+    headers: { ...ofEveryAnswer, ...declaredHeaders(route) },
     ...(response.body && { content: { 'application/json': { schema: schemas.add(response.body, 'output') } } }),
   };
 }

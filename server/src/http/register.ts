@@ -1,4 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { answerOnce } from '../idempotency/idempotency.ts';
+import type { KeyedCall } from '../idempotency/keyed-call.ts';
 import type { Services } from '../services.ts';
 import { type Addressed, decide, principals } from './access.ts';
 import { authenticate, type Caller } from './authenticate.ts';
@@ -21,6 +23,8 @@ declare module 'fastify' {
     call: Call | undefined;
     /** Set once access was decided, before the handler or inside its statement. */
     decided: boolean;
+    /** Set before the handler, where the answer is to be kept under an idempotency key. */
+    keyed: KeyedCall | undefined;
   }
 }
 
@@ -35,6 +39,8 @@ function checkDeclaration(route: Route): void {
   }
   if (isMutation(route) && !route.audit)
     throw new Error(`${where} changes something and does not declare its audit event`);
+  if (route.idempotency === 'kept' && (route.decidesInStatement || !('principals' in route.access)))
+    throw new Error(`${where} cannot keep its answer: access is not decided before`);
 }
 
 function toCall(
@@ -55,6 +61,7 @@ function toCall(
     actor: request.caller?.actor ?? { kind: 'anonymous' },
     addressed: addressedBy(route, appId, valid),
     held: [],
+    idempotencyKey: valid.idempotencyKey,
     client: {
       ip: request.clientAddress,
       userAgent: request.headers['user-agent']?.slice(0, 512),
@@ -97,7 +104,8 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       request.call = { ...call, held };
     },
     handler: async (request, reply) => {
-      const result = await route.handler(request.call as Call<never, never, never>);
+      const call = request.call as Call<never, never, never>;
+      const result = await answerOnce(call, () => route.handler(call));
       if (!request.decided) throw new Error(`${route.operationId} answered without a decision on access`);
       if (reply.sent) return reply;
       return status === 204 ? reply.code(status).send() : reply.code(status).send(result);
@@ -111,5 +119,6 @@ export function registerRoutes(app: FastifyInstance, services: Services, routes:
   app.decorateRequest('caller', undefined);
   app.decorateRequest('call', undefined);
   app.decorateRequest('decided', false);
+  app.decorateRequest('keyed', undefined);
   for (const route of routes) register(app, services, route);
 }

@@ -54,6 +54,7 @@ export function errorsOf(route: Route): ErrorCode[] {
     ...ofEveryRoute,
     ...(mutates ? ofEveryMutation : []),
     ...impliedByAccess(route.access, mutates),
+    ...(route.idempotency === 'kept' ? ['idempotency_key_reused', 'idempotency_in_progress'] : []),
     ...(route.addressLimit ? ['rate_limited'] : []),
     ...(route.errors ?? []),
   ]);

@@ -17,6 +17,14 @@ export interface NoAudit {
 /** Declares that a mutating route writes no event, because … */
 export const noAudit = (reason: string): NoAudit => ({ none: reason });
 
+/** A creating route under which no answer is kept for an idempotency key, with the reason. */
+export interface NothingKept {
+  readonly none: string;
+}
+
+/** Declares that a POST ignores idempotency keys, because … */
+export const nothingKept = (reason: string): NothingKept => ({ none: reason });
+
 export type Tag = 'authentication' | 'authorization' | 'idp-authentication' | 'platform';
 
 /** The client as far as the request tells. */
@@ -39,6 +47,8 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly actor: Actor;
   readonly addressed: Addressed;
   readonly held: Held;
+  /** What the caller names the call by, on routes that keep their answer under it. */
+  readonly idempotencyKey: string | undefined;
   readonly client: Client;
   readonly services: Services;
   readonly request: FastifyRequest;
@@ -75,6 +85,11 @@ interface RouteBase<
   };
   /** The codes this route adds to those that its access, method and schemas imply. */
   readonly errors?: readonly ErrorCode[];
+  /**
+   * `kept`: an answer to a call with an `Idempotency-Key` is kept for a day and replayed (contract 1.7). The handler's
+   * answer is then exactly what its one `mutate` returns, so that it can be kept in the transaction of the change.
+   */
+  readonly idempotency?: 'kept' | NothingKept;
   /** The handler's own statement decides access (`mutateOrganization`) instead of a query before it. */
   readonly decidesInStatement?: true;
   /** Left out of the OpenAPI document: pages and probes that answer no JSON. */

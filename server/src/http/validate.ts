@@ -10,6 +10,7 @@ export interface ValidRequest {
   readonly query: unknown;
   readonly body: unknown;
   readonly orgId: string;
+  readonly idempotencyKey: string | undefined;
 }
 
 const escapePointer = (segment: PropertyKey): string => String(segment).replaceAll('~', '~0').replaceAll('/', '~1');
@@ -64,6 +65,18 @@ function organizationHeader(request: FastifyRequest, faults: Fault[]): string {
   return parsed.data ?? '';
 }
 
+/** @see RFC 5234, appendix B.1: VCHAR */
+const visibleAscii = /^[\x21-\x7e]{1,200}$/;
+
+/** The key of a route that keeps its answer; other routes ignore it. Several headers arrive as one with a space in it. */
+function idempotencyKeyOf(route: Route, request: FastifyRequest, faults: Fault[]): string | undefined {
+  const value = request.headers['idempotency-key'];
+  if (route.idempotency !== 'kept' || value === undefined) return undefined;
+  if (typeof value === 'string' && visibleAscii.test(value)) return value;
+  faults.push({ pointer: '/headers/idempotency-key', message: 'Must be 1 to 200 visible ASCII characters.' });
+  return undefined;
+}
+
 /**
  * Checks every part of a request against the route's schemas.
  *
@@ -78,9 +91,10 @@ export function validate(route: Route, request: FastifyRequest): ValidRequest {
   };
   const inHeader = route.access.scope === 'organization' && route.access.from === 'header';
   const headerOrgId = inHeader ? organizationHeader(request, faults) : '';
+  const idempotencyKey = idempotencyKeyOf(route, request, faults);
   const params = parse('path', route.params ?? nothing, request.params) as Record<string, string>;
   const query = parse('query', route.query ?? nothing, request.query);
   const body = parse('body', route.body ?? noBody, request.body);
   if (faults.length > 0) throw new ApiError('validation_failed', { faults: bounded(faults) });
-  return { params, query, body, orgId: inHeader ? headerOrgId : (params['orgId'] ?? '') };
+  return { params, query, body, orgId: inHeader ? headerOrgId : (params['orgId'] ?? ''), idempotencyKey };
 }

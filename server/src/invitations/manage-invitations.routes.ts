@@ -160,6 +160,7 @@ export const manageInvitationRoutes = [
       'Sends a new code, good for seven days, for an invitation that is pending or expired. If the address was proven meanwhile the role is granted at once and told by mail. Owners and managers are invited again by owners and super admins only.',
     access: overOrganization('grant', ...mayManage),
     audit: 'invitation.resent',
+    idempotency: 'kept',
     params: invitationParams,
     body: resendInvitation,
     response: { status: 200, description: 'The invitation is on its way.', body: invitationResent },

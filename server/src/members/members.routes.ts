@@ -71,6 +71,7 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
     description: `An active user whose address is proven is ${noun} at once and is told by mail; any other address is invited.`,
     access: overOrganization('grant', 'ORG_OWNER'),
     audit: `organization.${noun}_granted`,
+    idempotency: 'kept',
     params: organizationParams,
     body: inviteManager,
     response: {
@@ -99,6 +100,7 @@ export const memberRoutes = [
       'An active user whose address is proven gets the role at once and is told by mail; any other address is invited.',
     access: overOrganization('grant', ...mayAddMembers),
     audit: 'organization.member_granted',
+    idempotency: 'kept',
     params: organizationParams,
     body: inviteMember,
     response: {
@@ -126,6 +128,7 @@ export const memberRoutes = [
       'Gives roles to a user by id; what they hold already stays. Owners and managers may only name people of organizations they own or manage; super admins and machine users anyone of the app.',
     access: overOrganizationInHeader('grant', ...mayAddMembers),
     audit: 'member.roles_added',
+    idempotency: 'kept',
     params: memberParams,
     body: addUser,
     response: { status: 200, description: 'The roles are added.', body: userAdded },

@@ -1,7 +1,7 @@
 import { sql } from '../db/db.ts';
 import { overOrganizationInHeader } from '../http/access.ts';
 import type { Paging } from '../http/pagination.ts';
-import { type Call, noAudit, route } from '../http/route.ts';
+import { type Call, noAudit, nothingKept, route } from '../http/route.ts';
 import { totalOfOrganization } from '../counts.ts';
 import { indexOrganization } from './member-search.store.ts';
 import { organizationUsers, organizationUsersQuery, searchOrganizationUsers } from './organization-users.schema.ts';
@@ -67,6 +67,7 @@ export const organizationUserRoutes = [
       'Users for whom everything holds that the body names. Names and addresses are compared without case, accents, Arabic vowel signs and forms of alef; `%` and `_` mean themselves. The total is counted on the first page and stays while its cursors are followed.',
     access: overOrganizationInHeader('read', ...mayList),
     audit: noAudit('It only reads; nothing changes.'),
+    idempotency: nothingKept('It only reads.'),
     query: organizationUsersQuery,
     body: searchOrganizationUsers,
     response: { status: 200, description: 'A page of the users found.', body: organizationUsers },

@@ -1,6 +1,6 @@
 import { overOrganization } from '../http/access.ts';
 import { mutate, mutateOrganization } from '../http/mutate.ts';
-import { type Call, route } from '../http/route.ts';
+import { type Call, nothingKept, route } from '../http/route.ts';
 import { deleteInvitedLeftOver, lockInvitedOf } from '../invitations/invitations.store.ts';
 import { etag } from './if-match.ts';
 import type { OrganizationStatus } from './organization-states.ts';
@@ -29,6 +29,7 @@ const statusRoute = (verb: 'deactivate' | 'reactivate', status: OrganizationStat
     access: overOrganization('govern', ...mayGovern),
     decidesInStatement: true,
     audit: `organization.${verb}d`,
+    idempotency: nothingKept('It creates nothing; repeating it changes nothing.'),
     params: organizationParams,
     response: {
       status: 200,

@@ -92,6 +92,7 @@ export const organizationRoutes = [
       'Makes an organization with its roles and its owner in one transaction. An active user whose address is proven owns it at once; any other address is invited and owns it on acceptance.',
     access: overApp('SUPER_ADMIN'),
     audit: 'organization.created',
+    idempotency: 'kept',
     body: setupOrganization,
     response: { status: 201, description: 'The organization is made.', body: organizationSetUp },
     errors: ['organization_name_taken', 'user_not_active', 'metadata_limit_exceeded', 'redirect_url_not_allowed'],

@@ -1,6 +1,6 @@
 import { evaluate, overOrganization } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { type Call, noAudit, route } from '../http/route.ts';
+import { type Call, noAudit, nothingKept, route } from '../http/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { checkPermissions as findResults } from './effective-permissions.ts';
 import { checkPermissions, permissionsChecked } from './permissions.schema.ts';
@@ -28,6 +28,7 @@ export const permissionRoutes = [
       'Whether a user has permissions in the organization, through which roles, or why not. Members ask about themselves; owners, managers, super admins and machine users about anybody. Roles alone count: being owner, manager or super admin grants no permission.',
     access: overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     audit: noAudit('It answers a question and changes nothing.'),
+    idempotency: nothingKept('It only reads.'),
     params: organizationParams,
     body: checkPermissions,
     response: { status: 200, description: 'The answer for each permission.', body: permissionsChecked },

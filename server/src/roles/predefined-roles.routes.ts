@@ -20,6 +20,7 @@ export const predefinedRoleRoutes = [
       'Adds roles that every organization of the app has, present and future ones, under the key `global:<key>`; the prefix is not part of the request. A key that is there already is replaced, for everybody who holds it. At most 100 in the app.',
     access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
     audit: 'predefined_roles.created',
+    idempotency: 'kept',
     body: createPredefinedRoles,
     response: { status: 201, description: 'The roles as they are now.', body: predefinedRoleList },
     errors: ['role_limit_exceeded'],

@@ -107,6 +107,7 @@ export const superAdminRoutes = [
       'An active user whose address is proven is a super admin at once. Any other address is invited by a mail with a code: who sets a password with it (`PUT …/users/password`) within 7 days has proven the mailbox and is a super admin; inviting again sends another code. All super admins are told by mail of a new one.',
     access: overApp('SUPER_ADMIN'),
     audit: 'super_admin.granted',
+    idempotency: 'kept',
     body: addSuperAdmin,
     response: { status: 201, description: 'Granted or invited.', body: superAdminAdded },
     errors: ['user_not_active', 'redirect_url_not_allowed'],

@@ -217,6 +217,16 @@ const machineSamples: SampleCalls = {
       target: ['machine', 'machineUserId'],
       prepare: ({ world }) => ({ as: human(world.admin), body: { userName: unique('automaton') } }),
     },
+    {
+      title: 'with an idempotency key',
+      admits: ['superAdmin'],
+      target: ['machine', 'machineUserId'],
+      prepare: ({ world }) => ({
+        as: human(world.admin),
+        headers: { 'idempotency-key': unique('key') },
+        body: { userName: unique('automaton') },
+      }),
+    },
   ],
   listMachineUsers: [
     { admits: ['superAdmin'], prepare: ({ world }) => ({ as: human(world.admin), query: { pageSize: '100' } }) },

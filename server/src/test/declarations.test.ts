@@ -67,3 +67,31 @@ describe('a route that decides in its own statement', () => {
     expect(response.body).not.toContain('doNothing');
   });
 });
+
+const ofAuthorization = routes.filter(
+  ({ method, url, access }) => method === 'POST' && url.startsWith('/v1/authorization/') && 'principals' in access,
+);
+
+describe('every authenticated POST under /v1/authorization', () => {
+  it("declares `idempotency`: 'kept', or nothingKept('because …') where it creates nothing", () => {
+    expect(ofAuthorization.length).toBeGreaterThan(8);
+    expect(ofAuthorization.filter(({ idempotency }) => !idempotency).map(({ operationId }) => operationId)).toEqual([]);
+  });
+
+  it('that creates (201) keeps its answer', () => {
+    const creating = ofAuthorization.filter(({ response }) => response.status === 201);
+    expect(creating.filter(({ idempotency }) => idempotency !== 'kept')).toEqual([]);
+  });
+
+  it('says why, where nothing is kept', () => {
+    const reasons = ofAuthorization.flatMap(({ idempotency }) =>
+      typeof idempotency === 'object' ? [idempotency] : [],
+    );
+    expect(reasons.filter(({ none }) => none.length < 10)).toEqual([]);
+  });
+});
+
+it('no other route keeps answers', () => {
+  const others = routes.filter((route) => !ofAuthorization.includes(route));
+  expect(others.filter(({ idempotency }) => idempotency === 'kept')).toEqual([]);
+});

@@ -13,10 +13,16 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+interface CallOptions {
+  readonly body?: unknown;
+  readonly token?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
 /** The service in a process of its own, ready for calls. */
 export interface ServiceProcess {
   readonly port: number;
-  call(method: string, path: string, options?: { body?: unknown; token?: string }): Promise<Response>;
+  call(method: string, path: string, options?: CallOptions): Promise<Response>;
   /** What it has said on stdout so far. */
   stdout(): string;
   signal(name: NodeJS.Signals): void;
@@ -72,14 +78,15 @@ export async function startService(env: Record<string, string>): Promise<Service
   };
 }
 
-function call(port: number, method: string, path: string, options: { body?: unknown; token?: string } = {}) {
-  const { body, token } = options;
+function call(port: number, method: string, path: string, options: CallOptions = {}) {
+  const { body, token, headers } = options;
   return fetch(`http://127.0.0.1:${port}${path}`, {
     method,
     headers: {
       'x-app-name': 'demo',
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...headers,
     },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });

@@ -56,7 +56,7 @@ export async function buildTestApp(
 ): Promise<TestApp> {
   const config = loadConfig({ PUBLIC_URL: 'http://127.0.0.1:3000', PLATFORM_KEY: platformKey, ...options.env });
   const db = options.db ?? (await openTestDatabase());
-  const sealer = createSealer({ current: config.masterKey ?? Buffer.alloc(32, 7), old: [] });
+  const sealer = createSealer({ current: config.masterKey ?? Buffer.alloc(32, 7), old: config.masterKeysOld });
   await checkMasterKey(db, sealer);
   const clock = options.clock ?? createTestClock();
   const { app, services } = await buildApp({

@@ -41,11 +41,21 @@ async function signInElsewhere({ world, owner }: Stage): Promise<void> {
       ${now}, ${now})`);
 }
 
+/** Answers that are kept, of a human and of a machine. */
+async function sendKeys({ world, machine }: Stage): Promise<void> {
+  const body = { roles: [{ key: 'auditor', displayName: 'Auditor', allowedPermissions: [] }] };
+  for (const { token } of [world.admin, machine]) {
+    const headers = { 'idempotency-key': 'key' };
+    await world.call('POST', '/v1/authorization/predefined-roles', { token, headers, body });
+  }
+}
+
 beforeAll(async () => {
   app = await buildTestApp();
   stage = await createStage(await createWorld(app));
   await mistypeCode(stage);
   await signInElsewhere(stage);
+  await sendKeys(stage);
   tables = await tablesOfApps(app.db);
   rows = await takeRows(app.db, tables, stage.world.appId);
   twinId = (await createWorld(app)).appId;

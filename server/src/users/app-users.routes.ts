@@ -6,7 +6,7 @@ import { overApp, overUser } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { readPage } from '../http/pagination.ts';
-import { type Call, route } from '../http/route.ts';
+import { type Call, nothingKept, route } from '../http/route.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { tellSuperAdmins } from '../super-admins/tell-super-admins.ts';
 import { userDeleted, userList, userListQuery, userStateChanged } from './app-users.schema.ts';
@@ -62,6 +62,7 @@ const stateRoute = (
     description,
     access: overUser(...governors),
     audit: `user.${verb}d`,
+    idempotency: nothingKept('It creates nothing; repeating it changes nothing.'),
     params: userParams,
     response: {
       status: 200,

@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import type { Db } from '../db/db.ts';
+import { openEmptyDatabase, urlOfDatabase } from '../test/database.ts';
+import { type ServiceProcess, startService } from '../test/service-process.ts';
+
+// Each test starts a process that dies and one that lives.
+vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
+
+const email = 'admin@example.com';
+const password = 'Password@123JonDoeInc';
+
+let dataDir: string;
+let server: Db | undefined;
+let env: Record<string, string>;
+let token: string;
+let running: ServiceProcess | undefined;
+
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-idempotency-'));
+  server = process.env['TEST_DATABASE_URL'] === undefined ? undefined : await openEmptyDatabase();
+  env = {
+    DATA_DIR: dataDir,
+    MASTER_KEY: randomBytes(32).toString('base64'),
+    BOOTSTRAP_APP: 'demo',
+    BOOTSTRAP_ADMIN_EMAIL: email,
+    BOOTSTRAP_ADMIN_PASSWORD: password,
+    ...(server && { DATABASE_URL: await urlOfDatabase(server) }),
+  };
+  const first = await start();
+  const response = await first.call('POST', '/v1/authentication/users/sessions', { body: { email, password } });
+  ({ sessionToken: token } = (await response.json()) as { sessionToken: string });
+  await first.stop();
+});
+afterAll(async () => {
+  await running?.stop('SIGKILL');
+  await server?.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function start(): Promise<ServiceProcess> {
+  running = await startService(env);
+  return running;
+}
+
+/** Makes a process answer the call that is killed on the way. @returns what it said and what ended it */
+async function callDying(when: 'before' | 'after', key: string, userName: string) {
+  const script = fileURLToPath(new URL('../test/dying-service.ts', import.meta.url));
+  const { PATH = '', HOME = '' } = process.env;
+  const child = spawn(process.execPath, ['--import', 'tsx', script, when, token, key, userName], {
+    env: { PATH, HOME, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()));
+  const [, signal] = (await once(child, 'close')) as [number | null, string | null];
+  return { said, signal };
+}
+
+const create = (service: ServiceProcess, key: string, userName: string) =>
+  service.call('POST', '/v1/authorization/machine-users', {
+    token,
+    headers: { 'idempotency-key': key },
+    body: { userName },
+  });
+
+async function namesOf(service: ServiceProcess): Promise<string[]> {
+  const response = await service.call('GET', '/v1/authorization/machine-users?pageSize=100', { token });
+  const { machineUsers } = (await response.json()) as { machineUsers: { userName: string }[] };
+  return machineUsers.map(({ userName }) => userName);
+}
+
+test('who was killed between commit and answer has left the answer, secret and all', async () => {
+  expect(await callDying('after', 'key-1', 'robot')).toEqual({ said: '', signal: 'SIGKILL' });
+  const service = await start();
+  expect(await namesOf(service)).toEqual(['robot']);
+  const again = await create(service, 'key-1', 'robot');
+  expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([201, 'true']);
+  const { clientId, clientSecret } = (await again.json()) as { clientId: string; clientSecret: string };
+  const url = '/v1/authentication/machine-users/access-token';
+  expect((await service.call('POST', url, { body: { clientId, clientSecret } })).status).toBe(200);
+  expect((await create(service, 'key-2', 'robot')).status).toBe(409);
+  expect(await namesOf(service)).toEqual(['robot']);
+  await service.stop();
+});
+
+test('who was killed before the commit has left nothing, and the key is free at once', async () => {
+  expect(await callDying('before', 'key-3', 'automaton')).toEqual({ said: '', signal: 'SIGKILL' });
+  const service = await start();
+  expect(await namesOf(service)).toEqual(['robot']);
+  const again = await create(service, 'key-3', 'automaton');
+  expect([again.status, again.headers.get('idempotent-replayed')]).toEqual([201, null]);
+  await service.stop();
+});

@@ -1,0 +1,63 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+
+/** An answer as it is kept. */
+export interface KeptAnswer {
+  readonly keyHash: Buffer;
+  readonly requestHash: Buffer;
+  readonly sealedAnswer: Buffer;
+}
+
+/**
+ * Takes the lock of a key until the transaction ends, if nobody has it. The database lets go of it when the process
+ * that holds it dies.
+ *
+ * @param lock a 64-bit number that stands for the key
+ * @returns whether it was free
+ */
+export async function tryLockKey(tx: Tx, lock: string): Promise<boolean> {
+  const [row] = await tx.query<{ free: boolean }>(sql`SELECT pg_try_advisory_xact_lock(${lock}::bigint) AS free`);
+  return row?.free === true;
+}
+
+/** The answer kept under one of these hashes: those of one key under the current and the old master keys. */
+export async function findKeptAnswer(
+  db: Queryable,
+  appId: string,
+  keyHashes: readonly Buffer[],
+  now: Date,
+): Promise<KeptAnswer | undefined> {
+  const [row] = await db.query<{ key_hash: Buffer; request_hash: Buffer; sealed_answer: Buffer }>(sql`
+    SELECT key_hash, request_hash, sealed_answer FROM idempotency_keys
+    WHERE app_id = ${appId} AND key_hash = ANY (${[...keyHashes]}::bytea[]) AND expires_at > ${now}`);
+  return row && { keyHash: row.key_hash, requestHash: row.request_hash, sealedAnswer: row.sealed_answer };
+}
+
+/** Keeps an answer, in the place of one that has expired. */
+export async function insertKeptAnswer(
+  tx: Tx,
+  appId: string,
+  { keyHash, requestHash, sealedAnswer }: KeptAnswer,
+  { userId, machineUserId, expiresAt }: { userId: string | null; machineUserId: string | null; expiresAt: Date },
+): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO idempotency_keys (app_id, key_hash, user_id, machine_user_id, request_hash, sealed_answer, expires_at)
+    VALUES (${appId}, ${keyHash}, ${userId}, ${machineUserId}, ${requestHash}, ${sealedAnswer}, ${expiresAt})
+    ON CONFLICT (app_id, key_hash) DO UPDATE SET request_hash = excluded.request_hash,
+      sealed_answer = excluded.sealed_answer, expires_at = excluded.expires_at`);
+}
+
+/**
+ * Removes answers that have expired, at most so many; those in use are left for later.
+ *
+ * @returns how many were removed
+ */
+export async function deleteExpiredAnswers(db: Queryable, now: Date, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    DELETE FROM idempotency_keys k USING (
+      SELECT app_id, key_hash FROM idempotency_keys WHERE expires_at <= ${now}
+      ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED) AS expired
+    WHERE k.app_id = expired.app_id AND k.key_hash = expired.key_hash
+    RETURNING 1`);
+  return rows.length;
+}

@@ -1,0 +1,15 @@
+import type { BackgroundTask } from '../background.ts';
+import { deleteExpiredAnswers } from './idempotency.store.ts';
+
+/** Few enough that nobody waits for the locks of one statement. */
+const batchSize = 500;
+
+/** Removes answers that were kept for a day, a few at a time. They are not replayed any more: the look-up asks for the time. */
+export const sweepAnswers: BackgroundTask = {
+  name: 'remove answers that were kept for idempotency keys',
+  everyMs: 60_000,
+  run: async ({ db, clock }, signal) => {
+    let removed = batchSize;
+    while (removed === batchSize && !signal.aborted) removed = await deleteExpiredAnswers(db, clock.now(), batchSize);
+  },
+};
