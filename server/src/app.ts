@@ -20,6 +20,7 @@ import type { IdSource } from './ids.ts';
 import type { Sealer } from './keys/seal.ts';
 import { createSigningKeys } from './keys/signing-keys.ts';
 import { createTokenVerifier } from './machine-users/token-verifier.ts';
+import { createLeasedLimit } from './limits/leased-limit.ts';
 import { logAnswers } from './log.ts';
 import { installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
@@ -73,6 +74,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     lookups: createCredentialLookups(db, clock),
     tokenVerifier: createTokenVerifier(signingKeys, clock, config.publicUrl),
     relyingParty: createRelyingParty({ outbound, clock, isProduction }),
+    tokenLimit: createLeasedLimit(db, clock),
     callsInFlight: new Set(),
     passwords: dependencies.passwords ?? createPasswordHasher({ concurrency: config.hashConcurrency }),
   };

@@ -6,6 +6,7 @@ import type { Db } from './db/db.ts';
 import type { RelyingParty } from './identity-providers/relying-party.ts';
 import type { IdSource } from './ids.ts';
 import type { Sealer } from './keys/seal.ts';
+import type { LeasedLimit } from './limits/leased-limit.ts';
 import type { SigningKeys } from './keys/signing-keys.ts';
 import type { TokenVerifier } from './machine-users/token-verifier.ts';
 import type { PasswordHasher } from './users/password-hash.ts';
@@ -24,6 +25,8 @@ export interface Services {
   readonly passwords: PasswordHasher;
   readonly signingKeys: SigningKeys;
   readonly tokenVerifier: TokenVerifier;
+  /** Tokens that a machine user gets. */
+  readonly tokenLimit: LeasedLimit;
   readonly relyingParty: RelyingParty;
   /** The idempotency keys under which this process is answering right now. */
   readonly callsInFlight: Set<string>;

@@ -21,9 +21,10 @@ const periodOf = ({ periodSeconds }: Share<unknown>): Sql => sql`make_interval(s
  * whole again (the generic cell rate algorithm), so taking is one write to one row, however many take at once.
  *
  * @param source empty, or a FROM clause that yields one row when a unit is to be taken
+ * @param units several at once: all of them or none
  */
-export function takeUnit(appId: string, share: Share<Buffer | Sql>, now: Date, source: Sql): Sql {
-  const unit = unitOf(share);
+export function takeUnit(appId: string, share: Share<Buffer | Sql>, now: Date, source: Sql, units = 1): Sql {
+  const unit = units === 1 ? unitOf(share) : sql`(${unitOf(share)} * ${units}::float8)`;
   return sql`
     INSERT INTO rate_limits AS known (app_id, key_hash, full_at)
     SELECT ${appId}::bigint, ${share.keyHash}::bytea, ${now}::timestamptz + ${unit} ${source}
@@ -40,13 +41,19 @@ export function secondsToWait(appId: string, share: Share<Buffer | Sql>, now: Da
 }
 
 /**
- * Takes one unit of a share. One statement, committed before what it guards begins.
+ * Takes one unit of a share, or several: all of them or none. One statement, committed before what it guards begins.
  *
- * @returns undefined when there was one, else the seconds until one comes back
+ * @returns undefined when they were there, else the seconds until one comes back
  */
-export async function take(db: Queryable, appId: string, share: Share, now: Date): Promise<number | undefined> {
+export async function take(
+  db: Queryable,
+  appId: string,
+  share: Share,
+  now: Date,
+  units = 1,
+): Promise<number | undefined> {
   const [row] = await db.query<{ taken: boolean; wait: number | null }>(sql`
-    WITH taken AS (${takeUnit(appId, share, now, sql``)})
+    WITH taken AS (${takeUnit(appId, share, now, sql``, units)})
     SELECT EXISTS (SELECT FROM taken) AS taken, ${secondsToWait(appId, share, now)} AS wait`);
   return row?.taken ? undefined : (row?.wait ?? 0);
 }

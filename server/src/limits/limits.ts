@@ -59,6 +59,11 @@ export const limits = {
     periodSeconds: hour,
     description: 'Sign-ins through identity providers begun from one client address in an hour.',
   },
+  tokenRequestsPerMachinePerMinute: {
+    count: 600,
+    periodSeconds: 60,
+    description: 'Tokens that one machine user gets in a minute.',
+  },
   invitationsPerDay: {
     count: 100,
     periodSeconds: day,

@@ -49,6 +49,8 @@ export interface ClientKey {
 export interface FoundClient {
   readonly appStatus: 'ACTIVE' | 'INACTIVE';
   readonly lifeSeconds: number | null;
+  /** How many tokens a machine user of the app gets in a minute; null: as many as by default. */
+  readonly tokensPerMinute: number | null;
   readonly secretId: string | null;
   readonly lastUsedAt: Date | null;
   /** The key that signs now. */
@@ -69,11 +71,13 @@ export async function findClients(
     place: number;
     status: 'ACTIVE' | 'INACTIVE';
     life: number | null;
+    tokens_per_minute: number | null;
     secret_id: string | null;
     last_used_at: Date | null;
     kid: string | null;
   }>(sql`
     SELECT asked.place::integer, a.status, (a.settings ->> 'machineTokenLifeSeconds')::integer AS life,
+      (a.settings -> 'limits' ->> 'tokenRequestsPerMachinePerMinute')::integer AS tokens_per_minute,
       s.id AS secret_id, s.last_used_at, k.kid
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.clientId)}::bigint[],
       ${keys.map((key) => key.secretHash)}::bytea[])
@@ -94,6 +98,7 @@ export async function findClients(
       row && {
         appStatus: row.status,
         lifeSeconds: row.life,
+        tokensPerMinute: row.tokens_per_minute,
         secretId: row.secret_id,
         lastUsedAt: row.last_used_at,
         kid: row.kid,
@@ -102,7 +107,10 @@ export async function findClients(
   });
 }
 
-/** Notes that a machine and its secret were used. */
+/**
+ * Notes that a machine and its secret were used. Where somebody has the machine locked, be it to note the same or to
+ * delete a secret, nothing is noted: no request for a token waits for that, and none fails in a deadlock.
+ */
 export async function touchSecret(
   db: Queryable,
   appId: string,
@@ -111,10 +119,12 @@ export async function touchSecret(
   now: Date,
 ): Promise<void> {
   await db.query(sql`
-    WITH used AS (
-      UPDATE machine_secrets SET last_used_at = ${now}
-      WHERE app_id = ${appId} AND machine_user_id = ${machineUserId} AND id = ${secretId})
-    UPDATE machine_users SET last_used_at = ${now} WHERE app_id = ${appId} AND id = ${machineUserId}`);
+    WITH machine AS (
+      SELECT id FROM machine_users WHERE app_id = ${appId} AND id = ${machineUserId} FOR NO KEY UPDATE SKIP LOCKED),
+    used AS (
+      UPDATE machine_secrets s SET last_used_at = ${now} FROM machine
+      WHERE s.app_id = ${appId} AND s.machine_user_id = machine.id AND s.id = ${secretId})
+    UPDATE machine_users m SET last_used_at = ${now} FROM machine WHERE m.app_id = ${appId} AND m.id = machine.id`);
 }
 
 /** @throws ApiError `machine_user_name_taken` */

@@ -8,6 +8,9 @@ import { type Call, noAudit, route } from '../http/route.ts';
 import { signJwt } from '../keys/jws.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { listPublishedKeys, type PublicJwk } from '../keys/signing-keys.store.ts';
+import { limits } from '../limits/limits.ts';
+import { shareKey, toRetryAfter } from '../limits/take-limit.ts';
+import type { Services } from '../services.ts';
 import { issuedToken, jwks, jwksParams, requestToken } from './machine-users.schema.ts';
 import { touchSecret } from './machine-users.store.ts';
 import { issuerOf } from './token-verifier.ts';
@@ -33,7 +36,20 @@ function audienceOf(audience: string | string[] | undefined, appName: string): s
 /** No machine user has it: whatever is no id takes the same statement as an unknown one. */
 const nobody = '0';
 
-/** @throws ApiError `app_inactive`, `invalid_client` */
+/**
+ * Counted once the secret is known to be right: who only knows a client id must not be able to use up its share.
+ *
+ * @throws ApiError `rate_limited`
+ */
+async function limitTokens(services: Services, appId: string, machineUserId: string, tokensPerMinute: number | null) {
+  const name = 'tokenRequestsPerMachinePerMinute';
+  const { count, periodSeconds } = limits[name];
+  const keyHash = shareKey(services, name, machineUserId);
+  const wait = await services.tokenLimit.take(appId, { keyHash, count: tokensPerMinute ?? count, periodSeconds });
+  if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: toRetryAfter(wait) });
+}
+
+/** @throws ApiError `app_inactive`, `invalid_client`, `rate_limited` */
 async function authenticateClient({ services, appId }: Call, body: TokenRequest, now: Date) {
   const id = idSchema.safeParse(body.clientId).data ?? nobody;
   const client = await services.lookups.client({ appId, clientId: id, secretHash: sha256(body.clientSecret) });
@@ -43,6 +59,7 @@ async function authenticateClient({ services, appId }: Call, body: TokenRequest,
     throw new ApiError('invalid_client', { about: { target: { kind: 'machine', id: id === nobody ? null : id } } });
   }
   if (client.kid === null) throw new Error('the app has no signing key in use');
+  await limitTokens(services, appId, id, client.tokensPerMinute);
   if (client.lastUsedAt === null || now.getTime() - client.lastUsedAt.getTime() >= touchEveryMs) {
     await touchSecret(services.db, appId, id, client.secretId, now);
   }
@@ -67,12 +84,12 @@ export const tokenRoutes = [
     tag: 'authentication',
     summary: 'Get a machine token',
     description:
-      'Exchanges the credential of a machine user for an ES256 JWT that any service verifies with the JWKS of the app. Without `audience` the token is for this API; with it exactly for those services, and this API refuses it.',
+      'Exchanges the credential of a machine user for an ES256 JWT that any service verifies with the JWKS of the app. Without `audience` the token is for this API; with it exactly for those services, and this API refuses it. Keep a token until shortly before it expires: a machine user gets 600 tokens a minute, unless the app says otherwise.',
     access: publicAccessCheckedInQuery,
     audit: noAudit('A token is stored nowhere and changes nothing; the last use of the secret is a counter.'),
     body: requestToken,
     response: { status: 200, description: 'The token.', body: issuedToken },
-    errors: ['invalid_client'],
+    errors: ['invalid_client', 'rate_limited'],
     handler: async (call) => {
       const { body, services, appId } = call;
       const appName = String(call.request.headers['x-app-name']);
