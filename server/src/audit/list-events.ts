@@ -2,7 +2,7 @@ import { seesWholeApp } from '../http/access.ts';
 import type { Call } from '../http/route.ts';
 import { openCursor, sealCursor } from '../http/pagination.ts';
 import type { AuditEventResource } from './audit.schema.ts';
-import { type EventFilters, type EventPosition, type EventRow, membersAmong, selectEvents } from './events.store.ts';
+import { type EventFilters, type EventPosition, type EventRow, membersAmong, readEvents } from './events.store.ts';
 import { isSecurityAction } from './security-actions.ts';
 
 /** Which page of events is wanted. */
@@ -75,7 +75,7 @@ export async function listEvents(call: Call, { pageSize, cursor }: EventPaging, 
   const after = cursor === undefined ? undefined : toPosition(openCursor(call, filters, cursor));
   const inFull = seesWholeApp(call.actor);
   if (!inFull && (await isAskedForOutsider(call, filters))) return { metadata: {}, events: [] };
-  const found = await services.db.query<EventRow>(selectEvents(appId, filters, after, pageSize + 1));
+  const found = await readEvents(services.db, appId, filters, after, pageSize + 1);
   const rows = found.slice(0, pageSize);
   const last = found.length > pageSize ? rows.at(-1) : undefined;
   return {

@@ -130,6 +130,14 @@ describe('the same key for another request is refused', () => {
   });
 });
 
+it('many replays at the same time are all answered', async () => {
+  const key = unique('key');
+  const userName = unique('robot');
+  await createRobot(key, userName);
+  const answers = await Promise.all(Array.from({ length: 20 }, () => createRobot(key, userName)));
+  expect(new Set(answers.map(outcome))).toEqual(new Set(['201 replayed']));
+});
+
 describe('whether the caller may is decided anew', () => {
   it('with a session that has ended', async () => {
     const admin = await world.signIn(world.admin.email);

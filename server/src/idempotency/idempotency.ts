@@ -59,12 +59,12 @@ export async function answerOnce(call: Call, handle: () => unknown): Promise<unk
   const keyed = toKeyedCall(call);
   if (!keyed) return handle();
   const { callsInFlight, db } = call.services;
+  const known = await findAnswer(db, call, keyed);
+  if (known) return replay(call, known.result);
   // What another process has in flight is found by the lock, in the transaction.
   if (callsInFlight.has(keyed.lock)) throw new ApiError('idempotency_in_progress');
   callsInFlight.add(keyed.lock);
   try {
-    const known = await findAnswer(db, call, keyed);
-    if (known) return replay(call, known.result);
     call.request.keyed = keyed;
     return await answerAnew(call, keyed, handle);
   } finally {

@@ -18,12 +18,13 @@ afterAll(async () => {
 });
 
 const url = '/v1/authorization/machine-users';
-const calls = () => [world.call, callOf(other.app, world.appName)] as const;
+type Process = Pick<World, 'call'>;
+const processes = (): readonly [Process, Process] => [world, { call: callOf(other.app, world.appName) }];
 
-const getToken = (call: World['call'], clientId: string, clientSecret: string) =>
-  call('POST', '/v1/authentication/machine-users/access-token', { body: { clientId, clientSecret } });
-const useToken = (call: World['call'], token: string) =>
-  call('GET', '/v1/authorization/organizations?pageSize=1', { token });
+const getToken = (process: Process, clientId: string, clientSecret: string) =>
+  process.call('POST', '/v1/authentication/machine-users/access-token', { body: { clientId, clientSecret } });
+const useToken = (process: Process, token: string) =>
+  process.call('GET', '/v1/authorization/organizations?pageSize=1', { token });
 
 type Secret = Pick<Machine, 'clientSecret' | 'secretId'>;
 
@@ -38,32 +39,31 @@ const remove = (path: string) => world.call('DELETE', `${url}/${path}`, { token:
  * A client as it should be: it gets a token with whichever secret it was given last and uses it, again and again, until
  * it is stopped. What it has begun with a secret it ends with it.
  */
-function startClient(call: World['call'], machineUserId: string, secretNow: () => Secret) {
+function startClient(process: Process, machineUserId: string, secretNow: () => Secret) {
   const statuses = new Set<number>();
   const inUse = new Map<string, number>();
-  let rounds = 0;
-  let stopped = false;
+  const state = { rounds: 0, isStopped: false };
   const run = async () => {
-    while (!stopped) {
+    while (!state.isStopped) {
       const { secretId, clientSecret } = secretNow();
       inUse.set(secretId, (inUse.get(secretId) ?? 0) + 1);
-      const response = await getToken(call, machineUserId, clientSecret);
+      const response = await getToken(process, machineUserId, clientSecret);
       statuses.add(response.statusCode);
       // One that is refused does not go on asking.
       if (response.statusCode !== 200) return;
       const { token } = response.json<{ token: string }>();
-      for (let uses = 0; uses < 3; uses += 1) statuses.add((await useToken(call, token)).statusCode);
+      for (let uses = 0; uses < 3; uses += 1) statuses.add((await useToken(process, token)).statusCode);
       inUse.set(secretId, (inUse.get(secretId) ?? 0) - 1);
-      rounds += 1;
+      state.rounds += 1;
     }
   };
   const ended = run();
   return {
     statuses,
-    rounds: () => rounds,
+    rounds: () => state.rounds,
     uses: (secretId: string) => (inUse.get(secretId) ?? 0) > 0,
     stop: async () => {
-      stopped = true;
+      state.isStopped = true;
       await ended;
     },
   };
@@ -73,11 +73,11 @@ test('secrets are replaced again and again under load on two processes, and no r
   const { machineUserId, ...first } = await world.machine();
   let current: Secret = first;
   const clients = Array.from({ length: 8 }, (_, index) =>
-    startClient(calls()[index % 2 === 0 ? 0 : 1], machineUserId, () => current),
+    startClient(processes()[index % 2 === 0 ? 0 : 1], machineUserId, () => current),
   );
   /** As an operator would wait until every client has the new secret. */
   const handOver = async (old: Secret) => {
-    while (clients.some((client) => client.uses(old.secretId))) await useToken(world.call, world.admin.token);
+    while (clients.some((client) => client.uses(old.secretId))) await useToken(world, world.admin.token);
   };
   const removals: number[] = [];
   for (let rotation = 0; rotation < 10; rotation += 1) {
@@ -100,11 +100,11 @@ test.each(['the machine user', 'the secret'])(
   'deleting %s refuses live tokens at once on every process',
   async (what) => {
     const { machineUserId, secretId, clientSecret, token } = await world.machine();
-    for (const call of calls()) expect((await useToken(call, token)).statusCode).toBe(200);
+    for (const process of processes()) expect((await useToken(process, token)).statusCode).toBe(200);
     await remove(what === 'the secret' ? `${machineUserId}/secrets/${secretId}` : machineUserId);
-    for (const call of calls()) {
-      expect(problem(await useToken(call, token))).toBe('401 unauthenticated');
-      expect(problem(await getToken(call, machineUserId, clientSecret))).toBe('401 invalid_client');
+    for (const process of processes()) {
+      expect(problem(await useToken(process, token))).toBe('401 unauthenticated');
+      expect(problem(await getToken(process, machineUserId, clientSecret))).toBe('401 invalid_client');
     }
   },
 );
@@ -114,7 +114,7 @@ test('deleting a secret while it is in use ends in refusals only, never in a fai
   for (let round = 0; round < 10; round += 1) {
     const { secretId, clientSecret } = await addSecret(machineUserId);
     const requests = Array.from({ length: 10 }, (_, index) =>
-      getToken(calls()[index % 2 === 0 ? 0 : 1], machineUserId, clientSecret),
+      getToken(processes()[index % 2 === 0 ? 0 : 1], machineUserId, clientSecret),
     );
     const [removed, ...answers] = await Promise.all([remove(`${machineUserId}/secrets/${secretId}`), ...requests]);
     expect(removed.statusCode).toBe(204);
@@ -130,7 +130,7 @@ test('a request for a token waits for nobody who has the machine user locked', a
   const answer = await app.db.transaction(async (tx) => {
     await tx.query(sql`
       SELECT 1 FROM machine_users WHERE app_id = ${world.appId} AND id = ${machineUserId} FOR UPDATE`);
-    return getToken(world.call, machineUserId, clientSecret);
+    return getToken(world, machineUserId, clientSecret);
   });
   expect(answer.statusCode).toBe(200);
 });

@@ -92,6 +92,6 @@ describe('every authenticated POST under /v1/authorization', () => {
 });
 
 it('no other route keeps answers', () => {
-  const others = routes.filter((route) => !ofAuthorization.includes(route));
+  const others = routes.filter((one) => !ofAuthorization.includes(one));
   expect(others.filter(({ idempotency }) => idempotency === 'kept')).toEqual([]);
 });
