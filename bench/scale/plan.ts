@@ -98,7 +98,8 @@ export async function costOfStatements(url: string, statements: readonly Sql[]):
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    await client.query('SET default_transaction_read_only = on');
+    // One transaction, so that a request's statement which tells the planner something is heard by those after it.
+    await client.query('BEGIN READ ONLY');
     let cost = nothing;
     for (const statement of statements) {
       if (reads.test(statement.text) && !writes.test(statement.text))

@@ -254,6 +254,16 @@ describe('to an owner', () => {
     expect(byRequest(await events(ofOrganization(), world.admin.token), requestId)?.actor).toEqual({ kind, id });
   });
 
+  it('somebody who is a member elsewhere is a kind too', async () => {
+    app.clock.advance(60_000);
+    const { token, userId } = stage.neighbour;
+    await world.call('PATCH', `/v1/authorization/organizations/${stage.orgId}`, { token, body: { name: 'Taken' } });
+    const query = { action: 'access.denied', pageSize: '1' };
+    expect((await events(ofOrganization(), stage.owner.token, query))[0]?.actor).toEqual({ kind: 'user' });
+    expect((await events(ofOrganization(), world.admin.token, query))[0]?.actor).toEqual({ kind: 'user', id: userId });
+    expect(await events(ofOrganization(), stage.owner.token, { ...query, actorId: userId })).toEqual([]);
+  });
+
   it('asking for what an outsider did brings nothing, so that nobody can find out who it was', async () => {
     await change(world.admin.token);
     const actorId = world.admin.userId;
@@ -385,6 +395,12 @@ describe('of a deleted organization', () => {
     const url = `${ofOrganization(orgId)}?pageSize=1`;
     const response = await elsewhere.call('GET', url, { token: elsewhere.admin.token });
     expect(problem(response)).toBe('404 organization_not_found');
+  });
+
+  it('is told apart from one that never was', async () => {
+    for (const token of [world.admin.token, stage.machine.token]) {
+      expect(problem(await read(ofOrganization('1'), token))).toBe('404 organization_not_found');
+    }
   });
 });
 

@@ -120,11 +120,13 @@ export async function touchSecret(
 ): Promise<void> {
   await db.query(sql`
     WITH machine AS (
-      SELECT id FROM machine_users WHERE app_id = ${appId} AND id = ${machineUserId} FOR NO KEY UPDATE SKIP LOCKED),
+      SELECT app_id, id FROM machine_users
+      WHERE app_id = ${appId} AND id = ${machineUserId} FOR NO KEY UPDATE SKIP LOCKED),
     used AS (
       UPDATE machine_secrets s SET last_used_at = ${now} FROM machine
-      WHERE s.app_id = ${appId} AND s.machine_user_id = machine.id AND s.id = ${secretId})
-    UPDATE machine_users m SET last_used_at = ${now} FROM machine WHERE m.app_id = ${appId} AND m.id = machine.id`);
+      WHERE s.app_id = machine.app_id AND s.machine_user_id = machine.id AND s.id = ${secretId})
+    UPDATE machine_users m SET last_used_at = ${now} FROM machine
+    WHERE m.app_id = machine.app_id AND m.id = machine.id`);
 }
 
 /** @throws ApiError `machine_user_name_taken` */

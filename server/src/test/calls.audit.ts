@@ -17,7 +17,15 @@ export const samplesOfAudit: SampleCalls = {
   listOrganizationAuditEvents: [
     {
       admits: owners,
-      prepare: ({ owner, orgId }) => ({ as: human(owner), params: { orgId }, query }),
+      // The newest event of all is one next door.
+      prepare: async ({ world, owner, orgId, neighbour, neighbourOrgId }) => {
+        const body = { metadata: { plan: 'pro' } };
+        const url = (id: string) => `/v1/authorization/organizations/${id}`;
+        await world.call('PATCH', url(orgId), { token: owner.token, body });
+        await world.call('PATCH', url(neighbourOrgId), { token: neighbour.token, body });
+        return { as: human(owner), params: { orgId }, query: { pageSize: '1' } };
+      },
+      answers: ({ orgId }) => ({ events: [{ orgId }] }),
     },
     {
       title: 'of one action by one actor',
