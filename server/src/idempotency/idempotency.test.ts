@@ -19,7 +19,7 @@ beforeAll(async () => {
 afterAll(() => app?.close());
 
 let count = 0;
-const unique = (what: string) => `${what}-${(count += 1)}`;
+const unique = (what: string) => `${what} no. ${(count += 1)}`.replaceAll(' ', '-');
 
 const machineUsers = '/v1/authorization/machine-users';
 const predefined = '/v1/authorization/predefined-roles';
