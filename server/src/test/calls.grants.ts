@@ -32,9 +32,16 @@ const naming = (choose: (stage: Stage) => Person) => {
   };
 };
 
-async function invite({ world, orgId, token }: Pick<Stage, 'world' | 'orgId'> & { token: string }, email: string) {
-  const url = `/v1/authorization/organizations/${orgId}/members`;
-  const response = await world.call('POST', url, { token, body: invitee({ email }) });
+type Noun = 'members' | 'owners';
+
+async function invite(
+  { world, orgId, token }: Pick<Stage, 'world' | 'orgId'> & { token: string },
+  email: string,
+  noun: Noun = 'members',
+) {
+  const url = `/v1/authorization/organizations/${orgId}/${noun}`;
+  const { role, ...body } = invitee({ email });
+  const response = await world.call('POST', url, { token, body: noun === 'members' ? { ...body, role } : body });
   if (response.statusCode !== 201) throw new Error(response.body);
   return response.json<{ userId: string }>().userId;
 }
@@ -46,13 +53,13 @@ interface Invited {
 }
 
 /** Somebody whose address is proven by now, with an invitation to our role, one next door, and somebody beside them. */
-async function invitedBesideOthers(stage: Stage): Promise<Invited> {
+async function invitedBesideOthers(stage: Stage, noun: Noun = 'members'): Promise<Invited> {
   const { world, owner, neighbour, neighbourOrgId } = stage;
   const person = await world.person({ verified: false });
   const { code: verificationCode } = await world.mail(person.email);
-  const other = await invite({ ...stage, token: owner.token }, `${unique('beside')}@example.com`);
-  await invite({ ...stage, token: owner.token }, person.email);
-  await invite({ world, orgId: neighbourOrgId, token: neighbour.token }, person.email);
+  const other = await invite({ ...stage, token: owner.token }, `${unique('beside')}@example.com`, noun);
+  await invite({ ...stage, token: owner.token }, person.email, noun);
+  await invite({ world, orgId: neighbourOrgId, token: neighbour.token }, person.email, noun);
   const { userId, token } = person;
   await world.call('POST', '/v1/authentication/users/email/verification', {
     token,
@@ -154,6 +161,34 @@ export const samplesOfGrants: Readonly<Record<string, readonly SampleCall[]>> = 
       target,
       names: [roleOfOthers],
       prepare: addingRoleOfOthers,
+    },
+  ],
+  removeOrganizationUser: [
+    {
+      title: 'who was invited before beside others',
+      admits: managers,
+      target,
+      tellsMore: ['invitation.revoked'],
+      prepare: async (stage) => {
+        const { person, bystanders } = await invitedBesideOthers(stage);
+        await addTo(stage, person.userId, 'writer');
+        return { as: human(stage.owner), params: { userId: person.userId }, orgId: stage.orgId, bystanders };
+      },
+    },
+  ],
+  removeManager: [
+    {
+      title: 'who was invited as owner before beside others',
+      admits: ['owner', 'superAdmin'],
+      target,
+      tellsMore: ['invitation.revoked'],
+      prepare: async (stage) => {
+        const { world, orgId, owner } = stage;
+        const { person, bystanders } = await invitedBesideOthers(stage, 'owners');
+        const { role: _, ...body } = invitee(person);
+        await world.call('POST', `/v1/authorization/organizations/${orgId}/managers`, { token: owner.token, body });
+        return { as: human(owner), params: { orgId, userId: person.userId }, bystanders };
+      },
     },
   ],
   signUp: [

@@ -1,6 +1,7 @@
+import { expect } from 'vitest';
 import { overOrganization } from '../http/access.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
-import type { Stage } from './calls.stage.ts';
+import { addTo, type Stage } from './calls.stage.ts';
 import { unique } from './calls.users.ts';
 
 const owners = ['owner', 'superAdmin'] as const;
@@ -63,9 +64,12 @@ async function invitedNextDoorToo(stage: Stage): Promise<Invited> {
   return invite(stage, 'members', email);
 }
 
-/** An organization of our people's own with one invitation of each kind. */
+/**
+ * An organization of our people's own: its owner offers ownership and a role, and the super admin, who is a member
+ * next door only, a role.
+ */
 async function listing(stage: Stage): Promise<Prepared> {
-  const { world, owner, manager, member } = stage;
+  const { world, owner, manager, member, neighbourOrgId } = stage;
   const orgId = await world.organization(owner);
   const url = `/v1/authorization/organizations/${orgId}`;
   const { token } = world.admin;
@@ -74,11 +78,15 @@ async function listing(stage: Stage): Promise<Prepared> {
   await world.call('POST', `${url}/members`, { token, body: { ...of(member), role: 'reader' } });
   await invite({ ...stage, orgId }, 'owners', freshEmail());
   await invite({ ...stage, orgId }, 'members', freshEmail());
+  await addTo({ world, orgId: neighbourOrgId }, world.admin.userId, 'reader');
+  await invite({ ...stage, orgId, owner: world.admin }, 'members', freshEmail());
   return { as: human(owner), params: { orgId }, query: { pageSize: '100' } };
 }
 
 const target = ['invitation', 'invitationId'] as const;
 const reader = { role: 'reader', status: 'pending' } as const;
+/** Who of the outside invited is not for the people of the organization. */
+const nobodyInParticular = expect.not.objectContaining({ id: expect.anything() });
 
 /** How to call what owners and managers do with invitations, and what becomes of an address that was invited. */
 export const samplesOfInvitations: SampleCalls = {
@@ -87,10 +95,11 @@ export const samplesOfInvitations: SampleCalls = {
       admits: managers,
       prepare: listing,
       answers: ({ owner }) => ({
-        metadata: { total: 2 },
+        metadata: { total: 3 },
         invitations: [
           { role: 'ORG_OWNER', status: 'pending', invitedBy: { kind: 'user', id: owner.userId } },
           { ...reader, invitedBy: { kind: 'user', id: owner.userId } },
+          { ...reader, invitedBy: nobodyInParticular },
         ],
       }),
     },
@@ -98,7 +107,7 @@ export const samplesOfInvitations: SampleCalls = {
       title: 'as a manager',
       admits: managers,
       prepare: async (stage) => ({ ...(await listing(stage)), as: human(stage.manager) }),
-      answers: () => ({ metadata: { total: 1 }, invitations: [reader] }),
+      answers: () => ({ metadata: { total: 2 }, invitations: [reader, reader] }),
     },
     {
       title: 'of one status',

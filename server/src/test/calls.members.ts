@@ -1,3 +1,4 @@
+import { sql } from '../db/db.ts';
 import { overOrganization } from '../http/access.ts';
 import type { OrganizationOperation } from '../organizations/organization-states.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
@@ -31,6 +32,32 @@ async function freshOwner(stage: Stage): Promise<Person> {
 }
 
 const freshManager = ({ world, orgId }: Stage): Promise<Person> => world.manager(orgId);
+
+/** A manager here and next door, with another manager beside them. */
+async function managerBesideOthers(stage: Stage): Promise<Prepared> {
+  const { world, orgId, owner, neighbourOrgId } = stage;
+  const [person, beside] = [await freshManager(stage), await freshManager(stage)];
+  await grant({ ...stage, orgId: neighbourOrgId }, 'managers', person);
+  const membership = await world.test.db.query<{ id: string }>(sql`
+    SELECT id FROM members WHERE app_id = ${world.appId} AND org_id = ${orgId} AND user_id = ${beside.userId}`);
+  const params = { orgId, userId: person.userId };
+  return { as: human(owner), params, bystanders: [beside.userId, ...membership.map(({ id }) => id)] };
+}
+
+const everywhere = 'global:janitor';
+
+/** Somebody who holds a predefined role here and next door, and a role of either, with others beside them. */
+async function memberBesideOthers(stage: Stage): Promise<Prepared> {
+  const { world, orgId, owner, neighbourOrgId } = stage;
+  const body = { roles: [{ key: 'janitor', displayName: 'Everywhere', allowedPermissions: ['doors:open'] }] };
+  await world.call('POST', '/v1/authorization/predefined-roles', { token: world.admin.token, body });
+  const [person, beside] = [await freshMember(stage), await freshMember(stage)];
+  await addTo({ world, orgId: neighbourOrgId }, person.userId, 'writer');
+  await addTo(stage, beside.userId, 'writer');
+  for (const at of [orgId, neighbourOrgId]) await addTo({ world, orgId: at }, person.userId, everywhere);
+  await addTo(stage, beside.userId, everywhere);
+  return { as: human(owner), params: { userId: person.userId }, orgId, bystanders: [beside.userId] };
+}
 
 const removing = (choose: (stage: Stage) => Promise<Person>) => {
   return async (stage: Stage): Promise<Prepared> => {
@@ -83,6 +110,7 @@ export const samplesOfMembers: SampleCalls = {
   removeManager: [
     { admits: owners, target, prepare: demoting(freshManager) },
     { title: 'who is an owner', admits: owners, target, prepare: demoting(freshOwner) },
+    { title: 'who manages next door too, beside others', admits: owners, target, prepare: managerBesideOthers },
   ],
   removeOrganizationUser: [
     { admits: managers, target, prepare: removing(freshMember) },
@@ -119,7 +147,18 @@ export const samplesOfMembers: SampleCalls = {
       title: 'to what they are',
       admits: managers,
       isNoOp: true,
-      prepare: async (stage) => ({ ...(await setting(['reader'], freshMember)(stage)), as: robot(stage.machine) }),
+      prepare: async (stage) => ({
+        ...(await memberBesideOthers(stage)),
+        as: robot(stage.machine),
+        body: { roles: ['reader', everywhere] },
+      }),
+    },
+    {
+      title: 'to fewer, beside others who keep theirs',
+      admits: managers,
+      target,
+      names: ['reader'],
+      prepare: async (stage) => ({ ...(await memberBesideOthers(stage)), body: { roles: ['reader'] } }),
     },
     {
       title: 'of a manager',

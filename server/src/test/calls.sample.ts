@@ -2,7 +2,7 @@ import type { LightMyRequestResponse } from 'fastify';
 import type { Access } from '../http/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
 import { errorsOf } from '../http/route-errors.ts';
-import type { Route } from '../http/route.ts';
+import type { AuditAction, Route } from '../http/route.ts';
 import type { CallerName } from './access.callers.ts';
 import type { Stage } from './calls.stage.ts';
 import { type Machine, type Person, type RequestOptions, type World } from './world.ts';
@@ -61,6 +61,8 @@ export interface SampleCall {
   readonly answers?: (stage: Stage, prepared: Prepared) => object;
   /** The organization it is about is deactivated. */
   readonly whileInactive?: true;
+  /** Events beside the declared one: what the call brings about besides. */
+  readonly tellsMore?: readonly AuditAction[];
   /** It succeeds and changes nothing. */
   readonly isNoOp?: true;
   /** Its event does not say from where it was made. */
