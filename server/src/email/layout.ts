@@ -109,6 +109,10 @@ function button({ link, color }: Layout): Html {
     )}`;
 }
 
+/** Outlook on Windows knows no `max-width`: it gets a table of that width around the mail, and nobody else does. */
+const outlookOpens = `<!--[if mso]><table ${table} width="560" align="center"><tr><td><![endif]-->`;
+const outlookCloses = '<!--[if mso]></td></tr></table><![endif]-->';
+
 /** Of this file: nothing that comes from elsewhere is put in this way. */
 function raw(markup: string): Html {
   return { markup };
@@ -138,6 +142,7 @@ export function layOut(layout: Layout): string {
         <table ${raw(table)} width="100%" class="ground" style="background:#f2f3f5">
           <tr>
             <td align="center" style="padding:24px 12px">
+              ${raw(outlookOpens)}
               <table ${raw(table)} width="100%" dir="${direction}" style="max-width:560px">
                 <tr>
                   <td class="card" align="${align}" style="${card}">
@@ -156,6 +161,7 @@ export function layOut(layout: Layout): string {
                   <td align="center" style="padding:16px 12px;text-align:center">${footer.map(smallPrint)}</td>
                 </tr>
               </table>
+              ${raw(outlookCloses)}
             </td>
           </tr>
         </table>
