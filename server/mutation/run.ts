@@ -90,12 +90,11 @@ async function tryDeclarations(shard: string): Promise<Result[]> {
   const place = await mkdtemp(join(tmpdir(), 'gatehouse-mutation-'));
   const results = join(place, 'results.json');
   const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
-  const { TEST_DATABASE_URL: _, ...env } = process.env;
   const child = spawn(
     process.execPath,
     [vitest, 'run', '--config', join(folder, 'vitest.config.ts'), '--reporter', 'dot'],
     {
-      env: { ...env, MUTATION_SHARD: shard, MUTATION_RESULTS: results },
+      env: { ...process.env, MUTATION_SHARD: shard, MUTATION_RESULTS: results },
       stdio: ['ignore', 'ignore', 'inherit'],
     },
   );

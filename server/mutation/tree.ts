@@ -52,8 +52,7 @@ function optionsFor({ file, only }: Suite): string[] {
 
 function run(folder: string, options: readonly string[], more: Record<string, string> = {}) {
   const vitest = join(folder, 'node_modules/vitest/vitest.mjs');
-  const { TEST_DATABASE_URL: _, ...env } = process.env;
-  const child = spawn(process.execPath, [vitest, ...options], { cwd: folder, env: { ...env, ...more } });
+  const child = spawn(process.execPath, [vitest, ...options], { cwd: folder, env: { ...process.env, ...more } });
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Services } from './services.ts';
 import { backgroundTasks } from './background-tasks.ts';
 
@@ -42,6 +43,7 @@ export function startBackground(
   tasks: readonly BackgroundTask[] = backgroundTasks,
 ): Background {
   const stopping = new AbortController();
+  setMaxListeners(0, stopping.signal); // every task listens: many are no leak
   const loops = tasks.map((task) => repeat(task, services, report, stopping.signal));
   return {
     stop: async () => {
