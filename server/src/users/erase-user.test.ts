@@ -88,6 +88,9 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   await call('POST', `${users}/email/verification`, token, { userId, verificationCode: code });
   const roles = `/v1/authorization/organizations/users/${userId}`;
   await world.call('POST', roles, { token: admin, orgId, body: { roles: ['reader'] } });
+  await world.call('POST', `${organization}/managers`, { token: admin, body: invitee });
+  const body = { ...invitee, email: 'somebody@else.example', role: 'reader' };
+  await world.call('POST', `${organization}/members`, { token, headers: { 'idempotency-key': 'once' }, body });
   await call('POST', `${users}/sessions`, undefined, { email, password });
   await call('POST', `${users}/sessions`, undefined, { email, password: 'Wrong@password-of-hers' });
   await call('PUT', `${users}/password`, undefined, { email, verificationCode: 'AAAAAAA', newPassword: password });
