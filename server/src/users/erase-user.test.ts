@@ -89,7 +89,7 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   const roles = `/v1/authorization/organizations/users/${userId}`;
   await world.call('POST', roles, { token: admin, orgId, body: { roles: ['reader'] } });
   await world.call('POST', `${organization}/managers`, { token: admin, body: invitee });
-  const body = { ...invitee, email: 'somebody@else.example', role: 'reader' };
+  const body = { firstName: 'Some', lastName: 'Body', email: 'somebody@else.example', role: 'reader' };
   await world.call('POST', `${organization}/members`, { token, headers: { 'idempotency-key': 'once' }, body });
   await call('POST', `${users}/sessions`, undefined, { email, password });
   await call('POST', `${users}/sessions`, undefined, { email, password: 'Wrong@password-of-hers' });
