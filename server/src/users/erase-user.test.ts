@@ -120,7 +120,7 @@ async function linkIdentity(userId: string): Promise<void> {
     VALUES (${appId}, 2, ${userId}, 1, 'https://idp.example', ${subject}, ${email}, now(), now())`);
 }
 
-test('a user who is deleted leaves no trace but the id in the audit', async () => {
+test('a user who is deleted leaves no trace but the id in the audit and in invitations they made', async () => {
   const { userId, sessionToken } = await liveALittle();
   const lived = await dump(app.db);
   const expected = [...lived.keys()].filter((table) => !(table in impersonal));
@@ -140,6 +140,6 @@ test('a user who is deleted leaves no trace but the id in the audit', async () =
 
   const left = await dump(app.db);
   expect(tablesHolding(left, words)).toEqual([]);
-  expect(tablesHolding(left, [userId])).toEqual(['audit_events']);
+  expect(tablesHolding(left, [userId])).toEqual(['audit_events', 'invitations']);
   expect(await shares()).toEqual([]);
 });
