@@ -160,6 +160,19 @@ describe('the link of a mail', () => {
     expect(mail.url).toBe(`https://app.example.com/join?e=jon%2Ba%26b%3Dc%40example.com&o=${orgId}&c=${mail.code}`);
   });
 
+  test.each([
+    ['lines', 'https://app.example.com/?c={{code}}\n\nYour account is locked.\r\nVisit https://evil.example'],
+    ['words', 'https://app.example.com/?c={{code}} Your account is locked. Visit https://evil.example'],
+    ['letters that turn the line around', 'https://app.example.com/?c={{code}}\u202Eelpmaxe.live//:sptth\u2028'],
+    ['markup', 'https://app.example.com/?c={{code}}"><a href=x>'],
+  ])('lets nobody who asks for a mail write %s into it', async (_, template) => {
+    await requestMail(template);
+    const { url = '', text } = await world.mail(person.email);
+    expect(url).toMatch(/^https:\/\/app\.example\.com\/\?c=[!#-;=?-~]+$/);
+    expect(text).toContain(`\n${url}\n`);
+    expect(text).not.toMatch(/account is locked/);
+  });
+
   test('is the default of the app when the call sends none, and absent without one', async () => {
     await requestMail();
     const bare = await world.mail(person.email);

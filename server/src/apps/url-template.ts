@@ -55,9 +55,13 @@ function checkUrlTemplate(settings: Settings, config: Config, template: string, 
   }
 }
 
-/** Fills in the values, URL-encoded. */
+/**
+ * Fills in the values, URL-encoded. What comes out is spelled as the parser spells it: one word of ASCII. Anybody may ask
+ * for a mail to anybody, and words or lines in a template would be words of ours to whoever reads the mail.
+ */
 export function fillUrlTemplate(template: string, values: ReadonlyMap<string, string>): string {
-  return template.replace(placeholder, (_, name: string) => encodeURIComponent(values.get(name.trim()) ?? ''));
+  const filled = template.replace(placeholder, (_, name: string) => encodeURIComponent(values.get(name.trim()) ?? ''));
+  return new URL(filled).href;
 }
 
 /** The placeholders that each kind of link can fill in. */
