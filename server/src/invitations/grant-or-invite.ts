@@ -11,7 +11,7 @@ import { checkManagerReach } from '../members/reach.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { emailKey } from '../users/email-address.ts';
 import { insertInvitedUser, lockUserByEmail, type User } from '../users/users.store.ts';
-import { settleInvitation, upsertInvitation } from './invitations.store.ts';
+import { settleInvitations, upsertInvitation } from './invitations.store.ts';
 
 /** Who is to get what, and where. */
 export interface Proposal {
@@ -60,7 +60,7 @@ async function grantAtOnce(tx: Tx, call: Call, user: User, organization: Place, 
   const { services, appId } = call;
   const member = { orgId: organization.id, userId: user.id, id: services.ids.next(), now: services.clock.now() };
   await grantToMember(tx, appId, member, [grant]);
-  await settleInvitation(tx, appId, { ...member, grant });
+  await settleInvitations(tx, appId, member, [grant]);
   const content = { organizationName: organization.name, role: roleName(grant) };
   await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'role_granted', content });
 }

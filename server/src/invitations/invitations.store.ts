@@ -33,16 +33,31 @@ export async function upsertInvitation(tx: Tx, appId: string, invitation: NewInv
     DO UPDATE SET user_id = EXCLUDED.user_id, email = EXCLUDED.email, expires_at = EXCLUDED.expires_at`);
 }
 
-/** Closes a pending invitation whose grant was made directly: its code must not bring it back later. */
-export async function settleInvitation(
+/** What an invitation offers: this very grant, or whatever is of a kind. */
+export type Offer = Grant | Grant['kind'];
+
+const offersOneOf = (offers: readonly Offer[]): Sql => {
+  const kinds = offers.flatMap((offer) => {
+    if (typeof offer === 'string') return [offer];
+    return offer.kind === 'ROLE' ? [] : [offer.kind];
+  });
+  const roleKeys = offers.flatMap((offer) =>
+    typeof offer === 'object' && offer.kind === 'ROLE' ? [offer.role.key] : [],
+  );
+  return sql`(i.grants = ANY (${kinds}::text[]) OR i.role_key = ANY (${roleKeys}::text[]))`;
+};
+
+/** Closes pending invitations whose grants were made directly: their code must not bring them back later. */
+export async function settleInvitations(
   tx: Tx,
   appId: string,
-  { orgId, userId, grant, now }: { orgId: string; userId: string; grant: Grant; now: Date },
+  { orgId, userId, now }: { orgId: string; userId: string; now: Date },
+  grants: readonly Grant[],
 ): Promise<void> {
-  const roleKey = grant.kind === 'ROLE' ? grant.role.key : null;
+  if (grants.length === 0) return;
   await tx.query(sql`
     ${change('settle', now)} AND i.app_id = ${appId} AND i.user_id = ${userId} AND i.org_id = ${orgId}
-      AND i.grants = ${grant.kind} AND i.role_key IS NOT DISTINCT FROM ${roleKey}::text`);
+      AND ${offersOneOf(grants)}`);
 }
 
 /** What a row says that is granted. */
@@ -142,16 +157,16 @@ export async function revokeInvitation(
   return rows.length > 0;
 }
 
-/** Takes all invitations of a user to an organization back that grant something of these kinds. @returns their ids */
+/** Takes all invitations of a user to an organization back that offer one of these. @returns their ids */
 export async function revokeInvitationsOf(
   tx: Tx,
   appId: string,
   { orgId, userId, now }: { orgId: string; userId: string; now: Date },
-  kinds: readonly Grant['kind'][],
+  offers: readonly Offer[],
 ): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(sql`
     ${change('revoke', now)} AND i.app_id = ${appId} AND i.org_id = ${orgId} AND i.user_id = ${userId}
-      AND i.grants = ANY (${[...kinds]}::text[])
+      AND ${offersOneOf(offers)}
     RETURNING i.id`);
   return rows.map((row) => row.id);
 }

@@ -1,8 +1,7 @@
 import type { Tx } from '../db/db.ts';
 import type { ChangeEvent } from '../http/mutate.ts';
 import type { Call } from '../http/route.ts';
-import type { Grant } from '../members/members.store.ts';
-import { revokeAllInvitations, revokeInvitationsOf, voidCodesLeftOver } from './invitations.store.ts';
+import { type Offer, revokeAllInvitations, revokeInvitationsOf, voidCodesLeftOver } from './invitations.store.ts';
 
 const revoked = (id: string, orgId: string): ChangeEvent => ({
   action: 'invitation.revoked',
@@ -11,19 +10,20 @@ const revoked = (id: string, orgId: string): ChangeEvent => ({
 });
 
 /**
- * Somebody goes out of the organization of the call, or loses their manager roles there: no older invitation is to
+ * Somebody goes out of the organization of the call, or loses roles or manager roles there: no older invitation is to
  * bring that back behind the backs of those who decided it. The caller has locked the user.
  *
- * @param kinds what the invitations grant that are revoked
+ * @param offers what the invitations offer that are revoked
  * @returns one event for each
  */
 export async function withdrawInvitations(
   tx: Tx,
   { services, appId, orgId }: Call,
   userId: string,
-  kinds: readonly Grant['kind'][],
+  offers: readonly Offer[],
 ): Promise<ChangeEvent[]> {
-  const ids = await revokeInvitationsOf(tx, appId, { orgId, userId, now: services.clock.now() }, kinds);
+  if (offers.length === 0) return [];
+  const ids = await revokeInvitationsOf(tx, appId, { orgId, userId, now: services.clock.now() }, offers);
   if (ids.length > 0) await voidCodesLeftOver(tx, appId, { orgId, userId });
   return ids.map((id) => revoked(id, orgId));
 }

@@ -1,8 +1,9 @@
 import type { Tx } from '../db/db.ts';
 import { overOrganizationInHeader } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { mutate } from '../http/mutate.ts';
+import { type ChangeEvent, mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
+import { settleInvitations } from '../invitations/invitations.store.ts';
 import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRoles } from '../roles/roles.store.ts';
@@ -48,8 +49,13 @@ const without = (roles: readonly RoleReference[], others: readonly RoleReference
 
 const toGrant = (role: RoleReference): Grant => ({ kind: 'ROLE', role });
 
-/** Gives a member exactly these roles. @returns the roles that they did not hold, and those that they lose */
-async function replaceRoles(tx: Tx, call: Call, userId: string, keys: readonly string[]): Promise<RoleReference[]> {
+/**
+ * Gives a member exactly these roles. What they hold is offered to them no longer, and no invitation of before gives
+ * back what they lose.
+ *
+ * @returns one event if they hold anything else than before, and one for each invitation that is revoked
+ */
+async function replaceRoles(tx: Tx, call: Call, userId: string, keys: readonly string[]): Promise<ChangeEvent[]> {
   const { services, appId, orgId } = call;
   const { user, held } = await lockMember(tx, call, userId);
   await keepOrganization(tx, appId, orgId);
@@ -57,13 +63,16 @@ async function replaceRoles(tx: Tx, call: Call, userId: string, keys: readonly s
   const added = without(wanted, rolesOf(held));
   const taken = without(rolesOf(held), wanted);
   await checkManagerReach(tx, call, { orgId, userId: user.id }, added.map(toGrant));
+  const member = { orgId, userId: user.id, id: services.ids.next(), now: services.clock.now() };
   if (added.length > 0) {
     if (user.state !== 'ACTIVE') throw new ApiError('user_not_active');
-    const member = { orgId, userId: user.id, id: services.ids.next(), now: services.clock.now() };
     await grantToMember(tx, appId, member, added.map(toGrant));
   }
-  await takeRoles(tx, appId, { orgId, userId: user.id }, taken);
-  return [...added, ...taken];
+  await settleInvitations(tx, appId, member, wanted.map(toGrant));
+  await takeRoles(tx, appId, member, taken);
+  const withdrawn = await withdrawInvitations(tx, call, user.id, taken.map(toGrant));
+  const changes = [...added, ...taken].map(({ key }) => `roles.${key}`);
+  return changes.length === 0 ? [] : [{ target: { kind: 'user', id: user.id }, orgId, changes }, ...withdrawn];
 }
 
 export const memberChangeRoutes = [
@@ -74,7 +83,7 @@ export const memberChangeRoutes = [
     tag: 'authorization',
     summary: 'Set the roles of a user in an organization',
     description:
-      'The user holds exactly these roles from the next check on; manager roles are not touched. With an empty list they stay a member without roles. A manager changes neither owners nor managers, themselves included.',
+      'The user holds exactly these roles from the next check on; manager roles are not touched. With an empty list they stay a member without roles. Pending invitations to a role that they lose are revoked. A manager changes neither owners nor managers, themselves included.',
     access: overOrganizationInHeader('grant', ...mayChangeMembers),
     audit: 'member.roles_set',
     params: memberParams,
@@ -84,11 +93,9 @@ export const memberChangeRoutes = [
     handler: (call) => {
       const { orgId, params, body } = call;
       return mutate(call, async (tx) => {
-        const changed = await replaceRoles(tx, call, params.userId, body.roles);
+        const event = await replaceRoles(tx, call, params.userId, body.roles);
         const message = `User ${params.userId} now has ${body.roles.join(', ') || 'no role'} in organization ${orgId}`;
-        const target = { kind: 'user', id: params.userId };
-        const event = { target, orgId, changes: changed.map(({ key }) => `roles.${key}`) };
-        return { result: { message }, event: changed.length > 0 ? event : undefined };
+        return { result: { message }, event };
       });
     },
   }),

@@ -12,7 +12,7 @@ import { id } from '../http/fields.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
 import { grantOrInvite, type Proposal } from '../invitations/grant-or-invite.ts';
-import { settleInvitation } from '../invitations/invitations.store.ts';
+import { settleInvitations } from '../invitations/invitations.store.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRole, resolveRoles } from '../roles/roles.store.ts';
@@ -145,7 +145,7 @@ export const memberRoutes = [
         if (user.state !== 'ACTIVE') throw new ApiError('user_not_active');
         const member = { orgId, userId: user.id, id: services.ids.next(), now: services.clock.now() };
         await grantToMember(tx, appId, member, grants);
-        for (const grant of grants) await settleInvitation(tx, appId, { ...member, grant });
+        await settleInvitations(tx, appId, member, grants);
         const message = `User ${user.id} added to ${orgId} as ${body.roles.join(', ')}`;
         const changes = body.roles.map((key) => `roles.${key}`);
         return { result: { message }, event: { target: { kind: 'user', id: user.id }, orgId, changes } };
