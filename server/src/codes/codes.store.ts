@@ -40,18 +40,21 @@ export async function insertCode(
 /** Everybody who locks several codes of a user does it in this order, so that nobody waits in a circle. */
 const inOrder = sql`ORDER BY id FOR UPDATE`;
 
-/** Voids all codes of a scope but the newest few, and with them the tokens mailed beside them. */
+/**
+ * Voids all codes of a scope but the newest few, and with them the tokens mailed beside them. Where anybody may ask,
+ * each client address has its own newest few: whoever uses up the tries that strangers have, and asks anew, must not
+ * push out the code of somebody who has tries left.
+ */
 export async function voidCodes(tx: Tx, appId: string, scope: CodeScope, keep: number): Promise<void> {
   await tx.query(sql`
     DELETE FROM codes WHERE app_id = ${appId} AND id IN (
       SELECT id FROM codes
-      WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
-        AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint
-        AND id NOT IN (
-          SELECT id FROM codes
+      WHERE app_id = ${appId} AND id IN (
+        SELECT id FROM (
+          SELECT id, row_number() OVER (PARTITION BY requested_from ORDER BY id DESC) AS place FROM codes
           WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
-            AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint
-          ORDER BY id DESC LIMIT ${keep})
+            AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint) AS numbered
+        WHERE place > ${keep})
       ${inOrder})`);
 }
 

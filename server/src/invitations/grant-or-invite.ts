@@ -65,6 +65,33 @@ async function grantAtOnce(tx: Tx, call: Call, user: User, organization: Place, 
   await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'role_granted', content });
 }
 
+/** An invitation that is stored, and where its mail leads. */
+export interface InvitationToMail {
+  readonly userId: string;
+  readonly email: string;
+  readonly organization: Place;
+  readonly grant: Grant;
+  readonly urlTemplate: string | undefined;
+  /** How long its code is good, where that is not seven days. */
+  readonly lifeMs?: number;
+}
+
+/** Sends the code of an invitation to its address. */
+export async function mailInvitation(tx: Tx, call: Call, invitation: InvitationToMail): Promise<void> {
+  const { services, appId } = call;
+  const { userId, email, organization, grant, urlTemplate, lifeMs = codeLifeMs.invitation } = invitation;
+  const scope = { userId, purpose: 'invitation', orgId: organization.id } as const;
+  const { code } = await issueCode(tx, services, appId, scope, { lifeMs });
+  const values = new Map([
+    ['code', code],
+    ['email', email],
+    ['orgId', organization.id],
+  ]);
+  const url = urlTemplate && fillUrlTemplate(urlTemplate, values);
+  const content = { code, organizationName: organization.name, role: roleName(grant), ...(url && { url }) };
+  await queueMail(tx, services, appId, { userId, recipient: email, purpose: 'invitation', content });
+}
+
 async function invite(
   tx: Tx,
   call: Call,
@@ -88,23 +115,7 @@ async function invite(
     now,
     expiresAt: new Date(now.getTime() + codeLifeMs.invitation),
   });
-  const { code } = await issueCode(tx, services, appId, {
-    userId: user.id,
-    purpose: 'invitation',
-    orgId: organization.id,
-  });
-  const url =
-    urlTemplate &&
-    fillUrlTemplate(
-      urlTemplate,
-      new Map([
-        ['code', code],
-        ['email', proposal.email],
-        ['orgId', organization.id],
-      ]),
-    );
-  const content = { code, organizationName: organization.name, role: roleName(grant), ...(url && { url }) };
-  await queueMail(tx, services, appId, { userId: user.id, recipient: proposal.email, purpose: 'invitation', content });
+  await mailInvitation(tx, call, { userId: user.id, email: proposal.email, organization, grant, urlTemplate });
 }
 
 /**

@@ -356,3 +356,77 @@ describe('an address that was invited and signs up', () => {
     await expectUsable();
   });
 });
+
+describe('a stranger who signs up with an invited address and goes again', () => {
+  const settled: [how: string, go: (stranger: Person) => Promise<void>][] = [
+    [
+      'for good',
+      async ({ token }) => {
+        const body = { currentPassword: password };
+        expect((await world.call('DELETE', '/v1/authentication/users/me', { token, body })).statusCode).toBe(200);
+      },
+    ],
+    [
+      'to another address',
+      async ({ token }) => {
+        const own = `stranger-of-${email}`;
+        const at = '/v1/authentication/users/me/email';
+        await world.call('POST', at, { token, body: { newEmail: own, currentPassword: password } });
+        const body = { verificationCode: (await world.mail(own)).code };
+        expect((await world.call('PUT', at, { token, body })).statusCode).toBe(200);
+        const { json } = await world.call('GET', '/v1/authentication/users/me/export', { token });
+        expect(json()).toMatchObject({ user: { email: own }, organizations: [], invitations: [] });
+      },
+    ],
+  ];
+
+  test.each(settled)('leaves it to the holder of the mailbox, who is told: %s', async (_, go) => {
+    const { userId } = await invite();
+    const stranger = await world.person({ email, verified: false });
+    expect(stranger.userId).toBe(userId);
+    await invite(otherOrgId);
+    const before = await code();
+    await go(stranger);
+    expect([await userState(), (await invitation())?.status]).toEqual(['INVITED', 'pending']);
+    expect(problem(await accept(before, otherOrgId))).toBe('400 code_invalid');
+    const mails = (await world.mails(email)).filter(({ purpose }) => purpose === 'invitation');
+    expect(mails.slice(0, 2).map(({ code: newer }) => newer)).not.toContain(before);
+    expect((await accept(undefined, otherOrgId)).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'], [otherOrgId]: ['reader'] });
+    const resent = (await world.events()).filter(({ action }) => action === 'invitation.resent');
+    expect(resent.map(({ target }) => target)).toEqual([
+      `invitation ${await idOf()}`,
+      `invitation ${await idOf(otherOrgId)}`,
+    ]);
+    await expectUsable();
+  });
+
+  test.each(settled)('leaves one that has expired to be sent again, without a mail: %s', async (_, go) => {
+    await invite();
+    app.clock.advance(7 * dayMs);
+    const stranger = await world.person({ email, verified: false });
+    const outdated = await code();
+    await go(stranger);
+    expect([await userState(), (await invitation())?.status]).toEqual(['INVITED', 'expired']);
+    expect(['', outdated]).toContain(await code());
+    expect((await resend()).statusCode).toBe(200);
+    expect((await accept()).statusCode).toBe(200);
+    expect(await holdings()).toEqual({ [orgId]: ['reader'] });
+  });
+
+  test.each(settled)('leaves an invitation as super admin too: %s', async (_, go) => {
+    const stranger = await world.person({ email, verified: false });
+    const { token } = await world.signIn(world.admin.email);
+    await world.call('POST', '/v1/authorization/super-admins', { token, body: { email } });
+    await go(stranger);
+    expect((await reset()).statusCode).toBe(200);
+    const mine = (await signIn(chosen)).json<{ sessionToken: string }>().sessionToken;
+    expect((await world.call('GET', '/v1/authorization/users?pageSize=1', { token: mine })).statusCode).toBe(200);
+  });
+
+  test('leaves nothing of an address that nothing waits for', async () => {
+    const stranger = await world.person({ email, verified: false });
+    await settled[0]?.[1](stranger);
+    expect(await userState()).toBeUndefined();
+  });
+});

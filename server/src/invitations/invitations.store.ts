@@ -183,6 +183,45 @@ export async function revokeAllInvitations(
   return rows.map((row) => ({ id: row.id, orgId: row.org_id }));
 }
 
+/** An invitation that goes on under another user. */
+export interface MovedInvitation {
+  readonly id: string;
+  readonly orgId: string;
+  readonly email: string;
+  readonly grant: Grant;
+  readonly expiresAt: Date;
+}
+
+/** Gives what waits for one user to another, whose address it is from now on. @returns in the order of their making */
+export async function moveInvitations(
+  tx: Tx,
+  appId: string,
+  { fromId, toId }: { fromId: string; toId: string },
+): Promise<MovedInvitation[]> {
+  const rows = await tx.query<GrantRow & { id: string; email: string; expires_at: Date }>(sql`
+    WITH moved AS (
+      UPDATE invitations SET user_id = ${toId}
+      WHERE app_id = ${appId} AND user_id = ${fromId} AND status = 'pending'
+      RETURNING id, org_id, email, grants, scope_id, role_key, expires_at)
+    SELECT * FROM moved ORDER BY id`);
+  return rows.map((row) => ({
+    id: row.id,
+    orgId: row.org_id,
+    email: row.email,
+    grant: toGrant(row),
+    expiresAt: row.expires_at,
+  }));
+}
+
+/** Whether anything waits for a user to prove the address, be its time over or not. */
+export async function isAwaited(db: Queryable, appId: string, userId: string): Promise<boolean> {
+  const rows = await db.query(sql`
+    SELECT 1 FROM users u
+    WHERE u.app_id = ${appId} AND u.id = ${userId} AND (u.super_admin_invited_until IS NOT NULL OR EXISTS (
+      SELECT FROM invitations i WHERE i.app_id = ${appId} AND i.user_id = u.id AND i.status = 'pending'))`);
+  return rows.length > 0;
+}
+
 /** Where no invitation to an organization is left, its codes prove nothing any more. */
 export async function voidCodesLeftOver(
   tx: Tx,

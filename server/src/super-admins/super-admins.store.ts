@@ -81,3 +81,14 @@ export async function isInvitedAsSuperAdmin(db: Queryable, appId: string, userId
     SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND super_admin_invited_until > ${now}`);
   return rows.length > 0;
 }
+
+/** Gives what waits for one user to another, whose address it is from now on. */
+export async function moveSuperAdminInvitation(
+  tx: Tx,
+  appId: string,
+  { fromId, toId }: { fromId: string; toId: string },
+): Promise<void> {
+  await tx.query(sql`
+    UPDATE users u SET super_admin_invited_until = earlier.super_admin_invited_until
+    FROM users earlier WHERE u.app_id = ${appId} AND u.id = ${toId} AND earlier.app_id = ${appId} AND earlier.id = ${fromId}`);
+}

@@ -95,7 +95,7 @@ export const accountExport = z
     sessions: list(session, 'Sessions that have not ended, oldest first.'),
     devices: list(device, 'Known devices, oldest first.'),
     organizations: list(membership, 'Organizations that the user is in, oldest first.'),
-    invitations: list(invitation, 'Invitations, oldest first.'),
+    invitations: list(invitation, 'Invitations, oldest first; none to an address that the user has not proven.'),
     identities: list(identity, 'Linked identities, oldest first.'),
     mails: list(mail, 'Mails of the last days, oldest first.'),
     events: list(event, 'What the user did, newest first.'),

@@ -1,5 +1,6 @@
 import type { Queryable, Sql } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import type { MailPurpose } from '../email/mail-purposes.ts';
 import { type ManagerRole, toManagerRoles } from '../members/members.store.ts';
 import type { Metadata } from '../metadata.ts';
 import type { OrganizationStatus } from '../organizations/organization-states.ts';
@@ -96,6 +97,9 @@ export async function exportOrganizations(
   }));
 }
 
+const isProven = (appId: string, userId: string): Sql =>
+  sql`EXISTS (SELECT FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId} AND u.is_email_verified)`;
+
 export interface ExportedInvitation {
   orgId: string;
   organizationName: string;
@@ -106,12 +110,13 @@ export interface ExportedInvitation {
   expiresAt: string;
 }
 
+/** Those of a proven address: what waits for the holder of a mailbox is nothing to whoever signed up with its address. */
 export const exportInvitations = (db: Queryable, appId: string, userId: string): Promise<ExportedInvitation[]> =>
   db.query(sql`
     SELECT i.org_id AS "orgId", o.name AS "organizationName", i.email, COALESCE(i.role_key, i.grants) AS role, i.status,
       ${iso(sql`i.created_at`)} AS "createdAt", ${iso(sql`i.expires_at`)} AS "expiresAt"
     FROM invitations i JOIN organizations o ON o.app_id = ${appId} AND o.id = i.org_id
-    WHERE i.app_id = ${appId} AND i.user_id = ${userId} ORDER BY i.id ${limit}`);
+    WHERE i.app_id = ${appId} AND i.user_id = ${userId} AND ${isProven(appId, userId)} ORDER BY i.id ${limit}`);
 
 export interface ExportedIdentity {
   provider: string;
@@ -135,10 +140,16 @@ export interface ExportedMail {
   createdAt: string;
 }
 
+/** What others had to say to the holder of the mailbox; it waits for them to prove that it is theirs. */
+const forHolder = ['invitation', 'super_admin_invited'] as const satisfies readonly MailPurpose[];
+
 export const exportMails = (db: Queryable, appId: string, userId: string): Promise<ExportedMail[]> =>
   db.query(sql`
     SELECT m.recipient, m.purpose, ${iso(sql`m.created_at`)} AS "createdAt"
-    FROM mails m WHERE m.app_id = ${appId} AND m.user_id = ${userId} ORDER BY m.id ${limit}`);
+    FROM mails m
+    WHERE m.app_id = ${appId} AND m.user_id = ${userId}
+      AND (m.purpose <> ALL (${[...forHolder]}::text[]) OR ${isProven(appId, userId)})
+    ORDER BY m.id ${limit}`);
 
 export interface ExportedEvent {
   id: string;

@@ -34,12 +34,16 @@ async function signUp(): Promise<Person> {
 
 test('an export holds everything that is known of a person', async () => {
   const person = await signUp();
+  const { code: verificationCode } = await world.mail(person.email);
   const owner = await world.person();
   const [orgId, waiting] = [await world.organization(owner, { name: 'One' }), await world.organization(owner)];
   await addTo({ world, orgId }, person.userId, 'writer');
   const invitee = { email: person.email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
   const members = `/v1/authorization/organizations/${waiting}/members`;
   await world.call('POST', members, { token: owner.token, body: invitee });
+
+  const body = { userId: person.userId, verificationCode };
+  await world.call('POST', `${users}/email/verification`, { token: person.token, headers, body });
 
   const { response, document } = await exportOf(person);
   expect(response.headers['content-disposition']).toBe('attachment; filename="account.json"');
@@ -49,7 +53,7 @@ test('an export holds everything that is known of a person', async () => {
     user: {
       id: person.userId,
       email: 'ada@example.com',
-      isEmailVerified: false,
+      isEmailVerified: true,
       firstName: 'Ada',
       lastName: 'Lovelace',
       displayName: 'Ada Lovelace',
@@ -66,6 +70,7 @@ test('an export holds everything that is known of a person', async () => {
     invitations: [{ orgId: waiting, email: person.email, role: 'reader', status: 'pending' }],
     identities: [],
     events: [
+      { action: 'user.email_verified' },
       {
         action: 'user.signed_up',
         target: { kind: 'user', id: person.userId },
@@ -76,6 +81,24 @@ test('an export holds everything that is known of a person', async () => {
     truncated: [],
   });
   expect(document['mails']?.[0]).toEqual({ recipient: person.email, purpose: 'email_verification', createdAt: now });
+});
+
+test('but not what waits for whoever holds the mailbox of somebody who has not proven it', async () => {
+  const email = 'invited@example.com';
+  const invite = async () => {
+    const owner = await world.person();
+    const members = `/v1/authorization/organizations/${await world.organization(owner, { name: `Secret of ${owner.email}` })}/members`;
+    const body = { email, firstName: 'Jane', lastName: 'Roe', role: 'reader' };
+    expect((await world.call('POST', members, { token: owner.token, body })).statusCode).toBe(201);
+  };
+  await invite();
+  const stranger = await world.person({ email, verified: false });
+  await invite();
+  await world.call('POST', '/v1/authorization/super-admins', { token: world.admin.token, body: { email } });
+  const { response, document } = await exportOf(stranger);
+  expect(document['invitations']).toEqual([]);
+  expect(document['mails']).toMatchObject([{ purpose: 'email_verification' }]);
+  expect(response.body).not.toMatch(/Secret of|invit(?!ations"|ed@example)/);
 });
 
 test('and no secret, and nothing of anybody else', async () => {

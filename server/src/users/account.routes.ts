@@ -8,6 +8,7 @@ import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
+import { leaveToMailbox } from '../invitations/leave-to-mailbox.ts';
 import { withdrawAllInvitations } from '../invitations/withdraw-invitations.ts';
 import { takeLimit } from '../limits/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
@@ -20,6 +21,7 @@ import { userDeleted } from './app-users.schema.ts';
 import { lockGovernedUser } from './app-users.store.ts';
 import { lockPassword, withCurrentPassword } from './current-password.ts';
 import { deleteGovernedUser } from './delete-user.ts';
+import { emailKey } from './email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
 import { tellOwner } from './tell-owner.ts';
 import { lockUser } from './users.store.ts';
@@ -86,7 +88,7 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Change my e-mail address',
     description:
-      'Changes the address to the one that the code was sent to, which is proven by it. All other sessions of the caller end; codes and invitations that were sent to the old address are void.',
+      'Changes the address to the one that the code was sent to, which is proven by it. All other sessions of the caller end; codes that were sent to the old address are void. Invitations to it do not move along: if the caller never proved it they wait on for whoever holds that mailbox, who gets a new mail; else they are revoked.',
     access: overApp('SESSION_OWNER'),
     audit: 'user.email_changed',
     body: changeEmail,
@@ -97,15 +99,16 @@ export const accountRoutes = [
       const { user, session } = signedIn(call.actor);
       const codeId = await checkCode(call, { userId: user.id, purpose: 'email_change' }, body.verificationCode);
       return mutate(call, async (tx) => {
-        await lockUser(tx, appId, user.id);
+        const before = await lockUser(tx, appId, user.id);
         const email = (await consumeCode(tx, appId, user.id, codeId))?.email;
         if (!email) throw new ApiError('code_invalid');
+        const left = emailKey(email) === emailKey(before.email) ? [] : await leaveToMailbox(tx, call, before);
         await setEmail(tx, appId, user.id, email, services.clock.now());
         const revoked = await withdrawAllInvitations(tx, call, user.id);
         await voidAllCodes(tx, appId, user.id, voidedByEmail);
         await deleteSessions(tx, appId, user.id, session.id);
         const event = { target: { kind: 'user', id: user.id }, changes: ['email'] };
-        return { result: { message: 'Email updated' }, event: [event, ...revoked] };
+        return { result: { message: 'Email updated' }, event: [event, ...left, ...revoked] };
       });
     },
   }),
@@ -139,7 +142,7 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Delete my account',
     description:
-      'Deletes the caller for good, with everything that is known of them; in the audit only the id stays. The last active owner of an organization and the last active super admin cannot go. Somebody without a password sets one by a password reset first.',
+      'Deletes the caller for good, with everything that is known of them; in the audit only the id stays. Invitations to an address that the caller never proved wait on for whoever holds the mailbox. The last active owner of an organization and the last active super admin cannot go. Somebody without a password sets one by a password reset first.',
     access: overApp('SESSION_OWNER'),
     audit: 'user.deleted',
     body: deleteMe,
@@ -152,8 +155,11 @@ export const accountRoutes = [
         mutate(call, async (tx) => {
           if (!(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
           const ending = await deleteSessions(tx, appId, user.id);
-          const deleted = await deleteGovernedUser(tx, call, await lockGovernedUser(tx, appId, user.id));
-          return { ...deleted, result: { ...deleted.result, ended: ending } };
+          const governed = await lockGovernedUser(tx, appId, user.id);
+          const left = await leaveToMailbox(tx, call, await lockUser(tx, appId, user.id));
+          const deleted = await deleteGovernedUser(tx, call, governed);
+          const event = [deleted.event ?? [], left].flat();
+          return { result: { ...deleted.result, ended: ending }, event };
         }),
       );
       clearSessionCookie(call, await namedAppOf(call), ended);

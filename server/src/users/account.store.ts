@@ -11,6 +11,12 @@ export async function isEmailTaken(db: Queryable, appId: string, userId: string,
   return rows.length > 0;
 }
 
+/** Takes the address from a user who is locked and about to get another one, or to go: somebody else can have it. */
+export async function releaseEmail(tx: Tx, appId: string, userId: string): Promise<void> {
+  // No address is like it, and no other user's.
+  await tx.query(sql`UPDATE users SET email_key = 'of ' || id WHERE app_id = ${appId} AND id = ${userId}`);
+}
+
 /**
  * Gives a user who is locked another address, proven by the code that came back from it. What waits for the address
  * before, an invitation as super admin, was for whoever holds that mailbox and does not move along.

@@ -334,6 +334,14 @@ describe('a stranger who knows the address', () => {
     expect((await reset(code, {}, '192.0.2.77')).statusCode).toBe(200);
   });
 
+  test('cannot push out the code that the owner asked for by using it up and asking again and again', async () => {
+    await world.person({ email });
+    const code = await codeTo(email, '192.0.2.79');
+    await guess(45, (index) => `203.0.113.${index}`);
+    for (let index = 0; index < 3; index += 1) await codeTo(email, '203.0.113.100');
+    expect((await reset(code, {}, '192.0.2.79')).statusCode).toBe(200);
+  });
+
   test('who used a code up does not keep the owner from getting another', async () => {
     await world.person({ email });
     for (let index = 0; index < 3; index += 1) await codeTo(email);

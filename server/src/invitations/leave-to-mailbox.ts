@@ -1,0 +1,53 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import { chooseUrlTemplate } from '../apps/url-template.ts';
+import type { Tx } from '../db/db.ts';
+import type { ChangeEvent } from '../http/mutate.ts';
+import type { Call } from '../http/route.ts';
+import { grantName } from '../members/members.store.ts';
+import { keepOrganization } from '../organizations/organizations.store.ts';
+import { moveSuperAdminInvitation } from '../super-admins/super-admins.store.ts';
+import { releaseEmail } from '../users/account.store.ts';
+import type { User } from '../users/users.store.ts';
+import { mailInvitation, userOfAddress } from './grant-or-invite.ts';
+import { isAwaited, type MovedInvitation, moveInvitations } from './invitations.store.ts';
+
+/** Codes are bound to whom they were made for: the holder of the mailbox gets a new one, good as long as the old. */
+async function mailAgain(tx: Tx, call: Call, userId: string, moved: MovedInvitation): Promise<void> {
+  const app = await namedAppOf(call);
+  const urlTemplate = chooseUrlTemplate(app, call.services.config, 'inviteUrl', undefined);
+  const { email, grant, orgId, expiresAt } = moved;
+  const organization = await keepOrganization(tx, call.appId, orgId);
+  const lifeMs = expiresAt.getTime() - call.services.clock.now().getTime();
+  await mailInvitation(tx, call, { userId, email, organization, grant, urlTemplate, lifeMs });
+}
+
+/**
+ * Somebody goes away from an address that they never proved: to another one, or for good. Invitations wait for whoever
+ * holds that mailbox, who may be somebody else, and go on: for a user who is only invited, as if nobody had signed up
+ * with the address. Otherwise a stranger could undo an invitation by signing up and going again.
+ *
+ * The caller has locked the user. Whatever is left of them has no address from then on.
+ *
+ * @returns one event for each organization whose invitation was sent again; it does not say from where the stranger acted
+ */
+export async function leaveToMailbox(tx: Tx, call: Call, user: User): Promise<ChangeEvent[]> {
+  const { appId, services } = call;
+  if (user.isEmailVerified || !(await isAwaited(tx, appId, user.id))) return [];
+  await releaseEmail(tx, appId, user.id);
+  const { email } = user;
+  const firstName = email.slice(0, email.lastIndexOf('@'));
+  const { id: toId } = await userOfAddress(tx, call, { email, firstName, lastName: '' });
+  await moveSuperAdminInvitation(tx, appId, { fromId: user.id, toId });
+  const moved = await moveInvitations(tx, appId, { fromId: user.id, toId });
+  const live = moved.filter(({ expiresAt }) => expiresAt > services.clock.now());
+  // One mail for each organization: its code accepts whatever waits.
+  const newest = [...new Map(live.map((invitation) => [invitation.orgId, invitation])).values()];
+  for (const invitation of newest) await mailAgain(tx, call, toId, invitation);
+  return newest.map(({ id, orgId, grant }) => ({
+    action: 'invitation.resent',
+    target: { kind: 'invitation', id },
+    orgId,
+    changes: [grantName(grant)],
+    withoutClient: true,
+  }));
+}
