@@ -29,17 +29,18 @@ const casesOf = (route: Route): Case[] => cases.filter((one) => one.route.operat
 const serving = (route: Route): Promise<TestApp> =>
   buildTestApp({ db: app.db, clock: app.clock, routes: [route], env: { DATA_DIR: '/nonexistent' } });
 
-/** What the check says of a route as it is given; undefined when it finds nothing wrong. */
+/** What the check, or already the start of the service, says of a route as it is given; undefined when nothing is wrong. */
 async function complaint(callers: Callers, route: Route): Promise<string | undefined> {
-  const service = await serving(route);
-  const world = { ...callers.stage.world, call: callOf(service.app, callers.stage.world.appName) };
+  let service: TestApp | undefined;
   try {
+    service = await serving(route);
+    const world = { ...callers.stage.world, call: callOf(service.app, callers.stage.world.appName) };
     for (const one of casesOf(route)) await expectDeclaredAccess(callers, one, world);
     return undefined;
   } catch (error) {
     return String(error).split('\n')[0];
   } finally {
-    await service.app.close();
+    await service?.app.close();
   }
 }
 

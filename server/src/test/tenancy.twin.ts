@@ -24,10 +24,10 @@ function valueOf(column: string, side: Side): Sql {
 /** The tables whose rows belong to an app. */
 export async function tablesOfApps(db: Db): Promise<Table[]> {
   return db.query<Table>(sql`
-    SELECT table_name AS name, array_agg(column_name::text) FILTER (WHERE is_generated = 'NEVER') AS columns
-    FROM information_schema.columns
-    WHERE table_schema = 'public'
-    GROUP BY table_name HAVING bool_or(column_name = 'app_id') ORDER BY table_name`);
+    SELECT relname::text AS name, array_agg(attname::text) FILTER (WHERE attgenerated = '') AS columns
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+    WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
+    GROUP BY relname HAVING bool_or(attname = 'app_id') ORDER BY relname`);
 }
 
 /** Takes a copy of everything an app holds. */
