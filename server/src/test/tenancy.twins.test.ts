@@ -37,13 +37,15 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** What our app may lack, beside the rows of a table: the table it is about, and how it comes to lack it. */
-const flaws: Readonly<Record<string, readonly [table: string, flaw: Sql]>> = {
+/** What our app may lack, beside all rows of a table: the table it is about, how it comes to lack it, and in which rows. */
+const flaws: Readonly<Record<string, readonly [table: string, flaw: Sql, rows?: Sql]>> = {
   'active users': ['users', sql`UPDATE users SET state = 'INACTIVE'`],
   'proven addresses': ['users', sql`UPDATE users SET is_email_verified = false`],
   'super admins': ['users', sql`UPDATE users SET is_super_admin = false`],
   owners: ['members', sql`UPDATE members SET is_owner = false`],
   managers: ['members', sql`UPDATE members SET is_manager = false`],
+  'members who hold nothing': ['members', sql`DELETE FROM members`, sql`NOT is_owner AND NOT is_manager`],
+  'organizations in service': ['organizations', sql`UPDATE organizations SET status = 'Inactive'`],
   'live sessions': ['sessions', sql`UPDATE sessions SET expires_at = created_at`],
   'live codes': ['codes', sql`UPDATE codes SET expires_at = created_at`],
   'live secrets': ['machine_secrets', sql`UPDATE machine_secrets SET expires_at = created_at`],
@@ -59,7 +61,10 @@ const lackingIn = (read: ReadonlySet<string>): string[] => [
   ...[...read].filter((table) => !inert.has(table)),
 ];
 
-const lackOf = (what: string): Sql => sql`${flaws[what]?.[1] ?? sql`DELETE FROM ${raw(what)}`} WHERE app_id = ${ourId}`;
+function lackOf(what: string): Sql {
+  const [, flaw = sql`DELETE FROM ${raw(what)}`, rows = sql`TRUE`] = flaws[what] ?? [];
+  return sql`${flaw} WHERE app_id = ${ourId} AND ${rows}`;
+}
 
 /** The tables of apps that statements name. */
 const tablesIn = (statements: readonly string[]): string[] =>
