@@ -5,8 +5,8 @@ import { queueMail } from '../email/outbox.ts';
 import { auditIdentity } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
-import { takeLimitWithin } from '../limits/take-limit.ts';
-import { type Grant, grantToMember } from '../members/members.store.ts';
+import { takeLimitWithin, tryLimitWithin } from '../limits/take-limit.ts';
+import { findLacking, type Grant, grantToMember } from '../members/members.store.ts';
 import { checkManagerReach } from '../members/reach.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { emailKey } from '../users/email-address.ts';
@@ -35,6 +35,8 @@ export interface Granted {
   readonly userId: string;
   /** False: the role is theirs already. True: a mail invites them first. */
   readonly invited: boolean;
+  /** False: they held it before. */
+  readonly isNew: boolean;
 }
 
 /** The user of the address, made if there is none: without password, without a way in. */
@@ -56,13 +58,27 @@ export async function userOfAddress(
 
 const roleName = (grant: Grant): string => (grant.kind === 'ROLE' ? grant.role.key : grant.kind);
 
-async function grantAtOnce(tx: Tx, call: Call, user: User, organization: Place, grant: Grant): Promise<void> {
+/**
+ * The mail about a role. Whoever gives roles can take them back and give them again as often as they like: a mailbox
+ * gets a few such mails a day, whatever an organization does.
+ */
+async function tellGranted(tx: Tx, call: Call, user: User, organization: Place, grant: Grant): Promise<void> {
   const { services, appId } = call;
-  const member = { orgId: organization.id, userId: user.id, id: services.ids.next(), now: services.clock.now() };
-  await grantToMember(tx, appId, member, [grant]);
-  await settleInvitations(tx, appId, member, [grant]);
+  if ((await tryLimitWithin(tx, call, 'roleMailsPerUserPerDay', user.id)) !== undefined) return;
   const content = { organizationName: organization.name, role: roleName(grant) };
   await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'role_granted', content });
+}
+
+/** @returns whether it was new to them */
+async function grantAtOnce(tx: Tx, call: Call, user: User, organization: Place, grant: Grant): Promise<boolean> {
+  const { services, appId } = call;
+  const member = { orgId: organization.id, userId: user.id, id: services.ids.next(), now: services.clock.now() };
+  const [lacking] = await findLacking(tx, appId, member, [grant]);
+  await settleInvitations(tx, appId, member, [grant]);
+  if (!lacking) return false;
+  await grantToMember(tx, appId, member, [lacking]);
+  await tellGranted(tx, call, user, organization, lacking);
+  return true;
 }
 
 /** An invitation that is stored, and where its mail leads. */
@@ -134,6 +150,10 @@ export async function grantOrInvite(tx: Tx, call: Call, proposal: Proposal): Pro
   const grant = await proposal.toGrant(tx);
   await checkManagerReach(tx, call, { orgId: place.id, userId: user.id }, [grant]);
   const isProven = user.state === 'ACTIVE' && user.isEmailVerified;
-  await (isProven ? grantAtOnce(tx, call, user, place, grant) : invite(tx, call, user, place, grant, proposal));
-  return { grant, userId: user.id, invited: !isProven };
+  if (isProven) {
+    const isNew = await grantAtOnce(tx, call, user, place, grant);
+    return { grant, userId: user.id, invited: false, isNew };
+  }
+  await invite(tx, call, user, place, grant, proposal);
+  return { grant, userId: user.id, invited: true, isNew: true };
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type Person, problem, type World } from '../test/world.ts';
 
@@ -73,5 +73,47 @@ describe('invitations of an organization in a day', () => {
     const elsewhere = await world.organization(owner);
     await invite(freshEmail());
     expect((await invite(freshEmail(), elsewhere)).statusCode).toBe(201);
+  });
+});
+
+describe('mails about roles that were given at once', () => {
+  const toldTo = async ({ email }: Person) =>
+    (await world.mails(email)).filter(({ purpose }) => purpose === 'role_granted').length;
+
+  beforeEach(async () => {
+    world = await createWorld(app, { settings: { limits: { roleMailsPerUserPerDay: 2 } } });
+    owner = await world.person();
+    orgId = await world.organization(owner);
+  });
+
+  test('tell nothing twice: what somebody holds already is given without mail and event', async () => {
+    const person = await world.person();
+    const first = await invite(person.email);
+    const before = await world.rows();
+    const again = await invite(person.email);
+    expect([again.statusCode, again.json()]).toEqual([201, first.json()]);
+    expect(await world.rows()).toEqual(before);
+    expect(await toldTo(person)).toBe(1);
+  });
+
+  test('are a few a day for one mailbox, whatever organizations do; the roles are given all the same', async () => {
+    const person = await world.person();
+    const elsewhere = await world.organization(owner);
+    for (const at of [orgId, elsewhere, orgId, elsewhere]) {
+      expect((await invite(person.email, at)).json()).toMatchObject({ message: 'Member assigned', invited: false });
+      await world.call('PUT', `/v1/authorization/organizations/users/${person.userId}/roles`, {
+        token: owner.token,
+        orgId: at,
+        body: { roles: [] },
+      });
+    }
+    expect(await toldTo(person)).toBe(2);
+    expect((await invite(person.email)).statusCode).toBe(201);
+    const me = await world.call('GET', `/v1/authentication/users/me?organizationId=${orgId}`, { token: person.token });
+    expect(me.json()).toMatchObject({ organizations: [{ roles: ['reader'] }] });
+    expect(await toldTo(await world.member(orgId))).toBe(1);
+    app.clock.advance(dayMs / 2);
+    await invite(person.email, elsewhere);
+    expect(await toldTo(person)).toBe(3);
   });
 });

@@ -69,6 +69,11 @@ export const limits = {
     periodSeconds: day,
     description: 'Invitations of one organization in a day.',
   },
+  roleMailsPerUserPerDay: {
+    count: 20,
+    periodSeconds: day,
+    description: 'Mails to one user in a day that tell of a role they were given at once.',
+  },
 } as const satisfies Record<string, Limit>;
 
 export type LimitName = keyof typeof limits;

@@ -66,15 +66,28 @@ export async function takeLimit(call: Call, name: LimitName, whose: string): Pro
 }
 
 /**
- * The same as a part of a change: where the change does not happen, nothing was taken. Whoever takes of the same limit
- * waits until the change is made.
+ * The same as `tryLimit` as a part of a change: where the change does not happen, nothing was taken. Whoever takes of
+ * the same limit waits until the change is made.
+ *
+ * @returns undefined when there was one, else the whole seconds until one comes back
+ */
+export async function tryLimitWithin(
+  tx: Tx,
+  call: Call,
+  name: LimitName,
+  whose: string,
+): Promise<number | undefined> {
+  const app = await namedAppOf(call);
+  const wait = await take(tx, app.id, shareOf(call.services, app, name, whose), call.services.clock.now());
+  return wait === undefined ? undefined : toRetryAfter(wait);
+}
+
+/**
+ * The same as `takeLimit` as a part of a change.
  *
  * @throws ApiError `rate_limited` with `Retry-After`
  */
 export async function takeLimitWithin(tx: Tx, call: Call, name: LimitName, whose: string): Promise<void> {
-  const { id, settings } = await namedAppOf(call);
-  const keyHash = shareKey(call.services, name, whose);
-  const share = { keyHash, count: settings.limits[name], periodSeconds: limits[name].periodSeconds };
-  const wait = await take(tx, id, share, call.services.clock.now());
-  if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: Math.max(1, Math.ceil(wait)) });
+  const wait = await tryLimitWithin(tx, call, name, whose);
+  if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: wait });
 }

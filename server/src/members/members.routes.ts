@@ -18,7 +18,7 @@ import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRole, resolveRoles } from '../roles/roles.store.ts';
 import { lockUser } from '../users/users.store.ts';
 import { addUser, memberParams, granted, inviteManager, inviteMember, userAdded } from './members.schema.ts';
-import { type Grant, grantName, grantToMember } from './members.store.ts';
+import { findLacking, type Grant, grantName, grantToMember } from './members.store.ts';
 import { checkManagerReach } from './reach.ts';
 
 interface Invitee {
@@ -40,14 +40,15 @@ async function grantTo(call: Call, body: Invitee, toGrant: Proposal['toGrant'], 
   const app = await namedAppOf(call);
   const urlTemplate = chooseUrlTemplate(app, services.config, 'inviteUrl', body.inviteUrl);
   return mutate(call, async (tx) => {
-    const { grant, userId, invited } = await grantOrInvite(tx, call, { ...body, orgId, toGrant, urlTemplate });
+    const { grant, userId, invited, isNew } = await grantOrInvite(tx, call, { ...body, orgId, toGrant, urlTemplate });
     const event = {
       target: { kind: 'user', id: userId },
       orgId,
       claimedOnBehalfOf: claimedOnBehalfOf(call, body),
       changes: [grantName(grant), ...(invited ? ['invited'] : [])],
     };
-    return { result: { message: `${word} ${invited ? 'invited' : 'assigned'}`, userId, invited }, event };
+    const result = { message: `${word} ${invited ? 'invited' : 'assigned'}`, userId, invited };
+    return { result, event: isNew ? event : undefined };
   });
 }
 
@@ -139,16 +140,17 @@ export const memberRoutes = [
         await checkVisible(tx, call, params.userId);
         const user = await lockUser(tx, appId, params.userId);
         await keepOrganization(tx, appId, orgId);
-        const roles = await resolveRoles(tx, appId, orgId, body.roles);
+        const roles = await resolveRoles(tx, appId, orgId, [...new Set(body.roles)]);
         const grants = roles.map((role): Grant => ({ kind: 'ROLE', role }));
         await checkManagerReach(tx, call, { orgId, userId: user.id }, grants);
         if (user.state !== 'ACTIVE') throw new ApiError('user_not_active');
         const member = { orgId, userId: user.id, id: services.ids.next(), now: services.clock.now() };
-        await grantToMember(tx, appId, member, grants);
+        const lacking = await findLacking(tx, appId, member, grants);
+        await grantToMember(tx, appId, member, lacking);
         await settleInvitations(tx, appId, member, grants);
         const message = `User ${user.id} added to ${orgId} as ${body.roles.join(', ')}`;
-        const changes = body.roles.map((key) => `roles.${key}`);
-        return { result: { message }, event: { target: { kind: 'user', id: user.id }, orgId, changes } };
+        const event = { target: { kind: 'user', id: user.id }, orgId, changes: lacking.map(grantName) };
+        return { result: { message }, event: lacking.length > 0 ? event : undefined };
       });
     },
   }),

@@ -153,6 +153,17 @@ export async function findGrants(
   return [...toManagerRoles(first).map((kind): Grant => ({ kind })), ...roles];
 }
 
+/** Those of the grants that a user does not hold in an organization yet. */
+export async function findLacking(
+  db: Queryable,
+  appId: string,
+  member: { orgId: string; userId: string },
+  grants: readonly Grant[],
+): Promise<Grant[]> {
+  const held = new Set((await findGrants(db, appId, member))?.map(grantName));
+  return grants.filter((grant) => !held.has(grantName(grant)));
+}
+
 /** Takes roles from a member, who stays one. */
 export async function takeRoles(
   tx: Tx,

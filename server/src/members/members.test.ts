@@ -259,6 +259,11 @@ describe('adding a user', () => {
       target: `user ${person.userId}`,
       changes: ['roles.reader'],
     });
+    await add(person, ['writer', 'reader', 'writer'], machine);
+    expect((await world.events()).at(-1)).toMatchObject({ changes: ['roles.writer'] });
+    const before = await world.rows();
+    await add(person, ['reader', 'writer'], machine);
+    expect(await world.rows()).toEqual(before);
   });
 
   test('at the same moment as others keeps all roles', async () => {
