@@ -71,12 +71,7 @@ export async function takeLimit(call: Call, name: LimitName, whose: string): Pro
  *
  * @returns undefined when there was one, else the whole seconds until one comes back
  */
-export async function tryLimitWithin(
-  tx: Tx,
-  call: Call,
-  name: LimitName,
-  whose: string,
-): Promise<number | undefined> {
+export async function tryLimitWithin(tx: Tx, call: Call, name: LimitName, whose: string): Promise<number | undefined> {
   const app = await namedAppOf(call);
   const wait = await take(tx, app.id, shareOf(call.services, app, name, whose), call.services.clock.now());
   return wait === undefined ? undefined : toRetryAfter(wait);

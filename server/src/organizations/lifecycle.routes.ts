@@ -5,7 +5,7 @@ import { deleteInvitedLeftOver, lockInvitedOf } from '../invitations/invitations
 import { etag } from './if-match.ts';
 import type { OrganizationStatus } from './organization-states.ts';
 import { etagHeader, organizationParams, statusChanged } from './organizations.schema.ts';
-import { deleteOrganization, getOrganization, setStatus } from './organizations.store.ts';
+import { closeOrganization, deleteOrganization, getOrganization, setStatus } from './organizations.store.ts';
 
 const mayGovern = ['SUPER_ADMIN', 'GENERIC_MACHINE_USER'] as const;
 
@@ -71,6 +71,9 @@ export const lifecycleRoutes = [
     handler: (call) => {
       const { appId, orgId } = call;
       return mutate(call, async (tx) => {
+        await lockInvitedOf(tx, appId, orgId);
+        await closeOrganization(tx, appId, orgId);
+        // Asked again: nobody is invited to it from here on, but somebody may have been since the first time.
         const invited = await lockInvitedOf(tx, appId, orgId);
         await deleteOrganization(tx, appId, orgId);
         await deleteInvitedLeftOver(tx, appId, invited);

@@ -194,6 +194,30 @@ describe('deleting an organization', () => {
     expect(problem(await world.call('PUT', '/v1/authentication/users/invite', { body }))).toBe('400 code_invalid');
   });
 
+  test('forgets who is invited to it at the last moment as well', async () => {
+    // The embedded database has one transaction at a time.
+    if (app.db.engine === 'embedded') return;
+    const email = `last-moment-${orgId}@example.com`;
+    const { removal, invitation } = await app.db.transaction(async (tx) => {
+      await tx.query(sql`SELECT 1 FROM organizations WHERE app_id = ${world.appId} AND id = ${orgId} FOR UPDATE`);
+      const waiting = async (count: number) => {
+        for (let waits: unknown[] = []; waits.length < count;) {
+          waits = await app.db.query(sql`
+            SELECT DISTINCT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+            WHERE NOT granted AND datname = current_database()`);
+        }
+      };
+      // Invites first, deletes second: both wait for the organization.
+      const invited = invite(email);
+      await waiting(1);
+      const removed = remove();
+      await waiting(2);
+      return { removal: removed, invitation: invited };
+    });
+    expect([(await invitation).statusCode, (await removal).statusCode]).toEqual([201, 204]);
+    expect(await userOf(email)).toBeUndefined();
+  });
+
   test('while people are added, invited and changing it ends with nothing left and no failure', async () => {
     const people = await Promise.all(Array.from({ length: 4 }, () => world.person()));
     const others = people.flatMap((person, index) => [

@@ -153,17 +153,24 @@ export const setStatus = (appId: string, status: OrganizationStatus, now: Date):
   RETURNING o.version`;
 
 /**
- * Deletes an organization with its roles, members and invitations; its people stay users of the app, and its audit
- * events stay.
+ * Locks an organization that is about to go: whoever adds something to it (`keepOrganization`) is done or waits, and
+ * finds it gone.
  *
  * @throws ApiError `organization_not_found`
  */
-export async function deleteOrganization(tx: Tx, appId: string, orgId: string): Promise<void> {
-  const rows = await tx.query(sql`
-    WITH deleted AS (DELETE FROM organizations WHERE app_id = ${appId} AND id = ${orgId} RETURNING id),
-    counted AS (${countInApp(appId, 'organizations', sql`deleted`, -1)})
-    SELECT id FROM deleted`);
+export async function closeOrganization(tx: Tx, appId: string, orgId: string): Promise<void> {
+  const rows = await tx.query(sql`SELECT 1 FROM organizations WHERE app_id = ${appId} AND id = ${orgId} FOR UPDATE`);
   if (rows.length === 0) throw new ApiError('organization_not_found');
+}
+
+/**
+ * Deletes an organization that was closed, with its roles, members and invitations; its people stay users of the app,
+ * and its audit events stay.
+ */
+export async function deleteOrganization(tx: Tx, appId: string, orgId: string): Promise<void> {
+  await tx.query(sql`
+    WITH deleted AS (DELETE FROM organizations WHERE app_id = ${appId} AND id = ${orgId} RETURNING id)
+    ${countInApp(appId, 'organizations', sql`deleted`, -1)}`);
 }
 
 /**
