@@ -34,12 +34,12 @@ export function insertAuditEvent(event: AuditEvent, source: Sql): Sql {
 }
 
 /**
- * Forgets from where and with what a user acted, or somebody unknown acted on them: of a user who is deleted only the
+ * Forgets from where and with what users acted, or somebody unknown acted on them: of a user who is deleted only the
  * id stays. What others did to them stays as it is: that address is somebody else's.
  */
-export async function clearTracesOf(tx: Tx, appId: string, userId: string): Promise<void> {
+export async function clearTracesOf(tx: Tx, appId: string, userIds: readonly string[]): Promise<void> {
+  const ids = sql`ANY (${[...userIds]}::bigint[])`;
   const cleared = sql`UPDATE audit_events SET ip = NULL, user_agent = NULL WHERE app_id = ${appId}`;
-  await tx.query(sql`${cleared} AND actor_id = ${userId} AND actor_kind = 'user'`);
-  await tx.query(sql`
-    ${cleared} AND target_id = ${userId} AND target_kind = 'user' AND actor_kind = 'anonymous'`);
+  await tx.query(sql`${cleared} AND actor_id = ${ids} AND actor_kind = 'user'`);
+  await tx.query(sql`${cleared} AND target_id = ${ids} AND target_kind = 'user' AND actor_kind = 'anonymous'`);
 }

@@ -1,3 +1,4 @@
+import { clearTracesOf } from '../audit/audit.store.ts';
 import { voidCodes } from '../codes/codes.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
@@ -257,10 +258,13 @@ export async function lockInvitedTo(tx: Tx, appId: string, role: RoleReference):
   return rows.map((row) => row.id);
 }
 
-/** Deletes those of these users who were only invited and whom no invitation is left for. @returns their ids */
-export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: readonly string[]): Promise<string[]> {
-  if (userIds.length === 0) return [];
-  const rows = await tx.query<{ id: string }>(sql`
+/**
+ * Deletes those of these users who were only invited and whom no invitation is left for. Of whoever tried their codes
+ * the audit forgets the address, as of every user who is deleted.
+ */
+export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: readonly string[]): Promise<void> {
+  if (userIds.length === 0) return;
+  const deleted = await tx.query<{ id: string }>(sql`
     WITH deleted AS (
       DELETE FROM users u
       WHERE u.app_id = ${appId} AND u.id = ANY (${[...userIds]}::bigint[]) AND u.state = 'INVITED'
@@ -270,7 +274,8 @@ export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: read
       RETURNING u.id),
     counted AS (${countInApp(appId, 'users', sql`deleted`, -1)})
     SELECT id FROM deleted`);
-  return rows.map((row) => row.id);
+  const ids = deleted.map(({ id }) => id);
+  if (ids.length > 0) await clearTracesOf(tx, appId, ids);
 }
 
 /** Whether an invitation waits for a user, to an organization or as super admin. */

@@ -304,6 +304,21 @@ describe('revoking', () => {
     expect((await invite(email)).json()).toMatchObject({ invited: true });
   });
 
+  test('the last one deletes from where somebody tried the code, and nothing else of the audit', async () => {
+    const email = freshEmail();
+    const id = await invited(email);
+    expect(problem(await accept(email, 'AAAAAAA'))).toBe('400 code_invalid');
+    const { id: userId } = (await userOf(email)) ?? {};
+    const traces = () =>
+      app.db.query(sql`
+      SELECT action, ip IS NOT NULL AS told FROM audit_events
+      WHERE app_id = ${world.appId} AND target_id = ${userId ?? ''} ORDER BY id`);
+    const others = { action: 'organization.member_granted', told: true };
+    expect(await traces()).toEqual([others, { action: 'code.failed', told: true }]);
+    await revoke(id);
+    expect(await traces()).toEqual([others, { action: 'code.failed', told: false }]);
+  });
+
   test('one of several leaves the others: the same code grants what is left', async () => {
     const email = freshEmail();
     const toOwner = await invited(email, 'owners');

@@ -32,7 +32,7 @@ export async function eraseUser(
   const names = [user.id, key, ...ofCodes, ...addresses.map((address) => `${user.id} ${address}`)];
   const shares = limitNames.flatMap((name) => names.map((whose) => shareKey(services, name, whose)));
   await fillShares(tx, appId, shares);
-  await clearTracesOf(tx, appId, user.id);
+  await clearTracesOf(tx, appId, [user.id]);
   await deleteMembershipsOf(tx, appId, user.id);
   await deleteUserRow(tx, appId, user.id);
 }
