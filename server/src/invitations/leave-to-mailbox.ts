@@ -7,18 +7,25 @@ import { grantName } from '../members/members.store.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { moveSuperAdminInvitation } from '../super-admins/super-admins.store.ts';
 import { releaseEmail } from '../users/account.store.ts';
+import { takeMail } from '../users/mailbox-share.ts';
 import type { User } from '../users/users.store.ts';
 import { mailInvitation, userOfAddress } from './grant-or-invite.ts';
 import { isAwaited, type MovedInvitation, moveInvitations } from './invitations.store.ts';
 
-/** Codes are bound to whom they were made for: the holder of the mailbox gets a new one, good as long as the old. */
-async function mailAgain(tx: Tx, call: Call, userId: string, moved: MovedInvitation): Promise<void> {
+/**
+ * Codes are bound to whom they were made for: the holder of the mailbox gets a new one, good as long as the old.
+ *
+ * @returns false when there were too many such mails: a password reset lets them in all the same
+ */
+async function mailAgain(tx: Tx, call: Call, userId: string, moved: MovedInvitation): Promise<boolean> {
   const app = await namedAppOf(call);
+  if (!(await takeMail(tx, call.services, app, 'invitation', moved.email))) return false;
   const urlTemplate = chooseUrlTemplate(app, call.services.config, 'inviteUrl', undefined);
   const { email, grant, orgId, expiresAt } = moved;
   const organization = await keepOrganization(tx, call.appId, orgId);
   const lifeMs = expiresAt.getTime() - call.services.clock.now().getTime();
   await mailInvitation(tx, call, { userId, email, organization, grant, urlTemplate, lifeMs });
+  return true;
 }
 
 /**
@@ -42,8 +49,9 @@ export async function leaveToMailbox(tx: Tx, call: Call, user: User): Promise<Ch
   const live = moved.filter(({ expiresAt }) => expiresAt > services.clock.now());
   // One mail for each organization: its code accepts whatever waits.
   const newest = [...new Map(live.map((invitation) => [invitation.orgId, invitation])).values()];
-  for (const invitation of newest) await mailAgain(tx, call, toId, invitation);
-  return newest.map(({ id, orgId, grant }) => ({
+  const sent: MovedInvitation[] = [];
+  for (const invitation of newest) if (await mailAgain(tx, call, toId, invitation)) sent.push(invitation);
+  return sent.map(({ id, orgId, grant }) => ({
     action: 'invitation.resent',
     target: { kind: 'invitation', id },
     orgId,

@@ -52,7 +52,7 @@ export const limits = {
   codeRequestsPerAccountPerHour: {
     count: 10,
     periodSeconds: hour,
-    description: 'Mails with a code to one account in an hour.',
+    description: 'Mails with a code of one kind to one mailbox in an hour.',
   },
   idpIntentsPerAddressPerHour: {
     count: 300,

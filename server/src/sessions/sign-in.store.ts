@@ -21,6 +21,7 @@ export interface SignInShares {
 export interface Credentials {
   readonly id: string;
   readonly email: string;
+  readonly isEmailVerified: boolean;
   readonly state: UserState;
   readonly passwordHash: string | null;
 }
@@ -40,6 +41,7 @@ interface CountedRow {
   app: Omit<AppRow, 'created_at' | 'updated_at'> & { created_at: string; updated_at: string };
   id: string | null;
   email: string;
+  is_email_verified: boolean;
   state: UserState;
   password_hash: string | null;
   device_key: Buffer | null;
@@ -58,13 +60,13 @@ function waitOf(row: CountedRow): number | undefined {
 }
 
 function toCountedTry(appId: string, row: CountedRow): CountedTry {
-  const { app, id, email, state, password_hash: passwordHash } = row;
+  const { app, id, email, is_email_verified: isEmailVerified, state, password_hash: passwordHash } = row;
   const times = { created_at: new Date(app.created_at), updated_at: new Date(app.updated_at) };
   return {
     app: toApp({ ...app, ...times, id: appId }),
     waitSeconds: waitOf(row),
     deviceKeyHash: row.device_key ?? undefined,
-    credentials: id === null ? undefined : { id, email, state, passwordHash },
+    credentials: id === null ? undefined : { id, email, isEmailVerified, state, passwordHash },
   };
 }
 
@@ -92,7 +94,7 @@ export async function countTry(
     WITH app AS (SELECT * FROM apps WHERE id = ${appId}),
     active AS (SELECT FROM app WHERE status = 'ACTIVE'),
     person AS (
-      SELECT id, email, state, password_hash FROM users
+      SELECT id, email, is_email_verified, state, password_hash FROM users
       WHERE app_id = ${appId} AND email_key = ${emailKey} AND EXISTS (SELECT FROM active)),
     known_device AS (
       SELECT presented.key_hash
@@ -104,7 +106,8 @@ export async function countTry(
     of_device AS (${takeUnit(appId, device, now, sql`FROM known_device`)}),
     of_address AS (${takeUnit(appId, address, now, sql`FROM active WHERE NOT EXISTS (SELECT FROM known_device)`)}),
     of_account AS (${takeUnit(appId, account, now, sql`FROM of_address`)})
-    SELECT (SELECT to_jsonb(app) FROM app) AS app, person.id, person.email, person.state, person.password_hash,
+    SELECT (SELECT to_jsonb(app) FROM app) AS app, person.id, person.email,
+      person.is_email_verified, person.state, person.password_hash,
       (SELECT key_hash FROM known_device) AS device_key,
       EXISTS (SELECT FROM of_device) AS is_device_admitted, ${secondsToWait(appId, device, now)} AS device_wait,
       EXISTS (SELECT FROM of_address) AS is_address_admitted, ${secondsToWait(appId, address, now)} AS address_wait,
@@ -122,7 +125,7 @@ export interface RightSignIn {
   readonly newHash: string | undefined;
   readonly session: NewSession;
   readonly device: DeviceUse;
-  /** Tells the owner that the device is new to the account, unless there were too many such mails; undefined: it is known. */
+  /** Tells the owner that the device is new to the account, unless there were too many such mails; undefined: nobody is told. */
   readonly notice: { readonly mail: NewMail; readonly shares: readonly [network: Share, user: Share] } | undefined;
   /** What was taken from: a right password costs nothing. In the order in which they were taken. */
   readonly taken: readonly Share[];
@@ -153,17 +156,19 @@ export function signInChanges(appId: string, signIn: RightSignIn): Sql {
     rehashed AS (${setPasswordHashWhere(appId, credentials.id, newHash ?? null, sql`EXISTS (SELECT FROM changed)`)}),
     begun AS (${insertSession(appId, session, sql`FROM changed`)}),
     device AS (${rememberDevice(appId, device, sql`FROM changed`)}),
-    ${notice ? newDevice(appId, signIn, notice) : empty}
+    forgotten AS (${forgetSurplusDevices(appId, device.userId, isNew(device))}),
+    ${notice ? noticed(appId, signIn, notice) : empty}
     ${returnInOrder(appId, taken)}`;
 }
 
-/** What a sign-in brings along from a device that the account does not know. */
-function newDevice(appId: string, { device }: RightSignIn, { mail, shares }: NonNullable<RightSignIn['notice']>): Sql {
-  const isNew = sql`FROM device WHERE token_hash = ${device.newHash}`;
+/** The FROM clause that yields a row when the device was not known. */
+const isNew = ({ newHash }: DeviceUse): Sql => sql`FROM device WHERE token_hash = ${newHash}`;
+
+/** The mail about a device that the account does not know. */
+function noticed(appId: string, { device }: RightSignIn, { mail, shares }: NonNullable<RightSignIn['notice']>): Sql {
   const [network, user] = shares;
   return sql`
-    forgotten AS (${forgetSurplusDevices(appId, device.userId, isNew)}),
-    noticed_network AS (${takeUnit(appId, network, device.now, isNew)}),
+    noticed_network AS (${takeUnit(appId, network, device.now, isNew(device))}),
     noticed AS (${takeUnit(appId, user, device.now, sql`FROM noticed_network`)}),
     mailed AS (${insertMail(appId, mail, sql`FROM noticed`)}),`;
 }

@@ -127,7 +127,8 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
   const { app, credentials, isDeviceKnown } = authenticated;
   const { row: session, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'] });
   const device: DeviceOfCall = deviceOfCall(call, app, credentials.id);
-  const notice = isDeviceKnown ? undefined : noticeOf(call, app, credentials);
+  // Of an address that nobody proved nobody is told: it can be a stranger's.
+  const notice = isDeviceKnown || !credentials.isEmailVerified ? undefined : noticeOf(call, app, credentials);
   const signIn = { ...authenticated, session, device: device.use, notice };
   const actor = { kind: 'user', id: credentials.id } as const;
   const [remembered] = await mutateInStatement<{ token_hash: Buffer }>(

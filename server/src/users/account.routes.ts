@@ -22,6 +22,7 @@ import { lockGovernedUser } from './app-users.store.ts';
 import { lockPassword, withCurrentPassword } from './current-password.ts';
 import { deleteGovernedUser } from './delete-user.ts';
 import { emailKey } from './email-address.ts';
+import { mailboxName } from './mailbox-share.ts';
 import { circumstancesOf } from './password-changed.ts';
 import { tellOwner } from './tell-owner.ts';
 import { lockUser } from './users.store.ts';
@@ -70,6 +71,7 @@ export const accountRoutes = [
       const isTaken = await isEmailTaken(services.db, appId, user.id, body.newEmail);
       await withCurrentPassword(call, body.currentPassword, async (compared) => {
         await takeLimit(call, 'codeRequestsPerAccountPerHour', `email_change ${user.id}`);
+        await takeLimit(call, 'codeRequestsPerAccountPerHour', mailboxName('email_change', body.newEmail));
         return mutate(call, async (tx) => {
           if (!(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
           await queueCodeAndNotice(tx, call, user, { email: body.newEmail, isTaken });

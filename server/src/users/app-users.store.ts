@@ -28,17 +28,21 @@ export const usersOfApp = (appId: string, options: { metadata: boolean }): Sql =
 export interface GovernedUser {
   readonly id: string;
   readonly email: string;
+  readonly isEmailVerified: boolean;
   readonly state: UserState;
   readonly isSuperAdmin: boolean;
 }
 
 /** The user, locked until the transaction ends: first of all locks. @throws ApiError `user_not_found` */
 export async function lockGovernedUser(tx: Tx, appId: string, userId: string): Promise<GovernedUser> {
-  const [row] = await tx.query<{ id: string; email: string; state: UserState; is_super_admin: boolean }>(sql`
-    SELECT id, email, state, is_super_admin FROM users WHERE app_id = ${appId} AND id = ${userId}
+  const [row] = await tx.query<
+    Pick<UserRow, 'id' | 'email' | 'is_email_verified' | 'state'> & { is_super_admin: boolean }
+  >(sql`
+    SELECT id, email, is_email_verified, state, is_super_admin FROM users WHERE app_id = ${appId} AND id = ${userId}
     FOR NO KEY UPDATE`);
   if (!row) throw new ApiError('user_not_found');
-  return { id: row.id, email: row.email, state: row.state, isSuperAdmin: row.is_super_admin };
+  const { id, email, is_email_verified: isEmailVerified, state, is_super_admin: isSuperAdmin } = row;
+  return { id, email, isEmailVerified, state, isSuperAdmin };
 }
 
 export async function setUserState(

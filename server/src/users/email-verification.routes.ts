@@ -7,8 +7,9 @@ import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
 import { takeLimit } from '../limits/take-limit.ts';
+import { mailboxName } from './mailbox-share.ts';
 import { emailVerified, requestVerification, verificationRequested, verifyEmail } from './users.schema.ts';
-import { lockUser, setEmailVerified } from './users.store.ts';
+import { getUser, lockUser, setEmailVerified } from './users.store.ts';
 import { sendVerification } from './verification-mail.ts';
 
 export const emailVerificationRoutes = [
@@ -19,7 +20,7 @@ export const emailVerificationRoutes = [
     tag: 'authentication',
     summary: 'Send a verification mail',
     description:
-      'Sends a new code to the e-mail address of the user; older codes are void. So many an hour for one user, whoever asks.',
+      'Sends a new code to the e-mail address of the user; older codes are void. So many an hour for one mailbox, whoever asks.',
     access: overUserInBody({ mailedToken: false }, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'),
     audit: 'email_verification.requested',
     body: requestVerification,
@@ -29,7 +30,8 @@ export const emailVerificationRoutes = [
       const app = await namedAppOf(call);
       const template = chooseUrlTemplate(app, call.services.config, 'verificationUrl', call.body.verificationUrl);
       // Not the share of password resets: whoever signs up with a foreign address must not use up what its owner needs.
-      await takeLimit(call, 'codeRequestsPerAccountPerHour', `verification ${call.body.userId}`);
+      const { email } = await getUser(call.services.db, call.appId, call.body.userId);
+      await takeLimit(call, 'codeRequestsPerAccountPerHour', mailboxName('verification', email));
       return mutate(call, async (tx) => {
         const target = await lockUser(tx, call.appId, call.body.userId);
         if (target.state !== 'ACTIVE') throw new ApiError('user_not_active');

@@ -6,6 +6,7 @@ import { tablesOf } from '../test/calls.digest.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, password, type World } from '../test/world.ts';
+import { mailboxKinds, mailboxName } from './mailbox-share.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
 
 let app: TestApp;
@@ -127,9 +128,13 @@ test('a user who is deleted leaves no trace but the id in the audit and in invit
   expect(tablesHolding(lived, [...words, userId])).toEqual(expected);
   expect(words.filter((word) => tablesHolding(lived, [word]).length === 0)).toEqual([]);
   const hers = limitNames.flatMap((name) =>
-    [userId, email.toLowerCase(), `email_change ${userId}`, `${userId} ${address}`].map((whose) =>
-      shareKey(app.services, name, whose),
-    ),
+    [
+      userId,
+      email.toLowerCase(),
+      `email_change ${userId}`,
+      `${userId} ${address}`,
+      ...mailboxKinds.map((kind) => mailboxName(kind, email)),
+    ].map((whose) => shareKey(app.services, name, whose)),
   );
   const shares = () => app.db.query(sql`SELECT 1 FROM rate_limits WHERE key_hash = ANY (${hers}::bytea[])`);
   expect((await shares()).length).toBeGreaterThan(0);

@@ -9,6 +9,7 @@ import { deleteMembershipsOf } from '../members/members.store.ts';
 import type { Services } from '../services.ts';
 import { addressesOf, deleteUserRow } from './app-users.store.ts';
 import { emailKey } from './email-address.ts';
+import { mailboxKinds, mailboxName } from './mailbox-share.ts';
 import { deletePasswordResetRequests } from './password-reset-requests.store.ts';
 
 /**
@@ -22,14 +23,16 @@ export async function eraseUser(
   tx: Tx,
   services: Services,
   appId: string,
-  user: { id: string; email: string },
+  user: { id: string; email: string; isEmailVerified: boolean },
 ): Promise<void> {
   const key = emailKey(user.email);
   const addresses = [...new Set((await addressesOf(tx, appId, user.id)).map(addressKey))];
   await forgetTriesInVain(tx, appId, addresses);
   await deletePasswordResetRequests(tx, appId, key);
-  const ofCodes = ['verification', 'email_change'].map((what) => `${what} ${user.id}`);
-  const names = [user.id, key, ...ofCodes, ...addresses.map((address) => `${user.id} ${address}`)];
+  // What is counted for an address that they never proved is not about them, and spares whoever holds the mailbox.
+  const ofMailbox = user.isEmailVerified ? [key, ...mailboxKinds.map((kind) => mailboxName(kind, user.email))] : [];
+  const ofUser = [user.id, `email_change ${user.id}`, ...addresses.map((address) => `${user.id} ${address}`)];
+  const names = [...ofUser, ...ofMailbox];
   const shares = limitNames.flatMap((name) => names.map((whose) => shareKey(services, name, whose)));
   await fillShares(tx, appId, shares);
   await clearTracesOf(tx, appId, [user.id]);

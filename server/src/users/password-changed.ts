@@ -9,7 +9,10 @@ export const circumstancesOf = ({ client, services }: Call) => ({
   ...(client.userAgent !== undefined && { device: client.userAgent }),
 });
 
-/** Tells the owner of a mailbox that the password of their account is another one. */
+/**
+ * Tells the owner of a mailbox that the password of their account is another one. Of an account that nobody proved nothing
+ * is told: whoever has signed up with a foreign address must not be able to send mails to it, as many as they like.
+ */
 export async function tellPasswordChanged(tx: Tx, call: Call, user: { id: string; email: string }): Promise<void> {
   const { id: userId, email: recipient } = user;
   const content = circumstancesOf(call);

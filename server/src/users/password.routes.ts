@@ -157,7 +157,7 @@ export const passwordRoutes = [
           await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());
           await deleteSessions(tx, appId, user.id, session.id);
           await voidAllCodes(tx, appId, user.id, voidedByPassword);
-          await tellPasswordChanged(tx, call, user);
+          if (user.isEmailVerified) await tellPasswordChanged(tx, call, user);
           return { result: { message: 'Password updated' }, event: { target: { kind: 'user', id: user.id } } };
         });
       });

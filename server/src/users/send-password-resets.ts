@@ -8,9 +8,8 @@ import { empty, type Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
 import { addressKey } from '../http/client-address.ts';
-import { take } from '../limits/limits.store.ts';
-import { shareOf } from '../limits/take-limit.ts';
 import type { Services } from '../services.ts';
+import { takeMail } from './mailbox-share.ts';
 import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';
 import { lockUserByEmail, type User } from './users.store.ts';
 
@@ -26,13 +25,8 @@ async function mayGetCode(tx: Tx, services: Services, app: App, user: User): Pro
   if (user.state === 'INACTIVE') return false;
   if (user.state === 'INVITED' && !(await hasLiveInvitation(tx, app.id, user.id, now))) return false;
   if ((await countUsableCodes(tx, app.id, scopeOf(user.id), now)) >= codesKept.password_reset) return false;
-  return isWithinLimit(tx, services, app, user.id);
-}
-
-/** The owner of a mailbox is spared more, also from somebody who uses the codes up; nobody is told. */
-async function isWithinLimit(tx: Tx, services: Services, app: App, userId: string): Promise<boolean> {
-  const share = shareOf(services, app, 'codeRequestsPerAccountPerHour', userId);
-  return (await take(tx, app.id, share, services.clock.now())) === undefined;
+  // The owner of a mailbox is spared more, also from somebody who uses the codes up; nobody is told.
+  return takeMail(tx, services, app, 'reset', user.email);
 }
 
 async function queueReset(tx: Tx, services: Services, user: User, request: PasswordResetRequest): Promise<void> {

@@ -11,6 +11,7 @@ import { sessionHeaders, setSessionCookies, startSession } from '../sessions/sta
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from './display-name.ts';
 import { emailKey } from './email-address.ts';
+import { takeMail } from './mailbox-share.ts';
 import { checkPassword } from './password-policy.ts';
 import { lockWithinReach } from './govern-user.ts';
 import { tellOwner } from './tell-owner.ts';
@@ -91,7 +92,10 @@ export const userRoutes = [
           now: services.clock.now(),
         });
         if (!made) return { result: undefined, event: undefined };
-        await sendVerification(tx, call, app, made, template);
+        // Whoever signs up again and again with one address gets accounts, and its mailbox not as many mails.
+        if (await takeMail(tx, services, app, 'verification', made.email)) {
+          await sendVerification(tx, call, app, made, template);
+        }
         const session = await startSession(tx, call, app, { id: made.id, amr: ['pwd'] });
         const actor = { kind: 'user', id: made.id } as const;
         return { result: { ...session, userId: made.id }, event: { target: actor, actor } };

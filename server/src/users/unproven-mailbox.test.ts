@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { runTask } from '../test/tasks.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { sendPasswordResets } from './send-password-resets.ts';
+
+const users = '/v1/authentication/users';
+const limits = { codeRequestsPerAccountPerHour: 3 };
+
+let app: TestApp;
+let world: World;
+let counter = 0;
+/** The mailbox of somebody who has nothing to do with it. */
+let victim: string;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+});
+beforeEach(async () => {
+  victim = `victim-${(counter += 1)}@example.com`;
+  world = await createWorld(app, { settings: { limits } });
+});
+afterAll(() => app?.close());
+
+const stranger = () => world.person({ email: victim, verified: false });
+const leave = async ({ token }: Person) => {
+  const answer = await world.call('DELETE', `${users}/me`, { token, body: { currentPassword: password } });
+  expect(answer.statusCode).toBe(200);
+};
+const purposes = async () => (await world.mails(victim)).map(({ purpose }) => purpose);
+const countOf = async (purpose: string) => (await purposes()).filter((found) => found === purpose).length;
+
+describe('whoever signs up with a foreign address sends no mails to it at will', () => {
+  test('by changing the password', async () => {
+    const { userId, token } = await stranger();
+    const other = 'Secret@slidezAB';
+    for (const [currentPassword, newPassword] of [
+      [password, other],
+      [other, password],
+    ]) {
+      const body = { currentPassword, newPassword };
+      expect((await world.call('PUT', `${users}/${userId}/password`, { token, body })).statusCode).toBe(200);
+    }
+    expect(await purposes()).toEqual(['email_verification']);
+  });
+
+  test('by signing in from one new device after the other', async () => {
+    await stranger();
+    const body = { email: victim, password };
+    expect((await world.call('POST', `${users}/sessions`, { body })).statusCode).toBe(201);
+    expect(await purposes()).toEqual(['email_verification']);
+  });
+
+  test('by signing up and going again and again', async () => {
+    // The mails of an account go with it: what is counted is what each account finds.
+    const found: string[][] = [];
+    for (let index = 0; index < 5; index += 1) {
+      const made = await stranger();
+      found.push(await purposes());
+      await leave(made);
+    }
+    expect(found).toEqual([['email_verification'], ['email_verification'], ['email_verification'], [], []]);
+    const { token, userId } = await stranger();
+    const body = { userId };
+    const refused = await world.call('POST', `${users}/email/verification-request`, { token, body });
+    expect(problem(refused)).toBe('429 rate_limited');
+    app.clock.advance(3_600_000);
+    expect((await world.call('POST', `${users}/email/verification-request`, { token, body })).statusCode).toBe(200);
+  });
+
+  test('by doing so where an invitation waits, which stays', async () => {
+    const owner = await world.person();
+    const orgId = await world.organization(owner);
+    const body = { email: victim, firstName: 'Jane', lastName: 'Roe', role: 'reader' };
+    await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token: owner.token, body });
+    for (let index = 0; index < 5; index += 1) await leave(await stranger());
+    expect(await countOf('invitation')).toBe(0);
+    await world.call('POST', `${users}/password/reset-request/email`, { body: { email: victim } });
+    await runTask(app, sendPasswordResets);
+    const { code: verificationCode } = await world.mail(victim);
+    const reset = { email: victim, verificationCode, newPassword: password };
+    expect((await world.call('PUT', `${users}/password`, { body: reset })).statusCode).toBe(200);
+    const { token } = await world.signIn(victim);
+    const me = await world.call('GET', `${users}/me?includeOrganizations=true`, { token });
+    expect(me.json()).toMatchObject({ organizations: [{ id: orgId, roles: ['reader'] }] });
+  });
+
+  test('by asking for a reset of one account after the other', async () => {
+    let mails = 0;
+    for (let index = 0; index < 5; index += 1) {
+      const made = await stranger();
+      await world.call('POST', `${users}/password/reset-request/email`, { body: { email: victim } });
+      await runTask(app, sendPasswordResets);
+      mails += await countOf('password_reset');
+      await leave(made);
+    }
+    expect(mails).toBe(3);
+  });
+
+  test('by wanting to have it, from however many accounts', async () => {
+    const statuses: number[] = [];
+    for (let index = 0; index < 5; index += 1) {
+      const { token } = await world.person();
+      const body = { newEmail: victim, currentPassword: password };
+      statuses.push((await world.call('POST', `${users}/me/email`, { token, body })).statusCode);
+    }
+    expect(statuses).toEqual([200, 200, 200, 429, 429]);
+    expect(await countOf('email_change')).toBe(3);
+  });
+});
+
+test('somebody who has proven the address is told that the password was changed, and of new devices', async () => {
+  const { userId, token } = await world.person({ email: victim });
+  const body = { currentPassword: password, newPassword: 'Secret@slidezAB' };
+  await world.call('PUT', `${users}/${userId}/password`, { token, body });
+  await world.call('POST', `${users}/sessions`, { body: { email: victim, password: 'Secret@slidezAB' } });
+  expect((await purposes()).slice(0, 2)).toEqual(['new_device', 'password_changed']);
+});
