@@ -48,6 +48,16 @@ describe('the words', () => {
   });
 });
 
+describe('a name that others chose', () => {
+  test('makes no link, whatever it looks like', () => {
+    const organizationName = 'Locked! https://evil.example/now or mail me@evil.example';
+    const { text, html, subject } = render({ organizationName, role: 'evil.example' });
+    for (const part of [text, html, subject]) expect(part).not.toMatch(/https:\/|evil\.example|me@e/);
+    expect(text.replaceAll('\u2060', '')).toContain(organizationName);
+    expect(render({ organizationName: 'Smith & Co. Ltd.' }).text).toContain('Smith & Co. Ltd.');
+  });
+});
+
 describe('the language of a mail', () => {
   test.each([
     ['ar', 'en', 'ar'],

@@ -35,6 +35,12 @@ export const oneLine = (text: string): string =>
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
 
+/**
+ * What others chose as a name must not become a link: mail programs make one of whatever looks like an address. An
+ * invisible mark that joins words breaks that and nothing else.
+ */
+const unlinked = (text: string): string => text.replace(/(?<=\S)[.:/@](?=\S)/g, '$&\u2060');
+
 /** By characters, so that none is cut in two. */
 const cut = (text: string): string => Array.from(text).slice(0, longestValue).join('');
 
@@ -57,8 +63,8 @@ function valuesOf(words: Words, content: MailContent, { brandName, language }: L
   } = content;
   const values: Record<MailField | 'brandName', string> = {
     brandName,
-    organizationName,
-    role: roleName(words, content.role),
+    organizationName: unlinked(organizationName),
+    role: unlinked(roleName(words, content.role)),
     device: deviceName(device) ?? words.unknownDevice,
     address,
     time: timeInWords(time, language),

@@ -2,6 +2,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { checkCode } from '../codes/codes.ts';
 import { consumeCode, voidCodes } from '../codes/codes.store.ts';
+import { addressKey } from '../http/client-address.ts';
 import { overUserInBody } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
@@ -30,6 +31,10 @@ export const emailVerificationRoutes = [
       const app = await namedAppOf(call);
       const template = chooseUrlTemplate(app, call.services.config, 'verificationUrl', call.body.verificationUrl);
       // Not the share of password resets: whoever signs up with a foreign address must not use up what its owner needs.
+      // A person's own network; that of a backend is everybody's.
+      if (call.actor.kind === 'user') {
+        await takeLimit(call, 'codeRequestsPerAddressPerHour', addressKey(call.client.ip));
+      }
       const { email } = await getUser(call.services.db, call.appId, call.body.userId);
       await takeLimit(call, 'codeRequestsPerAccountPerHour', mailboxName('verification', email));
       return mutate(call, async (tx) => {

@@ -94,6 +94,18 @@ describe('asking for a verification mail', () => {
     expect(await few.mail(person.email)).toMatchObject({ purpose: 'password_reset' });
   });
 
+  test('is limited for each client address of people, not for backends', async () => {
+    const few = await createWorld(app, { settings: { limits: { codeRequestsPerAddressPerHour: 2 } } });
+    const people = [];
+    for (let index = 0; index < 3; index += 1) people.push(await few.person({ verified: false }));
+    const { token: machine } = await few.machine();
+    const ask = (token: string, userId: string) => few.call('POST', `${url}-request`, { token, body: { userId } });
+    const answers = [];
+    for (const { token, userId } of people) answers.push((await ask(token, userId)).statusCode);
+    for (const { userId } of people) answers.push((await ask(machine, userId)).statusCode);
+    expect(answers).toEqual([200, 200, 429, 200, 200, 200]);
+  });
+
   test('is for the person and for machines', async () => {
     const person = await unverified();
     const machine = await world.machine();
