@@ -8,7 +8,7 @@ import type { Services } from '../services.ts';
 import { type FoundSession, touchSession } from '../sessions/sessions.store.ts';
 import type { Access } from './access.ts';
 import { type Actor, anonymous } from './actor.ts';
-import { bearerToken, presentedCredential } from './credential.ts';
+import { bearerToken, type Credential, presentedCredential } from './credential.ts';
 import { ApiError } from './errors.ts';
 import { addressKey } from './client-address.ts';
 import { checkOrigin } from './origin.ts';
@@ -69,10 +69,11 @@ function authenticateToken(
   services: Services,
   access: Access,
   app: NamedApp,
-  token: string,
+  { kind, token }: Credential,
 ): Promise<Actor | undefined> {
   if (token.startsWith('gh_s_')) return authenticateSession(services, app.id, token);
-  if (token.startsWith('gh_v_') && access.scope === 'user' && access.from === 'body' && access.mailedToken) {
+  const takesMailedToken = access.scope === 'user' && access.from === 'body' && access.mailedToken;
+  if (token.startsWith('gh_v_') && takesMailedToken && kind === 'bearer') {
     return authenticateMailedToken(services, app.id, token);
   }
   return token.includes('.') ? authenticateMachine(services, app, token) : Promise.resolve(undefined);
@@ -137,7 +138,7 @@ async function appCaller(services: Services, request: FastifyRequest, route: Rou
   if (appId === undefined) throw new ApiError('app_not_found');
   await limitAddress(services, request, route);
   const credential = presentedCredential(request, name);
-  const actor = credential && (await authenticateToken(services, route.access, { id: appId, name }, credential.token));
+  const actor = credential && (await authenticateToken(services, route.access, { id: appId, name }, credential));
   if (!credential || !actor) throw new ApiError('unauthenticated');
   if (credential.kind === 'cookie' && !isSafe(request)) await checkOrigin(services, request);
   return { appId, actor };

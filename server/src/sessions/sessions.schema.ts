@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { emailAddress } from '../users/email-address.ts';
-import { id, idOf, outputId, queryFlag, text, time } from '../http/fields.ts';
+import { idOf, outputId, queryFlag, text, time } from '../http/fields.ts';
 
 export const signIn = z
   .strictObject({
@@ -43,9 +43,6 @@ export const sessionList = z
   .meta({ id: 'SessionList', description: 'Sessions of a user.' });
 
 export const sessionParams = z.strictObject({ sessionId: idOf('the session') });
-export const userParams = z.strictObject({
-  userId: id.meta({ description: 'Id of the user.', examples: ['118273645546213377'] }),
-});
 export const endSessionsQuery = z.strictObject({
   includeCurrent: queryFlag('Whether to end the session of this call as well.'),
 });

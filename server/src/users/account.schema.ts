@@ -1,12 +1,8 @@
 import { z } from 'zod';
-import { message, text } from '../http/fields.ts';
+import { message } from '../http/fields.ts';
 import { emailAddress } from './email-address.ts';
+import { currentPassword } from './passwords.schema.ts';
 import { verificationCode } from './users.schema.ts';
-
-const currentPassword = text({ max: 1000 }).meta({
-  description: 'The current password of the caller.',
-  examples: ['Password@123JonDoeInc'],
-});
 
 export const requestEmailChange = z
   .strictObject({

@@ -246,6 +246,8 @@ describe('the mailed token', () => {
     expect(problem(await world.call('POST', url, { app: appName, token: person.mailedToken, body }))).toBe(
       '401 unauthenticated',
     );
+    const asCookie = { headers: { cookie: `session-token=${person.mailedToken}` }, body };
+    expect(problem(await world.call('POST', url, asCookie))).toBe('401 unauthenticated');
     const me = { headers: { cookie: `session-token=${person.mailedToken}` } };
     expect(problem(await world.call('GET', '/v1/authentication/users/me', me))).toBe('401 unauthenticated');
   });

@@ -162,6 +162,7 @@ describe('a taken address', () => {
     const told = async () => (await world.mails(email)).filter(({ purpose }) => purpose === 'sign_up_attempted').length;
     await signUp({ email: email.toUpperCase() });
     expect(await told()).toBe(1);
+    expect((await world.mail(email)).text).toContain('IP address: 127.0.0.1');
     app.clock.advance(hourMs - 1000);
     await signUp({ email });
     expect(await told()).toBe(1);

@@ -2,18 +2,25 @@ import { mailedSince } from '../email/mails.store.ts';
 import { queueMail } from '../email/outbox.ts';
 import type { Call } from '../http/route.ts';
 import { emailKey } from './email-address.ts';
+import { circumstancesOf } from './password-changed.ts';
 import { lockUserByEmail } from './users.store.ts';
 
 const hourMs = 3_600_000;
 
 /** Tells the owner of a mailbox that somebody tried to get an account with it, at most once an hour. */
-export async function tellOwner({ services, appId }: Call, email: string): Promise<void> {
+export async function tellOwner(call: Call, email: string): Promise<void> {
+  const { services, appId } = call;
   const since = new Date(services.clock.now().getTime() - hourMs);
   await services.db.transaction(async (tx) => {
     // Locked, so that attempts at the same moment do not each find that nobody told the owner yet.
     const owner = await lockUserByEmail(tx, appId, emailKey(email));
     if (!owner || (await mailedSince(tx, appId, owner.id, 'sign_up_attempted', since))) return;
     const { id: userId, email: recipient } = owner;
-    await queueMail(tx, services, appId, { userId, recipient, purpose: 'sign_up_attempted', content: {} });
+    await queueMail(tx, services, appId, {
+      userId,
+      recipient,
+      purpose: 'sign_up_attempted',
+      content: circumstancesOf(call),
+    });
   });
 }

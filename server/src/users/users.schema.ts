@@ -149,11 +149,9 @@ export const userUpdated = z
   .object({ message: message('User updated') })
   .meta({ id: 'UpdateUserResponse', description: 'The user is updated.' });
 
-const addressedUserId = id.meta({ description: 'Id of the user.', examples: ['118273645546213377'] });
-
 export const requestVerification = z
   .strictObject({
-    userId: addressedUserId,
+    userId: userParams.shape.userId,
     verificationUrl: verificationUrl.optional(),
   })
   .meta({ id: 'RequestEmailVerificationRequest', description: 'Whose address is to be verified.' });
@@ -168,7 +166,7 @@ export const verificationCode = text({ min: 1, max: 100 }).meta({
 });
 
 export const verifyEmail = z
-  .strictObject({ userId: addressedUserId, verificationCode })
+  .strictObject({ userId: userParams.shape.userId, verificationCode })
   .meta({ id: 'VerifyEmailRequest', description: 'The code that proves the address.' });
 
 export const emailVerified = z
