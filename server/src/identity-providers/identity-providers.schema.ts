@@ -29,17 +29,16 @@ const scopes = z
   .refine((list) => list.includes('openid'), { error: 'Must include "openid".' })
   .meta({ description: 'What is asked for.', examples: [['openid', 'email', 'profile']] });
 
+const hasOriginAndPathOnly = ({ username, password, search, hash }: URL): boolean =>
+  [username, password, search, hash].every((part) => part === '');
+
 const issuer = text({ min: 1, max: 500 })
   .refine((value) => URL.canParse(value) && /^https?:$/.test(new URL(value).protocol), {
     error: 'Must be an https URL.',
   })
-  .refine(
-    (value) =>
-      !URL.canParse(value) || `${new URL(value).username}${new URL(value).search}${new URL(value).hash}` === '',
-    {
-      error: 'Must have no user info, query or fragment.',
-    },
-  )
+  .refine((value) => !URL.canParse(value) || hasOriginAndPathOnly(new URL(value)), {
+    error: 'Must have no user info, query or fragment.',
+  })
   .meta({
     description: 'Issuer of the provider; its configuration is at `<issuer>/.well-known/openid-configuration`.',
     examples: ['https://sso.acme.example'],

@@ -54,6 +54,7 @@ describe('what is refused at registration', () => {
     ],
     ['oidc', { ...credentials, name: 'A', issuer: 'ftp://a.example' }, '/body/issuer', 'Must be an https URL.'],
     ['oidc', { ...credentials, name: 'A', issuer: 'https://a:b@c.example' }, '/body/issuer', /user info/],
+    ['oidc', { ...credentials, name: 'A', issuer: 'https://:b@c.example' }, '/body/issuer', /user info/],
     ['oidc', { ...credentials, name: 'A', issuer: 'https://a.example?x' }, '/body/issuer', /query/],
     [
       'oidc',

@@ -32,6 +32,14 @@ export function azureTenant(issuer: string): { tenantType: TenantType } | { tena
   return tenantType ? { tenantType } : { tenantId: tenant };
 }
 
+/**
+ * Whether a Microsoft provider is for one tenant with administrators of its own, who answer for its addresses. The
+ * tenant of all personal accounts has none: anybody gets one there.
+ */
+function isAdministered(issuer: string): boolean {
+  return 'tenantId' in azureTenant(issuer) && tenantOf(issuer) !== consumersTenant;
+}
+
 /** What decides about the claims of a person. */
 export interface ProviderRules {
   readonly type: ProviderType;
@@ -55,7 +63,7 @@ export function vouchesForEmail({ type, issuer, trustEmail }: ProviderRules, cla
     case 'google':
       return isAffirmed(claims['email_verified']);
     case 'azure':
-      return 'tenantId' in azureTenant(issuer) || isAffirmed(claims['xms_edov']);
+      return isAdministered(issuer) || isAffirmed(claims['xms_edov']);
     case 'oidc':
       return trustEmail && isAffirmed(claims['email_verified']);
   }

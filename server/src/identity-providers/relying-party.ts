@@ -111,7 +111,12 @@ export function createRelyingParty(dependencies: {
       failing(async () => {
         for (const url of documents.keys()) if (url.startsWith(issuer)) documents.delete(url);
         const config = await configure({ issuer, clientId: 'discovery', clientSecret: 'none' });
-        return config.serverMetadata().issuer;
+        const found = config.serverMetadata().issuer;
+        // The library knows the pattern of Microsoft; there is no configuration at such an address to come back to.
+        if (found.includes('{')) {
+          throw new ProviderFailure('provider_response_invalid', 'It is many issuers. Register Microsoft as such.');
+        }
+        return found;
       }),
 
     authorizationUrl: (party, redirectUri, { state, nonce, codeVerifier }) =>

@@ -13,7 +13,7 @@ const tenantId = '72f988bf-86f1-41af-91ab-2d7cd011db47';
 const consumers = '9188040d-6c67-4c5b-b112-36a304b66dad';
 
 let google: TestProvider;
-let microsoft: Readonly<Record<'common' | 'organizations' | 'consumers' | 'tenant', TestProvider>>;
+let microsoft: Readonly<Record<'common' | 'organizations' | 'consumers' | 'tenant' | 'personal', TestProvider>>;
 let app: TestApp;
 let world: World;
 
@@ -32,11 +32,14 @@ function bring(providers: readonly TestProvider[]): Outbound {
 
 beforeAll(async () => {
   google = await TestProvider.start('https://accounts.google.com');
-  const [common, organizations, personal, tenant] = await Promise.all(
-    ['common', 'organizations', 'consumers', tenantId].map((name) => TestProvider.start(ofMicrosoft(name))),
-  );
-  if (!common || !organizations || !personal || !tenant) throw new Error('a provider did not start');
-  microsoft = { common, organizations, consumers: personal, tenant };
+  const start = (name: string) => TestProvider.start(ofMicrosoft(name));
+  microsoft = {
+    common: await start('common'),
+    organizations: await start('organizations'),
+    consumers: await start('consumers'),
+    tenant: await start(tenantId),
+    personal: await start(consumers),
+  };
   const all = [google, ...Object.values(microsoft)];
   app = await buildTestApp({ outbound: bring(all) });
   for (const provider of all) provider.now = () => app.clock.now();
@@ -44,9 +47,9 @@ beforeAll(async () => {
   const pattern = {
     metadata: { issuer: ofMicrosoft('{tenantid}'), authorization_response_iss_parameter_supported: false },
   };
-  common.misbehaviour = pattern;
-  organizations.misbehaviour = pattern;
-  personal.misbehaviour = { metadata: { ...pattern.metadata, issuer: ofMicrosoft(consumers) } };
+  microsoft.common.misbehaviour = pattern;
+  microsoft.organizations.misbehaviour = pattern;
+  microsoft.consumers.misbehaviour = { metadata: { ...pattern.metadata, issuer: ofMicrosoft(consumers) } };
 });
 beforeEach(async () => {
   world = await createWorld(app);
@@ -143,5 +146,19 @@ describe('Microsoft', () => {
     expect((await come(microsoft.tenant, idpId, inTenant(tenantId))).json()).toMatchObject({ isNewUser: true });
     microsoft.tenant.person = { sub: 'jon', ...inTenant(consumers) };
     expect(await goThrough(world, microsoft.tenant, idpId)).toMatchObject({ error: 'provider_response_invalid' });
+  });
+
+  it('does not vouch for addresses by the tenant of all personal accounts, which anybody can have', async () => {
+    const idpId = await register('azure', { tenantId: consumers });
+    expect(problem(await come(microsoft.personal, idpId, inTenant(consumers)))).toBe('403 idp_email_unverified');
+    const vouchedFor = await come(microsoft.personal, idpId, { ...inTenant(consumers), xms_edov: true });
+    expect(vouchedFor.statusCode).toBe(200);
+  });
+
+  it.each(['common', 'organizations'])('of many tenants is no generic provider: %s', async (tenant) => {
+    const body = { ...credentials, name: 'Microsoft', issuer: ofMicrosoft(tenant) };
+    const response = await world.call('POST', '/v1/authorization/idps/oidc', { token: world.admin.token, body });
+    expect(problem(response)).toBe('400 idp_discovery_failed');
+    expect(response.json()).toMatchObject({ detail: expect.stringContaining('Register Microsoft as such.') });
   });
 });
