@@ -121,6 +121,18 @@ describe('every table of an app', () => {
     expect(keys.filter((key) => !isComposite(key))).toEqual([]);
   });
 
+  it('has an index for each reference, which finds what goes with the row referred to', async () => {
+    const indexes = await app.db.query<{ table: string; columns: string[] }>(sql`
+      SELECT c.indrelid::regclass::text AS table, ${columnsOf('indkey', 'indrelid')} AS columns
+      FROM pg_index c JOIN pg_class t ON t.oid = c.indrelid AND t.relnamespace = 'public'::regnamespace`);
+    const isFound = ({ table, columns }: Key) =>
+      indexes.some((index) => {
+        const leading = new Set(index.columns.slice(0, columns.length));
+        return index.table === table && columns.every((column) => leading.has(column));
+      });
+    expect((await keysOf('f')).filter((key) => !isFound(key))).toEqual([]);
+  });
+
   it('refers to its app, directly or through what it refers to', async () => {
     const keys = await keysOf('f');
     const referring = new Set(keys.filter(({ columns }) => columns.includes('app_id')).map(({ table }) => table));
