@@ -386,8 +386,12 @@ describe('a stranger who signs up with an invited address and goes again', () =>
     expect(stranger.userId).toBe(userId);
     await invite(otherOrgId);
     const before = await code();
+    const bystander = { email: `bystander-of-${email}`, firstName: 'Jo', lastName: 'Roe', role: 'reader' };
+    const { userId: bystanderId } = (await asAdmin('POST', '/members', bystander)).json<{ userId: string }>();
     await go(stranger);
     expect([await userState(), (await invitation())?.status]).toEqual(['INVITED', 'pending']);
+    const ofBystander = sql`SELECT user_id FROM invitations WHERE app_id = ${world.appId} AND email = ${bystander.email}`;
+    expect(await app.db.query(ofBystander)).toEqual([{ user_id: bystanderId }]);
     expect(problem(await accept(before, otherOrgId))).toBe('400 code_invalid');
     const mails = (await world.mails(email)).filter(({ purpose }) => purpose === 'invitation');
     expect(mails.slice(0, 2).map(({ code: newer }) => newer)).not.toContain(before);
