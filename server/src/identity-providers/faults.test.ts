@@ -100,6 +100,18 @@ function unsignedAnswer(): string {
   return JSON.stringify({ access_token: 'a', token_type: 'Bearer', id_token: token });
 }
 
+it('a code of another provider that names itself is not shown to the one that was asked', async () => {
+  const mixingUp = await TestProvider.start();
+  mixingUp.misbehaviour = {
+    metadata: { authorization_response_iss_parameter_supported: false },
+    callback: { code: 'of-somebody-else', iss: provider.issuer },
+  };
+  const other = await registerProvider(world, mixingUp);
+  expect(await goThrough(world, mixingUp, other)).toMatchObject({ error: 'provider_response_invalid' });
+  expect(mixingUp.calls.get('/token')).toBeUndefined();
+  await mixingUp.stop();
+});
+
 describe('a provider that does not work:', () => {
   it.each<[string, Misbehaviour]>([
     ['the token endpoint fails', { status: { '/token': 500 } }],
