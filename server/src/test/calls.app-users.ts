@@ -129,7 +129,10 @@ const superAdminSamples: SampleCalls = {
       title: 'who was only invited',
       admits: ['superAdmin'],
       target,
-      prepare: async (stage) => bySuperAdmin(stage, (await superAdmin(stage, { verified: false })).userId),
+      prepare: async (stage) => {
+        const invited = await superAdmin(stage, { verified: false });
+        return bySuperAdmin(stage, invited.userId, invited);
+      },
     },
   ],
 };
