@@ -1,6 +1,7 @@
+import { expect } from 'vitest';
 import { sql } from '../db/db.ts';
 import { human, robot, type SampleCall, type SampleCalls } from './calls.sample.ts';
-import type { Stage } from './calls.stage.ts';
+import { addTo, type Stage } from './calls.stage.ts';
 
 const owners: SampleCall['admits'] = ['owner', 'superAdmin', 'machine'];
 const query = { pageSize: '100' };
@@ -11,6 +12,25 @@ async function newestBy({ world }: Stage, actorId: string) {
     SELECT id, action FROM audit_events WHERE app_id = ${world.appId} AND actor_id = ${actorId} ORDER BY id DESC LIMIT 1`);
   return row ?? { id: '', action: '' };
 }
+
+/** The organization is changed by a super admin, who is a member next door only, and then by its owner. */
+async function changeByOutsider({ world, owner, orgId, neighbourOrgId }: Stage): Promise<void> {
+  await addTo({ world, orgId: neighbourOrgId }, world.admin.userId, 'reader');
+  for (const { token } of [world.admin, owner]) {
+    const body = { metadata: { plan: 'pro' } };
+    await world.call('PATCH', `/v1/authorization/organizations/${orgId}`, { token, body });
+  }
+}
+
+async function deletedOrganization({ world, owner }: Stage): Promise<string> {
+  const orgId = await world.organization(owner);
+  const response = await world.call('DELETE', `/v1/authorization/organizations/${orgId}`, { token: world.admin.token });
+  if (response.statusCode >= 300) throw new Error(response.body);
+  return orgId;
+}
+
+const gone = 'organization_not_found';
+const nobodyInParticular = expect.not.objectContaining({ id: expect.anything() });
 
 /** How to call the lists of audit events. */
 export const samplesOfAudit: SampleCalls = {
@@ -38,6 +58,25 @@ export const samplesOfAudit: SampleCalls = {
         const { action } = await newestBy(stage, owner.userId);
         return { as: human(owner), params: { orgId }, query: { ...query, actorId: owner.userId, action } };
       },
+    },
+    {
+      title: 'as its owner, changed by an outsider',
+      admits: owners,
+      prepare: async (stage) => {
+        await changeByOutsider(stage);
+        return { as: human(stage.owner), params: { orgId: stage.orgId }, query: { pageSize: '2' } };
+      },
+      answers: ({ owner }) => ({ events: [{ actor: { id: owner.userId } }, { actor: nobodyInParticular }] }),
+    },
+    {
+      title: 'of a deleted organization',
+      admits: ['superAdmin', 'machine'],
+      outcomes: { owner: gone, manager: gone, member: gone },
+      prepare: async (stage) => ({
+        as: robot(stage.machine),
+        params: { orgId: await deletedOrganization(stage) },
+        query,
+      }),
     },
   ],
   listAuditEvents: [
