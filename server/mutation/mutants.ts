@@ -38,7 +38,12 @@ const guards: readonly Guard[] = [
   { kind: 'app', pattern: /(?:\b\w+\.)?\bapp_id = (?:\$\{[\w.]+\}|asked\.app_id)/g, replacement: 'TRUE' },
   {
     kind: 'organization',
-    pattern: new RegExp(String.raw`(?:\b\w+\.)?\b(?:org|user|scope|machine_user)_id = ${value}`, 'g'),
+    pattern: new RegExp(String.raw`(?:\b\w+\.)?\b(?:org|scope)_id = ${value}`, 'g'),
+    replacement: 'TRUE',
+  },
+  {
+    kind: 'owner of a row',
+    pattern: new RegExp(String.raw`(?:\b\w+\.)?\b(?:user|machine_user)_id = ${value}`, 'g'),
     replacement: 'TRUE',
   },
   { kind: 'organization', pattern: /(?:\b\w+\.)?\bid = (?:\$\{orgId\}|granted\.id|m\.org_id)/g, replacement: 'TRUE' },

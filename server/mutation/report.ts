@@ -1,5 +1,7 @@
-/** What a mutant takes away: a declared access, a check on organization or person, or the app in a predicate. */
-export type Kind = 'access' | 'organization' | 'app';
+/** What a mutant takes away: a declared access, a check on the organization, on whose row it is, or on the app. */
+export const kinds = ['access', 'organization', 'owner of a row', 'app'] as const;
+
+export type Kind = (typeof kinds)[number];
 
 export type Outcome = 'caught' | 'harmless' | 'survived';
 
@@ -21,7 +23,7 @@ export function printResult({ outcome, name, why }: Result): void {
 
 /** One line for each kind. */
 export function printSummary(results: readonly Result[]): void {
-  for (const kind of ['access', 'organization', 'app'] as const) {
+  for (const kind of kinds) {
     const some = results.filter((result) => result.kind === kind);
     const count = (outcome: Outcome) => some.filter((result) => result.outcome === outcome).length;
     print(
