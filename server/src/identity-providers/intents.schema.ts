@@ -62,17 +62,24 @@ export const intentCreated = z
   })
   .meta({ id: 'CreateIntentResponse', description: 'The intent: ten minutes, one browser, one use.' });
 
+const tokenExample = 'gh_i_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const secret = (what: string, example: string) => text({ max: 500 }).meta({ description: what, examples: [example] });
 
 export const validateIntent = z
   .strictObject({
     intentId: text({ max: 100 }).meta({ description: 'Id of the intent.', examples: [intentExample] }),
-    idpToken: secret('The `intentToken` of the success URL.', 'gh_i_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'),
+    idpToken: secret('The `intentToken` of the success URL.', tokenExample).optional(),
+    intentToken: secret('The same under its name in the success URL, in place of `idpToken`.', tokenExample).optional(),
     codeVerifier: secret(
       'The secret that belongs to `codeChallenge`; needed if, and only if, the intent was made with one.',
       'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
     ).optional(),
   })
+  .refine(({ idpToken, intentToken }) => (idpToken === undefined) !== (intentToken === undefined), {
+    error: 'Name idpToken, or intentToken in its place.',
+    path: ['idpToken'],
+  })
+  .transform(({ idpToken, intentToken, ...rest }) => ({ ...rest, idpToken: idpToken ?? intentToken ?? '' }))
   .meta({ id: 'ValidateIntentRequest', description: 'What came back to the success URL.' });
 
 export const intentValidated = startedSession

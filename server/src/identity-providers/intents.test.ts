@@ -301,6 +301,16 @@ describe('redeeming', () => {
     expect(me.json()).toMatchObject({ userId: answer['userId'], email: 'jon@example.com', session: { amr: ['fed'] } });
   });
 
+  it('takes the token under its name in the success URL too, but not under both', async () => {
+    const { intentId, intentToken } = await goThrough(world, provider, idpId);
+    const send = (body: object) =>
+      world.call('POST', '/v1/authentication/idp/intents/validate', { body: { intentId, ...body } });
+    for (const body of [{}, { intentToken, idpToken: intentToken }]) {
+      expect(problem(await send(body))).toBe('400 validation_failed');
+    }
+    expect((await send({ intentToken })).statusCode).toBe(200);
+  });
+
   it('works once, however many try at once', async () => {
     const back = await goThrough(world, provider, idpId);
     const answers = await Promise.all([1, 2, 3, 4].map(() => redeem(world, back)));
