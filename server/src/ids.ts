@@ -100,6 +100,12 @@ class Snowflake implements IdSource {
     return (this.#base + BigInt(this.#sequence)).toString();
   }
 
+  /** No id is given from now on, not even another one of the current millisecond. */
+  stop(): void {
+    this.until = 0;
+    this.#sequence = lastSequence;
+  }
+
   #enter(time: number, now: number): void {
     if (time >= this.until) throw new DatabaseUnavailableError('The lease on the node number for ids has run out');
     if (time - now > maximumLeadMs) throw new Error('The clock was set back too far to make ids in order');
@@ -147,7 +153,7 @@ class NodeLease implements LeasedIdSource {
     clearTimeout(this.#timer);
     await this.#renewal;
     const free = Math.max(this.#source.last + 1, 0);
-    this.#source.until = 0;
+    this.#source.stop();
     await this.#db.query(sql`
       UPDATE node_leases SET holder = NULL, leased_until = LEAST(leased_until, to_timestamp(${free}::float8 / 1000))
       WHERE id = ${this.#source.node} AND holder = ${this.#holder}`);

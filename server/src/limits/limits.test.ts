@@ -141,7 +141,7 @@ describe('what is stored', () => {
     await signUp({ world });
     const rows = await app.db.query<{ row: string }>(sql`
       SELECT r::text || encode(key_hash, 'escape') AS row FROM rate_limits r WHERE app_id = ${world.appId}`);
-    expect(rows).toHaveLength(1);
+    expect(rows).not.toEqual([]);
     expect(JSON.stringify(rows)).not.toMatch(/203\.0|somebody|signUps/);
   });
 

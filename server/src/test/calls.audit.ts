@@ -70,6 +70,7 @@ export const samplesOfAudit: SampleCalls = {
     },
     {
       title: 'of a deleted organization',
+      afterDeletion: true,
       admits: ['superAdmin', 'machine'],
       outcomes: { owner: gone, manager: gone, member: gone },
       prepare: async (stage) => ({

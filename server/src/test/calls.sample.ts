@@ -61,6 +61,8 @@ export interface SampleCall {
   readonly answers?: (stage: Stage, prepared: Prepared) => object;
   /** The organization it is about is deactivated. */
   readonly whileInactive?: true;
+  /** The organization it is about is no more. */
+  readonly afterDeletion?: true;
   /** Events beside the declared one: what the call brings about besides. */
   readonly tellsMore?: readonly AuditAction[];
   /** It succeeds and changes nothing. */

@@ -23,7 +23,9 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-const overOrganizations = cases.filter(({ route }) => route.access.scope === 'organization');
+const overOrganizations = cases.filter(
+  ({ route, sample }) => route.access.scope === 'organization' && !sample.afterDeletion,
+);
 const byName = overOrganizations.map((one) => [one.name, one] as const);
 const operationOf = ({ route: { access } }: Case) => (access.scope === 'organization' ? access.operation : undefined);
 
