@@ -1,7 +1,31 @@
 import { configDefaults, defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** About the embedded database alone, so that a run on a server learns nothing from them. */
 const aboutEmbedded = ['server/src/db/embedded.test.ts', 'server/src/db/directory-lock.test.ts'];
+
+/** What takes longest begins first, so that one worker does not go on alone at the end. */
+const longest = [
+  'main.test',
+  'tenancy.twins.test',
+  'durability.test',
+  'tenancy.test',
+  'docs.browser.test',
+  'access.test',
+  'embedded.test',
+  'crash.test',
+];
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification): number => {
+      const found = longest.findIndex((name) => moduleId.includes(name));
+      return found === -1 ? longest.length : found;
+    };
+    // oxlint-disable-next-line unicorn/no-array-sort -- the method of the class, on no array
+    return (await super.sort(files)).toSorted((one, other) => place(one) - place(other));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -11,6 +35,7 @@ export default defineConfig({
     // Test files keep nothing in modules: a worker loads and compiles the service once for all of its files.
     isolate: false,
     maxWorkers: 2,
+    sequence: { sequencer: LongestFirst },
     testTimeout: 30_000,
     hookTimeout: 60_000,
     restoreMocks: true,

@@ -1,4 +1,4 @@
-import { namedAppOf } from '../apps/named-app.ts';
+import type { App } from '../apps/apps.store.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import type { Tx } from '../db/db.ts';
 import type { ChangeEvent } from '../http/mutate.ts';
@@ -17,8 +17,7 @@ import { isAwaited, type MovedInvitation, moveInvitations } from './invitations.
  *
  * @returns false when there were too many such mails: a password reset lets them in all the same
  */
-async function mailAgain(tx: Tx, call: Call, userId: string, moved: MovedInvitation): Promise<boolean> {
-  const app = await namedAppOf(call);
+async function mailAgain(tx: Tx, call: Call, app: App, userId: string, moved: MovedInvitation): Promise<boolean> {
   if (!(await takeMail(tx, call.services, app, 'invitation', moved.email))) return false;
   const urlTemplate = chooseUrlTemplate(app, call.services.config, 'inviteUrl', undefined);
   const { email, grant, orgId, expiresAt } = moved;
@@ -37,7 +36,7 @@ async function mailAgain(tx: Tx, call: Call, userId: string, moved: MovedInvitat
  *
  * @returns one event for each organization whose invitation was sent again; it does not say from where the stranger acted
  */
-export async function leaveToMailbox(tx: Tx, call: Call, user: User): Promise<ChangeEvent[]> {
+export async function leaveToMailbox(tx: Tx, call: Call, app: App, user: User): Promise<ChangeEvent[]> {
   const { appId, services } = call;
   if (user.isEmailVerified || !(await isAwaited(tx, appId, user.id))) return [];
   await releaseEmail(tx, appId, user.id);
@@ -50,7 +49,7 @@ export async function leaveToMailbox(tx: Tx, call: Call, user: User): Promise<Ch
   // One mail for each organization: its code accepts whatever waits.
   const newest = [...new Map(live.map((invitation) => [invitation.orgId, invitation])).values()];
   const sent: MovedInvitation[] = [];
-  for (const invitation of newest) if (await mailAgain(tx, call, toId, invitation)) sent.push(invitation);
+  for (const invitation of newest) if (await mailAgain(tx, call, app, toId, invitation)) sent.push(invitation);
   return sent.map(({ id, orgId, grant }) => ({
     action: 'invitation.resent',
     target: { kind: 'invitation', id },

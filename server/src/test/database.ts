@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, readFile, rename } from 'node:fs/promises';
 import { existsSync } from 'node:fs';
@@ -28,10 +29,31 @@ const templateInUse = '55006';
  * @throws Error when the global setup has not run
  */
 export async function openTestDatabase(): Promise<Db> {
-  if (serverUrl === undefined) {
-    return openEmbedded({ dataDir: 'memory://', snapshot: await snapshotFile(), log: () => {} });
-  }
-  return openOnServer(templateName());
+  if (serverUrl !== undefined) return withoutDetours(await openOnServer(templateName()));
+  return withoutDetours(await openEmbedded({ dataDir: 'memory://', snapshot: await snapshotFile(), log: () => {} }));
+}
+
+/**
+ * In the course of a transaction everything goes through the transaction: whoever waits there for a second connection
+ * waits for ever when there is none left, on the embedded database always.
+ */
+function withoutDetours(db: Db): Db {
+  const transactions = new AsyncLocalStorage<true>();
+  const refuseDetour = () => {
+    if (transactions.getStore()) throw new Error('A statement beside the transaction that it is part of');
+  };
+  return {
+    engine: db.engine,
+    query: async (statement) => {
+      refuseDetour();
+      return db.query(statement);
+    },
+    transaction: async (work) => {
+      refuseDetour();
+      return db.transaction((tx) => transactions.run(true, () => work(tx)));
+    },
+    close: () => db.close(),
+  };
 }
 
 /** As {@link openTestDatabase}, without the schema. */

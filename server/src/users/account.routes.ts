@@ -99,12 +99,13 @@ export const accountRoutes = [
     handler: async (call) => {
       const { appId, body, services } = call;
       const { user, session } = signedIn(call.actor);
+      const app = await namedAppOf(call);
       const codeId = await checkCode(call, { userId: user.id, purpose: 'email_change' }, body.verificationCode);
       return mutate(call, async (tx) => {
         const before = await lockUser(tx, appId, user.id);
         const email = (await consumeCode(tx, appId, user.id, codeId))?.email;
         if (!email) throw new ApiError('code_invalid');
-        const left = emailKey(email) === emailKey(before.email) ? [] : await leaveToMailbox(tx, call, before);
+        const left = emailKey(email) === emailKey(before.email) ? [] : await leaveToMailbox(tx, call, app, before);
         await setEmail(tx, appId, user.id, email, services.clock.now());
         const revoked = await withdrawAllInvitations(tx, call, user.id);
         await voidAllCodes(tx, appId, user.id, voidedByEmail);
@@ -153,18 +154,19 @@ export const accountRoutes = [
     handler: async (call) => {
       const { appId, body } = call;
       const { user } = signedIn(call.actor);
+      const app = await namedAppOf(call);
       const { ended, ...result } = await withCurrentPassword(call, body.currentPassword, (compared) =>
         mutate(call, async (tx) => {
           if (!(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
           const ending = await deleteSessions(tx, appId, user.id);
           const governed = await lockGovernedUser(tx, appId, user.id);
-          const left = await leaveToMailbox(tx, call, await lockUser(tx, appId, user.id));
+          const left = await leaveToMailbox(tx, call, app, await lockUser(tx, appId, user.id));
           const deleted = await deleteGovernedUser(tx, call, governed);
           const event = [deleted.event ?? [], left].flat();
           return { result: { ...deleted.result, ended: ending }, event };
         }),
       );
-      clearSessionCookie(call, await namedAppOf(call), ended);
+      clearSessionCookie(call, app, ended);
       return result;
     },
   }),
