@@ -1,25 +1,30 @@
 /**
  * Pastes the commands of the documentation into a service of their own and compares what they print with what the page
- * shows. The service gets a temporary directory and a free port, and is stopped at the end.
+ * shows. The service gets a temporary directory and a free port, and is stopped at the end. Guides go on where the quick
+ * start ended, each with a copy of what it left.
  *
  *   npm run build
  *   node scripts/quick-start.js                             the README's quick start
  *   node scripts/quick-start.js docs/guides/*.md            guides, each after the quick start
  *   node scripts/quick-start.js --print docs/guides/x.md    what the blocks print, to put it into the page
  *
+ * With TEST_DATABASE_URL, a PostgreSQL server whose user may create databases, guides run there, which is faster.
+ *
  * In the section "Quick start" of README.md every ```bash block that sets or uses `url` belongs to the second terminal;
  * a ```text block directly after one is what it prints. A guide takes part when it says that it "continues the quick
- * start"; its ```bash blocks are pasted into the same shell, but for those that begin with `# not pasted`. Ids, tokens,
+ * start"; its ```bash blocks are pasted into a shell that knows the same, but for those that begin with `# not pasted`. Ids, tokens,
  * times and the like may differ.
  */
 import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, dirname, join } from 'node:path';
+import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { Client } from 'pg';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const startTimeoutMs = 60_000;
@@ -69,9 +74,18 @@ async function freePort() {
   return address.port;
 }
 
-/** @param {string} dataDir @param {number} port */
-async function startService(dataDir, port) {
-  const env = { PATH: process.env['PATH'], DATA_DIR: dataDir, PORT: String(port) };
+/**
+ * Where a service keeps its data, and the shell what it knows.
+ *
+ * @typedef {object} Place
+ * @property {string} directory
+ * @property {Record<string, string>} env the variables that say where the data are
+ */
+
+/** @param {Place} place @param {number} port */
+async function startService({ env: own }, port) {
+  // The address is in tokens: they hold on when a guide goes on at another port.
+  const env = { PATH: process.env['PATH'], PORT: String(port), PUBLIC_URL: 'http://127.0.0.1:3000', ...own };
   const child = spawn(process.execPath, ['server/dist/main.js'], {
     cwd: root,
     env,
@@ -89,7 +103,6 @@ async function startService(dataDir, port) {
     await delay(100);
   }
   const password = /Super admin: admin@example\.com {3}Password: (\S+)/.exec(printed)?.[1];
-  if (password === undefined) throw new Error(`The first start printed no password:\n${printed}`);
   return { child, password };
 }
 
@@ -107,24 +120,29 @@ async function stopService(child) {
   if (code !== 0) throw new Error(`The service ended with ${code} instead of 0`);
 }
 
+/** What the shell knows, for the blocks of a guide that are pasted into it later. */
+const shellState = 'shell-state.sh';
+
 /**
- * Pastes all blocks into one shell, as a reader does.
+ * Pastes all blocks into one shell, as a reader does; into that of the quick start, if there was one before.
  *
  * @param {{ commands: string }[]} blocks
- * @param {{ directory: string, port: number, password: string }} place
+ * @param {{ directory: string, port: number, password: string | undefined }} place a first start printed the password
  * @returns {Promise<string[]>} what each block printed
  */
 async function paste(blocks, { directory, port, password }) {
   const separator = `--- end of block ${process.pid} ---`;
-  const script = blocks
+  const pasted = blocks
     .map(({ commands }) => `${commands}\nprintf '%s\\n' '${separator}'\n`)
     .join('')
     .replace('http://127.0.0.1:3000', `http://127.0.0.1:${port}`)
     .replace(/^admin_password=.*$/m, `admin_password='${password}'`);
-  const file = join(directory, 'quick-start.sh');
-  await writeFile(file, script);
+  const resumed = password === undefined ? `. ./${shellState}\nurl=http://127.0.0.1:${port}\n` : '';
+  const kept = `{ compgen -v | grep '^[a-z]' | while read -r name; do declare -p "$name"; done; declare -f; } >${shellState}\n`;
+  await writeFile(join(directory, 'pasted.sh'), resumed + pasted + kept);
   const path = [dirname(process.execPath), process.env['PATH']].join(delimiter);
-  const shell = spawn('bash', ['-euo', 'pipefail', file], {
+  const shell = spawn('bash', ['-euo', 'pipefail', 'pasted.sh'], {
+    cwd: directory,
     env: { PATH: path, HOME: directory },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -148,47 +166,110 @@ function compare(page, blocks, printed) {
   if (differences.length > 0) throw new Error(differences.join('\n\n'));
 }
 
-/**
- * @param {{ commands: string }[]} blocks
- * @returns {Promise<string[]>} what each of them printed, pasted one after the other at a service that is new
- */
-async function runBlocks(blocks) {
-  const directory = await mkdtemp(join(tmpdir(), 'gatehouse-quick-start-'));
+/** @param {{ commands: string }[]} blocks @param {Place} place @returns {Promise<string[]>} what each block printed */
+async function runBlocks(blocks, place) {
   const port = await freePort();
+  const { child, password } = await startService(place, port);
   try {
-    const { child, password } = await startService(join(directory, 'data'), port);
-    try {
-      return await paste(blocks, { directory, port, password });
-    } finally {
-      await stopService(child);
-    }
+    return await paste(blocks, { directory: place.directory, port, password });
   } finally {
-    await rm(directory, { recursive: true, force: true });
+    await stopService(child);
   }
 }
 
-/** @param {string} page @param {{ commands: string, expected: string }[]} first @param {{ commands: string, expected: string }[]} blocks */
-async function check(page, first, blocks) {
-  const printed = (await runBlocks([...first, ...blocks])).slice(first.length);
+/** @param {string} page @param {{ commands: string, expected: string }[]} blocks @param {Place} place */
+async function check(page, blocks, place) {
+  const printed = await runBlocks(blocks, place);
   if (isPrinting) process.stdout.write(printed.join('\n'));
   else compare(page, blocks, printed);
   process.stdout.write(`${page}: ${blocks.length} blocks print what the page shows, on Node ${process.version}.\n`);
 }
 
+/**
+ * Places for the embedded database, each with its own directory.
+ *
+ * @param {string} parent
+ */
+const placesInDirectories = (parent) => ({
+  /** @param {string} name @param {Place} [original] what is copied @returns {Promise<Place>} */
+  make: async (name, original) => {
+    const directory = join(parent, name);
+    // The files of the lock on a directory are sockets, which cannot be copied and need not be.
+    const filter = (/** @type {string} */ path) => !/^lock\.\d+$/.test(basename(path));
+    await (original ? cp(original.directory, directory, { recursive: true, filter }) : mkdir(directory));
+    return { directory, env: { DATA_DIR: join(directory, 'data') } };
+  },
+  remove: async () => {},
+});
+
+/**
+ * Places with a database of their own on a server.
+ *
+ * @param {string} parent
+ * @param {string} server
+ */
+function placesOnServer(parent, server) {
+  const directories = placesInDirectories(parent);
+  const masterKey = randomBytes(32).toString('base64');
+  /** @type {string[]} */
+  const made = [];
+  const ask = async (/** @type {string} */ statement) => {
+    const client = new Client(server);
+    await client.connect();
+    await client.query(statement);
+    await client.end();
+  };
+  return {
+    /** @param {string} name @param {Place} [original] what is copied @returns {Promise<Place>} */
+    make: async (name, original) => {
+      const database = `gatehouse_${process.pid}_${name.replaceAll(/\W/g, '_').toLowerCase()}`;
+      const url = new URL(server);
+      const template = original ? new URL(original.env['DATABASE_URL'] ?? '').pathname.slice(1) : 'template0';
+      await ask(`CREATE DATABASE ${database} TEMPLATE ${template}`);
+      made.push(database);
+      url.pathname = database;
+      const { directory } = await directories.make(name, original);
+      return { directory, env: { DATABASE_URL: url.href, MASTER_KEY: masterKey } };
+    },
+    remove: async () => {
+      for (const database of made) await ask(`DROP DATABASE ${database} WITH (FORCE)`);
+    },
+  };
+}
+
 const isPrinting = process.argv.includes('--print');
 const guides = process.argv.slice(2).filter((argument) => argument !== '--print');
-const quickStart = readBlocks(await readFile(join(root, 'README.md'), 'utf8'));
-
-if (guides.length === 0) await check('README.md', [], quickStart);
+const serverUrl = process.env['TEST_DATABASE_URL'];
+const temporary = await mkdtemp(join(tmpdir(), 'gatehouse-quick-start-'));
+// The README promises that it needs no server.
+const places =
+  serverUrl === undefined || guides.length === 0
+    ? placesInDirectories(temporary)
+    : placesOnServer(temporary, serverUrl);
 /** @type {string[]} */
 const faults = [];
-/** Two at a time: one waits for its service while the other calls. */
-const queue = [...guides];
-const workOff = async () => {
-  for (let guide = queue.shift(); guide !== undefined; guide = queue.shift()) {
-    const blocks = blocksOfGuide(await readFile(guide, 'utf8'));
-    if (blocks.length > 0) await check(guide, quickStart, blocks).catch((error) => faults.push(`${guide}: ${error}`));
-  }
-};
-await Promise.all([workOff(), workOff()]);
+
+/** @param {string} guide @param {Place} origin */
+async function checkGuide(guide, origin) {
+  const blocks = blocksOfGuide(await readFile(guide, 'utf8'));
+  if (blocks.length === 0) return;
+  await check(guide, blocks, await places.make(basename(guide), origin));
+}
+
+try {
+  const quickStart = readBlocks(await readFile(join(root, 'README.md'), 'utf8'));
+  const origin = await places.make('README');
+  if (guides.length === 0) await check('README.md', quickStart, origin);
+  else await runBlocks(quickStart, origin);
+  // Two at a time: one waits for its service while the other calls.
+  const queue = [...guides];
+  const workOff = async () => {
+    for (let guide = queue.shift(); guide !== undefined; guide = queue.shift())
+      await checkGuide(guide, origin).catch((error) => faults.push(`${guide}: ${error}`));
+  };
+  await Promise.all([workOff(), workOff()]);
+} finally {
+  await places.remove();
+  await rm(temporary, { recursive: true, force: true });
+}
 if (faults.length > 0) throw new Error(faults.join('\n\n'));
