@@ -190,7 +190,9 @@ describe('a mail is tried again later', () => {
     server = await open();
     await outbox.queue();
     const url = `${scheme}://127.0.0.1:${server.port}${query}`;
-    await expect(outbox.run(url, { task: impatient })).rejects.toThrow(`mails were not sent: ${error} (1)`);
+    // A server that answers may take its time on a busy machine.
+    const options = error.startsWith('timeout') ? { task: impatient } : {};
+    await expect(outbox.run(url, options)).rejects.toThrow(`mails were not sent: ${error} (1)`);
     expect(await outbox.outcome()).toEqual([`QUEUED ${error}`]);
     expect(server.mails).toEqual([]);
     await server.close();
