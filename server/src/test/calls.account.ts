@@ -86,14 +86,14 @@ const passwordSamples: SampleCalls = {
 const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
 
 /** What is bound to one person is worth nothing to another. */
-const boundToOne = (otherwise: ErrorCode) => ({
+export const boundToOne = (otherwise: ErrorCode) => ({
   admits: ['addressed'] as const,
   needs: { access: overUser('SESSION_OWNER'), otherwise },
   target: ['user', 'userId'] as const,
 });
 
 /** Somebody with a password that nobody else of the stage has. */
-async function personWithOwnPassword({ world }: Stage): Promise<Person> {
+export async function personWithOwnPassword({ world }: Stage): Promise<Person> {
   const email = `${unique('own-password')}@example.com`;
   const body = { firstName: 'Jon', lastName: 'Doe', email, password: ownPassword };
   const response = await world.call('POST', '/v1/authentication/users', { body });
@@ -105,7 +105,7 @@ async function personWithOwnPassword({ world }: Stage): Promise<Person> {
   return { userId, sessionId, token, email };
 }
 
-const ownPassword = 'Own@password-of-one';
+export const ownPassword = 'Own@password-of-one';
 
 /** Somebody who got a code at the address that they want to have. */
 async function changingAddress(stage: Stage): Promise<Prepared> {

@@ -1,5 +1,6 @@
 import { sql } from '../db/db.ts';
 import { human, type Prepared, type SampleCall } from './calls.sample.ts';
+import { boundToOne, ownPassword, personWithOwnPassword } from './calls.account.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { notByManagers, ofOurPeople } from './calls.members.ts';
 import { freshMember, unique } from './calls.users.ts';
@@ -70,6 +71,21 @@ async function invitedBesideOthers(stage: Stage, noun: Noun = 'members'): Promis
     WHERE app_id = ${world.appId} AND org_id = ${neighbourOrgId} AND user_id = ${userId}`);
   return { person, bystanders: [other, nextDoor?.id ?? ''] };
 }
+
+/** Somebody who never proved the address that they signed up with, and to which invitations wait, beside others. */
+async function awaitedBesideOthers(stage: Stage): Promise<Invited> {
+  const { world, owner } = stage;
+  const person = await personWithOwnPassword(stage);
+  await invite({ ...stage, token: owner.token }, person.email);
+  const other = await invite({ ...stage, token: owner.token }, `${unique('beside')}@example.com`);
+  await world.call('POST', '/v1/authorization/super-admins', {
+    token: world.admin.token,
+    body: { email: person.email },
+  });
+  return { person, bystanders: [other] };
+}
+
+const awaited = 'with an unproven address that invitations wait for';
 
 const roleOfOthers = 'global:steward';
 
@@ -202,6 +218,43 @@ export const samplesOfGrants: Readonly<Record<string, readonly SampleCall[]>> = 
         await invite({ ...stage, token: stage.owner.token }, email);
         const body = { firstName: 'Grace', lastName: 'Hopper', email, password: 'Password@123JonDoeInc' };
         return { as: { kind: 'anonymous', id: null, token: undefined }, body, bystanders: [bystander] };
+      },
+    },
+  ],
+  exportMe: [
+    {
+      title: awaited,
+      admits: ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'],
+      prepare: async (stage) => ({ as: human((await awaitedBesideOthers(stage)).person) }),
+      answers: () => ({ invitations: [] }),
+    },
+  ],
+  changeEmail: [
+    {
+      ...boundToOne('code_invalid'),
+      title: awaited,
+      foreign: 'code_invalid',
+      tellsMore: ['invitation.resent'],
+      prepare: async (stage) => {
+        const { world } = stage;
+        const { person, bystanders } = await awaitedBesideOthers(stage);
+        const newEmail = `${unique('new-address')}@example.com`;
+        const body = { newEmail, currentPassword: ownPassword };
+        await world.call('POST', '/v1/authentication/users/me/email', { token: person.token, body });
+        const { code: verificationCode } = await world.mail(newEmail);
+        return { as: human(person), addressed: human(person), body: { verificationCode }, bystanders };
+      },
+    },
+  ],
+  deleteMe: [
+    {
+      ...boundToOne('current_password_wrong'),
+      title: awaited,
+      leavesNoClient: true,
+      tellsMore: ['invitation.resent'],
+      prepare: async (stage) => {
+        const { person, bystanders } = await awaitedBesideOthers(stage);
+        return { as: human(person), addressed: human(person), body: { currentPassword: ownPassword }, bystanders };
       },
     },
   ],
