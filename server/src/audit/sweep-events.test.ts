@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
+import { whileLocked } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, type World } from '../test/world.ts';
@@ -72,8 +73,8 @@ test('a process that is told to stop removes no more', async () => {
 test('what somebody holds a lock on is left for later', async () => {
   await addEvents(forgetting, 3, 40);
   if (app.db.engine === 'embedded') return;
-  await app.db.transaction(async (tx) => {
-    await tx.query(sql`SELECT 1 FROM audit_events WHERE app_id = ${forgetting.appId} AND id = 1 FOR UPDATE`);
+  const first = sql`SELECT 1 FROM audit_events WHERE app_id = ${forgetting.appId} AND id = 1 FOR UPDATE`;
+  await whileLocked(app.db, first, async () => {
     await runTask(app, sweepEvents);
     expect(await countOf(forgetting)).toBe(1);
   });

@@ -1,6 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
+import { whileLocked } from '../test/database.ts';
 import { createStage, type Stage } from '../test/calls.stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
@@ -264,8 +265,7 @@ it('a twin that another process has in flight is refused at once, and replayed a
   const there = { call: callOf(other.app, world.appName) };
   const key = unique('key');
   const body = { userName: unique('robot') };
-  const { first } = await app.db.transaction(async (tx) => {
-    await tx.query(sql`LOCK TABLE machine_users IN EXCLUSIVE MODE`);
+  const { first } = await whileLocked(app.db, sql`LOCK TABLE machine_users IN EXCLUSIVE MODE`, async () => {
     const started = post(key, machineUsers, { body });
     for (let waiting: unknown[] = []; waiting.length === 0;) {
       waiting = await app.db.query(sql`

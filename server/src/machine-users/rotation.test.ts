@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
+import { whileLocked } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { callOf, createWorld, type Machine, problem, type World } from '../test/world.ts';
 
@@ -127,10 +128,7 @@ test('a request for a token waits for nobody who has the machine user locked', a
   if (app.db.engine === 'embedded') return;
   const { machineUserId, clientSecret } = await world.machine();
   app.clock.advance(60_000);
-  const answer = await app.db.transaction(async (tx) => {
-    await tx.query(sql`
-      SELECT 1 FROM machine_users WHERE app_id = ${world.appId} AND id = ${machineUserId} FOR UPDATE`);
-    return getToken(world, machineUserId, clientSecret);
-  });
+  const machine = sql`SELECT 1 FROM machine_users WHERE app_id = ${world.appId} AND id = ${machineUserId} FOR UPDATE`;
+  const answer = await whileLocked(app.db, machine, () => getToken(world, machineUserId, clientSecret));
   expect(answer.statusCode).toBe(200);
 });

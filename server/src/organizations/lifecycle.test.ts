@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
+import { whileLocked } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type Person, problem, type World } from '../test/world.ts';
 
@@ -198,8 +199,8 @@ describe('deleting an organization', () => {
     // The embedded database has one transaction at a time.
     if (app.db.engine === 'embedded') return;
     const email = `last-moment-${orgId}@example.com`;
-    const { removal, invitation } = await app.db.transaction(async (tx) => {
-      await tx.query(sql`SELECT 1 FROM organizations WHERE app_id = ${world.appId} AND id = ${orgId} FOR UPDATE`);
+    const organization = sql`SELECT 1 FROM organizations WHERE app_id = ${world.appId} AND id = ${orgId} FOR UPDATE`;
+    const { removal, invitation } = await whileLocked(app.db, organization, async () => {
       const waiting = async (count: number) => {
         for (let waits: unknown[] = []; waits.length < count;) {
           waits = await app.db.query(sql`

@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DatabaseError, raw, sql, type Db } from '../db/db.ts';
+import { DatabaseError, raw, type Sql, sql, type Db } from '../db/db.ts';
 import { openEmbedded } from '../db/embedded.ts';
 import { checksumOf, migrate, readMigrations } from '../db/migrate.ts';
 import { openDatabase } from '../db/open.ts';
@@ -33,12 +33,14 @@ export async function openTestDatabase(): Promise<Db> {
   return withoutDetours(await openEmbedded({ dataDir: 'memory://', snapshot: await snapshotFile(), log: () => {} }));
 }
 
+/** Marks what runs in the course of a transaction. */
+const transactions = new AsyncLocalStorage<true>();
+
 /**
  * In the course of a transaction everything goes through the transaction: whoever waits there for a second connection
  * waits for ever when there is none left, on the embedded database always.
  */
 function withoutDetours(db: Db): Db {
-  const transactions = new AsyncLocalStorage<true>();
   const refuseDetour = () => {
     if (transactions.getStore()) throw new Error('A statement beside the transaction that it is part of');
   };
@@ -55,6 +57,23 @@ function withoutDetours(db: Db): Db {
     close: () => db.close(),
   };
 }
+
+/**
+ * Does some work while somebody else holds locks: those that `statement` takes. Not on the embedded database, which has
+ * one connection.
+ *
+ * @example
+ * await whileLocked(db, sql`SELECT 1 FROM users WHERE id = ${id} FOR UPDATE`, () => world.call('DELETE', url, { token }));
+ */
+export const whileLocked = <Result>(db: Db, statement: Sql, work: () => Promise<Result>): Promise<Result> =>
+  db.transaction(async (tx) => {
+    await tx.query(statement);
+    // Awaited in here, because a request of the tests only begins when somebody waits for it.
+    return transactions.exit(async () => {
+      const result = await work();
+      return result;
+    });
+  });
 
 /** As {@link openTestDatabase}, without the schema. */
 export async function openEmptyDatabase(): Promise<Db> {
