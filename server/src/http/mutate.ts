@@ -102,7 +102,8 @@ export async function mutateInStatement<Row>(
  *
  * @param allowed the principals that this very change needs
  * @param update builds the statement: it takes its row `FROM granted`, which is empty unless access is given, and
- *   ends in `RETURNING o.version`
+ *   ends in `RETURNING o.version`. Where the status matters it asks `o.status = ANY (granted.statuses)` too: a condition
+ *   on the row that is changed is looked at again after a wait for somebody else's change, `granted` is not
  * @returns the new version, or undefined when the statement changed nothing
  * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`
  */
@@ -118,7 +119,7 @@ export async function mutateOrganization(
   call.request.decided = true;
   const [row] = await call.services.db.query<OrganizationRelation & { version: string | null }>(sql`
     WITH relation AS MATERIALIZED (${organizationRelation(call.actor, call.appId, call.orgId)}),
-    granted AS (SELECT id FROM relation WHERE held && ${allowed}::text[] AND status = ANY (${statuses}::text[])),
+    granted AS (SELECT id, ${statuses}::text[] AS statuses FROM relation WHERE held && ${allowed}::text[] AND status = ANY (${statuses}::text[])),
     changed AS (${update}),
     audited AS (${insertEvent(call, event, sql`FROM changed`)})
     SELECT relation.held, relation.status, changed.version FROM relation LEFT JOIN changed ON true`);

@@ -36,6 +36,14 @@ const me = async ({ token }: Caller) =>
 const inviting = (email: string) => ({ email, firstName: 'Jane', lastName: 'Roe', role: 'reader' });
 const invite = (email: string, { token }: Caller = owner, id = orgId) =>
   world.call('POST', `${urlOf(id)}/members`, { token, body: inviting(email) });
+/** Until so many sessions of the database wait for a lock. */
+const waiting = async (count: number) => {
+  for (let waits: unknown[] = []; waits.length < count;) {
+    waits = await app.db.query(sql`
+      SELECT DISTINCT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
+      WHERE NOT granted AND datname = current_database()`);
+  }
+};
 const userOf = async (email: string) =>
   (await app.db.query(sql`SELECT state FROM users WHERE app_id = ${world.appId} AND email = ${email}`))[0];
 
@@ -103,6 +111,33 @@ describe('a deactivated organization', () => {
     await set('reactivate');
     expect(await Promise.all(people.map(me))).toEqual(before);
     expect((await get(owner, everything)).json()).toMatchObject({ metadata: { plan: 'pro' }, roles: [{}, {}] });
+  });
+
+  test('is not changed by its people who began before and waited for the deactivation', async () => {
+    // The embedded database has one transaction at a time.
+    if (app.db.engine === 'embedded') return;
+    const deactivation = sql`UPDATE organizations SET status = 'Inactive' WHERE app_id = ${world.appId} AND id = ${orgId}`;
+    const manager = await world.manager(orgId);
+    const before = (await world.events()).length;
+    const { late } = await whileLocked(app.db, deactivation, async () => {
+      const patched = patch(manager, { metadata: { plan: 'free' } });
+      await waiting(1);
+      return { late: patched };
+    });
+    expect(problem(await late)).toBe('403 organization_inactive');
+    expect((await get(world.admin, everything)).json()).toMatchObject({ metadata: { plan: 'pro' } });
+    expect(await world.events()).toHaveLength(before);
+  });
+
+  test('is changed by super admins and machines who waited for the deactivation', async () => {
+    if (app.db.engine === 'embedded') return;
+    const deactivation = sql`UPDATE organizations SET status = 'Inactive' WHERE app_id = ${world.appId} AND id = ${orgId}`;
+    const { late } = await whileLocked(app.db, deactivation, async () => {
+      const patched = patch(machine, { metadata: { plan: 'free' } });
+      await waiting(1);
+      return { late: patched };
+    });
+    expect((await late).statusCode).toBe(200);
   });
 
   test('is read and changed by super admins and machines, who grant nothing in it', async () => {
@@ -201,13 +236,6 @@ describe('deleting an organization', () => {
     const email = `last-moment-${orgId}@example.com`;
     const organization = sql`SELECT 1 FROM organizations WHERE app_id = ${world.appId} AND id = ${orgId} FOR UPDATE`;
     const { removal, invitation } = await whileLocked(app.db, organization, async () => {
-      const waiting = async (count: number) => {
-        for (let waits: unknown[] = []; waits.length < count;) {
-          waits = await app.db.query(sql`
-            SELECT DISTINCT pid FROM pg_locks JOIN pg_stat_activity USING (pid)
-            WHERE NOT granted AND datname = current_database()`);
-        }
-      };
       // Invites first, deletes second: both wait for the organization.
       const invited = invite(email);
       await waiting(1);

@@ -44,11 +44,10 @@ function visibleTo({ actor, appId, held }: Call) {
   return organizationsOf(appId, seesAll ? undefined : actor.user.id);
 }
 
-/** Why a permitted change did not apply: another version, or too many keys. */
-async function explainRefusal(
-  { services, appId, orgId }: Call,
-  versions: readonly string[] | undefined,
-): Promise<ApiError> {
+/** Why a permitted change did not apply: deactivated at the last moment, another version, or too many keys. */
+async function explainRefusal(call: Call, versions: readonly string[] | undefined): Promise<ApiError> {
+  const { services, appId, orgId } = call;
+  await decide(services.db, call.route.access, call.actor, call.addressed);
   const { version } = await getOrganization(services.db, appId, orgId);
   const isStale = versions !== undefined && !versions.includes(version);
   return new ApiError(isStale ? 'precondition_failed' : 'metadata_limit_exceeded');

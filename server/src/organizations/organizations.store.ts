@@ -118,8 +118,8 @@ export interface OrganizationPatch {
 
 /**
  * The one statement that changes an organization: it takes its row from `granted` (see `mutateOrganization`), and
- * applies only if the version is one of `versions` and at most 30 metadata keys remain. Both are conditions on the
- * row itself, so they hold under concurrent writers.
+ * applies only if the status permits it, the version is one of `versions` and at most 30 metadata keys remain. All are
+ * conditions on the row itself, so they hold under concurrent writers.
  *
  * @param versions the versions that If-Match accepts; undefined accepts any
  */
@@ -139,7 +139,7 @@ export function patchOrganization(
       version = o.version + 1,
       updated_at = ${now}
     FROM granted
-    WHERE o.app_id = ${appId} AND o.id = granted.id
+    WHERE o.app_id = ${appId} AND o.id = granted.id AND o.status = ANY (granted.statuses)
       AND (${versions ?? null}::bigint[] IS NULL OR o.version = ANY (${versions ?? null}::bigint[]))
       AND ${fits}
     RETURNING o.version`;
