@@ -68,7 +68,8 @@ const first = 1_000;
 export async function prepareAlike(db: Db, appId: string): Promise<void> {
   const limits = { signInsPerAddressPerHour: 1_000_000, codeRequestsPerAddressPerHour: 1_000_000 };
   await db.query(sql`
-    UPDATE apps SET settings = settings || ${JSON.stringify({ limits })}::jsonb WHERE id = ${appId}`);
+    UPDATE apps SET settings = jsonb_set(settings, '{limits}', COALESCE(settings -> 'limits', '{}') || ${JSON.stringify(limits)}::jsonb)
+    WHERE id = ${appId}`);
   await db.query(sql`
     INSERT INTO codes (app_id, id, user_id, purpose, code_hash, created_at, expires_at)
     SELECT ${appId}::bigint, id, id, 'password_reset', sha256(id::text::bytea), now(), now() + interval '1 hour'

