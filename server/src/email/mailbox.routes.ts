@@ -13,13 +13,14 @@ import { toText } from './sender.ts';
 
 const mailsShown = 100;
 
+/** What proxies add: whoever comes through one may be anywhere. */
+const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
+
 /** Mails hold codes: only a developer at this very machine may read them, and no page that rebinds a name to it. */
 function refuseStrangers({ services, request }: Call): void {
   const { developmentFeatures, smtpUrl } = services.config;
   const peer = request.socket.remoteAddress ?? '';
-  const isForwarded = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host'].some(
-    (name) => name in request.headers,
-  );
+  const isForwarded = proxyHeaders.some((name) => name in request.headers);
   const host = (request.headers.host ?? '').replace(/:\d+$/, '');
   if (isForwarded || !developmentFeatures || smtpUrl !== undefined || !isLoopback(peer) || !isLoopback(host))
     throw new ApiError('route_not_found');

@@ -45,6 +45,8 @@ describe('the mailbox is not there', () => {
     ['through one that names the host', { headers: { 'x-forwarded-host': 'localhost' } }],
     ['through one that follows RFC 7239', { headers: { forwarded: 'for=127.0.0.1' } }],
     ['through one that names itself', { headers: { via: '1.1 proxy' } }],
+    ['through one that tells the scheme', { headers: { 'x-forwarded-proto': 'https' } }],
+    ['through one that tells the address its own way', { headers: { 'x-real-ip': '127.0.0.1' } }],
     ['through one that has nothing to say', { headers: { 'x-forwarded-for': '' } }],
     ['under a name that leads here', { host: 'rebound.evil.example' }],
     ['under a name that begins like this machine', { host: 'localhost.evil.example:3000' }],
