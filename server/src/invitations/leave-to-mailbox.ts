@@ -36,7 +36,12 @@ async function mailAgain(tx: Tx, call: Call, app: App, userId: string, moved: Mo
  *
  * @returns one event for each organization whose invitation was sent again; it does not say from where the stranger acted
  */
-export async function leaveToMailbox(tx: Tx, call: Call, app: App, user: User): Promise<ChangeEvent[]> {
+export async function leaveToMailbox(
+  tx: Tx,
+  call: Call,
+  app: App,
+  user: Pick<User, 'id' | 'email' | 'isEmailVerified'>,
+): Promise<ChangeEvent[]> {
   const { appId, services } = call;
   if (user.isEmailVerified || !(await isAwaited(tx, appId, user.id))) return [];
   await releaseEmail(tx, appId, user.id);

@@ -160,7 +160,7 @@ export const accountRoutes = [
           if (!(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
           const ending = await deleteSessions(tx, appId, user.id);
           const governed = await lockGovernedUser(tx, appId, user.id);
-          const left = await leaveToMailbox(tx, call, app, await lockUser(tx, appId, user.id));
+          const left = await leaveToMailbox(tx, call, app, governed);
           const deleted = await deleteGovernedUser(tx, call, governed);
           const event = [deleted.event ?? [], left].flat();
           return { result: { ...deleted.result, ended: ending }, event };

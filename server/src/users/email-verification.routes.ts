@@ -30,11 +30,11 @@ export const emailVerificationRoutes = [
     handler: async (call) => {
       const app = await namedAppOf(call);
       const template = chooseUrlTemplate(app, call.services.config, 'verificationUrl', call.body.verificationUrl);
-      // Not the share of password resets: whoever signs up with a foreign address must not use up what its owner needs.
       // A person's own network; that of a backend is everybody's.
       if (call.actor.kind === 'user') {
         await takeLimit(call, 'codeRequestsPerAddressPerHour', addressKey(call.client.ip));
       }
+      // Not the share of password resets: whoever signs up with a foreign address must not use up what its owner needs.
       const { email } = await getUser(call.services.db, call.appId, call.body.userId);
       await takeLimit(call, 'codeRequestsPerAccountPerHour', mailboxName('verification', email));
       return mutate(call, async (tx) => {
