@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import type { ErrorCode } from '../http/errors.ts';
 import { routes } from '../routes.ts';
 import { type Callers, createCallers } from './access.callers.ts';
@@ -7,18 +7,23 @@ import { type Case, cases, samples } from './calls.ts';
 import { digestOfEverything } from './calls.digest.ts';
 import { isAppNamed, nobody, outcomeOf, perform, type Prepared } from './calls.sample.ts';
 import { createStage, type Stage } from './calls.stage.ts';
+import { openTestDatabase } from './database.ts';
 import { buildTestApp, platformKey, type TestApp } from './setup.ts';
+import type { UndoableDb } from './undo.ts';
 import { createWorld } from './world.ts';
 
+let db: UndoableDb;
 let app: TestApp;
 let stage: Stage;
 let callers: Callers;
 
 beforeAll(async () => {
-  app = await buildTestApp();
+  db = await openTestDatabase();
+  app = await buildTestApp({ db });
   callers = await createCallers(app);
   ({ stage } = callers);
 });
+aroundEach((runTest) => db.undo(runTest));
 afterAll(() => app?.close());
 
 const byName = (some: readonly Case[]) => some.map((one) => [one.name, one] as const);

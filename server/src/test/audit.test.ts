@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { securityActionOf } from '../audit/security-actions.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
@@ -8,19 +8,24 @@ import { type Case, cases } from './calls.ts';
 import { digestOfEverything } from './calls.digest.ts';
 import { type Caller, human, perform, type Prepared, robot } from './calls.sample.ts';
 import { createStage, type Stage } from './calls.stage.ts';
+import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
+import type { UndoableDb } from './undo.ts';
 import { createWorld } from './world.ts';
 
 /** At most one event of a kind is written within it. */
 const windowOfEventsMs = 60_000;
 
+let db: UndoableDb;
 let app: TestApp;
 let stage: Stage;
 
 beforeAll(async () => {
-  app = await buildTestApp();
+  db = await openTestDatabase();
+  app = await buildTestApp({ db });
   stage = await createStage(await createWorld(app));
 });
+aroundEach((runTest) => db.undo(runTest));
 afterAll(() => app?.close());
 
 interface Event {

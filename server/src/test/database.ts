@@ -10,6 +10,7 @@ import { DatabaseError, raw, type Sql, sql, type Db } from '../db/db.ts';
 import { openEmbedded } from '../db/embedded.ts';
 import { checksumOf, migrate, readMigrations } from '../db/migrate.ts';
 import { openDatabase } from '../db/open.ts';
+import { undoable, type UndoableDb } from './undo.ts';
 
 /** A server to test on, whose user may create databases. Absent, tests run on the embedded database in memory. */
 const serverUrl = process.env['TEST_DATABASE_URL'];
@@ -28,9 +29,13 @@ const templateInUse = '55006';
  *
  * @throws Error when the global setup has not run
  */
-export async function openTestDatabase(): Promise<Db> {
-  if (serverUrl !== undefined) return withoutDetours(await openOnServer(templateName()));
-  return withoutDetours(await openEmbedded({ dataDir: 'memory://', snapshot: await snapshotFile(), log: () => {} }));
+export async function openTestDatabase(): Promise<UndoableDb> {
+  return withoutDetours(undoable(await openFresh()));
+}
+
+async function openFresh(): Promise<Db> {
+  if (serverUrl !== undefined) return openOnServer(templateName());
+  return openEmbedded({ dataDir: 'memory://', snapshot: await snapshotFile(), log: () => {} });
 }
 
 /** Marks what runs in the course of a transaction. */
@@ -40,7 +45,7 @@ const transactions = new AsyncLocalStorage<true>();
  * In the course of a transaction everything goes through the transaction: whoever waits there for a second connection
  * waits for ever when there is none left, on the embedded database always.
  */
-function withoutDetours(db: Db): Db {
+function withoutDetours(db: UndoableDb): UndoableDb {
   const refuseDetour = () => {
     if (transactions.getStore()) throw new Error('A statement beside the transaction that it is part of');
   };
@@ -54,6 +59,7 @@ function withoutDetours(db: Db): Db {
       refuseDetour();
       return db.transaction((tx) => transactions.run(true, () => work(tx)));
     },
+    undo: (work) => db.undo(work),
     close: () => db.close(),
   };
 }

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
 import { isMutation } from '../http/route.ts';
@@ -6,10 +6,13 @@ import { type Case, cases } from './calls.ts';
 import { digestOfEverything, digestOfRowsNaming } from './calls.digest.ts';
 import { type Caller, human, isAppNamed, outcomeOf, perform, type Prepared } from './calls.sample.ts';
 import { addTo, createStage, type Stage } from './calls.stage.ts';
+import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { type Exchange, singleExchanges, textsOf, wholeExchange } from './tenancy.exchange.ts';
+import type { UndoableDb } from './undo.ts';
 import { createWorld } from './world.ts';
 
+let db: UndoableDb;
 let app: TestApp;
 let stage: Stage;
 /** Another organization of the same app, with people of its own. */
@@ -17,12 +20,14 @@ let nextDoor: Stage;
 let foreign: Stage;
 
 beforeAll(async () => {
-  app = await buildTestApp();
+  db = await openTestDatabase();
+  app = await buildTestApp({ db });
   const world = await createWorld(app);
   stage = await createStage(world);
   nextDoor = await createStage(world);
   foreign = await createStage(await createWorld(app));
 });
+aroundEach((runTest) => db.undo(runTest));
 afterAll(() => app?.close());
 
 /** Codes that nobody tried, an invitation and a further session: what a careless change could end. */
