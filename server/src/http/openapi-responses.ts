@@ -105,7 +105,7 @@ function success(schemas: SchemaCollection, route: Route): Response {
 }
 
 function refusal(schemas: SchemaCollection, status: number, codes: readonly ErrorCode[]): Response {
-  const narrowed = { type: 'object', properties: { code: { enum: codes } } };
+  const narrowed = { type: 'object', properties: { code: { type: 'string', enum: codes } } };
   return {
     description: codes.map((code) => `- [\`${code}\`](/errors/${code}) — ${errorCodes[code][1]}`).join('\n'),
     headers: { ...ofEveryAnswer, ...ofStatus[status] },

@@ -17,7 +17,7 @@ let complaints: string[];
 /** A page whose requests and complaints are written down. */
 async function open(url: string): Promise<Page> {
   const page = await context.newPage();
-  page.on('console', (entry) => void (entry.type() === 'error' && complaints.push(entry.text())));
+  page.on('console', (entry) => void (/^(error|warning)$/.test(entry.type()) && complaints.push(entry.text())));
   page.on('pageerror', (error) => void complaints.push(String(error)));
   await page.goto(url);
   return page;

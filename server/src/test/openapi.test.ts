@@ -86,6 +86,13 @@ function isComposite(schema: JsonSchema): boolean {
   return properties !== undefined || (items !== undefined && isComposite(items as JsonSchema));
 }
 
+const alternativesOf = ({ anyOf = [] }: JsonSchema) => anyOf as JsonSchema[];
+
+const hasType = (schema: JsonSchema): boolean =>
+  schema.type !== undefined ||
+  schema.$ref !== undefined ||
+  (alternativesOf(schema).length > 0 && alternativesOf(schema).every(hasType));
+
 const hasText = (text: unknown): boolean => typeof text === 'string' && text.trim() !== '';
 
 describe('the OpenAPI document', () => {
@@ -109,6 +116,34 @@ describe('the OpenAPI document', () => {
   it('shows an example of every field', () => {
     const bare = fields.filter(({ field }) => !isComposite(field) && !((resolved(field).examples ?? []).length > 0));
     expect(bare.map(({ where }) => where)).toEqual([]);
+  });
+
+  it('says the type of every field, except of those that are ignored', () => {
+    const untyped = fields.filter(
+      ({ field }) => !hasType(field) && !field.description?.startsWith('Accepted and ignored'),
+    );
+    expect(untyped.map(({ where }) => where)).toEqual([]);
+    const listed = [...nodesOf(document)].filter(({ node }) => Array.isArray(node['enum']) && !hasType(node));
+    expect(listed.map(({ pointer }) => pointer)).toEqual([]);
+  });
+
+  it('shows examples that have whatever is required', () => {
+    const partial = [...nodesOf(allSchemas)].filter(
+      ({ node: { required, examples } }) =>
+        Array.isArray(required) &&
+        Array.isArray(examples) &&
+        examples.some((example: object) => required.some((name: string) => !(name in example))),
+    );
+    expect(partial.map(({ pointer }) => pointer)).toEqual([]);
+  });
+
+  it('writes a value or null as one schema of two types', () => {
+    const asAlternatives = fields.filter(({ field }) => alternativesOf(field).some(({ type }) => type === 'null'));
+    expect(asAlternatives.map(({ where }) => where)).toEqual([]);
+    expect(lookUp('#/components/schemas/UpdateUserRequest/properties/language')).toMatchObject({
+      type: ['string', 'null'],
+      enum: ['en', 'ar', null],
+    });
   });
 
   it('describes every named schema', () => {

@@ -39,4 +39,5 @@ export const emailAddress = z
     if (normalized === undefined) context.addIssue({ code: 'custom', message: 'Must be an e-mail address.' });
     return normalized ?? '';
   })
-  .meta({ description: 'E-mail address.', examples: ['jon.doe@example.com'] });
+  // Of what a transformation makes, the OpenAPI document knows no type by itself.
+  .meta({ type: 'string', description: 'E-mail address.', examples: ['jon.doe@example.com'] });

@@ -111,7 +111,7 @@ export const me = z
           .array(z.string())
           .meta({ description: 'How the user proved who they are (RFC 8176).', examples: [['pwd']] }),
       })
-      .meta({ description: 'The session of this call.', examples: [{ id: '118273645546213376' }] }),
+      .meta({ description: 'The session of this call.' }),
     organizations: z
       .array(membership)
       .optional()
