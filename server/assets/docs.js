@@ -1,7 +1,14 @@
-// The reference names its places `#tag/…`; links of the form `#/tag/…` lead to the same ones. Loaded before it.
+// Loaded before the reference, whose places are named `#tag/…`; links of the form `#/tag/…` lead to the same ones.
 function dropSlash() {
   if (location.hash.startsWith('#/')) location.replace(`#${location.hash.slice(2)}`);
 }
 
 dropSlash();
 addEventListener('hashchange', dropSlash);
+
+// What the page says by itself makes room as soon as the reference shows a heading.
+new MutationObserver((_, observer) => {
+  if (!document.querySelector('.references-rendered :is(h1, h2)')) return;
+  document.getElementById('opening')?.remove();
+  observer.disconnect();
+}).observe(document.body, { childList: true, subtree: true });

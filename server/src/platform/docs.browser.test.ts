@@ -1,4 +1,4 @@
-import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import type { Browser, BrowserContext, Locator, Page, Route } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { executablePath, isInstalled, launchBrowser } from '../test/browser.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
@@ -15,11 +15,11 @@ let requested: string[];
 let complaints: string[];
 
 /** A page whose requests and complaints are written down. */
-async function open(url: string): Promise<Page> {
+async function open(url: string, until: 'load' | 'commit' = 'load'): Promise<Page> {
   const page = await context.newPage();
   page.on('console', (entry) => void (/^(error|warning)$/.test(entry.type()) && complaints.push(entry.text())));
   page.on('pageerror', (error) => void complaints.push(String(error)));
-  await page.goto(url);
+  await page.goto(url, { waitUntil: until });
   return page;
 }
 
@@ -35,12 +35,12 @@ async function expectInView(heading: Locator): Promise<void> {
 /** Longer than the page waits for the next key before it takes over what was typed. */
 const settleMs = 1000;
 
-/** Types over what an editor of the page holds. */
+/** Types over what an editor of the page holds, and moves the clock of the page on. */
 async function typeOver(page: Page, field: Locator, text: string): Promise<void> {
   await field.click();
   await page.keyboard.press('Control+A');
   await page.keyboard.insertText(text);
-  await page.waitForTimeout(settleMs);
+  await page.clock.runFor(settleMs);
 }
 
 /** An organization with an owner in the app that the reference takes as its example. */
@@ -87,13 +87,27 @@ describe.skipIf(!isInstalled)(
 
     it('follows a link of either form on the page itself', async () => {
       const page = await open(`${origin}/docs`);
-      await page.getByRole('heading', { name: 'Gatehouse' }).waitFor();
+      await page.getByRole('heading', { name: 'Gatehouse', exact: true }).waitFor();
       await page.evaluate(`location.hash = '#/${place}'`);
       await expectInView(headingOf(page));
     });
 
+    it('says what it is at once, and makes room for the reference', async () => {
+      const held: Route[] = [];
+      await context.route('**/scalar-*.js', (route) => void held.push(route));
+      const page = await open(`${origin}/docs`, 'commit');
+      const opening = page.locator('#opening');
+      await opening.getByRole('heading', { name: 'Gatehouse API' }).waitFor();
+      await opening.getByRole('link', { name: 'openapi.json' }).waitFor();
+      await Promise.all(held.map((route) => route.continue()));
+      await page.getByRole('heading', { name: 'Gatehouse', exact: true }).waitFor();
+      await opening.waitFor({ state: 'detached' });
+      expect(requested.filter((url) => url === `${origin}/openapi.json`)).toHaveLength(1);
+    });
+
     it('sends a request and shows the answer', async () => {
       const { orgId, ownerToken } = await createOrganization();
+      await context.clock.install();
       const page = await open(`${origin}/docs#${place}`);
       await expectInView(headingOf(page));
       await page

@@ -16,6 +16,8 @@ const scalarConfiguration = {
   mcp: { disabled: true },
   hideClientButton: true,
   showDeveloperTools: 'never',
+  // Drawing all operations of a group takes seconds in which the page does not react; a group is drawn once it is opened.
+  defaultOpenFirstTag: false,
   authentication: { preferredSecurityScheme: 'bearerToken' },
 };
 
@@ -32,6 +34,39 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
+/** What the page says until the reference has drawn itself, which docs.js watches, or where nothing draws it. */
+const opening = html`<main id="opening">
+  <h1>Gatehouse API</h1>
+  <p>The reference is opening.</p>
+  <noscript><p>It needs JavaScript, which is off here.</p></noscript>
+  <p>
+    The same as data: <a href="/openapi.json">openapi.json</a>. What each error code means:
+    <a href="/errors">/errors</a>.
+  </p>
+</main>`;
+
+/** Lies over the reference, with its heading about where the reference will have its own. */
+const openingStyle = html`<style>
+  #opening {
+    position: fixed;
+    inset: 0;
+    z-index: 1000;
+    padding: 5rem 1.5rem;
+    overflow: auto;
+    background: Canvas;
+    color: CanvasText;
+    color-scheme: light dark;
+    font:
+      1rem/1.6 system-ui,
+      sans-serif;
+  }
+  @media (min-width: 1000px) {
+    #opening {
+      padding-inline-start: 348px;
+    }
+  }
+</style>`;
+
 const page = (): Html =>
   html`<!doctype html>
     <html lang="en">
@@ -40,9 +75,11 @@ const page = (): Html =>
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <title>Gatehouse API</title>
         <link rel="icon" href="data:," />
+        <link rel="preload" href="/openapi.json" as="fetch" crossorigin="anonymous" />
+        ${openingStyle}
       </head>
       <body>
-        <noscript>This page needs JavaScript. The same as data: <a href="/openapi.json">openapi.json</a>.</noscript>
+        ${opening}
         <script src="${assetUrl('docs.js')}"></script>
         <script
           id="api-reference"
