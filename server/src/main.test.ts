@@ -1,15 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { cp, mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type Db, sql } from './db/db.ts';
-import { openEmbedded } from './db/embedded.ts';
-import { openDatabase } from './db/open.ts';
-import { emptySnapshotFile, openEmptyDatabase, urlOfDatabase } from './test/database.ts';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { sql } from './db/db.ts';
 import { parseAnswers } from './test/raw-http.ts';
+import { makePlace, type ServicePlace } from './test/service-place.ts';
 import { type Outcome, runService, type ServiceProcess, startService } from './test/service-process.ts';
 
 // A start of the whole service takes its time, more so on a machine with other work.
@@ -17,47 +14,24 @@ vi.setConfig({ testTimeout: 90_000 });
 
 const onServer = process.env['TEST_DATABASE_URL'] !== undefined;
 
-/** An empty embedded database: making one takes longer than anything else here. */
-let template: string;
-let dataDir: string;
-let database: Db | undefined;
-let env: Record<string, string>;
+let place: ServicePlace;
 let running: ServiceProcess[];
 
-beforeAll(async () => {
-  template = await mkdtemp(join(tmpdir(), 'gatehouse-template-'));
-  const db = await openEmbedded({ dataDir: template, snapshot: await emptySnapshotFile(), log: () => {} });
-  await db.close();
-});
-afterAll(() => rm(template, { recursive: true, force: true }));
-
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-main-'));
-  await cp(template, dataDir, { recursive: true, filter: (path) => !/lock\.\d+$/.test(path) });
+  place = await makePlace();
   running = [];
-  database = onServer ? await openEmptyDatabase() : undefined;
-  env = { DATA_DIR: dataDir };
-  if (database) env = { ...env, DATABASE_URL: await urlOfDatabase(database), MASTER_KEY: newKey() };
 });
 afterEach(async () => {
   await Promise.all(running.map((service) => service.stop('SIGKILL')));
-  await database?.close();
-  await rm(dataDir, { recursive: true, force: true });
+  await place.remove();
 });
 
 const newKey = (): string => randomBytes(32).toString('base64');
 
 async function start(more: Record<string, string> = {}): Promise<ServiceProcess> {
-  const service = await startService({ ...env, ...more });
+  const service = await startService({ ...place.env, ...more });
   running.push(service);
   return service;
-}
-
-/** Works on the database of a service that has stopped. */
-async function onDatabase(work: (db: Db) => Promise<unknown>): Promise<void> {
-  const db = database ?? (await openDatabase({ url: undefined, dataDir, poolSize: 1, prepare: true }));
-  await work(db);
-  if (!database) await db.close();
 }
 
 /** It says what is wrong, in words, and nothing of its insides. */
@@ -112,7 +86,7 @@ describe('a start is refused', () => {
   ];
 
   test.each(faulty)('%s', async (_what, more, sentences) => {
-    const outcome = await runService({ ...env, ...more });
+    const outcome = await runService({ ...place.env, ...more });
     expectRefusal(outcome, ...sentences.map((sentence) => new RegExp(sentence)));
     expect(outcome.stderr).not.toMatch(/hunter2|short-secret|not-a-key/);
   });
@@ -121,57 +95,61 @@ describe('a start is refused', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    expectRefusal(await runService({ ...env, PORT: String(port) }), /EADDRINUSE/);
+    expectRefusal(await runService({ ...place.env, PORT: String(port) }), /EADDRINUSE/);
     other.close();
   });
 
   test('while the database cannot be reached', async () => {
     const DATABASE_URL = 'postgres://user:pass-word@127.0.0.1:9/none';
-    const outcome = await runService({ ...env, DATABASE_URL, MASTER_KEY: newKey() });
+    const outcome = await runService({ ...place.env, DATABASE_URL, MASTER_KEY: newKey() });
     expectRefusal(outcome, /database cannot be reached/i);
     expect(outcome.stderr).not.toContain('pass-word');
   });
 
   test('on a schema that is newer', async () => {
-    await (await start()).stop();
-    await onDatabase((db) =>
+    await place.onDatabase((db) =>
       db.query(sql`INSERT INTO schema_migrations (version, name, checksum) VALUES (9999, 'future', 'x')`),
     );
-    expectRefusal(await runService(env), /schema is at version/);
+    expectRefusal(await runService(place.env), /schema is at version/);
   });
 
   test('with another master key, and what is there stays readable', async () => {
-    const right = { MASTER_KEY: env['MASTER_KEY'] ?? newKey() };
+    const right = { MASTER_KEY: place.env['MASTER_KEY'] ?? newKey() };
     const { stdout } = await (await start(right)).stop();
-    expectRefusal(await runService({ ...env, MASTER_KEY: newKey() }), /MASTER_KEY is not the key of this database/);
+    expectRefusal(
+      await runService({ ...place.env, MASTER_KEY: newKey() }),
+      /MASTER_KEY is not the key of this database/,
+    );
     await tokenOf(await start(right), passwordOf(stdout));
   });
 
   test.runIf(!onServer)('while another process has the directory, which goes on', async () => {
     const first = await start();
-    expectRefusal(await runService(env), /another process|in use/i);
+    expectRefusal(await runService(place.env), /another process|in use/i);
     expect((await first.call('GET', '/readyz')).status).toBe(200);
   });
 
   test.runIf(!onServer)('on a directory whose key is gone, and none is made in its place', async () => {
     await (await start()).stop();
-    const file = join(dataDir, 'master.key');
+    const file = join(place.dataDir, 'master.key');
     await rm(file);
-    const outcome = await runService(env);
+    const outcome = await runService(place.env);
     expectRefusal(outcome, /master\.key is gone/);
     expect(outcome.stderr).toContain(file);
     await expect(stat(file)).rejects.toThrow('ENOENT');
   });
 
   test.runIf(!onServer)('on a directory that is a file', async () => {
-    const file = join(dataDir, 'file');
+    const file = join(place.dataDir, 'file');
     await writeFile(file, 'x');
     expectRefusal(await runService({ DATA_DIR: file }));
   });
 });
 
 describe('the first start', () => {
-  test('tells the password once, to the terminal and not to the log', async () => {
+  test('makes the database and tells the password once, to the terminal and not to the log', async () => {
+    await place.remove();
+    place = await makePlace({ bare: true });
     const first = await start({ LOG_LEVEL: 'trace' });
     const password = passwordOf(first.stdout());
     expect(password.length).toBeGreaterThanOrEqual(16);
@@ -189,7 +167,7 @@ describe('the first start', () => {
 
   test.runIf(!onServer)('makes a key that only its owner may read', async () => {
     await (await start()).stop();
-    expect((await stat(join(dataDir, 'master.key'))).mode & 0o077).toBe(0);
+    expect((await stat(join(place.dataDir, 'master.key'))).mode & 0o077).toBe(0);
   });
 
   test('with an administrator of one’s own tells no password', async () => {
@@ -263,7 +241,7 @@ describe('the end', () => {
     const answer = await request.finish();
     expect(answer?.status).toBe(201);
     expect(await service.ended()).toMatchObject({ code: 0, signal: null });
-    await onDatabase(async (db) =>
+    await place.onDatabase(async (db) =>
       expect(await db.query(sql`SELECT user_name FROM machine_users`)).toEqual([{ user_name: 'in-flight' }]),
     );
   });

@@ -1,37 +1,29 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { type Db, sql } from '../db/db.ts';
-import { openDatabase } from '../db/open.ts';
-import { openEmptyDatabase, urlOfDatabase } from '../test/database.ts';
+import { sql } from '../db/db.ts';
 import { closedPort, type MailServer, refusal, startMailServer } from '../test/mail-server.ts';
+import { makePlace, type ServicePlace } from '../test/service-place.ts';
 import { type ServiceProcess, startService } from '../test/service-process.ts';
 
 // Each test starts the whole service twice.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
-let dataDir: string;
-let server: Db | undefined;
+let place: ServicePlace;
 let env: Record<string, string>;
 let running: ServiceProcess | undefined;
 let mailServer: MailServer | undefined;
 
 beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-mail-'));
-  server = process.env['TEST_DATABASE_URL'] === undefined ? undefined : await openEmptyDatabase();
-  env = { DATA_DIR: dataDir, MASTER_KEY: randomBytes(32).toString('base64'), MAIL_FROM: 'mail@gatehouse.example' };
-  if (server) env = { ...env, DATABASE_URL: await urlOfDatabase(server) };
+  place = await makePlace();
+  env = { MASTER_KEY: randomBytes(32).toString('base64'), ...place.env, MAIL_FROM: 'mail@gatehouse.example' };
 });
 afterEach(async () => {
   await running?.stop('SIGKILL');
   await mailServer?.close();
-  await server?.close();
-  await rm(dataDir, { recursive: true, force: true });
+  await place.remove();
 });
 
 async function start(port: number): Promise<ServiceProcess> {
@@ -39,18 +31,11 @@ async function start(port: number): Promise<ServiceProcess> {
   return running;
 }
 
-/** Works on the database of a service that has ended. */
-async function onDatabase<Result>(work: (db: Db) => Promise<Result>): Promise<Result> {
-  const db = server ?? (await openDatabase({ url: undefined, dataDir, poolSize: 1, prepare: true }));
-  const result = await work(db);
-  if (!server) await db.close();
-  return result;
-}
-
 /** Long enough afterwards for every lease to have run out. */
-const passTime = () => onDatabase((db) => db.query(sql`UPDATE mails SET due_at = created_at WHERE state = 'QUEUED'`));
+const passTime = () =>
+  place.onDatabase((db) => db.query(sql`UPDATE mails SET due_at = created_at WHERE state = 'QUEUED'`));
 const states = () =>
-  onDatabase((db) => db.query<{ state: string; purpose: string }>(sql`SELECT state, purpose FROM mails`));
+  place.onDatabase((db) => db.query<{ state: string; purpose: string }>(sql`SELECT state, purpose FROM mails`));
 
 async function signUp(service: ServiceProcess): Promise<void> {
   const body = { firstName: 'Jon', lastName: 'Doe', email: 'jon.doe@example.com', password: 'Password@123JonDoeInc' };

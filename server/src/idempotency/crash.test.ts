@@ -1,13 +1,9 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { Db } from '../db/db.ts';
-import { openEmptyDatabase, urlOfDatabase } from '../test/database.ts';
+import { makePlace, type ServicePlace } from '../test/service-place.ts';
 import { type ServiceProcess, startService } from '../test/service-process.ts';
 
 // Each test starts a process that dies and one that lives.
@@ -16,22 +12,19 @@ vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 const email = 'admin@example.com';
 const password = 'Password@123JonDoeInc';
 
-let dataDir: string;
-let server: Db | undefined;
+let place: ServicePlace;
 let env: Record<string, string>;
 let token: string;
 let running: ServiceProcess | undefined;
 
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), 'gatehouse-idempotency-'));
-  server = process.env['TEST_DATABASE_URL'] === undefined ? undefined : await openEmptyDatabase();
+  place = await makePlace();
   env = {
-    DATA_DIR: dataDir,
     MASTER_KEY: randomBytes(32).toString('base64'),
     BOOTSTRAP_APP: 'demo',
     BOOTSTRAP_ADMIN_EMAIL: email,
     BOOTSTRAP_ADMIN_PASSWORD: password,
-    ...(server && { DATABASE_URL: await urlOfDatabase(server) }),
+    ...place.env,
   };
   const first = await start();
   const response = await first.call('POST', '/v1/authentication/users/sessions', { body: { email, password } });
@@ -40,8 +33,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await running?.stop('SIGKILL');
-  await server?.close();
-  await rm(dataDir, { recursive: true, force: true });
+  await place.remove();
 });
 
 async function start(): Promise<ServiceProcess> {

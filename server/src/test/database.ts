@@ -35,7 +35,7 @@ export async function openTestDatabase(): Promise<UndoableDb> {
 
 async function openFresh(): Promise<Db> {
   if (serverUrl !== undefined) return openOnServer(templateName());
-  return openEmbedded({ dataDir: 'memory://', snapshot: await snapshotFile(), log: () => {} });
+  return openEmbedded({ dataDir: 'memory://', snapshot: await migratedSnapshotFile(), log: () => {} });
 }
 
 /** Marks what runs in the course of a transaction. */
@@ -109,12 +109,13 @@ export async function emptySnapshotFile(): Promise<string> {
   return join(cacheDirectory, `empty-${await engineKey()}.tar`);
 }
 
-async function snapshotFile(): Promise<string> {
+/** An archive of an embedded database with the schema; made when tests run on that one. */
+export async function migratedSnapshotFile(): Promise<string> {
   return join(cacheDirectory, `migrated-${await engineKey()}-${schemaKey()}.tar`);
 }
 
 async function prepareMigratedSnapshot(): Promise<void> {
-  await writeSnapshot(await snapshotFile(), await emptySnapshotFile(), async (db) => {
+  await writeSnapshot(await migratedSnapshotFile(), await emptySnapshotFile(), async (db) => {
     await migrate(db);
   });
 }

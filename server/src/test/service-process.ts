@@ -38,10 +38,16 @@ interface Spoken {
 
 const listening = /listening at http:\/\/127\.0\.0\.1:(\d+)/;
 
+/**
+ * Half of the time of a start went into optimizing code, that of the embedded engine above all, for processes that end
+ * after a few calls. What they do is the same without.
+ */
+const briefly = ['--liftoff-only', '--no-opt'];
+
 /** Nothing of the surroundings but what a process needs to run. */
 function start(env: Record<string, string>): { child: ChildProcess; spoken: Spoken; ended: Promise<Outcome> } {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [script], {
+  const child = spawn(process.execPath, [...briefly, script], {
     env: { PATH, HOME, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
