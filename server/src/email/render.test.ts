@@ -95,6 +95,23 @@ describe('what people write', () => {
     expect(mail.html).toContain('&lt;img src=x onerror=alert(1)&gt; &quot;&amp;&#39; {{role}} Bcc: all@example.com');
   });
 
+  test.each(['en', 'ar'] as const)('turns nothing around in %s, and keeps what letters need', (language) => {
+    const marks = '\u061C\u200E\u200F\u202A\u202B\u202C\u202D\u202E\u2066\u2067\u2068\u2069';
+    for (const name of ['شركة الأمل (٢)', 'می\u200Cخواهم', 'Zoë 👩\u200D💻']) {
+      const turned = `${marks}${Array.from(name).join('\u202E')}${marks}`;
+      const mail = render({ organizationName: turned, role: turned }, { language, brandName: turned });
+      expect(mail).toEqual(render({ organizationName: name, role: name }, { language, brandName: name }));
+      expect(mail.subject).toContain(name);
+    }
+  });
+
+  test.each(['\u202E', ' \u2066\u2069 ', '\u200B'])(
+    'is no gap where nothing of it can be seen (%j)',
+    (organizationName) => {
+      expect(render({ organizationName })).toEqual(render({}));
+    },
+  );
+
   test('is not taken for a name of a value', () => {
     expect(render({ organizationName: '{{role}}', role: 'reader' }).subject).toBe(
       'You are invited to {{role}} on Acme',

@@ -41,6 +41,9 @@ export const oneLine = (text: string): string =>
  */
 const unlinked = (text: string): string => text.replace(/(?<=\S)[.:/@](?=\S)/g, '$&\u2060');
 
+/** Whether anything of a name can be seen: marks alone would leave a gap in the sentence. */
+const isVisible = (name: string): boolean => /[^\s\p{C}\p{Default_Ignorable_Code_Point}]/u.test(name);
+
 /** By characters, so that none is cut in two. */
 const cut = (text: string): string => Array.from(text).slice(0, longestValue).join('');
 
@@ -63,7 +66,7 @@ function valuesOf(words: Words, content: MailContent, { brandName, language }: L
   } = content;
   const values: Record<MailField | 'brandName', string> = {
     brandName,
-    organizationName: unlinked(organizationName),
+    organizationName: isVisible(organizationName) ? unlinked(organizationName) : words.anOrganization,
     role: unlinked(roleName(words, content.role)),
     device: deviceName(device) ?? words.unknownDevice,
     address,
