@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { createAppIds } from './apps/apps.store.ts';
 import { createSecurityEvents } from './audit/security-events.ts';
@@ -6,7 +5,7 @@ import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
 import { mailMeasurements } from './email/mail-measurements.ts';
-import { answerClientError } from './http/client-error.ts';
+import { answerClientError, answerConnect } from './http/client-error.ts';
 import { createCredentialLookups } from './http/credential-lookups.ts';
 import { installCors } from './http/cors.ts';
 import { installErrorHandler, sendProblem, toApiError } from './http/error-handler.ts';
@@ -14,6 +13,7 @@ import { installJsonBody } from './http/json-body.ts';
 import { installNotFound } from './http/not-found.ts';
 import { createOutbound, type Outbound } from './http/outbound.ts';
 import { registerRoutes } from './http/register.ts';
+import { requestIdOf } from './http/request-id.ts';
 import type { Route } from './http/route.ts';
 import { createRelyingParty } from './identity-providers/relying-party.ts';
 import type { IdSource } from './ids.ts';
@@ -39,8 +39,6 @@ export interface AppDependencies {
   readonly routes?: readonly Route[];
   readonly logger?: FastifyServerOptions['logger'];
 }
-
-const requestIdPattern = /^[A-Za-z0-9._-]{8,64}$/;
 
 /** Headers of every answer; a page that needs more than nothing says so itself. */
 function securityHeaders(publicUrl: string): Record<string, string> {
@@ -92,10 +90,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     bodyLimit: 256 * 1024,
     trustProxy: trustedProxies(config.trustProxy),
     requestIdHeader: false,
-    genReqId: (request) => {
-      const given = request.headers['x-request-id'];
-      return typeof given === 'string' && requestIdPattern.test(given) ? given : randomUUID();
-    },
+    genReqId: requestIdOf,
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
     return503OnClosing: false,
     requestTimeout: 30_000,
@@ -105,6 +100,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
       sendProblem(toApiError(error), request, reply, config.publicUrl);
     },
   });
+  app.server.on('connect', answerConnect(headers, config.publicUrl));
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(headers).header('x-request-id', request.id);
     done();

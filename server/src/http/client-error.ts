@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { ConnectionError } from 'fastify';
 import { ApiError, toProblem } from './errors.ts';
+import { requestIdOf } from './request-id.ts';
+
+type Headers = Readonly<Record<string, string>>;
 
 function toApiError({ code }: ConnectionError): ApiError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new ApiError('request_timeout');
@@ -10,11 +14,11 @@ function toApiError({ code }: ConnectionError): ApiError {
   return new ApiError('malformed_request', { detail: 'What arrived is not HTTP.' });
 }
 
-function toMessage(error: ApiError, headers: Readonly<Record<string, string>>, publicUrl: string): string {
-  const requestId = randomUUID();
+function toMessage(error: ApiError, requestId: string, headers: Headers, publicUrl: string): string {
   const body = JSON.stringify(toProblem(error, requestId, publicUrl));
   const all = {
     ...headers,
+    ...error.headers,
     'x-request-id': requestId,
     'content-type': 'application/problem+json',
     'content-length': String(Buffer.byteLength(body)),
@@ -30,12 +34,29 @@ function toMessage(error: ApiError, headers: Readonly<Record<string, string>>, p
  * @param headers those that every answer has
  * @see https://nodejs.org/api/http.html#event-clienterror
  */
-export function answerClientError(headers: Readonly<Record<string, string>>, publicUrl: string) {
+export function answerClientError(headers: Headers, publicUrl: string) {
   return (error: ConnectionError, socket: Socket): void => {
     if (socket.writable && error.code !== 'ECONNRESET') {
-      socket.end(toMessage(toApiError(error), headers, publicUrl), () => socket.destroy());
+      socket.end(toMessage(toApiError(error), randomUUID(), headers, publicUrl), () => socket.destroy());
     } else {
       socket.destroy();
     }
+  };
+}
+
+/**
+ * Answers `CONNECT`, which asks for a tunnel and for no resource of ours: 405, and nothing is allowed there. Node.js closes the connection
+ * without a word where nobody answers.
+ *
+ * @param headers those that every answer has
+ * @see RFC 9110, sections 9.3.6 and 10.2.1
+ * @see https://nodejs.org/api/http.html#event-connect
+ */
+export function answerConnect(headers: Headers, publicUrl: string) {
+  return (request: IncomingMessage, socket: Duplex): void => {
+    const error = new ApiError('method_not_allowed', { detail: 'This service is no proxy.', headers: { allow: '' } });
+    // Node.js has let go of the connection: that it breaks is for nobody else to hear.
+    socket.on('error', () => socket.destroy());
+    socket.end(toMessage(error, requestIdOf(request), headers, publicUrl), () => socket.destroy());
   };
 }

@@ -196,6 +196,36 @@ test.each(['TRACE', 'CONNECT', 'PROPFIND', 'PURGE'])('%s does nothing', async (m
   expect(await isUp()).toBe(true);
 });
 
+describe('CONNECT', () => {
+  const request = rawRequest('CONNECT evil.example:443 HTTP/1.1', ['X-Request-Id: no-proxy-1']);
+
+  test('is refused as any other method, as the service is no proxy', async () => {
+    const answers = parseAnswers(await exchange(port, `${request}GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n`));
+    expect(answers).toHaveLength(1);
+    const { status, headers, body } = answers[0] as (typeof answers)[number];
+    expect(status).toBe(405);
+    expect(headers.get('content-type')).toEqual(['application/problem+json']);
+    expect(headers.get('allow')).toEqual(['']);
+    expect(headers.get('connection')).toEqual(['close']);
+    expect(headers.get('x-request-id')).toEqual(['no-proxy-1']);
+    expect(JSON.parse(body)).toMatchObject({ status: 405, code: 'method_not_allowed', requestId: 'no-proxy-1' });
+  });
+
+  test('from a client that goes away disturbs nobody', async () => {
+    const sockets = await Promise.all(
+      Array.from({ length: 20 }, async () => {
+        const socket = connect(port, '127.0.0.1');
+        await once(socket, 'connect');
+        socket.on('error', () => {});
+        socket.write(request);
+        return socket;
+      }),
+    );
+    for (const socket of sockets) socket.resetAndDestroy();
+    expect(await isUp()).toBe(true);
+  });
+});
+
 test('HTTP/1.0 and an absolute address are understood', async () => {
   const header = `X-App-Name: ${world.appName}\r\n\r\n`;
   expect((await send(port, `GET /v1/authentication/token/jwks HTTP/1.0\r\n${header}`)).status).toBe(200);
