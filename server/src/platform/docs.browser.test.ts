@@ -124,6 +124,12 @@ describe.skipIf(!isInstalled)(
       await region('Response').getByText('Organization Data Updated').waitFor();
     });
 
+    it.each(['/errors', '/errors/validation_failed'])('fits a narrow window at %s', async (path) => {
+      const page = await open(`${origin}${path}`);
+      await page.setViewportSize({ width: 320, height: 640 });
+      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(320);
+    });
+
     it('leads from an error page to an operation that may answer the code', async () => {
       const page = await open(`${origin}/errors/precondition_failed`);
       await page.getByRole('link', { name: 'Update an organization' }).click();

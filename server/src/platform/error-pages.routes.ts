@@ -14,10 +14,17 @@ const cacheControl = 'public, max-age=300';
 const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(errorCodes, text);
 
 /** What there is to say about a code. */
+/** A code that comes with more than words shows it. */
+const exampleOf = (code: ErrorCode): ApiError =>
+  new ApiError(
+    code,
+    code === 'validation_failed' ? { faults: [{ pointer: '/body/email', message: 'Required.' }] } : {},
+  );
+
 function describeError(publicUrl: string, routes: readonly Route[], code: string): ErrorEntry {
   if (!isErrorCode(code)) throw new ApiError('route_not_found', { detail: 'There is no error code of this name.' });
   const answeredBy = routes.filter((candidate) => !candidate.hidden && errorsOf(candidate).includes(code));
-  return { code, answeredBy, example: toProblem(new ApiError(code), 'req-01HZX3', publicUrl) };
+  return { code, answeredBy, example: toProblem(exampleOf(code), 'req-01HZX3', publicUrl) };
 }
 
 async function sendPage({ reply }: Call, page: Html): Promise<void> {

@@ -29,6 +29,10 @@ const layout = (title: string, content: Html): Html =>
       </body>
     </html> `;
 
+/** What stands between backticks is code, as it is in Markdown. */
+const proseOf = (text: string): Html =>
+  html`${text.split('`').map((piece, index) => (index % 2 === 1 ? html`<code>${piece}</code>` : html`${piece}`))}`;
+
 const anchorOf = ({ tag, method, url }: Route): string => `/docs#tag/${tag}/${method}${toPath(url)}`;
 
 const operationItem = (operation: Route): Html =>
@@ -51,7 +55,7 @@ export function codePage({ code, answeredBy, example }: ErrorEntry): Html {
     html`<nav><a href="/errors">Error codes</a></nav>
       <h1>${title}</h1>
       <p class="quiet"><code>${code}</code> · status ${status} · <a href="/errors/${code}.md">Markdown</a></p>
-      <p class="lead">${detail}</p>
+      <p class="lead">${proseOf(detail)}</p>
       <h2>What the answer looks like</h2>
       <pre><code>${JSON.stringify(example, undefined, 2)}</code></pre>
       <p>
@@ -83,7 +87,7 @@ const indexRow = ([code, [status, title, detail]]: readonly [string, readonly [n
     <td>
       <a href="/errors/${code}"><code>${code}</code></a>
     </td>
-    <td>${title}. <span class="quiet">${detail}</span></td>
+    <td>${title}. <span class="quiet">${proseOf(detail)}</span></td>
   </tr>`;
 
 /** The page of all codes, by status. */

@@ -179,6 +179,19 @@ describe('the error pages', () => {
     expect((await get('/errors/metadata_key_reserved')).body).toContain('begin with &quot;app:&quot;');
   });
 
+  it.each(['/errors', '/errors/validation_failed'])('set code as code (%s)', async (url) => {
+    const { body } = await get(url);
+    expect(body).toContain('each is listed in <code>errors</code>.');
+    expect(body.replace(/<pre>.*?<\/pre>/s, '')).not.toContain('`');
+  });
+
+  it('show the list of faults where there is one', async () => {
+    for (const end of ['', '.md']) {
+      const text = (await get(`/errors/validation_failed${end}`)).body.replaceAll('&quot;', '"');
+      expect(text).toContain('"pointer": "/body/email"');
+    }
+  });
+
   it('name the operations that may answer the code, and lead to them', async () => {
     const { body } = await get('/errors/precondition_failed');
     expect(body).toContain('href="/docs#tag/authorization/PATCH/v1/authorization/organizations/{orgId}"');
