@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { sql } from '../db/db.ts';
+import { briefly } from '../test/child-process.ts';
 import { closedPort, type MailServer, refusal, startMailServer } from '../test/mail-server.ts';
 import { makePlace, type ServicePlace } from '../test/service-place.ts';
 import { type ServiceProcess, startService } from '../test/service-process.ts';
@@ -46,7 +47,7 @@ async function operate(...args: string[]): Promise<string> {
   const script = fileURLToPath(new URL('../../dist/operate.js', import.meta.url));
   const { PATH = '', HOME = '' } = process.env;
   const options = { env: { PATH, HOME, ...env } };
-  return (await promisify(execFile)(process.execPath, [script, ...args], options)).stdout;
+  return (await promisify(execFile)(process.execPath, [...briefly, script, ...args], options)).stdout;
 }
 
 test('a mail whose process is killed between commit and send is sent by the next one, once', async () => {

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { briefly, typescript } from '../test/child-process.ts';
 import { makePlace, type ServicePlace } from '../test/service-place.ts';
 import { type ServiceProcess, startService } from '../test/service-process.ts';
 
@@ -45,7 +46,7 @@ async function start(): Promise<ServiceProcess> {
 async function callDying(when: 'before' | 'after', key: string, userName: string) {
   const script = fileURLToPath(new URL('../test/dying-service.ts', import.meta.url));
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, ['--import', 'tsx', script, when, token, key, userName], {
+  const child = spawn(process.execPath, [...briefly, ...typescript, script, when, token, key, userName], {
     env: { PATH, HOME, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

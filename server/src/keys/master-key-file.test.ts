@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { generateMasterKeyFile } from './master-key-file.ts';
 import { SealError } from './seal.ts';
+import { briefly, typescript } from '../test/child-process.ts';
 
 const newDirectory = () => join(mkdtempSync(join(tmpdir(), 'gatehouse-key-')), 'data');
 
@@ -29,7 +30,7 @@ test('processes that start together agree on one key', async () => {
   const directory = newDirectory();
   const module = new URL('master-key-file.ts', import.meta.url).href;
   const script = `import(${JSON.stringify(module)}).then((m) => process.stdout.write(m.generateMasterKeyFile(process.argv[1]).toString('hex')))`;
-  const start = () => promisify(execFile)(process.execPath, ['--import', 'tsx', '-e', script, directory]);
+  const start = () => promisify(execFile)(process.execPath, [...briefly, ...typescript, '-e', script, directory]);
   const keys = await Promise.all(Array.from({ length: 4 }, start));
   expect(new Set(keys.map(({ stdout }) => stdout)).size).toBe(1);
   expect(keys[0]?.stdout).toMatch(/^[0-9a-f]{64}$/);

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { briefly } from './child-process.ts';
 
 /** The service as `npm test` builds it first, and as users run it. */
 const script = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
@@ -37,12 +38,6 @@ interface Spoken {
 }
 
 const listening = /listening at http:\/\/127\.0\.0\.1:(\d+)/;
-
-/**
- * Half of the time of a start went into optimizing code, that of the embedded engine above all, for processes that end
- * after a few calls. What they do is the same without.
- */
-const briefly = ['--liftoff-only', '--no-opt'];
 
 /** Nothing of the surroundings but what a process needs to run. */
 function start(env: Record<string, string>): { child: ChildProcess; spoken: Spoken; ended: Promise<Outcome> } {
