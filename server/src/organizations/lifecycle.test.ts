@@ -247,6 +247,20 @@ describe('deleting an organization', () => {
     expect(await userOf(email)).toBeUndefined();
   });
 
+  test('holds up no other organization while its members go', async () => {
+    // The embedded database has one transaction at a time.
+    if (app.db.engine === 'embedded') return;
+    const member = sql`SELECT 1 FROM members WHERE app_id = ${world.appId} AND org_id = ${orgId} FOR UPDATE`;
+    const totals = sql`SELECT slot FROM app_counts WHERE app_id = ${world.appId} AND noun = 'organizations' ORDER BY slot`;
+    const { removal, free } = await whileLocked(app.db, member, async () => {
+      const removed = remove();
+      await waiting(1);
+      return { removal: removed, free: await app.db.query(sql`${totals} FOR UPDATE SKIP LOCKED`) };
+    });
+    expect((await removal).statusCode).toBe(204);
+    expect(free).toEqual(await app.db.query(totals));
+  });
+
   test('while people are added, invited and changing it ends with nothing left and no failure', async () => {
     const people = await Promise.all(Array.from({ length: 4 }, () => world.person()));
     const others = people.flatMap((person, index) => [
