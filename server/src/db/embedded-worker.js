@@ -1,8 +1,8 @@
 // oxlint-disable unicorn/require-post-message-target-origin -- messages between threads, not windows
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { parentPort, workerData } from 'node:worker_threads';
-import { gunzipSync } from 'node:zlib';
-import { PGlite } from '@electric-sql/pglite';
+import { MemoryFS, PGlite } from '@electric-sql/pglite';
+import { entriesOf } from './archive.js';
 
 /**
  * The thread of the embedded engine. It gets the bytes that a PostgreSQL server would get, and answers with the bytes
@@ -15,29 +15,43 @@ import { PGlite } from '@electric-sql/pglite';
 const handledErrorStatus = 100;
 
 /**
- * What is held in memory is meant for a small installation: the defaults take twice as much.
- *
- * @param {EngineOptions} options
- * @param {Blob} [snapshot]
+ * Memory that begins with an archive. The contents stay where they are in it: the library's own way copies each of them
+ * several times, which took longer than everything else at the opening of a database.
  */
-function start({ directory, engine }, snapshot) {
-  const startParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB', '-c', 'jit=off'];
-  return PGlite.create(directory, {
-    startParams,
-    pgliteWasmModule: engine,
-    ...(snapshot && { loadDataDir: snapshot }),
-  });
+class FilledMemory extends MemoryFS {
+  #archive;
+
+  /** @param {string} archive */
+  constructor(archive) {
+    super();
+    this.#archive = archive;
+  }
+
+  /** @override */
+  async initialSyncFs() {
+    if (this.pg === undefined) throw new Error('Memory is filled before it belongs to an engine');
+    const { FS } = this.pg.Module;
+    const { PGDATA } = PGlite.paths;
+    FS.mkdirTree(PGDATA);
+    for (const { name, isDirectory, content } of entriesOf(this.#archive)) {
+      const path = `${PGDATA}/${name}`;
+      if (isDirectory) FS.mkdir(path);
+      else FS.writeFile(path, content, { canOwn: true });
+    }
+  }
 }
 
 /**
- * Only memory begins empty: a directory was filled before the engine started.
+ * What is held in memory is meant for a small installation: the defaults take twice as much. Only memory begins with a
+ * snapshot: a directory was filled before the engine started.
  *
  * @param {EngineOptions} options
  */
-async function readSnapshot({ directory, snapshot }) {
-  if (snapshot === undefined || !directory.startsWith('memory:')) return undefined;
-  const bytes = await readFile(snapshot);
-  return new Blob([snapshot.endsWith('.gz') ? gunzipSync(bytes) : bytes]);
+function start({ directory, engine, snapshot }) {
+  const startParams = [...PGlite.defaultStartParams, '-c', 'shared_buffers=16MB', '-c', 'jit=off'];
+  const options = { startParams, pgliteWasmModule: engine };
+  const isFilled = snapshot !== undefined && directory.startsWith('memory:');
+  return isFilled ? PGlite.create({ ...options, fs: new FilledMemory(snapshot) }) : PGlite.create(directory, options);
 }
 
 /** @param {EngineOptions} options */
@@ -107,7 +121,7 @@ const options = workerData;
 if (options.create) {
   await create(options);
 } else if (parentPort !== null) {
-  const engine = await start(options, await readSnapshot(options));
+  const engine = await start(options);
   endOnCrash(engine);
   serve(engine, parentPort);
   parentPort.postMessage({ ready: true });
