@@ -3,7 +3,7 @@ export interface Harmless {
   /** Path below the server's folder. */
   readonly file: string;
   readonly guard: string;
-  /** Code just before the guard, or around it, that tells it from others that read the same. */
+  /** Code of the declaration around the guard, or just before it, that tells it from others that read the same. */
   readonly context: string;
   readonly reason: string;
 }
@@ -22,6 +22,36 @@ export const harmless: readonly Harmless[] = [
     guard: 'org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint',
     context: 'export async function countTry',
     reason: 'the hash of a code is bound to its organization: only counters of the same person’s codes are raised',
+  },
+  {
+    ...appPredicate,
+    file: 'src/codes/codes.store.ts',
+    context: 'async function lockCodesOf',
+    reason: 'it only locks: the DELETE that follows asks for the app',
+  },
+  {
+    guard: 'user_id = ${userId}',
+    file: 'src/codes/codes.store.ts',
+    context: 'async function lockCodesOf',
+    reason: 'it only locks: the DELETE that follows asks for the code',
+  },
+  {
+    guard: 'user_id = ${userId}',
+    file: 'src/codes/codes.store.ts',
+    context: 'export async function consumeCode',
+    reason: 'the id of the code comes from among the codes of the same user',
+  },
+  {
+    ...appPredicate,
+    file: 'src/codes/live-code.ts',
+    context: 'async function listLiveCodes',
+    reason: 'no call reaches it; the hash of a code is bound to its app',
+  },
+  {
+    guard: 'user_id = ${userId}',
+    file: 'src/codes/live-code.ts',
+    context: 'async function listLiveCodes',
+    reason: 'no call reaches it; the hash of a code is bound to its user',
   },
   {
     file: 'src/invitations/invitations.store.ts',

@@ -11,16 +11,20 @@ export interface Mutation {
 }
 
 export interface Mutant extends Mutation {
+  /** Its number among all. */
+  readonly id: number;
   readonly kind: Kind;
   /** Path below the server's folder. */
   readonly file: string;
   readonly line: number;
   readonly original: string;
-  /** The lines around it. */
+  /** The declaration that it stands in, up to it. */
   readonly context: string;
-  /** How to note, in place of the guard, that it was reached; undefined where that cannot be told. */
-  readonly probe: ((id: number) => string) | undefined;
+  readonly form: Form;
 }
+
+/** What a guard is a part of; a piece of SQL unless it says otherwise. */
+type Form = 'sql' | 'statement' | 'expression' | 'list';
 
 /** A guard, found by how it is written, and what stands there without it. */
 interface Guard {
@@ -28,8 +32,7 @@ interface Guard {
   readonly pattern: RegExp;
   readonly replacement: string;
   readonly files?: RegExp;
-  /** What it is a part of; a piece of SQL unless it says otherwise. */
-  readonly form?: keyof typeof probes;
+  readonly form?: Form;
 }
 
 const value = String.raw`(?:\$\{[\w.]+\}(?:::bigint)?|(?!EXCLUDED\b)\w+\.\w+)`;
@@ -87,60 +90,65 @@ function mutationsOf({ pattern, replacement }: Guard, source: string): Mutation[
   }));
 }
 
-/** The statement that a guard stands in: from the start of its function, or of its piece of SQL, to its end. */
-function linesAround(source: string, { start, end }: Mutation): string {
-  const lines = source.split('\n');
-  const first = source.slice(0, start).split('\n').length - 1;
-  const last = source.slice(0, end).split('\n').length - 1;
-  return lines.slice(Math.max(0, first - 12), last + 1).join('\n');
+/** What is declared around a guard, from its first line to that of the guard. */
+function declarationUpTo(source: string, { start, end }: Mutation): string {
+  const beginnings = [...source.slice(0, start).matchAll(/^(?:export|async|function|const|class) /gm)];
+  return source.slice(beginnings.at(-1)?.index ?? 0, end);
 }
-
-/** What the instrumented copy calls to note that a guard was reached; it adds nothing to a piece of SQL. */
-export const reached = 'globalThis.__reached';
-
-const probes = {
-  sql: (original: string) => (id: number) => `${original}\${${reached}(${id})}`,
-  statement: (original: string) => (id: number) => `${reached}(${id});\n${original}`,
-  expression: (original: string) => (id: number) => `(${reached}(${id}), ${original})`,
-};
 
 const isProduct = (file: string): boolean =>
   file.endsWith('.ts') && !file.endsWith('.test.ts') && !file.startsWith('test/');
 
-function mutantsOfFile(folder: string, path: string): Mutant[] {
+function mutantsOfFile(folder: string, path: string): Omit<Mutant, 'id'>[] {
   const file = `src/${path}`;
   const source = readFileSync(join(folder, file), 'utf8');
-  const toMutant = (kind: Kind, form?: keyof typeof probes) => (mutation: Mutation) => ({
+  const toMutant = (kind: Kind, form: Form) => (mutation: Mutation) => ({
     ...mutation,
     kind,
+    form,
     file,
     line: source.slice(0, mutation.start).split('\n').length,
     original: source.slice(mutation.start, mutation.end).trim(),
-    context: linesAround(source, mutation),
-    probe: form && probes[form](source.slice(mutation.start, mutation.end)),
+    context: declarationUpTo(source, mutation),
   });
   const applicable = guards.filter(({ files }) => !files || files.test(file));
   return [
-    ...sharedListMutations(file, source).map(toMutant('access')),
+    ...sharedListMutations(file, source).map(toMutant('access', 'list')),
     ...applicable.flatMap(({ kind, form = 'sql', ...guard }) =>
       mutationsOf({ kind, ...guard }, source).map(toMutant(kind, form)),
     ),
   ];
 }
 
-/** Every guard in the sources of the server, taken away one at a time; new code is found by how it is written. */
+/** Every guard in the sources of the server, found by how it is written: new code is included. */
 export function findMutants(folder: string): Mutant[] {
   const files = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' }).filter(isProduct);
-  return files.toSorted().flatMap((file) => mutantsOfFile(folder, file));
+  return files
+    .toSorted()
+    .flatMap((file) => mutantsOfFile(folder, file))
+    .map((mutant, id) => ({ ...mutant, id }));
 }
 
-/** The source with a note of every guard that is reached. */
-export function instrumented(source: string, probed: readonly (Mutant & { id: number })[]): string {
-  return probed
-    .toSorted((a, b) => b.start - a.start)
-    .reduce((text, mutant) => applied(text, { ...mutant, replacement: mutant.probe?.(mutant.id) ?? '' }), source);
-}
+/** What switchable sources ask: notes that the guard with this number was reached, and says whether it is gone. */
+export const isGone = 'globalThis.__isGone';
 
-/** The source without the guard. */
-export const applied = (source: string, { start, end, replacement }: Mutation): string =>
-  source.slice(0, start) + replacement + source.slice(end);
+const switches: Readonly<Record<Form, (id: number, original: string, replacement: string) => string>> = {
+  sql: (id, original, replacement) => `\${${isGone}(${id}) ? sql\`${replacement}\` : sql\`${original}\`}`,
+  statement: (id, original) => `if (!${isGone}(${id})) ${original}`,
+  expression: (id, original, replacement) => `(${isGone}(${id}) ? ${replacement} : ${original})`,
+  list: (id, _, replacement) => `, ...(${isGone}(${id}) ? [${replacement}] : [])`,
+};
+
+/**
+ * The source of a file with a switch for each of its guards.
+ *
+ * @throws Error when two guards overlap
+ */
+export function withSwitches(source: string, mutants: readonly Mutant[]): string {
+  const backwards = mutants.toSorted((a, b) => b.start - a.start);
+  const overlapping = backwards.find((mutant, index) => mutant.end > (backwards[index - 1]?.start ?? source.length));
+  if (overlapping) throw new Error(`${overlapping.file}:${overlapping.line} is in two guards`);
+  return backwards.reduce((text, { start, end, id, form, replacement }) => {
+    return text.slice(0, start) + switches[form](id, text.slice(start, end), replacement) + text.slice(end);
+  }, source);
+}

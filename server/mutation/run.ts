@@ -1,123 +1,164 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { harmless } from './harmless.ts';
 import { findMutants, type Mutant } from './mutants.ts';
-import { type Kind, printResult, printSummary, type Result } from './report.ts';
-import { createTree, type Suite, type Tree } from './tree.ts';
+import { type Finding, type Plan, readFindings, variables } from './plan.ts';
+import { type Kind, kinds, printResult, printSummary, type Result } from './report.ts';
 
 // Takes away one guard at a time and runs the generated tests: those that notice nothing are no proof.
 
-const byCallers = ['test/access.test.ts', 'test/tenancy.test.ts', 'test/tenancy.twins.test.ts', 'test/audit.test.ts'];
+const byCallers = ['access', 'tenancy', 'audit', 'tenancy.twins'];
 
 /** The generated tests, the likeliest to notice first. */
 const suites: Readonly<Record<Kind, readonly string[]>> = {
-  access: ['test/access.test.ts'],
+  access: byCallers,
   organization: byCallers,
   'owner of a row': byCallers,
-  app: ['test/tenancy.twins.test.ts', 'test/tenancy.test.ts', 'test/access.test.ts', 'test/audit.test.ts'],
+  app: ['tenancy.twins', 'tenancy', 'access', 'audit'],
 };
 
-/** Which tests of a file reach a guard. */
-type Reach = ReadonlyMap<string, ReadonlyMap<Mutant, readonly string[]>>;
+const server = fileURLToPath(new URL('../', import.meta.url));
+
+/** Runs vitest with a configuration of this folder. @returns whether everything passed */
+async function vitest(config: string, env: Readonly<Record<string, string>>): Promise<boolean> {
+  const program = join(server, '../node_modules/vitest/vitest.mjs');
+  const options = ['run', '--config', join(server, 'mutation', config), '--reporter', 'dot', '--no-color'];
+  const child = spawn(process.execPath, [program, ...options], {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const status = await new Promise((resolve) => child.on('close', resolve));
+  if (status !== 0) process.stderr.write(output.slice(-4000));
+  return status === 0;
+}
+
+async function withFolder<Outcome>(work: (folder: string) => Promise<Outcome>): Promise<Outcome> {
+  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-mutation-'));
+  try {
+    return await work(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
+
+interface SuiteRun {
+  readonly passed: boolean;
+  readonly findings: readonly Finding[];
+}
+
+const runSuite = (suite: string, plan: Plan): Promise<SuiteRun> =>
+  withFolder(async (folder) => {
+    const [planFile, findingsFile] = [join(folder, 'plan.json'), join(folder, 'findings.jsonl')];
+    await Promise.all([writeFile(planFile, JSON.stringify(plan)), writeFile(findingsFile, '')]);
+    const env = { [variables.suite]: suite, [variables.plan]: planFile, [variables.findings]: findingsFile };
+    const passed = await vitest('guards.config.ts', env);
+    return { passed, findings: readFindings(findingsFile) };
+  });
 
 /** Why a survivor does no harm; a reason goes with the code around the guard, wherever it moves to. */
 const reasonFor = ({ file, original, context }: Mutant): string | undefined =>
   harmless.find((known) => known.file === file && known.guard === original && context.includes(known.context))?.reason;
 
-/** Only tests that reach a guard can miss it. One that only the preparation of tests reaches concerns all of them. */
-function suitesFor(mutant: Mutant, reach: Reach): Suite[] {
-  return suites[mutant.kind].flatMap((file): Suite[] => {
-    if (!mutant.probe) return [{ file }];
-    const names = reach.get(file)?.get(mutant);
-    if (!names) return [];
-    return [names.length === 0 ? { file } : { file, only: names }];
-  });
-}
-
 const nameOf = ({ file, line, original, replacement }: Mutant): string =>
   `${file}:${line}  ${original || '(more)'} → ${replacement || '(nothing)'}`;
 
-async function tryOut(tree: Tree, mutant: Mutant, reach: Reach): Promise<Result> {
-  const { kind } = mutant;
-  const name = nameOf(mutant);
-  for (const suite of suitesFor(mutant, reach)) {
-    const { passed, why } = await tree.test(mutant, suite);
-    if (!passed) return { kind, name, outcome: 'caught', why };
-  }
-  const reason = reasonFor(mutant);
-  return { kind, name, outcome: reason === undefined ? 'survived' : 'harmless', why: reason ?? '' };
-}
+/** Tries guards in one test file after the other, each for as long as nothing missed it. */
+class Trial {
+  readonly #open: Map<number, Mutant>;
+  readonly #expected: readonly number[];
+  readonly #reached = new Set<number>();
+  /** What was reached only while a test file prepared itself, with those files. */
+  readonly #prepared = new Map<number, string[]>();
+  readonly results: Result[] = [];
 
-/** Works off the queue in one tree. */
-async function work(tree: Tree, queue: Mutant[], reach: Reach, results: Result[]): Promise<void> {
-  for (let mutant = queue.shift(); mutant; mutant = queue.shift()) {
-    const result = await tryOut(tree, mutant, reach);
-    results.push(result);
+  constructor(mutants: readonly Mutant[]) {
+    this.#open = new Map(mutants.map((mutant) => [mutant.id, mutant]));
+    this.#expected = mutants.filter((mutant) => reasonFor(mutant) !== undefined).map(({ id }) => id);
+  }
+
+  async run(files: readonly string[]): Promise<void> {
+    for (const suite of files) await this.#runSuite(suite);
+    for (const [id, prepared] of this.#prepared) if (!this.#reached.has(id)) await this.#tryFromTheStart(id, prepared);
+    for (const mutant of this.#open.values()) this.#note(mutant, this.#survival(mutant));
+  }
+
+  async #runSuite(suite: string): Promise<void> {
+    if (this.#open.size === 0) return;
+    const { passed, findings } = await runSuite(suite, { guards: [...this.#open.keys()], expected: this.#expected });
+    if (!passed) throw new Error(`the tests of ${suite} fail without any mutant`);
+    for (const finding of findings) this.#learn(suite, finding);
+  }
+
+  #learn(suite: string, finding: Finding): void {
+    if ('reached' in finding) this.#reached.add(finding.reached);
+    else if ('caught' in finding) this.#catch(finding.caught, finding.by);
+    else this.#prepared.set(finding.prepared, [...(this.#prepared.get(finding.prepared) ?? []), suite]);
+  }
+
+  async #tryFromTheStart(id: number, files: readonly string[]): Promise<void> {
+    for (const suite of files) {
+      if (!this.#open.has(id)) return;
+      const { passed } = await runSuite(suite, { guards: [], expected: [], fromTheStart: id });
+      if (!passed) this.#catch(id, suite);
+    }
+  }
+
+  #catch(id: number, why: string): void {
+    const mutant = this.#open.get(id);
+    if (!mutant) return;
+    this.#open.delete(id);
+    this.#note(mutant, { outcome: 'caught', why });
+  }
+
+  #survival(mutant: Mutant): Pick<Result, 'outcome' | 'why'> {
+    const reason = reasonFor(mutant);
+    if (reason !== undefined) return { outcome: 'harmless', why: reason };
+    const isReached = this.#reached.has(mutant.id) || this.#prepared.has(mutant.id);
+    return { outcome: 'survived', why: isReached ? '' : 'no test reaches it' };
+  }
+
+  #note(mutant: Mutant, outcome: Pick<Result, 'outcome' | 'why'>): void {
+    const result = { kind: mutant.kind, name: nameOf(mutant), ...outcome };
+    this.results.push(result);
     printResult(result);
   }
 }
 
-/** Without a mutant everything has to pass, or nothing that follows means anything. */
-async function findReach(trees: readonly Tree[], mutants: readonly Mutant[]): Promise<Reach> {
-  const files = [...new Set(mutants.flatMap(({ kind }) => suites[kind]))];
-  const reach = new Map<string, Map<Mutant, string[]>>();
-  const find = async (tree: Tree): Promise<void> => {
-    for (let file = files.shift(); file !== undefined; file = files.shift()) {
-      reach.set(file, await tree.reach(mutants, file));
-    }
-  };
-  await Promise.all(trees.map(find));
-  return reach;
+/** Those of all guards that are looked for in the same order, in a process of their own. */
+async function tryGuards(files: readonly string[], mutants: readonly Mutant[]): Promise<Result[]> {
+  const trial = new Trial(mutants.filter(({ kind }) => suites[kind] === files));
+  await trial.run(files);
+  return trial.results;
 }
-
-async function tryGuardsInSources(isWanted: (mutant: Mutant) => boolean): Promise<Result[]> {
-  const trees = [await createTree(), await createTree()] as const;
-  try {
-    const queue = findMutants(join(trees[0].folder, 'server')).filter(isWanted);
-    const reach = await findReach(trees, queue);
-    const results: Result[] = [];
-    await Promise.all(trees.map((tree) => work(tree, queue, reach, results)));
-    return results;
-  } finally {
-    await Promise.all(trees.map((tree) => tree.remove()));
-  }
-}
-
-const folder = fileURLToPath(new URL('./', import.meta.url));
 
 /** A share of the declarations of access, in a process of its own. */
-async function tryDeclarations(shard: string): Promise<Result[]> {
-  const place = await mkdtemp(join(tmpdir(), 'gatehouse-mutation-'));
-  const results = join(place, 'results.json');
-  const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
-  const child = spawn(
-    process.execPath,
-    [vitest, 'run', '--config', join(folder, 'vitest.config.ts'), '--reporter', 'dot'],
-    {
-      env: { ...process.env, MUTATION_SHARD: shard, MUTATION_RESULTS: results },
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
-  const status = await new Promise((resolve) => child.on('close', resolve));
-  if (status !== 0) throw new Error('the checks of access fail without any mutant; run the tests');
-  const found = JSON.parse(await readFile(results, 'utf8')) as Result[];
-  await rm(place, { recursive: true });
-  found.forEach(printResult);
-  return found;
-}
+const tryDeclarations = (shard: string): Promise<Result[]> =>
+  withFolder(async (folder) => {
+    const file = join(folder, 'results.json');
+    const passed = await vitest('declarations.config.ts', { MUTATION_SHARD: shard, MUTATION_RESULTS: file });
+    if (!passed) throw new Error('the checks of access fail without any mutant; run the tests');
+    const results = JSON.parse(await readFile(file, 'utf8')) as Result[];
+    results.forEach(printResult);
+    return results;
+  });
 
-const isKind = (text: string | undefined): text is Kind => text !== undefined && text in suites;
+const isKind = (text: string): text is Kind => (kinds as readonly string[]).includes(text);
 
 /** @param only a kind of guard, or a part of the path of the files to look at; everything when there is none */
 async function main(only: string | undefined): Promise<void> {
   const isWanted = ({ kind, file }: Mutant) =>
     only === undefined || (isKind(only) ? kind === only : file.includes(only));
+  const mutants = findMutants(server).filter(isWanted);
   const declared =
     only === undefined || only === 'access' ? await Promise.all(['0/2', '1/2'].map(tryDeclarations)) : [];
-  const results = [...declared.flat(), ...(await tryGuardsInSources(isWanted))];
+  const guarded = await Promise.all([byCallers, suites.app].map((files) => tryGuards(files, mutants)));
+  const results = [...declared, ...guarded].flat();
   printSummary(results);
   if (results.some(({ outcome }) => outcome === 'survived')) process.exitCode = 1;
 }

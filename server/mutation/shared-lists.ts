@@ -19,6 +19,6 @@ export function sharedListMutations(file: string, source: string): Mutation[] {
   return [...source.matchAll(/: (?:readonly )?Principal\[\] = \[([^\]]*)/g)].flatMap((match) => {
     const end = match.index + match[0].length;
     const listed = [...(match[1] ?? '').matchAll(/'([A-Z_]+)'/g)].map(([, name]) => name as Principal);
-    return missing(listed).map((added) => ({ start: end, end, replacement: `, '${added}'` }));
+    return missing(listed).map((added) => ({ start: end, end, replacement: `'${added}'` }));
   });
 }

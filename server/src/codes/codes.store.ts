@@ -73,12 +73,17 @@ export async function voidAllCodes(
       ${inOrder})`);
 }
 
-/** How many codes of a scope are live and still have tries for whoever asked for them. */
-export async function countUsableCodes(db: Queryable, appId: string, scope: CodeScope, now: Date): Promise<number> {
+/** How many codes that a user has for something outside of organizations are live and still have tries for whoever asked. */
+export async function countUsableCodes(
+  db: Queryable,
+  appId: string,
+  userId: string,
+  purpose: CodePurpose,
+  now: Date,
+): Promise<number> {
   const [row] = await db.query<{ usable: number }>(sql`
     SELECT count(*)::integer AS usable FROM codes
-    WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
-      AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint
+    WHERE app_id = ${appId} AND user_id = ${userId} AND purpose = ${purpose}
       AND expires_at > ${now} AND tries < ${triesOfStrangers}`);
   return row?.usable ?? 0;
 }
@@ -119,6 +124,11 @@ export async function countTry(
   return rows.map((row) => ({ id: row.id, codeHash: row.code_hash }));
 }
 
+/** What follows the use of a code voids others, and none must be locked before an older one. */
+async function lockCodesOf(tx: Tx, appId: string, userId: string): Promise<void> {
+  await tx.query(sql`SELECT id FROM codes WHERE app_id = ${appId} AND user_id = ${userId} ${inOrder}`);
+}
+
 /** Uses a code of a user up. @returns what it was sent with, or undefined when somebody else was faster */
 export async function consumeCode(
   tx: Tx,
@@ -126,8 +136,7 @@ export async function consumeCode(
   userId: string,
   codeId: string,
 ): Promise<{ email: string | null } | undefined> {
-  // All of the user's: what follows voids others, and none must be locked before an older one.
-  await tx.query(sql`SELECT id FROM codes WHERE app_id = ${appId} AND user_id = ${userId} ${inOrder}`);
+  await lockCodesOf(tx, appId, userId);
   const [row] = await tx.query<{ email: string | null }>(
     sql`DELETE FROM codes WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${codeId} RETURNING email`,
   );

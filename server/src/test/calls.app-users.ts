@@ -3,7 +3,7 @@ import { overUser } from '../http/access.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
 import type { Stage } from './calls.stage.ts';
 import { freshMember, unique } from './calls.users.ts';
-import type { Person } from './world.ts';
+import { type Person, password } from './world.ts';
 
 const governors = ['superAdmin', 'machine'] as const;
 const target = ['user', 'userId'] as const;
@@ -44,6 +44,14 @@ const overMember = async (stage: Stage): Promise<Prepared> => {
   return bySuperAdmin(stage, member.userId, member);
 };
 
+/** From their network address somebody tried a code where there was none. */
+const overMemberWhoTriedInVain = async (stage: Stage): Promise<Prepared> => {
+  const body = { email: `${unique('nobody')}@example.com`, verificationCode: 'AAAAAAA', newPassword: password };
+  const response = await stage.world.call('PUT', '/v1/authentication/users/password', { body });
+  if (response.statusCode !== 400) throw new Error(response.body);
+  return overMember(stage);
+};
+
 const overAnotherSuperAdmin = async (stage: Stage): Promise<Prepared> =>
   bySuperAdmin(stage, (await superAdmin(stage)).userId);
 
@@ -57,7 +65,11 @@ const userSamples: SampleCalls = {
       answers: ({ world }) => ({ users: [{ id: world.admin.userId, userState: 'ACTIVE', metadata: {} }] }),
     },
   ],
-  deleteUser: [{ admits: governors, target, prepare: overMember }, changed],
+  deleteUser: [
+    { admits: governors, target, prepare: overMember },
+    { title: 'who tried a code in vain', admits: governors, target, prepare: overMemberWhoTriedInVain },
+    changed,
+  ],
   deactivateUser: [
     { admits: governors, target, prepare: overMember },
     changed,

@@ -9,6 +9,7 @@ export const samplesOfLists: SampleCalls = {
       admits: managers,
       prepare: ({ manager, orgId }) => ({ as: human(manager), orgId, query: { pageSize: '100' } }),
       answers: ({ owner, manager, member }) => ({
+        metadata: { total: 3 },
         users: [
           { id: owner.userId, roles: [], managerRoles: ['ORG_OWNER'] },
           { id: manager.userId, roles: [], managerRoles: ['ORG_USER_MANAGER'] },

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
 import { type AppDependencies, buildApp } from '../app.ts';
-import type { Clock } from '../clock.ts';
 import { loadConfig } from '../config.ts';
 import type { Db } from '../db/db.ts';
 import type { Route } from '../http/route.ts';
@@ -9,22 +8,8 @@ import { checkMasterKey } from '../keys/master-key-check.ts';
 import { createSealer } from '../keys/seal.ts';
 import type { Services } from '../services.ts';
 import { createPasswordHasher } from '../users/password-hash.ts';
+import { createTestClock, type TestClock } from './clock.ts';
 import { openTestDatabase } from './database.ts';
-
-/** A clock that tests move by hand. */
-export interface TestClock extends Clock {
-  advance(milliseconds: number): void;
-}
-
-export function createTestClock(start = new Date()): TestClock {
-  let now = start.getTime();
-  return {
-    now: () => new Date(now),
-    advance: (milliseconds) => {
-      now += milliseconds;
-    },
-  };
-}
 
 export interface TestApp {
   readonly app: FastifyInstance;

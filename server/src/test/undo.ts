@@ -45,14 +45,26 @@ export function undoable(db: Db): UndoableDb {
     }
   }
 
-  return {
+  const made: UndoableDb = {
     engine: db.engine,
     query: (statement) => (open ?? db).query(statement),
     transaction: (work) => (open ?? db).transaction(work),
     undo: (work) => (open ? open.undo(work) : begin(work)),
-    close: () => db.close(),
+    close: () => {
+      all.delete(made);
+      return db.close();
+    },
   };
+  all.add(made);
+  return made;
 }
+
+/** All that are not closed yet. */
+const all = new Set<UndoableDb>();
+
+/** As {@link UndoableDb.undo}, for every database that is open. */
+export const undoEverywhere = <Result>(work: () => Promise<Result>): Promise<Result> =>
+  [...all].reduce((inner, db) => () => db.undo(inner), work)();
 
 /** What goes on in the transaction that will be rolled back. */
 class Undoing {

@@ -24,7 +24,7 @@ async function mayGetCode(tx: Tx, services: Services, app: App, user: User): Pro
   const now = services.clock.now();
   if (user.state === 'INACTIVE') return false;
   if (user.state === 'INVITED' && !(await hasLiveInvitation(tx, app.id, user.id, now))) return false;
-  if ((await countUsableCodes(tx, app.id, scopeOf(user.id), now)) >= codesKept.password_reset) return false;
+  if ((await countUsableCodes(tx, app.id, user.id, 'password_reset', now)) >= codesKept.password_reset) return false;
   // The owner of a mailbox is spared more, also from somebody who uses the codes up; nobody is told.
   return takeMail(tx, services, app, 'reset', user.email);
 }

@@ -1,0 +1,31 @@
+import { relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+import { findMutants, withSwitches } from './mutants.ts';
+
+const server = fileURLToPath(new URL('../', import.meta.url));
+const mutants = findMutants(server);
+
+/** Puts a switch in front of every guard while the sources are loaded; the files stay as they are. */
+function switchable(code: string, id: string): string | undefined {
+  const file = relative(server, id);
+  const some = mutants.filter((mutant) => mutant.file === file);
+  return some.length === 0 ? undefined : withSwitches(code, some);
+}
+
+export default defineConfig({
+  plugins: [{ name: 'switchable-guards', enforce: 'pre', transform: switchable }],
+  test: {
+    root: fileURLToPath(new URL('../../', import.meta.url)),
+    include: [`server/src/test/${process.env['MUTATION_SUITE']}.test.ts`],
+    pool: 'forks',
+    isolate: false,
+    maxWorkers: 1,
+    runner: fileURLToPath(new URL('runner.ts', import.meta.url)),
+    globalSetup: ['server/src/test/global-setup.ts'],
+    testTimeout: 30_000,
+    // The hook around a test waits until every mutant that the test reaches was tried.
+    hookTimeout: 60 * 60_000,
+    restoreMocks: true,
+  },
+});
