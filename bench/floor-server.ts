@@ -1,6 +1,8 @@
 import { createPrivateKey, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
+import { hash, verify } from '@node-rs/argon2';
 import fastify from 'fastify';
 import { type FloorDatabase, openFloorDatabase } from './floor-database.ts';
+import { hashParameters, password } from './seed.ts';
 
 /**
  * What any implementation over this framework, this driver and these tables has to pay: no authentication, no
@@ -71,6 +73,7 @@ async function main(): Promise<void> {
   const app = fastify();
   const db = await openFloorDatabase(process.env);
   const signed = createSigner();
+  const stored = await hash(password, hashParameters);
   app.route<ById>({
     method: 'GET',
     url: '/users/:id',
@@ -94,6 +97,12 @@ async function main(): Promise<void> {
       await db.query('secret', selectSecret, [appId, id, id]);
       return { token: signed({ sub: id, exp: Math.floor(Date.now() / 1000) + 3600 }), expiresInSeconds: 3600 };
     },
+  });
+  app.route<{ Body: { password: string } }>({
+    method: 'POST',
+    url: '/comparisons',
+    schema: { response: { 200: message } },
+    handler: async ({ body }) => ({ message: (await verify(stored, body.password)) ? 'right' : 'wrong' }),
   });
   app.get('/readyz', () => ({ status: 'ready' }));
   process.once('SIGTERM', () => process.exit(0));

@@ -102,7 +102,13 @@ function nodeFlags(): string[] {
 const loaded = (name: string): string[] => ['--import', 'tsx', fileURLToPath(new URL(name, import.meta.url))];
 
 export async function startFloor(database: Env, appId: string, poolSize: number): Promise<Running> {
-  const env = { ...database, NODE_ENV: 'production', DATABASE_POOL_SIZE: String(poolSize), APP_ID: appId };
+  const env = {
+    ...database,
+    NODE_ENV: 'production',
+    DATABASE_POOL_SIZE: String(poolSize),
+    APP_ID: appId,
+    UV_THREADPOOL_SIZE: String(availableParallelism()),
+  };
   return start([...nodeFlags(), ...loaded('floor-server.ts')], env, await freePort());
 }
 

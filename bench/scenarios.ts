@@ -110,4 +110,18 @@ export const scenarios: readonly Scenario[] = [
     aim: 0.9,
     requests: signIns,
   },
+  {
+    name: 'sign-in-route',
+    service: 'the same, beside what a route over HTTP can do',
+    floor: 'fastify route: one argon2id comparison on all cores, without database',
+    aim: 0.9,
+    requests: signIns,
+    floorRequests: () =>
+      numbered(counts.users, (index) => ({
+        method: 'POST',
+        path: '/comparisons',
+        headers: { ...json, 'x-device-token': seeded.deviceToken(index) },
+        body: JSON.stringify({ email: seeded.email(index), password }),
+      })),
+  },
 ];
