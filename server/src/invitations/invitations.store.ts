@@ -151,10 +151,10 @@ export const invitationColumns = (appId: string, orgId: string, now: Date): Sql 
 export async function revokeInvitation(
   tx: Tx,
   appId: string,
-  { orgId, id, now }: { orgId: string; id: string; now: Date },
+  { id, now }: { id: string; now: Date },
 ): Promise<boolean> {
   const rows = await tx.query(sql`
-    ${change('revoke', now)} AND i.app_id = ${appId} AND i.org_id = ${orgId} AND i.id = ${id} RETURNING i.id`);
+    ${change('revoke', now)} AND i.app_id = ${appId} AND i.id = ${id} RETURNING i.id`);
   return rows.length > 0;
 }
 

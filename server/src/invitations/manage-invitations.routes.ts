@@ -198,7 +198,7 @@ export const manageInvitationRoutes = [
       return mutate(call, async (tx) => {
         const { userId, grant } = await lockInvitation(tx, call, invitationId, 'revoke');
         await checkManagerReach(tx, call, { orgId, userId }, []);
-        await revokeInvitation(tx, appId, { orgId, id: invitationId, now: services.clock.now() });
+        await revokeInvitation(tx, appId, { id: invitationId, now: services.clock.now() });
         await voidCodesLeftOver(tx, appId, { orgId, userId });
         await deleteInvitedLeftOver(tx, appId, [userId]);
         const event = { target: { kind: 'invitation', id: invitationId }, orgId, changes: [grantName(grant)] };

@@ -44,16 +44,12 @@ function visibleTo({ actor, appId, held }: Call) {
   return organizationsOf(appId, seesAll ? undefined : actor.user.id);
 }
 
-/** Why a permitted change did not apply: deactivated at the last moment, another version, or too many keys. */
-async function explainRefusal(call: Call, versions: readonly string[] | undefined): Promise<ApiError> {
-  const { services, appId, orgId } = call;
-  await decide(services.db, call.route.access, call.actor, call.addressed);
-  const { version } = await getOrganization(services.db, appId, orgId);
-  const isStale = versions !== undefined && !versions.includes(version);
-  return new ApiError(isStale ? 'precondition_failed' : 'metadata_limit_exceeded');
-}
-
-/** `{"metadata":{}}`: allowed or not, current or not, but no change and no event. */
+/**
+ * Allowed or not, current or not, but no change and no event: for `{"metadata":{}}`, and when a change that was allowed
+ * did not apply, because at the last moment the organization was deactivated or became another version.
+ *
+ * @returns the version
+ */
 async function confirmUnchanged(call: Call, versions: readonly string[] | undefined): Promise<string> {
   const { services, appId, orgId } = call;
   await decide(services.db, call.route.access, call.actor, call.addressed);
@@ -76,8 +72,9 @@ async function applyPatch(call: Call, patch: OrganizationPatch): Promise<string>
   const event = { target: { kind: 'organization', id: orgId }, orgId, changes };
   const update = patchOrganization(appId, patch, versions, services.clock.now());
   const version = await refusingTakenName(mutateOrganization(call, allowed, event, update));
-  if (version === undefined) throw await explainRefusal(call, versions);
-  return version;
+  if (version !== undefined) return version;
+  await confirmUnchanged(call, versions);
+  throw new ApiError('metadata_limit_exceeded');
 }
 
 export const organizationRoutes = [

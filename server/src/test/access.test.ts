@@ -38,8 +38,8 @@ describe('lets in whom it declares and nobody else:', () => {
   it.each(byName(cases))('%s', (_, one) => expectDeclaredAccess(callers, one));
 });
 
-describe('answers what the caller is and holds:', () => {
-  const answering = cases.filter(({ sample }) => sample.answers);
+describe('answers what the caller is and holds, and leaves what it should:', () => {
+  const answering = cases.filter(({ sample }) => sample.answers ?? sample.afterwards);
   /** A stage on which nobody has done anything yet. */
   let untouched: Stage;
   beforeAll(async () => {
@@ -49,7 +49,10 @@ describe('answers what the caller is and holds:', () => {
   it.each(byName(answering))('%s', async (_, { route, sample }) => {
     const prepared = await sample.prepare(untouched);
     const response = await perform(untouched.world, route, prepared, { token: prepared.as.token });
-    expect(response.json()).toMatchObject(sample.answers?.(untouched, prepared) ?? {});
+    expect(outcomeOf(response)).toBe(route.response.status);
+    const answer = response.body === '' ? {} : response.json<object>();
+    expect(answer).toMatchObject(sample.answers?.(untouched, prepared) ?? {});
+    await sample.afterwards?.(untouched, prepared);
   });
 });
 

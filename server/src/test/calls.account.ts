@@ -1,11 +1,15 @@
+import { expect } from 'vitest';
+import { sql } from '../db/db.ts';
 import { overUser } from '../http/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
 import { sendPasswordResets } from '../users/send-password-resets.ts';
 import { human, nobody, type Prepared, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
+import { linked } from './calls.identity-providers.ts';
+import { expectNothingLeftOver } from './calls.invitations.ts';
 import { freshMember, unique } from './calls.users.ts';
 import { runTask } from './tasks.ts';
-import { password, type Person } from './world.ts';
+import { createWorld, password, type Person } from './world.ts';
 
 /** Makes somebody manager or owner of the organization, as the super admin may. */
 async function grant({ world, orgId }: Stage, noun: 'managers' | 'owners', { email }: Person): Promise<void> {
@@ -41,6 +45,20 @@ async function codeOfReset({ world }: Stage, email: string): Promise<string> {
   return (await world.mail(email)).code ?? '';
 }
 
+/** Somebody who was only invited, and asks for a password instead of accepting. */
+async function invitedAndResetting(stage: Stage): Promise<Prepared> {
+  const { world, orgId, owner, stranger } = stage;
+  // Somebody else has as many codes as anybody may.
+  for (let count = 0; count < 3; count += 1) await codeOfReset(stage, stranger.email);
+  const email = `${unique('invited')}@example.com`;
+  const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
+  const url = `/v1/authorization/organizations/${orgId}/members`;
+  const response = await world.call('POST', url, { token: owner.token, body });
+  const verificationCode = await codeOfReset(stage, email);
+  const { userId: id } = response.json<{ userId: string }>();
+  return { as: { ...nobody, id }, body: { email, verificationCode, newPassword: 'Secret@slidezAB' } };
+}
+
 const resetting = (options: { verified: boolean }) => {
   return async (stage: Stage): Promise<Prepared> => {
     const { userId, email } = await freshMember(stage, options);
@@ -67,6 +85,42 @@ const passwordSamples: SampleCalls = {
       target: ['user', 'userId'],
       foreign: 'code_invalid',
       prepare: resetting({ verified: false }),
+    },
+    {
+      title: 'of an address that somebody has in another app too',
+      admits: 'everyone',
+      target: ['user', 'userId'],
+      foreign: 'code_invalid',
+      prepare: async (stage) => {
+        const { world } = stage;
+        const { email } = await (await createWorld(world.test)).person();
+        const { userId: id } = await world.person({ email });
+        const body = { email, verificationCode: await codeOfReset(stage, email), newPassword: 'Secret@slidezAB' };
+        return { as: { ...nobody, id }, body };
+      },
+    },
+    {
+      title: 'of an account that nobody had proven, with an identity',
+      admits: 'everyone',
+      target: ['user', 'userId'],
+      foreign: 'code_invalid',
+      prepare: async (stage) => {
+        const { world } = stage;
+        const { person } = await linked(stage);
+        await world.test.db.query(sql`
+          UPDATE users SET is_email_verified = false WHERE app_id = ${world.appId} AND id = ${person.userId}`);
+        const verificationCode = await codeOfReset(stage, person.email);
+        const body = { email: person.email, verificationCode, newPassword: 'Secret@slidezAB' };
+        return { as: { ...nobody, id: person.userId }, body };
+      },
+    },
+    {
+      title: 'of somebody who was only invited',
+      admits: 'everyone',
+      target: ['user', 'userId'],
+      foreign: 'code_invalid',
+      tellsMore: ['invitation.accepted'],
+      prepare: invitedAndResetting,
     },
   ],
   changePassword: [
@@ -128,13 +182,36 @@ const addressSamples: SampleCalls = {
         body: { newEmail: `${unique('wanted')}@example.com`, currentPassword: password },
       }),
     },
+    {
+      title: 'to an address that somebody has in another app',
+      admits: humans,
+      target: ['user', 'userId'],
+      prepare: async ({ world }) => {
+        const { email: newEmail } = await (await createWorld(world.test)).person();
+        return { as: human(await world.person()), body: { newEmail, currentPassword: password } };
+      },
+      afterwards: async ({ world }, { body }) => {
+        expect(await world.mail(String(body?.['newEmail']))).toMatchObject({ purpose: 'email_change' });
+      },
+    },
   ],
   changeEmail: [{ ...boundToOne('code_invalid'), foreign: 'code_invalid', prepare: changingAddress }],
   exportMe: [
     {
       admits: humans,
-      prepare: ({ stranger }) => ({ as: human(stranger) }),
-      answers: ({ stranger }) => ({ user: { id: stranger.userId, email: stranger.email }, organizations: [] }),
+      prepare: async (stage) => {
+        await linked(stage);
+        return { as: human(stage.stranger) };
+      },
+      answers: ({ stranger }) => ({
+        user: { id: stranger.userId, email: stranger.email },
+        sessions: [{ id: stranger.sessionId }],
+        devices: [{}],
+        organizations: [],
+        invitations: [],
+        identities: [],
+        mails: [{ recipient: stranger.email, purpose: 'email_verification' }],
+      }),
     },
   ],
   deleteMe: [
@@ -143,6 +220,20 @@ const addressSamples: SampleCalls = {
       leavesNoClient: true,
       prepare: async (stage) => {
         const person = await personWithOwnPassword(stage);
+        return { as: human(person), addressed: human(person), body: { currentPassword: ownPassword } };
+      },
+      afterwards: expectNothingLeftOver,
+    },
+    {
+      ...boundToOne('current_password_wrong'),
+      title: 'who is a super admin beside another',
+      leavesNoClient: true,
+      prepare: async (stage) => {
+        const { world } = stage;
+        const person = await personWithOwnPassword(stage);
+        await world.test.db.query(sql`
+          UPDATE users SET is_super_admin = true, is_email_verified = true
+          WHERE app_id = ${world.appId} AND id = ${person.userId}`);
         return { as: human(person), addressed: human(person), body: { currentPassword: ownPassword } };
       },
     },
@@ -167,6 +258,12 @@ export const samplesOfAccounts: SampleCalls = {
       admits: ['addressed', 'member', 'manager', 'owner', 'superAdmin'],
       target: ['user', 'userId'],
       prepare: leaving(gather),
+      afterwards: async ({ world, owner, orgId }) => {
+        const response = await world.call('DELETE', `/v1/authentication/users/me/organizations/${orgId}`, {
+          token: owner.token,
+        });
+        expect(response.json()).toMatchObject({ code: 'last_owner' });
+      },
     },
   ],
 };

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { sql } from '../db/db.ts';
 import { overUser } from '../http/access.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
@@ -52,6 +53,26 @@ const overMemberWhoTriedInVain = async (stage: Stage): Promise<Prepared> => {
   return overMember(stage);
 };
 
+/** They asked for a new password, which nobody has answered yet. */
+const overMemberWhoAskedForReset = async (stage: Stage): Promise<Prepared> => {
+  const member = await freshMember(stage);
+  const url = '/v1/authentication/users/password/reset-request/email';
+  await stage.world.call('POST', url, { body: { email: member.email } });
+  return bySuperAdmin(stage, member.userId, member);
+};
+
+/** Where somebody else came from, a code was tried in vain. */
+async function triedInVainElsewhere({ world, neighbour }: Stage, address: string): Promise<void> {
+  const { test, appId } = world;
+  await test.db.query(sql`
+    UPDATE sessions SET ip = ${address} WHERE app_id = ${appId} AND user_id = ${neighbour.userId}`);
+  await test.db.query(sql`
+    INSERT INTO code_tries_in_vain (app_id, address, tries, last_at)
+    VALUES (${appId}, ${address}, 1, ${test.clock.now()}) ON CONFLICT DO NOTHING`);
+}
+
+const elsewhere = '203.0.113.77';
+
 const overAnotherSuperAdmin = async (stage: Stage): Promise<Prepared> =>
   bySuperAdmin(stage, (await superAdmin(stage)).userId);
 
@@ -67,7 +88,21 @@ const userSamples: SampleCalls = {
   ],
   deleteUser: [
     { admits: governors, target, prepare: overMember },
-    { title: 'who tried a code in vain', admits: governors, target, prepare: overMemberWhoTriedInVain },
+    {
+      title: 'who tried a code in vain',
+      admits: governors,
+      target,
+      prepare: async (stage) => {
+        await triedInVainElsewhere(stage, elsewhere);
+        return overMemberWhoTriedInVain(stage);
+      },
+      afterwards: async ({ world }) => {
+        const rows = await world.test.db.query<{ address: string }>(sql`
+          SELECT address FROM code_tries_in_vain WHERE app_id = ${world.appId}`);
+        expect(rows).toEqual([{ address: elsewhere }]);
+      },
+    },
+    { title: 'who asked for a reset', admits: governors, target, prepare: overMemberWhoAskedForReset },
     changed,
   ],
   deactivateUser: [

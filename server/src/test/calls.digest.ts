@@ -64,6 +64,34 @@ export async function digestOfApp(db: Db, appId: string, only?: readonly string[
   );
 }
 
+/** Columns of texts that say what a row is, not whose. */
+const kinds = new Set(['action', 'grants', 'noun', 'purpose', 'role_key', 'state', 'status']);
+
+/** Tables whose number of rows depends on ids, or on what the service remembers of refusals. */
+const varying = new Set(['app_counts', 'member_counts', 'audit_events', 'rate_limits']);
+
+/** How many rows of an app there are in these tables and of what kind: the same after the same call, whatever ids it gave. */
+export async function traitsOfApp(db: Db, appId: string, named: readonly string[]): Promise<Record<string, string>> {
+  const only = named.filter((table) => !varying.has(table));
+  if (only.length === 0) return {};
+  const columns = await db.query<{ table: string; name: string; is_flag: boolean }>(sql`
+    SELECT relname AS table, attname AS name, atttypid = 'boolean'::regtype AS is_flag
+    FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
+    WHERE relname = ANY (${[...only]}::text[]) AND attnum > 0 AND NOT attisdropped ORDER BY attnum`);
+  const traitsIn = (table: string) =>
+    columns.filter((column) => column.table === table && (column.is_flag || kinds.has(column.name)));
+  return digests(
+    db,
+    only.map((table) => {
+      const traits = join([sql`''`, ...traitsIn(table).map(({ name }) => sql`${raw(name)}`)]);
+      return sql`
+        SELECT ${table}::text AS name,
+          count(*) || ' ' || COALESCE(sum(hashtextextended(concat_ws(' ', ${traits}), 0)), 0) AS digest
+        FROM ${raw(table)} WHERE app_id = ${appId}`;
+    }),
+  );
+}
+
 /** A digest of every row that names one of these ids, counters included. */
 export async function digestOfRowsNaming(db: Db, ids: readonly string[]): Promise<Record<string, string>> {
   const columns = await db.query<{ table: string; name: string; type: string }>(sql`

@@ -1,3 +1,5 @@
+import { expect } from 'vitest';
+import { sql } from '../db/db.ts';
 import { human, nobody, type Prepared, type SampleCalls } from './calls.sample.ts';
 import type { ErrorCode } from '../http/errors.ts';
 import type { Stage } from './calls.stage.ts';
@@ -56,6 +58,17 @@ async function register(stage: Stage): Promise<string> {
   return response.json<{ id: string }>().id;
 }
 
+/** So many that an app may not have twice as many. */
+async function registerMany(stage: Stage): Promise<void> {
+  const { test, appId } = stage.world;
+  const id = await register(stage);
+  for (let count = (await registered(stage)).length; count < 30; count += 1) {
+    await test.db.query(sql`
+      INSERT INTO identity_providers SELECT (jsonb_populate_record(p, jsonb_build_object('id', ${test.services.ids.next()}::text))).*
+      FROM identity_providers p WHERE p.app_id = ${appId} AND p.id = ${id}`);
+  }
+}
+
 /** Google, as the app has it already; providers are the app's, not of its organizations. */
 async function google(stage: Stage): Promise<string> {
   const known = (await registered(stage)).find(({ type, enabled }) => type === 'google' && enabled);
@@ -69,10 +82,13 @@ async function registerGeneric(stage: Stage, provider: TestProvider, trustEmail 
 }
 
 /** Somebody who is linked to an identity at the provider of the samples. */
-async function linked(stage: Stage): Promise<{ person: Person; idpId: string; provider: TestProvider }> {
+export async function linked(
+  stage: Stage,
+  who?: Person,
+): Promise<{ person: Person; idpId: string; provider: TestProvider }> {
   const { world } = stage;
   const provider = await sampleProvider(stage);
-  const person = await world.person();
+  const person = who ?? (await world.person());
   const idpId = await registerGeneric(stage, provider, false);
   provider.person = { sub: `of-${person.userId}` };
   const { codeChallenge, codeVerifier } = newVerifier();
@@ -80,6 +96,21 @@ async function linked(stage: Stage): Promise<{ person: Person; idpId: string; pr
   const response = await redeem(world, back, { token: person.token, codeVerifier });
   if (response.statusCode !== 200) throw new Error(response.body);
   return { person, idpId, provider };
+}
+
+/** The only way in that somebody has is not taken, whatever others have. */
+async function expectOnlyWayInKept(stage: Stage): Promise<void> {
+  const { world } = stage;
+  const { userId, token } = (await linked(stage)).person;
+  await world.test.db.query(
+    sql`UPDATE users SET password_hash = NULL WHERE app_id = ${world.appId} AND id = ${userId}`,
+  );
+  await linked(stage);
+  const url = '/v1/authentication/users/me/identities';
+  const list = await world.call('GET', url, { token });
+  const [identity] = list.json<{ identities: { id: string }[] }>().identities;
+  const response = await world.call('DELETE', `${url}/${identity?.id}`, { token });
+  expect(response.statusCode).toBe(409);
 }
 
 /** A browser that has gone to the provider and is sent back. */
@@ -161,6 +192,7 @@ export const samplesOfIdentityProviders: SampleCalls = {
         const { intentId, intentToken } = await goThrough(stage.world, provider, idpId);
         return { as: { ...nobody, id: person.userId }, body: { intentId, idpToken: intentToken } };
       },
+      answers: (_, { as }) => ({ userId: as.id }),
     },
   ],
   listMyIdentities: [
@@ -185,6 +217,7 @@ export const samplesOfIdentityProviders: SampleCalls = {
         const self = human(person);
         return { as: self, addressed: self, params: { identityId: identity?.id ?? '' } };
       },
+      afterwards: expectOnlyWayInKept,
     },
   ],
   createGoogleProvider: [{ ...byAdmin(() => ({ body: credentials })), target: ['identity_provider', 'id'] }],
@@ -197,6 +230,15 @@ export const samplesOfIdentityProviders: SampleCalls = {
     },
   ],
   createOidcProvider: [
+    {
+      title: 'beside many others',
+      ...byAdmin(async (stage) => {
+        const { issuer } = await sampleProvider(stage);
+        await registerMany(stage);
+        return { body: { ...credentials, name: 'One more', issuer, scopes: ['openid', 'email'], trustEmail: true } };
+      }),
+      target: ['identity_provider', 'id'],
+    },
     {
       ...byAdmin(async (stage) => {
         const { issuer } = await sampleProvider(stage);

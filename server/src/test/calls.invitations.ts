@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { sql } from '../db/db.ts';
 import { overOrganization } from '../http/access.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
@@ -55,13 +56,48 @@ const addressing = (choose: (stage: Stage) => Promise<Invited>, extra: Partial<P
 };
 
 const toRole = (stage: Stage) => invite(stage, 'members', freshEmail());
+
 const toOwner = (stage: Stage) => invite(stage, 'owners', freshEmail());
 
-/** Invited as owner by one organization and to a role by ours: revoking ours leaves the person. */
+/** Invited as owner by one organization and to a role by ours, which invites others too: revoking ours leaves the person. */
 async function invitedNextDoorToo(stage: Stage): Promise<Invited> {
+  await toRole(stage);
   const { neighbour: owner, neighbourOrgId: orgId } = stage;
   const { email } = await invite({ ...stage, owner, orgId }, 'owners', freshEmail());
   return invite(stage, 'members', email);
+}
+
+/** Whoever is only invited is invited to something, and a code for an organization has its invitation. */
+export async function expectNothingLeftOver({ world }: Stage): Promise<void> {
+  const left = await world.test.db.query(sql`
+    SELECT 'user', u.id FROM users u
+    WHERE u.app_id = ${world.appId} AND u.state = 'INVITED' AND u.super_admin_invited_until IS NULL AND NOT EXISTS (
+      SELECT FROM invitations i WHERE i.app_id = u.app_id AND i.user_id = u.id AND i.status = 'pending')
+    UNION ALL
+    SELECT 'code', c.id FROM codes c
+    WHERE c.app_id = ${world.appId} AND c.purpose = 'invitation' AND NOT EXISTS (
+      SELECT FROM invitations i
+      WHERE i.app_id = c.app_id AND i.user_id = c.user_id AND i.org_id = c.org_id AND i.status = 'pending')`);
+  expect(left).toEqual([]);
+}
+
+/** Their invitation ran out, and then somebody made them a manager. */
+async function managerByNow(stage: Stage): Promise<Invited> {
+  const { world, orgId, owner } = stage;
+  const email = freshEmail();
+  const { userId, token } = await world.person({ email, verified: false });
+  const { code: verificationCode } = await world.mail(email);
+  const invited = await invite(stage, 'members', email);
+  await world.test.db.query(sql`
+    UPDATE invitations SET expires_at = created_at WHERE app_id = ${world.appId} AND id = ${invited.invitationId}`);
+  const body = { userId, verificationCode };
+  await world.call('POST', '/v1/authentication/users/email/verification', { token, body });
+  const response = await world.call('POST', `/v1/authorization/organizations/${orgId}/managers`, {
+    token: owner.token,
+    body: { email, firstName: 'Ada', lastName: 'Lovelace' },
+  });
+  if (response.json<{ invited: boolean }>().invited) throw new Error(response.body);
+  return invited;
 }
 
 /**
@@ -139,7 +175,7 @@ export const samplesOfInvitations: SampleCalls = {
     },
   ],
   revokeInvitation: [
-    { admits: managers, target, prepare: addressing(toRole) },
+    { admits: managers, target, prepare: addressing(toRole), afterwards: expectNothingLeftOver },
     {
       title: 'of an owner',
       admits: aboveManagers,
@@ -150,7 +186,20 @@ export const samplesOfInvitations: SampleCalls = {
       target,
       prepare: addressing(toOwner),
     },
-    { title: 'of somebody invited next door too', admits: managers, target, prepare: addressing(invitedNextDoorToo) },
+    {
+      title: 'of somebody who is a manager by now',
+      admits: aboveManagers,
+      needs: { access: overOrganization('remove', 'ORG_OWNER', 'GENERIC_MACHINE_USER'), otherwise: 'access_denied' },
+      target,
+      prepare: addressing(managerByNow),
+    },
+    {
+      title: 'of somebody invited next door too',
+      admits: managers,
+      target,
+      prepare: addressing(invitedNextDoorToo),
+      afterwards: expectNothingLeftOver,
+    },
     { title: 'of somebody whose address is proven', admits: managers, target, prepare: addressing(invitedAndProven) },
   ],
 };

@@ -1,3 +1,5 @@
+import { expect } from 'vitest';
+import { sql } from '../db/db.ts';
 import { overOrganization } from '../http/access.ts';
 import { human, type Prepared, robot, type SampleCall, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
@@ -135,6 +137,14 @@ function adding(choose: (stage: Stage) => Promise<{ userId: string }> | { userId
   };
 }
 
+/** No search finds somebody next door, and our member here: as members are who are older than the search. */
+async function hideFromSearch({ world, member, orgId, neighbourOrgId }: Stage, userId: string): Promise<void> {
+  await world.test.db.query(sql`
+    UPDATE members SET is_searchable = false
+    WHERE app_id = ${world.appId} AND (org_id, user_id) IN (
+      (${neighbourOrgId}, ${userId}), (${orgId}, ${member.userId}))`);
+}
+
 const adminsOnly = overOrganization('grant', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER');
 const notByManagers = {
   access: overOrganization('grant', 'ORG_OWNER', 'GENERIC_MACHINE_USER'),
@@ -194,7 +204,15 @@ const memberSamples: SampleCalls = {
         const { world, neighbourOrgId } = stage;
         const { userId } = await world.person();
         await addTo({ world, orgId: neighbourOrgId }, userId, 'reader');
+        await hideFromSearch(stage, userId);
         return { ...(await adding(() => ({ userId }))(stage)), as: robot(stage.machine) };
+      },
+      afterwards: async ({ world, member, orgId, neighbourOrgId }, { params = {} }) => {
+        const found = await world.test.db.query(sql`
+          SELECT org_id, user_id FROM members
+          WHERE app_id = ${world.appId} AND is_searchable AND (org_id, user_id) IN (
+            (${neighbourOrgId}, ${params['userId']}), (${orgId}, ${member.userId}))`);
+        expect(found).toEqual([]);
       },
     },
     {

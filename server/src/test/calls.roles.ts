@@ -1,7 +1,10 @@
+import { expect } from 'vitest';
+import { sql } from '../db/db.ts';
 import { overOrganization } from '../http/access.ts';
-import { human, robot, type SampleCalls } from './calls.sample.ts';
+import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { freshMember, unique } from './calls.users.ts';
+import type { World } from './world.ts';
 
 const owners = ['owner', 'superAdmin', 'machine'] as const;
 const managers = ['manager', ...owners] as const;
@@ -18,16 +21,55 @@ async function heldRole({ world, orgId, neighbourOrgId, member }: Stage): Promis
   return key;
 }
 
-/** A predefined role that somebody holds. */
-async function heldPredefinedRole({ world, orgId, member }: Stage): Promise<string> {
+/** Makes a predefined role. @returns its key, without `global:` */
+export async function predefinedRole(world: World): Promise<string> {
   const key = unique('inspector');
   const body = { roles: [{ key, displayName: 'Everywhere', allowedPermissions: ['audit:read'] }] };
   await world.call('POST', '/v1/authorization/predefined-roles', { token: world.admin.token, body });
+  return key;
+}
+
+/** So many that an app may not have twice as many. */
+async function makeManyPredefined({ test, appId }: World): Promise<void> {
+  await test.db.query(sql`
+    INSERT INTO roles (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
+    SELECT ${appId}::bigint, 0, 'global:many-' || n, 'One of many', '{}', ${test.clock.now()}::timestamptz, ${test.clock.now()}::timestamptz
+    FROM generate_series(1, 60) AS n ON CONFLICT DO NOTHING`);
+}
+
+/** A predefined role that somebody holds. */
+async function heldPredefinedRole({ world, orgId, member }: Stage): Promise<string> {
+  const key = await predefinedRole(world);
   await addTo({ world, orgId }, member.userId, `global:${key}`);
   return key;
 }
 
-const asked = { permissions: ['documents:reader', 'documents:writer'] };
+/** Makes another organization with so many roles that it may not have one more. */
+async function makeFullOrganization({ world, neighbour }: Stage): Promise<void> {
+  const orgId = await world.organization(neighbour);
+  await world.test.db.query(sql`
+    INSERT INTO roles (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
+    SELECT app_id, scope_id, 'role-' || n, display_name, permissions, created_at, updated_at
+    FROM roles, generate_series(1, 198) AS n
+    WHERE app_id = ${world.appId} AND scope_id = ${orgId} AND key = 'reader'`);
+}
+
+/** The role next door has the same key, and is none of ours. */
+async function expectRoleGone({ world }: Stage, { as, params = {} }: Prepared): Promise<void> {
+  const url = `/v1/authorization/organizations/${params['orgId']}/roles/${params['key']}`;
+  const response = await world.call('DELETE', url, { token: as.token });
+  expect(response.json()).toMatchObject({ code: 'role_not_found' });
+}
+
+const asked = { permissions: ['documents:reader', 'documents:writer', 'next-door:writer'] };
+/** The names of what is allowed of what was asked. */
+const allowing = (...allowed: string[]) => ({
+  results: asked.permissions.map((permission) => ({
+    permission,
+    allowed: allowed.includes(permission),
+    ...(!allowed.includes(permission) && { reason: 'no_role_grants_it' }),
+  })),
+});
 
 /** How to call what is about roles and permissions. */
 export const samplesOfRoles: SampleCalls = {
@@ -47,6 +89,17 @@ export const samplesOfRoles: SampleCalls = {
         params: { orgId },
         body: { roles: [{ key: 'analyst', displayName: unique('Of figures'), allowedPermissions: ['figures:read'] }] },
       }),
+    },
+    {
+      title: 'beside an organization that has as many as it may',
+      admits: owners,
+      names: ['counter'],
+      target: ['organization', 'orgId'],
+      prepare: async (stage) => {
+        await makeFullOrganization(stage);
+        const role = { key: 'counter', displayName: unique('Of many'), allowedPermissions: ['figures:count'] };
+        return { as: human(stage.owner), params: { orgId: stage.orgId }, body: { roles: [role] } };
+      },
     },
     {
       title: 'that somebody holds',
@@ -73,6 +126,7 @@ export const samplesOfRoles: SampleCalls = {
         as: human(stage.owner),
         params: { orgId: stage.orgId, key: await heldRole(stage) },
       }),
+      afterwards: expectRoleGone,
     },
   ],
   createPredefinedRoles: [
@@ -85,8 +139,27 @@ export const samplesOfRoles: SampleCalls = {
         body: { roles: [{ key: 'auditor', displayName: unique('Of books'), allowedPermissions: ['books:read'] }] },
       }),
     },
+    {
+      title: 'beside many others',
+      admits: ofTheApp,
+      target: ['app'],
+      names: ['accountant'],
+      prepare: async ({ world, machine }) => {
+        await makeManyPredefined(world);
+        const role = { key: 'accountant', displayName: unique('Of money'), allowedPermissions: ['money:count'] };
+        return { as: robot(machine), body: { roles: [role] } };
+      },
+    },
   ],
-  listPredefinedRoles: [{ admits: ofTheApp, prepare: ({ world }) => ({ as: human(world.admin) }) }],
+  listPredefinedRoles: [
+    {
+      admits: ofTheApp,
+      prepare: async ({ world }) => {
+        await predefinedRole(world);
+        return { as: human(world.admin) };
+      },
+    },
+  ],
   deletePredefinedRole: [
     {
       admits: ofTheApp,
@@ -107,12 +180,29 @@ export const samplesOfRoles: SampleCalls = {
         const { userId } = await freshMember(stage);
         return { as: human(stage.manager), params: { orgId: stage.orgId }, body: { userId, ...asked } };
       },
+      answers: () => allowing('documents:reader'),
+    },
+    {
+      title: 'of somebody who holds nothing',
+      admits: managers,
+      needs: {
+        access: overOrganization('read', 'ORG_USER_MANAGER', 'ORG_OWNER', 'GENERIC_MACHINE_USER'),
+        otherwise: 'access_denied',
+      },
+      foreignIn: { 'body.userId': 200 },
+      prepare: ({ machine, owner, orgId }) => ({
+        as: robot(machine),
+        params: { orgId },
+        body: { userId: owner.userId, ...asked },
+      }),
+      answers: () => allowing(),
     },
     {
       title: 'of one’s own',
       admits: ['member', 'manager', 'owner', 'superAdmin'],
       needs: { access: overOrganization('read', 'ORG_MEMBER'), otherwise: 'validation_failed' },
       prepare: ({ member, orgId }) => ({ as: human(member), params: { orgId }, body: asked }),
+      answers: () => allowing('documents:reader'),
     },
   ],
 };

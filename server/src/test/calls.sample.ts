@@ -59,6 +59,8 @@ export interface SampleCall {
   readonly target?: readonly [kind: string, field?: string];
   /** A part of the answer that depends on what the caller is. */
   readonly answers?: (stage: Stage, prepared: Prepared) => object;
+  /** Looks at what it left behind. @throws whatever says that something is wrong */
+  readonly afterwards?: (stage: Stage, prepared: Prepared) => Promise<void>;
   /** The organization it is about is deactivated. */
   readonly whileInactive?: true;
   /** The organization it is about is no more. */

@@ -27,11 +27,22 @@ export async function addTo(
   if (response.statusCode !== 200) throw new Error(response.body);
 }
 
-/** The organization next door has roles of the same names that allow other things, and our people are plain members. */
-async function furnishNextDoor(world: World, orgId: string, people: readonly Person[]): Promise<void> {
+/**
+ * The organization next door has roles of the same names that allow other things, our people are plain members, and
+ * somebody is invited.
+ */
+async function furnishNextDoor(
+  world: World,
+  orgId: string,
+  { token }: Person,
+  people: readonly Person[],
+): Promise<void> {
   await world.test.db.query(sql`
     UPDATE roles SET permissions = ARRAY['next-door:' || key] WHERE app_id = ${world.appId} AND org_id = ${orgId}`);
   for (const { userId } of people) await addTo({ world, orgId }, userId, 'writer');
+  const email = `awaited-${world.test.services.ids.next()}@example.com`;
+  const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
+  await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token, body });
 }
 
 /** Sets the stage in an app. */
@@ -42,7 +53,7 @@ export async function createStage(world: World): Promise<Stage> {
   const orgId = await world.organization(owner);
   const manager = await world.manager(orgId);
   const member = await world.member(orgId);
-  await furnishNextDoor(world, neighbourOrgId, [owner, manager, member]);
+  await furnishNextDoor(world, neighbourOrgId, neighbour, [owner, manager, member]);
   return {
     world,
     orgId,

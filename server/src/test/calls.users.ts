@@ -1,8 +1,9 @@
+import { sql } from '../db/db.ts';
 import { overUser } from '../http/access.ts';
 import { personWithMailedLink } from './access.callers.ts';
 import { type Caller, human, nobody, robot, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
-import { password, type Person } from './world.ts';
+import { password, type Person, type World } from './world.ts';
 
 const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
 
@@ -21,6 +22,14 @@ async function addressing(stage: Stage, options: { verified?: boolean } = {}) {
   const member = await freshMember(stage, options);
   const admin: Caller = human(stage.world.admin);
   return { member, self: human(member), admin };
+}
+
+/** As many devices as are remembered of one person. */
+export async function addDevices({ test, appId }: World, userId: string): Promise<void> {
+  await test.db.query(sql`
+    INSERT INTO devices (app_id, token_hash, user_id, created_at, last_used_at, expires_at)
+    SELECT app_id, sha256((id::text || ' ' || n)::bytea), id, created_at, created_at, created_at + interval '100 days'
+    FROM users, generate_series(1, 50) AS n WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
 /** Somebody who was invited to a role of the organization, and what they send to accept. */
@@ -167,6 +176,17 @@ const sessionSamples: SampleCalls = {
       target: ['session', 'sessionId'],
       foreign: 'invalid_credentials',
       prepare: ({ member }) => ({ as: nobody, body: { email: member.email, password } }),
+    },
+    {
+      title: 'from one device too many',
+      admits: 'everyone',
+      target: ['session', 'sessionId'],
+      foreign: 'invalid_credentials',
+      prepare: async (stage) => {
+        const { userId, email } = await freshMember(stage);
+        await addDevices(stage.world, userId);
+        return { as: { ...nobody, id: userId }, body: { email, password } };
+      },
     },
   ],
   signOut: [

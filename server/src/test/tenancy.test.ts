@@ -10,6 +10,8 @@ import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { type Exchange, singleExchanges, textsOf, wholeExchange } from './tenancy.exchange.ts';
 import type { UndoableDb } from './undo.ts';
+import { linked } from './calls.identity-providers.ts';
+import { addDevices } from './calls.users.ts';
 import { createWorld } from './world.ts';
 
 let db: UndoableDb;
@@ -25,12 +27,14 @@ beforeAll(async () => {
   const world = await createWorld(app);
   stage = await createStage(world);
   nextDoor = await createStage(world);
+  const { person } = await linked(nextDoor);
+  await addTo(nextDoor, person.userId, 'reader');
   foreign = await createStage(await createWorld(app));
 });
 aroundEach((runTest) => db.undo(runTest));
 afterAll(() => app?.close());
 
-/** Codes that nobody tried, an invitation and a further session: what a careless change could end. */
+/** Codes that nobody tried, an invitation, a further session, many devices: what a careless change could end. */
 async function leaveOpenBusiness({ world, orgId, owner, member }: Stage): Promise<void> {
   const email = `next-door-${world.test.services.ids.next()}@example.com`;
   const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
@@ -38,6 +42,7 @@ async function leaveOpenBusiness({ world, orgId, owner, member }: Stage): Promis
   const { userId } = await world.person({ verified: false });
   await addTo({ world, orgId }, userId, 'reader');
   await world.signIn(member.email);
+  await addDevices(world, member.userId);
 }
 
 const isNotFound = (outcome: number | ErrorCode): boolean =>

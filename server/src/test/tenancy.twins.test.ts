@@ -1,10 +1,18 @@
+import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { raw, type Sql, sql, type Tx } from '../db/db.ts';
 import { replaceSealedMail } from '../email/mails.store.ts';
+import type { Route } from '../http/route.ts';
 import { makeSigningKey, revokeKey, rotateSigningKey } from '../keys/signing-keys.ts';
-import { listPublishedKeys, replaceSealedKey, type StoredSigningKey } from '../keys/signing-keys.store.ts';
+import {
+  listPublishedKeys,
+  listSigningKeys,
+  replaceSealedKey,
+  someKeySigns,
+  type StoredSigningKey,
+} from '../keys/signing-keys.store.ts';
 import { type Case, cases } from './calls.ts';
-import { digestOfApp } from './calls.digest.ts';
+import { digestOfApp, traitsOfApp } from './calls.digest.ts';
 import { isAppNamed, outcomeOf, perform, type Prepared } from './calls.sample.ts';
 import { createStage, type Stage } from './calls.stage.ts';
 import { openTestDatabase } from './database.ts';
@@ -42,19 +50,34 @@ aroundEach((runTest) => undoable.undo(runTest));
 afterAll(() => app?.close());
 
 /** What our app may lack, beside all rows of a table: the table it is about, how it comes to lack it, and in which rows. */
-const flaws: Readonly<Record<string, readonly [table: string, flaw: Sql, rows?: Sql]>> = {
+const flaws: Readonly<
+  Record<string, readonly [table: string, flaw: Sql, rows?: (concerned: readonly string[]) => Sql]>
+> = {
   'active users': ['users', sql`UPDATE users SET state = 'INACTIVE'`],
+  'active users beside those concerned': ['users', sql`UPDATE users SET state = 'INACTIVE'`, others('id')],
   'proven addresses': ['users', sql`UPDATE users SET is_email_verified = false`],
+  passwords: ['users', sql`UPDATE users SET password_hash = NULL`],
   'super admins': ['users', sql`UPDATE users SET is_super_admin = false`],
+  'super admins beside those concerned': ['users', sql`UPDATE users SET is_super_admin = false`, others('id')],
+  'super admins to be': ['users', sql`UPDATE users SET super_admin_invited_until = NULL`],
   owners: ['members', sql`UPDATE members SET is_owner = false`],
+  'owners beside those concerned': ['members', sql`UPDATE members SET is_owner = false`, others('user_id')],
   managers: ['members', sql`UPDATE members SET is_manager = false`],
-  'members who hold nothing': ['members', sql`DELETE FROM members`, sql`NOT is_owner AND NOT is_manager`],
+  'members who hold nothing': ['members', sql`DELETE FROM members`, () => sql`NOT is_owner AND NOT is_manager`],
   'organizations in service': ['organizations', sql`UPDATE organizations SET status = 'Inactive'`],
+  'roles that allow something': ['roles', sql`UPDATE roles SET permissions = '{}'`],
+  'pending invitations': ['invitations', sql`UPDATE invitations SET status = 'revoked'`],
   'live sessions': ['sessions', sql`UPDATE sessions SET expires_at = created_at`],
+  'known devices': ['devices', sql`UPDATE devices SET expires_at = created_at`],
   'live codes': ['codes', sql`UPDATE codes SET expires_at = created_at`],
   'live secrets': ['machine_secrets', sql`UPDATE machine_secrets SET expires_at = created_at`],
   'keys that hold': ['signing_keys', sql`UPDATE signing_keys SET revoked_at = created_at`],
+  'providers in use': ['identity_providers', sql`UPDATE identity_providers SET enabled = false`],
 };
+
+function others(column: string) {
+  return (concerned: readonly string[]): Sql => sql`${raw(column)} <> ALL (${[...concerned]}::bigint[])`;
+}
 
 /** Tables that no call asks for a decision, and counters: what is missing there only lets more pass. */
 const inert = new Set(['audit_events', 'mails', 'code_tries', 'code_tries_in_vain', 'rate_limits']);
@@ -65,9 +88,13 @@ const lackingIn = (read: ReadonlySet<string>): string[] => [
   ...[...read].filter((table) => !inert.has(table)),
 ];
 
-function lackOf(what: string): Sql {
-  const [, flaw = sql`DELETE FROM ${raw(what)}`, rows = sql`TRUE`] = flaws[what] ?? [];
-  return sql`${flaw} WHERE app_id = ${ourId} AND ${rows}`;
+/** Who makes a call, and whom it is about. */
+const concernedBy = ({ as, addressed, params = {} }: Prepared): string[] =>
+  [as.id, addressed?.id, params['userId']].filter((id) => typeof id === 'string');
+
+function lackOf(what: string, concerned: readonly string[]): Sql {
+  const [, flaw = sql`DELETE FROM ${raw(what)}`, rows = () => sql`TRUE`] = flaws[what] ?? [];
+  return sql`${flaw} WHERE app_id = ${ourId} AND ${rows(concerned)}`;
 }
 
 /** The tables of apps that statements name. */
@@ -79,7 +106,23 @@ const usedLongAgoMs = 120_000;
 
 interface Outcome {
   readonly outcome: number | string;
-  readonly body?: unknown;
+  readonly body: unknown;
+  /** What our app is left with in the tables that the call names. */
+  readonly left: Readonly<Record<string, string>>;
+}
+
+/** An answer; of one to a change only what does not differ from one call to the next. */
+function bodyOf({ method }: Route, response: LightMyRequestResponse): unknown {
+  if (response.statusCode >= 400 || response.body === '') return undefined;
+  const body = response.json<unknown>();
+  return method === 'GET' ? body : withoutTexts(body);
+}
+
+function withoutTexts(value: unknown): unknown {
+  if (typeof value === 'string') return 'text';
+  if (Array.isArray(value)) return value.map(withoutTexts);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutTexts(inner)]));
 }
 
 /** Makes the call in our app while it lacks something: the twin stays as it is. Notes the tables that the call reads. */
@@ -89,15 +132,15 @@ async function callLacking(
   twin: Readonly<Record<string, string>>,
   lacking: { what: string; read: Set<string> },
 ): Promise<Outcome> {
-  if (lacking.what !== 'nothing') await app.db.query(lackOf(lacking.what));
+  if (lacking.what !== 'nothing') await app.db.query(lackOf(lacking.what, concernedBy(prepared)));
   db.take();
   const response = await perform(stage.world, route, prepared, { token: prepared.as.token });
   const named = tablesIn(db.take());
   for (const table of named) lacking.read.add(table);
   expect(twin).toMatchObject(await digestOfApp(app.db, twinId, named));
   expect(response.body).not.toContain('theirs:');
-  const isRead = route.method === 'GET' && response.statusCode < 400;
-  return { outcome: outcomeOf(response), ...(isRead && { body: response.json<unknown>() }) };
+  const left = await traitsOfApp(app.db, ourId, named);
+  return { outcome: outcomeOf(response), body: bodyOf(route, response), left };
 }
 
 /**
@@ -156,6 +199,26 @@ describe('the operator changes one app only:', () => {
     await app.db.transaction((tx) => operate(tx, key?.kid ?? '', mail?.id ?? ''));
     expect(await digestOfApp(app.db, twinId)).toEqual(before);
     expect(await digestOfApp(app.db, ourId)).not.toEqual(ourBefore);
+  });
+
+  it('revoking the key of one leaves it with another, and the successor of the other waits', async () => {
+    await fillApp(app.db, tables, ourId, ourRows, 'ours');
+    await fillApp(app.db, tables, twinId, ourRows, 'theirs');
+    const successor = await makeSigningKey(app.services.sealer, twinId, new Date(now().getTime() + 900_000));
+    await app.db.transaction((tx) => rotateSigningKey(tx, twinId, successor, now()));
+    const before = await digestOfApp(app.db, twinId);
+    const [key] = await listPublishedKeys(app.db, ourId, now());
+    await app.db.transaction((tx) => revokeKey(tx, ourId, key?.kid ?? '', spare, now()));
+    const ours = await app.db.query(sql`
+      SELECT kid FROM signing_keys WHERE app_id = ${ourId} AND revoked_at IS NULL`);
+    expect([ours, await someKeySigns(app.db, ourId, now())]).toEqual([[{ kid: spare.kid }], true]);
+    expect(await digestOfApp(app.db, twinId)).toEqual(before);
+  });
+
+  it('sees the keys of one app', async () => {
+    await fillApp(app.db, tables, ourId, ourRows, 'ours');
+    await fillApp(app.db, tables, twinId, ourRows, 'theirs');
+    expect(await listSigningKeys(app.db, ourId)).toHaveLength(1);
   });
 });
 
