@@ -3,96 +3,159 @@ export interface Harmless {
   /** Path below the server's folder. */
   readonly file: string;
   readonly guard: string;
-  /** Code of the declaration around the guard, or just before it, that tells it from others that read the same. */
+  /** Code of the declaration around the guard, up to it: of several entries the one whose code is nearest counts. */
   readonly context: string;
   readonly reason: string;
 }
 
-const appPredicate = { guard: 'app_id = ${appId}' } as const;
+const app = 'app_id = ${appId}';
+const appOf = (alias: string): string => `${alias}.${app}`;
+const user = 'user_id = ${userId}';
+
+/** Ids are unique in the deployment (ids.test.ts), and what refers to a row by its id is of the same app (tenancy.schema.test.ts). */
+const once = (what: string): string => `the id of ${what} is never given twice`;
+const background = (what: string): string => `no call reaches it; ${once(what)}`;
+
+type Entry = readonly [guard: string, context: string, reason: string];
+const of = (file: string, entries: readonly Entry[]): Harmless[] =>
+  entries.map(([guard, context, reason]) => ({ file: `src/${file}`, guard, context, reason }));
 
 export const harmless: readonly Harmless[] = [
-  {
-    ...appPredicate,
-    file: 'src/codes/codes.store.ts',
-    context: 'SELECT id FROM codes\n      WHERE',
-    reason: 'the DELETE around it asks for the app, and the id of a user is never given twice',
-  },
-  {
-    file: 'src/codes/codes.store.ts',
-    guard: 'org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint',
-    context: 'export async function countTry',
-    reason: 'the hash of a code is bound to its organization: only counters of the same person’s codes are raised',
-  },
-  {
-    ...appPredicate,
-    file: 'src/codes/codes.store.ts',
-    context: 'async function lockCodesOf',
-    reason: 'it only locks: the DELETE that follows asks for the app',
-  },
-  {
-    guard: 'user_id = ${userId}',
-    file: 'src/codes/codes.store.ts',
-    context: 'async function lockCodesOf',
-    reason: 'it only locks: the DELETE that follows asks for the code',
-  },
-  {
-    guard: 'user_id = ${userId}',
-    file: 'src/codes/codes.store.ts',
-    context: 'export async function consumeCode',
-    reason: 'the id of the code comes from among the codes of the same user',
-  },
-  {
-    ...appPredicate,
-    file: 'src/codes/live-code.ts',
-    context: 'async function listLiveCodes',
-    reason: 'no call reaches it; the hash of a code is bound to its app',
-  },
-  {
-    guard: 'user_id = ${userId}',
-    file: 'src/codes/live-code.ts',
-    context: 'async function listLiveCodes',
-    reason: 'no call reaches it; the hash of a code is bound to its user',
-  },
-  {
-    file: 'src/invitations/invitations.store.ts',
-    guard: 'i.user_id = ${userId}',
-    context: 'export async function acceptInvitations',
-    reason: 'the invitation also has to be to the address of the user, which is unique in the app',
-  },
-  {
-    file: 'src/machine-users/machine-users.store.ts',
-    guard: 's.machine_user_id = machine.id',
-    context: 'used AS (',
-    reason: 'the id of a secret is never given twice',
-  },
-  {
-    ...appPredicate,
-    file: 'src/idempotency/idempotency.store.ts',
-    context: 'export async function findKeptAnswer',
-    reason: 'the hash of a key is one of the app too',
-  },
-  {
-    guard: 'm.app_id = ${appId}',
-    file: 'src/audit/events.store.ts',
-    context: 'export async function membersAmong',
-    reason: 'the ids of a user and of an organization are never given twice',
-  },
-  {
-    ...appPredicate,
-    file: 'src/audit/events.store.ts',
-    context: 'export async function deleteEventsBefore',
-    reason: 'no call reaches it; sweep-events.test.ts asks whether events of another app stay',
-  },
-  {
-    guard: 'e.app_id = ${appId}',
-    file: 'src/audit/events.store.ts',
-    context: 'export async function deleteEventsBefore',
-    reason: 'no call reaches it; the id of an event is never given twice',
-  },
-  {
-    ...appPredicate,
-    file: 'src/http/access.ts',
-    context: 'async function heldOverSession',
-    reason: 'the DELETE that ends the session asks for the app again',
-  },
+  ...of('audit/events.store.ts', [
+    [appOf('m'), 'function membersAmong', once('a user and of an organization')],
+    [
+      app,
+      'function deleteEventsBefore',
+      'no call reaches it; sweep-events.test.ts asks whether events of another app stay',
+    ],
+    [appOf('e'), 'function deleteEventsBefore', background('an event')],
+  ]),
+  ...of('codes/codes.store.ts', [
+    [app, 'SELECT id FROM codes\n      WHERE', `the DELETE around it asks for the app, and ${once('a user')}`],
+    [app, 'function countUsableCodes', once('a user')],
+    [
+      'org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint',
+      'function countTry',
+      'the hash of a code is bound to its organization: only counters of the same person’s codes are raised',
+    ],
+    [app, 'function lockCodesOf', 'it only locks: the DELETE that follows asks for the app'],
+    [user, 'function lockCodesOf', 'it only locks: the DELETE that follows asks for the code'],
+    [user, 'function consumeCode', 'the code was found among those of the same user'],
+  ]),
+  ...of('codes/live-code.ts', [
+    [app, 'function listLiveCodes', 'no call reaches it; the hash of a code is bound to its app'],
+    [user, 'function listLiveCodes', 'no call reaches it; the hash of a code is bound to its user'],
+  ]),
+  ...of('devices/devices.store.ts', [
+    [app, 'const rememberDevice', `the token of a device is random, and ${once('a user')}`],
+    ['user_id = ${use.userId}', 'const rememberDevice', 'ON CONFLICT leaves the device of somebody else alone'],
+  ]),
+  ...of('email/delivery.store.ts', [
+    [app, 'function markSent', background('a mail')],
+    [app, 'function markVoid', background('a mail')],
+    [app, 'function postpone', background('a mail')],
+    [app, 'function giveUp', background('a mail')],
+  ]),
+  ...of('http/access.ts', [
+    [app, 'function heldOverSession', 'the DELETE that ends the session asks for the app again'],
+  ]),
+  ...of('idempotency/idempotency.store.ts', [
+    [app, 'function findKeptAnswer', 'the hash of a key is one of the app too'],
+  ]),
+  ...of('identity-providers/identities.store.ts', [
+    [appOf('u'), 'function lockUserOfIdentity', `the identity is asked for in the app, and ${once('a user')}`],
+    [appOf('p'), 'function hasOtherWayIn', `the identity is asked for in the app, and ${once('a provider')}`],
+    [appOf('i'), 'function hasOtherWayIn', once('a user')],
+  ]),
+  ...of('identity-providers/identity-providers.store.ts', [
+    [app, 'function lockProvider', 'it only locks: the UPDATE that follows asks for the app'],
+    [app, 'function replaceSealedSecret', background('a provider')],
+  ]),
+  ...of('identity-providers/intents.store.ts', [
+    [app, 'function startIntent', `the app is that of the intent, and ${once('an intent')}`],
+    [app, 'function takeState', `the app is that of the intent, and ${once('an intent')}`],
+    [app, 'function succeedIntent', `the app is that of the intent, and ${once('an intent')}`],
+    [app, 'function failIntent', `the app is that of the intent, and ${once('an intent')}`],
+  ]),
+  ...of('invitations/invitations.store.ts', [
+    ['i.user_id = ${userId}', 'function acceptInvitations', 'the invitation also has to be to the address of the user'],
+    [appOf('m'), 'const invitationColumns', once('a user and of an organization')],
+    [appOf('u'), 'function isAwaited', once('a user')],
+    [appOf('i'), 'function isAwaited', once('a user')],
+    [appOf('u'), 'function lockInvitedOf', 'the ids come from invitations of the app'],
+    [appOf('i'), 'function lockInvitedOf', 'the users are asked for in the app'],
+    ['i.org_id = ${orgId}', 'function lockInvitedOf', 'only those are deleted whom no invitation is left for'],
+    [appOf('u'), 'function lockInvitedTo', 'the ids come from invitations of the app'],
+    [appOf('i'), 'function lockInvitedTo', 'the users are asked for in the app'],
+    ['i.scope_id = ${role.scopeId}', 'function lockInvitedTo', 'only those are deleted whom no invitation is left for'],
+    [appOf('i'), 'function hasLiveInvitation', once('a user')],
+    [
+      'i.user_id = ${userId}',
+      'function hasLiveInvitation',
+      'whoever is only invited is deleted with the last invitation',
+    ],
+  ]),
+  ...of('keys/signing-keys.store.ts', [
+    [app, 'function findPublishedKey', 'the id of a key is its thumbprint (RFC 7638)'],
+    [app, 'function findSealedPrivateKey', 'the id of a key is its thumbprint (RFC 7638)'],
+  ]),
+  ...of('machine-users/machine-users.store.ts', [
+    ['s.machine_user_id = machine.id', 'used AS (', once('a secret')],
+    ['m.app_id = asked.app_id', 'function findMachines', 'secret and key are asked for in the app'],
+    ['s.machine_user_id = m.id', 'function findMachines', once('a secret')],
+  ]),
+  ...of('members/last-owner.ts', [
+    [app, 'function checkNotLastOwner', once('a user')],
+    [user, 'function checkNotLastOwner', 'it locks more; the statement that follows asks for the user'],
+    [app, 'SELECT id FROM organizations', `it only locks, and ${once('an organization')}`],
+    [appOf('u'), 'JOIN users u', once('a user')],
+  ]),
+  ...of('members/member-search.store.ts', [
+    [appOf('m'), 'UPDATE members m SET is_searchable', once('a user and of an organization')],
+    [app, 'function unsearchable', 'others are made findable too'],
+    ['org_id = ${orgId}', 'function unsearchable', 'others are made findable too'],
+    [user, 'function indexUser', 'others are made findable too, by the names that they have'],
+  ]),
+  ...of('members/members.store.ts', [
+    [app, 'function holdsRoles', once('a user and of an organization')],
+    [
+      'mr.scope_id = taken.scope_id',
+      'function takeRoles',
+      'keys of predefined roles begin with global:, and no others',
+    ],
+  ]),
+  ...of('members/organization-users.store.ts', [
+    [
+      's.org_id = ${orgId}',
+      'function searchedByText',
+      'the parts that a member is found by are mixed with the organization',
+    ],
+  ]),
+  ...of('organizations/organizations.store.ts', [
+    [app, 'function keepOrganization', `it only locks, and ${once('an organization')}`],
+    [app, 'function closeOrganization', 'it only locks: the DELETE that follows asks for the app'],
+    ['id = ${orgId}', 'function closeOrganization', 'it only locks: the DELETE that follows asks for the organization'],
+    [app, 'function lockOrganization', `it only locks, and ${once('an organization')}`],
+    ['id = ${orgId}', 'function lockOrganization', 'it locks more; the decision on access found the organization'],
+  ]),
+  ...of('sessions/sign-in.store.ts', [[appOf('d'), 'function countTry', 'the token of a device is random']]),
+  ...of('super-admins/super-admins.store.ts', [
+    [app, 'function isInvitedAsSuperAdmin', once('a user')],
+    [appOf('u'), 'function moveSuperAdminInvitation', once('a user')],
+    [appOf('earlier'), 'function moveSuperAdminInvitation', once('a user')],
+  ]),
+  ...of('users/account-export.store.ts', [
+    [appOf('m'), 'function exportOrganizations', once('a user')],
+    [appOf('u'), 'const isProven', once('a user')],
+    [appOf('o'), 'const exportInvitations', once('an organization')],
+    [appOf('i'), 'const exportInvitations', once('a user')],
+    [appOf('p'), 'const exportIdentities', once('a provider')],
+    [appOf('l'), 'const exportIdentities', once('a user')],
+  ]),
+  ...of('users/app-users.store.ts', [[app, 'function addressesOf', once('a user')]]),
+  ...of('users/users.store.ts', [
+    [app, 'function getCredentials', `the id is that of the caller, and ${once('a user')}`],
+    [app, 'function lockCredentials', once('a user')],
+    [app, 'const setPasswordHashWhere', once('a user')],
+  ]),
 ];

@@ -40,18 +40,13 @@ const value = String.raw`(?:\$\{[\w.]+\}(?:::bigint)?|(?!EXCLUDED\b)\w+\.\w+)`;
 const guards: readonly Guard[] = [
   { kind: 'app', pattern: /(?:\b\w+\.)?\bapp_id = (?:\$\{[\w.]+\}|asked\.app_id)/g, replacement: 'TRUE' },
   {
-    kind: 'organization',
-    pattern: new RegExp(String.raw`(?:\b\w+\.)?\b(?:org|scope)_id = ${value}`, 'g'),
+    kind: 'row',
+    pattern: new RegExp(String.raw`(?:\b\w+\.)?\b(?:org|scope|user|machine_user)_id = ${value}`, 'g'),
     replacement: 'TRUE',
   },
-  {
-    kind: 'owner of a row',
-    pattern: new RegExp(String.raw`(?:\b\w+\.)?\b(?:user|machine_user)_id = ${value}`, 'g'),
-    replacement: 'TRUE',
-  },
-  { kind: 'organization', pattern: /(?:\b\w+\.)?\bid = (?:\$\{orgId\}|granted\.id|m\.org_id)/g, replacement: 'TRUE' },
-  { kind: 'organization', pattern: /scope_id IN \(0, \$\{orgId\}::bigint\)/g, replacement: 'TRUE' },
-  { kind: 'organization', pattern: /org_id IS NOT DISTINCT FROM \$\{[^}]+\}::bigint/g, replacement: 'TRUE' },
+  { kind: 'row', pattern: /(?:\b\w+\.)?\bid = (?:\$\{orgId\}|granted\.id|m\.org_id)/g, replacement: 'TRUE' },
+  { kind: 'row', pattern: /scope_id IN \(0, \$\{orgId\}::bigint\)/g, replacement: 'TRUE' },
+  { kind: 'row', pattern: /org_id IS NOT DISTINCT FROM \$\{[^}]+\}::bigint/g, replacement: 'TRUE' },
   { kind: 'organization', pattern: /\((\w+\.)is_owner OR \1is_manager\)/g, replacement: 'TRUE' },
   {
     kind: 'organization',

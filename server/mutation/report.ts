@@ -1,5 +1,5 @@
-/** What a mutant takes away: a declared access, a check on the organization, on whose row it is, or on the app. */
-export const kinds = ['access', 'organization', 'owner of a row', 'app'] as const;
+/** What a mutant takes away: a declared access, a check of what somebody may do in an organization, whose row it is, or of which app. */
+export const kinds = ['access', 'organization', 'row', 'app'] as const;
 
 export type Kind = (typeof kinds)[number];
 

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { harmless } from './harmless.ts';
+import { type Harmless, harmless } from './harmless.ts';
 import { findMutants, type Mutant } from './mutants.ts';
 import { type Finding, type Plan, readFindings, variables } from './plan.ts';
 import { type Kind, kinds, printResult, printSummary, type Result } from './report.ts';
@@ -16,14 +16,17 @@ const byCallers = ['access', 'tenancy', 'audit', 'tenancy.twins'];
 const suites: Readonly<Record<Kind, readonly string[]>> = {
   access: byCallers,
   organization: byCallers,
-  'owner of a row': byCallers,
+  row: byCallers,
   app: ['tenancy.twins', 'tenancy', 'access', 'audit'],
 };
 
 const server = fileURLToPath(new URL('../', import.meta.url));
 
-/** Runs vitest with a configuration of this folder. @returns whether everything passed */
-async function vitest(config: string, env: Readonly<Record<string, string>>): Promise<boolean> {
+/** Runs vitest with a configuration of this folder. @returns whether everything passed, and what it said */
+async function vitest(
+  config: string,
+  env: Readonly<Record<string, string>>,
+): Promise<{ passed: boolean; output: string }> {
   const program = join(server, '../node_modules/vitest/vitest.mjs');
   const options = ['run', '--config', join(server, 'mutation', config), '--reporter', 'dot', '--no-color'];
   const child = spawn(process.execPath, [program, ...options], {
@@ -34,8 +37,7 @@ async function vitest(config: string, env: Readonly<Record<string, string>>): Pr
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
   const status = await new Promise((resolve) => child.on('close', resolve));
-  if (status !== 0) process.stderr.write(output.slice(-4000));
-  return status === 0;
+  return { passed: status === 0, output };
 }
 
 async function withFolder<Outcome>(work: (folder: string) => Promise<Outcome>): Promise<Outcome> {
@@ -49,6 +51,7 @@ async function withFolder<Outcome>(work: (folder: string) => Promise<Outcome>): 
 
 interface SuiteRun {
   readonly passed: boolean;
+  readonly output: string;
   readonly findings: readonly Finding[];
 }
 
@@ -57,13 +60,19 @@ const runSuite = (suite: string, plan: Plan): Promise<SuiteRun> =>
     const [planFile, findingsFile] = [join(folder, 'plan.json'), join(folder, 'findings.jsonl')];
     await Promise.all([writeFile(planFile, JSON.stringify(plan)), writeFile(findingsFile, '')]);
     const env = { [variables.suite]: suite, [variables.plan]: planFile, [variables.findings]: findingsFile };
-    const passed = await vitest('guards.config.ts', env);
-    return { passed, findings: readFindings(findingsFile) };
+    return { ...(await vitest('guards.config.ts', env)), findings: readFindings(findingsFile) };
   });
 
-/** Why a survivor does no harm; a reason goes with the code around the guard, wherever it moves to. */
-const reasonFor = ({ file, original, context }: Mutant): string | undefined =>
-  harmless.find((known) => known.file === file && known.guard === original && context.includes(known.context))?.reason;
+/** Kinds of which none may survive. */
+const decisive: ReadonlySet<Kind> = new Set(['access', 'organization']);
+
+/** Why a survivor does no harm; the entry goes with the code around the guard, wherever it moves to. */
+function harmlessnessOf({ kind, file, original, context }: Mutant): Harmless | undefined {
+  if (decisive.has(kind)) return undefined;
+  return harmless
+    .filter((known) => known.file === file && known.guard === original && context.includes(known.context))
+    .toSorted((one, other) => context.lastIndexOf(other.context) - context.lastIndexOf(one.context))[0];
+}
 
 const nameOf = ({ file, line, original, replacement }: Mutant): string =>
   `${file}:${line}  ${original || '(more)'} → ${replacement || '(nothing)'}`;
@@ -76,22 +85,27 @@ class Trial {
   /** What was reached only while a test file prepared itself, with those files. */
   readonly #prepared = new Map<number, string[]>();
   readonly results: Result[] = [];
+  /** The entries of the list that some survivor needs. */
+  readonly needed: Harmless[] = [];
 
   constructor(mutants: readonly Mutant[]) {
     this.#open = new Map(mutants.map((mutant) => [mutant.id, mutant]));
-    this.#expected = mutants.filter((mutant) => reasonFor(mutant) !== undefined).map(({ id }) => id);
+    this.#expected = mutants.filter((mutant) => harmlessnessOf(mutant) !== undefined).map(({ id }) => id);
   }
 
   async run(files: readonly string[]): Promise<void> {
     for (const suite of files) await this.#runSuite(suite);
     for (const [id, prepared] of this.#prepared) if (!this.#reached.has(id)) await this.#tryFromTheStart(id, prepared);
-    for (const mutant of this.#open.values()) this.#note(mutant, this.#survival(mutant));
+    for (const mutant of this.#open.values()) this.#survive(mutant);
   }
 
   async #runSuite(suite: string): Promise<void> {
     if (this.#open.size === 0) return;
-    const { passed, findings } = await runSuite(suite, { guards: [...this.#open.keys()], expected: this.#expected });
-    if (!passed) throw new Error(`the tests of ${suite} fail without any mutant`);
+    const { passed, output, findings } = await runSuite(suite, {
+      guards: [...this.#open.keys()],
+      expected: this.#expected,
+    });
+    if (!passed) throw new Error(`the tests of ${suite} fail without any mutant:\n${output.slice(-4000)}`);
     for (const finding of findings) this.#learn(suite, finding);
   }
 
@@ -116,11 +130,15 @@ class Trial {
     this.#note(mutant, { outcome: 'caught', why });
   }
 
-  #survival(mutant: Mutant): Pick<Result, 'outcome' | 'why'> {
-    const reason = reasonFor(mutant);
-    if (reason !== undefined) return { outcome: 'harmless', why: reason };
-    const isReached = this.#reached.has(mutant.id) || this.#prepared.has(mutant.id);
-    return { outcome: 'survived', why: isReached ? '' : 'no test reaches it' };
+  #survive(mutant: Mutant): void {
+    const known = harmlessnessOf(mutant);
+    if (known) {
+      this.needed.push(known);
+      this.#note(mutant, { outcome: 'harmless', why: known.reason });
+    } else {
+      const isReached = this.#reached.has(mutant.id) || this.#prepared.has(mutant.id);
+      this.#note(mutant, { outcome: 'survived', why: isReached ? '' : 'no test reaches it' });
+    }
   }
 
   #note(mutant: Mutant, outcome: Pick<Result, 'outcome' | 'why'>): void {
@@ -131,18 +149,27 @@ class Trial {
 }
 
 /** Those of all guards that are looked for in the same order, in a process of their own. */
-async function tryGuards(files: readonly string[], mutants: readonly Mutant[]): Promise<Result[]> {
+async function tryGuards(files: readonly string[], mutants: readonly Mutant[]): Promise<Trial> {
   const trial = new Trial(mutants.filter(({ kind }) => suites[kind] === files));
   await trial.run(files);
-  return trial.results;
+  return trial;
+}
+
+/** Entries of the list that say too much: what they speak of is caught, or is there no more. */
+function findStale(trials: readonly Trial[]): Harmless[] {
+  const needed = new Set(trials.flatMap((trial) => trial.needed));
+  return harmless.filter((known) => !needed.has(known));
 }
 
 /** A share of the declarations of access, in a process of its own. */
 const tryDeclarations = (shard: string): Promise<Result[]> =>
   withFolder(async (folder) => {
     const file = join(folder, 'results.json');
-    const passed = await vitest('declarations.config.ts', { MUTATION_SHARD: shard, MUTATION_RESULTS: file });
-    if (!passed) throw new Error('the checks of access fail without any mutant; run the tests');
+    const { passed, output } = await vitest('declarations.config.ts', {
+      MUTATION_SHARD: shard,
+      MUTATION_RESULTS: file,
+    });
+    if (!passed) throw new Error(`the checks of access fail without any mutant:\n${output.slice(-4000)}`);
     const results = JSON.parse(await readFile(file, 'utf8')) as Result[];
     results.forEach(printResult);
     return results;
@@ -157,10 +184,12 @@ async function main(only: string | undefined): Promise<void> {
   const mutants = findMutants(server).filter(isWanted);
   const declared =
     only === undefined || only === 'access' ? await Promise.all(['0/2', '1/2'].map(tryDeclarations)) : [];
-  const guarded = await Promise.all([byCallers, suites.app].map((files) => tryGuards(files, mutants)));
-  const results = [...declared, ...guarded].flat();
+  const trials = await Promise.all([byCallers, suites.app].map((files) => tryGuards(files, mutants)));
+  const results = [...declared.flat(), ...trials.flatMap((trial) => trial.results)];
   printSummary(results);
-  if (results.some(({ outcome }) => outcome === 'survived')) process.exitCode = 1;
+  const stale = only === undefined ? findStale(trials) : [];
+  for (const { file, guard, context } of stale) process.stdout.write(`not needed: ${file}  ${guard}  ${context}\n`);
+  if (stale.length > 0 || results.some(({ outcome }) => outcome === 'survived')) process.exitCode = 1;
 }
 
 await main(process.argv[2]);
