@@ -1,8 +1,7 @@
-import { createPrivateKey, generateKeyPairSync, randomUUID, sign } from 'node:crypto';
-import { hash, verify } from '@node-rs/argon2';
+import { createHash, createPrivateKey, generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
+import { verify } from '@node-rs/argon2';
 import fastify from 'fastify';
 import { type FloorDatabase, openFloorDatabase } from './floor-database.ts';
-import { hashParameters, password } from './seed.ts';
 
 /**
  * What any implementation over this framework, this driver and these tables has to pay: no authentication, no
@@ -21,10 +20,16 @@ const insertEvent = `
   INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
     request_id, changes)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`;
+const selectCredentials = 'SELECT id, password_hash FROM users WHERE app_id = $1 AND email_key = $2';
+const insertSession = `
+  INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
+    idle_expires_at, ip, user_agent)
+  VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`;
 
 const appId = process.env['APP_ID'] ?? '';
+const dayMs = 86_400_000;
 /** Above every id that the service gives during the run. */
-let nextEventId = 8_000_000_000_000_000_000n;
+let nextId = 8_000_000_000_000_000_000n;
 
 interface ById {
   Params: { id: string };
@@ -32,6 +37,10 @@ interface ById {
 
 const message = { type: 'object', properties: { message: { type: 'string' } } };
 const token = { type: 'object', properties: { token: { type: 'string' }, expiresInSeconds: { type: 'integer' } } };
+const session = {
+  type: 'object',
+  properties: { userId: { type: 'string' }, sessionToken: { type: 'string' }, message: { type: 'string' } },
+};
 const user = {
   type: 'object',
   properties: {
@@ -48,11 +57,28 @@ const user = {
 
 function change(db: FloorDatabase, id: string, metadata: object): Promise<void> {
   const now = new Date();
-  const event = [appId, String((nextEventId += 1n)), id, now, 'organization.updated', 'user', id, 'organization', id];
+  const event = [appId, String((nextId += 1n)), id, now, 'organization.updated', 'user', id, 'organization', id];
   return db.transaction([
     { name: 'update', text: updateOrganization, values: [JSON.stringify(metadata), now, appId, id] },
     { name: 'insert', text: insertEvent, values: [...event, '127.0.0.1', randomUUID(), ['metadata.plan']] },
   ]);
+}
+
+interface CredentialsRow {
+  id: string;
+  password_hash: string;
+}
+
+async function signIn(db: FloorDatabase, given: { email: string; password: string }) {
+  const [found] = (await db.query('credentials', selectCredentials, [appId, given.email])) as CredentialsRow[];
+  if (!found || !(await verify(found.password_hash, given.password))) throw new Error('wrong password');
+  const sessionToken = randomBytes(32).toString('base64url');
+  const now = new Date();
+  const ends = new Date(now.getTime() + 30 * dayMs);
+  const tokenHash = createHash('sha256').update(sessionToken).digest();
+  const row = [appId, String((nextId += 1n)), found.id, tokenHash, ['pwd'], now, now, now, ends, ends];
+  await db.query('session', insertSession, [...row, '127.0.0.1', null]);
+  return { message: 'Session Created', userId: found.id, sessionToken };
 }
 
 function createSigner(): (claims: object) => string {
@@ -73,7 +99,6 @@ async function main(): Promise<void> {
   const app = fastify();
   const db = await openFloorDatabase(process.env);
   const signed = createSigner();
-  const stored = await hash(password, hashParameters);
   app.route<ById>({
     method: 'GET',
     url: '/users/:id',
@@ -98,11 +123,11 @@ async function main(): Promise<void> {
       return { token: signed({ sub: id, exp: Math.floor(Date.now() / 1000) + 3600 }), expiresInSeconds: 3600 };
     },
   });
-  app.route<{ Body: { password: string } }>({
+  app.route<{ Body: { email: string; password: string } }>({
     method: 'POST',
-    url: '/comparisons',
-    schema: { response: { 200: message } },
-    handler: async ({ body }) => ({ message: (await verify(stored, body.password)) ? 'right' : 'wrong' }),
+    url: '/sessions',
+    schema: { response: { 201: session } },
+    handler: async ({ body }, reply) => reply.code(201).send(await signIn(db, body)),
   });
   app.get('/readyz', () => ({ status: 'ready' }));
   process.once('SIGTERM', () => process.exit(0));

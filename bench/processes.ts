@@ -11,6 +11,7 @@ import { appName, password } from './seed.ts';
 
 /** A process under measurement. */
 export interface Running {
+  readonly pid: number;
   readonly url: string;
   /** From spawn to the first 200 of `/readyz`. */
   readonly readyMs: number;
@@ -72,7 +73,8 @@ async function start(args: readonly string[], env: Env, port: number): Promise<R
     await stop(child);
     throw error;
   });
-  return { url, readyMs, memory: () => residentMebibytes(child.pid ?? 0), stop: () => stop(child) };
+  const pid = child.pid ?? Number.NaN;
+  return { pid, url, readyMs, memory: () => residentMebibytes(pid), stop: () => stop(child) };
 }
 
 /** The service as in production, but for the address: plain http is for loopback only. */

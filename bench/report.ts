@@ -5,6 +5,7 @@ import { alikeLines, type Likeness } from './alike.ts';
 import type { Comparison, Spread } from './compare.ts';
 import type { DatabaseFacts } from './database.ts';
 import type { Options } from './options.ts';
+import type { ProcessorTime } from './processor-time.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 import { counts, hashParameters } from './seed.ts';
 import type { Storm } from './storm.ts';
@@ -54,6 +55,20 @@ function comparisonTable(comparisons: Report['comparisons']): string {
   return table([head, ...rows]);
 }
 
+/** Of everything on the machine that has a part in one request to the service. */
+function processorLines(comparisons: Report['comparisons']): string[] {
+  const lines = Object.entries(comparisons).flatMap(([name, { processor }]) =>
+    processor ? [`  ${name}: ${partsOf(processor)}`] : [],
+  );
+  return lines.length > 0 ? ['Milliseconds of processor for each request to the service:', ...lines] : [];
+}
+
+function partsOf(processor: ProcessorTime): string {
+  return Object.entries(processor)
+    .map(([part, milliseconds]) => `${part} ${fixed(milliseconds, 2)}`)
+    .join(', ');
+}
+
 function stormLines({ offeredPerSecond, accepted, refused, usersMeCalm, usersMeInStorm }: Storm): string[] {
   return [
     `Storm: ${offeredPerSecond} sign-ins/s offered, ${fixed(accepted.perSecond)}/s let in (p50 ${fixed(accepted.p50)} ms),`,
@@ -76,6 +91,7 @@ export function printReport(report: Report): void {
   const lines = [
     comparisonTable(report.comparisons),
     '',
+    ...processorLines(report.comparisons),
     ...(report.storm ? stormLines(report.storm) : []),
     ...(report.likeness.length > 0 ? alikeLines(report.likeness) : []),
     ...factLines(report),

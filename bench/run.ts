@@ -1,11 +1,12 @@
 import { findUnsearchable, indexOrganization } from '../server/src/members/member-search.store.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { alike, prepareAlike } from './alike.ts';
-import { type Comparison, compare } from './compare.ts';
+import { type Comparison, compare, type Costed } from './compare.ts';
 import { type BenchDatabase, createBenchDatabase, type DatabaseFacts, describeDatabase } from './database.ts';
-import { measure } from './load.ts';
+import { type LoadOptions, measure } from './load.ts';
 import { type Options, readOptions, usage } from './options.ts';
 import { type HashFloor, type Running, startFloor, startHashFloor, startServer } from './processes.ts';
+import { each, withProcessorTime } from './processor-time.ts';
 import { printReport, type Report, type Starts, writeReport } from './report.ts';
 import { type Scenario, scenarios, tokenRequests } from './scenarios.ts';
 import { seed } from './seed.ts';
@@ -80,7 +81,15 @@ function runScenario(options: Options, sides: Sides, scenario: Scenario, tokens:
     floorRequests
       ? measure({ url: sides.floor.url, requests: floorRequests, connections, seconds })
       : sides.hashes.run(seconds, connections);
-  return compare(options.pairs, floor, () => measure({ url: sides.server.url, requests, connections, seconds }));
+  return compare(options.pairs, floor, () =>
+    measureWithCost(sides.server.pid, { url: sides.server.url, requests, connections, seconds }),
+  );
+}
+
+async function measureWithCost(pid: number, load: LoadOptions): Promise<Costed> {
+  const { result, spent } = await withProcessorTime(pid, () => measure(load));
+  const answers = result.perSecond * load.seconds;
+  return { ...result, processor: spent && each((part) => spent[part] / answers) };
 }
 
 async function runScenarios(options: Options, sides: Sides): Promise<Record<string, Comparison>> {

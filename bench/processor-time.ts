@@ -1,0 +1,83 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+
+/** Which part of the work a thread does. */
+const parts = ['event loop', 'hashing', 'runtime', 'PostgreSQL', 'load'] as const;
+type Part = (typeof parts)[number];
+
+/** Milliseconds of processor. */
+export type ProcessorTime = Readonly<Record<Part, number>>;
+
+const hashingNiceness = 10;
+const nanosecondsPerMillisecond = 1_000_000;
+
+function spentBy(directory: string): number {
+  return Number(readFileSync(`${directory}/schedstat`, 'utf8').split(' ')[0]) / nanosecondsPerMillisecond;
+}
+
+/** Fields of `proc_pid_stat(5)` from the third on: the second is a name, which may have blanks and parentheses. */
+function nicenessOf(directory: string): number {
+  const stat = readFileSync(`${directory}/stat`, 'utf8');
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+}
+
+const entries = (directory: string): string[] =>
+  readdirSync(directory)
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => `${directory}/${name}`);
+
+function partOfThread(pid: number, thread: string): Part {
+  if (basename(thread) === String(pid)) return 'event loop';
+  return nicenessOf(thread) === hashingNiceness ? 'hashing' : 'runtime';
+}
+
+function partOfProcess(directory: string): Part | undefined {
+  if (basename(directory) === String(process.pid)) return 'load';
+  return readFileSync(`${directory}/comm`, 'utf8').startsWith('postgres') ? 'PostgreSQL' : undefined;
+}
+
+interface Spent {
+  readonly part: Part;
+  readonly milliseconds: number;
+}
+
+/** By thread or process; those that end meanwhile are left out. */
+function spentSoFar(pid: number): ReadonlyMap<string, Spent> {
+  const spent = new Map<string, Spent>();
+  const note = (directory: string, partOf: () => Part | undefined) => {
+    try {
+      const part = partOf();
+      if (part) spent.set(directory, { part, milliseconds: spentBy(directory) });
+    } catch {
+      // It has ended.
+    }
+  };
+  for (const thread of entries(`/proc/${pid}/task`)) note(thread, () => partOfThread(pid, thread));
+  for (const directory of entries('/proc')) note(directory, () => partOfProcess(directory));
+  return spent;
+}
+
+/**
+ * Does something and says what processor time it took: that of the process `pid` by what its threads are for, of the
+ * main thread of this process, which is the load, and of every process of PostgreSQL on the machine.
+ *
+ * @returns without `spent` where the kernel is not Linux
+ */
+export async function withProcessorTime<Result>(
+  pid: number,
+  work: () => Promise<Result>,
+): Promise<{ result: Result; spent?: ProcessorTime }> {
+  if (process.platform !== 'linux') return { result: await work() };
+  const before = spentSoFar(pid);
+  const result = await work();
+  const spent: Record<Part, number> = { ...each(() => 0) };
+  for (const [directory, { part, milliseconds }] of spentSoFar(pid)) {
+    spent[part] += milliseconds - (before.get(directory)?.milliseconds ?? 0);
+  }
+  return { result, spent };
+}
+
+/** A value for each part. */
+export function each(valueOf: (part: Part) => number): ProcessorTime {
+  return Object.fromEntries(parts.map((part) => [part, valueOf(part)])) as ProcessorTime;
+}
