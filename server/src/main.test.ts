@@ -95,8 +95,19 @@ describe('a start is refused', () => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    expectRefusal(await runService({ ...place.env, PORT: String(port) }), /EADDRINUSE/);
+    const taken = new RegExp(`^PORT cannot be used: something listens on .*:${port} already`, 'm');
+    expectRefusal(await runService({ ...place.env, PORT: String(port) }), taken);
     other.close();
+  });
+
+  test('at an address of another machine', async () => {
+    const onNetwork = {
+      ALLOW_DEVELOPMENT_ON_NETWORK: 'true',
+      BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com',
+      BOOTSTRAP_ADMIN_PASSWORD: 'Administrator@Gatehouse-1',
+    };
+    const outcome = await runService({ ...place.env, ...onNetwork, HOST: '203.0.113.1' });
+    expectRefusal(outcome, /^HOST cannot be used: 203\.0\.113\.1 is no address of this machine/m);
   });
 
   test('while the database cannot be reached', async () => {

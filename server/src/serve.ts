@@ -7,6 +7,7 @@ import { startBackground } from './background.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { openDeployment } from './deployment.ts';
+import { listening } from './listening.ts';
 import { loggerOptions, standardOutput, startUpLog } from './log.ts';
 import { startMetricsListener } from './platform/metrics.ts';
 
@@ -87,10 +88,11 @@ export async function serve(config: Config): Promise<void> {
   if (!config.developmentFeatures && config.smtpUrl === undefined) {
     app.log.warn('without SMTP_URL nobody gets a mail: mails wait in the outbox for 30 days; see the operating guide');
   }
-  await app.listen({ host: config.host, port: config.port });
-  const hasOwnListener = config.metricsPort !== undefined && !cluster.isWorker;
+  const { host, port, metricsPort } = config;
+  await listening({ variable: 'PORT', host, port }, app.listen({ host, port }));
+  const hasOwnListener = metricsPort !== undefined && !cluster.isWorker;
   const metricsServer = hasOwnListener
-    ? await startMetricsListener(app.metrics, { host: config.host, port: config.metricsPort })
+    ? await startMetricsListener(app.metrics, { host, port: metricsPort })
     : undefined;
   const background = startBackground(services, (error, task) => {
     app.log.error({ err: error, task }, 'a background task failed; it is tried again');

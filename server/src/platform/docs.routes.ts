@@ -142,6 +142,20 @@ export function docsRoutes(routes: () => readonly Route[]): Route[] {
 
     route({
       method: 'GET',
+      url: '/',
+      operationId: 'showFrontPage',
+      tag: 'platform',
+      summary: 'Front page',
+      description: 'Whoever opens the address of the service in a browser is sent to the reference.',
+      access: publicPage,
+      query: anyQuery,
+      response: { status: 302, description: 'The browser is sent on.' },
+      hidden: true,
+      handler: async ({ reply }) => void (await reply.code(302).header('location', '/docs').send()),
+    }),
+
+    route({
+      method: 'GET',
       url: '/docs',
       operationId: 'showDocs',
       tag: 'platform',

@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import cluster from 'node:cluster';
 import { AggregatorRegistry, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { listening } from '../listening.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -67,6 +68,7 @@ export function installMetrics(app: FastifyInstance, more: readonly AddMeasureme
  * Serves the metrics at `/metrics` of a port of their own, which whoever runs the deployment keeps to themselves.
  *
  * @returns the listening server; close it with the app
+ * @throws ConfigError when nobody can listen there
  */
 export function startMetricsListener(metrics: Metrics, options: { host: string; port: number }): Promise<Server> {
   const server = createServer((request, response) => {
@@ -76,7 +78,8 @@ export function startMetricsListener(metrics: Metrics, options: { host: string; 
       () => response.writeHead(500).end(),
     );
   });
-  return new Promise((resolve, reject) => {
+  const begun = new Promise<Server>((resolve, reject) => {
     server.once('error', reject).listen(options.port, options.host, () => resolve(server));
   });
+  return listening({ variable: 'METRICS_PORT', ...options }, begun);
 }

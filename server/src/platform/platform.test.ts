@@ -135,6 +135,11 @@ describe('the OpenAPI document', () => {
 });
 
 describe('the reference', () => {
+  it.each(['/', '/?utm_source=mail'])('is where a browser at %s goes', async (url) => {
+    const { statusCode, headers } = await get(url);
+    expect([statusCode, headers.location]).toEqual([302, '/docs']);
+  });
+
   it('loads nothing from elsewhere and runs no script but ours', async () => {
     const { headers, body } = await get('/docs?utm_source=mail');
     expect(headers['content-type']).toBe('text/html; charset=utf-8');

@@ -74,6 +74,7 @@ export const samplesOfPlatform: SampleCalls = {
   getReadiness: page(),
   getMetrics: page(),
   getOpenApiDocument: page(),
+  showFrontPage: page(),
   showDocs: page(),
   getDocsAsset: page({ file: assetUrl('docs.js').split('/').at(-1) ?? '' }),
   listErrorPages: page(),
