@@ -100,7 +100,6 @@ describe('a path that cannot be decoded', () => {
 
 describe('an address where nothing is', () => {
   const nowhere = [
-    '/',
     '//',
     '/v1',
     '/V1/authentication/users/me',
