@@ -8,6 +8,7 @@ type Part = (typeof parts)[number];
 /** Milliseconds of processor. */
 export type ProcessorTime = Readonly<Record<Part, number>>;
 
+/** What a thread that hashes gives itself. */
 const hashingNiceness = 10;
 const nanosecondsPerMillisecond = 1_000_000;
 

@@ -8,7 +8,7 @@ interface Place {
 }
 
 function faultOf(code: unknown, { variable, host, port }: Place) {
-  const address = `${host}:${port}`;
+  const address = `port ${port} of ${host}`;
   switch (code) {
     case 'EADDRINUSE':
       return { variable, message: `cannot be used: something listens on ${address} already (EADDRINUSE)` };

@@ -91,12 +91,15 @@ describe('a start is refused', () => {
     expect(outcome.stderr).not.toMatch(/hunter2|short-secret|not-a-key/);
   });
 
-  test('on a port that is taken', async () => {
+  test.each(['PORT', 'METRICS_PORT'])('on a port that is taken: %s', async (variable) => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    const taken = new RegExp(`^PORT cannot be used: something listens on .*:${port} already`, 'm');
-    expectRefusal(await runService({ ...place.env, PORT: String(port) }), taken);
+    const taken = new RegExp(
+      `^${variable} cannot be used: something listens on port ${port} of 127.0.0.1 already`,
+      'm',
+    );
+    expectRefusal(await runService({ ...place.env, [variable]: String(port) }), taken);
     other.close();
   });
 

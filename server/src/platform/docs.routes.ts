@@ -4,6 +4,7 @@ import { publicPage } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { toOpenApi } from '../http/openapi.ts';
 import { type Call, type Route, route } from '../http/route.ts';
+import { anyQuery } from './any-query.ts';
 import { assetUrl, contentHash, findAsset } from './assets.ts';
 import { html, type Html } from './html.ts';
 import { encodings, type Negotiable, sendNegotiated } from './negotiated.ts';
@@ -114,9 +115,6 @@ async function sendAsset({ request, reply, params }: Call<{ file: string }>): Pr
   if (!asset) throw new ApiError('route_not_found');
   await sendNegotiated(request, reply, asset);
 }
-
-/** Whatever a link carries in its query, it shows the page. */
-const anyQuery = z.looseObject({});
 
 /**
  * The description of the API, for programs and for people.

@@ -3,6 +3,7 @@ import { publicPage } from '../http/access.ts';
 import { ApiError, type ErrorCode, errorCodes, toProblem } from '../http/errors.ts';
 import { errorsOf } from '../http/route-errors.ts';
 import { type Call, type Route, route } from '../http/route.ts';
+import { anyQuery } from './any-query.ts';
 import { codePage, codePageMarkdown, type ErrorEntry, indexPage } from './error-pages.ts';
 import type { Html } from './html.ts';
 
@@ -36,8 +37,6 @@ async function sendMarkdown({ reply }: Call, text: string): Promise<void> {
   await reply.header('cache-control', cacheControl).type('text/markdown; charset=utf-8').send(text);
 }
 
-/** Whatever a link carries in its query, it shows the page. */
-const anyQuery = z.looseObject({});
 const codeParams = z.strictObject({
   code: z.string().meta({ description: 'An error code.', examples: ['validation_failed'] }),
 });

@@ -6,6 +6,7 @@ import { ApiError } from '../http/errors.ts';
 import { type Call, route } from '../http/route.ts';
 import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
 import type { Services } from '../services.ts';
+import { anyQuery } from './any-query.ts';
 
 const healthy = z
   .object({ status: z.literal('ok').meta({ description: 'Always `ok`.', examples: ['ok'] }) })
@@ -42,9 +43,6 @@ async function sendMetrics(call: Call): Promise<void> {
   const { metrics } = call.request.server;
   await call.reply.type(metrics.contentType).send(await metrics.text());
 }
-
-/** Whatever a prober adds to the address. */
-const anyQuery = z.looseObject({});
 
 export const healthRoutes = [
   route({

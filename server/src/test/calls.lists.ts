@@ -4,12 +4,42 @@ import { addTo, type Stage } from './calls.stage.ts';
 
 const managers: SampleCall['admits'] = ['manager', 'owner', 'superAdmin', 'machine'];
 
+/** What a search asks for. */
+type Conditions = Readonly<Partial<Record<'name' | 'role' | 'userId', string>>>;
+
 /** A predefined role that our owner holds here, and our member next door only. */
 async function roleHeldNextDoor({ world, orgId, neighbourOrgId, owner, member }: Stage): Promise<string> {
   const role = `global:${await predefinedRole(world)}`;
   await addTo({ world, orgId }, owner.userId, role);
   await addTo({ world, orgId: neighbourOrgId }, member.userId, role);
   return role;
+}
+
+const ownerOnly = ({ owner }: Stage) => [owner];
+const memberOnly = ({ member }: Stage) => [member];
+
+/** A machine's search through the members of our organization, and all whom it finds. Nobody has an id of next door. */
+function searching(
+  title: string,
+  choose: (stage: Stage) => Conditions | Promise<Conditions>,
+  finds: (stage: Stage) => readonly { userId: string }[],
+): SampleCall {
+  return {
+    title,
+    admits: managers,
+    isNoOp: true,
+    foreignIn: { 'body.userId': 200 },
+    prepare: async (stage) => ({
+      as: robot(stage.machine),
+      orgId: stage.orgId,
+      query: { pageSize: '100' },
+      body: await choose(stage),
+    }),
+    answers: (stage) => {
+      const users = finds(stage).map(({ userId: id }) => ({ id }));
+      return { metadata: { total: users.length }, users };
+    },
+  };
 }
 
 /** How to call the lists of an organization's users. */
@@ -41,94 +71,21 @@ export const samplesOfLists: SampleCalls = {
       }),
       answers: ({ member }) => ({ metadata: { total: 1 }, users: [{ id: member.userId, roles: ['reader'] }] }),
     },
-    {
-      title: 'by the beginning of a word',
-      foreignIn: { 'body.userId': 200 },
-      admits: managers,
-      isNoOp: true,
-      prepare: ({ machine, orgId, owner }) => ({
-        as: robot(machine),
-        orgId,
-        query: { pageSize: '100' },
-        body: { name: 'do', userId: owner.userId },
-      }),
-      answers: ({ owner }) => ({ metadata: { total: 1 }, users: [{ id: owner.userId }] }),
-    },
-    {
-      title: 'by role',
-      admits: managers,
-      isNoOp: true,
-      prepare: ({ machine, orgId }) => ({
-        as: robot(machine),
-        orgId,
-        query: { pageSize: '100' },
-        body: { role: 'reader' },
-      }),
-      answers: ({ member }) => ({ metadata: { total: 1 }, users: [{ id: member.userId }] }),
-    },
-    {
-      title: 'by name and role',
-      admits: managers,
-      isNoOp: true,
-      prepare: ({ machine, orgId }) => ({
-        as: robot(machine),
-        orgId,
-        query: { pageSize: '100' },
-        body: { name: 'doe', role: 'reader' },
-      }),
-      answers: ({ member }) => ({ metadata: { total: 1 }, users: [{ id: member.userId }] }),
-    },
-    {
-      title: 'by id and role',
-      foreignIn: { 'body.userId': 200 },
-      admits: managers,
-      isNoOp: true,
-      prepare: ({ machine, orgId, member }) => ({
-        as: robot(machine),
-        orgId,
-        query: { pageSize: '100' },
-        body: { userId: member.userId, role: 'reader' },
-      }),
-      answers: ({ member }) => ({ metadata: { total: 1 }, users: [{ id: member.userId }] }),
-    },
-    {
-      title: 'by a predefined role that others hold next door',
-      admits: managers,
-      isNoOp: true,
-      prepare: async (stage) => ({
-        as: robot(stage.machine),
-        orgId: stage.orgId,
-        query: { pageSize: '100' },
-        body: { role: await roleHeldNextDoor(stage) },
-      }),
-      answers: ({ owner }) => ({ metadata: { total: 1 }, users: [{ id: owner.userId }] }),
-    },
-    {
-      title: 'by id and a predefined role held next door',
-      foreignIn: { 'body.userId': 200 },
-      admits: managers,
-      isNoOp: true,
-      prepare: async (stage) => ({
-        as: robot(stage.machine),
-        orgId: stage.orgId,
-        query: { pageSize: '100' },
-        body: { userId: stage.member.userId, role: await roleHeldNextDoor(stage) },
-      }),
-      answers: () => ({ metadata: { total: 0 }, users: [] }),
-    },
-    {
-      title: 'by id',
-      foreignIn: { 'body.userId': 200 },
-      admits: managers,
-      isNoOp: true,
-      prepare: ({ machine, orgId, member }) => ({
-        as: robot(machine),
-        orgId,
-        query: { pageSize: '100' },
-        body: { userId: member.userId },
-      }),
-      answers: ({ member }) => ({ metadata: { total: 1 }, users: [{ id: member.userId }] }),
-    },
+    searching('by the beginning of a word', ({ owner }) => ({ name: 'do', userId: owner.userId }), ownerOnly),
+    searching('by role', () => ({ role: 'reader' }), memberOnly),
+    searching('by name and role', () => ({ name: 'doe', role: 'reader' }), memberOnly),
+    searching('by id and role', ({ member }) => ({ userId: member.userId, role: 'reader' }), memberOnly),
+    searching(
+      'by a predefined role that others hold next door',
+      async (stage) => ({ role: await roleHeldNextDoor(stage) }),
+      ownerOnly,
+    ),
+    searching(
+      'by id and a predefined role held next door',
+      async (stage) => ({ userId: stage.member.userId, role: await roleHeldNextDoor(stage) }),
+      () => [],
+    ),
+    searching('by id', ({ member }) => ({ userId: member.userId }), memberOnly),
     {
       title: 'for nothing in particular',
       admits: managers,
