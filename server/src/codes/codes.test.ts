@@ -37,6 +37,19 @@ async function tries(person: Person) {
   return row;
 }
 
+test.each([
+  ['spaces', (code: string) => code.replaceAll(/./g, '$& ')],
+  ['a dash', (code: string) => `${code.slice(0, 3)}-${code.slice(3)}`],
+  ['zero-width characters', (code: string) => `\u200B${code.slice(0, 3)}\u200D${code.slice(3)}\uFEFF`],
+])('a code with %s is the same code', async (_what, typed) => {
+  const person = await unverified();
+  expect((await present(person, typed(person.code))).statusCode).toBe(200);
+});
+
+test.each(['-', '\u200B', ' '])('separators alone (%j) are no code', async (typed) => {
+  expect(await outcome(await unverified(), typed)).toBe('400 code_invalid');
+});
+
 describe('from one address', () => {
   test('the fifth try counts still, the sixth does not, even with the right code', async () => {
     const fourWrong = await unverified();

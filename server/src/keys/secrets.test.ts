@@ -29,6 +29,20 @@ test('a typed code is read as it was issued', () => {
   expect(normalizeCode(' k7pq2xm\n')).toBe('K7PQ2XM');
 });
 
+test.each([
+  ['spaces', 'K7P Q2XM'],
+  ['no-break, narrow and ideographic spaces', 'K7P\u00A0Q2\u202FX\u3000M'],
+  ['a tab and line breaks', 'K7P\tQ2\r\nXM'],
+  ['a hyphen', 'K7P-Q2XM'],
+  ['other dashes', 'K7\u2010P\u2011Q\u2012\u2013\u20142\u2212XM\uFF0D'],
+  ['zero-width characters', '\u200BK7P\u200C\u200DQ2\u2060XM\uFEFF'],
+  ['a soft hyphen', 'K7P\u00ADQ2XM'],
+  ['marks of direction', '\u200EK7PQ2XM\u200F\u202C\u2069'],
+  ['everything at once', '\u2068 k7p \u2013 q2x\u200Bm\u2069'],
+])('%s within a code are dropped', (_what, typed) => {
+  expect(normalizeCode(typed)).toBe('K7PQ2XM');
+});
+
 describe('codeHash', () => {
   test('is stable and forgives how the code was typed', () => {
     expect(codeHash(key, binding)).toHaveLength(32);

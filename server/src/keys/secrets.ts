@@ -44,13 +44,17 @@ export function newCode(): string {
   return Array.from({ length: codeLength }, () => codeAlphabet[randomInt(codeAlphabet.length)]).join('');
 }
 
+/** White space, dashes and format characters (zero-width and directional marks). No code contains any of them. */
+const codeSeparators = /[\s\p{White_Space}\p{Dash}\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
+
 /**
- * The code as it was issued, from what a person typed.
+ * The code as it was issued, from the text that a person typed or pasted: codes are often copied in groups, or with
+ * invisible characters of a mail or a chat around them.
  *
- * @example normalizeCode(' k7pq2xm ') // 'K7PQ2XM'
+ * @example normalizeCode(' k7p-q2xm ') // 'K7PQ2XM'
  */
 export function normalizeCode(input: string): string {
-  return input.trim().toUpperCase();
+  return input.replace(codeSeparators, '').toUpperCase();
 }
 
 /**

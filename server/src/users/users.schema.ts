@@ -161,7 +161,8 @@ export const verificationRequested = z
   .meta({ id: 'RequestEmailVerificationResponse', description: 'The mail is on its way.' });
 
 export const verificationCode = text({ min: 1, max: 100 }).meta({
-  description: 'The code of the mail: 7 letters and digits, in any case.',
+  description:
+    'The code of the mail: 7 letters and digits, in any case. Spaces, dashes and invisible characters are ignored.',
   examples: ['K7M2QXA'],
 });
 
