@@ -34,6 +34,8 @@ export interface AppDependencies {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly sealer: Sealer;
+  /** Whether the first app exists, so that calls can be answered. Default: yes. */
+  readonly hasStarted?: () => boolean;
   readonly passwords?: PasswordHasher;
   readonly outbound?: Outbound;
   readonly routes?: readonly Route[];
@@ -74,6 +76,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     relyingParty: createRelyingParty({ outbound, clock, isProduction }),
     tokenLimit: createLeasedLimit(db, clock),
     callsInFlight: new Set(),
+    hasStarted: dependencies.hasStarted ?? (() => true),
     passwords: dependencies.passwords ?? createPasswordHasher({ concurrency: config.hashConcurrency }),
   };
 }

@@ -16,6 +16,11 @@ export type Variables = z.infer<typeof variablesSchema>;
 /** The name of a variable that the service reads. */
 export type VariableName = keyof Variables;
 
+const minDistinct = 10;
+const weakKey =
+  'must be 32 random bytes: make them with `openssl rand -base64 32`, and keep the weak key in MASTER_KEYS_OLD until `operate reseal` has run';
+const weakText = `must have at least 32 characters, ${minDistinct} of them distinct: make one with \`openssl rand -hex 32\``;
+
 /** Every environment variable: what it accepts, what it becomes, what it means. */
 export const variablesSchema = z.object({
   HOST: matching(/^[\w.:-]+$/, 'must be a host name or an IP address')
@@ -24,8 +29,10 @@ export const variablesSchema = z.object({
   PORT: integer(0, 65_535).default(3000).describe('Port to listen on; 0 takes a free one. Default 3000.'),
   NODE_ENV: z
     .enum(['production', 'development', 'test'], 'must be production, development or test')
-    .default('development')
-    .describe('production turns every development feature off. Default development.'),
+    .optional()
+    .describe(
+      'production turns every development feature off. Default: development if HOST and PUBLIC_URL are loopback or ALLOW_DEVELOPMENT_ON_NETWORK=true, else production.',
+    ),
   DATABASE_URL: matching(/^postgres(ql)?:\/\/./, 'must be a postgresql:// URL')
     .refine((url) => URL.canParse(url), 'must be a postgresql:// URL')
     .optional()
@@ -43,8 +50,11 @@ export const variablesSchema = z.object({
     .optional()
     .describe('Origin under which clients reach the service. Required in production. Default http://127.0.0.1:<PORT>.'),
   MASTER_KEY: masterKey()
+    .refine(isStrongKey, weakKey)
     .optional()
-    .describe('32 bytes in base64; encrypts keys and secrets in the database. The embedded database makes its own.')
+    .describe(
+      '32 random bytes in base64; encrypts keys and secrets in the database. The embedded database makes its own.',
+    )
     .meta({ secret: true }),
   MASTER_KEYS_OLD: list()
     .pipe(z.array(masterKey()))
@@ -66,9 +76,11 @@ export const variablesSchema = z.object({
   BOOTSTRAP_SETTINGS: jsonObject().optional().describe('Settings of that app, a JSON object.'),
   PLATFORM_KEY: list()
     .refine((keys) => keys.length <= 2, 'must be one key, or two while rotating')
-    .refine((keys) => keys.every((key) => key.length >= 32), 'must have at least 32 characters')
+    .refine((keys) => keys.every(isStrongText), weakText)
     .default([])
-    .describe('Bearer key of the platform API, or two separated by a comma while rotating. Unset: no platform API.')
+    .describe(
+      'Bearer key of the platform API, at least 32 characters, or two separated by a comma while rotating. Unset: no platform API.',
+    )
     .meta({ secret: true }),
   SMTP_URL: z
     .string()
@@ -99,11 +111,16 @@ export const variablesSchema = z.object({
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'must be a log level')
     .default('info')
     .describe('fatal, error, warn, info, debug, trace or silent. Default info.'),
-  METRICS_TOKEN: z.string().optional().describe('Bearer token for /metrics.').meta({ secret: true }),
+  METRICS_TOKEN: z
+    .string()
+    .refine(isStrongText, weakText)
+    .optional()
+    .describe('Bearer token for /metrics, at least 32 characters.')
+    .meta({ secret: true }),
   METRICS_PORT: integer(0, 65_535).optional().describe('A port of its own for /metrics.'),
   ALLOW_DEVELOPMENT_ON_NETWORK: flag()
     .default(false)
-    .describe('true keeps the development features when HOST is not loopback. Default false.'),
+    .describe('true keeps the development features when HOST or PUBLIC_URL is not loopback. Default false.'),
 });
 
 /** Every variable with its meaning, in the order of the documentation. */
@@ -133,6 +150,17 @@ function list() {
 
 function masterKey() {
   return matching(/^[\w+/-]{43}=?$/, 'must be 32 bytes in base64').transform((text) => Buffer.from(text, 'base64'));
+}
+
+/** Whether the bytes can be random: not equal, not counting by a fixed step, not a short pattern. */
+function isStrongKey(key: Buffer): boolean {
+  const steps = new Set(key.subarray(1).map((byte, index) => (byte - (key[index] ?? 0) + 256) % 256));
+  return steps.size > 1 && new Set(key).size >= minDistinct;
+}
+
+/** Whether a secret is long and varied enough that nobody guesses the secret. */
+function isStrongText(text: string): boolean {
+  return text.length >= 32 && new Set(text).size >= minDistinct;
 }
 
 function jsonObject() {

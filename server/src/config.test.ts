@@ -1,11 +1,15 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, configVariables, developmentFeaturesSentence, type Environment, loadConfig } from './config.ts';
 
-const key = Buffer.alloc(32, 1).toString('base64');
-const otherKey = Buffer.alloc(32, 2).toString('base64');
+const bytesOf = (seed: string): Buffer => createHash('sha256').update(seed).digest();
+const keyBytes = bytesOf('current');
+const key = keyBytes.toString('base64');
+const otherKey = bytesOf('earlier').toString('base64');
+const strong = 'a-strong-secret-of-the-tests-0123456789';
 const production: Environment = {
   NODE_ENV: 'production',
   DATABASE_URL: 'postgresql://db.example/gatehouse',
@@ -51,7 +55,7 @@ describe('defaults', () => {
       developmentFeatures: false,
       smtpUrl: undefined,
       publicUrl: 'https://id.example.com',
-      masterKey: Buffer.alloc(32, 1),
+      masterKey: keyBytes,
     });
   });
 });
@@ -64,7 +68,7 @@ describe('values', () => {
       DATABASE_PREPARE: 'false',
       DATABASE_POOL_SIZE: '25',
       MASTER_KEYS_OLD: `${otherKey}, ${key}`,
-      PLATFORM_KEY: `${'a'.repeat(32)},${'b'.repeat(40)}`,
+      PLATFORM_KEY: `${strong},${strong}-next`,
       BOOTSTRAP_APP: 'shop-1',
       BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com',
       BOOTSTRAP_ADMIN_PASSWORD: 'a long enough password',
@@ -78,8 +82,8 @@ describe('values', () => {
     expect(config).toMatchObject({
       databasePrepare: false,
       databasePoolSize: 25,
-      masterKeysOld: [Buffer.alloc(32, 2), Buffer.alloc(32, 1)],
-      platformKeys: ['a'.repeat(32), 'b'.repeat(40)],
+      masterKeysOld: [bytesOf('earlier'), keyBytes],
+      platformKeys: [strong, `${strong}-next`],
       bootstrapApp: 'shop-1',
       bootstrapSettings: settings,
       mailFrom: 'Gatehouse <noreply@example.com>',
@@ -126,6 +130,9 @@ describe('faults', () => {
     ['NODE_ENV', { NODE_ENV: 'prod' }],
     ['DATABASE_URL', { DATABASE_URL: 'mysql://db', MASTER_KEY: key }],
     ['DATABASE_URL', { ...production, DATABASE_URL: undefined }],
+    ['DATABASE_URL', { ...production, NODE_ENV: undefined, DATABASE_URL: undefined }],
+    ['PUBLIC_URL', { ...production, NODE_ENV: undefined, PUBLIC_URL: 'http://id.example.com' }],
+    ['PUBLIC_URL', { ...production, NODE_ENV: undefined, HOST: '0.0.0.0', PUBLIC_URL: undefined }],
     ['DATABASE_PREPARE', { DATABASE_PREPARE: 'no' }],
     ['DATABASE_POOL_SIZE', { DATABASE_POOL_SIZE: '0' }],
     ['PUBLIC_URL', { ...production, PUBLIC_URL: undefined }],
@@ -146,8 +153,7 @@ describe('faults', () => {
     ['BOOTSTRAP_ADMIN_EMAIL', { BOOTSTRAP_ADMIN_PASSWORD: 'a long enough password' }],
     ['BOOTSTRAP_SETTINGS', { BOOTSTRAP_SETTINGS: '[]' }],
     ['BOOTSTRAP_SETTINGS', { BOOTSTRAP_SETTINGS: '{' }],
-    ['PLATFORM_KEY', { PLATFORM_KEY: 'a'.repeat(31) }],
-    ['PLATFORM_KEY', { PLATFORM_KEY: ['a', 'b', 'c'].map((letter) => letter.repeat(32)).join(',') }],
+    ['PLATFORM_KEY', { PLATFORM_KEY: ['a', 'b', 'c'].map((letter) => strong + letter).join(',') }],
     ['SMTP_URL', { SMTP_URL: 'https://mail.example' }],
     ['MAIL_FROM', { MAIL_FROM: 'nobody' }],
     ['TRUST_PROXY', { TRUST_PROXY: '10.0.0.0/33' }],
@@ -193,16 +199,49 @@ describe('faults', () => {
   });
 });
 
+const network: Environment = { MASTER_KEY: key, SMTP_URL: 'smtp://mail.example' };
+
+describe('without NODE_ENV', () => {
+  test.each<[what: string, env: Environment]>([
+    ['HOST is a network address', { HOST: '0.0.0.0' }],
+    ['HOST is all IPv6 addresses', { HOST: '::' }],
+    ['HOST is a name that begins like loopback', { HOST: 'localhost.example.com' }],
+    ['PUBLIC_URL is a network address', { PUBLIC_URL: 'https://id.example.com' }],
+    ['PUBLIC_URL begins like loopback', { PUBLIC_URL: 'https://127.0.0.1.example.com' }],
+  ])('%s: the service is in production', (_, env) => {
+    const config = loadConfig({ ...production, NODE_ENV: undefined, ...env });
+    expect(config).toMatchObject({ isProduction: true, developmentFeatures: false });
+  });
+
+  test.each<[what: string, env: Environment]>([
+    ['nothing is set', {}],
+    ['HOST and PUBLIC_URL are loopback', { HOST: '::1', PUBLIC_URL: 'http://localhost:4000' }],
+    ['the network is allowed', { HOST: '0.0.0.0', ALLOW_DEVELOPMENT_ON_NETWORK: 'true' }],
+    ['the network is allowed', { PUBLIC_URL: 'https://id.example.com', ALLOW_DEVELOPMENT_ON_NETWORK: 'true' }],
+  ])('%s: the service is in development', (_, env) => {
+    expect(loadConfig(env)).toMatchObject({ isProduction: false, developmentFeatures: true });
+  });
+
+  test('a refusal says why this is production and what to set', () => {
+    const faults = faultsOf({ HOST: '0.0.0.0' });
+    expect(faults.map((fault) => fault.variable)).toEqual(['DATABASE_URL', 'PUBLIC_URL', 'MASTER_KEY']);
+    for (const fault of faults.slice(0, 2)) {
+      expect(fault.message).toContain('NODE_ENV is not set');
+      expect(fault.message).toContain('ALLOW_DEVELOPMENT_ON_NETWORK=true');
+    }
+  });
+});
+
 describe('development features', () => {
   test('are refused on a network address when the start would need them', () => {
-    const faults = faultsOf({ HOST: '0.0.0.0' });
+    const faults = faultsOf({ NODE_ENV: 'development', HOST: '0.0.0.0' });
     expect(faults.map((fault) => fault.variable)).toEqual(['MASTER_KEY', 'SMTP_URL']);
     for (const fault of faults) expect(fault.message).toContain(developmentFeaturesSentence);
   });
 
   test('are off on a network address when nothing needs them', () => {
-    const config = loadConfig({ HOST: '0.0.0.0', MASTER_KEY: key, SMTP_URL: 'smtp://mail.example' });
-    expect(config.developmentFeatures).toBe(false);
+    const config = loadConfig({ ...network, NODE_ENV: 'development', HOST: '0.0.0.0' });
+    expect(config).toMatchObject({ isProduction: false, developmentFeatures: false });
   });
 
   test('are on there when allowed', () => {
@@ -211,6 +250,67 @@ describe('development features', () => {
 
   test('are never on in production', () => {
     expect(loadConfig({ ...production, ALLOW_DEVELOPMENT_ON_NETWORK: 'true' }).developmentFeatures).toBe(false);
+  });
+
+  test.each<[what: string, env: Environment, expected: boolean]>([
+    ['everything is loopback', {}, true],
+    ['NODE_ENV is test', { NODE_ENV: 'test' }, true],
+    ['HOST is on the network', { HOST: '::', ALLOW_DEVELOPMENT_ON_NETWORK: 'true' }, false],
+    ['PUBLIC_URL is on the network', { NODE_ENV: 'development', PUBLIC_URL: 'https://id.example.com' }, false],
+    ['it is production', { ...production, PUBLIC_URL: 'http://localhost:3000' }, false],
+  ])('isLocalDevelopment: %s', (_, env, expected) => {
+    expect(loadConfig(env).isLocalDevelopment).toBe(expected);
+  });
+});
+
+describe('weak secrets', () => {
+  const base64 = (byteAt: (index: number) => number): string =>
+    Buffer.from(Array.from({ length: 32 }, (_, index) => byteAt(index))).toString('base64');
+  const weakKeys: [what: string, value: string][] = [
+    ['zero bytes', base64(() => 0)],
+    ['equal bytes', base64(() => 0xa5)],
+    ['bytes that count up', base64((index) => index)],
+    ['bytes that count up past 255', base64((index) => (250 + index) % 256)],
+    ['bytes that count down', base64((index) => 200 - index)],
+    ['bytes that count by seven', base64((index) => (index * 7) % 256)],
+    ['a pattern of nine bytes', base64((index) => (index % 9) * 11)],
+  ];
+  const weakTexts: [what: string, value: string][] = [
+    ['one character', '%'],
+    ['31 characters', strong.slice(0, 31)],
+    ['one character, 40 times', 'a'.repeat(40)],
+    ['nine distinct characters', 'abcdefghi'.repeat(5)],
+  ];
+  const cases = [
+    ...weakKeys.map(([what, value]) => ['MASTER_KEY', what, value] as const),
+    ...['PLATFORM_KEY', 'METRICS_TOKEN'].flatMap((name) =>
+      weakTexts.map(([what, value]) => [name, what, value] as const),
+    ),
+    ['PLATFORM_KEY', 'a weak second key', `${strong},${'a'.repeat(40)}`] as const,
+  ];
+  const directory = mkdtempSync(join(tmpdir(), 'gatehouse-weak-'));
+
+  test.each(cases)('%s of %s is refused, and the refusal says how to make a strong one', (variable, _, value) => {
+    const faults = faultsOf({ ...production, [variable]: value });
+    expect(faults.map((fault) => fault.variable)).toEqual([variable]);
+    expect(faults[0]?.message).toMatch(/openssl rand -(base64|hex) 32/);
+    expect(faults[0]?.message).not.toContain(value);
+  });
+
+  test.each(cases)('%s of %s is refused in a file, too', (variable, _, value) => {
+    const path = join(directory, variable);
+    writeFileSync(path, `${value}\n`);
+    const faults = faultsOf({ ...production, [variable]: undefined, [`${variable}_FILE`]: path });
+    expect(faults.map((fault) => fault.variable)).toEqual([variable]);
+  });
+
+  test('a weak master key may still decrypt while it is replaced', () => {
+    const config = loadConfig({ ...production, MASTER_KEYS_OLD: Buffer.alloc(32).toString('base64') });
+    expect(config.masterKeysOld).toEqual([Buffer.alloc(32)]);
+  });
+
+  test('ten distinct characters are enough', () => {
+    expect(loadConfig({ METRICS_TOKEN: 'abcdefghij'.repeat(4) }).metricsToken).toHaveLength(40);
   });
 });
 
@@ -222,9 +322,9 @@ describe('secrets in files', () => {
   };
 
   test('are read without the newline at the end', () => {
-    expect(loadConfig({ METRICS_TOKEN_FILE: file('token', 'a token\n') }).metricsToken).toBe('a token');
-    expect(loadConfig({ METRICS_TOKEN_FILE: file('lines', 'a\n\n') }).metricsToken).toBe('a\n');
-    expect(loadConfig({ MASTER_KEY_FILE: file('key', `${key}\r\n`) }).masterKey).toEqual(Buffer.alloc(32, 1));
+    expect(loadConfig({ METRICS_TOKEN_FILE: file('token', `${strong}\n`) }).metricsToken).toBe(strong);
+    expect(loadConfig({ METRICS_TOKEN_FILE: file('lines', `${strong}\n\n`) }).metricsToken).toBe(`${strong}\n`);
+    expect(loadConfig({ MASTER_KEY_FILE: file('key', `${key}\r\n`) }).masterKey).toEqual(keyBytes);
   });
 
   test.each<[string, Environment]>([

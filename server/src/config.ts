@@ -38,33 +38,44 @@ interface Rule {
   fault(variables: Variables): string | undefined;
 }
 
+/** Why a start without NODE_ENV is held to the rules of production; what to set to try the service. */
+const countsAsProduction =
+  'in production, and without NODE_ENV a HOST or PUBLIC_URL that is not loopback counts as production: NODE_ENV is not set; for a trial on a network of your own set ALLOW_DEVELOPMENT_ON_NETWORK=true';
+
+const inProduction = ({ NODE_ENV }: Variables): string => (NODE_ENV ? 'in production' : countsAsProduction);
+
 /** Why a start that would need a development feature is refused. */
 export const developmentFeaturesSentence =
   'development features exist only when NODE_ENV is not production and HOST is loopback or ALLOW_DEVELOPMENT_ON_NETWORK=true';
 
-/** What decides whether development features exist. */
-const developmentVariables: readonly VariableName[] = ['NODE_ENV', 'HOST', 'ALLOW_DEVELOPMENT_ON_NETWORK'];
+/** What decides whether the service is in production and whether development features exist. */
+const developmentVariables: readonly VariableName[] = [
+  'NODE_ENV',
+  'HOST',
+  'PUBLIC_URL',
+  'ALLOW_DEVELOPMENT_ON_NETWORK',
+];
 
 const rules: readonly Rule[] = [
   {
     variable: 'DATABASE_URL',
-    reads: ['DATABASE_URL', 'NODE_ENV', 'ALLOW_EMBEDDED'],
+    reads: ['DATABASE_URL', 'ALLOW_EMBEDDED', ...developmentVariables],
     fault: (v) =>
       isProduction(v) && !v.DATABASE_URL && !v.ALLOW_EMBEDDED
-        ? 'is required in production, unless ALLOW_EMBEDDED=true accepts that a power cut can damage the embedded database'
+        ? `is required, unless ALLOW_EMBEDDED=true accepts that a power cut can damage the embedded database, ${inProduction(v)}`
         : undefined,
   },
   {
     variable: 'PUBLIC_URL',
-    reads: ['PUBLIC_URL', 'NODE_ENV'],
-    fault: (v) => (isProduction(v) && !v.PUBLIC_URL ? 'is required in production' : undefined),
+    reads: developmentVariables,
+    fault: (v) => (isProduction(v) && !v.PUBLIC_URL ? `is required ${inProduction(v)}` : undefined),
   },
   {
     variable: 'PUBLIC_URL',
-    reads: ['PUBLIC_URL', 'NODE_ENV'],
+    reads: developmentVariables,
     fault: (v) =>
       isProduction(v) && v.PUBLIC_URL && !isProtected(v.PUBLIC_URL)
-        ? 'must be https in production, unless its host is loopback'
+        ? `must be https unless its host is loopback, ${inProduction(v)}`
         : undefined,
   },
   {
@@ -151,6 +162,8 @@ function toConfig(v: Variables) {
     isProduction: isProduction(v),
     /** Whether the development mailbox, generated key and admin, and loopback redirects exist. */
     developmentFeatures: hasDevelopmentFeatures(v),
+    /** Development that nobody but this machine reaches: HOST and PUBLIC_URL are loopback. */
+    isLocalDevelopment: hasDevelopmentFeatures(v) && isOnThisMachine(v),
 
     /** PostgreSQL; undefined: the embedded database. */
     databaseUrl: v.DATABASE_URL,
@@ -225,8 +238,14 @@ function parseTexts(texts: ReadonlyMap<VariableName, string>, faults: ConfigFaul
   return variablesSchema.parse(Object.fromEntries([...texts].filter(([name]) => !messages.has(name))));
 }
 
-function isProduction({ NODE_ENV }: Variables): boolean {
-  return NODE_ENV === 'production';
+/** Without NODE_ENV a service that the network can reach is in production: nobody is to run one open by omission. */
+function isProduction(v: Variables): boolean {
+  if (v.NODE_ENV) return v.NODE_ENV === 'production';
+  return !isOnThisMachine(v) && !v.ALLOW_DEVELOPMENT_ON_NETWORK;
+}
+
+function isOnThisMachine({ HOST, PUBLIC_URL }: Variables): boolean {
+  return isLoopback(HOST) && (PUBLIC_URL === undefined || isLoopback(new URL(PUBLIC_URL).hostname));
 }
 
 function hasDevelopmentFeatures(v: Variables): boolean {

@@ -63,13 +63,23 @@ describe('a start is refused', () => {
       { PORT: '70000', LOG_LEVEL: 'loud', PUBLIC_URL: 'x' },
       ['PORT ', 'LOG_LEVEL ', 'PUBLIC_URL '],
     ],
-    ['a secret that is too short', { PLATFORM_KEY: 'short-secret' }, ['PLATFORM_KEY ']],
+    ['a secret that is too short', { PLATFORM_KEY: 'short-secret' }, ['PLATFORM_KEY must have at least 32']],
+    [
+      'a master key of zero bytes',
+      { MASTER_KEY: Buffer.alloc(32).toString('base64') },
+      ['MASTER_KEY must be 32 random'],
+    ],
     ['a master key that is none', { MASTER_KEY: 'not-a-key' }, ['MASTER_KEY must be']],
     ['a file that is not there', { MASTER_KEY: '', MASTER_KEY_FILE: '/nowhere/key' }, ['MASTER_KEY cannot be read']],
     [
       'no administrator on the network',
-      { HOST: '0.0.0.0', SMTP_URL: 'smtp://localhost' },
+      { NODE_ENV: 'development', HOST: '0.0.0.0', SMTP_URL: 'smtp://localhost' },
       ['BOOTSTRAP_ADMIN_EMAIL|MASTER_KEY'],
+    ],
+    [
+      'an address of the network without NODE_ENV',
+      { HOST: '0.0.0.0' },
+      ['PUBLIC_URL is required.*NODE_ENV is not set.*ALLOW_DEVELOPMENT_ON_NETWORK=true'],
     ],
     ['settings that are none', { BOOTSTRAP_SETTINGS: '{"allowedOrigins":["x"]}' }, ['BOOTSTRAP_SETTINGS']],
     ['unknown settings', { BOOTSTRAP_SETTINGS: '{"unknown":1}' }, ['BOOTSTRAP_SETTINGS']],
@@ -99,8 +109,13 @@ describe('a start is refused', () => {
       `^${variable} cannot be used: something listens on port ${port} of 127.0.0.1 already`,
       'm',
     );
-    expectRefusal(await runService({ ...place.env, [variable]: String(port) }), taken);
+    const refused = await runService({ ...place.env, [variable]: String(port) });
+    expectRefusal(refused, taken);
+    expect(refused.stdout).not.toContain('First start');
     other.close();
+    // The password is printed once, so a start that was refused must not have used that up.
+    const service = await start();
+    await tokenOf(service, passwordOf(service.stdout()));
   });
 
   test('at an address of another machine', async () => {
@@ -182,6 +197,22 @@ describe('the first start', () => {
   test.runIf(!onServer)('makes a key that only its owner may read', async () => {
     await (await start()).stop();
     expect((await stat(join(place.dataDir, 'master.key'))).mode & 0o077).toBe(0);
+  });
+
+  test.runIf(onServer)('answers /readyz with 503 until the app exists', async () => {
+    await place.onDatabase((db) =>
+      db.transaction(async (tx) => {
+        await tx.query(sql`SELECT 1 FROM deployment FOR UPDATE`);
+        const service = await startService(place.env, { until: 'listening' });
+        running.push(service);
+        const answer = await service.call('GET', '/readyz');
+        expect([answer.status, await answer.json()]).toMatchObject([503, { detail: 'The service is starting.' }]);
+        expect((await service.call('GET', '/healthz')).status).toBe(200);
+      }),
+    );
+    const [service] = running;
+    while ((await service?.call('GET', '/readyz'))?.status === 503);
+    await tokenOf(service as ServiceProcess, passwordOf(service?.stdout() ?? ''));
   });
 
   test('with an administrator of one’s own tells no password', async () => {

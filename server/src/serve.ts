@@ -15,6 +15,9 @@ import { startMetricsListener } from './platform/metrics.ts';
 const drainMs = 10_000;
 const sweepEveryMs = 50;
 
+/** What a worker sends to its supervisor when it is ready. */
+export const readyMessage = 'ready';
+
 const toTerminal = (line: string): void => void process.stderr.write(line);
 
 /** To the terminal of whoever started it, not to the log: a log is kept. */
@@ -67,6 +70,7 @@ export function onStopSignal(stop: () => Promise<void>): void {
 
 /** Serves the API in this process until it is told to stop. */
 export async function serve(config: Config): Promise<void> {
+  let hasStarted = false;
   const deployment = await openDeployment(config, startUpLog(toTerminal));
   const { db, ids, sealer, close } = deployment;
   const { app, services } = await buildApp({
@@ -75,10 +79,9 @@ export async function serve(config: Config): Promise<void> {
     ids,
     sealer,
     clock: systemClock,
+    hasStarted: () => hasStarted,
     logger: { ...loggerOptions(config.logLevel), stream: standardOutput() },
   });
-  const first = await bootstrap(services);
-  if (first) announce(first);
   if (db.engine === 'embedded') {
     app.log.warn(
       'the embedded database survives a crash of the process, not a power cut; use DATABASE_URL in production',
@@ -94,6 +97,12 @@ export async function serve(config: Config): Promise<void> {
   const metricsServer = hasOwnListener
     ? await startMetricsListener(app.metrics, { host, port: metricsPort })
     : undefined;
+  // After the listeners: a port that cannot be used must not cost the password that is printed only once.
+  const first = await bootstrap(services);
+  if (first) announce(first);
+  hasStarted = true;
+  app.log.info('the service is ready');
+  if (cluster.isWorker) process.send?.(readyMessage);
   const background = startBackground(services, (error, task) => {
     app.log.error({ err: error, task }, 'a background task failed; it is tried again');
   });

@@ -30,4 +30,6 @@ export interface Services {
   readonly relyingParty: RelyingParty;
   /** The idempotency keys under which this process is answering right now. */
   readonly callsInFlight: Set<string>;
+  /** Whether the start has ended. The service listens earlier, and `/readyz` is 503 until then. */
+  readonly hasStarted: () => boolean;
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { AggregatorRegistry } from 'prom-client';
 import type { Config } from './config.ts';
 import { startMetricsListener } from './platform/metrics.ts';
-import { onStopSignal } from './serve.ts';
+import { onStopSignal, readyMessage } from './serve.ts';
 
 /** A worker that dies sooner than this after its start is not started again at once. */
 const shortLifeMs = 5000;
@@ -19,7 +19,7 @@ export async function superviseWorkers(config: Config): Promise<void> {
   };
   // The first one alone migrates and makes the first app; what is wrong then is wrong for all.
   const first = fork();
-  await Promise.race([once(first, 'listening'), once(first, 'exit')]);
+  await Promise.race([untilReady(first), once(first, 'exit')]);
   if (first.isDead()) process.exit(1);
   for (let count = 1; count < config.workers; count += 1) fork();
   const metricsServer =
@@ -31,6 +31,13 @@ export async function superviseWorkers(config: Config): Promise<void> {
     const exits = workers.map((worker) => once(worker, 'exit'));
     for (const worker of workers) worker.process.kill('SIGTERM');
     await Promise.all(exits);
+  });
+}
+
+/** A worker listens before it is ready, and what keeps the service from starting can come to light in between. */
+function untilReady(worker: Worker): Promise<void> {
+  return new Promise((resolve) => {
+    worker.on('message', (message: unknown) => message === readyMessage && resolve());
   });
 }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
+import { buildTestApp, masterKey, platformKey, type TestApp } from '../test/setup.ts';
 import { createWorld, password, type World } from '../test/world.ts';
 
 const allowed = 'https://app.example.com';
@@ -24,7 +24,7 @@ beforeAll(async () => {
     NODE_ENV: 'production',
     PUBLIC_URL: own,
     ALLOW_EMBEDDED: 'true',
-    MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
+    MASTER_KEY: masterKey.toString('base64'),
   });
 });
 afterAll(async () => {

@@ -1,9 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { whileLocked } from '../test/database.ts';
 import { createStage, type Stage } from '../test/calls.stage.ts';
-import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { callOf, createWorld, faults, password, problem, type RequestOptions, type World } from '../test/world.ts';
 import { sweepAnswers } from './sweep-answers.ts';
@@ -248,8 +249,8 @@ it('an answer that was kept under an old master key is replayed while that is co
   const userName = unique('robot');
   const first = await createRobot(key, userName);
   const env = {
-    MASTER_KEY: Buffer.alloc(32, 8).toString('base64'),
-    MASTER_KEYS_OLD: Buffer.alloc(32, 7).toString('base64'),
+    MASTER_KEY: randomBytes(32).toString('base64'),
+    MASTER_KEYS_OLD: masterKey.toString('base64'),
   };
   const rotated = await buildTestApp({ db: app.db, clock: app.clock, env });
   const again = await post(key, machineUsers, { body: { userName } }, { call: callOf(rotated.app, world.appName) });

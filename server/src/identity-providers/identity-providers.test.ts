@@ -4,7 +4,7 @@ import { reseal } from '../keys/reseal.ts';
 import { createSealer } from '../keys/seal.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { createOutbound } from '../http/outbound.ts';
-import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, problem, type World } from '../test/world.ts';
 import { openClientSecret } from './client-secret.ts';
 
@@ -185,7 +185,7 @@ describe('in production', () => {
       NODE_ENV: 'production',
       ALLOW_EMBEDDED: 'true',
       PUBLIC_URL: 'https://iam.example.com',
-      MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
+      MASTER_KEY: masterKey.toString('base64'),
     };
     production = await buildTestApp({ db: app.db, env });
   });
@@ -299,7 +299,7 @@ describe('the client secret', () => {
 
   it('is sealed anew by the command that changes the master key', async () => {
     const id = await idOf('google', credentials);
-    const [current, old] = [Buffer.alloc(32, 9), Buffer.alloc(32, 7)];
+    const [current, old] = [Buffer.alloc(32, 9), masterKey];
     const both = createSealer({ current, old: [old] });
     const { secrets } = await reseal(app.db, both);
     expect(secrets).toBeGreaterThan(0);

@@ -19,7 +19,8 @@ const ready = z
 let migrations: readonly Migration[] | undefined;
 
 /** Whatever is wrong with the database, the answer is the same: send the traffic elsewhere, and ask again. */
-async function checkReady({ db }: Services): Promise<void> {
+async function checkReady({ db, hasStarted }: Services): Promise<void> {
+  if (!hasStarted()) throw new ApiError('overloaded', { detail: 'The service is starting.' });
   migrations ??= readMigrations();
   const current = await isCurrent(db, migrations).catch((cause: unknown) => {
     throw new ApiError('database_unavailable', { cause });
@@ -28,14 +29,14 @@ async function checkReady({ db }: Services): Promise<void> {
   throw new ApiError('database_unavailable', { detail: 'The database lacks migrations of this version.' });
 }
 
-/** A token opens the metrics; a port of their own hides them here; in development everybody may look. */
+/** A token opens the metrics; a port of their own hides them here; development features open them. */
 function checkMetricsAccess({ services: { config }, request }: Call): void {
   if (config.metricsToken !== undefined) {
     const presented = sha256(bearerToken(request) ?? '');
     if (constantTimeEqual(presented, sha256(config.metricsToken))) return;
     throw new ApiError('unauthenticated');
   }
-  if (config.isProduction || config.metricsPort !== undefined) throw new ApiError('route_not_found');
+  if (!config.developmentFeatures || config.metricsPort !== undefined) throw new ApiError('route_not_found');
 }
 
 async function sendMetrics(call: Call): Promise<void> {
@@ -64,7 +65,8 @@ export const healthRoutes = [
     operationId: 'getReadiness',
     tag: 'platform',
     summary: 'Can the service do its work?',
-    description: 'Answers 200 when the database answers and has every migration of this version, else 503.',
+    description:
+      'Answers 200 when the start has ended and the database answers and has every migration of this version, else 503.',
     access: publicPage,
     query: anyQuery,
     response: { status: 200, description: 'It can.', body: ready },

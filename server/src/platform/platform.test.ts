@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { errorCodes } from '../http/errors.ts';
-import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
 import { startMetricsListener } from './metrics.ts';
 
 let test: TestApp;
@@ -30,7 +30,7 @@ async function withApp<Result>(
 const production = {
   NODE_ENV: 'production',
   ALLOW_EMBEDDED: 'true',
-  MASTER_KEY: Buffer.alloc(32, 7).toString('base64'),
+  MASTER_KEY: masterKey.toString('base64'),
   SMTP_URL: 'smtp://127.0.0.1:2525',
 };
 
@@ -95,6 +95,12 @@ describe('the metrics', () => {
 
   it('do not exist in production without a token', async () => {
     const response = await withApp(production, ({ app }) => app.inject('/metrics'));
+    expect([response.statusCode, response.json().code]).toEqual([404, 'route_not_found']);
+  });
+
+  it('do not exist in development that the network can reach', async () => {
+    const env = { HOST: '0.0.0.0', SMTP_URL: 'smtp://localhost:1025', MASTER_KEY: masterKey.toString('base64') };
+    const response = await withApp(env, ({ app }) => app.inject('/metrics'));
     expect([response.statusCode, response.json().code]).toEqual([404, 'route_not_found']);
   });
 

@@ -38,6 +38,7 @@ interface Spoken {
 }
 
 const listening = /listening at http:\/\/127\.0\.0\.1:(\d+)/;
+const ready = /the service is ready/;
 
 /** Nothing of the surroundings but what a process needs to run. */
 function start(env: Record<string, string>): { child: ChildProcess; spoken: Spoken; ended: Promise<Outcome> } {
@@ -58,11 +59,15 @@ export function runService(env: Record<string, string>): Promise<Outcome> {
   return start(env).ended;
 }
 
-/** Starts the service and waits until it listens. */
-export async function startService(env: Record<string, string>): Promise<ServiceProcess> {
+/** Starts the service and waits until it is ready; with `until: 'listening'` no longer than until it listens. */
+export async function startService(
+  env: Record<string, string>,
+  { until = 'ready' }: { until?: 'ready' | 'listening' } = {},
+): Promise<ServiceProcess> {
   const { child, spoken, ended } = start(env);
   const early = ended.then(({ stderr, stdout }) => Promise.reject(new Error(`ended early: ${stderr}${stdout}`)));
-  while (!listening.test(spoken.stdout)) await Promise.race([once(child.stdout ?? child, 'data'), early]);
+  const awaited = until === 'ready' ? ready : listening;
+  while (!awaited.test(spoken.stdout)) await Promise.race([once(child.stdout ?? child, 'data'), early]);
   early.catch(() => {});
   const port = Number(listening.exec(spoken.stdout)?.[1]);
   const signal = (name: NodeJS.Signals) => void child.kill(name);

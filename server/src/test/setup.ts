@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { type AppDependencies, buildApp } from '../app.ts';
 import { loadConfig } from '../config.ts';
@@ -21,6 +22,9 @@ export interface TestApp {
 
 export const platformKey = 'platform-key-of-the-tests-0123456789';
 
+/** The master key of the tests; `MASTER_KEY` in `env` sets another. */
+export const masterKey = createHash('sha256').update('master key of the tests').digest();
+
 /** Cheap hashing: the tests are about what is done with it. */
 const cheapParameters = { memoryCost: 64, timeCost: 1, parallelism: 1 };
 
@@ -39,9 +43,14 @@ export async function buildTestApp(
     outbound?: AppDependencies['outbound'];
   } = {},
 ): Promise<TestApp> {
-  const config = loadConfig({ PUBLIC_URL: 'http://127.0.0.1:3000', PLATFORM_KEY: platformKey, ...options.env });
+  const config = loadConfig({
+    NODE_ENV: 'test',
+    PUBLIC_URL: 'http://127.0.0.1:3000',
+    PLATFORM_KEY: platformKey,
+    ...options.env,
+  });
   const db = options.db ?? (await openTestDatabase());
-  const sealer = createSealer({ current: config.masterKey ?? Buffer.alloc(32, 7), old: config.masterKeysOld });
+  const sealer = createSealer({ current: config.masterKey ?? masterKey, old: config.masterKeysOld });
   await checkMasterKey(db, sealer);
   const clock = options.clock ?? createTestClock();
   const { app, services } = await buildApp({
