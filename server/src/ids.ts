@@ -165,11 +165,13 @@ class NodeLease implements LeasedIdSource {
    */
   async #take(): Promise<void> {
     const [row] = await this.#db.query<LeaseRow>(sql`
-      UPDATE node_leases SET holder = ${this.#holder}, leased_until = clock_timestamp() + ${this.#leaseMs} * interval '1 ms'
-      WHERE id = (
+      WITH free AS MATERIALIZED (
         SELECT id FROM node_leases WHERE leased_until < clock_timestamp() - interval '5 ms'
         ORDER BY leased_until, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-      RETURNING id, ${leaseTimes}`);
+      UPDATE node_leases n
+      SET holder = ${this.#holder}, leased_until = clock_timestamp() + ${this.#leaseMs} * interval '1 ms'
+      FROM free WHERE n.id = free.id
+      RETURNING n.id, ${leaseTimes}`);
     if (row === undefined) throw new DatabaseUnavailableError('Every node number for ids is leased');
     this.#adopt(row);
   }

@@ -107,9 +107,10 @@ export async function membersAmong(
  */
 export async function deleteEventsBefore(db: Queryable, appId: string, time: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
-    DELETE FROM audit_events e USING (
+    WITH old AS MATERIALIZED (
       SELECT time, id FROM audit_events WHERE app_id = ${appId} AND time < ${time}
-      ORDER BY time, id LIMIT ${limit} FOR UPDATE SKIP LOCKED) AS old
+      ORDER BY time, id LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+    DELETE FROM audit_events e USING old
     WHERE e.app_id = ${appId} AND e.time = old.time AND e.id = old.id
     RETURNING 1`);
   return rows.length;

@@ -151,9 +151,10 @@ export async function consumeCode(
  */
 export async function deleteExpiredCodes(db: Queryable, now: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
-    DELETE FROM codes c USING (
+    WITH expired AS MATERIALIZED (
       SELECT app_id, id FROM codes WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${limit}
-      FOR UPDATE SKIP LOCKED) AS expired
+      FOR UPDATE SKIP LOCKED)
+    DELETE FROM codes c USING expired
     WHERE c.app_id = expired.app_id AND c.id = expired.id
     RETURNING c.id`);
   return rows.length;
@@ -162,9 +163,10 @@ export async function deleteExpiredCodes(db: Queryable, now: Date, limit: number
 /** The same for tries where there was no code. */
 export async function deleteTriesInVain(db: Queryable, before: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
-    DELETE FROM code_tries_in_vain t USING (
+    WITH old AS MATERIALIZED (
       SELECT app_id, address FROM code_tries_in_vain WHERE last_at <= ${before} ORDER BY last_at LIMIT ${limit}
-      FOR UPDATE SKIP LOCKED) AS old
+      FOR UPDATE SKIP LOCKED)
+    DELETE FROM code_tries_in_vain t USING old
     WHERE t.app_id = old.app_id AND t.address = old.address
     RETURNING t.address`);
   return rows.length;

@@ -55,9 +55,10 @@ export async function deleteDevices(tx: Tx, appId: string, userId: string): Prom
  */
 export async function deleteExpiredDevices(db: Queryable, now: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
-    DELETE FROM devices d USING (
+    WITH expired AS MATERIALIZED (
       SELECT app_id, token_hash FROM devices WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${limit}
-      FOR UPDATE SKIP LOCKED) AS expired
+      FOR UPDATE SKIP LOCKED)
+    DELETE FROM devices d USING expired
     WHERE d.app_id = expired.app_id AND d.token_hash = expired.token_hash
     RETURNING 1`);
   return rows.length;

@@ -54,9 +54,10 @@ export async function insertKeptAnswer(
  */
 export async function deleteExpiredAnswers(db: Queryable, now: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
-    DELETE FROM idempotency_keys k USING (
+    WITH expired AS MATERIALIZED (
       SELECT app_id, key_hash FROM idempotency_keys WHERE expires_at <= ${now}
-      ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED) AS expired
+      ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+    DELETE FROM idempotency_keys k USING expired
     WHERE k.app_id = expired.app_id AND k.key_hash = expired.key_hash
     RETURNING 1`);
   return rows.length;

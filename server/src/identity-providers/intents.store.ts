@@ -205,9 +205,10 @@ export async function redeemIntent(
 /** Removes intents of all apps that expired before, at most so many. @returns how many were removed */
 export async function deleteExpiredIntents(db: Queryable, before: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
-    DELETE FROM idp_intents i USING (
+    WITH expired AS MATERIALIZED (
       SELECT app_id, id FROM idp_intents WHERE expires_at <= ${before}
-      ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED) AS expired
+      ORDER BY expires_at LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+    DELETE FROM idp_intents i USING expired
     WHERE i.app_id = expired.app_id AND i.id = expired.id
     RETURNING i.id`);
   return rows.length;

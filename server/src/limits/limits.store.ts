@@ -80,8 +80,9 @@ export async function fillShares(db: Queryable, appId: string, keyHashes: readon
  */
 export async function deleteWholeShares(db: Queryable, now: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
-    DELETE FROM rate_limits r USING (
-      SELECT app_id, key_hash FROM rate_limits WHERE full_at <= ${now} LIMIT ${limit} FOR UPDATE SKIP LOCKED) AS whole
+    WITH whole AS MATERIALIZED (
+      SELECT app_id, key_hash FROM rate_limits WHERE full_at <= ${now} LIMIT ${limit} FOR UPDATE SKIP LOCKED)
+    DELETE FROM rate_limits r USING whole
     WHERE r.app_id = whole.app_id AND r.key_hash = whole.key_hash
     RETURNING 1`);
   return rows.length;

@@ -119,7 +119,7 @@ export async function touchSecret(
   now: Date,
 ): Promise<void> {
   await db.query(sql`
-    WITH machine AS (
+    WITH machine AS MATERIALIZED (
       SELECT app_id, id FROM machine_users
       WHERE app_id = ${appId} AND id = ${machineUserId} FOR NO KEY UPDATE SKIP LOCKED),
     used AS (

@@ -183,12 +183,13 @@ export async function deleteSessions(tx: Tx, appId: string, userId: string, exce
  */
 export async function deleteEndedSessions(db: Queryable, now: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
-    DELETE FROM sessions s USING (
+    WITH ended AS MATERIALIZED (
       SELECT app_id, id FROM sessions
       WHERE LEAST(expires_at, idle_expires_at) <= ${now}
       ORDER BY LEAST(expires_at, idle_expires_at)
       LIMIT ${limit}
-      FOR UPDATE SKIP LOCKED) AS ended
+      FOR UPDATE SKIP LOCKED)
+    DELETE FROM sessions s USING ended
     WHERE s.app_id = ended.app_id AND s.id = ended.id
     RETURNING s.id`);
   return rows.length;

@@ -39,9 +39,10 @@ export async function takePasswordResetRequest(tx: Tx, afterId: string): Promise
     request_id: string;
     created_at: Date;
   }>(sql`
-    DELETE FROM password_reset_requests r USING (
+    WITH next AS MATERIALIZED (
       SELECT app_id, id FROM password_reset_requests WHERE id > ${afterId} ORDER BY id LIMIT 1
-      FOR UPDATE SKIP LOCKED) AS next
+      FOR UPDATE SKIP LOCKED)
+    DELETE FROM password_reset_requests r USING next
     WHERE r.app_id = next.app_id AND r.id = next.id
     RETURNING r.app_id, r.id, r.email_key, r.url_template, r.ip, r.user_agent, r.request_id, r.created_at`);
   return (

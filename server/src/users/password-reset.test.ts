@@ -94,6 +94,16 @@ describe('asking for a reset', () => {
     expect(told.at(-1)).toMatchObject({ actor: 'anonymous ' });
   });
 
+  test('answers each of several requests, also if the planner expects one', async () => {
+    const several = [1, 2, 3, 4].map((number) => `forgetful-${number}-of-four@example.com`);
+    for (const to of several) await world.person({ email: to });
+    await request('nobody@example.com');
+    await app.db.query(sql`ANALYZE password_reset_requests`);
+    for (const to of several) await request(to);
+    await answer();
+    expect(await Promise.all(several.map(async (to) => (await resets(to)).length))).toEqual([1, 1, 1, 1]);
+  });
+
   test.each<[what: string, prepare: () => Promise<unknown>, mails: number]>([
     ['an unproven user', () => world.person({ email, verified: false }), 1],
     ['a deactivated user', () => world.person({ email }).then(() => setState('INACTIVE')), 0],
