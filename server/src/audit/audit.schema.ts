@@ -75,6 +75,15 @@ const event = z
     changes: z
       .array(z.string())
       .meta({ description: 'Names of what changed, never values.', examples: [['metadata.plan']] }),
+    count: z
+      .int()
+      .min(1)
+      .optional()
+      .meta({
+        description:
+          'How often a security event happened in its minute: same action, target, actor and network. Absent from events of changes.',
+        examples: [30],
+      }),
   })
   .meta({ id: 'AuditEvent', description: 'One thing that happened.' });
 

@@ -39,7 +39,9 @@ export function insertAuditEvent(event: AuditEvent, source: Sql): Sql {
  */
 export async function clearTracesOf(tx: Tx, appId: string, userIds: readonly string[]): Promise<void> {
   const ids = sql`ANY (${[...userIds]}::bigint[])`;
-  const cleared = sql`UPDATE audit_events SET ip = NULL, user_agent = NULL WHERE app_id = ${appId}`;
+  const cleared = sql`
+    UPDATE audit_events SET ip = NULL, user_agent = NULL, counted_minute = NULL, counted_source = NULL
+    WHERE app_id = ${appId}`;
   await tx.query(sql`${cleared} AND actor_id = ${ids} AND actor_kind = 'user'`);
   await tx.query(sql`${cleared} AND target_id = ${ids} AND target_kind = 'user' AND actor_kind = 'anonymous'`);
 }

@@ -30,6 +30,7 @@ export interface EventRow {
   readonly user_agent: string | null;
   readonly request_id: string | null;
   readonly changes: string[];
+  readonly count: number;
 }
 
 /** Whatever is planned after it in the transaction takes the order of an index, however few rows it expects to sort. */
@@ -57,7 +58,7 @@ export function selectEvents(
   const position = after && sql`(${after.time}::timestamptz, ${orderOf(filters, sql`${after.id}::bigint`)})`;
   return sql`
     SELECT id, time, action, actor_kind, actor_id, claimed_on_behalf_of, org_id, target_kind, target_id, ip, user_agent,
-      request_id, changes
+      request_id, changes, count
     FROM audit_events
     WHERE app_id = ${appId}
       ${orgId === undefined ? empty : sql`AND org_id = ${orgId}`}

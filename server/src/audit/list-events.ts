@@ -29,6 +29,7 @@ function toEvent(row: EventRow): AuditEventResource {
     userAgent: row.user_agent,
     requestId: row.request_id,
     changes: row.changes,
+    ...(isSecurityAction(row.action) && { count: row.count }),
   };
 }
 

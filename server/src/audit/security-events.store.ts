@@ -1,33 +1,77 @@
-import { type Db, empty, sql } from '../db/db.ts';
-import { secondsToWait, type Share, takeUnit } from '../limits/limits.store.ts';
-import { type AuditEvent, insertAuditEvent } from './audit.store.ts';
+import { type Db, raw, type Sql, sql } from '../db/db.ts';
+import type { AuditEvent } from './audit.store.ts';
 
-/** What a security event takes a unit of. */
-export interface Shares<Of = Share> {
-  readonly app: Of;
-  readonly source: Of;
-  readonly cause: Of;
+/** A security event with the number of times that it happened. */
+export interface CountedEvent {
+  readonly event: AuditEvent;
+  readonly count: number;
+  /** Start of the minute in which the event is counted. */
+  readonly minute: Date;
+  /** HMAC of actor, network and cause, or `furtherSources`. */
+  readonly source: Buffer;
+}
+
+/** Sources of one action and target that get a row of their own in a minute. */
+const ownRows = 100;
+
+/** The source that all sources beyond the hundredth share. */
+export const furtherSources = Buffer.alloc(0);
+
+/** The tables that hold the targets which a caller can name. */
+const tableOfKind: Readonly<Record<string, string>> = {
+  user: 'users',
+  organization: 'organizations',
+  session: 'sessions',
+  machine: 'machine_users',
+};
+
+/** The id if such a row is stored, or was as an organization, else null: invented ids must not create rows. */
+function idIfStored(appId: string, kind: string, id: string | null): Sql {
+  const table = tableOfKind[kind];
+  if (id === null || table === undefined) return sql`${id}::bigint`;
+  const stored = sql`(SELECT t.id FROM ${raw(table)} t WHERE t.app_id = ${appId} AND t.id = ${id}::bigint)`;
+  if (kind !== 'organization') return stored;
+  const deleted = sql`(
+    SELECT e.org_id FROM audit_events e
+    WHERE e.app_id = ${appId} AND e.org_id = ${id}::bigint AND e.action = 'organization.deleted' LIMIT 1)`;
+  return sql`COALESCE(${stored}, ${deleted})`;
 }
 
 /**
- * Writes a security event if there is a unit of every share. One statement, so that several processes share them; the
- * widest comes first, because a row is added for the narrower ones only where it has one, and because statements that
- * lock in the same order do not wait for each other in a circle.
+ * Adds to the count of the row for this action, target, source and minute, and creates the row if there is none. A new
+ * source beyond the hundredth of the target gets no row. One statement; each process that runs it at the same moment may
+ * add one source too many.
  *
- * @returns for each share the seconds that it had to wait before; not above 0 or null: none
+ * The commit does not wait for the disk: a database server that crashes loses the counts of its last moment.
+ *
+ * @returns false if there are too many sources, and nothing was counted
  */
-export async function writeWithinShares(
-  db: Db,
-  event: AuditEvent,
-  { app, source, cause }: Shares,
-): Promise<Shares<number | null>> {
-  const { appId, time } = event;
-  const [waits] = await db.query<Shares<number | null>>(sql`
-    WITH of_app AS (${takeUnit(appId, app, time, empty)}),
-    of_source AS (${takeUnit(appId, source, time, sql`FROM of_app`)}),
-    of_cause AS (${takeUnit(appId, cause, time, sql`FROM of_source`)}),
-    written AS (${insertAuditEvent(event, sql`FROM of_cause`)})
-    SELECT ${secondsToWait(appId, app, time)} AS app, ${secondsToWait(appId, source, time)} AS source,
-      ${secondsToWait(appId, cause, time)} AS cause`);
-  return waits ?? { app: null, source: null, cause: null };
+export async function countSecurityEvent(db: Db, { event, count, minute, source }: CountedEvent): Promise<boolean> {
+  const { appId, target } = event;
+  const ofTarget = sql`
+    FROM audit_events e
+    WHERE e.app_id = ${appId} AND e.counted_minute = ${minute} AND e.action = ${event.action}
+      AND e.target_kind = ${target.kind} AND COALESCE(e.target_id, 0) = COALESCE(stored.target_id, 0)
+      AND COALESCE(e.org_id, 0) = COALESCE(stored.org_id, 0)`;
+  const isFurther = source.length === 0;
+  const hasRoom = sql`(
+    ${isFurther}::boolean OR EXISTS (SELECT ${ofTarget} AND e.counted_source = ${source})
+    OR (SELECT count(*) FROM (SELECT ${ofTarget} LIMIT ${ownRows}) AS sources) < ${ownRows}::integer)`;
+  const rows = await db.query(sql`
+    WITH stored AS MATERIALIZED (
+      SELECT ${idIfStored(appId, target.kind, target.id)} AS target_id,
+        ${idIfStored(appId, 'organization', event.orgId)} AS org_id
+      FROM (SELECT set_config('synchronous_commit', 'off', true)) AS commit_without_waiting_for_disk)
+    INSERT INTO audit_events AS known (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id,
+      ip, user_agent, request_id, changes, count, counted_minute, counted_source)
+    SELECT ${appId}::bigint, ${event.id}::bigint, stored.org_id, ${event.time}::timestamptz, ${event.action}::text,
+      ${event.actor.kind}::text, ${event.actor.id}::bigint, ${target.kind}::text, stored.target_id, ${event.ip}::text,
+      ${event.userAgent}::text, ${event.requestId}::text, ${[...event.changes]}::text[], ${count}::integer,
+      ${minute}::timestamptz, ${source}::bytea
+    FROM stored WHERE ${hasRoom}
+    ON CONFLICT (app_id, counted_minute, action, target_kind, (COALESCE(target_id, 0)), (COALESCE(org_id, 0)),
+      counted_source) WHERE counted_minute IS NOT NULL
+    DO UPDATE SET count = known.count + EXCLUDED.count
+    RETURNING 1`);
+  return rows.length > 0;
 }

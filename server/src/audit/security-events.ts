@@ -9,10 +9,9 @@ import type { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import type { IdSource } from '../ids.ts';
 import type { Sealer } from '../keys/seal.ts';
-import type { Share } from '../limits/limits.store.ts';
 import type { AuditEvent } from './audit.store.ts';
 import { type SecurityAction, securityActionOf } from './security-actions.ts';
-import { type Shares, writeWithinShares } from './security-events.store.ts';
+import { type CountedEvent, countSecurityEvent, furtherSources } from './security-events.store.ts';
 
 /** Whom or what somebody tried to get at, and where; ids only. */
 export interface SecurityEvent {
@@ -23,53 +22,32 @@ export interface SecurityEvent {
   readonly changes?: readonly string[];
 }
 
-/** Tells the audit of refusals. */
+/** Records refusals in the audit. */
 export interface SecurityEvents {
   /**
-   * Writes a security event, unless the same was written within the last minute or there were very many. Never throws.
-   * Not to be called inside a transaction: the event is to stay when that one is rolled back, and needs a connection.
+   * Records a security event, or counts it in the row of the same action, target and source of this minute. Never throws.
+   * Do not call it inside a transaction: the event must outlive a rollback, and needs a connection of its own.
    */
   report(call: Call, event: SecurityEvent): Promise<void>;
 }
 
-/** Events a minute: of one cause, of one action by one source, of one action in one app. */
-const perMinute: Shares<number> = { cause: 1, source: 20, app: 60 };
-const minute = 60;
+const minuteMs = 60_000;
 
-/** Shares that this process knows to be used up: a flood is turned away without asking the database each time. */
+/** Sources without a row of their own that this process remembers, to spare a statement. */
 const remembered = 20_000;
 
-/** Who is behind a call: whoever is signed in, else the network that they come from. */
-function sourceOf({ actor, client }: Call): readonly (string | null)[] {
-  const { kind, id } = auditIdentity(actor);
-  return id === null ? [kind, addressKey(client.ip)] : [kind, id];
-}
+/** The change that marks the row of all further sources. */
+const furtherSourcesMark = 'further_sources';
 
 /**
- * What a caller who is not signed in tried to get at, in the words of the request. Not what was found by it: whether
- * an event is written, which takes a moment, must not depend on whether the account exists.
+ * HMAC of who is behind an event: the signed-in actor, the network, and the cause if the event names one. Keyed, because
+ * an address is personal data.
  */
-function triedIn({ actor, body }: Call): readonly unknown[] {
-  if (auditIdentity(actor).id !== null) return [];
-  const { email, userId, clientId, intentId } = (body ?? {}) as Readonly<Record<string, unknown>>;
-  return [email, userId, clientId, intentId];
-}
-
-/** Keyed, for what somebody tried can name people. */
-function sharesOf(key: Buffer, call: Call, action: SecurityAction): Shares {
-  const share = (count: number, ...parts: readonly unknown[]): Share => ({
-    keyHash: createHmac('sha256', key)
-      .update(JSON.stringify([action, ...parts]))
-      .digest(),
-    count,
-    periodSeconds: minute,
-  });
-  const source = sourceOf(call);
-  return {
-    app: share(perMinute.app),
-    source: share(perMinute.source, source),
-    cause: share(perMinute.cause, source, call.route.operationId, triedIn(call)),
-  };
+function sourceOf(key: Buffer, { actor, client }: Call, { changes = [] }: SecurityEvent): Buffer {
+  const { kind, id } = auditIdentity(actor);
+  return createHmac('sha256', key)
+    .update(JSON.stringify([kind, id, addressKey(client.ip), changes]))
+    .digest();
 }
 
 function toAuditEvent({ appId, actor, client }: Call, id: string, time: Date, event: SecurityEvent): AuditEvent {
@@ -89,17 +67,65 @@ function toAuditEvent({ appId, actor, client }: Call, id: string, time: Date, ev
   };
 }
 
-/** When shares that were found used up have a unit again, in this process only: it never says that there is one. */
-function createMemory() {
-  const usedUpUntil = new LRUCache<string, number>({ max: remembered });
-  const nameOf = (appId: string, { keyHash }: Share) => `${appId}:${keyHash.toString('base64')}`;
-  return {
-    knowsOne: (appId: string, shares: Shares, now: Date) =>
-      [shares.app, shares.source, shares.cause].some(
-        (share) => (usedUpUntil.get(nameOf(appId, share)) ?? 0) > now.getTime(),
-      ),
-    note: (appId: string, share: Share, now: Date, seconds: number) =>
-      void usedUpUntil.set(nameOf(appId, share), now.getTime() + seconds * 1000),
+/** The event of a source that gets no row of its own: it names nobody. */
+const asFurtherSource = (counted: CountedEvent): CountedEvent => ({
+  ...counted,
+  source: furtherSources,
+  event: {
+    ...counted.event,
+    actor: { kind: 'anonymous', id: null },
+    ip: null,
+    userAgent: null,
+    requestId: null,
+    changes: [furtherSourcesMark],
+  },
+});
+
+/** Names action, target and minute of an event, as the caller sees them. */
+const targetName = ({ event, minute }: CountedEvent): string =>
+  JSON.stringify([event.appId, event.action, event.target, event.orgId, minute.getTime()]);
+
+const sourceName = (counted: CountedEvent): string => `${targetName(counted)} ${counted.source.toString('base64')}`;
+
+/** An event that waits for its statement. */
+interface Waiting {
+  count: number;
+  readonly written: Promise<void>;
+}
+
+/**
+ * Writes the events of one target one after the other, and events of one source that wait in one statement. A flood
+ * against one target thus holds one connection of the process, and adds one source too many per process at most.
+ */
+function createTargetQueues(write: (counted: CountedEvent) => Promise<void>) {
+  const last = new Map<string, Promise<void>>();
+  const waiting = new Map<string, Waiting>();
+
+  async function writeAfter(previous: Promise<void> | undefined, name: string, counted: CountedEvent): Promise<void> {
+    await previous?.catch(() => undefined);
+    const count = waiting.get(name)?.count ?? 1;
+    waiting.delete(name);
+    await write({ ...counted, count });
+  }
+
+  async function enqueue(target: string, name: string, counted: CountedEvent): Promise<void> {
+    const written = writeAfter(last.get(target), name, counted);
+    waiting.set(name, { count: 1, written });
+    last.set(target, written);
+    try {
+      await written;
+    } finally {
+      if (last.get(target) === written) last.delete(target);
+    }
+  }
+
+  return (counted: CountedEvent): Promise<void> => {
+    const target = targetName(counted);
+    const name = sourceName(counted);
+    const known = waiting.get(name);
+    if (!known) return enqueue(target, name, counted);
+    known.count += 1;
+    return known.written;
   };
 }
 
@@ -110,23 +136,29 @@ export function createSecurityEvents(services: {
   sealer: Sealer;
 }): SecurityEvents {
   const { db, clock, ids, sealer } = services;
-  const memory = createMemory();
+  const further = new LRUCache<string, true>({ max: remembered });
 
-  async function write(call: Call, event: SecurityEvent): Promise<void> {
-    const { appId } = call;
+  const write = createTargetQueues(async (counted) => {
+    if (await countSecurityEvent(db, counted)) return;
+    further.set(sourceName(counted), true);
+    await countSecurityEvent(db, asFurtherSource(counted));
+  });
+
+  async function report(call: Call, event: SecurityEvent): Promise<void> {
     const now = clock.now();
-    const shares = sharesOf(sealer.deriveKey('security-events'), call, event.action);
-    if (memory.knowsOne(appId, shares, now)) return;
-    const waits = await writeWithinShares(db, toAuditEvent(call, ids.next(), now, event), shares);
-    const usedUp = (['app', 'source', 'cause'] as const).filter((name) => (waits[name] ?? 0) > 0);
-    for (const name of usedUp) memory.note(appId, shares[name], now, waits[name] ?? 0);
-    if (usedUp.length === 0) memory.note(appId, shares.cause, now, minute);
+    const counted: CountedEvent = {
+      event: toAuditEvent(call, ids.next(), now, event),
+      count: 1,
+      minute: new Date(Math.floor(now.getTime() / minuteMs) * minuteMs),
+      source: sourceOf(sealer.deriveKey('security-events'), call, event),
+    };
+    await write(further.has(sourceName(counted)) ? asFurtherSource(counted) : counted);
   }
 
   return {
     report: async (call, event) => {
       if (call.appId === '') return;
-      await write(call, event).catch((error: unknown) =>
+      await report(call, event).catch((error: unknown) =>
         call.request.log.warn({ err: error, action: event.action }, 'a security event could not be written'),
       );
     },

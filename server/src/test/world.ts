@@ -1,7 +1,7 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
 import { createApp, prepareApp } from '../apps/create-app.ts';
 import type { SettingsPatch } from '../apps/apps.schema.ts';
-import { type Sql, sql } from '../db/db.ts';
+import { empty, type Sql, sql } from '../db/db.ts';
 import { limitNames } from '../limits/limits.ts';
 import { isSecurityEvent } from './calls.digest.ts';
 import { platformKey, type TestApp } from './setup.ts';
@@ -55,6 +55,11 @@ export interface AuditEvent {
   readonly claimedOnBehalfOf: string | null;
 }
 
+/** A refusal as the audit knows it. */
+export interface SecurityEvent extends AuditEvent {
+  readonly count: number;
+}
+
 /** A refusal in short: `404 user_not_found`. */
 export const problem = (response: LightMyRequestResponse): string =>
   `${response.statusCode} ${response.json<{ code?: string }>().code}`;
@@ -95,7 +100,7 @@ export interface World {
   /** What the audit of the app was told of changes, oldest first. */
   events(): Promise<AuditEvent[]>;
   /** What it was told of refusals, oldest first. */
-  securityEvents(): Promise<AuditEvent[]>;
+  securityEvents(): Promise<SecurityEvent[]>;
   /** A call of the operator: the platform key, no app header. */
   operate(method: Method, url: string, body?: unknown): Promise<LightMyRequestResponse>;
   /** How many rows the app has of each kind: what a refusal must not change. */
@@ -248,11 +253,11 @@ export async function createWorld(
     return { machineUserId, clientSecret, secretId, token: response.json<{ token: string }>().token };
   };
 
-  const eventsWhere = (condition: Sql) =>
-    test.db.query<AuditEvent>(sql`
+  const eventsWhere = <Event extends AuditEvent>(condition: Sql, more = empty) =>
+    test.db.query<Event>(sql`
       SELECT action, actor_kind || ' ' || COALESCE(actor_id::text, '') AS actor,
         target_kind || ' ' || COALESCE(target_id::text, '') AS target, changes,
-        claimed_on_behalf_of AS "claimedOnBehalfOf"
+        claimed_on_behalf_of AS "claimedOnBehalfOf" ${more}
       FROM audit_events WHERE app_id = ${prepared.id} AND ${condition} ORDER BY id`);
 
   const rows: World['rows'] = async () => {
@@ -287,7 +292,7 @@ export async function createWorld(
     mail,
     mails,
     events: () => eventsWhere(sql`NOT ${isSecurityEvent}`),
-    securityEvents: () => eventsWhere(isSecurityEvent),
+    securityEvents: () => eventsWhere<SecurityEvent>(isSecurityEvent, sql`, count`),
     rows,
     operate: (method, url, body) =>
       call(method, url, { app: null, headers: { authorization: `Bearer ${platformKey}` }, body }),
