@@ -1,4 +1,3 @@
-import type { FastifyRequest } from 'fastify';
 import { type CookieApp, cookieNames, setCookies } from '../http/app-cookies.ts';
 import { cookieOf } from '../http/credential.ts';
 import type { Call } from '../http/route.ts';
@@ -19,9 +18,12 @@ const tokenPattern = /^gh_d_[\w-]{43}$/;
  * The device tokens that a request carries, from the header or else the cookie. Each is good for one account only: a
  * token that somebody slips into another's browser makes that browser known to nobody but themselves.
  */
-export function presentedDeviceTokens(request: FastifyRequest, appName: string): string[] {
+export function presentedDeviceTokens({ request, services }: Call, appName: string): string[] {
   const header = request.headers[deviceHeader];
-  const presented = typeof header === 'string' ? header : cookieOf(request, 'device-token', appName);
+  const presented =
+    typeof header === 'string'
+      ? header
+      : cookieOf(request, 'device-token', { appName, publicUrl: services.config.publicUrl });
   const tokens = (presented ?? '').split(separator, tokensHeld + 1).filter((token) => tokenPattern.test(token));
   return [...new Set(tokens)].slice(0, tokensHeld);
 }
@@ -35,7 +37,7 @@ export interface DeviceOfCall {
 
 /** The device behind a call, as it is to be remembered for a user who has proven who they are. */
 export function deviceOfCall(call: Call, app: CookieApp, userId: string): DeviceOfCall {
-  const tokens = presentedDeviceTokens(call.request, app.name);
+  const tokens = presentedDeviceTokens(call, app.name);
   const newToken = newSecret('gh_d_');
   const newHash = sha256(newToken);
   const now = call.services.clock.now();

@@ -64,7 +64,7 @@ async function authenticateMailedToken(services: Services, appId: string, token:
   return found && { kind: 'mailed-token', ...found };
 }
 
-/** The prefix of a token says what it claims to be; whether it is, the database says. */
+/** The prefix of a token says what it claims to be; whether it is, the database says. Cookies carry sessions only. */
 function authenticateToken(
   services: Services,
   access: Access,
@@ -72,8 +72,9 @@ function authenticateToken(
   { kind, token }: Credential,
 ): Promise<Actor | undefined> {
   if (token.startsWith('gh_s_')) return authenticateSession(services, app.id, token);
+  if (kind === 'cookie') return Promise.resolve(undefined);
   const takesMailedToken = access.scope === 'user' && access.from === 'body' && access.mailedToken;
-  if (token.startsWith('gh_v_') && takesMailedToken && kind === 'bearer') {
+  if (token.startsWith('gh_v_') && takesMailedToken) {
     return authenticateMailedToken(services, app.id, token);
   }
   return token.includes('.') ? authenticateMachine(services, app, token) : Promise.resolve(undefined);
@@ -95,7 +96,7 @@ async function limitAddress(services: Services, request: FastifyRequest, { addre
 
 /** Where signing in is for anybody, and acting as somebody who is signed in is possible: only by a session token. */
 async function sessionOrAnonymous(services: Services, appId: string, request: FastifyRequest): Promise<Actor> {
-  if (!/^bearer\s+gh_s_/i.test(request.headers.authorization?.trim() ?? '')) return anonymous;
+  if (!/^[ \t]*bearer[ \t]+gh_s_/i.test(request.headers.authorization ?? '')) return anonymous;
   const actor = await authenticateSession(services, appId, bearerToken(request) ?? '');
   if (!actor) throw new ApiError('unauthenticated');
   return actor;
@@ -137,7 +138,7 @@ async function appCaller(services: Services, request: FastifyRequest, route: Rou
   const appId = await services.appIds(name);
   if (appId === undefined) throw new ApiError('app_not_found');
   await limitAddress(services, request, route);
-  const credential = presentedCredential(request, name);
+  const credential = presentedCredential(request, { appName: name, publicUrl: services.config.publicUrl });
   const actor = credential && (await authenticateToken(services, route.access, { id: appId, name }, credential));
   if (!credential || !actor) throw new ApiError('unauthenticated');
   if (credential.kind === 'cookie' && !isSafe(request)) await checkOrigin(services, request);

@@ -34,6 +34,14 @@ async function callerOf(headers: Record<string, string>): Promise<string | undef
   return undefined;
 }
 
+/** What `trim` removes and HTTP does not, as far as a header can hold it. */
+const whiteSpaceOfOthers: [string, string][] = [
+  ['U+00A0', '\u00A0'],
+  ['U+00A0 in UTF-8', '\u00C2\u00A0'],
+  ['U+0085', '\u0085'],
+  ['U+FEFF in UTF-8', '\u00EF\u00BB\u00BF'],
+];
+
 describe('Authorization that is refused', () => {
   const headers: [string, () => string][] = [
     ['no scheme', () => jon.token],
@@ -60,6 +68,12 @@ describe('Authorization that is refused', () => {
     ['a password', () => 'Bearer Password@123JonDoeInc'],
     ['bytes that are no ASCII', () => 'Bearer \u00FF\u00FE'],
     ['SQL', () => "Bearer gh_s_' OR 1=1 --"],
+    ...whiteSpaceOfOthers.flatMap(([what, space]): [string, () => string][] => [
+      [`${what} before the scheme`, () => `${space}Bearer ${jon.token}`],
+      [`${what} after the scheme`, () => `Bearer${space}${jon.token}`],
+      [`${what} before the token`, () => `Bearer ${space}${jon.token}`],
+      [`${what} after the token`, () => `Bearer ${jon.token}${space}`],
+    ]),
   ];
 
   test.each(headers)('%s', async (_what, authorization) => {
@@ -108,6 +122,15 @@ describe('cookies', () => {
     ['thousands of cookies', () => Array.from({ length: 5000 }, (_, index) => pair(`gh_s_${index}`)).join('; ')],
     ['the session of another app', () => pair(elsewhere.admin.token)],
     ['a machine token of another app', () => pair('e30.e30.AAAA')],
+    ['the token of a machine of this app', () => pair(machine.token)],
+    ['the secret of a machine', () => pair(machine.clientSecret)],
+    ['the platform key', () => pair(platformKey)],
+    ...whiteSpaceOfOthers.flatMap(([what, space]): [string, () => string][] => [
+      [`a name that begins with ${what}`, () => `${space}${pair(jon.token)}`],
+      [`a name that ends with ${what}`, () => `session-token${space}=${jon.token}`],
+      [`a value that begins with ${what}`, () => pair(`${space}${jon.token}`)],
+      [`a value that ends with ${what}`, () => pair(`${jon.token}${space}`)],
+    ]),
   ];
 
   test.each(none)('%s: nobody', async (_what, cookie) => {
@@ -119,6 +142,8 @@ describe('cookies', () => {
     ['twice the same', () => `${pair(jon.token)}; ${pair(jon.token)}`],
     ['among others', () => `theme=dark;${pair(jon.token)};   lang=en`],
     ['in quotes', () => pair(`"${jon.token}"`)],
+    ['with spaces and tabs around name and value', () => `a=b; \t session-token\t = \t${jon.token} \t;c=d`],
+    ['beside a cookie without a name', () => `=nameless; bare; ${pair(jon.token)}`],
     [
       'of this app, whatever another app has put beside it',
       () => `__Host-session-token-${world.appName}=${jon.token}; ${pair(elsewhere.admin.token)}`,

@@ -31,6 +31,14 @@ function headerValues(request: FastifyRequest, name: string): string[] {
 }
 
 /**
+ * Removes the white space of HTTP and no other. JavaScript's `trim` also removes U+00A0, and would turn the cookie
+ * name `\u00a0__Host-x`, which any page of a sibling domain may set, into `__Host-x`.
+ *
+ * @see RFC 9110, section 5.6.3
+ */
+const trimmed = (value: string): string => value.replace(/^[ \t]+|[ \t]+$/g, '');
+
+/**
  * The token of `Authorization: Bearer …`, whatever the case of "bearer"; undefined when the header is absent or of
  * another scheme.
  *
@@ -43,9 +51,9 @@ export function bearerToken(request: FastifyRequest): string | undefined {
   if (value === undefined) return undefined;
   if (values.length > 1)
     throw new ApiError('unauthenticated', { detail: 'Send one Authorization header, not several.' });
-  const match = /^bearer(?:\s+(.*))?$/is.exec(value.trim());
+  const match = /^bearer(?:[ \t]+(.*))?$/is.exec(trimmed(value));
   if (!match) return undefined;
-  const token = match[1]?.trim() ?? '';
+  const token = trimmed(match[1] ?? '');
   if (token === '' || token.length > longestToken) throw new ApiError('unauthenticated');
   return token;
 }
@@ -54,9 +62,9 @@ export function bearerToken(request: FastifyRequest): string | undefined {
 function cookieValues(header: string, name: string): string[] {
   return header
     .split(';')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${name}=`))
-    .map((pair) => pair.slice(name.length + 1).replace(/^"(.*)"$/, '$1'));
+    .map((pair) => [pair.split('=', 1)[0] ?? '', pair] as const)
+    .filter(([sent, pair]) => trimmed(sent) === name && sent.length < pair.length)
+    .map(([sent, pair]) => trimmed(pair.slice(sent.length + 1)).replace(/^"(.*)"$/, '$1'));
 }
 
 /** The one value of a cookie; several different ones count as none, for nobody can tell whose they are. */
@@ -66,18 +74,35 @@ export function cookieValue(request: FastifyRequest, name: string): string | und
   return values.size === 1 && value !== '' && value !== undefined && value.length <= longestToken ? value : undefined;
 }
 
-/** What a browser holds of a kind: the app's own cookie is preferred to the shared one. */
-export function cookieOf(request: FastifyRequest, kind: CookieKind, appName: string): string | undefined {
+/** Whether a browser sent the request: browsers send `Sec-Fetch-Site` to https, and scripts cannot set the header. */
+const isOfBrowser = (request: FastifyRequest): boolean => request.headers['sec-fetch-site'] !== undefined;
+
+/**
+ * A secret that the caller keeps as a cookie; the app's own cookie is preferred to the shared one. On https a browser
+ * presents it by the `__Host-` cookie only: a sibling domain can put a plain cookie into the browser, but not that one.
+ *
+ * @param publicUrl of the service, whose scheme decides
+ */
+export function cookieOf(
+  request: FastifyRequest,
+  kind: CookieKind,
+  { appName, publicUrl }: { appName: string; publicUrl: string },
+): string | undefined {
   if (request.headers.cookie === undefined) return undefined;
   const { shared, ofApp } = cookieNamesOf(kind, appName);
-  return cookieValue(request, ofApp) ?? cookieValue(request, shared);
+  const value = cookieValue(request, ofApp);
+  if (value !== undefined || (publicUrl.startsWith('https:') && isOfBrowser(request))) return value;
+  return cookieValue(request, shared);
 }
 
-/** What the caller presents: a bearer token wins over cookies. */
-export function presentedCredential(request: FastifyRequest, appName: string): Credential | undefined {
+/** The credential that the caller presents: a bearer token wins over cookies. */
+export function presentedCredential(
+  request: FastifyRequest,
+  of: { appName: string; publicUrl: string },
+): Credential | undefined {
   const bearer = bearerToken(request);
   if (bearer !== undefined) return { kind: 'bearer', token: bearer };
-  const token = cookieOf(request, 'session-token', appName);
+  const token = cookieOf(request, 'session-token', of);
   return token === undefined ? undefined : { kind: 'cookie', token };
 }
 

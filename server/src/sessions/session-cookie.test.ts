@@ -102,6 +102,57 @@ describe('on https the twin cookie of the app', () => {
   });
 });
 
+describe('a browser on https', () => {
+  const sites = ['same-origin', 'same-site', 'cross-site', 'none', 'nonsense', ''];
+  const asBrowser = async (of: World, site: string, ...pairs: [name: string, value: string][]) => {
+    const headers = { ...cookie(...pairs).headers, 'sec-fetch-site': site };
+    const response = await of.call('GET', me, { headers });
+    return response.statusCode === 200 ? response.json<{ userId: string }>().userId : problem(response);
+  };
+
+  test.each(sites)('that says %j presents the twin only: a sibling domain can toss the plain cookie', async (site) => {
+    const person = await secure.person({ verified: false });
+    const attacker = await secure.person({ verified: false });
+    const tossed: [string, string] = ['session-token', attacker.token];
+    expect(await asBrowser(secure, site, tossed)).toBe('401 unauthenticated');
+    expect(await asBrowser(secure, site, tossed, [twin, ''])).toBe('401 unauthenticated');
+    expect(await asBrowser(secure, site, tossed, [twin, 'a'], [twin, 'b'])).toBe('401 unauthenticated');
+    expect(await asBrowser(secure, site, tossed, [twin, person.token])).toBe(person.userId);
+  });
+
+  test.each(['\u00A0', '\u00C2\u00A0', '\u0085'])('whose name begins with %j has another cookie', async (space) => {
+    const attacker = await secure.person({ verified: false });
+    const tossed: [string, string] = [`${space}${twin}`, attacker.token];
+    expect(await asBrowser(secure, 'same-origin', tossed)).toBe('401 unauthenticated');
+    const person = await secure.person({ verified: false });
+    expect(await asBrowser(secure, 'same-origin', tossed, [twin, person.token])).toBe(person.userId);
+  });
+
+  test('presents its devices by the twin only', async () => {
+    const { email } = await secure.person({ verified: false });
+    const signIn = (headers: Record<string, string>) =>
+      secure.call('POST', sessions, {
+        body: { email, password },
+        headers: { 'sec-fetch-site': 'same-origin', ...headers },
+      });
+    const device = String((await signIn({})).headers['x-device-token']);
+    const withPlain = await signIn({ cookie: `device-token=${device}` });
+    expect(withPlain.headers['x-device-token']).not.toBe(device);
+    const withTwin = await signIn({ cookie: `__Host-device-token-${secure.appName}=${device}` });
+    expect(withTwin.headers['x-device-token']).toBe(device);
+  });
+
+  test('is told from a program, which has the plain cookie too', async () => {
+    const person = await secure.person({ verified: false });
+    expect(await whoIs(secure, ['session-token', person.token])).toBe(person.userId);
+  });
+
+  test('on http has the plain cookie', async () => {
+    const person = await world.person();
+    expect(await asBrowser(world, 'same-origin', ['session-token', person.token])).toBe(person.userId);
+  });
+});
+
 describe('signing out', () => {
   const cleared = (name: string) => ({ name, value: '', maxAge: 0, path: '/', httpOnly: true, sameSite: 'Lax' });
 

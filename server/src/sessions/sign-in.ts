@@ -55,7 +55,7 @@ function sharesOf(call: Call, { email }: Given): SignInShares {
     address: shareInQuery(services, 'signInsPerAddressPerHour', addressKey(client.ip)),
     account: shareInQuery(services, 'signInsPerAccountPerHour', emailKey(email)),
     device: { count, periodSeconds },
-    devices: presentedDeviceTokens(request, String(request.headers['x-app-name'])).map((token) => ({
+    devices: presentedDeviceTokens(call, String(request.headers['x-app-name'])).map((token) => ({
       tokenHash: sha256(token),
       keyHash: shareKey(services, 'signInsPerDevicePerHour', token),
     })),

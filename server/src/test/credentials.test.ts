@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Route } from '../http/route.ts';
+import { routes } from '../routes.ts';
+import { digestOfEverything } from './calls.digest.ts';
+import { isAppNamed } from './calls.sample.ts';
+import { buildTestApp, platformKey, type TestApp } from './setup.ts';
+import { createWorld, type Machine, type Person, problem, type World } from './world.ts';
+
+let app: TestApp;
+let world: World;
+let person: Person;
+let machine: Machine;
+let mailedToken: string;
+let deviceToken: string;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  world = await createWorld(app);
+  person = await world.person({ verified: false });
+  machine = await world.machine();
+  const settings = {
+    verificationUrl: 'https://app.example.com/{{sessionToken}}',
+    redirectUrls: ['https://app.example.com'],
+  };
+  await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { settings });
+  const { email } = await world.person({ verified: false });
+  mailedToken = new URL((await world.mail(email)).url ?? '').pathname.slice(1);
+  const body = { email: person.email, password: 'Password@123JonDoeInc' };
+  const response = await world.call('POST', '/v1/authentication/users/sessions', { body });
+  deviceToken = String(response.headers['x-device-token']);
+});
+afterAll(() => app?.close());
+
+const guarded = routes.filter(({ access }) => access.scope !== 'public');
+
+/** The credential is looked at before anything else of the call. */
+const send = (route: Route, cookie: string) =>
+  world.call(route.method, route.url.replace(/:[A-Za-z]+/g, '1'), {
+    app: isAppNamed(route) ? world.appName : null,
+    headers: { cookie },
+    orgId: '1',
+  });
+
+/** Everything that authenticates somewhere and is not the session of a human. */
+const others: [string, () => string][] = [
+  ['the token of a machine', () => machine.token],
+  ['the secret of a machine', () => machine.clientSecret],
+  ['the token of a mail', () => mailedToken],
+  ['the token of a device', () => deviceToken],
+  ['the key of the operator', () => platformKey],
+];
+
+describe('the cookie is a human’s:', () => {
+  test('each of these is a credential elsewhere', () => {
+    expect(mailedToken).toMatch(/^gh_v_/);
+    expect(deviceToken).toMatch(/^gh_d_/);
+    expect(machine.token.split('.')).toHaveLength(3);
+  });
+
+  test.each(guarded.map((route) => [`${route.method} ${route.url}`, route] as const))('%s', async (_, route) => {
+    const before = await digestOfEverything(app.db);
+    for (const [what, secret] of others) {
+      for (const name of ['session-token', `__Host-session-token-${world.appName}`]) {
+        const response = await send(route, `${name}=${secret()}`);
+        expect([what, name, problem(response)]).toEqual([what, name, '401 unauthenticated']);
+      }
+    }
+    expect(await digestOfEverything(app.db)).toEqual(before);
+  });
+});
