@@ -33,6 +33,10 @@ async function storedMetadata(): Promise<Record<string, string>> {
   return response.json<{ metadata: Record<string, string> }>().metadata;
 }
 
+/** A value within the metadata, `levels` deep: the whole body has two levels more. */
+const nested = (open: string, close: string, levels: number) =>
+  `{"metadata":{"a":${open.repeat(levels)}1${close.repeat(levels)}}}`;
+
 describe('malformed', () => {
   const bodies: [string, string | Buffer][] = [
     ['white space', '   '],
@@ -59,6 +63,13 @@ describe('malformed', () => {
     ['a prototype in an array', '[{"__proto__":1}]'],
     ['a constructor with a prototype', '{"constructor":{"prototype":{"isSuperAdmin":true}}}'],
     ['open brackets', '['.repeat(100_000)],
+    ['arrays 65 deep', nested('[', ']', 63)],
+    ['objects 65 deep', nested('{"a":', '}', 63)],
+    ['arrays 60,000 deep', nested('[', ']', 60_000)],
+    ['objects 20,000 deep', nested('{"a":', '}', 20_000)],
+    ['depth after a string of brackets that are closed in it', `{"metadata":{"a":"]]]]\\"}","b":${'['.repeat(64)}`],
+    ['depth in a field that is not known', `{"x":${'['.repeat(64)}${']'.repeat(64)}}`],
+    ['depth in an array that is no body', `${'['.repeat(65)}${']'.repeat(65)}`],
   ];
 
   test.each(bodies)('%s', async (_what, body) => {
@@ -70,7 +81,6 @@ describe('malformed', () => {
 });
 
 describe('well-formed and wrong', () => {
-  const nested = (open: string, close: string) => `{"metadata":${open.repeat(10_000)}1${close.repeat(10_000)}}`;
   const bodies: [string, string, string[]][] = [
     ['null', 'null', ['/body']],
     ['a string', '"metadata"', ['/body']],
@@ -84,8 +94,9 @@ describe('well-formed and wrong', () => {
     ['a string for a map', '{"metadata":"a"}', ['/body/metadata']],
     ['a number for a string', '{"metadata":{"a":1}}', ['/body/metadata/a']],
     ['an object for a string', '{"metadata":{"a":{}}}', ['/body/metadata/a']],
-    ['arrays 10,000 deep', nested('[', ']'), ['/body/metadata']],
-    ['objects 10,000 deep', nested('{"a":', '}'), ['/body/metadata/a']],
+    ['arrays 64 deep', nested('[', ']', 62), ['/body/metadata/a']],
+    ['objects 64 deep', nested('{"a":', '}', 62), ['/body/metadata/a']],
+    ['100 arrays one after the other', `{"metadata":{"a":[${Array(100).fill('[]').join()}]}}`, ['/body/metadata/a']],
     ['NUL in a string', '{"metadata":{"a":"x\\u0000"}}', ['/body/metadata/a']],
     ['NUL in a key', '{"metadata":{"a\\u0000":"x"}}', ['/body/metadata/a\0']],
     ['half a surrogate pair in a string', '{"metadata":{"a":"\\ud800"}}', ['/body/metadata/a']],
@@ -141,6 +152,15 @@ describe('metadata with names that objects have of their own', () => {
     expect((await patch(JSON.stringify({ metadata: removed }))).statusCode).toBe(200);
     expect(await storedMetadata()).toEqual({});
   });
+});
+
+test('brackets in a string are text, after an escaped quote too', async () => {
+  const deep = '[{'.repeat(2000);
+  for (const text of [deep, `"${deep}`, `\\"${deep}`, `\\`, `${deep}\\`]) {
+    expect((await patch(JSON.stringify({ metadata: { text } }))).statusCode).toBe(200);
+    expect(await storedMetadata()).toEqual({ text });
+  }
+  await patch('{"metadata":{"text":null}}');
 });
 
 test('a byte order mark is passed over', async () => {

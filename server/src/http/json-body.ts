@@ -10,8 +10,36 @@ function faultOfForm({ headers }: FastifyRequest): string | undefined {
   return /;\s*charset\s*=\s*(?!"?utf-8"?\s*(;|$))/i.test(type) ? 'Send the body in UTF-8.' : undefined;
 }
 
+/** Levels of arrays and objects in a body. No call needs ten; code that walks a value must not run out of stack. */
+export const deepestBody = 64;
+
+const bytes = { quote: 0x22, backslash: 0x5c, openArray: 0x5b, closeArray: 0x5d, openObject: 0x7b, closeObject: 0x7d };
+
+/** Whether JSON text is nested more than `deepestBody` levels deep. Reads bytes, so that nothing is built before. */
+function isTooDeep(json: Buffer): boolean {
+  let depth = 0;
+  let isInString = false;
+  for (let index = 0; index < json.length; index += 1) {
+    const byte = json[index];
+    if (isInString) {
+      if (byte === bytes.backslash) index += 1;
+      else if (byte === bytes.quote) isInString = false;
+    } else if (byte === bytes.quote) {
+      isInString = true;
+    } else if (byte === bytes.openArray || byte === bytes.openObject) {
+      depth += 1;
+      if (depth > deepestBody) return true;
+    } else if (byte === bytes.closeArray || byte === bytes.closeObject) {
+      depth -= 1;
+    }
+  }
+  return false;
+}
+
+const tooDeep = `The body is nested more than ${deepestBody} levels deep.`;
+
 /**
- * Reads JSON bodies: strict UTF-8, no keys that tamper with prototypes, nothing but JSON. No body at all is no fault
+ * Reads JSON bodies: strict UTF-8, at most 64 levels, no keys that tamper with prototypes, nothing but JSON. No body at all is no fault
  * here; where one is needed, validation says so.
  */
 export function installJsonBody(app: FastifyInstance): void {
@@ -22,6 +50,7 @@ export function installJsonBody(app: FastifyInstance): void {
     const fault = faultOfForm(request);
     if (fault !== undefined) return done(new ApiError('unsupported_media_type', { detail: fault }), undefined);
     if (!isUtf8(body)) return done(new ApiError('malformed_request'), undefined);
+    if (isTooDeep(body)) return done(new ApiError('malformed_request', { detail: tooDeep }), undefined);
     void parse(request, body.toString(), (error, value) => {
       if (!error) return done(null, value);
       const detail = 'The body is not JSON, or has a key such as "__proto__".';
