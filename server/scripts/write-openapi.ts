@@ -1,8 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { toOpenApi } from '../src/http/openapi.ts';
+import { toText } from '../src/http/openapi-text.ts';
 import { routes } from '../src/routes.ts';
 
 /** Writes the document that is checked in: a change of the API shows as a diff of it. */
 const target = new URL('../../docs/openapi.json', import.meta.url);
 await mkdir(new URL('.', target), { recursive: true });
-await writeFile(target, `${JSON.stringify(toOpenApi(routes), undefined, 2)}\n`);
+await writeFile(target, toText(toOpenApi(routes)));

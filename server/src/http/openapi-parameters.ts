@@ -1,6 +1,7 @@
 import type { z } from 'zod';
-import { errorsOf } from './route-errors.ts';
+import type { Named } from './openapi-components.ts';
 import type { JsonSchema, SchemaCollection } from './openapi-schemas.ts';
+import { errorsOf } from './route-errors.ts';
 import type { Route } from './route.ts';
 
 export interface Parameter {
@@ -17,16 +18,8 @@ export interface Reference {
   readonly $ref: string;
 }
 
-/** The headers that many operations share. */
+/** The headers that operations take. */
 export const headerParameters = {
-  AppName: {
-    name: 'X-App-Name',
-    in: 'header',
-    required: true,
-    description: 'The app that the call is about.',
-    example: 'demo',
-    schema: { type: 'string', pattern: '^[a-z][a-z0-9-]{1,39}$' },
-  },
   OrganizationId: {
     name: 'X-Iam-Orgid',
     in: 'header',
@@ -68,9 +61,7 @@ const referTo = (name: keyof typeof headerParameters): Reference => ({ $ref: `#/
 
 function headersOf(route: Route): Reference[] {
   const { access } = route;
-  const namesApp = access.scope === 'public' ? access.app !== 'none' : access.scope !== 'platform';
   return [
-    ...(namesApp ? [referTo('AppName')] : []),
     ...(access.scope === 'organization' && access.from === 'header' ? [referTo('OrganizationId')] : []),
     ...(route.idempotency === 'kept' ? [referTo('IdempotencyKey')] : []),
     ...(errorsOf(route).includes('precondition_failed') ? [referTo('IfMatch')] : []),
@@ -98,7 +89,21 @@ function fieldsOf(schemas: SchemaCollection, where: 'path' | 'query', schema: z.
   return Object.entries(properties).map(([name, field]) => toParameter(where, name, required.includes(name), field));
 }
 
-/** Everything besides the body that a route takes. */
-export function parametersOf(schemas: SchemaCollection, route: Route): (Parameter | Reference)[] {
-  return [...headersOf(route), ...fieldsOf(schemas, 'path', route.params), ...fieldsOf(schemas, 'query', route.query)];
+/** The parameters of path and query that a route declares. */
+export const declaredParameters = (schemas: SchemaCollection, route: Route): Named<Parameter>[] =>
+  [...fieldsOf(schemas, 'path', route.params), ...fieldsOf(schemas, 'query', route.query)].map((part) => ({
+    name: part.name,
+    part,
+  }));
+
+/**
+ * Everything besides the body that a route takes. The app header is no parameter but a security scheme: clients set it
+ * once, not in each call.
+ */
+export function parametersOf(
+  schemas: SchemaCollection,
+  route: Route,
+  refer: (parameter: Named<Parameter>) => Parameter | Reference,
+): (Parameter | Reference)[] {
+  return [...headersOf(route), ...declaredParameters(schemas, route).map(refer)];
 }

@@ -37,16 +37,35 @@ export function whoSentence(access: Access): string {
   return `**Who:** ${[...principalsOf(access).map(describe), ...mailed].join(', ')}.`;
 }
 
-/** The ways to authenticate: a cookie is a human's; none at all for the public. */
-export function securityOf(access: Access): Record<string, string[]>[] {
-  if (access.scope === 'public') return access.acceptsSession ? [{}, { bearerToken: [] }] : [];
+type Requirement = Readonly<Record<string, readonly string[]>>;
+
+function credentialsOf(access: Access): Requirement[] {
   if (access.scope === 'platform') return [{ platformKey: [] }];
+  if (access.scope === 'public') return access.acceptsSession ? [{}, { bearerToken: [] }] : [{}];
   const isForHumans = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
   return [{ bearerToken: [] }, ...(isForHumans ? [{ sessionCookie: [] }] : [])];
 }
 
-/** Every way to authenticate, for the components of the document. */
+const isAppNamed = (access: Access): boolean =>
+  access.scope === 'public' ? access.app !== 'none' : access.scope !== 'platform';
+
+/**
+ * What a call presents: the app header wherever an app is named, and one of the credentials. The header is no secret;
+ * as a security scheme it is configured once in a generated client.
+ */
+export const securityOf = (access: Access): Requirement[] =>
+  isAppNamed(access)
+    ? credentialsOf(access).map((credential) => ({ appName: [], ...credential }))
+    : credentialsOf(access).filter((credential) => Object.keys(credential).length > 0);
+
+/** Every security scheme, for the components of the document. */
 export const securitySchemes = {
+  appName: {
+    type: 'apiKey',
+    in: 'header',
+    name: 'X-App-Name',
+    description: 'The name of the app that the call is about, e.g. `demo`. It is no secret.',
+  },
   bearerToken: {
     type: 'http',
     scheme: 'bearer',

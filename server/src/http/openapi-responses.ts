@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from './errors.ts';
+import type { Named } from './openapi-components.ts';
 import type { Reference } from './openapi-parameters.ts';
 import type { JsonSchema, SchemaCollection } from './openapi-schemas.ts';
 import { errorsOf } from './route-errors.ts';
 import type { Route } from './route.ts';
 
-interface Header {
+export interface Header {
   readonly description: string;
   readonly schema: JsonSchema;
   readonly example?: string;
@@ -45,8 +46,10 @@ export const problem = z
       description: 'What went wrong this time: a plain sentence, safe to show.',
       examples: ['The request has faults; each is listed in `errors`.'],
     }),
-    code: z.enum(Object.keys(errorCodes)).meta({
-      description: 'Stable name of the error for programs; each has one status.',
+    // No enum: clients of today must read the codes of tomorrow.
+    code: z.string().meta({
+      description:
+        'Stable name of the error for programs; each code has one status. Codes can be added: treat an unknown one by its status.',
       examples: ['validation_failed'],
     }),
     requestId: z.string().meta({
@@ -63,8 +66,8 @@ export const problem = z
   })
   .meta({ id: 'Problem', description: 'Why a call was refused (RFC 9457).' });
 
-/** The headers that many answers share. */
-export const headerComponents = {
+/** The headers of refusals, and the one that every answer has. */
+export const headerComponents: Readonly<Record<string, Header>> = {
   RequestId: {
     description:
       'Id of the request. An `X-Request-Id` that was sent is kept if it is 8 to 64 of letters, digits, `.`, `_` and `-`.',
@@ -73,9 +76,9 @@ export const headerComponents = {
   },
   WwwAuthenticate: { description: 'How to present a credential.', schema: { type: 'string' }, example: 'Bearer' },
   RetryAfter: { description: 'Seconds after which to try again.', schema: { type: 'string' }, example: '1' },
-} satisfies Record<string, Header>;
+};
 
-const referTo = (name: keyof typeof headerComponents) => ({ $ref: `#/components/headers/${name}` });
+const referTo = (name: string): Reference => ({ $ref: `#/components/headers/${name}` });
 const ofEveryAnswer = { 'X-Request-Id': referTo('RequestId') };
 const ofStatus: Readonly<Record<number, Response['headers']>> = {
   401: { 'WWW-Authenticate': referTo('WwwAuthenticate') },
@@ -83,6 +86,34 @@ const ofStatus: Readonly<Record<number, Response['headers']>> = {
   503: { 'Retry-After': referTo('RetryAfter') },
 };
 
+/** The refusals of each status: name of the component, and what they have in common. @see RFC 9110, section 15 */
+const refusals: Readonly<Record<number, readonly [component: string, description: string]>> = {
+  400: ['BadRequest', 'The request is malformed or invalid.'],
+  401: ['Unauthorized', 'The credential is missing or invalid.'],
+  403: ['Forbidden', 'The caller is not allowed to do this.'],
+  404: ['NotFound', 'The resource does not exist, or the caller cannot see it.'],
+  409: ['Conflict', 'The request conflicts with the current state.'],
+  412: ['PreconditionFailed', 'The resource has changed since the version in `If-Match`.'],
+  413: ['ContentTooLarge', 'The body is too large.'],
+  415: ['UnsupportedMediaType', 'The body is not JSON.'],
+  422: ['UnprocessableContent', 'The idempotency key belongs to a different request.'],
+  429: ['TooManyRequests', 'A limit is exceeded. Retry after the interval in `Retry-After`.'],
+  500: ['InternalServerError', 'The service failed.'],
+  503: [
+    'ServiceUnavailable',
+    'The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.',
+  ],
+};
+
+const statusOf = (code: ErrorCode): number => errorCodes[code][0];
+
+function refusalOf(status: number): readonly [component: string, description: string] {
+  const found = refusals[status];
+  if (!found) throw new Error(`No component is declared for answers of status ${status}`);
+  return found;
+}
+
+/** The headers that only the answers of some routes have. */
 function declaredHeaders({ response: { headers = {} }, idempotency }: Route): Record<string, Header> {
   const ofReplay: Header = {
     description: '`true` where this is the answer that was given to the same request before.',
@@ -95,54 +126,49 @@ function declaredHeaders({ response: { headers = {} }, idempotency }: Route): Re
   return { ...declared, ...(idempotency === 'kept' && { 'Idempotent-Replayed': ofReplay }) };
 }
 
-function success(schemas: SchemaCollection, route: Route): Response {
+/** The headers that a route declares, for the search of what several have in common. */
+export const headersOf = (route: Route): Named<Header>[] =>
+  Object.entries(declaredHeaders(route)).map(([name, part]) => ({ name, part }));
+
+type ReferToHeader = (header: Named<Header>) => Header | Reference;
+
+function success(schemas: SchemaCollection, route: Route, refer: ReferToHeader): Response {
   const { response } = route;
+  const declared = headersOf(route).map((header) => [header.name, refer(header)] as const);
   return {
     description: response.description,
-    headers: { ...ofEveryAnswer, ...declaredHeaders(route) },
+    headers: { ...ofEveryAnswer, ...Object.fromEntries(declared) },
     ...(response.body && { content: { 'application/json': { schema: schemas.add(response.body, 'output') } } }),
   };
 }
 
+/**
+ * Every answer of a route by its status. Refusals are components, one for each status, so that they are the same types
+ * in generated code whatever codes a route gains; which of the codes a route answers is said by its `x-error-codes`.
+ */
+export function responsesOf(
+  schemas: SchemaCollection,
+  route: Route,
+  refer: ReferToHeader,
+): Record<string, Response | Reference> {
+  const statuses = new Set(errorsOf(route).map(statusOf));
+  const refused = [...statuses].map((status) => [status, { $ref: `#/components/responses/${refusalOf(status)[0]}` }]);
+  return { [route.response.status]: success(schemas, route, refer), ...Object.fromEntries(refused) };
+}
+
 function refusal(schemas: SchemaCollection, status: number, codes: readonly ErrorCode[]): Response {
-  const narrowed = { type: 'object', properties: { code: { type: 'string', enum: codes } } };
   return {
-    description: codes.map((code) => `- [\`${code}\`](/errors/${code}) — ${errorCodes[code][1]}`).join('\n'),
+    description: refusalOf(status)[1],
     headers: { ...ofEveryAnswer, ...ofStatus[status] },
-    content: { 'application/problem+json': { schema: { allOf: [schemas.add(problem, 'output'), narrowed] } } },
-    'x-error-codes': codes,
+    content: { 'application/problem+json': { schema: schemas.add(problem, 'output') } },
+    'x-error-codes': codes.filter((code) => statusOf(code) === status),
   };
 }
 
-/** E.g. `body_too_large` → `BodyTooLarge`. */
-const componentName = (code: ErrorCode): string =>
-  code.replace(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
-
-/** The codes of a route by their status, in the order of the table. */
-function codesByStatus(route: Route): Map<number, ErrorCode[]> {
-  const codes = errorsOf(route);
-  const statuses = new Set(codes.map((code) => errorCodes[code][0]));
-  return new Map([...statuses].map((status) => [status, codes.filter((code) => errorCodes[code][0] === status)]));
-}
-
-/** A status with one code is the same wherever it is answered, and written once. */
-function toRefusal(schemas: SchemaCollection, status: number, codes: readonly ErrorCode[]): Response | Reference {
-  const [code, ...others] = codes;
-  if (code === undefined || others.length > 0) return refusal(schemas, status, codes);
-  return { $ref: `#/components/responses/${componentName(code)}` };
-}
-
-/** Every answer of a route by its status. */
-export function responsesOf(schemas: SchemaCollection, route: Route): Record<string, Response | Reference> {
-  const refusals = [...codesByStatus(route)].map(([status, codes]) => [status, toRefusal(schemas, status, codes)]);
-  return { [route.response.status]: success(schemas, route), ...Object.fromEntries(refusals) };
-}
-
-/** The refusals that `responsesOf` refers to, in the order of the table. */
+/** The refusals that `responsesOf` refers to, each with the codes that routes answer with its status. */
 export function responseComponents(schemas: SchemaCollection, routes: readonly Route[]): Record<string, Response> {
-  const alone = new Set(
-    routes.flatMap((route) => [...codesByStatus(route).values()].filter((codes) => codes.length === 1).flat()),
-  );
-  const codes = (Object.keys(errorCodes) as ErrorCode[]).filter((code) => alone.has(code));
-  return Object.fromEntries(codes.map((code) => [componentName(code), refusal(schemas, errorCodes[code][0], [code])]));
+  const answered = new Set(routes.flatMap(errorsOf));
+  const codes = (Object.keys(errorCodes) as ErrorCode[]).filter((code) => answered.has(code));
+  const statuses = [...new Set(codes.map(statusOf))].toSorted((a, b) => a - b);
+  return Object.fromEntries(statuses.map((status) => [refusalOf(status)[0], refusal(schemas, status, codes)]));
 }

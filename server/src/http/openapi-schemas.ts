@@ -45,6 +45,8 @@ const amend: Override = ({ zodSchema, jsonSchema }) => {
   // Every integer of JSON that JavaScript can hold: no bound worth a word.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  // A generated client matches the pattern against what it parsed by the format.
+  if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
   const { def } = zodSchema._zod;
   if (def.type === 'object' && def.catchall === undefined) delete jsonSchema.additionalProperties;
 };
@@ -66,13 +68,25 @@ function withNullAsType(schema: JsonSchema): JsonSchema {
   };
 }
 
+/**
+ * One string or several, as `aud` has it (RFC 7519): languages with static types have none for that. Requests name the
+ * type that says everything, the array; in answers nothing is said.
+ */
+function withoutOneOrSeveral(schema: JsonSchema, io: Direction): JsonSchema {
+  const { anyOf, ...said } = schema;
+  if (!Array.isArray(anyOf) || anyOf.length !== 2) return schema;
+  const [one, several] = anyOf as [JsonSchema, JsonSchema];
+  if (one.type !== 'string' || several.type !== 'array') return schema;
+  return io === 'input' ? { ...several, ...said } : said;
+}
+
 const isObject = (value: unknown): value is JsonSchema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function convert(schema: z.ZodType, io: Direction): JsonSchema {
   const converted = z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any', override: amend });
   return JSON.parse(JSON.stringify(converted), (_, value: unknown) =>
-    isObject(value) ? withNullAsType(value) : value,
+    isObject(value) ? withoutOneOrSeveral(withNullAsType(value), io) : value,
   ) as JsonSchema;
 }
 

@@ -1,12 +1,46 @@
 import type { ErrorCode } from './errors.ts';
-import { headerParameters, type Parameter, parametersOf, type Reference } from './openapi-parameters.ts';
+import { type SharedParts, sharePartsOf } from './openapi-components.ts';
+import {
+  declaredParameters,
+  headerParameters,
+  type Parameter,
+  parametersOf,
+  type Reference,
+} from './openapi-parameters.ts';
 import { principalsOf, securityOf, securitySchemes, whoSentence } from './openapi-principals.ts';
-import { headerComponents, type Response, responseComponents, responsesOf } from './openapi-responses.ts';
+import {
+  type Header,
+  headerComponents,
+  headersOf,
+  type Response,
+  responseComponents,
+  responsesOf,
+} from './openapi-responses.ts';
 import { collectSchemas, type JsonSchema, type SchemaCollection } from './openapi-schemas.ts';
 import { errorsOf } from './route-errors.ts';
 import type { Route, Tag } from './route.ts';
 
 export { errorsOf };
+
+/** Codes that tell nothing about an operation: they come of a faulty request or credential, or of a service in trouble. */
+const general: readonly ErrorCode[] = [
+  'malformed_request',
+  'validation_failed',
+  'app_name_required',
+  'app_not_found',
+  'app_inactive',
+  'unauthenticated',
+  'origin_not_allowed',
+  'body_too_large',
+  'unsupported_media_type',
+  'idempotency_key_reused',
+  'idempotency_in_progress',
+  'overloaded',
+  'database_unavailable',
+  'internal_error',
+];
+
+const linkTo = (code: ErrorCode): string => `[\`${code}\`](/errors/${code})`;
 
 /** What the document says about one route. */
 export interface Operation {
@@ -29,7 +63,13 @@ export interface Operation {
 /** An OpenAPI 3.1 document, as far as ours use the format. */
 export interface OpenApiDocument {
   readonly openapi: string;
-  readonly info: { readonly title: string; readonly version: string; readonly description: string };
+  readonly info: {
+    readonly title: string;
+    readonly version: string;
+    readonly description: string;
+    readonly contact: { readonly name: string; readonly url: string };
+    readonly license: { readonly name: string; readonly identifier: string };
+  };
   readonly servers: readonly { readonly url: string; readonly description: string }[];
   readonly tags: readonly { readonly name: Tag; readonly description: string }[];
   readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
@@ -37,20 +77,26 @@ export interface OpenApiDocument {
     readonly schemas: Readonly<Record<string, JsonSchema>>;
     readonly parameters: Readonly<Record<string, Parameter>>;
     readonly responses: Readonly<Record<string, Response>>;
-    readonly headers: typeof headerComponents;
+    readonly headers: Readonly<Record<string, Header>>;
     readonly securitySchemes: typeof securitySchemes;
   };
 }
 
-const info = {
+/** Where a service without configuration listens. */
+const defaultUrl = 'http://127.0.0.1:3000';
+
+/** Generators write license and contact into the packages that they make; some cannot do without. */
+const infoOf = (publicUrl: string): OpenApiDocument['info'] => ({
   title: 'Gatehouse',
   version: '1.0.0',
   description: [
     'Users, sessions, organizations, roles, invitations and machine tokens of many apps over HTTP.',
     'Each call names its app in `X-App-Name`. A refusal is a problem document (RFC 9457) with a stable `code`; what each code means stands at `/errors/<code>`.',
-    'Each operation lists who may call it (`x-principals`) and every code that it may answer (`x-error-codes`).',
+    `Each operation lists who may call it (\`x-principals\`) and every code that it may answer (\`x-error-codes\`). What follows from the request alone is left out of the descriptions: ${general.map(linkTo).join(', ')}.`,
   ].join('\n\n'),
-};
+  contact: { name: 'The operator of this service', url: publicUrl },
+  license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+});
 
 const tagDescriptions: Readonly<Record<Tag, string>> = {
   authentication: 'Signing up and in, sessions, passwords, e-mail addresses, and the tokens of machine users.',
@@ -68,47 +114,72 @@ function requestBodyOf(schemas: SchemaCollection, { body }: Route): Pick<Operati
   return { requestBody: { required: !body.safeParse(undefined).success, content } };
 }
 
-function toOperation(schemas: SchemaCollection, route: Route): Operation {
+function errorSentence(route: Route): string[] {
+  const particular = errorsOf(route).filter((code) => !general.includes(code));
+  return particular.length === 0 ? [] : [`**Errors:** ${particular.map(linkTo).join(', ')}.`];
+}
+
+/** What the routes have in common, besides schemas. */
+interface Shared {
+  readonly parameters: SharedParts<Parameter>;
+  readonly headers: SharedParts<Header>;
+}
+
+function toOperation(schemas: SchemaCollection, shared: Shared, route: Route): Operation {
   return {
     operationId: route.operationId,
     tags: [route.tag],
     summary: route.summary,
-    description: `${route.description}\n\n${whoSentence(route.access)}`,
+    description: [route.description, whoSentence(route.access), ...errorSentence(route)].join('\n\n'),
     'x-principals': principalsOf(route.access),
     'x-error-codes': errorsOf(route),
     security: securityOf(route.access),
-    parameters: parametersOf(schemas, route),
+    parameters: parametersOf(schemas, route, shared.parameters.refer),
     ...requestBodyOf(schemas, route),
-    responses: responsesOf(schemas, route),
+    responses: responsesOf(schemas, route, shared.headers.refer),
   };
 }
 
-function toPaths(schemas: SchemaCollection, routes: readonly Route[]): Record<string, Record<string, Operation>> {
+function toPaths(
+  schemas: SchemaCollection,
+  shared: Shared,
+  routes: readonly Route[],
+): Record<string, Record<string, Operation>> {
   const paths: Record<string, Record<string, Operation>> = {};
   for (const route of routes) {
     const operations = (paths[toPath(route.url)] ??= {});
-    operations[route.method.toLowerCase()] = toOperation(schemas, route);
+    operations[route.method.toLowerCase()] = toOperation(schemas, shared, route);
   }
   return paths;
 }
 
-/** Describes the routes in OpenAPI 3.1, in their order. The same routes make the same document, byte for byte. */
-export function toOpenApi(routes: readonly Route[]): OpenApiDocument {
+/**
+ * Describes the routes in OpenAPI 3.1, in their order. The same routes make the same document, byte for byte.
+ *
+ * @param publicUrl the origin at which clients reach the service
+ */
+export function toOpenApi(routes: readonly Route[], publicUrl: string = defaultUrl): OpenApiDocument {
   const schemas = collectSchemas();
   const shown = routes.filter((route) => !route.hidden);
-  const paths = toPaths(schemas, shown);
+  const parameters = sharePartsOf(
+    'parameters',
+    shown.flatMap((route) => declaredParameters(schemas, route)),
+    headerParameters,
+  );
+  const headers = sharePartsOf('headers', shown.flatMap(headersOf), headerComponents);
+  const paths = toPaths(schemas, { parameters, headers }, shown);
   const responses = responseComponents(schemas, shown);
   return {
     openapi: '3.1.1',
-    info,
-    servers: [{ url: '/', description: 'The service that serves this document.' }],
+    info: infoOf(publicUrl),
+    servers: [{ url: publicUrl, description: 'The service that serves this document.' }],
     tags: (Object.keys(tagDescriptions) as Tag[]).map((name) => ({ name, description: tagDescriptions[name] })),
     paths: schemas.resolve(paths),
     components: {
       schemas: schemas.components(),
-      parameters: headerParameters,
+      parameters: schemas.resolve(parameters.components),
       responses: schemas.resolve(responses),
-      headers: headerComponents,
+      headers: headers.components,
       securitySchemes,
     },
   };

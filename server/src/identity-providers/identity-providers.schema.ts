@@ -94,7 +94,7 @@ export const providerCreated = z
     id: outputId('the identity provider', '118273645546213380'),
     callbackUrls,
   })
-  .meta({ id: 'CreateProviderResponse', description: 'The provider is registered.' });
+  .meta({ id: 'CreateProviderResult', description: 'The provider is registered.' });
 
 export const provider = z
   .object({

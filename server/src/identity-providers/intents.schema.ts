@@ -60,7 +60,7 @@ export const intentCreated = z
       examples: [`https://iam.example.com/idps/start/${intentExample}`],
     }),
   })
-  .meta({ id: 'CreateIntentResponse', description: 'The intent: ten minutes, one browser, one use.' });
+  .meta({ id: 'CreateIntentResult', description: 'The intent: ten minutes, one browser, one use.' });
 
 const tokenExample = 'gh_i_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const secret = (what: string, example: string) => text({ max: 500 }).meta({ description: what, examples: [example] });
@@ -86,6 +86,6 @@ export const intentValidated = startedSession
   .extend({
     isNewUser: z.boolean().meta({ description: 'Whether the user was made by this call.', examples: [false] }),
   })
-  .meta({ id: 'ValidateIntentResponse', description: 'The session and whose it is.' });
+  .meta({ id: 'ValidateIntentResult', description: 'The session and whose it is.' });
 
 export const intentParams = z.strictObject({ intentId: idOf('the intent', intentExample) });

@@ -38,7 +38,10 @@ export const introspection = z
     aud: z
       .union([z.string(), z.array(z.string())])
       .optional()
-      .meta({ description: 'For whom it is: the name of the app means this API.', examples: ['demo'] }),
+      .meta({
+        description: 'A string or an array of strings: whom the token is for. The name of the app means this API.',
+        examples: ['demo'],
+      }),
     iat: seconds('When it was issued'),
     exp: seconds('When it expires, unless a session is used before its idle life is over'),
     username: words('E-mail address of the user.', 'jon.doe@example.com'),

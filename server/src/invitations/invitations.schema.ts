@@ -20,7 +20,7 @@ export const acceptInvitation = z
 
 export const invitationAccepted = z
   .object({ message: message('Invitation accepted'), ...startedSession.shape })
-  .meta({ id: 'AcceptInvitationResponse', description: 'The invitation is accepted and a session has begun.' });
+  .meta({ id: 'AcceptInvitationResult', description: 'The invitation is accepted and a session has begun.' });
 
 const statusNames = Object.keys(invitationStatuses) as [InvitationStatus, ...InvitationStatus[]];
 const meanings = Object.entries(invitationStatuses)
@@ -87,4 +87,4 @@ export const invitationResent = z
       examples: [true],
     }),
   })
-  .meta({ id: 'ResendInvitationResponse', description: 'The invitation is on its way, or was not needed any more.' });
+  .meta({ id: 'ResendInvitationResult', description: 'The invitation is on its way, or was not needed any more.' });

@@ -23,7 +23,7 @@ const secretId = outputId('the secret', '118273645546213379');
 
 export const machineUserCreated = z
   .object({ machineUserId, clientId, clientSecret, secretId })
-  .meta({ id: 'CreateMachineUserResponse', description: 'The machine user with its first secret.' });
+  .meta({ id: 'CreateMachineUserResult', description: 'The machine user with its first secret.' });
 
 const label = text({ min: 1, max: 100 }).meta({
   description: 'What the secret is for.',
@@ -53,7 +53,7 @@ export const secretCreated = z
       .meta({ description: 'What the secret is for.', examples: ['deploy pipeline'] }),
     expiresAt: time('When it stops working').optional(),
   })
-  .meta({ id: 'CreateMachineSecretResponse', description: 'The secret, shown once.' });
+  .meta({ id: 'CreateMachineSecretResult', description: 'The secret, shown once.' });
 
 const secret = z
   .object({
@@ -109,7 +109,7 @@ export const requestToken = z
       .optional()
       .meta({
         description:
-          'Services the token is for, 1 to 5. Default: this API. A token for another audience is refused by this API.',
+          'Services that the token is for, 1 to 5; a single one may be sent as a string. Default: this API. This API refuses a token for another audience.',
         examples: [['https://billing.example.com']],
       }),
   })
@@ -123,7 +123,7 @@ export const issuedToken = z
     }),
     expiresInSeconds: z.int().meta({ description: 'Life of the token, in seconds.', examples: [43_199] }),
   })
-  .meta({ id: 'RequestMachineTokenResponse', description: 'The token.' });
+  .meta({ id: 'RequestMachineTokenResult', description: 'The token.' });
 
 const jwk = z
   .object({

@@ -78,7 +78,7 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
     response: {
       status: 201,
       description: 'Granted or invited.',
-      body: granted(`Invite${word}Response`, `${word} invited`),
+      body: granted(`Invite${word}Result`, `${word} invited`),
     },
     errors: ['user_not_active', 'redirect_url_not_allowed', 'rate_limited'],
     handler: (call) => grantTo(call, call.body, () => Promise.resolve(grant), word),
@@ -107,7 +107,7 @@ export const memberRoutes = [
     response: {
       status: 201,
       description: 'Granted or invited.',
-      body: granted('InviteMemberResponse', 'Member invited'),
+      body: granted('InviteMemberResult', 'Member invited'),
     },
     errors: ['user_not_active', 'unknown_role', 'redirect_url_not_allowed', 'rate_limited'],
     handler: (call) =>

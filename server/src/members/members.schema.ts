@@ -40,7 +40,7 @@ export const addUser = z
 
 export const userAdded = z
   .object({ message: message('User 118273645546213377 added to 118273645546213376 as reader, writer') })
-  .meta({ id: 'AddUserToOrganizationResponse', description: 'The roles are added.' });
+  .meta({ id: 'AddUserToOrganizationResult', description: 'The roles are added.' });
 
 export const setUserRoles = z
   .strictObject({
@@ -56,11 +56,11 @@ export const setUserRoles = z
 
 export const userRolesSet = z
   .object({ message: message('User 118273645546213377 now has reader, writer in organization 118273645546213376') })
-  .meta({ id: 'SetOrganizationUserRolesResponse', description: 'The roles are as the request has them.' });
+  .meta({ id: 'SetOrganizationUserRolesResult', description: 'The roles are as the request has them.' });
 
 export const userRemoved = z
   .object({ message: message('User 118273645546213377 removed from organization 118273645546213376') })
-  .meta({ id: 'RemoveOrganizationUserResponse', description: 'The user is out of the organization.' });
+  .meta({ id: 'RemoveOrganizationUserResult', description: 'The user is out of the organization.' });
 
 export const managersQuery = z.strictObject(pagingQuery);
 

@@ -34,7 +34,7 @@ const statusRoute = (verb: 'deactivate' | 'reactivate', status: OrganizationStat
     response: {
       status: 200,
       description: `The organization is ${verb}d.`,
-      body: statusChanged(`${name}OrganizationResponse`, `Organization ${verb}d`),
+      body: statusChanged(`${name}OrganizationResult`, `Organization ${verb}d`),
       headers: etagHeader,
     },
     handler: async (call) => {

@@ -49,7 +49,7 @@ export const organizationSetUp = z
       .boolean()
       .meta({ description: 'Whether the owner is invited first; false: they own it already.', examples: [true] }),
   })
-  .meta({ id: 'SetupOrganizationResponse', description: 'The organization is made.' });
+  .meta({ id: 'SetupOrganizationResult', description: 'The organization is made.' });
 
 const listed = {
   id: orgId,
@@ -101,7 +101,7 @@ export const updateOrganization = z
 
 export const organizationUpdated = z
   .object({ message: message('Organization Data Updated') })
-  .meta({ id: 'UpdateOrganizationResponse', description: 'The organization is updated.' });
+  .meta({ id: 'UpdateOrganizationResult', description: 'The organization is updated.' });
 
 export const statusChanged = (name: string, example: string) =>
   z.object({ message: message(example) }).meta({ id: name, description: 'The status of the organization is set.' });

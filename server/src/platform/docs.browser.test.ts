@@ -43,9 +43,9 @@ async function typeOver(page: Page, field: Locator, text: string): Promise<void>
   await page.clock.runFor(settleMs);
 }
 
-/** An organization with an owner in the app that the reference takes as its example. */
-async function createOrganization(): Promise<{ orgId: string; ownerToken: string }> {
-  const world = await createWorld(test, { name: 'demo' });
+/** An organization with an owner, in an app of its own. */
+async function createOrganization(name: string, settings = {}): Promise<{ orgId: string; ownerToken: string }> {
+  const world = await createWorld(test, { name, settings });
   const owner = await world.person();
   return { orgId: await world.organization(owner), ownerToken: owner.token };
 }
@@ -105,8 +105,8 @@ describe.skipIf(!isInstalled)(
       expect(requested.filter((url) => url === `${origin}/openapi.json`)).toHaveLength(1);
     });
 
-    it('sends a request and shows the answer', async () => {
-      const { orgId, ownerToken } = await createOrganization();
+    /** Opens the client of the operation with the address of an organization filled in. */
+    async function openClient(orgId: string): Promise<{ page: Page; client: Locator }> {
       await context.clock.install();
       const page = await open(`${origin}/docs#${place}`);
       await expectInView(headingOf(page));
@@ -115,13 +115,33 @@ describe.skipIf(!isInstalled)(
         .getByRole('button', { name: /Test Request/ })
         .click();
       const client = page.getByRole('dialog');
-      const region = (name: string) => client.getByRole('region', { name });
-      await typeOver(page, region('Authentication').getByRole('textbox'), ownerToken);
-      await typeOver(page, region('Variables').getByRole('textbox').last(), orgId);
+      await typeOver(page, client.getByRole('region', { name: 'Variables' }).getByRole('textbox').last(), orgId);
+      return { page, client };
+    }
+
+    async function expectUpdated(client: Locator, orgId: string): Promise<void> {
       await client.getByRole('button', { name: /^Send patch request/ }).click();
-      await region('Response').getByText('200 OK').waitFor();
+      const response = client.getByRole('region', { name: 'Response' });
+      await response.getByText('200 OK').waitFor();
       expect(requested).toContain(`${origin}/v1/authorization/organizations/${orgId}`);
-      await region('Response').getByText('Organization Data Updated').waitFor();
+      await response.getByText('Organization Data Updated').waitFor();
+    }
+
+    it('sends a request with the token that is typed in, and shows the answer', async () => {
+      const { orgId, ownerToken } = await createOrganization('demo');
+      const { page, client } = await openClient(orgId);
+      const authentication = client.getByRole('region', { name: 'Authentication' });
+      await typeOver(page, authentication.getByRole('textbox').last(), ownerToken);
+      await expectUpdated(client, orgId);
+    });
+
+    it('sends the prefilled request with the cookie of whoever is signed in', async () => {
+      const { orgId, ownerToken } = await createOrganization('signed-in', { allowedOrigins: [origin] });
+      await context.addCookies([{ name: 'session-token', value: ownerToken, url: origin }]);
+      const { page, client } = await openClient(orgId);
+      const authentication = client.getByRole('region', { name: 'Authentication' });
+      await typeOver(page, authentication.getByRole('textbox').nth(1), 'signed-in');
+      await expectUpdated(client, orgId);
     });
 
     it.each(['/errors', '/errors/validation_failed'])('fits a narrow window at %s', async (path) => {

@@ -19,7 +19,12 @@ const scalarConfiguration = {
   showDeveloperTools: 'never',
   // Drawing all operations of a group takes seconds in which the page does not react; a group is drawn once it is opened.
   defaultOpenFirstTag: false,
-  authentication: { preferredSecurityScheme: 'bearerToken' },
+  // Requests go to where the page came from, which can differ from PUBLIC_URL by name (localhost, 127.0.0.1).
+  servers: [{ url: '/' }],
+  authentication: {
+    preferredSecurityScheme: [['appName', 'bearerToken']],
+    securitySchemes: { appName: { value: 'demo' } },
+  },
 };
 
 /** Scalar puts its styles into the page; scripts come from files of this server only. */
@@ -92,8 +97,8 @@ const page = (): Html =>
     </html> `;
 
 /** The document as it is sent; packed once, in a few milliseconds. */
-function packDocument(routes: readonly Route[]): Negotiable {
-  const identity = Buffer.from(JSON.stringify(toOpenApi(routes)));
+function packDocument(routes: readonly Route[], publicUrl: string): Negotiable {
+  const identity = Buffer.from(JSON.stringify(toOpenApi(routes, publicUrl)));
   const br = brotliCompressSync(identity, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
   const packed = { br, gzip: gzipSync(identity), identity };
   return {
@@ -122,7 +127,13 @@ async function sendAsset({ request, reply, params }: Call<{ file: string }>): Pr
  * @param routes the whole table, these routes included; asked for once the first document is wanted
  */
 export function docsRoutes(routes: () => readonly Route[]): Route[] {
-  let document: Negotiable | undefined;
+  /** By the origin that they name: one process has one. */
+  const documents = new Map<string, Negotiable>();
+  const documentOf = (publicUrl: string): Negotiable => {
+    const packed = documents.get(publicUrl) ?? packDocument(routes(), publicUrl);
+    documents.set(publicUrl, packed);
+    return packed;
+  };
   return [
     route({
       method: 'GET',
@@ -135,7 +146,7 @@ export function docsRoutes(routes: () => readonly Route[]): Route[] {
       query: anyQuery,
       response: { status: 200, description: 'The document.' },
       hidden: true,
-      handler: ({ request, reply }) => sendNegotiated(request, reply, (document ??= packDocument(routes()))),
+      handler: ({ request, reply, services }) => sendNegotiated(request, reply, documentOf(services.config.publicUrl)),
     }),
 
     route({

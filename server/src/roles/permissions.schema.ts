@@ -39,4 +39,4 @@ export const permissionsChecked = z
     orgId: outputId('the organization'),
     results: z.array(result).meta({ description: 'One result for each permission, in their order.', examples: [[]] }),
   })
-  .meta({ id: 'CheckPermissionsResponse', description: 'What the user may do.' });
+  .meta({ id: 'CheckPermissionsResult', description: 'What the user may do.' });

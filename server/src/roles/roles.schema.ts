@@ -61,7 +61,7 @@ export const updateRoles = z.strictObject({ roles }).meta({
 
 export const rolesUpdated = z
   .object({ message: message('Roles updated') })
-  .meta({ id: 'UpdateRolesResponse', description: 'The roles are as the request has them.' });
+  .meta({ id: 'UpdateRolesResult', description: 'The roles are as the request has them.' });
 
 export const roleList = z
   .object({

@@ -50,4 +50,4 @@ export const superAdminAdded = z
       .boolean()
       .meta({ description: 'Whether they were invited first, because their address is unproven.', examples: [false] }),
   })
-  .meta({ id: 'AddSuperAdminResponse', description: 'Granted or invited.' });
+  .meta({ id: 'AddSuperAdminResult', description: 'Granted or invited.' });

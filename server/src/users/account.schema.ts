@@ -13,7 +13,7 @@ export const requestEmailChange = z
 
 export const emailChangeRequested = z
   .object({ message: message('Verification email sent') })
-  .meta({ id: 'RequestEmailChangeResponse', description: 'The mail to the new address is on its way.' });
+  .meta({ id: 'RequestEmailChangeResult', description: 'The mail to the new address is on its way.' });
 
 export const changeEmail = z
   .strictObject({ verificationCode })
@@ -21,7 +21,7 @@ export const changeEmail = z
 
 export const emailChanged = z
   .object({ message: message('Email updated') })
-  .meta({ id: 'ChangeEmailResponse', description: 'The address is changed and proven.' });
+  .meta({ id: 'ChangeEmailResult', description: 'The address is changed and proven.' });
 
 export const deleteMe = z
   .strictObject({ currentPassword })

@@ -67,7 +67,7 @@ const stateRoute = (
     response: {
       status: 200,
       description: `The user is ${verb}d.`,
-      body: userStateChanged(`${name}UserResponse`, `User ${verb}d`),
+      body: userStateChanged(`${name}UserResult`, `User ${verb}d`),
     },
     errors: ['user_not_active', ...(verb === 'deactivate' ? (['last_owner', 'last_super_admin'] as const) : [])],
     handler: (call) =>

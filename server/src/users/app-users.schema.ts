@@ -17,7 +17,7 @@ export const userList = z
 
 export const userDeleted = z
   .object({ message: message('User 118273645546213377 deleted') })
-  .meta({ id: 'DeleteUserResponse', description: 'The user is deleted.' });
+  .meta({ id: 'DeleteUserResult', description: 'The user is deleted.' });
 
 export const userStateChanged = (name: string, said: string) =>
   z.object({ message: message(said) }).meta({ id: name, description: `${said}.` });

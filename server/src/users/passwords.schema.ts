@@ -24,7 +24,7 @@ export const requestPasswordReset = z
 
 export const passwordResetRequested = z
   .object({ message: message('If the account exists, an email has been sent') })
-  .meta({ id: 'RequestPasswordResetResponse', description: 'The same whether or not there is such an account.' });
+  .meta({ id: 'RequestPasswordResetResult', description: 'The same whether or not there is such an account.' });
 
 export const resetPassword = z
   .strictObject({ email: emailAddress, verificationCode, newPassword, orgId: ignoredOrgId })
@@ -36,4 +36,4 @@ export const changePassword = z
 
 export const passwordUpdated = z
   .object({ message: message('Password updated') })
-  .meta({ id: 'PasswordUpdatedResponse', description: 'The password is changed.' });
+  .meta({ id: 'PasswordUpdatedResult', description: 'The password is changed.' });

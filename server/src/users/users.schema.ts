@@ -147,7 +147,7 @@ export const updateUser = z
 
 export const userUpdated = z
   .object({ message: message('User updated') })
-  .meta({ id: 'UpdateUserResponse', description: 'The user is updated.' });
+  .meta({ id: 'UpdateUserResult', description: 'The user is updated.' });
 
 export const requestVerification = z
   .strictObject({
@@ -158,7 +158,7 @@ export const requestVerification = z
 
 export const verificationRequested = z
   .object({ message: message('Verification email sent') })
-  .meta({ id: 'RequestEmailVerificationResponse', description: 'The mail is on its way.' });
+  .meta({ id: 'RequestEmailVerificationResult', description: 'The mail is on its way.' });
 
 export const verificationCode = text({ min: 1, max: 100 }).meta({
   description:
@@ -172,4 +172,4 @@ export const verifyEmail = z
 
 export const emailVerified = z
   .object({ message: message('Email verified') })
-  .meta({ id: 'VerifyEmailResponse', description: 'The address is proven.' });
+  .meta({ id: 'VerifyEmailResult', description: 'The address is proven.' });
