@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseSmtpUrl } from './email/smtp-url.ts';
+import { normalizeEmail } from './users/email-address.ts';
 import { isAddressRange } from './http/address-range.ts';
 
 /** What the documentation says about one environment variable. */
@@ -64,8 +65,10 @@ export const variablesSchema = z.object({
   BOOTSTRAP_APP: matching(/^[a-z][a-z0-9-]{1,39}$/, 'must be 2 to 40 of a-z, 0-9 and -, beginning with a letter')
     .optional()
     .describe('Name of the app to make while there is none.'),
-  BOOTSTRAP_ADMIN_EMAIL: matching(/^[^\s@]+@[^\s@]+$/, 'must be an e-mail address')
-    .max(254, 'must be an e-mail address')
+  BOOTSTRAP_ADMIN_EMAIL: z
+    .string()
+    .refine((text) => normalizeEmail(text) !== undefined, 'must be an e-mail address')
+    .transform((text) => normalizeEmail(text) ?? text)
     .optional()
     .describe('E-mail address of the super admin of that app.'),
   BOOTSTRAP_ADMIN_PASSWORD: z

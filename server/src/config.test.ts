@@ -4,6 +4,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { ConfigError, configVariables, developmentFeaturesSentence, type Environment, loadConfig } from './config.ts';
+import { badAddresses } from './test/email-addresses.ts';
 
 const bytesOf = (seed: string): Buffer => createHash('sha256').update(seed).digest();
 const keyBytes = bytesOf('current');
@@ -151,6 +152,10 @@ describe('faults', () => {
     ['BOOTSTRAP_APP', { BOOTSTRAP_APP: 'Shop' }],
     ['BOOTSTRAP_ADMIN_PASSWORD', { BOOTSTRAP_ADMIN_EMAIL: 'admin@example.com' }],
     ['BOOTSTRAP_ADMIN_EMAIL', { BOOTSTRAP_ADMIN_PASSWORD: 'a long enough password' }],
+    ...badAddresses.map(([, BOOTSTRAP_ADMIN_EMAIL]): [string, Record<string, string>] => [
+      'BOOTSTRAP_ADMIN_EMAIL',
+      { BOOTSTRAP_ADMIN_EMAIL, BOOTSTRAP_ADMIN_PASSWORD: 'a long enough password' },
+    ]),
     ['BOOTSTRAP_SETTINGS', { BOOTSTRAP_SETTINGS: '[]' }],
     ['BOOTSTRAP_SETTINGS', { BOOTSTRAP_SETTINGS: '{' }],
     ['PLATFORM_KEY', { PLATFORM_KEY: ['a', 'b', 'c'].map((letter) => strong + letter).join(',') }],

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { ConfigError, developmentFeaturesSentence } from '../config.ts';
 import type { Services } from '../services.ts';
-import { normalizeEmail } from '../users/email-address.ts';
 import { sql, type Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import { type SettingsPatch, settingsPatch } from './apps.schema.ts';
@@ -21,12 +20,8 @@ const fault = (variable: string, message: string): ConfigError => new ConfigErro
 
 /** The admin of the first app: from the environment, or made up where development features exist. */
 function firstAdmin({ config }: Services): { email: string; password: string; isGenerated: boolean } {
-  const { bootstrapAdminEmail, bootstrapAdminPassword: password } = config;
-  if (bootstrapAdminEmail !== undefined && password !== undefined) {
-    const email = normalizeEmail(bootstrapAdminEmail);
-    if (email === undefined) throw fault('BOOTSTRAP_ADMIN_EMAIL', 'must be an e-mail address');
-    return { email, password, isGenerated: false };
-  }
+  const { bootstrapAdminEmail: email, bootstrapAdminPassword: password } = config;
+  if (email !== undefined && password !== undefined) return { email, password, isGenerated: false };
   if (config.developmentFeatures) {
     return { email: 'admin@example.com', password: randomBytes(12).toString('base64url'), isGenerated: true };
   }

@@ -1,15 +1,47 @@
-import { domainToASCII } from 'node:url';
+import { toASCII, toUnicode } from 'tr46';
 import { z } from 'zod';
 
-/** What a local part may hold here: no quoting, no white space, no control or list characters that mail headers give a meaning. */
+/** Excludes quoting, white space, control characters, and the characters that mail headers give a meaning. */
 const localPart = /^[^\s@"(),:;<>[\\\]\p{C}]{1,64}$/u;
-const domainLabel = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+/** The same after compatibility forms are replaced, of any length. Programs read a leading hyphen as an option. */
+const localPartOnceFolded = /^(?!-)[^\s@"(),:;<>[\\\]\p{C}]+$/u;
+/** URL parsers take a domain with such a last label for an IPv4 address. */
+const numericLabel = /^(?:[0-9]+|0x[0-9a-f]*)$/;
+
+const strict = {
+  checkBidi: true,
+  checkHyphens: true,
+  checkJoiners: true,
+  useSTD3ASCIIRules: true,
+  verifyDNSLength: true,
+  transitionalProcessing: false,
+} as const;
 
 /**
- * Brings an e-mail address into the form that is stored: trimmed, domain as lower-case ASCII (IDNA). Dots and plus
- * tags are kept: whether they matter is up to the mailbox's own domain.
+ * The ASCII form of a domain. The domain must be valid as it stands: in lower case it equals its ASCII or its Unicode
+ * form, so that nothing was dropped from it or replaced in it.
  *
- * @returns undefined when it is no address
+ * @returns undefined if it is not valid
+ * @see UTS 46, section 4.2
+ */
+function toAsciiDomain(input: string): string | undefined {
+  const domain = input.toLowerCase().normalize('NFC');
+  const ascii = toASCII(domain, strict);
+  if (ascii === null) return undefined;
+  const labels = ascii.split('.');
+  if (labels.length < 2 || numericLabel.test(labels.at(-1) ?? '')) return undefined;
+  const unicode = toUnicode(ascii, strict);
+  const isExact = !unicode.error && (domain === ascii || domain === unicode.domain);
+  return isExact && toASCII(unicode.domain, strict) === ascii ? ascii : undefined;
+}
+
+const isLocalPart = (text: string): boolean => localPart.test(text) && localPartOnceFolded.test(text.normalize('NFKC'));
+
+/**
+ * The form in which an e-mail address is stored: trimmed, domain in lower-case ASCII (IDNA). Dots and plus tags are
+ * kept, because only the domain of the mailbox decides whether they matter.
+ *
+ * @returns undefined if it is not a valid address
  * @example normalizeEmail(' Jon.Doe@EXAMPLE.com ') // 'Jon.Doe@example.com'
  * @see RFC 5321, section 4.1.2
  */
@@ -17,11 +49,10 @@ export function normalizeEmail(input: string): string | undefined {
   const address = input.trim().normalize('NFC');
   const at = address.lastIndexOf('@');
   const local = address.slice(0, Math.max(at, 0));
-  const domain = domainToASCII(address.slice(at + 1)).toLowerCase();
-  const labels = domain.split('.');
-  const valid = localPart.test(local) && labels.length >= 2 && labels.every((label) => domainLabel.test(label));
+  if (!isLocalPart(local)) return undefined;
+  const domain = toAsciiDomain(address.slice(at + 1));
   const normalized = `${local}@${domain}`;
-  return valid && normalized.length <= 254 ? normalized : undefined;
+  return domain !== undefined && normalized.length <= 254 ? normalized : undefined;
 }
 
 /** The key under which an address is unique in an app: two addresses that differ in case only are the same. */
