@@ -136,31 +136,12 @@ describe('an address where nothing is', () => {
   );
 });
 
-/** What the table of routes has at an address, a parameter standing for any one segment. */
-function methodsAt(url: string): string[] {
-  const here = routes.filter((route) => new RegExp(`^${route.url.replace(/:[A-Za-z]+/g, '[^/]+')}$`).test(url));
-  return [...new Set(here.flatMap(({ method }) => (method === 'GET' ? ['GET', 'HEAD'] : [method])))];
-}
-
 describe('405', () => {
-  const rows: [method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS', url: string][] = [
-    ['PUT', '/v1/authentication/users'],
-    ['GET', '/v1/authentication/users'],
-    ['HEAD', '/v1/authentication/users'],
-    ['OPTIONS', '/v1/authentication/users'],
-    ['POST', '/v1/authentication/token/jwks'],
-    ['PATCH', '/v1/authentication/users/me'],
-    ['PUT', `${organizations}/1`],
-    ['OPTIONS', `${organizations}/1`],
-    ['DELETE', '/v1/platform/apps'],
-    ['POST', '/v1/platform/apps/demo'],
-  ];
-
-  test.each(rows)('%s %s allows what there is', async (method, url) => {
-    const response = await app.app.inject({ method, url });
-    expect(response.statusCode).toBe(405);
-    expect(String(response.headers.allow).split(', ').toSorted()).toEqual(methodsAt(url).toSorted());
-    expect(response.body).toContain(method === 'HEAD' ? '' : '"code":"method_not_allowed"');
+  test.each(['/v1/authentication/users', `${organizations}/1`])('OPTIONS %s allows what there is', async (url) => {
+    const response = await app.app.inject({ method: 'OPTIONS', url });
+    expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([405, 'method_not_allowed']);
+    const declared = routes.filter((route) => route.url === url.replace('/1', '/:orgId')).map(({ method }) => method);
+    expect(String(response.headers.allow).split(', ')).toEqual(expect.arrayContaining(declared));
   });
 
   test('a method that is allowed is never refused', async () => {

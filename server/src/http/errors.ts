@@ -126,6 +126,7 @@ export const errorCodes = {
   ],
 
   // The service
+  prefetch_refused: [503, 'Prefetch refused', 'This page cannot be loaded in advance: it changes something.'],
   overloaded: [503, 'Overloaded', 'The service has no capacity for this right now. Try again shortly.'],
   database_unavailable: [503, 'Database unavailable', 'The database does not answer. Try again shortly.'],
   internal_error: [500, 'Internal error', 'Something went wrong on our side. Quote the request id when you report it.'],

@@ -1,11 +1,12 @@
 import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from './errors.ts';
 
 /** Why the body is in no form that is read here; undefined when it is JSON, plain and in UTF-8. */
 function faultOfForm({ headers }: FastifyRequest): string | undefined {
   const { 'content-type': type = '', 'content-encoding': packing = 'identity' } = headers;
-  if (packing !== 'identity') return 'Send the body without a content encoding.';
+  if (!/^(\s*identity\s*(,|$))+$/i.test(packing)) return 'Send the body without a content encoding.';
   if (type === 'application/json') return undefined;
   return /;\s*charset\s*=\s*(?!"?utf-8"?\s*(;|$))/i.test(type) ? 'Send the body in UTF-8.' : undefined;
 }
@@ -38,13 +39,34 @@ function isTooDeep(json: Buffer): boolean {
 
 const tooDeep = `The body is nested more than ${deepestBody} levels deep.`;
 
+/** Whether the headers say that there is no content. @see RFC 9112, section 6.3 */
+const isEmpty = ({ headers }: FastifyRequest): boolean =>
+  headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
+
+const isJson = ({ headers }: FastifyRequest): boolean =>
+  /^\s*application\/json\s*(;|$)/i.test(headers['content-type'] ?? '');
+
+/** Takes content of another type than JSON if it turns out to be empty, which only its end shows if it comes in chunks. */
+async function readNothing(content: IncomingMessage): Promise<void> {
+  for await (const chunk of content) if ((chunk as Buffer).length > 0) throw new ApiError('unsupported_media_type');
+}
+
 /**
- * Reads JSON bodies: strict UTF-8, at most 64 levels, no keys that tamper with prototypes, nothing but JSON. No body at all is no fault
- * here; where one is needed, validation says so.
+ * Reads JSON bodies: strict UTF-8, at most 64 levels, no keys that tamper with prototypes, nothing but JSON. No content is no
+ * fault here, whatever its type: programs such as curl name one without sending any. Where content is needed,
+ * validation says so.
  */
 export function installJsonBody(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
+  app.addHook('preParsing', (request, _reply, _content, done) => {
+    // The framework refuses a type that it does not know before it looks whether there is any content.
+    if (isEmpty(request) || !isJson(request)) delete request.headers['content-type'];
+    done();
+  });
+  app.addContentTypeParser('*', (request: FastifyRequest, content: IncomingMessage) =>
+    isEmpty(request) ? undefined : readNothing(content),
+  );
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (body.length === 0) return done(null, undefined);
     const fault = faultOfForm(request);

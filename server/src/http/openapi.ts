@@ -19,6 +19,7 @@ import {
 import { collectSchemas, type JsonSchema, type SchemaCollection } from './openapi-schemas.ts';
 import { errorsOf } from './route-errors.ts';
 import type { Route, Tag } from './route.ts';
+import { needsContent } from './validate.ts';
 
 export { errorsOf };
 
@@ -111,7 +112,7 @@ export const toPath = (url: string): string => url.replace(/:(\w+)/g, '{$1}');
 function requestBodyOf(schemas: SchemaCollection, { body }: Route): Pick<Operation, 'requestBody'> {
   if (!body) return {};
   const content = { 'application/json': { schema: schemas.add(body, 'input') } };
-  return { requestBody: { required: !body.safeParse(undefined).success, content } };
+  return { requestBody: { required: needsContent(body), content } };
 }
 
 function errorSentence(route: Route): string[] {

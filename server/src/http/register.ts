@@ -5,6 +5,7 @@ import type { Services } from '../services.ts';
 import { type Addressed, decide, principals } from './access.ts';
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
+import { ApiError } from './errors.ts';
 import { toJsonSchema } from './json-schema.ts';
 import { type Call, isMutation, type Route } from './route.ts';
 import { validate, type ValidRequest } from './validate.ts';
@@ -80,6 +81,13 @@ function addressedBy(route: Route, appId: string, valid: ValidRequest): Addresse
   return { appId, orgId: valid.orgId, userId, sessionId: valid.params['sessionId'] ?? '' };
 }
 
+/** @throws ApiError `prefetch_refused` for a browser that loads a page before anybody asks for it */
+function refusePrefetch({ headers }: FastifyRequest): void {
+  const purposes = [headers['sec-purpose'], headers['purpose'], headers['x-purpose'], headers['x-moz']];
+  if (purposes.some((purpose) => /prefetch|prerender|preview/i.test(String(purpose))))
+    throw new ApiError('prefetch_refused');
+}
+
 /** Hangs one declared route into the framework: credential → validation → access → handler → allow-listed answer. */
 function register(app: FastifyInstance, services: Services, route: Route): void {
   checkDeclaration(route);
@@ -88,8 +96,10 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
     method: route.method,
     url: route.url,
     config: { route },
+    exposeHeadRoute: route.method === 'GET' && !route.changesState,
     ...(body && { schema: { response: { [status]: toJsonSchema(body) } } }),
     onRequest: async (request) => {
+      if (route.changesState) refusePrefetch(request);
       request.clientAddress = await clientAddress(services, request);
       request.caller = await authenticate(services, request, route);
     },

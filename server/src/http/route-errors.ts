@@ -55,6 +55,7 @@ export function errorsOf(route: Route): ErrorCode[] {
     ...(mutates ? ofEveryMutation : []),
     ...impliedByAccess(route.access, mutates),
     ...(route.idempotency === 'kept' ? ['idempotency_key_reused', 'idempotency_in_progress'] : []),
+    ...(route.changesState ? ['prefetch_refused'] : []),
     ...(route.addressLimit ? ['rate_limited'] : []),
     ...(route.errors ?? []),
   ]);

@@ -92,6 +92,8 @@ interface RouteBase<
   readonly idempotency?: 'kept' | NothingKept;
   /** The handler's own statement decides access (`mutateOrganization`) instead of a query before it. */
   readonly decidesInStatement?: true;
+  /** A GET that changes something, since a browser is sent there: HEAD and requests that prefetch are refused. */
+  readonly changesState?: true;
   /** Left out of the OpenAPI document: pages and probes that answer no JSON. */
   readonly hidden?: true;
   readonly handler: (

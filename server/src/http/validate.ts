@@ -57,6 +57,24 @@ function bounded(faults: readonly Fault[]): readonly Fault[] {
 const nothing = z.strictObject({});
 const noBody = z.undefined({ error: 'This call takes no body.' });
 
+const needs = new WeakMap<z.ZodType, boolean>();
+
+/** Whether a body needs content: else no content equals `{}`. */
+export function needsContent(body: z.ZodType): boolean {
+  const known = needs.get(body) ?? !body.safeParse({}).success;
+  needs.set(body, known);
+  return known;
+}
+
+const isEmptyObject = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
+
+/** The content to validate. Some clients send nothing instead of `{}`, others `{}` instead of nothing. */
+function contentOf({ body }: Route, sent: unknown): unknown {
+  if (!body) return isEmptyObject(sent) ? undefined : sent;
+  return sent === undefined && !needsContent(body) ? {} : sent;
+}
+
 function organizationHeader(request: FastifyRequest, faults: Fault[]): string {
   const value = request.headers['x-iam-orgid'];
   if (value === undefined || value === '') throw new ApiError('org_id_required');
@@ -94,7 +112,7 @@ export function validate(route: Route, request: FastifyRequest): ValidRequest {
   const idempotencyKey = idempotencyKeyOf(route, request, faults);
   const params = parse('path', route.params ?? nothing, request.params) as Record<string, string>;
   const query = parse('query', route.query ?? nothing, request.query);
-  const body = parse('body', route.body ?? noBody, request.body);
+  const body = parse('body', route.body ?? noBody, contentOf(route, request.body));
   if (faults.length > 0) throw new ApiError('validation_failed', { faults: bounded(faults) });
   return { params, query, body, orgId: inHeader ? headerOrgId : (params['orgId'] ?? ''), idempotencyKey };
 }

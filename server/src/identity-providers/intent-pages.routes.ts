@@ -175,7 +175,13 @@ async function comeBack(call: Call): Promise<void> {
   }
 }
 
-const page = { tag: 'idp-authentication', access: publicPage, query: anyQuery, hidden: true } as const;
+const page = {
+  tag: 'idp-authentication',
+  access: publicPage,
+  query: anyQuery,
+  hidden: true,
+  changesState: true,
+} as const;
 const sentOn = { status: 302, description: 'The browser is sent on.' } as const;
 
 /** Where browsers go: no JSON, no app header. */

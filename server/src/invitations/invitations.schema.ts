@@ -75,7 +75,6 @@ export const invitationList = z
 
 export const resendInvitation = z
   .strictObject({ inviteUrl: inviteUrl.optional() })
-  .optional()
   .meta({ id: 'ResendInvitationRequest', description: 'Where the link of the mail leads; may be left out.' });
 
 export const invitationResent = z

@@ -174,7 +174,7 @@ export const manageInvitationRoutes = [
     handler: async (call) => {
       const { services, params, body } = call;
       const app = await namedAppOf(call);
-      const urlTemplate = chooseUrlTemplate(app, services.config, 'inviteUrl', body?.inviteUrl);
+      const urlTemplate = chooseUrlTemplate(app, services.config, 'inviteUrl', body.inviteUrl);
       return mutate(call, (tx) => resend(tx, call, params.invitationId, urlTemplate));
     },
   }),

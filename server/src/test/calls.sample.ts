@@ -82,7 +82,8 @@ export interface SampleCall {
 /** The sample calls of each operation. */
 export type SampleCalls = Readonly<Record<string, readonly [SampleCall, ...SampleCall[]]>>;
 
-function urlOf(route: Route, { params = {}, query }: Prepared): string {
+/** The address of a prepared call. */
+export function urlOf(route: Route, { params = {}, query }: Prepared): string {
   const path = route.url.replace(/:([A-Za-z]+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
   return query ? `${path}?${new URLSearchParams(query).toString()}` : path;
 }

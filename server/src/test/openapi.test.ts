@@ -18,6 +18,7 @@ const answeredByFramework = new Map([
   ['method_not_allowed', 'the address answers to other methods'],
   ['request_timeout', 'the request never arrived whole'],
   ['headers_too_large', 'the HTTP parser gave up'],
+  ['prefetch_refused', 'only pages answer it'],
 ]);
 
 const documented = routes.filter((route) => !route.hidden);
