@@ -37,7 +37,7 @@ export async function prepareApp(services: Services, app: NewApp): Promise<Prepa
 }
 
 /**
- * Makes an app with its first key and a super admin, whose address is taken as proven: the operator vouches for it.
+ * Makes an app with its first key and a super admin, whose account is claimed: the operator vouches for the address.
  *
  * @throws ApiError `app_name_taken`
  */
@@ -59,7 +59,7 @@ export async function createApp(
     language: null,
     passwordHash,
     metadata: {},
-    isEmailVerified: true,
+    claimedBy: 'operator',
     isSuperAdmin: true,
     now,
   });

@@ -3,6 +3,7 @@ export interface SignedInUser {
   readonly id: string;
   readonly email: string;
   readonly isEmailVerified: boolean;
+  readonly isEmailClaimed: boolean;
   readonly firstName: string;
   readonly lastName: string;
   readonly phoneNumber: string | null;

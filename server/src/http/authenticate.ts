@@ -8,11 +8,11 @@ import type { Services } from '../services.ts';
 import { type FoundSession, touchSession } from '../sessions/sessions.store.ts';
 import type { Access } from './access.ts';
 import { type Actor, anonymous } from './actor.ts';
-import { bearerToken, type Credential, presentedCredential } from './credential.ts';
+import { bearerToken, cookieOf, type Credential, presentedCredential } from './credential.ts';
 import { ApiError } from './errors.ts';
 import { addressKey } from './client-address.ts';
 import { checkOrigin } from './origin.ts';
-import type { Route } from './route.ts';
+import type { Call, Route } from './route.ts';
 import { tryLimit } from '../limits/take-limit.ts';
 import { namedApp } from '../apps/named-app.ts';
 
@@ -143,6 +143,24 @@ async function appCaller(services: Services, request: FastifyRequest, route: Rou
   if (!credential || !actor) throw new ApiError('unauthenticated');
   if (credential.kind === 'cookie' && !isSafe(request)) await checkOrigin(services, request);
   return { appId, actor };
+}
+
+/**
+ * Whether the browser holds a live session of a user in its cookie, asked beside another credential: the token of a
+ * mail says nothing about who opened it.
+ *
+ * @throws ApiError `origin_not_allowed` if there is such a session, and a foreign page makes the call
+ */
+export async function hasSessionCookieOf({ services, request, appId }: Call, userId: string): Promise<boolean> {
+  const token = cookieOf(request, 'session-token', {
+    appName: appNameOf(request),
+    publicUrl: services.config.publicUrl,
+  });
+  if (!token?.startsWith('gh_s_')) return false;
+  const found = await findUsedSession(services, appId, token);
+  if (found?.user.id !== userId) return false;
+  await checkOrigin(services, request);
+  return true;
 }
 
 /** Safe methods change nothing, so a page that makes the browser send them gains nothing. @see RFC 9110, section 9.2.1 */

@@ -8,6 +8,7 @@ import { acceptanceEvents, claimAccount } from '../users/claim-account.ts';
 import { emailKey } from '../users/email-address.ts';
 import { circumstancesOf } from '../users/password-changed.ts';
 import { readStanding } from '../super-admins/super-admins.store.ts';
+import { holdSession } from '../sessions/sessions.store.ts';
 import { insertInvitedUser, lockUser, lockUserByEmail, type User } from '../users/users.store.ts';
 import { insertIdentity, lockUserOfIdentity, type Subject, touchIdentity } from './identities.store.ts';
 import type { Profile } from './intent-content.ts';
@@ -45,22 +46,26 @@ async function tellLinked(tx: Tx, call: Call, user: Pick<User, 'id' | 'email'>, 
   await queueMail(tx, call.services, call.appId, { userId, recipient, purpose: 'identity_linked', content });
 }
 
-/** The mailbox of an account that nobody had proven is theirs: so is the account, and nothing that was in it before. */
+/** Claims an account for somebody whose provider vouches for its address; rule (P) applies. */
 async function claim(
   tx: Tx,
   call: Call,
   user: User,
   arrival: Arrival & { email: string },
 ): Promise<readonly ChangeEvent[]> {
-  // Whoever invited somebody named them; a stranger who signed up with their address must not have.
-  const { firstName, lastName } = user.state === 'ACTIVE' ? arrival : user;
-  const given = { email: arrival.email, passwordHash: undefined, firstName, lastName };
+  // The names of an invitation or of a verified address stay; a stranger may have chosen those of a mere sign-up.
+  const { firstName, lastName } = user.state === 'ACTIVE' && !user.isEmailVerified ? arrival : user;
+  const given = { way: 'provider', email: arrival.email, passwordHash: undefined, firstName, lastName } as const;
   const granted = await claimAccount(tx, call.services, call.appId, user.id, given);
   return acceptanceEvents(user.id, granted);
 }
 
 const hasProvenEmail = (arrival: Arrival): arrival is Arrival & { email: string } =>
   arrival.isEmailProven && arrival.email !== null;
+
+/** Whether this arrival claims the account: it is not claimed, and the provider vouches for its present address. */
+const claimsAccount = (user: User, arrival: Arrival): arrival is Arrival & { email: string } =>
+  !user.isEmailClaimed && hasProvenEmail(arrival) && emailKey(arrival.email) === emailKey(user.email);
 
 /** Somebody who has come by this identity before. */
 async function settleKnown(
@@ -71,9 +76,7 @@ async function settleKnown(
 ): Promise<Settled> {
   const user = await lockUser(tx, call.appId, known.userId);
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive', { about: { target: actorOf(user.id) } });
-  const provesAccount =
-    !user.isEmailVerified && hasProvenEmail(arrival) && emailKey(arrival.email) === emailKey(user.email);
-  if (!provesAccount) {
+  if (!claimsAccount(user, arrival)) {
     await touchIdentity(tx, call.appId, known.identityId, call.services.clock.now());
     return { userId: user.id, isNewUser: false, events: [] };
   }
@@ -104,8 +107,7 @@ async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Pr
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive', { about: { target: actorOf(user.id) } });
   const { isSuperAdmin } = await readStanding(tx, call.appId, user.id);
   if (isSuperAdmin) throw new ApiError('idp_link_required', { about });
-  const isProven = user.state === 'ACTIVE' && user.isEmailVerified;
-  const accepted = isProven ? [] : await claim(tx, call, user, arrival);
+  const accepted = user.isEmailClaimed ? [] : await claim(tx, call, user, arrival);
   const linked = await link(tx, call, user.id, arrival);
   if (!isNewUser) await tellLinked(tx, call, user, arrival);
   const actor = actorOf(user.id);
@@ -124,25 +126,38 @@ export async function settleIdentity(tx: Tx, call: Call, app: App, arrival: Arri
   return known ? settleKnown(tx, call, known, arrival) : settleByEmail(tx, call, app, arrival);
 }
 
+/** What linking did. */
+export interface LinkedIdentity {
+  /** Empty if the identity was linked to this user already. */
+  readonly events: readonly ChangeEvent[];
+  /** Whether the account was claimed by it: then all its sessions have ended, that of the caller too. */
+  readonly isClaimed: boolean;
+}
+
 /**
- * Links an identity to whoever is signed in. Its address does not matter: both sides were proven just now.
+ * Links an identity to the signed-in user. Its address need not be that of the account: both sides authenticated just
+ * now. If the account is not claimed and the provider vouches for its present address, the account is claimed (2.5 c),
+ * and rule (P) applies: the password and the sessions may be those of a stranger.
  *
- * @returns what the audit is told; nothing when it was theirs already
- * @throws ApiError `identity_already_linked`
+ * @param actor the caller; the session is checked again under the lock, because a claim may have ended it meanwhile
+ * @throws ApiError `identity_already_linked`, `unauthenticated`
  */
 export async function linkIdentity(
   tx: Tx,
   call: Call,
-  user: Pick<User, 'id' | 'email'>,
+  actor: Call['actor'] & { kind: 'user' },
   arrival: Arrival,
-): Promise<readonly ChangeEvent[]> {
-  await lockUser(tx, call.appId, user.id);
+): Promise<LinkedIdentity> {
+  const user = await lockUser(tx, call.appId, actor.user.id);
+  if (!(await holdSession(tx, call.appId, user.id, actor.session.id))) throw new ApiError('unauthenticated');
   const known = await lockUserOfIdentity(tx, call.appId, arrival);
   if (known && known.userId !== user.id) {
     throw new ApiError('identity_already_linked', { about: providerOf(arrival) });
   }
-  if (known) return [];
+  const isClaimed = claimsAccount(user, arrival);
+  const accepted = isClaimed ? await claim(tx, call, user, arrival) : [];
+  if (known && !isClaimed) return { events: [], isClaimed };
   const linked = await link(tx, call, user.id, arrival);
-  await tellLinked(tx, call, user, arrival);
-  return [linked];
+  if (!known) await tellLinked(tx, call, user, arrival);
+  return { events: [linked, ...accepted], isClaimed };
 }

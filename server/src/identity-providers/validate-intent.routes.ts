@@ -8,7 +8,7 @@ import { id as idSchema } from '../http/fields.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
 import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
-import { sessionHeaders, setSessionCookies, startSession } from '../sessions/start-session.ts';
+import { sessionHeaders, setSessionCookies, type StartedSession, startSession } from '../sessions/start-session.ts';
 import { identityIsUnique } from './identities.store.ts';
 import { openProfile } from './intent-content.ts';
 import { intentValidated, validateIntent } from './intents.schema.ts';
@@ -59,19 +59,31 @@ function signIn(call: Call, app: App, shown: Shown) {
   });
 }
 
+/** The session after linking, and what the browser gets. */
+interface AfterLinking {
+  readonly sessionId: string;
+  readonly sessionToken: string;
+  /** A session that began because the account was claimed, which ends all sessions. */
+  readonly started?: StartedSession;
+}
+
 /**
- * Links whoever came back to whoever is signed in. Without a code challenge somebody could be made to link what came
- * back to an attacker, who could then sign in as them.
+ * Links an identity to the signed-in user. Without a code challenge an attacker could make somebody link the attacker's
+ * identity, and sign in by it afterwards.
  */
-function linkToCaller(call: Call, actor: Call['actor'] & { kind: 'user' }, shown: Shown) {
-  return mutate(call, async (tx) => {
+async function linkToCaller(call: Call, app: App, actor: Call['actor'] & { kind: 'user' }, shown: Shown) {
+  const { sessionId, sessionToken, started } = await mutate<AfterLinking>(call, async (tx) => {
     const arrival = await redeem(tx, call, shown);
     if (!arrival.isBoundToClient) throw invalid();
-    const event = await linkIdentity(tx, call, actor.user, arrival);
-    const sessionToken = bearerToken(call.request) ?? '';
-    const result = { sessionId: actor.session.id, sessionToken, userId: actor.user.id, isNewUser: false };
-    return { result, event };
+    const { events, isClaimed } = await linkIdentity(tx, call, actor, arrival);
+    const token = bearerToken(call.request) ?? '';
+    if (!isClaimed) return { result: { sessionId: actor.session.id, sessionToken: token }, event: events };
+    const session = await startSession(tx, call, app, { id: actor.user.id, amr: ['fed'] });
+    const begun = { target: { kind: 'session', id: session.sessionId } };
+    return { result: { ...session, started: session }, event: [...events, begun] };
   });
+  if (started) setSessionCookies(call, app, started);
+  return { sessionId, sessionToken, userId: actor.user.id, isNewUser: false };
 }
 
 /** Once more when the same person came by two ways at the same moment: the second time they are known. */
@@ -92,7 +104,7 @@ export const validateIntentRoutes = [
     tag: 'idp-authentication',
     summary: 'Finish signing in with a provider',
     description:
-      'Exchanges what came back to the success URL for a session. Somebody whose identity is linked gets into that account; else the account of their address is linked, or made, if the provider vouches for the address. The account of a super admin is never linked that way. With the session token of a signed-in human as Bearer the identity is linked to them instead, whatever its address; the intent then needs a `codeChallenge`, and the answer names the session that is there already.',
+      'Exchanges what came back to the success URL for a session. Somebody whose identity is linked gets into that account; else the account of their address is linked, or made, if the provider vouches for the address. The account of a super admin is never linked that way. With the session token of a signed-in human as Bearer the identity is linked to them instead, whatever its address; the intent then needs a `codeChallenge`, and the answer names the session of the caller. If the account is not claimed and the provider vouches for its address, the account is claimed: earlier passwords, sessions and identities are void, and the answer has a new session.',
     access: publicAccessOrSession,
     audit: 'session.created',
     body: validateIntent,
@@ -107,8 +119,8 @@ export const validateIntentRoutes = [
     ],
     handler: async (call) => {
       const { actor, body } = call;
-      if (actor.kind === 'user') return twice(() => linkToCaller(call, actor, body));
       const app = await namedAppOf(call);
+      if (actor.kind === 'user') return twice(() => linkToCaller(call, app, actor, body));
       const started = await twice(() => signIn(call, app, body));
       setSessionCookies(call, app, started);
       return started;

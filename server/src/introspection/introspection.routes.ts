@@ -29,7 +29,7 @@ async function introspectSession(call: Call, token: string): Promise<Introspecti
     iat: inSeconds(session.createdAt),
     exp: Math.min(inSeconds(session.expiresAt), inSeconds(idleExpiresAt)),
     username: user.email,
-    email_verified: user.isEmailVerified,
+    email_verified: user.isEmailVerified && user.isEmailClaimed,
     sid: session.id,
     amr: [...session.amr],
   };

@@ -135,9 +135,9 @@ async function invite(
 }
 
 /**
- * Grants a role to whoever owns an e-mail address. Only an active user whose address is proven gets it at once;
- * anyone else is invited and gets it when they prove the mailbox: whoever signs up first with somebody's address
- * must not own what is later given to it.
+ * Grants a role to the owner of an e-mail address (rule V of contract 2.12). Only an active user whose account is claimed
+ * gets the role at once. Everybody else is invited and gets it with the code of the mail: a stranger who signed up with
+ * the address, verified or not, must not get what is granted to it later.
  *
  * @throws ApiError `user_not_active` for a deactivated user, who could not use the code; `access_denied`; `rate_limited`
  */
@@ -149,8 +149,7 @@ export async function grantOrInvite(tx: Tx, call: Call, proposal: Proposal): Pro
   const place = await keepOrganization(tx, call.appId, proposal.orgId);
   const grant = await proposal.toGrant(tx);
   await checkManagerReach(tx, call, { orgId: place.id, userId: user.id }, [grant]);
-  const isProven = user.state === 'ACTIVE' && user.isEmailVerified;
-  if (isProven) {
+  if (user.state === 'ACTIVE' && user.isEmailClaimed) {
     const isNew = await grantAtOnce(tx, call, user, place, grant);
     return { grant, userId: user.id, invited: false, isNew };
   }

@@ -3,17 +3,32 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { checkCode } from '../codes/codes.ts';
 import { consumeCode } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
-import { publicAccessSettingCookie } from '../http/access.ts';
+import { overApp, publicAccessSettingCookie } from '../http/access.ts';
+import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
 import { sessionHeaders, setSessionCookies, startSession } from '../sessions/start-session.ts';
 import { acceptSuperAdmin } from '../super-admins/accept-super-admin.ts';
-import { acceptanceEvents, type Claim, claimAccount } from '../users/claim-account.ts';
+import { acceptanceEvents, claimAccount, grantInvitations } from '../users/claim-account.ts';
 import { emailKey } from '../users/email-address.ts';
 import { checkPassword } from '../users/password-policy.ts';
-import { findCredentials, getUser, lockUser, nobody } from '../users/users.store.ts';
-import { acceptInvitation, invitationAccepted } from './invitations.schema.ts';
+import { renewPassword } from '../users/renew-password.ts';
+import {
+  findCredentials,
+  getUser,
+  lockUser,
+  nobody,
+  patchUser,
+  setEmailVerified,
+  type User,
+} from '../users/users.store.ts';
+import {
+  acceptInvitation,
+  acceptMyInvitation,
+  invitationAccepted,
+  myInvitationAccepted,
+} from './invitations.schema.ts';
 
 /** The invited user and the id of the code; an address nobody was invited by looks like a wrong code. */
 async function proveMailbox(call: Call, body: { email: string; orgId: string; verificationCode: string }) {
@@ -31,12 +46,30 @@ async function ofCode<Result>(work: Promise<Result>): Promise<Result> {
   });
 }
 
-/** The code is used up, the account is whoever's mailbox it is. */
-async function claim(tx: Tx, call: Call, app: App, proof: { userId: string; codeId: string }, given: Claim) {
+/** What the owner of the mailbox sets with the code. */
+interface Given {
+  readonly email: string;
+  readonly passwordHash: string;
+  readonly firstName?: string | undefined;
+  readonly lastName?: string | undefined;
+}
+
+/** A claimed account gets the new password and keeps everything else; another one is claimed (rule P). */
+async function giveAccount(tx: Tx, { services }: Call, appId: string, user: User, given: Given) {
+  if (!user.isEmailClaimed) return claimAccount(tx, services, appId, user.id, { way: 'mailed_code', ...given });
+  const now = services.clock.now();
+  await renewPassword(tx, appId, user.id, given.passwordHash, now);
+  const { firstName, lastName } = given;
+  await patchUser(tx, appId, user.id, { firstName, lastName }, now);
+  return grantInvitations(tx, services, appId, user.id);
+}
+
+/** Consumes the code, grants the invitations and starts a session. */
+async function claim(tx: Tx, call: Call, app: App, proof: { userId: string; codeId: string }, given: Given) {
   const user = await ofCode(lockUser(tx, app.id, proof.userId));
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
   if (!(await consumeCode(tx, app.id, user.id, proof.codeId))) throw new ApiError('code_invalid');
-  const granted = await claimAccount(tx, call.services, app.id, user.id, given);
+  const granted = await giveAccount(tx, call, app.id, user, given);
   const events = [...acceptanceEvents(user.id, granted), ...(await acceptSuperAdmin(tx, call, user))];
   return { events, session: await startSession(tx, call, app, { id: user.id, amr: ['pwd'] }) };
 }
@@ -50,7 +83,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     tag: 'authentication',
     summary: 'Accept an invitation',
     description:
-      'Proves the mailbox with the code of an invitation, sets a password and starts a session. All pending invitations to the address take effect; earlier passwords, sessions and codes of the account are void.',
+      'Proves the mailbox with the code of an invitation, sets a password and starts a session. All pending invitations to the address take effect; the earlier password and all sessions end. If the account was not claimed, everything else by which somebody could sign in to it is void too.',
     access: publicAccessSettingCookie,
     knowsDevice: true,
     audit: 'invitation.accepted',
@@ -71,9 +104,10 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       const known = await ofCode(getUser(services.db, app.id, proof.userId));
       const { email, firstName = known.firstName, lastName = known.lastName } = body;
       checkPassword(body.newPassword, { email, firstName, lastName });
+      const names = { firstName: body.firstName, lastName: body.lastName };
       const passwordHash = await services.passwords.hash(body.newPassword);
       const started = await mutate(call, async (tx) => {
-        const { session, events } = await claim(tx, call, app, proof, { ...body, passwordHash });
+        const { session, events } = await claim(tx, call, app, proof, { email, ...names, passwordHash });
         const actor = { kind: 'user', id: proof.userId } as const;
         // Where no invitation was left there is still the account.
         const event = events.length > 0 ? events : { target: actor, actor, orgId: body.orgId };
@@ -84,4 +118,40 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     },
   });
 
-export const invitationRoutes = [accept('PUT', 'acceptInvitation'), accept('POST', 'acceptInvitationByPost')];
+/** For somebody who is signed in already, so that accepting takes no new password and ends no session. */
+const acceptMine = route({
+  method: 'POST',
+  url: '/v1/authentication/users/me/invitations/accept',
+  operationId: 'acceptMyInvitation',
+  tag: 'authentication',
+  summary: 'Accept an invitation while signed in',
+  description:
+    'Accepts an invitation to the address of the caller with the code of its mail. The address is verified and the account is claimed by it; password and sessions stay. All pending invitations to the address take effect.',
+  access: overApp('SESSION_OWNER'),
+  audit: 'invitation.accepted',
+  body: acceptMyInvitation,
+  response: { status: 200, description: 'The invitation is accepted.', body: myInvitationAccepted },
+  errors: ['code_invalid', 'user_inactive'],
+  handler: async (call) => {
+    const { body, services, appId } = call;
+    const { id: userId } = signedIn(call.actor).user;
+    const scope = { userId, purpose: 'invitation', orgId: body.orgId } as const;
+    const codeId = await checkCode(call, scope, body.verificationCode);
+    return mutate(call, async (tx) => {
+      const user = await ofCode(lockUser(tx, appId, userId));
+      if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
+      // A claim by somebody else ends the session and voids the code in the same transaction.
+      if (!(await consumeCode(tx, appId, user.id, codeId))) throw new ApiError('code_invalid');
+      await setEmailVerified(tx, appId, user.id, { claimedBy: 'mailed_code', now: services.clock.now() });
+      const events = acceptanceEvents(user.id, await grantInvitations(tx, services, appId, user.id));
+      const event = events.length > 0 ? events : { target: { kind: 'user', id: user.id }, orgId: body.orgId };
+      return { result: { message: 'Invitation accepted' }, event };
+    });
+  },
+});
+
+export const invitationRoutes = [
+  accept('PUT', 'acceptInvitation'),
+  accept('POST', 'acceptInvitationByPost'),
+  acceptMine,
+];

@@ -18,6 +18,14 @@ export const acceptInvitation = z
   })
   .meta({ id: 'AcceptInvitationRequest', description: 'The code of the invitation and a password of one’s own.' });
 
+export const acceptMyInvitation = z
+  .strictObject({ orgId: acceptInvitation.shape.orgId, verificationCode })
+  .meta({ id: 'AcceptMyInvitationRequest', description: 'The code of an invitation to the address of the caller.' });
+
+export const myInvitationAccepted = z
+  .object({ message: message('Invitation accepted') })
+  .meta({ id: 'AcceptMyInvitationResult', description: 'The invitation is accepted.' });
+
 export const invitationAccepted = z
   .object({ message: message('Invitation accepted'), ...startedSession.shape })
   .meta({ id: 'AcceptInvitationResult', description: 'The invitation is accepted and a session has begun.' });

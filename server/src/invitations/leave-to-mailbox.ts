@@ -28,7 +28,7 @@ async function mailAgain(tx: Tx, call: Call, app: App, userId: string, moved: Mo
 }
 
 /**
- * Somebody goes away from an address that they never proved: to another one, or for good. Invitations wait for whoever
+ * Somebody leaves an address that they never claimed: for another one, or by deleting the account. Invitations wait for whoever
  * holds that mailbox, who may be somebody else, and go on: for a user who is only invited, as if nobody had signed up
  * with the address. Otherwise a stranger could undo an invitation by signing up and going again.
  *
@@ -40,10 +40,10 @@ export async function leaveToMailbox(
   tx: Tx,
   call: Call,
   app: App,
-  user: Pick<User, 'id' | 'email' | 'isEmailVerified'>,
+  user: Pick<User, 'id' | 'email' | 'isEmailClaimed'>,
 ): Promise<ChangeEvent[]> {
   const { appId, services } = call;
-  if (user.isEmailVerified || !(await isAwaited(tx, appId, user.id))) return [];
+  if (user.isEmailClaimed || !(await isAwaited(tx, appId, user.id))) return [];
   await releaseEmail(tx, appId, user.id);
   const { email } = user;
   const firstName = email.slice(0, email.lastIndexOf('@'));

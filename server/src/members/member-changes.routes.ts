@@ -11,6 +11,7 @@ import { lockUser, type User } from '../users/users.store.ts';
 import { checkNotLastOwner } from './last-owner.ts';
 import { memberParams, setUserRoles, userRemoved, userRolesSet } from './members.schema.ts';
 import {
+  claimNote,
   deleteMember,
   findGrants,
   type Grant,
@@ -72,6 +73,7 @@ async function replaceRoles(tx: Tx, call: Call, userId: string, keys: readonly s
   await takeRoles(tx, appId, member, taken);
   const withdrawn = await withdrawInvitations(tx, call, user.id, taken.map(toGrant));
   const changes = [...added, ...taken].map(({ key }) => `roles.${key}`);
+  if (added.length > 0) changes.push(...claimNote(user));
   return changes.length === 0 ? [] : [{ target: { kind: 'user', id: user.id }, orgId, changes }, ...withdrawn];
 }
 

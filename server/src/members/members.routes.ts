@@ -18,7 +18,7 @@ import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRole, resolveRoles } from '../roles/roles.store.ts';
 import { lockUser } from '../users/users.store.ts';
 import { addUser, memberParams, granted, inviteManager, inviteMember, userAdded } from './members.schema.ts';
-import { findLacking, type Grant, grantName, grantToMember } from './members.store.ts';
+import { claimNote, findLacking, type Grant, grantName, grantToMember } from './members.store.ts';
 import { checkManagerReach } from './reach.ts';
 
 interface Invitee {
@@ -69,7 +69,7 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
     operationId,
     tag: 'authorization',
     summary: `Make somebody ${noun} of an organization`,
-    description: `An active user whose address is proven is ${noun} at once and is told by mail; any other address is invited.`,
+    description: `An active user whose account is claimed is ${noun} at once and is notified by mail; any other address is invited.`,
     access: overOrganization('grant', 'ORG_OWNER'),
     audit: `organization.${noun}_granted`,
     idempotency: 'kept',
@@ -98,7 +98,7 @@ export const memberRoutes = [
     tag: 'authorization',
     summary: 'Make somebody a member of an organization',
     description:
-      'An active user whose address is proven gets the role at once and is told by mail; any other address is invited.',
+      'An active user whose account is claimed (`isEmailClaimed`) gets the role at once and is notified by mail; any other address is invited.',
     access: overOrganization('grant', ...mayAddMembers),
     audit: 'organization.member_granted',
     idempotency: 'kept',
@@ -126,7 +126,7 @@ export const memberRoutes = [
     tag: 'authorization',
     summary: 'Add a user to an organization',
     description:
-      'Gives roles to a user by id; what they hold already stays. Owners and managers may only name people of organizations they own or manage; super admins and machine users anyone of the app.',
+      'Gives roles to a user by id, whether or not their account is claimed; what they hold already stays. The event in the audit says `unclaimed` if it is not. Owners and managers may only name people of organizations they own or manage; super admins and machine users anyone of the app.',
     access: overOrganizationInHeader('grant', ...mayAddMembers),
     audit: 'member.roles_added',
     idempotency: 'kept',
@@ -149,7 +149,11 @@ export const memberRoutes = [
         await grantToMember(tx, appId, member, lacking);
         await settleInvitations(tx, appId, member, grants);
         const message = `User ${user.id} added to ${orgId} as ${body.roles.join(', ')}`;
-        const event = { target: { kind: 'user', id: user.id }, orgId, changes: lacking.map(grantName) };
+        const event = {
+          target: { kind: 'user', id: user.id },
+          orgId,
+          changes: [...lacking.map(grantName), ...claimNote(user)],
+        };
         return { result: { message }, event: lacking.length > 0 ? event : undefined };
       });
     },

@@ -23,6 +23,13 @@ export const managerGrants = ['ORG_OWNER', 'ORG_USER_MANAGER'] as const satisfie
 export const grantName = (grant: Grant): string =>
   grant.kind === 'ROLE' ? `roles.${grant.role.key}` : `managerRoles.${grant.kind}`;
 
+/**
+ * What the audit records beside a grant to a user by id: such a grant is not stopped, but the account may belong to a
+ * stranger who signed up with the address.
+ */
+export const claimNote = ({ isEmailClaimed }: { isEmailClaimed: boolean }): string[] =>
+  isEmailClaimed ? [] : ['unclaimed'];
+
 export interface Membership {
   readonly id: string;
   readonly name: string;

@@ -102,7 +102,9 @@ describe('adding a user is refused', () => {
 
   test.each(['INVITED', 'INACTIVE'])('when the user is %s', async (state) => {
     const person = await world.person();
-    await app.db.query(sql`UPDATE users SET state = ${state}, password_hash = NULL WHERE id = ${person.userId}`);
+    await app.db.query(
+      sql`UPDATE users SET state = ${state}, password_hash = NULL, claimed_by = NULL WHERE id = ${person.userId}`,
+    );
     for (const caller of [machine, world.admin]) {
       expect(await refused(person, ['reader'], caller)).toBe('409 user_not_active');
     }

@@ -22,6 +22,7 @@ interface PresentedRow {
   user_id: string;
   email: string;
   is_email_verified: boolean;
+  is_email_claimed: boolean;
   first_name: string;
   last_name: string;
   phone_number: string | null;
@@ -35,6 +36,7 @@ function toSignedInUser(row: PresentedRow): SignedInUser {
     id: row.user_id,
     email: row.email,
     isEmailVerified: row.is_email_verified,
+    isEmailClaimed: row.is_email_claimed,
     firstName: row.first_name,
     lastName: row.last_name,
     phoneNumber: row.phone_number,
@@ -76,7 +78,7 @@ export async function findSessions(
 ): Promise<(FoundSession | undefined)[]> {
   const rows = await db.query<PresentedRow & { place: number }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr, s.user_id,
-      u.email, u.is_email_verified, u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.is_super_admin,
+      u.email, u.is_email_verified, u.claimed_by IS NOT NULL AS is_email_claimed, u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.is_super_admin,
       u.language
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, token_hash, place)
@@ -158,6 +160,16 @@ export async function listSessions(db: Queryable, appId: string, userId: string,
     userAgent: row.user_agent,
     ip: row.ip,
   }));
+}
+
+/**
+ * Whether a session of a locked user still exists. It stays until the transaction ends. Requests that wait for the lock of
+ * a user ask this, because a claim of the account may have ended the session that they authenticated with.
+ */
+export async function holdSession(tx: Tx, appId: string, userId: string, sessionId: string): Promise<boolean> {
+  const rows = await tx.query(sql`
+    SELECT 1 FROM sessions WHERE app_id = ${appId} AND id = ${sessionId} AND user_id = ${userId} FOR KEY SHARE`);
+  return rows.length > 0;
 }
 
 /** Ends one session. @returns the hash of its token, undefined when there was no such session */

@@ -64,7 +64,7 @@ async function invite(tx: Tx, call: Call, user: User, { email, urlTemplate }: In
 async function grantOrInvite(tx: Tx, call: Call, user: User, invitee: Invitee): Promise<string[]> {
   const { isSuperAdmin } = await readStanding(tx, call.appId, user.id);
   if (isSuperAdmin) return [];
-  if (user.state !== 'ACTIVE' || !user.isEmailVerified) {
+  if (user.state !== 'ACTIVE' || !user.isEmailClaimed) {
     await invite(tx, call, user, invitee);
     return ['invited'];
   }
@@ -104,7 +104,7 @@ export const superAdminRoutes = [
     tag: 'authorization',
     summary: 'Make somebody a super admin',
     description:
-      'An active user whose address is proven is a super admin at once. Any other address is invited by a mail with a code: who sets a password with it (`PUT …/users/password`) within 7 days has proven the mailbox and is a super admin; inviting again sends another code. All super admins are told by mail of a new one.',
+      'An active user whose account is claimed is a super admin at once. Any other address is invited by a mail with a code: who sets a password with it (`PUT …/users/password`) within 7 days has claimed the account and is a super admin; inviting again sends another code. All super admins are told by mail of a new one.',
     access: overApp('SUPER_ADMIN'),
     audit: 'super_admin.granted',
     idempotency: 'kept',

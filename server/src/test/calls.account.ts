@@ -1,13 +1,11 @@
 import { expect } from 'vitest';
 import { sql } from '../db/db.ts';
-import { overUser } from '../http/access.ts';
-import type { ErrorCode } from '../http/errors.ts';
 import { sendPasswordResets } from '../users/send-password-resets.ts';
 import { human, nobody, type Prepared, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { linked } from './calls.identity-providers.ts';
 import { expectNothingLeftOver } from './calls.invitations.ts';
-import { freshMember, unique } from './calls.users.ts';
+import { boundToOne, freshMember, unique } from './calls.users.ts';
 import { runTask } from './tasks.ts';
 import { createWorld, password, type Person } from './world.ts';
 
@@ -80,6 +78,19 @@ const passwordSamples: SampleCalls = {
   resetPassword: [
     { admits: 'everyone', target: ['user', 'userId'], foreign: 'code_invalid', prepare: resetting({ verified: true }) },
     {
+      title: 'of an account that is verified, but not claimed',
+      admits: 'everyone',
+      target: ['user', 'userId'],
+      foreign: 'code_invalid',
+      prepare: async (stage) => {
+        const { userId, email } = await freshMember(stage);
+        await stage.world.test.db.query(sql`
+          UPDATE users SET claimed_by = NULL WHERE app_id = ${stage.world.appId} AND id = ${userId}`);
+        const verificationCode = await codeOfReset(stage, email);
+        return { as: { ...nobody, id: userId }, body: { email, verificationCode, newPassword: 'Secret@slidezAB' } };
+      },
+    },
+    {
       title: 'of an account that nobody had proven',
       admits: 'everyone',
       target: ['user', 'userId'],
@@ -108,7 +119,7 @@ const passwordSamples: SampleCalls = {
         const { world } = stage;
         const { person } = await linked(stage);
         await world.test.db.query(sql`
-          UPDATE users SET is_email_verified = false WHERE app_id = ${world.appId} AND id = ${person.userId}`);
+          UPDATE users SET is_email_verified = false, claimed_by = NULL WHERE app_id = ${world.appId} AND id = ${person.userId}`);
         const verificationCode = await codeOfReset(stage, person.email);
         const body = { email: person.email, verificationCode, newPassword: 'Secret@slidezAB' };
         return { as: { ...nobody, id: person.userId }, body };
@@ -138,13 +149,6 @@ const passwordSamples: SampleCalls = {
 };
 
 const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
-
-/** What is bound to one person is worth nothing to another. */
-export const boundToOne = (otherwise: ErrorCode) => ({
-  admits: ['addressed'] as const,
-  needs: { access: overUser('SESSION_OWNER'), otherwise },
-  target: ['user', 'userId'] as const,
-});
 
 /** Somebody with a password that nobody else of the stage has. */
 export async function personWithOwnPassword({ world }: Stage): Promise<Person> {

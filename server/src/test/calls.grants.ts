@@ -1,9 +1,9 @@
 import { sql } from '../db/db.ts';
 import { human, type Prepared, type SampleCall } from './calls.sample.ts';
-import { boundToOne, ownPassword, personWithOwnPassword } from './calls.account.ts';
+import { ownPassword, personWithOwnPassword } from './calls.account.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { notByManagers, ofOurPeople } from './calls.members.ts';
-import { freshMember, unique } from './calls.users.ts';
+import { boundToOne, freshMember, unique } from './calls.users.ts';
 import type { Person } from './world.ts';
 
 const aboveManagers = ['owner', 'superAdmin', 'machine'] as const;

@@ -1,5 +1,6 @@
 import { sql } from '../db/db.ts';
 import { overUser } from '../http/access.ts';
+import type { ErrorCode } from '../http/errors.ts';
 import { personWithMailedLink } from './access.callers.ts';
 import { type Caller, human, nobody, robot, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
@@ -32,14 +33,26 @@ export async function addDevices({ test, appId }: World, userId: string): Promis
     FROM users, generate_series(1, 50) AS n WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
-/** Somebody who was invited to a role of the organization, and what they send to accept. */
-async function invited({ world, orgId, owner }: Stage) {
-  const email = `${unique('invited')}@example.com`;
+/** Invites an address to a role of the organization. @returns the mail */
+async function inviteTo({ world, orgId, owner }: Stage, email: string) {
   const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
   await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token: owner.token, body });
-  const { code } = await world.mail(email);
-  return { as: nobody, body: { orgId, email, verificationCode: code, newPassword: 'Secret@slidezAB' } };
+  return world.mail(email);
 }
+
+/** Somebody who was invited to a role of the organization, and what they send to accept. */
+async function invited(stage: Stage) {
+  const email = `${unique('invited')}@example.com`;
+  const { code } = await inviteTo(stage, email);
+  return { as: nobody, body: { orgId: stage.orgId, email, verificationCode: code, newPassword: 'Secret@slidezAB' } };
+}
+
+/** What is bound to one person is worth nothing to another. */
+export const boundToOne = (otherwise: ErrorCode) => ({
+  admits: ['addressed'] as const,
+  needs: { access: overUser('SESSION_OWNER'), otherwise },
+  target: ['user', 'userId'] as const,
+});
 
 const userSamples: SampleCalls = {
   signUp: [
@@ -79,6 +92,18 @@ const userSamples: SampleCalls = {
         const { member, self } = await addressing(stage, { verified: false });
         const { code } = await stage.world.mail(member.email);
         return { as: self, addressed: self, body: { userId: member.userId, verificationCode: code } };
+      },
+    },
+    {
+      title: 'with the token of the mail and the password',
+      admits: ['addressed'],
+      target: ['user', 'userId'],
+      prepare: async (stage) => {
+        const { userId, email, token } = await personWithMailedLink(stage.world);
+        await addTo(stage, userId, 'reader');
+        const { code } = await stage.world.mail(email);
+        const self: Caller = { kind: 'user', id: userId, token };
+        return { as: self, addressed: self, body: { userId, verificationCode: code, currentPassword: password } };
       },
     },
     {
@@ -262,8 +287,35 @@ const acceptance = {
 } as const;
 
 const invitationSamples: SampleCalls = {
-  acceptInvitation: [acceptance],
+  acceptInvitation: [
+    acceptance,
+    {
+      ...acceptance,
+      title: 'to an account that is claimed',
+      prepare: async (stage) => {
+        const { email, userId } = await stage.world.person({ verified: false });
+        const { code } = await inviteTo(stage, email);
+        await stage.world.test.db.query(sql`
+          UPDATE users SET is_email_verified = true, claimed_by = 'verification'
+          WHERE app_id = ${stage.world.appId} AND id = ${userId}`);
+        const body = { orgId: stage.orgId, email, verificationCode: code, newPassword: 'Secret@slidezAB' };
+        return { as: { ...nobody, id: userId }, body };
+      },
+    },
+  ],
   acceptInvitationByPost: [acceptance],
+  acceptMyInvitation: [
+    {
+      ...boundToOne('code_invalid'),
+      foreign: 'code_invalid',
+      prepare: async (stage) => {
+        const person = await stage.world.person({ verified: false });
+        const { code } = await inviteTo(stage, person.email);
+        const body = { orgId: stage.orgId, verificationCode: code };
+        return { as: human(person), addressed: human(person), body };
+      },
+    },
+  ],
 };
 
 /** How to call what is under `/v1/authentication/users`. */

@@ -55,7 +55,8 @@ const flaws: Readonly<
 > = {
   'active users': ['users', sql`UPDATE users SET state = 'INACTIVE'`],
   'active users beside those concerned': ['users', sql`UPDATE users SET state = 'INACTIVE'`, others('id')],
-  'proven addresses': ['users', sql`UPDATE users SET is_email_verified = false`],
+  'verified addresses': ['users', sql`UPDATE users SET is_email_verified = false, claimed_by = NULL`],
+  'claimed accounts': ['users', sql`UPDATE users SET claimed_by = NULL`],
   passwords: ['users', sql`UPDATE users SET password_hash = NULL`],
   'super admins': ['users', sql`UPDATE users SET is_super_admin = false`],
   'super admins beside those concerned': ['users', sql`UPDATE users SET is_super_admin = false`, others('id')],

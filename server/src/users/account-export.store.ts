@@ -19,6 +19,7 @@ export interface ExportedProfile {
   id: string;
   email: string;
   isEmailVerified: boolean;
+  isEmailClaimed: boolean;
   firstName: string;
   lastName: string;
   phoneNumber: string | null;
@@ -33,7 +34,8 @@ export interface ExportedProfile {
 /** @throws ApiError `user_not_found` */
 export async function readProfile(db: Queryable, appId: string, userId: string): Promise<ExportedProfile> {
   const [row] = await db.query<ExportedProfile>(sql`
-    SELECT id, email, is_email_verified AS "isEmailVerified", first_name AS "firstName", last_name AS "lastName",
+    SELECT id, email, is_email_verified AS "isEmailVerified",
+      claimed_by IS NOT NULL AS "isEmailClaimed", first_name AS "firstName", last_name AS "lastName",
       phone_number AS "phoneNumber", is_phone_verified AS "isPhoneVerified", state AS "userState", language, metadata,
       ${iso(sql`created_at`)} AS "createdAt", ${iso(sql`updated_at`)} AS "updatedAt"
     FROM users WHERE app_id = ${appId} AND id = ${userId}`);
@@ -97,8 +99,8 @@ export async function exportOrganizations(
   }));
 }
 
-const isProven = (appId: string, userId: string): Sql =>
-  sql`EXISTS (SELECT FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId} AND u.is_email_verified)`;
+const isClaimed = (appId: string, userId: string): Sql =>
+  sql`EXISTS (SELECT FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId} AND u.claimed_by IS NOT NULL)`;
 
 export interface ExportedInvitation {
   orgId: string;
@@ -110,13 +112,13 @@ export interface ExportedInvitation {
   expiresAt: string;
 }
 
-/** Those of a proven address: what waits for the holder of a mailbox is nothing to whoever signed up with its address. */
+/** Only those of a claimed account: otherwise they may wait for somebody else, the owner of the mailbox. */
 export const exportInvitations = (db: Queryable, appId: string, userId: string): Promise<ExportedInvitation[]> =>
   db.query(sql`
     SELECT i.org_id AS "orgId", o.name AS "organizationName", i.email, COALESCE(i.role_key, i.grants) AS role, i.status,
       ${iso(sql`i.created_at`)} AS "createdAt", ${iso(sql`i.expires_at`)} AS "expiresAt"
     FROM invitations i JOIN organizations o ON o.app_id = ${appId} AND o.id = i.org_id
-    WHERE i.app_id = ${appId} AND i.user_id = ${userId} AND ${isProven(appId, userId)} ORDER BY i.id ${limit}`);
+    WHERE i.app_id = ${appId} AND i.user_id = ${userId} AND ${isClaimed(appId, userId)} ORDER BY i.id ${limit}`);
 
 export interface ExportedIdentity {
   provider: string;
@@ -140,7 +142,7 @@ export interface ExportedMail {
   createdAt: string;
 }
 
-/** What others had to say to the holder of the mailbox; it waits for them to prove that it is theirs. */
+/** Mails for the owner of the mailbox. They are exported once the account is claimed. */
 const forHolder = ['invitation', 'super_admin_invited'] as const satisfies readonly MailPurpose[];
 
 export const exportMails = (db: Queryable, appId: string, userId: string): Promise<ExportedMail[]> =>
@@ -148,7 +150,7 @@ export const exportMails = (db: Queryable, appId: string, userId: string): Promi
     SELECT m.recipient, m.purpose, ${iso(sql`m.created_at`)} AS "createdAt"
     FROM mails m
     WHERE m.app_id = ${appId} AND m.user_id = ${userId}
-      AND (m.purpose <> ALL (${[...forHolder]}::text[]) OR ${isProven(appId, userId)})
+      AND (m.purpose <> ALL (${[...forHolder]}::text[]) OR ${isClaimed(appId, userId)})
     ORDER BY m.id ${limit}`);
 
 export interface ExportedEvent {

@@ -27,6 +27,7 @@ function toItem(row: UserRow) {
     phoneNumber: row.phone_number,
     email: row.email,
     isEmailVerified: row.is_email_verified,
+    isEmailClaimed: row.is_email_claimed,
     isPhoneVerified: row.is_phone_verified,
     userState: row.state,
     ...(row.metadata && { metadata: row.metadata }),

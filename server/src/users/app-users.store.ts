@@ -10,6 +10,7 @@ export interface UserRow {
   id: string;
   email: string;
   is_email_verified: boolean;
+  is_email_claimed: boolean;
   first_name: string;
   last_name: string;
   phone_number: string | null;
@@ -20,7 +21,7 @@ export interface UserRow {
 
 /** The users of an app, up to keyset condition, order and limit; the id is `u.id`. */
 export const usersOfApp = (appId: string, options: { metadata: boolean }): Sql => sql`
-  SELECT u.id, u.email, u.is_email_verified, u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.state,
+  SELECT u.id, u.email, u.is_email_verified, u.claimed_by IS NOT NULL AS is_email_claimed, u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.state,
     CASE WHEN ${options.metadata}::boolean THEN u.metadata END AS metadata
   FROM users u WHERE u.app_id = ${appId}`;
 
@@ -28,7 +29,7 @@ export const usersOfApp = (appId: string, options: { metadata: boolean }): Sql =
 export interface GovernedUser {
   readonly id: string;
   readonly email: string;
-  readonly isEmailVerified: boolean;
+  readonly isEmailClaimed: boolean;
   readonly state: UserState;
   readonly isSuperAdmin: boolean;
 }
@@ -36,13 +37,14 @@ export interface GovernedUser {
 /** The user, locked until the transaction ends: first of all locks. @throws ApiError `user_not_found` */
 export async function lockGovernedUser(tx: Tx, appId: string, userId: string): Promise<GovernedUser> {
   const [row] = await tx.query<
-    Pick<UserRow, 'id' | 'email' | 'is_email_verified' | 'state'> & { is_super_admin: boolean }
+    Pick<UserRow, 'id' | 'email' | 'is_email_claimed' | 'state'> & { is_super_admin: boolean }
   >(sql`
-    SELECT id, email, is_email_verified, state, is_super_admin FROM users WHERE app_id = ${appId} AND id = ${userId}
+    SELECT id, email, claimed_by IS NOT NULL AS is_email_claimed, state, is_super_admin
+    FROM users WHERE app_id = ${appId} AND id = ${userId}
     FOR NO KEY UPDATE`);
   if (!row) throw new ApiError('user_not_found');
-  const { id, email, is_email_verified: isEmailVerified, state, is_super_admin: isSuperAdmin } = row;
-  return { id, email, isEmailVerified, state, isSuperAdmin };
+  const { id, email, is_email_claimed: isEmailClaimed, state, is_super_admin: isSuperAdmin } = row;
+  return { id, email, isEmailClaimed, state, isSuperAdmin };
 }
 
 export async function setUserState(

@@ -245,6 +245,7 @@ describe('the list of users', () => {
           phoneNumber: null,
           email: made[2]?.email,
           isEmailVerified: false,
+          isEmailClaimed: false,
           isPhoneVerified: false,
           userState: 'ACTIVE',
         },

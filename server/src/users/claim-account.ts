@@ -1,19 +1,17 @@
-import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
-import { deleteDevices } from '../devices/devices.store.ts';
 import type { ChangeEvent } from '../http/mutate.ts';
-import { deleteIdentities } from '../identity-providers/identities.store.ts';
 import { acceptInvitations } from '../invitations/invitations.store.ts';
 import { type Grant, grantName, grantToMember } from '../members/members.store.ts';
 import type { Services } from '../services.ts';
-import { deleteSessions } from '../sessions/sessions.store.ts';
 import { markClaimed } from './users.store.ts';
+import { voidWaysIn } from './void-ways-in.ts';
 
-/** What whoever proved the mailbox brings along. */
+/** How the owner of a mailbox claims an account, and what they bring. */
 export interface Claim {
+  readonly way: 'mailed_code' | 'provider';
   /** The address as they wrote it, of the same key as the account's. */
   readonly email: string;
-  /** Undefined: they come without one, from an identity provider. */
+  /** Undefined for an identity provider. */
   readonly passwordHash: string | undefined;
   readonly firstName?: string | undefined;
   readonly lastName?: string | undefined;
@@ -34,8 +32,8 @@ export function acceptanceEvents(userId: string, granted: GrantedInvitations): C
   }));
 }
 
-/** Every live invitation to the proven address takes effect. */
-async function grantInvitations(
+/** Lets every live invitation to the claimed address of a locked user take effect. */
+export async function grantInvitations(
   tx: Tx,
   services: Services,
   appId: string,
@@ -54,13 +52,13 @@ async function grantInvitations(
 }
 
 /**
- * The mailbox of an account was proven by whoever acts now: from here on the account is theirs. Whatever was there
- * before may be somebody else's who only knew the address, and is void: password, sessions, known devices,
- * identities, every code with the token mailed beside it, and personal data of an account that nobody had proven. All pending invitations to the
- * address take effect.
+ * Claims an account by ways (b) and (c) of contract 2.5: a code from the mailbox, or an identity provider that vouches
+ * for the address. Rule (P) applies first: everything by which somebody else may sign in is void. Then all pending
+ * invitations to the address take effect.
  *
- * Called where a code sent to the address, or an identity provider that vouches for it, came back. The caller has
- * locked the user, refused one that is INACTIVE, and used the code up.
+ * The caller has locked the user, refused an INACTIVE or claimed one, and consumed the code.
+ *
+ * @returns what the invitations granted
  */
 export async function claimAccount(
   tx: Tx,
@@ -69,10 +67,8 @@ export async function claimAccount(
   userId: string,
   claim: Claim,
 ): Promise<GrantedInvitations> {
-  await deleteSessions(tx, appId, userId);
-  await deleteIdentities(tx, appId, userId);
-  await deleteDevices(tx, appId, userId);
-  await voidAllCodes(tx, appId, userId);
-  await markClaimed(tx, appId, userId, { ...claim, now: services.clock.now() });
+  const now = services.clock.now();
+  await voidWaysIn(tx, appId, userId, now);
+  await markClaimed(tx, appId, userId, { ...claim, now });
   return grantInvitations(tx, services, appId, userId);
 }

@@ -19,9 +19,8 @@ export interface ComparedPassword {
  *
  * @throws ApiError `current_password_wrong`, `rate_limited`
  */
-async function comparePassword(call: Call, password: string): Promise<ComparedPassword> {
+async function comparePassword(call: Call, id: string, password: string): Promise<ComparedPassword> {
   const { services, appId } = call;
-  const { id } = signedIn(call.actor).user;
   await takeLimit(call, 'passwordChecksPerUserPerHour', id);
   const { passwordHash } = await getCredentials(services.db, appId, id);
   const matches = await services.passwords.verify(passwordHash, password);
@@ -42,13 +41,23 @@ async function comparePassword(call: Call, password: string): Promise<ComparedPa
  *
  * @throws ApiError `current_password_wrong`, `rate_limited`
  */
-export async function withCurrentPassword<Result>(
+export function withCurrentPassword<Result>(
   call: Call,
   password: string,
   work: (compared: ComparedPassword) => Promise<Result | undefined>,
 ): Promise<Result> {
-  const done =
-    (await work(await comparePassword(call, password))) ?? (await work(await comparePassword(call, password)));
+  return withPasswordOf(call, signedIn(call.actor).user.id, password, work);
+}
+
+/** The same with the password of a user who is not signed in, but has shown another credential. */
+export async function withPasswordOf<Result>(
+  call: Call,
+  userId: string,
+  password: string,
+  work: (compared: ComparedPassword) => Promise<Result | undefined>,
+): Promise<Result> {
+  const attempt = async () => work(await comparePassword(call, userId, password));
+  const done = (await attempt()) ?? (await attempt());
   if (done === undefined) throw new ApiError('current_password_wrong');
   return done;
 }

@@ -6,12 +6,41 @@ import { addressKey } from '../http/client-address.ts';
 import { overUserInBody } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
-import { route } from '../http/route.ts';
+import { hasSessionCookieOf } from '../http/authenticate.ts';
+import { type Call, route } from '../http/route.ts';
 import { takeLimit } from '../limits/take-limit.ts';
+import { type ComparedPassword, lockPassword, withPasswordOf } from './current-password.ts';
 import { mailboxName } from './mailbox-share.ts';
 import { emailVerified, requestVerification, verificationRequested, verifyEmail } from './users.schema.ts';
 import { getUser, lockUser, setEmailVerified } from './users.store.ts';
 import { sendVerification } from './verification-mail.ts';
+
+/**
+ * Consumes the code and marks the address as verified.
+ *
+ * @param claimedBy null: nothing but the mail was shown, so the account is not claimed
+ * @param compared the password that was compared, if one was given
+ * @returns undefined, with nothing changed, if the stored password is another one by now
+ * @throws ApiError `code_invalid`
+ */
+async function verifyAddress(
+  call: Call,
+  { userId, verificationCode }: { userId: string; verificationCode: string },
+  { claimedBy, compared }: { claimedBy: 'verification' | null; compared: ComparedPassword | undefined },
+): Promise<true | undefined> {
+  const { appId, services } = call;
+  const scope = { userId, purpose: 'email_verification' } as const;
+  const codeId = await checkCode(call, scope, verificationCode);
+  return mutate(call, async (tx) => {
+    const user = await lockUser(tx, appId, userId);
+    if (compared && !(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
+    if (!(await consumeCode(tx, appId, userId, codeId))) throw new ApiError('code_invalid');
+    await voidCodes(tx, appId, scope, 0);
+    await setEmailVerified(tx, appId, userId, { claimedBy, now: services.clock.now() });
+    const changes = claimedBy !== null && !user.isEmailClaimed ? ['isEmailClaimed'] : [];
+    return { result: true, event: { target: { kind: 'user', id: userId }, changes } };
+  });
+}
 
 export const emailVerificationRoutes = [
   route({
@@ -21,7 +50,7 @@ export const emailVerificationRoutes = [
     tag: 'authentication',
     summary: 'Send a verification mail',
     description:
-      'Sends a new code to the e-mail address of the user; older codes are void. So many an hour for one mailbox, whoever asks.',
+      'Sends a new code to the e-mail address of the user; older codes are void. A verified address of an account that is not claimed gets a code too. So many an hour for one mailbox, whoever asks.',
     access: overUserInBody({ mailedToken: false }, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'),
     audit: 'email_verification.requested',
     body: requestVerification,
@@ -40,7 +69,7 @@ export const emailVerificationRoutes = [
       return mutate(call, async (tx) => {
         const target = await lockUser(tx, call.appId, call.body.userId);
         if (target.state !== 'ACTIVE') throw new ApiError('user_not_active');
-        if (target.isEmailVerified) throw new ApiError('email_already_verified');
+        if (target.isEmailVerified && target.isEmailClaimed) throw new ApiError('email_already_verified');
         await sendVerification(tx, call, app, target, template);
         return { result: { message: 'Verification email sent' }, event: { target: { kind: 'user', id: target.id } } };
       });
@@ -54,23 +83,19 @@ export const emailVerificationRoutes = [
     tag: 'authentication',
     summary: 'Verify an e-mail address',
     description:
-      'Proves the address with the code of the mail. The caller is the user, or whoever holds the token of that same mail as Bearer. The password stays; invitations to the address still have to be accepted.',
+      'Verifies the address with the code of the mail. With a session of the account this also claims the account: from then on roles are granted to the address at once. The token of that same mail as Bearer verifies the address and no more, because somebody else may have signed up with it; with the session cookie of the account beside it, or `currentPassword`, it claims the account. The password stays; invitations to the address still have to be accepted.',
     access: overUserInBody({ mailedToken: true }, 'SESSION_OWNER'),
     audit: 'user.email_verified',
     body: verifyEmail,
-    response: { status: 200, description: 'The address is proven.', body: emailVerified },
-    errors: ['code_invalid'],
+    response: { status: 200, description: 'The address is verified.', body: emailVerified },
+    errors: ['code_invalid', 'current_password_wrong', 'rate_limited', 'overloaded'],
     handler: async (call) => {
-      const { userId, verificationCode } = call.body;
-      const scope = { userId, purpose: 'email_verification' } as const;
-      const codeId = await checkCode(call, scope, verificationCode);
-      return mutate(call, async (tx) => {
-        await lockUser(tx, call.appId, userId);
-        if (!(await consumeCode(tx, call.appId, userId, codeId))) throw new ApiError('code_invalid');
-        await voidCodes(tx, call.appId, scope, 0);
-        await setEmailVerified(tx, call.appId, userId, call.services.clock.now());
-        return { result: { message: 'Email verified' }, event: { target: { kind: 'user', id: userId } } };
-      });
+      const { userId, currentPassword } = call.body;
+      const hasSession = call.actor.kind === 'user' || (await hasSessionCookieOf(call, userId));
+      const claimedBy = hasSession || currentPassword !== undefined ? 'verification' : null;
+      const verify = (compared?: ComparedPassword) => verifyAddress(call, call.body, { claimedBy, compared });
+      await (currentPassword === undefined ? verify() : withPasswordOf(call, userId, currentPassword, verify));
+      return { message: 'Email verified' };
     },
   }),
 ];

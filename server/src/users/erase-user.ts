@@ -23,14 +23,14 @@ export async function eraseUser(
   tx: Tx,
   services: Services,
   appId: string,
-  user: { id: string; email: string; isEmailVerified: boolean },
+  user: { id: string; email: string; isEmailClaimed: boolean },
 ): Promise<void> {
   const key = emailKey(user.email);
   const addresses = [...new Set((await addressesOf(tx, appId, user.id)).map(addressKey))];
   await forgetTriesInVain(tx, appId, addresses);
   await deletePasswordResetRequests(tx, appId, key);
-  // What is counted for an address that they never proved is not about them, and spares whoever holds the mailbox.
-  const ofMailbox = user.isEmailVerified ? [key, ...mailboxKinds.map((kind) => mailboxName(kind, user.email))] : [];
+  // Quotas of an address that they never claimed stay: they belong to the owner of the mailbox.
+  const ofMailbox = user.isEmailClaimed ? [key, ...mailboxKinds.map((kind) => mailboxName(kind, user.email))] : [];
   const ofUser = [user.id, `email_change ${user.id}`, ...addresses.map((address) => `${user.id} ${address}`)];
   const names = [...ofUser, ...ofMailbox];
   const shares = limitNames.flatMap((name) => names.map((whose) => shareKey(services, name, whose)));

@@ -77,6 +77,7 @@ describe('introspection', () => {
       phoneNumber: null,
       email: person.email,
       isEmailVerified: false,
+      isEmailClaimed: false,
       isPhoneVerified: false,
       session: {
         id: person.sessionId,

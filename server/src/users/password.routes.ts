@@ -14,12 +14,12 @@ import { shareKey } from '../limits/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { rememberDeviceOf } from '../sessions/start-session.ts';
 import { acceptSuperAdmin } from '../super-admins/accept-super-admin.ts';
-import { isInvitedAsSuperAdmin } from '../super-admins/super-admins.store.ts';
 import { acceptanceEvents, claimAccount } from './claim-account.ts';
 import { withCurrentPassword, lockPassword } from './current-password.ts';
 import { emailKey } from './email-address.ts';
 import { tellPasswordChanged } from './password-changed.ts';
 import { checkPassword } from './password-policy.ts';
+import { renewPassword, voidedByPassword } from './renew-password.ts';
 import { insertPasswordResetRequest } from './password-reset-requests.store.ts';
 import {
   changePassword,
@@ -31,9 +31,6 @@ import {
 import { userParams } from './users.schema.ts';
 import { findCredentials, getUser, lockUser, nobody, setPasswordHash, type User } from './users.store.ts';
 
-/** Who ends somebody's access by a new password ends what others may have asked for in their name too. */
-const voidedByPassword = ['password_reset', 'email_change'] as const;
-
 /** The user and the id of the code; an address that nobody has looks like a wrong code. */
 async function proveMailbox(call: Call, body: { email: string; verificationCode: string }) {
   const found = await findCredentials(call.services.db, call.appId, emailKey(body.email));
@@ -42,7 +39,7 @@ async function proveMailbox(call: Call, body: { email: string; verificationCode:
   return { userId: scope.userId, codeId };
 }
 
-/** The proven owner of the mailbox gets a password; an account that nobody had proven becomes theirs. */
+/** Sets the password of the owner of the mailbox, who claims the account if it is not claimed. */
 async function givePassword(
   tx: Tx,
   call: Call,
@@ -50,16 +47,12 @@ async function givePassword(
   { email, passwordHash }: { email: string; passwordHash: string },
 ): Promise<ChangeEvent[]> {
   const { services, appId } = call;
-  const now = services.clock.now();
-  const isUnproven = user.state === 'INVITED' || !user.isEmailVerified;
-  if (isUnproven || (await isInvitedAsSuperAdmin(tx, appId, user.id, now))) {
-    const granted = await claimAccount(tx, services, appId, user.id, { email, passwordHash });
-    return [...acceptanceEvents(user.id, granted), ...(await acceptSuperAdmin(tx, call, user))];
+  if (user.isEmailClaimed) {
+    await renewPassword(tx, appId, user.id, passwordHash, services.clock.now());
+    return acceptSuperAdmin(tx, call, user);
   }
-  await setPasswordHash(tx, appId, user.id, passwordHash, now);
-  await deleteSessions(tx, appId, user.id);
-  await voidAllCodes(tx, appId, user.id, voidedByPassword);
-  return [];
+  const granted = await claimAccount(tx, services, appId, user.id, { way: 'mailed_code', email, passwordHash });
+  return [...acceptanceEvents(user.id, granted), ...(await acceptSuperAdmin(tx, call, user))];
 }
 
 export const passwordRoutes = [

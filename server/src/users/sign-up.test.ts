@@ -215,6 +215,7 @@ describe('a sign-up', () => {
       phoneNumber: given.phoneNumber,
       email: 'Jon.Doe+News@xn--bcher-kva.example',
       isEmailVerified: false,
+      isEmailClaimed: false,
       isPhoneVerified: false,
       userState: 'ACTIVE',
       metadata: given.metadata,

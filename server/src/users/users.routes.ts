@@ -87,7 +87,7 @@ export const userRoutes = [
           language: body.language ?? null,
           passwordHash,
           metadata: body.metadata ?? {},
-          isEmailVerified: false,
+          claimedBy: null,
           isSuperAdmin: false,
           now: services.clock.now(),
         });
@@ -132,6 +132,7 @@ export const userRoutes = [
         phoneNumber: self.phoneNumber,
         email: self.email,
         isEmailVerified: self.isEmailVerified,
+        isEmailClaimed: self.isEmailClaimed,
         isPhoneVerified: self.isPhoneVerified,
         session: {
           id: session.id,

@@ -67,7 +67,14 @@ const person = {
     .optional()
     .meta({ description: 'Phone number. E.164.', examples: ['+4915112345678'] }),
   email: z.string().meta({ description: 'E-mail address.', examples: ['jon.doe@example.com'] }),
-  isEmailVerified: z.boolean().meta({ description: 'Whether the e-mail address is proven.', examples: [true] }),
+  isEmailVerified: z
+    .boolean()
+    .meta({ description: 'Whether somebody with the mailbox has confirmed the address.', examples: [true] }),
+  isEmailClaimed: z.boolean().meta({
+    description:
+      'Whether the person behind the account has shown that the address is theirs. Roles are granted to the address at once only if it is verified and claimed.',
+    examples: [true],
+  }),
   isPhoneVerified: z
     .boolean()
     .optional()
@@ -167,9 +174,19 @@ export const verificationCode = text({ min: 1, max: 100 }).meta({
 });
 
 export const verifyEmail = z
-  .strictObject({ userId: userParams.shape.userId, verificationCode })
-  .meta({ id: 'VerifyEmailRequest', description: 'The code that proves the address.' });
+  .strictObject({
+    userId: userParams.shape.userId,
+    verificationCode,
+    currentPassword: text({ max: 1000 })
+      .optional()
+      .meta({
+        description:
+          'The password of the account. A caller who presents the token of the mail claims the account with it.',
+        examples: ['Password@123JonDoeInc'],
+      }),
+  })
+  .meta({ id: 'VerifyEmailRequest', description: 'The code of the mail, and what else shows whose account it is.' });
 
 export const emailVerified = z
   .object({ message: message('Email verified') })
-  .meta({ id: 'VerifyEmailResult', description: 'The address is proven.' });
+  .meta({ id: 'VerifyEmailResult', description: 'The address is verified.' });

@@ -12,6 +12,8 @@ export interface User {
   readonly id: string;
   readonly email: string;
   readonly isEmailVerified: boolean;
+  /** Whether the person behind the account has shown that its present address is theirs. */
+  readonly isEmailClaimed: boolean;
   readonly firstName: string;
   readonly lastName: string;
   readonly phoneNumber: string | null;
@@ -23,6 +25,7 @@ interface UserRow {
   id: string;
   email: string;
   is_email_verified: boolean;
+  is_email_claimed: boolean;
   first_name: string;
   last_name: string;
   phone_number: string | null;
@@ -30,12 +33,16 @@ interface UserRow {
   state: UserState;
 }
 
-const columns = sql`id, email, is_email_verified, first_name, last_name, phone_number, is_phone_verified, state`;
+/** Whether a row of `users` is of an account that is claimed. */
+const isClaimed = sql`claimed_by IS NOT NULL AS is_email_claimed`;
+
+const columns = sql`id, email, is_email_verified, ${isClaimed}, first_name, last_name, phone_number, is_phone_verified, state`;
 
 const toUser = (row: UserRow): User => ({
   id: row.id,
   email: row.email,
   isEmailVerified: row.is_email_verified,
+  isEmailClaimed: row.is_email_claimed,
   firstName: row.first_name,
   lastName: row.last_name,
   phoneNumber: row.phone_number,
@@ -139,7 +146,8 @@ export interface NewUser {
   readonly language: string | null;
   readonly passwordHash: string;
   readonly metadata: Metadata;
-  readonly isEmailVerified: boolean;
+  /** Null at a sign-up: the address is neither verified nor claimed. */
+  readonly claimedBy: 'operator' | null;
   readonly isSuperAdmin: boolean;
   readonly now: Date;
 }
@@ -157,10 +165,10 @@ export async function insertUser(
 ): Promise<Pick<User, 'id' | 'email'> | undefined> {
   const [row] = await tx.query<Pick<User, 'id' | 'email'> & { metadata: Metadata }>(sql`
     WITH added AS (
-    INSERT INTO users AS known (app_id, id, email, email_key, is_email_verified, first_name, last_name, phone_number,
+    INSERT INTO users AS known (app_id, id, email, email_key, is_email_verified, claimed_by, first_name, last_name, phone_number,
       language, state, is_super_admin, password_hash, metadata, created_at, updated_at)
-    VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, ${user.isEmailVerified}, ${user.firstName},
-      ${user.lastName}, ${user.phoneNumber}, ${user.language}, 'ACTIVE', ${user.isSuperAdmin}, ${user.passwordHash},
+    VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, ${user.claimedBy !== null}, ${user.claimedBy},
+      ${user.firstName}, ${user.lastName}, ${user.phoneNumber}, ${user.language}, 'ACTIVE', ${user.isSuperAdmin}, ${user.passwordHash},
       ${JSON.stringify(user.metadata)}::jsonb, ${user.now}, ${user.now})
     ON CONFLICT (app_id, email_key) DO UPDATE SET
       first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name,
@@ -205,6 +213,19 @@ export async function setPasswordHash(
     WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
+/** Stores a password that came with a code from the mailbox of a claimed account. */
+export async function setPasswordByCode(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  passwordHash: string,
+  now: Date,
+): Promise<void> {
+  await tx.query(sql`
+    UPDATE users SET password_hash = ${passwordHash}, claimed_by = 'mailed_code', updated_at = ${now}
+    WHERE app_id = ${appId} AND id = ${userId}`);
+}
+
 /**
  * The statement that brings the hash of the same password up to date.
  *
@@ -219,22 +240,55 @@ export const setPasswordHashWhere = (
   UPDATE users SET password_hash = ${passwordHash}
   WHERE app_id = ${appId} AND id = ${userId} AND ${passwordHash}::text IS NOT NULL AND ${where}`;
 
-/** The address is proven; the password stays. */
-export async function setEmailVerified(tx: Tx, appId: string, userId: string, now: Date): Promise<void> {
+/**
+ * How an account was claimed, as stored (contract 2.5): (a) verification with a session, the session's cookie or the
+ * password, (b) a mailed code that sets a password or accepts an invitation, (c) a provider that vouches for the
+ * address, (d) a change of address, (e) the operator. The migration also stores `assumed`.
+ */
+export type ClaimWay = 'verification' | 'mailed_code' | 'provider' | 'email_change' | 'operator';
+
+/**
+ * Marks the address of a locked user as verified. The password stays.
+ *
+ * @param claimedBy null: by a code that came without a credential of the account, which claims nothing
+ */
+export async function setEmailVerified(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  { claimedBy, now }: { claimedBy: ClaimWay | null; now: Date },
+): Promise<void> {
   await tx.query(sql`
-    UPDATE users SET is_email_verified = true, updated_at = ${now} WHERE app_id = ${appId} AND id = ${userId}`);
+    UPDATE users SET is_email_verified = true, updated_at = ${now},
+      claimed_by = COALESCE(NULLIF(claimed_by, 'assumed'), ${claimedBy}::text, claimed_by)
+    WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
 /**
- * The row of an account that was claimed (see claim-account.ts). What somebody else may have put into an account that
- * nobody had proven goes: the password, the spelling of the address, phone number, language and metadata, but for
- * what backends wrote.
+ * The part of rule (P) that concerns the row of a locked user (see void-ways-in.ts): the password goes, and personal
+ * data other than names if the address was never verified, because only a stranger can have set them. What backends
+ * wrote stays.
  */
+export async function clearUnclaimedRow(tx: Tx, appId: string, userId: string, now: Date): Promise<void> {
+  const isForeign = sql`(u.state <> 'INVITED' AND NOT u.is_email_verified)`;
+  await tx.query(sql`
+    UPDATE users u SET
+      password_hash = NULL,
+      phone_number = CASE WHEN ${isForeign} THEN NULL ELSE u.phone_number END,
+      is_phone_verified = u.is_phone_verified AND NOT ${isForeign},
+      language = CASE WHEN ${isForeign} THEN NULL ELSE u.language END,
+      metadata = CASE WHEN ${isForeign} THEN ${ofBackends(sql`u.metadata`)} ELSE u.metadata END,
+      updated_at = ${now}
+    WHERE u.app_id = ${appId} AND u.id = ${userId}`);
+}
+
+/** Stores that an account is claimed, with what its owner brings; what is undefined stays. */
 export async function markClaimed(
   tx: Tx,
   appId: string,
   userId: string,
   claim: {
+    way: ClaimWay;
     email: string;
     passwordHash: string | undefined;
     firstName?: string | undefined;
@@ -242,18 +296,14 @@ export async function markClaimed(
     now: Date;
   },
 ): Promise<void> {
-  const isForeign = sql`(u.state = 'ACTIVE' AND NOT u.is_email_verified)`;
+  // The spelling of an address that a stranger signed up with goes; that of an invitation or a verified one stays.
   await tx.query(sql`
     UPDATE users u SET
-      email = CASE WHEN ${isForeign} THEN ${claim.email} ELSE u.email END,
-      state = 'ACTIVE', is_email_verified = true,
-      password_hash = COALESCE(${claim.passwordHash ?? null}::text, CASE WHEN ${isForeign} THEN NULL ELSE u.password_hash END),
+      email = CASE WHEN u.state <> 'INVITED' AND NOT u.is_email_verified THEN ${claim.email} ELSE u.email END,
+      state = 'ACTIVE', is_email_verified = true, claimed_by = ${claim.way},
+      password_hash = COALESCE(${claim.passwordHash ?? null}::text, u.password_hash),
       first_name = COALESCE(${claim.firstName}::text, u.first_name),
       last_name = COALESCE(${claim.lastName}::text, u.last_name),
-      phone_number = CASE WHEN ${isForeign} THEN NULL ELSE u.phone_number END,
-      is_phone_verified = u.is_phone_verified AND NOT ${isForeign},
-      language = CASE WHEN ${isForeign} THEN NULL ELSE u.language END,
-      metadata = CASE WHEN ${isForeign} THEN ${ofBackends(sql`u.metadata`)} ELSE u.metadata END,
       updated_at = ${claim.now}
     WHERE u.app_id = ${appId} AND u.id = ${userId}`);
   await indexUser(tx, appId, userId);

@@ -60,6 +60,7 @@ describe('a user is read', () => {
       phoneNumber: '+4915112345678',
       email: person.email,
       isEmailVerified: true,
+      isEmailClaimed: true,
       isPhoneVerified: false,
       userState: 'ACTIVE',
     };
@@ -83,6 +84,7 @@ describe('a user is read', () => {
         displayName: 'Jon Doe',
         email: member.email,
         isEmailVerified: true,
+        isEmailClaimed: true,
         userState: 'ACTIVE',
       });
       expect(problem(await read(member, caller, '?includeMetadata=true'))).toBe('403 access_denied');
@@ -92,7 +94,9 @@ describe('a user is read', () => {
 
   test.each(['INACTIVE', 'INVITED'])('with the state %s', async (state) => {
     const person = await world.person();
-    await app.db.query(sql`UPDATE users SET state = ${state}, password_hash = NULL WHERE id = ${person.userId}`);
+    await app.db.query(
+      sql`UPDATE users SET state = ${state}, password_hash = NULL, claimed_by = NULL WHERE id = ${person.userId}`,
+    );
     expect((await read(person)).json()).toMatchObject({ userState: state });
   });
 });

@@ -1,0 +1,23 @@
+import { voidAllCodes } from '../codes/codes.store.ts';
+import type { Tx } from '../db/db.ts';
+import { deleteSessions } from '../sessions/sessions.store.ts';
+import { setPasswordByCode } from './users.store.ts';
+
+/** A new password ends what others may have asked for in the owner's name. */
+export const voidedByPassword = ['password_reset', 'email_change'] as const;
+
+/**
+ * Sets the password of a claimed account by a code from its mailbox: a reset, or an invitation that was accepted with a
+ * new password. All sessions end. The caller has locked the user and consumed the code.
+ */
+export async function renewPassword(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  passwordHash: string,
+  now: Date,
+): Promise<void> {
+  await setPasswordByCode(tx, appId, userId, passwordHash, now);
+  await deleteSessions(tx, appId, userId);
+  await voidAllCodes(tx, appId, userId, voidedByPassword);
+}

@@ -1,0 +1,107 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Db, raw, sql } from '../db/db.ts';
+import { registerProvider } from '../test/identity-flow.ts';
+import { TestProvider } from '../test/identity-provider.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { hijack } from '../test/stranger.ts';
+import { createWorld, type World } from '../test/world.ts';
+import { voidWaysIn } from './void-ways-in.ts';
+
+let app: TestApp;
+let world: World;
+let provider: TestProvider;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  provider = await TestProvider.start();
+  provider.now = () => app.clock.now();
+  world = await createWorld(app);
+});
+afterAll(async () => {
+  await provider?.stop();
+  await app?.close();
+});
+
+/** What a table that references `users` is to an account. A new table needs an answer. */
+const roleOf: Readonly<Record<string, 'way in' | 'data' | 'relation'>> = {
+  sessions: 'way in',
+  identities: 'way in',
+  devices: 'way in',
+  codes: 'way in',
+  // Attempts to guess a code; they are deleted with it.
+  code_tries: 'way in',
+  mails: 'data',
+  // Responses to calls under an idempotency key; only who is signed in as the user can ask for them again.
+  idempotency_keys: 'data',
+  members: 'relation',
+  member_search: 'relation',
+  member_roles: 'relation',
+  invitations: 'relation',
+};
+
+interface Reference {
+  readonly table: string;
+  readonly parent: string;
+}
+
+/** Tables that reference `users`, also through another table. */
+async function tablesAbout(db: Db): Promise<string[]> {
+  const references = await db.query<Reference>(sql`
+    SELECT child.relname AS table, parent.relname AS parent FROM pg_constraint c
+    JOIN pg_class child ON child.oid = c.conrelid JOIN pg_class parent ON parent.oid = c.confrelid
+    WHERE c.contype = 'f'`);
+  const found = new Set(['users']);
+  for (let size = 0; size !== found.size;) {
+    size = found.size;
+    for (const { table, parent } of references) if (found.has(parent)) found.add(table);
+  }
+  found.delete('users');
+  return [...found].toSorted();
+}
+
+test('every table that references users is a way in, data or a relation', async () => {
+  expect(await tablesAbout(app.db)).toEqual(Object.keys(roleOf).toSorted());
+});
+
+/** The tables that hold a row of an account. */
+async function filled(userId: string): Promise<string[]> {
+  const tables: string[] = [];
+  for (const table of Object.keys(roleOf)) {
+    const isOfUser =
+      table === 'code_tries'
+        ? sql`code_id IN (SELECT id FROM codes WHERE app_id = ${world.appId} AND user_id = ${userId})`
+        : sql`user_id = ${userId}`;
+    const rows = await app.db.query(
+      sql`SELECT 1 FROM ${raw(table)} WHERE app_id = ${world.appId} AND ${isOfUser} LIMIT 1`,
+    );
+    if (rows.length > 0) tables.push(table);
+  }
+  return tables.toSorted();
+}
+
+test('rule (P) empties every way in, and leaves data and relations', async () => {
+  const { admin } = world;
+  const email = 'owner@mailbox.example';
+  const idpId = await registerProvider(world, provider);
+  const { userId, token } = await hijack(world, { provider, idpId }, email, { clicked: true });
+  const orgId = await world.organization(await world.person());
+  const roles = `/v1/authorization/organizations/users/${userId}`;
+  await world.call('POST', roles, { token: admin.token, orgId, body: { roles: ['reader'] } });
+  const body = { email, firstName: 'Jane', lastName: 'Roe' };
+  await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, { token: admin.token, body });
+  const wrong = { userId, verificationCode: 'AAAAAAA' };
+  await world.call('POST', '/v1/authentication/users/email/verification', { token, body: wrong });
+  await app.db.query(sql`
+    INSERT INTO idempotency_keys (app_id, key_hash, user_id, request_hash, sealed_answer, expires_at)
+    VALUES (${world.appId}, '\x01', ${userId}, '\x01', '\x01', ${app.clock.now()})`);
+  expect(await filled(userId)).toEqual(Object.keys(roleOf).toSorted());
+
+  await app.db.transaction(async (tx) => {
+    expect(await voidWaysIn(tx, world.appId, userId, app.clock.now())).not.toEqual([]);
+  });
+  expect(await filled(userId)).toEqual(
+    Object.keys(roleOf)
+      .filter((table) => roleOf[table] !== 'way in')
+      .toSorted(),
+  );
+});
