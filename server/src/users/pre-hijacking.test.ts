@@ -130,9 +130,9 @@ async function reset(): Promise<string> {
 
 /** The owner of the mailbox acts on the newest mail that offers something. @returns their session */
 async function accept(): Promise<string> {
-  const offer = (await world.mails(email)).find(({ purpose }) => purpose === 'invitation');
-  if (!offer) return reset();
-  const body = { orgId: offeredBy, email, verificationCode: offer.code, newPassword };
+  const mail = (await world.mails(email)).find(({ purpose }) => purpose === 'invitation');
+  if (!mail) return reset();
+  const body = { orgId: offeredBy, email, verificationCode: mail.code, newPassword };
   const response = await world.call('PUT', `${users}/invite`, { body });
   if (response.statusCode !== 200) throw new Error(response.body);
   return response.json<{ sessionToken: string }>().sessionToken;
