@@ -59,7 +59,8 @@ export const queryFlag = (what: string) =>
     .enum(['true', 'false'], { error: 'Must be true or false.' })
     .transform((value) => value === 'true')
     .optional()
-    .meta({ description: `${what} Default: false.`, examples: ['true'] });
+    // The document calls it what it is: generated clients write `true` and `false` themselves.
+    .meta({ description: `${what} Default: false.`, type: 'boolean', enum: undefined, examples: [true] });
 
 const metadataKey = text({ min: 1, max: 200 });
 const metadataValue = text({ max: 10_000 });
