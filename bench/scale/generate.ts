@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
-import { partsOfKey, partsWithin, searchKey } from '../../server/src/members/search-key.ts';
+import { searchKey } from '../../server/src/members/search-key.ts';
+import { searchableEmail, searchableName, toSearchColumns } from '../../server/src/members/search-row.ts';
 import { copy, withLoader, withoutIndexes } from './copy.ts';
 import { commonName, type Name, peopleOfRareName, rareNames } from './names.ts';
 
@@ -114,15 +115,12 @@ function* roleRows(appId: string, size: Size) {
 }
 
 /** Names come round: their parts are worked out once. */
-const nameParts = new Map<string, { key: string; parts: number[] }>();
+const searchableNames = new Map<string, ReturnType<typeof searchableName>>();
 
-function partsOfName({ first, last }: Name): { key: string; parts: number[] } {
+function searchableOnce({ first, last }: Name): ReturnType<typeof searchableName> {
   const name = `${first} ${last}`;
-  const known = nameParts.get(name);
-  if (known) return known;
-  const key = searchKey(name);
-  const made = { key, parts: partsOfKey('name', key) };
-  nameParts.set(name, made);
+  const made = searchableNames.get(name) ?? searchableName(name);
+  searchableNames.set(name, made);
   return made;
 }
 
@@ -130,10 +128,9 @@ function* memberSearchRows(appId: string, size: Size) {
   let index = 0;
   for (const { organization, user } of memberships(size)) {
     const orgId = id('organization', organization);
-    const name = partsOfName(nameAt(user, size));
-    const emailKey = searchKey(emailAt(user));
-    const parts = partsWithin(String(orgId), [...name.parts, ...partsOfKey('email', emailKey)]);
-    yield [appId, id('user', user), orgId, id('member', index), name.key, emailKey, `{${parts.join(',')}}`] as const;
+    const name = searchableOnce(nameAt(user, size));
+    const { nameKey, emailKey, parts } = toSearchColumns(String(orgId), name, searchableEmail(emailAt(user)));
+    yield [appId, id('user', user), orgId, id('member', index), nameKey, emailKey, parts] as const;
     index += 1;
   }
 }

@@ -1,7 +1,10 @@
 import type { BackgroundTask } from '../background.ts';
 import { findUnsearchable, indexOrganization } from './member-search.store.ts';
 
-/** Makes members findable who were there before the search was, one organization after the other. */
+/**
+ * Makes members findable whom no search finds yet, or not by the present fold: one organization after the other, in
+ * batches. What is left to do stands in the rows, so that any number of processes may do it and stop at any time.
+ */
 export const indexMembersOfBefore: BackgroundTask = {
   name: 'make members findable',
   everyMs: 10_000,

@@ -1,7 +1,7 @@
 import type { Db, Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { displayName } from '../users/display-name.ts';
-import { partsOfKey, partsWithin, searchKey } from './search-key.ts';
+import { isStale, searchableEmail, searchableName, toSearchColumns } from './search-row.ts';
 
 /** Few enough that nobody waits for the locks of one statement. */
 const batchSize = 500;
@@ -32,10 +32,8 @@ function readNames(tx: Tx, appId: string, members: readonly Member[]): Promise<N
 
 /** What a member is found by. */
 function toSearchRow(member: NamedMember) {
-  const nameKey = searchKey(displayName({ firstName: member.first_name, lastName: member.last_name }));
-  const emailKey = searchKey(member.email);
-  const parts = partsWithin(member.org_id, [...partsOfKey('name', nameKey), ...partsOfKey('email', emailKey)]);
-  return { ...member, nameKey, emailKey, parts: `{${parts.join(',')}}` };
+  const name = searchableName(displayName({ firstName: member.first_name, lastName: member.last_name }));
+  return { ...member, ...toSearchColumns(member.org_id, name, searchableEmail(member.email)) };
 }
 
 /** Makes members findable by the names they have now. */
@@ -74,16 +72,19 @@ export async function indexUser(tx: Tx, appId: string, userId: string): Promise<
   }
 }
 
-/** Members whom no search finds yet, in one organization. */
+/** Members of one organization whom no search finds yet, or not by the present fold. */
 function unsearchable(db: Queryable, appId: string, orgId: string): Promise<Member[]> {
   return db.query<Member>(sql`
-    SELECT org_id, user_id FROM members WHERE app_id = ${appId} AND org_id = ${orgId} AND NOT is_searchable
-    ORDER BY id LIMIT ${batchSize}`);
+    (SELECT org_id, user_id FROM members WHERE app_id = ${appId} AND org_id = ${orgId} AND NOT is_searchable
+      ORDER BY id LIMIT ${batchSize})
+    UNION
+    (SELECT org_id, user_id FROM member_search WHERE app_id = ${appId} AND org_id = ${orgId} AND ${isStale}
+      ORDER BY user_id LIMIT ${batchSize})`);
 }
 
 /**
- * Makes every member of an organization findable. Almost always there is nothing to do: only rows from before the
- * search, or of a process of the version before, are not indexed yet.
+ * Makes every member of an organization findable. Almost always there is nothing to do: rows are missing or of an earlier
+ * fold only after an upgrade, or if a process of the release before wrote them.
  */
 export async function indexOrganization(db: Db, appId: string, orgId: string, signal?: AbortSignal): Promise<void> {
   for (;;) {
@@ -93,10 +94,12 @@ export async function indexOrganization(db: Db, appId: string, orgId: string, si
   }
 }
 
-/** Some organization, of whichever app, with members whom no search finds yet. */
+/** An organization of any app with members whom no search finds yet, or not by the present fold. */
 export async function findUnsearchable(db: Queryable): Promise<{ appId: string; orgId: string } | undefined> {
-  const [row] = await db.query<{ app_id: string; org_id: string }>(
-    sql`SELECT app_id, org_id FROM members WHERE NOT is_searchable ORDER BY app_id, org_id LIMIT 1`,
-  );
+  const [row] = await db.query<{ app_id: string; org_id: string }>(sql`
+    (SELECT app_id, org_id FROM members WHERE NOT is_searchable ORDER BY app_id, org_id LIMIT 1)
+    UNION ALL
+    (SELECT app_id, org_id FROM member_search WHERE ${isStale} ORDER BY app_id, org_id LIMIT 1)
+    LIMIT 1`);
   return row && { appId: row.app_id, orgId: row.org_id };
 }

@@ -61,6 +61,13 @@ export function emailKey(email: string): string {
   return email.normalize('NFC').toLowerCase().normalize('NFC');
 }
 
+/** A stored address with its domain in Unicode; the address itself if its domain has no such form. */
+export function toUnicodeEmail(email: string): string {
+  const at = email.lastIndexOf('@');
+  const { domain, error } = toUnicode(email.slice(at + 1), strict);
+  return error ? email : email.slice(0, at + 1) + domain;
+}
+
 /** An e-mail address of a request, normalized. */
 export const emailAddress = z
   .string({ error: (issue) => (issue.input === undefined ? 'Required.' : 'Must be a string.') })

@@ -1,0 +1,44 @@
+import { sql } from '../db/db.ts';
+import { toUnicodeEmail } from '../users/email-address.ts';
+import { earlierSearchKey, partsOfKey, partsWithin, type SearchField, searchKey } from './search-key.ts';
+
+/**
+ * Ends `email_key` of every row of this version of the fold. A process of an earlier release that writes the row removes
+ * the mark, so that the row is folded again.
+ */
+const foldMark = '\n2';
+
+/**
+ * Rows of `member_search` that an earlier version of the fold wrote and this one may fold differently: their keys have
+ * more than ASCII, or a domain in Unicode. It is the condition of the index `member_search_stale`.
+ */
+export const isStale = sql`right(email_key, 2) <> E'\\n2' AND (octet_length(name_key) > length(name_key)
+  OR octet_length(email_key) > length(email_key) OR email_key LIKE '%xn--%')`;
+
+/** What a text is found by. */
+interface Searchable {
+  /** The forms of the text, one a line. */
+  readonly key: string;
+  /** Hashes of their parts. */
+  readonly parts: readonly number[];
+}
+
+function searchable(field: SearchField, texts: readonly string[]): Searchable {
+  const forms = [...new Set(texts.flatMap((text) => [earlierSearchKey(text), searchKey(text)]))];
+  return { key: forms.join('\n'), parts: [...new Set(forms.flatMap((form) => partsOfKey(field, form)))] };
+}
+
+/** What a display name is found by. */
+export const searchableName = (name: string): Searchable => searchable('name', [name]);
+
+/** What an e-mail address is found by: its domain in ASCII and in Unicode. */
+export function searchableEmail(email: string): Searchable {
+  const { key, parts } = searchable('email', [email, toUnicodeEmail(email)]);
+  return { key: key + foldMark, parts };
+}
+
+/** The columns of `member_search` that depend on the texts; `parts` as an array literal. */
+export function toSearchColumns(orgId: string, name: Searchable, email: Searchable) {
+  const parts = partsWithin(orgId, [...name.parts, ...email.parts]);
+  return { nameKey: name.key, emailKey: email.key, parts: `{${parts.join(',')}}` };
+}
