@@ -20,6 +20,7 @@ import { managerRoutes } from './members/managers.routes.ts';
 import { memberChangeRoutes } from './members/member-changes.routes.ts';
 import { memberRoutes } from './members/members.routes.ts';
 import { lifecycleRoutes } from './organizations/lifecycle.routes.ts';
+import { notMeRoutes } from './not-me/not-me.routes.ts';
 import { organizationUserRoutes } from './members/organization-users.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
@@ -40,6 +41,7 @@ import { userRoutes } from './users/users.routes.ts';
 export const routes: readonly Route[] = [
   ...userRoutes,
   ...emailVerificationRoutes,
+  ...notMeRoutes,
   ...passwordRoutes,
   ...accountRoutes,
   ...sessionRoutes,

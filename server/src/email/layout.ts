@@ -16,6 +16,7 @@ export interface Layout {
   readonly code: { readonly label: string; readonly value: string } | undefined;
   readonly link: { readonly label: Html; readonly hint: string; readonly url: string } | undefined;
   readonly note: readonly Html[];
+  readonly notMe: { readonly label: string; readonly url: string } | undefined;
   readonly footer: readonly Html[];
 }
 
@@ -113,6 +114,13 @@ function button({ link, color }: Layout): Html {
 const outlookOpens = `<!--[if mso]><table ${table} width="560" align="center"><tr><td><![endif]-->`;
 const outlookCloses = '<!--[if mso]></td></tr></table><![endif]-->';
 
+function notMeLink({ notMe }: Layout): Html {
+  if (!notMe) return html``;
+  return smallPrint(
+    html`<a href="${notMe.url}" target="_blank" rel="noopener noreferrer" style="color:#5f6368">${notMe.label}</a>`,
+  );
+}
+
 /** Of this file: nothing that comes from elsewhere is put in this way. */
 function raw(markup: string): Html {
   return { markup };
@@ -154,7 +162,7 @@ export function layOut(layout: Layout): string {
                       ${heading}
                     </h1>
                     ${paragraphs.map(paragraph)}${detailRows(layout)}${codeBox(layout)}${button(layout)}
-                    ${note.map(smallPrint)}
+                    ${note.map(smallPrint)}${notMeLink(layout)}
                   </td>
                 </tr>
                 <tr>

@@ -15,10 +15,12 @@ export interface MailContent {
   readonly email?: string;
   /** Name of an identity provider. */
   readonly provider?: string;
+  /** Link by which the recipient says that it was not them. */
+  readonly notMeUrl?: string;
 }
 
-/** What texts may name; code and link have their own place in a mail. */
-export type MailField = Exclude<keyof MailContent, 'code' | 'url'>;
+/** What texts may name; code and links have their own place in a mail. */
+export type MailField = Exclude<keyof MailContent, 'code' | 'url' | 'notMeUrl'>;
 
 interface PurposeRules {
   /** What the texts of this purpose may name, besides the brand. */
@@ -31,7 +33,7 @@ const circumstances = ['device', 'address', 'time'] as const satisfies readonly 
 
 /** Every reason for a mail. */
 export const mailPurposes = {
-  email_verification: { fields: [], details: [] },
+  email_verification: { fields: [], details: circumstances },
   invitation: { fields: ['organizationName', 'role'], details: ['role'] },
   role_granted: { fields: ['organizationName', 'role'], details: [] },
   sign_up_attempted: { fields: circumstances, details: circumstances },

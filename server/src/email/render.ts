@@ -112,8 +112,8 @@ export function renderMail(purpose: MailPurpose, content: MailContent, look: Loo
   const details = mailPurposes[purpose].details
     .filter((field) => content[field] !== undefined)
     .map((field) => ({ label: words.labels[field], value: values.get(field) ?? '' }));
-  const { code, url } = content;
-  const { codeLabel, linkHint } = words.common;
+  const { code, url, notMeUrl } = content;
+  const { codeLabel, linkHint, notMe } = words.common;
 
   const asText = (text: string) => fill(text, values);
   const text = [
@@ -122,6 +122,7 @@ export function renderMail(purpose: MailPurpose, content: MailContent, look: Loo
     ...(code === undefined ? [] : [`${codeLabel}: ${code}`]),
     ...(url === undefined ? [] : [`${asText(own.action)}:\n${url}`]),
     ...note.map(asText),
+    ...(notMeUrl === undefined ? [] : [`${notMe}:\n${notMeUrl}`]),
     ...(footer.length === 0 ? [] : ['--', ...footer.map(asText)]),
   ].join('\n\n');
 
@@ -139,6 +140,7 @@ export function renderMail(purpose: MailPurpose, content: MailContent, look: Loo
     code: code === undefined ? undefined : { label: codeLabel, value: code },
     link: url === undefined ? undefined : { label: asHtml(own.action), hint: linkHint, url },
     note: note.map(asHtml),
+    notMe: notMeUrl === undefined ? undefined : { label: notMe, url: notMeUrl },
     footer: footer.map(asHtml),
   });
   return { subject, text: `${text}\n`, html: document };

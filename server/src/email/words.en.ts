@@ -8,7 +8,7 @@ export const english: Words = {
       heading: 'Confirm your e-mail address',
       body: 'Please confirm that this address is yours to finish signing up for {{brandName}}.',
       action: 'Confirm my address',
-      note: 'If you did not sign up for {{brandName}}, you can ignore this mail.',
+      note: 'If you did not sign up for {{brandName}}, do not confirm. Follow the link below: nobody can then use the account with your address.',
     },
     invitation: {
       subject: 'You are invited to {{organizationName}} on {{brandName}}',
@@ -43,7 +43,7 @@ export const english: Words = {
       heading: 'Your password was changed',
       body: 'The password of your account at {{brandName}} was changed.',
       action: 'Open {{brandName}}',
-      note: 'If it was not you, reset your password at once.',
+      note: 'If it was not you, follow the link below: the new password is removed, and you choose another one.',
     },
     email_change: {
       subject: 'Confirm your new e-mail address for {{brandName}}',
@@ -64,14 +64,14 @@ export const english: Words = {
       heading: 'New sign-in',
       body: 'Somebody signed in to your account at {{brandName}} from a device that it has not been used on before.',
       action: 'Open {{brandName}}',
-      note: 'If it was you, there is nothing you need to do. If not, change your password at once.',
+      note: 'If it was you, there is nothing you need to do. If not, follow the link below: the session ends, and you choose a new password.',
     },
     identity_linked: {
       subject: '{{provider}} was linked to your account at {{brandName}}',
       heading: '{{provider}} was linked to your account',
       body: 'From now on you can sign in to {{brandName}} with {{provider}}.',
       action: 'Open {{brandName}}',
-      note: 'If it was not you, reset your password, sign in and unlink {{provider}}.',
+      note: 'If it was not you, follow the link below: {{provider}} is unlinked, and you choose a new password.',
     },
     super_admin_granted: {
       subject: 'There is a new super admin of {{brandName}}',
@@ -98,6 +98,7 @@ export const english: Words = {
   common: {
     codeLabel: 'Your code',
     linkHint: 'If the button does not work, open this address:',
+    notMe: 'This was not me',
     footer: 'This mail was sent by {{brandName}}.',
   },
   labels: {

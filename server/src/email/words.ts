@@ -21,6 +21,7 @@ export interface Words {
   readonly common: {
     readonly codeLabel: string;
     readonly linkHint: string;
+    readonly notMe: string;
     readonly footer: string;
   };
   readonly labels: Readonly<Record<MailField, string>>;

@@ -4,6 +4,7 @@ import { queueMail } from '../email/outbox.ts';
 import { ApiError } from '../http/errors.ts';
 import type { ChangeEvent } from '../http/mutate.ts';
 import type { Call } from '../http/route.ts';
+import { notMeUrl } from '../not-me/not-me-token.ts';
 import { acceptanceEvents, claimAccount } from '../users/claim-account.ts';
 import { emailKey } from '../users/email-address.ts';
 import { circumstancesOf } from '../users/password-changed.ts';
@@ -40,9 +41,16 @@ async function link(tx: Tx, call: Call, userId: string, arrival: Arrival): Promi
 }
 
 /** The owner of an account learns that there is another way into it. */
-async function tellLinked(tx: Tx, call: Call, user: Pick<User, 'id' | 'email'>, arrival: Arrival): Promise<void> {
+async function tellLinked(
+  tx: Tx,
+  call: Call,
+  user: Pick<User, 'id' | 'email'>,
+  arrival: Arrival,
+  identityId: string,
+): Promise<void> {
   const { id: userId, email: recipient } = user;
-  const content = { ...circumstancesOf(call), provider: arrival.providerName };
+  const notMe = notMeUrl(call, userId, { kind: 'identity', id: identityId });
+  const content = { ...circumstancesOf(call), provider: arrival.providerName, notMeUrl: notMe };
   await queueMail(tx, call.services, call.appId, { userId, recipient, purpose: 'identity_linked', content });
 }
 
@@ -109,7 +117,7 @@ async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Pr
   if (isSuperAdmin) throw new ApiError('idp_link_required', { about });
   const accepted = user.isEmailClaimed ? [] : await claim(tx, call, user, arrival);
   const linked = await link(tx, call, user.id, arrival);
-  if (!isNewUser) await tellLinked(tx, call, user, arrival);
+  if (!isNewUser) await tellLinked(tx, call, user, arrival, linked.target.id);
   const actor = actorOf(user.id);
   const signedUp = isNewUser ? [{ action: 'user.signed_up', target: actor, actor } as const] : [];
   return { userId: user.id, isNewUser, events: [...signedUp, linked, ...accepted] };
@@ -158,6 +166,6 @@ export async function linkIdentity(
   const accepted = isClaimed ? await claim(tx, call, user, arrival) : [];
   if (known && !isClaimed) return { events: [], isClaimed };
   const linked = await link(tx, call, user.id, arrival);
-  if (!known) await tellLinked(tx, call, user, arrival);
+  if (!known) await tellLinked(tx, call, user, arrival, linked.target.id);
   return { events: [linked, ...accepted], isClaimed };
 }

@@ -54,6 +54,11 @@ export const limits = {
     periodSeconds: hour,
     description: 'Mails with a code of one kind to one mailbox in an hour.',
   },
+  rejectionsPerUserPerDay: {
+    count: 2,
+    periodSeconds: day,
+    description: 'Sign-ups of one user that the owner of the mailbox rejects in a day.',
+  },
   idpIntentsPerAddressPerHour: {
     count: 300,
     periodSeconds: hour,

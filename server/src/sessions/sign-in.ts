@@ -10,6 +10,7 @@ import { sha256 } from '../keys/secrets.ts';
 import { type LimitName, limits } from '../limits/limits.ts';
 import type { Share } from '../limits/limits.store.ts';
 import { shareInQuery, shareKey, shareOf, toRetryAfter } from '../limits/take-limit.ts';
+import { notMeUrl } from '../not-me/not-me-token.ts';
 import { emailKey } from '../users/email-address.ts';
 import { circumstancesOf } from '../users/password-changed.ts';
 import {
@@ -110,10 +111,16 @@ async function authenticateUser(call: Call, given: Given): Promise<Authenticated
 }
 
 /** The mail to the owner: once a day for each network, and a few a day in all, whatever a program does that keeps no cookies. */
-function noticeOf(call: Call, app: App, { id, email }: Credentials): NonNullable<RightSignIn['notice']> {
+function noticeOf(
+  call: Call,
+  app: App,
+  { id, email }: Credentials,
+  sessionId: string,
+): NonNullable<RightSignIn['notice']> {
   const { services, client } = call;
   const name = 'newDeviceMailsPerUserPerDay';
-  const content = circumstancesOf(call);
+  const notMe = notMeUrl(call, id, { kind: 'session', id: sessionId });
+  const content = { ...circumstancesOf(call), notMeUrl: notMe };
   const { periodSeconds } = limits[name];
   const keyHash = shareKey(services, name, `${id} ${addressKey(client.ip)}`);
   return {
@@ -128,7 +135,8 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
   const { row: session, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'] });
   const device: DeviceOfCall = deviceOfCall(call, app, credentials.id);
   // Of an address that nobody proved nobody is told: it can be a stranger's.
-  const notice = isDeviceKnown || !credentials.isEmailVerified ? undefined : noticeOf(call, app, credentials);
+  const notice =
+    isDeviceKnown || !credentials.isEmailVerified ? undefined : noticeOf(call, app, credentials, session.id);
   const signIn = { ...authenticated, session, device: device.use, notice };
   const actor = { kind: 'user', id: credentials.id } as const;
   const [remembered] = await mutateInStatement<{ token_hash: Buffer }>(

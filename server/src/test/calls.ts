@@ -7,6 +7,7 @@ import { samplesOfIdentityProviders } from './calls.identity-providers.ts';
 import { samplesOfAppUsers } from './calls.app-users.ts';
 import { samplesOfInvitations } from './calls.invitations.ts';
 import { samplesOfLifecycle } from './calls.lifecycle.ts';
+import { samplesOfNotMe } from './calls.not-me.ts';
 import { samplesOfOrganizations } from './calls.organizations.ts';
 import { samplesOfLists } from './calls.lists.ts';
 import { samplesOfMembers } from './calls.members.ts';
@@ -21,6 +22,7 @@ export const samples: SampleCalls = {
   ...samplesOfAppUsers,
   ...samplesOfAccounts,
   ...samplesOfAudit,
+  ...samplesOfNotMe,
   ...samplesOfOrganizations,
   ...samplesOfLifecycle,
   ...samplesOfRoles,

@@ -19,17 +19,20 @@ const circumstances = {
 const code = 'K7M2QXA';
 const link = (page: string) => ({ code, url: `https://app.acme.example/${page}?code=${code}` });
 
+/** Shorter than a real one. */
+const notMe = { ...circumstances, notMeUrl: 'https://id.acme.example/apps/acme/not-me#gh_n_aYf3kQ0N1x9bT2m' };
+
 const contents: Readonly<Record<MailPurpose, MailContent>> = {
-  email_verification: { ...link('verify') },
+  email_verification: { ...link('verify'), ...notMe },
   invitation: { ...link('join'), organizationName: 'Jon Doe Inc', role: 'ORG_USER_MANAGER' },
   role_granted: { organizationName: 'Jon Doe Inc', role: 'writer' },
   sign_up_attempted: circumstances,
   password_reset: { ...link('reset'), ...circumstances },
-  password_changed: circumstances,
+  password_changed: notMe,
   email_change: { code, ...circumstances },
   email_change_requested: { email: 'jon@doe.example', ...circumstances },
-  new_device: circumstances,
-  identity_linked: { provider: 'Google', ...circumstances },
+  new_device: notMe,
+  identity_linked: { provider: 'Google', ...notMe },
   super_admin_granted: { email: 'nora@acme.example', ...circumstances },
   super_admin_invited: { ...link('reset') },
   super_admin_removed: { email: 'nora@acme.example', ...circumstances },

@@ -12,6 +12,7 @@ import { takeLimit } from '../limits/take-limit.ts';
 import { type ComparedPassword, lockPassword, withPasswordOf } from './current-password.ts';
 import { mailboxName } from './mailbox-share.ts';
 import { emailVerified, requestVerification, verificationRequested, verifyEmail } from './users.schema.ts';
+import { signUpOf } from './sign-up-event.ts';
 import { getUser, lockUser, setEmailVerified } from './users.store.ts';
 import { sendVerification } from './verification-mail.ts';
 
@@ -70,7 +71,8 @@ export const emailVerificationRoutes = [
         const target = await lockUser(tx, call.appId, call.body.userId);
         if (target.state !== 'ACTIVE') throw new ApiError('user_not_active');
         if (target.isEmailVerified && target.isEmailClaimed) throw new ApiError('email_already_verified');
-        await sendVerification(tx, call, app, target, template);
+        const signUp = await signUpOf(tx, call.appId, target.id);
+        await sendVerification(tx, call, app, target, template, signUp);
         return { result: { message: 'Verification email sent' }, event: { target: { kind: 'user', id: target.id } } };
       });
     },

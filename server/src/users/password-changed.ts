@@ -1,9 +1,13 @@
 import type { Tx } from '../db/db.ts';
+import type { MailContent } from '../email/mail-purposes.ts';
 import { queueMail } from '../email/outbox.ts';
 import type { Call } from '../http/route.ts';
+import { notMeUrl } from '../not-me/not-me-token.ts';
 
-/** From where something was done, for a mail to the person it was done to. */
-export const circumstancesOf = ({ client, services }: Call) => ({
+/** When, from where and with what something was done, for a mail to the person it was done to. */
+export type Circumstances = Pick<MailContent, 'address' | 'time' | 'device'>;
+
+export const circumstancesOf = ({ client, services }: Call): Circumstances => ({
   address: client.ip,
   time: services.clock.now().toISOString(),
   ...(client.userAgent !== undefined && { device: client.userAgent }),
@@ -12,9 +16,16 @@ export const circumstancesOf = ({ client, services }: Call) => ({
 /**
  * Tells the owner of a mailbox that the password of their account is another one. Of an account that nobody proved nothing
  * is told: whoever has signed up with a foreign address must not be able to send mails to it, as many as they like.
+ *
+ * @param passwordHash the new hash, which the "not me" link of the mail removes
  */
-export async function tellPasswordChanged(tx: Tx, call: Call, user: { id: string; email: string }): Promise<void> {
+export async function tellPasswordChanged(
+  tx: Tx,
+  call: Call,
+  user: { id: string; email: string },
+  passwordHash: string,
+): Promise<void> {
   const { id: userId, email: recipient } = user;
-  const content = circumstancesOf(call);
+  const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, userId, { kind: 'password', passwordHash }) };
   await queueMail(tx, call.services, call.appId, { userId, recipient, purpose: 'password_changed', content });
 }

@@ -114,7 +114,7 @@ export const passwordRoutes = [
         if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
         if (!(await consumeCode(tx, appId, user.id, proof.codeId))) throw new ApiError('code_invalid');
         const accepted = await givePassword(tx, call, user, { email: body.email, passwordHash });
-        await tellPasswordChanged(tx, call, user);
+        await tellPasswordChanged(tx, call, user, passwordHash);
         await fillShares(tx, appId, [shareKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
         const actor = { kind: 'user', id: user.id } as const;
         const held = await rememberDeviceOf(tx, call, app, user.id);
@@ -150,7 +150,7 @@ export const passwordRoutes = [
           await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());
           await deleteSessions(tx, appId, user.id, session.id);
           await voidAllCodes(tx, appId, user.id, voidedByPassword);
-          if (user.isEmailVerified) await tellPasswordChanged(tx, call, user);
+          if (user.isEmailVerified) await tellPasswordChanged(tx, call, user, passwordHash);
           return { result: { message: 'Password updated' }, event: { target: { kind: 'user', id: user.id } } };
         });
       });

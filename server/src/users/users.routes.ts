@@ -12,6 +12,7 @@ import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from './display-name.ts';
 import { emailKey } from './email-address.ts';
 import { takeMail } from './mailbox-share.ts';
+import { circumstancesOf } from './password-changed.ts';
 import { checkPassword } from './password-policy.ts';
 import { lockWithinReach } from './govern-user.ts';
 import { tellOwner } from './tell-owner.ts';
@@ -94,7 +95,7 @@ export const userRoutes = [
         if (!made) return { result: undefined, event: undefined };
         // Whoever signs up again and again with one address gets accounts, and its mailbox not as many mails.
         if (await takeMail(tx, services, app, 'verification', made.email)) {
-          await sendVerification(tx, call, app, made, template);
+          await sendVerification(tx, call, app, made, template, circumstancesOf(call));
         }
         const session = await startSession(tx, call, app, { id: made.id, amr: ['pwd'] });
         const actor = { kind: 'user', id: made.id } as const;

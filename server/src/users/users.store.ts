@@ -71,13 +71,19 @@ export async function lockUserByEmail(tx: Tx, appId: string, emailKey: string): 
   return row && toUser(row);
 }
 
-/** The user locked until the transaction ends. @throws ApiError `user_not_found` */
-export async function lockUser(tx: Tx, appId: string, userId: string): Promise<User> {
+/** The user locked until the transaction ends; undefined if there is none. */
+export async function findAndLockUser(tx: Tx, appId: string, userId: string): Promise<User | undefined> {
   const [row] = await tx.query<UserRow>(
     sql`SELECT ${columns} FROM users WHERE app_id = ${appId} AND id = ${userId} ${locked}`,
   );
-  if (!row) throw new ApiError('user_not_found');
-  return toUser(row);
+  return row && toUser(row);
+}
+
+/** The user locked until the transaction ends. @throws ApiError `user_not_found` */
+export async function lockUser(tx: Tx, appId: string, userId: string): Promise<User> {
+  const user = await findAndLockUser(tx, appId, userId);
+  if (!user) throw new ApiError('user_not_found');
+  return user;
 }
 
 export async function getUserMetadata(db: Queryable, appId: string, userId: string): Promise<Metadata> {

@@ -1,0 +1,93 @@
+import { createHash } from 'node:crypto';
+import type { Call } from '../http/route.ts';
+import { SealError } from '../keys/seal.ts';
+import type { Services } from '../services.ts';
+
+/** What the recipient of a mail can say was not them. */
+export type NotMeSubject =
+  /** The sign-up itself, while the account is not claimed. */
+  | { readonly kind: 'account' }
+  | { readonly kind: 'session'; readonly id: string }
+  | { readonly kind: 'identity'; readonly id: string }
+  /** The password with this hash. The link does nothing to a password that was set later. */
+  | { readonly kind: 'password'; readonly passwordHash: string };
+
+/** A token that was opened. */
+export interface NotMeToken {
+  readonly userId: string;
+  readonly kind: NotMeSubject['kind'];
+  /** Id of the session or identity, `fingerprintOf` the password hash, or empty. */
+  readonly subject: string;
+}
+
+const lifeMs = 30 * 24 * 3_600_000;
+
+/** The letter after the prefix tells the page which words to show. The sealed content decides what is done. */
+const letterOf = { account: 'a', session: 's', identity: 'i', password: 'p' } as const satisfies Record<
+  NotMeSubject['kind'],
+  string
+>;
+const kindOf = new Map(Object.entries(letterOf).map(([kind, letter]) => [letter, kind as NotMeSubject['kind']]));
+
+const tokenPattern = /^gh_n_[asip]([A-Za-z0-9_-]{60,400})$/;
+const contentPattern = /^([asip])\.(\d{1,19})\.([0-9a-f]*)\.(\d{1,15})$/;
+
+/** Ties a token to one context: it cannot be used as anything else that this service seals, nor in another app. */
+const context = (appId: string): string => `not-me:${appId}`;
+
+/** Names a stored password hash without revealing it. */
+export const fingerprintOf = (passwordHash: string): string =>
+  createHash('sha256').update(passwordHash).digest('hex').slice(0, 32);
+
+function subjectText(subject: NotMeSubject): string {
+  if (subject.kind === 'password') return fingerprintOf(subject.passwordHash);
+  return subject.kind === 'account' ? '' : subject.id;
+}
+
+/**
+ * The link of a mail by which its recipient says "this was not me". It leads to our own page, which changes nothing until
+ * its button is pressed. The link is good for 30 days. It is sealed and not stored, so issuing one costs no statement and
+ * works inside a transaction or a single statement. Put it into the content of any mail as `notMeUrl`; the mail then shows
+ * it below the text in the recipient's language.
+ *
+ * - `account` (mails to an address that is not claimed yet): rule (P), see `reject.ts`
+ * - `session`: the session ends, and a password reset starts
+ * - `identity`: the identity is unlinked, all sessions end, and a password reset starts
+ * - `password`: the password is removed if it is still this one, all sessions end, and a password reset starts
+ *
+ * @param userId the user who gets the mail
+ * @example
+ * const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, user.id, { kind: 'identity', id: identity.id }) };
+ */
+export function notMeUrl(call: Call, userId: string, subject: NotMeSubject): string {
+  const { services, appId, request } = call;
+  const expiresAt = services.clock.now().getTime() + lifeMs;
+  const letter = letterOf[subject.kind];
+  const content = [letter, userId, subjectText(subject), expiresAt].join('.');
+  const token = `gh_n_${letter}${services.sealer.seal(content, context(appId)).toString('base64url')}`;
+  return `${services.config.publicUrl}/apps/${String(request.headers['x-app-name'])}/not-me#${token}`;
+}
+
+function openSealed({ sealer }: Pick<Services, 'sealer'>, appId: string, token: string): string | undefined {
+  const [, sealed] = tokenPattern.exec(token) ?? [];
+  if (sealed === undefined) return undefined;
+  try {
+    return sealer.open(Buffer.from(sealed, 'base64url'), context(appId)).toString();
+  } catch (error) {
+    if (error instanceof SealError) return undefined;
+    throw error;
+  }
+}
+
+/** Opens the token of a link. @returns undefined if it is not one of this app, was changed, or has expired */
+export function openNotMeToken(
+  services: Pick<Services, 'sealer' | 'clock'>,
+  appId: string,
+  token: string,
+): NotMeToken | undefined {
+  const [, letter = '', userId = '', subject = '', expiresAt] =
+    contentPattern.exec(openSealed(services, appId, token) ?? '') ?? [];
+  const kind = kindOf.get(letter as 'a');
+  if (kind === undefined || Number(expiresAt) <= services.clock.now().getTime()) return undefined;
+  return { userId, kind, subject };
+}

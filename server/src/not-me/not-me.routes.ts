@@ -1,0 +1,50 @@
+import { findAppByName } from '../apps/apps.store.ts';
+import { publicAccess, publicPage } from '../http/access.ts';
+import { ApiError } from '../http/errors.ts';
+import { route } from '../http/route.ts';
+import { anyQuery } from '../platform/any-query.ts';
+import { pageLanguage, sendNotMePage } from './not-me.page.ts';
+import { pageParams, rejected, rejection } from './not-me.schema.ts';
+import { reject } from './reject.ts';
+
+export const notMeRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/email/verification/rejection',
+    operationId: 'rejectEmailVerification',
+    tag: 'authentication',
+    summary: 'Say that it was not me',
+    description:
+      'What the button of the page `/apps/{app}/not-me` sends. The link of a verification mail rejects the sign-up, as long as the account is not claimed: password, sessions, identities, devices and codes are void, and the address is not verified any more; id, address and memberships stay; twice a day for one account. The link of a mail about a new device ends that session. The link of a mail about a new identity or password removes it and ends all sessions. These two also start a password reset. Links are good for 30 days.',
+    access: publicAccess,
+    addressLimit: 'codeRequestsPerAddressPerHour',
+    audit: 'user.rejected',
+    body: rejection,
+    response: { status: 200, description: 'It is rejected.', body: rejected },
+    errors: ['code_invalid', 'rate_limited'],
+    handler: async (call) => {
+      await reject(call, call.body.token);
+      return { message: 'Rejected' };
+    },
+  }),
+
+  route({
+    method: 'GET',
+    url: '/apps/:app/not-me',
+    operationId: 'showNotMePage',
+    tag: 'platform',
+    summary: 'The page of "not me" links',
+    description: 'Where the links of mails lead. The page changes nothing; its button does.',
+    access: publicPage,
+    hidden: true,
+    params: pageParams,
+    query: anyQuery,
+    response: { status: 200, description: 'The page.' },
+    errors: ['app_not_found'],
+    handler: async (call) => {
+      const app = await findAppByName(call.services.db, call.params.app);
+      if (!app) throw new ApiError('app_not_found');
+      await sendNotMePage(call.reply, app, pageLanguage(call.request, app));
+    },
+  }),
+];

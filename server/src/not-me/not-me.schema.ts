@@ -1,0 +1,19 @@
+import { z } from 'zod';
+import { message, text } from '../http/fields.ts';
+
+export const rejection = z
+  .strictObject({
+    token: text({ min: 1, max: 1000 }).meta({
+      description: 'What follows `#` in the link of the mail.',
+      examples: ['gh_n_aAYf3kQ0N1x9bT2mVw8sJ7hLq4ReCyU6oPzDgKiXnAtB5vMrSlEjFwHcQdZuYkG'],
+    }),
+  })
+  .meta({ id: 'RejectEmailVerificationRequest', description: 'What was not the recipient of the mail.' });
+
+export const rejected = z
+  .object({ message: message('Rejected') })
+  .meta({ id: 'RejectEmailVerificationResult', description: 'The session or credential is removed.' });
+
+export const pageParams = z.strictObject({
+  app: z.string().meta({ description: 'Name of the app.', examples: ['demo'] }),
+});

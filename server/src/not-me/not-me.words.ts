@@ -1,0 +1,66 @@
+import type { Language } from '../email/words.ts';
+
+/** All that the page says in one language. `{{brandName}}` stands for the name of the app. */
+export interface PageWords {
+  readonly title: string;
+  /** What the button does, by the kind of the link. */
+  readonly account: string;
+  readonly session: string;
+  readonly identity: string;
+  readonly password: string;
+  readonly keep: string;
+  readonly button: string;
+  readonly doneTitle: string;
+  readonly doneAccount: string;
+  readonly doneOther: string;
+  readonly incomplete: string;
+  readonly invalid: string;
+  readonly later: string;
+  readonly failed: string;
+  readonly noScript: string;
+}
+
+export const pageWords: Readonly<Record<Language, PageWords>> = {
+  en: {
+    title: 'Was this not you?',
+    account:
+      'Somebody signed up for {{brandName}} with your e-mail address. If it was not you, press the button: the password and all sessions of that account are removed, and nobody can use it with your address.',
+    session:
+      'Somebody signed in to your account at {{brandName}} from a new device. If it was not you, press the button: that session ends, and you get a mail to choose a new password.',
+    identity:
+      'A new way to sign in was added to your account at {{brandName}}. If it was not you, press the button: it is removed, all sessions end, and you get a mail to choose a new password.',
+    password:
+      'The password of your account at {{brandName}} was changed. If it was not you, press the button: the new password is removed, all sessions end, and you get a mail to choose another one.',
+    keep: 'If it was you, close this page. Nothing changes.',
+    button: 'This was not me',
+    doneTitle: 'Done',
+    doneAccount: 'The sign-up is rejected. There is nothing else you need to do.',
+    doneOther: 'It is removed. We have sent you a mail to choose a new password. Please do so now.',
+    incomplete: 'This link is incomplete. Open it again from the mail, or copy all of it.',
+    invalid: 'This link is not valid any more: it has expired, or the account was confirmed since.',
+    later: 'There were too many requests. Please try again later.',
+    failed: 'This did not work. Please check your connection and try again.',
+    noScript: 'This page needs JavaScript to read the link.',
+  },
+  ar: {
+    title: 'ألم تكن أنت؟',
+    account:
+      'سجّل شخص ما في {{brandName}} بعنوان بريدك الإلكتروني. إذا لم تكن أنت، فاضغط الزرّ: ستُحذف كلمة مرور ذلك الحساب وتنتهي جميع جلساته، ولن يتمكّن أحد من استخدامه بعنوانك.',
+    session:
+      'سُجّل الدخول إلى حسابك في {{brandName}} من جهاز جديد. إذا لم تكن أنت، فاضغط الزرّ: ستنتهي تلك الجلسة، وستصلك رسالة لاختيار كلمة مرور جديدة.',
+    identity:
+      'أُضيفت طريقة جديدة لتسجيل الدخول إلى حسابك في {{brandName}}. إذا لم تكن أنت، فاضغط الزرّ: ستُحذف وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
+    password:
+      'تغيّرت كلمة مرور حسابك في {{brandName}}. إذا لم تكن أنت من غيّرها، فاضغط الزرّ: ستُحذف كلمة المرور الجديدة وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة أخرى.',
+    keep: 'إذا كنت أنت، فأغلق هذه الصفحة، ولن يتغيّر شيء.',
+    button: 'لم أكن أنا',
+    doneTitle: 'تمّ',
+    doneAccount: 'رُفض التسجيل. لا يلزمك القيام بأيّ إجراء آخر.',
+    doneOther: 'تمّ الحذف. أرسلنا إليك رسالة لاختيار كلمة مرور جديدة، فيُرجى القيام بذلك الآن.',
+    incomplete: 'هذا الرابط غير مكتمل. افتحه مرّة أخرى من الرسالة، أو انسخه كاملًا.',
+    invalid: 'لم يعد هذا الرابط صالحًا: انتهت صلاحيته، أو أُكّد الحساب بعد إرساله.',
+    later: 'الطلبات كثيرة جدًّا. يُرجى المحاولة لاحقًا.',
+    failed: 'تعذّر ذلك. يُرجى التحقّق من الاتصال والمحاولة مرّة أخرى.',
+    noScript: 'تحتاج هذه الصفحة إلى JavaScript لقراءة الرابط.',
+  },
+};

@@ -1,0 +1,92 @@
+import type { App } from '../apps/apps.store.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { chooseUrlTemplate } from '../apps/url-template.ts';
+import { voidAllCodes } from '../codes/codes.store.ts';
+import type { Tx } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import type { Call } from '../http/route.ts';
+import { takeLimitWithin } from '../limits/take-limit.ts';
+import { deleteSessions } from '../sessions/sessions.store.ts';
+import { emailKey } from '../users/email-address.ts';
+import { insertPasswordResetRequest } from '../users/password-reset-requests.store.ts';
+import { findAndLockUser, type User } from '../users/users.store.ts';
+import { voidWaysIn } from '../users/void-ways-in.ts';
+import { endSession, removePassword, setEmailUnverified, unlinkIdentity } from './not-me.store.ts';
+import { fingerprintOf, type NotMeToken, openNotMeToken } from './not-me-token.ts';
+
+const invalid = (userId: string | null): ApiError =>
+  new ApiError('code_invalid', {
+    detail: 'This link is not valid, has expired, or belongs to an account that was confirmed since.',
+    about: { target: { kind: 'user', id: userId } },
+  });
+
+/**
+ * Rejects a sign-up: rule (P) applies, and the address is not verified any more. Id, address and the memberships that
+ * others gave stay.
+ *
+ * @throws ApiError `code_invalid` if the account is claimed, `rate_limited`
+ */
+async function rejectSignUp(tx: Tx, call: Call, user: User): Promise<void> {
+  if (user.isEmailClaimed) throw invalid(user.id);
+  await takeLimitWithin(tx, call, 'rejectionsPerUserPerDay', user.id);
+  const now = call.services.clock.now();
+  await voidWaysIn(tx, call.appId, user.id, now);
+  await setEmailUnverified(tx, call.appId, user.id, now);
+}
+
+/** Removes what was rejected. A credential that somebody else added has sessions: those end with it. */
+async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken): Promise<void> {
+  const { appId, services } = call;
+  if (kind === 'session') {
+    await endSession(tx, appId, userId, subject);
+    return;
+  }
+  const isRejected = (passwordHash: string) => fingerprintOf(passwordHash) === subject;
+  if (kind === 'identity') await unlinkIdentity(tx, appId, userId, subject);
+  if (kind === 'password') await removePassword(tx, appId, userId, isRejected, services.clock.now());
+  await deleteSessions(tx, appId, userId);
+}
+
+/** Requests a reset for the recipient. The background task answers it within the quotas of the mailbox. */
+async function startReset(tx: Tx, call: Call, app: App, { email }: User): Promise<void> {
+  const { services, client, appId } = call;
+  await insertPasswordResetRequest(tx, appId, {
+    id: services.ids.next(),
+    emailKey: emailKey(email),
+    urlTemplate: chooseUrlTemplate(app, services.config, 'resetUrl', undefined) ?? null,
+    ip: client.ip,
+    userAgent: client.userAgent ?? null,
+    requestId: client.requestId,
+    createdAt: services.clock.now(),
+  });
+}
+
+/**
+ * Does what the recipient of a mail asked for with its "not me" link. The link can be used again; that changes nothing
+ * more, except that a new reset starts.
+ *
+ * @param token of the link, as `notMeUrl` issued it
+ * @throws ApiError `code_invalid` for a token that is wrong, expired or of a deleted user, and for the sign-up of an
+ *   account that is claimed
+ * @throws ApiError `rate_limited` for the third sign-up of one account that is rejected in a day
+ * @see contract 2.5
+ */
+export async function reject(call: Call, token: string): Promise<void> {
+  const opened = openNotMeToken(call.services, call.appId, token);
+  if (!opened) throw invalid(null);
+  const app = await namedAppOf(call);
+  await mutate(call, async (tx) => {
+    const user = await findAndLockUser(tx, app.id, opened.userId);
+    if (!user) throw invalid(null);
+    if (opened.kind === 'account') {
+      await rejectSignUp(tx, call, user);
+    } else {
+      await remove(tx, call, opened);
+      await voidAllCodes(tx, app.id, user.id, ['email_change']);
+      await startReset(tx, call, app, user);
+    }
+    const target = { kind: 'user', id: user.id } as const;
+    return { result: undefined, event: { target, actor: target, changes: [opened.kind] } };
+  });
+}

@@ -1,0 +1,62 @@
+import { expect } from 'vitest';
+import { linked } from './calls.identity-providers.ts';
+import { nobody, type Prepared, type SampleCall, type SampleCalls } from './calls.sample.ts';
+import type { Stage } from './calls.stage.ts';
+import { freshMember } from './calls.users.ts';
+import { password, type Person } from './world.ts';
+
+/** A call with the link of the newest mail of a purpose. */
+async function withLinkOf({ world }: Stage, { userId, email }: Person, purpose: string): Promise<Prepared> {
+  const mail = (await world.mails(email)).find((one) => one.purpose === purpose);
+  const [, token] = /not-me#(\S+)/.exec(mail?.text ?? '') ?? [];
+  return { as: { ...nobody, id: userId }, body: { token } };
+}
+
+const byLink = (
+  title: string,
+  prepare: (stage: Stage) => Promise<Prepared>,
+  afterwards?: NonNullable<SampleCall['afterwards']>,
+): SampleCall => ({
+  title,
+  admits: 'everyone',
+  target: ['user', 'userId'],
+  foreign: 'code_invalid',
+  prepare,
+  ...(afterwards && { afterwards }),
+});
+
+const signUp = byLink(
+  'of a sign-up',
+  async (stage) => withLinkOf(stage, await freshMember(stage, { verified: false }), 'email_verification'),
+  async ({ world }, { as }) => {
+    const url = `/v1/authentication/users/${as.id}`;
+    const user = (await world.call('GET', url, { token: world.admin.token })).json<{ email: string }>();
+    const body = { email: user.email, password };
+    expect((await world.call('POST', '/v1/authentication/users/sessions', { body })).statusCode).toBe(401);
+  },
+);
+
+const newDevice = byLink('of a new device', async (stage) => {
+  const person = await freshMember(stage);
+  const body = { email: person.email, password };
+  await stage.world.call('POST', '/v1/authentication/users/sessions', { body });
+  return withLinkOf(stage, person, 'new_device');
+});
+
+const newIdentity = byLink('of a new identity', async (stage) =>
+  withLinkOf(stage, (await linked(stage)).person, 'identity_linked'),
+);
+
+const newPassword = byLink('of a new password', async (stage) => {
+  const person = await freshMember(stage);
+  const body = { currentPassword: password, newPassword: 'Secret@slidezAB' };
+  const url = `/v1/authentication/users/${person.userId}/password`;
+  await stage.world.call('PUT', url, { token: person.token, body });
+  return withLinkOf(stage, person, 'password_changed');
+});
+
+/** How to call what links of mails lead to. */
+export const samplesOfNotMe: SampleCalls = {
+  rejectEmailVerification: [signUp, newDevice, newIdentity, newPassword],
+  showNotMePage: [{ admits: 'everyone', prepare: ({ world }) => ({ as: nobody, params: { app: world.appName } }) }],
+};
