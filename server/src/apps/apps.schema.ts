@@ -121,6 +121,14 @@ const settingsShape = {
   signUpEnabled: z.boolean().meta({ description: 'Whether people may sign up by themselves.', examples: [true] }),
   sessionLifeSeconds: seconds('Absolute life of a session', 60, 31_536_000, 2_592_000),
   sessionIdleSeconds: seconds('Life of a session that is not used', 60, 31_536_000, 604_800),
+  sessionsPerUser: z
+    .int()
+    .min(1)
+    .max(1000)
+    .meta({
+      description: 'Live sessions of one user. Beyond it the longest unused one ends when another begins.',
+      examples: [100],
+    }),
   machineTokenLifeSeconds: seconds('Life of a machine token', 300, 43_199, 43_199),
   cookieSameSite: z
     .enum(['lax', 'none'])
@@ -174,6 +182,7 @@ export const defaultSettings: Settings = {
   signUpEnabled: true,
   sessionLifeSeconds: 2_592_000,
   sessionIdleSeconds: 604_800,
+  sessionsPerUser: 100,
   machineTokenLifeSeconds: 43_199,
   cookieSameSite: 'lax',
   language: 'en',

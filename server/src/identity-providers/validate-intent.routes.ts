@@ -8,7 +8,13 @@ import { id as idSchema } from '../http/fields.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
 import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
-import { sessionHeaders, setSessionCookies, type StartedSession, startSession } from '../sessions/start-session.ts';
+import {
+  sessionEvent,
+  sessionHeaders,
+  setSessionCookies,
+  type StartedSession,
+  startSession,
+} from '../sessions/start-session.ts';
 import { identityIsUnique } from './identities.store.ts';
 import { openProfile } from './intent-content.ts';
 import { intentValidated, validateIntent } from './intents.schema.ts';
@@ -53,9 +59,7 @@ function signIn(call: Call, app: App, shown: Shown) {
   return mutate(call, async (tx) => {
     const { userId, isNewUser, events } = await settleIdentity(tx, call, app, await redeem(tx, call, shown));
     const session = await startSession(tx, call, app, { id: userId, amr: ['fed'] });
-    const actor = { kind: 'user', id: userId } as const;
-    const begun = { target: { kind: 'session', id: session.sessionId }, actor };
-    return { result: { ...session, userId, isNewUser }, event: [...events, begun] };
+    return { result: { ...session, userId, isNewUser }, event: [...events, sessionEvent(userId, session)] };
   });
 }
 
@@ -79,8 +83,7 @@ async function linkToCaller(call: Call, app: App, actor: Call['actor'] & { kind:
     const token = bearerToken(call.request) ?? '';
     if (!isClaimed) return { result: { sessionId: actor.session.id, sessionToken: token }, event: events };
     const session = await startSession(tx, call, app, { id: actor.user.id, amr: ['fed'] });
-    const begun = { target: { kind: 'session', id: session.sessionId } };
-    return { result: { ...session, started: session }, event: [...events, begun] };
+    return { result: { ...session, started: session }, event: [...events, sessionEvent(actor.user.id, session)] };
   });
   if (started) setSessionCookies(call, app, started);
   return { sessionId, sessionToken, userId: actor.user.id, isNewUser: false };

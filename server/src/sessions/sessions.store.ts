@@ -136,6 +136,48 @@ export const insertSession = (appId: string, session: NewSession, source: Sql): 
     ${session.userAgent}::text
   ${source}`;
 
+/**
+ * The statement that renews the session which a person presents when they sign in again: the id stays, and the session
+ * gets the token, the authentication and the lifetime of a new one. It returns no row if the session is not theirs, has
+ * ended, or got another token meanwhile.
+ *
+ * @param presentedHash hash of the presented token
+ * @param condition a further condition, such as on a row of the same statement
+ */
+export const renewSession = (
+  appId: string,
+  session: Omit<NewSession, 'id'>,
+  presentedHash: Buffer,
+  condition: Sql,
+): Sql => sql`
+  UPDATE sessions SET token_hash = ${session.tokenHash}::bytea, amr = ${session.amr}::text[],
+    authenticated_at = ${session.now}, last_seen_at = ${session.now}, expires_at = ${session.expiresAt},
+    idle_expires_at = ${session.idleExpiresAt}, ip = ${session.ip}, user_agent = ${session.userAgent}::text
+  WHERE app_id = ${appId} AND token_hash = ${presentedHash} AND user_id = ${session.userId}
+    AND LEAST(expires_at, idle_expires_at) > ${session.now} AND ${condition}
+  RETURNING id, user_id`;
+
+/**
+ * The statement that ends the longest unused live sessions of a user beyond a number. Sign-ins at the same moment do
+ * not see each other's session; the next one ends what they left too many.
+ *
+ * @param kept id of the session that has just begun, which is never ended and may not be visible yet
+ * @param most sessions that a user may have
+ * @param condition a further condition, such as on a row of the same statement
+ */
+export const endSurplusSessions = (
+  appId: string,
+  { userId, now }: Pick<NewSession, 'userId' | 'now'>,
+  kept: Sql,
+  most: number,
+  condition: Sql,
+): Sql => sql`
+  DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId} AND id IN (
+    SELECT id FROM sessions
+    WHERE app_id = ${appId} AND user_id = ${userId} AND id <> ${kept} AND LEAST(expires_at, idle_expires_at) > ${now}
+      AND ${condition}
+    ORDER BY last_seen_at DESC, id DESC OFFSET ${most - 1})`;
+
 interface SessionRow {
   id: string;
   created_at: Date;

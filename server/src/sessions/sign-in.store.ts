@@ -6,7 +6,7 @@ import { insertMail, type NewMail } from '../email/mails.store.ts';
 import { returnUnit, secondsToWait, type Share, takeUnit } from '../limits/limits.store.ts';
 import { setPasswordHashWhere } from '../users/users.store.ts';
 import type { UserState } from '../users/users.store.ts';
-import { insertSession, type NewSession } from './sessions.store.ts';
+import { endSurplusSessions, insertSession, type NewSession, renewSession } from './sessions.store.ts';
 
 /** What a try to sign in is counted for. */
 export interface SignInShares {
@@ -35,6 +35,8 @@ export interface CountedTry {
   readonly deviceKeyHash: Buffer | undefined;
   /** Undefined: nobody has the address. */
   readonly credentials: Credentials | undefined;
+  /** Id of the live session of this user whose token the caller presents. */
+  readonly presentedSessionId: string | undefined;
 }
 
 interface CountedRow {
@@ -44,6 +46,7 @@ interface CountedRow {
   is_email_verified: boolean;
   state: UserState;
   password_hash: string | null;
+  presented_session: string | null;
   device_key: Buffer | null;
   is_device_admitted: boolean;
   is_address_admitted: boolean;
@@ -67,6 +70,7 @@ function toCountedTry(appId: string, row: CountedRow): CountedTry {
     waitSeconds: waitOf(row),
     deviceKeyHash: row.device_key ?? undefined,
     credentials: id === null ? undefined : { id, email, isEmailVerified, state, passwordHash },
+    presentedSessionId: row.presented_session ?? undefined,
   };
 }
 
@@ -79,6 +83,7 @@ function toCountedTry(appId: string, row: CountedRow): CountedTry {
  * the tries of its last moment and nothing else.
  *
  * @param shares as large as the row `app` of the statement says
+ * @param presentedHash hash of the session token that the caller keeps as a cookie
  * @throws ApiError `app_inactive`
  */
 export async function countTry(
@@ -86,6 +91,7 @@ export async function countTry(
   appId: string,
   emailKey: string,
   shares: SignInShares,
+  presentedHash: Buffer | undefined,
   now: Date,
 ): Promise<CountedTry> {
   const { address, account } = shares;
@@ -108,6 +114,9 @@ export async function countTry(
     of_account AS (${takeUnit(appId, account, now, sql`FROM of_address`)})
     SELECT (SELECT to_jsonb(app) FROM app) AS app, person.id, person.email,
       person.is_email_verified, person.state, person.password_hash,
+      (SELECT s.id FROM sessions s
+        WHERE s.app_id = ${appId} AND s.token_hash = ${presentedHash ?? null}::bytea AND s.user_id = person.id
+          AND LEAST(s.expires_at, s.idle_expires_at) > ${now}) AS presented_session,
       (SELECT key_hash FROM known_device) AS device_key,
       EXISTS (SELECT FROM of_device) AS is_device_admitted, ${secondsToWait(appId, device, now)} AS device_wait,
       EXISTS (SELECT FROM of_address) AS is_address_admitted, ${secondsToWait(appId, address, now)} AS address_wait,
@@ -124,6 +133,10 @@ export interface RightSignIn {
   /** The same password with today's parameters, if the stored hash has others. */
   readonly newHash: string | undefined;
   readonly session: NewSession;
+  /** Hash of the token of the presented session, if `session` renews that one. */
+  readonly renewedHash: Buffer | undefined;
+  /** Live sessions that the user may have. */
+  readonly sessionsPerUser: number;
   readonly device: DeviceUse;
   /** Tells the owner that the device is new to the account, unless there were too many such mails; undefined: nobody is told. */
   readonly notice: { readonly mail: NewMail; readonly shares: readonly [network: Share, user: Share] } | undefined;
@@ -142,19 +155,31 @@ function returnInOrder(appId: string, taken: readonly Share[]): Sql {
 }
 
 /**
- * The common table expressions of a sign-in. `changed` is the user, locked, if the password that was compared is still
- * theirs: comparing takes a while, and somebody may have claimed or changed the account meanwhile.
+ * The common table expressions that begin the session, or renew the presented one. `changed` is the user, locked, if the
+ * password that was compared is still theirs: comparing takes a while, and somebody may have claimed or changed the
+ * account meanwhile. If the presented session ended or got another token meanwhile, `changed` is empty as well.
  */
-export function signInChanges(appId: string, signIn: RightSignIn): Sql {
-  const { credentials, newHash, session, device, notice, taken } = signIn;
+function sessionChanges(appId: string, { credentials, session, renewedHash }: RightSignIn): Sql {
+  const locked = sql`
+    SELECT id FROM users
+    WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE'
+      AND password_hash = ${credentials.passwordHash}
+    FOR NO KEY UPDATE`;
+  if (!renewedHash) return sql`changed AS (${locked}), begun AS (${insertSession(appId, session, sql`FROM changed`)})`;
   return sql`
-    changed AS (
-      SELECT id FROM users
-      WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE'
-        AND password_hash = ${credentials.passwordHash}
-      FOR NO KEY UPDATE),
-    rehashed AS (${setPasswordHashWhere(appId, credentials.id, newHash ?? null, sql`EXISTS (SELECT FROM changed)`)}),
-    begun AS (${insertSession(appId, session, sql`FROM changed`)}),
+    locked AS (${locked}),
+    begun AS (${renewSession(appId, session, renewedHash, sql`EXISTS (SELECT FROM locked)`)}),
+    changed AS (SELECT user_id AS id FROM begun)`;
+}
+
+/** The common table expressions of a sign-in. */
+export function signInChanges(appId: string, signIn: RightSignIn): Sql {
+  const { credentials, newHash, session, sessionsPerUser, device, notice, taken } = signIn;
+  const isChanged = sql`EXISTS (SELECT FROM changed)`;
+  return sql`
+    ${sessionChanges(appId, signIn)},
+    ended AS (${endSurplusSessions(appId, session, sql`${session.id}::bigint`, sessionsPerUser, isChanged)}),
+    rehashed AS (${setPasswordHashWhere(appId, credentials.id, newHash ?? null, isChanged)}),
     device AS (${rememberDevice(appId, device, sql`FROM changed`)}),
     forgotten AS (${forgetSurplusDevices(appId, device.userId, isNew(device))}),
     ${notice ? noticed(appId, signIn, notice) : empty}

@@ -21,7 +21,7 @@ import {
   signInChanges,
   type SignInShares,
 } from './sign-in.store.ts';
-import { prepareSession, type StartedSession } from './start-session.ts';
+import { prepareSession, presentedSessionHash, sessionEvent, type StartedSession } from './start-session.ts';
 
 /** What is compared. */
 interface Given {
@@ -32,7 +32,7 @@ interface Given {
 /** A session that has begun, of whom and in which app. */
 export interface SignedIn {
   readonly app: App;
-  readonly started: StartedSession;
+  readonly started: Omit<StartedSession, 'isRenewed'>;
   readonly userId: string;
 }
 
@@ -42,6 +42,8 @@ interface Authenticated {
   readonly credentials: Credentials;
   readonly newHash: string | undefined;
   readonly isDeviceKnown: boolean;
+  /** The live session of this account that the caller presents: it is renewed. */
+  readonly presented: { readonly sessionId: string; readonly tokenHash: Buffer } | undefined;
   readonly taken: readonly Share[];
 }
 
@@ -97,7 +99,8 @@ async function authenticateUser(call: Call, given: Given): Promise<Authenticated
   const { services, appId } = call;
   services.passwords.expectRoom();
   const shares = sharesOf(call, given);
-  const counted = await countTry(services.db, appId, emailKey(given.email), shares, services.clock.now());
+  const tokenHash = presentedSessionHash(call);
+  const counted = await countTry(services.db, appId, emailKey(given.email), shares, tokenHash, services.clock.now());
   refuseLocked(counted);
   const { app, credentials } = counted;
   const matches = await services.passwords.verify(credentials?.passwordHash ?? null, given.password);
@@ -107,7 +110,9 @@ async function authenticateUser(call: Call, given: Given): Promise<Authenticated
   const isOutdated = services.passwords.needsRehash(credentials.passwordHash);
   const newHash = isOutdated ? await services.passwords.hash(given.password) : undefined;
   const isDeviceKnown = counted.deviceKeyHash !== undefined;
-  return { app, credentials, newHash, isDeviceKnown, taken: takenOf(shares, counted) };
+  const { presentedSessionId: sessionId } = counted;
+  const presented = sessionId !== undefined && tokenHash !== undefined ? { sessionId, tokenHash } : undefined;
+  return { app, credentials, newHash, isDeviceKnown, presented, taken: takenOf(shares, counted) };
 }
 
 /** The mail to the owner: once a day for each network, and a few a day in all, whatever a program does that keeps no cookies. */
@@ -129,19 +134,21 @@ function noticeOf(
   };
 }
 
-/** @returns undefined when the stored password changed while this one was compared */
+/** @returns undefined when the stored password or the presented session changed while the password was compared */
 async function store(call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> {
-  const { app, credentials, isDeviceKnown } = authenticated;
-  const { row: session, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'] });
+  const { app, credentials, isDeviceKnown, presented } = authenticated;
+  const { row, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'] });
+  const session = presented ? { ...row, id: presented.sessionId } : row;
   const device: DeviceOfCall = deviceOfCall(call, app, credentials.id);
   // Of an address that nobody proved nobody is told: it can be a stranger's.
   const notice =
     isDeviceKnown || !credentials.isEmailVerified ? undefined : noticeOf(call, app, credentials, session.id);
-  const signIn = { ...authenticated, session, device: device.use, notice };
-  const actor = { kind: 'user', id: credentials.id } as const;
+  const renewedHash = presented?.tokenHash;
+  const { sessionsPerUser } = app.settings;
+  const signIn = { ...authenticated, session, renewedHash, sessionsPerUser, device: device.use, notice };
   const [remembered] = await mutateInStatement<{ token_hash: Buffer }>(
     call,
-    { target: { kind: 'session', id: session.id }, actor },
+    sessionEvent(credentials.id, { sessionId: session.id, isRenewed: presented !== undefined }),
     signInChanges(app.id, signIn),
     sql`SELECT token_hash FROM device`,
   );
@@ -152,7 +159,8 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
 
 /**
  * Signs somebody in with their password: one statement counts the try and looks app and account up, one stores session,
- * device, event and the mail to the owner.
+ * device, event and the mail to the owner. If the caller's cookie holds a live session of the same account, that session is
+ * renewed: same id, new token.
  *
  * @throws ApiError `app_inactive`, `invalid_credentials`, `user_inactive`, `too_many_attempts`
  * @throws OverloadedError when too many passwords wait to be compared
@@ -160,7 +168,7 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
  */
 export async function signInWithPassword(call: Call, given: Given): Promise<SignedIn> {
   const attempt = async () => store(call, await authenticateUser(call, given));
-  // A second time when the stored hash was replaced meanwhile, be it by a parallel sign-in that brought it up to date.
+  // Retry once: a concurrent sign-in may have rehashed the password or renewed the presented session in the meantime.
   const signedIn = (await attempt()) ?? (await attempt());
   if (!signedIn) throw new ApiError('invalid_credentials');
   return signedIn;

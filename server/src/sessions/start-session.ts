@@ -4,10 +4,10 @@ import { empty, sql } from '../db/db.ts';
 import { deviceHeaders, deviceOfCall, setDeviceToken } from '../devices/device-token.ts';
 import { forgetSurplusDevices, rememberDevice } from '../devices/devices.store.ts';
 import { cookieNames, setCookies } from '../http/app-cookies.ts';
-import { presentedCookieNames } from '../http/credential.ts';
+import { cookieOf, presentedCookieNames } from '../http/credential.ts';
 import type { Call } from '../http/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
-import { insertSession, type NewSession } from './sessions.store.ts';
+import { endSurplusSessions, insertSession, type NewSession, renewSession } from './sessions.store.ts';
 
 /** What a client keeps: the tokens are shown here and never again. */
 export interface StartedSession {
@@ -15,6 +15,8 @@ export interface StartedSession {
   readonly sessionToken: string;
   /** What the device holds from now on, so that it is known when it signs in again. */
   readonly deviceToken: string;
+  /** Whether the session existed before, and got a new token. */
+  readonly isRenewed: boolean;
 }
 
 /** A session that is about to be stored, with its token. */
@@ -64,12 +66,44 @@ export async function rememberDeviceOf(tx: Tx, call: Call, app: App, userId: str
   return device.held(row.token_hash);
 }
 
-/** Starts a session for a user who has just proven who they are; the device is known from then on. */
+/** Hash of the session token that the caller keeps as a cookie. A Bearer token is not looked at. */
+export function presentedSessionHash({ request, services }: Call): Buffer | undefined {
+  const { publicUrl } = services.config;
+  const appName = String(request.headers['x-app-name']);
+  const token = cookieOf(request, 'session-token', { appName, publicUrl });
+  return token === undefined ? undefined : sha256(token);
+}
+
+/**
+ * Starts a session for a user who has just authenticated. If the caller's cookie holds a live session of that user, the
+ * session is renewed instead: same id, new token. The device is known from then on. The caller has locked the user.
+ */
 export async function startSession(tx: Tx, call: Call, app: App, user: ProvenUser): Promise<StartedSession> {
   const { row, token } = prepareSession(call, app, user);
-  await tx.query(insertSession(app.id, row, empty));
-  return { sessionId: row.id, sessionToken: token, deviceToken: await rememberDeviceOf(tx, call, app, user.id) };
+  const presented = presentedSessionHash(call);
+  const renewed = presented
+    ? renewSession(app.id, row, presented, sql`true`)
+    : sql`SELECT NULL::bigint AS id WHERE false`;
+  const [session] = await tx.query<{ id: string | null }>(sql`
+    WITH renewed AS (${renewed}),
+    begun AS (${insertSession(app.id, row, sql`WHERE NOT EXISTS (SELECT FROM renewed)`)}),
+    ended AS (${endSurplusSessions(app.id, row, sql`COALESCE((SELECT id FROM renewed), ${row.id})`, app.settings.sessionsPerUser, sql`true`)})
+    SELECT (SELECT id FROM renewed) AS id`);
+  const renewedId = session?.id ?? undefined;
+  const deviceToken = await rememberDeviceOf(tx, call, app, user.id);
+  return { sessionId: renewedId ?? row.id, sessionToken: token, deviceToken, isRenewed: renewedId !== undefined };
 }
+
+/** The audit event of a session that has begun or was renewed. */
+export const sessionEvent = (
+  userId: string,
+  { sessionId, isRenewed }: Pick<StartedSession, 'sessionId' | 'isRenewed'>,
+) =>
+  ({
+    action: isRenewed ? 'session.renewed' : 'session.created',
+    target: { kind: 'session', id: sessionId },
+    actor: { kind: 'user', id: userId },
+  }) as const;
 
 /** The headers of an answer that starts a session. */
 export const sessionHeaders = { ...deviceHeaders, 'Set-Cookie': 'The session cookie and the device cookie.' };

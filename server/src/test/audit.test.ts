@@ -81,7 +81,7 @@ async function expectedEvent({ route, sample }: Case, outcome: Outcome) {
   const appId = await appIdOf(route.access.scope === 'platform' ? fields['name'] : stage.world.appName);
   return {
     app_id: appId,
-    action: route.audit,
+    action: sample.action ?? route.audit,
     ...actorOf(outcome),
     org_id: fields['orgId'] ?? null,
     target_kind: kind,

@@ -65,6 +65,8 @@ export interface SampleCall {
   readonly whileInactive?: true;
   /** The organization it is about is no more. */
   readonly afterDeletion?: true;
+  /** Its event, where that is not the declared one. */
+  readonly action?: AuditAction;
   /** Events beside the declared one: what the call brings about besides. */
   readonly tellsMore?: readonly AuditAction[];
   /** It succeeds and changes nothing. */

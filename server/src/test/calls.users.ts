@@ -40,6 +40,16 @@ async function inviteTo({ world, orgId, owner }: Stage, email: string) {
   return world.mail(email);
 }
 
+/** More live sessions than anybody may have. */
+async function addSessions({ test, appId }: World, userId: string): Promise<void> {
+  await test.db.query(sql`
+    INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
+      idle_expires_at)
+    SELECT app_id, id + n, user_id, sha256((id + n)::text::bytea), amr, authenticated_at, created_at, last_seen_at,
+      expires_at, idle_expires_at
+    FROM sessions, generate_series(1, 110) AS n WHERE app_id = ${appId} AND user_id = ${userId}`);
+}
+
 /** Somebody who was invited to a role of the organization, and what they send to accept. */
 async function invited(stage: Stage) {
   const email = `${unique('invited')}@example.com`;
@@ -211,6 +221,35 @@ const sessionSamples: SampleCalls = {
         const { userId, email } = await freshMember(stage);
         await addDevices(stage.world, userId);
         return { as: { ...nobody, id: userId }, body: { email, password } };
+      },
+    },
+    {
+      title: 'with the cookie of a session of theirs',
+      admits: 'everyone',
+      target: ['session', 'sessionId'],
+      action: 'session.renewed',
+      foreign: 'invalid_credentials',
+      prepare: async (stage) => {
+        const { userId, email, token } = await freshMember(stage);
+        const headers = { cookie: `session-token=${token}` };
+        return { as: { ...nobody, id: userId }, headers, body: { email, password } };
+      },
+    },
+    {
+      title: 'with the cookie of somebody else, and more sessions than anybody may have',
+      admits: 'everyone',
+      target: ['session', 'sessionId'],
+      foreign: 'invalid_credentials',
+      prepare: async (stage) => {
+        const { userId, email } = await freshMember(stage);
+        await addSessions(stage.world, userId);
+        const headers = { cookie: `session-token=${stage.stranger.token}` };
+        return {
+          as: { ...nobody, id: userId },
+          headers,
+          body: { email, password },
+          bystanders: [stage.stranger.userId],
+        };
       },
     },
   ],
