@@ -28,33 +28,56 @@ export async function insertCode(
   tx: Tx,
   appId: string,
   code: CodeScope &
-    CodeCircumstances & { id: string; codeHash: Buffer; tokenHash: Buffer | null; now: Date; expiresAt: Date },
+    CodeCircumstances & {
+      id: string;
+      codeHash: Buffer;
+      longHash: Buffer;
+      tokenHash: Buffer | null;
+      now: Date;
+      expiresAt: Date;
+    },
 ): Promise<void> {
   await tx.query(sql`
-    INSERT INTO codes (app_id, id, user_id, purpose, org_id, code_hash, token_hash, email, requested_from,
+    INSERT INTO codes (app_id, id, user_id, purpose, org_id, code_hash, long_hash, token_hash, email, requested_from,
       created_at, expires_at)
     VALUES (${appId}, ${code.id}, ${code.userId}, ${code.purpose}, ${code.orgId ?? null}, ${code.codeHash},
-      ${code.tokenHash}, ${code.email ?? null}, ${code.requestedFrom ?? null}, ${code.now}, ${code.expiresAt})`);
+      ${code.longHash}, ${code.tokenHash}, ${code.email ?? null}, ${code.requestedFrom ?? null}, ${code.now},
+      ${code.expiresAt})`);
 }
 
 /** Everybody who locks several codes of a user does it in this order, so that nobody waits in a circle. */
 const inOrder = sql`ORDER BY id FOR UPDATE`;
 
 /**
- * Voids all codes of a scope but the newest few, and with them the tokens mailed beside them. Where anybody may ask,
- * each client address has its own newest few: whoever uses up the tries that strangers have, and asks anew, must not
- * push out the code of somebody who has tries left.
+ * Voids all short codes of a scope but the newest few, and the tokens mailed beside them. Where anybody may ask, each client address has its own newest
+ * few: a stranger who uses up the attempts that strangers have, and asks again, must not push out the code of a person
+ * who has attempts left. The long codes of the same mails stay until they expire. Codes issued before there
+ * were long ones are deleted.
  */
-export async function voidCodes(tx: Tx, appId: string, scope: CodeScope, keep: number): Promise<void> {
+export async function voidShortCodes(tx: Tx, appId: string, scope: CodeScope, keep: number): Promise<void> {
   await tx.query(sql`
-    DELETE FROM codes WHERE app_id = ${appId} AND id IN (
-      SELECT id FROM codes
+    WITH surplus AS MATERIALIZED (
+      SELECT id, long_hash FROM codes
       WHERE app_id = ${appId} AND id IN (
         SELECT id FROM (
           SELECT id, row_number() OVER (PARTITION BY requested_from ORDER BY id DESC) AS place FROM codes
           WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
-            AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint) AS numbered
+            AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint AND code_hash IS NOT NULL) AS numbered
         WHERE place > ${keep})
+      ${inOrder}),
+    shortened AS (
+      UPDATE codes c SET code_hash = NULL, token_hash = NULL FROM surplus
+      WHERE c.app_id = ${appId} AND c.id = surplus.id AND surplus.long_hash IS NOT NULL)
+    DELETE FROM codes c USING surplus WHERE c.app_id = ${appId} AND c.id = surplus.id AND surplus.long_hash IS NULL`);
+}
+
+/** Voids all codes of a scope, short and long, and the tokens mailed beside them. */
+export async function voidCodes(tx: Tx, appId: string, scope: CodeScope): Promise<void> {
+  await tx.query(sql`
+    DELETE FROM codes WHERE app_id = ${appId} AND id IN (
+      SELECT id FROM codes
+      WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
+        AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint
       ${inOrder})`);
 }
 
@@ -73,18 +96,23 @@ export async function voidAllCodes(
       ${inOrder})`);
 }
 
-/** How many codes that a user has for something outside of organizations are live and still have tries for whoever asked. */
+/**
+ * Counts the live short codes of a user, outside of organizations, that have attempts left for strangers.
+ *
+ * @param requestedFrom counts only the codes that this client address asked for; undefined: all
+ */
 export async function countUsableCodes(
   db: Queryable,
   appId: string,
   userId: string,
   purpose: CodePurpose,
-  now: Date,
+  { now, requestedFrom }: { now: Date; requestedFrom: string | undefined },
 ): Promise<number> {
   const [row] = await db.query<{ usable: number }>(sql`
     SELECT count(*)::integer AS usable FROM codes
     WHERE app_id = ${appId} AND user_id = ${userId} AND purpose = ${purpose}
-      AND expires_at > ${now} AND tries < ${triesOfStrangers}`);
+      AND expires_at > ${now} AND tries < ${triesOfStrangers} AND code_hash IS NOT NULL
+      AND (${requestedFrom ?? null}::text IS NULL OR requested_from = ${requestedFrom ?? null}::text)`);
   return row?.usable ?? 0;
 }
 
@@ -105,6 +133,7 @@ export async function countTry(
       SELECT id FROM codes
       WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
         AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint AND expires_at > ${scope.now}
+        AND code_hash IS NOT NULL
       ORDER BY id
       FOR UPDATE),
     counted AS (
@@ -124,12 +153,35 @@ export async function countTry(
   return rows.map((row) => ({ id: row.id, codeHash: row.code_hash }));
 }
 
+/**
+ * Finds the live long code of a scope by its hash, which only the holder of the master key can compute.
+ *
+ * @param hashes of the code that was presented, under each master key
+ */
+export async function findLongCode(
+  db: Queryable,
+  appId: string,
+  scope: CodeScope & { now: Date },
+  hashes: readonly Buffer[],
+): Promise<{ id: string; longHash: Buffer } | undefined> {
+  const [row] = await db.query<{ id: string; long_hash: Buffer }>(sql`
+    SELECT id, long_hash FROM codes
+    WHERE app_id = ${appId} AND long_hash = ANY (${[...hashes]}::bytea[]) AND user_id = ${scope.userId}
+      AND purpose = ${scope.purpose} AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint
+      AND expires_at > ${scope.now}`);
+  return row && { id: row.id, longHash: row.long_hash };
+}
+
 /** What follows the use of a code voids others, and none must be locked before an older one. */
 async function lockCodesOf(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`SELECT id FROM codes WHERE app_id = ${appId} AND user_id = ${userId} ${inOrder}`);
 }
 
-/** Uses a code of a user up. @returns what it was sent with, or undefined when somebody else was faster */
+/**
+ * Uses a code of a user up, and voids every other code, short or long, of the same purpose and organization.
+ *
+ * @returns what the code was sent with, or undefined if another request used or voided it first
+ */
 export async function consumeCode(
   tx: Tx,
   appId: string,
@@ -137,10 +189,14 @@ export async function consumeCode(
   codeId: string,
 ): Promise<{ email: string | null } | undefined> {
   await lockCodesOf(tx, appId, userId);
-  const [row] = await tx.query<{ email: string | null }>(
-    sql`DELETE FROM codes WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${codeId} RETURNING email`,
-  );
-  return row;
+  const rows = await tx.query<{ id: string; email: string | null }>(sql`
+    DELETE FROM codes c USING codes used
+    WHERE used.app_id = ${appId} AND used.user_id = ${userId} AND used.id = ${codeId}
+      AND c.app_id = ${appId} AND c.user_id = ${userId} AND c.purpose = used.purpose
+      AND c.org_id IS NOT DISTINCT FROM used.org_id
+    RETURNING c.id, c.email`);
+  const used = rows.find(({ id }) => id === codeId);
+  return used && { email: used.email };
 }
 
 /**

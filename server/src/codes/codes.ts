@@ -2,15 +2,17 @@ import type { Tx } from '../db/db.ts';
 import { addressKey } from '../http/client-address.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
-import { codeHash, constantTimeEqual, newCode, newSecret, normalizeCode, sha256 } from '../keys/secrets.ts';
+import { codeHash, constantTimeEqual, isLongCode, newCode, newLongCode, newSecret, sha256 } from '../keys/secrets.ts';
+import { takeLimit } from '../limits/take-limit.ts';
 import type { Services } from '../services.ts';
 import {
   type CodeCircumstances,
   type CodePurpose,
   type CodeScope,
   countTry,
+  findLongCode,
   insertCode,
-  voidCodes,
+  voidShortCodes,
 } from './codes.store.ts';
 
 const hourMs = 3_600_000;
@@ -24,8 +26,8 @@ export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
 };
 
 /**
- * Codes of one scope that are good at the same time. Somebody can be invited to several roles of one organization;
- * anybody can ask for a reset, which must not void the code that the owner asked for.
+ * Short codes of one scope that are valid at the same time. A person can be invited to several roles of one organization;
+ * anybody can ask for a reset, which must not void the code that the owner asked for. Long codes are not limited.
  */
 export const codesKept: Readonly<Record<CodePurpose, number>> = {
   email_verification: 1,
@@ -34,14 +36,17 @@ export const codesKept: Readonly<Record<CodePurpose, number>> = {
   email_change: 1,
 };
 
-/** What goes into a mail: the code and, for a verification, a token that can present this very code. */
+/** What goes into a mail: the code in both lengths and, for a verification, a token that can present it. */
 export interface IssuedCode {
+  /** Seven characters to type; attempts are counted. */
   readonly code: string;
+  /** 26 characters for the link; it cannot be guessed, and strangers cannot use it up. */
+  readonly longCode: string;
   readonly token: string | undefined;
 }
 
 /**
- * Issues a code in the transaction that queues its mail; it is stored as a keyed hash bound to its scope.
+ * Issues a code in the transaction that queues its mail; both lengths are stored as keyed hashes bound to their scope.
  *
  * @param circumstances.lifeMs how long it is good, where that is not what its purpose says
  */
@@ -52,41 +57,68 @@ export async function issueCode(
   scope: CodeScope,
   { lifeMs = codeLifeMs[scope.purpose], ...circumstances }: CodeCircumstances & { lifeMs?: number } = {},
 ): Promise<IssuedCode> {
-  const code = newCode();
+  const [code, longCode] = [newCode(), newLongCode()];
   const token = scope.purpose === 'email_verification' ? newSecret('gh_v_') : undefined;
   const now = services.clock.now();
+  const key = services.sealer.deriveKey('codes');
   await insertCode(tx, appId, {
     ...scope,
     ...circumstances,
     id: services.ids.next(),
-    codeHash: codeHash(services.sealer.deriveKey('codes'), { appId, ...scope, code }),
+    codeHash: codeHash(key, { appId, ...scope, code }),
+    longHash: codeHash(key, { appId, ...scope, code: longCode }),
     tokenHash: token === undefined ? null : sha256(token),
     now,
     expiresAt: new Date(now.getTime() + lifeMs),
   });
-  await voidCodes(tx, appId, scope, codesKept[scope.purpose]);
-  return { code, token };
+  await voidShortCodes(tx, appId, scope, codesKept[scope.purpose]);
+  return { code, longCode, token };
 }
 
 /** Codes of an address that nobody has are asked for under the id 0. */
 const idOrNobody = (userId: string): string | null => (userId === '0' ? null : userId);
 
 /**
- * Checks a code that somebody presents. The try is counted and committed before anything is compared.
+ * Finds the short code that somebody presents. The attempt is counted and committed before anything is compared.
  *
- * @returns the id of the code, to be used up in the transaction of what it allows
- * @throws ApiError `code_invalid`, whatever is wrong with it
+ * @param hashes of the presented code, under each master key
  */
-export async function checkCode(call: Call, scope: CodeScope, input: string): Promise<string> {
+async function matchShortCode(call: Call, scope: CodeScope, hashes: readonly Buffer[]): Promise<string | undefined> {
   const { services, appId, client } = call;
   const now = services.clock.now();
   const candidates = await countTry(services.db, appId, { ...scope, address: addressKey(client.ip), now });
-  const code = normalizeCode(input);
-  const hashes = services.sealer.deriveKeys('codes').map((key) => codeHash(key, { appId, ...scope, code }));
-  const match = candidates.find((candidate) => hashes.some((hash) => constantTimeEqual(hash, candidate.codeHash)));
-  if (!match)
+  return candidates.find((candidate) => hashes.some((hash) => constantTimeEqual(hash, candidate.codeHash)))?.id;
+}
+
+/**
+ * Finds the long code that somebody presents. No attempt is counted on the code: 128 bits cannot be guessed, and a
+ * counter would let strangers use it up. Wrong values count for the client address, and a right one passes however
+ * many were wrong before.
+ *
+ * @throws ApiError `rate_limited`
+ */
+async function matchLongCode(call: Call, scope: CodeScope, hashes: readonly Buffer[]): Promise<string | undefined> {
+  const { services, appId, client } = call;
+  const found = await findLongCode(services.db, appId, { ...scope, now: services.clock.now() }, hashes);
+  if (found && hashes.some((hash) => constantTimeEqual(hash, found.longHash))) return found.id;
+  await takeLimit(call, 'wrongLongCodesPerAddressPerHour', addressKey(client.ip));
+  return undefined;
+}
+
+/**
+ * Checks a code that somebody presents, short or long; its length tells which it is.
+ *
+ * @returns the id of the code, to be used up in the transaction of what it allows
+ * @throws ApiError `code_invalid`, whatever is wrong with it; `rate_limited` after many wrong long codes
+ */
+export async function checkCode(call: Call, scope: CodeScope, input: string): Promise<string> {
+  const { services, appId } = call;
+  const hashes = services.sealer.deriveKeys('codes').map((key) => codeHash(key, { appId, ...scope, code: input }));
+  const match = isLongCode(input) ? matchLongCode : matchShortCode;
+  const codeId = await match(call, scope, hashes);
+  if (codeId === undefined)
     throw new ApiError('code_invalid', {
       about: { target: { kind: 'user', id: idOrNobody(scope.userId) }, orgId: scope.orgId },
     });
-  return match.id;
+  return codeId;
 }

@@ -7,10 +7,10 @@ import type { CodePurpose } from './codes.store.ts';
 async function listLiveCodes(db: Queryable, appId: string, userId: string, now: Date) {
   return db.query<{ purpose: CodePurpose; org_id: string | null; code_hash: Buffer }>(sql`
     SELECT purpose, org_id, code_hash FROM codes
-    WHERE app_id = ${appId} AND user_id = ${userId} AND expires_at > ${now}`);
+    WHERE app_id = ${appId} AND user_id = ${userId} AND expires_at > ${now} AND code_hash IS NOT NULL`);
 }
 
-/** Whether a code of a user would still be taken: neither used nor replaced nor run out. Counts as no try. */
+/** Whether the short code of a user is still valid: not used, replaced or expired. Counts as no attempt. */
 export async function isLiveCode(services: Services, appId: string, userId: string, code: string): Promise<boolean> {
   const { db, clock, sealer } = services;
   const keys = sealer.deriveKeys('codes');

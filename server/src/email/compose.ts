@@ -3,7 +3,8 @@ import type { Services } from '../services.ts';
 import type { MailContent } from './mail-purposes.ts';
 import type { StoredMail } from './mails.store.ts';
 import { languageOf } from './languages.ts';
-import { type Look, oneLine, renderMail } from './render.ts';
+import { oneLine } from './names.ts';
+import { type Look, renderMail } from './render.ts';
 import { deploymentSender, type Mailbox, senderOf } from './sender.ts';
 
 /** A mail as it goes to the mail server. */

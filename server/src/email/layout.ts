@@ -14,6 +14,7 @@ export interface Layout {
   readonly paragraphs: readonly Html[];
   readonly details: readonly { readonly label: string; readonly value: string }[];
   readonly code: { readonly label: string; readonly value: string } | undefined;
+  readonly longCode: { readonly label: string; readonly value: string } | undefined;
   readonly link: { readonly label: Html; readonly hint: string; readonly url: string } | undefined;
   readonly note: readonly Html[];
   readonly notMe: { readonly label: string; readonly url: string } | undefined;
@@ -83,6 +84,13 @@ function codeBox({ code }: Layout): Html {
   </table>`;
 }
 
+/** Small: most people type the short code, or follow the link. */
+function longCodeLine({ longCode }: Layout): Html {
+  if (!longCode) return html``;
+  const value = `font-family:${monospace};font-size:14px;line-height:22px;color:#1c1c1e`;
+  return smallPrint(html`${longCode.label}<br /><span class="ink" dir="ltr" style="${value}">${longCode.value}</span>`);
+}
+
 /** A table cell, because some clients give links no padding. */
 function button({ link, color }: Layout): Html {
   if (!link) return html``;
@@ -141,6 +149,7 @@ export function layOut(layout: Layout): string {
         <meta name="viewport" content="width=device-width,initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="supported-color-schemes" content="light dark" />
+        <meta name="format-detection" content="telephone=no,date=no,address=no,email=no,url=no" />
         <title>${subject}</title>
         <style>
           ${raw(byNight)}
@@ -161,7 +170,7 @@ export function layOut(layout: Layout): string {
                     >
                       ${heading}
                     </h1>
-                    ${paragraphs.map(paragraph)}${detailRows(layout)}${codeBox(layout)}${button(layout)}
+                    ${paragraphs.map(paragraph)}${detailRows(layout)}${codeBox(layout)}${longCodeLine(layout)}${button(layout)}
                     ${note.map(smallPrint)}${notMeLink(layout)}
                   </td>
                 </tr>

@@ -1,6 +1,8 @@
 /** What a mail has to say; the words come when it is rendered. */
 export interface MailContent {
   readonly code?: string;
+  /** The long code, where there is no link that holds it. */
+  readonly longCode?: string;
   readonly url?: string;
   readonly organizationName?: string;
   /** Key of the role, or `ORG_OWNER`, `ORG_USER_MANAGER`. */
@@ -20,7 +22,7 @@ export interface MailContent {
 }
 
 /** What texts may name; code and links have their own place in a mail. */
-export type MailField = Exclude<keyof MailContent, 'code' | 'url' | 'notMeUrl'>;
+export type MailField = Exclude<keyof MailContent, 'code' | 'longCode' | 'url' | 'notMeUrl'>;
 
 interface PurposeRules {
   /** What the texts of this purpose may name, besides the brand. */

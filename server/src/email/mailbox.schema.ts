@@ -24,11 +24,14 @@ const mail = z
     code: z
       .string()
       .optional()
-      .meta({ description: 'The code in it.', examples: ['K7M2QXA'] }),
+      .meta({ description: 'The short code in it.', examples: ['K7M2QXA'] }),
     url: z
       .string()
       .optional()
-      .meta({ description: 'The link in it.', examples: ['https://app.example.com/verify?code=K7M2QXA'] }),
+      .meta({
+        description: 'The link in it, with the long code.',
+        examples: ['https://app.example.com/verify?code=K7PQ2XMHB4T8V9WNRC3DYJ6FAG'],
+      }),
     createdAt: time('When it was queued'),
   })
   .meta({ id: 'Mail', description: 'A mail of the development mailbox.' });

@@ -48,13 +48,88 @@ describe('the words', () => {
   });
 });
 
-describe('a name that others chose', () => {
-  test('makes no link, whatever it looks like', () => {
-    const organizationName = 'Locked! https://evil.example/now or mail me@evil.example';
-    const { text, html, subject } = render({ organizationName, role: 'evil.example' });
-    for (const part of [text, html, subject]) expect(part).not.toMatch(/https:\/|evil\.example|me@e/);
-    expect(text.replaceAll('\u2060', '')).toContain(organizationName);
-    expect(render({ organizationName: 'Smith & Co. Ltd.' }).text).toContain('Smith & Co. Ltd.');
+/** Texts that a mail program, or the browser behind it, takes for an address or a telephone number. */
+const linked: readonly RegExp[] = [
+  // A domain, in the forms that browsers fold to one, and the schemes of links.
+  /[\p{L}\p{N}][.\u2024\u3002\uFE52\uFF0E\uFF61][\p{L}\p{N}]/u,
+  /(?:https?|ftp|tel|mailto|javascript)[:\uFE55\uFF1A\uA789][^\u2060]/iu,
+  /[:\uFF1A][/\uFF0F\u2044\u2215\u29F8\\]/u,
+  /[\p{L}\p{N}][@\uFE6B\uFF20][\p{L}\p{N}]/u,
+  /\p{Nd}[\s()+./\p{Pd}]*\p{Nd}[\s()+./\p{Pd}]*\p{Nd}/u,
+];
+
+describe.each(mailLanguages)('a name that others chose, in %s', (language) => {
+  const names = [
+    'Locked! https://evil.example/now or mail me@evil.example',
+    'evil.example',
+    'evil．com',
+    'evil。com',
+    'evil｡com',
+    'evil․com',
+    'evil﹒com',
+    'ｗｗｗ．ｅｖｉｌ．ｃｏｍ',
+    'http：／／evil．com／login',
+    'https:⁄⁄evil.com',
+    'https:∕∕evil.com',
+    'https꞉//evil.com',
+    'evil⒈com',
+    'evil.\u200Bcom',
+    'evil\u2060.\u00ADcom',
+    'e\u202Evil.com',
+    'xn--e1awd7f.example',
+    'пример.рф',
+    'موقع.مثال',
+    '192.0.2.7/login',
+    'me＠evil．com',
+    'mailto:me@evil.example',
+    'tel:+15550100123',
+    '+1 555 0100 123',
+    'Call +1 (555) 010-0123 now',
+    '0800–123–4567',
+    '٠٨٠٠ ١٢٣ ٤٥٦٧',
+    '０８００１２３４５６７',
+    '1-800-555-0100',
+    'javascript:alert(1)',
+    '\\\\evil.example\\share',
+  ];
+
+  test.each(names)('makes no link: %s', (name) => {
+    const content = { organizationName: name, role: name, provider: name };
+    for (const purpose of ['invitation', 'role_granted', 'identity_linked'] as const) {
+      const { subject, text, html } = render(content, { language, brandName: name }, purpose);
+      const shown = html.replace(/<(style|head)[\s\S]*?<\/\1>/g, '').replace(/<[^>]*>/g, ' ');
+      for (const part of [subject, text, shown]) {
+        for (const pattern of linked) expect(part).not.toMatch(pattern);
+      }
+    }
+  });
+
+  test.each(['Smith & Co. Ltd.', 'Jon Doe Inc', 'Studio 54', '24 Hours', 'شركة الأمل (٢)', 'Acme 2026', '日本。'])(
+    'stays as it is where it is a name: %s',
+    (name) => {
+      expect(render({ organizationName: name }, { language }).text).toContain(name);
+    },
+  );
+
+  test('reads as it was written', () => {
+    for (const name of ['Booking.com', 'Route 66/67', 'me@home', '+1 555 0100']) {
+      expect(render({ organizationName: name }, { language }).text.replaceAll('\u2060', '')).toContain(name);
+    }
+  });
+
+  test.each([
+    ['x'.repeat(200), `${'x'.repeat(59)}…`],
+    ['x'.repeat(60), 'x'.repeat(60)],
+    ['👩\u200D💻'.repeat(70), `${'👩\u200D💻'.repeat(59)}…`],
+    ['e\u0301'.repeat(61), `${'e\u0301'.repeat(59)}…`],
+  ])('is cut to 60 characters in a subject, and whole in the text (%#)', (name, cut) => {
+    for (const content of [{ organizationName: name }, { organizationName: 'Acme' }]) {
+      const brandName = content.organizationName === name ? 'Acme' : name;
+      const { subject, text } = render(content, { language, brandName });
+      expect(subject).toContain(cut);
+      expect(subject).not.toContain(name.length > cut.length ? name : '\u0000');
+      expect(text).toContain(name);
+    }
   });
 });
 
@@ -92,7 +167,9 @@ describe('what people write', () => {
     expect(mail.subject).not.toMatch(/[\p{Cc}\u2028\u202E]/u);
     expect(mail.html).not.toMatch(/<script|<img src=x|\u202E/);
     expect(mail.text).not.toMatch(/\u202E|\r/);
-    expect(mail.html).toContain('&lt;img src=x onerror=alert(1)&gt; &quot;&amp;&#39; {{role}} Bcc: all@example.com');
+    expect(mail.html.replaceAll('\u2060', '')).toContain(
+      '&lt;img src=x onerror=alert(1)&gt; &quot;&amp;&#39; {{role}} Bcc: all@example.com',
+    );
   });
 
   test.each(['en', 'ar'] as const)('turns nothing around in %s, and keeps what letters need', (language) => {
@@ -119,7 +196,7 @@ describe('what people write', () => {
   });
 
   test('is cut where it is endless', () => {
-    expect(render({ organizationName: 'x'.repeat(5000) }).subject.length).toBeLessThan(400);
+    expect(render({ organizationName: 'x'.repeat(5000) }).text.length).toBeLessThan(1000);
   });
 
   test.each<[agent: string, name: string]>([

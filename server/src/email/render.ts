@@ -1,7 +1,9 @@
+import { groupCode } from '../keys/secrets.ts';
 import { html, type Html } from '../platform/html.ts';
 import { deviceName } from './device-name.ts';
 import { languages, timeInWords } from './languages.ts';
 import { layOut } from './layout.ts';
+import { cut, isVisible, nameInBody, nameInSubject, oneLine } from './names.ts';
 import { type MailContent, type MailField, mailPurposes, type MailPurpose } from './mail-purposes.ts';
 import { footerWords, type OwnTexts, purposeWords } from './own-texts.ts';
 import type { Language, Words } from './words.ts';
@@ -23,58 +25,39 @@ export interface RenderedMail {
 }
 
 const ourColor = '#1f5fd0';
-const longestValue = 300;
-
-/** Marks that turn the direction of what follows: with them a name could turn a whole sentence around. */
-const turns = /[\u061C\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
-
-/** One line of text that leaves what stands beside it alone. */
-export const oneLine = (text: string): string =>
-  text
-    .replace(turns, '')
-    .replace(/[\s\p{Cc}]+/gu, ' ')
-    .trim();
-
-/**
- * What others chose as a name must not become a link: mail programs make one of whatever looks like an address. An
- * invisible mark that joins words breaks that and nothing else.
- */
-const unlinked = (text: string): string => text.replace(/(?<=\S)[.:/@](?=\S)/g, '$&\u2060');
-
-/** Whether anything of a name can be seen: marks alone would leave a gap in the sentence. */
-const isVisible = (name: string): boolean => /[^\s\p{C}\p{Default_Ignorable_Code_Point}]/u.test(name);
-
-/** By characters, so that none is cut in two. */
-const cut = (text: string): string => Array.from(text).slice(0, longestValue).join('');
-
 function roleName(words: Words, role: string | undefined): string {
   if (role === 'ORG_OWNER' || role === 'ORG_USER_MANAGER') return words.roles[role];
   return role ?? '';
 }
 
+/** An app's own text of a subject has no line break; this one makes sure of it. */
+const inOneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
+
 type Values = ReadonlyMap<string, string>;
 
-/** What stands for each name in a text. */
-function valuesOf(words: Words, content: MailContent, { brandName, language }: Look): Values {
-  const {
-    organizationName = words.anOrganization,
-    device = '',
-    address = '',
-    time = '',
-    email = '',
-    provider = '',
-  } = content;
+/**
+ * What stands for each placeholder in a text.
+ *
+ * @param toName how a name that others chose is shown
+ */
+function valuesOf(
+  words: Words,
+  content: MailContent,
+  { brandName, language }: Look,
+  toName: (name: string) => string,
+): Values {
+  const { organizationName = '', device = '', address = '', time = '', email = '', provider = '' } = content;
   const values: Record<MailField | 'brandName', string> = {
-    brandName,
-    organizationName: isVisible(organizationName) ? unlinked(organizationName) : words.anOrganization,
-    role: unlinked(roleName(words, content.role)),
+    brandName: toName(brandName),
+    organizationName: isVisible(organizationName) ? toName(organizationName) : words.anOrganization,
+    role: toName(roleName(words, content.role)),
     device: deviceName(device) ?? words.unknownDevice,
-    address,
+    address: cut(oneLine(address)),
     time: timeInWords(time, language),
-    email,
-    provider,
+    email: cut(oneLine(email)),
+    provider: toName(provider),
   };
-  return new Map(Object.entries(values).map(([name, value]) => [name, cut(oneLine(value))]));
+  return new Map(Object.entries(values));
 }
 
 const placeholder = /\{\{(\w+)\}\}/g;
@@ -104,22 +87,24 @@ const paragraphsOf = (text: string): string[] => text.split(/\n{2,}/).filter((pa
 export function renderMail(purpose: MailPurpose, content: MailContent, look: Look): RenderedMail {
   const { words, direction } = languages[look.language];
   const own = purposeWords(look.texts, words, look.language, purpose);
-  const values = valuesOf(words, content, look);
-  const subject = oneLine(fill(own.subject, values));
+  const values = valuesOf(words, content, look, nameInBody);
+  const subject = inOneLine(fill(own.subject, valuesOf(words, content, look, nameInSubject)));
   const [paragraphs, note, footer] = [own.body, own.note, footerWords(look.texts, words, look.language)].map(
     paragraphsOf,
   ) as [string[], string[], string[]];
   const details = mailPurposes[purpose].details
     .filter((field) => content[field] !== undefined)
     .map((field) => ({ label: words.labels[field], value: values.get(field) ?? '' }));
-  const { code, url, notMeUrl } = content;
-  const { codeLabel, linkHint, notMe } = words.common;
+  const { code, longCode, url, notMeUrl } = content;
+  const { codeLabel, longCodeLabel, linkHint, notMe } = words.common;
+  const grouped = longCode === undefined ? undefined : groupCode(longCode);
 
   const asText = (text: string) => fill(text, values);
   const text = [
     ...paragraphs.map(asText),
     ...(details.length === 0 ? [] : [details.map(({ label, value }) => `${label}: ${value}`).join('\n')]),
     ...(code === undefined ? [] : [`${codeLabel}: ${code}`]),
+    ...(grouped === undefined ? [] : [`${longCodeLabel}:\n${grouped}`]),
     ...(url === undefined ? [] : [`${asText(own.action)}:\n${url}`]),
     ...note.map(asText),
     ...(notMeUrl === undefined ? [] : [`${notMe}:\n${notMeUrl}`]),
@@ -138,6 +123,7 @@ export function renderMail(purpose: MailPurpose, content: MailContent, look: Loo
     paragraphs: paragraphs.map(asHtml),
     details,
     code: code === undefined ? undefined : { label: codeLabel, value: code },
+    longCode: grouped === undefined ? undefined : { label: longCodeLabel, value: grouped },
     link: url === undefined ? undefined : { label: asHtml(own.action), hint: linkHint, url },
     note: note.map(asHtml),
     notMe: notMeUrl === undefined ? undefined : { label: notMe, url: notMeUrl },

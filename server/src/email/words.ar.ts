@@ -97,6 +97,7 @@ export const arabic: Words = {
   },
   common: {
     codeLabel: 'الرمز',
+    longCodeLabel: 'إذا رُفض هذا الرمز، فأدخل الرمز الطويل بدلًا منه',
     linkHint: 'إذا لم يعمل الزرّ، فافتح هذا الرابط:',
     notMe: 'لم أكن أنا',
     footer: 'أُرسلت هذه الرسالة من {{brandName}}.',

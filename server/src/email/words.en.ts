@@ -97,6 +97,7 @@ export const english: Words = {
   },
   common: {
     codeLabel: 'Your code',
+    longCodeLabel: 'If this code is refused, enter the long one instead',
     linkHint: 'If the button does not work, open this address:',
     notMe: 'This was not me',
     footer: 'This mail was sent by {{brandName}}.',

@@ -20,6 +20,8 @@ export interface Words {
   /** What mails of every purpose have. */
   readonly common: {
     readonly codeLabel: string;
+    /** Above the long code, in a mail without a link. */
+    readonly longCodeLabel: string;
     readonly linkHint: string;
     readonly notMe: string;
     readonly footer: string;

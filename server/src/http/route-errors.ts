@@ -57,6 +57,8 @@ export function errorsOf(route: Route): ErrorCode[] {
     ...(route.idempotency === 'kept' ? ['idempotency_key_reused', 'idempotency_in_progress'] : []),
     ...(route.changesState ? ['prefetch_refused'] : []),
     ...(route.addressLimit ? ['rate_limited'] : []),
+    // Wrong long codes are limited for each client address.
+    ...(route.errors?.includes('code_invalid') ? ['rate_limited'] : []),
     ...(route.errors ?? []),
   ]);
   return (Object.keys(errorCodes) as ErrorCode[]).filter((code) => codes.has(code));

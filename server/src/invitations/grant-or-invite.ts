@@ -1,5 +1,5 @@
-import { fillUrlTemplate } from '../apps/url-template.ts';
 import { codeLifeMs, issueCode } from '../codes/codes.ts';
+import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
 import { auditIdentity } from '../http/actor.ts';
@@ -97,14 +97,9 @@ export async function mailInvitation(tx: Tx, call: Call, invitation: InvitationT
   const { services, appId } = call;
   const { userId, email, organization, grant, urlTemplate, lifeMs = codeLifeMs.invitation } = invitation;
   const scope = { userId, purpose: 'invitation', orgId: organization.id } as const;
-  const { code } = await issueCode(tx, services, appId, scope, { lifeMs });
-  const values = new Map([
-    ['code', code],
-    ['email', email],
-    ['orgId', organization.id],
-  ]);
-  const url = urlTemplate && fillUrlTemplate(urlTemplate, values);
-  const content = { code, organizationName: organization.name, role: roleName(grant), ...(url && { url }) };
+  const issued = await issueCode(tx, services, appId, scope, { lifeMs });
+  const code = mailedCode(issued, urlTemplate, { email, orgId: organization.id });
+  const content = { ...code, organizationName: organization.name, role: roleName(grant) };
   await queueMail(tx, services, appId, { userId, recipient: email, purpose: 'invitation', content });
 }
 

@@ -232,7 +232,7 @@ export async function voidCodesLeftOver(
   const open = await tx.query(sql`
     SELECT 1 FROM invitations
     WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${userId} AND status = 'pending' LIMIT 1`);
-  if (open.length === 0) await voidCodes(tx, appId, { userId, purpose: 'invitation', orgId }, 0);
+  if (open.length === 0) await voidCodes(tx, appId, { userId, purpose: 'invitation', orgId });
 }
 
 /** Those who were invited to an organization and are nothing else yet, locked until the transaction ends. */

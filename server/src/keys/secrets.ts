@@ -17,7 +17,12 @@ export interface CodeBinding {
 // No I, L, O, 0 or 1: codes are read from a screen and typed by hand.
 const codeAlphabet = 'ABCDEFGHJKMNPQRSTUVWXYZ23456789';
 const codeLength = 7;
+/** 26 characters of this alphabet have 128.8 bits. */
+const longCodeLength = 26;
 const secretBytes = 32;
+
+const randomCode = (length: number): string =>
+  Array.from({ length }, () => codeAlphabet[randomInt(codeAlphabet.length)]).join('');
 
 /**
  * A new bearer secret: the prefix, by which secret scanners recognise a leak, and 256 random bits in base64url
@@ -40,9 +45,24 @@ export function sha256(secret: string): Buffer {
  *
  * @example newCode() // 'K7PQ2XM'
  */
-export function newCode(): string {
-  return Array.from({ length: codeLength }, () => codeAlphabet[randomInt(codeAlphabet.length)]).join('');
-}
+export const newCode = (): string => randomCode(codeLength);
+
+/**
+ * A new code of 26 characters, 128.8 bits, for the link of a mail. It cannot be guessed, so no attempts are counted.
+ *
+ * @example newLongCode() // 'K7PQ2XMHB4T8V9WNRC3DYJ6FAG'
+ */
+export const newLongCode = (): string => randomCode(longCodeLength);
+
+/** Whether a value has the length of a long code. The length alone tells which kind a presented code is. */
+export const isLongCode = (input: string): boolean => normalizeCode(input).length === longCodeLength;
+
+/**
+ * A long code in groups of four, as a mail without a link shows it.
+ *
+ * @example groupCode('K7PQ2XMHB4T8V9WNRC3DYJ6FAG') // 'K7PQ-2XMH-B4T8-V9WN-RC3D-YJ6F-AG'
+ */
+export const groupCode = (code: string): string => code.replace(/.{4}(?=.)/g, '$&-');
 
 /** White space, dashes and format characters (zero-width and directional marks). No code contains any of them. */
 const codeSeparators = /[\s\p{White_Space}\p{Dash}\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;

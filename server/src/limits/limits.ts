@@ -49,6 +49,11 @@ export const limits = {
     periodSeconds: hour,
     description: 'Requests for a code by mail from one client address in an hour.',
   },
+  wrongLongCodesPerAddressPerHour: {
+    count: 100,
+    periodSeconds: hour,
+    description: 'Wrong long codes from one client address in an hour. The right one passes all the same.',
+  },
   codeRequestsPerAccountPerHour: {
     count: 10,
     periodSeconds: hour,

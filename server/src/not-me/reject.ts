@@ -57,6 +57,7 @@ async function startReset(tx: Tx, call: Call, app: App, { email }: User): Promis
     urlTemplate: chooseUrlTemplate(app, services.config, 'resetUrl', undefined) ?? null,
     ip: client.ip,
     userAgent: client.userAgent ?? null,
+    deviceHashes: [],
     requestId: client.requestId,
     createdAt: services.clock.now(),
   });

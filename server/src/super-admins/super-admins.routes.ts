@@ -1,6 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import { chooseUrlTemplate, fillUrlTemplate } from '../apps/url-template.ts';
+import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { codeLifeMs, issueCode } from '../codes/codes.ts';
+import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
@@ -50,12 +51,8 @@ async function invite(tx: Tx, call: Call, user: User, { email, urlTemplate }: In
   const { services, appId } = call;
   const lifeMs = codeLifeMs.invitation;
   await inviteAsSuperAdmin(tx, appId, user.id, new Date(services.clock.now().getTime() + lifeMs));
-  const { code } = await issueCode(tx, services, appId, { userId: user.id, purpose: 'password_reset' }, { lifeMs });
-  const values = new Map([
-    ['code', code],
-    ['email', email],
-  ]);
-  const content = { code, ...(urlTemplate && { url: fillUrlTemplate(urlTemplate, values) }) };
+  const issued = await issueCode(tx, services, appId, { userId: user.id, purpose: 'password_reset' }, { lifeMs });
+  const content = mailedCode(issued, urlTemplate, { email });
   const mail = { userId: user.id, recipient: email, purpose: 'super_admin_invited', content } as const;
   await queueMail(tx, services, appId, mail);
 }

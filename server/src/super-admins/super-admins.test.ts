@@ -74,10 +74,8 @@ describe('an address that nobody has', () => {
     expect(invited.json()).toMatchObject({ message: 'Super admin invited', invited: true });
     expect(await world.mails(world.admin.email)).toEqual([]);
     const { purpose, code, url: link } = await world.mail(email);
-    expect([purpose, link]).toEqual([
-      'super_admin_invited',
-      `http://localhost/reset?code=${code}&email=Ada.Lovelace%40example.com`,
-    ]);
+    expect(purpose).toBe('super_admin_invited');
+    expect(link).toMatch(/^http:\/\/localhost\/reset\?code=[A-Z2-9]{26}&email=Ada\.Lovelace%40example\.com$/);
     app.clock.advance(6 * dayMs);
     expect((await reset(email, code)).statusCode).toBe(200);
     expect(await isSuperAdmin(await signedInWith(email))).toBe(true);

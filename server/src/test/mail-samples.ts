@@ -17,7 +17,8 @@ const circumstances = {
   time: '2026-11-24T19:51:07.112Z',
 };
 const code = 'K7M2QXA';
-const link = (page: string) => ({ code, url: `https://app.acme.example/${page}?code=${code}` });
+const longCode = 'K7PQ2XMHB4T8V9WNRC3DYJ6FAG';
+const link = (page: string) => ({ code, url: `https://app.acme.example/${page}?code=${longCode}` });
 
 /** Shorter than a real one. */
 const notMe = { ...circumstances, notMeUrl: 'https://id.acme.example/apps/acme/not-me#gh_n_aYf3kQ0N1x9bT2m' };
@@ -29,7 +30,7 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   sign_up_attempted: circumstances,
   password_reset: { ...link('reset'), ...circumstances },
   password_changed: notMe,
-  email_change: { code, ...circumstances },
+  email_change: { code, longCode, ...circumstances },
   email_change_requested: { email: 'jon@doe.example', ...circumstances },
   new_device: notMe,
   identity_linked: { provider: 'Google', ...notMe },

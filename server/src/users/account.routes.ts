@@ -1,6 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { checkCode, issueCode } from '../codes/codes.ts';
 import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
+import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
 import { overApp } from '../http/access.ts';
@@ -39,8 +40,8 @@ async function queueCodeAndNotice(
   const { id: userId, email: recipient } = user;
   if (isTaken) await voidAllCodes(tx, appId, userId, ['email_change']);
   else {
-    const { code } = await issueCode(tx, services, appId, { userId, purpose: 'email_change' }, { email });
-    const content = { code, ...circumstances };
+    const issued = await issueCode(tx, services, appId, { userId, purpose: 'email_change' }, { email });
+    const content = { ...mailedCode(issued, undefined, {}), ...circumstances };
     await queueMail(tx, services, appId, { userId, recipient: email, purpose: 'email_change', content });
   }
   const content = { email, ...circumstances };

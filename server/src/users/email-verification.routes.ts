@@ -1,7 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { checkCode } from '../codes/codes.ts';
-import { consumeCode, voidCodes } from '../codes/codes.store.ts';
+import { consumeCode } from '../codes/codes.store.ts';
 import { addressKey } from '../http/client-address.ts';
 import { overUserInBody } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
@@ -30,13 +30,11 @@ async function verifyAddress(
   { claimedBy, compared }: { claimedBy: 'verification' | null; compared: ComparedPassword | undefined },
 ): Promise<true | undefined> {
   const { appId, services } = call;
-  const scope = { userId, purpose: 'email_verification' } as const;
-  const codeId = await checkCode(call, scope, verificationCode);
+  const codeId = await checkCode(call, { userId, purpose: 'email_verification' }, verificationCode);
   return mutate(call, async (tx) => {
     const user = await lockUser(tx, appId, userId);
     if (compared && !(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
     if (!(await consumeCode(tx, appId, userId, codeId))) throw new ApiError('code_invalid');
-    await voidCodes(tx, appId, scope, 0);
     await setEmailVerified(tx, appId, userId, { claimedBy, now: services.clock.now() });
     const changes = claimedBy !== null && !user.isEmailClaimed ? ['isEmailClaimed'] : [];
     return { result: true, event: { target: { kind: 'user', id: userId }, changes } };

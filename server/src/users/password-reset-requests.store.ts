@@ -9,6 +9,8 @@ export interface PasswordResetRequest {
   readonly urlTemplate: string | null;
   readonly ip: string;
   readonly userAgent: string | null;
+  /** Hashes of the device tokens that came with the request. */
+  readonly deviceHashes: readonly Buffer[];
   readonly requestId: string;
   readonly createdAt: Date;
 }
@@ -19,9 +21,10 @@ export async function insertPasswordResetRequest(
   request: Omit<PasswordResetRequest, 'appId'>,
 ): Promise<void> {
   await db.query(sql`
-    INSERT INTO password_reset_requests (app_id, id, email_key, url_template, ip, user_agent, request_id, created_at)
+    INSERT INTO password_reset_requests (app_id, id, email_key, url_template, ip, user_agent, device_hashes, request_id,
+      created_at)
     VALUES (${appId}, ${request.id}, ${request.emailKey}, ${request.urlTemplate}, ${request.ip}, ${request.userAgent},
-      ${request.requestId}, ${request.createdAt})`);
+      ${[...request.deviceHashes]}::bytea[], ${request.requestId}, ${request.createdAt})`);
 }
 
 /**
@@ -36,6 +39,7 @@ export async function takePasswordResetRequest(tx: Tx, afterId: string): Promise
     url_template: string | null;
     ip: string;
     user_agent: string | null;
+    device_hashes: Buffer[];
     request_id: string;
     created_at: Date;
   }>(sql`
@@ -44,7 +48,8 @@ export async function takePasswordResetRequest(tx: Tx, afterId: string): Promise
       FOR UPDATE SKIP LOCKED)
     DELETE FROM password_reset_requests r USING next
     WHERE r.app_id = next.app_id AND r.id = next.id
-    RETURNING r.app_id, r.id, r.email_key, r.url_template, r.ip, r.user_agent, r.request_id, r.created_at`);
+    RETURNING r.app_id, r.id, r.email_key, r.url_template, r.ip, r.user_agent, r.device_hashes, r.request_id,
+      r.created_at`);
   return (
     row && {
       appId: row.app_id,
@@ -53,6 +58,7 @@ export async function takePasswordResetRequest(tx: Tx, afterId: string): Promise
       urlTemplate: row.url_template,
       ip: row.ip,
       userAgent: row.user_agent,
+      deviceHashes: row.device_hashes,
       requestId: row.request_id,
       createdAt: row.created_at,
     }

@@ -87,9 +87,8 @@ describe('asking for a reset', () => {
     await request(email.toUpperCase(), { resetUrl: 'http://localhost/reset?code={{code}}&email={{email}}' });
     await Promise.all([answer(), answer(), answer()]);
     const mails = await resets(email);
-    expect(mails).toMatchObject([
-      { to: email, url: `http://localhost/reset?code=${mails[0]?.code}&email=${encodeURIComponent(email)}` },
-    ]);
+    expect(mails).toMatchObject([{ to: email, url: expect.stringContaining(`&email=${encodeURIComponent(email)}`) }]);
+    expect(mails[0]?.url).toMatch(/^http:\/\/localhost\/reset\?code=[A-Z2-9]{26}&/);
     const told = (await world.events()).filter(({ action }) => action === 'password_reset.requested');
     expect(told.at(-1)).toMatchObject({ actor: 'anonymous ' });
   });

@@ -3,12 +3,13 @@ import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { checkCode } from '../codes/codes.ts';
 import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
-import { deviceHeaders, setDeviceToken } from '../devices/device-token.ts';
+import { deviceHeaders, presentedDeviceTokens, setDeviceToken } from '../devices/device-token.ts';
 import { overUser, publicAccess, publicAccessSettingCookie } from '../http/access.ts';
 import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../http/mutate.ts';
 import { type Call, noAudit, route } from '../http/route.ts';
+import { sha256 } from '../keys/secrets.ts';
 import { fillShares } from '../limits/limits.store.ts';
 import { shareKey } from '../limits/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
@@ -80,6 +81,7 @@ export const passwordRoutes = [
         urlTemplate: template ?? null,
         ip: client.ip,
         userAgent: client.userAgent ?? null,
+        deviceHashes: presentedDeviceTokens(call, app.name).map(sha256),
         requestId: client.requestId,
         createdAt: services.clock.now(),
       });

@@ -1,14 +1,15 @@
 import { type App, findApp } from '../apps/apps.store.ts';
-import { fillUrlTemplate } from '../apps/url-template.ts';
 import { insertAuditEvent } from '../audit/audit.store.ts';
 import type { BackgroundTask } from '../background.ts';
 import { codeLifeMs, codesKept, issueCode } from '../codes/codes.ts';
 import { countUsableCodes } from '../codes/codes.store.ts';
+import { mailedCode } from '../codes/mailed-code.ts';
 import { empty, type Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
 import { addressKey } from '../http/client-address.ts';
 import type { Services } from '../services.ts';
+import { isKnownRequester } from './known-requester.ts';
 import { takeMail } from './mailbox-share.ts';
 import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';
 import { lockUserByEmail, type User } from './users.store.ts';
@@ -17,14 +18,23 @@ const scopeOf = (userId: string) => ({ userId, purpose: 'password_reset' }) as c
 
 /**
  * Whether a user may get one more code. Who was invited may choose their first password this way, as long as an
- * invitation waits; who is deactivated may not. While three codes wait no further mail is sent: it would void one of
- * them, which may be the one that the owner is about to use.
+ * invitation waits; who is deactivated may not. While three codes wait no further mail is sent: the links of those are
+ * valid. Codes that strangers asked for do not hold up a client that the account knows.
  */
-async function mayGetCode(tx: Tx, services: Services, app: App, user: User): Promise<boolean> {
+async function mayGetCode(
+  tx: Tx,
+  services: Services,
+  app: App,
+  user: User,
+  request: PasswordResetRequest,
+): Promise<boolean> {
   const now = services.clock.now();
   if (user.state === 'INACTIVE') return false;
   if (user.state === 'INVITED' && !(await hasLiveInvitation(tx, app.id, user.id, now))) return false;
-  if ((await countUsableCodes(tx, app.id, user.id, 'password_reset', now)) >= codesKept.password_reset) return false;
+  const isKnown = user.isEmailClaimed && (await isKnownRequester(tx, app.id, user.id, request, now));
+  const waiting = { now, requestedFrom: isKnown ? addressKey(request.ip) : undefined };
+  if ((await countUsableCodes(tx, app.id, user.id, 'password_reset', waiting)) >= codesKept.password_reset)
+    return false;
   // The owner of a mailbox is spared more, also from somebody who uses the codes up; nobody is told.
   return takeMail(tx, services, app, 'reset', user.email);
 }
@@ -32,14 +42,9 @@ async function mayGetCode(tx: Tx, services: Services, app: App, user: User): Pro
 async function queueReset(tx: Tx, services: Services, user: User, request: PasswordResetRequest): Promise<void> {
   const { appId, urlTemplate, ip, userAgent } = request;
   const requestedFrom = addressKey(ip);
-  const { code } = await issueCode(tx, services, appId, scopeOf(user.id), { requestedFrom });
-  const values = new Map([
-    ['code', code],
-    ['email', user.email],
-  ]);
+  const issued = await issueCode(tx, services, appId, scopeOf(user.id), { requestedFrom });
   const content = {
-    code,
-    ...(urlTemplate !== null && { url: fillUrlTemplate(urlTemplate, values) }),
+    ...mailedCode(issued, urlTemplate, { email: user.email }),
     address: ip,
     time: request.createdAt.toISOString(),
     ...(userAgent !== null && { device: userAgent }),
@@ -72,7 +77,7 @@ async function answerRequest(tx: Tx, services: Services, request: PasswordResetR
   const app = await findApp(tx, request.appId);
   if (app?.status !== 'ACTIVE') return;
   const user = await lockUserByEmail(tx, app.id, request.emailKey);
-  if (!user || !(await mayGetCode(tx, services, app, user))) return;
+  if (!user || !(await mayGetCode(tx, services, app, user, request))) return;
   await queueReset(tx, services, user, request);
   await writeEvent(tx, services, user.id, request);
 }

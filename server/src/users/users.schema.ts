@@ -169,7 +169,7 @@ export const verificationRequested = z
 
 export const verificationCode = text({ min: 1, max: 100 }).meta({
   description:
-    'The code of the mail: 7 letters and digits, in any case. Spaces, dashes and invisible characters are ignored.',
+    'The code of the mail: 7 letters and digits, or the 26 of its link, in any case. Spaces, dashes and invisible characters are ignored.',
   examples: ['K7M2QXA'],
 });
 

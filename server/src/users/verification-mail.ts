@@ -1,6 +1,6 @@
 import type { App } from '../apps/apps.store.ts';
-import { fillUrlTemplate } from '../apps/url-template.ts';
 import { issueCode } from '../codes/codes.ts';
+import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
 import type { Call } from '../http/route.ts';
@@ -9,7 +9,7 @@ import type { Circumstances } from './password-changed.ts';
 import type { User } from './users.store.ts';
 
 /**
- * Queues the mail that lets a user verify their address; older codes and their tokens are void.
+ * Queues the mail that lets a user verify their address; older short codes and their tokens are void.
  *
  * @param signUp when, from where and with what the user signed up, as far as it is known
  */
@@ -21,22 +21,9 @@ export async function sendVerification(
   template: string | undefined,
   signUp: Circumstances | undefined,
 ) {
-  const { code, token = '' } = await issueCode(tx, call.services, app.id, {
-    userId: to.id,
-    purpose: 'email_verification',
-  });
-  const url =
-    template &&
-    fillUrlTemplate(
-      template,
-      new Map([
-        ['code', code],
-        ['userId', to.id],
-        ['sessionToken', token],
-      ]),
-    );
-  const notMe = notMeUrl(call, to.id, { kind: 'account' });
-  const content = { code, ...(url && { url }), ...signUp, notMeUrl: notMe };
+  const issued = await issueCode(tx, call.services, app.id, { userId: to.id, purpose: 'email_verification' });
+  const code = mailedCode(issued, template, { userId: to.id, sessionToken: issued.token ?? '' });
+  const content = { ...code, ...signUp, notMeUrl: notMeUrl(call, to.id, { kind: 'account' }) };
   await queueMail(tx, call.services, app.id, {
     userId: to.id,
     recipient: to.email,
