@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isAddressRange } from '../http/address-range.ts';
-import { text, time } from '../http/fields.ts';
+import { optional, text, time, visibleName } from '../http/fields.ts';
 import { defaultCounts, type LimitName, limitNames, limits } from '../limits/limits.ts';
 import { ownTexts } from '../email/own-texts.ts';
 import { mailLanguages } from '../email/words.ts';
@@ -11,7 +11,8 @@ export const appName = z
   .regex(/^[a-z][a-z0-9-]{1,39}$/, { error: 'Must be 2 to 40 of a-z, 0-9 and -, beginning with a letter.' })
   .meta({ description: 'Name of the app, as in the X-App-Name header.', examples: ['demo'] });
 
-const displayName = text({ min: 1, max: 200 }).meta({ description: 'Name of the app for people.', examples: ['Demo'] });
+const displayNameMeta = { description: 'Name of the app for people.', examples: ['Demo'] };
+const displayName = visibleName({ max: 200 }).meta(displayNameMeta);
 
 const seconds = (what: string, min: number, max: number, example: number) =>
   z
@@ -200,7 +201,7 @@ export const status = z
 export const app = z
   .object({
     name: appName,
-    displayName,
+    displayName: z.string().meta(displayNameMeta),
     status,
     settings,
     createdAt: time('When the app was made'),
@@ -225,7 +226,7 @@ export const createApp = z
       examples: ['admin@example.com'],
     }),
     adminPassword,
-    settings: settingsPatch.optional(),
+    settings: optional(settingsPatch),
   })
   .meta({ id: 'CreateAppRequest', description: 'A new app with its first super admin.' });
 

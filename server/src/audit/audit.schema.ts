@@ -1,23 +1,19 @@
 import { z } from 'zod';
-import { id, outputId, text, time } from '../http/fields.ts';
+import { filter, id, instant, outputId, text, time } from '../http/fields.ts';
 import { cursorQuery, nextCursor } from '../http/pagination.ts';
-
-const instant = (what: string) =>
-  z.iso
-    .datetime({ offset: true, error: 'Must be an RFC 3339 time.' })
-    .transform((value) => new Date(value))
-    .meta({ description: `${what} (RFC 3339).`, examples: ['2026-11-24T00:00:00Z'] });
 
 export const auditQuery = z.strictObject({
   ...cursorQuery,
-  action: text({ min: 1, max: 100 })
-    .optional()
-    .meta({ description: 'Only events of this action.', examples: ['organization.updated'] }),
-  actorId: id
-    .optional()
-    .meta({ description: 'Only events of this user or machine user.', examples: ['118273645546213377'] }),
-  from: instant('Only events of this time and later').optional(),
-  to: instant('Only events before this time').optional(),
+  action: filter(text({ max: 100 })).meta({
+    description: 'Only events of this action.',
+    examples: ['organization.updated'],
+  }),
+  actorId: filter(id).meta({
+    description: 'Only events of this user or machine user.',
+    examples: ['118273645546213377'],
+  }),
+  from: filter(instant('Only events of this time and later', '2026-11-24T00:00:00Z')),
+  to: filter(instant('Only events before this time', '2026-11-24T00:00:00Z')),
 });
 
 const actor = z

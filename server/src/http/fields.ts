@@ -10,6 +10,42 @@ export const text = (options: { min?: number; max: number }) =>
       error: 'Must be well-formed Unicode without NUL.',
     });
 
+/** Characters that show nothing: white space, controls, format characters, fillers. */
+const invisible = /[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
+/** Whether text has no visible character. */
+export const isBlank = (value: string): boolean => value.replace(invisible, '') === '';
+
+/** A name of something: one line with something to see, trimmed. */
+export const visibleName = (options: { max: number }) =>
+  text({ min: 1, ...options })
+    .refine((value) => !isBlank(value) && !/[\p{Cc}\u2028\u2029]/u.test(value.trim()), { error: 'Must be a name.' })
+    .transform((value) => value.trim());
+
+/** An optional field of a creating call: null is the same as its absence. In a PATCH null is a value of its own. */
+export const optional = <Schema extends z.ZodType>(schema: Schema) =>
+  schema
+    .nullish()
+    .transform((value) => value ?? undefined)
+    .optional();
+
+const blankToNone = (value: unknown): unknown =>
+  value === null || (typeof value === 'string' && isBlank(value)) ? undefined : value;
+
+/** An optional filter of a search or a list: a blank one is the same as none. */
+export const filter = <Schema extends z.ZodType>(schema: Schema) =>
+  z.preprocess(blankToNone, schema.optional()).optional();
+
+const offsetTime = z.iso.datetime({ offset: true });
+
+/** An instant of a request: RFC 3339, whose `T` and `Z` may be of lower case. @see RFC 3339, section 5.6 */
+export const instant = (what: string, example: string) =>
+  z
+    .string({ error: 'Must be an RFC 3339 time.' })
+    .refine((value) => offsetTime.safeParse(value.toUpperCase()).success, { error: 'Must be an RFC 3339 time.' })
+    .transform((value) => new Date(value.toUpperCase()))
+    .meta({ description: `${what} (RFC 3339).`, format: 'date-time', examples: [example] });
+
 /** Largest value of a `bigint` column. */
 const largestId = 9_223_372_036_854_775_807n;
 
@@ -84,9 +120,16 @@ export const metadataPatch = (whose: string) =>
 
 /** A given or family name. */
 export const personName = (what: string, example: string) =>
-  text({ min: 1, max: 200 })
-    .refine((value) => value.trim() !== '' && !/\p{Cc}/u.test(value), { error: 'Must be a name.' })
-    .meta({ description: what, examples: [example] });
+  visibleName({ max: 200 }).meta({ description: what, examples: [example] });
+
+/** A family name; empty for people who have none, as the service itself makes them of a provider's answer. */
+export const familyNameOrNone = (what: string, example: string) =>
+  text({ max: 200 })
+    .refine((value) => value.trim() === '' || (!isBlank(value) && !/[\p{Cc}\u2028\u2029]/u.test(value.trim())), {
+      error: 'Must be a name.',
+    })
+    .transform((value) => value.trim())
+    .meta({ description: `${what} Empty: none.`, examples: [example] });
 
 /** A field that existing clients send and that means nothing to this service. */
 export const ignoredField = (why: string, example: string) =>

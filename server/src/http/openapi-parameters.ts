@@ -46,6 +46,14 @@ export const headerParameters = {
     example: '"3"',
     schema: { type: 'string' },
   },
+  IfNoneMatch: {
+    name: 'If-None-Match',
+    in: 'header',
+    required: false,
+    description: 'The `ETag` of the version that the caller has. If it is still the current one, the answer is 304.',
+    example: '"3"',
+    schema: { type: 'string' },
+  },
   DeviceToken: {
     name: 'X-Device-Token',
     in: 'header',
@@ -59,12 +67,17 @@ export const headerParameters = {
 
 const referTo = (name: keyof typeof headerParameters): Reference => ({ $ref: `#/components/parameters/${name}` });
 
+/** Whether a route reads something that has a version. */
+export const hasVersion = ({ method, response }: Route): boolean =>
+  method === 'GET' && response.headers?.['ETag'] !== undefined;
+
 function headersOf(route: Route): Reference[] {
   const { access } = route;
   return [
     ...(access.scope === 'organization' && access.from === 'header' ? [referTo('OrganizationId')] : []),
     ...(route.idempotency === 'kept' ? [referTo('IdempotencyKey')] : []),
     ...(errorsOf(route).includes('precondition_failed') ? [referTo('IfMatch')] : []),
+    ...(hasVersion(route) ? [referTo('IfNoneMatch')] : []),
     ...(route.knowsDevice ? [referTo('DeviceToken')] : []),
   ];
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from './errors.ts';
 import type { Named } from './openapi-components.ts';
-import type { Reference } from './openapi-parameters.ts';
+import { hasVersion, type Reference } from './openapi-parameters.ts';
 import type { JsonSchema, SchemaCollection } from './openapi-schemas.ts';
 import { errorsOf } from './route-errors.ts';
 import type { Route } from './route.ts';
@@ -153,7 +153,10 @@ export function responsesOf(
 ): Record<string, Response | Reference> {
   const statuses = new Set(errorsOf(route).map(statusOf));
   const refused = [...statuses].map((status) => [status, { $ref: `#/components/responses/${refusalOf(status)[0]}` }]);
-  return { [route.response.status]: success(schemas, route, refer), ...Object.fromEntries(refused) };
+  const notModified = hasVersion(route) && {
+    304: { description: 'Not modified since the version in `If-None-Match`.', headers: ofEveryAnswer },
+  };
+  return { [route.response.status]: success(schemas, route, refer), ...notModified, ...Object.fromEntries(refused) };
 }
 
 function refusal(schemas: SchemaCollection, status: number, codes: readonly ErrorCode[]): Response {

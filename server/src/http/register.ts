@@ -118,6 +118,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       const result = await answerOnce(call, () => route.handler(call));
       if (!request.decided) throw new Error(`${route.operationId} answered without a decision on access`);
       if (reply.sent) return reply;
+      if (reply.statusCode === 304) return reply.send();
       return status === 204 ? reply.code(status).send() : reply.code(status).send(result);
     },
   });

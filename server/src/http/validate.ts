@@ -40,11 +40,23 @@ const kinds: Readonly<Record<string, string>> = {
   number: 'a number',
 };
 
-/** Says in words what a schema that has none of its own expects. */
+const listed = (values: readonly unknown[]): string => values.map(String).join(', ');
+
+/** Says in our words what a schema that has none of its own expects; the validator's words never reach a caller. */
 const inWords: z.core.$ZodErrorMap = (issue) => {
-  if (issue.code !== 'invalid_type') return undefined;
-  return issue.input === undefined ? 'Required.' : `Must be ${kinds[issue.expected] ?? issue.expected}.`;
+  if (issue.input === undefined) return 'Required.';
+  if (issue.code === 'invalid_type') return `Must be ${kinds[issue.expected] ?? 'of another type'}.`;
+  if (issue.code === 'invalid_value') return `Must be one of ${listed(issue.values)}.`;
+  if (issue.code === 'too_small') return `Must be at least ${issue.minimum}${unitsOf(issue.origin)}.`;
+  if (issue.code === 'too_big') return `Must be at most ${issue.maximum}${unitsOf(issue.origin)}.`;
+  return 'Must have another form; see the documentation of this call.';
 };
+
+/** What the bounds of a value count. */
+function unitsOf(origin: string): string {
+  if (origin === 'string') return ' characters long';
+  return origin === 'array' || origin === 'set' ? ' items long' : '';
+}
 
 /** A request made of faults must not become an answer several times its size. */
 const faultsShown = 100;

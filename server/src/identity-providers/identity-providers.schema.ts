@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idOf, message, outputId, text, time } from '../http/fields.ts';
+import { idOf, message, optional, outputId, text, time, visibleName } from '../http/fields.ts';
 import { tenantTypeNames } from './provider-types.ts';
 
 const clientId = text({ min: 1, max: 500 }).meta({
@@ -10,9 +10,8 @@ const clientSecret = text({ min: 1, max: 2000 }).meta({
   description: 'Client secret that the provider gave out. It is stored encrypted and never returned.',
   examples: ['GOCSPX-a-secret-of-the-provider'],
 });
-const name = text({ min: 1, max: 100 })
-  .refine((value) => value.trim() !== '' && !/\p{Cc}/u.test(value), { error: 'Must be a name.' })
-  .meta({ description: 'Name for the button.', examples: ['Acme SSO'] });
+const nameMeta = { description: 'Name for the button.', examples: ['Acme SSO'] };
+const providerName = visibleName({ max: 100 }).meta(nameMeta);
 const trustEmail = z.boolean().meta({
   description:
     'Whether `email_verified: true` of this provider proves a mailbox. Only for a provider that checks mailboxes itself: whoever runs it can sign in to every account of the app but those of super admins.',
@@ -63,7 +62,7 @@ const tenantType = z.enum(tenantTypeNames).meta({
 });
 
 export const createAzure = z
-  .strictObject({ clientId, clientSecret, tenantType: tenantType.optional(), tenantId: tenantId.optional() })
+  .strictObject({ clientId, clientSecret, tenantType: optional(tenantType), tenantId: optional(tenantId) })
   .refine((body) => body.tenantType === undefined || body.tenantId === undefined, {
     error: 'Name tenantType or tenantId, not both.',
     path: ['tenantId'],
@@ -75,12 +74,12 @@ export const createAzure = z
 
 export const createOidc = z
   .strictObject({
-    name,
+    name: providerName,
     issuer,
     clientId,
     clientSecret,
-    scopes: scopes.optional(),
-    trustEmail: trustEmail.optional(),
+    scopes: optional(scopes),
+    trustEmail: optional(trustEmail),
   })
   .meta({ id: 'CreateOidcProviderRequest', description: 'A client of any OpenID Connect provider.' });
 
@@ -100,7 +99,7 @@ export const provider = z
   .object({
     id: outputId('the identity provider', '118273645546213380'),
     type: z.enum(['google', 'azure', 'oidc']).meta({ description: 'Kind of provider.', examples: ['google'] }),
-    name,
+    name: z.string().meta(nameMeta),
     issuer: z
       .string()
       .meta({ description: 'Where its configuration is found.', examples: ['https://accounts.google.com'] }),
@@ -125,7 +124,7 @@ export const providerList = z
 
 export const patchProvider = z
   .strictObject({
-    name: name.optional(),
+    name: providerName.optional(),
     clientId: clientId.optional(),
     clientSecret: clientSecret.optional(),
     enabled: enabled.optional(),

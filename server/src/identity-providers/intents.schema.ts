@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idOf, outputId, text } from '../http/fields.ts';
+import { idOf, optional, outputId, text } from '../http/fields.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 
 const intentExample = '118273645546213381';
@@ -26,24 +26,19 @@ const isOneForm = (body: { urls?: unknown; successUrl?: unknown; failureUrl?: un
 export const createIntent = z
   .strictObject({
     idpId: idOf('the identity provider', '118273645546213380'),
-    successUrl: successUrl.optional(),
-    failureUrl: failureUrl.optional(),
-    urls: z
-      .strictObject({ successUrl, failureUrl })
-      .optional()
-      .meta({
-        description: 'The two addresses, in place of the fields of the same names.',
-        examples: [{ successUrl: 'https://app.example.com/signed-in', failureUrl: 'https://app.example.com/sign-in' }],
-      }),
-    codeChallenge: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{43}$/, { error: 'Must be the base64url SHA-256 of a verifier: 43 characters.' })
-      .optional()
-      .meta({
-        description:
-          'SHA-256 of a secret of the client in base64url (RFC 7636, S256): only who shows the secret can use what comes back.',
-        examples: ['E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
-      }),
+    successUrl: optional(successUrl),
+    failureUrl: optional(failureUrl),
+    urls: optional(z.strictObject({ successUrl, failureUrl })).meta({
+      description: 'The two addresses, in place of the fields of the same names.',
+      examples: [{ successUrl: 'https://app.example.com/signed-in', failureUrl: 'https://app.example.com/sign-in' }],
+    }),
+    codeChallenge: optional(
+      z.string().regex(/^[A-Za-z0-9_-]{43}$/, { error: 'Must be the base64url SHA-256 of a verifier: 43 characters.' }),
+    ).meta({
+      description:
+        'SHA-256 of a secret of the client in base64url (RFC 7636, S256): only who shows the secret can use what comes back.',
+      examples: ['E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
+    }),
   })
   .refine(isOneForm, { error: 'Name successUrl and failureUrl, or urls with both.', path: ['successUrl'] })
   .transform(({ urls, successUrl: success = '', failureUrl: failure = '', ...rest }) => ({
@@ -68,12 +63,14 @@ const secret = (what: string, example: string) => text({ max: 500 }).meta({ desc
 export const validateIntent = z
   .strictObject({
     intentId: text({ max: 100 }).meta({ description: 'Id of the intent.', examples: [intentExample] }),
-    idpToken: secret('The `intentToken` of the success URL.', tokenExample).optional(),
-    intentToken: secret('The same under its name in the success URL, in place of `idpToken`.', tokenExample).optional(),
-    codeVerifier: secret(
-      'The secret that belongs to `codeChallenge`; needed if, and only if, the intent was made with one.',
-      'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
-    ).optional(),
+    idpToken: optional(secret('The `intentToken` of the success URL.', tokenExample)),
+    intentToken: optional(secret('The same under its name in the success URL, in place of `idpToken`.', tokenExample)),
+    codeVerifier: optional(
+      secret(
+        'The secret that belongs to `codeChallenge`; needed if, and only if, the intent was made with one.',
+        'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+      ),
+    ),
   })
   .refine(({ idpToken, intentToken }) => (idpToken === undefined) !== (intentToken === undefined), {
     error: 'Name idpToken, or intentToken in its place.',

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { id, idOf, message, outputId, time } from '../http/fields.ts';
+import { filter, id, idOf, message, optional, outputId, time } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../http/pagination.ts';
 import { inviteUrl } from '../organizations/organizations.schema.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { emailAddress } from '../users/email-address.ts';
-import { firstName, lastName, newPassword, verificationCode } from '../users/users.schema.ts';
+import { firstName, lastNameOrNone, newPassword, verificationCode } from '../users/users.schema.ts';
 import { type InvitationStatus, invitationStatuses } from './invitation-states.ts';
 
 export const acceptInvitation = z
@@ -13,8 +13,8 @@ export const acceptInvitation = z
     email: emailAddress.meta({ description: 'The address that was invited.', examples: ['jon.doe@example.com'] }),
     verificationCode,
     newPassword,
-    firstName: firstName.optional(),
-    lastName: lastName.optional(),
+    firstName: optional(firstName),
+    lastName: optional(lastNameOrNone),
   })
   .meta({ id: 'AcceptInvitationRequest', description: 'The code of the invitation and a password of one’s own.' });
 
@@ -37,10 +37,10 @@ const meanings = Object.entries(invitationStatuses)
 
 export const invitationListQuery = z.strictObject({
   ...pagingQuery,
-  status: z
-    .enum(statusNames, { error: `Must be one of ${statusNames.join(', ')}.` })
-    .optional()
-    .meta({ description: `Only invitations of this status. ${meanings}.`, examples: ['pending'] }),
+  status: filter(z.enum(statusNames, { error: `Must be one of ${statusNames.join(', ')}.` })).meta({
+    description: `Only invitations of this status. ${meanings}.`,
+    examples: ['pending'],
+  }),
 });
 
 export const invitationParams = z.strictObject({
@@ -82,7 +82,7 @@ export const invitationList = z
   .meta({ id: 'InvitationList', description: 'A page of the invitations of an organization.' });
 
 export const resendInvitation = z
-  .strictObject({ inviteUrl: inviteUrl.optional() })
+  .strictObject({ inviteUrl: optional(inviteUrl) })
   .meta({ id: 'ResendInvitationRequest', description: 'Where the link of the mail leads; may be left out.' });
 
 export const invitationResent = z

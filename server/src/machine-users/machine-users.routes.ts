@@ -45,9 +45,8 @@ function makeSecret({ services }: Call, options: { label?: string | undefined; e
 }
 
 /** @throws ApiError `validation_failed` when the time is not ahead */
-function expiryOf(expiresAt: string | undefined, now: Date): Date | undefined {
-  if (expiresAt === undefined) return undefined;
-  const expiry = new Date(expiresAt);
+function expiryOf(expiry: Date | undefined, now: Date): Date | undefined {
+  if (expiry === undefined) return undefined;
   if (expiry > now && expiry.getTime() <= latestTime) return expiry;
   throw new ApiError('validation_failed', {
     faults: [{ pointer: '/body/expiresAt', message: 'Must be in the future, before the year 10000.' }],

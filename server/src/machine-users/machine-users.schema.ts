@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { appName } from '../apps/apps.schema.ts';
-import { idOf, outputId, text, time } from '../http/fields.ts';
+import { idOf, instant, optional, outputId, text, time, visibleName } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../http/pagination.ts';
 
-const userName = text({ min: 1, max: 200 })
-  .refine((name) => name.trim() !== '' && !/\p{Cc}/u.test(name), { error: 'Must be a name.' })
-  .meta({ description: 'Name of the machine user, unique in the app.', examples: ['robot'] });
+const userNameMeta = { description: 'Name of the machine user, unique in the app.', examples: ['robot'] };
+const userName = visibleName({ max: 200 }).meta(userNameMeta);
 
 export const createMachineUser = z
   .strictObject({ userName })
@@ -25,21 +24,15 @@ export const machineUserCreated = z
   .object({ machineUserId, clientId, clientSecret, secretId })
   .meta({ id: 'CreateMachineUserResult', description: 'The machine user with its first secret.' });
 
-const label = text({ min: 1, max: 100 }).meta({
+const label = visibleName({ max: 100 }).meta({
   description: 'What the secret is for.',
   examples: ['deploy pipeline'],
 });
 
 export const createSecret = z
   .strictObject({
-    label: label.optional(),
-    expiresAt: z.iso
-      .datetime({ offset: true, error: 'Must be an RFC 3339 time.' })
-      .optional()
-      .meta({
-        description: 'When the secret stops working (RFC 3339); default: never.',
-        examples: ['2027-11-24T00:00:00Z'],
-      }),
+    label: optional(label),
+    expiresAt: optional(instant('When the secret stops working; default: never', '2027-11-24T00:00:00Z')),
   })
   .meta({ id: 'CreateMachineSecretRequest', description: 'A further secret.' });
 
@@ -78,7 +71,7 @@ export const machineUserList = z
         z
           .object({
             id: machineUserId,
-            userName,
+            userName: z.string().meta(userNameMeta),
             createdAt: time('When it was made'),
             lastUsedAt: time('When it last got a token, to the minute').nullable(),
             secrets: z.array(secret).meta({ description: 'Its secrets.', examples: [[]] }),
@@ -104,14 +97,15 @@ export const requestToken = z
       description: 'Client secret.',
       examples: ['gh_m_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
     }),
-    audience: z
-      .union([audience, z.array(audience).min(1, { error: 'At least one.' }).max(5, { error: 'At most 5.' })])
-      .optional()
-      .meta({
-        description:
-          'Services that the token is for, 1 to 5; a single one may be sent as a string. Default: this API. This API refuses a token for another audience.',
-        examples: [['https://billing.example.com']],
+    audience: optional(
+      z.union([audience, z.array(audience).min(1, { error: 'At least one.' }).max(5, { error: 'At most 5.' })], {
+        error: 'Must be a string, or a list of 1 to 5 strings.',
       }),
+    ).meta({
+      description:
+        'Services that the token is for, 1 to 5; a single one may be sent as a string. Default: this API. This API refuses a token for another audience.',
+      examples: [['https://billing.example.com']],
+    }),
   })
   .meta({ id: 'RequestMachineTokenRequest', description: 'The credential of a machine user.' });
 

@@ -177,7 +177,7 @@ describe('a further secret', () => {
       clientSecret: expect.stringMatching(secretPattern),
     };
     expect(plain.json()).toEqual(shape);
-    const full = await addSecret(machineUserId, { label: 'deploy', expiresAt: '2999-01-01T02:00:00+02:00' });
+    const full = await addSecret(machineUserId, { label: ' deploy ', expiresAt: '2999-01-01t02:00:00+02:00' });
     expect(full.json()).toEqual({ ...shape, label: 'deploy', expiresAt: '2999-01-01T00:00:00.000Z' });
     for (const secret of [clientSecret, plain.json<Record<string, string>>()['clientSecret'] ?? '']) {
       expect((await getToken(machineUserId, secret)).statusCode).toBe(200);

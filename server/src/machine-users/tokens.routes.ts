@@ -76,6 +76,9 @@ async function publishedKeys(call: Call, appId: string): Promise<{ keys: PublicJ
   return { keys: await listPublishedKeys(call.services.db, appId, call.services.clock.now()) };
 }
 
+/** How far the clock of a verifier may be behind. */
+const clockSkewSeconds = 60;
+
 export const tokenRoutes = [
   route({
     method: 'POST',
@@ -105,7 +108,7 @@ export const tokenRoutes = [
         secret_id: client.secretId,
         roles: ['GENERIC_MACHINE_USER'],
         iat: issuedAt,
-        nbf: issuedAt,
+        nbf: issuedAt - clockSkewSeconds,
         exp: issuedAt + client.lifeSeconds,
         jti: randomUUID(),
       });

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeJwt, decodeProtectedHeader } from 'jose';
+import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, type Machine, problem, type World } from '../test/world.ts';
 
@@ -111,10 +111,17 @@ describe('a token', () => {
       secret_id: machine.secretId,
       roles: ['GENERIC_MACHINE_USER'],
       iat: issuedAt,
-      nbf: issuedAt,
+      nbf: issuedAt - 60,
       exp: issuedAt + 43_199,
       jti: expect.stringMatching(/^[\w-]{20,}$/),
     });
+  });
+
+  test.each([0, 1, 60])('is accepted by a verifier without leeway whose clock is %i seconds behind', async (behind) => {
+    const keys = createLocalJWKSet((await world.call('GET', '/v1/authentication/token/jwks')).json<JSONWebKeySet>());
+    const currentDate = new Date(app.clock.now().getTime() - behind * 1000);
+    const { payload } = await jwtVerify(await tokenFor(), keys, { currentDate, clockTolerance: 0 });
+    expect(payload.sub).toBe(machine.machineUserId);
   });
 
   test('is another one each time', async () => {

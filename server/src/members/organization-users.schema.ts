@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { id, outputId, text } from '../http/fields.ts';
+import { filter, id, outputId, text } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../http/pagination.ts';
 import { roleReference } from '../roles/roles.schema.ts';
 import { searchKey } from './search-key.ts';
@@ -40,9 +40,9 @@ const fragment = (what: string, example: string) =>
 
 export const searchOrganizationUsers = z
   .strictObject({
-    name: fragment('Part of the name.', 'doe').optional(),
-    email: fragment('Part of the e-mail address.', '@example.com').optional(),
-    userId: id.optional().meta({ description: 'Exactly this user.', examples: ['118273645546213377'] }),
-    role: roleReference.optional(),
+    name: filter(fragment('Part of the name.', 'doe')),
+    email: filter(fragment('Part of the e-mail address.', '@example.com')),
+    userId: filter(id).meta({ description: 'Exactly this user.', examples: ['118273645546213377'] }),
+    role: filter(roleReference),
   })
   .meta({ id: 'SearchOrganizationUsersRequest', description: 'What must be true of a user; all that is given.' });

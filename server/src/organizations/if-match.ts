@@ -12,5 +12,6 @@ export const etag = (version: string): string => `"${version}"`;
 export function acceptedVersions(request: FastifyRequest): string[] | undefined {
   const header = request.headers['if-match'];
   if (header === undefined || header.trim() === '*') return undefined;
-  return header.split(',').flatMap((tag) => /^"(\d{1,18})"$/.exec(tag.trim())?.[1] ?? []);
+  // Tags are compared by character: "01" is no version of ours.
+  return header.split(',').flatMap((tag) => /^"(0|[1-9]\d{0,17})"$/.exec(tag.trim())?.[1] ?? []);
 }

@@ -9,6 +9,7 @@ import { type Call, route } from '../http/route.ts';
 import { grantOrInvite } from '../invitations/grant-or-invite.ts';
 import { checkMetadataLimit } from '../metadata.ts';
 import { listRoles, putRoles } from '../roles/roles.store.ts';
+import { isKnown } from '../http/if-none-match.ts';
 import { acceptedVersions, etag } from './if-match.ts';
 import { type OrganizationStatus, rulingOn } from './organization-states.ts';
 import {
@@ -151,12 +152,15 @@ export const organizationRoutes = [
     params: organizationParams,
     query: organizationQuery,
     response: { status: 200, description: 'The organization.', body: organization, headers: etagHeader },
-    handler: async ({ services, appId, orgId, held, query, reply }) => {
+    handler: async ({ services, appId, orgId, held, query, request, reply }) => {
       if (query.includeMetadata && !mayReadMetadata(held)) throw new ApiError('access_denied');
       const found = await getOrganization(services.db, appId, orgId, { metadata: query.includeMetadata ?? false });
       const isOutline = rulingOn(found.status, 'see', held) === 'in outline';
       const roles = query.includeRoles && !isOutline ? await listRoles(services.db, appId, orgId) : undefined;
-      reply.header('etag', etag(found.version));
+      const tag = etag(found.version);
+      reply.header('etag', tag);
+      // Predefined roles change without the version.
+      if (!query.includeRoles && isKnown(request, tag)) reply.code(304);
       return {
         id: found.id,
         name: found.name,

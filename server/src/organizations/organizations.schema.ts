@@ -5,21 +5,21 @@ import {
   message,
   metadata,
   metadataPatch,
+  optional,
   outputId,
   queryFlag,
-  text,
   time,
+  visibleName,
 } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../http/pagination.ts';
 import { grantableRole, roles } from '../roles/roles.schema.ts';
 import { emailAddress } from '../users/email-address.ts';
 import { firstName, lastName, urlTemplate } from '../users/users.schema.ts';
-import { organizationNameKey } from './organization-name.ts';
 
-const organizationName = text({ min: 1, max: 200 })
-  .refine((name) => organizationNameKey(name) !== '' && !/\p{Cc}/u.test(name), { error: 'Must be a name.' })
-  .transform((name) => name.trim())
-  .meta({ description: 'Name of the organization, unique in the app.', examples: ['Acme'] });
+const organizationName = visibleName({ max: 200 }).meta({
+  description: 'Name of the organization, unique in the app.',
+  examples: ['Acme'],
+});
 
 export const inviteUrl = urlTemplate(
   'URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}; default: the setting of the app.',
@@ -32,9 +32,9 @@ export const setupOrganization = z
     adminFirstName: firstName.meta({ description: 'Given name of the owner.', examples: ['Jon'] }),
     adminLastName: lastName.meta({ description: 'Family name of the owner.', examples: ['Doe'] }),
     adminEmail: emailAddress.meta({ description: 'E-mail address of the owner.', examples: ['jon.doe@example.com'] }),
-    customRoles: roles.optional(),
-    metadata: metadata('organization').optional(),
-    inviteUrl: inviteUrl.optional(),
+    customRoles: optional(roles),
+    metadata: optional(metadata('organization')),
+    inviteUrl: optional(inviteUrl),
   })
   .meta({ id: 'SetupOrganizationRequest', description: 'A new organization with its owner.' });
 
@@ -112,7 +112,7 @@ const invitee = {
   email: emailAddress,
   firstName,
   lastName,
-  inviteUrl: inviteUrl.optional(),
+  inviteUrl: optional(inviteUrl),
   userId: ignoredField(
     'who invites is known from the credential; what a machine sends is noted in the audit.',
     '118273645546213377',

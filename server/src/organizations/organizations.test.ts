@@ -178,6 +178,8 @@ describe('If-Match', () => {
     ['the version as a weak tag', (current) => `W/${current}`],
     ['the version without quotes', (current) => current.replaceAll('"', '')],
     ['a foreign tag', () => '"abc"'],
+    ['the version with a zero before it', (current) => current.replace('"', '"0')],
+    ['the version with a sign', (current) => current.replace('"', '"+')],
     ['several that are all stale', () => '"0", "abc"'],
     ['nothing', () => ''],
   ])('refuses with %s', async (_, header) => {
@@ -212,6 +214,48 @@ describe('If-Match', () => {
 
   test('is asked after access', async () => {
     expect(problem(await update(body, member, { 'if-match': '"0"' }))).toBe('403 access_denied');
+  });
+});
+
+describe('If-None-Match', () => {
+  const readIf = (header: string, query = '') =>
+    world.call('GET', `${url}${query}`, { token: owner.token, headers: { 'if-none-match': header } });
+
+  test.each<[what: string, header: (current: string) => string]>([
+    ['the current version', (current) => current],
+    ['the current version as a weak tag', (current) => `W/${current}`],
+    ['the current version among others', (current) => `"0" , ${current}`],
+    ['any version', () => '*'],
+  ])('is answered by 304 without content for %s', async (_, header) => {
+    const current = await etag();
+    const response = await readIf(header(current), '?includeMetadata=true');
+    expect([response.statusCode, response.body, response.headers['etag']]).toEqual([304, '', current]);
+  });
+
+  test.each<[what: string, header: (current: string) => string]>([
+    ['another version', () => '"0"'],
+    ['the version with a zero before it', (current) => current.replace('"', '"0')],
+    ['nothing', () => ''],
+  ])('is answered in full for %s', async (_, header) => {
+    expect((await readIf(header(await etag()))).json()).toMatchObject({ status: 'Active' });
+  });
+
+  test('is answered in full where the roles are asked for: predefined ones change without the version', async () => {
+    expect((await readIf(await etag(), '?includeRoles=true')).statusCode).toBe(200);
+  });
+
+  test('is asked after access', async () => {
+    const stranger = await world.person();
+    const headers = { 'if-none-match': '*' };
+    expect(problem(await world.call('GET', url, { token: stranger.token, headers }))).toBe(
+      '404 organization_not_found',
+    );
+  });
+
+  test('is answered in full after a change', async () => {
+    const old = await etag();
+    await update({ metadata: { known: 'no more' } });
+    expect((await readIf(old)).statusCode).toBe(200);
   });
 });
 

@@ -1,3 +1,4 @@
+import { isKnown } from '../http/if-none-match.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** The ways in which a text may be packed, best first. */
@@ -39,7 +40,7 @@ export async function sendNegotiated(request: FastifyRequest, reply: FastifyRepl
   const etag = `W/"${text.hash}"`;
   varyByEncoding(reply);
   reply.headers({ etag, 'cache-control': text.cacheControl });
-  if (request.headers['if-none-match']?.split(/\s*,\s*/).includes(etag)) {
+  if (isKnown(request, etag)) {
     await reply.code(304).send();
     return;
   }

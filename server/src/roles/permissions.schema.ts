@@ -1,9 +1,9 @@
 import { z } from 'zod';
-import { id, outputId, text } from '../http/fields.ts';
+import { id, optional, outputId, text } from '../http/fields.ts';
 
 export const checkPermissions = z
   .strictObject({
-    userId: id.optional().meta({
+    userId: optional(id).meta({
       description: 'Whose permissions; default: the caller. Machine users have to name somebody.',
       examples: ['118273645546213377'],
     }),

@@ -73,6 +73,8 @@ describe('creating predefined roles', () => {
     ['with none', [], '/body/roles'],
     ['with a typed prefix', [role('global:x')], '/body/roles/0/key'],
     ['with a manager role', [role('ORG_USER_MANAGER')], '/body/roles/0/key'],
+    ['with a built-in name in another spelling', [role('super-admin')], '/body/roles/0/key'],
+    ['with the prefix typed twice', [role('global')], '/body/roles/0/key'],
     ['with one key twice', [role('x'), role('x')], '/body/roles'],
   ])('is refused %s', async (_, roles, pointer) => {
     const response = await create(roles);

@@ -1,22 +1,27 @@
 import { z } from 'zod';
-import { idOf, message, text } from '../http/fields.ts';
+import { principals } from '../http/access.ts';
+import { idOf, message, text, visibleName } from '../http/fields.ts';
 
-/** Names of the manager roles; no custom role may take them. */
-const managerRoleNames = new Set(['ORG_OWNER', 'ORG_USER_MANAGER']);
+/** How keys are compared with built-in names: a role named "org-owner" would pass for the manager role. */
+const folded = (key: string): string => key.toLowerCase().replace(/[ _.-]/g, '');
+
+/** Names that mean something built in: principals, and predefined roles, whose keys begin with `global:`. */
+const builtInNames = new Set(['PUBLIC', 'ORG_MACHINE_USER', ...Object.keys(principals)].map(folded));
+const isBuiltIn = (key: string): boolean => builtInNames.has(folded(key)) || folded(key).startsWith('global');
 
 const roleKey = z
   .string({ error: 'Must be a string.' })
   .regex(/^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$/, {
     error: 'Must be 1 to 64 of letters, digits, space, _, . and -, beginning with a letter or digit.',
   })
-  .refine((key) => !managerRoleNames.has(key), { error: 'This name is taken by a manager role.' })
+  .refine((key) => !isBuiltIn(key), { error: 'This name, in any spelling, is reserved for a built-in role.' })
   .meta({ description: 'Key of the role.', examples: ['writer'] });
 
 /** A role of an organization. */
 export const role = z
   .strictObject({
     key: roleKey,
-    displayName: text({ min: 1, max: 200 }).meta({ description: 'Name of the role for people.', examples: ['Writer'] }),
+    displayName: visibleName({ max: 200 }).meta({ description: 'Name of the role for people.', examples: ['Writer'] }),
     allowedPermissions: z
       .array(text({ min: 1, max: 200 }))
       .max(500, { error: 'At most 500.' })

@@ -80,11 +80,20 @@ describe('roles are not updated', () => {
     expect([await list(), await etag()]).toEqual(before.slice(0, 2));
   });
 
+  const like = (key: string): [what: string, roles: unknown, pointer: string] => [
+    `with the key "${key}", which looks like a built-in one`,
+    [role(key)],
+    '/body/roles/0/key',
+  ];
   test.each<[what: string, roles: unknown, pointer: string]>([
     ['without a list', undefined, '/body/roles'],
     ['with a key that is a manager role', [role('ORG_OWNER')], '/body/roles/0/key'],
     ['with the other manager role', [role('ORG_USER_MANAGER')], '/body/roles/0/key'],
     ['with the prefix of predefined roles', [role('global:auditor')], '/body/roles/0/key'],
+    ...['org-owner', 'Org Owner', 'ORG.USER.MANAGER', 'super_admin', 'SuperAdmin', 'Public', 'ORG_MEMBER'].map(like),
+    ...['generic machine user', 'org-machine-user', 'Session Owner', 'global', 'Global Admin', 'g-l.o_b a l-x'].map(
+      like,
+    ),
     ['with a key that begins with a space', [role(' x')], '/body/roles/0/key'],
     ['with a key of 65 characters', [role('x'.repeat(65))], '/body/roles/0/key'],
     ['with one key twice', [role('x'), role('x', 'a')], '/body/roles'],

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { message, outputId, time } from '../http/fields.ts';
+import { message, optional, outputId, time } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../http/pagination.ts';
 import { emailAddress } from '../users/email-address.ts';
 import { firstName, lastName, urlTemplate, user } from '../users/users.schema.ts';
@@ -33,12 +33,14 @@ export const superAdminList = z
 export const addSuperAdmin = z
   .strictObject({
     email: emailAddress.meta({ description: 'Address of the new super admin.', examples: ['ada@example.com'] }),
-    firstName: firstName.optional(),
-    lastName: lastName.optional(),
-    resetUrl: urlTemplate(
-      'URL template of the link in the mail to somebody who is invited, with {{code}} and {{email}}: where a password is chosen. Default: the setting of the app.',
-      'https://app.example.com/reset?code={{code}}&email={{email}}',
-    ).optional(),
+    firstName: optional(firstName),
+    lastName: optional(lastName),
+    resetUrl: optional(
+      urlTemplate(
+        'URL template of the link in the mail to somebody who is invited, with {{code}} and {{email}}: where a password is chosen. Default: the setting of the app.',
+        'https://app.example.com/reset?code={{code}}&email={{email}}',
+      ),
+    ),
   })
   .meta({ id: 'AddSuperAdminRequest', description: 'Who is to be a super admin.' });
 

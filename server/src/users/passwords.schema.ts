@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ignoredField, message, text } from '../http/fields.ts';
+import { ignoredField, message, optional, text } from '../http/fields.ts';
 import { emailAddress } from './email-address.ts';
 import { newPassword, urlTemplate, verificationCode } from './users.schema.ts';
 
@@ -14,10 +14,12 @@ export const currentPassword = text({ max: 1000 }).meta({
 export const requestPasswordReset = z
   .strictObject({
     email: emailAddress,
-    resetUrl: urlTemplate(
-      'URL template of the link in the mail, with {{code}} and {{email}}; default: the setting of the app.',
-      'https://app.example.com/reset?code={{code}}&email={{email}}',
-    ).optional(),
+    resetUrl: optional(
+      urlTemplate(
+        'URL template of the link in the mail, with {{code}} and {{email}}; default: the setting of the app.',
+        'https://app.example.com/reset?code={{code}}&email={{email}}',
+      ),
+    ),
     orgId: ignoredOrgId,
   })
   .meta({ id: 'RequestPasswordResetRequest', description: 'Whose password is to be reset.' });

@@ -1,10 +1,12 @@
 import { z } from 'zod';
 import {
+  familyNameOrNone,
   id,
   ignoredField,
   message,
   metadata,
   metadataPatch,
+  optional,
   outputId,
   personName,
   queryFlag,
@@ -16,6 +18,7 @@ import { emailAddress } from './email-address.ts';
 
 export const firstName = personName('Given name.', 'Jon');
 export const lastName = personName('Family name.', 'Doe');
+export const lastNameOrNone = familyNameOrNone('Family name.', 'Doe');
 
 export const phoneNumber = z
   .string({ error: 'Must be a string.' })
@@ -47,10 +50,10 @@ export const signUp = z
     lastName,
     email: emailAddress,
     password: newPassword,
-    phoneNumber: phoneNumber.optional(),
-    metadata: metadata('user').optional(),
-    verificationUrl: verificationUrl.optional(),
-    language: language.optional(),
+    phoneNumber: optional(phoneNumber),
+    metadata: optional(metadata('user')),
+    verificationUrl: optional(verificationUrl),
+    language: optional(language),
     orgId: ignoredField('people join organizations by invitation.', '118273645546213376'),
   })
   .meta({ id: 'SignUpRequest', description: 'A new user.' });
@@ -145,7 +148,7 @@ export const userQuery = z.strictObject({ includeMetadata: queryFlag('Whether to
 export const updateUser = z
   .strictObject({
     firstName: firstName.optional(),
-    lastName: lastName.optional(),
+    lastName: lastNameOrNone.optional(),
     phoneNumber: phoneNumber.nullable().optional(),
     metadata: metadataPatch('user').optional(),
     language: language.nullable().optional(),
@@ -159,7 +162,7 @@ export const userUpdated = z
 export const requestVerification = z
   .strictObject({
     userId: userParams.shape.userId,
-    verificationUrl: verificationUrl.optional(),
+    verificationUrl: optional(verificationUrl),
   })
   .meta({ id: 'RequestEmailVerificationRequest', description: 'Whose address is to be verified.' });
 

@@ -30,6 +30,76 @@ async function organization() {
   return { orgId, owner, manager: await world.manager(orgId), member: await world.member(orgId) };
 }
 
+describe('names', () => {
+  test('are trimmed, and keep what is within', async () => {
+    const person = await world.person();
+    await update(person, { firstName: ' \t Anna  Maria\u00A0', lastName: '\u3000de la\u200Dcroix ' });
+    const expected = { firstName: 'Anna  Maria', lastName: 'de la\u200Dcroix' };
+    expect((await read(person)).json()).toMatchObject(expected);
+  });
+
+  test.each(['\u200B', '\u200B\u2060', '\uFEFF', '\u00AD', '\u2800', '\u3164', '\u202E', ' \u200D '])(
+    'of invisible characters only (%j) are refused',
+    async (name) => {
+      const person = await world.person();
+      const response = await update(person, { firstName: name, lastName: `${name}\u200B` });
+      expect(Object.keys(faults(response))).toEqual(['/body/firstName', '/body/lastName']);
+    },
+  );
+
+  test('a last name can be put back to none, as a provider left it', async () => {
+    const person = await world.person();
+    for (const lastName of ['', '  ']) {
+      expect((await update(person, { lastName })).statusCode).toBe(200);
+      expect((await read(person)).json()).toMatchObject({ lastName: '', displayName: 'Jon' });
+    }
+    expect(Object.keys(faults(await update(person, { firstName: '' })))).toEqual(['/body/firstName']);
+  });
+
+  test.each<[what: string, method: 'POST' | 'PUT', path: string, body: (name: string) => object, pointer: string]>([
+    ['a machine user', 'POST', 'machine-users', (userName) => ({ userName }), '/body/userName'],
+    [
+      'a provider',
+      'POST',
+      'idps/oidc',
+      (name) => ({ name, issuer: 'https://sso.example.com', clientId: 'x', clientSecret: 'x' }),
+      '/body/name',
+    ],
+    [
+      'a predefined role',
+      'POST',
+      'predefined-roles',
+      (displayName) => ({ roles: [{ key: 'x', displayName, allowedPermissions: [] }] }),
+      '/body/roles/0/displayName',
+    ],
+    [
+      'an organization',
+      'POST',
+      'organizations/setup',
+      (orgName) => ({ orgName, adminFirstName: 'A', adminLastName: 'B', adminEmail: 'a@example.com' }),
+      '/body/orgName',
+    ],
+  ])('of %s show something', async (_what, method, path, body, pointer) => {
+    for (const name of ['', ' ', '\u200B', '\u2800\uFEFF', 'two\nlines']) {
+      const response = await world.call(method, `/v1/authorization/${path}`, {
+        token: world.admin.token,
+        body: body(name),
+      });
+      expect(Object.keys(faults(response))).toEqual([pointer]);
+    }
+  });
+
+  test('of machine users are trimmed', async () => {
+    const { token } = world.admin;
+    const machines = '/v1/authorization/machine-users';
+    await world.call('POST', machines, { token, body: { userName: '  spaced robot ' } });
+    const { machineUsers } = (await world.call('GET', `${machines}?pageSize=100`, { token })).json<{
+      machineUsers: { userName: string }[];
+    }>();
+    expect(machineUsers.map(({ userName }) => userName)).toContain('spaced robot');
+  });
+});
+
 describe('a user is read', () => {
   test('by nobody who has nothing to do with them', async () => {
     const [one, other] = [await organization(), await organization()];
