@@ -46,6 +46,23 @@ export async function insertIdentity(tx: Tx, appId: string, identity: NewIdentit
       ${identity.email}, ${identity.now}, ${identity.now})`);
 }
 
+/**
+ * Whether a user, whom the caller has locked, is linked to another account of the provider than this one. A concurrent
+ * arrival by this very account does not count.
+ */
+export async function hasOtherSubject(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  { idpId, issuer, subject }: Subject,
+): Promise<boolean> {
+  const rows = await tx.query(sql`
+    SELECT 1 FROM identities
+    WHERE app_id = ${appId} AND user_id = ${userId} AND idp_id = ${idpId} AND (issuer, subject) <> (${issuer}, ${subject})
+    LIMIT 1`);
+  return rows.length > 0;
+}
+
 /** Unlinks a user from everybody they are elsewhere. */
 export async function deleteIdentities(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`DELETE FROM identities WHERE app_id = ${appId} AND user_id = ${userId}`);

@@ -106,9 +106,10 @@ describe('somebody whom nobody knows', () => {
     expect(await identities(third.sessionToken)).toMatchObject([{ email: 'jon@example.com' }]);
   });
 
-  it('and another of the same address are one user with two identities', async () => {
+  it('and another of the same address at another provider are one user with two identities', async () => {
     const first = await comeIn(claims('jon@example.com'));
-    const second = await comeIn({ ...claims('JON@example.com'), sub: 'another' });
+    const other = await registerProvider(world, provider);
+    const second = await comeIn({ ...claims('JON@example.com'), sub: 'another' }, other);
     expect(second).toMatchObject({ userId: first.userId, isNewUser: false });
     expect(await identities(second.sessionToken)).toHaveLength(2);
   });
@@ -355,7 +356,8 @@ describe('unlinking', () => {
 
   const withTwo = async () => {
     const first = await comeIn(claims('jon@example.com'));
-    const { sessionToken: token } = await comeIn({ ...claims('jon@example.com'), sub: 'second' });
+    const other = await registerProvider(world, provider);
+    const { sessionToken: token } = await comeIn({ ...claims('jon@example.com'), sub: 'second' }, other);
     return { token, userId: first.userId, ids: (await identities(token)).map(({ id }) => id) };
   };
 

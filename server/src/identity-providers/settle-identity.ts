@@ -11,7 +11,13 @@ import { circumstancesOf } from '../users/password-changed.ts';
 import { readStanding } from '../super-admins/super-admins.store.ts';
 import { holdSession } from '../sessions/sessions.store.ts';
 import { insertInvitedUser, lockUser, lockUserByEmail, type User } from '../users/users.store.ts';
-import { insertIdentity, lockUserOfIdentity, type Subject, touchIdentity } from './identities.store.ts';
+import {
+  hasOtherSubject,
+  insertIdentity,
+  lockUserOfIdentity,
+  type Subject,
+  touchIdentity,
+} from './identities.store.ts';
 import type { Profile } from './intent-content.ts';
 
 /** Somebody who came back from a provider, and by which. */
@@ -109,13 +115,16 @@ async function userOfAddress(tx: Tx, call: Call, app: App, arrival: Arrival & { 
 
 /** Somebody who comes by this identity for the first time: the mailbox that the provider vouches for says who they are. */
 async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Promise<Settled> {
+  const { appId } = call;
   const about = providerOf(arrival);
   if (!hasProvenEmail(arrival)) throw new ApiError('idp_email_unverified', { about });
   const { user, isNewUser } = await userOfAddress(tx, call, app, arrival);
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive', { about: { target: actorOf(user.id) } });
-  const { isSuperAdmin } = await readStanding(tx, call.appId, user.id);
+  const { isSuperAdmin } = await readStanding(tx, appId, user.id);
   if (isSuperAdmin) throw new ApiError('idp_link_required', { about });
   const accepted = user.isEmailClaimed ? [] : await claim(tx, call, user, arrival);
+  // Another account of this provider had the address before: the mailbox may belong to someone else now.
+  if (await hasOtherSubject(tx, appId, user.id, arrival)) throw new ApiError('idp_link_required', { about });
   const linked = await link(tx, call, user.id, arrival);
   if (!isNewUser) await tellLinked(tx, call, user, arrival, linked.target.id);
   const actor = actorOf(user.id);

@@ -96,7 +96,8 @@ describe('Microsoft', () => {
     expect(problem(await come(microsoft.common, idpId, claims))).toBe('403 idp_email_unverified');
     for (const affirmed of [true, '1', 1, 'true']) {
       const sub = `jon ${String(affirmed)} ${typeof affirmed}`;
-      const response = await come(microsoft.common, idpId, { ...claims, sub, xms_edov: affirmed });
+      const email = `${typeof affirmed}-${String(affirmed)}@example.com`;
+      const response = await come(microsoft.common, idpId, { ...claims, sub, email, xms_edov: affirmed });
       expect(response.statusCode).toBe(200);
     }
     for (const denied of [false, 'false', 0, '0', null]) {
