@@ -9,6 +9,7 @@ import { addMailCommands } from './email/operate-mails.ts';
 import { reseal } from './keys/reseal.ts';
 import { makeSigningKey, makeSuccessor, revokeKey, rotateSigningKey } from './keys/signing-keys.ts';
 import { listSigningKeys } from './keys/signing-keys.store.ts';
+import { addAccountCommands } from './users/operate-accounts.ts';
 
 /** Commands of the operator that work on the database itself, with the same environment as the service. */
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -52,7 +53,9 @@ async function writeOperatorEvent(
   await tx.query(insertAuditEvent(event, empty));
 }
 
-const program = new Command('operate').description('Work on the keys and mails of a deployment.').showHelpAfterError();
+const program = new Command('operate')
+  .description('Work on the keys, mails and accounts of a deployment.')
+  .showHelpAfterError();
 
 program
   .command('list-keys <app>')
@@ -114,6 +117,11 @@ program
   );
 
 addMailCommands(program, withDeployment, print);
+addAccountCommands(
+  program,
+  (name, work) => withDeployment(async (deployment) => work(deployment, await appIdOf(deployment, name))),
+  print,
+);
 
 program.parseAsync().catch((error: unknown) => {
   const text =

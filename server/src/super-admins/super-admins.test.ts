@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sendPasswordResets } from '../users/send-password-resets.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { requestVerification, verify } from '../test/stranger.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, type Person, problem, type World } from '../test/world.ts';
 
@@ -152,11 +153,12 @@ describe('whoever signed up with an address that they do not hold', () => {
   });
 
   test('gains nothing by a verification that the owner clicks, who still becomes super admin', async () => {
-    const { code: verificationCode } = await world.mail(email);
+    const { mailedToken, verificationCode } = await requestVerification(world, intruder);
     await add(email);
     const { code } = await world.mail(email);
-    const body = { userId: intruder.userId, verificationCode };
-    await world.call('POST', '/v1/authentication/users/email/verification', { token: intruder.token, body });
+    const { userId } = intruder;
+    expect((await verify(world, mailedToken, { userId, verificationCode })).statusCode).toBe(200);
+    expect((await add(email)).json()).toMatchObject({ invited: true });
     expect(await isSuperAdmin(intruder.token)).toBe(false);
     await reset(email, code);
     expect((await world.call('GET', '/v1/authentication/users/me', { token: intruder.token })).statusCode).toBe(401);

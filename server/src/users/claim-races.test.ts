@@ -1,0 +1,147 @@
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { sql } from '../db/db.ts';
+import { whileLocked } from '../test/database.ts';
+import { goThrough, newVerifier, redeem, registerProvider } from '../test/identity-flow.ts';
+import { TestProvider } from '../test/identity-provider.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import {
+  claimOf,
+  hijack,
+  type Hijacked,
+  type Linking,
+  strangersClaims,
+  strangersOwnEmail,
+  verify,
+  waysIn,
+} from '../test/stranger.ts';
+import { runTask } from '../test/tasks.ts';
+import { createWorld, password, problem, type World } from '../test/world.ts';
+import { sendPasswordResets } from './send-password-resets.ts';
+
+const users = '/v1/authentication/users';
+const newPassword = 'Secret@slidezAB';
+
+let app: TestApp;
+let world: World;
+let linking: Linking;
+let email: string;
+let counter = 0;
+
+beforeAll(async () => {
+  app = await buildTestApp();
+  const provider = await TestProvider.start();
+  provider.now = () => app.clock.now();
+  linking = { provider, idpId: '' };
+});
+beforeEach(async () => {
+  world = await createWorld(app);
+  linking = { ...linking, idpId: await registerProvider(world, linking.provider) };
+  email = `racing-${(counter += 1)}@mailbox.example`;
+});
+afterAll(async () => {
+  await linking?.provider.stop();
+  await app?.close();
+});
+
+type Answer = Awaited<ReturnType<World['call']>>;
+
+/** Until so many statements wait for a lock. */
+async function waiting(count: number): Promise<void> {
+  for (let found = 0; found < count;) {
+    const rows = await app.db.query(sql`
+      SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`);
+    found = rows.length;
+  }
+}
+
+async function resetCode(): Promise<string | undefined> {
+  await world.call('POST', `${users}/password/reset-request/email`, { body: { email } });
+  await runTask(app, sendPasswordResets);
+  return (await world.mail(email)).code;
+}
+const reset = (verificationCode: string | undefined) =>
+  world.call('PUT', `${users}/password`, { body: { email, verificationCode, newPassword } });
+
+/** Prepares what the stranger does; the second function sends the one request that races with the claim. */
+const requests: Readonly<Record<string, (account: Hijacked) => Promise<() => Promise<Answer>>>> = {
+  'links another identity': async ({ token }) => {
+    linking.provider.person = { ...strangersClaims, sub: 'another' };
+    const { codeChallenge, codeVerifier } = newVerifier();
+    const back = await goThrough(world, linking.provider, linking.idpId, { codeChallenge });
+    return () => redeem(world, back, { token, codeVerifier });
+  },
+  'signs in with the password': () =>
+    Promise.resolve(() => world.call('POST', `${users}/sessions`, { body: { email, password } })),
+  'changes the password': ({ token, userId }) => {
+    const body = { currentPassword: password, newPassword: 'Another@password-of-mine' };
+    return Promise.resolve(() => world.call('PUT', `${users}/${userId}/password`, { token, body }));
+  },
+  'asks for a change of address': ({ token }) => {
+    const body = { newEmail: strangersOwnEmail, currentPassword: password };
+    return Promise.resolve(() => world.call('POST', `${users}/me/email`, { token, body }));
+  },
+};
+
+/** What waits when the owner's reset has begun finds that nothing is left to act with. */
+test.each(Object.entries(requests))(
+  'a stranger who %s while the account is claimed gains nothing',
+  async (_, prepare) => {
+    const account = await hijack(world, linking, email, { clicked: true });
+    const code = await resetCode();
+    const request = await prepare(account);
+    const before = await waysIn(world, account.userId);
+    // The embedded database has one transaction at a time: there the two follow one another.
+    const row = sql`SELECT 1 FROM users WHERE app_id = ${world.appId} AND id = ${account.userId} FOR UPDATE`;
+    const { claimed, answered } =
+      app.db.engine === 'embedded'
+        ? { claimed: Promise.resolve(await reset(code)), answered: request() }
+        : await whileLocked(app.db, row, async () => {
+            const first = reset(code);
+            void first.then(() => undefined);
+            await waiting(1);
+            const second = request();
+            void second.then(() => undefined);
+            await waiting(2);
+            return { claimed: first, answered: second };
+          });
+    expect((await claimed).statusCode).toBe(200);
+    expect(['401 unauthenticated', '401 invalid_credentials', '403 current_password_wrong']).toContain(
+      problem(await answered),
+    );
+    const after = await waysIn(world, account.userId);
+    for (const table of ['sessions', 'identities', 'codes']) expect([table, after[table]]).toEqual([table, []]);
+    expect(after['devices']?.filter((device) => before['devices']?.includes(device))).toEqual([]);
+    expect((await world.call('POST', `${users}/sessions`, { body: { email, password } })).statusCode).toBe(401);
+    expect((await world.call('POST', `${users}/sessions`, { body: { email, password: newPassword } })).statusCode).toBe(
+      201,
+    );
+  },
+);
+
+test('a grant that races with the claim is the owner’s, whichever is first', async () => {
+  const orgId = await world.organization(await world.person());
+  for (const isClaimFirst of [true, false]) {
+    email = `racing-${(counter += 1)}@mailbox.example`;
+    const { userId } = await world.person({ email, verified: false });
+    const code = await resetCode();
+    const url = `/v1/authorization/organizations/${orgId}/members`;
+    const body = { email, firstName: 'Jane', lastName: 'Roe', role: 'reader' };
+    const grant = () => world.call('POST', url, { token: world.admin.token, body });
+    const pair = isClaimFirst ? [() => reset(code), grant] : [grant, () => reset(code)];
+    const answers = await Promise.all(pair.map((send) => send()));
+    expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([200, 201]);
+    const signedIn = await world.call('POST', `${users}/sessions`, { body: { email, password: newPassword } });
+    const { sessionToken: token } = signedIn.json<{ sessionToken: string }>();
+    const me = await world.call('GET', `${users}/me?includeOrganizations=true`, { token });
+    expect(me.json()).toMatchObject({ organizations: [{ id: orgId, roles: ['reader'] }] });
+    expect(await claimOf(world, userId)).toEqual({ isEmailVerified: true, isEmailClaimed: true });
+  }
+});
+
+test('of many who present one verification code at once, one claims', async () => {
+  const account = await hijack(world, linking, email, { clicked: true });
+  const body = { userId: account.userId, verificationCode: account.verificationCode };
+  const tokens = [account.token, account.mailedToken, account.token];
+  const answers = await Promise.all(tokens.map((token) => verify(world, token, body)));
+  expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(1);
+});
