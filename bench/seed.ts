@@ -46,9 +46,9 @@ export async function seed(db: Db): Promise<string> {
 
 function statements(appId: string, passwordHash: string) {
   return [
-    sql`INSERT INTO users (app_id, id, email, email_key, is_email_verified, first_name, last_name, state, password_hash,
+    sql`INSERT INTO users (app_id, id, email, email_key, is_email_verified, claimed_by, first_name, last_name, state, password_hash,
         metadata, created_at, updated_at)
-      SELECT ${appId}, ${id}, 'person-' || n || '@bench.example', 'person-' || n || '@bench.example', true, 'Person',
+      SELECT ${appId}, ${id}, 'person-' || n || '@bench.example', 'person-' || n || '@bench.example', true, 'verification', 'Person',
         'Number ' || n, 'ACTIVE', ${passwordHash}, '{"locale": "en"}', now(), now()
       FROM generate_series(1, ${counts.users}::integer) AS n`,
     sql`INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at,

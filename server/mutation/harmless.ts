@@ -139,6 +139,7 @@ export const harmless: readonly Harmless[] = [
     [app, 'function lockOrganization', `it only locks, and ${once('an organization')}`],
     ['id = ${orgId}', 'function lockOrganization', 'it locks more; the decision on access found the organization'],
   ]),
+  ...of('sessions/sessions.store.ts', [[app, 'function holdSession', once('a session')]]),
   ...of('sessions/sign-in.store.ts', [[appOf('d'), 'function countTry', 'the token of a device is random']]),
   ...of('super-admins/super-admins.store.ts', [
     [app, 'function isInvitedAsSuperAdmin', once('a user')],
@@ -147,13 +148,17 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('users/account-export.store.ts', [
     [appOf('m'), 'function exportOrganizations', once('a user')],
-    [appOf('u'), 'const isProven', once('a user')],
+    [appOf('u'), 'const isClaimed', once('a user')],
     [appOf('o'), 'const exportInvitations', once('an organization')],
     [appOf('i'), 'const exportInvitations', once('a user')],
     [appOf('p'), 'const exportIdentities', once('a provider')],
     [appOf('l'), 'const exportIdentities', once('a user')],
   ]),
   ...of('users/app-users.store.ts', [[app, 'function addressesOf', once('a user')]]),
+  ...of('users/unclaimed.store.ts', [
+    [appOf('m'), 'function listUnclaimed', background('a user')],
+    [appOf('u'), 'function listUnclaimed', 'no call reaches it; unclaimed.test.ts asks for another app'],
+  ]),
   ...of('users/users.store.ts', [
     [app, 'function getCredentials', `the id is that of the caller, and ${once('a user')}`],
     [app, 'function lockCredentials', once('a user')],

@@ -166,7 +166,7 @@ export async function linkIdentity(
   arrival: Arrival,
 ): Promise<LinkedIdentity> {
   const user = await lockUser(tx, call.appId, actor.user.id);
-  if (!(await holdSession(tx, call.appId, user.id, actor.session.id))) throw new ApiError('unauthenticated');
+  if (!(await holdSession(tx, call.appId, actor.session.id))) throw new ApiError('unauthenticated');
   const known = await lockUserOfIdentity(tx, call.appId, arrival);
   if (known && known.userId !== user.id) {
     throw new ApiError('identity_already_linked', { about: providerOf(arrival) });

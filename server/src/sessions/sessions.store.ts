@@ -205,12 +205,12 @@ export async function listSessions(db: Queryable, appId: string, userId: string,
 }
 
 /**
- * Whether a session of a locked user still exists. It stays until the transaction ends. Requests that wait for the lock of
+ * Whether the session of a locked user still exists. It stays until the transaction ends. Requests that wait for the lock of
  * a user ask this, because a claim of the account may have ended the session that they authenticated with.
  */
-export async function holdSession(tx: Tx, appId: string, userId: string, sessionId: string): Promise<boolean> {
+export async function holdSession(tx: Tx, appId: string, sessionId: string): Promise<boolean> {
   const rows = await tx.query(sql`
-    SELECT 1 FROM sessions WHERE app_id = ${appId} AND id = ${sessionId} AND user_id = ${userId} FOR KEY SHARE`);
+    SELECT 1 FROM sessions WHERE app_id = ${appId} AND id = ${sessionId} FOR KEY SHARE`);
   return rows.length > 0;
 }
 
