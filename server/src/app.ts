@@ -1,5 +1,6 @@
 import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { createAppIds } from './apps/apps.store.ts';
+import { redirectMeasurements } from './apps/redirect-measurements.ts';
 import { createSecurityEvents } from './audit/security-events.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -109,7 +110,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     done();
   });
   app.addHook('onClose', () => outbound.close());
-  installMetrics(app, [mailMeasurements(services.db)]);
+  installMetrics(app, [mailMeasurements(services.db), redirectMeasurements(services.db)]);
   logAnswers(app);
   installErrorHandler(app, services);
   installJsonBody(app);

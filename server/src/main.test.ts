@@ -225,6 +225,15 @@ describe('the first start', () => {
 });
 
 describe('the log', () => {
+  test('warns at start of apps that match redirect URLs by origin', async () => {
+    const warning = /^\{"level":40.*"apps":\["demo"\],"total":1,.*redirectMatching/m;
+    expect((await (await start()).stop()).stdout).not.toMatch(/redirectMatching/);
+    await place.onDatabase((db) =>
+      db.query(sql`UPDATE apps SET settings = settings || '{"redirectMatching": "origin"}'`),
+    );
+    expect((await (await start()).stop()).stdout).toMatch(warning);
+  });
+
   test('holds no credential, no body, no query and no address', async () => {
     const service = await start({ LOG_LEVEL: 'trace' });
     const token = await tokenOf(service, passwordOf(service.stdout()));

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { findAppByName } from './apps/apps.store.ts';
+import { addDoctorCommand } from './apps/operate-doctor.ts';
 import { insertAuditEvent } from './audit/audit.store.ts';
 import { systemClock } from './clock.ts';
 import { ConfigError, loadConfig } from './config.ts';
@@ -122,6 +123,7 @@ addAccountCommands(
   (name, work) => withDeployment(async (deployment) => work(deployment, await appIdOf(deployment, name))),
   print,
 );
+addDoctorCommand(program, withDeployment, print);
 
 program.parseAsync().catch((error: unknown) => {
   const text =

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { bootstrap, type FirstApp } from './apps/bootstrap.ts';
+import { appsMatchingByOrigin } from './apps/apps.store.ts';
 import { startBackground } from './background.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
@@ -10,6 +11,7 @@ import { openDeployment } from './deployment.ts';
 import { listening } from './listening.ts';
 import { loggerOptions, standardOutput, startUpLog } from './log.ts';
 import { startMetricsListener } from './platform/metrics.ts';
+import type { Services } from './services.ts';
 
 /** How long what is in flight may take to finish when the service is told to stop. */
 const drainMs = 10_000;
@@ -25,6 +27,16 @@ function announce({ name, adminEmail, generatedPassword }: FirstApp): void {
   if (generatedPassword === undefined) return;
   process.stdout.write(
     `\nFirst start. App: ${name}   Super admin: ${adminEmail}   Password: ${generatedPassword}   (shown this once)\n\n`,
+  );
+}
+
+/** Apps that were created before redirect URLs were matched exactly are less safe than new ones until they change. */
+async function warnOfRedirectMatching({ db }: Services, log: FastifyInstance['log']): Promise<void> {
+  const { total, names } = await appsMatchingByOrigin(db);
+  if (total === 0) return;
+  log.warn(
+    { apps: names, total },
+    'redirectMatching is "origin" in these apps: bare origins in redirectUrls serve everybody; see the guide on settings',
   );
 }
 
@@ -102,6 +114,7 @@ export async function serve(config: Config): Promise<void> {
   if (first) announce(first);
   hasStarted = true;
   app.log.info('the service is ready');
+  await warnOfRedirectMatching(services, app.log);
   if (cluster.isWorker) process.send?.(readyMessage);
   const background = startBackground(services, (error, task) => {
     app.log.error({ err: error, task }, 'a background task failed; it is tried again');

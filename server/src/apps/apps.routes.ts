@@ -1,3 +1,4 @@
+import type { Config } from '../config.ts';
 import { platformAccess } from '../http/access.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
@@ -10,14 +11,15 @@ import {
   type Settings,
 } from './apps.schema.ts';
 import { type App, getApp, listApps, patchApp } from './apps.store.ts';
-import { checkDefaultTemplates } from './url-template.ts';
+import { checkSettings } from './check-settings.ts';
+import { withWarnings } from './settings-warnings.ts';
 import { createApp, prepareApp } from './create-app.ts';
 
-const toResource = (found: App) => ({
+const toResource = (found: App, config: Config) => ({
   name: found.name,
   displayName: found.displayName,
   status: found.status,
-  settings: found.settings,
+  settings: withWarnings(found.settings, config),
   createdAt: found.createdAt.toISOString(),
   updatedAt: found.updatedAt.toISOString(),
 });
@@ -42,7 +44,7 @@ export const appRoutes = [
         await createApp(tx, services, prepared);
         return { result: undefined, event: { appId: prepared.id, target: { kind: 'app', id: prepared.id } } };
       });
-      return toResource(await getApp(services.db, body.name));
+      return toResource(await getApp(services.db, body.name), services.config);
     },
   }),
 
@@ -55,7 +57,9 @@ export const appRoutes = [
     description: 'All apps of the deployment, oldest first.',
     access: platformAccess,
     response: { status: 200, description: 'The apps.', body: appList },
-    handler: async ({ services }) => ({ apps: (await listApps(services.db)).map(toResource) }),
+    handler: async ({ services }) => ({
+      apps: (await listApps(services.db)).map((found) => toResource(found, services.config)),
+    }),
   }),
 
   route({
@@ -69,7 +73,7 @@ export const appRoutes = [
     params: appParams,
     response: { status: 200, description: 'The app.', body: app },
     errors: ['app_not_found'],
-    handler: async ({ services, params }) => toResource(await getApp(services.db, params.name)),
+    handler: async ({ services, params }) => toResource(await getApp(services.db, params.name), services.config),
   }),
 
   route({
@@ -91,11 +95,14 @@ export const appRoutes = [
       const { settings = {}, ...fields } = body;
       const changes = [...Object.keys(fields), ...Object.keys(settings).map((name) => `settings.${name}`)];
       return mutate(call, async (tx) => {
-        if (changes.length === 0) return { result: toResource(await getApp(tx, params.name)), event: undefined };
-        const check = (merged: Settings) => checkDefaultTemplates(merged, services.config);
+        if (changes.length === 0) {
+          return { result: toResource(await getApp(tx, params.name), services.config), event: undefined };
+        }
+        const check = (merged: Settings, before: Settings) =>
+          checkSettings(merged, { before, config: services.config, pointer: '/body/settings' });
         const changed = await patchApp(tx, params.name, body, services.clock.now(), check);
         return {
-          result: toResource(changed),
+          result: toResource(changed, services.config),
           event: { appId: changed.id, target: { kind: 'app', id: changed.id }, changes },
         };
       });

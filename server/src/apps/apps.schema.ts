@@ -38,8 +38,9 @@ const redirectUrl = text({ max: 2000 })
     },
   )
   .meta({
-    description: 'A bare origin allows each of its paths, a URL with a path that path exactly.',
-    examples: ['https://app.example.com'],
+    description:
+      'A URL with a path allows that path and fragment to everybody, with placeholders as parameters, or with any query if the entry ends in `?*`. A bare origin allows each of its paths to super admins, machine users and the default templates.',
+    examples: ['https://app.example.com/verify'],
   });
 
 const urlTemplate = (what: string, example: string) =>
@@ -109,7 +110,15 @@ const settingsShape = {
   redirectUrls: z
     .array(redirectUrl)
     .max(100, { error: 'At most 100.' })
-    .meta({ description: 'Where URL templates and redirects may lead.', examples: [['https://app.example.com']] }),
+    .meta({
+      description: 'Where URL templates and redirects may lead.',
+      examples: [['https://app.example.com/verify']],
+    }),
+  redirectMatching: z.enum(['exact', 'origin'], { error: 'Must be exact or origin.' }).meta({
+    description:
+      'How `redirectUrls` are matched. `origin`, of apps created before there was this setting: a bare origin allows each of its paths to everybody, and a URL with a path any query and fragment.',
+    examples: ['exact'],
+  }),
   verificationUrl: urlTemplate(
     'Default URL template of verification mails.',
     'https://app.example.com/verify?code={{code}}&userId={{userId}}',
@@ -169,14 +178,28 @@ export const updateSettings = settingsPatch.meta({
 export type SettingsPatch = z.output<typeof settingsPatch>;
 
 /** All settings of an app, defaults filled in. */
-export const settings = z.object(settingsShape).meta({ id: 'AppSettings', description: 'Settings of an app.' });
+const allSettings = z.object(settingsShape);
 
-export type Settings = z.output<typeof settings>;
+export type Settings = z.output<typeof allSettings>;
+
+/** The settings as an answer, with what an administrator should mend. */
+export const settings = allSettings
+  .extend({
+    warnings: z
+      .array(z.string().meta({ description: 'One sentence.', examples: ['redirectMatching is "origin": …'] }))
+      .optional()
+      .meta({
+        description: 'What is wrong with stored settings and how to mend it; absent if nothing is. Read-only.',
+        examples: [['redirectMatching is "origin": …']],
+      }),
+  })
+  .meta({ id: 'AppSettings', description: 'Settings of an app.' });
 
 /** What an app starts with. */
 export const defaultSettings: Settings = {
   allowedOrigins: [],
   redirectUrls: [],
+  redirectMatching: 'exact',
   verificationUrl: null,
   resetUrl: null,
   inviteUrl: null,

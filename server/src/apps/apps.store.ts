@@ -97,7 +97,7 @@ export async function insertApp(
 /**
  * Changes an app. Its row is locked meanwhile, so that settings which two callers change at once all stay.
  *
- * @param check refuses what the settings would become
+ * @param check refuses what the settings would become, given what they were
  * @throws ApiError `app_not_found`, and whatever `check` throws
  */
 export async function patchApp(
@@ -105,14 +105,14 @@ export async function patchApp(
   name: string,
   patch: { displayName?: string | undefined; status?: App['status'] | undefined; settings?: SettingsPatch | undefined },
   now: Date,
-  check: (settings: Settings) => void,
+  check: (settings: Settings, before: Settings) => void,
 ): Promise<App> {
   const [before] = await tx.query<Pick<AppRow, 'settings'>>(
     sql`SELECT settings FROM apps WHERE name = ${name} FOR UPDATE`,
   );
   if (!before) throw new ApiError('app_not_found');
   const settings = mergeSettings(before.settings, patch.settings ?? {});
-  check(withDefaults(settings));
+  check(withDefaults(settings), withDefaults(before.settings));
   const [row] = await tx.query<AppRow>(sql`
     UPDATE apps SET
       display_name = COALESCE(${patch.displayName}::text, display_name),
@@ -134,6 +134,14 @@ export async function listAuditRetentions(db: Queryable): Promise<{ id: string; 
   return db.query(sql`
     SELECT id, (settings ->> 'auditRetentionDays')::integer AS days FROM apps
     WHERE settings ->> 'auditRetentionDays' IS NOT NULL ORDER BY id`);
+}
+
+/** How many apps match redirect URLs by origin, and the names of the oldest ten. */
+export async function appsMatchingByOrigin(db: Queryable): Promise<{ total: number; names: string[] }> {
+  const rows = await db.query<{ name: string; total: string }>(sql`
+    SELECT name, count(*) OVER () AS total FROM apps
+    WHERE settings ->> 'redirectMatching' = 'origin' ORDER BY id LIMIT 10`);
+  return { total: Number(rows[0]?.total ?? 0), names: rows.map(({ name }) => name) };
 }
 
 /** Whether any active app lets this origin call from a browser. */

@@ -294,10 +294,10 @@ describe('updating an app', () => {
       { language: 'ar' },
       { signUpEnabled: false },
       { sessionLifeSeconds: 600 },
-      { cookieSameSite: 'none' },
+      { managersMayGrantAnyRole: false },
     ];
     await Promise.all(patches.map((settings) => update(name, { settings })));
-    const merged = { language: 'ar', signUpEnabled: false, sessionLifeSeconds: 600, cookieSameSite: 'none' };
+    const merged = { language: 'ar', signUpEnabled: false, sessionLifeSeconds: 600, managersMayGrantAnyRole: false };
     expect((await world.operate('GET', `${url}/${name}`)).json()).toMatchObject({ settings: merged });
   });
 });

@@ -39,6 +39,9 @@ function firstSettings({ config }: Services): SettingsPatch {
 function nameVariable(error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   if (error.code === 'password_too_weak') return fault('BOOTSTRAP_ADMIN_PASSWORD', `is too weak: ${error.detail}`);
+  if (error.code === 'validation_failed' && error.faults) {
+    return fault('BOOTSTRAP_SETTINGS', `is not valid: ${error.faults.map(({ message }) => message).join(' ')}`);
+  }
   return error.code === 'redirect_url_not_allowed'
     ? fault('BOOTSTRAP_SETTINGS', `is not valid: ${error.detail}`)
     : error;

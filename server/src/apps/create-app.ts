@@ -6,9 +6,9 @@ import type { Services } from '../services.ts';
 import { emailKey } from '../users/email-address.ts';
 import { passwordFault } from '../users/password-policy.ts';
 import { insertUser } from '../users/users.store.ts';
-import type { SettingsPatch } from './apps.schema.ts';
+import { defaultSettings, type SettingsPatch } from './apps.schema.ts';
 import { insertApp, withDefaults } from './apps.store.ts';
-import { checkDefaultTemplates } from './url-template.ts';
+import { checkSettings } from './check-settings.ts';
 
 export interface NewApp {
   readonly name: string;
@@ -26,11 +26,15 @@ export interface PreparedApp {
   readonly passwordHash: string;
 }
 
-/** @throws ApiError `password_too_weak`, `redirect_url_not_allowed` */
+/** @throws ApiError `password_too_weak`, `validation_failed`, `redirect_url_not_allowed` */
 export async function prepareApp(services: Services, app: NewApp): Promise<PreparedApp> {
   const fault = passwordFault(app.adminPassword, { email: app.adminEmail });
   if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
-  checkDefaultTemplates(withDefaults(app.settings), services.config);
+  checkSettings(withDefaults(app.settings), {
+    before: defaultSettings,
+    config: services.config,
+    pointer: '/body/settings',
+  });
   const id = services.ids.next();
   const key = await makeSigningKey(services.sealer, id, services.clock.now());
   return { id, app, key, passwordHash: await services.passwords.hash(app.adminPassword) };

@@ -4,7 +4,8 @@ import { route } from '../http/route.ts';
 import { settings, type Settings, updateSettings } from './apps.schema.ts';
 import { patchApp } from './apps.store.ts';
 import { namedAppOf } from './named-app.ts';
-import { checkDefaultTemplates } from './url-template.ts';
+import { checkSettings } from './check-settings.ts';
+import { withWarnings } from './settings-warnings.ts';
 
 export const settingsRoutes = [
   route({
@@ -16,7 +17,7 @@ export const settingsRoutes = [
     description: 'All settings of the app, defaults included.',
     access: overApp('SUPER_ADMIN'),
     response: { status: 200, description: 'The settings.', body: settings },
-    handler: async (call) => (await namedAppOf(call)).settings,
+    handler: async (call) => withWarnings((await namedAppOf(call)).settings, call.services.config),
   }),
 
   route({
@@ -36,11 +37,13 @@ export const settingsRoutes = [
       const { appId, body, services } = call;
       const app = await namedAppOf(call);
       const changes = Object.keys(body).map((name) => `settings.${name}`);
-      if (changes.length === 0) return app.settings;
-      const check = (merged: Settings) => checkDefaultTemplates(merged, services.config);
+      if (changes.length === 0) return withWarnings(app.settings, services.config);
+      const check = (merged: Settings, before: Settings) =>
+        checkSettings(merged, { before, config: services.config, pointer: '/body' });
       return mutate(call, async (tx) => {
         const changed = await patchApp(tx, app.name, { settings: body }, services.clock.now(), check);
-        return { result: changed.settings, event: { target: { kind: 'app', id: appId }, changes } };
+        const result = withWarnings(changed.settings, services.config);
+        return { result, event: { target: { kind: 'app', id: appId }, changes } };
       });
     },
   }),

@@ -10,7 +10,7 @@ beforeAll(async () => {
   app = await buildTestApp();
 });
 beforeEach(async () => {
-  world = await createWorld(app);
+  world = await createWorld(app, { settings: { redirectUrls: [] } });
 });
 afterAll(() => app?.close());
 
@@ -78,9 +78,9 @@ describe('settings', () => {
     await Promise.all([
       patch({ sessionIdleSeconds: 600 }),
       patch({ language: 'ar' }),
-      patch({ cookieSameSite: 'none' }),
+      patch({ managersMayGrantAnyRole: false }),
     ]);
-    expect(await get()).toMatchObject({ sessionIdleSeconds: 600, language: 'ar', cookieSameSite: 'none' });
+    expect(await get()).toMatchObject({ sessionIdleSeconds: 600, language: 'ar', managersMayGrantAnyRole: false });
   });
 
   test('are in force from the next request on', async () => {

@@ -19,7 +19,7 @@ let person: Person;
 
 beforeAll(async () => {
   development = await buildTestApp();
-  world = await createWorld(development, { settings: { redirectUrls } });
+  world = await createWorld(development, { settings: { redirectUrls, redirectMatching: 'origin' } });
   person = await world.person({ verified: false });
   const env = {
     NODE_ENV: 'production',
@@ -28,7 +28,8 @@ beforeAll(async () => {
     ALLOW_EMBEDDED: 'true',
   };
   production = await buildTestApp({ env });
-  productionWorld = await createWorld(production, { settings: { redirectUrls } });
+  const settings = { redirectUrls: redirectUrls.filter((entry) => entry.startsWith('https:')) };
+  productionWorld = await createWorld(production, { settings: { ...settings, redirectMatching: 'origin' } });
 });
 afterAll(async () => {
   await development?.close();

@@ -1,16 +1,37 @@
 import type { Config } from '../config.ts';
+import type { Actor } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
+import { isLocalCaller } from '../http/local-caller.ts';
 import { isLoopback } from '../http/loopback.ts';
+import type { Call } from '../http/route.ts';
 import type { Settings } from './apps.schema.ts';
 import type { App } from './apps.store.ts';
-
-/** One quantifier only: with more, white space alone would keep it busy for seconds. */
-const placeholder = /\{\{([^{}]*)\}\}/g;
+import { allowsTarget, entryFor, fillTwice, placeholder } from './redirect-matching.ts';
 
 const refuse = (detail: string): ApiError => new ApiError('redirect_url_not_allowed', { detail });
 
-/** The template as a URL, each placeholder replaced by `x`; what stands before the path must not depend on one. */
-function parse(template: string, known: readonly string[]): URL {
+/** Who names the target of a link, as far as the rule asks. */
+interface Namer {
+  /** Bare origins in `redirectUrls` allow each of their paths. */
+  readonly isTrusted: boolean;
+  /** On the same machine as a service in development: an app that lists no `redirectUrls` allows every target. */
+  readonly isLocal: boolean;
+}
+
+/** Backends and super admins of the app are trusted; everybody else, signed in or not, is a person. */
+const isTrusted = (actor: Actor): boolean =>
+  actor.kind === 'machine' || (actor.kind === 'user' && actor.user.isSuperAdmin);
+
+const namerOf = ({ actor, request, services: { config } }: Call): Namer => ({
+  isTrusted: isTrusted(actor),
+  isLocal: config.isLocalDevelopment && isLocalCaller(request),
+});
+
+/** The app's own settings name the target. They must list it in development, too. */
+const settingsAsNamer: Namer = { isTrusted: true, isLocal: false };
+
+/** Parses a template. What precedes the path must not depend on a placeholder. */
+function parse(template: string, known: readonly string[]) {
   const unknown = [...template.matchAll(placeholder)]
     .map(([, name = '']) => name.trim())
     .find((name) => !known.includes(name));
@@ -18,41 +39,35 @@ function parse(template: string, known: readonly string[]): URL {
     const names = known.length === 0 ? 'none' : known.join(', ');
     throw refuse(`The URL has a placeholder {{${unknown}}}; known here: ${names}.`);
   }
-  if (/\{\{|\}\}/.test(template.replace(placeholder, ''))) throw refuse('A placeholder is not closed.');
-  const [filled, filledOtherwise] = ['x', 'y'].map((value) => template.replace(placeholder, value));
-  if (!filled || !filledOtherwise || !URL.canParse(filled)) throw refuse('This is not a URL.');
-  const url = new URL(filled);
-  // Asked of the parser, not of the text: it drops tabs and superfluous slashes and takes a backslash for a slash.
-  if (!URL.canParse(filledOtherwise) || new URL(filledOtherwise).origin !== url.origin) {
-    throw refuse('Placeholders may stand in path, query or fragment only.');
-  }
-  return url;
-}
-
-/** An entry that is a bare origin allows each of its paths, one with a path that path exactly. */
-function matches(url: URL, entry: string): boolean {
-  const allowed = new URL(entry);
-  const isBareOrigin = allowed.pathname === '/' && allowed.search === '' && allowed.hash === '' && !entry.endsWith('/');
-  return url.origin === allowed.origin && (isBareOrigin || url.pathname === allowed.pathname);
+  const plain = template.replace(placeholder, 'x');
+  if (/\{\{|\}\}/.test(plain)) throw refuse('A placeholder is not closed.');
+  if (!URL.canParse(plain)) throw refuse('This is not a URL.');
+  const filled = fillTwice(template);
+  if (!filled) throw refuse('Placeholders may stand in path, query or fragment only.');
+  return filled;
 }
 
 /**
- * Checks where a link of a mail may lead: http(s), no user info, one of the app's `redirectUrls`. Plain http, and
- * loopback that is not listed, only outside production.
+ * Checks the target of a link or redirect: http(s), no user info, an entry of the app's `redirectUrls`. Plain http is
+ * allowed outside production only, loopback that is not listed only with development features.
  *
  * @param known the placeholders that can be filled in
- * @throws ApiError `redirect_url_not_allowed`
+ * @throws ApiError `redirect_url_not_allowed`, which names the setting and the entry to add
  */
-function checkUrlTemplate(settings: Settings, config: Config, template: string, known: readonly string[]): void {
+function checkTarget(settings: Settings, config: Config, template: string, known: readonly string[], namer: Namer) {
   if (template.length > 2000) throw refuse('A URL has at most 2,000 characters.');
-  const url = parse(template, known);
+  const filled = parse(template, known);
+  const { url } = filled;
   if (url.username !== '' || url.password !== '') throw refuse('A URL with user info is not allowed.');
   const isPlainAllowed = url.protocol === 'http:' && !config.isProduction;
   if (url.protocol !== 'https:' && !isPlainAllowed) throw refuse('Only https URLs are allowed.');
-  const isOwnMachine = !config.isProduction && isLoopback(url.hostname);
-  if (!isOwnMachine && !settings.redirectUrls.some((entry) => matches(url, entry))) {
-    throw refuse(`${url.origin} is not among the redirect URLs that the app allows.`);
-  }
+  if (config.developmentFeatures && isLoopback(url.hostname)) return;
+  if (namer.isLocal && settings.redirectUrls.length === 0) return;
+  if (allowsTarget(settings, filled, namer.isTrusted)) return;
+  const entry = entryFor(template, filled);
+  throw refuse(
+    `${url.origin}${url.pathname} is not among the redirect URLs that the app allows. A super admin of the app can add "${entry}" to the setting redirectUrls.`,
+  );
 }
 
 /**
@@ -80,24 +95,25 @@ export type UrlTemplateName = keyof typeof placeholders;
  * @throws ApiError `redirect_url_not_allowed`
  */
 export function chooseUrlTemplate(
+  call: Call,
   app: App,
-  config: Config,
   name: UrlTemplateName,
   sent: string | undefined,
 ): string | undefined {
-  if (sent !== undefined) checkUrlTemplate(app.settings, config, sent, placeholders[name]);
+  const { config } = call.services;
+  if (sent !== undefined) checkTarget(app.settings, config, sent, placeholders[name], namerOf(call));
   return sent ?? app.settings[name] ?? undefined;
 }
 
 /** Checks where a browser may be sent after a sign-in elsewhere. @throws ApiError `redirect_url_not_allowed` */
-export function checkRedirectUrl({ settings }: Pick<App, 'settings'>, config: Config, url: string): void {
-  checkUrlTemplate(settings, config, url, []);
+export function checkRedirectUrl(call: Call, { settings }: Pick<App, 'settings'>, url: string): void {
+  checkTarget(settings, call.services.config, url, [], namerOf(call));
 }
 
 /** Refuses settings whose default templates the same settings would not allow. @throws ApiError `redirect_url_not_allowed` */
 export function checkDefaultTemplates(settings: Settings, config: Config): void {
   for (const name of ['verificationUrl', 'resetUrl', 'inviteUrl'] as const) {
     const template = settings[name];
-    if (template !== null) checkUrlTemplate(settings, config, template, placeholders[name]);
+    if (template !== null) checkTarget(settings, config, template, placeholders[name], settingsAsNamer);
   }
 }

@@ -1,4 +1,4 @@
-import { isLoopback } from '../http/loopback.ts';
+import { isLocalCaller } from '../http/local-caller.ts';
 import { publicPage } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Call, route } from '../http/route.ts';
@@ -13,17 +13,10 @@ import { toText } from './sender.ts';
 
 const mailsShown = 100;
 
-/** What proxies add: whoever comes through one may be anywhere. */
-const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
-
 /** Mails hold codes: only a developer at this very machine may read them, and no page that rebinds a name to it. */
 function refuseStrangers({ services, request }: Call): void {
   const { developmentFeatures, smtpUrl } = services.config;
-  const peer = request.socket.remoteAddress ?? '';
-  const isForwarded = proxyHeaders.some((name) => name in request.headers);
-  const host = (request.headers.host ?? '').replace(/:\d+$/, '');
-  if (isForwarded || !developmentFeatures || smtpUrl !== undefined || !isLoopback(peer) || !isLoopback(host))
-    throw new ApiError('route_not_found');
+  if (!developmentFeatures || smtpUrl !== undefined || !isLocalCaller(request)) throw new ApiError('route_not_found');
 }
 
 /** A mail in words. */

@@ -27,8 +27,8 @@ export const intentRoutes = [
     handler: async (call) => {
       const { services, appId, body } = call;
       const app = await namedAppOf(call);
-      checkRedirectUrl(app, services.config, body.successUrl);
-      checkRedirectUrl(app, services.config, body.failureUrl);
+      checkRedirectUrl(call, app, body.successUrl);
+      checkRedirectUrl(call, app, body.failureUrl);
       const id = services.ids.next();
       const now = services.clock.now();
       const { codeChallenge = null, ...rest } = body;

@@ -19,7 +19,7 @@ import { isAwaited, type MovedInvitation, moveInvitations } from './invitations.
  */
 async function mailAgain(tx: Tx, call: Call, app: App, userId: string, moved: MovedInvitation): Promise<boolean> {
   if (!(await takeMail(tx, call.services, app, 'invitation', moved.email))) return false;
-  const urlTemplate = chooseUrlTemplate(app, call.services.config, 'inviteUrl', undefined);
+  const urlTemplate = chooseUrlTemplate(call, app, 'inviteUrl', undefined);
   const { email, grant, orgId, expiresAt } = moved;
   const organization = await keepOrganization(tx, call.appId, orgId);
   const lifeMs = expiresAt.getTime() - call.services.clock.now().getTime();

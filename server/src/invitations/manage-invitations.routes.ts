@@ -172,9 +172,9 @@ export const manageInvitationRoutes = [
       'rate_limited',
     ],
     handler: async (call) => {
-      const { services, params, body } = call;
+      const { params, body } = call;
       const app = await namedAppOf(call);
-      const urlTemplate = chooseUrlTemplate(app, services.config, 'inviteUrl', body.inviteUrl);
+      const urlTemplate = chooseUrlTemplate(call, app, 'inviteUrl', body.inviteUrl);
       return mutate(call, (tx) => resend(tx, call, params.invitationId, urlTemplate));
     },
   }),

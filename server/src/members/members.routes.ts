@@ -36,9 +36,9 @@ function claimedOnBehalfOf({ actor }: Call, body: Invitee): string | undefined {
 
 /** Grants to an address, or invites it, in the organization of the call. */
 async function grantTo(call: Call, body: Invitee, toGrant: Proposal['toGrant'], word: string) {
-  const { services, orgId } = call;
+  const { orgId } = call;
   const app = await namedAppOf(call);
-  const urlTemplate = chooseUrlTemplate(app, services.config, 'inviteUrl', body.inviteUrl);
+  const urlTemplate = chooseUrlTemplate(call, app, 'inviteUrl', body.inviteUrl);
   return mutate(call, async (tx) => {
     const { grant, userId, invited, isNew } = await grantOrInvite(tx, call, { ...body, orgId, toGrant, urlTemplate });
     const event = {

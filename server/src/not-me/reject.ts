@@ -54,7 +54,7 @@ async function startReset(tx: Tx, call: Call, app: App, { email }: User): Promis
   await insertPasswordResetRequest(tx, appId, {
     id: services.ids.next(),
     emailKey: emailKey(email),
-    urlTemplate: chooseUrlTemplate(app, services.config, 'resetUrl', undefined) ?? null,
+    urlTemplate: chooseUrlTemplate(call, app, 'resetUrl', undefined) ?? null,
     ip: client.ip,
     userAgent: client.userAgent ?? null,
     deviceHashes: [],

@@ -96,7 +96,7 @@ export const organizationRoutes = [
     handler: async (call) => {
       const { body, services, appId } = call;
       const app = await namedAppOf(call);
-      const urlTemplate = chooseUrlTemplate(app, services.config, 'inviteUrl', body.inviteUrl);
+      const urlTemplate = chooseUrlTemplate(call, app, 'inviteUrl', body.inviteUrl);
       checkMetadataLimit(body.metadata ?? {});
       const orgId = services.ids.next();
       const now = services.clock.now();

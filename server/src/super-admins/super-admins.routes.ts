@@ -109,10 +109,10 @@ export const superAdminRoutes = [
     response: { status: 201, description: 'Granted or invited.', body: superAdminAdded },
     errors: ['user_not_active', 'redirect_url_not_allowed'],
     handler: async (call) => {
-      const { services, body } = call;
+      const { body } = call;
       const { email, firstName = 'Super', lastName = 'Admin' } = body;
       const app = await namedAppOf(call);
-      const urlTemplate = chooseUrlTemplate(app, services.config, 'resetUrl', body.resetUrl);
+      const urlTemplate = chooseUrlTemplate(call, app, 'resetUrl', body.resetUrl);
       return mutate(call, async (tx) => {
         const user = await userOfAddress(tx, call, { email, firstName, lastName });
         if (user.state === 'INACTIVE') {

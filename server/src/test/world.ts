@@ -147,7 +147,11 @@ export async function createWorld(
     displayName: appName,
     adminEmail,
     adminPassword: password,
-    settings: { ...options.settings, limits: { ...endless, ...options.settings?.limits } },
+    settings: {
+      redirectUrls: ['https://app.example.com'],
+      ...options.settings,
+      limits: { ...endless, ...options.settings?.limits },
+    },
   });
   await test.db.transaction((tx) => createApp(tx, test.services, prepared));
 

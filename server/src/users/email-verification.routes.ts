@@ -57,7 +57,7 @@ export const emailVerificationRoutes = [
     errors: ['user_not_active', 'email_already_verified', 'redirect_url_not_allowed', 'rate_limited'],
     handler: async (call) => {
       const app = await namedAppOf(call);
-      const template = chooseUrlTemplate(app, call.services.config, 'verificationUrl', call.body.verificationUrl);
+      const template = chooseUrlTemplate(call, app, 'verificationUrl', call.body.verificationUrl);
       // A person's own network; that of a backend is everybody's.
       if (call.actor.kind === 'user') {
         await takeLimit(call, 'codeRequestsPerAddressPerHour', addressKey(call.client.ip));

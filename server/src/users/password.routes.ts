@@ -74,7 +74,7 @@ export const passwordRoutes = [
     handler: async (call) => {
       const { services, appId, client, body } = call;
       const app = await namedAppOf(call);
-      const template = chooseUrlTemplate(app, services.config, 'resetUrl', body.resetUrl);
+      const template = chooseUrlTemplate(call, app, 'resetUrl', body.resetUrl);
       await insertPasswordResetRequest(services.db, appId, {
         id: services.ids.next(),
         emailKey: emailKey(body.email),

@@ -74,7 +74,7 @@ export const userRoutes = [
       checkPassword(body.password, body);
       checkReservedKeys(call, body.metadata ?? {});
       checkMetadataLimit(body.metadata ?? {});
-      const template = chooseUrlTemplate(app, services.config, 'verificationUrl', body.verificationUrl);
+      const template = chooseUrlTemplate(call, app, 'verificationUrl', body.verificationUrl);
       const passwordHash = await services.passwords.hash(body.password);
 
       const started = await mutate(call, async (tx) => {

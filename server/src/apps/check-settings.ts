@@ -1,0 +1,58 @@
+import type { Config } from '../config.ts';
+import { ApiError, type Fault } from '../http/errors.ts';
+import type { Settings } from './apps.schema.ts';
+import { checkDefaultTemplates } from './url-template.ts';
+
+/** The settings that list addresses of other sites. */
+export const entryLists = ['allowedOrigins', 'redirectUrls'] as const;
+
+/**
+ * Returns what is wrong with an entry of `allowedOrigins` or `redirectUrls`, or undefined. Such entries can be stored:
+ * they were accepted earlier.
+ */
+export function entryFault(list: (typeof entryLists)[number], entry: string, config: Config): string | undefined {
+  const url = new URL(entry);
+  // The parser decodes `%2A` in a host.
+  const text = list === 'redirectUrls' ? entry.replace(/\?\*$/, '') : entry;
+  if (text.includes('*') || url.hostname.includes('*')) {
+    return list === 'redirectUrls'
+      ? `"${entry}" has a wildcard and matches nothing. Name each URL; only ?* at the end stands for any query.`
+      : `"${entry}" has a wildcard and matches nothing. Name each origin.`;
+  }
+  if (/[{}]/.test(url.host)) return `"${entry}" has a placeholder in its host.`;
+  if (url.username !== '' || url.password !== '') return `"${entry}" has user info.`;
+  return config.isProduction && url.protocol === 'http:' ? `"${entry}" is plain http, in production.` : undefined;
+}
+
+interface Change {
+  readonly before: Settings;
+  readonly config: Config;
+  /** Where the settings are in the request, for the faults. */
+  readonly pointer: string;
+}
+
+function faultsOf(settings: Settings, { before, config, pointer }: Change): Fault[] {
+  const faults = entryLists.flatMap((list) => {
+    const stored = new Set(before[list]);
+    return settings[list].flatMap((entry, index): Fault[] => {
+      const message = stored.has(entry) ? undefined : entryFault(list, entry, config);
+      return message === undefined ? [] : [{ pointer: `${pointer}/${list}/${index}`, message }];
+    });
+  });
+  const asksForNone = settings.cookieSameSite === 'none' && before.cookieSameSite !== 'none';
+  if (!asksForNone || config.publicUrl.startsWith('https:')) return faults;
+  const message = 'Must be lax while PUBLIC_URL is http: browsers drop a SameSite=None cookie that is not Secure.';
+  return [...faults, { pointer: `${pointer}/cookieSameSite`, message }];
+}
+
+/**
+ * Checks settings beyond their schema. Only entries that the change adds are judged, so that stored ones do not block
+ * other changes.
+ *
+ * @throws ApiError `validation_failed`, `redirect_url_not_allowed`
+ */
+export function checkSettings(settings: Settings, change: Change): void {
+  const faults = faultsOf(settings, change);
+  if (faults.length > 0) throw new ApiError('validation_failed', { faults });
+  checkDefaultTemplates(settings, change.config);
+}

@@ -1,0 +1,20 @@
+import { Gauge, type Registry } from 'prom-client';
+import type { Db } from '../db/db.ts';
+import { appsMatchingByOrigin } from './apps.store.ts';
+
+/** Apps that should be changed to exact matching, counted in the database when the metrics are read. */
+export const redirectMeasurements = (db: Db) => (registry: Registry) =>
+  void new Gauge({
+    name: 'apps_matching_redirects_by_origin',
+    help: 'Apps of the whole deployment whose setting redirectMatching is "origin".',
+    registers: [registry],
+    // Every process counts the same rows.
+    aggregator: 'max',
+    async collect() {
+      const apps = await appsMatchingByOrigin(db).catch(() => undefined);
+      // Without the database the last count would be stale.
+      this.reset();
+      if (apps) this.set(apps.total);
+      else this.remove();
+    },
+  });
