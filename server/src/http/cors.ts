@@ -2,7 +2,7 @@ import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { originAllowedByAnyApp } from '../apps/apps.store.ts';
 import type { Services } from '../services.ts';
-import { isAllowedOrigin } from './origin.ts';
+import { isAllowedOrigin, isOwnOrigin, logRefusedOrigin } from './origin.ts';
 
 const shared: FastifyCorsOptions = {
   credentials: true,
@@ -31,7 +31,9 @@ function isAllowed(services: Services, request: FastifyRequest, origin: string):
 
 async function optionsFor(services: Services, request: FastifyRequest, origin: string): Promise<FastifyCorsOptions> {
   const allowed = origin.length <= 300 && (await isAllowed(services, request, origin));
-  return allowed ? { ...shared, origin, preflight: isPreflight(request) } : { origin: false };
+  if (allowed) return { ...shared, origin, preflight: isPreflight(request) };
+  if (!isOwnOrigin(services.config, origin)) logRefusedOrigin(request, 'cors');
+  return { origin: false };
 }
 
 /**

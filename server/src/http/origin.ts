@@ -5,6 +5,8 @@ import { ApiError } from './errors.ts';
 import { isLoopback } from './loopback.ts';
 import { namedApp } from '../apps/named-app.ts';
 
+const isAppName = (text: string): boolean => /^[a-z][a-z0-9-]{1,39}$/.test(text);
+
 /** The service's own pages; outside production under any loopback name of the same port. */
 export function isOwnOrigin(config: Config, origin: string): boolean {
   if (origin === config.publicUrl) return true;
@@ -20,6 +22,30 @@ export async function isAllowedOrigin(services: Services, request: FastifyReques
   return app?.status === 'ACTIVE' && app.settings.allowedOrigins.includes(origin);
 }
 
+/** Longer origins are cut in the log. */
+const loggedOriginLength = 300;
+
+/**
+ * Logs that a web page was refused, so that a missing entry of `allowedOrigins` can be found. Origin and app come from
+ * the caller: the origin is cut, and a name that no app can have is left out.
+ */
+export function logRefusedOrigin(request: FastifyRequest, check: 'cors' | 'csrf'): void {
+  const { origin, 'x-app-name': app } = request.headers;
+  const fields = {
+    check,
+    code: 'origin_not_allowed',
+    origin: origin?.slice(0, loggedOriginLength) ?? null,
+    app: typeof app === 'string' && isAppName(app) ? app : null,
+  };
+  const what = check === 'cors' ? 'a web page may not read the answer' : 'a call of a web page was refused';
+  request.log.info(fields, `${what}: its origin is not in allowedOrigins of the app`);
+}
+
+function refuse(request: FastifyRequest): never {
+  logRefusedOrigin(request, 'csrf');
+  throw new ApiError('origin_not_allowed');
+}
+
 /**
  * Refuses calls that a foreign web page made the browser send with its cookies. A caller that sends neither
  * `Origin` nor `Sec-Fetch-Site` is no browser: it has no cookies to abuse.
@@ -31,8 +57,8 @@ export async function checkOrigin(services: Services, request: FastifyRequest): 
   if (origin === undefined) {
     const site = request.headers['sec-fetch-site'];
     if (site === undefined || site === 'same-origin' || site === 'none') return;
-    throw new ApiError('origin_not_allowed');
+    refuse(request);
   }
   if (isOwnOrigin(services.config, origin) || (await isAllowedOrigin(services, request, origin))) return;
-  throw new ApiError('origin_not_allowed');
+  refuse(request);
 }

@@ -1,3 +1,4 @@
+import { errorHelp } from '../http/error-help.ts';
 import { type ErrorCode, errorCodes, type Problem } from '../http/errors.ts';
 import { toPath } from '../http/openapi.ts';
 import type { Route } from '../http/route.ts';
@@ -50,12 +51,17 @@ const operationList = (operations: readonly Route[]): Html =>
 /** The page of one code. */
 export function codePage({ code, answeredBy, example }: ErrorEntry): Html {
   const [status, title, detail] = errorCodes[code];
+  const { cause, remedy } = errorHelp[code];
   return layout(
     title,
     html`<nav><a href="/errors">Error codes</a></nav>
       <h1>${title}</h1>
       <p class="quiet"><code>${code}</code> · status ${status} · <a href="/errors/${code}.md">Markdown</a></p>
       <p class="lead">${proseOf(detail)}</p>
+      <h2>Usual cause</h2>
+      <p>${proseOf(cause)}</p>
+      <h2>How to mend it</h2>
+      <p>${proseOf(remedy)}</p>
       <h2>What the answer looks like</h2>
       <pre><code>${JSON.stringify(example, undefined, 2)}</code></pre>
       <p>
@@ -70,11 +76,14 @@ export function codePage({ code, answeredBy, example }: ErrorEntry): Html {
 /** The same for programs that read text. */
 export function codePageMarkdown({ code, answeredBy, example }: ErrorEntry): string {
   const [status, title, detail] = errorCodes[code];
+  const { cause, remedy } = errorHelp[code];
   const operations = answeredBy.map(({ summary, method, url }) => `- ${summary}: \`${method} ${toPath(url)}\``);
   return [
     `# ${title}`,
     `\`${code}\`, status ${status}`,
     detail,
+    `## Usual cause\n\n${cause}`,
+    `## How to mend it\n\n${remedy}`,
     `## What the answer looks like\n\n\`\`\`json\n${JSON.stringify(example, undefined, 2)}\n\`\`\``,
     'Decide by `code`, which stays the same; show `detail`, which may say more; quote `requestId` when you report a problem.',
     `## Operations that may answer it\n\n${operations.length === 0 ? ofNoOperation : operations.join('\n')}\n`,

@@ -2,6 +2,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
+import { errorHelp } from '../http/error-help.ts';
 import { errorCodes } from '../http/errors.ts';
 import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
 import { startMetricsListener } from './metrics.ts';
@@ -184,6 +185,24 @@ describe('the error pages', () => {
     const twin = await get(`/errors/${code}.md`);
     expect([twin.statusCode, twin.headers['content-type']]).toEqual([200, 'text/markdown; charset=utf-8']);
     for (const text of [code, title, `status ${status}`, detail]) expect(twin.body).toContain(text);
+  });
+
+  it.each(Object.entries(errorHelp))('say what usually causes %s, and how to mend it', async (code, help) => {
+    const plain = (await get(`/errors/${code}`)).body
+      .replaceAll(/<[^>]+>/g, '')
+      .replaceAll('&quot;', '"')
+      .replaceAll('&lt;', '<')
+      .replaceAll('&gt;', '>');
+    const twin = (await get(`/errors/${code}.md`)).body;
+    for (const text of [help.cause, help.remedy]) {
+      expect(text).toMatch(/^[A-Z`].{15,}\.$/);
+      expect(plain).toContain(text.replaceAll('`', ''));
+      expect(twin).toContain(text);
+    }
+  });
+
+  it('exist for the same codes as the help', () => {
+    expect(Object.keys(errorHelp).toSorted()).toEqual(Object.keys(errorCodes).toSorted());
   });
 
   it('escape what they show', async () => {
