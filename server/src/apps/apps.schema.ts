@@ -236,6 +236,8 @@ export const app = z
   });
 
 const adminPassword = text({ max: 1000 }).meta({
+  minLength: 10,
+  maxLength: 128,
   description: 'Password of the first super admin.',
   examples: ['Password@123JonDoeInc'],
 });

@@ -45,6 +45,7 @@ const amend: Override = ({ zodSchema, jsonSchema }) => {
   // Every integer of JSON that JavaScript can hold: no bound worth a word.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
+  if (jsonSchema.minLength === 0) delete jsonSchema.minLength;
   // A generated client matches the pattern against what it parsed by the format.
   if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
   const { def } = zodSchema._zod;
@@ -80,13 +81,21 @@ function withoutOneOrSeveral(schema: JsonSchema, io: Direction): JsonSchema {
   return io === 'input' ? { ...several, ...said } : said;
 }
 
+/** An answer may gain fields, also where a request is refused for one that is unknown. */
+function open(schema: JsonSchema): JsonSchema {
+  const { additionalProperties, ...rest } = schema;
+  return additionalProperties === false ? rest : schema;
+}
+
 const isObject = (value: unknown): value is JsonSchema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function convert(schema: z.ZodType, io: Direction): JsonSchema {
   const converted = z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any', override: amend });
+  const mend = (value: JsonSchema): JsonSchema =>
+    withoutOneOrSeveral(withNullAsType(io === 'output' ? open(value) : value), io);
   return JSON.parse(JSON.stringify(converted), (_, value: unknown) =>
-    isObject(value) ? withoutOneOrSeveral(withNullAsType(value), io) : value,
+    isObject(value) ? mend(value) : value,
   ) as JsonSchema;
 }
 

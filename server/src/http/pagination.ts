@@ -18,7 +18,7 @@ const cursor = z
   .string()
   .max(400, { error: 'At most 400 characters.' })
   .meta({
-    description: 'The `nextCursor` of the page before; it goes with the same route and filters.',
+    description: 'The `nextCursor` of the page before, with the same route and filters. Not together with `page`.',
     examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
   });
 

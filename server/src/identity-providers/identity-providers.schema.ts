@@ -70,6 +70,14 @@ export const createAzure = z
   .meta({
     id: 'CreateAzureProviderRequest',
     description: 'An application of Microsoft. Without `tenantType` and `tenantId`: AZURE_AD_TENANT_TYPE_COMMON.',
+    not: { required: ['tenantType', 'tenantId'] },
+    examples: [
+      {
+        clientId: '5f8f1c3a-0f0e-4c39-9d57-3a7f3c1c1d55',
+        clientSecret: 'a-secret-of-the-provider',
+        tenantType: 'AZURE_AD_TENANT_TYPE_COMMON',
+      },
+    ],
   });
 
 export const createOidc = z

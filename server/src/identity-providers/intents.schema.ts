@@ -45,7 +45,19 @@ export const createIntent = z
     ...rest,
     ...(urls ?? { successUrl: success, failureUrl: failure }),
   }))
-  .meta({ id: 'CreateIntentRequest', description: 'A sign-in through a provider that is about to begin.' });
+  .meta({
+    id: 'CreateIntentRequest',
+    description: 'A sign-in through a provider that is about to begin.',
+    oneOf: [{ required: ['successUrl', 'failureUrl'] }, { required: ['urls'] }],
+    examples: [
+      {
+        idpId: '118273645546213380',
+        successUrl: 'https://app.example.com/signed-in',
+        failureUrl: 'https://app.example.com/sign-in',
+        codeChallenge: 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM',
+      },
+    ],
+  });
 
 export const intentCreated = z
   .object({
@@ -77,7 +89,18 @@ export const validateIntent = z
     path: ['idpToken'],
   })
   .transform(({ idpToken, intentToken, ...rest }) => ({ ...rest, idpToken: idpToken ?? intentToken ?? '' }))
-  .meta({ id: 'ValidateIntentRequest', description: 'What came back to the success URL.' });
+  .meta({
+    id: 'ValidateIntentRequest',
+    description: 'What came back to the success URL.',
+    oneOf: [{ required: ['idpToken'] }, { required: ['intentToken'] }],
+    examples: [
+      {
+        intentId: intentExample,
+        idpToken: tokenExample,
+        codeVerifier: 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+      },
+    ],
+  });
 
 export const intentValidated = startedSession
   .extend({

@@ -78,4 +78,10 @@ export const emailAddress = z
     return normalized ?? '';
   })
   // Of what a transformation makes, the OpenAPI document knows no type by itself.
-  .meta({ type: 'string', description: 'E-mail address.', examples: ['jon.doe@example.com'] });
+  .meta({
+    type: 'string',
+    format: 'idn-email',
+    maxLength: 254,
+    description: 'E-mail address.',
+    examples: ['jon.doe@example.com'],
+  });

@@ -27,6 +27,9 @@ export const phoneNumber = z
 
 /** How long a password may be is the policy's business, and it says so in words; this only bounds the work. */
 export const newPassword = text({ max: 1000 }).meta({
+  // What is refused as too weak; the bound of the field itself is for the time that normalizing it may take.
+  minLength: 10,
+  maxLength: 128,
   description: 'Password: 10 to 128 characters, not a common one, not the e-mail address or the name.',
   examples: ['Password@123JonDoeInc'],
 });
@@ -37,7 +40,7 @@ export const language = z
 
 /** How long a template may be is for the check of where it leads to say; this only bounds the work. */
 export const urlTemplate = (what: string, example: string) =>
-  text({ min: 1, max: 262_144 }).meta({ description: `${what} At most 2,000 characters.`, examples: [example] });
+  text({ min: 1, max: 262_144 }).meta({ description: what, maxLength: 2000, examples: [example] });
 
 const verificationUrl = urlTemplate(
   'URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}; default: the setting of the app.',

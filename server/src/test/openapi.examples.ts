@@ -1,0 +1,47 @@
+import type { Operation } from '../http/openapi.ts';
+import type { Parameter } from '../http/openapi-parameters.ts';
+import type { JsonSchema } from '../http/openapi-schemas.ts';
+import { parametersOf, resolved } from './openapi.document.ts';
+
+/** The examples of a body: those of the whole, else one made of the examples of all its fields, as readers show it. */
+export function bodiesOf({ requestBody }: Operation): unknown[] {
+  return requestBody ? examplesOf(requestBody.content['application/json'].schema) : [undefined];
+}
+
+function examplesOf(schema: JsonSchema): unknown[] {
+  const { examples = [], properties, type, items } = resolved(schema);
+  if (examples.length > 0) return examples;
+  if (properties) {
+    return [Object.fromEntries(Object.entries(properties).map(([name, field]) => [name, examplesOf(field)[0]]))];
+  }
+  return type === 'array' ? [[examplesOf(items as JsonSchema)[0]]] : [undefined];
+}
+
+const valuesIn = (where: Parameter['in'], parameters: readonly Parameter[]): Record<string, string> =>
+  Object.fromEntries(
+    parameters.filter((parameter) => parameter.in === where).map(({ name, example }) => [name, String(example)]),
+  );
+
+/** A request as the document shows it. */
+export interface ExampleRequest {
+  readonly params: Record<string, string>;
+  readonly query: Record<string, string>;
+  readonly headers: Record<string, string>;
+  readonly body: unknown;
+}
+
+/**
+ * The requests that the examples of an operation make: each body, with all parameters.
+ *
+ * @param without parameters whose examples cannot hold
+ */
+export function exampleRequests(operation: Operation, without: readonly string[]): ExampleRequest[] {
+  const parameters = parametersOf(operation).filter(({ name }) => !without.includes(name));
+  const [params, query, headers] = (['path', 'query', 'header'] as const).map((where) => valuesIn(where, parameters));
+  return bodiesOf(operation).map((body) => ({
+    params: params ?? {},
+    query: query ?? {},
+    headers: headers ?? {},
+    body,
+  }));
+}
