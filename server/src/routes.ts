@@ -26,6 +26,7 @@ import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
 import { errorPageRoutes } from './platform/error-pages.routes.ts';
 import { healthRoutes } from './platform/health.routes.ts';
+import { reauthenticationRoutes } from './reauthentication/reauthentication.routes.ts';
 import { permissionRoutes } from './roles/permissions.routes.ts';
 import { predefinedRoleRoutes } from './roles/predefined-roles.routes.ts';
 import { roleRoutes } from './roles/roles.routes.ts';
@@ -45,6 +46,7 @@ export const routes: readonly Route[] = [
   ...passwordRoutes,
   ...accountRoutes,
   ...sessionRoutes,
+  ...reauthenticationRoutes,
   ...invitationRoutes,
   ...tokenRoutes,
   ...introspectionRoutes,

@@ -159,6 +159,11 @@ const settingsShape = {
   managersMayGrantAnyRole: z
     .boolean()
     .meta({ description: 'Whether managers may grant roles that they do not hold.', examples: [true] }),
+  stepUp: z.boolean().meta({
+    description:
+      'Whether documented operations need fresh authentication too, for instance to create machine users. Operations that always need it are not affected.',
+    examples: [false],
+  }),
 };
 
 /** Changes to the settings of an app: what is named is set, the rest stays. */
@@ -215,6 +220,7 @@ export const defaultSettings: Settings = {
   auditRetentionDays: null,
   trustedBackends: [],
   managersMayGrantAnyRole: true,
+  stepUp: false,
 };
 
 export const status = z

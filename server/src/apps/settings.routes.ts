@@ -1,11 +1,15 @@
 import { overApp } from '../http/access.ts';
 import { mutate } from '../http/mutate.ts';
-import { route } from '../http/route.ts';
-import { settings, type Settings, updateSettings } from './apps.schema.ts';
+import { type Call, route } from '../http/route.ts';
+import { settings, type Settings, type SettingsPatch, updateSettings } from './apps.schema.ts';
 import { patchApp } from './apps.store.ts';
 import { namedAppOf } from './named-app.ts';
 import { checkSettings } from './check-settings.ts';
 import { withWarnings } from './settings-warnings.ts';
+
+/** Only this setting is guarded: a stolen session must not switch off what guards the others. */
+const keepsStepUp = async (call: Call<unknown, unknown, SettingsPatch>): Promise<boolean> =>
+  call.body.stepUp === undefined || call.body.stepUp === (await namedAppOf(call)).settings.stepUp;
 
 export const settingsRoutes = [
   route({
@@ -24,6 +28,8 @@ export const settingsRoutes = [
     method: 'PATCH',
     url: '/v1/authorization/apps/settings',
     operationId: 'updateAppSettings',
+    freshAuthentication: 'always',
+    isExemptFromFreshAuthentication: keepsStepUp,
     tag: 'authorization',
     summary: 'Change settings of the app',
     description:

@@ -2,7 +2,7 @@ import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
 /** What a code proves. */
-export type CodePurpose = 'email_verification' | 'invitation' | 'password_reset' | 'email_change';
+export type CodePurpose = 'email_verification' | 'invitation' | 'password_reset' | 'email_change' | 'reauthentication';
 
 /** Whose code it is and what for; for invitations also into which organization. */
 export interface CodeScope {

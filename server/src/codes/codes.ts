@@ -23,6 +23,7 @@ export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
   invitation: 7 * 24 * hourMs,
   password_reset: hourMs,
   email_change: hourMs,
+  reauthentication: hourMs / 4,
 };
 
 /**
@@ -34,6 +35,7 @@ export const codesKept: Readonly<Record<CodePurpose, number>> = {
   invitation: 10,
   password_reset: 3,
   email_change: 1,
+  reauthentication: 1,
 };
 
 /** What goes into a mail: the code in both lengths and, for a verification, a token that can present it. */

@@ -19,6 +19,10 @@ export interface MailContent {
   readonly provider?: string;
   /** Link by which the recipient says that it was not them. */
   readonly notMeUrl?: string;
+  /** Names of identity providers that a user can no longer sign in with. */
+  readonly unlinked?: string;
+  /** Names of identity providers that a user can still sign in with. */
+  readonly linked?: string;
 }
 
 /** What texts may name; code and links have their own place in a mail. */
@@ -41,6 +45,12 @@ export const mailPurposes = {
   sign_up_attempted: { fields: circumstances, details: circumstances },
   password_reset: { fields: circumstances, details: circumstances },
   password_changed: { fields: circumstances, details: circumstances },
+  password_reset_done: {
+    fields: ['unlinked', 'linked', ...circumstances],
+    details: ['unlinked', 'linked', ...circumstances],
+  },
+  /** With the code that renews the authentication of a session. */
+  reauthentication: { fields: circumstances, details: circumstances },
   /** To the new address, with the code that proves it. */
   email_change: { fields: circumstances, details: [] },
   /** To the old address, which is told of it. */

@@ -47,6 +47,7 @@ function valuesOf(
   toName: (name: string) => string,
 ): Values {
   const { organizationName = '', device = '', address = '', time = '', email = '', provider = '' } = content;
+  const { unlinked = '', linked = '' } = content;
   const values: Record<MailField | 'brandName', string> = {
     brandName: toName(brandName),
     organizationName: isVisible(organizationName) ? toName(organizationName) : words.anOrganization,
@@ -56,6 +57,8 @@ function valuesOf(
     time: timeInWords(time, language),
     email: cut(oneLine(email)),
     provider: toName(provider),
+    unlinked: toName(unlinked),
+    linked: toName(linked),
   };
   return new Map(Object.entries(values));
 }

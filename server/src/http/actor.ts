@@ -18,6 +18,8 @@ export interface PresentedSession {
   readonly createdAt: Date;
   readonly expiresAt: Date;
   readonly amr: readonly string[];
+  /** When the human last gave a password, a code or a proof of a provider in this session. */
+  readonly authenticatedAt: Date;
 }
 
 /** Whoever is behind a call, as the presented credential proved it. */

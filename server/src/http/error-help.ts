@@ -87,6 +87,12 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
       'No credential was sent, the session ended, the token expired or is for another app or audience, or a secret was revoked.',
     remedy: 'Sign in again, or request a new machine token. Check that `X-App-Name` names the app of the credential.',
   },
+  reauthentication_required: {
+    cause:
+      'The session is good, but its person signed in or re-authenticated more than ten minutes ago, and the operation is one that a stolen session must not reach.',
+    remedy:
+      'Ask the person for a proof, send it to `POST /v1/authentication/users/me/reauthentication` (the current password, a code from `POST …/users/me/reauthentication-request`, or a round trip to a linked provider), and repeat the call.',
+  },
   origin_not_allowed: {
     cause:
       'A web page whose origin is not in `allowedOrigins` called with a cookie. `http://localhost:4000` and `http://127.0.0.1:4000` are different origins.',
@@ -127,6 +133,10 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause: 'The address was verified by another mail, in another window, or by a provider.',
     remedy: 'Nothing is to be done. Read the user again.',
   },
+  account_unclaimed: {
+    cause: 'A code was requested for an address that was never verified in a session of the account.',
+    remedy: 'Verify the address while signed in, or re-authenticate with the current password.',
+  },
   sign_up_disabled: {
     cause: 'The setting `signUpEnabled` of the app is false: people come in by invitation only.',
     remedy: 'Invite the person, or a super admin sets `signUpEnabled` to true.',
@@ -137,7 +147,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   current_password_wrong: {
     cause: 'The person mistyped the password, or has none because they sign in by a provider.',
-    remedy: 'Ask again, or let them set a password by a password reset.',
+    remedy: 'Ask again, or let them re-authenticate by a mailed code or a provider.',
   },
   invalid_credentials: {
     cause:

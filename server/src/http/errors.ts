@@ -33,6 +33,11 @@ export const errorCodes = {
   app_inactive: [403, 'App inactive', 'This app is deactivated.'],
   app_name_taken: [409, 'App name taken', 'An app of this name exists already.'],
   unauthenticated: [401, 'Unauthenticated', 'The credential is missing, wrong, expired or revoked.'],
+  reauthentication_required: [
+    401,
+    'Re-authentication required',
+    'This call needs an authentication of the last ten minutes. Renew the session by POST /v1/authentication/users/me/reauthentication with the current password, a mailed code or a round trip to a linked provider, then repeat the call.',
+  ],
   origin_not_allowed: [403, 'Origin not allowed', 'Calls from this origin are not allowed by the app.'],
   access_denied: [403, 'Access denied', 'You may see this, but you may not do that to it.'],
   human_required: [403, 'Human required', 'Only a signed-in human can do this; a machine user cannot.'],
@@ -44,6 +49,11 @@ export const errorCodes = {
   last_super_admin: [409, 'Last super admin', 'An app needs another active super admin first; nothing was changed.'],
   email_already_exists: [409, 'E-mail already exists', 'A user with this e-mail address exists already.'],
   email_already_verified: [409, 'E-mail already verified', 'This e-mail address is verified already.'],
+  account_unclaimed: [
+    403,
+    'Account unclaimed',
+    'Verify the e-mail address of the account first, signed in as its user.',
+  ],
   sign_up_disabled: [403, 'Sign-up disabled', 'This app does not let people sign up by themselves.'],
   password_too_weak: [400, 'Password too weak', 'Choose a password that is harder to guess.'],
   current_password_wrong: [403, 'Current password wrong', 'The current password is wrong; nothing was changed.'],
@@ -186,8 +196,8 @@ export class ApiError extends Error {
     this.about = options.about;
     this.isDenial = options.isDenial ?? false;
     this.headers = {
-      ...options.headers,
       ...(status === 401 && { 'www-authenticate': 'Bearer' }),
+      ...options.headers,
       ...((status === 503 || status === 429) && { 'retry-after': String(options.retryAfterInSeconds ?? 1) }),
     };
   }

@@ -74,7 +74,11 @@ export const headerComponents: Readonly<Record<string, Header>> = {
     schema: { type: 'string' },
     example: 'req-01HZX3',
   },
-  WwwAuthenticate: { description: 'How to present a credential.', schema: { type: 'string' }, example: 'Bearer' },
+  WwwAuthenticate: {
+    description: 'How to present a credential, or how old the authentication may be (RFC 9470).',
+    schema: { type: 'string' },
+    example: 'Bearer',
+  },
   RetryAfter: { description: 'Seconds after which to try again.', schema: { type: 'string' }, example: '1' },
 };
 

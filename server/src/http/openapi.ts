@@ -1,4 +1,5 @@
 import type { ErrorCode } from './errors.ts';
+import type { FreshAuthentication } from './fresh-authentication.ts';
 import { type SharedParts, sharePartsOf } from './openapi-components.ts';
 import {
   declaredParameters,
@@ -50,6 +51,8 @@ export interface Operation {
   readonly summary: string;
   readonly description: string;
   readonly 'x-principals': readonly string[];
+  /** Present if human callers need fresh authentication. */
+  readonly 'x-fresh-authentication'?: FreshAuthentication;
   /** Every code that the operation may answer. */
   readonly 'x-error-codes': readonly ErrorCode[];
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
@@ -115,6 +118,15 @@ function requestBodyOf(schemas: SchemaCollection, { body }: Route): Pick<Operati
   return { requestBody: { required: needsContent(body), content } };
 }
 
+const ofFreshness: Readonly<Record<FreshAuthentication, string>> = {
+  always: '**Fresh authentication:** people need an authentication of the last ten minutes; machine users do not.',
+  stepUp:
+    '**Fresh authentication:** if the app setting `stepUp` is true, people need an authentication of the last ten minutes; machine users do not.',
+};
+
+const freshnessSentence = ({ freshAuthentication }: Route): string[] =>
+  freshAuthentication ? [ofFreshness[freshAuthentication]] : [];
+
 function errorSentence(route: Route): string[] {
   const particular = errorsOf(route).filter((code) => !general.includes(code));
   return particular.length === 0 ? [] : [`**Errors:** ${particular.map(linkTo).join(', ')}.`];
@@ -131,8 +143,14 @@ function toOperation(schemas: SchemaCollection, shared: Shared, route: Route): O
     operationId: route.operationId,
     tags: [route.tag],
     summary: route.summary,
-    description: [route.description, whoSentence(route.access), ...errorSentence(route)].join('\n\n'),
+    description: [
+      route.description,
+      whoSentence(route.access),
+      ...freshnessSentence(route),
+      ...errorSentence(route),
+    ].join('\n\n'),
     'x-principals': principalsOf(route.access),
+    ...(route.freshAuthentication && { 'x-fresh-authentication': route.freshAuthentication }),
     'x-error-codes': errorsOf(route),
     security: securityOf(route.access),
     parameters: parametersOf(schemas, route, shared.parameters.refer),

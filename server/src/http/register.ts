@@ -6,6 +6,7 @@ import { type Addressed, decide, principals } from './access.ts';
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import { ApiError } from './errors.ts';
+import { requireFreshAuthentication } from './fresh-authentication.ts';
 import { toJsonSchema } from './json-schema.ts';
 import { type Call, isMutation, type Route } from './route.ts';
 import { validate, type ValidRequest } from './validate.ts';
@@ -42,6 +43,8 @@ function checkDeclaration(route: Route): void {
     throw new Error(`${where} changes something and does not declare its audit event`);
   if (route.idempotency === 'kept' && (route.decidesInStatement || !('principals' in route.access)))
     throw new Error(`${where} cannot keep its answer: access is not decided before`);
+  if (route.freshAuthentication && route.decidesInStatement)
+    throw new Error(`${where} cannot ask for fresh authentication: access is not decided before`);
 }
 
 function toCall(
@@ -112,6 +115,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       const held = await decide(services.db, route.access, call.actor, call.addressed);
       request.decided = true;
       request.call = { ...call, held };
+      await requireFreshAuthentication(request.call);
     },
     handler: async (request, reply) => {
       const call = request.call as Call<never, never, never>;

@@ -56,6 +56,7 @@ export function errorsOf(route: Route): ErrorCode[] {
     ...impliedByAccess(route.access, mutates),
     ...(route.idempotency === 'kept' ? ['idempotency_key_reused', 'idempotency_in_progress'] : []),
     ...(route.changesState ? ['prefetch_refused'] : []),
+    ...(route.freshAuthentication ? ['reauthentication_required'] : []),
     ...(route.addressLimit ? ['rate_limited'] : []),
     // Wrong long codes are limited for each client address.
     ...(route.errors?.includes('code_invalid') ? ['rate_limited'] : []),

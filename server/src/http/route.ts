@@ -5,6 +5,7 @@ import type { Services } from '../services.ts';
 import type { Access, Addressed, Held } from './access.ts';
 import type { Actor } from './actor.ts';
 import type { ErrorCode } from './errors.ts';
+import type { FreshAuthentication } from './fresh-authentication.ts';
 
 /** The name of an audit event: noun and what happened to it. */
 export type AuditAction = `${string}.${string}`;
@@ -69,6 +70,12 @@ interface RouteBase<
   readonly summary: string;
   readonly description: string;
   readonly access: Access;
+  /** Human callers need an authentication of the last ten minutes (contract 2.20). Machines never do. */
+  readonly freshAuthentication?: FreshAuthentication;
+  /** Whether this very call needs none, for instance because it sets what is stored already. */
+  isExemptFromFreshAuthentication?(
+    call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
+  ): boolean | Promise<boolean>;
   /** What is counted for the client address before anything but the app is looked at. */
   readonly addressLimit?: LimitName;
   /** The call looks at the device token that the caller may send, and gives one. */

@@ -3,7 +3,7 @@ import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
-import { lockUser } from '../users/users.store.ts';
+import { lockCallerWithSession } from '../users/session-of-caller.ts';
 import { identityList, identityParams } from './identities.schema.ts';
 import { deleteIdentity, hasOtherWayIn, listIdentities } from './identities.store.ts';
 
@@ -38,6 +38,7 @@ export const identityRoutes = [
     description:
       'The caller can no longer sign in by it. The last way in stays: who has no password sets one by a password reset first.',
     access: overApp('SESSION_OWNER'),
+    freshAuthentication: 'always',
     audit: 'identity.unlinked',
     params: identityParams,
     response: { status: 204, description: 'The identity is unlinked.' },
@@ -47,7 +48,7 @@ export const identityRoutes = [
         const { appId, params } = call;
         const { user } = signedIn(call.actor);
         // Whoever unlinks two at once must not end up with none.
-        await lockUser(tx, appId, user.id);
+        await lockCallerWithSession(tx, call);
         await deleteIdentity(tx, appId, user.id, params.identityId);
         if (!(await hasOtherWayIn(tx, appId, user.id, params.identityId))) throw new ApiError('last_way_in');
         return { result: undefined, event: { target: { kind: 'identity', id: params.identityId } } };

@@ -24,14 +24,27 @@ export async function lockUserOfIdentity(
   return row && { userId: row.user_id, identityId: row.id };
 }
 
-export async function touchIdentity(tx: Tx, appId: string, identityId: string, now: Date): Promise<void> {
-  await tx.query(sql`UPDATE identities SET last_used_at = ${now} WHERE app_id = ${appId} AND id = ${identityId}`);
+/**
+ * Records an arrival by an identity.
+ *
+ * @param arrival.vouchedEmailKey key of the address that the provider vouches for now; null if it vouches for none
+ */
+export async function touchIdentity(
+  tx: Tx,
+  appId: string,
+  identityId: string,
+  arrival: { vouchedEmailKey: string | null; now: Date },
+): Promise<void> {
+  await tx.query(sql`
+    UPDATE identities SET last_used_at = ${arrival.now}, vouched_email_key = ${arrival.vouchedEmailKey}
+    WHERE app_id = ${appId} AND id = ${identityId}`);
 }
 
 export interface NewIdentity extends Subject {
   readonly id: string;
   readonly userId: string;
   readonly email: string | null;
+  readonly vouchedEmailKey: string | null;
   readonly now: Date;
 }
 
@@ -41,9 +54,10 @@ export const identityIsUnique = 'identities_subject_key';
 /** @throws DatabaseError that violates `identityIsUnique` when somebody else linked it meanwhile */
 export async function insertIdentity(tx: Tx, appId: string, identity: NewIdentity): Promise<void> {
   await tx.query(sql`
-    INSERT INTO identities (app_id, id, user_id, idp_id, issuer, subject, email, created_at, last_used_at)
+    INSERT INTO identities (app_id, id, user_id, idp_id, issuer, subject, email, vouched_email_key,
+      created_at, last_used_at)
     VALUES (${appId}, ${identity.id}, ${identity.userId}, ${identity.idpId}, ${identity.issuer}, ${identity.subject},
-      ${identity.email}, ${identity.now}, ${identity.now})`);
+      ${identity.email}, ${identity.vouchedEmailKey}, ${identity.now}, ${identity.now})`);
 }
 
 /**
@@ -66,6 +80,14 @@ export async function hasOtherSubject(
 /** Unlinks a user from everybody they are elsewhere. */
 export async function deleteIdentities(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`DELETE FROM identities WHERE app_id = ${appId} AND user_id = ${userId}`);
+}
+
+/** Unlinks the identities that do not vouch for the present address of a user who is locked. */
+export async function deleteUnvouchedIdentities(tx: Tx, appId: string, userId: string): Promise<void> {
+  await tx.query(sql`
+    DELETE FROM identities i USING users u
+    WHERE i.app_id = ${appId} AND i.user_id = ${userId} AND u.app_id = ${appId} AND u.id = i.user_id
+      AND i.vouched_email_key IS DISTINCT FROM u.email_key`);
 }
 
 /** An identity as its owner sees it. */

@@ -1,3 +1,4 @@
+import type { z } from 'zod';
 import { lockApp } from '../apps/apps.store.ts';
 import { overApp } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
@@ -81,6 +82,15 @@ function checkTrust({ type }: IdentityProvider, { trustEmail }: { trustEmail?: b
   throw new ApiError('validation_failed', { faults: [{ pointer: '/body/trustEmail', message }] });
 }
 
+/** Whether each value is the stored one. A client secret counts as new: stored ones are not opened for this. */
+async function hasEqualValues(call: Call<{ idpId: string }, unknown, z.output<typeof patchProviderBody>>) {
+  const { services, appId, params, body } = call;
+  const { clientSecret, ...named } = body;
+  const stored = (await listProviders(services.db, appId)).find(({ id }) => id === params.idpId);
+  const names = Object.keys(named) as (keyof typeof named)[];
+  return clientSecret === undefined && stored !== undefined && names.every((name) => named[name] === stored[name]);
+}
+
 const created = { status: 201, description: 'The provider is registered.', body: providerCreated } as const;
 
 export const identityProviderRoutes = [
@@ -88,6 +98,7 @@ export const identityProviderRoutes = [
     method: 'POST',
     url: '/v1/authorization/idps/google',
     operationId: 'createGoogleProvider',
+    freshAuthentication: 'stepUp',
     tag: 'idp-authentication',
     summary: 'Register Google',
     description:
@@ -109,6 +120,7 @@ export const identityProviderRoutes = [
     method: 'POST',
     url: '/v1/authorization/idps/azure',
     operationId: 'createAzureProvider',
+    freshAuthentication: 'stepUp',
     tag: 'idp-authentication',
     summary: 'Register Microsoft',
     description:
@@ -131,6 +143,7 @@ export const identityProviderRoutes = [
     method: 'POST',
     url: '/v1/authorization/idps/oidc',
     operationId: 'createOidcProvider',
+    freshAuthentication: 'always',
     tag: 'idp-authentication',
     summary: 'Register an OpenID Connect provider',
     description:
@@ -166,6 +179,8 @@ export const identityProviderRoutes = [
     method: 'PATCH',
     url: '/v1/authorization/idps/:idpId',
     operationId: 'updateProvider',
+    freshAuthentication: 'always',
+    isExemptFromFreshAuthentication: hasEqualValues,
     tag: 'idp-authentication',
     summary: 'Update an identity provider',
     description:
@@ -195,6 +210,7 @@ export const identityProviderRoutes = [
     method: 'DELETE',
     url: '/v1/authorization/idps/:idpId',
     operationId: 'deleteProvider',
+    freshAuthentication: 'always',
     tag: 'idp-authentication',
     summary: 'Delete an identity provider',
     description:

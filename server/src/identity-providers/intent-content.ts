@@ -1,7 +1,12 @@
 import { z } from 'zod';
 import type { Sealer } from '../keys/seal.ts';
 
-const secrets = z.strictObject({ nonce: z.string(), codeVerifier: z.string() });
+const secrets = z.strictObject({
+  nonce: z.string(),
+  codeVerifier: z.string(),
+  /** Seconds since the epoch at which the browser was sent away, if the provider has to authenticate the person again. */
+  authenticateSince: z.int().optional(),
+});
 const profile = z.strictObject({
   issuer: z.string(),
   subject: z.string(),
@@ -9,6 +14,8 @@ const profile = z.strictObject({
   isEmailProven: z.boolean(),
   firstName: z.string(),
   lastName: z.string(),
+  /** Seconds since the epoch at which the person came back, if the provider authenticated them again. */
+  authenticatedAt: z.int().optional(),
 });
 
 /** On the way to the provider: what its answer will be checked with. */

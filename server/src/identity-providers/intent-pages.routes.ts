@@ -15,7 +15,7 @@ import { intentLifeMs } from './intents.routes.ts';
 import { intentParams } from './intents.schema.ts';
 import { failIntent, findIntent, type Intent, startIntent, succeedIntent, takeState } from './intents.store.ts';
 import { profileOf } from './profile.ts';
-import type { Party } from './relying-party.ts';
+import { type Party, secondsOf } from './relying-party.ts';
 
 const cookieName = 'idp-intent';
 const cookieValuePattern = /^gh_i_[\w-]{43}$/;
@@ -89,7 +89,11 @@ function partyOf({ services }: Call, { appId, provider }: Intent): Party {
 /** Where this browser is to sign in; what will be checked when it comes back is stored before it leaves. */
 async function begin(call: Call, intent: Intent, browserSecret: string): Promise<string | undefined> {
   const { services } = call;
-  const secrets = { nonce: newRandom(), codeVerifier: newRandom() };
+  const secrets = {
+    nonce: newRandom(),
+    codeVerifier: newRandom(),
+    ...(intent.reauthenticates && { authenticateSince: secondsOf(services.clock.now()) }),
+  };
   // The id says which intent the answer belongs to; the rest cannot be guessed.
   const state = `${intent.id}.${newRandom()}`;
   const url = await services.relyingParty.authorizationUrl(partyOf(call, intent), callbackUrl(services.config), {
@@ -147,7 +151,11 @@ async function finish(call: Call, intent: Intent, callback: URL, state: string):
   const secrets = openSecrets(services.sealer, appId, id, intent.sealedContent ?? Buffer.alloc(0));
   const party = partyOf(call, intent);
   const claims = await services.relyingParty.redeem(party, callback, { ...secrets, state });
-  const sealedContent = sealContent(services.sealer, appId, id, profileOf(party, claims));
+  const profile = {
+    ...profileOf(party, claims),
+    ...(intent.reauthenticates && { authenticatedAt: secondsOf(services.clock.now()) }),
+  };
+  const sealedContent = sealContent(services.sealer, appId, id, profile);
   const intentToken = newSecret('gh_i_');
   await succeedIntent(services.db, appId, id, { tokenHash: sha256(intentToken), sealedContent });
   return intentToken;

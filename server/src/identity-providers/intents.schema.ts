@@ -39,10 +39,20 @@ export const createIntent = z
         'SHA-256 of a secret of the client in base64url (RFC 7636, S256): only who shows the secret can use what comes back.',
       examples: ['E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
     }),
+    reauthenticate: optional(z.boolean()).meta({
+      description:
+        'Makes an intent that renews the authentication of a session (`POST /v1/authentication/users/me/reauthentication`) and neither signs in nor links. The provider has to authenticate the person again (`max_age=0`). Needs `codeChallenge`.',
+      examples: [false],
+    }),
+  })
+  .refine(({ reauthenticate, codeChallenge }) => reauthenticate !== true || codeChallenge !== undefined, {
+    error: 'Required to re-authenticate.',
+    path: ['codeChallenge'],
   })
   .refine(isOneForm, { error: 'Name successUrl and failureUrl, or urls with both.', path: ['successUrl'] })
-  .transform(({ urls, successUrl: success = '', failureUrl: failure = '', ...rest }) => ({
+  .transform(({ urls, successUrl: success = '', failureUrl: failure = '', reauthenticate = false, ...rest }) => ({
     ...rest,
+    reauthenticates: reauthenticate,
     ...(urls ?? { successUrl: success, failureUrl: failure }),
   }))
   .meta({
@@ -72,17 +82,23 @@ export const intentCreated = z
 const tokenExample = 'gh_i_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const secret = (what: string, example: string) => text({ max: 500 }).meta({ description: what, examples: [example] });
 
+/** What a client shows of what came back to its success URL. */
+export const shownIntent = {
+  intentId: text({ max: 100 }).meta({ description: 'Id of the intent.', examples: [intentExample] }),
+  idpToken: secret('The `intentToken` of the success URL.', tokenExample),
+  intentToken: secret('The same under its name in the success URL, in place of `idpToken`.', tokenExample),
+  codeVerifier: secret(
+    'The secret that belongs to `codeChallenge`; needed if, and only if, the intent was made with one.',
+    'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
+  ),
+};
+
 export const validateIntent = z
   .strictObject({
-    intentId: text({ max: 100 }).meta({ description: 'Id of the intent.', examples: [intentExample] }),
-    idpToken: optional(secret('The `intentToken` of the success URL.', tokenExample)),
-    intentToken: optional(secret('The same under its name in the success URL, in place of `idpToken`.', tokenExample)),
-    codeVerifier: optional(
-      secret(
-        'The secret that belongs to `codeChallenge`; needed if, and only if, the intent was made with one.',
-        'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
-      ),
-    ),
+    intentId: shownIntent.intentId,
+    idpToken: optional(shownIntent.idpToken),
+    intentToken: optional(shownIntent.intentToken),
+    codeVerifier: optional(shownIntent.codeVerifier),
   })
   .refine(({ idpToken, intentToken }) => (idpToken === undefined) !== (intentToken === undefined), {
     error: 'Name idpToken, or intentToken in its place.',

@@ -12,6 +12,8 @@ export interface Intent {
   readonly successUrl: string;
   readonly failureUrl: string;
   readonly status: IntentStatus;
+  /** Made to renew the authentication of a session, and good for nothing else. */
+  readonly reauthenticates: boolean;
   readonly browserHash: Buffer | null;
   readonly stateHash: Buffer | null;
   readonly sealedContent: Buffer | null;
@@ -35,6 +37,7 @@ interface IntentRow {
   success_url: string;
   failure_url: string;
   status: IntentStatus;
+  reauthenticates: boolean;
   browser_hash: Buffer | null;
   state_hash: Buffer | null;
   sealed_content: Buffer | null;
@@ -56,6 +59,7 @@ const toIntent = (row: IntentRow): Intent => ({
   successUrl: row.success_url,
   failureUrl: row.failure_url,
   status: row.status,
+  reauthenticates: row.reauthenticates,
   browserHash: row.browser_hash,
   stateHash: row.state_hash,
   sealedContent: row.sealed_content,
@@ -78,6 +82,7 @@ export interface NewIntent {
   readonly successUrl: string;
   readonly failureUrl: string;
   readonly codeChallenge: string | null;
+  readonly reauthenticates: boolean;
   readonly now: Date;
   readonly expiresAt: Date;
 }
@@ -85,9 +90,10 @@ export interface NewIntent {
 /** @returns whether there is such a provider and it is switched on */
 export async function insertIntent(db: Queryable, appId: string, intent: NewIntent): Promise<boolean> {
   const rows = await db.query(sql`
-    INSERT INTO idp_intents (app_id, id, idp_id, success_url, failure_url, code_challenge, status, created_at, expires_at)
+    INSERT INTO idp_intents (app_id, id, idp_id, success_url, failure_url, code_challenge, reauthenticates, status,
+      created_at, expires_at)
     SELECT p.app_id, ${intent.id}, p.id, ${intent.successUrl}::text, ${intent.failureUrl}::text,
-      ${intent.codeChallenge}::text, 'created', ${intent.now}::timestamptz, ${intent.expiresAt}::timestamptz
+      ${intent.codeChallenge}::text, ${intent.reauthenticates}::boolean, 'created', ${intent.now}::timestamptz, ${intent.expiresAt}::timestamptz
     FROM identity_providers p WHERE p.app_id = ${appId} AND p.id = ${intent.idpId} AND p.enabled
     RETURNING id`);
   return rows.length > 0;
@@ -99,8 +105,8 @@ export async function insertIntent(db: Queryable, appId: string, intent: NewInte
  */
 export async function findIntent(db: Queryable, intentId: string): Promise<Intent | undefined> {
   const [row] = await db.query<IntentRow>(sql`
-    SELECT i.id, i.app_id, a.status AS app_status, i.success_url, i.failure_url, i.status, i.browser_hash, i.state_hash,
-      i.sealed_content, i.expires_at, i.idp_id, p.type, p.issuer, p.client_id, p.sealed_client_secret, p.scopes,
+    SELECT i.id, i.app_id, a.status AS app_status, i.success_url, i.failure_url, i.status, i.reauthenticates, i.browser_hash,
+      i.state_hash, i.sealed_content, i.expires_at, i.idp_id, p.type, p.issuer, p.client_id, p.sealed_client_secret, p.scopes,
       p.trust_email, p.enabled
     FROM idp_intents i
     JOIN identity_providers p ON p.app_id = i.app_id AND p.id = i.idp_id
@@ -174,12 +180,12 @@ export interface RedeemedIntent {
   readonly sealedContent: Buffer;
 }
 
-/** Uses an intent up, if the token is its own and its provider is switched on. */
-export async function redeemIntent(
+/** Uses an intent up, if the token and the purpose are its own and its provider is switched on. */
+export async function takeIntent(
   tx: Tx,
   appId: string,
   intentId: string,
-  tokenHash: Buffer,
+  shown: { tokenHash: Buffer; reauthenticates: boolean },
   now: Date,
 ): Promise<RedeemedIntent | undefined> {
   const [row] = await tx.query<{
@@ -189,7 +195,8 @@ export async function redeemIntent(
     sealed_content: Buffer;
   }>(sql`
     DELETE FROM idp_intents i USING identity_providers p
-    WHERE i.app_id = ${appId} AND i.id = ${intentId} AND i.token_hash = ${tokenHash} AND i.status = 'succeeded'
+    WHERE i.app_id = ${appId} AND i.id = ${intentId} AND i.token_hash = ${shown.tokenHash} AND i.status = 'succeeded'
+      AND i.reauthenticates = ${shown.reauthenticates}
       AND i.expires_at > ${now} AND p.app_id = ${appId} AND p.id = i.idp_id AND p.enabled
     RETURNING i.idp_id, p.name, i.code_challenge, i.sealed_content`);
   return (

@@ -17,6 +17,11 @@ export interface FlowSecrets {
   readonly state: string;
   readonly nonce: string;
   readonly codeVerifier: string;
+  /**
+   * Seconds since the epoch: the provider has to authenticate the person after that, whether or not they have a session
+   * there. Undefined: their session at the provider will do.
+   */
+  readonly authenticateSince?: number | undefined;
 }
 
 /** This service towards identity providers: an OpenID Connect relying party. */
@@ -38,6 +43,9 @@ export interface RelyingParty {
    */
   redeem(party: Party, callback: URL, secrets: FlowSecrets): Promise<Claims & { iss: string; sub: string }>;
 }
+
+/** Seconds since the epoch. */
+export const secondsOf = (time: Date): number => Math.floor(time.getTime() / 1000);
 
 /** How long the configuration of a provider and its keys are believed without asking again. */
 const metadataLifeMs = 600_000;
@@ -119,7 +127,7 @@ export function createRelyingParty(dependencies: {
         return found;
       }),
 
-    authorizationUrl: (party, redirectUri, { state, nonce, codeVerifier }) =>
+    authorizationUrl: (party, redirectUri, { state, nonce, codeVerifier, authenticateSince }) =>
       failing(async () => {
         const config = await configure(party);
         const url = oidc.buildAuthorizationUrl(config, {
@@ -129,14 +137,21 @@ export function createRelyingParty(dependencies: {
           nonce,
           code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
           code_challenge_method: 'S256',
+          ...(authenticateSince !== undefined && { max_age: '0' }),
         });
         return url.href;
       }),
 
-    redeem: (party, callback, { state, nonce, codeVerifier }) =>
+    redeem: (party, callback, { state, nonce, codeVerifier, authenticateSince }) =>
       failing(async () => {
         const config = await configure(party);
-        const checks = { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: codeVerifier };
+        const checks = {
+          expectedState: state,
+          expectedNonce: nonce,
+          pkceCodeVerifier: codeVerifier,
+          // The age that an authentication at that moment has now; the library refuses older ones and a missing `auth_time`.
+          ...(authenticateSince !== undefined && { maxAge: Math.max(0, secondsOf(clock.now()) - authenticateSince) }),
+        };
         const tokens = await withKeys(config, () => oidc.authorizationCodeGrant(config, callback, checks));
         const claims = tokens.claims();
         if (!claims) throw new ProviderFailure('provider_response_invalid', 'There is no ID token.');

@@ -1,15 +1,16 @@
 import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
+import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { ChangeEvent } from '../http/mutate.ts';
 import type { Call } from '../http/route.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';
 import { acceptanceEvents, claimAccount } from '../users/claim-account.ts';
 import { emailKey } from '../users/email-address.ts';
+import { lockCallerWithSession } from '../users/session-of-caller.ts';
 import { circumstancesOf } from '../users/password-changed.ts';
 import { readStanding } from '../super-admins/super-admins.store.ts';
-import { holdSession } from '../sessions/sessions.store.ts';
 import { insertInvitedUser, lockUser, lockUserByEmail, type User } from '../users/users.store.ts';
 import {
   hasOtherSubject,
@@ -37,11 +38,16 @@ const providerOf = ({ idpId }: Subject) => ({ target: { kind: 'identity_provider
 
 const actorOf = (userId: string) => ({ kind: 'user', id: userId }) as const;
 
+/** Key of the address that the provider vouches for in this arrival. */
+export const vouchedEmailKeyOf = (arrival: Profile): string | null =>
+  arrival.isEmailProven && arrival.email !== null ? emailKey(arrival.email) : null;
+
 /** Links an identity to a user. @returns what the audit is told */
 async function link(tx: Tx, call: Call, userId: string, arrival: Arrival): Promise<ChangeEvent> {
   const { services, appId } = call;
   const id = services.ids.next();
-  await insertIdentity(tx, appId, { ...arrival, id, userId, now: services.clock.now() });
+  const vouchedEmailKey = vouchedEmailKeyOf(arrival);
+  await insertIdentity(tx, appId, { ...arrival, id, userId, vouchedEmailKey, now: services.clock.now() });
   const changes = [`idp.${arrival.idpId}`];
   return { action: 'identity.linked', target: { kind: 'identity', id }, actor: actorOf(userId), changes };
 }
@@ -80,6 +86,11 @@ const hasProvenEmail = (arrival: Arrival): arrival is Arrival & { email: string 
 /** Whether this arrival claims the account: it is not claimed, and the provider vouches for its present address. */
 const claimsAccount = (user: User, arrival: Arrival): arrival is Arrival & { email: string } =>
   !user.isEmailClaimed && hasProvenEmail(arrival) && emailKey(arrival.email) === emailKey(user.email);
+const touch = (tx: Tx, call: Call, identityId: string, arrival: Arrival): Promise<void> =>
+  touchIdentity(tx, call.appId, identityId, {
+    vouchedEmailKey: vouchedEmailKeyOf(arrival),
+    now: call.services.clock.now(),
+  });
 
 /** Somebody who has come by this identity before. */
 async function settleKnown(
@@ -91,7 +102,7 @@ async function settleKnown(
   const user = await lockUser(tx, call.appId, known.userId);
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive', { about: { target: actorOf(user.id) } });
   if (!claimsAccount(user, arrival)) {
-    await touchIdentity(tx, call.appId, known.identityId, call.services.clock.now());
+    await touch(tx, call, known.identityId, arrival);
     return { userId: user.id, isNewUser: false, events: [] };
   }
   const accepted = await claim(tx, call, user, arrival);
@@ -152,6 +163,21 @@ export interface LinkedIdentity {
 }
 
 /**
+ * Checks that an arrival is the caller: the identity is linked to them.
+ *
+ * @throws ApiError `intent_invalid`, `unauthenticated`
+ */
+export async function recognizeCaller(tx: Tx, call: Call, arrival: Arrival): Promise<void> {
+  await lockCallerWithSession(tx, call);
+  const known = await lockUserOfIdentity(tx, call.appId, arrival);
+  if (!known || known.userId !== signedIn(call.actor).user.id) {
+    const detail = 'This account at the provider is not linked to yours.';
+    throw new ApiError('intent_invalid', { about: providerOf(arrival), detail });
+  }
+  await touch(tx, call, known.identityId, arrival);
+}
+
+/**
  * Links an identity to the signed-in user. Its address need not be that of the account: both sides authenticated just
  * now. If the account is not claimed and the provider vouches for its present address, the account is claimed (2.5 c),
  * and rule (P) applies: the password and the sessions may be those of a stranger.
@@ -165,15 +191,18 @@ export async function linkIdentity(
   actor: Call['actor'] & { kind: 'user' },
   arrival: Arrival,
 ): Promise<LinkedIdentity> {
+  await lockCallerWithSession(tx, call);
   const user = await lockUser(tx, call.appId, actor.user.id);
-  if (!(await holdSession(tx, call.appId, actor.session.id))) throw new ApiError('unauthenticated');
   const known = await lockUserOfIdentity(tx, call.appId, arrival);
   if (known && known.userId !== user.id) {
     throw new ApiError('identity_already_linked', { about: providerOf(arrival) });
   }
   const isClaimed = claimsAccount(user, arrival);
   const accepted = isClaimed ? await claim(tx, call, user, arrival) : [];
-  if (known && !isClaimed) return { events: [], isClaimed };
+  if (known && !isClaimed) {
+    await touch(tx, call, known.identityId, arrival);
+    return { events: [], isClaimed };
+  }
   const linked = await link(tx, call, user.id, arrival);
   if (!known) await tellLinked(tx, call, user, arrival, linked.target.id);
   return { events: [linked, ...accepted], isClaimed };

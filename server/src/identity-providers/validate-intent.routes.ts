@@ -1,13 +1,10 @@
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
-import { type Tx, violatesUnique } from '../db/db.ts';
+import { violatesUnique } from '../db/db.ts';
 import { publicAccessOrSession } from '../http/access.ts';
 import { bearerToken } from '../http/credential.ts';
-import { ApiError } from '../http/errors.ts';
-import { id as idSchema } from '../http/fields.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
-import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
 import {
   sessionEvent,
   sessionHeaders,
@@ -16,48 +13,14 @@ import {
   startSession,
 } from '../sessions/start-session.ts';
 import { identityIsUnique } from './identities.store.ts';
-import { openProfile } from './intent-content.ts';
 import { intentValidated, validateIntent } from './intents.schema.ts';
-import { redeemIntent } from './intents.store.ts';
-import { type Arrival, linkIdentity, settleIdentity } from './settle-identity.ts';
-
-/** What a client shows of what came back to it. */
-interface Shown {
-  readonly intentId: string;
-  readonly idpToken: string;
-  readonly codeVerifier?: string | undefined;
-}
-
-const invalid = (): ApiError =>
-  new ApiError('intent_invalid', { about: { target: { kind: 'identity_provider', id: null } } });
-
-/**
- * Whether the client that shows the token is the one that made the intent. A verifier where none belongs is refused
- * too: the client thinks of another intent than this one.
- *
- * @see RFC 7636, section 4.6; RFC 9700, section 2.1.1
- */
-function isShownByItsClient(codeChallenge: string | null, codeVerifier: string | undefined): boolean {
-  if (codeChallenge === null || codeVerifier === undefined) return codeChallenge === null && codeVerifier === undefined;
-  return constantTimeEqual(Buffer.from(sha256(codeVerifier).toString('base64url')), Buffer.from(codeChallenge));
-}
-
-/** Uses the intent up. @throws ApiError `intent_invalid`, whatever is wrong with it */
-async function redeem(tx: Tx, call: Call, shown: Shown): Promise<Arrival & { isBoundToClient: boolean }> {
-  const { services, appId } = call;
-  const intentId = idSchema.safeParse(shown.intentId).data;
-  if (intentId === undefined) throw invalid();
-  const intent = await redeemIntent(tx, appId, intentId, sha256(shown.idpToken), services.clock.now());
-  if (!intent || !isShownByItsClient(intent.codeChallenge, shown.codeVerifier)) throw invalid();
-  const { idpId, providerName, codeChallenge, sealedContent } = intent;
-  const profile = openProfile(services.sealer, appId, intentId, sealedContent);
-  return { ...profile, idpId, providerName, isBoundToClient: codeChallenge !== null };
-}
+import { intentInvalid, redeemIntent, type ShownIntent } from './redeem-intent.ts';
+import { linkIdentity, settleIdentity } from './settle-identity.ts';
 
 /** Starts a session for whoever came back. */
-function signIn(call: Call, app: App, shown: Shown) {
+function signIn(call: Call, app: App, shown: ShownIntent) {
   return mutate(call, async (tx) => {
-    const { userId, isNewUser, events } = await settleIdentity(tx, call, app, await redeem(tx, call, shown));
+    const { userId, isNewUser, events } = await settleIdentity(tx, call, app, await redeemIntent(tx, call, shown));
     const session = await startSession(tx, call, app, { id: userId, amr: ['fed'] });
     return { result: { ...session, userId, isNewUser }, event: [...events, sessionEvent(userId, session)] };
   });
@@ -75,10 +38,10 @@ interface AfterLinking {
  * Links an identity to the signed-in user. Without a code challenge an attacker could make somebody link the attacker's
  * identity, and sign in by it afterwards.
  */
-async function linkToCaller(call: Call, app: App, actor: Call['actor'] & { kind: 'user' }, shown: Shown) {
+async function linkToCaller(call: Call, app: App, actor: Call['actor'] & { kind: 'user' }, shown: ShownIntent) {
   const { sessionId, sessionToken, started } = await mutate<AfterLinking>(call, async (tx) => {
-    const arrival = await redeem(tx, call, shown);
-    if (!arrival.isBoundToClient) throw invalid();
+    const arrival = await redeemIntent(tx, call, shown);
+    if (!arrival.isBoundToClient) throw intentInvalid();
     const { events, isClaimed } = await linkIdentity(tx, call, actor, arrival);
     const token = bearerToken(call.request) ?? '';
     if (!isClaimed) return { result: { sessionId: actor.session.id, sessionToken: token }, event: events };
@@ -104,6 +67,8 @@ export const validateIntentRoutes = [
     method: 'POST',
     url: '/v1/authentication/idp/intents/validate',
     operationId: 'validateIntent',
+    // Asked of callers who link: nobody else has a session here.
+    freshAuthentication: 'always',
     tag: 'idp-authentication',
     summary: 'Finish signing in with a provider',
     description:

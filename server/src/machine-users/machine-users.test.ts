@@ -210,6 +210,8 @@ describe('a further secret', () => {
 });
 
 describe('deleting', () => {
+  beforeAll(() => world.reauthenticate());
+
   test('is refused for what is not there', async () => {
     const [machine, other] = [await world.machine(), await world.machine()];
     expect(problem(await remove('1'))).toBe('404 machine_user_not_found');

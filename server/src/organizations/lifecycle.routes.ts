@@ -60,6 +60,7 @@ export const lifecycleRoutes = [
     method: 'DELETE',
     url: '/v1/authorization/organizations/:orgId',
     operationId: 'deleteOrganization',
+    freshAuthentication: 'always',
     tag: 'authorization',
     summary: 'Delete an organization',
     description:

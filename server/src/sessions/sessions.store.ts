@@ -19,6 +19,7 @@ interface PresentedRow {
   last_seen_at: Date;
   idle_expires_at: Date;
   amr: string[];
+  authenticated_at: Date;
   user_id: string;
   email: string;
   is_email_verified: boolean;
@@ -61,7 +62,8 @@ export interface FoundSession {
 }
 
 function toFoundSession(row: PresentedRow): FoundSession {
-  const session = { id: row.id, createdAt: row.created_at, expiresAt: row.expires_at, amr: row.amr };
+  const { id, created_at: createdAt, expires_at: expiresAt, amr, authenticated_at: authenticatedAt } = row;
+  const session = { id, createdAt, expiresAt, amr, authenticatedAt };
   return { session, user: toSignedInUser(row), lastSeenAt: row.last_seen_at, idleExpiresAt: row.idle_expires_at };
 }
 
@@ -77,8 +79,9 @@ export async function findSessions(
   now: Date,
 ): Promise<(FoundSession | undefined)[]> {
   const rows = await db.query<PresentedRow & { place: number }>(sql`
-    SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr, s.user_id,
-      u.email, u.is_email_verified, u.claimed_by IS NOT NULL AS is_email_claimed, u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.is_super_admin,
+    SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
+      s.authenticated_at, s.user_id, u.email, u.is_email_verified, u.claimed_by IS NOT NULL AS is_email_claimed,
+      u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.is_super_admin,
       u.language
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, token_hash, place)
@@ -107,6 +110,19 @@ export async function touchSession(
         + make_interval(secs => COALESCE((a.settings ->> 'sessionIdleSeconds')::integer, ${session.idleSecondsByDefault}))
     FROM apps a
     WHERE s.app_id = ${appId} AND s.id = ${session.id} AND s.last_seen_at = ${session.lastSeenAt} AND a.id = ${appId}`);
+}
+
+/** Records a newer authentication of the human in one session; the session and its token stay. */
+export async function renewAuthentication(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  sessionId: string,
+  authenticatedAt: Date,
+): Promise<void> {
+  await tx.query(sql`
+    UPDATE sessions SET authenticated_at = GREATEST(authenticated_at, ${authenticatedAt}::timestamptz)
+    WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${sessionId}`);
 }
 
 /** A session that begins. */

@@ -98,6 +98,7 @@ export const superAdminRoutes = [
     method: 'POST',
     url: '/v1/authorization/super-admins',
     operationId: 'addSuperAdmin',
+    freshAuthentication: 'always',
     tag: 'authorization',
     summary: 'Make somebody a super admin',
     description:

@@ -3,7 +3,7 @@ import { type Access, notFoundCode, type Principal } from '../http/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
 import type { Route } from '../http/route.ts';
 import type { OrganizationOperation } from '../organizations/organization-states.ts';
-import { createStage, type Stage } from './calls.stage.ts';
+import { createStage, freshenSessions, type Stage } from './calls.stage.ts';
 import type { Prepared, SampleCall } from './calls.sample.ts';
 import { platformKey, type TestApp } from './setup.ts';
 import { createWorld, password, type World } from './world.ts';
@@ -177,6 +177,7 @@ export interface Callers {
 export async function createCallers(test: TestApp): Promise<Callers> {
   const world = await createWorld(test);
   const expiredToken = await expiredMachineToken(world);
+  await freshenSessions(test);
   const stage = await createStage(world);
   const foreign = await createStage(await createWorld(test));
   return { stage, foreign, tokens: await issueTokens(stage, foreign, expiredToken) };

@@ -126,6 +126,24 @@ const passwordSamples: SampleCalls = {
       },
     },
     {
+      title: 'of somebody with an identity, as somebody else has one',
+      admits: 'everyone',
+      target: ['user', 'userId'],
+      foreign: 'code_invalid',
+      prepare: async (stage) => {
+        const { person: bystander } = await linked(stage);
+        const { person } = await linked(stage);
+        const verificationCode = await codeOfReset(stage, person.email);
+        const body = { email: person.email, verificationCode, newPassword: 'Secret@slidezAB' };
+        return { as: { ...nobody, id: person.userId }, body, bystanders: [bystander.userId] };
+      },
+      afterwards: async ({ world }, { as }) => {
+        const left = await world.test.db.query(sql`
+          SELECT 1 FROM identities WHERE app_id = ${world.appId} AND user_id = ${as.id}`);
+        expect(left).toEqual([]);
+      },
+    },
+    {
       title: 'of somebody who was only invited',
       admits: 'everyone',
       target: ['user', 'userId'],

@@ -1,4 +1,5 @@
 import { sql } from '../db/db.ts';
+import type { TestApp } from './setup.ts';
 import type { Machine, Person, World } from './world.ts';
 
 /** An app with one of everybody around one organization, and another organization next door. */
@@ -14,6 +15,11 @@ export interface Stage {
   /** Owns the organization next door, the older one, in which our people are plain members. */
   readonly neighbour: Person;
   readonly neighbourOrgId: string;
+}
+
+/** Makes every session fresh again, for tests that move the clock. */
+export async function freshenSessions({ db, clock }: Pick<TestApp, 'db' | 'clock'>): Promise<void> {
+  await db.query(sql`UPDATE sessions SET authenticated_at = ${clock.now()}`);
 }
 
 /** Gives a user a role of an organization, as the super admin may. */

@@ -12,8 +12,10 @@ import { samplesOfOrganizations } from './calls.organizations.ts';
 import { samplesOfLists } from './calls.lists.ts';
 import { samplesOfMembers } from './calls.members.ts';
 import { samplesOfPlatform } from './calls.platform.ts';
+import { samplesOfReauthentication } from './calls.reauthentication.ts';
 import { samplesOfRoles } from './calls.roles.ts';
 import type { SampleCall, SampleCalls } from './calls.sample.ts';
+import { freshenSessions } from './calls.stage.ts';
 import { samplesOfUsers } from './calls.users.ts';
 
 /** How to call every operation. A new route needs an entry here, and is then tested like all the others. */
@@ -21,6 +23,7 @@ export const samples: SampleCalls = {
   ...samplesOfUsers,
   ...samplesOfAppUsers,
   ...samplesOfAccounts,
+  ...samplesOfReauthentication,
   ...samplesOfAudit,
   ...samplesOfNotMe,
   ...samplesOfOrganizations,
@@ -40,11 +43,12 @@ export interface Case {
   readonly sample: SampleCall;
 }
 
-/** A sample may make the app stricter; the next one finds it as it was. */
+/** A sample may make the app stricter and move the clock; the next one finds the app as it was, and fresh sessions. */
 const prepared = (sample: SampleCall): SampleCall => ({
   ...sample,
   prepare: async (stage) => {
     await letManagersGrantAnyRole(stage);
+    await freshenSessions(stage.world.test);
     return sample.prepare(stage);
   },
 });

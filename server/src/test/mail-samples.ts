@@ -30,6 +30,12 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   sign_up_attempted: circumstances,
   password_reset: { ...link('reset'), ...circumstances },
   password_changed: notMe,
+  password_reset_done: {
+    unlinked: 'Google (sam@doe.example)',
+    linked: 'Acme SSO (jon@acme.example)',
+    ...notMe,
+  },
+  reauthentication: { code, longCode, ...circumstances },
   email_change: { code, longCode, ...circumstances },
   email_change_requested: { email: 'jon@doe.example', ...circumstances },
   new_device: notMe,

@@ -14,7 +14,7 @@ import {
 import { type Case, cases } from './calls.ts';
 import { digestOfApp, traitsOfApp } from './calls.digest.ts';
 import { isAppNamed, outcomeOf, perform, type Prepared } from './calls.sample.ts';
-import { createStage, type Stage } from './calls.stage.ts';
+import { createStage, freshenSessions, type Stage } from './calls.stage.ts';
 import { openTestDatabase } from './database.ts';
 import { recordingDb, type RecordingDb } from './recording-db.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
@@ -170,6 +170,7 @@ describe('an app does not depend on what another app holds:', () => {
     await fillApp(app.db, tables, twinId, rows, 'theirs');
     await fillApp(app.db, tables, ourId, rows, 'ours');
     app.clock.advance(usedLongAgoMs);
+    await freshenSessions(app);
     const besideTwin = await outcomes(one, prepared);
     expect(besideTwin['nothing']).toMatchObject({ outcome: one.route.response.status });
     await clearApp(app.db, tables, twinId);

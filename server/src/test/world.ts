@@ -83,6 +83,8 @@ export interface World {
   /** Signs a person up; `verified` proves their address with the code of the mail. */
   person(options?: { email?: string; verified?: boolean }): Promise<Person>;
   signIn(email: string): Promise<Person>;
+  /** Makes a session fresh again: the super admin's by default. */
+  reauthenticate(who?: { token: string }): Promise<void>;
   /** An organization with this owner, set up by the super admin. */
   organization(
     owner: Person,
@@ -216,6 +218,11 @@ export async function createWorld(
   // The mail about the admin's first device is not what a test looks for in their mailbox.
   await test.db.query(sql`DELETE FROM mails WHERE app_id = ${prepared.id}`);
 
+  const reauthenticate: World['reauthenticate'] = async ({ token } = admin) => {
+    const body = { currentPassword: password };
+    check(await call('POST', '/v1/authentication/users/me/reauthentication', { token, body }), 200);
+  };
+
   const organization: World['organization'] = async (
     owner,
     { name = unique('Organization'), roles = ['reader', 'writer'], metadata } = {},
@@ -289,6 +296,7 @@ export async function createWorld(
     call,
     person,
     signIn,
+    reauthenticate,
     organization,
     manager: (orgId) => grant(orgId, 'managers', {}),
     member: (orgId, role = 'reader') => grant(orgId, 'members', { role }),

@@ -20,7 +20,7 @@ import { changeEmail, deleteMe, emailChanged, emailChangeRequested, requestEmail
 import { isEmailTaken, setEmail } from './account.store.ts';
 import { userDeleted } from './app-users.schema.ts';
 import { lockGovernedUser } from './app-users.store.ts';
-import { lockPassword, withCurrentPassword } from './current-password.ts';
+import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { deleteGovernedUser } from './delete-user.ts';
 import { emailKey } from './email-address.ts';
 import { mailboxName } from './mailbox-share.ts';
@@ -49,7 +49,13 @@ async function queueCodeAndNotice(
 }
 
 /** Codes that were sent to the address before; it may be in other hands. */
-const voidedByEmail = ['email_verification', 'password_reset', 'email_change', 'invitation'] as const;
+const voidedByEmail = [
+  'email_verification',
+  'password_reset',
+  'email_change',
+  'invitation',
+  'reauthentication',
+] as const;
 
 export const accountRoutes = [
   route({
@@ -61,6 +67,8 @@ export const accountRoutes = [
     description:
       'Sends a code to the new address and a notice to the old one. Nothing changes until the code comes back, within an hour. The answer is the same when somebody else has the address: no code is sent then, and its owner is told.',
     access: overApp('SESSION_OWNER'),
+    freshAuthentication: 'always',
+    isExemptFromFreshAuthentication: ({ actor, body }) => body.newEmail === signedIn(actor).user.email,
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: 'email_change.requested',
     body: requestEmailChange,
@@ -70,11 +78,11 @@ export const accountRoutes = [
       const { appId, body, services } = call;
       const { user } = signedIn(call.actor);
       const isTaken = await isEmailTaken(services.db, appId, user.id, body.newEmail);
-      await withCurrentPassword(call, body.currentPassword, async (compared) => {
+      await withConfirmation(call, body.currentPassword, async (confirmation) => {
         await takeLimit(call, 'codeRequestsPerAccountPerHour', `email_change ${user.id}`);
         await takeLimit(call, 'codeRequestsPerAccountPerHour', mailboxName('email_change', body.newEmail));
         return mutate(call, async (tx) => {
-          if (!(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
+          if (!(await lockConfirmation(tx, call, confirmation))) return { result: undefined, event: undefined };
           await queueCodeAndNotice(tx, call, user, { email: body.newEmail, isTaken });
           return { result: true, event: { target: { kind: 'user', id: user.id }, changes: ['email'] } };
         });
@@ -126,6 +134,7 @@ export const accountRoutes = [
     description:
       'Everything that is known of the caller, as one JSON document to keep: profile and metadata, sessions, devices, organizations, invitations, identities, mails and what the audit says they did. No secret is in it. Lists end after 1,000 items; `truncated` names those that are longer.',
     access: overApp('SESSION_OWNER'),
+    freshAuthentication: 'always',
     response: {
       status: 200,
       description: 'The document.',
@@ -146,8 +155,9 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Delete my account',
     description:
-      'Deletes the caller for good, with everything that is known of them; in the audit only the id stays. Invitations to an address that the caller never proved wait on for whoever holds the mailbox. The last active owner of an organization and the last active super admin cannot go. Somebody without a password sets one by a password reset first.',
+      'Deletes the caller for good, with everything that is known of them; in the audit only the id stays. Invitations to an address that the caller never proved wait on for whoever holds the mailbox. The last active owner of an organization and the last active super admin cannot go.',
     access: overApp('SESSION_OWNER'),
+    freshAuthentication: 'always',
     audit: 'user.deleted',
     body: deleteMe,
     response: { status: 200, description: 'The account is deleted.', body: userDeleted },
@@ -156,9 +166,9 @@ export const accountRoutes = [
       const { appId, body } = call;
       const { user } = signedIn(call.actor);
       const app = await namedAppOf(call);
-      const { ended, ...result } = await withCurrentPassword(call, body.currentPassword, (compared) =>
+      const { ended, ...result } = await withConfirmation(call, body.currentPassword, (confirmation) =>
         mutate(call, async (tx) => {
-          if (!(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
+          if (!(await lockConfirmation(tx, call, confirmation))) return { result: undefined, event: undefined };
           const ending = await deleteSessions(tx, appId, user.id);
           const governed = await lockGovernedUser(tx, appId, user.id);
           const left = await leaveToMailbox(tx, call, app, governed);

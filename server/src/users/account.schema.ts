@@ -7,7 +7,7 @@ import { verificationCode } from './users.schema.ts';
 export const requestEmailChange = z
   .strictObject({
     newEmail: emailAddress.meta({ description: 'The new address.', examples: ['jon@new.example.com'] }),
-    currentPassword,
+    currentPassword: currentPassword.optional(),
   })
   .meta({ id: 'RequestEmailChangeRequest', description: 'The address that the caller wants to have.' });
 
@@ -24,5 +24,5 @@ export const emailChanged = z
   .meta({ id: 'ChangeEmailResult', description: 'The address is changed and proven.' });
 
 export const deleteMe = z
-  .strictObject({ currentPassword })
+  .strictObject({ currentPassword: currentPassword.optional() })
   .meta({ id: 'DeleteMeRequest', description: 'Proof that it is the caller who wants the account to go.' });

@@ -41,7 +41,7 @@ async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void>
   if (user.isSuperAdmin) await tellSuperAdmins(tx, call, 'super_admin_removed', user.email);
   await setUserState(tx, appId, user.id, 'INACTIVE', services.clock.now());
   await deleteSessions(tx, appId, user.id);
-  await voidAllCodes(tx, appId, user.id, ['password_reset', 'email_change']);
+  await voidAllCodes(tx, appId, user.id, ['password_reset', 'email_change', 'reauthentication']);
 }
 
 async function reactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void> {
@@ -112,6 +112,7 @@ export const appUserRoutes = [
     method: 'DELETE',
     url: '/v1/authorization/users/:userId',
     operationId: 'deleteUser',
+    freshAuthentication: 'stepUp',
     tag: 'authorization',
     summary: 'Delete a user',
     description:

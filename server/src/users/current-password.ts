@@ -4,6 +4,7 @@ import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import { fillShares } from '../limits/limits.store.ts';
 import { shareKey, takeLimit } from '../limits/take-limit.ts';
+import { lockCallerWithSession } from './session-of-caller.ts';
 import { getCredentials, lockCredentials } from './users.store.ts';
 
 /** The password of the caller, as it was compared. */
@@ -12,10 +13,12 @@ export interface ComparedPassword {
   readonly passwordHash: string;
 }
 
+/** How the caller confirms a sensitive change: by the current password, or by a session that is fresh. */
+export type Confirmation = ComparedPassword | 'fresh-session';
+
 /**
- * Asks the caller for the password before what a stolen session must not be able to do. Somebody without a password,
- * who comes by an identity provider, sets one by a password reset first: that proves the mailbox. Tries are counted
- * before they are compared; a right one clears the count.
+ * Compares the current password of the caller. Attempts are counted and committed before the password is compared; a
+ * right one clears the count.
  *
  * @throws ApiError `current_password_wrong`, `rate_limited`
  */
@@ -26,7 +29,8 @@ async function comparePassword(call: Call, id: string, password: string): Promis
   const matches = await services.passwords.verify(passwordHash, password);
   if (passwordHash === null) {
     throw new ApiError('current_password_wrong', {
-      detail: 'This account has no password yet. Set one by a password reset, then try again.',
+      detail:
+        'This account has no password. Re-authenticate by a mailed code or a provider, or set a password by a password reset.',
     });
   }
   if (!matches) throw new ApiError('current_password_wrong');
@@ -35,21 +39,34 @@ async function comparePassword(call: Call, id: string, password: string): Promis
 }
 
 /**
- * Does something that needs the caller's current password. Comparing takes a while and happens outside of the
- * transaction; `work` therefore begins with `lockPassword` and answers undefined when it says no. Then all is tried a
- * second time: a sign-in may just have brought the stored hash up to date.
+ * Makes a sensitive change of the caller's account. Without a password the session is fresh: the route declares
+ * `freshAuthentication`. Comparing takes a while and happens outside of the transaction; `work` therefore begins with
+ * `lockConfirmation` and answers undefined if that returns false. Then it is tried a second time, because a concurrent
+ * sign-in may have rehashed the password.
+ *
+ * @param password the current password as given; undefined if the caller gave none
+ * @throws ApiError `current_password_wrong`, `rate_limited`
+ */
+export async function withConfirmation<Result>(
+  call: Call,
+  password: string | undefined,
+  work: (confirmation: Confirmation) => Promise<Result | undefined>,
+): Promise<Result> {
+  if (password !== undefined) return withPasswordOf(call, signedIn(call.actor).user.id, password, work);
+  if (call.route.freshAuthentication !== 'always') {
+    throw new Error(`${call.route.operationId} neither got a password nor needs fresh authentication`);
+  }
+  const done = await work('fresh-session');
+  if (done === undefined) throw new Error('a fresh session was not taken as confirmation');
+  return done;
+}
+
+/**
+ * Makes a change that the password of a user confirms. The user may be another than the caller, or the caller may have
+ * no session.
  *
  * @throws ApiError `current_password_wrong`, `rate_limited`
  */
-export function withCurrentPassword<Result>(
-  call: Call,
-  password: string,
-  work: (compared: ComparedPassword) => Promise<Result | undefined>,
-): Promise<Result> {
-  return withPasswordOf(call, signedIn(call.actor).user.id, password, work);
-}
-
-/** The same with the password of a user who is not signed in, but has shown another credential. */
 export async function withPasswordOf<Result>(
   call: Call,
   userId: string,
@@ -62,6 +79,12 @@ export async function withPasswordOf<Result>(
   return done;
 }
 
-/** Whether the compared password is still that of the user, who stays locked until the transaction ends. */
-export const lockPassword = (tx: Tx, appId: string, compared: ComparedPassword): Promise<boolean> =>
-  lockCredentials(tx, appId, compared);
+/**
+ * Whether the compared password is still that of the caller, who stays locked until the transaction ends.
+ *
+ * @throws ApiError `unauthenticated` if the session has ended since
+ */
+export async function lockConfirmation(tx: Tx, call: Call, confirmation: Confirmation): Promise<boolean> {
+  await lockCallerWithSession(tx, call);
+  return confirmation === 'fresh-session' || lockCredentials(tx, call.appId, confirmation);
+}

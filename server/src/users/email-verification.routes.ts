@@ -9,11 +9,11 @@ import { mutate } from '../http/mutate.ts';
 import { hasSessionCookieOf } from '../http/authenticate.ts';
 import { type Call, route } from '../http/route.ts';
 import { takeLimit } from '../limits/take-limit.ts';
-import { type ComparedPassword, lockPassword, withPasswordOf } from './current-password.ts';
+import { type ComparedPassword, withPasswordOf } from './current-password.ts';
 import { mailboxName } from './mailbox-share.ts';
 import { emailVerified, requestVerification, verificationRequested, verifyEmail } from './users.schema.ts';
 import { signUpOf } from './sign-up-event.ts';
-import { getUser, lockUser, setEmailVerified } from './users.store.ts';
+import { lockCredentials, getUser, lockUser, setEmailVerified } from './users.store.ts';
 import { sendVerification } from './verification-mail.ts';
 
 /**
@@ -33,7 +33,7 @@ async function verifyAddress(
   const codeId = await checkCode(call, { userId, purpose: 'email_verification' }, verificationCode);
   return mutate(call, async (tx) => {
     const user = await lockUser(tx, appId, userId);
-    if (compared && !(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
+    if (compared && !(await lockCredentials(tx, appId, compared))) return { result: undefined, event: undefined };
     if (!(await consumeCode(tx, appId, userId, codeId))) throw new ApiError('code_invalid');
     await setEmailVerified(tx, appId, userId, { claimedBy, now: services.clock.now() });
     const changes = claimedBy !== null && !user.isEmailClaimed ? ['isEmailClaimed'] : [];

@@ -6,7 +6,7 @@ import type { Services } from '../services.ts';
 import { emailKey } from './email-address.ts';
 
 /** Mails with a code that anybody can cause. Each kind has a share of its own, so that none uses up what another needs. */
-export const mailboxKinds = ['verification', 'reset', 'invitation', 'email_change'] as const;
+export const mailboxKinds = ['verification', 'reset', 'invitation', 'email_change', 'reauthentication'] as const;
 
 export type MailboxKind = (typeof mailboxKinds)[number];
 

@@ -3,6 +3,7 @@ import type { MailContent } from '../email/mail-purposes.ts';
 import { queueMail } from '../email/outbox.ts';
 import type { Call } from '../http/route.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';
+import { type Identity, listIdentities } from '../identity-providers/identities.store.ts';
 
 /** When, from where and with what something was done, for a mail to the person it was done to. */
 export type Circumstances = Pick<MailContent, 'address' | 'time' | 'device'>;
@@ -28,4 +29,32 @@ export async function tellPasswordChanged(
   const { id: userId, email: recipient } = user;
   const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, userId, { kind: 'password', passwordHash }) };
   await queueMail(tx, call.services, call.appId, { userId, recipient, purpose: 'password_changed', content });
+}
+
+/** Identities as a mail lists them: the provider, and the address there. */
+const namesOf = (identities: readonly Identity[]): string =>
+  identities.map(({ name, email }) => (email === null ? name : `${name} (${email})`)).join(', ');
+
+/**
+ * Tells the owner of the mailbox that the password was reset, and which identities were unlinked by that.
+ *
+ * @param reset.identities the identities before the reset
+ * @param reset.passwordHash the new hash, which the "not me" link of the mail removes
+ */
+export async function notifyPasswordReset(
+  tx: Tx,
+  call: Call,
+  user: { id: string; email: string },
+  { identities, passwordHash }: { identities: readonly Identity[]; passwordHash: string },
+): Promise<void> {
+  const { id: userId, email: recipient } = user;
+  const linked = await listIdentities(tx, call.appId, userId);
+  const unlinked = identities.filter(({ id }) => !linked.some((one) => one.id === id));
+  const content = {
+    ...(unlinked.length > 0 && { unlinked: namesOf(unlinked) }),
+    ...(linked.length > 0 && { linked: namesOf(linked) }),
+    ...circumstancesOf(call),
+    notMeUrl: notMeUrl(call, userId, { kind: 'password', passwordHash }),
+  };
+  await queueMail(tx, call.services, call.appId, { userId, recipient, purpose: 'password_reset_done', content });
 }

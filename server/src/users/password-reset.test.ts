@@ -242,7 +242,7 @@ describe('a reset', () => {
     expect((await me(person.token)).statusCode).toBe(401);
     expect([await signIn(password), await signIn(newPassword)]).toEqual([401, 201]);
     expect(problem(await reset(second))).toBe('400 code_invalid');
-    expect((await world.mails(email)).map(({ purpose }) => purpose)).toContain('password_changed');
+    expect((await world.mails(email)).map(({ purpose }) => purpose)).toContain('password_reset_done');
     expect((await world.events()).findLast(({ action }) => action === 'user.password_reset')).toMatchObject({
       actor: `user ${person.userId}`,
       target: `user ${person.userId}`,

@@ -4,11 +4,13 @@ import { checkCode } from '../codes/codes.ts';
 import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deviceHeaders, presentedDeviceTokens, setDeviceToken } from '../devices/device-token.ts';
+import { deleteDevices } from '../devices/devices.store.ts';
 import { overUser, publicAccess, publicAccessSettingCookie } from '../http/access.ts';
 import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../http/mutate.ts';
 import { type Call, noAudit, route } from '../http/route.ts';
+import { deleteUnvouchedIdentities, listIdentities } from '../identity-providers/identities.store.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { fillShares } from '../limits/limits.store.ts';
 import { shareKey } from '../limits/take-limit.ts';
@@ -16,9 +18,9 @@ import { deleteSessions } from '../sessions/sessions.store.ts';
 import { rememberDeviceOf } from '../sessions/start-session.ts';
 import { acceptSuperAdmin } from '../super-admins/accept-super-admin.ts';
 import { acceptanceEvents, claimAccount } from './claim-account.ts';
-import { withCurrentPassword, lockPassword } from './current-password.ts';
+import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { emailKey } from './email-address.ts';
-import { tellPasswordChanged } from './password-changed.ts';
+import { notifyPasswordReset, tellPasswordChanged } from './password-changed.ts';
 import { checkPassword } from './password-policy.ts';
 import { renewPassword, voidedByPassword } from './renew-password.ts';
 import { insertPasswordResetRequest } from './password-reset-requests.store.ts';
@@ -50,6 +52,8 @@ async function givePassword(
   const { services, appId } = call;
   if (user.isEmailClaimed) {
     await renewPassword(tx, appId, user.id, passwordHash, services.clock.now());
+    await deleteDevices(tx, appId, user.id);
+    await deleteUnvouchedIdentities(tx, appId, user.id);
     return acceptSuperAdmin(tx, call, user);
   }
   const granted = await claimAccount(tx, services, appId, user.id, { way: 'mailed_code', email, passwordHash });
@@ -96,7 +100,7 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Reset a password',
     description:
-      'Sets a new password with the code of the mail. The address is proven by it, every session of the user ends, and sign-ins that failed no longer count. The device is known from then on: whoever resets a password gets in with it, however many tries others make meanwhile. An account whose address nobody had proven becomes that of whoever holds the mailbox: what was in it before is void, and pending invitations to the address take effect.',
+      'Sets a new password with the code of the mail. The address is proven by it, every session of the user ends, all devices are forgotten, identities are unlinked whose provider does not vouch for the address, and sign-ins that failed no longer count. A mail lists what was unlinked and what stays. The device of this call is known from then on: whoever resets a password gets in with it, however many tries others make meanwhile. An account whose address nobody had proven becomes that of whoever holds the mailbox: what was in it before is void, and pending invitations to the address take effect.',
     access: publicAccessSettingCookie,
     knowsDevice: true,
     audit: 'user.password_reset',
@@ -115,8 +119,9 @@ export const passwordRoutes = [
         const user = await lockUser(tx, appId, proof.userId);
         if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
         if (!(await consumeCode(tx, appId, user.id, proof.codeId))) throw new ApiError('code_invalid');
+        const identities = await listIdentities(tx, appId, user.id);
         const accepted = await givePassword(tx, call, user, { email: body.email, passwordHash });
-        await tellPasswordChanged(tx, call, user, passwordHash);
+        await notifyPasswordReset(tx, call, user, { identities, passwordHash });
         await fillShares(tx, appId, [shareKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
         const actor = { kind: 'user', id: user.id } as const;
         const held = await rememberDeviceOf(tx, call, app, user.id);
@@ -134,8 +139,9 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Change my password',
     description:
-      'Sets a new password; the caller gives the current one too. All other sessions of the caller end. Somebody without a password sets one by a password reset.',
+      'Sets a new password. The caller gives the current one too, or has fresh authentication. All other sessions of the caller end.',
     access: overUser('SESSION_OWNER'),
+    freshAuthentication: 'always',
     audit: 'user.password_changed',
     params: userParams,
     body: changePassword,
@@ -145,10 +151,10 @@ export const passwordRoutes = [
       const { services, appId, body } = call;
       const { user, session } = signedIn(call.actor);
       checkPassword(body.newPassword, user);
-      return withCurrentPassword(call, body.currentPassword, async (compared) => {
+      return withConfirmation(call, body.currentPassword, async (confirmation) => {
         const passwordHash = await services.passwords.hash(body.newPassword);
         return mutate(call, async (tx) => {
-          if (!(await lockPassword(tx, appId, compared))) return { result: undefined, event: undefined };
+          if (!(await lockConfirmation(tx, call, confirmation))) return { result: undefined, event: undefined };
           await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());
           await deleteSessions(tx, appId, user.id, session.id);
           await voidAllCodes(tx, appId, user.id, voidedByPassword);

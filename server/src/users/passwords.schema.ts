@@ -5,9 +5,9 @@ import { newPassword, urlTemplate, verificationCode } from './users.schema.ts';
 
 const ignoredOrgId = ignoredField('a password belongs to the user, not to an organization.', '118273645546213376');
 
-/** The password that somebody has now. Its length is not judged, only bounded. */
+/** The current password. Its length is only bounded, because policies may have changed. */
 export const currentPassword = text({ max: 1000 }).meta({
-  description: 'The password of the caller as it is now.',
+  description: 'The current password of the caller. It may be absent if the session has fresh authentication.',
   examples: ['Password@123JonDoeInc'],
 });
 
@@ -33,7 +33,7 @@ export const resetPassword = z
   .meta({ id: 'ResetPasswordRequest', description: 'The code of the mail and the new password.' });
 
 export const changePassword = z
-  .strictObject({ currentPassword, newPassword })
+  .strictObject({ currentPassword: currentPassword.optional(), newPassword })
   .meta({ id: 'ChangePasswordRequest', description: 'The password as it is and as it is to be.' });
 
 export const passwordUpdated = z

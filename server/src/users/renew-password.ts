@@ -4,7 +4,7 @@ import { deleteSessions } from '../sessions/sessions.store.ts';
 import { setPasswordByCode } from './users.store.ts';
 
 /** A new password ends what others may have asked for in the owner's name. */
-export const voidedByPassword = ['password_reset', 'email_change'] as const;
+export const voidedByPassword = ['password_reset', 'email_change', 'reauthentication'] as const;
 
 /**
  * Sets the password of a claimed account by a code from its mailbox: a reset, or an invitation that was accepted with a

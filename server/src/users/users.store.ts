@@ -86,6 +86,14 @@ export async function lockUser(tx: Tx, appId: string, userId: string): Promise<U
   return user;
 }
 
+/** Locks a user until the transaction ends. @returns whether they exist and are active */
+export async function lockActiveUser(tx: Tx, appId: string, userId: string): Promise<boolean> {
+  const rows = await tx.query(
+    sql`SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND state = 'ACTIVE' ${locked}`,
+  );
+  return rows.length > 0;
+}
+
 export async function getUserMetadata(db: Queryable, appId: string, userId: string): Promise<Metadata> {
   const [row] = await db.query<{ metadata: Metadata }>(
     sql`SELECT metadata FROM users WHERE app_id = ${appId} AND id = ${userId}`,

@@ -16,7 +16,7 @@ import { clearUnclaimedRow } from './users.store.ts';
  *
  * The caller has locked the user's row in this transaction, and has checked under that lock that the account is not
  * claimed. Requests that authenticated earlier and wait for the lock must check that what they rely on still exists: a
- * code by consuming it, a password by `lockPassword`, a session by `holdSession`.
+ * code by consuming it, a password by `lockCredentials`, a session by `holdSession`.
  *
  * @param now the time of the change
  * @returns hashes of the tokens of the sessions that ended

@@ -1,0 +1,38 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import type { PresentedSession } from './actor.ts';
+import { ApiError } from './errors.ts';
+import type { Call } from './route.ts';
+
+/**
+ * When a route needs fresh authentication: `always`, or only in apps with the setting `stepUp`, because clients of the
+ * documented API do not expect it.
+ */
+export type FreshAuthentication = 'always' | 'stepUp';
+
+/** Maximum age of an authentication that counts as fresh. */
+export const freshForSeconds = 600;
+
+/** Tells the client how old an authentication may be. @see RFC 9470, section 3 */
+export const freshAuthenticationChallenge = `Bearer error="insufficient_user_authentication", max_age=${freshForSeconds}`;
+
+const isFresh = ({ authenticatedAt }: PresentedSession, now: Date): boolean =>
+  now.getTime() - authenticatedAt.getTime() <= freshForSeconds * 1000;
+
+/** Whether the body carries the current password. The handler compares it. */
+const hasCurrentPassword = (body: unknown): boolean =>
+  typeof body === 'object' && body !== null && 'currentPassword' in body && body.currentPassword !== undefined;
+
+/**
+ * Refuses a human caller of a route that needs fresh authentication if the session has none. The current password in
+ * the body is as good for this one call. Callers without a session are not asked.
+ *
+ * @throws ApiError `reauthentication_required`
+ */
+export async function requireFreshAuthentication(call: Call): Promise<void> {
+  const { route, actor, body, services } = call;
+  if (!route.freshAuthentication || actor.kind !== 'user') return;
+  if (isFresh(actor.session, services.clock.now()) || hasCurrentPassword(body)) return;
+  if (route.freshAuthentication === 'stepUp' && !(await namedAppOf(call)).settings.stepUp) return;
+  if (await route.isExemptFromFreshAuthentication?.(call)) return;
+  throw new ApiError('reauthentication_required', { headers: { 'www-authenticate': freshAuthenticationChallenge } });
+}

@@ -1,0 +1,57 @@
+import type { Tx } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import { id as idSchema } from '../http/fields.ts';
+import type { Call } from '../http/route.ts';
+import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
+import { openProfile } from './intent-content.ts';
+import { takeIntent } from './intents.store.ts';
+import type { Arrival } from './settle-identity.ts';
+
+/** What a client shows of what came back to it. */
+export interface ShownIntent {
+  readonly intentId: string;
+  readonly idpToken: string;
+  readonly codeVerifier?: string | undefined;
+}
+
+export const intentInvalid = (): ApiError =>
+  new ApiError('intent_invalid', { about: { target: { kind: 'identity_provider', id: null } } });
+
+/**
+ * Whether the client that shows the token is the one that made the intent. A verifier where none belongs is refused
+ * too: the client thinks of another intent than this one.
+ *
+ * @see RFC 7636, section 4.6; RFC 9700, section 2.1.1
+ */
+function isShownByItsClient(codeChallenge: string | null, codeVerifier: string | undefined): boolean {
+  if (codeChallenge === null || codeVerifier === undefined) return codeChallenge === null && codeVerifier === undefined;
+  return constantTimeEqual(Buffer.from(sha256(codeVerifier).toString('base64url')), Buffer.from(codeChallenge));
+}
+
+/**
+ * Uses the intent up.
+ *
+ * @param reauthenticates whether the intent has to be one that renews an authentication, or one that signs in or links
+ * @throws ApiError `intent_invalid`, whatever is wrong with it
+ */
+export async function redeemIntent(
+  tx: Tx,
+  call: Call,
+  shown: ShownIntent,
+  { reauthenticates } = { reauthenticates: false },
+): Promise<Arrival & { isBoundToClient: boolean }> {
+  const { services, appId } = call;
+  const intentId = idSchema.safeParse(shown.intentId).data;
+  if (intentId === undefined) throw intentInvalid();
+  const intent = await takeIntent(
+    tx,
+    appId,
+    intentId,
+    { tokenHash: sha256(shown.idpToken), reauthenticates },
+    services.clock.now(),
+  );
+  if (!intent || !isShownByItsClient(intent.codeChallenge, shown.codeVerifier)) throw intentInvalid();
+  const { idpId, providerName, codeChallenge, sealedContent } = intent;
+  const profile = openProfile(services.sealer, appId, intentId, sealedContent);
+  return { ...profile, idpId, providerName, isBoundToClient: codeChallenge !== null };
+}

@@ -1,0 +1,117 @@
+import { checkCode, issueCode } from '../codes/codes.ts';
+import { consumeCode } from '../codes/codes.store.ts';
+import type { Tx } from '../db/db.ts';
+import { queueMail } from '../email/outbox.ts';
+import { overApp } from '../http/access.ts';
+import { signedIn } from '../http/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import { mutate } from '../http/mutate.ts';
+import { type Call, route } from '../http/route.ts';
+import { redeemIntent, type ShownIntent } from '../identity-providers/redeem-intent.ts';
+import { recognizeCaller } from '../identity-providers/settle-identity.ts';
+import { takeLimit } from '../limits/take-limit.ts';
+import { renewAuthentication } from '../sessions/sessions.store.ts';
+import { lockConfirmation, withConfirmation } from '../users/current-password.ts';
+import { mailboxName } from '../users/mailbox-share.ts';
+import { circumstancesOf } from '../users/password-changed.ts';
+import { lockCallerWithSession } from '../users/session-of-caller.ts';
+import { reauthenticate, reauthenticated, reauthenticationRequested } from './reauthentication.schema.ts';
+
+/** Renews the authentication of the caller's session, and of no other. */
+async function renew(tx: Tx, call: Call, authenticatedAt = call.services.clock.now()) {
+  const { user, session } = signedIn(call.actor);
+  await renewAuthentication(tx, call.appId, user.id, session.id, authenticatedAt);
+  const result = {
+    message: 'Authentication renewed',
+    sessionId: session.id,
+    authenticatedAt: authenticatedAt.toISOString(),
+  };
+  return { result, event: { target: { kind: 'session', id: session.id } } };
+}
+
+const renewByPassword = (call: Call, password: string) =>
+  withConfirmation(call, password, (confirmation) =>
+    mutate(call, async (tx) => {
+      if (!(await lockConfirmation(tx, call, confirmation))) return { result: undefined, event: undefined };
+      return renew(tx, call);
+    }),
+  );
+
+async function renewByCode(call: Call, code: string) {
+  const { user } = signedIn(call.actor);
+  const codeId = await checkCode(call, { userId: user.id, purpose: 'reauthentication' }, code);
+  return mutate(call, async (tx) => {
+    await lockCallerWithSession(tx, call);
+    if (!(await consumeCode(tx, call.appId, user.id, codeId))) throw new ApiError('code_invalid');
+    return renew(tx, call);
+  });
+}
+
+const renewByProvider = (call: Call, intent: ShownIntent) =>
+  mutate(call, async (tx) => {
+    const arrival = await redeemIntent(tx, call, intent, { reauthenticates: true });
+    await recognizeCaller(tx, call, arrival);
+    // The intent may be shown minutes after the person came back.
+    return renew(
+      tx,
+      call,
+      arrival.authenticatedAt === undefined ? undefined : new Date(arrival.authenticatedAt * 1000),
+    );
+  });
+
+export const reauthenticationRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/me/reauthentication-request',
+    operationId: 'requestReauthentication',
+    tag: 'authentication',
+    summary: 'Send a code to re-authenticate',
+    description:
+      'Sends a code to the e-mail address of the caller, whose account has to be claimed. It renews the authentication of a session (`POST …/users/me/reauthentication`), is valid for 15 minutes, and replaces earlier ones.',
+    access: overApp('SESSION_OWNER'),
+    addressLimit: 'codeRequestsPerAddressPerHour',
+    audit: 'reauthentication.requested',
+    response: { status: 200, description: 'The mail is on its way.', body: reauthenticationRequested },
+    errors: ['account_unclaimed', 'rate_limited'],
+    handler: async (call) => {
+      const { services, appId } = call;
+      const { user } = signedIn(call.actor);
+      if (!user.isEmailClaimed) throw new ApiError('account_unclaimed');
+      await takeLimit(call, 'codeRequestsPerAccountPerHour', mailboxName('reauthentication', user.email));
+      return mutate(call, async (tx) => {
+        await lockCallerWithSession(tx, call);
+        const purpose = 'reauthentication';
+        const { code, longCode } = await issueCode(tx, services, appId, { userId: user.id, purpose });
+        const content = { code, longCode, ...circumstancesOf(call) };
+        await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose, content });
+        return { result: { message: 'Verification email sent' }, event: { target: { kind: 'user', id: user.id } } };
+      });
+    },
+  }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/me/reauthentication',
+    operationId: 'reauthenticate',
+    tag: 'authentication',
+    summary: 'Renew the authentication of my session',
+    description:
+      'Operations with `x-fresh-authentication` need an authentication of the last ten minutes; signing in is one. This call renews it in the session of the caller and in no other, by one proof: the current password, a mailed code, or a round trip to a linked provider. For the round trip create an intent with `reauthenticate: true` and a `codeChallenge`, and send what came back to the success URL. Failed attempts are counted before anything is compared.',
+    access: overApp('SESSION_OWNER'),
+    audit: 'session.reauthenticated',
+    body: reauthenticate,
+    response: { status: 200, description: 'The session is fresh.', body: reauthenticated },
+    errors: ['current_password_wrong', 'code_invalid', 'intent_invalid', 'rate_limited', 'overloaded'],
+    handler: (call) => {
+      const { body } = call;
+      switch (body.by) {
+        case 'password':
+          return renewByPassword(call, body.password);
+        case 'code':
+          return renewByCode(call, body.code);
+        case 'provider':
+          return renewByProvider(call, body.intent);
+      }
+    },
+  }),
+];

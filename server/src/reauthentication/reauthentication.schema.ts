@@ -1,0 +1,54 @@
+import { z } from 'zod';
+import { message, outputId, time } from '../http/fields.ts';
+import { shownIntent } from '../identity-providers/intents.schema.ts';
+import { currentPassword } from '../users/passwords.schema.ts';
+import { verificationCode } from '../users/users.schema.ts';
+
+const { intentId, idpToken, intentToken, codeVerifier } = shownIntent;
+
+const proofs = ['currentPassword', 'verificationCode', 'intentId'] as const;
+
+export const reauthenticate = z
+  .strictObject({
+    currentPassword: currentPassword.optional(),
+    verificationCode: verificationCode.optional(),
+    intentId: intentId.optional(),
+    idpToken: idpToken.optional(),
+    intentToken: intentToken.optional(),
+    codeVerifier: codeVerifier.optional(),
+  })
+  .refine((body) => proofs.filter((name) => body[name] !== undefined).length === 1, {
+    error: 'Name exactly one of currentPassword, verificationCode, intentId.',
+  })
+  .refine(
+    ({ intentId: id, idpToken: token, intentToken: same, codeVerifier: verifier }) =>
+      id === undefined
+        ? token === undefined && same === undefined && verifier === undefined
+        : (token === undefined) !== (same === undefined) && verifier !== undefined,
+    { error: 'With intentId, name idpToken (or intentToken) and codeVerifier; else none of them.', path: ['idpToken'] },
+  )
+  .transform(({ currentPassword: password, verificationCode: code, intentId: id, ...rest }) => {
+    if (password !== undefined) return { by: 'password', password } as const;
+    if (code !== undefined) return { by: 'code', code } as const;
+    const token = rest.idpToken ?? rest.intentToken ?? '';
+    return {
+      by: 'provider',
+      intent: { intentId: id ?? '', idpToken: token, codeVerifier: rest.codeVerifier },
+    } as const;
+  })
+  .meta({
+    id: 'ReauthenticateRequest',
+    description: 'One proof: the current password, a mailed code, or what came back from a linked provider.',
+  });
+
+export const reauthenticated = z
+  .object({
+    message: message('Authentication renewed'),
+    sessionId: outputId('the session'),
+    authenticatedAt: time('When the session was last authenticated'),
+  })
+  .meta({ id: 'AuthenticationRenewed', description: 'The session is fresh.' });
+
+export const reauthenticationRequested = z
+  .object({ message: message('Verification email sent') })
+  .meta({ id: 'ReauthenticationCodeSent', description: 'The mail is on its way.' });

@@ -1,0 +1,67 @@
+import { ownPassword, personWithOwnPassword } from './calls.account.ts';
+import { linked } from './calls.identity-providers.ts';
+import { human, type Prepared, type SampleCalls } from './calls.sample.ts';
+import type { Stage } from './calls.stage.ts';
+import { boundToOne } from './calls.users.ts';
+import { goThrough, newVerifier } from './identity-flow.ts';
+import type { Person } from './world.ts';
+
+const url = '/v1/authentication/users/me/reauthentication';
+const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
+const target = ['session', 'sessionId'] as const;
+
+const by = (person: Person, body: Prepared['body'] = {}): Prepared => ({
+  as: human(person),
+  addressed: human(person),
+  body,
+});
+
+async function mailedCode({ world }: Stage): Promise<Prepared> {
+  const person = await world.person();
+  await world.call('POST', `${url}-request`, { token: person.token });
+  return by(person, { verificationCode: (await world.mail(person.email)).code });
+}
+
+async function roundTrip(stage: Stage): Promise<Prepared> {
+  const { person, idpId, provider } = await linked(stage);
+  const authTime = Math.floor(stage.world.test.clock.now().getTime() / 1000);
+  provider.person = { ...provider.person, auth_time: authTime };
+  const { codeChallenge, codeVerifier } = newVerifier();
+  const { intentId, intentToken } = await goThrough(stage.world, provider, idpId, {
+    codeChallenge,
+    reauthenticate: true,
+  });
+  return by(person, { intentId, idpToken: intentToken, codeVerifier });
+}
+
+/** How to call what renews the authentication of a session. */
+export const samplesOfReauthentication: SampleCalls = {
+  requestReauthentication: [
+    {
+      admits: humans,
+      target: ['user', 'userId'],
+      prepare: async ({ world }) => ({ as: human(await world.person()) }),
+    },
+  ],
+  reauthenticate: [
+    {
+      ...boundToOne('current_password_wrong'),
+      target,
+      prepare: async (stage) => by(await personWithOwnPassword(stage), { currentPassword: ownPassword }),
+    },
+    {
+      ...boundToOne('code_invalid'),
+      title: 'by a mailed code',
+      target,
+      foreign: 'code_invalid',
+      prepare: mailedCode,
+    },
+    {
+      ...boundToOne('intent_invalid'),
+      title: 'by a provider',
+      target,
+      foreign: 'intent_invalid',
+      prepare: roundTrip,
+    },
+  ],
+};

@@ -1,0 +1,18 @@
+import type { Tx } from '../db/db.ts';
+import { signedIn } from '../http/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import type { Call } from '../http/route.ts';
+import { holdSession } from '../sessions/sessions.store.ts';
+import { lockActiveUser } from './users.store.ts';
+
+/**
+ * Locks the caller and checks that their session still exists. A password reset locks the user, ends all sessions and
+ * unlinks identities; without this check a call that began before the reset could add a sign-in method after it.
+ *
+ * @throws ApiError `unauthenticated`
+ */
+export async function lockCallerWithSession(tx: Tx, call: Call): Promise<void> {
+  const { user, session } = signedIn(call.actor);
+  const isLive = (await lockActiveUser(tx, call.appId, user.id)) && (await holdSession(tx, call.appId, session.id));
+  if (!isLive) throw new ApiError('unauthenticated');
+}
