@@ -183,13 +183,11 @@ export const verifyEmail = z
   .strictObject({
     userId: userParams.shape.userId,
     verificationCode,
-    currentPassword: text({ max: 1000 })
-      .optional()
-      .meta({
-        description:
-          'The password of the account. A caller who presents the token of the mail claims the account with it.',
-        examples: ['Password@123JonDoeInc'],
-      }),
+    currentPassword: optional(text({ max: 1000 })).meta({
+      description:
+        'The password of the account. A caller who presents the token of the mail claims the account with it.',
+      examples: ['Password@123JonDoeInc'],
+    }),
   })
   .meta({ id: 'VerifyEmailRequest', description: 'The code of the mail, and what else shows whose account it is.' });
 
