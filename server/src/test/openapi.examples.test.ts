@@ -10,8 +10,9 @@ const sealed = ['cursor'];
 /** Refusals of what an example names, not of how it is written: there is no such code, role or provider. */
 const aboutWhatIsNamed = new Set(['code_invalid', 'intent_invalid', 'unknown_role', 'idp_discovery_failed']);
 
-/** Where the examples of URL templates lead. */
-const settings = { redirectUrls: ['https://app.example.com'] };
+/** Where the examples of URL templates lead: what a person names must match a URL with a path. */
+const paths = ['', '/verify', '/reset', '/join', '/signed-in', '/sign-in'];
+const settings = { redirectUrls: paths.map((path) => `https://app.example.com${path}`) };
 
 let test: TestApp;
 
