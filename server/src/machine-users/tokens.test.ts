@@ -102,7 +102,7 @@ describe('a token', () => {
     const token = await tokenFor();
     const { keys } = (await world.call('GET', '/v1/authentication/token/jwks')).json<{ keys: { kid: string }[] }>();
     expect(decodeProtectedHeader(token)).toEqual({ alg: 'ES256', typ: 'at+jwt', kid: keys[0]?.kid });
-    const issuedAt = Math.floor(app.clock.now().getTime() / 1000);
+    const issuedAt = Math.floor(app.clock.now().getTime() / 1000) - 1;
     expect(decodeJwt(token)).toEqual({
       iss: `http://127.0.0.1:3000/apps/${world.appName}`,
       aud: world.appName,
@@ -122,6 +122,12 @@ describe('a token', () => {
     const currentDate = new Date(app.clock.now().getTime() - behind * 1000);
     const { payload } = await jwtVerify(await tokenFor(), keys, { currentDate, clockTolerance: 0 });
     expect(payload.sub).toBe(machine.machineUserId);
+  });
+
+  test('is accepted by a verifier that checks iat without leeway and is one second behind', async () => {
+    const keys = createLocalJWKSet((await world.call('GET', '/v1/authentication/token/jwks')).json<JSONWebKeySet>());
+    const options = { currentDate: new Date(app.clock.now().getTime() - 1000), clockTolerance: 0, maxTokenAge: '13 h' };
+    await expect(jwtVerify(await tokenFor(), keys, options)).resolves.toBeDefined();
   });
 
   test('is another one each time', async () => {
@@ -152,7 +158,7 @@ describe('a token', () => {
 
   test('is good for its life and no second more', async () => {
     const token = await tokenFor();
-    app.clock.advance(43_198_000);
+    app.clock.advance(43_197_000);
     expect(await use(token)).toBe('200');
     app.clock.advance(1000);
     expect(await use(token)).toBe('401 unauthenticated');
@@ -166,7 +172,7 @@ describe('a token', () => {
     const { token, expiresInSeconds } = response.json<{ token: string; expiresInSeconds: number }>();
     const { iat = 0, exp } = decodeJwt(token);
     expect([expiresInSeconds, exp]).toEqual([300, iat + 300]);
-    app.clock.advance(299_000);
+    app.clock.advance(298_000);
     expect(await use(token, short)).toBe('200');
     app.clock.advance(1000);
     expect(await use(token, short)).toBe('401 unauthenticated');
