@@ -38,6 +38,12 @@ export const reauthenticate = z
   })
   .meta({
     id: 'ReauthenticateRequest',
+    oneOf: [
+      { required: ['currentPassword'] },
+      { required: ['verificationCode'] },
+      { required: ['intentId', 'codeVerifier'] },
+    ],
+    examples: [{ currentPassword: 'Password@123JonDoeInc' }, { verificationCode: 'K7M2P9Q' }],
     description: 'One proof: the current password, a mailed code, or what came back from a linked provider.',
   });
 

@@ -63,6 +63,7 @@ describe('the constraints of the document', () => {
       { required: ['idpToken'] },
       { required: ['intentToken'] },
     ]);
+    expect(schemas['ReauthenticateRequest']?.['oneOf']).toHaveLength(3);
     expect(schemas['CreateAzureProviderRequest']?.['not']).toEqual({ required: ['tenantType', 'tenantId'] });
   });
 
