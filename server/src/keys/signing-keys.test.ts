@@ -165,7 +165,7 @@ describe('a rotation', () => {
     app.clock.advance(1000);
     expect(await use(last)).toBe(401);
     expect(await publishedIds()).toContain(old);
-    app.clock.advance(15 * minuteMs + 1000);
+    app.clock.advance(15 * minuteMs + 2000);
     expect(await publishedIds()).toEqual([kid]);
     expect(await use(await newToken())).toBe(200);
   });
