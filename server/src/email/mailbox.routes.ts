@@ -40,13 +40,17 @@ function toMail(services: Services, mail: StoredMail): Mail {
 
 /** The newest mails. */
 async function readMailbox(services: Services, to: string | undefined): Promise<Mail[]> {
-  const mails = await newestMails(services.db, { to: to && (normalizeEmail(to) ?? to), limit: mailsShown });
+  const mails = await newestMails(services.db, {
+    to: to && (normalizeEmail(to) ?? to),
+    limit: mailsShown,
+    now: services.clock.now(),
+  });
   return mails.map((mail) => toMail(services, mail));
 }
 
 /** @throws ApiError `route_not_found` */
 async function readMail(services: Services, id: string | undefined): Promise<Mail> {
-  const [mail] = id === undefined ? [] : await newestMails(services.db, { id, limit: 1 });
+  const [mail] = id === undefined ? [] : await newestMails(services.db, { id, limit: 1, now: services.clock.now() });
   if (!mail) throw new ApiError('route_not_found', { detail: 'There is no mail of this id.' });
   return toMail(services, mail);
 }

@@ -55,7 +55,11 @@ export interface NewMail {
   readonly recipient: string;
   readonly purpose: MailPurpose;
   readonly sealedContent: Buffer;
+  /** The invitation that the mail is about. */
+  readonly invitationId?: string | undefined;
   readonly now: Date;
+  /** When it goes out: now, or later if the mailbox gets too many mails. */
+  readonly dueAt: Date;
   readonly giveUpAt: Date;
 }
 
@@ -65,11 +69,37 @@ export interface NewMail {
  * @param source empty, or a FROM clause that yields one row when it is to be sent
  */
 export const insertMail = (appId: string, mail: NewMail, source: Sql): Sql => sql`
-  INSERT INTO mails (app_id, id, user_id, recipient, purpose, sealed_content, created_at, state, due_at, give_up_at)
+  INSERT INTO mails (app_id, id, user_id, recipient, purpose, sealed_content, invitation_id, created_at, state, due_at,
+    give_up_at)
   SELECT ${appId}::bigint, ${mail.id}::bigint, ${mail.userId}::bigint, ${mail.recipient}::text, ${mail.purpose}::text,
-    ${mail.sealedContent}::bytea, ${mail.now}::timestamptz, 'QUEUED', ${mail.now}::timestamptz,
-    ${mail.giveUpAt}::timestamptz
+    ${mail.sealedContent}::bytea, ${mail.invitationId ?? null}::bigint, ${mail.now}::timestamptz, 'QUEUED',
+    ${mail.dueAt}::timestamptz, ${mail.giveUpAt}::timestamptz
   ${source}`;
+
+/** The condition on a mail `m` that waits because its mailbox gets too many mails; one that was tried and failed is not. */
+export const isDelayed = (now: Date): Sql => sql`(m.state = 'QUEUED' AND m.attempts = 0 AND m.due_at > ${now})`;
+
+/**
+ * Voids the delayed mails that a newer one replaces: about the same invitation or, without one, of the same purpose to
+ * the same user.
+ *
+ * @returns when the first of them would have gone out; undefined: none waits
+ */
+export async function voidWaitingMails(
+  tx: Tx,
+  appId: string,
+  { userId, purpose, invitationId }: { userId: string; purpose: MailPurpose; invitationId?: string | undefined },
+  now: Date,
+): Promise<Date | undefined> {
+  const same = invitationId === undefined ? sql`m.user_id = ${userId}` : sql`m.invitation_id = ${invitationId}`;
+  const [row] = await tx.query<{ due_at: Date | null }>(sql`
+    WITH voided AS (
+      UPDATE mails m SET state = 'VOID', settled_at = ${now}, sealed_content = NULL
+      WHERE m.app_id = ${appId} AND ${same} AND m.purpose = ${purpose} AND ${isDelayed(now)}
+      RETURNING m.due_at)
+    SELECT min(due_at) AS due_at FROM voided`);
+  return row?.due_at ?? undefined;
+}
 
 /** Whether a user got a mail of this purpose since then. Mails are remembered for two days. */
 export async function mailedSince(
@@ -85,7 +115,7 @@ export async function mailedSince(
   return rows.length > 0;
 }
 
-/** The newest mails of all apps of the deployment, for the development mailbox. */
+/** The newest mails of all apps of the deployment that are not delayed, for the development mailbox. */
 export async function newestMails(
   db: Queryable,
   {
@@ -93,12 +123,13 @@ export async function newestMails(
     purpose,
     id,
     limit,
-  }: { to?: string | undefined; purpose?: string | undefined; id?: string | undefined; limit: number },
+    now,
+  }: { to?: string | undefined; purpose?: string | undefined; id?: string | undefined; limit: number; now: Date },
 ): Promise<StoredMail[]> {
   const rows = await db.query<MailRow>(sql`
     SELECT ${mailColumns} FROM mails m
     JOIN apps a ON a.id = m.app_id JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
-    WHERE m.sealed_content IS NOT NULL
+    WHERE m.sealed_content IS NOT NULL AND NOT ${isDelayed(now)}
       ${to === undefined ? empty : sql`AND m.recipient = ${to}`}
       ${purpose === undefined ? empty : sql`AND m.purpose = ${purpose}`}
       ${id === undefined ? empty : sql`AND m.id = ${id}`}

@@ -15,18 +15,27 @@ export interface MailToQueue {
   readonly recipient: string;
   readonly purpose: MailPurpose;
   readonly content: MailContent;
+  /** The invitation that the mail is about. */
+  readonly invitationId?: string;
 }
 
 /**
  * The mail as it is stored, for a statement that queues it on a condition of its own. The content is sealed, for codes
  * must not be readable in a copy of the database.
+ *
+ * @param dueAt when it goes out
  */
-export function sealMail(services: Services, appId: string, mail: MailToQueue): NewMail {
+export function sealMail(
+  services: Services,
+  appId: string,
+  mail: MailToQueue,
+  dueAt: Date = services.clock.now(),
+): NewMail {
   const id = services.ids.next();
   const sealedContent = services.sealer.seal(JSON.stringify(mail.content), context(appId, id));
   const now = services.clock.now();
-  const giveUpAt = new Date(now.getTime() + mailTriedMs);
-  return { ...mail, id, sealedContent, now, giveUpAt };
+  const giveUpAt = new Date(dueAt.getTime() + mailTriedMs);
+  return { ...mail, id, sealedContent, now, dueAt, giveUpAt };
 }
 
 /**

@@ -1,6 +1,7 @@
+import { namedAppOf } from '../apps/named-app.ts';
 import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
-import { queueMail } from '../email/outbox.ts';
+import { queueNotice } from '../email/mail-quotas.ts';
 import { signedIn } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { ChangeEvent } from '../http/mutate.ts';
@@ -63,7 +64,8 @@ async function tellLinked(
   const { id: userId, email: recipient } = user;
   const notMe = notMeUrl(call, userId, { kind: 'identity', id: identityId });
   const content = { ...circumstancesOf(call), provider: arrival.providerName, notMeUrl: notMe };
-  await queueMail(tx, call.services, call.appId, { userId, recipient, purpose: 'identity_linked', content });
+  const app = await namedAppOf(call);
+  await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'identity_linked', content });
 }
 
 /** Claims an account for somebody whose provider vouches for its address; rule (P) applies. */

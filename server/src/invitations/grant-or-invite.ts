@@ -1,7 +1,8 @@
+import { namedAppOf } from '../apps/named-app.ts';
 import { codeLifeMs, issueCode } from '../codes/codes.ts';
 import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
-import { queueMail } from '../email/outbox.ts';
+import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import { auditIdentity } from '../http/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
@@ -63,10 +64,12 @@ const roleName = (grant: Grant): string => (grant.kind === 'ROLE' ? grant.role.k
  * gets a few such mails a day, whatever an organization does.
  */
 async function tellGranted(tx: Tx, call: Call, user: User, organization: Place, grant: Grant): Promise<void> {
-  const { services, appId } = call;
+  const { services } = call;
   if ((await tryLimitWithin(tx, call, 'roleMailsPerUserPerDay', user.id)) !== undefined) return;
+  const app = await namedAppOf(call);
   const content = { organizationName: organization.name, role: roleName(grant) };
-  await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'role_granted', content });
+  const mail = { userId: user.id, recipient: user.email, purpose: 'role_granted', content } as const;
+  await queueMailFromOthers(tx, services, app, mail);
 }
 
 /** @returns whether it was new to them */
@@ -83,6 +86,7 @@ async function grantAtOnce(tx: Tx, call: Call, user: User, organization: Place, 
 
 /** An invitation that is stored, and where its mail leads. */
 export interface InvitationToMail {
+  readonly id: string;
   readonly userId: string;
   readonly email: string;
   readonly organization: Place;
@@ -92,15 +96,17 @@ export interface InvitationToMail {
   readonly lifeMs?: number;
 }
 
-/** Sends the code of an invitation to its address. */
-export async function mailInvitation(tx: Tx, call: Call, invitation: InvitationToMail): Promise<void> {
+/** Sends the code of an invitation to its address. @returns false if the mailbox gets so many mails that none was queued */
+export async function mailInvitation(tx: Tx, call: Call, invitation: InvitationToMail): Promise<boolean> {
   const { services, appId } = call;
   const { userId, email, organization, grant, urlTemplate, lifeMs = codeLifeMs.invitation } = invitation;
   const scope = { userId, purpose: 'invitation', orgId: organization.id } as const;
   const issued = await issueCode(tx, services, appId, scope, { lifeMs });
   const code = mailedCode(issued, urlTemplate, { email, orgId: organization.id });
   const content = { ...code, organizationName: organization.name, role: roleName(grant) };
-  await queueMail(tx, services, appId, { userId, recipient: email, purpose: 'invitation', content });
+  const app = await namedAppOf(call);
+  const mail = { userId, recipient: email, purpose: 'invitation', content, invitationId: invitation.id } as const;
+  return queueMailFromOthers(tx, services, app, mail, { usefulMs: lifeMs, replaces: true });
 }
 
 async function invite(
@@ -115,7 +121,7 @@ async function invite(
   const { urlTemplate } = proposal;
   await takeLimitWithin(tx, call, 'invitationsPerDay', organization.id);
   const now = services.clock.now();
-  await upsertInvitation(tx, appId, {
+  const id = await upsertInvitation(tx, appId, {
     id: services.ids.next(),
     orgId: organization.id,
     userId: user.id,
@@ -126,7 +132,7 @@ async function invite(
     now,
     expiresAt: new Date(now.getTime() + codeLifeMs.invitation),
   });
-  await mailInvitation(tx, call, { userId: user.id, email: proposal.email, organization, grant, urlTemplate });
+  await mailInvitation(tx, call, { id, userId: user.id, email: proposal.email, organization, grant, urlTemplate });
 }
 
 /**

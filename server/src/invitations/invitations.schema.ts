@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { filter, id, idOf, message, optional, outputId, time } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../http/pagination.ts';
+import { mailDelay } from '../email/mail-delay.schema.ts';
 import { inviteUrl } from '../organizations/organizations.schema.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { emailAddress } from '../users/email-address.ts';
@@ -71,6 +72,7 @@ const invitation = z
       .meta({ description: 'Who invited.', examples: [{ kind: 'user', id: '118273645546213377' }] }),
     createdAt: time('When the address was invited first'),
     expiresAt: time('Until when the newest code is good'),
+    mail: mailDelay,
   })
   .meta({ id: 'Invitation', description: 'Something that waits for whoever holds a mailbox.' });
 

@@ -3,6 +3,7 @@ import { voidCodes } from '../codes/codes.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { countInApp } from '../counts.ts';
+import { isDelayed } from '../email/mails.store.ts';
 import type { Grant, RoleReference } from '../members/members.store.ts';
 import { isInvitedAsSuperAdmin } from '../super-admins/super-admins.store.ts';
 import { change, hasStatus, type InvitationStatus, statusAt } from './invitation-states.ts';
@@ -20,18 +21,24 @@ export interface NewInvitation {
   readonly expiresAt: Date;
 }
 
-/** Invites, or invites again: one pending invitation per organization, address and role. */
-export async function upsertInvitation(tx: Tx, appId: string, invitation: NewInvitation): Promise<void> {
+/**
+ * Invites, or invites again: one pending invitation per organization, address and role.
+ *
+ * @returns the id of the invitation, which is older than this call if the address was invited before
+ */
+export async function upsertInvitation(tx: Tx, appId: string, invitation: NewInvitation): Promise<string> {
   const { grant, now } = invitation;
   const role = grant.kind === 'ROLE' ? grant.role : undefined;
-  await tx.query(sql`
+  const [row] = await tx.query<{ id: string }>(sql`
     INSERT INTO invitations (app_id, id, org_id, user_id, email, email_key, grants, scope_id, role_key, status,
       invited_by_kind, invited_by_id, created_at, expires_at)
     VALUES (${appId}, ${invitation.id}, ${invitation.orgId}, ${invitation.userId}, ${invitation.email},
       ${invitation.emailKey}, ${grant.kind}, ${role?.scopeId ?? null}, ${role?.key ?? null}, 'pending',
       ${invitation.invitedBy.kind}, ${invitation.invitedBy.id}, ${now}, ${invitation.expiresAt})
     ON CONFLICT (app_id, org_id, email_key, grants, COALESCE(role_key, '')) WHERE status = 'pending'
-    DO UPDATE SET user_id = EXCLUDED.user_id, email = EXCLUDED.email, expires_at = EXCLUDED.expires_at`);
+    DO UPDATE SET user_id = EXCLUDED.user_id, email = EXCLUDED.email, expires_at = EXCLUDED.expires_at
+    RETURNING id`);
+  return row?.id ?? invitation.id;
 }
 
 /** What an invitation offers: this very grant, or whatever is of a kind. */
@@ -126,6 +133,8 @@ export interface InvitationRow {
   is_insider: boolean;
   created_at: Date;
   expires_at: Date;
+  /** Whether its mail waits for room in the quota of the mailbox. */
+  is_mail_delayed: boolean;
 }
 
 /** The invitations of an organization, as a FROM clause with its conditions, for a list and its total. */
@@ -145,7 +154,8 @@ export const invitationColumns = (appId: string, orgId: string, now: Date): Sql 
   i.id, i.email, COALESCE(i.role_key, i.grants) AS role, ${statusAt(now)} AS status, i.invited_by_kind, i.invited_by_id,
   EXISTS (SELECT FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = i.invited_by_id
     AND i.invited_by_kind = 'user') AS is_insider,
-  i.created_at, i.expires_at`;
+  i.created_at, i.expires_at,
+  EXISTS (SELECT FROM mails m WHERE m.app_id = ${appId} AND m.invitation_id = i.id AND ${isDelayed(now)}) AS is_mail_delayed`;
 
 /** Takes an invitation back. @returns false when nothing was left to take back */
 export async function revokeInvitation(

@@ -7,7 +7,6 @@ import { grantName } from '../members/members.store.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { moveSuperAdminInvitation } from '../super-admins/super-admins.store.ts';
 import { releaseEmail } from '../users/account.store.ts';
-import { takeMail } from '../users/mailbox-share.ts';
 import type { User } from '../users/users.store.ts';
 import { mailInvitation, userOfAddress } from './grant-or-invite.ts';
 import { isAwaited, type MovedInvitation, moveInvitations } from './invitations.store.ts';
@@ -18,13 +17,11 @@ import { isAwaited, type MovedInvitation, moveInvitations } from './invitations.
  * @returns false when there were too many such mails: a password reset lets them in all the same
  */
 async function mailAgain(tx: Tx, call: Call, app: App, userId: string, moved: MovedInvitation): Promise<boolean> {
-  if (!(await takeMail(tx, call.services, app, 'invitation', moved.email))) return false;
   const urlTemplate = chooseUrlTemplate(call, app, 'inviteUrl', undefined);
-  const { email, grant, orgId, expiresAt } = moved;
+  const { id, email, grant, orgId, expiresAt } = moved;
   const organization = await keepOrganization(tx, call.appId, orgId);
   const lifeMs = expiresAt.getTime() - call.services.clock.now().getTime();
-  await mailInvitation(tx, call, { userId, email, organization, grant, urlTemplate, lifeMs });
-  return true;
+  return mailInvitation(tx, call, { id, userId, email, organization, grant, urlTemplate, lifeMs });
 }
 
 /**

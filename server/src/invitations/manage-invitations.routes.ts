@@ -47,6 +47,7 @@ function toItem(call: Call, row: InvitationRow) {
     invitedBy: { kind: row.invited_by_kind, ...(isVisible && { id: row.invited_by_id ?? undefined }) },
     createdAt: row.created_at.toISOString(),
     expiresAt: row.expires_at.toISOString(),
+    ...(row.is_mail_delayed && { mail: 'delayed' as const }),
   };
 }
 

@@ -57,7 +57,22 @@ export const limits = {
   codeRequestsPerAccountPerHour: {
     count: 10,
     periodSeconds: hour,
-    description: 'Mails with a code of one kind to one mailbox in an hour.',
+    description: 'Mails of one kind that the owner of a mailbox asks for or needs, to one mailbox in an hour.',
+  },
+  reservedCodeMailsPerAccountPerHour: {
+    count: 3,
+    periodSeconds: hour,
+    description: 'Further mails with a code in an hour for networks and devices that the account has used.',
+  },
+  mailsPerMailboxPerHour: {
+    count: 10,
+    periodSeconds: hour,
+    description: 'Mails to one mailbox in any hour that others cause: sign-ups, invitations, notices. More wait.',
+  },
+  mailsPerMailboxPerDay: {
+    count: 30,
+    periodSeconds: day,
+    description: 'The same in any day. A number above 500 is no limit.',
   },
   rejectionsPerUserPerDay: {
     count: 2,

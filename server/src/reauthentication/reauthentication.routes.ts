@@ -1,6 +1,8 @@
 import { checkCode, issueCode } from '../codes/codes.ts';
 import { consumeCode } from '../codes/codes.store.ts';
+import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
+import { requireMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';
 import { overApp } from '../http/access.ts';
 import { signedIn } from '../http/actor.ts';
@@ -9,10 +11,8 @@ import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
 import { redeemIntent, type ShownIntent } from '../identity-providers/redeem-intent.ts';
 import { recognizeCaller } from '../identity-providers/settle-identity.ts';
-import { takeLimit } from '../limits/take-limit.ts';
 import { renewAuthentication } from '../sessions/sessions.store.ts';
 import { lockConfirmation, withConfirmation } from '../users/current-password.ts';
-import { mailboxName } from '../users/mailbox-share.ts';
 import { circumstancesOf } from '../users/password-changed.ts';
 import { lockCallerWithSession } from '../users/session-of-caller.ts';
 import { reauthenticate, reauthenticated, reauthenticationRequested } from './reauthentication.schema.ts';
@@ -77,12 +77,12 @@ export const reauthenticationRoutes = [
       const { services, appId } = call;
       const { user } = signedIn(call.actor);
       if (!user.isEmailClaimed) throw new ApiError('account_unclaimed');
-      await takeLimit(call, 'codeRequestsPerAccountPerHour', mailboxName('reauthentication', user.email));
+      await requireMailQuota(call, 'reauthentication', user.email);
       return mutate(call, async (tx) => {
         await lockCallerWithSession(tx, call);
         const purpose = 'reauthentication';
-        const { code, longCode } = await issueCode(tx, services, appId, { userId: user.id, purpose });
-        const content = { code, longCode, ...circumstancesOf(call) };
+        const issued = await issueCode(tx, services, appId, { userId: user.id, purpose });
+        const content = { ...mailedCode(issued, undefined, {}), ...circumstancesOf(call) };
         await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose, content });
         return { result: { message: 'Verification email sent' }, event: { target: { kind: 'user', id: user.id } } };
       });

@@ -4,7 +4,7 @@ import { codeLifeMs, issueCode } from '../codes/codes.ts';
 import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import { queueMail } from '../email/outbox.ts';
+import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import { overApp, overUser } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
@@ -37,6 +37,7 @@ function toItem(row: SuperAdminRow) {
     displayName: displayName(names),
     userState: row.state,
     ...(invitedUntil && { invitedUntil }),
+    ...(row.is_mail_delayed && { mail: 'delayed' as const }),
   };
 }
 
@@ -54,7 +55,8 @@ async function invite(tx: Tx, call: Call, user: User, { email, urlTemplate }: In
   const issued = await issueCode(tx, services, appId, { userId: user.id, purpose: 'password_reset' }, { lifeMs });
   const content = mailedCode(issued, urlTemplate, { email });
   const mail = { userId: user.id, recipient: email, purpose: 'super_admin_invited', content } as const;
-  await queueMail(tx, services, appId, mail);
+  const app = await namedAppOf(call);
+  await queueMailFromOthers(tx, services, app, mail, { usefulMs: lifeMs, replaces: true });
 }
 
 /** @returns what changed; nothing for somebody who is a super admin already */
@@ -82,11 +84,11 @@ export const superAdminRoutes = [
     query: superAdminListQuery,
     response: { status: 200, description: 'A page of super admins.', body: superAdminList },
     handler: async (call) => {
-      const { appId, query } = call;
+      const { appId, query, services } = call;
       const page = await readPage(call, {
         paging: query,
         total: countSuperAdmins(appId),
-        rows: ({ after, limit }) => sql`${superAdminsOf(appId)} ${after} ${limit}`,
+        rows: ({ after, limit }) => sql`${superAdminsOf(appId, services.clock.now())} ${after} ${limit}`,
         key: sql`u.id`,
         toItem,
       });

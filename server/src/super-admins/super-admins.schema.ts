@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { mailDelay } from '../email/mail-delay.schema.ts';
 import { message, optional, outputId, time } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../http/pagination.ts';
 import { emailAddress } from '../users/email-address.ts';
@@ -17,6 +18,7 @@ const superAdmin = z
     displayName,
     userState,
     invitedUntil: time('Until when the invitation can be accepted; absent for who is a super admin').optional(),
+    mail: mailDelay,
   })
   .meta({ id: 'SuperAdmin', description: 'A super admin of the app, or somebody who is invited to be one.' });
 

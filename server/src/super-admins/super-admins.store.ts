@@ -1,6 +1,7 @@
 import { lockApp } from '../apps/apps.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { isDelayed } from '../email/mails.store.ts';
 import { ApiError } from '../http/errors.ts';
 import type { UserState } from '../users/users.store.ts';
 
@@ -36,13 +37,17 @@ export interface SuperAdminRow {
   last_name: string;
   state: UserState;
   super_admin_invited_until: Date | null;
+  /** Whether the mail of the invitation waits for room in the quota of the mailbox. */
+  is_mail_delayed: boolean;
 }
 
 const isListed = sql`(u.is_super_admin OR u.super_admin_invited_until IS NOT NULL)`;
 
 /** The super admins of an app and those who are invited to be, up to keyset condition, order and limit. */
-export const superAdminsOf = (appId: string): Sql => sql`
-  SELECT u.id, u.email, u.first_name, u.last_name, u.state, u.super_admin_invited_until
+export const superAdminsOf = (appId: string, now: Date): Sql => sql`
+  SELECT u.id, u.email, u.first_name, u.last_name, u.state, u.super_admin_invited_until,
+    EXISTS (SELECT FROM mails m WHERE m.app_id = ${appId} AND m.user_id = u.id AND m.purpose = 'super_admin_invited'
+      AND ${isDelayed(now)}) AS is_mail_delayed
   FROM users u WHERE u.app_id = ${appId} AND ${isListed}`;
 
 /** How many there are, for `readPage`. */

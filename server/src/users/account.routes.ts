@@ -3,6 +3,7 @@ import { checkCode, issueCode } from '../codes/codes.ts';
 import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
 import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
+import { queueNotice, requireMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';
 import { overApp } from '../http/access.ts';
 import { signedIn } from '../http/actor.ts';
@@ -23,7 +24,6 @@ import { lockGovernedUser } from './app-users.store.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { deleteGovernedUser } from './delete-user.ts';
 import { emailKey } from './email-address.ts';
-import { mailboxName } from './mailbox-share.ts';
 import { circumstancesOf } from './password-changed.ts';
 import { tellOwner } from './tell-owner.ts';
 import { lockUser } from './users.store.ts';
@@ -45,7 +45,8 @@ async function queueCodeAndNotice(
     await queueMail(tx, services, appId, { userId, recipient: email, purpose: 'email_change', content });
   }
   const content = { email, ...circumstances };
-  await queueMail(tx, services, appId, { userId, recipient, purpose: 'email_change_requested', content });
+  const app = await namedAppOf(call);
+  await queueNotice(tx, services, app, { userId, recipient, purpose: 'email_change_requested', content });
 }
 
 /** Codes that were sent to the address before; it may be in other hands. */
@@ -80,7 +81,7 @@ export const accountRoutes = [
       const isTaken = await isEmailTaken(services.db, appId, user.id, body.newEmail);
       await withConfirmation(call, body.currentPassword, async (confirmation) => {
         await takeLimit(call, 'codeRequestsPerAccountPerHour', `email_change ${user.id}`);
-        await takeLimit(call, 'codeRequestsPerAccountPerHour', mailboxName('email_change', body.newEmail));
+        await requireMailQuota(call, 'email_change', body.newEmail);
         return mutate(call, async (tx) => {
           if (!(await lockConfirmation(tx, call, confirmation))) return { result: undefined, event: undefined };
           await queueCodeAndNotice(tx, call, user, { email: body.newEmail, isTaken });

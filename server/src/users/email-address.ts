@@ -68,6 +68,12 @@ export function toUnicodeEmail(email: string): string {
   return error ? email : email.slice(0, at + 1) + domain;
 }
 
+/**
+ * The key of the mailbox behind an address: mail to `jon+anything@example.com` lands in the mailbox of
+ * `jon@example.com`. Only for counting mails: as addresses of accounts the two stay different.
+ */
+export const mailboxKey = (email: string): string => emailKey(email).replace(/^([^+]+)\+.*(?=@)/, '$1');
+
 /** An e-mail address of a request, normalized. */
 export const emailAddress = z
   .string({ error: (issue) => (issue.input === undefined ? 'Required.' : 'Must be a string.') })

@@ -2,6 +2,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { checkCode } from '../codes/codes.ts';
 import { consumeCode } from '../codes/codes.store.ts';
+import { requireMailQuota } from '../email/mail-quotas.ts';
 import { addressKey } from '../http/client-address.ts';
 import { overUserInBody } from '../http/access.ts';
 import { ApiError } from '../http/errors.ts';
@@ -10,7 +11,6 @@ import { hasSessionCookieOf } from '../http/authenticate.ts';
 import { type Call, route } from '../http/route.ts';
 import { takeLimit } from '../limits/take-limit.ts';
 import { type ComparedPassword, withPasswordOf } from './current-password.ts';
-import { mailboxName } from './mailbox-share.ts';
 import { emailVerified, requestVerification, verificationRequested, verifyEmail } from './users.schema.ts';
 import { signUpOf } from './sign-up-event.ts';
 import { lockCredentials, getUser, lockUser, setEmailVerified } from './users.store.ts';
@@ -64,13 +64,13 @@ export const emailVerificationRoutes = [
       }
       // Not the share of password resets: whoever signs up with a foreign address must not use up what its owner needs.
       const { email } = await getUser(call.services.db, call.appId, call.body.userId);
-      await takeLimit(call, 'codeRequestsPerAccountPerHour', mailboxName('verification', email));
+      await requireMailQuota(call, 'verification', email);
       return mutate(call, async (tx) => {
         const target = await lockUser(tx, call.appId, call.body.userId);
         if (target.state !== 'ACTIVE') throw new ApiError('user_not_active');
         if (target.isEmailVerified && target.isEmailClaimed) throw new ApiError('email_already_verified');
         const signUp = await signUpOf(tx, call.appId, target.id);
-        await sendVerification(tx, call, app, target, template, signUp);
+        await sendVerification(tx, call, app, target, template, { signUp, cause: 'request' });
         return { result: { message: 'Verification email sent' }, event: { target: { kind: 'user', id: target.id } } };
       });
     },

@@ -6,7 +6,7 @@ import { tablesOf } from '../test/calls.digest.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, password, type World } from '../test/world.ts';
-import { mailboxKinds, mailboxName } from './mailbox-share.ts';
+import { mailboxKinds, mailboxName } from '../email/mail-quotas.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
 
 let app: TestApp;

@@ -1,6 +1,7 @@
 import { clearTracesOf } from '../audit/audit.store.ts';
 import { forgetTriesInVain } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
+import { mailboxKinds, mailboxName, reservedName } from '../email/mail-quotas.ts';
 import { addressKey } from '../http/client-address.ts';
 import { limitNames } from '../limits/limits.ts';
 import { fillShares } from '../limits/limits.store.ts';
@@ -8,8 +9,7 @@ import { shareKey } from '../limits/take-limit.ts';
 import { deleteMembershipsOf } from '../members/members.store.ts';
 import type { Services } from '../services.ts';
 import { addressesOf, deleteUserRow } from './app-users.store.ts';
-import { emailKey } from './email-address.ts';
-import { mailboxKinds, mailboxName } from './mailbox-share.ts';
+import { emailKey, mailboxKey } from './email-address.ts';
 import { deletePasswordResetRequests } from './password-reset-requests.store.ts';
 
 /**
@@ -30,9 +30,11 @@ export async function eraseUser(
   await forgetTriesInVain(tx, appId, addresses);
   await deletePasswordResetRequests(tx, appId, key);
   // Quotas of an address that they never claimed stay: they belong to the owner of the mailbox.
-  const ofMailbox = user.isEmailClaimed ? [key, ...mailboxKinds.map((kind) => mailboxName(kind, user.email))] : [];
-  const ofUser = [user.id, `email_change ${user.id}`, ...addresses.map((address) => `${user.id} ${address}`)];
-  const names = [...ofUser, ...ofMailbox];
+  const { email } = user;
+  const ofMailbox = [key, mailboxKey(email), ...mailboxKinds.map((kind) => mailboxName(kind, email))];
+  const reserved = mailboxKinds.map((kind) => reservedName(kind, user.id));
+  const ofUser = [user.id, ...reserved, ...addresses.map((address) => `${user.id} ${address}`)];
+  const names = [...ofUser, ...(user.isEmailClaimed ? ofMailbox : [])];
   const shares = limitNames.flatMap((name) => names.map((whose) => shareKey(services, name, whose)));
   await fillShares(tx, appId, shares);
   await clearTracesOf(tx, appId, [user.id]);

@@ -1,6 +1,7 @@
+import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
 import type { MailContent } from '../email/mail-purposes.ts';
-import { queueMail } from '../email/outbox.ts';
+import { queueNotice } from '../email/mail-quotas.ts';
 import type { Call } from '../http/route.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';
 import { type Identity, listIdentities } from '../identity-providers/identities.store.ts';
@@ -23,12 +24,13 @@ export const circumstancesOf = ({ client, services }: Call): Circumstances => ({
 export async function tellPasswordChanged(
   tx: Tx,
   call: Call,
+  app: App,
   user: { id: string; email: string },
   passwordHash: string,
 ): Promise<void> {
   const { id: userId, email: recipient } = user;
   const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, userId, { kind: 'password', passwordHash }) };
-  await queueMail(tx, call.services, call.appId, { userId, recipient, purpose: 'password_changed', content });
+  await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'password_changed', content });
 }
 
 /** Identities as a mail lists them: the provider, and the address there. */
@@ -44,6 +46,7 @@ const namesOf = (identities: readonly Identity[]): string =>
 export async function notifyPasswordReset(
   tx: Tx,
   call: Call,
+  app: App,
   user: { id: string; email: string },
   { identities, passwordHash }: { identities: readonly Identity[]; passwordHash: string },
 ): Promise<void> {
@@ -56,5 +59,5 @@ export async function notifyPasswordReset(
     ...circumstancesOf(call),
     notMeUrl: notMeUrl(call, userId, { kind: 'password', passwordHash }),
   };
-  await queueMail(tx, call.services, call.appId, { userId, recipient, purpose: 'password_reset_done', content });
+  await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'password_reset_done', content });
 }

@@ -121,7 +121,7 @@ export const passwordRoutes = [
         if (!(await consumeCode(tx, appId, user.id, proof.codeId))) throw new ApiError('code_invalid');
         const identities = await listIdentities(tx, appId, user.id);
         const accepted = await givePassword(tx, call, user, { email: body.email, passwordHash });
-        await notifyPasswordReset(tx, call, user, { identities, passwordHash });
+        await notifyPasswordReset(tx, call, app, user, { identities, passwordHash });
         await fillShares(tx, appId, [shareKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
         const actor = { kind: 'user', id: user.id } as const;
         const held = await rememberDeviceOf(tx, call, app, user.id);
@@ -150,6 +150,7 @@ export const passwordRoutes = [
     handler: async (call) => {
       const { services, appId, body } = call;
       const { user, session } = signedIn(call.actor);
+      const app = await namedAppOf(call);
       checkPassword(body.newPassword, user);
       return withConfirmation(call, body.currentPassword, async (confirmation) => {
         const passwordHash = await services.passwords.hash(body.newPassword);
@@ -158,7 +159,7 @@ export const passwordRoutes = [
           await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());
           await deleteSessions(tx, appId, user.id, session.id);
           await voidAllCodes(tx, appId, user.id, voidedByPassword);
-          if (user.isEmailVerified) await tellPasswordChanged(tx, call, user, passwordHash);
+          if (user.isEmailVerified) await tellPasswordChanged(tx, call, app, user, passwordHash);
           return { result: { message: 'Password updated' }, event: { target: { kind: 'user', id: user.id } } };
         });
       });

@@ -5,12 +5,12 @@ import { codeLifeMs, codesKept, issueCode } from '../codes/codes.ts';
 import { countUsableCodes } from '../codes/codes.store.ts';
 import { mailedCode } from '../codes/mailed-code.ts';
 import { empty, type Tx } from '../db/db.ts';
+import { consumeMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
 import { addressKey } from '../http/client-address.ts';
 import type { Services } from '../services.ts';
 import { isKnownRequester } from './known-requester.ts';
-import { takeMail } from './mailbox-share.ts';
 import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';
 import { lockUserByEmail, type User } from './users.store.ts';
 
@@ -36,7 +36,7 @@ async function mayGetCode(
   if ((await countUsableCodes(tx, app.id, user.id, 'password_reset', waiting)) >= codesKept.password_reset)
     return false;
   // The owner of a mailbox is spared more, also from somebody who uses the codes up; nobody is told.
-  return takeMail(tx, services, app, 'reset', user.email);
+  return consumeMailQuota(tx, services, app, 'reset', user.email, isKnown ? user.id : undefined);
 }
 
 async function queueReset(tx: Tx, services: Services, user: User, request: PasswordResetRequest): Promise<void> {

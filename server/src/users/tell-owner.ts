@@ -1,5 +1,6 @@
+import { namedAppOf } from '../apps/named-app.ts';
 import { mailedSince } from '../email/mails.store.ts';
-import { queueMail } from '../email/outbox.ts';
+import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import type { Call } from '../http/route.ts';
 import { emailKey } from './email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
@@ -10,17 +11,14 @@ const hourMs = 3_600_000;
 /** Tells the owner of a mailbox that somebody tried to get an account with it, at most once an hour. */
 export async function tellOwner(call: Call, email: string): Promise<void> {
   const { services, appId } = call;
+  const app = await namedAppOf(call);
   const since = new Date(services.clock.now().getTime() - hourMs);
   await services.db.transaction(async (tx) => {
     // Locked, so that attempts at the same moment do not each find that nobody told the owner yet.
     const owner = await lockUserByEmail(tx, appId, emailKey(email));
     if (!owner || (await mailedSince(tx, appId, owner.id, 'sign_up_attempted', since))) return;
     const { id: userId, email: recipient } = owner;
-    await queueMail(tx, services, appId, {
-      userId,
-      recipient,
-      purpose: 'sign_up_attempted',
-      content: circumstancesOf(call),
-    });
+    const content = circumstancesOf(call);
+    await queueMailFromOthers(tx, services, app, { userId, recipient, purpose: 'sign_up_attempted', content });
   });
 }

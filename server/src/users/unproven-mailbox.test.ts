@@ -5,7 +5,7 @@ import { createWorld, password, type Person, problem, type World } from '../test
 import { sendPasswordResets } from './send-password-resets.ts';
 
 const users = '/v1/authentication/users';
-const limits = { codeRequestsPerAccountPerHour: 3 };
+const limits = { codeRequestsPerAccountPerHour: 3, mailsPerMailboxPerHour: 3 };
 
 let app: TestApp;
 let world: World;
@@ -61,11 +61,11 @@ describe('whoever signs up with a foreign address sends no mails to it at will',
     }
     expect(found).toEqual([['email_verification'], ['email_verification'], ['email_verification'], [], []]);
     const { token, userId } = await stranger();
-    const body = { userId };
-    const refused = await world.call('POST', `${users}/email/verification-request`, { token, body });
-    expect(problem(refused)).toBe('429 rate_limited');
+    const request = () => world.call('POST', `${users}/email/verification-request`, { token, body: { userId } });
+    for (let index = 0; index < 3; index += 1) expect((await request()).statusCode).toBe(200);
+    expect(problem(await request())).toBe('429 rate_limited');
     app.clock.advance(3_600_000);
-    expect((await world.call('POST', `${users}/email/verification-request`, { token, body })).statusCode).toBe(200);
+    expect((await request()).statusCode).toBe(200);
   });
 
   test('by doing so where an invitation waits, which stays', async () => {

@@ -11,7 +11,6 @@ import { sessionHeaders, setSessionCookies, startSession } from '../sessions/sta
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from './display-name.ts';
 import { emailKey } from './email-address.ts';
-import { takeMail } from './mailbox-share.ts';
 import { circumstancesOf } from './password-changed.ts';
 import { checkPassword } from './password-policy.ts';
 import { lockWithinReach } from './govern-user.ts';
@@ -93,10 +92,8 @@ export const userRoutes = [
           now: services.clock.now(),
         });
         if (!made) return { result: undefined, event: undefined };
-        // Whoever signs up again and again with one address gets accounts, and its mailbox not as many mails.
-        if (await takeMail(tx, services, app, 'verification', made.email)) {
-          await sendVerification(tx, call, app, made, template, circumstancesOf(call));
-        }
+        const cause = { signUp: circumstancesOf(call), cause: 'sign-up' } as const;
+        await sendVerification(tx, call, app, made, template, cause);
         const session = await startSession(tx, call, app, { id: made.id, amr: ['pwd'] });
         const actor = { kind: 'user', id: made.id } as const;
         return { result: { ...session, userId: made.id }, event: { target: actor, actor } };

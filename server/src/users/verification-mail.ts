@@ -2,16 +2,21 @@ import type { App } from '../apps/apps.store.ts';
 import { issueCode } from '../codes/codes.ts';
 import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
+import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';
 import type { Call } from '../http/route.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';
 import type { Circumstances } from './password-changed.ts';
 import type { User } from './users.store.ts';
 
+/** Who causes the mail: a sign-up with somebody's address, or the user who asks for another. */
+export type VerificationCause = 'sign-up' | 'request';
+
 /**
  * Queues the mail that lets a user verify their address; older short codes and their tokens are void.
  *
  * @param signUp when, from where and with what the user signed up, as far as it is known
+ * @param cause why the mail is sent; it decides whose quota it is charged to
  */
 export async function sendVerification(
   tx: Tx,
@@ -19,15 +24,12 @@ export async function sendVerification(
   app: App,
   to: Pick<User, 'id' | 'email'>,
   template: string | undefined,
-  signUp: Circumstances | undefined,
+  { signUp, cause }: { signUp: Circumstances | undefined; cause: VerificationCause },
 ) {
   const issued = await issueCode(tx, call.services, app.id, { userId: to.id, purpose: 'email_verification' });
   const code = mailedCode(issued, template, { userId: to.id, sessionToken: issued.token ?? '' });
   const content = { ...code, ...signUp, notMeUrl: notMeUrl(call, to.id, { kind: 'account' }) };
-  await queueMail(tx, call.services, app.id, {
-    userId: to.id,
-    recipient: to.email,
-    purpose: 'email_verification',
-    content,
-  });
+  const mail = { userId: to.id, recipient: to.email, purpose: 'email_verification', content } as const;
+  if (cause === 'sign-up') await queueMailFromOthers(tx, call.services, app, mail);
+  else await queueMail(tx, call.services, app.id, mail);
 }

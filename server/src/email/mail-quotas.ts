@@ -1,0 +1,144 @@
+import type { App } from '../apps/apps.store.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { empty, type Queryable, type Tx } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import type { Call } from '../http/route.ts';
+import { book, mostBookings } from '../limits/bookings.store.ts';
+import { type LimitName, limits } from '../limits/limits.ts';
+import { take } from '../limits/limits.store.ts';
+import { shareKey, shareOf, toRetryAfter } from '../limits/take-limit.ts';
+import type { Services } from '../services.ts';
+import { mailboxKey } from '../users/email-address.ts';
+import { insertMail, voidWaitingMails } from './mails.store.ts';
+import { type MailToQueue, queueMail, sealMail } from './outbox.ts';
+
+/** Mails with a code that the owner of a mailbox needs, or asks for. Each kind has a quota of its own. */
+export const mailboxKinds = ['verification', 'reset', 'email_change', 'reauthentication', 'notice'] as const;
+
+export type MailboxKind = (typeof mailboxKinds)[number];
+
+/**
+ * The subject of a mailbox's quota: the mailbox, not the account. Accounts with a foreign address can be created and
+ * deleted again and again, and with one plus tag after another; the mailbox stays the same.
+ */
+export const mailboxName = (kind: MailboxKind, email: string): string => `${kind} ${mailboxKey(email)}`;
+
+/** The subject of the mails that are reserved for networks and devices that an account has used. */
+export const reservedName = (kind: MailboxKind, userId: string): string => `${kind} ${userId}`;
+
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
+
+/**
+ * Mail quotas are off with development features, where nobody outside can cause mails and one mailbox gets many, unless
+ * the app sets another number than the default.
+ */
+const applies = ({ config }: Services, { settings }: Pick<App, 'settings'>, name: LimitName): boolean =>
+  !config.developmentFeatures || settings.limits[name] !== limits[name].count;
+
+type QuotaApp = Pick<App, 'id' | 'settings'>;
+
+/** Whether mails wait for room in a quota. */
+const isBooked = (services: Services, app: QuotaApp, name: LimitName): boolean =>
+  applies(services, app, name) && app.settings.limits[name] <= mostBookings;
+
+/** Takes one unit of a quota that applies. @returns undefined if there was one, else the seconds until one comes back */
+async function takeUnit(
+  db: Queryable,
+  services: Services,
+  app: QuotaApp,
+  name: LimitName,
+  subject: string,
+): Promise<number | undefined> {
+  if (!applies(services, app, name)) return undefined;
+  return take(db, app.id, shareOf(services, app, name, subject), services.clock.now());
+}
+
+/**
+ * Consumes a mail of a kind that the owner of a mailbox needs.
+ *
+ * @param reservedFor id of the user whose reserved mails may be used, if the request comes from a network or device that
+ *   the account has used
+ * @returns false if the quota is used up: no mail may be sent
+ */
+export async function consumeMailQuota(
+  db: Queryable,
+  services: Services,
+  app: QuotaApp,
+  kind: MailboxKind,
+  email: string,
+  reservedFor?: string,
+): Promise<boolean> {
+  const name = 'codeRequestsPerAccountPerHour';
+  if ((await takeUnit(db, services, app, name, mailboxName(kind, email))) === undefined) return true;
+  if (reservedFor === undefined) return false;
+  const reserved = shareOf(services, app, 'reservedCodeMailsPerAccountPerHour', reservedName(kind, reservedFor));
+  return (await take(db, app.id, reserved, services.clock.now())) === undefined;
+}
+
+/**
+ * The same for a request that is refused if the quota is used up. Committed before it returns.
+ *
+ * @throws ApiError `rate_limited` with `Retry-After`
+ */
+export async function requireMailQuota(call: Call, kind: MailboxKind, email: string): Promise<void> {
+  const { services } = call;
+  const app = await namedAppOf(call);
+  const name = 'codeRequestsPerAccountPerHour';
+  const wait = await takeUnit(services.db, services, app, name, mailboxName(kind, email));
+  if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: toRetryAfter(wait) });
+}
+
+/** Queues a mail that is due at a booked time. */
+const queueAt = (tx: Tx, services: Services, appId: string, mail: MailToQueue, dueAt: Date) =>
+  tx.query(insertMail(appId, sealMail(services, appId, mail, dueAt), empty));
+
+/** What is known of a mail that others cause. */
+export interface CausedByOthers {
+  /** How long the mail is of use, in milliseconds; it goes out an hour before that at the latest. */
+  readonly usefulMs?: number;
+  /** Whether it replaces a mail of the same purpose, to the same user or about the same invitation, that still waits. */
+  readonly replaces?: boolean;
+}
+
+/**
+ * Queues a mail that others cause: a sign-up, an invitation, a notice of a role. One quota for each mailbox, whatever the
+ * kind; what exceeds it waits in the outbox until there is room. A mail that would be of no use by then is not queued.
+ *
+ * @returns whether the mail was queued
+ */
+export async function queueMailFromOthers(
+  tx: Tx,
+  services: Services,
+  app: QuotaApp,
+  mail: MailToQueue,
+  { usefulMs = dayMs, replaces = false }: CausedByOthers = {},
+): Promise<boolean> {
+  const now = services.clock.now();
+  const isLimited =
+    isBooked(services, app, 'mailsPerMailboxPerHour') || isBooked(services, app, 'mailsPerMailboxPerDay');
+  const booked = replaces ? await voidWaitingMails(tx, app.id, mail, now) : undefined;
+  if (!isLimited || booked) {
+    await queueAt(tx, services, app.id, mail, booked ?? now);
+    return true;
+  }
+  const { mailsPerMailboxPerHour: perHour, mailsPerMailboxPerDay: perDay } = app.settings.limits;
+  const keyHash = shareKey(services, 'mailsPerMailboxPerDay', mailboxKey(mail.recipient));
+  const dueAt = await book(tx, app.id, { keyHash, perHour, perDay }, now, usefulMs - hourMs);
+  if (dueAt) await queueAt(tx, services, app.id, mail, dueAt);
+  return dueAt !== undefined;
+}
+
+/**
+ * Queues a notice about the security of an account. It has a quota of its own: strangers who fill a mailbox with
+ * sign-ups and invitations must not delay it. What exceeds the quota waits.
+ */
+export async function queueNotice(tx: Tx, services: Services, app: QuotaApp, mail: MailToQueue): Promise<void> {
+  const name = 'codeRequestsPerAccountPerHour';
+  if (!isBooked(services, app, name)) return queueMail(tx, services, app.id, mail);
+  const now = services.clock.now();
+  const perHour = app.settings.limits[name];
+  const keyHash = shareKey(services, name, mailboxName('notice', mail.recipient));
+  const dueAt = await book(tx, app.id, { keyHash, perHour, perDay: perHour * 24 }, now, dayMs);
+  if (dueAt) await queueAt(tx, services, app.id, mail, dueAt);
+}
