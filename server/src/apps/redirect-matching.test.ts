@@ -14,6 +14,10 @@ const redirectUrls = [
   'https://app.example.com/listed?lang=en&code={{code}}',
   'https://app.example.com/spa#/verify/{{code}}',
   'https://root.example.com/',
+  'https://app.example.com/exchange/x',
+  'https://app.example.com/listed-next?next=/inbox&code={{code}}',
+  'https://app.example.com/listed-x?x=1&code={{code}}',
+  'https://app.example.com/spa-x#/box',
 ];
 
 interface Stage {
@@ -184,11 +188,43 @@ const refused: [what: string, template: string, entry: string][] = [
   ['a listed parameter twice', 'https://app.example.com/listed?lang=en&lang=de', 'https://app.example.com/listed?*'],
   ['a fragment', 'https://app.example.com/verify#/evil', 'https://app.example.com/verify#/evil'],
   ['another fragment', 'https://app.example.com/spa#/evil/{{code}}', 'https://app.example.com/spa#/evil/{{code}}'],
+  [
+    'a fragment behind a parameter that is more than a placeholder',
+    'https://app.example.com/verify?c={{code}}.evil&d={{code}}#c',
+    'https://app.example.com/verify?c={{code}}.evil#c',
+  ],
   ['a fragment where any query is listed', 'https://app.example.com/any?a=b#c', 'https://app.example.com/any?a=b#c'],
   [
     'a path with another placeholder',
     'https://app.example.com/join/{{code}}/{{code}}',
     'https://app.example.com/join/{{code}}/{{code}}',
+  ],
+  // What a placeholder is replaced by to parse a template is a letter that an entry may have, too.
+  [
+    'a placeholder in place of a segment of the path',
+    'https://app.example.com/exchange/{{code}}',
+    'https://app.example.com/exchange/{{code}}',
+  ],
+  [
+    'a placeholder in place of a letter of the path',
+    'https://app.example.com/e{{code}}change/x',
+    'https://app.example.com/e{{code}}change/x',
+  ],
+  ['a letter in place of a placeholder', 'https://app.example.com/join/x', 'https://app.example.com/join/x'],
+  [
+    'a placeholder in place of a letter of a fixed parameter',
+    'https://app.example.com/listed-next?next=/inbo{{code}}',
+    'https://app.example.com/listed-next?*',
+  ],
+  [
+    'a placeholder in place of the name of a fixed parameter',
+    'https://app.example.com/listed-x?{{code}}=1',
+    'https://app.example.com/listed-x?*',
+  ],
+  [
+    'a placeholder in place of a letter of the fragment',
+    'https://app.example.com/spa-x#/bo{{code}}',
+    'https://app.example.com/spa-x#/bo{{code}}',
   ],
 ];
 
@@ -200,6 +236,9 @@ const allowed: [what: string, template: string][] = [
   ['a listed parameter', 'https://app.example.com/listed?lang=en&c={{code}}'],
   ['a listed fragment', 'https://app.example.com/spa?c={{code}}#/verify/{{code}}'],
   ['the root, listed with a slash', 'https://root.example.com?c={{code}}'],
+  ['a listed path with the letter x', 'https://app.example.com/exchange/x?c={{code}}'],
+  ['a listed parameter with the letter x', 'https://app.example.com/listed-next?next=/inbox&c={{code}}'],
+  ['a listed fragment with the letter x', 'https://app.example.com/spa-x?c={{code}}#/box'],
 ];
 const withoutPlaceholders = <Row extends [string, string, ...string[]]>(rows: Row[]): Row[] =>
   rows.filter(([, template]) => !template.includes('{{'));
@@ -265,7 +304,9 @@ describe('a bare origin', () => {
   test.each([...byPersons, ...byTrusted])('serves everybody where redirectMatching is origin: %s', async (_, ask) => {
     await expectAllowed(byOrigin, ask, 'https://bare.example.com/any?c={{code}}&fixed=1#x');
     await expectAllowed(byOrigin, ask, 'https://app.example.com/verify?c={{code}}&fixed=1#x');
-    expect(problem(await ask(byOrigin, 'https://app.example.com/evil'))).toBe('400 redirect_url_not_allowed');
+    for (const path of ['evil', 'e{{code}}change/x']) {
+      expect(problem(await ask(byOrigin, `https://app.example.com/${path}`))).toBe('400 redirect_url_not_allowed');
+    }
   });
 });
 

@@ -24,13 +24,26 @@ export function fillTwice(template: string): Filled | undefined {
   return filled.url.origin === filled.otherwise.origin ? filled : undefined;
 }
 
-/** The query parameters whose value is no placeholder, in their order. */
-function fixedParameters({ url, otherwise }: Filled): [name: string, value: string][] {
+/** Which query parameters are fixed: their value is not just a placeholder. */
+function fixedPlaces({ url, otherwise }: Filled): number[] {
   const others = [...otherwise.searchParams];
-  return [...url.searchParams].filter(
-    ([name, value], index) => !(value === 'x' && others[index]?.[0] === name && others[index][1] === 'y'),
+  return [...url.searchParams].flatMap(([name, value], index) =>
+    value === 'x' && others[index]?.[0] === name && others[index][1] === 'y' ? [] : [index],
   );
 }
+
+/** What has to be equal. Both fillings count: else a placeholder could stand for a letter x of an entry. */
+const fixedParts = (filled: Filled) => {
+  const places = fixedPlaces(filled);
+  return [filled.url, filled.otherwise].map(({ origin, pathname, hash, searchParams }) => {
+    const parameters = [...searchParams];
+    return { place: [origin, pathname, hash], query: places.map((index) => parameters[index]) };
+  });
+};
+
+const placeOf = ({ place }: { place: readonly string[] }) => place;
+
+const areEqual = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
 /** Whether an entry names an origin and nothing else, not even the path `/`. */
 function isBareOrigin(entry: string): boolean {
@@ -47,15 +60,15 @@ function matchesExactly(target: Filled, entry: string): boolean {
   const takesAnyQuery = entry.endsWith(anyQuery);
   const allowed = fillTwice(takesAnyQuery ? entry.slice(0, -anyQuery.length) : entry);
   if (!allowed) return false;
-  const [a, b] = [target.url, allowed.url];
-  if (a.origin !== b.origin || a.pathname !== b.pathname || a.hash !== b.hash) return false;
-  return takesAnyQuery || JSON.stringify(fixedParameters(target)) === JSON.stringify(fixedParameters(allowed));
+  const [parts, allowedParts] = [fixedParts(target), fixedParts(allowed)];
+  if (takesAnyQuery) return areEqual(parts.map(placeOf), allowedParts.map(placeOf));
+  return areEqual(parts, allowedParts);
 }
 
 /** The rule of apps that were created before `exact`: query and fragment are free. */
-function matchesByOrigin({ url }: Filled, entry: string): boolean {
-  const allowed = new URL(entry);
-  return url.origin === allowed.origin && (isBareOrigin(entry) || url.pathname === allowed.pathname);
+function matchesByOrigin({ url, otherwise }: Filled, entry: string): boolean {
+  const { origin, pathname } = new URL(entry);
+  return url.origin === origin && (isBareOrigin(entry) || [url, otherwise].every((way) => way.pathname === pathname));
 }
 
 /**
@@ -78,11 +91,12 @@ export function allowsTarget(settings: Settings, target: Filled, isTrusted: bool
 export function entryFor(template: string, filled: Filled): string {
   const named = new URL(template.replace(placeholder, (_, name: string) => `__${name.trim()}__`));
   const restored = (part: string) => part.replace(/__(\w+?)__/g, '{{$1}}');
-  const fixed = fixedParameters(filled);
+  const parameters = [...named.searchParams];
+  const fixed = fixedPlaces(filled).flatMap((index) => (parameters[index] ? [parameters[index]] : []));
   const { origin, pathname, hash } = named;
   if (fixed.length === 0) return origin + restored(pathname + hash);
   // A fragment cannot follow `?*`.
   return hash === ''
     ? origin + restored(pathname) + anyQuery
-    : `${origin}${restored(pathname)}?${new URLSearchParams(fixed).toString()}${restored(hash)}`;
+    : `${origin}${restored(`${pathname}?${new URLSearchParams(fixed).toString()}${hash}`)}`;
 }
