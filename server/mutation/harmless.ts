@@ -65,6 +65,11 @@ export const harmless: readonly Harmless[] = [
   ...of('identity-providers/identities.store.ts', [
     [appOf('u'), 'function lockUserOfIdentity', `the identity is asked for in the app, and ${once('a user')}`],
     [app, 'function hasOtherSubject', once('a user')],
+    [
+      appOf('p'),
+      'function deleteUnvouchedIdentities',
+      `the identity is asked for in the app, and ${once('a provider')}`,
+    ],
     [appOf('p'), 'function hasOtherWayIn', `the identity is asked for in the app, and ${once('a provider')}`],
     [appOf('i'), 'function hasOtherWayIn', once('a user')],
   ]),

@@ -82,12 +82,16 @@ export async function deleteIdentities(tx: Tx, appId: string, userId: string): P
   await tx.query(sql`DELETE FROM identities WHERE app_id = ${appId} AND user_id = ${userId}`);
 }
 
-/** Unlinks the identities that do not vouch for the present address of a user who is locked. */
+/**
+ * Unlinks the identities that do not vouch for the present address of a user who is locked. What a generic provider said
+ * at the latest arrival no longer counts if the app does not trust it now.
+ */
 export async function deleteUnvouchedIdentities(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`
-    DELETE FROM identities i USING users u
+    DELETE FROM identities i USING users u, identity_providers p
     WHERE i.app_id = ${appId} AND i.user_id = ${userId} AND u.app_id = ${appId} AND u.id = i.user_id
-      AND i.vouched_email_key IS DISTINCT FROM u.email_key`);
+      AND p.app_id = ${appId} AND p.id = i.idp_id
+      AND (i.vouched_email_key IS DISTINCT FROM u.email_key OR (p.type = 'oidc' AND NOT p.trust_email))`);
 }
 
 /** An identity as its owner sees it. */

@@ -25,6 +25,7 @@ import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { deleteGovernedUser } from './delete-user.ts';
 import { emailKey } from './email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
+import { lockCallerWithSession } from './session-of-caller.ts';
 import { tellOwner } from './tell-owner.ts';
 import { lockUser } from './users.store.ts';
 
@@ -112,6 +113,7 @@ export const accountRoutes = [
       const app = await namedAppOf(call);
       const codeId = await checkCode(call, { userId: user.id, purpose: 'email_change' }, body.verificationCode);
       return mutate(call, async (tx) => {
+        await lockCallerWithSession(tx, call);
         const before = await lockUser(tx, appId, user.id);
         const email = (await consumeCode(tx, appId, user.id, codeId))?.email;
         if (!email) throw new ApiError('code_invalid');

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Db, sql } from '../db/db.ts';
 import { freshForSeconds } from '../http/fresh-authentication.ts';
 import { goThrough, newVerifier, redeem, registerProvider } from '../test/identity-flow.ts';
@@ -80,6 +80,10 @@ async function reset(email = person.email, headers: Record<string, string> = {})
 const linkedSubjects = async () =>
   app.db.query(sql`SELECT subject FROM identities WHERE app_id = ${world.appId} AND user_id = ${person.userId}`);
 const age = () => app.clock.advance((freshForSeconds + 1) * 1000);
+async function trust(trustEmail: boolean): Promise<void> {
+  await app.db.query(sql`
+    UPDATE identity_providers SET trust_email = ${trustEmail} WHERE app_id = ${world.appId} AND id = ${idpId}`);
+}
 
 describe('a thief who has nothing but the token of a session', () => {
   test('and the session is old: links nothing, unlinks nothing, sees no export', async () => {
@@ -134,6 +138,15 @@ describe('a thief who has nothing but the token of a session', () => {
       () => Promise.resolve(() => world.call('POST', `${users}/me/reauthentication-request`, { token: person.token })),
     ],
     ['deletes', () => Promise.resolve(() => world.call('DELETE', `${users}/me`, { token: person.token, body: {} }))],
+    [
+      'changes the address',
+      async () => {
+        const newEmail = `late-of-${person.userId}@elsewhere.example`;
+        await world.call('POST', `${users}/me/email`, { token: person.token, body: { newEmail } });
+        const body = { verificationCode: (await world.mail(newEmail)).code };
+        return () => world.call('PUT', `${users}/me/email`, { token: person.token, body });
+      },
+    ],
   ])('and %s at the moment of the reset: the session ends first', async (_, prepare) => {
     const act = await prepare();
     meanwhile = async () => {
@@ -195,6 +208,14 @@ describe('a reset unlinks an identity unless its provider vouches for the presen
       false,
     ],
     [
+      'it did, and the app no longer trusts what the provider says of addresses',
+      async () => {
+        await link(vouched(person.email));
+        await trust(false);
+      },
+      false,
+    ],
+    [
       'it vouches for the address of before',
       async () => {
         await link(vouched(person.email));
@@ -207,6 +228,7 @@ describe('a reset unlinks an identity unless its provider vouches for the presen
       false,
     ],
   ])('%s', async (_, prepare, stays) => {
+    onTestFinished(() => trust(true));
     await prepare();
     expect(await linkedSubjects()).toHaveLength(1);
     expect((await reset()).statusCode).toBe(200);
