@@ -94,10 +94,14 @@ async function limitAddress(services: Services, request: FastifyRequest, { addre
   if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: wait });
 }
 
-/** Where signing in is for anybody, and acting as somebody who is signed in is possible: only by a session token. */
+/**
+ * Where signing in is for anybody, and a Bearer says that somebody is signed in already. To ignore one that is no live
+ * session would sign the person in to another account, or create one, where they wanted to link.
+ */
 async function sessionOrAnonymous(services: Services, appId: string, request: FastifyRequest): Promise<Actor> {
-  if (!/^[ \t]*bearer[ \t]+gh_s_/i.test(request.headers.authorization ?? '')) return anonymous;
-  const actor = await authenticateSession(services, appId, bearerToken(request) ?? '');
+  const token = bearerToken(request);
+  if (token === undefined) return anonymous;
+  const actor = await authenticateSession(services, appId, token);
   if (!actor) throw new ApiError('unauthenticated');
   return actor;
 }

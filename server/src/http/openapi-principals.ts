@@ -28,7 +28,7 @@ export function whoSentence(access: Access): string {
   if (access.scope === 'platform') return '**Who:** the operator of the deployment, with a platform key.';
   if (access.scope === 'public') {
     if (access.acceptsSession) {
-      return '**Who:** `PUBLIC`: anyone; a session token as Bearer makes the caller its human, other credentials are not looked at.';
+      return '**Who:** `PUBLIC`: anyone; a session token as Bearer makes the caller its human, any other Bearer is refused, cookies are not looked at.';
     }
     const needed = access.app === 'none' ? 'not even the app header is needed' : 'only the app header is needed';
     return `**Who:** \`PUBLIC\`: anyone; credentials are not looked at, ${needed}.`;

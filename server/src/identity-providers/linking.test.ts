@@ -342,11 +342,20 @@ describe('linking while signed in', () => {
     expect(await countOf('identities')).toBe(0);
   });
 
-  it('is not meant by a machine that signs somebody in', async () => {
-    const { token } = await world.machine();
+  it.each([
+    ['the token of a machine', async () => `Bearer ${(await world.machine()).token}`],
+    ['a token in other letters', async () => `Bearer ${(await world.person()).token.toUpperCase()}`],
+    ['a token without its prefix', async () => `Bearer ${(await world.person()).token.replace('gh_s_', '')}`],
+    ['a word', () => 'bearer undefined'],
+    ['none', () => 'Bearer'],
+  ])('is refused with a Bearer that is no session: %s; nobody is signed in', async (_, credential) => {
     provider.person = claims('jon@example.com');
-    const response = await redeem(world, await goThrough(world, provider, idpId), { token });
-    expect(response.json()).toMatchObject({ isNewUser: true });
+    const authorization = await credential();
+    const back = await goThrough(world, provider, idpId);
+    expect(problem(await redeem(world, back, { headers: { authorization } }))).toBe('401 unauthenticated');
+    expect(await countOf('identities')).toBe(0);
+    const otherScheme = { headers: { authorization: 'Basic eDp5' } };
+    expect((await redeem(world, back, otherScheme)).json()).toMatchObject({ isNewUser: true });
   });
 });
 

@@ -235,23 +235,15 @@ export function outcomeWhileInactive(route: Route, sample: SampleCall, name: Cal
 export const expectedOutcome = (route: Route, sample: SampleCall, name: CallerName): number | ErrorCode =>
   (sample.whileInactive ? outcomeWhileInactive : outcomeWhileActive)(route, sample, name);
 
-/** Callers who present the token of a session that is none in the app. */
-const deadSessions: ReadonlySet<CallerName> = new Set<CallerName>([
-  'garbage',
-  'expiredSession',
-  'idleSession',
-  'endedSession',
-  'deactivatedUser',
-  'foreignOwner',
-  'foreignSuperAdmin',
-]);
+/** Whether the caller presents the token of a live session. */
+const isSignedIn = (name: CallerName): boolean => name in standings && name !== 'machine';
 
 function outcomeWhileActive(route: Route, sample: SampleCall, name: CallerName): number | ErrorCode {
   const { access, response } = route;
   const special = sample.outcomes?.[name];
   if (special !== undefined) return special;
   if (access.scope === 'public')
-    return access.acceptsSession && deadSessions.has(name) ? 'unauthenticated' : response.status;
+    return access.acceptsSession && name !== 'none' && !isSignedIn(name) ? 'unauthenticated' : response.status;
   if (access.scope === 'platform') return name === 'operator' ? response.status : 'unauthenticated';
   if (name === 'mailedToken') return refusalOfMailedToken(access);
   const refusal = refusalOf(access, name);

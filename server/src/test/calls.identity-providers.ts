@@ -171,19 +171,8 @@ export const samplesOfIdentityProviders: SampleCalls = {
   ],
   validateIntent: [
     {
-      // Whoever is signed in asks for something else: to link what is linked to somebody already.
-      admits: [
-        'none',
-        'garbageJwt',
-        'foreignMachine',
-        'expiredMachineToken',
-        'deletedMachine',
-        'deletedSecret',
-        'tokenForAnotherService',
-        'mailedToken',
-        'machine',
-        'operator',
-      ],
+      // A Bearer asks for something else: to link. This one is linked to somebody already.
+      admits: ['none'],
       outcomes: forHumans('intent_invalid'),
       target: ['session', 'sessionId'],
       foreign: 'intent_invalid',
