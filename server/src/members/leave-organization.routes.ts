@@ -5,7 +5,7 @@ import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
 import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
-import { lockUser } from '../users/users.store.ts';
+import { lockCallerWithSession } from '../users/session-of-caller.ts';
 import { checkNotLastOwner } from './last-owner.ts';
 import { deleteMember, managerGrants } from './members.store.ts';
 
@@ -27,7 +27,7 @@ export const leaveOrganizationRoutes = [
       const { appId, orgId } = call;
       const { id: userId } = signedIn(call.actor).user;
       return mutate(call, async (tx) => {
-        await lockUser(tx, appId, userId);
+        await lockCallerWithSession(tx, call);
         await checkNotLastOwner(tx, appId, userId, orgId);
         // A super admin may act in every organization without being a member of it.
         if (!(await deleteMember(tx, appId, orgId, userId))) {

@@ -80,7 +80,33 @@ const requests: Readonly<Record<string, (account: Hijacked) => Promise<() => Pro
     const body = { newEmail: strangersOwnEmail, currentPassword: password };
     return Promise.resolve(() => world.call('POST', `${users}/me/email`, { token, body }));
   },
+  'changes names, phone number and metadata': ({ token, userId }) => {
+    const body = { firstName: 'Mallory', phoneNumber: '+4915187654321', metadata: { motto: 'still mine' } };
+    return Promise.resolve(() => world.call('PUT', `${users}/${userId}`, { token, body }));
+  },
+  'leaves an organization': async ({ token, userId }) => {
+    const orgId = await world.organization(await world.person());
+    const url = `/v1/authorization/organizations/users/${userId}`;
+    await world.call('POST', url, { token: world.admin.token, orgId, body: { roles: ['reader'] } });
+    return () => world.call('DELETE', `${users}/me/organizations/${orgId}`, { token });
+  },
+  'unlinks an identity': async ({ token }) => {
+    const listed = await world.call('GET', `${users}/me/identities`, { token });
+    const [identity] = listed.json<{ identities: { id: string }[] }>().identities;
+    return () => world.call('DELETE', `${users}/me/identities/${identity?.id}`, { token });
+  },
+  'asks for a verification mail': ({ token, userId }) =>
+    Promise.resolve(() => world.call('POST', `${users}/email/verification-request`, { token, body: { userId } })),
 };
+
+/** The account as its administrators see it, without what the claim itself changes. */
+async function contentOf(userId: string) {
+  const [row] = await app.db.query(sql`
+    SELECT first_name, last_name, phone_number, metadata,
+      ARRAY(SELECT org_id::text FROM members m WHERE m.app_id = ${world.appId} AND m.user_id = u.id) AS organizations
+    FROM users u WHERE u.app_id = ${world.appId} AND u.id = ${userId}`);
+  return row;
+}
 
 /** What waits when the owner's reset has begun finds that nothing is left to act with. */
 test.each(Object.entries(requests))(
@@ -90,6 +116,7 @@ test.each(Object.entries(requests))(
     const code = await resetCode();
     const request = await prepare(account);
     const before = await waysIn(world, account.userId);
+    const content = await contentOf(account.userId);
     // The embedded database has one transaction at a time: there the two follow one another.
     const row = sql`SELECT 1 FROM users WHERE app_id = ${world.appId} AND id = ${account.userId} FOR UPDATE`;
     const { claimed, answered } =
@@ -108,6 +135,7 @@ test.each(Object.entries(requests))(
     expect(['401 unauthenticated', '401 invalid_credentials', '403 current_password_wrong']).toContain(
       problem(await answered),
     );
+    expect(await contentOf(account.userId)).toEqual(content);
     const after = await waysIn(world, account.userId);
     for (const table of ['sessions', 'identities', 'codes']) expect([table, after[table]]).toEqual([table, []]);
     expect(after['devices']?.filter((device) => before['devices']?.includes(device))).toEqual([]);

@@ -11,6 +11,7 @@ import { hasSessionCookieOf } from '../http/authenticate.ts';
 import { type Call, route } from '../http/route.ts';
 import { takeLimit } from '../limits/take-limit.ts';
 import { type ComparedPassword, withPasswordOf } from './current-password.ts';
+import { requireSession } from './session-of-caller.ts';
 import { emailVerified, requestVerification, verificationRequested, verifyEmail } from './users.schema.ts';
 import { signUpOf } from './sign-up-event.ts';
 import { lockCredentials, getUser, lockUser, setEmailVerified } from './users.store.ts';
@@ -67,6 +68,7 @@ export const emailVerificationRoutes = [
       await requireMailQuota(call, 'verification', email);
       return mutate(call, async (tx) => {
         const target = await lockUser(tx, call.appId, call.body.userId);
+        await requireSession(tx, call);
         if (target.state !== 'ACTIVE') throw new ApiError('user_not_active');
         if (target.isEmailVerified && target.isEmailClaimed) throw new ApiError('email_already_verified');
         const signUp = await signUpOf(tx, call.appId, target.id);

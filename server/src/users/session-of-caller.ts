@@ -6,6 +6,17 @@ import { holdSession } from '../sessions/sessions.store.ts';
 import { lockActiveUser } from './users.store.ts';
 
 /**
+ * Checks once more, under the lock of the user that a call changes, that the session of the caller exists: a claim or a
+ * reset may have ended it while the call waited for the lock. Callers without a session, such as machines, pass.
+ *
+ * @throws ApiError `unauthenticated`
+ */
+export async function requireSession(tx: Tx, { appId, actor }: Call): Promise<void> {
+  if (actor.kind !== 'user' || (await holdSession(tx, appId, actor.session.id))) return;
+  throw new ApiError('unauthenticated');
+}
+
+/**
  * Locks the caller and checks that their session still exists. A password reset locks the user, ends all sessions and
  * unlinks identities; without this check a call that began before the reset could add a sign-in method after it.
  *

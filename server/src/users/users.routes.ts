@@ -14,6 +14,7 @@ import { emailKey } from './email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
 import { checkPassword } from './password-policy.ts';
 import { lockWithinReach } from './govern-user.ts';
+import { requireSession } from './session-of-caller.ts';
 import { tellOwner } from './tell-owner.ts';
 import { sendVerification } from './verification-mail.ts';
 import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';
@@ -195,6 +196,7 @@ export const userRoutes = [
       return mutate(call, async (tx) => {
         const result = { message: 'User updated' };
         await lockWithinReach(tx, call, params.userId);
+        await requireSession(tx, call);
         if (changes.length === 0) return { result, event: undefined };
         await patchUser(tx, appId, params.userId, body, services.clock.now());
         return { result, event: { target: { kind: 'user', id: params.userId }, changes } };
