@@ -204,6 +204,58 @@ describe('accepting', () => {
   });
 });
 
+describe('the code of an invitation that was settled', () => {
+  const asAdmin = (method: 'POST' | 'PUT', at: string, body: object) =>
+    world.call(method, `/v1/authorization/organizations/${at}`, { token: world.admin.token, orgId, body });
+  const unverified = () => world.person({ email, verified: false });
+
+  /** Each makes the account claimed, and the invitation settled without its code. */
+  const settled: Readonly<Record<string, () => Promise<string>>> = {
+    'because an invitation of another organization was accepted while signed in': async () => {
+      const person = await unverified();
+      const other = await world.organization(await world.person());
+      const code = await invite(orgId, 'members', { role: 'reader' });
+      const body = { orgId: other, verificationCode: await invite(other) };
+      const at = '/v1/authentication/users/me/invitations/accept';
+      expect((await world.call('POST', at, { token: person.token, body })).statusCode).toBe(200);
+      return code;
+    },
+    'because the role was granted to the address': async () => {
+      const person = await unverified();
+      const { code: verification = '' } = await world.mail(email);
+      const code = await invite(orgId, 'members', { role: 'reader' });
+      expect((await verify(person, verification)).statusCode).toBe(200);
+      const body = { email, firstName: 'Jane', lastName: 'Roe', role: 'reader' };
+      expect((await asAdmin('POST', `${orgId}/members`, body)).json()).toMatchObject({ invited: false });
+      return code;
+    },
+    'because the role was granted by id': async () => {
+      const person = await unverified();
+      const { code: verification = '' } = await world.mail(email);
+      const code = await invite(orgId, 'members', { role: 'reader' });
+      expect((await verify(person, verification)).statusCode).toBe(200);
+      expect((await asAdmin('POST', `users/${person.userId}`, { roles: ['reader'] })).statusCode).toBe(200);
+      return code;
+    },
+  };
+
+  test.each(Object.entries(settled))('sets no password of a claimed account, %s', async (_, settle) => {
+    const code = await settle();
+    const before = await world.rows();
+    expect(problem(await accept(code))).toBe('400 code_invalid');
+    expect(await world.rows()).toEqual(before);
+    expect(await signIn(password)).toBe(201);
+  });
+
+  test('lets the owner claim an account that a stranger created', async () => {
+    const { userId } = await unverified();
+    const code = await invite(orgId, 'members', { role: 'reader' });
+    await asAdmin('POST', `users/${userId}`, { roles: ['reader'] });
+    expect((await accept(code)).statusCode).toBe(200);
+    expect(await signIn(password)).toBe(401);
+  });
+});
+
 describe('an address that was only invited', () => {
   test('can sign up: keeps the id, is unverified, gets no invited role', async () => {
     const code = await invite();

@@ -1,5 +1,5 @@
 import { clearTracesOf } from '../audit/audit.store.ts';
-import { voidCodes } from '../codes/codes.store.ts';
+import { voidAllCodes, voidCodes } from '../codes/codes.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { countInApp } from '../counts.ts';
@@ -55,7 +55,11 @@ const offersOneOf = (offers: readonly Offer[]): Sql => {
   return sql`(i.grants = ANY (${kinds}::text[]) OR i.role_key = ANY (${roleKeys}::text[]))`;
 };
 
-/** Closes pending invitations whose grants were made directly: their code must not bring them back later. */
+/**
+ * Closes pending invitations whose grants were made directly: their code must not bring them back later. The codes of a
+ * claimed account are void where no invitation is left, because they could set a password for days. The owner of an
+ * account that is not claimed can still claim it with them.
+ */
 export async function settleInvitations(
   tx: Tx,
   appId: string,
@@ -63,9 +67,11 @@ export async function settleInvitations(
   grants: readonly Grant[],
 ): Promise<void> {
   if (grants.length === 0) return;
-  await tx.query(sql`
+  const settled = await tx.query<{ is_claimed: boolean }>(sql`
     ${change('settle', now)} AND i.app_id = ${appId} AND i.user_id = ${userId} AND i.org_id = ${orgId}
-      AND ${offersOneOf(grants)}`);
+      AND ${offersOneOf(grants)}
+    RETURNING (SELECT claimed_by IS NOT NULL FROM users WHERE app_id = ${appId} AND id = ${userId}) AS is_claimed`);
+  if (settled.some((row) => row.is_claimed)) await voidCodesLeftOver(tx, appId, { orgId, userId });
 }
 
 /** What a row says that is granted. */
@@ -81,7 +87,11 @@ const toGrant = (row: GrantRow): Grant =>
     ? { kind: 'ROLE', role: { scopeId: row.scope_id ?? '0', key: row.role_key ?? '' } }
     : { kind: row.grants };
 
-/** Marks every live invitation to the user's address as accepted. @returns what they grant */
+/**
+ * Marks every live invitation to the user's address as accepted, and voids the codes of all of them.
+ *
+ * @returns what they grant
+ */
 export async function acceptInvitations(
   tx: Tx,
   appId: string,
@@ -92,6 +102,7 @@ export async function acceptInvitations(
     ${change('accept', now)} AND i.app_id = ${appId} AND i.user_id = ${userId}
       AND i.email_key = (SELECT email_key FROM users WHERE app_id = ${appId} AND id = ${userId})
     RETURNING i.org_id, i.grants, i.scope_id, i.role_key`);
+  await voidAllCodes(tx, appId, userId, ['invitation']);
   return rows.map((row) => ({ orgId: row.org_id, grant: toGrant(row) }));
 }
 
