@@ -62,7 +62,7 @@ async function tellLinked(
   identityId: string,
 ): Promise<void> {
   const { id: userId, email: recipient } = user;
-  const notMe = notMeUrl(call, userId, { kind: 'identity', id: identityId });
+  const notMe = notMeUrl(call, user, { kind: 'identity', id: identityId });
   const content = { ...circumstancesOf(call), provider: arrival.providerName, notMeUrl: notMe };
   const app = await namedAppOf(call);
   await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'identity_linked', content });

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import type { Call } from '../http/route.ts';
 import { SealError } from '../keys/seal.ts';
 import type { Services } from '../services.ts';
+import { emailKey } from '../users/email-address.ts';
+import type { User } from '../users/users.store.ts';
 
 /** What the recipient of a mail can say was not them. */
 export type NotMeSubject =
@@ -18,6 +20,8 @@ export interface NotMeToken {
   readonly kind: NotMeSubject['kind'];
   /** Id of the session or identity, `fingerprintOf` the password hash, or empty. */
   readonly subject: string;
+  /** `mailboxOf` the address that the mail was sent to. */
+  readonly mailbox: string;
 }
 
 const lifeMs = 30 * 24 * 3_600_000;
@@ -30,14 +34,16 @@ const letterOf = { account: 'a', session: 's', identity: 'i', password: 'p' } as
 const kindOf = new Map(Object.entries(letterOf).map(([kind, letter]) => [letter, kind as NotMeSubject['kind']]));
 
 const tokenPattern = /^gh_n_[asip]([A-Za-z0-9_-]{60,400})$/;
-const contentPattern = /^([asip])\.(\d{1,19})\.([0-9a-f]*)\.(\d{1,15})$/;
+const contentPattern = /^([asip])\.(\d{1,19})\.([0-9a-f]*)\.([0-9a-f]{32})\.(\d{1,15})$/;
 
 /** Ties a token to one context: it cannot be used as anything else that this service seals, nor in another app. */
 const context = (appId: string): string => `not-me:${appId}`;
 
-/** Names a stored password hash without revealing it. */
-export const fingerprintOf = (passwordHash: string): string =>
-  createHash('sha256').update(passwordHash).digest('hex').slice(0, 32);
+/** Names a text, such as a stored password hash, without revealing it. */
+export const fingerprintOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
+
+/** Names the mailbox of an address, however the address is spelled. */
+export const mailboxOf = (email: string): string => fingerprintOf(emailKey(email));
 
 function subjectText(subject: NotMeSubject): string {
   if (subject.kind === 'password') return fingerprintOf(subject.passwordHash);
@@ -55,15 +61,17 @@ function subjectText(subject: NotMeSubject): string {
  * - `identity`: the identity is unlinked, all sessions end, and a password reset starts
  * - `password`: the password is removed if it is still this one, all sessions end, and a password reset starts
  *
- * @param userId the user who gets the mail
+ * A link is void once the user has another address: the mailbox of before may be in other hands.
+ *
+ * @param user who gets the mail, at their present address
  * @example
- * const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, user.id, { kind: 'identity', id: identity.id }) };
+ * const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, user, { kind: 'identity', id: identity.id }) };
  */
-export function notMeUrl(call: Call, userId: string, subject: NotMeSubject): string {
+export function notMeUrl(call: Call, user: Pick<User, 'id' | 'email'>, subject: NotMeSubject): string {
   const { services, appId, request } = call;
   const expiresAt = services.clock.now().getTime() + lifeMs;
   const letter = letterOf[subject.kind];
-  const content = [letter, userId, subjectText(subject), expiresAt].join('.');
+  const content = [letter, user.id, subjectText(subject), mailboxOf(user.email), expiresAt].join('.');
   const token = `gh_n_${letter}${services.sealer.seal(content, context(appId)).toString('base64url')}`;
   return `${services.config.publicUrl}/apps/${String(request.headers['x-app-name'])}/not-me#${token}`;
 }
@@ -85,9 +93,9 @@ export function openNotMeToken(
   appId: string,
   token: string,
 ): NotMeToken | undefined {
-  const [, letter = '', userId = '', subject = '', expiresAt] =
+  const [, letter = '', userId = '', subject = '', mailbox = '', expiresAt] =
     contentPattern.exec(openSealed(services, appId, token) ?? '') ?? [];
   const kind = kindOf.get(letter as 'a');
   if (kind === undefined || Number(expiresAt) <= services.clock.now().getTime()) return undefined;
-  return { userId, kind, subject };
+  return { userId, kind, subject, mailbox };
 }

@@ -85,6 +85,9 @@ describe('a token is refused', () => {
     ['of a session', async () => (await world.person()).token],
     ['of a claimed account', async () => tokenOfVerified()],
     ['of a deleted user', async () => tokenOfDeleted()],
+    ['about a device, sent to an address that the user has left', async () => tokenOfLeft('new_device')],
+    ['about an identity, sent to an address that the user has left', async () => tokenOfLeft('identity_linked')],
+    ['about a password, sent to an address that the user has left', async () => tokenOfLeft('password_changed')],
   ];
   const unverified = () => world.person({ verified: false });
   const changed = (token: string) => `${token.slice(0, -5)}${token.at(-5) === 'A' ? 'B' : 'A'}${token.slice(-4)}`;
@@ -99,6 +102,20 @@ describe('a token is refused', () => {
     const token = await tokenIn(email, 'email_verification');
     await world.call('DELETE', `/v1/authorization/users/${userId}`, { token: world.admin.token });
     return token;
+  };
+  /** The owner went to another mailbox, perhaps because somebody else reads the earlier one. */
+  const tokenOfLeft = async (purpose: string) => {
+    const { person } = await linked(stage);
+    const { email, userId, token } = person;
+    const newer = { currentPassword: password, newPassword };
+    await world.call('PUT', `/v1/authentication/users/${userId}/password`, { token, body: newer });
+    expect(await signInWith(email, newPassword)).toBe(201);
+    const body = { newEmail: `left-${userId}@example.com`, currentPassword: newPassword };
+    await world.call('POST', '/v1/authentication/users/me/email', { token, body });
+    const { code } = await world.mail(body.newEmail);
+    const change = { token, body: { verificationCode: code } };
+    expect((await world.call('PUT', '/v1/authentication/users/me/email', change)).statusCode).toBe(200);
+    return tokenIn(email, purpose);
   };
 
   test.each(wrong)('%s', async (_, make) => {

@@ -13,11 +13,12 @@ import { insertPasswordResetRequest } from '../users/password-reset-requests.sto
 import { findAndLockUser, type User } from '../users/users.store.ts';
 import { voidWaysIn } from '../users/void-ways-in.ts';
 import { endSession, removePassword, setEmailUnverified, unlinkIdentity } from './not-me.store.ts';
-import { fingerprintOf, type NotMeToken, openNotMeToken } from './not-me-token.ts';
+import { fingerprintOf, mailboxOf, type NotMeToken, openNotMeToken } from './not-me-token.ts';
 
 const invalid = (userId: string | null): ApiError =>
   new ApiError('code_invalid', {
-    detail: 'This link is not valid, has expired, or belongs to an account that was confirmed since.',
+    detail:
+      'This link is not valid, has expired, or belongs to an account that was confirmed or got another address since.',
     about: { target: { kind: 'user', id: userId } },
   });
 
@@ -64,12 +65,13 @@ async function startReset(tx: Tx, call: Call, app: App, { email }: User): Promis
 }
 
 /**
- * Does what the recipient of a mail asked for with its "not me" link. The link can be used again; that changes nothing
- * more, except that a new reset starts.
+ * Does what the recipient of a mail asked for with its "not me" link. The link can be used again: what it names stays
+ * removed. The link of an identity or password then ends all sessions again, because somebody who removed the credential
+ * before may still have one.
  *
  * @param token of the link, as `notMeUrl` issued it
- * @throws ApiError `code_invalid` for a token that is wrong, expired or of a deleted user, and for the sign-up of an
- *   account that is claimed
+ * @throws ApiError `code_invalid` for a token that is wrong, expired, of a deleted user or sent to an address that the
+ *   user no longer has, and for the sign-up of an account that is claimed
  * @throws ApiError `rate_limited` for the third sign-up of one account that is rejected in a day
  * @see contract 2.5
  */
@@ -80,6 +82,7 @@ export async function reject(call: Call, token: string): Promise<void> {
   await mutate(call, async (tx) => {
     const user = await findAndLockUser(tx, app.id, opened.userId);
     if (!user) throw invalid(null);
+    if (mailboxOf(user.email) !== opened.mailbox) throw invalid(user.id);
     if (opened.kind === 'account') {
       await rejectSignUp(tx, call, user);
     } else {

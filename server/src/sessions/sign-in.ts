@@ -124,7 +124,7 @@ function noticeOf(
 ): NonNullable<RightSignIn['notice']> {
   const { services, client } = call;
   const name = 'newDeviceMailsPerUserPerDay';
-  const notMe = notMeUrl(call, id, { kind: 'session', id: sessionId });
+  const notMe = notMeUrl(call, { id, email }, { kind: 'session', id: sessionId });
   const content = { ...circumstancesOf(call), notMeUrl: notMe };
   const { periodSeconds } = limits[name];
   const keyHash = shareKey(services, name, `${id} ${addressKey(client.ip)}`);

@@ -139,6 +139,21 @@ const ways: Readonly<Record<string, Way>> = {
 const everything = ['sessions', 'identities', 'devices', 'codes', 'password'];
 const voidedBy = { everything, nothing: [], codes: ['codes'] } as const;
 
+/** The "not me" tokens of all verification mails to the owner, newest first. */
+async function notMeTokens(): Promise<string[]> {
+  const mails = (await world.mails(email)).filter(({ purpose }) => purpose === 'email_verification');
+  return mails.map(({ text }) => /\/not-me#(\S+)/.exec(text)?.[1] ?? '');
+}
+async function expectVoid(tokens: readonly string[]): Promise<void> {
+  expect(tokens.length).toBeGreaterThan(1);
+  const before = await world.rows();
+  for (const token of tokens) {
+    const answer = await world.call('POST', `${users}/email/verification/rejection`, { body: { token } });
+    expect(problem(answer)).toBe('400 code_invalid');
+  }
+  expect(await world.rows()).toEqual(before);
+}
+
 /** The tables of which something is left. */
 async function survivors(userId: string, before: Awaited<ReturnType<typeof waysIn>>): Promise<string[]> {
   const after = await waysIn(world, userId);
@@ -154,8 +169,10 @@ describe.each([
     expect(await claimOf(world, account.userId)).toEqual({ isEmailVerified: clicked, isEmailClaimed: false });
     const before = await waysIn(world, account.userId);
     expect(Object.entries(before).filter(([, rows]) => rows.length === 0)).toEqual([]);
+    const links = await notMeTokens();
     await go(account);
     expect(await claimOf(world, account.userId)).toEqual({ isEmailVerified: true, isEmailClaimed: true });
+    await expectVoid(links);
     const isForeignData = voids === 'everything' && !clicked;
     const gone = new Set([...voidedBy[voids], ...(isForeignData ? ['phone', 'metadata'] : [])]);
     expect(await survivors(account.userId, before)).toEqual(Object.keys(before).filter((name) => !gone.has(name)));
@@ -294,7 +311,6 @@ describe('an account that is claimed', () => {
 
   test('keeps its data at a later reset or arrival', async () => {
     const { userId, token } = await world.person({ email });
-    ok(await linkTo(world, linking, token, strangersClaims));
     await world.call('PUT', `${users}/${userId}`, { token, body: { phoneNumber: '+4915112345678' } });
     ok(await comeBy(world, linking, ownersClaims(email)));
     const kept = await waysIn(world, userId);

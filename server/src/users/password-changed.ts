@@ -29,7 +29,7 @@ export async function tellPasswordChanged(
   passwordHash: string,
 ): Promise<void> {
   const { id: userId, email: recipient } = user;
-  const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, userId, { kind: 'password', passwordHash }) };
+  const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, user, { kind: 'password', passwordHash }) };
   await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'password_changed', content });
 }
 
@@ -57,7 +57,7 @@ export async function notifyPasswordReset(
     ...(unlinked.length > 0 && { unlinked: namesOf(unlinked) }),
     ...(linked.length > 0 && { linked: namesOf(linked) }),
     ...circumstancesOf(call),
-    notMeUrl: notMeUrl(call, userId, { kind: 'password', passwordHash }),
+    notMeUrl: notMeUrl(call, user, { kind: 'password', passwordHash }),
   };
   await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'password_reset_done', content });
 }

@@ -28,7 +28,7 @@ export async function sendVerification(
 ) {
   const issued = await issueCode(tx, call.services, app.id, { userId: to.id, purpose: 'email_verification' });
   const code = mailedCode(issued, template, { userId: to.id, sessionToken: issued.token ?? '' });
-  const content = { ...code, ...signUp, notMeUrl: notMeUrl(call, to.id, { kind: 'account' }) };
+  const content = { ...code, ...signUp, notMeUrl: notMeUrl(call, to, { kind: 'account' }) };
   const mail = { userId: to.id, recipient: to.email, purpose: 'email_verification', content } as const;
   if (cause === 'sign-up') await queueMailFromOthers(tx, call.services, app, mail);
   else await queueMail(tx, call.services, app.id, mail);
