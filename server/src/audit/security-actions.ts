@@ -2,7 +2,8 @@ import type { ErrorCode } from '../http/errors.ts';
 
 /** What somebody was kept from, and what it means: the events that the audit gets although nothing changed. */
 export const securityActions = {
-  'sign_in.failed': 'Somebody gave a wrong password, for an account (the target) or for an address that has none.',
+  'sign_in.failed':
+    'Somebody gave a wrong password for an account (the target), signed in or not, or for an address that has none.',
   'sign_in.locked': 'There were too many such tries: no password is compared for a while.',
   'code.failed':
     'Somebody gave a code that is wrong, used, expired or void. The target is the user whose code it would be.',
@@ -25,6 +26,7 @@ const actionOfCode: Partial<Record<ErrorCode, SecurityAction>> = {
   metadata_key_reserved: 'access.denied',
   invalid_credentials: 'sign_in.failed',
   user_inactive: 'sign_in.failed',
+  current_password_wrong: 'sign_in.failed',
   too_many_attempts: 'sign_in.locked',
   code_invalid: 'code.failed',
   invalid_client: 'client_secret.failed',

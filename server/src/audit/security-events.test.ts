@@ -79,6 +79,21 @@ describe('a sign-in that fails', () => {
 });
 
 describe('a secret that is wrong', () => {
+  test.each([
+    ['POST', 'me/reauthentication', {}],
+    ['PUT', ':userId/password', { newPassword: password }],
+    ['POST', 'me/email', { newEmail: 'newer@example.com' }],
+    ['DELETE', 'me', {}],
+  ] as const)('is told of with the user whose current password it is not: %s %s', async (method, path, more) => {
+    const { userId, token } = stage.member;
+    const url = `/v1/authentication/users/${path.replace(':userId', userId)}`;
+    const body = { ...more, currentPassword: wrong };
+    expect(problem(await world.call(method, url, { token, body }))).toBe('403 current_password_wrong');
+    expect(await world.securityEvents()).toEqual([
+      expect.objectContaining({ action: 'sign_in.failed', actor: `user ${userId}`, target: `user ${userId}` }),
+    ]);
+  });
+
   test('is told of with the user whose code it is not', async () => {
     const person = await world.person({ verified: false });
     const url = '/v1/authentication/users/email/verification';
