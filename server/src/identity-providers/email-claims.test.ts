@@ -34,3 +34,18 @@ test('a claim that is not exactly an address is no address: nobody is linked, no
   expect(await users()).toEqual(before);
   expect(await app.db.query(sql`SELECT 1 FROM identities`)).toEqual([]);
 });
+
+test('an address that the app no longer trusts when the intent is redeemed links and creates nobody', async () => {
+  const idpId = await registerProvider(world, provider);
+  const { email } = await world.person();
+  provider.person = { sub: 'in flight', email, email_verified: true };
+  const back = await goThrough(world, provider, idpId);
+  const trust = (trustEmail: boolean) =>
+    world.call('PATCH', `/v1/authorization/idps/${idpId}`, { token: world.admin.token, body: { trustEmail } });
+  expect((await trust(false)).statusCode).toBe(200);
+  expect(problem(await redeem(world, back))).toBe('403 idp_email_unverified');
+  expect(await app.db.query(sql`SELECT 1 FROM identities`)).toEqual([]);
+  // A refusal uses no intent up.
+  expect((await trust(true)).statusCode).toBe(200);
+  expect((await redeem(world, back)).statusCode).toBe(200);
+});

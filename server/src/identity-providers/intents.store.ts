@@ -178,6 +178,8 @@ export interface RedeemedIntent {
   readonly providerName: string;
   readonly codeChallenge: string | null;
   readonly sealedContent: Buffer;
+  /** Whether the app trusts, at this moment, what the provider says of addresses. */
+  readonly isEmailTrusted: boolean;
 }
 
 /** Uses an intent up, if the token and the purpose are its own and its provider is switched on. */
@@ -193,18 +195,21 @@ export async function takeIntent(
     name: string;
     code_challenge: string | null;
     sealed_content: Buffer;
+    is_email_trusted: boolean;
   }>(sql`
     DELETE FROM idp_intents i USING identity_providers p
     WHERE i.app_id = ${appId} AND i.id = ${intentId} AND i.token_hash = ${shown.tokenHash} AND i.status = 'succeeded'
       AND i.reauthenticates = ${shown.reauthenticates}
       AND i.expires_at > ${now} AND p.app_id = ${appId} AND p.id = i.idp_id AND p.enabled
-    RETURNING i.idp_id, p.name, i.code_challenge, i.sealed_content`);
+    RETURNING i.idp_id, p.name, i.code_challenge, i.sealed_content,
+      (p.type <> 'oidc' OR p.trust_email) AS is_email_trusted`);
   return (
     row && {
       idpId: row.idp_id,
       providerName: row.name,
       codeChallenge: row.code_challenge,
       sealedContent: row.sealed_content,
+      isEmailTrusted: row.is_email_trusted,
     }
   );
 }

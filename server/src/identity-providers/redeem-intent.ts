@@ -53,5 +53,7 @@ export async function redeemIntent(
   if (!intent || !isShownByItsClient(intent.codeChallenge, shown.codeVerifier)) throw intentInvalid();
   const { idpId, providerName, codeChallenge, sealedContent } = intent;
   const profile = openProfile(services.sealer, appId, intentId, sealedContent);
-  return { ...profile, idpId, providerName, isBoundToClient: codeChallenge !== null };
+  // The app may have withdrawn its trust since the person came back.
+  const isEmailProven = profile.isEmailProven && intent.isEmailTrusted;
+  return { ...profile, isEmailProven, idpId, providerName, isBoundToClient: codeChallenge !== null };
 }
