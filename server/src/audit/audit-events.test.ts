@@ -392,6 +392,7 @@ describe('of a deleted organization', () => {
     orgId = await world.organization(owner);
     await addTo({ world, orgId }, stage.member.userId, 'reader');
     await change(owner.token, { metadata: { plan: 'pro' } }, orgId);
+    await world.reauthenticate();
     await world.call('DELETE', `/v1/authorization/organizations/${orgId}`, { token: world.admin.token });
   });
 

@@ -228,6 +228,7 @@ describe('what is kept', () => {
       expect(outcome(await post(unique('key'), url, { token, body }))).toBe('201');
     }
     const before = (await rows()).length;
+    await world.reauthenticate();
     await world.call('DELETE', `${machineUsers}/${machine.machineUserId}`, { token: world.admin.token });
     await app.db.query(sql`DELETE FROM users WHERE app_id = ${world.appId} AND id = ${owner.userId}`);
     expect(await rows()).toHaveLength(before - 2);

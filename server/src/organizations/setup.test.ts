@@ -147,7 +147,9 @@ describe('setting up an organization', () => {
     const response = await setUp({ adminEmail: 'founder@example.com', inviteUrl });
     const { orgId, ownerUserId } = response.json<{ orgId: string; ownerUserId: string }>();
     expect(response.json()).toMatchObject({ invited: true });
-    const { code = '', url: link } = await world.mail('founder@example.com');
+    const { url: link = '' } = await world.mail('founder@example.com');
+    const code = new URL(link).searchParams.get('c') ?? '';
+    expect(code).toMatch(/^[A-HJKMNP-Z2-9]{26}$/);
     expect(link).toBe(`http://localhost:5173/join?c=${code}&e=founder%40example.com&o=${orgId}`);
     const body = { orgId, email: 'founder@example.com', verificationCode: code, newPassword: password };
     const accepted = await world.call('PUT', '/v1/authentication/users/invite', { body });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { message, outputId, time } from '../http/fields.ts';
+import { message, optional, outputId, time } from '../http/fields.ts';
 import { shownIntent } from '../identity-providers/intents.schema.ts';
 import { currentPassword } from '../users/passwords.schema.ts';
 import { verificationCode } from '../users/users.schema.ts';
@@ -10,12 +10,12 @@ const proofs = ['currentPassword', 'verificationCode', 'intentId'] as const;
 
 export const reauthenticate = z
   .strictObject({
-    currentPassword: currentPassword.optional(),
-    verificationCode: verificationCode.optional(),
-    intentId: intentId.optional(),
-    idpToken: idpToken.optional(),
-    intentToken: intentToken.optional(),
-    codeVerifier: codeVerifier.optional(),
+    currentPassword: optional(currentPassword),
+    verificationCode: optional(verificationCode),
+    intentId: optional(intentId),
+    idpToken: optional(idpToken),
+    intentToken: optional(intentToken),
+    codeVerifier: optional(codeVerifier),
   })
   .refine((body) => proofs.filter((name) => body[name] !== undefined).length === 1, {
     error: 'Name exactly one of currentPassword, verificationCode, intentId.',

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { linked } from '../test/calls.identity-providers.ts';
 import { createStage, type Stage } from '../test/calls.stage.ts';
@@ -213,6 +213,8 @@ describe('live sessions of one person are bounded', () => {
 });
 
 describe('other ways to a session renew it as well:', () => {
+  beforeEach(() => world.reauthenticate());
+
   test('a provider', async () => {
     const { person, idpId, provider } = await linked(stage);
     const arrive = async (token: string) => {

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { message } from '../http/fields.ts';
+import { message, optional } from '../http/fields.ts';
 import { emailAddress } from './email-address.ts';
 import { currentPassword } from './passwords.schema.ts';
 import { verificationCode } from './users.schema.ts';
@@ -7,7 +7,7 @@ import { verificationCode } from './users.schema.ts';
 export const requestEmailChange = z
   .strictObject({
     newEmail: emailAddress.meta({ description: 'The new address.', examples: ['jon@new.example.com'] }),
-    currentPassword: currentPassword.optional(),
+    currentPassword: optional(currentPassword),
   })
   .meta({ id: 'RequestEmailChangeRequest', description: 'The address that the caller wants to have.' });
 
@@ -24,5 +24,5 @@ export const emailChanged = z
   .meta({ id: 'ChangeEmailResult', description: 'The address is changed and proven.' });
 
 export const deleteMe = z
-  .strictObject({ currentPassword: currentPassword.optional() })
+  .strictObject({ currentPassword: optional(currentPassword) })
   .meta({ id: 'DeleteMeRequest', description: 'Proof that it is the caller who wants the account to go.' });

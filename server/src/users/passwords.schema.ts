@@ -33,7 +33,7 @@ export const resetPassword = z
   .meta({ id: 'ResetPasswordRequest', description: 'The code of the mail and the new password.' });
 
 export const changePassword = z
-  .strictObject({ currentPassword: currentPassword.optional(), newPassword })
+  .strictObject({ currentPassword: optional(currentPassword), newPassword })
   .meta({ id: 'ChangePasswordRequest', description: 'The password as it is and as it is to be.' });
 
 export const passwordUpdated = z
