@@ -17,7 +17,7 @@ export interface Layout {
   readonly longCode: { readonly label: string; readonly value: string } | undefined;
   readonly link: { readonly label: Html; readonly hint: string; readonly url: string } | undefined;
   readonly note: readonly Html[];
-  readonly notMe: { readonly label: string; readonly url: string } | undefined;
+  readonly notMe: readonly { readonly label: string; readonly url: string }[];
   readonly footer: readonly Html[];
 }
 
@@ -122,12 +122,8 @@ function button({ link, color }: Layout): Html {
 const outlookOpens = `<!--[if mso]><table ${table} width="560" align="center"><tr><td><![endif]-->`;
 const outlookCloses = '<!--[if mso]></td></tr></table><![endif]-->';
 
-function notMeLink({ notMe }: Layout): Html {
-  if (!notMe) return html``;
-  return smallPrint(
-    html`<a href="${notMe.url}" target="_blank" rel="noopener noreferrer" style="color:#5f6368">${notMe.label}</a>`,
-  );
-}
+const notMeLink = ({ label, url }: Layout['notMe'][number]): Html =>
+  smallPrint(html`<a href="${url}" target="_blank" rel="noopener noreferrer" style="color:#5f6368">${label}</a>`);
 
 /** Of this file: nothing that comes from elsewhere is put in this way. */
 function raw(markup: string): Html {
@@ -171,7 +167,7 @@ export function layOut(layout: Layout): string {
                       ${heading}
                     </h1>
                     ${paragraphs.map(paragraph)}${detailRows(layout)}${codeBox(layout)}${longCodeLine(layout)}${button(layout)}
-                    ${note.map(smallPrint)}${notMeLink(layout)}
+                    ${note.map(smallPrint)}${layout.notMe.map(notMeLink)}
                   </td>
                 </tr>
                 <tr>

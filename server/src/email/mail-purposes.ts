@@ -19,6 +19,8 @@ export interface MailContent {
   readonly provider?: string;
   /** Link by which the recipient says that it was not them. */
   readonly notMeUrl?: string;
+  /** The same for further things that the mail lists, each with its name. */
+  readonly notMeLinks?: readonly { readonly name: string; readonly url: string }[];
   /** Names of identity providers that a user can no longer sign in with. */
   readonly unlinked?: string;
   /** Names of identity providers that a user can still sign in with. */
@@ -26,7 +28,7 @@ export interface MailContent {
 }
 
 /** What texts may name; code and links have their own place in a mail. */
-export type MailField = Exclude<keyof MailContent, 'code' | 'longCode' | 'url' | 'notMeUrl'>;
+export type MailField = Exclude<keyof MailContent, 'code' | 'longCode' | 'url' | 'notMeUrl' | 'notMeLinks'>;
 
 interface PurposeRules {
   /** What the texts of this purpose may name, besides the brand. */

@@ -83,6 +83,12 @@ function fillHtml(text: string, values: Values): Html {
   return html`${pieces}`;
 }
 
+/** The "not me" links of a mail: the one about what the mail reports, then one for each thing that it lists. */
+const notMeLinksOf = ({ notMe }: Words['common'], { notMeUrl, notMeLinks = [] }: MailContent) => [
+  ...(notMeUrl === undefined ? [] : [{ label: notMe, url: notMeUrl }]),
+  ...notMeLinks.map(({ name, url }) => ({ label: `${notMe}: ${nameInBody(name)}`, url })),
+];
+
 /** Paragraphs are parted by empty lines. */
 const paragraphsOf = (text: string): string[] => text.split(/\n{2,}/).filter((paragraph) => paragraph.trim() !== '');
 
@@ -98,8 +104,9 @@ export function renderMail(purpose: MailPurpose, content: MailContent, look: Loo
   const details = mailPurposes[purpose].details
     .filter((field) => content[field] !== undefined)
     .map((field) => ({ label: words.labels[field], value: values.get(field) ?? '' }));
-  const { code, longCode, url, notMeUrl } = content;
-  const { codeLabel, longCodeLabel, linkHint, notMe } = words.common;
+  const { code, longCode, url } = content;
+  const { codeLabel, longCodeLabel, linkHint } = words.common;
+  const notMe = notMeLinksOf(words.common, content);
   const grouped = longCode === undefined ? undefined : groupCode(longCode);
 
   const asText = (text: string) => fill(text, values);
@@ -110,7 +117,7 @@ export function renderMail(purpose: MailPurpose, content: MailContent, look: Loo
     ...(grouped === undefined ? [] : [`${longCodeLabel}:\n${grouped}`]),
     ...(url === undefined ? [] : [`${asText(own.action)}:\n${url}`]),
     ...note.map(asText),
-    ...(notMeUrl === undefined ? [] : [`${notMe}:\n${notMeUrl}`]),
+    ...notMe.map((link) => `${link.label}:\n${link.url}`),
     ...(footer.length === 0 ? [] : ['--', ...footer.map(asText)]),
   ].join('\n\n');
 
@@ -129,7 +136,7 @@ export function renderMail(purpose: MailPurpose, content: MailContent, look: Loo
     longCode: grouped === undefined ? undefined : { label: longCodeLabel, value: grouped },
     link: url === undefined ? undefined : { label: asHtml(own.action), hint: linkHint, url },
     note: note.map(asHtml),
-    notMe: notMeUrl === undefined ? undefined : { label: notMe, url: notMeUrl },
+    notMe,
     footer: footer.map(asHtml),
   });
   return { subject, text: `${text}\n`, html: document };

@@ -34,6 +34,12 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
     unlinked: 'Google (sam@doe.example)',
     linked: 'Acme SSO (jon@acme.example)',
     ...notMe,
+    notMeLinks: [
+      {
+        name: 'Acme SSO (jon@acme.example)',
+        url: 'https://id.acme.example/apps/acme/not-me#gh_n_iR7wQ2Zp0L5cV8d',
+      },
+    ],
   },
   reauthentication: { code, longCode, ...circumstances },
   email_change: { code, longCode, ...circumstances },

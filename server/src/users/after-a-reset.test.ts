@@ -269,6 +269,19 @@ describe('a reset', () => {
     expect(text).not.toContain('elsewhere.example');
   });
 
+  test('has a link in its mail for each identity that stays, which unlinks that one', async () => {
+    await world.reauthenticate();
+    await link(vouched(person.email));
+    await reset();
+    const { text, html } = await world.mail(person.email);
+    const pattern = /This was not me: Acme SSO \([^)]*\):\n\S+#(gh_n_i\S+)/;
+    const token = pattern.exec(text.replaceAll('\u2060', ''))?.[1];
+    expect(html).toContain(`#${token}"`);
+    const stays = (await linkedSubjects()).length;
+    const rejected = await world.call('POST', `${users}/email/verification/rejection`, { body: { token } });
+    expect([rejected.statusCode, stays, await linkedSubjects()]).toEqual([200, 1, []]);
+  });
+
   test('forgets every device, and knows the one that it was made on', async () => {
     const signIn = (pass: string, headers: Record<string, string> = {}) =>
       world.call('POST', `${users}/sessions`, { body: { email: person.email, password: pass }, headers });

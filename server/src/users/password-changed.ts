@@ -33,12 +33,13 @@ export async function tellPasswordChanged(
   await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'password_changed', content });
 }
 
-/** Identities as a mail lists them: the provider, and the address there. */
-const namesOf = (identities: readonly Identity[]): string =>
-  identities.map(({ name, email }) => (email === null ? name : `${name} (${email})`)).join(', ');
+/** An identity as a mail names it: the provider, and the address there. */
+const nameOf = ({ name, email }: Identity): string => (email === null ? name : `${name} (${email})`);
+const namesOf = (identities: readonly Identity[]): string => identities.map(nameOf).join(', ');
 
 /**
- * Tells the owner of the mailbox that the password was reset, and which identities were unlinked by that.
+ * Notifies the owner of the mailbox that the password was reset, and which identities were unlinked by that. Each identity
+ * that stays linked has a "not me" link of its own.
  *
  * @param reset.identities the identities before the reset
  * @param reset.passwordHash the new hash, which the "not me" link of the mail removes
@@ -58,6 +59,10 @@ export async function notifyPasswordReset(
     ...(linked.length > 0 && { linked: namesOf(linked) }),
     ...circumstancesOf(call),
     notMeUrl: notMeUrl(call, user, { kind: 'password', passwordHash }),
+    notMeLinks: linked.map((identity) => ({
+      name: nameOf(identity),
+      url: notMeUrl(call, user, { kind: 'identity', id: identity.id }),
+    })),
   };
   await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'password_reset_done', content });
 }
