@@ -15,6 +15,8 @@ let stage: Stage;
 
 /** What a message of the validator looks like in these tests: no message may. */
 const words = 'Words of the validator';
+/** The validator's own words. Other test files of the process share its configuration. */
+const ownWords = { ...z.config() };
 
 beforeAll(async () => {
   z.config({ localeError: () => words });
@@ -23,7 +25,10 @@ beforeAll(async () => {
   stage = await createStage(await createWorld(app));
 });
 aroundEach((runTest) => db.undo(runTest));
-afterAll(() => app?.close());
+afterAll(async () => {
+  z.config(ownWords);
+  await app?.close();
+});
 
 interface JsonSchema {
   type?: string | string[];
