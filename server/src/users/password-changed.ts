@@ -16,8 +16,8 @@ export const circumstancesOf = ({ client, services }: Call): Circumstances => ({
 });
 
 /**
- * Tells the owner of a mailbox that the password of their account is another one. Of an account that nobody proved nothing
- * is told: whoever has signed up with a foreign address must not be able to send mails to it, as many as they like.
+ * Notifies the owner of a mailbox that the password of their account was changed. Call it for verified addresses only: a
+ * stranger who signed up with somebody's address must not be able to send mails to it.
  *
  * @param passwordHash the new hash, which the "not me" link of the mail removes
  */
@@ -38,8 +38,8 @@ const nameOf = ({ name, email }: Identity): string => (email === null ? name : `
 const namesOf = (identities: readonly Identity[]): string => identities.map(nameOf).join(', ');
 
 /**
- * Notifies the owner of the mailbox that the password was reset, and which identities were unlinked by that. Each identity
- * that stays linked has a "not me" link of its own.
+ * Notifies the owner of the mailbox that the password was reset, and which identities were unlinked by that. Each
+ * identity that stays linked has a "not me" link of its own.
  *
  * @param reset.identities the identities before the reset
  * @param reset.passwordHash the new hash, which the "not me" link of the mail removes
