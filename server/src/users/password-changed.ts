@@ -16,8 +16,8 @@ export const circumstancesOf = ({ client, services }: Call): Circumstances => ({
 });
 
 /**
- * Notifies the owner of a mailbox that the password of their account was changed. Call it for verified addresses only: a
- * stranger who signed up with somebody's address must not be able to send mails to it.
+ * Notifies the owner of a mailbox that the password of their account was changed. Call it for verified addresses only:
+ * a stranger who signed up with somebody's address must not be able to send mails to it.
  *
  * @param passwordHash the new hash, which the "not me" link of the mail removes
  */
