@@ -177,19 +177,19 @@ const tryDeclarations = (shard: string): Promise<Result[]> =>
 
 const isKind = (text: string): text is Kind => (kinds as readonly string[]).includes(text);
 
-/** @param only a kind of guard, or a part of the path of the files to look at; everything when there is none */
-async function main(only: string | undefined): Promise<void> {
-  const isWanted = ({ kind, file }: Mutant) =>
-    only === undefined || (isKind(only) ? kind === only : file.includes(only));
+/** @param only kinds of guards, or parts of the paths of the files to look at; everything when there are none */
+async function main(only: readonly string[]): Promise<void> {
+  const isWanted = ({ kind, file }: Pick<Mutant, 'kind' | 'file'>) =>
+    only.length === 0 || only.some((part) => (isKind(part) ? kind === part : file.includes(part)));
+  const hasWhole = (kind: Kind) => only.length === 0 || only.includes(kind);
+  const declared = hasWhole('access') ? await Promise.all(['0/2', '1/2'].map(tryDeclarations)) : [];
   const mutants = findMutants(server).filter(isWanted);
-  const declared =
-    only === undefined || only === 'access' ? await Promise.all(['0/2', '1/2'].map(tryDeclarations)) : [];
   const trials = await Promise.all([byCallers, suites.app].map((files) => tryGuards(files, mutants)));
   const results = [...declared.flat(), ...trials.flatMap((trial) => trial.results)];
   printSummary(results);
-  const stale = only === undefined ? findStale(trials) : [];
+  const stale = kinds.every((kind) => decisive.has(kind) || hasWhole(kind)) ? findStale(trials) : [];
   for (const { file, guard, context } of stale) process.stdout.write(`not needed: ${file}  ${guard}  ${context}\n`);
   if (stale.length > 0 || results.some(({ outcome }) => outcome === 'survived')) process.exitCode = 1;
 }
 
-await main(process.argv[2]);
+await main(process.argv.slice(2));
