@@ -40,7 +40,14 @@ export const harmless: readonly Harmless[] = [
     ],
     [app, 'function lockCodesOf', 'it only locks: the DELETE that follows asks for the app'],
     [user, 'function lockCodesOf', 'it only locks: the DELETE that follows asks for the code'],
+    ['user_id = ${scope.userId}', 'function findLongCode', 'the hash of a code is bound to its user'],
+    [
+      'org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint',
+      'function findLongCode',
+      'the hash of a code is bound to its organization',
+    ],
     [user, 'function consumeCode', 'the code was found among those of the same user'],
+    ['used.user_id = ${userId}', 'function consumeCode', 'the code was found among those of the same user'],
   ]),
   ...of('codes/live-code.ts', [
     [app, 'function listLiveCodes', 'no call reaches it; the hash of a code is bound to its app'],
@@ -144,7 +151,19 @@ export const harmless: readonly Harmless[] = [
     [app, 'function lockOrganization', `it only locks, and ${once('an organization')}`],
     ['id = ${orgId}', 'function lockOrganization', 'it locks more; the decision on access found the organization'],
   ]),
-  ...of('sessions/sessions.store.ts', [[app, 'function holdSession', once('a session')]]),
+  ...of('not-me/not-me.store.ts', [
+    [user, 'function endSession', 'the token of the link names both, sealed'],
+    [user, 'function unlinkIdentity', 'the token of the link names both, sealed'],
+  ]),
+  ...of('sessions/sessions.store.ts', [
+    [user, 'function renewAuthentication', 'the session is that of the caller'],
+    [
+      user,
+      'DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId}',
+      'the ids are those of sessions of the user',
+    ],
+    [app, 'function holdSession', once('a session')],
+  ]),
   ...of('sessions/sign-in.store.ts', [[appOf('d'), 'function countTry', 'the token of a device is random']]),
   ...of('super-admins/super-admins.store.ts', [
     [app, 'function isInvitedAsSuperAdmin', once('a user')],
@@ -160,7 +179,16 @@ export const harmless: readonly Harmless[] = [
     [appOf('l'), 'const exportIdentities', once('a user')],
   ]),
   ...of('users/app-users.store.ts', [[app, 'function addressesOf', once('a user')]]),
+  ...of('users/known-requester.ts', [
+    [user, 'SELECT ip FROM sessions', 'it spares a mail; mail-quotas.test.ts asks for the session of somebody else'],
+    [user, 'SELECT NULL FROM devices', 'it spares a mail; mail-quotas.test.ts asks for the device of somebody else'],
+  ]),
   ...of('users/unclaimed.store.ts', [
+    [
+      'm.user_id = u.id',
+      'function listUnclaimed',
+      'no call reaches it; unclaimed.test.ts counts organizations by user',
+    ],
     [appOf('m'), 'function listUnclaimed', background('a user')],
     [appOf('u'), 'function listUnclaimed', 'no call reaches it; unclaimed.test.ts asks for another app'],
   ]),

@@ -242,20 +242,29 @@ describe('mails that the owner of a mailbox needs', () => {
     expect((await purposesDue()).map(({ purpose }) => purpose)).toEqual(['invitation']);
   });
 
-  test('have three an hour reserved for a network or a device that the account has used, and none for strangers', async () => {
+  /** @returns the device that the service knows from then on, as a header */
+  async function signUpFrom(address: string, email: string): Promise<Record<string, string>> {
     const signedUp = await world.call('POST', users, {
-      body: { firstName: 'Jon', lastName: 'Doe', email: mailbox(), password },
-      headers: { 'x-forwarded-for': '192.0.2.40' },
+      body: { firstName: 'Jon', lastName: 'Doe', email, password },
+      headers: { 'x-forwarded-for': address },
     });
+    return { 'x-device-token': String(signedUp.headers['x-device-token']) };
+  }
+
+  test('have three an hour reserved for a network or a device that the account has used, and none for strangers', async () => {
+    const device = await signUpFrom('192.0.2.40', mailbox());
     await app.db.query(
       sql`UPDATE users SET is_email_verified = true, claimed_by = 'verification' WHERE app_id = ${world.appId}`,
     );
-    const device = { 'x-device-token': String(signedUp.headers['x-device-token']) };
     await app.db.query(sql`DELETE FROM mails`);
+    const ofSomebodyElse = await signUpFrom('192.0.2.50', 'somebody-else@example.com');
     for (let asked = 0; asked < 12; asked += 1) {
       await askForReset(mailbox(), stranger(asked));
       await useUp();
     }
+    expect(await resets()).toBe(kind.codeRequestsPerAccountPerHour);
+    await askForReset(mailbox(), '192.0.2.50');
+    await askForReset(mailbox(), '192.0.2.99', ofSomebodyElse);
     expect(await resets()).toBe(kind.codeRequestsPerAccountPerHour);
     await askForReset(mailbox(), '192.0.2.40');
     await askForReset(mailbox(), '192.0.2.99', device);

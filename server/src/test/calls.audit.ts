@@ -69,15 +69,14 @@ export const samplesOfAudit: SampleCalls = {
       answers: ({ owner }) => ({ events: [{ actor: { id: owner.userId } }, { actor: nobodyInParticular }] }),
     },
     {
-      title: 'of a deleted organization',
+      title: 'of a deleted organization, after another was deleted',
       afterDeletion: true,
       admits: ['superAdmin', 'machine'],
       outcomes: { owner: gone, manager: gone, member: gone },
-      prepare: async (stage) => ({
-        as: robot(stage.machine),
-        params: { orgId: await deletedOrganization(stage) },
-        query,
-      }),
+      prepare: async (stage) => {
+        await deletedOrganization(stage);
+        return { as: robot(stage.machine), params: { orgId: await deletedOrganization(stage) }, query };
+      },
     },
   ],
   listAuditEvents: [

@@ -183,6 +183,29 @@ export const samplesOfIdentityProviders: SampleCalls = {
       },
       answers: (_, { as }) => ({ userId: as.id }),
     },
+    {
+      title: 'of somebody whose address the provider vouches for, as it did for somebody else',
+      admits: ['none'],
+      outcomes: forHumans('intent_invalid'),
+      target: ['session', 'sessionId'],
+      foreign: 'intent_invalid',
+      tellsMore: ['identity.linked'],
+      prepare: async (stage) => {
+        const provider = await sampleProvider(stage);
+        const idpId = await registerGeneric(stage, provider);
+        const arrive = async ({ userId, email }: Person) => {
+          provider.person = { sub: `of-${userId}`, email, email_verified: true };
+          return goThrough(stage.world, provider, idpId);
+        };
+        const earlier = await stage.world.person();
+        await redeem(stage.world, await arrive(earlier));
+        const person = await stage.world.person();
+        const { intentId, intentToken } = await arrive(person);
+        const body = { intentId, idpToken: intentToken };
+        return { as: { ...nobody, id: person.userId }, body, bystanders: [earlier.userId] };
+      },
+      answers: (_, { as }) => ({ userId: as.id }),
+    },
   ],
   listMyIdentities: [
     {

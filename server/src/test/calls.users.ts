@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { sql } from '../db/db.ts';
 import { overUser } from '../http/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
@@ -80,6 +81,17 @@ const userSamples: SampleCalls = {
           metadata: { plan: 'professional' },
           verificationUrl: 'http://localhost/verify?code={{code}}',
         },
+      }),
+    },
+    {
+      title: 'with the cookie of somebody else',
+      admits: 'everyone',
+      target: ['user', 'userId'],
+      prepare: ({ stranger }) => ({
+        as: nobody,
+        headers: { cookie: `session-token=${stranger.token}` },
+        body: { firstName: 'Grace', lastName: 'Hopper', email: `${unique('signed-up')}@example.com`, password },
+        bystanders: [stranger.userId],
       }),
     },
   ],
@@ -250,6 +262,22 @@ const sessionSamples: SampleCalls = {
           body: { email, password },
           bystanders: [stage.stranger.userId],
         };
+      },
+    },
+    {
+      title: 'with a session already, beside somebody with as many as anybody may have',
+      admits: 'everyone',
+      target: ['session', 'sessionId'],
+      foreign: 'invalid_credentials',
+      prepare: async (stage) => {
+        const { userId, email } = await freshMember(stage);
+        await addSessions(stage.world, (await freshMember(stage)).userId);
+        return { as: { ...nobody, id: userId }, body: { email, password } };
+      },
+      afterwards: async ({ world }, { as }) => {
+        const sessions = await world.test.db.query(sql`
+          SELECT 1 FROM sessions WHERE app_id = ${world.appId} AND user_id = ${as.id}`);
+        expect(sessions).toHaveLength(2);
       },
     },
   ],
