@@ -6,7 +6,7 @@ import {
   principals,
   publicAccess,
   publicPage,
-} from '../src/http/access.ts';
+} from '../src/access/access.ts';
 import type { Route } from '../src/http/route.ts';
 
 /** A weaker declaration in place of a route's own. */

@@ -63,7 +63,7 @@ export const harmless: readonly Harmless[] = [
     [app, 'function postpone', background('a mail')],
     [app, 'function giveUp', background('a mail')],
   ]),
-  ...of('http/access.ts', [
+  ...of('access/access.ts', [
     [app, 'function heldOverSession', 'the DELETE that ends the session asks for the app again'],
   ]),
   ...of('idempotency/idempotency.store.ts', [

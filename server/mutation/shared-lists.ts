@@ -1,5 +1,5 @@
 import { accessMutants } from './access-mutants.ts';
-import { overOrganization, type Principal } from '../src/http/access.ts';
+import { overOrganization, type Principal } from '../src/access/access.ts';
 import type { Route } from '../src/http/route.ts';
 import type { Mutation } from './mutants.ts';
 

@@ -1,4 +1,4 @@
-import { publicAccess } from '../http/access.ts';
+import { publicAccess } from '../access/access.ts';
 import { route } from '../http/route.ts';
 import { listProviders } from '../identity-providers/identity-providers.store.ts';
 import { passwordLengths } from '../users/password-policy.ts';

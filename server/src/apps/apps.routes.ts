@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import { platformAccess } from '../http/access.ts';
+import { platformAccess } from '../access/access.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
 import {

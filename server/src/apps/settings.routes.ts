@@ -1,4 +1,4 @@
-import { overApp } from '../http/access.ts';
+import { overApp } from '../access/access.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
 import { settings, type Settings, type SettingsPatch, updateSettings } from './apps.schema.ts';

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { Actor } from '../http/actor.ts';
+import type { Actor } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { isLocalCaller } from '../http/local-caller.ts';
 import { isLoopback } from '../http/loopback.ts';

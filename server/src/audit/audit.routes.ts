@@ -1,4 +1,4 @@
-import { overApp, overOrganizationOrDeleted } from '../http/access.ts';
+import { overApp, overOrganizationOrDeleted } from '../access/access.ts';
 import { route } from '../http/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { auditEventList, auditQuery } from './audit.schema.ts';

@@ -1,4 +1,4 @@
-import { seesWholeApp } from '../http/access.ts';
+import { seesWholeApp } from '../access/access.ts';
 import type { Call } from '../http/route.ts';
 import { openCursor, sealCursor } from '../http/pagination.ts';
 import type { AuditEventResource } from './audit.schema.ts';

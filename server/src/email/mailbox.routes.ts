@@ -1,5 +1,5 @@
 import { isLocalCaller } from '../http/local-caller.ts';
-import { publicPage } from '../http/access.ts';
+import { publicPage } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Call, route } from '../http/route.ts';
 import type { Services } from '../services.ts';

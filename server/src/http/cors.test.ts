@@ -1,7 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { publicAccess } from './access.ts';
+import { publicAccess } from '../access/access.ts';
 import { route } from './route.ts';
 import { routes } from '../routes.ts';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';

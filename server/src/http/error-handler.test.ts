@@ -5,7 +5,7 @@ import { sql } from '../db/db.ts';
 import { routes } from '../routes.ts';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
 import { createWorld, type World } from '../test/world.ts';
-import { publicAccess } from './access.ts';
+import { publicAccess } from '../access/access.ts';
 import { errorCodes } from './errors.ts';
 import { noAudit, route } from './route.ts';
 

@@ -1,5 +1,5 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import type { PresentedSession } from './actor.ts';
+import type { PresentedSession } from '../access/actor.ts';
 import { ApiError } from './errors.ts';
 import type { Call } from './route.ts';
 

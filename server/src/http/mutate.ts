@@ -2,15 +2,15 @@ import { insertAuditEvent } from '../audit/audit.store.ts';
 import { claimKey, keepAnswer } from '../idempotency/idempotency.ts';
 import type { Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
-import { statusesPermitting } from '../organizations/organization-states.ts';
+import { statusesPermitting } from '../access/organization-states.ts';
 import {
   evaluateOverOrganization,
   heldOverApp,
   type OrganizationRelation,
   organizationRelation,
   type Principal,
-} from './access.ts';
-import { auditIdentity } from './actor.ts';
+} from '../access/access.ts';
+import { auditIdentity } from '../access/actor.ts';
 import type { AuditAction, Call } from './route.ts';
 
 /** What the audit says about one change. Names only, never values: values can be personal or secret. */

@@ -1,4 +1,4 @@
-import { type Access, type Principal, principals } from './access.ts';
+import { type Access, type Principal, principals } from '../access/access.ts';
 
 /**
  * Who holds what the next one holds, and more: whoever stands before an allowed principal is allowed as well.

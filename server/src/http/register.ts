@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answerOnce } from '../idempotency/idempotency.ts';
 import type { KeyedCall } from '../idempotency/keyed-call.ts';
 import type { Services } from '../services.ts';
-import { type Addressed, decide, principals } from './access.ts';
+import { type Addressed, decide, principals } from '../access/access.ts';
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import { ApiError } from './errors.ts';

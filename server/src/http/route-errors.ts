@@ -1,5 +1,5 @@
-import { statusRefusals } from '../organizations/organization-states.ts';
-import { type Access, notFoundCode } from './access.ts';
+import { statusRefusals } from '../access/organization-states.ts';
+import { type Access, notFoundCode } from '../access/access.ts';
 import { type ErrorCode, errorCodes } from './errors.ts';
 import { isMutation, type Route } from './route.ts';
 

@@ -1,5 +1,5 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
-import { auditIdentity } from '../http/actor.ts';
+import { auditIdentity } from '../access/actor.ts';
 import type { Call } from '../http/route.ts';
 import { createSealer, type Sealer } from '../keys/seal.ts';
 

@@ -1,5 +1,5 @@
-import { overApp } from '../http/access.ts';
-import { signedIn } from '../http/actor.ts';
+import { overApp } from '../access/access.ts';
+import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { lockApp } from '../apps/apps.store.ts';
-import { overApp } from '../http/access.ts';
+import { overApp } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { serialize } from 'cookie';
 import { z } from 'zod';
-import { publicPage } from '../http/access.ts';
+import { publicPage } from '../access/access.ts';
 import { cookieValue } from '../http/credential.ts';
 import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';

@@ -1,6 +1,6 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { checkRedirectUrl } from '../apps/url-template.ts';
-import { publicAccess } from '../http/access.ts';
+import { publicAccess } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { noAudit, route } from '../http/route.ts';
 import { createIntent, intentCreated } from './intents.schema.ts';

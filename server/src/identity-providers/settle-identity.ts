@@ -2,7 +2,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
 import { queueNotice } from '../email/mail-quotas.ts';
-import { signedIn } from '../http/actor.ts';
+import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { ChangeEvent } from '../http/mutate.ts';
 import type { Call } from '../http/route.ts';

@@ -1,7 +1,7 @@
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { violatesUnique } from '../db/db.ts';
-import { publicAccessOrSession } from '../http/access.ts';
+import { publicAccessOrSession } from '../access/access.ts';
 import { bearerToken } from '../http/credential.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { namedAppOf } from '../apps/named-app.ts';
-import { overApp } from '../http/access.ts';
+import { overApp } from '../access/access.ts';
 import { findUsedSession } from '../http/authenticate.ts';
 import { type Call, noAudit, route } from '../http/route.ts';
 import { issuerOf } from '../machine-users/token-verifier.ts';

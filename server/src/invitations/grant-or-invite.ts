@@ -3,7 +3,7 @@ import { codeLifeMs, issueCode } from '../codes/codes.ts';
 import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
-import { auditIdentity } from '../http/actor.ts';
+import { auditIdentity } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import { takeLimitWithin, tryLimitWithin } from '../limits/take-limit.ts';

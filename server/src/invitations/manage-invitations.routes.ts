@@ -2,7 +2,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import { overOrganization } from '../http/access.ts';
+import { overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../http/mutate.ts';
 import { readPage } from '../http/pagination.ts';

@@ -1,5 +1,5 @@
 import { sql } from '../db/db.ts';
-import { overApp } from '../http/access.ts';
+import { overApp } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { readPage } from '../http/pagination.ts';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { defaultSettings } from '../apps/apps.schema.ts';
 import { findAppByName } from '../apps/apps.store.ts';
-import { publicAccess, publicAccessCheckedInQuery, publicPage } from '../http/access.ts';
+import { publicAccess, publicAccessCheckedInQuery, publicPage } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
 import { type Call, noAudit, route } from '../http/route.ts';

@@ -1,5 +1,5 @@
 import { sql } from '../db/db.ts';
-import { overOrganization } from '../http/access.ts';
+import { overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';

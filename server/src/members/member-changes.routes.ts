@@ -1,5 +1,5 @@
 import type { Tx } from '../db/db.ts';
-import { overOrganizationInHeader } from '../http/access.ts';
+import { overOrganizationInHeader } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';

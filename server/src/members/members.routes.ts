@@ -6,7 +6,7 @@ import {
   overOrganization,
   overOrganizationInHeader,
   type Principal,
-} from '../http/access.ts';
+} from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { id } from '../http/fields.ts';
 import { mutate } from '../http/mutate.ts';

@@ -1,6 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import type { OrganizationStatus } from '../organizations/organization-states.ts';
+import type { OrganizationStatus } from '../access/organization-states.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
 import { countInOrganization } from '../counts.ts';
 import { indexMember } from './member-search.store.ts';

@@ -1,6 +1,6 @@
 import { sql } from '../db/db.ts';
-import { overApp, seesWholeApp } from '../http/access.ts';
-import { signedIn } from '../http/actor.ts';
+import { overApp, seesWholeApp } from '../access/access.ts';
+import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Paging, readPage } from '../http/pagination.ts';
 import { type Call, route } from '../http/route.ts';

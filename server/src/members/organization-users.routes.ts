@@ -1,5 +1,5 @@
 import { sql } from '../db/db.ts';
-import { overOrganizationInHeader } from '../http/access.ts';
+import { overOrganizationInHeader } from '../access/access.ts';
 import type { Paging } from '../http/pagination.ts';
 import { type Call, noAudit, nothingKept, route } from '../http/route.ts';
 import { totalOfOrganization } from '../counts.ts';

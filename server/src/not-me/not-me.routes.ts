@@ -1,5 +1,5 @@
 import { findAppByName } from '../apps/apps.store.ts';
-import { publicAccess, publicPage } from '../http/access.ts';
+import { publicAccess, publicPage } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { route } from '../http/route.ts';
 import { anyQuery } from '../platform/any-query.ts';

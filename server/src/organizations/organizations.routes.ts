@@ -1,7 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { sql } from '../db/db.ts';
-import { type Held, type Principal, decide, overApp, overOrganization } from '../http/access.ts';
+import { type Held, type Principal, decide, overApp, overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate, mutateOrganization } from '../http/mutate.ts';
 import { readPage } from '../http/pagination.ts';
@@ -11,7 +11,7 @@ import { checkMetadataLimit } from '../metadata.ts';
 import { listRoles, putRoles } from '../roles/roles.store.ts';
 import { isKnown } from '../http/if-none-match.ts';
 import { acceptedVersions, etag } from './if-match.ts';
-import { type OrganizationStatus, rulingOn } from './organization-states.ts';
+import { type OrganizationStatus, rulingOn } from '../access/organization-states.ts';
 import {
   etagHeader,
   organization,

@@ -4,7 +4,7 @@ import { countInApp, totalOfApp } from '../counts.ts';
 import { ApiError } from '../http/errors.ts';
 import { mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
 import { organizationNameKey } from './organization-name.ts';
-import type { OrganizationStatus } from './organization-states.ts';
+import type { OrganizationStatus } from '../access/organization-states.ts';
 
 export interface Organization {
   readonly id: string;

@@ -1,6 +1,6 @@
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { z } from 'zod';
-import { publicPage } from '../http/access.ts';
+import { publicPage } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { toOpenApi } from '../http/openapi.ts';
 import { type Call, type Route, route } from '../http/route.ts';

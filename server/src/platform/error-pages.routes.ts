@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { publicPage } from '../http/access.ts';
+import { publicPage } from '../access/access.ts';
 import { ApiError, type ErrorCode, errorCodes, toProblem } from '../http/errors.ts';
 import { errorsOf } from '../http/route-errors.ts';
 import { type Call, type Route, route } from '../http/route.ts';

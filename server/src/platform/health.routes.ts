@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isCurrent, type Migration, readMigrations } from '../db/migrate.ts';
-import { publicPage } from '../http/access.ts';
+import { publicPage } from '../access/access.ts';
 import { bearerToken } from '../http/credential.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Call, route } from '../http/route.ts';

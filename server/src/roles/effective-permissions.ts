@@ -1,5 +1,5 @@
 import { type Queryable, type Sql, sql } from '../db/db.ts';
-import { type OrganizationStatus, statusesInForce } from '../organizations/organization-states.ts';
+import { type OrganizationStatus, statusesInForce } from '../access/organization-states.ts';
 
 /**
  * What a membership amounts to, in one place: the permission check, introspection and every list that shows roles

@@ -1,4 +1,4 @@
-import { evaluate, overOrganization } from '../http/access.ts';
+import { evaluate, overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Call, noAudit, nothingKept, route } from '../http/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';

@@ -1,5 +1,5 @@
 import { lockApp } from '../apps/apps.store.ts';
-import { overApp } from '../http/access.ts';
+import { overApp } from '../access/access.ts';
 import { mutate } from '../http/mutate.ts';
 import { route } from '../http/route.ts';
 import { removeRole } from './remove-role.ts';

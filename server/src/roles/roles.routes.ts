@@ -1,4 +1,4 @@
-import { overOrganization } from '../http/access.ts';
+import { overOrganization } from '../access/access.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';
 import { acceptedVersions, etag } from '../organizations/if-match.ts';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { principals } from '../http/access.ts';
+import { principals } from '../access/access.ts';
 import { idOf, message, text, visibleName } from '../http/fields.ts';
 
 /** How keys are compared with built-in names: a role named "org-owner" would pass for the manager role. */

@@ -1,6 +1,6 @@
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import type { PresentedSession, SignedInUser } from '../http/actor.ts';
+import type { PresentedSession, SignedInUser } from '../access/actor.ts';
 
 /** A session as its owner sees it in a list. */
 export interface Session {

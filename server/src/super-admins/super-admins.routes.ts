@@ -5,7 +5,7 @@ import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
-import { overApp, overUser } from '../http/access.ts';
+import { overApp, overUser } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { readPage } from '../http/pagination.ts';

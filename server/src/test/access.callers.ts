@@ -1,8 +1,8 @@
 import { type Sql, sql } from '../db/db.ts';
-import { type Access, notFoundCode, type Principal } from '../http/access.ts';
+import { type Access, notFoundCode, type Principal } from '../access/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
 import type { Route } from '../http/route.ts';
-import type { OrganizationOperation } from '../organizations/organization-states.ts';
+import type { OrganizationOperation } from '../access/organization-states.ts';
 import { createStage, freshenSessions, type Stage } from './calls.stage.ts';
 import type { Prepared, SampleCall } from './calls.sample.ts';
 import { platformKey, type TestApp } from './setup.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { sql } from '../db/db.ts';
-import { overUser } from '../http/access.ts';
+import { overUser } from '../access/access.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
 import type { Stage } from './calls.stage.ts';
 import { freshMember, unique } from './calls.users.ts';

@@ -1,6 +1,6 @@
 import { sql } from '../db/db.ts';
-import { overOrganization } from '../http/access.ts';
-import type { OrganizationOperation } from '../organizations/organization-states.ts';
+import { overOrganization } from '../access/access.ts';
+import type { OrganizationOperation } from '../access/organization-states.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { freshMember } from './calls.users.ts';

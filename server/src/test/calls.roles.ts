@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { sql } from '../db/db.ts';
-import { overOrganization } from '../http/access.ts';
+import { overOrganization } from '../access/access.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { freshMember, unique } from './calls.users.ts';

@@ -1,5 +1,5 @@
 import type { LightMyRequestResponse } from 'fastify';
-import type { Access } from '../http/access.ts';
+import type { Access } from '../access/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
 import { errorsOf } from '../http/route-errors.ts';
 import type { AuditAction, Route } from '../http/route.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { sql } from '../db/db.ts';
-import { overUser } from '../http/access.ts';
+import { overUser } from '../access/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
 import { personWithMailedLink } from './access.callers.ts';
 import { type Caller, human, nobody, robot, type SampleCalls } from './calls.sample.ts';

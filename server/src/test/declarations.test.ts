@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Db } from '../db/db.ts';
-import { type Access, overApp, overOrganization } from '../http/access.ts';
+import { type Access, overApp, overOrganization } from '../access/access.ts';
 import { noAudit, route, type Route } from '../http/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { routes } from '../routes.ts';

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { overOrganization } from '../http/access.ts';
-import { principals } from '../http/access.ts';
+import { overOrganization } from '../access/access.ts';
+import { principals } from '../access/access.ts';
 import { errorCodes } from '../http/errors.ts';
 import { idOf, message, text as textField } from '../http/fields.ts';
 import { errorsOf, type Operation, toOpenApi, toPath } from '../http/openapi.ts';

@@ -5,7 +5,7 @@ import {
   statusesInForce,
   statusesPermitting,
   type OrganizationOperation,
-} from '../organizations/organization-states.ts';
+} from '../access/organization-states.ts';
 import { type CallerName, createCallers, outcomeWhileInactive, tokenOf, type Tokens } from './access.callers.ts';
 import { type Case, cases } from './calls.ts';
 import { digestOfEverything } from './calls.digest.ts';

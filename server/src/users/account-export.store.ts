@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import type { MailPurpose } from '../email/mail-purposes.ts';
 import { type ManagerRole, toManagerRoles } from '../members/members.store.ts';
 import type { Metadata } from '../metadata.ts';
-import type { OrganizationStatus } from '../organizations/organization-states.ts';
+import type { OrganizationStatus } from '../access/organization-states.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
 import { ApiError } from '../http/errors.ts';
 import type { UserState } from './users.store.ts';

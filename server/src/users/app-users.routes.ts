@@ -2,7 +2,7 @@ import { voidAllCodes } from '../codes/codes.store.ts';
 import { totalOfApp } from '../counts.ts';
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import { overApp, overUser } from '../http/access.ts';
+import { overApp, overUser } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { readPage } from '../http/pagination.ts';

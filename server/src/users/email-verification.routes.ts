@@ -4,7 +4,7 @@ import { checkCode } from '../codes/codes.ts';
 import { consumeCode } from '../codes/codes.store.ts';
 import { requireMailQuota } from '../email/mail-quotas.ts';
 import { addressKey } from '../http/client-address.ts';
-import { overUserInBody } from '../http/access.ts';
+import { overUserInBody } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { hasSessionCookieOf } from '../http/authenticate.ts';

@@ -1,5 +1,5 @@
 import type { Tx } from '../db/db.ts';
-import { signedIn } from '../http/actor.ts';
+import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../http/route.ts';
 import { holdSession } from '../sessions/sessions.store.ts';

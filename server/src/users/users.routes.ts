@@ -1,6 +1,6 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import { overApp, overUser, publicAccessSettingCookie } from '../http/access.ts';
-import { signedIn } from '../http/actor.ts';
+import { overApp, overUser, publicAccessSettingCookie } from '../access/access.ts';
+import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../http/mutate.ts';
 import { type Call, route } from '../http/route.ts';

@@ -5,9 +5,9 @@ import {
   type OrganizationStatus,
   rulingOn,
   statusesInForce,
-} from '../organizations/organization-states.ts';
+} from './organization-states.ts';
 import type { Actor } from './actor.ts';
-import { ApiError, type ErrorCode } from './errors.ts';
+import { ApiError, type ErrorCode } from '../http/errors.ts';
 
 /**
  * Who may call a route, described in the documentation of every operation.
