@@ -7,7 +7,7 @@ import {
   publicAccess,
   publicPage,
 } from '../src/access/access.ts';
-import type { Route } from '../src/http/route.ts';
+import type { Route } from '../src/calls/route.ts';
 
 /** A weaker declaration in place of a route's own. */
 export interface AccessMutant {

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, it } from 'vitest';
-import type { Route } from '../src/http/route.ts';
+import type { Route } from '../src/calls/route.ts';
 import { routes } from '../src/routes.ts';
 import { type Callers, createCallers } from '../src/test/access.callers.ts';
 import { expectDeclaredAccess } from '../src/test/access.checks.ts';

@@ -1,6 +1,6 @@
 import { accessMutants } from './access-mutants.ts';
 import { overOrganization, type Principal } from '../src/access/access.ts';
-import type { Route } from '../src/http/route.ts';
+import type { Route } from '../src/calls/route.ts';
 import type { Mutation } from './mutants.ts';
 
 /** The principals that a list could have beside its own and that would make a difference. */

@@ -1,21 +1,21 @@
 import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { createAppIds } from './apps/apps.store.ts';
 import { redirectMeasurements } from './apps/redirect-measurements.ts';
-import { createSecurityEvents } from './audit/security-events.ts';
+import { createSecurityEvents } from './calls/security-events.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
 import { mailMeasurements } from './email/mail-measurements.ts';
 import { answerClientError, answerConnect } from './http/client-error.ts';
 import { createCredentialLookups } from './http/credential-lookups.ts';
-import { installCors } from './http/cors.ts';
-import { installErrorHandler, sendProblem, toApiError } from './http/error-handler.ts';
+import { installCors } from './calls/cors.ts';
+import { installErrorHandler, sendProblem, toApiError } from './calls/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
-import { installNotFound } from './http/not-found.ts';
+import { installNotFound } from './calls/not-found.ts';
 import { createOutbound, type Outbound } from './http/outbound.ts';
-import { registerRoutes } from './http/register.ts';
+import { registerRoutes } from './calls/register.ts';
 import { requestIdOf } from './http/request-id.ts';
-import type { Route } from './http/route.ts';
+import type { Route } from './calls/route.ts';
 import { createRelyingParty } from './identity-providers/relying-party.ts';
 import type { IdSource } from './ids.ts';
 import type { Sealer } from './keys/seal.ts';
@@ -25,7 +25,7 @@ import { createLeasedLimit } from './limits/leased-limit.ts';
 import { logAnswers } from './log.ts';
 import { installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
-import type { Services } from './services.ts';
+import type { Services } from './calls/services.ts';
 import { createPasswordHasher, type PasswordHasher } from './users/password-hash.ts';
 
 /** What differs between a deployment and a test; all else is the same for both. */

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import type { Services } from './services.ts';
+import type { Services } from './calls/services.ts';
 import { backgroundTasks } from './background-tasks.ts';
 
 /**

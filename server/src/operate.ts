@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { findAppByName } from './apps/apps.store.ts';
 import { addDoctorCommand } from './apps/operate-doctor.ts';
-import { insertAuditEvent } from './audit/audit.store.ts';
+import { insertAuditEvent } from './calls/audit-event.store.ts';
 import { systemClock } from './clock.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { empty, type Tx } from './db/db.ts';

@@ -3,7 +3,7 @@ import { appRoutes } from './apps/apps.routes.ts';
 import { settingsRoutes } from './apps/settings.routes.ts';
 import { auditRoutes } from './audit/audit.routes.ts';
 import { mailboxRoutes } from './email/mailbox.routes.ts';
-import type { Route } from './http/route.ts';
+import type { Route } from './calls/route.ts';
 import { identityRoutes } from './identity-providers/identities.routes.ts';
 import { identityProviderRoutes } from './identity-providers/identity-providers.routes.ts';
 import { introspectionRoutes } from './introspection/introspection.routes.ts';

@@ -11,7 +11,7 @@ import { openDeployment } from './deployment.ts';
 import { listening } from './listening.ts';
 import { loggerOptions, standardOutput, startUpLog } from './log.ts';
 import { startMetricsListener } from './platform/metrics.ts';
-import type { Services } from './services.ts';
+import type { Services } from './calls/services.ts';
 
 /** How long what is in flight may take to finish when the service is told to stop. */
 const drainMs = 10_000;

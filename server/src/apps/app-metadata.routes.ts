@@ -1,5 +1,5 @@
 import { publicAccess } from '../access/access.ts';
-import { route } from '../http/route.ts';
+import { route } from '../calls/route.ts';
 import { listProviders } from '../identity-providers/identity-providers.store.ts';
 import { passwordLengths } from '../users/password-policy.ts';
 import { appMetadata } from './app-metadata.schema.ts';

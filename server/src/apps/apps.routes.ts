@@ -1,7 +1,7 @@
 import type { Config } from '../config.ts';
 import { platformAccess } from '../access/access.ts';
-import { mutate } from '../http/mutate.ts';
-import { route } from '../http/route.ts';
+import { mutate } from '../calls/mutate.ts';
+import { route } from '../calls/route.ts';
 import {
   app,
   appList,

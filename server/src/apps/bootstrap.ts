@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 import { ConfigError, developmentFeaturesSentence } from '../config.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../calls/services.ts';
 import { sql, type Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import { type SettingsPatch, settingsPatch } from './apps.schema.ts';

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../http/errors.ts';
-import type { Call } from '../http/route.ts';
-import type { Services } from '../services.ts';
+import type { Call } from '../calls/route.ts';
+import type { Services } from '../calls/services.ts';
 import { type App, findAppByName } from './apps.store.ts';
 
 const namedApps = new WeakMap<FastifyRequest, Promise<App | undefined>>();

@@ -1,6 +1,6 @@
 import { overApp } from '../access/access.ts';
-import { mutate } from '../http/mutate.ts';
-import { type Call, route } from '../http/route.ts';
+import { mutate } from '../calls/mutate.ts';
+import { type Call, route } from '../calls/route.ts';
 import { settings, type Settings, type SettingsPatch, updateSettings } from './apps.schema.ts';
 import { patchApp } from './apps.store.ts';
 import { namedAppOf } from './named-app.ts';

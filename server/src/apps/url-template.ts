@@ -3,7 +3,7 @@ import type { Actor } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { isLocalCaller } from '../http/local-caller.ts';
 import { isLoopback } from '../http/loopback.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import type { Settings } from './apps.schema.ts';
 import type { App } from './apps.store.ts';
 import { allowsTarget, entryFor, fillTwice, placeholder } from './redirect-matching.ts';

@@ -1,5 +1,5 @@
 import { overApp, overOrganizationOrDeleted } from '../access/access.ts';
-import { route } from '../http/route.ts';
+import { route } from '../calls/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { auditEventList, auditQuery } from './audit.schema.ts';
 import { listEvents } from './list-events.ts';

@@ -1,9 +1,9 @@
 import { seesWholeApp } from '../access/access.ts';
-import type { Call } from '../http/route.ts';
-import { openCursor, sealCursor } from '../http/pagination.ts';
+import type { Call } from '../calls/route.ts';
+import { openCursor, sealCursor } from '../calls/pagination.ts';
 import type { AuditEventResource } from './audit.schema.ts';
 import { type EventFilters, type EventPosition, type EventRow, membersAmong, readEvents } from './events.store.ts';
-import { isSecurityAction } from './security-actions.ts';
+import { isSecurityAction } from '../calls/security-actions.ts';
 
 /** Which page of events is wanted. */
 interface EventPaging {

@@ -1,10 +1,10 @@
 import type { Tx } from '../db/db.ts';
-import { addressKey } from '../http/client-address.ts';
+import { addressKey } from '../calls/client-address.ts';
 import { ApiError } from '../http/errors.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { codeHash, constantTimeEqual, isLongCode, newCode, newLongCode, newSecret, sha256 } from '../keys/secrets.ts';
-import { takeLimit } from '../limits/take-limit.ts';
-import type { Services } from '../services.ts';
+import { takeLimit } from '../calls/take-limit.ts';
+import type { Services } from '../calls/services.ts';
 import {
   type CodeCircumstances,
   type CodePurpose,

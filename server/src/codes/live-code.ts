@@ -1,7 +1,7 @@
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { codeHash, constantTimeEqual } from '../keys/secrets.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../calls/services.ts';
 import type { CodePurpose } from './codes.store.ts';
 
 async function listLiveCodes(db: Queryable, appId: string, userId: string, now: Date) {

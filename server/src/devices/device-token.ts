@@ -1,6 +1,6 @@
-import { type CookieApp, cookieNames, setCookies } from '../http/app-cookies.ts';
+import { type CookieApp, cookieNames, setCookies } from '../calls/app-cookies.ts';
 import { cookieOf } from '../http/credential.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import type { DeviceUse } from './devices.store.ts';
 

@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../calls/services.ts';
 import type { MailContent } from './mail-purposes.ts';
 import type { StoredMail } from './mails.store.ts';
 import { languageOf } from './languages.ts';

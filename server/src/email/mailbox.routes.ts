@@ -1,8 +1,8 @@
 import { isLocalCaller } from '../http/local-caller.ts';
 import { publicPage } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { type Call, route } from '../http/route.ts';
-import type { Services } from '../services.ts';
+import { type Call, route } from '../calls/route.ts';
+import type { Services } from '../calls/services.ts';
 import { normalizeEmail } from '../users/email-address.ts';
 import { mailbox, mailboxQuery, type Mail } from './mailbox.schema.ts';
 import { mailboxPage, mailPage } from './mailbox.page.ts';

@@ -1,6 +1,6 @@
 import { empty, type Tx } from '../db/db.ts';
 import type { Sealer } from '../keys/seal.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../calls/services.ts';
 import type { MailContent, MailPurpose } from './mail-purposes.ts';
 import { insertMail, type NewMail, type StoredMail } from './mails.store.ts';
 

@@ -1,6 +1,6 @@
 import type { BackgroundTask } from '../background.ts';
 import { isLiveCode } from '../codes/live-code.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../calls/services.ts';
 import { composeMail } from './compose.ts';
 import { type DeliveryFailure, failureText, toDeliveryFailure } from './delivery-failure.ts';
 import { giveUp, markSent, markVoid, postpone, takeDueMails, type TakenMail } from './delivery.store.ts';

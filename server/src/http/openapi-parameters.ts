@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { Named } from './openapi-components.ts';
 import type { JsonSchema, SchemaCollection } from './openapi-schemas.ts';
 import { errorsOf } from './route-errors.ts';
-import type { Route } from './route.ts';
+import type { Route } from '../calls/route.ts';
 
 export interface Parameter {
   readonly name: string;

@@ -4,7 +4,7 @@ import type { Named } from './openapi-components.ts';
 import { hasVersion, type Reference } from './openapi-parameters.ts';
 import type { JsonSchema, SchemaCollection } from './openapi-schemas.ts';
 import { errorsOf } from './route-errors.ts';
-import type { Route } from './route.ts';
+import type { Route } from '../calls/route.ts';
 
 export interface Header {
   readonly description: string;

@@ -1,5 +1,5 @@
 import type { ErrorCode } from './errors.ts';
-import type { FreshAuthentication } from './fresh-authentication.ts';
+import type { FreshAuthentication } from '../calls/fresh-authentication.ts';
 import { type SharedParts, sharePartsOf } from './openapi-components.ts';
 import {
   declaredParameters,
@@ -19,8 +19,8 @@ import {
 } from './openapi-responses.ts';
 import { collectSchemas, type JsonSchema, type SchemaCollection } from './openapi-schemas.ts';
 import { errorsOf } from './route-errors.ts';
-import type { Route, Tag } from './route.ts';
-import { needsContent } from './validate.ts';
+import type { Route, Tag } from '../calls/route.ts';
+import { needsContent } from '../calls/validate.ts';
 
 export { errorsOf };
 

@@ -1,8 +1,8 @@
 import { overApp } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
-import { mutate } from '../http/mutate.ts';
-import { route } from '../http/route.ts';
+import { mutate } from '../calls/mutate.ts';
+import { route } from '../calls/route.ts';
 import { lockCallerWithSession } from '../users/session-of-caller.ts';
 import { identityList, identityParams } from './identities.schema.ts';
 import { deleteIdentity, hasOtherWayIn, listIdentities } from './identities.store.ts';

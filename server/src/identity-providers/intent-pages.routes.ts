@@ -5,7 +5,7 @@ import { publicPage } from '../access/access.ts';
 import { cookieValue } from '../http/credential.ts';
 import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
-import { type Call, route } from '../http/route.ts';
+import { type Call, route } from '../calls/route.ts';
 import { constantTimeEqual, newSecret, sha256 } from '../keys/secrets.ts';
 import { callbackUrl } from './callback-url.ts';
 import { openClientSecret } from './client-secret.ts';

@@ -2,7 +2,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { checkRedirectUrl } from '../apps/url-template.ts';
 import { publicAccess } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { noAudit, route } from '../http/route.ts';
+import { noAudit, route } from '../calls/route.ts';
 import { createIntent, intentCreated } from './intents.schema.ts';
 import { insertIntent } from './intents.store.ts';
 

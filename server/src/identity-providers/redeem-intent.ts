@@ -1,7 +1,7 @@
 import type { Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
 import { openProfile } from './intent-content.ts';
 import { takeIntent } from './intents.store.ts';

@@ -3,8 +3,8 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { violatesUnique } from '../db/db.ts';
 import { publicAccessOrSession } from '../access/access.ts';
 import { bearerToken } from '../http/credential.ts';
-import { mutate } from '../http/mutate.ts';
-import { type Call, route } from '../http/route.ts';
+import { mutate } from '../calls/mutate.ts';
+import { type Call, route } from '../calls/route.ts';
 import {
   sessionEvent,
   sessionHeaders,

@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import { namedAppOf } from '../apps/named-app.ts';
 import { overApp } from '../access/access.ts';
-import { findUsedSession } from '../http/authenticate.ts';
-import { type Call, noAudit, route } from '../http/route.ts';
+import { findUsedSession } from '../calls/authenticate.ts';
+import { type Call, noAudit, route } from '../calls/route.ts';
 import { issuerOf } from '../machine-users/token-verifier.ts';
 import { introspection, introspectToken } from './introspection.schema.ts';
 

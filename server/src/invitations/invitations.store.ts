@@ -1,4 +1,4 @@
-import { clearTracesOf } from '../audit/audit.store.ts';
+import { clearTracesOf } from '../calls/audit-event.store.ts';
 import { voidAllCodes, voidCodes } from '../codes/codes.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';

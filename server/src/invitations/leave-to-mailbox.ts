@@ -1,8 +1,8 @@
 import type { App } from '../apps/apps.store.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import type { Tx } from '../db/db.ts';
-import type { ChangeEvent } from '../http/mutate.ts';
-import type { Call } from '../http/route.ts';
+import type { ChangeEvent } from '../calls/mutate.ts';
+import type { Call } from '../calls/route.ts';
 import { grantName } from '../members/members.store.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { moveSuperAdminInvitation } from '../super-admins/super-admins.store.ts';

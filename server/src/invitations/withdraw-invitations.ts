@@ -1,6 +1,6 @@
 import type { Tx } from '../db/db.ts';
-import type { ChangeEvent } from '../http/mutate.ts';
-import type { Call } from '../http/route.ts';
+import type { ChangeEvent } from '../calls/mutate.ts';
+import type { Call } from '../calls/route.ts';
 import { type Offer, revokeAllInvitations, revokeInvitationsOf, voidCodesLeftOver } from './invitations.store.ts';
 
 const revoked = (id: string, orgId: string): ChangeEvent => ({

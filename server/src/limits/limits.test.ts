@@ -4,8 +4,8 @@ import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, password, problem, type World } from '../test/world.ts';
 import { limitNames, limits } from './limits.ts';
-import { sweepLimits } from './sweep-limits.ts';
-import { tryLimit } from './take-limit.ts';
+import { sweepLimits } from '../calls/sweep-limits.ts';
+import { tryLimit } from '../calls/take-limit.ts';
 
 /** Two processes on one database. */
 let app: TestApp;

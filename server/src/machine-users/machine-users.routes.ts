@@ -1,9 +1,9 @@
 import { sql } from '../db/db.ts';
 import { overApp } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { mutate } from '../http/mutate.ts';
-import { readPage } from '../http/pagination.ts';
-import { type Call, route } from '../http/route.ts';
+import { mutate } from '../calls/mutate.ts';
+import { readPage } from '../calls/pagination.ts';
+import { type Call, route } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import { organizationNameKey } from '../organizations/organization-name.ts';
 import {

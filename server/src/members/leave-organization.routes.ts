@@ -1,8 +1,8 @@
 import { overOrganization } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
-import { mutate } from '../http/mutate.ts';
-import { route } from '../http/route.ts';
+import { mutate } from '../calls/mutate.ts';
+import { route } from '../calls/route.ts';
 import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { lockCallerWithSession } from '../users/session-of-caller.ts';

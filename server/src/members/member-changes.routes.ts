@@ -1,8 +1,8 @@
 import type { Tx } from '../db/db.ts';
 import { overOrganizationInHeader } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { type ChangeEvent, mutate } from '../http/mutate.ts';
-import { type Call, route } from '../http/route.ts';
+import { type ChangeEvent, mutate } from '../calls/mutate.ts';
+import { type Call, route } from '../calls/route.ts';
 import { settleInvitations } from '../invitations/invitations.store.ts';
 import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';

@@ -9,8 +9,8 @@ import {
 } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { id } from '../http/fields.ts';
-import { mutate } from '../http/mutate.ts';
-import { type Call, route } from '../http/route.ts';
+import { mutate } from '../calls/mutate.ts';
+import { type Call, route } from '../calls/route.ts';
 import { grantOrInvite, type Proposal } from '../invitations/grant-or-invite.ts';
 import { settleInvitations } from '../invitations/invitations.store.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';

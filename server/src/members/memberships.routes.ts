@@ -2,8 +2,8 @@ import { sql } from '../db/db.ts';
 import { overApp, seesWholeApp } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
-import { type Paging, readPage } from '../http/pagination.ts';
-import { type Call, route } from '../http/route.ts';
+import { type Paging, readPage } from '../calls/pagination.ts';
+import { type Call, route } from '../calls/route.ts';
 import { emailKey } from '../users/email-address.ts';
 import {
   managerRoleList,

@@ -1,7 +1,7 @@
 import { sql } from '../db/db.ts';
 import { overOrganizationInHeader } from '../access/access.ts';
-import type { Paging } from '../http/pagination.ts';
-import { type Call, noAudit, nothingKept, route } from '../http/route.ts';
+import type { Paging } from '../calls/pagination.ts';
+import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { totalOfOrganization } from '../counts.ts';
 import { indexOrganization } from './member-search.store.ts';
 import { organizationUsers, organizationUsersQuery, searchOrganizationUsers } from './organization-users.schema.ts';

@@ -1,7 +1,7 @@
 import { findApp } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { findManagerRoles, type Grant, holdsRoles } from './members.store.ts';
 
 /** Whether somebody acts as manager of the organization and as nothing more. */

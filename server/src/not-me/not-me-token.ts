@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { SealError } from '../keys/seal.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../calls/services.ts';
 import { emailKey } from '../users/email-address.ts';
 import type { User } from '../users/users.store.ts';
 

@@ -3,14 +3,14 @@ import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { sql } from '../db/db.ts';
 import { type Held, type Principal, decide, overApp, overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { mutate, mutateOrganization } from '../http/mutate.ts';
-import { readPage } from '../http/pagination.ts';
-import { type Call, route } from '../http/route.ts';
+import { mutate, mutateOrganization } from '../calls/mutate.ts';
+import { readPage } from '../calls/pagination.ts';
+import { type Call, route } from '../calls/route.ts';
 import { grantOrInvite } from '../invitations/grant-or-invite.ts';
 import { checkMetadataLimit } from '../metadata.ts';
 import { listRoles, putRoles } from '../roles/roles.store.ts';
 import { isKnown } from '../http/if-none-match.ts';
-import { acceptedVersions, etag } from './if-match.ts';
+import { acceptedVersions, etag } from '../calls/if-match.ts';
 import { type OrganizationStatus, rulingOn } from '../access/organization-states.ts';
 import {
   etagHeader,

@@ -11,7 +11,7 @@ import {
   time,
   visibleName,
 } from '../http/fields.ts';
-import { pageMetadata, pagingQuery } from '../http/pagination.ts';
+import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
 import { grantableRole, roles } from '../roles/roles.schema.ts';
 import { emailAddress } from '../users/email-address.ts';
 import { firstName, lastName, urlTemplate } from '../users/users.schema.ts';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { publicPage } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { toOpenApi } from '../http/openapi.ts';
-import { type Call, type Route, route } from '../http/route.ts';
+import { type Call, type Route, route } from '../calls/route.ts';
 import { anyQuery } from './any-query.ts';
 import { assetUrl, contentHash, findAsset } from './assets.ts';
 import { html, type Html } from './html.ts';

@@ -1,7 +1,7 @@
 import { errorHelp } from '../http/error-help.ts';
 import { type ErrorCode, errorCodes, type Problem } from '../http/errors.ts';
 import { toPath } from '../http/openapi.ts';
-import type { Route } from '../http/route.ts';
+import type { Route } from '../calls/route.ts';
 import { assetUrl } from './assets.ts';
 import { html, type Html } from './html.ts';
 

@@ -3,9 +3,9 @@ import { isCurrent, type Migration, readMigrations } from '../db/migrate.ts';
 import { publicPage } from '../access/access.ts';
 import { bearerToken } from '../http/credential.ts';
 import { ApiError } from '../http/errors.ts';
-import { type Call, route } from '../http/route.ts';
+import { type Call, route } from '../calls/route.ts';
 import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../calls/services.ts';
 import { anyQuery } from './any-query.ts';
 
 const healthy = z

@@ -1,6 +1,6 @@
 import { evaluate, overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { type Call, noAudit, nothingKept, route } from '../http/route.ts';
+import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { checkPermissions as findResults } from './effective-permissions.ts';
 import { checkPermissions, permissionsChecked } from './permissions.schema.ts';

@@ -3,9 +3,9 @@ import type { Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import { deviceHeaders, deviceOfCall, setDeviceToken } from '../devices/device-token.ts';
 import { forgetSurplusDevices, rememberDevice } from '../devices/devices.store.ts';
-import { cookieNames, setCookies } from '../http/app-cookies.ts';
+import { cookieNames, setCookies } from '../calls/app-cookies.ts';
 import { cookieOf, presentedCookieNames } from '../http/credential.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import { endSurplusSessions, insertSession, type NewSession, renewSession } from './sessions.store.ts';
 

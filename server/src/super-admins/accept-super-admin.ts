@@ -1,6 +1,6 @@
 import type { Tx } from '../db/db.ts';
-import type { ChangeEvent } from '../http/mutate.ts';
-import type { Call } from '../http/route.ts';
+import type { ChangeEvent } from '../calls/mutate.ts';
+import type { Call } from '../calls/route.ts';
 import { isInvitedAsSuperAdmin, setSuperAdmin } from './super-admins.store.ts';
 import { tellSuperAdmins } from './tell-super-admins.ts';
 

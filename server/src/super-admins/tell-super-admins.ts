@@ -1,7 +1,7 @@
 import { lockApp } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { circumstancesOf } from '../users/password-changed.ts';
 import { listActiveSuperAdmins } from './super-admins.store.ts';
 

@@ -1,7 +1,7 @@
 import { type Sql, sql } from '../db/db.ts';
 import { type Access, notFoundCode, type Principal } from '../access/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
-import type { Route } from '../http/route.ts';
+import type { Route } from '../calls/route.ts';
 import type { OrganizationOperation } from '../access/organization-states.ts';
 import { createStage, freshenSessions, type Stage } from './calls.stage.ts';
 import type { Prepared, SampleCall } from './calls.sample.ts';

@@ -1,8 +1,8 @@
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
-import { securityActionOf } from '../audit/security-actions.ts';
+import { securityActionOf } from '../calls/security-actions.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
-import { isMutation, type Route } from '../http/route.ts';
+import { isMutation, type Route } from '../calls/route.ts';
 import { type CallerName, expectedOutcome } from './access.callers.ts';
 import { type Case, cases } from './calls.ts';
 import { digestOfEverything } from './calls.digest.ts';

@@ -1,6 +1,6 @@
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import type { Route } from '../http/route.ts';
+import type { Route } from '../calls/route.ts';
 import { type Case, cases } from './calls.ts';
 import { isAppNamed, type Prepared } from './calls.sample.ts';
 import { createStage, type Stage } from './calls.stage.ts';

@@ -1,4 +1,4 @@
-import type { Route } from '../http/route.ts';
+import type { Route } from '../calls/route.ts';
 import { routes } from '../routes.ts';
 import { samplesOfAccounts } from './calls.account.ts';
 import { samplesOfAudit } from './calls.audit.ts';

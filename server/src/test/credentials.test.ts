@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Route } from '../http/route.ts';
+import type { Route } from '../calls/route.ts';
 import { routes } from '../routes.ts';
 import { digestOfEverything } from './calls.digest.ts';
 import { isAppNamed } from './calls.sample.ts';

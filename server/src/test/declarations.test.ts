@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Db } from '../db/db.ts';
 import { type Access, overApp, overOrganization } from '../access/access.ts';
-import { noAudit, route, type Route } from '../http/route.ts';
+import { noAudit, route, type Route } from '../calls/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { routes } from '../routes.ts';
 import { openTestDatabase } from './database.ts';

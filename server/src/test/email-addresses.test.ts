@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { sql } from '../db/db.ts';
-import { isMutation } from '../http/route.ts';
+import { isMutation } from '../calls/route.ts';
 import { type Case, cases } from './calls.ts';
 import { perform, type Prepared } from './calls.sample.ts';
 import { createStage, type Stage } from './calls.stage.ts';

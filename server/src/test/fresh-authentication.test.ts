@@ -1,6 +1,6 @@
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
-import { freshForSeconds } from '../http/fresh-authentication.ts';
+import { freshForSeconds } from '../calls/fresh-authentication.ts';
 import { routes } from '../routes.ts';
 import { type Case, cases } from './calls.ts';
 import { digestOfEverything } from './calls.digest.ts';

@@ -8,7 +8,7 @@ import { idOf, message, text as textField } from '../http/fields.ts';
 import { errorsOf, type Operation, toOpenApi, toPath } from '../http/openapi.ts';
 import type { JsonSchema } from '../http/openapi-schemas.ts';
 import { toText } from '../http/openapi-text.ts';
-import { type Route, route as declare } from '../http/route.ts';
+import { type Route, route as declare } from '../calls/route.ts';
 import { routes } from '../routes.ts';
 import { document, lookUp, nodesOf, operations, parametersOf, resolved, responsesOf } from './openapi.document.ts';
 

@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import type { MailContent } from '../email/mail-purposes.ts';
 import { queueMail } from '../email/outbox.ts';
 import { sendMails } from '../email/send-mails.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../calls/services.ts';
 import type { MailServer } from './mail-server.ts';
 import type { TestApp } from './setup.ts';
 import type { World } from './world.ts';

@@ -8,7 +8,7 @@ import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import type { UndoableDb } from './undo.ts';
 import { createWorld } from './world.ts';
-import type { Route } from '../http/route.ts';
+import type { Route } from '../calls/route.ts';
 
 let db: UndoableDb;
 let app: TestApp;

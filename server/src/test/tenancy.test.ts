@@ -1,7 +1,7 @@
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
-import { isMutation } from '../http/route.ts';
+import { isMutation } from '../calls/route.ts';
 import { type Case, cases } from './calls.ts';
 import { digestOfEverything, digestOfRowsNaming } from './calls.digest.ts';
 import { type Caller, human, isAppNamed, outcomeOf, perform, type Prepared } from './calls.sample.ts';

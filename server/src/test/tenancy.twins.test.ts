@@ -2,7 +2,7 @@ import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { raw, type Sql, sql, type Tx } from '../db/db.ts';
 import { replaceSealedMail } from '../email/mails.store.ts';
-import type { Route } from '../http/route.ts';
+import type { Route } from '../calls/route.ts';
 import { makeSigningKey, revokeKey, rotateSigningKey } from '../keys/signing-keys.ts';
 import {
   listPublishedKeys,

@@ -1,8 +1,8 @@
 import type { Tx } from '../db/db.ts';
-import type { ChangeEvent } from '../http/mutate.ts';
+import type { ChangeEvent } from '../calls/mutate.ts';
 import { acceptInvitations } from '../invitations/invitations.store.ts';
 import { type Grant, grantName, grantToMember } from '../members/members.store.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../calls/services.ts';
 import { markClaimed } from './users.store.ts';
 import { voidWaysIn } from './void-ways-in.ts';
 

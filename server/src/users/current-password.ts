@@ -1,9 +1,9 @@
 import type { Tx } from '../db/db.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { fillShares } from '../limits/limits.store.ts';
-import { shareKey, takeLimit } from '../limits/take-limit.ts';
+import { shareKey, takeLimit } from '../calls/take-limit.ts';
 import { lockCallerWithSession } from './session-of-caller.ts';
 import { getCredentials, lockCredentials } from './users.store.ts';
 

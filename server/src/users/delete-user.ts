@@ -1,6 +1,6 @@
 import type { Tx } from '../db/db.ts';
-import type { Change } from '../http/mutate.ts';
-import type { Call } from '../http/route.ts';
+import type { Change } from '../calls/mutate.ts';
+import type { Call } from '../calls/route.ts';
 import { tellSuperAdmins } from '../super-admins/tell-super-admins.ts';
 import type { GovernedUser } from './app-users.store.ts';
 import { eraseUser } from './erase-user.ts';

@@ -1,13 +1,13 @@
-import { clearTracesOf } from '../audit/audit.store.ts';
+import { clearTracesOf } from '../calls/audit-event.store.ts';
 import { forgetTriesInVain } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { mailboxKinds, mailboxName, reservedName } from '../email/mail-quotas.ts';
-import { addressKey } from '../http/client-address.ts';
+import { addressKey } from '../calls/client-address.ts';
 import { limitNames } from '../limits/limits.ts';
 import { fillShares } from '../limits/limits.store.ts';
-import { shareKey } from '../limits/take-limit.ts';
+import { shareKey } from '../calls/take-limit.ts';
 import { deleteMembershipsOf } from '../members/members.store.ts';
-import type { Services } from '../services.ts';
+import type { Services } from '../calls/services.ts';
 import { addressesOf, deleteUserRow } from './app-users.store.ts';
 import { emailKey, mailboxKey } from './email-address.ts';
 import { deletePasswordResetRequests } from './password-reset-requests.store.ts';

@@ -1,7 +1,7 @@
 import { checkNotLastOwner } from '../members/last-owner.ts';
 import type { Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { checkNotLastSuperAdmin } from '../super-admins/super-admins.store.ts';
 import { type GovernedUser, lockGovernedUser } from './app-users.store.ts';
 

@@ -2,7 +2,7 @@ import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
 import type { MailContent } from '../email/mail-purposes.ts';
 import { queueNotice } from '../email/mail-quotas.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';
 import { type Identity, listIdentities } from '../identity-providers/identities.store.ts';
 

@@ -1,5 +1,5 @@
 import { type App, findApp } from '../apps/apps.store.ts';
-import { insertAuditEvent } from '../audit/audit.store.ts';
+import { insertAuditEvent } from '../calls/audit-event.store.ts';
 import type { BackgroundTask } from '../background.ts';
 import { codeLifeMs, codesKept, issueCode } from '../codes/codes.ts';
 import { countUsableCodes } from '../codes/codes.store.ts';
@@ -8,8 +8,8 @@ import { empty, type Tx } from '../db/db.ts';
 import { consumeMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
-import { addressKey } from '../http/client-address.ts';
-import type { Services } from '../services.ts';
+import { addressKey } from '../calls/client-address.ts';
+import type { Services } from '../calls/services.ts';
 import { isKnownRequester } from './known-requester.ts';
 import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';
 import { lockUserByEmail, type User } from './users.store.ts';

@@ -1,7 +1,7 @@
 import type { Tx } from '../db/db.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { holdSession } from '../sessions/sessions.store.ts';
 import { lockActiveUser } from './users.store.ts';
 

@@ -4,7 +4,7 @@ import { mailedCode } from '../codes/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from '../calls/route.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';
 import type { Circumstances } from './password-changed.ts';
 import type { User } from './users.store.ts';

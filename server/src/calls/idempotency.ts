@@ -1,6 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from './route.ts';
 import { findKeptAnswer, insertKeptAnswer, type KeptAnswer, tryLockKey } from './idempotency.store.ts';
 import { type KeyedCall, toKeyedCall } from './keyed-call.ts';
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { routes } from '../routes.ts';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
 import { createWorld, type Machine, type World } from '../test/world.ts';
-import { errorCodes, type ErrorCode } from './errors.ts';
+import { errorCodes, type ErrorCode } from '../http/errors.ts';
 import type { Route } from './route.ts';
 
 let app: TestApp;

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Address, addressesOf, shadowedMethods } from './addresses.ts';
-import { ApiError } from './errors.ts';
+import { ApiError } from '../http/errors.ts';
 import type { Route } from './route.ts';
 
 /** Why no route answers a request: the address answers to other methods, or nothing is there. */

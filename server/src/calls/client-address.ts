@@ -1,7 +1,7 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { namedApp } from '../apps/named-app.ts';
-import type { Services } from '../services.ts';
+import type { Services } from './services.ts';
 
 /** Addresses that one customer of a network holds together count as one: an IPv6 /64. */
 export function addressKey(ip: string): string {

@@ -1,8 +1,8 @@
 import type { FastifyRequest } from 'fastify';
 import type { Config } from '../config.ts';
-import type { Services } from '../services.ts';
-import { ApiError } from './errors.ts';
-import { isLoopback } from './loopback.ts';
+import type { Services } from './services.ts';
+import { ApiError } from '../http/errors.ts';
+import { isLoopback } from '../http/loopback.ts';
 import { namedApp } from '../apps/named-app.ts';
 
 const isAppName = (text: string): boolean => /^[a-z][a-z0-9-]{1,39}$/.test(text);

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { ApiError, type Fault } from './errors.ts';
-import { id } from './fields.ts';
+import { ApiError, type Fault } from '../http/errors.ts';
+import { id } from '../http/fields.ts';
 import type { Route } from './route.ts';
 
 /** The parts of a request after validation. */

@@ -1,5 +1,5 @@
-import { insertAuditEvent } from '../audit/audit.store.ts';
-import { claimKey, keepAnswer } from '../idempotency/idempotency.ts';
+import { insertAuditEvent } from './audit-event.store.ts';
+import { claimKey, keepAnswer } from './idempotency.ts';
 import type { Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import { statusesPermitting } from '../access/organization-states.ts';

@@ -1,6 +1,6 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import type { PresentedSession } from '../access/actor.ts';
-import { ApiError } from './errors.ts';
+import { ApiError } from '../http/errors.ts';
 import type { Call } from './route.ts';
 
 /**

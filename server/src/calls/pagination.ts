@@ -3,8 +3,8 @@ import { z } from 'zod';
 import type { Sql } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { constantTimeEqual } from '../keys/secrets.ts';
-import { ApiError } from './errors.ts';
-import { queryInteger } from './fields.ts';
+import { ApiError } from '../http/errors.ts';
+import { queryInteger } from '../http/fields.ts';
 import type { Call } from './route.ts';
 
 const page = queryInteger({

@@ -1,10 +1,10 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { namedApp } from '../apps/named-app.ts';
-import { reportRefusal } from '../audit/security-events.ts';
+import { reportRefusal } from './security-events.ts';
 import { DatabaseUnavailableError } from '../db/db.ts';
-import type { Services } from '../services.ts';
+import type { Services } from './services.ts';
 import { OverloadedError } from '../users/password-hash.ts';
-import { ApiError, toProblem, type ErrorCode } from './errors.ts';
+import { ApiError, toProblem, type ErrorCode } from '../http/errors.ts';
 
 /** What the framework itself refuses, in our words. */
 const frameworkCodes: ReadonlyMap<unknown, ErrorCode> = new Map<string, ErrorCode>([

@@ -1,15 +1,15 @@
-import type { SecurityEvents } from './audit/security-events.ts';
-import type { CredentialLookups } from './http/credential-lookups.ts';
-import type { Clock } from './clock.ts';
-import type { Config } from './config.ts';
-import type { Db } from './db/db.ts';
-import type { RelyingParty } from './identity-providers/relying-party.ts';
-import type { IdSource } from './ids.ts';
-import type { Sealer } from './keys/seal.ts';
-import type { LeasedLimit } from './limits/leased-limit.ts';
-import type { SigningKeys } from './keys/signing-keys.ts';
-import type { TokenVerifier } from './machine-users/token-verifier.ts';
-import type { PasswordHasher } from './users/password-hash.ts';
+import type { SecurityEvents } from './security-events.ts';
+import type { CredentialLookups } from '../http/credential-lookups.ts';
+import type { Clock } from '../clock.ts';
+import type { Config } from '../config.ts';
+import type { Db } from '../db/db.ts';
+import type { RelyingParty } from '../identity-providers/relying-party.ts';
+import type { IdSource } from '../ids.ts';
+import type { Sealer } from '../keys/seal.ts';
+import type { LeasedLimit } from '../limits/leased-limit.ts';
+import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { TokenVerifier } from '../machine-users/token-verifier.ts';
+import type { PasswordHasher } from '../users/password-hash.ts';
 
 /** What handlers work with, made once by `buildApp`. */
 export interface Services {

@@ -1,6 +1,6 @@
 import { serialize } from 'cookie';
 import type { App } from '../apps/apps.store.ts';
-import { type CookieKind, cookieNamesOf } from './credential.ts';
+import { type CookieKind, cookieNamesOf } from '../http/credential.ts';
 import type { Call } from './route.ts';
 
 /** What a cookie needs to know of its app. */

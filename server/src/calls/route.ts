@@ -1,10 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import type { LimitName } from '../limits/limits.ts';
-import type { Services } from '../services.ts';
+import type { Services } from './services.ts';
 import type { Access, Addressed, Held } from '../access/access.ts';
 import type { Actor } from '../access/actor.ts';
-import type { ErrorCode } from './errors.ts';
+import type { ErrorCode } from '../http/errors.ts';
 import type { FreshAuthentication } from './fresh-authentication.ts';
 
 /** The name of an audit event: noun and what happened to it. */

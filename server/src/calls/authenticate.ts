@@ -4,16 +4,16 @@ import { defaultSettings } from '../apps/apps.schema.ts';
 import { findMailedToken } from '../codes/codes.store.ts';
 import { sha256 } from '../keys/secrets.ts';
 import type { NamedApp } from '../machine-users/token-verifier.ts';
-import type { Services } from '../services.ts';
+import type { Services } from './services.ts';
 import { type FoundSession, touchSession } from '../sessions/sessions.store.ts';
 import type { Access } from '../access/access.ts';
 import { type Actor, anonymous } from '../access/actor.ts';
-import { bearerToken, cookieOf, type Credential, presentedCredential } from './credential.ts';
-import { ApiError } from './errors.ts';
+import { bearerToken, cookieOf, type Credential, presentedCredential } from '../http/credential.ts';
+import { ApiError } from '../http/errors.ts';
 import { addressKey } from './client-address.ts';
 import { checkOrigin } from './origin.ts';
 import type { Call, Route } from './route.ts';
-import { tryLimit } from '../limits/take-limit.ts';
+import { tryLimit } from './take-limit.ts';
 import { namedApp } from '../apps/named-app.ts';
 
 /** Who calls, in which app. */

@@ -1,5 +1,5 @@
 import type { BackgroundTask } from '../background.ts';
-import { deleteWholeShares } from './limits.store.ts';
+import { deleteWholeShares } from '../limits/limits.store.ts';
 
 const batchSize = 5000;
 

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { answerOnce } from '../idempotency/idempotency.ts';
-import type { KeyedCall } from '../idempotency/keyed-call.ts';
-import type { Services } from '../services.ts';
+import { answerOnce } from './idempotency.ts';
+import type { KeyedCall } from './keyed-call.ts';
+import type { Services } from './services.ts';
 import { type Addressed, decide, principals } from '../access/access.ts';
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
-import { ApiError } from './errors.ts';
+import { ApiError } from '../http/errors.ts';
 import { requireFreshAuthentication } from './fresh-authentication.ts';
-import { toJsonSchema } from './json-schema.ts';
+import { toJsonSchema } from '../http/json-schema.ts';
 import { type Call, isMutation, type Route } from './route.ts';
 import { validate, type ValidRequest } from './validate.ts';
 

@@ -1,5 +1,5 @@
 import { type Db, raw, type Sql, sql } from '../db/db.ts';
-import type { AuditEvent } from './audit.store.ts';
+import type { AuditEvent } from './audit-event.store.ts';
 
 /** A security event with the number of times that it happened. */
 export interface CountedEvent {

@@ -1,7 +1,7 @@
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { originAllowedByAnyApp } from '../apps/apps.store.ts';
-import type { Services } from '../services.ts';
+import type { Services } from './services.ts';
 import { isAllowedOrigin, isOwnOrigin, logRefusedOrigin } from './origin.ts';
 
 const shared: FastifyCorsOptions = {

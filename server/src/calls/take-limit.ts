@@ -4,10 +4,10 @@ import { namedAppOf } from '../apps/named-app.ts';
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import type { Call } from '../http/route.ts';
-import type { Services } from '../services.ts';
-import { limits, type LimitName } from './limits.ts';
-import { type Share, take } from './limits.store.ts';
+import type { Call } from './route.ts';
+import type { Services } from './services.ts';
+import { limits, type LimitName } from '../limits/limits.ts';
+import { type Share, take } from '../limits/limits.store.ts';
 
 /** Under which a share is found: it tells neither the limit nor whose it is to anybody who lacks the master key. */
 export function shareKey(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Buffer {

@@ -4,12 +4,12 @@ import type { Clock } from '../clock.ts';
 import type { Db } from '../db/db.ts';
 import { seesWholeApp } from '../access/access.ts';
 import { auditIdentity } from '../access/actor.ts';
-import { addressKey } from '../http/client-address.ts';
+import { addressKey } from './client-address.ts';
 import type { ApiError } from '../http/errors.ts';
-import type { Call } from '../http/route.ts';
+import type { Call } from './route.ts';
 import type { IdSource } from '../ids.ts';
 import type { Sealer } from '../keys/seal.ts';
-import type { AuditEvent } from './audit.store.ts';
+import type { AuditEvent } from './audit-event.store.ts';
 import { type SecurityAction, securityActionOf } from './security-actions.ts';
 import { type CountedEvent, countSecurityEvent, furtherSources } from './security-events.store.ts';
 

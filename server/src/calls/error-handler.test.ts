@@ -6,7 +6,7 @@ import { routes } from '../routes.ts';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
 import { createWorld, type World } from '../test/world.ts';
 import { publicAccess } from '../access/access.ts';
-import { errorCodes } from './errors.ts';
+import { errorCodes } from '../http/errors.ts';
 import { noAudit, route } from './route.ts';
 
 const secret = 'hunter2-at-/srv/secret';
