@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { toOpenApi } from '../src/http/openapi.ts';
-import { toText } from '../src/http/openapi-text.ts';
+import { toOpenApi } from '../src/openapi/openapi.ts';
+import { toText } from '../src/openapi/text.ts';
 import { routes } from '../src/routes.ts';
 
 /** Writes the document that is checked in: a change of the API shows as a diff of it. */

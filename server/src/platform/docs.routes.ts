@@ -2,7 +2,7 @@ import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { z } from 'zod';
 import { publicPage } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { toOpenApi } from '../http/openapi.ts';
+import { toOpenApi } from '../openapi/openapi.ts';
 import { type Call, type Route, route } from '../calls/route.ts';
 import { anyQuery } from './any-query.ts';
 import { assetUrl, contentHash, findAsset } from './assets.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { publicPage } from '../access/access.ts';
 import { ApiError, type ErrorCode, errorCodes, toProblem } from '../http/errors.ts';
-import { errorsOf } from '../http/route-errors.ts';
+import { errorsOf } from '../openapi/route-errors.ts';
 import { type Call, type Route, route } from '../calls/route.ts';
 import { anyQuery } from './any-query.ts';
 import { codePage, codePageMarkdown, type ErrorEntry, indexPage } from './error-pages.ts';

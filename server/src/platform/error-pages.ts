@@ -1,6 +1,6 @@
 import { errorHelp } from '../http/error-help.ts';
 import { type ErrorCode, errorCodes, type Problem } from '../http/errors.ts';
-import { toPath } from '../http/openapi.ts';
+import { toPath } from '../openapi/openapi.ts';
 import type { Route } from '../calls/route.ts';
 import { assetUrl } from './assets.ts';
 import { html, type Html } from './html.ts';

@@ -1,7 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify';
 import type { Access } from '../access/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
-import { errorsOf } from '../http/route-errors.ts';
+import { errorsOf } from '../openapi/route-errors.ts';
 import type { AuditAction, Route } from '../calls/route.ts';
 import type { CallerName } from './access.callers.ts';
 import type { Stage } from './calls.stage.ts';

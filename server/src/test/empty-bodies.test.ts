@@ -1,5 +1,5 @@
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
-import { toOpenApi, toPath } from '../http/openapi.ts';
+import { toOpenApi, toPath } from '../openapi/openapi.ts';
 import { routes } from '../routes.ts';
 import { type Case, cases } from './calls.ts';
 import { isAppNamed, outcomeOf, type Prepared, urlOf } from './calls.sample.ts';

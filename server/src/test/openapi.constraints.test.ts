@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { JsonSchema } from '../http/openapi-schemas.ts';
+import type { JsonSchema } from '../openapi/schemas.ts';
 import { document, nodesOf, operations, resolved, responsesOf } from './openapi.document.ts';
 
 /** Every schema of requests, or of answers, with what it refers to. */

@@ -1,8 +1,8 @@
-import type { OpenApiDocument, Operation } from '../http/openapi.ts';
-import { toOpenApi } from '../http/openapi.ts';
-import type { Parameter, Reference } from '../http/openapi-parameters.ts';
-import type { Response } from '../http/openapi-responses.ts';
-import type { JsonSchema } from '../http/openapi-schemas.ts';
+import type { OpenApiDocument, Operation } from '../openapi/openapi.ts';
+import { toOpenApi } from '../openapi/openapi.ts';
+import type { Parameter, Reference } from '../openapi/parameters.ts';
+import type { Response } from '../openapi/responses.ts';
+import type { JsonSchema } from '../openapi/schemas.ts';
 import { routes } from '../routes.ts';
 
 /** The document of all routes. */

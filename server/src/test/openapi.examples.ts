@@ -1,6 +1,6 @@
-import type { Operation } from '../http/openapi.ts';
-import type { Parameter } from '../http/openapi-parameters.ts';
-import type { JsonSchema } from '../http/openapi-schemas.ts';
+import type { Operation } from '../openapi/openapi.ts';
+import type { Parameter } from '../openapi/parameters.ts';
+import type { JsonSchema } from '../openapi/schemas.ts';
 import { parametersOf, resolved } from './openapi.document.ts';
 
 /** The examples of a body: those of the whole, else one made of the examples of all its fields, as readers show it. */

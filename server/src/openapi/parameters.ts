@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import type { Named } from './openapi-components.ts';
-import type { JsonSchema, SchemaCollection } from './openapi-schemas.ts';
+import type { Named } from './components.ts';
+import type { JsonSchema, SchemaCollection } from './schemas.ts';
 import { errorsOf } from './route-errors.ts';
 import type { Route } from '../calls/route.ts';
 

@@ -1,4 +1,4 @@
-import type { Reference } from './openapi-parameters.ts';
+import type { Reference } from './parameters.ts';
 
 /** Parts of a kind that operations have in common. */
 export interface SharedParts<Part extends object> {

@@ -1,14 +1,8 @@
-import type { ErrorCode } from './errors.ts';
+import type { ErrorCode } from '../http/errors.ts';
 import type { FreshAuthentication } from '../calls/fresh-authentication.ts';
-import { type SharedParts, sharePartsOf } from './openapi-components.ts';
-import {
-  declaredParameters,
-  headerParameters,
-  type Parameter,
-  parametersOf,
-  type Reference,
-} from './openapi-parameters.ts';
-import { principalsOf, securityOf, securitySchemes, whoSentence } from './openapi-principals.ts';
+import { type SharedParts, sharePartsOf } from './components.ts';
+import { declaredParameters, headerParameters, type Parameter, parametersOf, type Reference } from './parameters.ts';
+import { principalsOf, securityOf, securitySchemes, whoSentence } from './principals.ts';
 import {
   type Header,
   headerComponents,
@@ -16,8 +10,8 @@ import {
   type Response,
   responseComponents,
   responsesOf,
-} from './openapi-responses.ts';
-import { collectSchemas, type JsonSchema, type SchemaCollection } from './openapi-schemas.ts';
+} from './responses.ts';
+import { collectSchemas, type JsonSchema, type SchemaCollection } from './schemas.ts';
 import { errorsOf } from './route-errors.ts';
 import type { Route, Tag } from '../calls/route.ts';
 import { needsContent } from '../calls/validate.ts';

@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { type ErrorCode, errorCodes } from './errors.ts';
-import type { Named } from './openapi-components.ts';
-import { hasVersion, type Reference } from './openapi-parameters.ts';
-import type { JsonSchema, SchemaCollection } from './openapi-schemas.ts';
+import { type ErrorCode, errorCodes } from '../http/errors.ts';
+import type { Named } from './components.ts';
+import { hasVersion, type Reference } from './parameters.ts';
+import type { JsonSchema, SchemaCollection } from './schemas.ts';
 import { errorsOf } from './route-errors.ts';
 import type { Route } from '../calls/route.ts';
 

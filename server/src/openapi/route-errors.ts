@@ -1,6 +1,6 @@
 import { statusRefusals } from '../access/organization-states.ts';
 import { type Access, notFoundCode } from '../access/access.ts';
-import { type ErrorCode, errorCodes } from './errors.ts';
+import { type ErrorCode, errorCodes } from '../http/errors.ts';
 import { isMutation, type Route } from '../calls/route.ts';
 
 /** Every request is checked against schemas, if only to hold nothing, and every call needs the database and luck. */
