@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseSmtpUrl } from './email/smtp-url.ts';
-import { normalizeEmail } from './users/email-address.ts';
+import { normalizeEmail } from './http/email-address.ts';
 import { isAddressRange } from './http/address-range.ts';
 
 /** What the documentation says about one environment variable. */

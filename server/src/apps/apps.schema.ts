@@ -4,7 +4,7 @@ import { optional, text, time, visibleName } from '../http/fields.ts';
 import { defaultCounts, type LimitName, limitNames, limits } from '../limits/limits.ts';
 import { ownTexts } from '../email/own-texts.ts';
 import { mailLanguages } from '../email/words.ts';
-import { emailAddress } from '../users/email-address.ts';
+import { emailAddress } from '../http/email-address.ts';
 
 export const appName = z
   .string({ error: 'Must be a string.' })

@@ -1,4 +1,4 @@
-import { html, type Html } from '../platform/html.ts';
+import { html, type Html } from '../http/html.ts';
 import { borderOf, inkOn } from './colors.ts';
 
 /** What a mail consists of, in the order in which it is read. */

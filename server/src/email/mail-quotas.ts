@@ -8,7 +8,7 @@ import { type LimitName, limits } from '../limits/limits.ts';
 import { take } from '../limits/limits.store.ts';
 import { shareKey, shareOf, toRetryAfter } from '../calls/take-limit.ts';
 import type { Services } from '../calls/services.ts';
-import { mailboxKey } from '../users/email-address.ts';
+import { mailboxKey } from '../http/email-address.ts';
 import { insertMail, voidWaitingMails } from './mails.store.ts';
 import { type MailToQueue, queueMail, sealMail } from './outbox.ts';
 

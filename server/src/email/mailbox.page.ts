@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
-import { html, type Html } from '../platform/html.ts';
+import { html, type Html } from '../http/html.ts';
 import type { Mail } from './mailbox.schema.ts';
 
 const style = `

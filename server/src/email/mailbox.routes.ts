@@ -3,7 +3,7 @@ import { publicPage } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Call, route } from '../calls/route.ts';
 import type { Services } from '../calls/services.ts';
-import { normalizeEmail } from '../users/email-address.ts';
+import { normalizeEmail } from '../http/email-address.ts';
 import { mailbox, mailboxQuery, type Mail } from './mailbox.schema.ts';
 import { mailboxPage, mailPage } from './mailbox.page.ts';
 import { newestMails, type StoredMail } from './mails.store.ts';

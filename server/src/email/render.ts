@@ -1,5 +1,5 @@
 import { groupCode } from '../keys/secrets.ts';
-import { html, type Html } from '../platform/html.ts';
+import { html, type Html } from '../http/html.ts';
 import { deviceName } from './device-name.ts';
 import { languages, timeInWords } from './languages.ts';
 import { layOut } from './layout.ts';

@@ -1,4 +1,4 @@
-import { normalizeEmail } from '../users/email-address.ts';
+import { normalizeEmail } from '../http/email-address.ts';
 import { ProviderFailure } from './failures.ts';
 import type { Profile } from './intent-content.ts';
 import { type Claims, type ProviderRules, vouchesForEmail } from './provider-types.ts';

@@ -8,7 +8,7 @@ import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';
 import { acceptanceEvents, claimAccount } from '../users/claim-account.ts';
-import { emailKey } from '../users/email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 import { lockCallerWithSession } from '../users/session-of-caller.ts';
 import { circumstancesOf } from '../users/password-changed.ts';
 import { readStanding } from '../super-admins/super-admins.store.ts';

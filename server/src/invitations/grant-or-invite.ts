@@ -10,7 +10,7 @@ import { takeLimitWithin, tryLimitWithin } from '../calls/take-limit.ts';
 import { findLacking, type Grant, grantToMember } from '../members/members.store.ts';
 import { checkManagerReach } from '../members/reach.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
-import { emailKey } from '../users/email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 import { insertInvitedUser, lockUserByEmail, type User } from '../users/users.store.ts';
 import { settleInvitations, upsertInvitation } from './invitations.store.ts';
 

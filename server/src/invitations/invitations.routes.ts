@@ -11,7 +11,7 @@ import { type Call, route } from '../calls/route.ts';
 import { sessionHeaders, setSessionCookies, startSession } from '../sessions/start-session.ts';
 import { acceptSuperAdmin } from '../super-admins/accept-super-admin.ts';
 import { acceptanceEvents, claimAccount, grantInvitations } from '../users/claim-account.ts';
-import { emailKey } from '../users/email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 import { checkPassword } from '../users/password-policy.ts';
 import { renewPassword } from '../users/renew-password.ts';
 import {

@@ -4,7 +4,7 @@ import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
 import { mailDelay } from '../email/mail-delay.schema.ts';
 import { inviteUrl } from '../organizations/organizations.schema.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
-import { emailAddress } from '../users/email-address.ts';
+import { emailAddress } from '../http/email-address.ts';
 import { firstName, lastNameOrNone, newPassword, verificationCode } from '../users/users.schema.ts';
 import { type InvitationStatus, invitationStatuses } from './invitation-states.ts';
 

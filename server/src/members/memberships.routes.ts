@@ -4,7 +4,7 @@ import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Paging, readPage } from '../calls/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
-import { emailKey } from '../users/email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 import {
   managerRoleList,
   managerRolesQuery,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { outputId } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
-import { emailAddress } from '../users/email-address.ts';
+import { emailAddress } from '../http/email-address.ts';
 import { membership } from '../users/users.schema.ts';
 
 /** Paging is optional here: without it the first 100 are answered. */

@@ -1,5 +1,5 @@
 import { sql } from '../db/db.ts';
-import { toUnicodeEmail } from '../users/email-address.ts';
+import { toUnicodeEmail } from '../http/email-address.ts';
 import { earlierSearchKey, partsOfKey, partsWithin, type SearchField, searchKey } from './search-key.ts';
 
 /**

@@ -3,7 +3,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { App } from '../apps/apps.store.ts';
 import { languages } from '../email/languages.ts';
 import { type Language, mailLanguages } from '../email/words.ts';
-import { html, type Html } from '../platform/html.ts';
+import { html, type Html } from '../http/html.ts';
 import { type PageWords, pageWords } from './not-me.words.ts';
 
 const style = `

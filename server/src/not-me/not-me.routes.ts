@@ -2,7 +2,7 @@ import { findAppByName } from '../apps/apps.store.ts';
 import { publicAccess, publicPage } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { route } from '../calls/route.ts';
-import { anyQuery } from '../platform/any-query.ts';
+import { anyQuery } from '../http/any-query.ts';
 import { pageLanguage, sendNotMePage } from './not-me.page.ts';
 import { pageParams, rejected, rejection } from './not-me.schema.ts';
 import { reject } from './reject.ts';

@@ -8,7 +8,7 @@ import { mutate } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { takeLimitWithin } from '../calls/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
-import { emailKey } from '../users/email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 import { insertPasswordResetRequest } from '../users/password-reset-requests.store.ts';
 import { findAndLockUser, type User } from '../users/users.store.ts';
 import { voidWaysIn } from '../users/void-ways-in.ts';

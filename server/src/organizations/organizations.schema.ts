@@ -13,7 +13,7 @@ import {
 } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
 import { grantableRole, roles } from '../roles/roles.schema.ts';
-import { emailAddress } from '../users/email-address.ts';
+import { emailAddress } from '../http/email-address.ts';
 import { firstName, lastName, urlTemplate } from '../users/users.schema.ts';
 
 const organizationName = visibleName({ max: 200 }).meta({

@@ -4,9 +4,9 @@ import { publicPage } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { toOpenApi } from '../openapi/openapi.ts';
 import { type Call, type Route, route } from '../calls/route.ts';
-import { anyQuery } from './any-query.ts';
+import { anyQuery } from '../http/any-query.ts';
 import { assetUrl, contentHash, findAsset } from './assets.ts';
-import { html, type Html } from './html.ts';
+import { html, type Html } from '../http/html.ts';
 import { encodings, type Negotiable, sendNegotiated } from './negotiated.ts';
 
 /** Everything that would make the page talk to anyone but this server is off. */

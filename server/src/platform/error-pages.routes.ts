@@ -3,9 +3,9 @@ import { publicPage } from '../access/access.ts';
 import { ApiError, type ErrorCode, errorCodes, toProblem } from '../http/errors.ts';
 import { errorsOf } from '../openapi/route-errors.ts';
 import { type Call, type Route, route } from '../calls/route.ts';
-import { anyQuery } from './any-query.ts';
+import { anyQuery } from '../http/any-query.ts';
 import { codePage, codePageMarkdown, type ErrorEntry, indexPage } from './error-pages.ts';
-import type { Html } from './html.ts';
+import type { Html } from '../http/html.ts';
 
 /** Styles come from a file of this server; nothing else is loaded. */
 const contentSecurityPolicy =

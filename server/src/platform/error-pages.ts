@@ -3,7 +3,7 @@ import { type ErrorCode, errorCodes, type Problem } from '../http/errors.ts';
 import { toPath } from '../openapi/openapi.ts';
 import type { Route } from '../calls/route.ts';
 import { assetUrl } from './assets.ts';
-import { html, type Html } from './html.ts';
+import { html, type Html } from '../http/html.ts';
 
 /** One error code with what a page says about it. */
 export interface ErrorEntry {

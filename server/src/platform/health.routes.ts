@@ -6,7 +6,7 @@ import { ApiError } from '../http/errors.ts';
 import { type Call, route } from '../calls/route.ts';
 import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
 import type { Services } from '../calls/services.ts';
-import { anyQuery } from './any-query.ts';
+import { anyQuery } from '../http/any-query.ts';
 
 const healthy = z
   .object({ status: z.literal('ok').meta({ description: 'Always `ok`.', examples: ['ok'] }) })

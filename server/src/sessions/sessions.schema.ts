@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { emailAddress } from '../users/email-address.ts';
+import { emailAddress } from '../http/email-address.ts';
 import { idOf, outputId, queryFlag, text, time } from '../http/fields.ts';
 
 export const signIn = z

@@ -11,7 +11,7 @@ import { type LimitName, limits } from '../limits/limits.ts';
 import type { Share } from '../limits/limits.store.ts';
 import { shareInQuery, shareKey, shareOf, toRetryAfter } from '../calls/take-limit.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';
-import { emailKey } from '../users/email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from '../users/password-changed.ts';
 import {
   type Credentials,

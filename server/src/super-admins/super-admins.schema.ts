@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { mailDelay } from '../email/mail-delay.schema.ts';
 import { message, optional, outputId, time } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
-import { emailAddress } from '../users/email-address.ts';
+import { emailAddress } from '../http/email-address.ts';
 import { firstName, lastName, urlTemplate, user } from '../users/users.schema.ts';
 
 export const superAdminListQuery = z.strictObject(pagingQuery);

@@ -23,7 +23,7 @@ import { userDeleted } from './app-users.schema.ts';
 import { lockGovernedUser } from './app-users.store.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { deleteGovernedUser } from './delete-user.ts';
-import { emailKey } from './email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
 import { lockCallerWithSession } from './session-of-caller.ts';
 import { tellOwner } from './tell-owner.ts';

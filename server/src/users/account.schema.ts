@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { message, optional } from '../http/fields.ts';
-import { emailAddress } from './email-address.ts';
+import { emailAddress } from '../http/email-address.ts';
 import { currentPassword } from './passwords.schema.ts';
 import { verificationCode } from './users.schema.ts';
 

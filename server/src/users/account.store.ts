@@ -2,7 +2,7 @@ import type { Queryable, Tx } from '../db/db.ts';
 import { sql, violatesUnique } from '../db/db.ts';
 import { indexUser } from '../members/member-search.store.ts';
 import { ApiError } from '../http/errors.ts';
-import { emailKey } from './email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 
 /** Whether somebody else of the app has this address. */
 export async function isEmailTaken(db: Queryable, appId: string, userId: string, email: string): Promise<boolean> {

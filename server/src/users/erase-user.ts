@@ -9,7 +9,7 @@ import { shareKey } from '../calls/take-limit.ts';
 import { deleteMembershipsOf } from '../members/members.store.ts';
 import type { Services } from '../calls/services.ts';
 import { addressesOf, deleteUserRow } from './app-users.store.ts';
-import { emailKey, mailboxKey } from './email-address.ts';
+import { emailKey, mailboxKey } from '../http/email-address.ts';
 import { deletePasswordResetRequests } from './password-reset-requests.store.ts';
 
 /**

@@ -19,7 +19,7 @@ import { rememberDeviceOf } from '../sessions/start-session.ts';
 import { acceptSuperAdmin } from '../super-admins/accept-super-admin.ts';
 import { acceptanceEvents, claimAccount } from './claim-account.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
-import { emailKey } from './email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 import { notifyPasswordReset, tellPasswordChanged } from './password-changed.ts';
 import { checkPassword } from './password-policy.ts';
 import { renewPassword, voidedByPassword } from './renew-password.ts';

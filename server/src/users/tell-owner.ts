@@ -2,7 +2,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { mailedSince } from '../email/mails.store.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import type { Call } from '../calls/route.ts';
-import { emailKey } from './email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
 import { lockUserByEmail } from './users.store.ts';
 

@@ -10,7 +10,7 @@ import { startedSession } from '../sessions/sessions.schema.ts';
 import { sessionHeaders, setSessionCookies, startSession } from '../sessions/start-session.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from './display-name.ts';
-import { emailKey } from './email-address.ts';
+import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
 import { checkPassword } from './password-policy.ts';
 import { lockWithinReach } from './govern-user.ts';

@@ -14,7 +14,7 @@ import {
   time,
 } from '../http/fields.ts';
 import { mailLanguages } from '../email/words.ts';
-import { emailAddress } from './email-address.ts';
+import { emailAddress } from '../http/email-address.ts';
 
 export const firstName = personName('Given name.', 'Jon');
 export const lastName = personName('Family name.', 'Doe');
