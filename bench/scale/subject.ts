@@ -9,7 +9,7 @@ import { migrate } from '../../server/src/db/migrate.ts';
 import { openDatabase } from '../../server/src/db/open.ts';
 import { createIdSource } from '../../server/src/ids.ts';
 import { createSealer } from '../../server/src/keys/seal.ts';
-import { createPasswordHasher } from '../../server/src/users/password-hash.ts';
+import { createPasswordHasher } from '../../server/src/passwords/password-hash.ts';
 import { generate, type Size, userId } from './generate.ts';
 
 const appName = 'scale';

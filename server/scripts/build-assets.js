@@ -21,8 +21,8 @@ const now = JSON.stringify(Object.fromEntries(files.map(({ name, content }) => [
 if (before !== now) await pack();
 
 await copyFile(
-  new URL('../src/users/common-passwords.txt.br', import.meta.url),
-  new URL('users/common-passwords.txt.br', dist),
+  new URL('../src/passwords/common-passwords.txt.br', import.meta.url),
+  new URL('passwords/common-passwords.txt.br', dist),
 );
 await import('./build-snapshot.js');
 

@@ -26,7 +26,7 @@ import { logAnswers } from './log.ts';
 import { installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
 import type { Services } from './calls/services.ts';
-import { createPasswordHasher, type PasswordHasher } from './users/password-hash.ts';
+import { createPasswordHasher, type PasswordHasher } from './passwords/password-hash.ts';
 
 /** What differs between a deployment and a test; all else is the same for both. */
 export interface AppDependencies {

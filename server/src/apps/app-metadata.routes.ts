@@ -1,7 +1,7 @@
 import { publicAccess } from '../access/access.ts';
 import { route } from '../calls/route.ts';
 import { listProviders } from '../identity-providers/identity-providers.store.ts';
-import { passwordLengths } from '../users/password-policy.ts';
+import { passwordLengths } from '../passwords/password-policy.ts';
 import { appMetadata } from './app-metadata.schema.ts';
 import { namedAppOf } from './named-app.ts';
 

@@ -4,7 +4,7 @@ import { makeSigningKey } from '../keys/signing-keys.ts';
 import { insertSigningKey, type StoredSigningKey } from '../keys/signing-keys.store.ts';
 import type { Services } from '../calls/services.ts';
 import { emailKey } from '../http/email-address.ts';
-import { passwordFault } from '../users/password-policy.ts';
+import { passwordFault } from '../passwords/password-policy.ts';
 import { insertUser } from '../users/users.store.ts';
 import { defaultSettings, type SettingsPatch } from './apps.schema.ts';
 import { insertApp, withDefaults } from './apps.store.ts';

@@ -3,7 +3,7 @@ import { namedApp } from '../apps/named-app.ts';
 import { reportRefusal } from './security-events.ts';
 import { DatabaseUnavailableError } from '../db/db.ts';
 import type { Services } from './services.ts';
-import { OverloadedError } from '../users/password-hash.ts';
+import { OverloadedError } from '../passwords/password-hash.ts';
 import { ApiError, toProblem, type ErrorCode } from '../http/errors.ts';
 
 /** What the framework itself refuses, in our words. */

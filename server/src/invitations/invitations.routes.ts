@@ -12,7 +12,7 @@ import { sessionHeaders, setSessionCookies, startSession } from '../sessions/sta
 import { acceptSuperAdmin } from '../super-admins/accept-super-admin.ts';
 import { acceptanceEvents, claimAccount, grantInvitations } from '../users/claim-account.ts';
 import { emailKey } from '../http/email-address.ts';
-import { checkPassword } from '../users/password-policy.ts';
+import { checkPassword } from '../passwords/password-policy.ts';
 import { renewPassword } from '../users/renew-password.ts';
 import {
   findCredentials,

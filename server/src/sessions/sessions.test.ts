@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, password, type Person, problem, type World } from '../test/world.ts';
-import { createPasswordHasher } from '../users/password-hash.ts';
+import { createPasswordHasher } from '../passwords/password-hash.ts';
 
 const url = '/v1/authentication/users/sessions';
 const mine = '/v1/authentication/users/me/sessions';

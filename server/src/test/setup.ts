@@ -8,7 +8,7 @@ import { createIdSource } from '../ids.ts';
 import { checkMasterKey } from '../keys/master-key-check.ts';
 import { createSealer } from '../keys/seal.ts';
 import type { Services } from '../calls/services.ts';
-import { createPasswordHasher } from '../users/password-hash.ts';
+import { createPasswordHasher } from '../passwords/password-hash.ts';
 import { createTestClock, type TestClock } from './clock.ts';
 import { openTestDatabase } from './database.ts';
 

@@ -12,7 +12,7 @@ import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from './display-name.ts';
 import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
-import { checkPassword } from './password-policy.ts';
+import { checkPassword } from '../passwords/password-policy.ts';
 import { lockWithinReach } from './govern-user.ts';
 import { requireSession } from './session-of-caller.ts';
 import { tellOwner } from './tell-owner.ts';
