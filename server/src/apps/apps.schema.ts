@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { isAddressRange } from '../http/address-range.ts';
 import { optional, text, time, visibleName } from '../http/fields.ts';
 import { defaultCounts, type LimitName, limitNames, limits } from '../limits/limits.ts';
-import { ownTexts } from '../email/own-texts.ts';
-import { mailLanguages } from '../email/words.ts';
+import { ownTexts } from '../mail-texts/own-texts.ts';
+import { mailLanguages } from '../mail-texts/words.ts';
 import { emailAddress } from '../http/email-address.ts';
 
 export const appName = z

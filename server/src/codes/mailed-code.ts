@@ -1,5 +1,5 @@
 import { fillUrlTemplate } from '../apps/url-template.ts';
-import type { MailContent } from '../email/mail-purposes.ts';
+import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import type { IssuedCode } from './codes.ts';
 
 /**

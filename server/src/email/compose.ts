@@ -1,10 +1,10 @@
 import type { Config } from '../config.ts';
 import type { Services } from '../calls/services.ts';
-import type { MailContent } from './mail-purposes.ts';
+import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import type { StoredMail } from './mails.store.ts';
-import { languageOf } from './languages.ts';
-import { oneLine } from './names.ts';
-import { type Look, renderMail } from './render.ts';
+import { languageOf } from '../mail-texts/languages.ts';
+import { oneLine } from '../mail-texts/names.ts';
+import { type Look, renderMail } from '../mail-texts/render.ts';
 import { deploymentSender, type Mailbox, senderOf } from './sender.ts';
 
 /** A mail as it goes to the mail server. */

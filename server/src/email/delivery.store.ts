@@ -1,6 +1,6 @@
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import type { MailPurpose } from './mail-purposes.ts';
+import type { MailPurpose } from '../mail-texts/mail-purposes.ts';
 import { mailColumns, type MailRow, type StoredMail, toStoredMail } from './mails.store.ts';
 
 /** A mail that this process alone may send until its lease runs out. */

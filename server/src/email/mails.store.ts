@@ -2,7 +2,7 @@ import { type SettingsPatch, type Settings } from '../apps/apps.schema.ts';
 import { withDefaults } from '../apps/apps.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
-import type { MailPurpose } from './mail-purposes.ts';
+import type { MailPurpose } from '../mail-texts/mail-purposes.ts';
 
 /** A mail in the outbox, its content still sealed, with what decides how it looks. */
 export interface StoredMail {

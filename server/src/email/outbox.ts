@@ -1,7 +1,7 @@
 import { empty, type Tx } from '../db/db.ts';
 import type { Sealer } from '../keys/seal.ts';
 import type { Services } from '../calls/services.ts';
-import type { MailContent, MailPurpose } from './mail-purposes.ts';
+import type { MailContent, MailPurpose } from '../mail-texts/mail-purposes.ts';
 import { insertMail, type NewMail, type StoredMail } from './mails.store.ts';
 
 /** How long sending a mail is tried. */

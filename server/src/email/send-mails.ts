@@ -4,7 +4,7 @@ import type { Services } from '../calls/services.ts';
 import { composeMail } from './compose.ts';
 import { type DeliveryFailure, failureText, toDeliveryFailure } from './delivery-failure.ts';
 import { giveUp, markSent, markVoid, postpone, takeDueMails, type TakenMail } from './delivery.store.ts';
-import type { MailContent } from './mail-purposes.ts';
+import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import { openContent } from './outbox.ts';
 import { openSmtpPool, type SmtpPool, type SmtpTiming } from './smtp.ts';
 

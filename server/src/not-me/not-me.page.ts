@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { App } from '../apps/apps.store.ts';
-import { languages } from '../email/languages.ts';
-import { type Language, mailLanguages } from '../email/words.ts';
+import { languages } from '../mail-texts/languages.ts';
+import { type Language, mailLanguages } from '../mail-texts/words.ts';
 import { html, type Html } from '../http/html.ts';
 import { type PageWords, pageWords } from './not-me.words.ts';
 

@@ -1,4 +1,4 @@
-import type { Language } from '../email/words.ts';
+import type { Language } from '../mail-texts/words.ts';
 
 /** All that the page says in one language. `{{brandName}}` stands for the name of the app. */
 export interface PageWords {

@@ -1,6 +1,6 @@
-import { type MailContent, mailPurposes, type MailPurpose } from '../email/mail-purposes.ts';
-import { type Look, renderMail } from '../email/render.ts';
-import { type Language, mailLanguages } from '../email/words.ts';
+import { type MailContent, mailPurposes, type MailPurpose } from '../mail-texts/mail-purposes.ts';
+import { type Look, renderMail } from '../mail-texts/render.ts';
+import { type Language, mailLanguages } from '../mail-texts/words.ts';
 
 /** A mail as a file of the documentation. */
 export interface MailSample {

@@ -1,6 +1,6 @@
 import type { BackgroundTask } from '../background.ts';
 import { sql } from '../db/db.ts';
-import type { MailContent } from '../email/mail-purposes.ts';
+import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import { queueMail } from '../email/outbox.ts';
 import { sendMails } from '../email/send-mails.ts';
 import type { Services } from '../calls/services.ts';

@@ -1,6 +1,6 @@
 import type { Queryable, Sql } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import type { MailPurpose } from '../email/mail-purposes.ts';
+import type { MailPurpose } from '../mail-texts/mail-purposes.ts';
 import { type ManagerRole, toManagerRoles } from '../members/members.store.ts';
 import type { Metadata } from '../metadata.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';

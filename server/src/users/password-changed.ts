@@ -1,6 +1,6 @@
 import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
-import type { MailContent } from '../email/mail-purposes.ts';
+import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import { queueNotice } from '../email/mail-quotas.ts';
 import type { Call } from '../calls/route.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';

@@ -13,7 +13,7 @@ import {
   text,
   time,
 } from '../http/fields.ts';
-import { mailLanguages } from '../email/words.ts';
+import { mailLanguages } from '../mail-texts/words.ts';
 import { emailAddress } from '../http/email-address.ts';
 
 export const firstName = personName('Given name.', 'Jon');
