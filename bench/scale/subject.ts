@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { Client } from 'pg';
 import { buildApp } from '../../server/src/app.ts';
-import { createApp, prepareApp } from '../../server/src/apps/create-app.ts';
+import { createApp, prepareApp } from '../../server/src/accounts/create-app.ts';
 import { loadConfig } from '../../server/src/config.ts';
 import { type Db, type Sql, sql } from '../../server/src/db/db.ts';
 import { migrate } from '../../server/src/db/migrate.ts';

@@ -168,7 +168,7 @@ export const harmless: readonly Harmless[] = [
     [appOf('u'), 'function moveSuperAdminInvitation', once('a user')],
     [appOf('earlier'), 'function moveSuperAdminInvitation', once('a user')],
   ]),
-  ...of('users/account-export.store.ts', [
+  ...of('accounts/account-export.store.ts', [
     [appOf('m'), 'function exportOrganizations', once('a user')],
     [appOf('u'), 'const isClaimed', once('a user')],
     [appOf('o'), 'const exportInvitations', once('an organization')],
@@ -181,7 +181,7 @@ export const harmless: readonly Harmless[] = [
     [user, 'SELECT ip FROM sessions', 'it spares a mail; mail-quotas.test.ts asks for the session of somebody else'],
     [user, 'SELECT NULL FROM devices', 'it spares a mail; mail-quotas.test.ts asks for the device of somebody else'],
   ]),
-  ...of('users/unclaimed.store.ts', [
+  ...of('accounts/unclaimed.store.ts', [
     [
       'm.user_id = u.id',
       'function listUnclaimed',

@@ -9,7 +9,7 @@ import { sweepCodes } from './codes/sweep-codes.ts';
 import { indexMembersOfBefore } from './members/index-members.ts';
 import { sweepIntents } from './identity-providers/sweep-intents.ts';
 import { sweepSessions } from './sessions/sweep-sessions.ts';
-import { sendPasswordResets } from './users/send-password-resets.ts';
+import { sendPasswordResets } from './accounts/send-password-resets.ts';
 
 /** Everything that goes on beside the requests. */
 export const backgroundTasks: readonly BackgroundTask[] = [

@@ -32,10 +32,10 @@ import { predefinedRoleRoutes } from './roles/predefined-roles.routes.ts';
 import { roleRoutes } from './roles/roles.routes.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { superAdminRoutes } from './super-admins/super-admins.routes.ts';
-import { accountRoutes } from './users/account.routes.ts';
+import { accountRoutes } from './accounts/account.routes.ts';
 import { appUserRoutes } from './users/app-users.routes.ts';
-import { emailVerificationRoutes } from './users/email-verification.routes.ts';
-import { passwordRoutes } from './users/password.routes.ts';
+import { emailVerificationRoutes } from './accounts/email-verification.routes.ts';
+import { passwordRoutes } from './accounts/password.routes.ts';
 import { userRoutes } from './users/users.routes.ts';
 
 /** The API's table of contents. */

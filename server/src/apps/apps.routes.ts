@@ -13,7 +13,7 @@ import {
 import { type App, getApp, listApps, patchApp } from './apps.store.ts';
 import { checkSettings } from './check-settings.ts';
 import { withWarnings } from './settings-warnings.ts';
-import { createApp, prepareApp } from './create-app.ts';
+import { createApp, prepareApp } from '../accounts/create-app.ts';
 
 const toResource = (found: App, config: Config) => ({
   name: found.name,

@@ -6,7 +6,7 @@ import { sql, type Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import { type SettingsPatch, settingsPatch } from './apps.schema.ts';
 import { someAppExists } from './apps.store.ts';
-import { createApp, prepareApp } from './create-app.ts';
+import { createApp, prepareApp } from '../accounts/create-app.ts';
 
 /** What the first start of a development deployment tells its user, once. */
 export interface FirstApp {

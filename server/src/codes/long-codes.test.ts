@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, type Mail, password, problem, type World } from '../test/world.ts';
-import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 
 const users = '/v1/authentication/users';
 const newPassword = 'Secret@slidezAB';

@@ -13,7 +13,7 @@ import { openTestDatabase } from '../test/database.ts';
 import { recordingDb, type RecordingDb } from '../test/recording-db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type World } from '../test/world.ts';
-import { takePasswordResetRequest } from '../users/password-reset-requests.store.ts';
+import { takePasswordResetRequest } from '../accounts/password-reset-requests.store.ts';
 import { type Queryable, raw, type Sql, sql, type Tx } from './db.ts';
 
 /** What a statement may take at most: a few of many rows. */

@@ -7,7 +7,7 @@ import { openOutbox } from '../test/outbox.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
-import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 
 const users = '/v1/authentication/users';
 const hourMs = 3_600_000;

@@ -4,7 +4,7 @@ import { goThrough, newVerifier, redeem, registerProvider } from '../test/identi
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
 
 let app: TestApp;

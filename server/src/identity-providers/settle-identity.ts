@@ -7,10 +7,10 @@ import { ApiError } from '../http/errors.ts';
 import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';
-import { acceptanceEvents, claimAccount } from '../users/claim-account.ts';
+import { acceptanceEvents, claimAccount } from '../accounts/claim-account.ts';
 import { emailKey } from '../http/email-address.ts';
 import { lockCallerWithSession } from '../users/session-of-caller.ts';
-import { circumstancesOf } from '../users/password-changed.ts';
+import { circumstancesOf } from '../accounts/password-changed.ts';
 import { readStanding } from '../super-admins/super-admins.store.ts';
 import { insertInvitedUser, lockUser, lockUserByEmail, type User } from '../users/users.store.ts';
 import {

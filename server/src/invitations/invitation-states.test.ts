@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
-import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import type { InvitationStatus } from './invitation-states.ts';
 
 const dayMs = 86_400_000;

@@ -9,11 +9,11 @@ import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { sessionHeaders, setSessionCookies, startSession } from '../sessions/start-session.ts';
-import { acceptSuperAdmin } from '../super-admins/accept-super-admin.ts';
-import { acceptanceEvents, claimAccount, grantInvitations } from '../users/claim-account.ts';
+import { acceptSuperAdmin } from '../accounts/accept-super-admin.ts';
+import { acceptanceEvents, claimAccount, grantInvitations } from '../accounts/claim-account.ts';
 import { emailKey } from '../http/email-address.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
-import { renewPassword } from '../users/renew-password.ts';
+import { renewPassword } from '../accounts/renew-password.ts';
 import {
   findCredentials,
   getUser,

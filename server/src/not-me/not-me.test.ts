@@ -5,7 +5,7 @@ import { addTo, createStage, type Stage } from '../test/calls.stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
-import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 
 let app: TestApp;
 let world: World;

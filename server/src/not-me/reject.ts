@@ -9,9 +9,9 @@ import type { Call } from '../calls/route.ts';
 import { takeLimitWithin } from '../calls/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { emailKey } from '../http/email-address.ts';
-import { insertPasswordResetRequest } from '../users/password-reset-requests.store.ts';
+import { insertPasswordResetRequest } from '../accounts/password-reset-requests.store.ts';
 import { findAndLockUser, type User } from '../users/users.store.ts';
-import { voidWaysIn } from '../users/void-ways-in.ts';
+import { voidWaysIn } from '../accounts/void-ways-in.ts';
 import { endSession, removePassword, setEmailUnverified, unlinkIdentity } from './not-me.store.ts';
 import { fingerprintOf, mailboxOf, type NotMeToken, openNotMeToken } from './not-me-token.ts';
 

@@ -12,8 +12,8 @@ import { type Call, route } from '../calls/route.ts';
 import { redeemIntent, type ShownIntent } from '../identity-providers/redeem-intent.ts';
 import { recognizeCaller } from '../identity-providers/settle-identity.ts';
 import { renewAuthentication } from '../sessions/sessions.store.ts';
-import { lockConfirmation, withConfirmation } from '../users/current-password.ts';
-import { circumstancesOf } from '../users/password-changed.ts';
+import { lockConfirmation, withConfirmation } from '../accounts/current-password.ts';
+import { circumstancesOf } from '../accounts/password-changed.ts';
 import { lockCallerWithSession } from '../users/session-of-caller.ts';
 import { reauthenticate, reauthenticated, reauthenticationRequested } from './reauthentication.schema.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { message, optional, outputId, time } from '../http/fields.ts';
 import { shownIntent } from '../identity-providers/intents.schema.ts';
-import { currentPassword } from '../users/passwords.schema.ts';
+import { currentPassword } from '../accounts/passwords.schema.ts';
 import { verificationCode } from '../users/users.schema.ts';
 
 const { intentId, idpToken, intentToken, codeVerifier } = shownIntent;

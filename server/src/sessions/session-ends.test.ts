@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { callOf, createWorld, password, type Person, type World } from '../test/world.ts';
-import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 
 const users = '/v1/authentication/users';
 const sessions = `${users}/sessions`;

@@ -4,7 +4,7 @@ import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
-import { lockWithinReach } from '../users/govern-user.ts';
+import { lockWithinReach } from '../accounts/govern-user.ts';
 import { userParams } from '../users/users.schema.ts';
 import { endSessionsQuery, sessionList, sessionParams, signIn, startedSession } from './sessions.schema.ts';
 import { deleteSession, deleteSessions, listSessions } from './sessions.store.ts';

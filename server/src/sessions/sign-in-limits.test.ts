@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { SettingsPatch } from '../apps/apps.schema.ts';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { callOf, createWorld, password, type Person, problem, type World } from '../test/world.ts';
 
 const sessions = '/v1/authentication/users/sessions';

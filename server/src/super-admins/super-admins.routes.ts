@@ -25,7 +25,7 @@ import {
   type SuperAdminRow,
   superAdminsOf,
 } from './super-admins.store.ts';
-import { tellSuperAdmins } from './tell-super-admins.ts';
+import { tellSuperAdmins } from '../accounts/tell-super-admins.ts';
 
 function toItem(row: SuperAdminRow) {
   const names = { firstName: row.first_name, lastName: row.last_name };

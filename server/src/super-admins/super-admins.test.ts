@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { requestVerification, verify } from '../test/stranger.ts';
 import { runTask } from '../test/tasks.ts';

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { sql } from '../db/db.ts';
-import { sendPasswordResets } from '../users/send-password-resets.ts';
+import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { human, nobody, type Prepared, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { linked } from './calls.identity-providers.ts';

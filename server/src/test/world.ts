@@ -1,5 +1,5 @@
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
-import { createApp, prepareApp } from '../apps/create-app.ts';
+import { createApp, prepareApp } from '../accounts/create-app.ts';
 import type { SettingsPatch } from '../apps/apps.schema.ts';
 import { empty, type Sql, sql } from '../db/db.ts';
 import { limitNames } from '../limits/limits.ts';

@@ -8,12 +8,12 @@ import { mutate } from '../calls/mutate.ts';
 import { readPage } from '../calls/pagination.ts';
 import { type Call, nothingKept, route } from '../calls/route.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
-import { tellSuperAdmins } from '../super-admins/tell-super-admins.ts';
+import { tellSuperAdmins } from '../accounts/tell-super-admins.ts';
 import { userDeleted, userList, userListQuery, userStateChanged } from './app-users.schema.ts';
 import { type GovernedUser, setUserState, type UserRow, usersOfApp } from './app-users.store.ts';
 import { displayName } from './display-name.ts';
-import { deleteGovernedUser } from './delete-user.ts';
-import { checkDispensable, lockWithinReach } from './govern-user.ts';
+import { deleteGovernedUser } from '../accounts/delete-user.ts';
+import { checkDispensable, lockWithinReach } from '../accounts/govern-user.ts';
 import { userParams } from './users.schema.ts';
 
 const governors = ['SUPER_ADMIN', 'GENERIC_MACHINE_USER'] as const;

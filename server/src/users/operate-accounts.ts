@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Deployment } from '../deployment.ts';
-import { listUnclaimed, type UnclaimedAccount } from './unclaimed.store.ts';
+import { listUnclaimed, type UnclaimedAccount } from '../accounts/unclaimed.store.ts';
 
 const line = ({ id, isAssumed, email, organizations, isSuperAdmin }: UnclaimedAccount): string => {
   const grants = [`organizations: ${organizations}`, ...(isSuperAdmin ? ['super admin'] : [])];

@@ -11,12 +11,12 @@ import { sessionHeaders, setSessionCookies, startSession } from '../sessions/sta
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from './display-name.ts';
 import { emailKey } from '../http/email-address.ts';
-import { circumstancesOf } from './password-changed.ts';
+import { circumstancesOf } from '../accounts/password-changed.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
-import { lockWithinReach } from './govern-user.ts';
+import { lockWithinReach } from '../accounts/govern-user.ts';
 import { requireSession } from './session-of-caller.ts';
-import { tellOwner } from './tell-owner.ts';
-import { sendVerification } from './verification-mail.ts';
+import { tellOwner } from '../accounts/tell-owner.ts';
+import { sendVerification } from '../accounts/verification-mail.ts';
 import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';
 import { getUser, getUserMetadata, insertUser, patchUser } from './users.store.ts';
 

@@ -10,9 +10,9 @@ import { queueMail } from '../email/outbox.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
 import { addressKey } from '../calls/client-address.ts';
 import type { Services } from '../calls/services.ts';
-import { isKnownRequester } from './known-requester.ts';
+import { isKnownRequester } from '../users/known-requester.ts';
 import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';
-import { lockUserByEmail, type User } from './users.store.ts';
+import { lockUserByEmail, type User } from '../users/users.store.ts';
 
 const scopeOf = (userId: string) => ({ userId, purpose: 'password_reset' }) as const;
 

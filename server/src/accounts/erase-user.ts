@@ -8,7 +8,7 @@ import { fillShares } from '../limits/limits.store.ts';
 import { shareKey } from '../calls/take-limit.ts';
 import { deleteMembershipsOf } from '../members/members.store.ts';
 import type { Services } from '../calls/services.ts';
-import { addressesOf, deleteUserRow } from './app-users.store.ts';
+import { addressesOf, deleteUserRow } from '../users/app-users.store.ts';
 import { emailKey, mailboxKey } from '../http/email-address.ts';
 import { deletePasswordResetRequests } from './password-reset-requests.store.ts';
 

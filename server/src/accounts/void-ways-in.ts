@@ -3,7 +3,7 @@ import type { Tx } from '../db/db.ts';
 import { deleteDevices } from '../devices/devices.store.ts';
 import { deleteIdentities } from '../identity-providers/identities.store.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
-import { clearUnclaimedRow } from './users.store.ts';
+import { clearUnclaimedRow } from '../users/users.store.ts';
 
 /**
  * Rule (P) of contract 2.12: voids everything by which somebody may sign in to an account that is not claimed, because a

@@ -1,7 +1,7 @@
 import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
-import { setPasswordByCode } from './users.store.ts';
+import { setPasswordByCode } from '../users/users.store.ts';
 
 /** A new password ends what others may have asked for in the owner's name. */
 export const voidedByPassword = ['password_reset', 'email_change', 'reauthentication'] as const;

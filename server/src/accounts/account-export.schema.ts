@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { outputId, time } from '../http/fields.ts';
-import { membership, user } from './users.schema.ts';
+import { membership, user } from '../users/users.schema.ts';
 
 const name = (what: string, example: string) => z.string().meta({ description: what, examples: [example] });
 const nullable = (what: string, example: string) =>

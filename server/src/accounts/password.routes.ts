@@ -16,7 +16,7 @@ import { fillShares } from '../limits/limits.store.ts';
 import { shareKey } from '../calls/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { rememberDeviceOf } from '../sessions/start-session.ts';
-import { acceptSuperAdmin } from '../super-admins/accept-super-admin.ts';
+import { acceptSuperAdmin } from './accept-super-admin.ts';
 import { acceptanceEvents, claimAccount } from './claim-account.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { emailKey } from '../http/email-address.ts';
@@ -31,8 +31,8 @@ import {
   requestPasswordReset,
   resetPassword,
 } from './passwords.schema.ts';
-import { userParams } from './users.schema.ts';
-import { findCredentials, getUser, lockUser, nobody, setPasswordHash, type User } from './users.store.ts';
+import { userParams } from '../users/users.schema.ts';
+import { findCredentials, getUser, lockUser, nobody, setPasswordHash, type User } from '../users/users.store.ts';
 
 /** The user and the id of the code; an address that nobody has looks like a wrong code. */
 async function proveMailbox(call: Call, body: { email: string; verificationCode: string }) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ignoredField, message, optional, text } from '../http/fields.ts';
 import { emailAddress } from '../http/email-address.ts';
-import { newPassword, urlTemplate, verificationCode } from './users.schema.ts';
+import { newPassword, urlTemplate, verificationCode } from '../users/users.schema.ts';
 
 const ignoredOrgId = ignoredField('a password belongs to the user, not to an organization.', '118273645546213376');
 

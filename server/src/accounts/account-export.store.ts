@@ -6,7 +6,7 @@ import type { Metadata } from '../metadata.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
 import { ApiError } from '../http/errors.ts';
-import type { UserState } from './users.store.ts';
+import type { UserState } from '../users/users.store.ts';
 
 /** Items of each list; one more is read, to tell whether there are more. */
 export const exportedItems = 1000;

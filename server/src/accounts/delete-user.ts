@@ -1,8 +1,8 @@
 import type { Tx } from '../db/db.ts';
 import type { Change } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
-import { tellSuperAdmins } from '../super-admins/tell-super-admins.ts';
-import type { GovernedUser } from './app-users.store.ts';
+import { tellSuperAdmins } from './tell-super-admins.ts';
+import type { GovernedUser } from '../users/app-users.store.ts';
 import { eraseUser } from './erase-user.ts';
 import { checkDispensable } from './govern-user.ts';
 

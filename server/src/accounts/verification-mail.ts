@@ -7,7 +7,7 @@ import { queueMail } from '../email/outbox.ts';
 import type { Call } from '../calls/route.ts';
 import { notMeUrl } from '../not-me/not-me-token.ts';
 import type { Circumstances } from './password-changed.ts';
-import type { User } from './users.store.ts';
+import type { User } from '../users/users.store.ts';
 
 /** Who causes the mail: a sign-up with somebody's address, or the user who asks for another. */
 export type VerificationCause = 'sign-up' | 'request';

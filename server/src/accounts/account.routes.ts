@@ -10,7 +10,7 @@ import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
-import { leaveToMailbox } from '../invitations/leave-to-mailbox.ts';
+import { leaveToMailbox } from './leave-to-mailbox.ts';
 import { withdrawAllInvitations } from '../invitations/withdraw-invitations.ts';
 import { takeLimit } from '../calls/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
@@ -19,15 +19,15 @@ import { accountExport } from './account-export.schema.ts';
 import { exportAccount } from './account-export.ts';
 import { changeEmail, deleteMe, emailChanged, emailChangeRequested, requestEmailChange } from './account.schema.ts';
 import { isEmailTaken, setEmail } from './account.store.ts';
-import { userDeleted } from './app-users.schema.ts';
-import { lockGovernedUser } from './app-users.store.ts';
+import { userDeleted } from '../users/app-users.schema.ts';
+import { lockGovernedUser } from '../users/app-users.store.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { deleteGovernedUser } from './delete-user.ts';
 import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
-import { lockCallerWithSession } from './session-of-caller.ts';
+import { lockCallerWithSession } from '../users/session-of-caller.ts';
 import { tellOwner } from './tell-owner.ts';
-import { lockUser } from './users.store.ts';
+import { lockUser } from '../users/users.store.ts';
 
 /** The code goes to the new address, the notice to the one that will no longer be the user's. */
 async function queueCodeAndNotice(

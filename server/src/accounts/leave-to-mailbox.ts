@@ -6,10 +6,10 @@ import type { Call } from '../calls/route.ts';
 import { grantName } from '../members/members.store.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { moveSuperAdminInvitation } from '../super-admins/super-admins.store.ts';
-import { releaseEmail } from '../users/account.store.ts';
+import { releaseEmail } from './account.store.ts';
 import type { User } from '../users/users.store.ts';
-import { mailInvitation, userOfAddress } from './grant-or-invite.ts';
-import { isAwaited, type MovedInvitation, moveInvitations } from './invitations.store.ts';
+import { mailInvitation, userOfAddress } from '../invitations/grant-or-invite.ts';
+import { isAwaited, type MovedInvitation, moveInvitations } from '../invitations/invitations.store.ts';
 
 /**
  * Codes are bound to whom they were made for: the holder of the mailbox gets a new one, good as long as the old.

@@ -3,7 +3,7 @@ import type { ChangeEvent } from '../calls/mutate.ts';
 import { acceptInvitations } from '../invitations/invitations.store.ts';
 import { type Grant, grantName, grantToMember } from '../members/members.store.ts';
 import type { Services } from '../calls/services.ts';
-import { markClaimed } from './users.store.ts';
+import { markClaimed } from '../users/users.store.ts';
 import { voidWaysIn } from './void-ways-in.ts';
 
 /** How the owner of a mailbox claims an account, and what they bring. */

@@ -11,10 +11,10 @@ import { hasSessionCookieOf } from '../calls/authenticate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { takeLimit } from '../calls/take-limit.ts';
 import { type ComparedPassword, withPasswordOf } from './current-password.ts';
-import { requireSession } from './session-of-caller.ts';
-import { emailVerified, requestVerification, verificationRequested, verifyEmail } from './users.schema.ts';
-import { signUpOf } from './sign-up-event.ts';
-import { lockCredentials, getUser, lockUser, setEmailVerified } from './users.store.ts';
+import { requireSession } from '../users/session-of-caller.ts';
+import { emailVerified, requestVerification, verificationRequested, verifyEmail } from '../users/users.schema.ts';
+import { signUpOf } from '../users/sign-up-event.ts';
+import { lockCredentials, getUser, lockUser, setEmailVerified } from '../users/users.store.ts';
 import { sendVerification } from './verification-mail.ts';
 
 /**

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { message, optional } from '../http/fields.ts';
 import { emailAddress } from '../http/email-address.ts';
 import { currentPassword } from './passwords.schema.ts';
-import { verificationCode } from './users.schema.ts';
+import { verificationCode } from '../users/users.schema.ts';
 
 export const requestEmailChange = z
   .strictObject({

@@ -3,7 +3,7 @@ import type { Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
 import { checkNotLastSuperAdmin } from '../super-admins/super-admins.store.ts';
-import { type GovernedUser, lockGovernedUser } from './app-users.store.ts';
+import { type GovernedUser, lockGovernedUser } from '../users/app-users.store.ts';
 
 /** A super admin is above the machines of the app. @throws ApiError `access_denied` */
 export function checkMachineReach({ actor }: Call, { isSuperAdmin }: Pick<GovernedUser, 'isSuperAdmin'>): void {

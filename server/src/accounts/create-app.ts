@@ -6,9 +6,9 @@ import type { Services } from '../calls/services.ts';
 import { emailKey } from '../http/email-address.ts';
 import { passwordFault } from '../passwords/password-policy.ts';
 import { insertUser } from '../users/users.store.ts';
-import { defaultSettings, type SettingsPatch } from './apps.schema.ts';
-import { insertApp, withDefaults } from './apps.store.ts';
-import { checkSettings } from './check-settings.ts';
+import { defaultSettings, type SettingsPatch } from '../apps/apps.schema.ts';
+import { insertApp, withDefaults } from '../apps/apps.store.ts';
+import { checkSettings } from '../apps/check-settings.ts';
 
 export interface NewApp {
   readonly name: string;

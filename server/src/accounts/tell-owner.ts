@@ -4,7 +4,7 @@ import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import type { Call } from '../calls/route.ts';
 import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
-import { lockUserByEmail } from './users.store.ts';
+import { lockUserByEmail } from '../users/users.store.ts';
 
 const hourMs = 3_600_000;
 
