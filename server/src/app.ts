@@ -20,7 +20,7 @@ import { createRelyingParty } from './identity-providers/relying-party.ts';
 import type { IdSource } from './ids.ts';
 import type { Sealer } from './keys/seal.ts';
 import { createSigningKeys } from './keys/signing-keys.ts';
-import { createTokenVerifier } from './machine-users/token-verifier.ts';
+import { createTokenVerifier } from './tokens/token-verifier.ts';
 import { createLeasedLimit } from './limits/leased-limit.ts';
 import { logAnswers } from './log.ts';
 import { installMetrics } from './platform/metrics.ts';

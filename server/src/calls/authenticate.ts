@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 import { defaultSettings } from '../apps/apps.schema.ts';
 import { findMailedToken } from '../codes/codes.store.ts';
 import { sha256 } from '../keys/secrets.ts';
-import type { NamedApp } from '../machine-users/token-verifier.ts';
+import type { NamedApp } from '../tokens/token-verifier.ts';
 import type { Services } from './services.ts';
 import { type FoundSession, touchSession } from '../sessions/sessions.store.ts';
 import type { Access } from '../access/access.ts';

@@ -8,7 +8,7 @@ import type { IdSource } from '../ids.ts';
 import type { Sealer } from '../keys/seal.ts';
 import type { LeasedLimit } from '../limits/leased-limit.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
-import type { TokenVerifier } from '../machine-users/token-verifier.ts';
+import type { TokenVerifier } from '../tokens/token-verifier.ts';
 import type { PasswordHasher } from '../passwords/password-hash.ts';
 
 /** What handlers work with, made once by `buildApp`. */

@@ -1,7 +1,7 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql, violatesUnique } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import type { MachineClaims } from './token-verifier.ts';
+import type { MachineClaims } from '../tokens/token-verifier.ts';
 
 export interface MachineSecret {
   readonly id: string;

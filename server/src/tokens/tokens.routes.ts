@@ -11,8 +11,8 @@ import { listPublishedKeys, type PublicJwk } from '../keys/signing-keys.store.ts
 import { limits } from '../limits/limits.ts';
 import { shareKey, toRetryAfter } from '../calls/take-limit.ts';
 import type { Services } from '../calls/services.ts';
-import { issuedToken, jwks, jwksParams, requestToken } from './machine-users.schema.ts';
-import { touchSecret } from './machine-users.store.ts';
+import { issuedToken, jwks, jwksParams, requestToken } from '../machine-users/machine-users.schema.ts';
+import { touchSecret } from '../machine-users/machine-users.store.ts';
 import { issuerOf } from './token-verifier.ts';
 
 /** How long the last use of a secret may lag behind. */

@@ -3,7 +3,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { overApp } from '../access/access.ts';
 import { findUsedSession } from '../calls/authenticate.ts';
 import { type Call, noAudit, route } from '../calls/route.ts';
-import { issuerOf } from '../machine-users/token-verifier.ts';
+import { issuerOf } from './token-verifier.ts';
 import { introspection, introspectToken } from './introspection.schema.ts';
 
 type Introspection = z.input<typeof introspection>;
