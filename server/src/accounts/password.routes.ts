@@ -15,7 +15,7 @@ import { sha256 } from '../keys/secrets.ts';
 import { fillShares } from '../limits/limits.store.ts';
 import { shareKey } from '../calls/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
-import { rememberDeviceOf } from '../sessions/start-session.ts';
+import { rememberDeviceOf } from '../sign-in/start-session.ts';
 import { acceptSuperAdmin } from './accept-super-admin.ts';
 import { acceptanceEvents, claimAccount } from './claim-account.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';

@@ -11,7 +11,7 @@ import {
   setSessionCookies,
   type StartedSession,
   startSession,
-} from '../sessions/start-session.ts';
+} from '../sign-in/start-session.ts';
 import { identityIsUnique } from './identities.store.ts';
 import { intentValidated, validateIntent } from './intents.schema.ts';
 import { intentInvalid, redeemIntent, type ShownIntent } from './redeem-intent.ts';

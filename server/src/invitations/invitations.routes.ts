@@ -8,7 +8,7 @@ import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
-import { sessionHeaders, setSessionCookies, startSession } from '../sessions/start-session.ts';
+import { sessionHeaders, setSessionCookies, startSession } from '../sign-in/start-session.ts';
 import { acceptSuperAdmin } from '../accounts/accept-super-admin.ts';
 import { acceptanceEvents, claimAccount, grantInvitations } from '../accounts/claim-account.ts';
 import { emailKey } from '../http/email-address.ts';

@@ -8,8 +8,8 @@ import { lockWithinReach } from '../accounts/govern-user.ts';
 import { userParams } from '../users/users.schema.ts';
 import { endSessionsQuery, sessionList, sessionParams, signIn, startedSession } from './sessions.schema.ts';
 import { deleteSession, deleteSessions, listSessions } from './sessions.store.ts';
-import { signInWithPassword } from './sign-in.ts';
-import { clearSessionCookie, sessionHeaders, setSessionCookies } from './start-session.ts';
+import { signInWithPassword } from '../sign-in/sign-in.ts';
+import { clearSessionCookie, sessionHeaders, setSessionCookies } from '../sign-in/start-session.ts';
 
 async function sessionsOf({ services, appId, actor }: Call, userId: string) {
   const sessions = await listSessions(services.db, appId, userId, services.clock.now());

@@ -7,7 +7,7 @@ import { type Call, route } from '../calls/route.ts';
 import { checkMetadataLimit } from '../metadata.ts';
 import { listMemberships, membershipsShown } from '../members/members.store.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
-import { sessionHeaders, setSessionCookies, startSession } from '../sessions/start-session.ts';
+import { sessionHeaders, setSessionCookies, startSession } from '../sign-in/start-session.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from './display-name.ts';
 import { emailKey } from '../http/email-address.ts';

@@ -6,7 +6,7 @@ import { insertMail, type NewMail } from '../email/mails.store.ts';
 import { returnUnit, secondsToWait, type Share, takeUnit } from '../limits/limits.store.ts';
 import { setPasswordHashWhere } from '../users/users.store.ts';
 import type { UserState } from '../users/users.store.ts';
-import { endSurplusSessions, insertSession, type NewSession, renewSession } from './sessions.store.ts';
+import { endSurplusSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
 
 /** What a try to sign in is counted for. */
 export interface SignInShares {

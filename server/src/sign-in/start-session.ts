@@ -7,7 +7,7 @@ import { cookieNames, setCookies } from '../calls/app-cookies.ts';
 import { cookieOf, presentedCookieNames } from '../http/credential.ts';
 import type { Call } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
-import { endSurplusSessions, insertSession, type NewSession, renewSession } from './sessions.store.ts';
+import { endSurplusSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
 
 /** What a client keeps: the tokens are shown here and never again. */
 export interface StartedSession {
