@@ -82,7 +82,7 @@ export const harmless: readonly Harmless[] = [
     [app, 'function lockProvider', 'it only locks: the UPDATE that follows asks for the app'],
     [app, 'function replaceSealedSecret', background('a provider')],
   ]),
-  ...of('identity-providers/intents.store.ts', [
+  ...of('federation/intents.store.ts', [
     [app, 'function startIntent', `the app is that of the intent, and ${once('an intent')}`],
     [app, 'function takeState', `the app is that of the intent, and ${once('an intent')}`],
     [app, 'function succeedIntent', `the app is that of the intent, and ${once('an intent')}`],

@@ -16,7 +16,7 @@ import { createOutbound, type Outbound } from './http/outbound.ts';
 import { registerRoutes } from './calls/register.ts';
 import { requestIdOf } from './http/request-id.ts';
 import type { Route } from './calls/route.ts';
-import { createRelyingParty } from './identity-providers/relying-party.ts';
+import { createRelyingParty } from './federation/relying-party.ts';
 import type { IdSource } from './ids.ts';
 import type { Sealer } from './keys/seal.ts';
 import { createSigningKeys } from './keys/signing-keys.ts';

@@ -7,7 +7,7 @@ import { sweepAnswers } from './calls/sweep-answers.ts';
 import { sweepLimits } from './calls/sweep-limits.ts';
 import { sweepCodes } from './codes/sweep-codes.ts';
 import { indexMembersOfBefore } from './members/index-members.ts';
-import { sweepIntents } from './identity-providers/sweep-intents.ts';
+import { sweepIntents } from './federation/sweep-intents.ts';
 import { sweepSessions } from './sessions/sweep-sessions.ts';
 import { sendPasswordResets } from './accounts/send-password-resets.ts';
 

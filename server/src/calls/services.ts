@@ -3,7 +3,7 @@ import type { CredentialLookups } from '../http/credential-lookups.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Db } from '../db/db.ts';
-import type { RelyingParty } from '../identity-providers/relying-party.ts';
+import type { RelyingParty } from '../federation/relying-party.ts';
 import type { IdSource } from '../ids.ts';
 import type { Sealer } from '../keys/seal.ts';
 import type { LeasedLimit } from '../limits/leased-limit.ts';

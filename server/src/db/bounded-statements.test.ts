@@ -4,7 +4,7 @@ import { deleteEventsBefore } from '../audit/events.store.ts';
 import { deleteExpiredCodes, deleteTriesInVain } from '../codes/codes.store.ts';
 import { deleteExpiredDevices } from '../devices/devices.store.ts';
 import { deleteOldMails, takeDueMails } from '../email/delivery.store.ts';
-import { deleteExpiredIntents } from '../identity-providers/intents.store.ts';
+import { deleteExpiredIntents } from '../federation/intents.store.ts';
 import { deleteExpiredAnswers } from '../calls/idempotency.store.ts';
 import { leaseNode } from '../ids.ts';
 import { deleteWholeShares } from '../limits/limits.store.ts';

@@ -4,9 +4,9 @@ import { overApp } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
-import { callbackUrl } from './callback-url.ts';
+import { callbackUrl } from '../federation/callback-url.ts';
 import { sealClientSecret } from './client-secret.ts';
-import { ProviderFailure } from './failures.ts';
+import { ProviderFailure } from '../federation/failures.ts';
 import {
   createAzure,
   createGoogle,

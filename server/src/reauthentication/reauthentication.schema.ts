@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { message, optional, outputId, time } from '../http/fields.ts';
-import { shownIntent } from '../identity-providers/intents.schema.ts';
+import { shownIntent } from '../federation/intents.schema.ts';
 import { currentPassword } from '../accounts/passwords.schema.ts';
 import { verificationCode } from '../users/users.schema.ts';
 

@@ -1,6 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import type { ProviderType } from './provider-types.ts';
+import type { ProviderType } from '../identity-providers/provider-types.ts';
 
 export type IntentStatus = 'created' | 'started' | 'returned' | 'succeeded' | 'failed';
 

@@ -12,7 +12,7 @@ import {
   type StartedSession,
   startSession,
 } from '../sign-in/start-session.ts';
-import { identityIsUnique } from './identities.store.ts';
+import { identityIsUnique } from '../identity-providers/identities.store.ts';
 import { intentValidated, validateIntent } from './intents.schema.ts';
 import { intentInvalid, redeemIntent, type ShownIntent } from './redeem-intent.ts';
 import { linkIdentity, settleIdentity } from './settle-identity.ts';

@@ -1,7 +1,7 @@
 import { normalizeEmail } from '../http/email-address.ts';
 import { ProviderFailure } from './failures.ts';
 import type { Profile } from './intent-content.ts';
-import { type Claims, type ProviderRules, vouchesForEmail } from './provider-types.ts';
+import { type Claims, type ProviderRules, vouchesForEmail } from '../identity-providers/provider-types.ts';
 
 /** What somebody else wrote as it may be stored: one line of well-formed text; undefined when nothing is left. */
 function textOf(claim: unknown, maxLength: number): string | undefined {

@@ -19,7 +19,7 @@ import {
   lockUserOfIdentity,
   type Subject,
   touchIdentity,
-} from './identities.store.ts';
+} from '../identity-providers/identities.store.ts';
 import type { Profile } from './intent-content.ts';
 
 /** Somebody who came back from a provider, and by which. */

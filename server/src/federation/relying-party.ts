@@ -3,7 +3,7 @@ import * as oidc from 'openid-client';
 import type { Clock } from '../clock.ts';
 import type { Outbound } from '../http/outbound.ts';
 import { ProviderFailure, toProviderFailure } from './failures.ts';
-import { type Claims, isAdmittedTenant, type ProviderRules } from './provider-types.ts';
+import { type Claims, isAdmittedTenant, type ProviderRules } from '../identity-providers/provider-types.ts';
 
 /** What it takes to talk to a provider. */
 export interface Party extends ProviderRules {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Db, sql } from '../db/db.ts';
 import { migrate, readMigrations } from '../db/migrate.ts';
 import { openEmptyDatabase } from '../test/database.ts';
-import { azureIssuer, googleIssuer } from './provider-types.ts';
+import { azureIssuer, googleIssuer } from '../identity-providers/provider-types.ts';
 
 const key = 'jon.doe@example.com';
 const tenant = '72f988bf-86f1-41af-91ab-2d7cd011db47';
