@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { parseSmtpUrl } from './email/smtp-url.ts';
+import { parseSmtpUrl } from './smtp-url.ts';
 import { normalizeEmail } from './http/email-address.ts';
 import { isAddressRange } from './http/address-range.ts';
 

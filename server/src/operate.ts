@@ -1,16 +1,16 @@
 import { Command } from 'commander';
 import { findAppByName } from './apps/apps.store.ts';
-import { addDoctorCommand } from './apps/operate-doctor.ts';
+import { addDoctorCommand } from './operate/doctor.ts';
 import { insertAuditEvent } from './calls/audit-event.store.ts';
 import { systemClock } from './clock.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { empty, type Tx } from './db/db.ts';
 import { type Deployment, openDeployment } from './deployment.ts';
-import { addMailCommands } from './email/operate-mails.ts';
-import { reseal } from './keys/reseal.ts';
+import { addMailCommands } from './operate/mails.ts';
+import { reseal } from './operate/reseal.ts';
 import { makeSigningKey, makeSuccessor, revokeKey, rotateSigningKey } from './keys/signing-keys.ts';
 import { listSigningKeys } from './keys/signing-keys.store.ts';
-import { addAccountCommands } from './users/operate-accounts.ts';
+import { addAccountCommands } from './operate/accounts.ts';
 
 /** Commands of the operator that work on the database itself, with the same environment as the service. */
 const print = (line: string): void => void process.stdout.write(`${line}\n`);

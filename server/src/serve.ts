@@ -2,7 +2,7 @@ import cluster from 'node:cluster';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
-import { bootstrap, type FirstApp } from './apps/bootstrap.ts';
+import { bootstrap, type FirstApp } from './bootstrap.ts';
 import { appsMatchingByOrigin } from './apps/apps.store.ts';
 import { startBackground } from './background.ts';
 import { systemClock } from './clock.ts';

@@ -1,6 +1,6 @@
 import { createTransport } from 'nodemailer';
 import type { ComposedMail } from './compose.ts';
-import { parseSmtpUrl } from './smtp-url.ts';
+import { parseSmtpUrl } from '../smtp-url.ts';
 
 /** How long things may take, in milliseconds. */
 export interface SmtpTiming {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
-import { reseal } from '../keys/reseal.ts';
+import { reseal } from '../operate/reseal.ts';
 import { createSealer } from '../keys/seal.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { createOutbound } from '../http/outbound.ts';

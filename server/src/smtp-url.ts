@@ -1,4 +1,4 @@
-import { isLoopback } from '../http/loopback.ts';
+import { isLoopback } from './http/loopback.ts';
 
 /** Percent signs that encode nothing make no URL of ours. */
 function decode(text: string): string | undefined {

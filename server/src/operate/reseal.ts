@@ -4,9 +4,9 @@ import { listSealedMails, replaceSealedMail } from '../email/mails.store.ts';
 import { resealContent } from '../email/outbox.ts';
 import { openClientSecret, sealClientSecret } from '../identity-providers/client-secret.ts';
 import { listSealedSecrets, replaceSealedSecret } from '../identity-providers/identity-providers.store.ts';
-import type { Sealer } from './seal.ts';
-import { resealPrivateKey } from './signing-keys.ts';
-import { listSealedKeys, replaceSealedKey } from './signing-keys.store.ts';
+import type { Sealer } from '../keys/seal.ts';
+import { resealPrivateKey } from '../keys/signing-keys.ts';
+import { listSealedKeys, replaceSealedKey } from '../keys/signing-keys.store.ts';
 
 async function resealKeys(tx: Tx, sealer: Sealer): Promise<number> {
   const outdated = (await listSealedKeys(tx)).filter(({ sealed }) => !sealer.isCurrent(sealed));

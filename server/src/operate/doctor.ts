@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
 import type { Deployment } from '../deployment.ts';
-import { listApps } from './apps.store.ts';
-import { settingsWarnings } from './settings-warnings.ts';
+import { listApps } from '../apps/apps.store.ts';
+import { settingsWarnings } from '../apps/settings-warnings.ts';
 
 /** The command that lists what an operator should mend. It changes nothing. */
 export function addDoctorCommand(

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
-import { ConfigError, developmentFeaturesSentence } from '../config.ts';
-import type { Services } from '../calls/services.ts';
-import { sql, type Tx } from '../db/db.ts';
-import { ApiError } from '../http/errors.ts';
-import { type SettingsPatch, settingsPatch } from './apps.schema.ts';
-import { someAppExists } from './apps.store.ts';
-import { createApp, prepareApp } from '../accounts/create-app.ts';
+import { ConfigError, developmentFeaturesSentence } from './config.ts';
+import type { Services } from './calls/services.ts';
+import { sql, type Tx } from './db/db.ts';
+import { ApiError } from './http/errors.ts';
+import { type SettingsPatch, settingsPatch } from './apps/apps.schema.ts';
+import { someAppExists } from './apps/apps.store.ts';
+import { createApp, prepareApp } from './accounts/create-app.ts';
 
 /** What the first start of a development deployment tells its user, once. */
 export interface FirstApp {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Db, sql } from '../db/db.ts';
-import { openTestDatabase } from '../test/database.ts';
-import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { type Db, sql } from './db/db.ts';
+import { openTestDatabase } from './test/database.ts';
+import { buildTestApp, type TestApp } from './test/setup.ts';
 import { bootstrap } from './bootstrap.ts';
 
 const adminEmail = 'root@example.com';

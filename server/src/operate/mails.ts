@@ -1,8 +1,8 @@
 import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { Deployment } from '../deployment.ts';
-import { type GivenUpMail, listGivenUpMails, retryGivenUpMails } from './delivery.store.ts';
-import { mailTriedMs } from './outbox.ts';
+import { type GivenUpMail, listGivenUpMails, retryGivenUpMails } from '../email/delivery.store.ts';
+import { mailTriedMs } from '../email/outbox.ts';
 
 const mailsListed = 1000;
 
