@@ -1,4 +1,4 @@
-import { findUnsearchable, indexOrganization } from '../server/src/members/member-search.store.ts';
+import { findUnsearchable, indexOrganization } from '../server/src/search/member-search.store.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { alike, prepareAlike } from './alike.ts';
 import { type Comparison, compare, type Costed } from './compare.ts';

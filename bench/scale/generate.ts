@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
-import { searchKey } from '../../server/src/members/search-key.ts';
-import { searchableEmail, searchableName, toSearchColumns } from '../../server/src/members/search-row.ts';
+import { searchKey } from '../../server/src/search/search-key.ts';
+import { searchableEmail, searchableName, toSearchColumns } from '../../server/src/search/search-row.ts';
 import { copy, withLoader, withoutIndexes } from './copy.ts';
 import { commonName, type Name, peopleOfRareName, rareNames } from './names.ts';
 

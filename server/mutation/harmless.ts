@@ -121,7 +121,7 @@ export const harmless: readonly Harmless[] = [
     [app, 'SELECT id FROM organizations', `it only locks, and ${once('an organization')}`],
     [appOf('u'), 'JOIN users u', once('a user')],
   ]),
-  ...of('members/member-search.store.ts', [
+  ...of('search/member-search.store.ts', [
     [appOf('m'), 'UPDATE members m SET is_searchable', once('a user and of an organization')],
     [app, 'function unsearchable', 'others are made findable too'],
     ['org_id = ${orgId}', 'function unsearchable', 'others are made findable too'],

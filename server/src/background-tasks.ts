@@ -6,7 +6,7 @@ import { sweepMails } from './email/sweep-mails.ts';
 import { sweepAnswers } from './calls/sweep-answers.ts';
 import { sweepLimits } from './calls/sweep-limits.ts';
 import { sweepCodes } from './codes/sweep-codes.ts';
-import { indexMembersOfBefore } from './members/index-members.ts';
+import { indexMembersOfBefore } from './search/index-members.ts';
 import { sweepIntents } from './federation/sweep-intents.ts';
 import { sweepSessions } from './sessions/sweep-sessions.ts';
 import { sendPasswordResets } from './accounts/send-password-resets.ts';

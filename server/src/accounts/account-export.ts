@@ -1,5 +1,5 @@
 import type { Queryable } from '../db/db.ts';
-import { displayName } from '../users/display-name.ts';
+import { displayName } from '../search/display-name.ts';
 import {
   exportDevices,
   exportedItems,

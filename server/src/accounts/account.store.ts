@@ -1,6 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql, violatesUnique } from '../db/db.ts';
-import { indexUser } from '../members/member-search.store.ts';
+import { indexUser } from '../search/member-search.store.ts';
 import { ApiError } from '../http/errors.ts';
 import { emailKey } from '../http/email-address.ts';
 

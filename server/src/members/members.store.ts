@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
 import { countInOrganization } from '../counts.ts';
-import { indexMember } from './member-search.store.ts';
+import { indexMember } from '../search/member-search.store.ts';
 
 export type ManagerRole = 'ORG_OWNER' | 'ORG_USER_MANAGER';
 

@@ -3,7 +3,7 @@ import { overOrganizationInHeader } from '../access/access.ts';
 import type { Paging } from '../calls/pagination.ts';
 import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { totalOfOrganization } from '../counts.ts';
-import { indexOrganization } from './member-search.store.ts';
+import { indexOrganization } from '../search/member-search.store.ts';
 import { organizationUsers, organizationUsersQuery, searchOrganizationUsers } from './organization-users.schema.ts';
 import { membersOf, type Search, searchMembers } from './organization-users.store.ts';
 import { readUsers } from './read-users.ts';

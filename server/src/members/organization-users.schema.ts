@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { filter, id, outputId, text } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
 import { roleReference } from '../roles/roles.schema.ts';
-import { searchKey } from './search-key.ts';
+import { searchKey } from '../search/search-key.ts';
 
 export const organizationUsersQuery = z.strictObject(pagingQuery);
 

@@ -1,6 +1,13 @@
 import { type Sql, empty, join, sql } from '../db/db.ts';
 import { type ManagerRole, toManagerRoles } from './members.store.ts';
-import { isSubstring, partsOfQuery, partsWithin, type SearchField, searchKey, separators } from './search-key.ts';
+import {
+  isSubstring,
+  partsOfQuery,
+  partsWithin,
+  type SearchField,
+  searchKey,
+  separators,
+} from '../search/search-key.ts';
 
 /** A user and what they hold in one organization. */
 export interface OrganizationUser {

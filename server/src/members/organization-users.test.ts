@@ -4,7 +4,7 @@ import { openTestDatabase } from '../test/database.ts';
 import { type RecordingDb, recordingDb } from '../test/recording-db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, type Machine, password, type Person, problem, type World } from '../test/world.ts';
-import { indexMembersOfBefore } from './index-members.ts';
+import { indexMembersOfBefore } from '../search/index-members.ts';
 import { searchMembers } from './organization-users.store.ts';
 
 interface Users {

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { type List, readPage } from '../calls/pagination.ts';
 import type { Call } from '../calls/route.ts';
-import { displayName } from '../users/display-name.ts';
+import { displayName } from '../search/display-name.ts';
 import type { organizationUser } from './organization-users.schema.ts';
 import { type OrganizationUserRow, toOrganizationUser, usersOfPage } from './organization-users.store.ts';
 

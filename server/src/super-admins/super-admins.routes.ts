@@ -12,7 +12,7 @@ import { readPage } from '../calls/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
 import { userOfAddress } from '../invitations/grant-or-invite.ts';
 import { deleteInvitedLeftOver } from '../invitations/invitations.store.ts';
-import { displayName } from '../users/display-name.ts';
+import { displayName } from '../search/display-name.ts';
 import { userParams } from '../users/users.schema.ts';
 import { lockUser, type User } from '../users/users.store.ts';
 import { addSuperAdmin, superAdminAdded, superAdminList, superAdminListQuery } from './super-admins.schema.ts';

@@ -11,7 +11,7 @@ import { deleteSessions } from '../sessions/sessions.store.ts';
 import { tellSuperAdmins } from '../accounts/tell-super-admins.ts';
 import { userDeleted, userList, userListQuery, userStateChanged } from './app-users.schema.ts';
 import { type GovernedUser, setUserState, type UserRow, usersOfApp } from './app-users.store.ts';
-import { displayName } from './display-name.ts';
+import { displayName } from '../search/display-name.ts';
 import { deleteGovernedUser } from '../accounts/delete-user.ts';
 import { checkDispensable, lockWithinReach } from '../accounts/govern-user.ts';
 import { userParams } from './users.schema.ts';

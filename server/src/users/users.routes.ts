@@ -9,7 +9,7 @@ import { listMemberships, membershipsShown } from '../members/members.store.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { sessionHeaders, setSessionCookies, startSession } from '../sign-in/start-session.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
-import { displayName } from './display-name.ts';
+import { displayName } from '../search/display-name.ts';
 import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from '../accounts/password-changed.ts';
 import { checkPassword } from '../passwords/password-policy.ts';

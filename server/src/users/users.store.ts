@@ -1,7 +1,7 @@
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { countInApp } from '../counts.ts';
-import { indexUser } from '../members/member-search.store.ts';
+import { indexUser } from '../search/member-search.store.ts';
 import { ApiError } from '../http/errors.ts';
 import { checkMetadataLimit, mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
 

@@ -1,6 +1,6 @@
 import type { Db, Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import { displayName } from '../users/display-name.ts';
+import { displayName } from './display-name.ts';
 import { isStale, searchableEmail, searchableName, toSearchColumns } from './search-row.ts';
 
 /** Few enough that nobody waits for the locks of one statement. */
