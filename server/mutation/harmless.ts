@@ -163,7 +163,7 @@ export const harmless: readonly Harmless[] = [
     [app, 'function holdSession', once('a session')],
   ]),
   ...of('sign-in/sign-in.store.ts', [[appOf('d'), 'function countTry', 'the token of a device is random']]),
-  ...of('super-admins/super-admins.store.ts', [
+  ...of('users/super-admins.store.ts', [
     [app, 'function isInvitedAsSuperAdmin', once('a user')],
     [appOf('u'), 'function moveSuperAdminInvitation', once('a user')],
     [appOf('earlier'), 'function moveSuperAdminInvitation', once('a user')],

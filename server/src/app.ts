@@ -7,7 +7,7 @@ import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
 import { mailMeasurements } from './email/mail-measurements.ts';
 import { answerClientError, answerConnect } from './http/client-error.ts';
-import { createCredentialLookups } from './http/credential-lookups.ts';
+import { createCredentialLookups } from './credential-lookups.ts';
 import { installCors } from './calls/cors.ts';
 import { installErrorHandler, sendProblem, toApiError } from './calls/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';

@@ -1,7 +1,7 @@
 import type { Tx } from '../db/db.ts';
 import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
-import { isInvitedAsSuperAdmin, setSuperAdmin } from '../super-admins/super-admins.store.ts';
+import { isInvitedAsSuperAdmin, setSuperAdmin } from '../users/super-admins.store.ts';
 import { tellSuperAdmins } from './tell-super-admins.ts';
 
 /**

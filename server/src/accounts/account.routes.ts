@@ -1,7 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { checkCode, issueCode } from '../codes/codes.ts';
 import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
-import { mailedCode } from '../codes/mailed-code.ts';
+import { mailedCode } from '../email/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueNotice, requireMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';
@@ -25,7 +25,7 @@ import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { deleteGovernedUser } from './delete-user.ts';
 import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from './password-changed.ts';
-import { lockCallerWithSession } from '../users/session-of-caller.ts';
+import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { tellOwner } from './tell-owner.ts';
 import { lockUser } from '../users/users.store.ts';
 

@@ -4,7 +4,7 @@ import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
 import { fillShares } from '../limits/limits.store.ts';
 import { shareKey, takeLimit } from '../calls/take-limit.ts';
-import { lockCallerWithSession } from '../users/session-of-caller.ts';
+import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { getCredentials, lockCredentials } from '../users/users.store.ts';
 
 /** The password of the caller, as it was compared. */

@@ -11,7 +11,7 @@ import { hasSessionCookieOf } from '../calls/authenticate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { takeLimit } from '../calls/take-limit.ts';
 import { type ComparedPassword, withPasswordOf } from './current-password.ts';
-import { requireSession } from '../users/session-of-caller.ts';
+import { requireSession } from '../sessions/session-of-caller.ts';
 import { emailVerified, requestVerification, verificationRequested, verifyEmail } from '../users/users.schema.ts';
 import { signUpOf } from '../users/sign-up-event.ts';
 import { lockCredentials, getUser, lockUser, setEmailVerified } from '../users/users.store.ts';

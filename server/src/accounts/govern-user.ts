@@ -2,7 +2,7 @@ import { checkNotLastOwner } from '../members/last-owner.ts';
 import type { Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
-import { checkNotLastSuperAdmin } from '../super-admins/super-admins.store.ts';
+import { checkNotLastSuperAdmin } from '../users/super-admins.store.ts';
 import { type GovernedUser, lockGovernedUser } from '../users/app-users.store.ts';
 
 /** A super admin is above the machines of the app. @throws ApiError `access_denied` */

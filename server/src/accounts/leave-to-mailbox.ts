@@ -5,7 +5,7 @@ import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { grantName } from '../members/members.store.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
-import { moveSuperAdminInvitation } from '../super-admins/super-admins.store.ts';
+import { moveSuperAdminInvitation } from '../users/super-admins.store.ts';
 import { releaseEmail } from './account.store.ts';
 import type { User } from '../users/users.store.ts';
 import { mailInvitation, userOfAddress } from '../invitations/grant-or-invite.ts';

@@ -3,7 +3,7 @@ import type { Tx } from '../db/db.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import { queueNotice } from '../email/mail-quotas.ts';
 import type { Call } from '../calls/route.ts';
-import { notMeUrl } from '../not-me/not-me-token.ts';
+import { notMeUrl } from '../users/not-me-token.ts';
 import { type Identity, listIdentities } from '../identity-providers/identities.store.ts';
 
 /** When, from where and with what something was done, for a mail to the person it was done to. */

@@ -3,7 +3,7 @@ import { insertAuditEvent } from '../calls/audit-event.store.ts';
 import type { BackgroundTask } from '../background.ts';
 import { codeLifeMs, codesKept, issueCode } from '../codes/codes.ts';
 import { countUsableCodes } from '../codes/codes.store.ts';
-import { mailedCode } from '../codes/mailed-code.ts';
+import { mailedCode } from '../email/mailed-code.ts';
 import { empty, type Tx } from '../db/db.ts';
 import { consumeMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';

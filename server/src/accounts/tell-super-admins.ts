@@ -3,7 +3,7 @@ import type { Tx } from '../db/db.ts';
 import { queueMail } from '../email/outbox.ts';
 import type { Call } from '../calls/route.ts';
 import { circumstancesOf } from './password-changed.ts';
-import { listActiveSuperAdmins } from '../super-admins/super-admins.store.ts';
+import { listActiveSuperAdmins } from '../users/super-admins.store.ts';
 
 /**
  * Tells every active super admin that there is one more or one less: nobody gains or loses this power in silence.

@@ -1,11 +1,11 @@
 import type { App } from '../apps/apps.store.ts';
 import { issueCode } from '../codes/codes.ts';
-import { mailedCode } from '../codes/mailed-code.ts';
+import { mailedCode } from '../email/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';
 import type { Call } from '../calls/route.ts';
-import { notMeUrl } from '../not-me/not-me-token.ts';
+import { notMeUrl } from '../users/not-me-token.ts';
 import type { Circumstances } from './password-changed.ts';
 import type { User } from '../users/users.store.ts';
 

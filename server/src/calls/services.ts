@@ -1,5 +1,5 @@
 import type { SecurityEvents } from './security-events.ts';
-import type { CredentialLookups } from '../http/credential-lookups.ts';
+import type { CredentialLookups } from '../credential-lookups.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Db } from '../db/db.ts';

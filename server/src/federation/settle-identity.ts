@@ -6,12 +6,12 @@ import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
-import { notMeUrl } from '../not-me/not-me-token.ts';
+import { notMeUrl } from '../users/not-me-token.ts';
 import { acceptanceEvents, claimAccount } from '../accounts/claim-account.ts';
 import { emailKey } from '../http/email-address.ts';
-import { lockCallerWithSession } from '../users/session-of-caller.ts';
+import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { circumstancesOf } from '../accounts/password-changed.ts';
-import { readStanding } from '../super-admins/super-admins.store.ts';
+import { readStanding } from '../users/super-admins.store.ts';
 import { insertInvitedUser, lockUser, lockUserByEmail, type User } from '../users/users.store.ts';
 import {
   hasOtherSubject,

@@ -3,7 +3,7 @@ import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
-import { lockCallerWithSession } from '../users/session-of-caller.ts';
+import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { identityList, identityParams } from './identities.schema.ts';
 import { deleteIdentity, hasOtherWayIn, listIdentities } from './identities.store.ts';
 

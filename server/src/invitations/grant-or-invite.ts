@@ -1,6 +1,6 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { codeLifeMs, issueCode } from '../codes/codes.ts';
-import { mailedCode } from '../codes/mailed-code.ts';
+import { mailedCode } from '../email/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import { auditIdentity } from '../access/actor.ts';

@@ -5,7 +5,7 @@ import { sql } from '../db/db.ts';
 import { countInApp } from '../counts.ts';
 import { isDelayed } from '../email/mails.store.ts';
 import type { Grant, RoleReference } from '../members/members.store.ts';
-import { isInvitedAsSuperAdmin } from '../super-admins/super-admins.store.ts';
+import { isInvitedAsSuperAdmin } from '../users/super-admins.store.ts';
 import { change, hasStatus, type InvitationStatus, statusAt } from './invitation-states.ts';
 
 /** What is granted once somebody proves that the mailbox is theirs. */

@@ -5,7 +5,7 @@ import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
-import { lockCallerWithSession } from '../users/session-of-caller.ts';
+import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { checkNotLastOwner } from './last-owner.ts';
 import { deleteMember, managerGrants } from './members.store.ts';
 

@@ -13,7 +13,7 @@ import { insertPasswordResetRequest } from '../accounts/password-reset-requests.
 import { findAndLockUser, type User } from '../users/users.store.ts';
 import { voidWaysIn } from '../accounts/void-ways-in.ts';
 import { endSession, removePassword, setEmailUnverified, unlinkIdentity } from './not-me.store.ts';
-import { fingerprintOf, mailboxOf, type NotMeToken, openNotMeToken } from './not-me-token.ts';
+import { fingerprintOf, mailboxOf, type NotMeToken, openNotMeToken } from '../users/not-me-token.ts';
 
 const invalid = (userId: string | null): ApiError =>
   new ApiError('code_invalid', {

@@ -1,6 +1,6 @@
 import { checkCode, issueCode } from '../codes/codes.ts';
 import { consumeCode } from '../codes/codes.store.ts';
-import { mailedCode } from '../codes/mailed-code.ts';
+import { mailedCode } from '../email/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { requireMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';
@@ -14,7 +14,7 @@ import { recognizeCaller } from '../federation/settle-identity.ts';
 import { renewAuthentication } from '../sessions/sessions.store.ts';
 import { lockConfirmation, withConfirmation } from '../accounts/current-password.ts';
 import { circumstancesOf } from '../accounts/password-changed.ts';
-import { lockCallerWithSession } from '../users/session-of-caller.ts';
+import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { reauthenticate, reauthenticated, reauthenticationRequested } from './reauthentication.schema.ts';
 
 /** Renews the authentication of the caller's session, and of no other. */

@@ -2,7 +2,7 @@ import { lockApp } from '../apps/apps.store.ts';
 import { overApp } from '../access/access.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
-import { removeRole } from './remove-role.ts';
+import { removeRole } from '../invitations/remove-role.ts';
 import { createPredefinedRoles, predefinedRoleList, predefinedRoleParams } from './roles.schema.ts';
 import { appScope, checkRoleLimit, listPredefinedRoles, putRoles } from './roles.store.ts';
 

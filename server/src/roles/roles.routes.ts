@@ -4,7 +4,7 @@ import { type Call, route } from '../calls/route.ts';
 import { acceptedVersions, etag } from '../calls/if-match.ts';
 import { etagHeader, organizationParams } from '../organizations/organizations.schema.ts';
 import { lockOrganization, raiseVersion } from '../organizations/organizations.store.ts';
-import { removeRole } from './remove-role.ts';
+import { removeRole } from '../invitations/remove-role.ts';
 import { roleList, roleParams, rolesUpdated, updateRoles } from './roles.schema.ts';
 import { checkRoleLimit, listRoles, putRoles, type Role } from './roles.store.ts';
 

@@ -10,7 +10,7 @@ import { sha256 } from '../keys/secrets.ts';
 import { type LimitName, limits } from '../limits/limits.ts';
 import type { Share } from '../limits/limits.store.ts';
 import { shareInQuery, shareKey, shareOf, toRetryAfter } from '../calls/take-limit.ts';
-import { notMeUrl } from '../not-me/not-me-token.ts';
+import { notMeUrl } from '../users/not-me-token.ts';
 import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from '../accounts/password-changed.ts';
 import {

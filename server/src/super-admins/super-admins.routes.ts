@@ -1,7 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { codeLifeMs, issueCode } from '../codes/codes.ts';
-import { mailedCode } from '../codes/mailed-code.ts';
+import { mailedCode } from '../email/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
@@ -24,7 +24,7 @@ import {
   setSuperAdmin,
   type SuperAdminRow,
   superAdminsOf,
-} from './super-admins.store.ts';
+} from '../users/super-admins.store.ts';
 import { tellSuperAdmins } from '../accounts/tell-super-admins.ts';
 
 function toItem(row: SuperAdminRow) {

@@ -14,7 +14,7 @@ import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from '../accounts/password-changed.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { lockWithinReach } from '../accounts/govern-user.ts';
-import { requireSession } from './session-of-caller.ts';
+import { requireSession } from '../sessions/session-of-caller.ts';
 import { tellOwner } from '../accounts/tell-owner.ts';
 import { sendVerification } from '../accounts/verification-mail.ts';
 import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';

@@ -1,7 +1,7 @@
 import type { Tx } from '../db/db.ts';
-import { deleteInvitedLeftOver, lockInvitedTo } from '../invitations/invitations.store.ts';
+import { deleteInvitedLeftOver, lockInvitedTo } from './invitations.store.ts';
 import type { RoleReference } from '../members/members.store.ts';
-import { deleteRole, lockRole } from './roles.store.ts';
+import { deleteRole, lockRole } from '../roles/roles.store.ts';
 
 /**
  * Takes a role away from everybody at once: members lose it, invitations to it are void, and whoever was invited to

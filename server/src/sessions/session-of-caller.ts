@@ -2,8 +2,8 @@ import type { Tx } from '../db/db.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
-import { holdSession } from '../sessions/sessions.store.ts';
-import { lockActiveUser } from './users.store.ts';
+import { holdSession } from './sessions.store.ts';
+import { lockActiveUser } from '../users/users.store.ts';
 
 /**
  * Checks once more, under the lock of the user that a call changes, that the session of the caller exists: a claim or a

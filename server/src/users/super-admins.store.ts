@@ -3,7 +3,7 @@ import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { isDelayed } from '../email/mails.store.ts';
 import { ApiError } from '../http/errors.ts';
-import type { UserState } from '../users/users.store.ts';
+import type { UserState } from './users.store.ts';
 
 /**
  * Makes sure that a super admin can be taken away: the app keeps another active one. Whoever demotes, deactivates or

@@ -1,14 +1,14 @@
 import DataLoader from 'dataloader';
-import type { Clock } from '../clock.ts';
-import type { Db } from '../db/db.ts';
+import type { Clock } from './clock.ts';
+import type { Db } from './db/db.ts';
 import {
   type ClientKey,
   findClients,
   findMachines,
   type FoundClient,
   type MachineKey,
-} from '../machine-users/machine-users.store.ts';
-import { findSessions, type FoundSession, type SessionKey } from '../sessions/sessions.store.ts';
+} from './machine-users/machine-users.store.ts';
+import { findSessions, type FoundSession, type SessionKey } from './sessions/sessions.store.ts';
 
 /** The look-ups behind every authenticated call, and behind every token. */
 export interface CredentialLookups {

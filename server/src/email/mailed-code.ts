@@ -1,6 +1,6 @@
 import { fillUrlTemplate } from '../apps/url-template.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
-import type { IssuedCode } from './codes.ts';
+import type { IssuedCode } from '../codes/codes.ts';
 
 /**
  * The part of a mail that carries a code: the short code to type and, in the link or without one in the text, the long

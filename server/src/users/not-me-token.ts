@@ -3,7 +3,7 @@ import type { Call } from '../calls/route.ts';
 import { SealError } from '../keys/seal.ts';
 import type { Services } from '../calls/services.ts';
 import { emailKey } from '../http/email-address.ts';
-import type { User } from '../users/users.store.ts';
+import type { User } from './users.store.ts';
 
 /** What the recipient of a mail can say was not them. */
 export type NotMeSubject =
