@@ -6,7 +6,7 @@ import { type Callers, createCallers } from '../src/test/access.callers.ts';
 import { expectDeclaredAccess } from '../src/test/access.checks.ts';
 import { type Case, cases } from '../src/test/calls.ts';
 import { buildTestApp, type TestApp } from '../src/test/setup.ts';
-import { callOf } from '../src/test/world.ts';
+import { callOf } from '../src/test/world/world.ts';
 import { type AccessMutant, accessMutants } from './access-mutants.ts';
 import type { Result } from './report.ts';
 

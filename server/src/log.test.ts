@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loggerOptions } from './log.ts';
 import { buildTestApp, type TestApp } from './test/setup.ts';
-import { createWorld, password, type World } from './test/world.ts';
+import { createWorld, password, type World } from './test/world/world.ts';
 
 let app: TestApp;
 let world: World;

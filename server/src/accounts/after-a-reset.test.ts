@@ -6,7 +6,7 @@ import { TestProvider } from '../test/identity-provider.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
 
 const users = '/v1/authentication/users';

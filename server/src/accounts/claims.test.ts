@@ -16,7 +16,7 @@ import {
   waysIn,
 } from '../test/stranger.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, password, problem, type World } from '../test/world.ts';
+import { createWorld, password, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
 
 const users = '/v1/authentication/users';

@@ -5,7 +5,7 @@ import { shareKey } from '../calls/take-limit.ts';
 import { tablesOf } from '../test/calls.digest.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, password, type World } from '../test/world.ts';
+import { createWorld, password, type World } from '../test/world/world.ts';
 import { mailboxKinds, mailboxName } from '../email/mail-quotas.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
 

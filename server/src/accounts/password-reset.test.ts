@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { raw, sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, faults, password, problem, type World } from '../test/world.ts';
+import { createWorld, faults, password, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
 
 const requestUrl = '/v1/authentication/users/password/reset-request/email';

@@ -15,7 +15,7 @@ import {
   verify,
 } from '../test/stranger.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
 
 const users = '/v1/authentication/users';

@@ -4,7 +4,7 @@ import { registerProvider } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { hijack } from '../test/stranger.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 import { voidWaysIn } from './void-ways-in.ts';
 
 let app: TestApp;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, password, problem, type World } from '../test/world.ts';
+import { createWorld, faults, password, problem, type World } from '../test/world/world.ts';
 import { defaultSettings } from './apps.schema.ts';
 
 const url = '/v1/platform/apps';

@@ -4,7 +4,7 @@ import { sql } from '../db/db.ts';
 import { migrate, readMigrations } from '../db/migrate.ts';
 import { openEmptyDatabase } from '../test/database.ts';
 import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
-import { createWorld, type Machine, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, type Machine, password, type Person, problem, type World } from '../test/world/world.ts';
 
 const redirectUrls = [
   'https://bare.example.com',

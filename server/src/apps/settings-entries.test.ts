@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, password, problem, type World } from '../test/world.ts';
+import { createWorld, faults, password, problem, type World } from '../test/world/world.ts';
 import { bootstrap } from '../bootstrap.ts';
 import { addDoctorCommand } from '../operate/doctor.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, problem, type World } from '../test/world.ts';
+import { createWorld, faults, problem, type World } from '../test/world/world.ts';
 import { defaultSettings } from './apps.schema.ts';
 
 let app: TestApp;

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type Person, password, problem, type World } from '../test/world.ts';
+import { createWorld, type Person, password, problem, type World } from '../test/world/world.ts';
 
 const redirectUrls = [
   'https://app.example.com',

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { raw, sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld } from '../test/world.ts';
+import { createWorld } from '../test/world/world.ts';
 import { type EventFilters, selectEvents, withoutSorting } from './events.store.ts';
 
 let app: TestApp;

@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { whileLocked } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 import { sweepEvents } from './sweep-events.ts';
 
 const dayMs = 24 * 3_600_000;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
 import { exchange, listen, parseAnswers, rawRequest } from '../test/raw-http.ts';
-import { createWorld, password, type World } from '../test/world.ts';
+import { createWorld, password, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let world: World;

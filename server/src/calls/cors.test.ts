@@ -5,7 +5,7 @@ import { publicAccess } from '../access/access.ts';
 import { route } from './route.ts';
 import { routes } from '../routes.ts';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 
 const allowed = 'https://app.example.com';
 const neighbour = 'https://neighbour.example';

@@ -5,7 +5,7 @@ import { openDatabase } from '../db/open.ts';
 import { openTestDatabase, urlOfDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { openTcpProxy, type TcpProxy } from '../test/tcp-proxy.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 
 /** The embedded engine lives in the process: it cannot be away while the process is there. */
 describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', () => {

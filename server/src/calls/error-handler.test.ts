@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { sql } from '../db/db.ts';
 import { routes } from '../routes.ts';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 import { publicAccess } from '../access/access.ts';
 import { errorCodes } from '../http/errors.ts';
 import { noAudit, route } from './route.ts';

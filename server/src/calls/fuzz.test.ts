@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { routes } from '../routes.ts';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
-import { createWorld, type Machine, type World } from '../test/world.ts';
+import { createWorld, type Machine, type World } from '../test/world/world.ts';
 import { errorCodes, type ErrorCode } from '../http/errors.ts';
 import type { Route } from './route.ts';
 

@@ -6,7 +6,15 @@ import { whileLocked } from '../test/database.ts';
 import { createStage, type Stage } from '../test/calls.stage.ts';
 import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { callOf, createWorld, faults, password, problem, type RequestOptions, type World } from '../test/world.ts';
+import {
+  callOf,
+  createWorld,
+  faults,
+  password,
+  problem,
+  type RequestOptions,
+  type World,
+} from '../test/world/world.ts';
 import { sweepAnswers } from './sweep-answers.ts';
 
 let app: TestApp;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
-import { createWorld, type Person, type World } from '../test/world.ts';
+import { createWorld, type Person, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let world: World;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, masterKey, platformKey, type TestApp } from '../test/setup.ts';
-import { createWorld, password, type World } from '../test/world.ts';
+import { createWorld, password, type World } from '../test/world/world.ts';
 
 const allowed = 'https://app.example.com';
 const own = 'http://127.0.0.1:3000';

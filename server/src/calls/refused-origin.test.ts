@@ -2,7 +2,7 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loggerOptions } from '../log.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, problem, type World } from '../test/world.ts';
+import { createWorld, problem, type World } from '../test/world/world.ts';
 
 const allowed = 'http://localhost:4000';
 const typed = 'http://127.0.0.1:4000';

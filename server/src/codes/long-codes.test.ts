@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, type Mail, password, problem, type World } from '../test/world.ts';
+import { createWorld, type Mail, password, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 
 const users = '/v1/authentication/users';

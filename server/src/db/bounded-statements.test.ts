@@ -12,7 +12,7 @@ import { deleteEndedSessions } from '../sessions/sessions.store.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { recordingDb, type RecordingDb } from '../test/recording-db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 import { takePasswordResetRequest } from '../accounts/password-reset-requests.store.ts';
 import { type Queryable, raw, type Sql, sql, type Tx } from './db.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, password, problem, type World } from '../test/world.ts';
+import { createWorld, password, problem, type World } from '../test/world/world.ts';
 import { sweepDevices } from './sweep-devices.ts';
 
 const sessions = '/v1/authentication/users/sessions';

@@ -6,7 +6,7 @@ import { type MailServer, startMailServer } from '../test/mail-server.ts';
 import { openOutbox } from '../test/outbox.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 
 const users = '/v1/authentication/users';

@@ -4,7 +4,7 @@ import { sql } from '../db/db.ts';
 import { closedPort, type MailServer, startMailServer } from '../test/mail-server.ts';
 import { openOutbox, type Outbox } from '../test/outbox.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 import { takeDueMails } from './delivery.store.ts';
 import { sendMailsWithin } from './send-mails.ts';
 

@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { closedPort, type MailServer, refusal, startMailServer, startRawServer } from '../test/mail-server.ts';
 import { openOutbox, type Outbox } from '../test/outbox.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 import { listGivenUpMails, retryGivenUpMails } from './delivery.store.ts';
 import { queueMail } from './outbox.ts';
 import { sendMails, sendMailsWithin } from './send-mails.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { raw, sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 import { sweepMails } from './sweep-mails.ts';
 
 const hourMs = 3_600_000;

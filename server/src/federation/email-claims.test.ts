@@ -4,7 +4,7 @@ import { badAddresses } from '../test/email-addresses.ts';
 import { goThrough, redeem, registerProvider } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, problem, type World } from '../test/world.ts';
+import { createWorld, problem, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let world: World;

@@ -14,7 +14,7 @@ import {
 } from '../test/identity-flow.ts';
 import { type Misbehaviour, TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { callOf, createWorld, problem, type World } from '../test/world.ts';
+import { callOf, createWorld, problem, type World } from '../test/world/world.ts';
 import { failures } from './failures.ts';
 
 let app: TestApp;

@@ -18,7 +18,7 @@ import {
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, faults, problem, type World } from '../test/world.ts';
+import { createWorld, faults, problem, type World } from '../test/world/world.ts';
 import { sweepIntents } from './sweep-intents.ts';
 
 const minuteMs = 60_000;

@@ -4,7 +4,7 @@ import { createOutbound, type Outbound } from '../http/outbound.ts';
 import { goThrough, newVerifier, redeem, registerProvider } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, problem, type World } from '../test/world.ts';
+import { createWorld, problem, type World } from '../test/world/world.ts';
 
 const tenant = '72f988bf-86f1-41af-91ab-2d7cd011db47';
 const microsoftIssuer = `https://login.microsoftonline.com/${tenant}/v2.0`;

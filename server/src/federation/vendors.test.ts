@@ -3,7 +3,7 @@ import { createOutbound, type Outbound } from '../http/outbound.ts';
 import { goThrough, redeem } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, problem, type World } from '../test/world.ts';
+import { createWorld, problem, type World } from '../test/world/world.ts';
 
 // Google and Microsoft go by their own names; what is sent to those addresses is answered on this machine.
 

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { exchange, listen, parseAnswers, type RawAnswer, rawRequest, send } from '../test/raw-http.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let world: World;

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
 import { listen, rawRequest, send } from '../test/raw-http.ts';
-import { createWorld, type Machine, type Person, type World } from '../test/world.ts';
+import { createWorld, type Machine, type Person, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let world: World;

@@ -5,7 +5,7 @@ import { createSealer } from '../keys/seal.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { createOutbound } from '../http/outbound.ts';
 import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, problem, type World } from '../test/world.ts';
+import { createWorld, faults, problem, type World } from '../test/world/world.ts';
 import { openClientSecret } from './client-secret.ts';
 
 const credentials = { clientId: 'our-client', clientSecret: 'our-secret-0123' };

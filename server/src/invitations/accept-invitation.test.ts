@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, faults, password, type Person, problem, type World } from '../test/world/world.ts';
 
 const url = '/v1/authentication/users/invite';
 const newPassword = 'Secret@slidezAB';

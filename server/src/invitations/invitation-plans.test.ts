@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type World } from '../test/world.ts';
+import { createWorld, type World } from '../test/world/world.ts';
 import { invitationColumns, invitationsOf } from './invitations.store.ts';
 import type { InvitationStatus } from './invitation-states.ts';
 

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import type { InvitationStatus } from './invitation-states.ts';
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type Machine, problem, type World } from '../test/world.ts';
+import { createWorld, type Machine, problem, type World } from '../test/world/world.ts';
 import { makeSigningKey, makeSuccessor, revokeKey, rotateSigningKey } from './signing-keys.ts';
 
 const minuteMs = 60_000;

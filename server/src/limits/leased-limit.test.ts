@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld } from '../test/world.ts';
+import { createWorld } from '../test/world/world.ts';
 import { createLeasedLimit } from './leased-limit.ts';
 
 let app: TestApp;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { findApp } from '../apps/apps.store.ts';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, password, problem, type World } from '../test/world.ts';
+import { createWorld, password, problem, type World } from '../test/world/world.ts';
 import { limitNames, limits } from './limits.ts';
 import { sweepLimits } from '../calls/sweep-limits.ts';
 import { tryLimit } from '../calls/take-limit.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type MailServer, startMailServer } from '../test/mail-server.ts';
 import { openOutbox } from '../test/outbox.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, problem, type World } from '../test/world.ts';
+import { createWorld, faults, problem, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let world: World;

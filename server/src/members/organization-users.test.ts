@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { type RecordingDb, recordingDb } from '../test/recording-db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, type Machine, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, faults, type Machine, password, type Person, problem, type World } from '../test/world/world.ts';
 import { indexMembersOfBefore } from '../search/index-members.ts';
 import { searchMembers } from './organization-users.store.ts';
 

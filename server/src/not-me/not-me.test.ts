@@ -4,7 +4,7 @@ import { linked } from '../test/calls.identity-providers.ts';
 import { addTo, createStage, type Stage } from '../test/calls.stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 
 let app: TestApp;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { sql } from '../db/db.ts';
 import { whileLocked } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let world: World;

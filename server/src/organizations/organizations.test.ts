@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, faults, type Person, problem, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let world: World;

@@ -2,7 +2,7 @@ import type { Browser, BrowserContext, Locator, Page, Route } from 'playwright-c
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { executablePath, isInstalled, launchBrowser } from '../test/browser.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld } from '../test/world.ts';
+import { createWorld } from '../test/world/world.ts';
 
 const place = 'tag/authorization/PATCH/v1/authorization/organizations/{orgId}';
 const viewport = { width: 1400, height: 900 };

@@ -4,7 +4,7 @@ import { freshForSeconds } from '../calls/fresh-authentication.ts';
 import { registerProvider } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 
 const users = '/v1/authentication/users';
 const url = `${users}/me/reauthentication`;

@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { recordingDb, type RecordingDb } from '../test/recording-db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, faults, type Person, problem, type World } from '../test/world/world.ts';
 
 let db: RecordingDb;
 let app: TestApp;

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, type Machine, type World } from '../test/world.ts';
+import { createWorld, type Machine, type World } from '../test/world/world.ts';
 import { indexMembersOfBefore } from './index-members.ts';
 import { earlierSearchKey, partsOfKey, partsOfQuery, partsWithin, type SearchField } from './search-key.ts';
 import { isStale } from './search-row.ts';

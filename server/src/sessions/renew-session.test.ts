@@ -6,7 +6,7 @@ import { openTestDatabase } from '../test/database.ts';
 import { goThrough, redeem } from '../test/identity-flow.ts';
 import { type RecordingDb, recordingDb } from '../test/recording-db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 
 const sessions = '/v1/authentication/users/sessions';
 const me = '/v1/authentication/users/me';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 
 const me = '/v1/authentication/users/me';
 const sessions = '/v1/authentication/users/sessions';

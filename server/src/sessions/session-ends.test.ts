@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { callOf, createWorld, password, type Person, type World } from '../test/world.ts';
+import { callOf, createWorld, password, type Person, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 
 const users = '/v1/authentication/users';

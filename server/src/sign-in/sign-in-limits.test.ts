@@ -3,7 +3,7 @@ import type { SettingsPatch } from '../apps/apps.schema.ts';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { sendPasswordResets } from '../accounts/send-password-resets.ts';
-import { callOf, createWorld, password, type Person, problem, type World } from '../test/world.ts';
+import { callOf, createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 
 const sessions = '/v1/authentication/users/sessions';
 

@@ -3,7 +3,7 @@ import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { requestVerification, verify } from '../test/stranger.ts';
 import { runTask } from '../test/tasks.ts';
-import { createWorld, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let world: World;

@@ -6,7 +6,7 @@ import type { OrganizationOperation } from '../access/organization-states.ts';
 import { createStage, freshenSessions, type Stage } from './calls.stage.ts';
 import type { Prepared, SampleCall } from './calls.sample.ts';
 import { platformKey, type TestApp } from './setup.ts';
-import { createWorld, password, type World } from './world.ts';
+import { createWorld, password, type World } from './world/world.ts';
 
 /** What a caller holds over what the sample calls address, by scope: the organization, one of its members, a session. */
 type Standing = Readonly<Record<'app' | 'organization' | 'user' | 'session', readonly Principal[]>>;

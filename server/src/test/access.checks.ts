@@ -3,7 +3,7 @@ import { type CallerName, callerNames, type Callers, expectedOutcome, tokenOf } 
 import type { Case } from './calls.ts';
 import { digestOfEverything } from './calls.digest.ts';
 import { outcomeOf, perform, type Prepared } from './calls.sample.ts';
-import type { World } from './world.ts';
+import type { World } from './world/world.ts';
 
 type Outcomes = Record<string, unknown>;
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { routes } from '../routes.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
-import { createWorld, problem, type World } from './world.ts';
+import { createWorld, problem, type World } from './world/world.ts';
 
 let app: TestApp;
 let world: World;

@@ -11,7 +11,7 @@ import { createStage, type Stage } from './calls.stage.ts';
 import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import type { UndoableDb } from './undo.ts';
-import { createWorld } from './world.ts';
+import { createWorld } from './world/world.ts';
 
 /** At most one event of a kind is written within it. */
 const windowOfEventsMs = 60_000;

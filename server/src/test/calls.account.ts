@@ -7,7 +7,7 @@ import { linked } from './calls.identity-providers.ts';
 import { expectNothingLeftOver } from './calls.invitations.ts';
 import { boundToOne, freshMember, unique } from './calls.users.ts';
 import { runTask } from './tasks.ts';
-import { createWorld, password, type Person } from './world.ts';
+import { createWorld, password, type Person } from './world/world.ts';
 
 /** Makes somebody manager or owner of the organization, as the super admin may. */
 async function grant({ world, orgId }: Stage, noun: 'managers' | 'owners', { email }: Person): Promise<void> {

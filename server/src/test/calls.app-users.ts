@@ -4,7 +4,7 @@ import { overUser } from '../access/access.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
 import type { Stage } from './calls.stage.ts';
 import { freshMember, unique } from './calls.users.ts';
-import { type Person, password } from './world.ts';
+import { type Person, password } from './world/world.ts';
 
 const governors = ['superAdmin', 'machine'] as const;
 const target = ['user', 'userId'] as const;

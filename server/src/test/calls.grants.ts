@@ -4,7 +4,7 @@ import { ownPassword, personWithOwnPassword } from './calls.account.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { notByManagers, ofOurPeople } from './calls.members.ts';
 import { boundToOne, freshMember, unique } from './calls.users.ts';
-import type { Person } from './world.ts';
+import type { Person } from './world/world.ts';
 
 const aboveManagers = ['owner', 'superAdmin', 'machine'] as const;
 const managers = ['manager', ...aboveManagers] as const;

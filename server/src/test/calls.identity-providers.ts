@@ -15,7 +15,7 @@ import {
   successUrl,
 } from './identity-flow.ts';
 import { TestProvider } from './identity-provider.ts';
-import type { Person } from './world.ts';
+import type { Person } from './world/world.ts';
 
 const credentials = { clientId: 'client-of-the-samples', clientSecret: 'secret-of-the-samples' };
 

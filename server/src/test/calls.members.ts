@@ -4,7 +4,7 @@ import type { OrganizationOperation } from '../access/organization-states.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { freshMember } from './calls.users.ts';
-import type { Person } from './world.ts';
+import type { Person } from './world/world.ts';
 
 const owners = ['owner', 'superAdmin'] as const;
 const aboveManagers = [...owners, 'machine'] as const;

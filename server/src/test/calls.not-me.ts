@@ -3,7 +3,7 @@ import { linked } from './calls.identity-providers.ts';
 import { nobody, type Prepared, type SampleCall, type SampleCalls } from './calls.sample.ts';
 import type { Stage } from './calls.stage.ts';
 import { freshMember } from './calls.users.ts';
-import { password, type Person } from './world.ts';
+import { password, type Person } from './world/world.ts';
 
 /** A call with the link of the newest mail of a purpose. */
 async function withLinkOf({ world }: Stage, { userId, email }: Person, purpose: string): Promise<Prepared> {

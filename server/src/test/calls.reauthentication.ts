@@ -4,7 +4,7 @@ import { human, type Prepared, type SampleCalls } from './calls.sample.ts';
 import type { Stage } from './calls.stage.ts';
 import { boundToOne } from './calls.users.ts';
 import { goThrough, newVerifier } from './identity-flow.ts';
-import type { Person } from './world.ts';
+import type { Person } from './world/world.ts';
 
 const url = '/v1/authentication/users/me/reauthentication';
 const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;

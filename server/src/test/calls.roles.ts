@@ -4,7 +4,7 @@ import { overOrganization } from '../access/access.ts';
 import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
 import { addTo, type Stage } from './calls.stage.ts';
 import { freshMember, unique } from './calls.users.ts';
-import type { World } from './world.ts';
+import type { World } from './world/world.ts';
 
 const owners = ['owner', 'superAdmin', 'machine'] as const;
 const managers = ['manager', ...owners] as const;

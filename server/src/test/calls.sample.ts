@@ -5,7 +5,7 @@ import { errorsOf } from '../openapi/route-errors.ts';
 import type { AuditAction, Route } from '../calls/route.ts';
 import type { CallerName } from './access.callers.ts';
 import type { Stage } from './calls.stage.ts';
-import { type Machine, type Person, type RequestOptions, type World } from './world.ts';
+import { type Machine, type Person, type RequestOptions, type World } from './world/world.ts';
 import { platformKey } from './setup.ts';
 
 /** Who makes a call: how the audit knows them, and what they present. */

@@ -4,7 +4,7 @@ import { routes } from '../routes.ts';
 import { digestOfEverything } from './calls.digest.ts';
 import { isAppNamed } from './calls.sample.ts';
 import { buildTestApp, platformKey, type TestApp } from './setup.ts';
-import { createWorld, type Machine, type Person, problem, type World } from './world.ts';
+import { createWorld, type Machine, type Person, problem, type World } from './world/world.ts';
 
 let app: TestApp;
 let world: World;

@@ -6,7 +6,7 @@ import { organizationParams } from '../organizations/organizations.schema.ts';
 import { routes } from '../routes.ts';
 import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
-import { createWorld } from './world.ts';
+import { createWorld } from './world/world.ts';
 
 const sound = route({
   method: 'POST',

@@ -8,7 +8,7 @@ import { createStage, type Stage } from './calls.stage.ts';
 import { openTestDatabase } from './database.ts';
 import { badAddresses } from './email-addresses.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
-import { createWorld, faults } from './world.ts';
+import { createWorld, faults } from './world/world.ts';
 
 /** The way to a field of a body or query. */
 type Path = readonly string[];

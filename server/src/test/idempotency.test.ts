@@ -6,7 +6,7 @@ import { digestOfEverything } from './calls.digest.ts';
 import { human, outcomeOf, perform, type Prepared } from './calls.sample.ts';
 import { createStage, type Stage } from './calls.stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
-import { createWorld } from './world.ts';
+import { createWorld } from './world/world.ts';
 
 let app: TestApp;
 let stage: Stage;

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { LightMyRequestResponse } from 'fastify';
 import type { TestProvider } from './identity-provider.ts';
-import type { World } from './world.ts';
+import type { World } from './world/world.ts';
 
 export const successUrl = 'http://localhost:4000/signed-in?from=provider#top';
 export const failureUrl = 'http://localhost:4000/sign-in';

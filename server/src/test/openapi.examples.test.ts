@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { platformKey, buildTestApp, type TestApp } from './setup.ts';
 import { operations } from './openapi.document.ts';
 import { exampleRequests, type ExampleRequest } from './openapi.examples.ts';
-import { createWorld, type World } from './world.ts';
+import { createWorld, type World } from './world/world.ts';
 
 /** A cursor is sealed for one list, so no example of one can be good. */
 const sealed = ['cursor'];

@@ -6,7 +6,7 @@ import { sendMails } from '../email/send-mails.ts';
 import type { Services } from '../calls/services.ts';
 import type { MailServer } from './mail-server.ts';
 import type { TestApp } from './setup.ts';
-import type { World } from './world.ts';
+import type { World } from './world/world.ts';
 
 /** A mail as stored. */
 export interface OutboxRow {

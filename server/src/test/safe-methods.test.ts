@@ -7,7 +7,7 @@ import { createStage, type Stage } from './calls.stage.ts';
 import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import type { UndoableDb } from './undo.ts';
-import { createWorld } from './world.ts';
+import { createWorld } from './world/world.ts';
 import type { Route } from '../calls/route.ts';
 
 let db: UndoableDb;

@@ -1,7 +1,7 @@
 import { sql } from '../db/db.ts';
 import { goThrough, newVerifier, redeem } from './identity-flow.ts';
 import type { TestProvider } from './identity-provider.ts';
-import { password, type Person, type World } from './world.ts';
+import { password, type Person, type World } from './world/world.ts';
 
 const users = '/v1/authentication/users';
 

@@ -4,7 +4,7 @@ import { tablesOf } from './calls.digest.ts';
 import { createStage, type Stage } from './calls.stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
-import { createWorld, password } from './world.ts';
+import { createWorld, password } from './world/world.ts';
 
 const foreignKeyViolation = '23503';
 const checkViolation = '23514';

@@ -12,7 +12,7 @@ import { type Exchange, singleExchanges, textsOf, wholeExchange } from './tenanc
 import type { UndoableDb } from './undo.ts';
 import { linked } from './calls.identity-providers.ts';
 import { addDevices } from './calls.users.ts';
-import { createWorld } from './world.ts';
+import { createWorld } from './world/world.ts';
 
 let db: UndoableDb;
 let app: TestApp;

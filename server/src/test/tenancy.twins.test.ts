@@ -20,7 +20,7 @@ import { recordingDb, type RecordingDb } from './recording-db.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { clearApp, fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
 import type { UndoableDb } from './undo.ts';
-import { createWorld, password, problem } from './world.ts';
+import { createWorld, password, problem } from './world/world.ts';
 
 // Two apps hold the very same ids, keys and hashes. Whatever our app then lacks, the twin still has it: an answer
 // that depends on the twin, or a change of the twin, means that a statement forgot to ask for the app.

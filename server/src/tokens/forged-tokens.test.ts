@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { decodeJwt, decodeProtectedHeader, exportSPKI, importJWK, type JWK, type JWTPayload } from 'jose';
 import { signJwt } from '../keys/jws.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type Machine, problem, type World } from '../test/world.ts';
+import { createWorld, type Machine, problem, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let world: World;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, type Machine, type Person, problem, type World } from '../test/world.ts';
+import { createWorld, faults, type Machine, type Person, problem, type World } from '../test/world/world.ts';
 import { personWithMailedLink } from '../test/access.callers.ts';
 
 let app: TestApp;

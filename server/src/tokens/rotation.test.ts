@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { whileLocked } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { callOf, createWorld, type Machine, problem, type World } from '../test/world.ts';
+import { callOf, createWorld, type Machine, problem, type World } from '../test/world/world.ts';
 
 let app: TestApp;
 let other: TestApp;

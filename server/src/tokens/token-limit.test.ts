@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { callOf, createWorld, type Machine, problem, type World } from '../test/world.ts';
+import { callOf, createWorld, type Machine, problem, type World } from '../test/world/world.ts';
 
 const perMinute = 5;
 

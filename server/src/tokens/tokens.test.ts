@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createLocalJWKSet, decodeJwt, decodeProtectedHeader, type JSONWebKeySet, jwtVerify } from 'jose';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, faults, type Machine, problem, type World } from '../test/world.ts';
+import { createWorld, faults, type Machine, problem, type World } from '../test/world/world.ts';
 
 const url = '/v1/authentication/machine-users/access-token';
 

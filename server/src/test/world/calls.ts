@@ -1,0 +1,47 @@
+import type { FastifyInstance, LightMyRequestResponse } from 'fastify';
+import { platformKey } from '../setup.ts';
+
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS';
+
+export interface RequestOptions {
+  /** Name of the app; null sends no header. */
+  app?: string | null;
+  token?: string | undefined;
+  headers?: Record<string, string>;
+  body?: unknown;
+  /** The organization header. */
+  orgId?: string;
+}
+
+/** Calls over HTTP, in process. */
+export interface Calls {
+  call(method: Method, url: string, options?: RequestOptions): Promise<LightMyRequestResponse>;
+  /** A call of the operator: the platform key, no app header. */
+  operate(method: Method, url: string, body?: unknown): Promise<LightMyRequestResponse>;
+}
+
+/** Returns the function that calls the service, by default in the name of this app. */
+export const callOf =
+  (service: FastifyInstance, appName: string): Calls['call'] =>
+  (method, url, { app = appName, token, headers = {}, body, orgId } = {}) =>
+    service.inject({
+      method,
+      url,
+      headers: {
+        ...(app !== null && { 'x-app-name': app }),
+        ...(token !== undefined && { authorization: `Bearer ${token}` }),
+        ...(orgId !== undefined && { 'x-iam-orgid': orgId }),
+        ...headers,
+      },
+      ...(body !== undefined && { payload: body as object }),
+    });
+
+/** Returns the calls of an app and of its operator. */
+export function callsOf(service: FastifyInstance, appName: string): Calls {
+  const call = callOf(service, appName);
+  return {
+    call,
+    operate: (method, url, body) =>
+      call(method, url, { app: null, headers: { authorization: `Bearer ${platformKey}` }, body }),
+  };
+}
