@@ -1,5 +1,5 @@
 import { sweepEvents } from './audit/sweep-events.ts';
-import type { BackgroundTask } from './background.ts';
+import type { BackgroundTask } from './calls/background-task.ts';
 import { sweepDevices } from './devices/sweep-devices.ts';
 import { sendMails } from './email/send-mails.ts';
 import { sweepMails } from './email/sweep-mails.ts';

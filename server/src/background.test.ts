@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type BackgroundTask, startBackground } from './background.ts';
+import { startBackground } from './background.ts';
+import type { BackgroundTask } from './calls/background-task.ts';
 import { buildTestApp, type TestApp } from './test/setup.ts';
 
 let app: TestApp;

@@ -1,23 +1,6 @@
 import { setMaxListeners } from 'node:events';
+import type { BackgroundTask } from './calls/background-task.ts';
 import type { Services } from './calls/services.ts';
-import { backgroundTasks } from './background-tasks.ts';
-
-/**
- * Work that goes on beside the requests: sending what is queued, removing what has run out. Any number of processes
- * run every task at the same time, so a task takes what it works on from the database and under its locks.
- */
-export interface BackgroundTask {
-  /** What it does, for the log. */
-  readonly name: string;
-  /** Pause between the end of one run and the start of the next, in milliseconds. */
-  readonly everyMs: number;
-  /**
-   * One run: does what is due and returns. Tests call it directly.
-   *
-   * @param signal aborted when the process is told to stop; a long run returns early then
-   */
-  readonly run: (services: Services, signal: AbortSignal) => Promise<void>;
-}
 
 /** Told of a run that failed; the next one tries again. */
 export type ReportFailure = (error: unknown, task: string) => void;
@@ -34,13 +17,13 @@ const withJitter = (milliseconds: number): number => milliseconds * (0.8 + 0.4 *
  * Runs every task again and again until it is stopped. A task never overlaps itself within a process.
  *
  * @example
- * const background = startBackground(services, (error, task) => log.error({ err: error, task }, 'background task failed'));
+ * const background = startBackground(services, (error, task) => log.error({ err: error, task }, 'background task failed'), backgroundTasks);
  * await background.stop();
  */
 export function startBackground(
   services: Services,
   report: ReportFailure,
-  tasks: readonly BackgroundTask[] = backgroundTasks,
+  tasks: readonly BackgroundTask[],
 ): Background {
   const stopping = new AbortController();
   setMaxListeners(0, stopping.signal); // every task listens: many are no leak

@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { bootstrap, type FirstApp } from './bootstrap.ts';
 import { appsMatchingByOrigin } from './apps/apps.store.ts';
-import { startBackground } from './background.ts';
+import { backgroundTasks } from './background-tasks.ts';
+import { type ReportFailure, startBackground } from './background.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import { openDeployment } from './deployment.ts';
@@ -116,9 +117,9 @@ export async function serve(config: Config): Promise<void> {
   app.log.info('the service is ready');
   await warnOfRedirectMatching(services, app.log);
   if (cluster.isWorker) process.send?.(readyMessage);
-  const background = startBackground(services, (error, task) => {
+  const reportFailure: ReportFailure = (error, task) =>
     app.log.error({ err: error, task }, 'a background task failed; it is tried again');
-  });
+  const background = startBackground(services, reportFailure, backgroundTasks);
   onStopSignal(async () => {
     metricsServer?.close();
     await Promise.all([drain(app, connections), background.stop()]);

@@ -1,6 +1,6 @@
 import { type App, findApp } from '../apps/apps.store.ts';
 import { insertAuditEvent } from '../calls/audit-event.store.ts';
-import type { BackgroundTask } from '../background.ts';
+import type { BackgroundTask } from '../calls/background-task.ts';
 import { codeLifeMs, codesKept, issueCode } from '../codes/codes.ts';
 import { countUsableCodes } from '../codes/codes.store.ts';
 import { mailedCode } from '../email/mailed-code.ts';

@@ -1,5 +1,5 @@
 import { listAuditRetentions } from '../apps/apps.store.ts';
-import type { BackgroundTask } from '../background.ts';
+import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteEventsBefore } from './events.store.ts';
 
 /** Few enough that nobody waits for the locks of one statement. */

@@ -1,4 +1,4 @@
-import type { BackgroundTask } from '../background.ts';
+import type { BackgroundTask } from './background-task.ts';
 import { deleteWholeShares } from '../limits/limits.store.ts';
 
 const batchSize = 5000;

@@ -1,4 +1,4 @@
-import type { BackgroundTask } from '../background.ts';
+import type { BackgroundTask } from '../calls/background-task.ts';
 import { isLiveCode } from '../codes/live-code.ts';
 import type { Services } from '../calls/services.ts';
 import { composeMail } from './compose.ts';

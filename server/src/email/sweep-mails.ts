@@ -1,4 +1,4 @@
-import type { BackgroundTask } from '../background.ts';
+import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteOldMails } from './delivery.store.ts';
 
 const dayMs = 24 * 3_600_000;

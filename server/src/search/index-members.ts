@@ -1,4 +1,4 @@
-import type { BackgroundTask } from '../background.ts';
+import type { BackgroundTask } from '../calls/background-task.ts';
 import { findUnsearchable, indexOrganization } from './member-search.store.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { BackgroundTask } from '../background.ts';
+import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteEndedSessions } from './sessions.store.ts';
 
 /** Few enough that nobody waits for the locks of one statement. */

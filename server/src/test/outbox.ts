@@ -1,4 +1,4 @@
-import type { BackgroundTask } from '../background.ts';
+import type { BackgroundTask } from '../calls/background-task.ts';
 import { sql } from '../db/db.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import { queueMail } from '../email/outbox.ts';

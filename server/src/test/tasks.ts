@@ -1,4 +1,4 @@
-import type { BackgroundTask } from '../background.ts';
+import type { BackgroundTask } from '../calls/background-task.ts';
 import type { TestApp } from './setup.ts';
 
 /** Does what is due of some background work, as a process would within its next pause. */

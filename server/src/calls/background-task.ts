@@ -1,0 +1,18 @@
+import type { Services } from './services.ts';
+
+/**
+ * Work that goes on beside the requests: sending what is queued, removing what has run out. Any number of processes
+ * run every task at the same time, so a task takes what it works on from the database and under its locks.
+ */
+export interface BackgroundTask {
+  /** What it does, for the log. */
+  readonly name: string;
+  /** Pause between the end of one run and the start of the next, in milliseconds. */
+  readonly everyMs: number;
+  /**
+   * One run: does what is due and returns. Tests call it directly.
+   *
+   * @param signal aborted when the process is told to stop; a long run returns early then
+   */
+  readonly run: (services: Services, signal: AbortSignal) => Promise<void>;
+}
