@@ -1,5 +1,6 @@
 import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
-import { createAppIds } from './apps/apps.store.ts';
+import { createAppIds, originAllowedByAnyApp } from './apps/apps.store.ts';
+import { namedApp } from './apps/named-app.ts';
 import { redirectMeasurements } from './apps/redirect-measurements.ts';
 import { createSecurityEvents } from './calls/security-events.ts';
 import type { Clock } from './clock.ts';
@@ -7,7 +8,7 @@ import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
 import { mailMeasurements } from './email/mail-measurements.ts';
 import { answerClientError, answerConnect } from './http/client-error.ts';
-import { createCredentialLookups } from './credential-lookups.ts';
+import { createCredentialLookups, createCredentials } from './credential-lookups.ts';
 import { installCors } from './calls/cors.ts';
 import { installErrorHandler, sendProblem, toApiError } from './calls/error-handler.ts';
 import { installJsonBody } from './http/json-body.ts';
@@ -63,6 +64,8 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
   const { config, db, clock, ids, sealer } = dependencies;
   const signingKeys = createSigningKeys(db, sealer);
   const { isProduction } = config;
+  const lookups = createCredentialLookups(db, clock);
+  const tokenVerifier = createTokenVerifier(signingKeys, clock, config.publicUrl);
   return {
     config,
     db,
@@ -71,9 +74,14 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     sealer,
     signingKeys,
     securityEvents: createSecurityEvents({ db, clock, ids, sealer }),
-    appIds: createAppIds(db),
-    lookups: createCredentialLookups(db, clock),
-    tokenVerifier: createTokenVerifier(signingKeys, clock, config.publicUrl),
+    apps: {
+      idOf: createAppIds(db),
+      named: (request) => namedApp(db, request),
+      someAllows: (origin) => originAllowedByAnyApp(db, origin),
+    },
+    lookups,
+    tokenVerifier,
+    credentials: createCredentials({ db, clock, lookups, tokenVerifier }),
     relyingParty: createRelyingParty({ outbound, clock, isProduction }),
     tokenLimit: createLeasedLimit(db, clock),
     callsInFlight: new Set(),

@@ -1,6 +1,10 @@
 import DataLoader from 'dataloader';
+import type { Credentials } from './calls/credentials.ts';
+import type { Services } from './calls/services.ts';
 import type { Clock } from './clock.ts';
+import { findMailedToken } from './codes/codes.store.ts';
 import type { Db } from './db/db.ts';
+import { sha256 } from './keys/secrets.ts';
 import {
   type ClientKey,
   findClients,
@@ -9,6 +13,13 @@ import {
   type MachineKey,
 } from './machine-users/machine-users.store.ts';
 import { findSessions, type FoundSession, type SessionKey } from './sessions/sessions.store.ts';
+import { findUsedSession } from './sessions/used-session.ts';
+
+declare module './calls/services.ts' {
+  interface Services {
+    readonly lookups: CredentialLookups;
+  }
+}
 
 /** The look-ups behind every authenticated call, and behind every token. */
 export interface CredentialLookups {
@@ -36,5 +47,19 @@ export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups
     session: (key) => sessions.load(key),
     machine: (key) => machines.load(key),
     client: (key) => clients.load(key),
+  };
+}
+
+/** Answers the path of a call; it asks the look-ups, so that calls of one moment share a statement. */
+export function createCredentials(services: Pick<Services, 'db' | 'clock' | 'lookups' | 'tokenVerifier'>): Credentials {
+  const { db, clock, lookups, tokenVerifier } = services;
+  return {
+    session: (appId, token) => findUsedSession(services, appId, token),
+    machine: async (app, token) => {
+      const claims = await tokenVerifier.verify(app, token);
+      if (!claims || !(await lookups.machine({ appId: app.id, claims }))) return undefined;
+      return { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId };
+    },
+    mailedToken: (appId, token) => findMailedToken(db, appId, sha256(token), clock.now()),
   };
 }

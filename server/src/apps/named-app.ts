@@ -1,24 +1,24 @@
 import type { FastifyRequest } from 'fastify';
+import type { Db } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
-import type { Services } from '../calls/services.ts';
 import { type App, findAppByName } from './apps.store.ts';
 
 const namedApps = new WeakMap<FastifyRequest, Promise<App | undefined>>();
 
 /** The app that the request's header names, read at most once per request; undefined when there is none. */
-export function namedApp(services: Services, request: FastifyRequest): Promise<App | undefined> {
+export function namedApp(db: Db, request: FastifyRequest): Promise<App | undefined> {
   const known = namedApps.get(request);
   if (known) return known;
   const name = request.headers['x-app-name'];
-  const found = typeof name === 'string' && name !== '' ? findAppByName(services.db, name) : Promise.resolve(undefined);
+  const found = typeof name === 'string' && name !== '' ? findAppByName(db, name) : Promise.resolve(undefined);
   namedApps.set(request, found);
   return found;
 }
 
 /** The app of the call with its settings. @throws ApiError `app_not_found` */
 export async function namedAppOf(call: Call): Promise<App> {
-  const app = await namedApp(call.services, call.request);
+  const app = await namedApp(call.services.db, call.request);
   if (!app) throw new ApiError('app_not_found');
   return app;
 }

@@ -1,10 +1,10 @@
 import { serialize } from 'cookie';
-import type { App } from '../apps/apps.store.ts';
 import { type CookieKind, cookieNamesOf } from '../http/credential.ts';
+import type { CallApp } from './call-app.ts';
 import type { Call } from './route.ts';
 
 /** What a cookie needs to know of its app. */
-export type CookieApp = Pick<App, 'name' | 'settings'>;
+export type CookieApp = Pick<CallApp, 'name' | 'settings'>;
 
 /** The names under which a secret of this app lies in a browser: on https twice, so that apps on one host do not overwrite each other's. */
 export function cookieNames({ services }: Call, app: CookieApp, kind: CookieKind): string[] {

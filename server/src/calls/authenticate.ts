@@ -1,11 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
-import { defaultSettings } from '../apps/apps.schema.ts';
-import { findMailedToken } from '../codes/codes.store.ts';
 import { sha256 } from '../keys/secrets.ts';
-import type { NamedApp } from '../tokens/token-verifier.ts';
 import type { Services } from './services.ts';
-import { type FoundSession, touchSession } from '../sessions/sessions.store.ts';
 import type { Access } from '../access/access.ts';
 import { type Actor, anonymous } from '../access/actor.ts';
 import { bearerToken, cookieOf, type Credential, presentedCredential } from '../http/credential.ts';
@@ -14,7 +10,6 @@ import { addressKey } from './client-address.ts';
 import { checkOrigin } from './origin.ts';
 import type { Call, Route } from './route.ts';
 import { tryLimit } from './take-limit.ts';
-import { namedApp } from '../apps/named-app.ts';
 
 /** Who calls, in which app. */
 export interface Caller {
@@ -22,45 +17,13 @@ export interface Caller {
   readonly actor: Actor;
 }
 
-/** How long a session's last use may lag behind, so that reading stays reading; less where its idle life is short. */
-const touchEveryMs = 60_000;
-const touchesPerIdleLife = 10;
-
-function isTouchDue({ lastSeenAt, idleExpiresAt }: { lastSeenAt: Date; idleExpiresAt: Date }, now: Date): boolean {
-  const idleLifeMs = idleExpiresAt.getTime() - lastSeenAt.getTime();
-  return now.getTime() - lastSeenAt.getTime() >= Math.min(touchEveryMs, idleLifeMs / touchesPerIdleLife);
-}
-
-/** The live session of a token, with its use noted. */
-export async function findUsedSession(
-  services: Services,
-  appId: string,
-  token: string,
-): Promise<FoundSession | undefined> {
-  const now = services.clock.now();
-  const found = await services.lookups.session({ appId, tokenHash: sha256(token) });
-  if (found && isTouchDue(found, now)) {
-    const { id } = found.session;
-    const touched = { id, lastSeenAt: found.lastSeenAt, idleSecondsByDefault: defaultSettings.sessionIdleSeconds };
-    await touchSession(services.db, appId, touched, now);
-  }
-  return found;
-}
-
 async function authenticateSession(services: Services, appId: string, token: string): Promise<Actor | undefined> {
-  const found = await findUsedSession(services, appId, token);
+  const found = await services.credentials.session(appId, token);
   return found && { kind: 'user', user: found.user, session: found.session };
 }
 
-async function authenticateMachine(services: Services, app: NamedApp, token: string): Promise<Actor | undefined> {
-  const claims = await services.tokenVerifier.verify(app, token);
-  if (!claims) return undefined;
-  const known = await services.lookups.machine({ appId: app.id, claims });
-  return known ? { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId } : undefined;
-}
-
 async function authenticateMailedToken(services: Services, appId: string, token: string): Promise<Actor | undefined> {
-  const found = await findMailedToken(services.db, appId, sha256(token), services.clock.now());
+  const found = await services.credentials.mailedToken(appId, token);
   return found && { kind: 'mailed-token', ...found };
 }
 
@@ -68,7 +31,7 @@ async function authenticateMailedToken(services: Services, appId: string, token:
 function authenticateToken(
   services: Services,
   access: Access,
-  app: NamedApp,
+  app: { id: string; name: string },
   { kind, token }: Credential,
 ): Promise<Actor | undefined> {
   if (token.startsWith('gh_s_')) return authenticateSession(services, app.id, token);
@@ -77,7 +40,7 @@ function authenticateToken(
   if (token.startsWith('gh_v_') && takesMailedToken) {
     return authenticateMailedToken(services, app.id, token);
   }
-  return token.includes('.') ? authenticateMachine(services, app, token) : Promise.resolve(undefined);
+  return token.includes('.') ? services.credentials.machine(app, token) : Promise.resolve(undefined);
 }
 
 function appNameOf(request: FastifyRequest): string {
@@ -88,7 +51,7 @@ function appNameOf(request: FastifyRequest): string {
 
 /** Counts the call for the client address, where the route says so. @throws ApiError `rate_limited` */
 async function limitAddress(services: Services, request: FastifyRequest, { addressLimit }: Route): Promise<void> {
-  const app = addressLimit && (await namedApp(services, request));
+  const app = addressLimit && (await services.apps.named(request));
   if (!app) return;
   const wait = await tryLimit(services, app, addressLimit, addressKey(request.clientAddress));
   if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: wait });
@@ -115,12 +78,12 @@ async function publicCaller(
   if (access.app === 'none') return { appId: '', actor: anonymous };
   const name = appNameOf(request);
   if (access.app === 'in-query') {
-    const appId = await services.appIds(name);
+    const appId = await services.apps.idOf(name);
     if (appId === undefined) throw new ApiError('app_not_found');
     if (access.setsCookie) await checkOrigin(services, request);
     return { appId, actor: anonymous };
   }
-  const app = await namedApp(services, request);
+  const app = await services.apps.named(request);
   if (!app) throw new ApiError('app_not_found');
   if (app.status !== 'ACTIVE') throw new ApiError('app_inactive');
   await limitAddress(services, request, route);
@@ -139,7 +102,7 @@ function platformCaller(services: Services, request: FastifyRequest): Caller {
 
 async function appCaller(services: Services, request: FastifyRequest, route: Route): Promise<Caller> {
   const name = appNameOf(request);
-  const appId = await services.appIds(name);
+  const appId = await services.apps.idOf(name);
   if (appId === undefined) throw new ApiError('app_not_found');
   await limitAddress(services, request, route);
   const credential = presentedCredential(request, { appName: name, publicUrl: services.config.publicUrl });
@@ -161,7 +124,7 @@ export async function hasSessionCookieOf({ services, request, appId }: Call, use
     publicUrl: services.config.publicUrl,
   });
   if (!token?.startsWith('gh_s_')) return false;
-  const found = await findUsedSession(services, appId, token);
+  const found = await services.credentials.session(appId, token);
   if (found?.user.id !== userId) return false;
   await checkOrigin(services, request);
   return true;

@@ -1,6 +1,5 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
-import { namedApp } from '../apps/named-app.ts';
 import type { Services } from './services.ts';
 
 /** Addresses that one customer of a network holds together count as one: an IPv6 /64. */
@@ -49,6 +48,6 @@ export async function clientAddress(services: Services, request: FastifyRequest)
   const named = request.headers['x-end-user-ip'];
   const endUser = typeof named === 'string' ? bareAddress(named) : undefined;
   if (endUser === undefined) return peer;
-  const app = await namedApp(services, request);
+  const app = await services.apps.named(request);
   return app && isWithin(app.settings.trustedBackends, peer) ? endUser : peer;
 }

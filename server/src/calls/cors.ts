@@ -1,6 +1,5 @@
 import cors, { type FastifyCorsOptions } from '@fastify/cors';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { originAllowedByAnyApp } from '../apps/apps.store.ts';
 import type { Services } from './services.ts';
 import { isAllowedOrigin, isOwnOrigin, logRefusedOrigin } from './origin.ts';
 
@@ -26,7 +25,7 @@ const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
 
 /** A preflight carries no app header, so any active app may vouch for its origin; the call itself names the app. */
 function isAllowed(services: Services, request: FastifyRequest, origin: string): Promise<boolean> {
-  return isPreflight(request) ? originAllowedByAnyApp(services.db, origin) : isAllowedOrigin(services, request, origin);
+  return isPreflight(request) ? services.apps.someAllows(origin) : isAllowedOrigin(services, request, origin);
 }
 
 async function optionsFor(services: Services, request: FastifyRequest, origin: string): Promise<FastifyCorsOptions> {

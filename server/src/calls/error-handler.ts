@@ -1,5 +1,4 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { namedApp } from '../apps/named-app.ts';
 import { reportRefusal } from './security-events.ts';
 import { DatabaseUnavailableError } from '../db/db.ts';
 import type { Services } from './services.ts';
@@ -53,7 +52,7 @@ async function inOrder(services: Services, request: FastifyRequest, refusal: Api
   const access = request.routeOptions.config.route?.access;
   const isBeforeQuery = request.caller !== undefined && request.call === undefined;
   if (!isBeforeQuery || access?.scope !== 'public' || access.app !== 'in-query') return refusal;
-  const app = await namedApp(services, request).catch(() => undefined);
+  const app = await services.apps.named(request).catch(() => undefined);
   return app && app.status !== 'ACTIVE' ? new ApiError('app_inactive', { cause: refusal }) : refusal;
 }
 

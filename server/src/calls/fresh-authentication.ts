@@ -1,6 +1,6 @@
-import { namedAppOf } from '../apps/named-app.ts';
 import type { PresentedSession } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
+import { appOfCall } from './call-app.ts';
 import type { Call } from './route.ts';
 
 /**
@@ -32,7 +32,7 @@ export async function requireFreshAuthentication(call: Call): Promise<void> {
   const { route, actor, body, services } = call;
   if (!route.freshAuthentication || actor.kind !== 'user') return;
   if (isFresh(actor.session, services.clock.now()) || hasCurrentPassword(body)) return;
-  if (route.freshAuthentication === 'stepUp' && !(await namedAppOf(call)).settings.stepUp) return;
+  if (route.freshAuthentication === 'stepUp' && !(await appOfCall(call)).settings.stepUp) return;
   if (await route.isExemptFromFreshAuthentication?.(call)) return;
   throw new ApiError('reauthentication_required', { headers: { 'www-authenticate': freshAuthenticationChallenge } });
 }

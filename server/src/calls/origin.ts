@@ -3,7 +3,6 @@ import type { Config } from '../config.ts';
 import type { Services } from './services.ts';
 import { ApiError } from '../http/errors.ts';
 import { isLoopback } from '../http/loopback.ts';
-import { namedApp } from '../apps/named-app.ts';
 
 const isAppName = (text: string): boolean => /^[a-z][a-z0-9-]{1,39}$/.test(text);
 
@@ -18,7 +17,7 @@ export function isOwnOrigin(config: Config, origin: string): boolean {
 
 /** Whether pages of `origin` may call the app that the request names. */
 export async function isAllowedOrigin(services: Services, request: FastifyRequest, origin: string): Promise<boolean> {
-  const app = await namedApp(services, request);
+  const app = await services.apps.named(request);
   return app?.status === 'ACTIVE' && app.settings.allowedOrigins.includes(origin);
 }
 

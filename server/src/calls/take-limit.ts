@@ -1,10 +1,9 @@
 import { createHmac } from 'node:crypto';
-import type { App } from '../apps/apps.store.ts';
-import { namedAppOf } from '../apps/named-app.ts';
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from './route.ts';
+import { appOfCall, type CallApp } from './call-app.ts';
 import type { Services } from './services.ts';
 import { limits, type LimitName } from '../limits/limits.ts';
 import { type Share, take } from '../limits/limits.store.ts';
@@ -19,7 +18,7 @@ export function shareKey(services: Pick<Services, 'sealer'>, name: LimitName, wh
 /** The share of a limit that belongs to whoever `whose` names, as large as the app's settings say. */
 export function shareOf(
   services: Pick<Services, 'sealer'>,
-  app: Pick<App, 'settings'>,
+  app: Pick<CallApp, 'settings'>,
   name: LimitName,
   whose: string,
 ): Share {
@@ -45,7 +44,7 @@ export const toRetryAfter = (seconds: number): number => Math.max(1, Math.ceil(s
  */
 export async function tryLimit(
   services: Services,
-  app: Pick<App, 'id' | 'settings'>,
+  app: Pick<CallApp, 'id' | 'settings'>,
   name: LimitName,
   whose: string,
 ): Promise<number | undefined> {
@@ -61,7 +60,7 @@ export async function tryLimit(
  * @example await takeLimit(call, 'invitationsPerDay', call.orgId);
  */
 export async function takeLimit(call: Call, name: LimitName, whose: string): Promise<void> {
-  const wait = await tryLimit(call.services, await namedAppOf(call), name, whose);
+  const wait = await tryLimit(call.services, await appOfCall(call), name, whose);
   if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: wait });
 }
 
@@ -72,7 +71,7 @@ export async function takeLimit(call: Call, name: LimitName, whose: string): Pro
  * @returns undefined when there was one, else the whole seconds until one comes back
  */
 export async function tryLimitWithin(tx: Tx, call: Call, name: LimitName, whose: string): Promise<number | undefined> {
-  const app = await namedAppOf(call);
+  const app = await appOfCall(call);
   const wait = await take(tx, app.id, shareOf(call.services, app, name, whose), call.services.clock.now());
   return wait === undefined ? undefined : toRetryAfter(wait);
 }

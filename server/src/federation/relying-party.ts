@@ -24,6 +24,12 @@ export interface FlowSecrets {
   readonly authenticateSince?: number | undefined;
 }
 
+declare module '../calls/services.ts' {
+  interface Services {
+    readonly relyingParty: RelyingParty;
+  }
+}
+
 /** This service towards identity providers: an OpenID Connect relying party. */
 export interface RelyingParty {
   /**

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { appName } from '../apps/apps.schema.ts';
 import { message, text } from '../http/fields.ts';
 
 export const rejection = z
@@ -15,5 +16,5 @@ export const rejected = z
   .meta({ id: 'RejectEmailVerificationResult', description: 'The session or credential is removed.' });
 
 export const pageParams = z.strictObject({
-  app: z.string().meta({ description: 'Name of the app.', examples: ['demo'] }),
+  app: appName,
 });

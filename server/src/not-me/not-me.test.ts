@@ -301,6 +301,7 @@ describe('the page', () => {
 
   test('is of an app', async () => {
     expect(problem(await world.call('GET', '/apps/nobody/not-me', { app: null }))).toBe('404 app_not_found');
+    expect(problem(await world.call('GET', '/apps/%00/not-me', { app: null }))).toBe('400 validation_failed');
   });
 
   test('is stored nowhere, framed nowhere, and runs no script but its own', async () => {

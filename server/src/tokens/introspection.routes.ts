@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { namedAppOf } from '../apps/named-app.ts';
 import { overApp } from '../access/access.ts';
-import { findUsedSession } from '../calls/authenticate.ts';
+import { findUsedSession } from '../sessions/used-session.ts';
 import { type Call, noAudit, route } from '../calls/route.ts';
 import { issuerOf } from './token-verifier.ts';
 import { introspection, introspectToken } from './introspection.schema.ts';

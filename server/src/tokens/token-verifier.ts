@@ -30,6 +30,12 @@ export interface TokenVerifier {
   verifyIssued(app: NamedApp, token: string): Promise<MachineClaims | undefined>;
 }
 
+declare module '../calls/services.ts' {
+  interface Services {
+    readonly tokenVerifier: TokenVerifier;
+  }
+}
+
 /** The issuer of an app's tokens. @see RFC 7519, section 4.1.1 */
 export const issuerOf = (publicUrl: string, appName: string): string => `${publicUrl}/apps/${appName}`;
 

@@ -1,0 +1,35 @@
+import type { FastifyRequest } from 'fastify';
+import { ApiError } from '../http/errors.ts';
+import type { LimitName } from '../limits/limits.ts';
+import type { Call } from './route.ts';
+
+/** The app that a request names, as far as the path of a call needs to know it. */
+export interface CallApp {
+  readonly id: string;
+  readonly name: string;
+  readonly status: 'ACTIVE' | 'INACTIVE';
+  readonly settings: {
+    readonly allowedOrigins: readonly string[];
+    readonly trustedBackends: readonly string[];
+    readonly cookieSameSite: 'lax' | 'strict' | 'none';
+    readonly stepUp: boolean;
+    readonly limits: Readonly<Record<LimitName, number>>;
+  };
+}
+
+/** What the path of a call asks of apps. */
+export interface Apps {
+  /** The id of the app with this name. An app's name and id never change. */
+  idOf(name: string): Promise<string | undefined>;
+  /** The app that the header of a request names, read at most once per request; undefined when there is none. */
+  named(request: FastifyRequest): Promise<CallApp | undefined>;
+  /** Whether pages of this origin may call some active app. */
+  someAllows(origin: string): Promise<boolean>;
+}
+
+/** The app of the call. @throws ApiError `app_not_found` */
+export async function appOfCall({ services, request }: Call): Promise<CallApp> {
+  const app = await services.apps.named(request);
+  if (!app) throw new ApiError('app_not_found');
+  return app;
+}

@@ -1,0 +1,29 @@
+import { defaultSettings } from '../apps/apps.schema.ts';
+import type { Services } from '../calls/services.ts';
+import { sha256 } from '../keys/secrets.ts';
+import { type FoundSession, touchSession } from './sessions.store.ts';
+
+/** How long a session's last use may lag behind, so that reading stays reading; less where its idle life is short. */
+const touchEveryMs = 60_000;
+const touchesPerIdleLife = 10;
+
+function isTouchDue({ lastSeenAt, idleExpiresAt }: { lastSeenAt: Date; idleExpiresAt: Date }, now: Date): boolean {
+  const idleLifeMs = idleExpiresAt.getTime() - lastSeenAt.getTime();
+  return now.getTime() - lastSeenAt.getTime() >= Math.min(touchEveryMs, idleLifeMs / touchesPerIdleLife);
+}
+
+/** The live session of a token, with its use noted. */
+export async function findUsedSession(
+  services: Pick<Services, 'db' | 'clock' | 'lookups'>,
+  appId: string,
+  token: string,
+): Promise<FoundSession | undefined> {
+  const now = services.clock.now();
+  const found = await services.lookups.session({ appId, tokenHash: sha256(token) });
+  if (found && isTouchDue(found, now)) {
+    const { id } = found.session;
+    const touched = { id, lastSeenAt: found.lastSeenAt, idleSecondsByDefault: defaultSettings.sessionIdleSeconds };
+    await touchSession(services.db, appId, touched, now);
+  }
+  return found;
+}
