@@ -57,7 +57,7 @@ export function createCredentials(services: Pick<Services, 'db' | 'clock' | 'loo
     session: (appId, token) => findUsedSession(services, appId, token),
     machine: async (app, token) => {
       const claims = await tokenVerifier.verify(app, token);
-      if (!claims || !(await lookups.machine({ appId: app.id, claims }))) return undefined;
+      if (!claims || !(await lookups.machine({ appId: app.id, ...claims }))) return undefined;
       return { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId };
     },
     mailedToken: (appId, token) => findMailedToken(db, appId, sha256(token), clock.now()),

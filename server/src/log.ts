@@ -1,7 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { destination } from 'pino';
-import type { Log } from './db/open.ts';
-import { DatabaseError } from './db/db.ts';
+import { DatabaseError, type Log } from './db/db.ts';
 
 /** What a log may hold of an error: never the values that a statement was given, nor what the driver quotes of rows. */
 function describeError(error: unknown): { type: string; message: string; stack: string } & Record<string, unknown> {

@@ -24,7 +24,7 @@ import { lockGovernedUser } from '../users/app-users.store.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { deleteGovernedUser } from './delete-user.ts';
 import { emailKey } from '../http/email-address.ts';
-import { circumstancesOf } from './password-changed.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { tellOwner } from './tell-owner.ts';
 import { lockUser } from '../users/users.store.ts';

@@ -1,19 +1,10 @@
 import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
-import type { MailContent } from '../mail-texts/mail-purposes.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
 import { queueNotice } from '../email/mail-quotas.ts';
 import type { Call } from '../calls/route.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
 import { type Identity, listIdentities } from '../identity-providers/identities.store.ts';
-
-/** When, from where and with what something was done, for a mail to the person it was done to. */
-export type Circumstances = Pick<MailContent, 'address' | 'time' | 'device'>;
-
-export const circumstancesOf = ({ client, services }: Call): Circumstances => ({
-  address: client.ip,
-  time: services.clock.now().toISOString(),
-  ...(client.userAgent !== undefined && { device: client.userAgent }),
-});
 
 /**
  * Notifies the owner of a mailbox that the password of their account was changed. Call it for verified addresses only:

@@ -3,7 +3,7 @@ import { mailedSince } from '../email/mails.store.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import type { Call } from '../calls/route.ts';
 import { emailKey } from '../http/email-address.ts';
-import { circumstancesOf } from './password-changed.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
 import { lockUserByEmail } from '../users/users.store.ts';
 
 const hourMs = 3_600_000;

@@ -6,7 +6,7 @@ import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/outbox.ts';
 import type { Call } from '../calls/route.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
-import type { Circumstances } from './password-changed.ts';
+import type { Circumstances } from '../email/circumstances.ts';
 import type { User } from '../users/users.store.ts';
 
 /** Who causes the mail: a sign-up with somebody's address, or the user who asks for another. */

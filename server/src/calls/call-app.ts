@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../http/errors.ts';
 import type { LimitName } from '../limits/limits.ts';
-import type { Call } from './route.ts';
 
 /** The app that a request names, as far as the path of a call needs to know it. */
 export interface CallApp {
@@ -28,7 +27,13 @@ export interface Apps {
 }
 
 /** The app of the call. @throws ApiError `app_not_found` */
-export async function appOfCall({ services, request }: Call): Promise<CallApp> {
+export async function appOfCall({
+  services,
+  request,
+}: {
+  services: { apps: Apps };
+  request: FastifyRequest;
+}): Promise<CallApp> {
   const app = await services.apps.named(request);
   if (!app) throw new ApiError('app_not_found');
   return app;

@@ -3,12 +3,6 @@ import { ApiError } from '../http/errors.ts';
 import { appOfCall } from './call-app.ts';
 import type { Call } from './route.ts';
 
-/**
- * When a route needs fresh authentication: `always`, or only in apps with the setting `stepUp`, because clients of the
- * documented API do not expect it.
- */
-export type FreshAuthentication = 'always' | 'stepUp';
-
 /** Maximum age of an authentication that counts as fresh. */
 export const freshForSeconds = 600;
 

@@ -5,7 +5,12 @@ import type { Services } from './services.ts';
 import type { Access, Addressed, Held } from '../access/access.ts';
 import type { Actor } from '../access/actor.ts';
 import type { ErrorCode } from '../http/errors.ts';
-import type { FreshAuthentication } from './fresh-authentication.ts';
+
+/**
+ * When a route needs fresh authentication: `always`, or only in apps with the setting `stepUp`, because clients of the
+ * documented API do not expect it.
+ */
+export type FreshAuthentication = 'always' | 'stepUp';
 
 /** The name of an audit event: noun and what happened to it. */
 export type AuditAction = `${string}.${string}`;

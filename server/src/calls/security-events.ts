@@ -22,6 +22,12 @@ export interface SecurityEvent {
   readonly changes?: readonly string[];
 }
 
+declare module './services.ts' {
+  interface Services {
+    readonly securityEvents: SecurityEvents;
+  }
+}
+
 /** Records refusals in the audit. */
 export interface SecurityEvents {
   /**

@@ -1,6 +1,5 @@
 import type { Apps } from './call-app.ts';
 import type { Credentials } from './credentials.ts';
-import type { SecurityEvents } from './security-events.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Db } from '../db/db.ts';
@@ -21,7 +20,6 @@ export interface Services {
   readonly db: Db;
   readonly apps: Apps;
   readonly credentials: Credentials;
-  readonly securityEvents: SecurityEvents;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly sealer: Sealer;

@@ -58,3 +58,6 @@ export class DatabaseUnavailableError extends Error {
 export function violatesUnique(error: unknown, constraint: string): boolean {
   return error instanceof DatabaseError && error.sqlState === '23505' && error.constraint === constraint;
 }
+
+/** Where the database reports what nobody awaits: a lost idle connection, a restart of the embedded engine. */
+export type Log = (level: 'info' | 'warn' | 'error', message: string, details: Record<string, unknown>) => void;

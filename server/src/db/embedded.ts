@@ -1,12 +1,11 @@
 import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, type QueryConfig, type QueryResult } from 'pg';
-import { DatabaseUnavailableError, sql, type Db, type Sql, type Tx } from './db.ts';
+import { DatabaseUnavailableError, sql, type Db, type Log, type Sql, type Tx } from './db.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { translate } from './driver-errors.ts';
 import { compileEngine, createCluster, EmbeddedSocket } from './embedded-socket.ts';
 import { Gate } from './gate.ts';
-import type { Log } from './open.ts';
 import { resultTypes } from './result-types.ts';
 import { namedStatements } from './statements.ts';
 import { transact, type Lease } from './transaction.ts';

@@ -1,11 +1,8 @@
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import type { Db } from './db.ts';
+import type { Db, Log } from './db.ts';
 import { openEmbedded } from './embedded.ts';
 import { openPostgresql } from './postgresql.ts';
-
-/** Where the database reports what nobody awaits: a lost idle connection, a restart of the embedded engine. */
-export type Log = (level: 'info' | 'warn' | 'error', message: string, details: Record<string, unknown>) => void;
 
 /** Which database, and how. */
 export interface DatabaseOptions {

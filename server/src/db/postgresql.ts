@@ -1,7 +1,6 @@
 import { Pool, type QueryResult } from 'pg';
-import { sql, type Db, type Sql, type Tx } from './db.ts';
+import { sql, type Db, type Log, type Sql, type Tx } from './db.ts';
 import { breaksConnection, translate } from './driver-errors.ts';
-import type { Log } from './open.ts';
 import { resultTypes } from './result-types.ts';
 import { namedStatements, unnamedStatements, type Preparer } from './statements.ts';
 import { transact, type Lease } from './transaction.ts';

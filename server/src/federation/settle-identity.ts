@@ -10,7 +10,7 @@ import { notMeUrl } from '../users/not-me-token.ts';
 import { acceptanceEvents, claimAccount } from '../accounts/claim-account.ts';
 import { emailKey } from '../http/email-address.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
-import { circumstancesOf } from '../accounts/password-changed.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
 import { readStanding } from '../users/super-admins.store.ts';
 import { insertInvitedUser, lockUser, lockUserByEmail, type User } from '../users/users.store.ts';
 import {

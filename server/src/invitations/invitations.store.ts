@@ -4,7 +4,8 @@ import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { countInApp } from '../counts.ts';
 import { isDelayed } from '../email/mails.store.ts';
-import type { Grant, RoleReference } from '../members/members.store.ts';
+import type { Grant } from '../members/members.store.ts';
+import type { RoleReference } from '../roles/roles.store.ts';
 import { isInvitedAsSuperAdmin } from '../users/super-admins.store.ts';
 import { change, hasStatus, type InvitationStatus, statusAt } from './invitation-states.ts';
 

@@ -1,6 +1,6 @@
 import type { Tx } from '../db/db.ts';
 import { deleteInvitedLeftOver, lockInvitedTo } from './invitations.store.ts';
-import type { RoleReference } from '../members/members.store.ts';
+import type { RoleReference } from '../roles/roles.store.ts';
 import { deleteRole, lockRole } from '../roles/roles.store.ts';
 
 /**

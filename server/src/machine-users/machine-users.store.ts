@@ -1,7 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql, violatesUnique } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import type { MachineClaims } from '../tokens/token-verifier.ts';
 
 export interface MachineSecret {
   readonly id: string;
@@ -14,7 +13,10 @@ export interface MachineSecret {
 /** A verified token, as its machine is looked up. */
 export interface MachineKey {
   readonly appId: string;
-  readonly claims: MachineClaims;
+  readonly machineUserId: string;
+  readonly secretId: string;
+  /** The key that signed it. */
+  readonly kid: string;
 }
 
 /**
@@ -23,7 +25,7 @@ export interface MachineKey {
  * @returns in the order of the keys
  */
 export async function findMachines(db: Queryable, keys: readonly MachineKey[], now: Date): Promise<boolean[]> {
-  const column = (name: 'machineUserId' | 'secretId' | 'kid') => keys.map(({ claims }) => claims[name]);
+  const column = (name: 'machineUserId' | 'secretId' | 'kid') => keys.map((key) => key[name]);
   const rows = await db.query<{ place: number }>(sql`
     SELECT asked.place::integer
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${column('machineUserId')}::bigint[],

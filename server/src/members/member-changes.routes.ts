@@ -18,9 +18,9 @@ import {
   grantName,
   grantToMember,
   managerGrants,
-  type RoleReference,
   takeRoles,
 } from './members.store.ts';
+import type { RoleReference } from '../roles/roles.store.ts';
 import { checkManagerReach, isManagerOnly } from './reach.ts';
 
 const mayChangeMembers = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;

@@ -1,3 +1,4 @@
+import type { RoleReference } from '../roles/roles.store.ts';
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
@@ -6,12 +7,6 @@ import { countInOrganization } from '../counts.ts';
 import { indexMember } from '../search/member-search.store.ts';
 
 export type ManagerRole = 'ORG_OWNER' | 'ORG_USER_MANAGER';
-
-/** A role as it is stored: of one organization, or of the app (scope 0). */
-export interface RoleReference {
-  readonly scopeId: string;
-  readonly key: string;
-}
 
 /** What is granted to a member. */
 export type Grant = { readonly kind: ManagerRole } | { readonly kind: 'ROLE'; readonly role: RoleReference };

@@ -1,4 +1,7 @@
-import type { Reference } from './parameters.ts';
+/** A pointer to a part that operations have in common. */
+export interface Reference {
+  readonly $ref: string;
+}
 
 /** Parts of a kind that operations have in common. */
 export interface SharedParts<Part extends object> {

@@ -1,7 +1,7 @@
 import type { ErrorCode } from '../http/errors.ts';
-import type { FreshAuthentication } from '../calls/fresh-authentication.ts';
-import { type SharedParts, sharePartsOf } from './components.ts';
-import { declaredParameters, headerParameters, type Parameter, parametersOf, type Reference } from './parameters.ts';
+import type { FreshAuthentication } from '../calls/route.ts';
+import { type Reference, type SharedParts, sharePartsOf } from './components.ts';
+import { declaredParameters, headerParameters, type Parameter, parametersOf } from './parameters.ts';
 import { principalsOf, securityOf, securitySchemes, whoSentence } from './principals.ts';
 import {
   type Header,

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { Named } from './components.ts';
+import type { Named, Reference } from './components.ts';
 import type { JsonSchema, SchemaCollection } from './schemas.ts';
 import { errorsOf } from './route-errors.ts';
 import type { Route } from '../calls/route.ts';
@@ -12,10 +12,6 @@ export interface Parameter {
   readonly description: string;
   readonly example: unknown;
   readonly schema: JsonSchema;
-}
-
-export interface Reference {
-  readonly $ref: string;
 }
 
 /** The headers that operations take. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
-import type { Named } from './components.ts';
-import { hasVersion, type Reference } from './parameters.ts';
+import type { Named, Reference } from './components.ts';
+import { hasVersion } from './parameters.ts';
 import type { JsonSchema, SchemaCollection } from './schemas.ts';
 import { errorsOf } from './route-errors.ts';
 import type { Route } from '../calls/route.ts';

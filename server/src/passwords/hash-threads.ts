@@ -1,6 +1,15 @@
 // oxlint-disable unicorn/require-post-message-target-origin -- messages between threads, not windows
 import { Worker } from 'node:worker_threads';
-import type { Argon2Parameters } from './password-hash.ts';
+
+/** The cost of one argon2id hash. */
+export interface Argon2Parameters {
+  /** KiB of memory. */
+  readonly memoryCost: number;
+  /** Passes over the memory. */
+  readonly timeCost: number;
+  /** Lanes. */
+  readonly parallelism: number;
+}
 
 /** What a thread is asked. */
 export interface HashJob {

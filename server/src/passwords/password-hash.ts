@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
-import { createHashThreads } from './hash-threads.ts';
+import { type Argon2Parameters, createHashThreads } from './hash-threads.ts';
 
 /** No capacity for another password hash now: the caller answers at once instead of piling up work. */
 export class OverloadedError extends Error {
@@ -12,16 +12,6 @@ export class OverloadedError extends Error {
     this.name = 'OverloadedError';
     this.retryAfterInSeconds = retryAfterInSeconds;
   }
-}
-
-/** The cost of one argon2id hash. */
-export interface Argon2Parameters {
-  /** KiB of memory. */
-  readonly memoryCost: number;
-  /** Passes over the memory. */
-  readonly timeCost: number;
-  /** Lanes. */
-  readonly parallelism: number;
 }
 
 /** What `createPasswordHasher` may be told; each has a default for production. */

@@ -13,7 +13,7 @@ import { redeemIntent, type ShownIntent } from '../federation/redeem-intent.ts';
 import { recognizeCaller } from '../federation/settle-identity.ts';
 import { renewAuthentication } from '../sessions/sessions.store.ts';
 import { lockConfirmation, withConfirmation } from '../accounts/current-password.ts';
-import { circumstancesOf } from '../accounts/password-changed.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { reauthenticate, reauthenticated, reauthenticationRequested } from './reauthentication.schema.ts';
 

@@ -1,7 +1,12 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import type { RoleReference } from '../members/members.store.ts';
+
+/** A role as it is stored: of one organization, or of the app (scope 0). */
+export interface RoleReference {
+  readonly scopeId: string;
+  readonly key: string;
+}
 
 export interface Role {
   readonly key: string;

@@ -12,7 +12,7 @@ import type { Share } from '../limits/limits.store.ts';
 import { shareInQuery, shareKey, shareOf, toRetryAfter } from '../calls/take-limit.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
 import { emailKey } from '../http/email-address.ts';
-import { circumstancesOf } from '../accounts/password-changed.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
 import {
   type Credentials,
   countTry,

@@ -1,6 +1,7 @@
 import type { OpenApiDocument, Operation } from '../openapi/openapi.ts';
 import { toOpenApi } from '../openapi/openapi.ts';
-import type { Parameter, Reference } from '../openapi/parameters.ts';
+import type { Reference } from '../openapi/components.ts';
+import type { Parameter } from '../openapi/parameters.ts';
 import type { Response } from '../openapi/responses.ts';
 import type { JsonSchema } from '../openapi/schemas.ts';
 import { routes } from '../routes.ts';

@@ -39,7 +39,7 @@ async function introspectMachineToken(call: Call, token: string): Promise<Intros
   const { services, appId } = call;
   const { name } = await namedAppOf(call);
   const claims = await services.tokenVerifier.verifyIssued({ id: appId, name }, token);
-  if (!claims || !(await services.lookups.machine({ appId, claims }))) return inactive;
+  if (!claims || !(await services.lookups.machine({ appId, ...claims }))) return inactive;
   return {
     active: true,
     kind: 'machine',

@@ -1,5 +1,5 @@
 import { type Queryable, sql } from '../db/db.ts';
-import type { Circumstances } from '../accounts/password-changed.ts';
+import type { Circumstances } from '../email/circumstances.ts';
 
 /** The circumstances of a user's sign-up, which only its event keeps. @returns undefined if there is no such event any more */
 export async function signUpOf(db: Queryable, appId: string, userId: string): Promise<Circumstances | undefined> {

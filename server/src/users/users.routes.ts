@@ -11,7 +11,7 @@ import { sessionHeaders, setSessionCookies, startSession } from '../sign-in/star
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from '../search/display-name.ts';
 import { emailKey } from '../http/email-address.ts';
-import { circumstancesOf } from '../accounts/password-changed.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { lockWithinReach } from '../accounts/govern-user.ts';
 import { requireSession } from '../sessions/session-of-caller.ts';
