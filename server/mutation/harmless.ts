@@ -66,7 +66,9 @@ export const harmless: readonly Harmless[] = [
   ...of('access/access.ts', [
     [app, 'function heldOverSession', 'the DELETE that ends the session asks for the app again'],
   ]),
-  ...of('calls/idempotency.store.ts', [[app, 'function findKeptAnswer', 'the hash of a key is one of the app too']]),
+  ...of('idempotency/idempotency.store.ts', [
+    [app, 'function findKeptAnswer', 'the hash of a key is one of the app too'],
+  ]),
   ...of('identity-providers/identities.store.ts', [
     [appOf('u'), 'function lockUserOfIdentity', `the identity is asked for in the app, and ${once('a user')}`],
     [app, 'function hasOtherSubject', once('a user')],

@@ -18,6 +18,7 @@ import { registerRoutes } from './calls/register.ts';
 import { requestIdOf } from './http/request-id.ts';
 import type { Route } from './calls/route.ts';
 import { createRelyingParty } from './federation/relying-party.ts';
+import { createIdempotency } from './idempotency/answer-once.ts';
 import type { IdSource } from './ids.ts';
 import type { Sealer } from './keys/seal.ts';
 import { createSigningKeys } from './keys/signing-keys.ts';
@@ -84,7 +85,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     credentials: createCredentials({ db, clock, lookups, tokenVerifier }),
     relyingParty: createRelyingParty({ outbound, clock, isProduction }),
     tokenLimit: createLeasedLimit(db, clock),
-    callsInFlight: new Set(),
+    idempotency: createIdempotency(),
     hasStarted: dependencies.hasStarted ?? (() => true),
     passwords: dependencies.passwords ?? createPasswordHasher({ concurrency: config.hashConcurrency }),
   };

@@ -3,7 +3,7 @@ import type { BackgroundTask } from './calls/background-task.ts';
 import { sweepDevices } from './devices/sweep-devices.ts';
 import { sendMails } from './email/send-mails.ts';
 import { sweepMails } from './email/sweep-mails.ts';
-import { sweepAnswers } from './calls/sweep-answers.ts';
+import { sweepAnswers } from './idempotency/sweep-answers.ts';
 import { sweepLimits } from './calls/sweep-limits.ts';
 import { sweepCodes } from './codes/sweep-codes.ts';
 import { indexMembersOfBefore } from './search/index-members.ts';

@@ -1,98 +1,28 @@
-import type { Queryable, Tx } from '../db/db.ts';
-import { ApiError } from '../http/errors.ts';
+import type { Tx } from '../db/db.ts';
 import type { Call } from './route.ts';
-import { findKeptAnswer, insertKeptAnswer, type KeptAnswer, tryLockKey } from './idempotency.store.ts';
-import { type KeyedCall, toKeyedCall } from './keyed-call.ts';
 
-const keptMs = 24 * 3_600_000;
+/** What makes a call with an idempotency key happen once. The path of a call asks it; a call without a key passes. */
+export interface Idempotency {
+  /**
+   * Answers a call whose caller has been let in: under a key that was answered before with what was answered then, else
+   * by handling it.
+   *
+   * @throws ApiError `idempotency_key_reused` (422), `idempotency_in_progress` (409), and whatever `handle` throws
+   * @see contract 1.7
+   */
+  answerOnce(call: Call, handle: () => unknown): Promise<unknown>;
+  /**
+   * Makes sure, before a transaction changes anything, that nobody else answers under the same key.
+   *
+   * @throws ApiError `idempotency_in_progress`, `idempotency_key_reused`
+   */
+  claimKey(tx: Tx, call: Call): Promise<void>;
+  /** Keeps the answer in the transaction of the change: whoever finds the change made finds its answer too. */
+  keepAnswer(tx: Tx, call: Call, result: unknown): Promise<void>;
+}
 
-/** Ends a transaction that finds, under the lock of its key, that somebody has answered meanwhile. */
-class AlreadyAnswered extends Error {
-  readonly result: unknown;
-
-  constructor(result: unknown) {
-    super('The call was answered meanwhile');
-    this.name = 'AlreadyAnswered';
-    this.result = result;
+declare module './services.ts' {
+  interface Services {
+    readonly idempotency: Idempotency;
   }
-}
-
-const contextOf = (appId: string, keyHash: Buffer): string => `idempotency_keys:${appId}:${keyHash.toString('hex')}`;
-
-/** @throws ApiError `idempotency_key_reused` when it answered another request */
-function open({ appId }: Call, keyed: KeyedCall, { keyHash, requestHash, sealedAnswer }: KeptAnswer): unknown {
-  if (!keyed.requestHashes.some((hash) => hash.equals(requestHash))) throw new ApiError('idempotency_key_reused');
-  return JSON.parse(keyed.sealer.open(sealedAnswer, contextOf(appId, keyHash)).toString());
-}
-
-/** @returns the answer in a box, for `null` is one too */
-async function findAnswer(db: Queryable, call: Call, keyed: KeyedCall): Promise<{ result: unknown } | undefined> {
-  const kept = await findKeptAnswer(db, call.appId, keyed.keyHashes, call.services.clock.now());
-  return kept && { result: open(call, keyed, kept) };
-}
-
-function replay({ reply }: Call, result: unknown): unknown {
-  reply.header('idempotent-replayed', 'true');
-  return result;
-}
-
-async function answerAnew(call: Call, keyed: KeyedCall, handle: () => unknown): Promise<unknown> {
-  try {
-    const result = await handle();
-    if (keyed.kept && keyed.kept.result !== result)
-      throw new Error(`${call.route.operationId} answered something else than its transaction returned`);
-    return result;
-  } catch (error) {
-    if (error instanceof AlreadyAnswered) return replay(call, error.result);
-    throw error;
-  }
-}
-
-/**
- * Answers a call whose caller has been let in: under an idempotency key that was answered before with what was answered
- * then, else by handling it.
- *
- * @throws ApiError `idempotency_key_reused` (422), `idempotency_in_progress` (409), and whatever `handle` throws
- * @see contract 1.7
- */
-export async function answerOnce(call: Call, handle: () => unknown): Promise<unknown> {
-  const keyed = toKeyedCall(call);
-  if (!keyed) return handle();
-  const { callsInFlight, db } = call.services;
-  const known = await findAnswer(db, call, keyed);
-  if (known) return replay(call, known.result);
-  // What another process has in flight is found by the lock, in the transaction.
-  if (callsInFlight.has(keyed.lock)) throw new ApiError('idempotency_in_progress');
-  callsInFlight.add(keyed.lock);
-  try {
-    call.request.keyed = keyed;
-    return await answerAnew(call, keyed, handle);
-  } finally {
-    callsInFlight.delete(keyed.lock);
-  }
-}
-
-/**
- * Makes sure, before a transaction changes anything, that nobody else answers under the same key.
- *
- * @throws ApiError `idempotency_in_progress`, `idempotency_key_reused`
- */
-export async function claimKey(tx: Tx, call: Call): Promise<void> {
-  const { keyed } = call.request;
-  if (!keyed) return;
-  if (!(await tryLockKey(tx, keyed.lock))) throw new ApiError('idempotency_in_progress');
-  const known = await findAnswer(tx, call, keyed);
-  if (known) throw new AlreadyAnswered(known.result);
-}
-
-/** Keeps the answer in the transaction of the change: whoever finds the change made finds its answer too. */
-export async function keepAnswer(tx: Tx, call: Call, result: unknown): Promise<void> {
-  const { keyed } = call.request;
-  if (!keyed) return;
-  const [keyHash] = keyed.keyHashes;
-  const [requestHash] = keyed.requestHashes;
-  const sealedAnswer = keyed.sealer.seal(JSON.stringify(result ?? null), contextOf(call.appId, keyHash));
-  const expiresAt = new Date(call.services.clock.now().getTime() + keptMs);
-  await insertKeptAnswer(tx, call.appId, { keyHash, requestHash, sealedAnswer }, { ...keyed, expiresAt });
-  keyed.kept = { result };
 }

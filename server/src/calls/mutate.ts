@@ -1,5 +1,4 @@
 import { insertAuditEvent } from './audit-event.store.ts';
-import { claimKey, keepAnswer } from './idempotency.ts';
 import type { Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import { statusesPermitting } from '../access/organization-states.ts';
@@ -68,11 +67,12 @@ function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
  * @returns the result of `work`
  */
 export function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Change<Result>>): Promise<Result> {
-  return call.services.db.transaction(async (tx) => {
-    await claimKey(tx, call);
+  const { db, idempotency } = call.services;
+  return db.transaction(async (tx) => {
+    await idempotency.claimKey(tx, call);
     const change = await work(tx);
     for (const event of [change.event ?? []].flat()) await tx.query(insertEvent(call, event, empty));
-    await keepAnswer(tx, call, change.result);
+    await idempotency.keepAnswer(tx, call, change.result);
     return change.result;
   });
 }

@@ -1,6 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { answerOnce } from './idempotency.ts';
-import type { KeyedCall } from './keyed-call.ts';
 import type { Services } from './services.ts';
 import { type Addressed, decide, principals } from '../access/access.ts';
 import { authenticate, type Caller } from './authenticate.ts';
@@ -25,8 +23,6 @@ declare module 'fastify' {
     call: Call | undefined;
     /** Set once access was decided, before the handler or inside its statement. */
     decided: boolean;
-    /** Set before the handler, where the answer is to be kept under an idempotency key. */
-    keyed: KeyedCall | undefined;
   }
 }
 
@@ -119,7 +115,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
     },
     handler: async (request, reply) => {
       const call = request.call as Call<never, never, never>;
-      const result = await answerOnce(call, () => route.handler(call));
+      const result = await services.idempotency.answerOnce(call, () => route.handler(call));
       if (!request.decided) throw new Error(`${route.operationId} answered without a decision on access`);
       if (reply.sent) return reply;
       if (reply.statusCode === 304) return reply.send();
@@ -134,6 +130,5 @@ export function registerRoutes(app: FastifyInstance, services: Services, routes:
   app.decorateRequest('caller', undefined);
   app.decorateRequest('call', undefined);
   app.decorateRequest('decided', false);
-  app.decorateRequest('keyed', undefined);
   for (const route of routes) register(app, services, route);
 }

@@ -27,8 +27,6 @@ export interface Services {
   readonly signingKeys: SigningKeys;
   /** Tokens that a machine user gets. */
   readonly tokenLimit: LeasedLimit;
-  /** The idempotency keys under which this process is answering right now. */
-  readonly callsInFlight: Set<string>;
   /** Whether the start has ended. The service listens earlier, and `/readyz` is 503 until then. */
   readonly hasStarted: () => boolean;
 }

@@ -5,7 +5,7 @@ import { deleteExpiredCodes, deleteTriesInVain } from '../codes/codes.store.ts';
 import { deleteExpiredDevices } from '../devices/devices.store.ts';
 import { deleteOldMails, takeDueMails } from '../email/delivery.store.ts';
 import { deleteExpiredIntents } from '../federation/intents.store.ts';
-import { deleteExpiredAnswers } from '../calls/idempotency.store.ts';
+import { deleteExpiredAnswers } from '../idempotency/idempotency.store.ts';
 import { leaseNode } from '../ids.ts';
 import { deleteWholeShares } from '../limits/limits.store.ts';
 import { deleteEndedSessions } from '../sessions/sessions.store.ts';

@@ -2,7 +2,7 @@ import { overOrganization } from '../access/access.ts';
 import { mutate, mutateOrganization } from '../calls/mutate.ts';
 import { type Call, nothingKept, route } from '../calls/route.ts';
 import { deleteInvitedLeftOver, lockInvitedOf } from '../invitations/invitations.store.ts';
-import { etag } from '../calls/if-match.ts';
+import { etag } from '../http/if-match.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import { etagHeader, organizationParams, statusChanged } from './organizations.schema.ts';
 import { closeOrganization, deleteOrganization, getOrganization, setStatus } from './organizations.store.ts';

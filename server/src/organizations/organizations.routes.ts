@@ -10,7 +10,7 @@ import { grantOrInvite } from '../invitations/grant-or-invite.ts';
 import { checkMetadataLimit } from '../metadata.ts';
 import { listRoles, putRoles } from '../roles/roles.store.ts';
 import { isKnown } from '../http/if-none-match.ts';
-import { acceptedVersions, etag } from '../calls/if-match.ts';
+import { acceptedVersions, etag } from '../http/if-match.ts';
 import { type OrganizationStatus, rulingOn } from '../access/organization-states.ts';
 import {
   etagHeader,

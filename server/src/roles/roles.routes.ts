@@ -1,7 +1,7 @@
 import { overOrganization } from '../access/access.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
-import { acceptedVersions, etag } from '../calls/if-match.ts';
+import { acceptedVersions, etag } from '../http/if-match.ts';
 import { etagHeader, organizationParams } from '../organizations/organizations.schema.ts';
 import { lockOrganization, raiseVersion } from '../organizations/organizations.store.ts';
 import { removeRole } from '../invitations/remove-role.ts';

@@ -1,4 +1,4 @@
-import type { BackgroundTask } from './background-task.ts';
+import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteExpiredAnswers } from './idempotency.store.ts';
 
 /** Few enough that nobody waits for the locks of one statement. */

@@ -1,6 +1,6 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 import { auditIdentity } from '../access/actor.ts';
-import type { Call } from './route.ts';
+import type { Call } from '../calls/route.ts';
 import { createSealer, type Sealer } from '../keys/seal.ts';
 
 /** A call under an idempotency key: what its answer is found by, and what opens it. */
