@@ -31,9 +31,9 @@ export interface Subject {
 /** Remembers the statements that go through to `db`. */
 function remembering(db: Db): { db: Db; take: () => Sql[] } {
   let statements: Sql[] = [];
-  const query: Db['query'] = (statement) => {
+  const query: Db['query'] = (statement, ...rest) => {
     statements.push(statement);
-    return db.query(statement);
+    return db.query(statement, ...rest);
   };
   const take = () => {
     const taken = statements;

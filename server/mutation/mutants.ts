@@ -44,7 +44,7 @@ const guards: readonly Guard[] = [
     pattern: new RegExp(String.raw`(?:\b\w+\.)?\b(?:org|scope|user|machine_user)_id = ${value}`, 'g'),
     replacement: 'TRUE',
   },
-  { kind: 'row', pattern: /(?:\b\w+\.)?\bid = (?:\$\{orgId\}|granted\.id|m\.org_id)/g, replacement: 'TRUE' },
+  { kind: 'row', pattern: /(?:\b\w+\.)?\bid = (?:\$\{(?:orgId|granted\.id)\}|m\.org_id)/g, replacement: 'TRUE' },
   { kind: 'row', pattern: /scope_id IN \(0, \$\{orgId\}::bigint\)/g, replacement: 'TRUE' },
   { kind: 'row', pattern: /org_id IS NOT DISTINCT FROM \$\{[^}]+\}::bigint/g, replacement: 'TRUE' },
   { kind: 'organization', pattern: /\((\w+\.)is_owner OR \1is_manager\)/g, replacement: 'TRUE' },
@@ -52,7 +52,7 @@ const guards: readonly Guard[] = [
     kind: 'organization',
     pattern: /(?<=WHEN )(?:\$\{actor[\w.]+\}::boolean|m\.[\w ]+?)(?= THEN)/g,
     replacement: 'TRUE',
-    files: /http\/access\.ts$/,
+    files: /access\/access\.ts$/,
   },
   { kind: 'organization', pattern: /held && \$\{allowed\}::text\[\]/g, replacement: 'TRUE' },
   {
@@ -61,7 +61,7 @@ const guards: readonly Guard[] = [
     replacement: '',
     form: 'statement',
   },
-  { kind: 'organization', pattern: /^ *await decide\([^;]*\);\n/gm, replacement: '', form: 'statement' },
+  { kind: 'organization', pattern: /^ *await decide(?:Access)?\([^;]*\);\n/gm, replacement: '', form: 'statement' },
   {
     kind: 'organization',
     pattern: /(?<=: )await decide\([^;]*\)(?=;)/g,

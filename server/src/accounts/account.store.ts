@@ -1,7 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
-import { sql, violatesUnique } from '../db/db.ts';
+import { sql } from '../db/db.ts';
 import { indexUser } from '../search/member-search.store.ts';
-import { ApiError } from '../http/errors.ts';
 import { emailKey } from '../http/email-address.ts';
 
 /** Whether somebody else of the app has this address. */
@@ -24,14 +23,12 @@ export async function releaseEmail(tx: Tx, appId: string, userId: string): Promi
  * @throws ApiError `email_already_exists`
  */
 export async function setEmail(tx: Tx, appId: string, userId: string, email: string, now: Date): Promise<void> {
-  try {
-    await tx.query(sql`
+  await tx.query(
+    sql`
       UPDATE users SET email = ${email}, email_key = ${emailKey(email)}, is_email_verified = true,
         claimed_by = CASE WHEN claimed_by = 'assumed' THEN claimed_by ELSE 'email_change' END, super_admin_invited_until = NULL, updated_at = ${now}
-      WHERE app_id = ${appId} AND id = ${userId}`);
-  } catch (error) {
-    if (violatesUnique(error, 'users_email_key')) throw new ApiError('email_already_exists', { cause: error });
-    throw error;
-  }
+      WHERE app_id = ${appId} AND id = ${userId}`,
+    { users_email_key: 'email_already_exists' },
+  );
   await indexUser(tx, appId, userId);
 }

@@ -18,7 +18,7 @@ let meanwhile: (() => Promise<void>) | undefined;
 function withMeanwhile(db: Db): Db {
   return {
     ...db,
-    query: (statement) => db.query(statement),
+    query: (...args) => db.query(...args),
     close: () => db.close(),
     transaction: async (work) => {
       const happens = meanwhile;

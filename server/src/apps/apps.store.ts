@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Db, Queryable, Tx } from '../db/db.ts';
-import { sql, violatesUnique } from '../db/db.ts';
+import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import { defaultSettings, type Settings, type SettingsPatch } from './apps.schema.ts';
 
@@ -84,14 +84,12 @@ export async function insertApp(
   tx: Tx,
   app: { id: string; name: string; displayName: string; settings: SettingsPatch; now: Date },
 ): Promise<void> {
-  try {
-    await tx.query(sql`
+  await tx.query(
+    sql`
       INSERT INTO apps (id, name, display_name, status, settings, created_at, updated_at)
-      VALUES (${app.id}, ${app.name}, ${app.displayName}, 'ACTIVE', ${JSON.stringify(app.settings)}::jsonb, ${app.now}, ${app.now})`);
-  } catch (error) {
-    if (violatesUnique(error, 'apps_name_key')) throw new ApiError('app_name_taken', { cause: error });
-    throw error;
-  }
+      VALUES (${app.id}, ${app.name}, ${app.displayName}, 'ACTIVE', ${JSON.stringify(app.settings)}::jsonb, ${app.now}, ${app.now})`,
+    { apps_name_key: 'app_name_taken' },
+  );
 }
 
 /**

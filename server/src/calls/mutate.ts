@@ -1,14 +1,9 @@
 import { insertAuditEvent } from './audit-event.store.ts';
-import type { Sql, Tx } from '../db/db.ts';
+import type { Sql, Tx, UniqueViolations } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import { statusesPermitting } from '../access/organization-states.ts';
-import {
-  evaluateOverOrganization,
-  heldOverApp,
-  type OrganizationRelation,
-  organizationRelation,
-  type Principal,
-} from '../access/access.ts';
+import { heldOverApp, type OrganizationRelation, organizationRelation, type Principal } from '../access/access.ts';
+import { decideByRelation } from './decide-access.ts';
 import { auditIdentity } from '../access/actor.ts';
 import type { AuditAction, Call } from './route.ts';
 
@@ -96,33 +91,59 @@ export async function mutateInStatement<Row>(
     ${select}`);
 }
 
+/** SQL that `mutateOrganization` hands to the builder of its `UPDATE organizations`. */
+export interface Granted {
+  /** The relation for the FROM clause: one row if access is granted, otherwise no row. */
+  readonly relation: Sql;
+  /** The id of the organization that access is granted to. */
+  readonly id: Sql;
+  /** The statuses that permit the operation (`text[]`), for a condition on the status of the updated row. */
+  readonly statuses: Sql;
+}
+
+const granted: Granted = { relation: sql`granted`, id: sql`granted.id`, statuses: sql`granted.statuses` };
+
+/** A change of an organization that fits one UPDATE. */
+interface OrganizationChange {
+  /** The principals that may make this change. */
+  readonly allowed: readonly Principal[];
+  readonly event: ChangeEvent;
+  /**
+   * Builds `UPDATE organizations … FROM granted.relation … RETURNING version`. An update that depends on the status
+   * compares the status of the updated row with `granted.statuses`: after a wait for a concurrent change PostgreSQL
+   * evaluates conditions on the updated row again, but not the decision on access.
+   */
+  readonly update: (granted: Granted) => Sql;
+  /** The unique constraints that the update can violate. */
+  readonly uniqueViolations?: UniqueViolations;
+}
+
 /**
- * The same for a change of an organization that fits one `UPDATE … RETURNING`: a single statement decides access on
- * the stored relation, changes the row and writes the audit event, in one round trip.
+ * Changes an organization in one round trip: a single statement decides access on the stored relation, updates the row
+ * and writes the audit event.
  *
- * @param allowed the principals that this very change needs
- * @param update builds the statement: it takes its row `FROM granted`, which is empty unless access is given, and
- *   ends in `RETURNING o.version`. Where the status matters it asks `o.status = ANY (granted.statuses)` too: a condition
- *   on the row that is changed is looked at again after a wait for somebody else's change, `granted` is not
  * @returns the new version, or undefined when the statement changed nothing
- * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`
+ * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, and the codes of
+ *   `uniqueViolations`
  */
 export async function mutateOrganization(
   call: Call,
-  allowed: readonly Principal[],
-  event: ChangeEvent,
-  update: Sql,
+  { allowed, event, update, uniqueViolations }: OrganizationChange,
 ): Promise<string | undefined> {
   const { access } = call.route;
   if (access.scope !== 'organization') throw new Error(`${call.route.operationId} is not over an organization`);
   const statuses = statusesPermitting(access.operation, heldOverApp(call.actor));
-  call.request.decided = true;
-  const [row] = await call.services.db.query<OrganizationRelation & { version: string | null }>(sql`
-    WITH relation AS MATERIALIZED (${organizationRelation(call.actor, call.appId, call.orgId)}),
-    granted AS (SELECT id, ${statuses}::text[] AS statuses FROM relation WHERE held && ${allowed}::text[] AND status = ANY (${statuses}::text[])),
-    changed AS (${update}),
-    audited AS (${insertEvent(call, event, sql`FROM changed`)})
-    SELECT relation.held, relation.status, changed.version FROM relation LEFT JOIN changed ON true`);
-  evaluateOverOrganization(access.operation, allowed, row);
+  const [row] = await call.services.db.query<OrganizationRelation & { version: string | null }>(
+    sql`
+      WITH relation AS MATERIALIZED (${organizationRelation(call.actor, call.appId, call.orgId)}),
+      granted AS (
+        SELECT id, ${statuses}::text[] AS statuses FROM relation
+        WHERE held && ${allowed}::text[] AND status = ANY (${statuses}::text[])),
+      changed AS (${update(granted)}),
+      audited AS (${insertEvent(call, event, sql`FROM changed`)})
+      SELECT relation.held, relation.status, changed.version FROM relation LEFT JOIN changed ON true`,
+    uniqueViolations,
+  );
+  decideByRelation(call, access.operation, allowed, row);
   return row?.version ?? undefined;
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Services } from './services.ts';
-import { type Addressed, decide, principals } from '../access/access.ts';
+import { type Addressed, principals } from '../access/access.ts';
+import { decideAccess } from './decide-access.ts';
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import { ApiError } from '../http/errors.ts';
@@ -21,7 +22,7 @@ declare module 'fastify' {
     caller: Caller | undefined;
     /** Set by the route's last hook before the handler, as soon as the request is known to be valid. */
     call: Call | undefined;
-    /** Set once access was decided, before the handler or inside its statement. */
+    /** Set by `decide-access.ts` once access was granted, before the handler or by its statement. */
     decided: boolean;
   }
 }
@@ -108,8 +109,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       // Set before the decision, so that a refusal can be reported.
       request.call = call;
       if (route.decidesInStatement) return;
-      const held = await decide(services.db, route.access, call.actor, call.addressed);
-      request.decided = true;
+      const held = await decideAccess(call);
       request.call = { ...call, held };
       await requireFreshAuthentication(request.call);
     },

@@ -158,7 +158,7 @@ const cases: readonly Case[] = [
     takes: 1,
     run: async (tx) => {
       // Closing returns this one number, with a lease that ended long ago.
-      const lease = await leaseNode({ ...db, query: (statement) => tx.query(statement) });
+      const lease = await leaseNode({ ...db, query: (...args) => tx.query(...args) });
       await lease.close();
       return 1;
     },

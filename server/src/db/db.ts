@@ -1,6 +1,14 @@
 import type { Sql } from 'sql-template-tag';
+import type { ErrorCode } from '../http/errors.ts';
 
 export { default as sql, empty, join, raw, type Sql } from 'sql-template-tag';
+
+/**
+ * Name of a unique constraint or index → the error code of a statement that violates it.
+ *
+ * @example { organizations_name_key: 'organization_name_taken' }
+ */
+export type UniqueViolations = Readonly<Record<string, ErrorCode>>;
 
 /** Something that runs SQL: the database itself or one open transaction. */
 export interface Queryable {
@@ -11,10 +19,12 @@ export interface Queryable {
    * `Date`, `date`, `timestamp` and `interval` as text, `jsonb` parsed, `bytea` as `Buffer`, arrays as arrays of these.
    * JSON parameters are passed with `JSON.stringify`; `undefined` is stored as null.
    *
+   * @param uniqueViolations the unique constraints that the caller's input can violate
+   * @throws ApiError with the code from `uniqueViolations` if the statement violates one of these constraints
    * @throws DatabaseUnavailableError when the database cannot be reached or the connection breaks
-   * @throws DatabaseError when the database refuses the statement
+   * @throws DatabaseError when the database refuses the statement for any other reason
    */
-  query<Row>(statement: Sql): Promise<Row[]>;
+  query<Row>(statement: Sql, uniqueViolations?: UniqueViolations): Promise<Row[]>;
 }
 
 /** An open transaction. Functions that need a lock ask for this type, so that the compiler insists on one. */

@@ -1,5 +1,6 @@
 import { DatabaseError as ServerError } from 'pg';
-import { DatabaseError, DatabaseUnavailableError } from './db.ts';
+import { ApiError } from '../http/errors.ts';
+import { DatabaseError, DatabaseUnavailableError, type UniqueViolations, violatesUnique } from './db.ts';
 
 /** The server is starting, stopping, full, or (25006, after a failover) no longer the one that takes writes. */
 const unavailableStates = new Set(['57P01', '57P02', '57P03', '53300', '25006']);
@@ -10,9 +11,11 @@ const misplacedStatementStates = new Set(['26000', '42P05']);
 /**
  * What callers see of an error of the driver: a {@link DatabaseError} when the server refused the statement, a
  * {@link DatabaseUnavailableError} for everything about the connection, a programming error unchanged.
+ *
+ * @param uniqueViolations the constraints whose violation becomes an {@link ApiError} (see `Queryable.query`)
  */
-export function translate(error: unknown): unknown {
-  if (error instanceof ServerError) return translateServerError(error);
+export function translate(error: unknown, uniqueViolations: UniqueViolations = {}): unknown {
+  if (error instanceof ServerError) return toApiError(translateServerError(error), uniqueViolations);
   if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) return error;
   return new DatabaseUnavailableError(`The database cannot be reached: ${reason(error)}`, { cause: error });
 }
@@ -25,6 +28,11 @@ export function breaksConnection(error: unknown): boolean {
 /** A statement prepared before a migration fails once its result has other columns: by routine, messages are translated. */
 function hasStaleStatements(error: ServerError): boolean {
   return misplacedStatementStates.has(error.code ?? '') || error.routine === 'RevalidateCachedQuery';
+}
+
+function toApiError(error: Error, uniqueViolations: UniqueViolations): Error {
+  const violated = Object.entries(uniqueViolations).find(([constraint]) => violatesUnique(error, constraint));
+  return violated ? new ApiError(violated[1], { cause: error }) : error;
 }
 
 function translateServerError(error: ServerError): Error {

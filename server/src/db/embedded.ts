@@ -1,7 +1,7 @@
 import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, type QueryConfig, type QueryResult } from 'pg';
-import { DatabaseUnavailableError, sql, type Db, type Log, type Sql, type Tx } from './db.ts';
+import { DatabaseUnavailableError, sql, type Db, type Log, type Sql, type Tx, type UniqueViolations } from './db.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { translate } from './driver-errors.ts';
 import { compileEngine, createCluster, EmbeddedSocket } from './embedded-socket.ts';
@@ -115,11 +115,11 @@ export class EmbeddedDatabase implements Db {
     this.#maintenance.unref();
   }
 
-  query<Row>(statement: Sql): Promise<Row[]> {
+  query<Row>(statement: Sql, uniqueViolations?: UniqueViolations): Promise<Row[]> {
     const config = this.#prepare(statement);
     return this.#gate.pass(async () => {
       const { client } = await this.#connected();
-      return send<Row>(client, config);
+      return send<Row>(client, config, uniqueViolations);
     });
   }
 
@@ -267,11 +267,15 @@ function createClient(socket: EmbeddedSocket, queryTimeoutMs: number): Client {
   return client;
 }
 
-function send<Row>(client: Client, config: QueryConfig & { query_timeout?: number }): Promise<Row[]> {
+function send<Row>(
+  client: Client,
+  config: QueryConfig & { query_timeout?: number },
+  uniqueViolations?: UniqueViolations,
+): Promise<Row[]> {
   return new Promise((resolve, reject) => {
     client.query(config, (error: Error | null, result: QueryResult) => {
       if (error === null) resolve(result.rows);
-      else reject(translate(error));
+      else reject(translate(error, uniqueViolations));
     });
   });
 }

@@ -1,5 +1,5 @@
 import { Pool, type QueryResult } from 'pg';
-import { sql, type Db, type Log, type Sql, type Tx } from './db.ts';
+import { sql, type Db, type Log, type Sql, type Tx, type UniqueViolations } from './db.ts';
 import { breaksConnection, translate } from './driver-errors.ts';
 import { resultTypes } from './result-types.ts';
 import { namedStatements, unnamedStatements, type Preparer } from './statements.ts';
@@ -69,7 +69,7 @@ class PostgresqlDatabase implements Db {
   }
 
   /** Written with callbacks, one promise for all of it: this is the path of every request. */
-  query<Row>(statement: Sql): Promise<Row[]> {
+  query<Row>(statement: Sql, uniqueViolations?: UniqueViolations): Promise<Row[]> {
     return new Promise((resolve, reject) => {
       const config = this.#prepare(statement);
       this.#pool.connect((unreachable, client, release) => {
@@ -77,7 +77,7 @@ class PostgresqlDatabase implements Db {
         return client.query(config, (error: Error | null, result: QueryResult) => {
           release(error !== null && breaksConnection(error));
           if (error === null) resolve(result.rows);
-          else reject(translate(error));
+          else reject(translate(error, uniqueViolations));
         });
       });
     });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openEmptyDatabase } from '../test/database.ts';
+import { ApiError } from '../http/errors.ts';
 import { DatabaseError, DatabaseUnavailableError, raw, sql, violatesUnique, type Db, type Tx } from './db.ts';
 
 let db: Db;
@@ -83,6 +84,20 @@ describe('errors', () => {
     expect(error).toMatchObject({ sqlState: '23505', constraint: 'accounts_name_key' });
     expect(violatesUnique(error, 'accounts_name_key')).toBe(true);
     expect(violatesUnique(error, 'accounts_pkey')).toBe(false);
+  });
+
+  test('a unique violation becomes the error code that the statement names for the constraint', async () => {
+    const taken = sql`INSERT INTO accounts (id, name) VALUES (11, 'code'), (12, 'code')`;
+    const named = { accounts_name_key: 'app_name_taken' } as const;
+    for (const run of [() => db.query(taken, named), () => db.transaction((tx) => tx.query(taken, named))]) {
+      const error = await failure(run());
+      expect(error).toBeInstanceOf(ApiError);
+      expect(error).toMatchObject({ code: 'app_name_taken', cause: { constraint: 'accounts_name_key' } });
+    }
+    const other = await failure(db.query(taken, { accounts_pkey: 'app_name_taken' }));
+    expect(other).toBeInstanceOf(DatabaseError);
+    const unrelated = await failure(db.query(sql`SELECT no_such_column`, named));
+    expect(unrelated).toMatchObject({ sqlState: '42703' });
   });
 
   test('an error leaves the statements beside it alone', async () => {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientBase, QueryConfig, QueryResult } from 'pg';
-import { DatabaseError, type Sql, type Tx } from './db.ts';
+import { DatabaseError, type Sql, type Tx, type UniqueViolations } from './db.ts';
 import { breaksConnection, translate } from './driver-errors.ts';
 import type { Preparer } from './statements.ts';
 
@@ -65,9 +65,9 @@ class OpenTransaction implements Tx {
     this.#prepare = prepare;
   }
 
-  async query<Row>(statement: Sql): Promise<Row[]> {
+  async query<Row>(statement: Sql, uniqueViolations?: UniqueViolations): Promise<Row[]> {
     this.#assertOpen();
-    const result = await this.#send(this.#prepare(statement));
+    const result = await this.#send(this.#prepare(statement), uniqueViolations);
     return result.rows;
   }
 
@@ -98,12 +98,12 @@ class OpenTransaction implements Tx {
     });
   }
 
-  #send(config: QueryConfig & { query_timeout?: number }): Promise<QueryResult> {
+  #send(config: QueryConfig & { query_timeout?: number }, uniqueViolations?: UniqueViolations): Promise<QueryResult> {
     return new Promise((resolve, reject) => {
       this.#client.query(config, (error: Error | null, result: QueryResult) => {
         if (error === null) return resolve(result);
         if (breaksConnection(error)) this.broken = true;
-        return reject(translate(error));
+        return reject(translate(error, uniqueViolations));
       });
     });
   }

@@ -1,5 +1,5 @@
 import type { Queryable, Tx } from '../db/db.ts';
-import { sql, violatesUnique } from '../db/db.ts';
+import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 
 export interface MachineSecret {
@@ -137,15 +137,12 @@ export async function insertMachineUser(
   appId: string,
   machine: { id: string; userName: string; userNameKey: string; now: Date },
 ): Promise<void> {
-  try {
-    await tx.query(sql`
+  await tx.query(
+    sql`
       INSERT INTO machine_users (app_id, id, user_name, user_name_key, created_at)
-      VALUES (${appId}, ${machine.id}, ${machine.userName}, ${machine.userNameKey}, ${machine.now})`);
-  } catch (error) {
-    if (violatesUnique(error, 'machine_users_user_name_key'))
-      throw new ApiError('machine_user_name_taken', { cause: error });
-    throw error;
-  }
+      VALUES (${appId}, ${machine.id}, ${machine.userName}, ${machine.userNameKey}, ${machine.now})`,
+    { machine_users_user_name_key: 'machine_user_name_taken' },
+  );
 }
 
 /** @throws ApiError `machine_user_not_found` */

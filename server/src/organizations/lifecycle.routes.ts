@@ -1,5 +1,5 @@
 import { overOrganization } from '../access/access.ts';
-import { mutate, mutateOrganization } from '../calls/mutate.ts';
+import { type Granted, mutate, mutateOrganization } from '../calls/mutate.ts';
 import { type Call, nothingKept, route } from '../calls/route.ts';
 import { deleteInvitedLeftOver, lockInvitedOf } from '../invitations/invitations.store.ts';
 import { etag } from '../http/if-match.ts';
@@ -13,7 +13,8 @@ const mayGovern = ['SUPER_ADMIN', 'GENERIC_MACHINE_USER'] as const;
 async function changeStatus(call: Call, status: OrganizationStatus): Promise<string> {
   const { services, appId, orgId } = call;
   const event = { target: { kind: 'organization', id: orgId }, orgId, changes: ['status'] };
-  const version = await mutateOrganization(call, mayGovern, event, setStatus(appId, status, services.clock.now()));
+  const update = (granted: Granted) => setStatus(granted, appId, status, services.clock.now());
+  const version = await mutateOrganization(call, { allowed: mayGovern, event, update });
   return version ?? (await getOrganization(services.db, appId, orgId)).version;
 }
 

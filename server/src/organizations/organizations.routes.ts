@@ -1,8 +1,9 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { sql } from '../db/db.ts';
-import { type Held, type Principal, decide, overApp, overOrganization } from '../access/access.ts';
+import { type Held, type Principal, overApp, overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
+import { decideAccess } from '../calls/decide-access.ts';
 import { mutate, mutateOrganization } from '../calls/mutate.ts';
 import { readPage } from '../calls/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -27,10 +28,10 @@ import {
 import {
   getOrganization,
   insertOrganization,
+  nameIsUnique,
   type OrganizationPatch,
   organizationsOf,
   patchOrganization,
-  refusingTakenName,
 } from './organizations.store.ts';
 
 /** Who may change which part of an organization. */
@@ -53,8 +54,7 @@ function visibleTo({ actor, appId, held }: Call) {
  */
 async function confirmUnchanged(call: Call, versions: readonly string[] | undefined): Promise<string> {
   const { services, appId, orgId } = call;
-  await decide(services.db, call.route.access, call.actor, call.addressed);
-  call.request.decided = true;
+  await decideAccess(call);
   const { version } = await getOrganization(services.db, appId, orgId);
   if (versions !== undefined && !versions.includes(version)) throw new ApiError('precondition_failed');
   return version;
@@ -71,8 +71,13 @@ async function applyPatch(call: Call, patch: OrganizationPatch): Promise<string>
   if (changes.length === 0) return confirmUnchanged(call, versions);
   const allowed = patch.name === undefined ? mayUpdate : mayRename;
   const event = { target: { kind: 'organization', id: orgId }, orgId, changes };
-  const update = patchOrganization(appId, patch, versions, services.clock.now());
-  const version = await refusingTakenName(mutateOrganization(call, allowed, event, update));
+  const now = services.clock.now();
+  const version = await mutateOrganization(call, {
+    allowed,
+    event,
+    update: (granted) => patchOrganization(granted, appId, patch, versions, now),
+    uniqueViolations: nameIsUnique,
+  });
   if (version !== undefined) return version;
   await confirmUnchanged(call, versions);
   throw new ApiError('metadata_limit_exceeded');

@@ -1,8 +1,9 @@
 import type { Queryable, Sql, Tx } from '../db/db.ts';
-import { sql, violatesUnique } from '../db/db.ts';
+import { sql } from '../db/db.ts';
 import { countInApp, totalOfApp } from '../counts.ts';
 import { ApiError } from '../http/errors.ts';
 import { mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
+import type { Granted } from '../calls/mutate.ts';
 import { organizationNameKey } from './organization-name.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 
@@ -36,29 +37,24 @@ const toOrganization = (row: OrganizationRow): Organization => ({
   metadata: row.metadata ?? undefined,
 });
 
-const nameTaken = (error: unknown): unknown =>
-  violatesUnique(error, 'organizations_name_key') ? new ApiError('organization_name_taken', { cause: error }) : error;
+/** What a statement that sets the name of an organization can violate. */
+export const nameIsUnique = { organizations_name_key: 'organization_name_taken' } as const;
 
-/** Runs a statement that may meet a name that is taken. @throws ApiError `organization_name_taken` */
-export async function refusingTakenName<Result>(work: Promise<Result>): Promise<Result> {
-  return work.catch((error: unknown) => {
-    throw nameTaken(error);
-  });
-}
-
+/** @throws ApiError `organization_name_taken` */
 export async function insertOrganization(
   tx: Tx,
   appId: string,
   organization: { id: string; name: string; metadata: Metadata; now: Date },
 ): Promise<void> {
   const { id, name, metadata, now } = organization;
-  await refusingTakenName(
-    tx.query(sql`
+  await tx.query(
+    sql`
       WITH added AS (
         INSERT INTO organizations (app_id, id, name, name_key, status, metadata, created_at, updated_at)
         VALUES (${appId}, ${id}, ${name}, ${organizationNameKey(name)}, 'Active', ${JSON.stringify(metadata)}::jsonb, ${now}, ${now})
         RETURNING id)
-      ${countInApp(appId, 'organizations', sql`added`, 1)}`),
+      ${countInApp(appId, 'organizations', sql`added`, 1)}`,
+    nameIsUnique,
   );
 }
 
@@ -117,13 +113,14 @@ export interface OrganizationPatch {
 }
 
 /**
- * The one statement that changes an organization: it takes its row from `granted` (see `mutateOrganization`), and
- * applies only if the status permits it, the version is one of `versions` and at most 30 metadata keys remain. All are
- * conditions on the row itself, so they hold under concurrent writers.
+ * The statement that updates an organization (see `mutateOrganization`). It applies only if the status permits the
+ * update, the version is one of `versions` and at most 30 metadata keys remain. All are conditions on the row itself, so
+ * they hold under concurrent writers.
  *
  * @param versions the versions that If-Match accepts; undefined accepts any
  */
 export function patchOrganization(
+  granted: Granted,
   appId: string,
   patch: OrganizationPatch,
   versions: readonly string[] | undefined,
@@ -138,18 +135,18 @@ export function patchOrganization(
       metadata = ${merged},
       version = o.version + 1,
       updated_at = ${now}
-    FROM granted
-    WHERE o.app_id = ${appId} AND o.id = granted.id AND o.status = ANY (granted.statuses)
+    FROM ${granted.relation}
+    WHERE o.app_id = ${appId} AND o.id = ${granted.id} AND o.status = ANY (${granted.statuses})
       AND (${versions ?? null}::bigint[] IS NULL OR o.version = ANY (${versions ?? null}::bigint[]))
       AND ${fits}
     RETURNING o.version`;
 }
 
-/** The one statement that puts an organization into a status; it changes nothing where it is in that already. */
-export const setStatus = (appId: string, status: OrganizationStatus, now: Date): Sql => sql`
+/** The statement that sets the status of an organization. It changes nothing if the organization has that status. */
+export const setStatus = (granted: Granted, appId: string, status: OrganizationStatus, now: Date): Sql => sql`
   UPDATE organizations o SET status = ${status}, version = o.version + 1, updated_at = ${now}
-  FROM granted
-  WHERE o.app_id = ${appId} AND o.id = granted.id AND o.status <> ${status}
+  FROM ${granted.relation}
+  WHERE o.app_id = ${appId} AND o.id = ${granted.id} AND o.status <> ${status}
   RETURNING o.version`;
 
 /**

@@ -51,9 +51,9 @@ function withoutDetours(db: UndoableDb): UndoableDb {
   };
   return {
     engine: db.engine,
-    query: async (statement) => {
+    query: async (...args) => {
       refuseDetour();
-      return db.query(statement);
+      return db.query(...args);
     },
     transaction: async (work) => {
       refuseDetour();
@@ -142,7 +142,7 @@ async function openOnServer(template: string): Promise<Db> {
   let closed: Promise<void> | undefined;
   return {
     engine: db.engine,
-    query: (statement) => db.query(statement),
+    query: (...args) => db.query(...args),
     transaction: (work) => db.transaction(work),
     close: () => (closed ??= close()),
   };

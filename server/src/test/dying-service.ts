@@ -17,7 +17,7 @@ const die = () => process.kill(process.pid, 'SIGKILL');
 
 const deadly: Db = {
   engine: db.engine,
-  query: (statement) => db.query(statement),
+  query: (...args) => db.query(...args),
   transaction: async (work) => {
     const result = await db.transaction(async (tx) => {
       const done = await work(tx);

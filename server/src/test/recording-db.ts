@@ -1,4 +1,4 @@
-import type { Db, Queryable, Sql, Tx } from '../db/db.ts';
+import type { Db, Queryable, Tx } from '../db/db.ts';
 
 /** A database that remembers what it was asked. */
 export interface RecordingDb extends Db {
@@ -19,9 +19,9 @@ export interface RecordingDb extends Db {
 export function recordingDb(db: Db): RecordingDb {
   let statements: string[] = [];
   const recorded = (inner: Queryable): Queryable['query'] => {
-    return <Row>(statement: Sql) => {
-      statements.push(statement.text);
-      return inner.query<Row>(statement);
+    return <Row>(...args: Parameters<Queryable['query']>) => {
+      statements.push(args[0].text);
+      return inner.query<Row>(...args);
     };
   };
   const inTransaction = (tx: Tx): Tx => ({

@@ -1,4 +1,4 @@
-import { raw, type Db, type Queryable, type Sql, type Tx } from '../db/db.ts';
+import { raw, type Db, type Queryable, type Tx } from '../db/db.ts';
 import { Gate } from '../db/gate.ts';
 
 /** A database whose changes can be taken back. */
@@ -47,7 +47,7 @@ export function undoable(db: Db): UndoableDb {
 
   const made: UndoableDb = {
     engine: db.engine,
-    query: (statement) => (open ?? db).query(statement),
+    query: (...args) => (open ?? db).query(...args),
     transaction: (work) => (open ?? db).transaction(work),
     undo: (work) => (open ? open.undo(work) : begin(work)),
     close: () => {
@@ -76,8 +76,8 @@ class Undoing {
     this.#tx = tx;
   }
 
-  query<Row>(statement: Sql): Promise<Row[]> {
-    return this.transaction((tx) => tx.query<Row>(statement));
+  query<Row>(...args: Parameters<Queryable['query']>): Promise<Row[]> {
+    return this.transaction((tx) => tx.query<Row>(...args));
   }
 
   async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {

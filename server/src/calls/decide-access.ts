@@ -1,0 +1,41 @@
+import {
+  decide,
+  evaluateOverOrganization,
+  type Held,
+  type OrganizationRelation,
+  type Principal,
+} from '../access/access.ts';
+import type { OrganizationOperation } from '../access/organization-states.ts';
+import type { Call } from './route.ts';
+
+/** Records on the request that access was granted. `register` refuses to answer without this record. */
+function recordDecision(call: Call, held: Held): Held {
+  call.request.decided = true;
+  return held;
+}
+
+/**
+ * Decides on the access that the route of the call declares, with at most one query.
+ *
+ * @returns the principals that the caller holds
+ * @throws ApiError as `decide` does
+ */
+export async function decideAccess(call: Call): Promise<Held> {
+  return recordDecision(call, await decide(call.services.db, call.route.access, call.actor, call.addressed));
+}
+
+/**
+ * Decides on access over an organization from a relation that the statement of the change has read.
+ *
+ * @param allowed the principals that may make this change
+ * @param relation undefined if the organization does not exist
+ * @throws ApiError as `evaluateOverOrganization` does
+ */
+export function decideByRelation(
+  call: Call,
+  operation: OrganizationOperation,
+  allowed: readonly Principal[],
+  relation: OrganizationRelation | undefined,
+): Held {
+  return recordDecision(call, evaluateOverOrganization(operation, allowed, relation));
+}
