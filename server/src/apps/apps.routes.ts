@@ -1,5 +1,6 @@
 import type { Config } from '../config.ts';
 import { platformAccess } from '../access/access.ts';
+import { changedFields } from '../calls/changed-fields.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import {
@@ -92,8 +93,7 @@ export const appRoutes = [
     errors: ['app_not_found', 'redirect_url_not_allowed'],
     handler: (call) => {
       const { services, params, body } = call;
-      const { settings = {}, ...fields } = body;
-      const changes = [...Object.keys(fields), ...Object.keys(settings).map((name) => `settings.${name}`)];
+      const changes = changedFields(body);
       return mutate(call, async (tx) => {
         if (changes.length === 0) {
           return { result: toResource(await getApp(tx, params.name), services.config), event: undefined };

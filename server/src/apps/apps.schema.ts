@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isAddressRange } from '../http/address-range.ts';
-import { optional, text, time, visibleName } from '../http/fields.ts';
+import { optional, patchOf, text, time, visibleName } from '../http/fields.ts';
 import { defaultCounts, type LimitName, limitNames, limits } from '../limits/limits.ts';
 import { ownTexts } from '../mail-texts/own-texts.ts';
 import { mailLanguages } from '../mail-texts/words.ts';
@@ -261,10 +261,12 @@ export const createApp = z
   })
   .meta({ id: 'CreateAppRequest', description: 'A new app with its first super admin.' });
 
-export const patchApp = z
-  .strictObject({ displayName: displayName.optional(), status: status.optional(), settings: settingsPatch.optional() })
-  .refine((patch) => Object.keys(patch).length > 0, { error: 'Name at least one of displayName, status, settings.' })
-  .meta({ id: 'UpdateAppRequest', description: 'Changes to an app; what is not named stays.' });
+export const patchApp = patchOf({ displayName, status, settings: settingsPatch }).meta({
+  id: 'UpdateAppRequest',
+  description: 'Changes to an app; what is not named stays.',
+});
+
+export type AppPatch = Readonly<z.output<typeof patchApp>>;
 
 export const appParams = z.strictObject({ name: appName });
 

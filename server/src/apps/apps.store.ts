@@ -1,8 +1,10 @@
 import { LRUCache } from 'lru-cache';
+import { isGroup } from '../calls/changed-fields.ts';
 import type { Db, Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { setIf, setList } from '../db/set-list.ts';
 import { ApiError } from '../http/errors.ts';
-import { defaultSettings, type Settings, type SettingsPatch } from './apps.schema.ts';
+import { type AppPatch, defaultSettings, type Settings, type SettingsPatch } from './apps.schema.ts';
 
 export interface App {
   readonly id: string;
@@ -27,19 +29,15 @@ export interface AppRow {
 /** The columns of an app that `toApp` reads. */
 const columns = sql`id, name, display_name, status, settings, created_at, updated_at`;
 
-/** Settings as stored, with the defaults for what is not. */
-export const withDefaults = (stored: SettingsPatch): Settings =>
-  ({ ...defaultSettings, ...stored, limits: { ...defaultSettings.limits, ...stored.limits } }) as Settings;
-
 /** What the patch names is set, the rest stays; groups of settings merge by the same rule. */
-function mergeSettings(stored: SettingsPatch, patch: SettingsPatch): SettingsPatch {
-  return {
-    ...stored,
-    ...patch,
-    ...(patch.mail && { mail: { ...stored.mail, ...patch.mail } }),
-    ...(patch.limits && { limits: { ...stored.limits, ...patch.limits } }),
-  };
+function mergeSettings<Before extends SettingsPatch>(before: Before, patch: SettingsPatch): Before {
+  const groups = Object.entries(patch).filter(([, value]) => isGroup(value)) as [keyof SettingsPatch, object][];
+  const merged = groups.map(([name, group]) => [name, { ...(before[name] as object | undefined), ...group }]);
+  return { ...before, ...patch, ...Object.fromEntries(merged) } as Before;
 }
+
+/** Settings as stored, with the defaults for what is not. */
+export const withDefaults = (stored: SettingsPatch): Settings => mergeSettings(defaultSettings, stored);
 
 /** The app of a row that another statement reads with the columns of `apps`. */
 export function toApp(row: AppRow): App {
@@ -101,7 +99,7 @@ export async function insertApp(
 export async function patchApp(
   tx: Tx,
   name: string,
-  patch: { displayName?: string | undefined; status?: App['status'] | undefined; settings?: SettingsPatch | undefined },
+  patch: AppPatch,
   now: Date,
   check: (settings: Settings, before: Settings) => void,
 ): Promise<App> {
@@ -111,12 +109,13 @@ export async function patchApp(
   if (!before) throw new ApiError('app_not_found');
   const settings = mergeSettings(before.settings, patch.settings ?? {});
   check(withDefaults(settings), withDefaults(before.settings));
+  const changes = setList(patch, {
+    displayName: (displayName) => setIf(sql`display_name`, displayName),
+    status: (status) => setIf(sql`status`, status),
+    settings: () => sql`settings = ${JSON.stringify(settings)}::jsonb`,
+  });
   const [row] = await tx.query<AppRow>(sql`
-    UPDATE apps SET
-      display_name = COALESCE(${patch.displayName}::text, display_name),
-      status = COALESCE(${patch.status}::text, status),
-      settings = ${JSON.stringify(settings)}::jsonb,
-      updated_at = ${now}
+    UPDATE apps SET ${changes}, updated_at = ${now}
     WHERE name = ${name} RETURNING ${columns}`);
   if (!row) throw new ApiError('app_not_found');
   return toApp(row);

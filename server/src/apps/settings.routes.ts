@@ -1,4 +1,5 @@
 import { overApp } from '../access/access.ts';
+import { changedFields } from '../calls/changed-fields.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { settings, type Settings, type SettingsPatch, updateSettings } from './apps.schema.ts';
@@ -42,7 +43,7 @@ export const settingsRoutes = [
     handler: async (call) => {
       const { appId, body, services } = call;
       const app = await namedAppOf(call);
-      const changes = Object.keys(body).map((name) => `settings.${name}`);
+      const changes = changedFields({ settings: body });
       if (changes.length === 0) return withWarnings(app.settings, services.config);
       const check = (merged: Settings, before: Settings) =>
         checkSettings(merged, { before, config: services.config, pointer: '/body' });

@@ -29,6 +29,15 @@ export const optional = <Schema extends z.ZodType>(schema: Schema) =>
     .transform((value) => value ?? undefined)
     .optional();
 
+/** The body of a PATCH: each field may be absent, which leaves it as it is, but not all of them. */
+export const patchOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
+  z
+    .strictObject(shape)
+    .partial()
+    .refine((patch) => Object.keys(patch).length > 0, {
+      error: `Name at least one of ${Object.keys(shape).join(', ')}.`,
+    });
+
 const blankToNone = (value: unknown): unknown =>
   value === null || (typeof value === 'string' && isBlank(value)) ? undefined : value;
 

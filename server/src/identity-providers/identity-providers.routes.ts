@@ -1,9 +1,9 @@
-import type { z } from 'zod';
 import { lockApp } from '../apps/apps.store.ts';
 import { overApp } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
+import { changedFields } from '../calls/changed-fields.ts';
 import { callbackUrl } from '../federation/callback-url.ts';
 import { sealClientSecret } from './client-secret.ts';
 import { ProviderFailure } from '../federation/failures.ts';
@@ -16,6 +16,7 @@ import {
   providerCreated,
   providerList,
   providerParams,
+  type ProviderPatch,
 } from './identity-providers.schema.ts';
 import {
   countProviders,
@@ -76,14 +77,14 @@ const toResource = ({ services }: Call, { createdAt, updatedAt, ...found }: Iden
 });
 
 /** What Google and Microsoft say of addresses is judged by their own rules. */
-function checkTrust({ type }: IdentityProvider, { trustEmail }: { trustEmail?: boolean | undefined }): void {
+function checkTrust({ type }: IdentityProvider, { trustEmail }: ProviderPatch): void {
   if (trustEmail === undefined || type === 'oidc') return;
   const message = 'Only generic providers have this setting.';
   throw new ApiError('validation_failed', { faults: [{ pointer: '/body/trustEmail', message }] });
 }
 
 /** Whether each value is the stored one. A client secret counts as new: stored ones are not opened for this. */
-async function hasEqualValues(call: Call<{ idpId: string }, unknown, z.output<typeof patchProviderBody>>) {
+async function hasEqualValues(call: Call<{ idpId: string }, unknown, ProviderPatch>) {
   const { services, appId, params, body } = call;
   const { clientSecret, ...named } = body;
   const stored = (await listProviders(services.db, appId)).find(({ id }) => id === params.idpId);
@@ -200,7 +201,7 @@ export const identityProviderRoutes = [
         checkTrust(await lockProvider(tx, appId, params.idpId), body);
         const now = services.clock.now();
         const changed = await patchProvider(tx, appId, params.idpId, { ...patch, sealedClientSecret }, now);
-        const event = { target: { kind: 'identity_provider', id: params.idpId }, changes: Object.keys(body) };
+        const event = { target: { kind: 'identity_provider', id: params.idpId }, changes: changedFields(body) };
         return { result: toResource(call, changed), event };
       });
     },

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idOf, message, optional, outputId, text, time, visibleName } from '../http/fields.ts';
+import { idOf, message, optional, outputId, patchOf, text, time, visibleName } from '../http/fields.ts';
 import { tenantTypeNames } from './provider-types.ts';
 
 const clientId = text({ min: 1, max: 500 }).meta({
@@ -130,17 +130,11 @@ export const providerList = z
   .object({ idps: z.array(provider).meta({ description: 'Oldest first.', examples: [[]] }) })
   .meta({ id: 'IdentityProviderList', description: 'The identity providers of the app.' });
 
-export const patchProvider = z
-  .strictObject({
-    name: providerName.optional(),
-    clientId: clientId.optional(),
-    clientSecret: clientSecret.optional(),
-    enabled: enabled.optional(),
-    trustEmail: trustEmail.optional(),
-  })
-  .refine((patch) => Object.keys(patch).length > 0, {
-    error: 'Name at least one of name, clientId, clientSecret, enabled, trustEmail.',
-  })
-  .meta({ id: 'UpdateProviderRequest', description: 'Changes to a provider; what is not named stays.' });
+export const patchProvider = patchOf({ name: providerName, clientId, clientSecret, enabled, trustEmail }).meta({
+  id: 'UpdateProviderRequest',
+  description: 'Changes to a provider; what is not named stays.',
+});
+
+export type ProviderPatch = Readonly<z.output<typeof patchProvider>>;
 
 export const providerParams = z.strictObject({ idpId: idOf('the identity provider', '118273645546213380') });

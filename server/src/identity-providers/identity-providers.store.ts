@@ -1,6 +1,8 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { setIf, setList } from '../db/set-list.ts';
 import { ApiError } from '../http/errors.ts';
+import type { ProviderPatch } from './identity-providers.schema.ts';
 import type { ProviderType } from './provider-types.ts';
 
 /** Where people of an app may sign in besides here. */
@@ -79,31 +81,26 @@ export async function insertProvider(
       ${provider.sealedClientSecret}, ${[...provider.scopes]}, ${provider.trustEmail}, true, ${provider.now}, ${provider.now})`);
 }
 
-/** Changes to a provider: what is undefined stays. */
-export interface ProviderPatch {
-  readonly name?: string | undefined;
-  readonly clientId?: string | undefined;
-  readonly sealedClientSecret?: Buffer | undefined;
-  readonly enabled?: boolean | undefined;
-  readonly trustEmail?: boolean | undefined;
-}
+/** Changes to a provider as they are stored: the secret sealed. */
+type StoredPatch = Omit<ProviderPatch, 'clientSecret'> & { readonly sealedClientSecret: Buffer | undefined };
 
 /** @throws ApiError `idp_not_found` */
 export async function patchProvider(
   tx: Tx,
   appId: string,
   idpId: string,
-  patch: ProviderPatch,
+  patch: StoredPatch,
   now: Date,
 ): Promise<IdentityProvider> {
+  const changes = setList(patch, {
+    name: (name) => setIf(sql`name`, name),
+    clientId: (clientId) => setIf(sql`client_id`, clientId),
+    sealedClientSecret: (sealed) => setIf(sql`sealed_client_secret`, sealed),
+    enabled: (enabled) => setIf(sql`enabled`, enabled),
+    trustEmail: (trustEmail) => setIf(sql`trust_email`, trustEmail),
+  });
   const [row] = await tx.query<IdentityProviderRow>(sql`
-    UPDATE identity_providers SET
-      name = COALESCE(${patch.name}::text, name),
-      client_id = COALESCE(${patch.clientId}::text, client_id),
-      sealed_client_secret = COALESCE(${patch.sealedClientSecret ?? null}::bytea, sealed_client_secret),
-      enabled = COALESCE(${patch.enabled}::boolean, enabled),
-      trust_email = COALESCE(${patch.trustEmail}::boolean, trust_email),
-      updated_at = ${now}
+    UPDATE identity_providers SET ${changes}, updated_at = ${now}
     WHERE app_id = ${appId} AND id = ${idpId}
     RETURNING ${columns}`);
   if (!row) throw new ApiError('idp_not_found');

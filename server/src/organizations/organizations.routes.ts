@@ -7,6 +7,7 @@ import { decideAccess } from '../calls/decide-access.ts';
 import { mutate, mutateOrganization } from '../calls/mutate.ts';
 import { readPage } from '../calls/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
+import { changedFields } from '../calls/changed-fields.ts';
 import { grantOrInvite } from '../invitations/grant-or-invite.ts';
 import { checkMetadataLimit } from '../metadata.ts';
 import { listRoles, putRoles } from '../roles/roles.store.ts';
@@ -18,6 +19,7 @@ import {
   organization,
   organizationList,
   organizationListQuery,
+  type OrganizationPatch,
   organizationParams,
   organizationQuery,
   organizationSetUp,
@@ -29,7 +31,6 @@ import {
   getOrganization,
   insertOrganization,
   nameIsUnique,
-  type OrganizationPatch,
   organizationsOf,
   patchOrganization,
 } from './organizations.store.ts';
@@ -64,10 +65,7 @@ async function confirmUnchanged(call: Call, versions: readonly string[] | undefi
 async function applyPatch(call: Call, patch: OrganizationPatch): Promise<string> {
   const { services, appId, orgId } = call;
   const versions = acceptedVersions(call.request);
-  const changes = [
-    ...(patch.name === undefined ? [] : ['name']),
-    ...Object.keys(patch.metadata ?? {}).map((key) => `metadata.${key}`),
-  ];
+  const changes = changedFields(patch);
   if (changes.length === 0) return confirmUnchanged(call, versions);
   const allowed = patch.name === undefined ? mayUpdate : mayRename;
   const event = { target: { kind: 'organization', id: orgId }, orgId, changes };

@@ -7,6 +7,7 @@ import {
   metadataPatch,
   optional,
   outputId,
+  patchOf,
   queryFlag,
   time,
   visibleName,
@@ -88,16 +89,13 @@ export const organization = z
   })
   .meta({ id: 'Organization', description: 'A customer of the product.' });
 
-export const updateOrganization = z
-  .strictObject({ metadata: metadataPatch('organization').optional(), name: organizationName.optional() })
-  .refine((patch) => patch.metadata !== undefined || patch.name !== undefined, {
-    error: 'Name at least one of metadata, name.',
-  })
-  .meta({
-    id: 'UpdateOrganizationRequest',
-    description: 'Changes to an organization; what is not named stays.',
-    examples: [{ metadata: { key1: 'value1' } }],
-  });
+export const updateOrganization = patchOf({ metadata: metadataPatch('organization'), name: organizationName }).meta({
+  id: 'UpdateOrganizationRequest',
+  description: 'Changes to an organization; what is not named stays.',
+  examples: [{ metadata: { key1: 'value1' } }],
+});
+
+export type OrganizationPatch = Readonly<z.output<typeof updateOrganization>>;
 
 export const organizationUpdated = z
   .object({ message: message('Organization Data Updated') })

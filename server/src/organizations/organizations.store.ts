@@ -1,11 +1,13 @@
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { setIf, setList } from '../db/set-list.ts';
 import { countInApp, totalOfApp } from '../counts.ts';
 import { ApiError } from '../http/errors.ts';
-import { mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
+import { mergeMetadata, type Metadata } from '../metadata.ts';
 import type { Granted } from '../calls/mutate.ts';
 import { organizationNameKey } from './organization-name.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
+import type { OrganizationPatch } from './organizations.schema.ts';
 
 export interface Organization {
   readonly id: string;
@@ -107,11 +109,6 @@ export function organizationsOf(
   };
 }
 
-export interface OrganizationPatch {
-  readonly name?: string | undefined;
-  readonly metadata?: MetadataPatch | undefined;
-}
-
 /**
  * The statement that updates an organization (see `mutateOrganization`). It applies only if the status permits the
  * update, the version is one of `versions` and at most 30 metadata keys remain. All are conditions on the row itself, so
@@ -127,14 +124,15 @@ export function patchOrganization(
   now: Date,
 ): Sql {
   const { merged, fits } = mergeMetadata(sql`o.metadata`, patch.metadata ?? {});
-  const key = patch.name === undefined ? null : organizationNameKey(patch.name);
+  const changes = setList(patch, {
+    name: (name) => [
+      setIf(sql`name`, name),
+      setIf(sql`name_key`, name === undefined ? undefined : organizationNameKey(name)),
+    ],
+    metadata: () => sql`metadata = ${merged}`,
+  });
   return sql`
-    UPDATE organizations o SET
-      name = COALESCE(${patch.name ?? null}::text, o.name),
-      name_key = COALESCE(${key}::text, o.name_key),
-      metadata = ${merged},
-      version = o.version + 1,
-      updated_at = ${now}
+    UPDATE organizations o SET ${changes}, version = o.version + 1, updated_at = ${now}
     FROM ${granted.relation}
     WHERE o.app_id = ${appId} AND o.id = ${granted.id} AND o.status = ANY (${granted.statuses})
       AND (${versions ?? null}::bigint[] IS NULL OR o.version = ANY (${versions ?? null}::bigint[]))

@@ -5,8 +5,8 @@ import { acceptedVersions, etag } from '../http/if-match.ts';
 import { etagHeader, organizationParams } from '../organizations/organizations.schema.ts';
 import { lockOrganization, raiseVersion } from '../organizations/organizations.store.ts';
 import { removeRole } from '../invitations/remove-role.ts';
-import { roleList, roleParams, rolesUpdated, updateRoles } from './roles.schema.ts';
-import { checkRoleLimit, listRoles, putRoles, type Role } from './roles.store.ts';
+import { type Role, roleList, roleParams, rolesUpdated, updateRoles } from './roles.schema.ts';
+import { checkRoleLimit, listRoles, putRoles } from './roles.store.ts';
 
 /** @returns the version of the organization afterwards, raised if any role is not as it was */
 function updateRolesOf(call: Call, roles: readonly Role[]): Promise<string> {

@@ -29,6 +29,8 @@ export const role = z
   })
   .meta({ id: 'Role', description: 'A role with its permissions.' });
 
+export type Role = Readonly<z.output<typeof role>>;
+
 /** Several roles, each key once. */
 export const roles = z
   .array(role)

@@ -1,17 +1,12 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
+import type { Role } from './roles.schema.ts';
 
 /** A role as it is stored: of one organization, or of the app (scope 0). */
 export interface RoleReference {
   readonly scopeId: string;
   readonly key: string;
-}
-
-export interface Role {
-  readonly key: string;
-  readonly displayName: string;
-  readonly allowedPermissions: readonly string[];
 }
 
 /** The scope of predefined roles, which belong to the app. */
@@ -70,7 +65,7 @@ export async function deleteRole(tx: Tx, appId: string, { scopeId, key }: RoleRe
   await tx.query(sql`DELETE FROM roles WHERE app_id = ${appId} AND scope_id = ${scopeId} AND key = ${key}`);
 }
 
-const toRole = (row: { key: string; display_name: string; permissions: string[] }) => ({
+const toRole = (row: { key: string; display_name: string; permissions: string[] }): Role => ({
   key: row.key,
   displayName: row.display_name,
   allowedPermissions: row.permissions,

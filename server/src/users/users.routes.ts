@@ -2,6 +2,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { overApp, overUser, publicAccessSettingCookie } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
+import { changedFields } from '../calls/changed-fields.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { checkMetadataLimit } from '../metadata.ts';
@@ -191,8 +192,7 @@ export const userRoutes = [
     handler: async (call) => {
       const { body, params, services, appId } = call;
       checkReservedKeys(call, body.metadata ?? {});
-      const { metadata = {}, ...fields } = body;
-      const changes = [...Object.keys(fields), ...Object.keys(metadata).map((key) => `metadata.${key}`)];
+      const changes = changedFields(body);
       return mutate(call, async (tx) => {
         const result = { message: 'User updated' };
         await lockWithinReach(tx, call, params.userId);

@@ -158,6 +158,8 @@ export const updateUser = z
   })
   .meta({ id: 'UpdateUserRequest', description: 'Changes to a user; what is not named stays, null clears.' });
 
+export type UserPatch = Readonly<z.output<typeof updateUser>>;
+
 export const userUpdated = z
   .object({ message: message('User updated') })
   .meta({ id: 'UpdateUserResult', description: 'The user is updated.' });

@@ -1,9 +1,11 @@
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { setIf, setList, valueOr } from '../db/set-list.ts';
 import { countInApp } from '../counts.ts';
 import { indexUser } from '../search/member-search.store.ts';
 import { ApiError } from '../http/errors.ts';
-import { checkMetadataLimit, mergeMetadata, type Metadata, type MetadataPatch } from '../metadata.ts';
+import { checkMetadataLimit, mergeMetadata, type Metadata } from '../metadata.ts';
+import type { UserPatch } from './users.schema.ts';
 
 export type UserState = 'ACTIVE' | 'INACTIVE' | 'INVITED';
 
@@ -323,15 +325,6 @@ export async function markClaimed(
   await indexUser(tx, appId, userId);
 }
 
-/** Changes to a user: what is undefined stays, `phoneNumber: null` clears. */
-export interface UserPatch {
-  readonly firstName?: string | undefined;
-  readonly lastName?: string | undefined;
-  readonly phoneNumber?: string | null | undefined;
-  readonly language?: string | null | undefined;
-  readonly metadata?: MetadataPatch | undefined;
-}
-
 /**
  * Changes a user in one statement; the limit of 30 metadata keys holds under concurrent writers because it is part
  * of the row's own condition. A changed phone number is no longer verified.
@@ -340,16 +333,18 @@ export interface UserPatch {
  */
 export async function patchUser(tx: Tx, appId: string, userId: string, patch: UserPatch, now: Date): Promise<void> {
   const { merged, fits } = mergeMetadata(sql`u.metadata`, patch.metadata ?? {});
-  const phone = sql`CASE WHEN ${patch.phoneNumber !== undefined}::boolean THEN ${patch.phoneNumber}::text ELSE u.phone_number END`;
+  const changes = setList(patch, {
+    firstName: (name) => setIf(sql`first_name`, name),
+    lastName: (name) => setIf(sql`last_name`, name),
+    phoneNumber: (number) => [
+      setIf(sql`phone_number`, number),
+      sql`is_phone_verified = is_phone_verified AND phone_number IS NOT DISTINCT FROM ${valueOr(sql`phone_number`, number)}`,
+    ],
+    language: (language) => setIf(sql`language`, language),
+    metadata: () => sql`metadata = ${merged}`,
+  });
   const rows = await tx.query(sql`
-    UPDATE users u SET
-      first_name = COALESCE(${patch.firstName}::text, u.first_name),
-      last_name = COALESCE(${patch.lastName}::text, u.last_name),
-      phone_number = ${phone},
-      is_phone_verified = u.is_phone_verified AND u.phone_number IS NOT DISTINCT FROM ${phone},
-      language = CASE WHEN ${patch.language !== undefined}::boolean THEN ${patch.language}::text ELSE u.language END,
-      metadata = ${merged},
-      updated_at = ${now}
+    UPDATE users u SET ${changes}, updated_at = ${now}
     WHERE u.app_id = ${appId} AND u.id = ${userId} AND ${fits}
     RETURNING u.id`);
   if (rows.length === 0) {
