@@ -5,7 +5,6 @@ import {
   type Principal,
   principals,
   publicAccess,
-  publicPage,
 } from '../src/access/access.ts';
 import type { Route } from '../src/calls/route.ts';
 
@@ -43,7 +42,7 @@ function weakerThan(access: Scoped): AccessMutant[] {
   const isForEverybodySignedIn = access.scope === 'app' && access.principals.includes('SESSION_OWNER');
   const signedIn = overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER');
   return [
-    { what: 'anyone', access: publicAccess },
+    { what: 'anyone', access: publicAccess() },
     ...(isForEverybodySignedIn ? [] : [{ what: 'anyone signed in', access: signedIn }]),
     ...(access.scope === 'user' && access.from === 'body' && !access.mailedToken
       ? [{ what: 'and mailed tokens', access: { ...access, mailedToken: true } }]
@@ -57,6 +56,6 @@ function weakerThan(access: Scoped): AccessMutant[] {
  * the declaration; the lists it goes by are among the guards in the sources.
  */
 export function accessMutants({ access, decidesInStatement }: Route): AccessMutant[] {
-  if (access === platformAccess) return [{ what: 'anyone', access: publicPage }];
+  if (access === platformAccess) return [{ what: 'anyone', access: publicAccess({ app: 'none' }) }];
   return 'principals' in access && !decidesInStatement ? weakerThan(access) : [];
 }

@@ -27,13 +27,7 @@ export type Principal = keyof typeof principals;
 
 /** What a call acts on: the caller's stored relation to it decides. */
 export type Access =
-  /** No credential is looked at. With `app: 'in-query'` the route's own query finds out whether the app is active. */
-  | {
-      readonly scope: 'public';
-      readonly app: 'checked' | 'in-query' | 'none';
-      readonly setsCookie: boolean;
-      readonly acceptsSession?: true;
-    }
+  | PublicAccess
   /** The operator's key. */
   | { readonly scope: 'platform' }
   | Scoped<'app'>
@@ -46,6 +40,14 @@ export type Access =
   | (Scoped<'user'> & { readonly from: 'path' | 'body'; readonly mailedToken: boolean })
   | Scoped<'session'>;
 
+/** Access without a credential; see `publicAccess`. */
+interface PublicAccess {
+  readonly scope: 'public';
+  readonly app: 'checked' | 'in-query' | 'none';
+  readonly setsCookie: boolean;
+  readonly acceptsSession?: true;
+}
+
 interface Scoped<Scope extends string> {
   readonly scope: Scope;
   readonly principals: readonly Principal[];
@@ -53,18 +55,20 @@ interface Scoped<Scope extends string> {
 
 export type OverOrganization = Extract<Access, { scope: 'organization' }>;
 
-/** Anyone; only the app header is needed. */
-export const publicAccess: Access = { scope: 'public', app: 'checked', setsCookie: false };
-/** Anyone, and the answer sets a session cookie: a foreign web page must not be able to make the call. */
-export const publicAccessSettingCookie: Access = { scope: 'public', app: 'checked', setsCookie: true };
-/** The same; whoever presents a session token as Bearer acts as its human, and a token that is none is refused. */
-export const publicAccessOrSession: Access = { ...publicAccessSettingCookie, acceptsSession: true };
-/** Anyone; the handler's one query also looks at the app's status. */
-export const publicAccessCheckedInQuery: Access = { scope: 'public', app: 'in-query', setsCookie: false };
-/** Both: the handler's one query also looks at the app's status, and the answer sets a cookie. */
-export const publicAccessSettingCookieCheckedInQuery: Access = { scope: 'public', app: 'in-query', setsCookie: true };
-/** Anyone, without app header: pages and probes. */
-export const publicPage: Access = { scope: 'public', app: 'none', setsCookie: false };
+/**
+ * Access without a credential.
+ *
+ * @param options.app `checked` (the default): the app header is required and the app is active; `in-query`: the same,
+ *   but the handler's own query checks the status of the app; `none`: no app header, for pages and probes
+ * @param options.setsCookie the response sets a session cookie: requests from foreign origins are refused
+ * @param options.acceptsSession a session token sent as Bearer authenticates its user; an invalid token is refused
+ */
+export const publicAccess = (options: Partial<Omit<PublicAccess, 'scope'>> = {}): PublicAccess => ({
+  scope: 'public',
+  app: 'checked',
+  setsCookie: false,
+  ...options,
+});
 /** The operator of the deployment. */
 export const platformAccess: Access = { scope: 'platform' };
 

@@ -5,7 +5,7 @@ import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deviceHeaders, presentedDeviceTokens, setDeviceToken } from '../devices/device-token.ts';
 import { deleteDevices } from '../devices/devices.store.ts';
-import { overUser, publicAccess, publicAccessSettingCookie } from '../access/access.ts';
+import { overUser, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../calls/mutate.ts';
@@ -69,7 +69,7 @@ export const passwordRoutes = [
     summary: 'Ask for a password reset',
     description:
       'Sends a code to the address if a user has it who is not deactivated. The answer is the same for every address; the mail follows a moment later. The newest three codes are good for one hour; while three wait no further mail is sent.',
-    access: publicAccess,
+    access: publicAccess(),
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: noAudit('Whose account it is, if anybody’s, is found out later; the event is written with the code.'),
     body: requestPasswordReset,
@@ -101,7 +101,7 @@ export const passwordRoutes = [
     summary: 'Reset a password',
     description:
       'Sets a new password with the code of the mail. The address is proven by it, every session of the user ends, all devices are forgotten, identities are unlinked whose provider does not vouch for the address, and sign-ins that failed no longer count. A mail lists what was unlinked and what stays. The device of this call is known from then on: whoever resets a password gets in with it, however many tries others make meanwhile. An account whose address nobody had proven becomes that of whoever holds the mailbox: what was in it before is void, and pending invitations to the address take effect.',
-    access: publicAccessSettingCookie,
+    access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'user.password_reset',
     body: resetPassword,

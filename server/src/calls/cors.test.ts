@@ -19,7 +19,7 @@ const failing = route({
   tag: 'platform',
   summary: 'Fails',
   description: 'Fails.',
-  access: publicAccess,
+  access: publicAccess(),
   response: { status: 200, description: 'Never.', body: z.object({}) },
   handler: () => Promise.reject(new Error('failed on purpose')),
 });

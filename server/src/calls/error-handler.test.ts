@@ -11,7 +11,7 @@ import { noAudit, route } from './route.ts';
 
 const secret = 'hunter2-at-/srv/secret';
 
-const shared = { tag: 'platform', summary: 'Fails', description: 'Fails.', access: publicAccess } as const;
+const shared = { tag: 'platform', summary: 'Fails', description: 'Fails.', access: publicAccess() } as const;
 const response = { status: 200, description: 'Never.', body: z.object({ name: z.string() }) } as const;
 
 /** Ways in which a handler can go wrong. */

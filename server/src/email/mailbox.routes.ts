@@ -1,5 +1,5 @@
 import { isLocalCaller } from '../http/local-caller.ts';
-import { publicPage } from '../access/access.ts';
+import { publicAccess } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Call, route } from '../calls/route.ts';
 import type { Services } from '../calls/services.ts';
@@ -64,7 +64,7 @@ export const mailboxRoutes = [
     summary: 'Read the development mailbox',
     description:
       'Mails of this deployment, newest first: a page for browsers, JSON for `Accept: application/json`. Only in development and only on this machine.',
-    access: publicPage,
+    access: publicAccess({ app: 'none' }),
     query: mailboxQuery,
     response: { status: 200, description: 'The mails.', body: mailbox },
     errors: ['route_not_found'],

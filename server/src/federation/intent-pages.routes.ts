@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { serialize } from 'cookie';
 import { z } from 'zod';
-import { publicPage } from '../access/access.ts';
+import { publicAccess } from '../access/access.ts';
 import { cookieValue } from '../http/credential.ts';
 import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
@@ -185,7 +185,7 @@ async function comeBack(call: Call): Promise<void> {
 
 const page = {
   tag: 'idp-authentication',
-  access: publicPage,
+  access: publicAccess({ app: 'none' }),
   query: anyQuery,
   hidden: true,
   changesState: true,

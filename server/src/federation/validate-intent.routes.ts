@@ -1,7 +1,7 @@
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { violatesUnique } from '../db/db.ts';
-import { publicAccessOrSession } from '../access/access.ts';
+import { publicAccess } from '../access/access.ts';
 import { bearerToken } from '../http/credential.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -73,7 +73,7 @@ export const validateIntentRoutes = [
     summary: 'Finish signing in with a provider',
     description:
       'Exchanges what came back to the success URL for a session. Somebody whose identity is linked gets into that account; else the account of their address is linked, or made, if the provider vouches for the address. The account of a super admin is never linked that way. With the session token of a signed-in human as Bearer the identity is linked to them instead, whatever its address; the intent then needs a `codeChallenge`, and the answer names the session of the caller. If the account is not claimed and the provider vouches for its address, the account is claimed: earlier passwords, sessions and identities are void, and the answer has a new session.',
-    access: publicAccessOrSession,
+    access: publicAccess({ setsCookie: true, acceptsSession: true }),
     audit: 'session.created',
     body: validateIntent,
     response: { status: 200, description: 'Signed in, or linked.', body: intentValidated, headers: sessionHeaders },

@@ -3,7 +3,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { checkCode } from '../codes/codes.ts';
 import { consumeCode } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
-import { overApp, publicAccessSettingCookie } from '../access/access.ts';
+import { overApp, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -84,7 +84,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     summary: 'Accept an invitation',
     description:
       'Proves the mailbox with the code of an invitation, sets a password and starts a session. All pending invitations to the address take effect; the earlier password and all sessions end. If the account was not claimed, everything else by which somebody could sign in to it is void too.',
-    access: publicAccessSettingCookie,
+    access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'invitation.accepted',
     body: acceptInvitation,

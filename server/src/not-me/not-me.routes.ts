@@ -1,5 +1,5 @@
 import { findAppByName } from '../apps/apps.store.ts';
-import { publicAccess, publicPage } from '../access/access.ts';
+import { publicAccess } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { route } from '../calls/route.ts';
 import { anyQuery } from '../http/any-query.ts';
@@ -16,7 +16,7 @@ export const notMeRoutes = [
     summary: 'Say that it was not me',
     description:
       'What the button of the page `/apps/{app}/not-me` sends. The link of a verification mail rejects the sign-up, as long as the account is not claimed: password, sessions, identities, devices and codes are void, and the address is not verified any more; id, address and memberships stay; twice a day for one account. The link of a mail about a new device ends that session. The link of a mail about a new identity or password removes it and ends all sessions. These two also start a password reset. Links are good for 30 days.',
-    access: publicAccess,
+    access: publicAccess(),
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: 'user.rejected',
     body: rejection,
@@ -35,7 +35,7 @@ export const notMeRoutes = [
     tag: 'platform',
     summary: 'The page of "not me" links',
     description: 'Where the links of mails lead. The page changes nothing; its button does.',
-    access: publicPage,
+    access: publicAccess({ app: 'none' }),
     hidden: true,
     params: pageParams,
     query: anyQuery,

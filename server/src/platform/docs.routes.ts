@@ -1,6 +1,6 @@
 import { brotliCompressSync, constants, gzipSync } from 'node:zlib';
 import { z } from 'zod';
-import { publicPage } from '../access/access.ts';
+import { publicAccess } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { toOpenApi } from '../openapi/openapi.ts';
 import { type Call, type Route, route } from '../calls/route.ts';
@@ -142,7 +142,7 @@ export function docsRoutes(routes: () => readonly Route[]): Route[] {
       tag: 'platform',
       summary: 'OpenAPI document',
       description: 'The OpenAPI 3.1 document of this service.',
-      access: publicPage,
+      access: publicAccess({ app: 'none' }),
       query: anyQuery,
       response: { status: 200, description: 'The document.' },
       hidden: true,
@@ -156,7 +156,7 @@ export function docsRoutes(routes: () => readonly Route[]): Route[] {
       tag: 'platform',
       summary: 'Front page',
       description: 'Whoever opens the address of the service in a browser is sent to the reference.',
-      access: publicPage,
+      access: publicAccess({ app: 'none' }),
       query: anyQuery,
       response: { status: 302, description: 'The browser is sent on.' },
       hidden: true,
@@ -170,7 +170,7 @@ export function docsRoutes(routes: () => readonly Route[]): Route[] {
       tag: 'platform',
       summary: 'API reference',
       description: 'The reference of the API, in which every operation can be tried.',
-      access: publicPage,
+      access: publicAccess({ app: 'none' }),
       query: anyQuery,
       response: { status: 200, description: 'The page.' },
       hidden: true,
@@ -184,7 +184,7 @@ export function docsRoutes(routes: () => readonly Route[]): Route[] {
       tag: 'platform',
       summary: 'A file of our pages',
       description: 'Scripts and styles; the name changes with the content.',
-      access: publicPage,
+      access: publicAccess({ app: 'none' }),
       params: z.strictObject({ file: z.string().meta({ description: 'Name of the file.', examples: ['docs.js'] }) }),
       response: { status: 200, description: 'The file.' },
       errors: ['route_not_found'],

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { publicPage } from '../access/access.ts';
+import { publicAccess } from '../access/access.ts';
 import { ApiError, type ErrorCode, errorCodes, toProblem } from '../http/errors.ts';
 import { errorsOf } from '../openapi/route-errors.ts';
 import { type Call, type Route, route } from '../calls/route.ts';
@@ -41,7 +41,7 @@ const codeParams = z.strictObject({
   code: z.string().meta({ description: 'An error code.', examples: ['validation_failed'] }),
 });
 
-const page = { tag: 'platform', access: publicPage, query: anyQuery, hidden: true } as const;
+const page = { tag: 'platform', access: publicAccess({ app: 'none' }), query: anyQuery, hidden: true } as const;
 
 /**
  * A page for every error code: where the `type` of a problem document leads.

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isCurrent, type Migration, readMigrations } from '../db/migrate.ts';
-import { publicPage } from '../access/access.ts';
+import { publicAccess } from '../access/access.ts';
 import { bearerToken } from '../http/credential.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -53,7 +53,7 @@ export const healthRoutes = [
     tag: 'platform',
     summary: 'Is the process alive?',
     description: 'Answers as long as the process does; looks at nothing else.',
-    access: publicPage,
+    access: publicAccess({ app: 'none' }),
     query: anyQuery,
     response: { status: 200, description: 'It is.', body: healthy },
     handler: () => ({ status: 'ok' as const }),
@@ -67,7 +67,7 @@ export const healthRoutes = [
     summary: 'Can the service do its work?',
     description:
       'Answers 200 when the start has ended and the database answers and has every migration of this version, else 503.',
-    access: publicPage,
+    access: publicAccess({ app: 'none' }),
     query: anyQuery,
     response: { status: 200, description: 'It can.', body: ready },
     handler: async ({ services }) => {
@@ -83,7 +83,7 @@ export const healthRoutes = [
     tag: 'platform',
     summary: 'Metrics',
     description: 'Metrics for Prometheus: with the metrics token, or without one in development.',
-    access: publicPage,
+    access: publicAccess({ app: 'none' }),
     query: anyQuery,
     response: { status: 200, description: 'The metrics in the text format of Prometheus.' },
     errors: ['unauthenticated', 'route_not_found'],

@@ -1,5 +1,5 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import { overApp, overSession, overUser, publicAccessSettingCookieCheckedInQuery } from '../access/access.ts';
+import { overApp, overSession, overUser, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -47,7 +47,7 @@ export const sessionRoutes = [
     summary: 'Sign in',
     description:
       'Starts a session with e-mail address and password. If the cookie holds a live session of the same person, that session is renewed instead: same id, new token, and the old token fails. The token is in the answer and in the cookie `session-token`. Failed tries are limited per client address and per account; a device that has signed in to the account before, known by the cookie `device-token` or the header `X-Device-Token` that an earlier answer gave it, has a limit of its own, so that nobody else can lock its owner out.',
-    access: publicAccessSettingCookieCheckedInQuery,
+    access: publicAccess({ app: 'in-query', setsCookie: true }),
     knowsDevice: true,
     audit: 'session.created',
     body: signIn,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { defaultSettings } from '../apps/apps.schema.ts';
 import { findAppByName } from '../apps/apps.store.ts';
-import { publicAccess, publicAccessCheckedInQuery, publicPage } from '../access/access.ts';
+import { publicAccess } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
 import { type Call, noAudit, route } from '../calls/route.ts';
@@ -94,7 +94,7 @@ export const tokenRoutes = [
     summary: 'Get a machine token',
     description:
       'Exchanges the credential of a machine user for an ES256 JWT that any service verifies with the JWKS of the app. Without `audience` the token is for this API; with it exactly for those services, and this API refuses it. Keep a token until shortly before it expires: a machine user gets 600 tokens a minute, unless the app says otherwise.',
-    access: publicAccessCheckedInQuery,
+    access: publicAccess({ app: 'in-query' }),
     audit: noAudit('A token is stored nowhere and changes nothing; the last use of the secret is a counter.'),
     body: requestToken,
     response: { status: 200, description: 'The token.', body: issuedToken },
@@ -129,7 +129,7 @@ export const tokenRoutes = [
     tag: 'authentication',
     summary: 'Get the public keys of the app',
     description: 'The JSON Web Key Set (RFC 7517) that verifies the machine tokens of the app.',
-    access: publicAccess,
+    access: publicAccess(),
     response: {
       status: 200,
       description: 'The keys.',
@@ -150,7 +150,7 @@ export const tokenRoutes = [
     tag: 'authentication',
     summary: 'Get the public keys of an app by its address',
     description: 'The same key set at an address that needs no header, as JOSE libraries want it.',
-    access: publicPage,
+    access: publicAccess({ app: 'none' }),
     params: jwksParams,
     response: {
       status: 200,

@@ -1,5 +1,5 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import { overApp, overUser, publicAccessSettingCookie } from '../access/access.ts';
+import { overApp, overUser, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { changedFields } from '../calls/changed-fields.ts';
@@ -48,7 +48,7 @@ export const userRoutes = [
     summary: 'Sign up',
     description:
       'Makes a user and starts their session. The e-mail address is unproven until the code of the mail comes back. An address that was only invited becomes this user, without the invited roles.',
-    access: publicAccessSettingCookie,
+    access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     addressLimit: 'signUpsPerAddressPerHour',
     audit: 'user.signed_up',
