@@ -35,7 +35,7 @@ export const harmless: readonly Harmless[] = [
     [app, 'function countUsableCodes', once('a user')],
     [
       'org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint',
-      'function countTry',
+      'function countCodeAttempt',
       'the hash of a code is bound to its organization: only counters of the same person’s codes are raised',
     ],
     [app, 'function lockCodesOf', 'it only locks: the DELETE that follows asks for the app'],
@@ -164,7 +164,7 @@ export const harmless: readonly Harmless[] = [
     ],
     [app, 'function holdSession', once('a session')],
   ]),
-  ...of('sign-in/sign-in.store.ts', [[appOf('d'), 'function countTry', 'the token of a device is random']]),
+  ...of('sign-in/sign-in.store.ts', [[appOf('d'), 'function countSignInAttempt', 'the token of a device is random']]),
   ...of('users/super-admins.store.ts', [
     [app, 'function isInvitedAsSuperAdmin', once('a user')],
     [appOf('u'), 'function moveSuperAdminInvitation', once('a user')],

@@ -10,13 +10,13 @@ function explain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-async function start(config: Config): Promise<void> {
+async function serveOrSupervise(config: Config): Promise<void> {
   if (config.workers > 1 && cluster.isPrimary) await superviseWorkers(config);
   else await serve(config);
 }
 
 try {
-  await start(loadConfig(process.env));
+  await serveOrSupervise(loadConfig(process.env));
 } catch (error) {
   process.stderr.write(`Gatehouse cannot start.\n${explain(error)}\n`);
   process.exit(1);

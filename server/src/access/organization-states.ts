@@ -68,11 +68,11 @@ export const rulingOn = (
   held: readonly string[],
 ): Ruling => rulings[status][operation][sideOf(held)];
 
-const permits = (ruling: Ruling): boolean => ruling === 'allowed' || ruling === 'in outline';
+const allowsOperation = (ruling: Ruling): boolean => ruling === 'allowed' || ruling === 'in outline';
 
 /** The statuses in which an operation goes through, for a statement that decides by itself. */
 export const statusesPermitting = (operation: OrganizationOperation, held: readonly string[]): OrganizationStatus[] =>
-  statuses.filter((status) => permits(rulingOn(status, operation, held)));
+  statuses.filter((status) => allowsOperation(rulingOn(status, operation, held)));
 
 /** The statuses in which what its people hold in an organization counts. */
 export const statusesInForce = (): OrganizationStatus[] => statusesPermitting('use', []);
@@ -81,4 +81,4 @@ export const statusesInForce = (): OrganizationStatus[] => statusesPermitting('u
 export const statusRefusals = (operation: OrganizationOperation): StatusRefusal[] =>
   statuses
     .flatMap((status) => Object.values(rulings[status][operation]))
-    .filter((ruling): ruling is StatusRefusal => !permits(ruling));
+    .filter((ruling): ruling is StatusRefusal => !allowsOperation(ruling));

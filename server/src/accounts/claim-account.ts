@@ -65,10 +65,10 @@ export async function claimAccount(
   services: Services,
   appId: string,
   userId: string,
-  claim: Claim,
+  details: Claim,
 ): Promise<GrantedInvitations> {
   const now = services.clock.now();
   await voidWaysIn(tx, appId, userId, now);
-  await markClaimed(tx, appId, userId, { ...claim, now });
+  await markClaimed(tx, appId, userId, { ...details, now });
   return grantInvitations(tx, services, appId, userId);
 }

@@ -60,7 +60,7 @@ function toCall(
     appId,
     orgId: valid.orgId,
     actor: request.caller?.actor ?? { kind: 'anonymous' },
-    addressed: addressedBy(route, appId, valid),
+    addressed: toAddressed(route, appId, valid),
     held: [],
     idempotencyKey: valid.idempotencyKey,
     client: {
@@ -74,7 +74,7 @@ function toCall(
   };
 }
 
-function addressedBy(route: Route, appId: string, valid: ValidRequest): Addressed {
+function toAddressed(route: Route, appId: string, valid: ValidRequest): Addressed {
   const { access } = route;
   const fromBody = access.scope === 'user' && access.from === 'body';
   const userId = fromBody ? (valid.body as { userId: string }).userId : (valid.params['userId'] ?? '');

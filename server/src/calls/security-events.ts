@@ -172,7 +172,7 @@ export function createSecurityEvents(services: {
 }
 
 /** What a refused call was after, where the refusal does not say it. */
-function addressedBy({ route, actor, appId, addressed }: Call, action: SecurityAction): SecurityEvent['target'] {
+function targetOfRefusal({ route, actor, appId, addressed }: Call, action: SecurityAction): SecurityEvent['target'] {
   const { scope } = route.access;
   if (scope === 'user') return { kind: 'user', id: addressed.userId };
   if (action !== 'access.denied') return { kind: 'user', id: actor.kind === 'user' ? actor.user.id : null };
@@ -189,6 +189,6 @@ export async function reportRefusal(call: Call, error: ApiError): Promise<void> 
   const orgId = error.about?.orgId ?? (call.orgId === '' ? undefined : call.orgId);
   // Of a provider much can go wrong, and whoever looks after it has to know what.
   const changes = action === 'idp.failed' ? [`error.${error.code}`] : [];
-  const target = addressedBy(call, action);
+  const target = targetOfRefusal(call, action);
   await call.services.securityEvents.report(call, { action, target, orgId, changes, ...error.about });
 }

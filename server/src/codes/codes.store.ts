@@ -123,7 +123,7 @@ export async function countUsableCodes(
  * outrun the count. Where there is no code to try, something is written all the same: the time to commit must not
  * tell whether somebody has an account.
  */
-export async function countTry(
+export async function countCodeAttempt(
   db: Queryable,
   appId: string,
   scope: CodeScope & { address: string; now: Date },

@@ -9,7 +9,7 @@ import {
   type CodeCircumstances,
   type CodePurpose,
   type CodeScope,
-  countTry,
+  countCodeAttempt,
   findLongCode,
   insertCode,
   voidShortCodes,
@@ -88,7 +88,7 @@ const idOrNobody = (userId: string): string | null => (userId === '0' ? null : u
 async function matchShortCode(call: Call, scope: CodeScope, hashes: readonly Buffer[]): Promise<string | undefined> {
   const { services, appId, client } = call;
   const now = services.clock.now();
-  const candidates = await countTry(services.db, appId, { ...scope, address: addressKey(client.ip), now });
+  const candidates = await countCodeAttempt(services.db, appId, { ...scope, address: addressKey(client.ip), now });
   return candidates.find((candidate) => hashes.some((hash) => constantTimeEqual(hash, candidate.codeHash)))?.id;
 }
 

@@ -50,7 +50,7 @@ async function takeLock(directory: string, alias: string): Promise<DirectoryLock
   const candidate = `.${randomUUID()}`;
   const server = await listen(join(alias, candidate));
   try {
-    await claim(directory, alias, candidate);
+    await takeLockName(directory, alias, candidate);
     return { release: () => close(server) };
   } catch (error) {
     await close(server);
@@ -61,17 +61,17 @@ async function takeLock(directory: string, alias: string): Promise<DirectoryLock
 }
 
 /** Gives the socket `candidate`, which listens already, the name that makes it the lock. */
-async function claim(directory: string, alias: string, candidate: string): Promise<void> {
+async function takeLockName(directory: string, alias: string, candidate: string): Promise<void> {
   const highest = Math.max(0, ...(await generations(directory)));
   if (highest > 0) await assertDead(directory, join(alias, `lock.${highest}`));
   const mine = highest + 1;
   const won = await tryLink(join(directory, candidate), join(directory, `lock.${mine}`));
-  if (!won) return claim(directory, alias, candidate);
+  if (!won) return takeLockName(directory, alias, candidate);
   // A slow starter may have added a number that its faster rivals have passed and cleared away since.
   const current = await generations(directory);
   if (current.some((generation) => generation > mine)) {
     await unlink(join(directory, `lock.${mine}`));
-    return claim(directory, alias, candidate);
+    return takeLockName(directory, alias, candidate);
   }
   const older = current.filter((generation) => generation < mine);
   await Promise.all(older.map((generation) => rm(join(directory, `lock.${generation}`), { force: true })));

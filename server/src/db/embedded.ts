@@ -38,20 +38,20 @@ const defaultIntervalMs = 5 * 60_000;
  * @throws Error when its files were written by another major version
  */
 export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
-  if (options.dataDir === inMemory) return start(new EmbeddedDatabase(inMemory, options, undefined));
+  if (options.dataDir === inMemory) return startOrClose(new EmbeddedDatabase(inMemory, options, undefined));
   await mkdir(options.dataDir, { recursive: true, mode: 0o700 });
   const lock = await lockDirectory(options.dataDir);
   try {
     const directory = join(options.dataDir, 'postgresql');
     await prepareCluster(directory, options.snapshot);
-    return await start(new EmbeddedDatabase(directory, options, lock));
+    return await startOrClose(new EmbeddedDatabase(directory, options, lock));
   } catch (error) {
     await lock.release();
     throw error;
   }
 }
 
-async function start(db: EmbeddedDatabase): Promise<EmbeddedDatabase> {
+async function startOrClose(db: EmbeddedDatabase): Promise<EmbeddedDatabase> {
   try {
     await db.start();
     return db;

@@ -109,7 +109,7 @@ async function begin(call: Call, intent: Intent, browserSecret: string): Promise
   return isBegun ? url : undefined;
 }
 
-async function start(call: Call, intentId: string): Promise<void> {
+async function sendToProvider(call: Call, intentId: string): Promise<void> {
   const intent = await namedIntent(call, intentId);
   const known = browserSecretOf(call);
   const isForeign = intent.browserHash && !(known && constantTimeEqual(sha256(known), intent.browserHash));
@@ -204,7 +204,7 @@ export const intentPageRoutes = [
     params: intentParams,
     response: sentOn,
     errors: ['intent_invalid', 'app_inactive'],
-    handler: (call) => start(call, call.params.intentId),
+    handler: (call) => sendToProvider(call, call.params.intentId),
   }),
 
   route({

@@ -69,7 +69,7 @@ async function tellLinked(
 }
 
 /** Claims an account for somebody whose provider vouches for its address; rule (P) applies. */
-async function claim(
+async function claimByProvider(
   tx: Tx,
   call: Call,
   user: User,
@@ -107,7 +107,7 @@ async function settleKnown(
     await touch(tx, call, known.identityId, arrival);
     return { userId: user.id, isNewUser: false, events: [] };
   }
-  const accepted = await claim(tx, call, user, arrival);
+  const accepted = await claimByProvider(tx, call, user, arrival);
   return { userId: user.id, isNewUser: false, events: [await link(tx, call, user.id, arrival), ...accepted] };
 }
 
@@ -135,7 +135,7 @@ async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Pr
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive', { about: { target: actorOf(user.id) } });
   const { isSuperAdmin } = await readStanding(tx, appId, user.id);
   if (isSuperAdmin) throw new ApiError('idp_link_required', { about });
-  const accepted = user.isEmailClaimed ? [] : await claim(tx, call, user, arrival);
+  const accepted = user.isEmailClaimed ? [] : await claimByProvider(tx, call, user, arrival);
   // Another account of this provider had the address before: the mailbox may belong to someone else now.
   if (await hasOtherSubject(tx, appId, user.id, arrival)) throw new ApiError('idp_link_required', { about });
   const linked = await link(tx, call, user.id, arrival);
@@ -200,7 +200,7 @@ export async function linkIdentity(
     throw new ApiError('identity_already_linked', { about: providerOf(arrival) });
   }
   const isClaimed = claimsAccount(user, arrival);
-  const accepted = isClaimed ? await claim(tx, call, user, arrival) : [];
+  const accepted = isClaimed ? await claimByProvider(tx, call, user, arrival) : [];
   if (known && !isClaimed) {
     await touch(tx, call, known.identityId, arrival);
     return { events: [], isClaimed };

@@ -38,11 +38,11 @@ const transitions: Readonly<
 const statuses = Object.keys(transitions) as InvitationStatus[];
 
 /** The statuses in which this may happen. */
-const statusesPermitting = (event: InvitationEvent): InvitationStatus[] =>
+const statusesBefore = (event: InvitationEvent): InvitationStatus[] =>
   statuses.filter((status) => transitions[status][event] !== undefined);
 
 /** Whether this may happen to an invitation of this status. */
-export const permits = (status: InvitationStatus, event: InvitationEvent): boolean =>
+export const allowsEvent = (status: InvitationStatus, event: InvitationEvent): boolean =>
   transitions[status][event] !== undefined;
 
 /** The status that an event leads to, from wherever it may happen. */
@@ -66,7 +66,7 @@ export const statusAt = (now: Date): Sql =>
 /** The condition on a row under which an event may happen. */
 const mayHappen = (event: InvitationEvent, now: Date): Sql =>
   sql`(${join(
-    statusesPermitting(event).map((status) => hasStatus(status, now)),
+    statusesBefore(event).map((status) => hasStatus(status, now)),
     ' OR ',
   )})`;
 

@@ -65,7 +65,7 @@ async function giveAccount(tx: Tx, { services }: Call, appId: string, user: User
 }
 
 /** Consumes the code, grants the invitations and starts a session. */
-async function claim(tx: Tx, call: Call, app: App, proof: { userId: string; codeId: string }, given: Given) {
+async function acceptByCode(tx: Tx, call: Call, app: App, proof: { userId: string; codeId: string }, given: Given) {
   const user = await ofCode(lockUser(tx, app.id, proof.userId));
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
   if (!(await consumeCode(tx, app.id, user.id, proof.codeId))) throw new ApiError('code_invalid');
@@ -107,7 +107,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       const names = { firstName: body.firstName, lastName: body.lastName };
       const passwordHash = await services.passwords.hash(body.newPassword);
       const started = await mutate(call, async (tx) => {
-        const { session, events } = await claim(tx, call, app, proof, { email, ...names, passwordHash });
+        const { session, events } = await acceptByCode(tx, call, app, proof, { email, ...names, passwordHash });
         const actor = { kind: 'user', id: proof.userId } as const;
         // Where no invitation was left there is still the account.
         const event = events.length > 0 ? events : { target: actor, actor, orgId: body.orgId };

@@ -13,7 +13,7 @@ import { organizationParams } from '../organizations/organizations.schema.ts';
 import { resolveRole } from '../roles/roles.store.ts';
 import { lockUserByEmail } from '../users/users.store.ts';
 import { grantOrInvite } from './grant-or-invite.ts';
-import { permits } from './invitation-states.ts';
+import { allowsEvent } from './invitation-states.ts';
 import {
   invitationList,
   invitationListQuery,
@@ -81,7 +81,7 @@ async function lockInvitation(
   const seen = await getInvitation(tx, call, invitationId);
   const user = await lockUserByEmail(tx, call.appId, seen.emailKey);
   const invitation = await getInvitation(tx, call, invitationId);
-  if (!permits(invitation.status, event)) throw new ApiError('invitation_closed');
+  if (!allowsEvent(invitation.status, event)) throw new ApiError('invitation_closed');
   if (event === 'resend' && user?.id !== invitation.userId) {
     throw new ApiError('invitation_closed', {
       detail: 'Whoever was invited has another address by now. Invite this one anew.',

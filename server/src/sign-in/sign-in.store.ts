@@ -8,11 +8,11 @@ import { setPasswordHashWhere } from '../users/users.store.ts';
 import type { UserState } from '../users/users.store.ts';
 import { endSurplusSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
 
-/** What a try to sign in is counted for. */
+/** The quotas that an attempt to sign in consumes. */
 export interface SignInShares {
   readonly address: Share;
   readonly account: Share;
-  /** Of the devices that the caller presents: the share of the one that the account knows is taken instead of the others. */
+  /** Device tokens of the caller. If the account knows one, its quota is consumed instead of the other two. */
   readonly devices: readonly { readonly tokenHash: Buffer; readonly keyHash: Buffer }[];
   readonly device: Omit<Share, 'keyHash'>;
 }
@@ -26,10 +26,10 @@ export interface Credentials {
   readonly passwordHash: string | null;
 }
 
-/** A try that was counted. */
-export interface CountedTry {
+/** An attempt that was counted. */
+export interface CountedAttempt {
   readonly app: App;
-  /** Seconds until another try may be made, when this one may not. */
+  /** Seconds until the next attempt is allowed, if this one exceeds a quota. */
   readonly waitSeconds: number | undefined;
   /** The key of the known device's share, if it was that which was taken from. */
   readonly deviceKeyHash: Buffer | undefined;
@@ -62,7 +62,7 @@ function waitOf(row: CountedRow): number | undefined {
   return row.is_account_admitted ? undefined : (row.account_wait ?? 0);
 }
 
-function toCountedTry(appId: string, row: CountedRow): CountedTry {
+function toCountedAttempt(appId: string, row: CountedRow): CountedAttempt {
   const { app, id, email, is_email_verified: isEmailVerified, state, password_hash: passwordHash } = row;
   const times = { created_at: new Date(app.created_at), updated_at: new Date(app.updated_at) };
   return {
@@ -75,31 +75,37 @@ function toCountedTry(appId: string, row: CountedRow): CountedTry {
 }
 
 /**
- * Counts a try to sign in and looks up the app and what the password is compared with: one statement, the same for every address
- * whether or not anybody has it, committed before the password is compared. The share of the address comes first, so
- * that a network which has used up its own uses up nobody's account.
+ * Counts an attempt to sign in and looks up the app and the credentials. One statement, the same whether or not the
+ * address has an account. It commits before the password is compared. In outline:
  *
- * The commit does not wait for the disk: it is seen by everybody at once, and a database server that crashes forgets
- * the tries of its last moment and nothing else.
+ * 1. `app`, `active`: the app, and one row if it is active. An inactive app consumes no quota.
+ * 2. `account`: the user with this address.
+ * 3. `known_device`: a device token of the caller that this account knows.
+ * 4. A known device consumes its own quota and no other. Otherwise the quota of the client address is consumed, then
+ *    that of the account if the client address had some left: a network without quota cannot lock accounts.
+ * 5. The result: app, account, the session that the caller presents, which quotas had room and when others have.
+ *
+ * The commit does not wait for the disk. Other sessions see the attempt at once; a crash of the database server loses
+ * only the attempts of its last moment.
  *
  * @param shares as large as the row `app` of the statement says
  * @param presentedHash hash of the session token that the caller keeps as a cookie
  * @throws ApiError `app_inactive`
  */
-export async function countTry(
+export async function countSignInAttempt(
   db: Db,
   appId: string,
   emailKey: string,
   shares: SignInShares,
   presentedHash: Buffer | undefined,
   now: Date,
-): Promise<CountedTry> {
-  const { address, account } = shares;
+): Promise<CountedAttempt> {
+  const { address } = shares;
   const device: Share<Sql> = { ...shares.device, keyHash: sql`(SELECT key_hash FROM known_device)` };
   const [row] = await db.query<CountedRow>(sql`
     WITH app AS (SELECT * FROM apps WHERE id = ${appId}),
     active AS (SELECT FROM app WHERE status = 'ACTIVE'),
-    person AS (
+    account AS (
       SELECT id, email, is_email_verified, state, password_hash FROM users
       WHERE app_id = ${appId} AND email_key = ${emailKey} AND EXISTS (SELECT FROM active)),
     known_device AS (
@@ -107,24 +113,29 @@ export async function countTry(
       FROM unnest(${shares.devices.map(({ tokenHash }) => tokenHash)}::bytea[],
         ${shares.devices.map(({ keyHash }) => keyHash)}::bytea[]) AS presented (token_hash, key_hash)
       JOIN devices d ON d.app_id = ${appId} AND d.token_hash = presented.token_hash AND d.expires_at > ${now}
-      JOIN person ON person.id = d.user_id
+      JOIN account ON account.id = d.user_id
       LIMIT 1),
-    of_device AS (${takeUnit(appId, device, now, sql`FROM known_device`)}),
-    of_address AS (${takeUnit(appId, address, now, sql`FROM active WHERE NOT EXISTS (SELECT FROM known_device)`)}),
-    of_account AS (${takeUnit(appId, account, now, sql`FROM of_address`)})
-    SELECT (SELECT to_jsonb(app) FROM app) AS app, person.id, person.email,
-      person.is_email_verified, person.state, person.password_hash,
+    device_quota_consumed AS (${takeUnit(appId, device, now, sql`FROM known_device`)}),
+    address_quota_consumed AS (
+      ${takeUnit(appId, address, now, sql`FROM active WHERE NOT EXISTS (SELECT FROM known_device)`)}),
+    account_quota_consumed AS (${takeUnit(appId, shares.account, now, sql`FROM address_quota_consumed`)})
+    SELECT (SELECT to_jsonb(app) FROM app) AS app, account.id, account.email,
+      account.is_email_verified, account.state, account.password_hash,
       (SELECT s.id FROM sessions s
-        WHERE s.app_id = ${appId} AND s.token_hash = ${presentedHash ?? null}::bytea AND s.user_id = person.id
+        WHERE s.app_id = ${appId} AND s.token_hash = ${presentedHash ?? null}::bytea AND s.user_id = account.id
           AND LEAST(s.expires_at, s.idle_expires_at) > ${now}) AS presented_session,
       (SELECT key_hash FROM known_device) AS device_key,
-      EXISTS (SELECT FROM of_device) AS is_device_admitted, ${secondsToWait(appId, device, now)} AS device_wait,
-      EXISTS (SELECT FROM of_address) AS is_address_admitted, ${secondsToWait(appId, address, now)} AS address_wait,
-      EXISTS (SELECT FROM of_account) AS is_account_admitted, ${secondsToWait(appId, account, now)} AS account_wait
-    FROM (SELECT set_config('synchronous_commit', 'off', true)) AS unhurried LEFT JOIN person ON true`);
-  if (!row) throw new Error('a try to sign in was not counted');
+      EXISTS (SELECT FROM device_quota_consumed) AS is_device_admitted,
+      ${secondsToWait(appId, device, now)} AS device_wait,
+      EXISTS (SELECT FROM address_quota_consumed) AS is_address_admitted,
+      ${secondsToWait(appId, address, now)} AS address_wait,
+      EXISTS (SELECT FROM account_quota_consumed) AS is_account_admitted,
+      ${secondsToWait(appId, shares.account, now)} AS account_wait
+    FROM (SELECT set_config('synchronous_commit', 'off', true)) AS commit_without_waiting_for_disk
+    LEFT JOIN account ON true`);
+  if (!row) throw new Error('an attempt to sign in was not counted');
   if (row.app.status !== 'ACTIVE') throw new ApiError('app_inactive');
-  return toCountedTry(appId, row);
+  return toCountedAttempt(appId, row);
 }
 
 /** A sign-in with the right password, to be stored. */
@@ -138,26 +149,26 @@ export interface RightSignIn {
   /** Live sessions that the user may have. */
   readonly sessionsPerUser: number;
   readonly device: DeviceUse;
-  /** Tells the owner that the device is new to the account, unless there were too many such mails; undefined: nobody is told. */
+  /** The mail to the owner if the device is new to the account, and its quotas. Undefined: no mail is sent. */
   readonly notice: { readonly mail: NewMail; readonly shares: readonly [network: Share, user: Share] } | undefined;
-  /** What was taken from: a right password costs nothing. In the order in which they were taken. */
+  /** The quotas to refund, because a right password costs nothing. In the order in which they were consumed. */
   readonly taken: readonly Share[];
 }
 
-/** Those who sign in at the same time return what they took in the order in which others take, so that none waits in a circle. */
-function returnInOrder(appId: string, taken: readonly Share[]): Sql {
+/** Refunds the quotas in the order in which they were consumed, so that concurrent sign-ins cannot deadlock. */
+function refundInOrder(appId: string, taken: readonly Share[]): Sql {
   const [first, second] = taken;
   if (!first) throw new Error('nothing was taken');
-  const returned = sql`first_returned AS (${returnUnit(appId, first, sql`EXISTS (SELECT FROM changed)`)})`;
-  if (!second) return returned;
-  const after = sql`EXISTS (SELECT FROM changed) AND (SELECT count(*) FROM first_returned) >= 0`;
-  return sql`${returned}, second_returned AS (${returnUnit(appId, second, after)})`;
+  const refunded = sql`first_quota_refunded AS (${returnUnit(appId, first, sql`EXISTS (SELECT FROM changed)`)})`;
+  if (!second) return refunded;
+  const after = sql`EXISTS (SELECT FROM changed) AND (SELECT count(*) FROM first_quota_refunded) >= 0`;
+  return sql`${refunded}, second_quota_refunded AS (${returnUnit(appId, second, after)})`;
 }
 
 /**
- * The common table expressions that begin the session, or renew the presented one. `changed` is the user, locked, if the
- * password that was compared is still theirs: comparing takes a while, and somebody may have claimed or changed the
- * account meanwhile. If the presented session ended or got another token meanwhile, `changed` is empty as well.
+ * The common table expressions that insert the session, or renew the presented one. `changed` is the locked user. It is
+ * empty if the password that was compared is no longer stored, because the account was claimed or changed in the
+ * meantime. It is also empty if the presented session ended or got another token in the meantime.
  */
 function sessionChanges(appId: string, { credentials, session, renewedHash }: RightSignIn): Sql {
   const locked = sql`
@@ -165,35 +176,51 @@ function sessionChanges(appId: string, { credentials, session, renewedHash }: Ri
     WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE'
       AND password_hash = ${credentials.passwordHash}
     FOR NO KEY UPDATE`;
-  if (!renewedHash) return sql`changed AS (${locked}), begun AS (${insertSession(appId, session, sql`FROM changed`)})`;
+  if (!renewedHash)
+    return sql`changed AS (${locked}), session_stored AS (${insertSession(appId, session, sql`FROM changed`)})`;
   return sql`
-    locked AS (${locked}),
-    begun AS (${renewSession(appId, session, renewedHash, sql`EXISTS (SELECT FROM locked)`)}),
-    changed AS (SELECT user_id AS id FROM begun)`;
+    user_locked AS (${locked}),
+    session_stored AS (${renewSession(appId, session, renewedHash, sql`EXISTS (SELECT FROM user_locked)`)}),
+    changed AS (SELECT user_id AS id FROM session_stored)`;
 }
 
-/** The common table expressions of a sign-in. */
+/**
+ * The common table expressions that store a sign-in with the right password. All depend on `changed`: if it is empty,
+ * nothing is written. In outline:
+ *
+ * 1. `changed`, `session_stored`: lock the user and store the session.
+ * 2. `surplus_sessions_ended`: end the oldest sessions beyond the limit per user.
+ * 3. `password_rehashed`: replace a hash whose parameters are outdated.
+ * 4. `device_stored`, `surplus_devices_forgotten`: remember the device, forget the oldest beyond the limit.
+ * 5. `notice_…`: queue a mail to the owner if the device is new, within the quotas of the network and of the user.
+ * 6. `…_quota_refunded`: refund the quotas that the attempt consumed.
+ */
 export function signInChanges(appId: string, signIn: RightSignIn): Sql {
   const { credentials, newHash, session, sessionsPerUser, device, notice, taken } = signIn;
   const isChanged = sql`EXISTS (SELECT FROM changed)`;
   return sql`
     ${sessionChanges(appId, signIn)},
-    ended AS (${endSurplusSessions(appId, session, sql`${session.id}::bigint`, sessionsPerUser, isChanged)}),
-    rehashed AS (${setPasswordHashWhere(appId, credentials.id, newHash ?? null, isChanged)}),
-    device AS (${rememberDevice(appId, device, sql`FROM changed`)}),
-    forgotten AS (${forgetSurplusDevices(appId, device.userId, isNew(device))}),
+    surplus_sessions_ended AS (
+      ${endSurplusSessions(appId, session, sql`${session.id}::bigint`, sessionsPerUser, isChanged)}),
+    password_rehashed AS (${setPasswordHashWhere(appId, credentials.id, newHash ?? null, isChanged)}),
+    device_stored AS (${rememberDevice(appId, device, sql`FROM changed`)}),
+    surplus_devices_forgotten AS (${forgetSurplusDevices(appId, device.userId, isNew(device))}),
     ${notice ? noticed(appId, signIn, notice) : empty}
-    ${returnInOrder(appId, taken)}`;
+    ${refundInOrder(appId, taken)}`;
 }
 
-/** The FROM clause that yields a row when the device was not known. */
-const isNew = ({ newHash }: DeviceUse): Sql => sql`FROM device WHERE token_hash = ${newHash}`;
+/** What the statement of `signInChanges` returns: the token of the device, or no row if nothing was written. */
+export const storedDevice = sql`SELECT token_hash FROM device_stored`;
+
+/** The FROM clause that yields a row if the device is new to the account. */
+const isNew = ({ newHash }: DeviceUse): Sql => sql`FROM device_stored WHERE token_hash = ${newHash}`;
 
 /** The mail about a device that the account does not know. */
 function noticed(appId: string, { device }: RightSignIn, { mail, shares }: NonNullable<RightSignIn['notice']>): Sql {
   const [network, user] = shares;
   return sql`
-    noticed_network AS (${takeUnit(appId, network, device.now, isNew(device))}),
-    noticed AS (${takeUnit(appId, user, device.now, sql`FROM noticed_network`)}),
-    mailed AS (${insertMail(appId, mail, sql`FROM noticed`)}),`;
+    notice_quota_of_network_consumed AS (${takeUnit(appId, network, device.now, isNew(device))}),
+    notice_quota_of_user_consumed AS (
+      ${takeUnit(appId, user, device.now, sql`FROM notice_quota_of_network_consumed`)}),
+    notice_queued AS (${insertMail(appId, mail, sql`FROM notice_quota_of_user_consumed`)}),`;
 }

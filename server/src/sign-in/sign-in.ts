@@ -1,5 +1,4 @@
 import type { App } from '../apps/apps.store.ts';
-import { sql } from '../db/db.ts';
 import { type DeviceOfCall, deviceOfCall, presentedDeviceTokens } from '../devices/device-token.ts';
 import { sealMail } from '../email/outbox.ts';
 import { addressKey } from '../calls/client-address.ts';
@@ -15,10 +14,11 @@ import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
 import {
   type Credentials,
-  countTry,
-  type CountedTry,
+  countSignInAttempt,
+  type CountedAttempt,
   type RightSignIn,
   signInChanges,
+  storedDevice,
   type SignInShares,
 } from './sign-in.store.ts';
 import { prepareSession, presentedSessionHash, sessionEvent, type StartedSession } from './start-session.ts';
@@ -51,7 +51,7 @@ interface Authenticated {
  * Whose share a try is taken from. A device that the account knows has one of its own, so that no stranger can use up
  * what its owner needs to get in; the name of the account is its address, so that those which nobody has are counted too.
  */
-function sharesOf(call: Call, { email }: Given): SignInShares {
+function signInShares(call: Call, { email }: Given): SignInShares {
   const { services, client, request } = call;
   const { count, periodSeconds } = shareInQuery(services, 'signInsPerDevicePerHour', '');
   return {
@@ -71,14 +71,14 @@ const aboutUser = (credentials: Credentials | undefined) => ({
 });
 
 /** @throws ApiError `too_many_attempts` */
-function refuseLocked({ waitSeconds, credentials }: CountedTry): void {
+function refuseLocked({ waitSeconds, credentials }: CountedAttempt): void {
   if (waitSeconds === undefined) return;
   const about = aboutUser(credentials);
   throw new ApiError('too_many_attempts', { retryAfterInSeconds: toRetryAfter(waitSeconds), about });
 }
 
 /** What a right password gives back. */
-function takenOf({ address, account }: SignInShares, { app, deviceKeyHash }: CountedTry): readonly Share[] {
+function takenOf({ address, account }: SignInShares, { app, deviceKeyHash }: CountedAttempt): readonly Share[] {
   const counted = (name: LimitName, { keyHash }: { keyHash: Buffer }): Share => ({
     keyHash,
     count: app.settings.limits[name],
@@ -98,9 +98,16 @@ function takenOf({ address, account }: SignInShares, { app, deviceKeyHash }: Cou
 async function authenticateUser(call: Call, given: Given): Promise<Authenticated> {
   const { services, appId } = call;
   services.passwords.expectRoom();
-  const shares = sharesOf(call, given);
+  const shares = signInShares(call, given);
   const tokenHash = presentedSessionHash(call);
-  const counted = await countTry(services.db, appId, emailKey(given.email), shares, tokenHash, services.clock.now());
+  const counted = await countSignInAttempt(
+    services.db,
+    appId,
+    emailKey(given.email),
+    shares,
+    tokenHash,
+    services.clock.now(),
+  );
   refuseLocked(counted);
   const { app, credentials } = counted;
   const matches = await services.passwords.verify(credentials?.passwordHash ?? null, given.password);
@@ -150,7 +157,7 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
     call,
     sessionEvent(credentials.id, { sessionId: session.id, isRenewed: presented !== undefined }),
     signInChanges(app.id, signIn),
-    sql`SELECT token_hash FROM device`,
+    storedDevice,
   );
   if (!remembered) return undefined;
   const deviceToken = device.held(remembered.token_hash);

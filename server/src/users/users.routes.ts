@@ -30,7 +30,7 @@ function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void 
 }
 
 /** Introspection beyond the session: what the user is where. */
-async function organizationsOf({ services, appId }: Call, userId: string, organizationId: string | undefined) {
+async function organizationsOfSelf({ services, appId }: Call, userId: string, organizationId: string | undefined) {
   const memberships = await listMemberships(services.db, appId, userId, organizationId);
   const truncated = memberships.length > membershipsShown;
   return {
@@ -141,7 +141,7 @@ export const userRoutes = [
           amr: [...session.amr],
         },
         ...(includeMetadata && { metadata: await getUserMetadata(call.services.db, call.appId, self.id) }),
-        ...((includeOrganizations || organizationId) && (await organizationsOf(call, self.id, organizationId))),
+        ...((includeOrganizations || organizationId) && (await organizationsOfSelf(call, self.id, organizationId))),
       };
     },
   }),
