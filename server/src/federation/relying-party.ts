@@ -1,14 +1,13 @@
-import { LRUCache } from 'lru-cache';
 import * as oidc from 'openid-client';
 import type { Clock } from '../clock.ts';
 import type { Outbound } from '../http/outbound.ts';
 import { ProviderFailure, toProviderFailure } from './failures.ts';
+import { createProviderCache } from './provider-cache.ts';
+import { configureProvider, type Registration } from './provider-configuration.ts';
 import { type Claims, isAdmittedTenant, type ProviderRules } from '../identity-providers/provider-types.ts';
 
 /** What it takes to talk to a provider. */
-export interface Party extends ProviderRules {
-  readonly clientId: string;
-  readonly clientSecret: string;
+export interface Party extends ProviderRules, Registration {
   readonly scopes: readonly string[];
 }
 
@@ -53,136 +52,84 @@ export interface RelyingParty {
 /** Seconds since the epoch. */
 export const secondsOf = (time: Date): number => Math.floor(time.getTime() / 1000);
 
-/** How long the configuration of a provider and its keys are believed without asking again. */
-const metadataLifeMs = 600_000;
-const keysLifeMs = 300_000;
-/** How far the clock of a provider may be off ours. */
-const toleranceSeconds = 60;
-/**
- * Kept keys are handed to the library as this old: old enough that it fetches them once more when it finds no key
- * for a token, since keys rotate, and young enough that it takes them at all.
- */
-const ageOfKeptKeysSeconds = 100;
-
-export function createRelyingParty(dependencies: {
+/** Creates the relying party of this process. It remembers the configurations and the keys of providers. */
+export function createRelyingParty({
+  outbound,
+  clock,
+  isProduction,
+}: {
   outbound: Outbound;
   clock: Clock;
   isProduction: boolean;
 }): RelyingParty {
-  const { outbound, clock, isProduction } = dependencies;
-  const documents = new LRUCache<string, { body: string; headers: [string, string][] }>({
-    max: 500,
-    ttl: metadataLifeMs,
-  });
-  const keySets = new LRUCache<string, oidc.ExportedJWKSCache>({ max: 500, ttl: keysLifeMs });
-
-  const fetchAnew: oidc.CustomFetch = (url, { method, headers, body, signal }) =>
+  const fetch: oidc.CustomFetch = (url, { method, headers, body, signal }) =>
     outbound.fetch(url, { method, headers, body: body as Exclude<typeof body, ArrayBuffer>, signal });
-
-  /** The library reads the configuration of a provider for each flow; what it is given is read once in a while. */
-  const fetchDocument: oidc.CustomFetch = async (url, options) => {
-    const kept = documents.get(url);
-    if (kept) return new Response(kept.body, { headers: kept.headers });
-    const response = await fetchAnew(url, options);
-    if (response.status !== 200) return response;
-    const document = { body: await response.text(), headers: [...response.headers] };
-    documents.set(url, document);
-    return new Response(document.body, { headers: document.headers });
-  };
-
-  async function configure(party: Pick<Party, 'issuer' | 'clientId' | 'clientSecret'>): Promise<oidc.Configuration> {
-    const skew = Math.round((clock.now().getTime() - Date.now()) / 1000);
-    const config = await oidc.discovery(
-      new URL(party.issuer),
-      party.clientId,
-      { [oidc.clockSkew]: skew, [oidc.clockTolerance]: toleranceSeconds },
-      clientAuthentication(party.clientSecret),
-      {
-        [oidc.customFetch]: fetchDocument,
-        // Without it the library takes the word of the token endpoint for whatever stands in an ID token.
-        execute: [oidc.enableNonRepudiationChecks, ...(isProduction ? [] : [oidc.allowInsecureRequests])],
-      },
-    );
-    config[oidc.customFetch] = fetchAnew;
-    checkUsable(config.serverMetadata(), isProduction);
-    return config;
-  }
-
-  /** Keeps the keys of a provider from one flow to the next. */
-  async function withKeys<Result>(config: oidc.Configuration, work: () => Promise<Result>): Promise<Result> {
-    const name = config.serverMetadata().jwks_uri ?? '';
-    const kept = keySets.get(name);
-    const uat = Math.floor(Date.now() / 1000) - ageOfKeptKeysSeconds;
-    if (kept) oidc.setJwksCache(config, { jwks: kept.jwks, uat });
-    const result = await work();
-    const used = oidc.getJwksCache(config);
-    if (used && used.uat !== uat) keySets.set(name, used);
-    return result;
-  }
-
+  const cache = createProviderCache(fetch);
+  const configure = (registration: Registration) =>
+    configureProvider(registration, { fetchDocument: cache.fetchDocument, fetch, clock, isProduction });
   return {
     discover: (issuer) =>
       failing(async () => {
-        for (const url of documents.keys()) if (url.startsWith(issuer)) documents.delete(url);
-        const config = await configure({ issuer, clientId: 'discovery', clientSecret: 'none' });
-        const found = config.serverMetadata().issuer;
-        // The library knows the pattern of Microsoft; there is no configuration at such an address to come back to.
-        if (found.includes('{')) {
-          throw new ProviderFailure('provider_response_invalid', 'It is many issuers. Register Microsoft as such.');
-        }
-        return found;
+        cache.forget(issuer);
+        return issuerOf(await configure({ issuer, clientId: 'discovery', clientSecret: 'none' }));
       }),
-
-    authorizationUrl: (party, redirectUri, { state, nonce, codeVerifier, authenticateSince }) =>
+    authorizationUrl: (party, redirectUri, secrets) =>
+      failing(async () => authorizationUrl(await configure(party), party, redirectUri, secrets)),
+    redeem: (party, callback, secrets) =>
       failing(async () => {
         const config = await configure(party);
-        const url = oidc.buildAuthorizationUrl(config, {
-          redirect_uri: redirectUri,
-          scope: party.scopes.join(' '),
-          state,
-          nonce,
-          code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
-          code_challenge_method: 'S256',
-          ...(authenticateSince !== undefined && { max_age: '0' }),
-        });
-        return url.href;
-      }),
-
-    redeem: (party, callback, { state, nonce, codeVerifier, authenticateSince }) =>
-      failing(async () => {
-        const config = await configure(party);
-        const checks = {
-          expectedState: state,
-          expectedNonce: nonce,
-          pkceCodeVerifier: codeVerifier,
-          // The age that an authentication at that moment has now; the library refuses older ones and a missing `auth_time`.
-          ...(authenticateSince !== undefined && { maxAge: Math.max(0, secondsOf(clock.now()) - authenticateSince) }),
-        };
-        const tokens = await withKeys(config, () => oidc.authorizationCodeGrant(config, callback, checks));
-        const claims = tokens.claims();
-        if (!claims) throw new ProviderFailure('provider_response_invalid', 'There is no ID token.');
-        if (!isAdmittedTenant(party, claims)) {
-          throw new ProviderFailure('account_not_allowed', 'The account is a personal one.');
-        }
+        const checks = checksOf(secrets, clock);
+        const tokens = await cache.withKeys(config, () => oidc.authorizationCodeGrant(config, callback, checks));
+        const claims = admittedClaims(party, tokens.claims());
         const more = await moreClaims(party, config, tokens.access_token, claims);
         return { ...claims, ...more, iss: claims.iss, sub: claims.sub };
       }),
   };
 }
 
-/**
- * How the secret is presented: in the body where the provider takes it there, for not all decode the header alike; else
- * as the specification has it.
- *
- * @see OpenID Connect Discovery 1.0, section 3; RFC 6749, section 2.3.1
- */
-function clientAuthentication(clientSecret: string): oidc.ClientAuth {
-  const post = oidc.ClientSecretPost(clientSecret);
-  const basic = oidc.ClientSecretBasic(clientSecret);
-  return (server, client, body, headers) => {
-    const inBody = server.token_endpoint_auth_methods_supported?.includes('client_secret_post');
-    return (inBody ? post : basic)(server, client, body, headers);
-  };
+function issuerOf(config: oidc.Configuration): string {
+  const { issuer } = config.serverMetadata();
+  // The library knows the pattern of Microsoft; there is no configuration at such an address to come back to.
+  if (issuer.includes('{')) {
+    throw new ProviderFailure('provider_response_invalid', 'It is many issuers. Register Microsoft as such.');
+  }
+  return issuer;
+}
+
+async function authorizationUrl(
+  config: oidc.Configuration,
+  { scopes }: Party,
+  redirectUri: string,
+  { state, nonce, codeVerifier, authenticateSince }: FlowSecrets,
+): Promise<string> {
+  const url = oidc.buildAuthorizationUrl(config, {
+    redirect_uri: redirectUri,
+    scope: scopes.join(' '),
+    state,
+    nonce,
+    code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
+    code_challenge_method: 'S256',
+    ...(authenticateSince !== undefined && { max_age: '0' }),
+  });
+  return url.href;
+}
+
+/** What the library has to check in the answer of a provider. */
+const checksOf = ({ state, nonce, codeVerifier, authenticateSince }: FlowSecrets, clock: Clock) => ({
+  expectedState: state,
+  expectedNonce: nonce,
+  pkceCodeVerifier: codeVerifier,
+  // The age that an authentication at that moment has now; the library refuses older ones and a missing `auth_time`.
+  ...(authenticateSince !== undefined && { maxAge: Math.max(0, secondsOf(clock.now()) - authenticateSince) }),
+});
+
+/** Returns the claims of the ID token. @throws ProviderFailure if there is none or its tenant is not admitted */
+function admittedClaims(party: Party, claims: oidc.IDToken | undefined): oidc.IDToken {
+  if (!claims) throw new ProviderFailure('provider_response_invalid', 'There is no ID token.');
+  if (!isAdmittedTenant(party, claims)) {
+    throw new ProviderFailure('account_not_allowed', 'The account is a personal one.');
+  }
+  return claims;
 }
 
 /** Whatever fails on the way is told in our own words. */
@@ -191,19 +138,6 @@ async function failing<Result>(work: () => Promise<Result>): Promise<Result> {
     return await work();
   } catch (error) {
     throw toProviderFailure(error);
-  }
-}
-
-const isWebAddress = (value: unknown, protocols: readonly string[]): boolean =>
-  typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol);
-
-/** What a sign-in needs of a provider: where to send the browser, and whom to ask. */
-function checkUsable(metadata: oidc.ServerMetadata, isProduction: boolean): void {
-  const protocols = isProduction ? ['https:'] : ['https:', 'http:'];
-  const needed = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const;
-  const missing = needed.filter((name) => !isWebAddress(metadata[name], protocols));
-  if (missing.length > 0) {
-    throw new ProviderFailure('provider_response_invalid', `Its configuration lacks ${missing.join(', ')}.`);
   }
 }
 

@@ -1,0 +1,69 @@
+import * as oidc from 'openid-client';
+import type { Clock } from '../clock.ts';
+import { ProviderFailure } from './failures.ts';
+
+/** How this service is registered at a provider. */
+export interface Registration {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+/** How far the clock of a provider may be off ours. */
+const toleranceSeconds = 60;
+
+/**
+ * Discovers a provider and configures the library for it.
+ *
+ * @param means how its configuration is fetched, and how everything else is
+ * @throws an error of the library; ProviderFailure if its configuration lacks what a sign-in needs
+ */
+export async function configureProvider(
+  { issuer, clientId, clientSecret }: Registration,
+  means: { fetchDocument: oidc.CustomFetch; fetch: oidc.CustomFetch; clock: Clock; isProduction: boolean },
+): Promise<oidc.Configuration> {
+  const { fetchDocument, fetch, clock, isProduction } = means;
+  const skew = Math.round((clock.now().getTime() - Date.now()) / 1000);
+  const config = await oidc.discovery(
+    new URL(issuer),
+    clientId,
+    { [oidc.clockSkew]: skew, [oidc.clockTolerance]: toleranceSeconds },
+    clientAuthentication(clientSecret),
+    {
+      [oidc.customFetch]: fetchDocument,
+      // Without it the library takes the word of the token endpoint for whatever stands in an ID token.
+      execute: [oidc.enableNonRepudiationChecks, ...(isProduction ? [] : [oidc.allowInsecureRequests])],
+    },
+  );
+  config[oidc.customFetch] = fetch;
+  checkUsable(config.serverMetadata(), isProduction);
+  return config;
+}
+
+/**
+ * How the secret is presented: in the body where the provider takes it there, for not all decode the header alike; else
+ * as the specification has it.
+ *
+ * @see OpenID Connect Discovery 1.0, section 3; RFC 6749, section 2.3.1
+ */
+function clientAuthentication(clientSecret: string): oidc.ClientAuth {
+  const post = oidc.ClientSecretPost(clientSecret);
+  const basic = oidc.ClientSecretBasic(clientSecret);
+  return (server, client, body, headers) => {
+    const inBody = server.token_endpoint_auth_methods_supported?.includes('client_secret_post');
+    return (inBody ? post : basic)(server, client, body, headers);
+  };
+}
+
+const isWebAddress = (value: unknown, protocols: readonly string[]): boolean =>
+  typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol);
+
+/** What a sign-in needs of a provider: where to send the browser, and whom to ask. */
+function checkUsable(metadata: oidc.ServerMetadata, isProduction: boolean): void {
+  const protocols = isProduction ? ['https:'] : ['https:', 'http:'];
+  const needed = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const;
+  const missing = needed.filter((name) => !isWebAddress(metadata[name], protocols));
+  if (missing.length > 0) {
+    throw new ProviderFailure('provider_response_invalid', `Its configuration lacks ${missing.join(', ')}.`);
+  }
+}
