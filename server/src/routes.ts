@@ -31,6 +31,7 @@ import { permissionRoutes } from './roles/permissions.routes.ts';
 import { predefinedRoleRoutes } from './roles/predefined-roles.routes.ts';
 import { roleRoutes } from './roles/roles.routes.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
+import { signInRoutes } from './sign-in/sign-in.routes.ts';
 import { superAdminRoutes } from './super-admins/super-admins.routes.ts';
 import { accountRoutes } from './accounts/account.routes.ts';
 import { appUserRoutes } from './users/app-users.routes.ts';
@@ -45,6 +46,7 @@ export const routes: readonly Route[] = [
   ...notMeRoutes,
   ...passwordRoutes,
   ...accountRoutes,
+  ...signInRoutes,
   ...sessionRoutes,
   ...reauthenticationRoutes,
   ...invitationRoutes,

@@ -1,15 +1,14 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import { overApp, overSession, overUser, publicAccess } from '../access/access.ts';
+import { overApp, overSession, overUser } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { lockWithinReach } from '../accounts/govern-user.ts';
 import { userParams } from '../users/users.schema.ts';
-import { endSessionsQuery, sessionList, sessionParams, signIn, startedSession } from './sessions.schema.ts';
+import { endSessionsQuery, sessionList, sessionParams } from './sessions.schema.ts';
 import { deleteSession, deleteSessions, listSessions } from './sessions.store.ts';
-import { signInWithPassword } from '../sign-in/sign-in.ts';
-import { clearSessionCookie, sessionHeaders, setSessionCookies } from '../sign-in/start-session.ts';
+import { clearSessionCookie } from './session-cookie.ts';
 
 async function sessionsOf({ services, appId, actor }: Call, userId: string) {
   const sessions = await listSessions(services.db, appId, userId, services.clock.now());
@@ -39,32 +38,6 @@ function signOut(call: Call, sessionId: string): Promise<Buffer> {
 }
 
 export const sessionRoutes = [
-  route({
-    method: 'POST',
-    url: '/v1/authentication/users/sessions',
-    operationId: 'signIn',
-    tag: 'authentication',
-    summary: 'Sign in',
-    description:
-      'Starts a session with e-mail address and password. If the cookie holds a live session of the same person, that session is renewed instead: same id, new token, and the old token fails. The token is in the answer and in the cookie `session-token`. Failed tries are limited per client address and per account; a device that has signed in to the account before, known by the cookie `device-token` or the header `X-Device-Token` that an earlier answer gave it, has a limit of its own, so that nobody else can lock its owner out.',
-    access: publicAccess({ app: 'in-query', setsCookie: true }),
-    knowsDevice: true,
-    audit: 'session.created',
-    body: signIn,
-    response: {
-      status: 201,
-      description: 'The session has begun.',
-      body: startedSession,
-      headers: sessionHeaders,
-    },
-    errors: ['invalid_credentials', 'user_inactive', 'too_many_attempts', 'overloaded'],
-    handler: async (call) => {
-      const { app, started, userId } = await signInWithPassword(call, call.body);
-      setSessionCookies(call, app, started);
-      return { ...started, userId };
-    },
-  }),
-
   route({
     method: 'DELETE',
     url: '/v1/authentication/users/sessions/:sessionId',

@@ -1,13 +1,5 @@
 import { z } from 'zod';
-import { emailAddress } from '../http/email-address.ts';
-import { idOf, outputId, queryFlag, text, time } from '../http/fields.ts';
-
-export const signIn = z
-  .strictObject({
-    email: emailAddress,
-    password: text({ max: 1000 }).meta({ description: 'The password.', examples: ['Password@123JonDoeInc'] }),
-  })
-  .meta({ id: 'SignInRequest', description: 'E-mail address and password.' });
+import { idOf, outputId, queryFlag, time } from '../http/fields.ts';
 
 export const startedSession = z
   .object({

@@ -4,7 +4,7 @@ import { empty, sql } from '../db/db.ts';
 import { deviceHeaders, deviceOfCall, setDeviceToken } from '../devices/device-token.ts';
 import { forgetSurplusDevices, rememberDevice } from '../devices/devices.store.ts';
 import { cookieNames, setCookies } from '../calls/app-cookies.ts';
-import { cookieOf, presentedCookieNames } from '../http/credential.ts';
+import { cookieOf } from '../http/credential.ts';
 import type { Call } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import { endSurplusSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
@@ -117,10 +117,4 @@ export function setSessionCookies(
   const names = cookieNames(call, app, 'session-token');
   setCookies(call, app, names, started.sessionToken, app.settings.sessionLifeSeconds);
   setDeviceToken(call, app, started.deviceToken);
-}
-
-/** Clears the cookies that hold a session which has just ended, and no others. */
-export function clearSessionCookie(call: Call, app: App, endedTokenHashes: readonly Buffer[]): void {
-  const isEnded = (token: string) => endedTokenHashes.some((hash) => hash.equals(sha256(token)));
-  setCookies(call, app, presentedCookieNames(call.request, cookieNames(call, app, 'session-token'), isEnded), '', 0);
 }

@@ -1,0 +1,34 @@
+import { publicAccess } from '../access/access.ts';
+import { route } from '../calls/route.ts';
+import { startedSession } from '../sessions/sessions.schema.ts';
+import { signIn } from './sign-in.schema.ts';
+import { signInWithPassword } from './sign-in.ts';
+import { sessionHeaders, setSessionCookies } from './start-session.ts';
+
+export const signInRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/sessions',
+    operationId: 'signIn',
+    tag: 'authentication',
+    summary: 'Sign in',
+    description:
+      'Starts a session with e-mail address and password. If the cookie holds a live session of the same person, that session is renewed instead: same id, new token, and the old token fails. The token is in the answer and in the cookie `session-token`. Failed tries are limited per client address and per account; a device that has signed in to the account before, known by the cookie `device-token` or the header `X-Device-Token` that an earlier answer gave it, has a limit of its own, so that nobody else can lock its owner out.',
+    access: publicAccess({ app: 'in-query', setsCookie: true }),
+    knowsDevice: true,
+    audit: 'session.created',
+    body: signIn,
+    response: {
+      status: 201,
+      description: 'The session has begun.',
+      body: startedSession,
+      headers: sessionHeaders,
+    },
+    errors: ['invalid_credentials', 'user_inactive', 'too_many_attempts', 'overloaded'],
+    handler: async (call) => {
+      const { app, started, userId } = await signInWithPassword(call, call.body);
+      setSessionCookies(call, app, started);
+      return { ...started, userId };
+    },
+  }),
+];
