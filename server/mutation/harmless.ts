@@ -57,12 +57,6 @@ export const harmless: readonly Harmless[] = [
     [app, 'const rememberDevice', `the token of a device is random, and ${once('a user')}`],
     ['user_id = ${use.userId}', 'const rememberDevice', 'ON CONFLICT leaves the device of somebody else alone'],
   ]),
-  ...of('email/delivery.store.ts', [
-    [app, 'function markSent', background('a mail')],
-    [app, 'function markVoid', background('a mail')],
-    [app, 'function postpone', background('a mail')],
-    [app, 'function giveUp', background('a mail')],
-  ]),
   ...of('access/access.ts', [
     [app, 'function heldOverSession', 'the DELETE that ends the session asks for the app again'],
   ]),
@@ -154,6 +148,12 @@ export const harmless: readonly Harmless[] = [
   ...of('not-me/not-me.store.ts', [
     [user, 'function endSession', 'the token of the link names both, sealed'],
     [user, 'function unlinkIdentity', 'the token of the link names both, sealed'],
+  ]),
+  ...of('outbox/outbox.store.ts', [
+    [app, 'function markSent', background('a mail')],
+    [app, 'function markVoid', background('a mail')],
+    [app, 'function postpone', background('a mail')],
+    [app, 'function giveUp', background('a mail')],
   ]),
   ...of('sessions/sessions.store.ts', [
     [user, 'function renewAuthentication', 'the session is that of the caller'],

@@ -4,7 +4,7 @@ import type { MailPurpose } from '../mail-texts/mail-purposes.ts';
 import { type ManagerRole, toManagerRoles } from '../members/members.store.ts';
 import type { Metadata } from '../metadata.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
-import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
+import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
 import { ApiError } from '../http/errors.ts';
 import type { UserState } from '../users/users.store.ts';
 

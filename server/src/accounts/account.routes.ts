@@ -4,7 +4,7 @@ import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
 import { mailedCode } from '../email/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueNotice, requireMailQuota } from '../email/mail-quotas.ts';
-import { queueMail } from '../email/outbox.ts';
+import { queueMail } from '../email/queue-mail.ts';
 import { overApp } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';

@@ -6,7 +6,7 @@ import { countUsableCodes } from '../codes/codes.store.ts';
 import { mailedCode } from '../email/mailed-code.ts';
 import { empty, type Tx } from '../db/db.ts';
 import { consumeMailQuota } from '../email/mail-quotas.ts';
-import { queueMail } from '../email/outbox.ts';
+import { queueMail } from '../email/queue-mail.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
 import { addressKey } from '../calls/client-address.ts';
 import type { Services } from '../calls/services.ts';

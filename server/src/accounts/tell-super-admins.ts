@@ -1,6 +1,6 @@
 import { lockApp } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
-import { queueMail } from '../email/outbox.ts';
+import { queueMail } from '../email/queue-mail.ts';
 import type { Call } from '../calls/route.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
 import { listActiveSuperAdmins } from '../users/super-admins.store.ts';

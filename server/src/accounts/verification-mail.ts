@@ -3,7 +3,7 @@ import { issueCode } from '../codes/codes.ts';
 import { mailedCode } from '../email/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
-import { queueMail } from '../email/outbox.ts';
+import { queueMail } from '../email/queue-mail.ts';
 import type { Call } from '../calls/route.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
 import type { Circumstances } from '../email/circumstances.ts';

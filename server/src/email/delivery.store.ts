@@ -1,69 +1,22 @@
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { MailPurpose } from '../mail-texts/mail-purposes.ts';
+import { type Leased, leaseDue } from '../outbox/outbox.store.ts';
 import { mailColumns, type MailRow, type StoredMail, toStoredMail } from './mails.store.ts';
 
 /** A mail that this process alone may send until its lease runs out. */
-export interface TakenMail extends StoredMail {
-  /** Tries so far, this one included; tells its lease from a later one. */
-  readonly attempts: number;
-  readonly giveUpAt: Date;
-}
+export type TakenMail = StoredMail & Leased;
 
-/**
- * Takes mails that are due, the longest waiting first. Processes that ask at the same moment get different ones: a row
- * that another one has just locked is passed over, and afterwards it is not due before `leaseUntil`.
- */
+/** Takes mails that are due, the longest waiting first. */
 export async function takeDueMails(
   db: Queryable,
-  { now, leaseUntil, limit }: { now: Date; leaseUntil: Date; limit: number },
+  asked: { now: Date; leaseUntil: Date; limit: number },
 ): Promise<TakenMail[]> {
   const rows = await db.query<MailRow & { attempts: number; give_up_at: Date }>(sql`
-    WITH due AS MATERIALIZED (
-      SELECT app_id, id FROM mails WHERE state = 'QUEUED' AND due_at <= ${now}
-      ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED),
-    m AS (
-      UPDATE mails SET attempts = attempts + 1, due_at = ${leaseUntil}
-      FROM due WHERE mails.app_id = due.app_id AND mails.id = due.id
-      RETURNING mails.*)
-    SELECT ${mailColumns}, m.attempts, m.give_up_at FROM m
+    WITH ${leaseDue('mails', asked)}
+    SELECT ${mailColumns}, m.attempts, m.give_up_at FROM leased m
     JOIN apps a ON a.id = m.app_id JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id`);
   return rows.map((row) => ({ ...toStoredMail(row), attempts: row.attempts, giveUpAt: row.give_up_at }));
-}
-
-type Taken = Pick<TakenMail, 'appId' | 'id' | 'attempts'>;
-
-/** The mail is out, whoever else may have taken it meanwhile. Its content is gone with it. */
-export async function markSent(db: Queryable, { appId, id }: Taken, now: Date): Promise<void> {
-  await db.query(sql`
-    UPDATE mails SET state = 'SENT', settled_at = ${now}, sealed_content = NULL, last_error = NULL
-    WHERE app_id = ${appId} AND id = ${id}`);
-}
-
-/** The mail is not to be sent any more: what is in it does not hold. */
-export async function markVoid(db: Queryable, { appId, id, attempts }: Taken, now: Date): Promise<void> {
-  await db.query(sql`
-    UPDATE mails SET state = 'VOID', settled_at = ${now}, sealed_content = NULL
-    WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
-}
-
-/** The try failed; the next one is at `dueAt`. */
-export async function postpone(
-  db: Queryable,
-  { appId, id, attempts }: Taken,
-  dueAt: Date,
-  error: string,
-): Promise<void> {
-  await db.query(sql`
-    UPDATE mails SET due_at = ${dueAt}, last_error = ${error}
-    WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
-}
-
-/** The try failed and was the last; the content stays, for an operator may want another. */
-export async function giveUp(db: Queryable, { appId, id, attempts }: Taken, now: Date, error: string): Promise<void> {
-  await db.query(sql`
-    UPDATE mails SET state = 'GIVEN_UP', settled_at = ${now}, last_error = ${error}
-    WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
 }
 
 /** A mail that was not sent and will not be, unless an operator says so. */

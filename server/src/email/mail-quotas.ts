@@ -10,7 +10,7 @@ import { shareKey, shareOf, toRetryAfter } from '../calls/take-limit.ts';
 import type { Services } from '../calls/services.ts';
 import { mailboxKey } from '../http/email-address.ts';
 import { insertMail, voidWaitingMails } from './mails.store.ts';
-import { type MailToQueue, queueMail, sealMail } from './outbox.ts';
+import { type MailToQueue, queueMail, sealMail } from './queue-mail.ts';
 
 /** Mails with a code that the owner of a mailbox needs, or asks for. Each kind has a quota of its own. */
 export const mailboxKinds = ['verification', 'reset', 'email_change', 'reauthentication', 'notice'] as const;

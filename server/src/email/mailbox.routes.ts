@@ -7,7 +7,7 @@ import { normalizeEmail } from '../http/email-address.ts';
 import { mailbox, mailboxQuery, type Mail } from './mailbox.schema.ts';
 import { mailboxPage, mailPage } from './mailbox.page.ts';
 import { newestMails, type StoredMail } from './mails.store.ts';
-import { openContent } from './outbox.ts';
+import { openContent } from './queue-mail.ts';
 import { composeMail } from './compose.ts';
 import { toText } from './sender.ts';
 

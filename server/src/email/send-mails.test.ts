@@ -5,7 +5,7 @@ import { openOutbox, type Outbox } from '../test/outbox.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 import { listGivenUpMails, retryGivenUpMails } from './delivery.store.ts';
-import { queueMail } from './outbox.ts';
+import { queueMail } from './queue-mail.ts';
 import { sendMails, sendMailsWithin } from './send-mails.ts';
 
 const hourMs = 3_600_000;

@@ -3,9 +3,11 @@ import { isLiveCode } from '../codes/live-code.ts';
 import type { Services } from '../calls/services.ts';
 import { composeMail } from './compose.ts';
 import { type DeliveryFailure, failureText, toDeliveryFailure } from './delivery-failure.ts';
-import { giveUp, markSent, markVoid, postpone, takeDueMails, type TakenMail } from './delivery.store.ts';
+import { takeDueMails, type TakenMail } from './delivery.store.ts';
+import { markSent, markVoid } from '../outbox/outbox.store.ts';
+import { retryOrGiveUp } from '../outbox/retry.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
-import { openContent } from './outbox.ts';
+import { openContent } from './queue-mail.ts';
 import { openSmtpPool, type SmtpPool, type SmtpTiming } from './smtp.ts';
 
 const secondMs = 1000;
@@ -15,10 +17,6 @@ const minuteMs = 60 * secondMs;
 const concurrency = 5;
 /** How long a mail is this process's own. Longer than one can take, so that no other process sends it as well. */
 const leaseMs = 3 * minuteMs;
-/** Pauses between tries: ten seconds, three times as long each time, at most an hour. */
-const firstPauseMs = 10 * secondMs;
-const pauseGrowth = 3;
-const longestPauseMs = 60 * minuteMs;
 
 export interface SendTiming extends SmtpTiming {
   /** How long a mail that is on its way may take when the process is told to stop. */
@@ -31,12 +29,6 @@ const productionTiming: SendTiming = {
   mailMs: minuteMs,
   stopMs: 5 * secondMs,
 };
-
-/** Some later than others: mails that failed together need not come back together. */
-function pauseAfter(attempts: number): number {
-  const pause = Math.min(firstPauseMs * pauseGrowth ** (attempts - 1), longestPauseMs);
-  return pause * (0.9 + 0.2 * Math.random());
-}
 
 /** One run over what is due. */
 class Run {
@@ -86,9 +78,9 @@ class Run {
     if (!mail.app.isActive) {
       return this.#settleFailure(mail, { reason: 'app_inactive', isPermanent: false, isOfServer: false });
     }
-    if (await this.#isOutdated(mail, content)) return markVoid(db, mail, clock.now());
+    if (await this.#isOutdated(mail, content)) return markVoid(db, 'mails', mail, clock.now());
     const failure = await this.#send(mail, content);
-    return failure ? this.#settleFailure(mail, failure) : markSent(db, mail, clock.now());
+    return failure ? this.#settleFailure(mail, failure) : markSent(db, 'mails', mail, clock.now());
   }
 
   /** The content; undefined when it is sealed under a key that is gone. */
@@ -121,10 +113,7 @@ class Run {
     this.#failures.set(text, (this.#failures.get(text) ?? 0) + 1);
     this.#serverFails ||= failure.isOfServer;
     const { db, clock } = this.#services;
-    const now = clock.now();
-    if (failure.isPermanent || now >= mail.giveUpAt) return giveUp(db, mail, now, text);
-    const next = now.getTime() + pauseAfter(mail.attempts);
-    return postpone(db, mail, new Date(Math.min(next, mail.giveUpAt.getTime())), text);
+    return retryOrGiveUp(db, 'mails', mail, { isPermanent: failure.isPermanent, error: text }, clock.now());
   }
 
   #report(): void {

@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import type { Sealer } from '../keys/seal.ts';
 
+/** From the first click to the session. */
+export const intentLifeMs = 600_000;
+
 const secrets = z.strictObject({
   nonce: z.string(),
   codeVerifier: z.string(),

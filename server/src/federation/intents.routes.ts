@@ -4,10 +4,8 @@ import { publicAccess } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { noAudit, route } from '../calls/route.ts';
 import { createIntent, intentCreated } from './intents.schema.ts';
+import { intentLifeMs } from './intent-content.ts';
 import { insertIntent } from './intents.store.ts';
-
-/** From the first click to the session. */
-export const intentLifeMs = 600_000;
 
 export const intentRoutes = [
   route({

@@ -2,7 +2,7 @@ import type { RoleReference } from '../roles/roles.store.ts';
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
-import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
+import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
 import { countInOrganization } from '../counts.ts';
 import { indexMember } from '../search/member-search.store.ts';
 

@@ -1,6 +1,6 @@
 import { empty, type Sql, sql } from '../db/db.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
-import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.ts';
+import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
 
 /** A membership of one user, as read; `id` is that of the organization, which orders the list. */
 export interface MembershipRow {

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { systemClock } from '../clock.ts';
 import type { Deployment } from '../deployment.ts';
 import { type GivenUpMail, listGivenUpMails, retryGivenUpMails } from '../email/delivery.store.ts';
-import { mailTriedMs } from '../email/outbox.ts';
+import { mailTriedMs } from '../email/queue-mail.ts';
 
 const mailsListed = 1000;
 

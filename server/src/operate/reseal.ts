@@ -1,7 +1,7 @@
 import type { Db, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { listSealedMails, replaceSealedMail } from '../email/mails.store.ts';
-import { resealContent } from '../email/outbox.ts';
+import { resealContent } from '../email/queue-mail.ts';
 import { openClientSecret, sealClientSecret } from '../identity-providers/client-secret.ts';
 import { listSealedSecrets, replaceSealedSecret } from '../identity-providers/identity-providers.store.ts';
 import type { Sealer } from '../keys/seal.ts';

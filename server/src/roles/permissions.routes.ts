@@ -2,7 +2,7 @@ import { evaluate, overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
-import { checkPermissions as findResults } from './effective-permissions.ts';
+import { checkPermissions as findResults } from './effective-permissions.store.ts';
 import { checkPermissions, permissionsChecked } from './permissions.schema.ts';
 
 /** Who is asked about: everybody may ask about themselves, managers and backends about others. */

@@ -1,6 +1,6 @@
 import type { App } from '../apps/apps.store.ts';
 import { type DeviceOfCall, deviceOfCall, presentedDeviceTokens } from '../devices/device-token.ts';
-import { sealMail } from '../email/outbox.ts';
+import { sealMail } from '../email/queue-mail.ts';
 import { addressKey } from '../calls/client-address.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutateInStatement } from '../calls/mutate.ts';

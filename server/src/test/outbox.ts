@@ -1,7 +1,7 @@
 import type { BackgroundTask } from '../calls/background-task.ts';
 import { sql } from '../db/db.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
-import { queueMail } from '../email/outbox.ts';
+import { queueMail } from '../email/queue-mail.ts';
 import { sendMails } from '../email/send-mails.ts';
 import type { Services } from '../calls/services.ts';
 import type { MailServer } from './mail-server.ts';

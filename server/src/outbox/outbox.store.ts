@@ -1,0 +1,76 @@
+import { type Queryable, raw, type Sql, sql } from '../db/db.ts';
+
+/**
+ * A table of what waits to be sent. Its rows have `state` (`QUEUED`, `SENT`, `VOID` or `GIVEN_UP`), `attempts`, `due_at`,
+ * `give_up_at`, `settled_at`, `last_error` and `sealed_content`.
+ */
+export type OutboxTable = 'mails';
+
+/** A row that this process alone may send until its lease runs out. */
+export interface Leased {
+  readonly appId: string;
+  readonly id: string;
+  /** Tries so far, this one included; tells its lease from a later one. */
+  readonly attempts: number;
+  readonly giveUpAt: Date;
+}
+
+/**
+ * The common table expression `leased`: rows that are due, the longest waiting first. Processes that ask at the same
+ * moment get different ones: a row that another one has just locked is passed over, and afterwards it is not due before
+ * `leaseUntil`.
+ */
+export const leaseDue = (
+  table: OutboxTable,
+  { now, leaseUntil, limit }: { now: Date; leaseUntil: Date; limit: number },
+): Sql => sql`
+  due AS MATERIALIZED (
+    SELECT app_id, id FROM ${raw(table)} WHERE state = 'QUEUED' AND due_at <= ${now}
+    ORDER BY due_at LIMIT ${limit} FOR UPDATE SKIP LOCKED),
+  leased AS (
+    UPDATE ${raw(table)} AS waiting SET attempts = attempts + 1, due_at = ${leaseUntil}
+    FROM due WHERE waiting.app_id = due.app_id AND waiting.id = due.id
+    RETURNING waiting.*)`;
+
+/** It is out, whoever else may have taken it meanwhile. Its content is gone with it. */
+export async function markSent(db: Queryable, table: OutboxTable, { appId, id }: Leased, now: Date): Promise<void> {
+  await db.query(sql`
+    UPDATE ${raw(table)} SET state = 'SENT', settled_at = ${now}, sealed_content = NULL, last_error = NULL
+    WHERE app_id = ${appId} AND id = ${id}`);
+}
+
+/** It is not to be sent any more: what is in it does not hold. */
+export async function markVoid(
+  db: Queryable,
+  table: OutboxTable,
+  { appId, id, attempts }: Leased,
+  now: Date,
+): Promise<void> {
+  await db.query(sql`
+    UPDATE ${raw(table)} SET state = 'VOID', settled_at = ${now}, sealed_content = NULL
+    WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
+}
+
+/** The try failed; the next one is at `dueAt`. */
+export async function postpone(
+  db: Queryable,
+  table: OutboxTable,
+  { appId, id, attempts }: Leased,
+  { dueAt, error }: { dueAt: Date; error: string },
+): Promise<void> {
+  await db.query(sql`
+    UPDATE ${raw(table)} SET due_at = ${dueAt}, last_error = ${error}
+    WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
+}
+
+/** The try failed and was the last; the content stays, for an operator may want another. */
+export async function giveUp(
+  db: Queryable,
+  table: OutboxTable,
+  { appId, id, attempts }: Leased,
+  { now, error }: { now: Date; error: string },
+): Promise<void> {
+  await db.query(sql`
+    UPDATE ${raw(table)} SET state = 'GIVEN_UP', settled_at = ${now}, last_error = ${error}
+    WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
+}
