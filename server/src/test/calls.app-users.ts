@@ -149,7 +149,7 @@ async function delayedAdmin({ world }: Stage): Promise<string> {
     token: world.admin.token,
     body: newAdmin(),
   });
-  const { id } = response.json<{ id: string }>();
+  const { userId: id } = response.json<{ userId: string }>();
   const later = new Date(clock.now().getTime() + 3_600_000);
   await db.query(sql`UPDATE mails SET due_at = ${later} WHERE app_id = ${world.appId} AND user_id = ${id}`);
   return id;
