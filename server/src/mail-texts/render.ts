@@ -6,7 +6,7 @@ import { layOut } from './layout.ts';
 import { cut, isVisible, nameInBody, nameInSubject, oneLine } from './names.ts';
 import { type MailContent, type MailField, mailPurposes, type MailPurpose } from './mail-purposes.ts';
 import { footerWords, type OwnTexts, purposeWords } from './own-texts.ts';
-import type { Language, Words } from './words.ts';
+import type { Language, PurposeWords, Words } from './words.ts';
 
 /** How the mails of an app look. */
 export interface Look {
@@ -92,52 +92,83 @@ const notMeLinksOf = ({ notMe }: Words['common'], { notMeUrl, notMeLinks = [] }:
 /** Paragraphs are parted by empty lines. */
 const paragraphsOf = (text: string): string[] => text.split(/\n{2,}/).filter((paragraph) => paragraph.trim() !== '');
 
-/** Puts a mail into words, as plain text and as HTML. Whatever came from users is escaped. */
-export function renderMail(purpose: MailPurpose, content: MailContent, look: Look): RenderedMail {
-  const { words, direction } = languages[look.language];
-  const own = purposeWords(look.texts, words, look.language, purpose);
+interface Labelled {
+  readonly label: string;
+  readonly value: string;
+}
+
+/** The parts of a mail, before they become plain text or HTML. Its texts still hold their placeholders. */
+interface Draft {
+  readonly values: Values;
+  readonly heading: string;
+  readonly paragraphs: readonly string[];
+  readonly details: readonly Labelled[];
+  readonly code: Labelled | undefined;
+  readonly longCode: Labelled | undefined;
+  readonly link: { readonly label: string; readonly hint: string; readonly url: string } | undefined;
+  readonly note: readonly string[];
+  readonly notMe: readonly { readonly label: string; readonly url: string }[];
+  readonly footer: readonly string[];
+}
+
+function draftOf(own: PurposeWords, words: Words, purpose: MailPurpose, content: MailContent, look: Look): Draft {
   const values = valuesOf(words, content, look, nameInBody);
-  const subject = inOneLine(fill(own.subject, valuesOf(words, content, look, nameInSubject)));
-  const [paragraphs, note, footer] = [own.body, own.note, footerWords(look.texts, words, look.language)].map(
-    paragraphsOf,
-  ) as [string[], string[], string[]];
-  const details = mailPurposes[purpose].details
-    .filter((field) => content[field] !== undefined)
-    .map((field) => ({ label: words.labels[field], value: values.get(field) ?? '' }));
   const { code, longCode, url } = content;
   const { codeLabel, longCodeLabel, linkHint } = words.common;
-  const notMe = notMeLinksOf(words.common, content);
-  const grouped = longCode === undefined ? undefined : groupCode(longCode);
+  return {
+    values,
+    heading: own.heading,
+    paragraphs: paragraphsOf(own.body),
+    details: mailPurposes[purpose].details
+      .filter((field) => content[field] !== undefined)
+      .map((field) => ({ label: words.labels[field], value: values.get(field) ?? '' })),
+    code: code === undefined ? undefined : { label: codeLabel, value: code },
+    longCode: longCode === undefined ? undefined : { label: longCodeLabel, value: groupCode(longCode) },
+    link: url === undefined ? undefined : { label: own.action, hint: linkHint, url },
+    note: paragraphsOf(own.note),
+    notMe: notMeLinksOf(words.common, content),
+    footer: paragraphsOf(footerWords(look.texts, words, look.language)),
+  };
+}
 
-  const asText = (text: string) => fill(text, values);
-  const text = [
-    ...paragraphs.map(asText),
+function toText({ values, paragraphs, details, code, longCode, link, note, notMe, footer }: Draft): string {
+  const filled = (text: string) => fill(text, values);
+  const parts = [
+    ...paragraphs.map(filled),
     ...(details.length === 0 ? [] : [details.map(({ label, value }) => `${label}: ${value}`).join('\n')]),
-    ...(code === undefined ? [] : [`${codeLabel}: ${code}`]),
-    ...(grouped === undefined ? [] : [`${longCodeLabel}:\n${grouped}`]),
-    ...(url === undefined ? [] : [`${asText(own.action)}:\n${url}`]),
-    ...note.map(asText),
-    ...notMe.map((link) => `${link.label}:\n${link.url}`),
-    ...(footer.length === 0 ? [] : ['--', ...footer.map(asText)]),
-  ].join('\n\n');
+    ...(code ? [`${code.label}: ${code.value}`] : []),
+    ...(longCode ? [`${longCode.label}:\n${longCode.value}`] : []),
+    ...(link ? [`${filled(link.label)}:\n${link.url}`] : []),
+    ...note.map(filled),
+    ...notMe.map(({ label, url }) => `${label}:\n${url}`),
+    ...(footer.length === 0 ? [] : ['--', ...footer.map(filled)]),
+  ];
+  return `${parts.join('\n\n')}\n`;
+}
 
-  const asHtml = (part: string) => fillHtml(part, values);
-  const document = layOut({
-    language: look.language,
-    direction,
+function toHtml({ values, ...draft }: Draft, subject: string, { language, logoUrl, color }: Look): string {
+  const filled = (text: string) => fillHtml(text, values);
+  return layOut({
+    ...draft,
+    language,
+    direction: languages[language].direction,
     subject,
     brandName: values.get('brandName') ?? '',
-    logoUrl: look.logoUrl,
-    color: look.color ?? ourColor,
-    heading: asHtml(own.heading),
-    paragraphs: paragraphs.map(asHtml),
-    details,
-    code: code === undefined ? undefined : { label: codeLabel, value: code },
-    longCode: grouped === undefined ? undefined : { label: longCodeLabel, value: grouped },
-    link: url === undefined ? undefined : { label: asHtml(own.action), hint: linkHint, url },
-    note: note.map(asHtml),
-    notMe,
-    footer: footer.map(asHtml),
+    logoUrl,
+    color: color ?? ourColor,
+    heading: filled(draft.heading),
+    paragraphs: draft.paragraphs.map(filled),
+    link: draft.link && { ...draft.link, label: filled(draft.link.label) },
+    note: draft.note.map(filled),
+    footer: draft.footer.map(filled),
   });
-  return { subject, text: `${text}\n`, html: document };
+}
+
+/** Puts a mail into words, as plain text and as HTML. Whatever came from users is escaped. */
+export function renderMail(purpose: MailPurpose, content: MailContent, look: Look): RenderedMail {
+  const { words } = languages[look.language];
+  const own = purposeWords(look.texts, words, look.language, purpose);
+  const subject = inOneLine(fill(own.subject, valuesOf(words, content, look, nameInSubject)));
+  const draft = draftOf(own, words, purpose, content, look);
+  return { subject, text: toText(draft), html: toHtml(draft, subject, look) };
 }

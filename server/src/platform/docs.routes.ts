@@ -121,75 +121,82 @@ async function sendAsset({ request, reply, params }: Call<{ file: string }>): Pr
   await sendNegotiated(request, reply, asset);
 }
 
-/**
- * The description of the API, for programs and for people.
- *
- * @param routes the whole table, these routes included; asked for once the first document is wanted
- */
-export function docsRoutes(routes: () => readonly Route[]): Route[] {
-  /** By the origin that they name: one process has one. */
+/** Returns the packed document for an origin. A process has one origin, so it packs the document once. */
+function documentCache(routes: () => readonly Route[]): (publicUrl: string) => Negotiable {
   const documents = new Map<string, Negotiable>();
-  const documentOf = (publicUrl: string): Negotiable => {
+  return (publicUrl) => {
     const packed = documents.get(publicUrl) ?? packDocument(routes(), publicUrl);
     documents.set(publicUrl, packed);
     return packed;
   };
-  return [
-    route({
-      method: 'GET',
-      url: '/openapi.json',
-      operationId: 'getOpenApiDocument',
-      tag: 'platform',
-      summary: 'OpenAPI document',
-      description: 'The OpenAPI 3.1 document of this service.',
-      access: publicAccess({ app: 'none' }),
-      query: anyQuery,
-      response: { status: 200, description: 'The document.' },
-      hidden: true,
-      handler: ({ request, reply, services }) => sendNegotiated(request, reply, documentOf(services.config.publicUrl)),
-    }),
-
-    route({
-      method: 'GET',
-      url: '/',
-      operationId: 'showFrontPage',
-      tag: 'platform',
-      summary: 'Front page',
-      description: 'Whoever opens the address of the service in a browser is sent to the reference.',
-      access: publicAccess({ app: 'none' }),
-      query: anyQuery,
-      response: { status: 302, description: 'The browser is sent on.' },
-      hidden: true,
-      handler: async ({ reply }) => void (await reply.code(302).header('location', '/docs').send()),
-    }),
-
-    route({
-      method: 'GET',
-      url: '/docs',
-      operationId: 'showDocs',
-      tag: 'platform',
-      summary: 'API reference',
-      description: 'The reference of the API, in which every operation can be tried.',
-      access: publicAccess({ app: 'none' }),
-      query: anyQuery,
-      response: { status: 200, description: 'The page.' },
-      hidden: true,
-      handler: sendDocs,
-    }),
-
-    route({
-      method: 'GET',
-      url: '/docs/assets/:file',
-      operationId: 'getDocsAsset',
-      tag: 'platform',
-      summary: 'A file of our pages',
-      description: 'Scripts and styles; the name changes with the content.',
-      access: publicAccess({ app: 'none' }),
-      params: z.strictObject({ file: z.string().meta({ description: 'Name of the file.', examples: ['docs.js'] }) }),
-      response: { status: 200, description: 'The file.' },
-      errors: ['route_not_found'],
-      hidden: true,
-      handler: sendAsset,
-    }),
-  ];
 }
+
+const openApiDocument = (documentOf: (publicUrl: string) => Negotiable): Route =>
+  route({
+    method: 'GET',
+    url: '/openapi.json',
+    operationId: 'getOpenApiDocument',
+    tag: 'platform',
+    summary: 'OpenAPI document',
+    description: 'The OpenAPI 3.1 document of this service.',
+    access: publicAccess({ app: 'none' }),
+    query: anyQuery,
+    response: { status: 200, description: 'The document.' },
+    hidden: true,
+    handler: ({ request, reply, services }) => sendNegotiated(request, reply, documentOf(services.config.publicUrl)),
+  });
+
+const frontPage = route({
+  method: 'GET',
+  url: '/',
+  operationId: 'showFrontPage',
+  tag: 'platform',
+  summary: 'Front page',
+  description: 'Whoever opens the address of the service in a browser is sent to the reference.',
+  access: publicAccess({ app: 'none' }),
+  query: anyQuery,
+  response: { status: 302, description: 'The browser is sent on.' },
+  hidden: true,
+  handler: async ({ reply }) => void (await reply.code(302).header('location', '/docs').send()),
+});
+
+const docs = route({
+  method: 'GET',
+  url: '/docs',
+  operationId: 'showDocs',
+  tag: 'platform',
+  summary: 'API reference',
+  description: 'The reference of the API, in which every operation can be tried.',
+  access: publicAccess({ app: 'none' }),
+  query: anyQuery,
+  response: { status: 200, description: 'The page.' },
+  hidden: true,
+  handler: sendDocs,
+});
+
+const docsAsset = route({
+  method: 'GET',
+  url: '/docs/assets/:file',
+  operationId: 'getDocsAsset',
+  tag: 'platform',
+  summary: 'A file of our pages',
+  description: 'Scripts and styles; the name changes with the content.',
+  access: publicAccess({ app: 'none' }),
+  params: z.strictObject({ file: z.string().meta({ description: 'Name of the file.', examples: ['docs.js'] }) }),
+  response: { status: 200, description: 'The file.' },
+  errors: ['route_not_found'],
+  hidden: true,
+  handler: sendAsset,
+});
+
+/**
+ * The description of the API, for programs and for people.
+ *
+ * @param routes the whole table, these routes included; called when the first document is requested
+ */
+export const docsRoutes = (routes: () => readonly Route[]): Route[] => [
+  openApiDocument(documentCache(routes)),
+  frontPage,
+  docs,
+  docsAsset,
+];
