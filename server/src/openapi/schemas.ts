@@ -109,11 +109,11 @@ function mapReferences<Part>(part: Part, replace: (reference: string) => string)
 const sorted = <Value>(record: Record<string, Value>): Record<string, Value> =>
   Object.fromEntries(Object.entries(record).toSorted(([a], [b]) => (a < b ? -1 : 1)));
 
-/** Makes an empty collection. */
-export function collectSchemas(): SchemaCollection {
+/** The schemas that have a name, as input and as output. */
+function createNamedSchemas() {
   const named = { input: new Map<string, JsonSchema>(), output: new Map<string, JsonSchema>() };
 
-  /** The schema with whatever it refers to in place. None refers to itself. */
+  /** The schema with every reference replaced by its target, as JSON. No schema refers to itself. */
   const expanded = (direction: Direction, name: string): string =>
     JSON.stringify(named[direction].get(name), (key, value: unknown) =>
       key === '$ref' ? expanded(direction, String(value).split('/').at(-1) ?? '') : value,
@@ -122,19 +122,27 @@ export function collectSchemas(): SchemaCollection {
   const differs = (name: string): boolean =>
     named.output.has(name) && named.input.has(name) && expanded('input', name) !== expanded('output', name);
 
-  const finalName = (direction: Direction, name: string): string =>
-    direction === 'input' && differs(name) ? `${name}Input` : name;
-
-  const remember = (direction: Direction, name: string, schema: JsonSchema): void => {
-    const known = named[direction].get(name);
-    if (known && JSON.stringify(known) !== JSON.stringify(schema)) throw new Error(`Two schemas are named ${name}`);
-    named[direction].set(name, schema);
+  return {
+    named,
+    /** The name in the document: input and output share a name as long as they are alike. */
+    finalName: (direction: Direction, name: string): string =>
+      direction === 'input' && differs(name) ? `${name}Input` : name,
+    remember(direction: Direction, name: string, schema: JsonSchema): void {
+      const known = named[direction].get(name);
+      if (known && JSON.stringify(known) !== JSON.stringify(schema)) throw new Error(`Two schemas are named ${name}`);
+      named[direction].set(name, schema);
+    },
   };
+}
+
+/** Makes an empty collection. */
+export function collectSchemas(): SchemaCollection {
+  const schemas = createNamedSchemas();
 
   const resolve = <Part>(part: Part): Part =>
     mapReferences(part, (reference) => {
       const [, direction, name = ''] = /^#\/(input|output)\/(.+)$/.exec(reference) ?? [];
-      return direction ? `#/components/schemas/${finalName(direction as Direction, name)}` : reference;
+      return direction ? `#/components/schemas/${schemas.finalName(direction as Direction, name)}` : reference;
     });
 
   return {
@@ -144,13 +152,15 @@ export function collectSchemas(): SchemaCollection {
       );
       const { $schema: _, $defs, ...inPlace } = converted;
       for (const [name, part] of Object.entries(($defs ?? {}) as Record<string, JsonSchema>)) {
-        remember(direction, name, part);
+        schemas.remember(direction, name, part);
       }
       return inPlace;
     },
     components() {
       const all = (['output', 'input'] as const).flatMap((direction) =>
-        [...named[direction]].map(([name, schema]) => [finalName(direction, name), resolve(schema)] as const),
+        [...schemas.named[direction]].map(
+          ([name, schema]) => [schemas.finalName(direction, name), resolve(schema)] as const,
+        ),
       );
       return sorted(Object.fromEntries(all));
     },
