@@ -31,6 +31,12 @@ export const harmless: readonly Harmless[] = [
     [appOf('e'), 'function deleteEventsBefore', background('an event')],
   ]),
   ...of('codes/codes.store.ts', [
+    [
+      app,
+      'SELECT id, long_hash FROM codes\n      WHERE',
+      'the ids are those of codes of the app, and the UPDATE and DELETE that follow ask for it',
+    ],
+    [app, 'AS place FROM codes', once('a user')],
     [app, 'SELECT id FROM codes\n      WHERE', `the DELETE around it asks for the app, and ${once('a user')}`],
     [app, 'function countUsableCodes', once('a user')],
     [
@@ -46,7 +52,7 @@ export const harmless: readonly Harmless[] = [
       'function findLongCode',
       'the hash of a code is bound to its organization',
     ],
-    [user, 'function consumeCode', 'the code was found among those of the same user'],
+    [appOf('used'), 'function consumeCode', `the code was found in the app, and ${once('a code')}`],
     ['used.user_id = ${userId}', 'function consumeCode', 'the code was found among those of the same user'],
   ]),
   ...of('codes/live-code.ts', [
@@ -66,6 +72,7 @@ export const harmless: readonly Harmless[] = [
   ...of('identity-providers/identities.store.ts', [
     [appOf('u'), 'function lockUserOfIdentity', `the identity is asked for in the app, and ${once('a user')}`],
     [app, 'function hasOtherSubject', once('a user')],
+    [appOf('u'), 'function deleteUnvouchedIdentities', once('a user')],
     [
       appOf('p'),
       'function deleteUnvouchedIdentities',
@@ -148,6 +155,7 @@ export const harmless: readonly Harmless[] = [
   ...of('not-me/not-me.store.ts', [
     [user, 'function endSession', 'the token of the link names both, sealed'],
     [user, 'function unlinkIdentity', 'the token of the link names both, sealed'],
+    [app, 'function removePassword', `the UPDATE that follows asks for the app, and ${once('a user')}`],
   ]),
   ...of('outbox/outbox.store.ts', [
     [app, 'function markSent', background('a mail')],
@@ -180,6 +188,8 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('users/app-users.store.ts', [[app, 'function addressesOf', once('a user')]]),
   ...of('users/known-requester.ts', [
+    [app, 'SELECT ip FROM sessions', once('a user')],
+    [app, 'SELECT NULL FROM devices', once('a user')],
     [user, 'SELECT ip FROM sessions', 'it spares a mail; mail-quotas.test.ts asks for the session of somebody else'],
     [user, 'SELECT NULL FROM devices', 'it spares a mail; mail-quotas.test.ts asks for the device of somebody else'],
   ]),
@@ -192,8 +202,9 @@ export const harmless: readonly Harmless[] = [
     [appOf('m'), 'function listUnclaimed', background('a user')],
     [appOf('u'), 'function listUnclaimed', 'no call reaches it; unclaimed.test.ts asks for another app'],
   ]),
+  ...of('users/sign-up-event.ts', [[app, 'function signUpOf', once('a user')]]),
   ...of('users/users.store.ts', [
-    [app, 'function getCredentials', `the id is that of the caller, and ${once('a user')}`],
+    [app, 'function lockActiveUser', once('a user')],
     [app, 'function lockCredentials', once('a user')],
     [app, 'const setPasswordHashWhere', once('a user')],
   ]),

@@ -106,6 +106,9 @@ const passwordSamples: SampleCalls = {
         const { world } = stage;
         const { email } = await (await createWorld(world.test)).person();
         const { userId: id } = await world.person({ email });
+        // Counts for the address in our app; what others count for it in theirs must stay.
+        const wrong = { email, password: 'Wrong@123JonDoeInc' };
+        await world.call('POST', '/v1/authentication/users/sessions', { body: wrong });
         const body = { email, verificationCode: await codeOfReset(stage, email), newPassword: 'Secret@slidezAB' };
         return { as: { ...nobody, id }, body };
       },

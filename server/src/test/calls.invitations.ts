@@ -102,7 +102,7 @@ async function managerByNow(stage: Stage): Promise<Invited> {
 
 /**
  * An organization of our people's own: its owner offers ownership and a role, and the super admin, who is a member
- * next door only, a role.
+ * next door only, a role. The mail that offers ownership waits.
  */
 async function listing(stage: Stage): Promise<Prepared> {
   const { world, owner, manager, member, neighbourOrgId } = stage;
@@ -112,7 +112,10 @@ async function listing(stage: Stage): Promise<Prepared> {
   const of = ({ email }: { email: string }) => ({ email, firstName: 'Jon', lastName: 'Doe' });
   await world.call('POST', `${url}/managers`, { token, body: of(manager) });
   await world.call('POST', `${url}/members`, { token, body: { ...of(member), role: 'reader' } });
-  await invite({ ...stage, orgId }, 'owners', freshEmail());
+  const { invitationId } = await invite({ ...stage, orgId }, 'owners', freshEmail());
+  const later = new Date(world.test.clock.now().getTime() + 3_600_000);
+  await world.test.db.query(sql`
+    UPDATE mails SET due_at = ${later} WHERE app_id = ${world.appId} AND invitation_id = ${invitationId}`);
   await invite({ ...stage, orgId }, 'members', freshEmail());
   await addTo({ world, orgId: neighbourOrgId }, world.admin.userId, 'reader');
   await invite({ ...stage, orgId, owner: world.admin }, 'members', freshEmail());
@@ -133,7 +136,7 @@ export const samplesOfInvitations: SampleCalls = {
       answers: ({ owner }) => ({
         metadata: { total: 3 },
         invitations: [
-          { role: 'ORG_OWNER', status: 'pending', invitedBy: { kind: 'user', id: owner.userId } },
+          { role: 'ORG_OWNER', status: 'pending', mail: 'delayed', invitedBy: { kind: 'user', id: owner.userId } },
           { ...reader, invitedBy: { kind: 'user', id: owner.userId } },
           { ...reader, invitedBy: nobodyInParticular },
         ],

@@ -20,12 +20,14 @@ export interface Stage {
 /** A test may move the clock by as much between two samples. */
 const mayPassMs = 60_000;
 
-/** Makes sessions fresh again that have grown old, for tests that move the clock. */
+/**
+ * Makes sessions fresh again that have grown old, for tests that move the clock. They stay a little older than now, so
+ * that a renewed authentication shows.
+ */
 export async function freshenSessions({ db, clock }: Pick<TestApp, 'db' | 'clock'>): Promise<void> {
-  const now = clock.now();
+  const earlier = new Date(clock.now().getTime() - mayPassMs);
   // Only those: each row that is written makes the transaction of a test that is taken back slower.
-  await db.query(sql`
-    UPDATE sessions SET authenticated_at = ${now} WHERE authenticated_at < ${new Date(now.getTime() - mayPassMs)}`);
+  await db.query(sql`UPDATE sessions SET authenticated_at = ${earlier} WHERE authenticated_at < ${earlier}`);
 }
 
 /** Gives a user a role of an organization, as the super admin may. */

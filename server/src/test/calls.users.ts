@@ -105,6 +105,17 @@ const userSamples: SampleCalls = {
         return { as: self, addressed: self, body };
       },
     },
+    {
+      title: 'after a code that has no long one',
+      admits: ['addressed', 'machine'],
+      target: ['user', 'userId'],
+      prepare: async (stage) => {
+        const { member, self } = await addressing(stage, { verified: false });
+        await stage.world.test.db.query(sql`
+          UPDATE codes SET long_hash = NULL WHERE app_id = ${stage.world.appId} AND user_id = ${member.userId}`);
+        return { as: self, addressed: self, body: { userId: member.userId } };
+      },
+    },
   ],
   verifyEmail: [
     {
@@ -114,6 +125,20 @@ const userSamples: SampleCalls = {
         const { member, self } = await addressing(stage, { verified: false });
         const { code } = await stage.world.mail(member.email);
         return { as: self, addressed: self, body: { userId: member.userId, verificationCode: code } };
+      },
+    },
+    {
+      title: 'with the code of the link',
+      admits: ['addressed'],
+      target: ['user', 'userId'],
+      prepare: async (stage) => {
+        const { member, self } = await addressing(stage, { verified: false });
+        const body = { userId: member.userId, verificationUrl: 'http://localhost/verify?code={{code}}' };
+        const { token } = member;
+        await stage.world.call('POST', '/v1/authentication/users/email/verification-request', { token, body });
+        const { searchParams } = new URL((await stage.world.mail(member.email)).url ?? '');
+        const verificationCode = searchParams.get('code');
+        return { as: self, addressed: self, body: { userId: member.userId, verificationCode } };
       },
     },
     {

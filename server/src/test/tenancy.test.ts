@@ -12,7 +12,7 @@ import { type Exchange, singleExchanges, textsOf, wholeExchange } from './tenanc
 import type { UndoableDb } from './undo.ts';
 import { linked } from './calls.identity-providers.ts';
 import { addDevices } from './calls.users.ts';
-import { createWorld } from './world/world.ts';
+import { createWorld, type World } from './world/world.ts';
 
 let db: UndoableDb;
 let app: TestApp;
@@ -101,6 +101,47 @@ describe('a credential of one app means nothing in another to', () => {
       expect(outcomeOf(response)).toBe('unauthenticated');
     }
     expect(await digestOfEverything(app.db)).toEqual(before);
+  });
+});
+
+async function deletedOrganization({ world, owner }: Stage): Promise<string> {
+  const orgId = await world.organization(owner);
+  await world.call('DELETE', `/v1/authorization/organizations/${orgId}`, { token: world.admin.token });
+  return orgId;
+}
+
+describe('a refusal names in the audit nothing of another app:', () => {
+  type Call = Parameters<World['call']>;
+  const readOrganization = (id: string): Call => ['GET', `/v1/authorization/organizations/${id}`];
+  const body = (clientId: string) => ({ clientId, clientSecret: `gh_m_${'x'.repeat(43)}` });
+
+  it.each<[what: string, kind: string, idOf: (whose: Stage) => string | Promise<string>, call: (id: string) => Call]>([
+    ['a user', 'user', ({ member }) => member.userId, (id) => ['GET', `/v1/authentication/users/${id}`]],
+    [
+      'a session',
+      'session',
+      ({ member }) => member.sessionId,
+      (id) => ['DELETE', `/v1/authentication/users/sessions/${id}`],
+    ],
+    ['an organization', 'organization', ({ orgId }) => orgId, readOrganization],
+    ['a deleted organization', 'organization', deletedOrganization, readOrganization],
+    [
+      'a machine user',
+      'machine',
+      ({ machine }) => machine.machineUserId,
+      (id) => ['POST', '/v1/authentication/machine-users/access-token', { body: body(id) }],
+    ],
+  ])('%s', async (_, kind, idOf, call) => {
+    const [ours, theirs] = [await idOf(stage), await idOf(foreign)];
+    for (const id of [ours, theirs]) {
+      const [method, url, options] = call(id);
+      await stage.world.call(method, url, { token: stage.stranger.token, ...options });
+    }
+    const told = (await stage.world.securityEvents()).map(({ target }) => target);
+    expect(told).toEqual([`${kind} ${ours}`, `${kind} `]);
+    const named = await app.db.query(sql`
+      SELECT 1 FROM audit_events WHERE app_id = ${stage.world.appId} AND ${theirs}::bigint IN (target_id, org_id)`);
+    expect(named).toEqual([]);
   });
 });
 

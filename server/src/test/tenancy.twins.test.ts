@@ -73,6 +73,7 @@ const flaws: Readonly<
   'live codes': ['codes', sql`UPDATE codes SET expires_at = created_at`],
   'live secrets': ['machine_secrets', sql`UPDATE machine_secrets SET expires_at = created_at`],
   'keys that hold': ['signing_keys', sql`UPDATE signing_keys SET revoked_at = created_at`],
+  'mails that wait': ['mails', sql`UPDATE mails SET due_at = created_at`],
   'providers in use': ['identity_providers', sql`UPDATE identity_providers SET enabled = false`],
 };
 
@@ -249,6 +250,39 @@ describe('the owner of an address is told that somebody tried to sign up with it
     await attempt(owner.email);
     await attempt(owner.email);
     expect([await noticesTo(member), await noticesTo(owner)]).toEqual([1, 1]);
+    expect(await digestOfApp(app.db, twinId)).toEqual(before);
+  });
+});
+
+describe('a flood of refusals in one app', () => {
+  /** As many sources as get a row of their own. */
+  const ownRows = 100;
+  const refuse = async (email: string) => {
+    const body = { email, password: 'Wrong@123JonDoeInc' };
+    expect(problem(await stage.world.call('POST', '/v1/authentication/users/sessions', { body }))).toBe(
+      '401 invalid_credentials',
+    );
+  };
+
+  it('leaves room for the refusals in another', async () => {
+    await fillApp(app.db, tables, ourId, ourRows, 'ours');
+    // Somebody new each time: the service remembers the sources that got no row, also when the test is taken back.
+    const { email } = await stage.world.person();
+    const rows = await takeRows(app.db, tables, ourId);
+    await refuse(email);
+    await fillApp(app.db, tables, twinId, await takeRows(app.db, tables, ourId), 'theirs');
+    await app.db.query(sql`
+      WITH refusal AS (
+        DELETE FROM audit_events WHERE app_id = ${twinId} AND counted_minute IS NOT NULL RETURNING *)
+      INSERT INTO audit_events (app_id, id, time, action, actor_kind, target_kind, target_id, changes, count,
+        counted_minute, counted_source)
+      SELECT app_id, n, time, action, actor_kind, target_kind, target_id, changes, count, counted_minute,
+        sha256(n::text::bytea)
+      FROM refusal, generate_series(1, ${ownRows}::integer) AS n`);
+    await fillApp(app.db, tables, ourId, rows, 'ours');
+    const before = await digestOfApp(app.db, twinId);
+    await refuse(email);
+    expect(await stage.world.securityEvents()).toMatchObject([{ action: 'sign_in.failed', count: 1, changes: [] }]);
     expect(await digestOfApp(app.db, twinId)).toEqual(before);
   });
 });
