@@ -214,3 +214,6 @@ class NodeLease implements LeasedIdSource {
 const leaseTimes = sql`
   floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now,
   floor(extract(epoch FROM leased_until) * 1000)::bigint AS until`;
+
+/** An id that no row has. A lookup by it costs the same as a lookup that finds a row. */
+export const unusedId = '0';

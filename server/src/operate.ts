@@ -1,10 +1,10 @@
 import { Command } from 'commander';
 import { findAppByName } from './apps/apps.store.ts';
 import { addDoctorCommand } from './operate/doctor.ts';
-import { insertAuditEvent } from './calls/audit-event.store.ts';
+import { writeAuditEvent } from './calls/audit-event.store.ts';
 import { systemClock } from './clock.ts';
 import { ConfigError, loadConfig } from './config.ts';
-import { empty, type Tx } from './db/db.ts';
+import { type Tx } from './db/db.ts';
 import { type Deployment, openDeployment } from './deployment.ts';
 import { addMailCommands } from './operate/mails.ts';
 import { reseal } from './operate/reseal.ts';
@@ -37,21 +37,14 @@ async function writeOperatorEvent(
   action: string,
   kid: string,
 ): Promise<void> {
-  const event = {
+  await writeAuditEvent(tx, ids, {
     appId,
-    id: ids.next(),
-    orgId: null,
     time: systemClock.now(),
     action,
     actor: { kind: 'operator', id: null },
-    claimedOnBehalfOf: null,
     target: { kind: 'signing_key', id: null },
-    ip: null,
-    userAgent: null,
-    requestId: null,
     changes: [`key.${kid}`],
-  };
-  await tx.query(insertAuditEvent(event, empty));
+  });
 }
 
 const program = new Command('operate')

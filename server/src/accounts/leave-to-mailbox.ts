@@ -1,3 +1,4 @@
+import { lockOrInsertUser } from '../users/lock-or-insert-user.ts';
 import type { App } from '../apps/apps.store.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import type { Tx } from '../db/db.ts';
@@ -8,7 +9,7 @@ import { keepOrganization } from '../organizations/organizations.store.ts';
 import { moveSuperAdminInvitation } from '../users/super-admins.store.ts';
 import { releaseEmail } from './account.store.ts';
 import type { User } from '../users/users.store.ts';
-import { mailInvitation, userOfAddress } from '../invitations/grant-or-invite.ts';
+import { mailInvitation } from '../invitations/grant-or-invite.ts';
 import { isAwaited, type MovedInvitation, moveInvitations } from '../invitations/invitations.store.ts';
 
 /**
@@ -44,7 +45,8 @@ export async function leaveToMailbox(
   await releaseEmail(tx, appId, user.id);
   const { email } = user;
   const firstName = email.slice(0, email.lastIndexOf('@'));
-  const { id: toId } = await userOfAddress(tx, call, { email, firstName, lastName: '' });
+  const { user: recipient } = await lockOrInsertUser(tx, call, { email, firstName, lastName: '' });
+  const toId = recipient.id;
   await moveSuperAdminInvitation(tx, appId, { fromId: user.id, toId });
   const moved = await moveInvitations(tx, appId, { fromId: user.id, toId });
   const live = moved.filter(({ expiresAt }) => expiresAt > services.clock.now());

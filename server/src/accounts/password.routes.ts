@@ -1,6 +1,6 @@
+import { checkMailedCode } from '../users/check-mailed-code.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
-import { checkCode } from '../codes/codes.ts';
 import { consumeCode, voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deviceHeaders, presentedDeviceTokens, setDeviceToken } from '../devices/device-token.ts';
@@ -32,15 +32,7 @@ import {
   resetPassword,
 } from './passwords.schema.ts';
 import { userParams } from '../users/users.schema.ts';
-import { findCredentials, getUser, lockUser, nobody, setPasswordHash, type User } from '../users/users.store.ts';
-
-/** The user and the id of the code; an address that nobody has looks like a wrong code. */
-async function proveMailbox(call: Call, body: { email: string; verificationCode: string }) {
-  const found = await findCredentials(call.services.db, call.appId, emailKey(body.email));
-  const scope = { userId: found?.id ?? nobody, purpose: 'password_reset' } as const;
-  const codeId = await checkCode(call, scope, body.verificationCode);
-  return { userId: scope.userId, codeId };
-}
+import { getUser, lockUser, setPasswordHash, type User } from '../users/users.store.ts';
 
 /** Sets the password of the owner of the mailbox, who claims the account if it is not claimed. */
 async function givePassword(
@@ -111,7 +103,7 @@ export const passwordRoutes = [
       const { body, services, appId } = call;
       // Before the code, so that a weak password costs none of its tries.
       checkPassword(body.newPassword, body);
-      const proof = await proveMailbox(call, body);
+      const proof = await checkMailedCode(call, body, { purpose: 'password_reset' });
       checkPassword(body.newPassword, await getUser(services.db, appId, proof.userId));
       const passwordHash = await services.passwords.hash(body.newPassword);
       const app = await namedAppOf(call);

@@ -1,10 +1,11 @@
+import { toCircumstances } from '../email/circumstances.ts';
 import { type App, findApp } from '../apps/apps.store.ts';
-import { insertAuditEvent } from '../calls/audit-event.store.ts';
+import { writeAuditEvent } from '../calls/audit-event.store.ts';
 import type { BackgroundTask } from '../calls/background-task.ts';
 import { codeLifeMs, codesKept, issueCode } from '../codes/codes.ts';
 import { countUsableCodes } from '../codes/codes.store.ts';
 import { mailedCode } from '../email/mailed-code.ts';
-import { empty, type Tx } from '../db/db.ts';
+import type { Tx } from '../db/db.ts';
 import { consumeMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/queue-mail.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
@@ -45,29 +46,22 @@ async function queueReset(tx: Tx, services: Services, user: User, request: Passw
   const issued = await issueCode(tx, services, appId, scopeOf(user.id), { requestedFrom });
   const content = {
     ...mailedCode(issued, urlTemplate, { email: user.email }),
-    address: ip,
-    time: request.createdAt.toISOString(),
-    ...(userAgent !== null && { device: userAgent }),
+    ...toCircumstances(ip, request.createdAt, userAgent ?? undefined),
   };
   await queueMail(tx, services, appId, { userId: user.id, recipient: user.email, purpose: 'password_reset', content });
 }
 
 async function writeEvent(tx: Tx, services: Services, userId: string, request: PasswordResetRequest): Promise<void> {
-  const event = {
+  await writeAuditEvent(tx, services.ids, {
     appId: request.appId,
-    id: services.ids.next(),
-    orgId: null,
     time: request.createdAt,
     action: 'password_reset.requested',
     actor: { kind: 'anonymous', id: null },
-    claimedOnBehalfOf: null,
     target: { kind: 'user', id: userId },
     ip: request.ip,
     userAgent: request.userAgent,
     requestId: request.requestId,
-    changes: [],
-  };
-  await tx.query(insertAuditEvent(event, empty));
+  });
 }
 
 /** Looks the address up; if somebody may reset their password, the code, its mail and the event are made with it. */

@@ -1,4 +1,4 @@
-import { type Sql, sql, type Tx } from '../db/db.ts';
+import { empty, type Sql, sql, type Tx } from '../db/db.ts';
 
 /** One line of the audit: who did what to what, from where. Names only, never values. */
 export interface AuditEvent {
@@ -31,6 +31,21 @@ export function insertAuditEvent(event: AuditEvent, source: Sql): Sql {
       ${event.target.kind}::text, ${event.target.id}::bigint, ${event.ip}::text, ${event.userAgent}::text,
       ${event.requestId}::text, ${event.changes}::text[]
     ${source}`;
+}
+
+/**
+ * Writes an event that no call brings about: a task in the background or the operator's command. What `event` leaves
+ * out is null or empty.
+ *
+ * @param ids the generator of ids
+ */
+export async function writeAuditEvent(
+  tx: Tx,
+  ids: { next(): string },
+  event: Pick<AuditEvent, 'appId' | 'time' | 'action' | 'actor' | 'target'> & Partial<Omit<AuditEvent, 'id'>>,
+): Promise<void> {
+  const absent = { orgId: null, claimedOnBehalfOf: null, ip: null, userAgent: null, requestId: null, changes: [] };
+  await tx.query(insertAuditEvent({ ...absent, ...event, id: ids.next() }, empty));
 }
 
 /**

@@ -21,7 +21,7 @@ const devicesKept = 50;
  *
  * @param source empty, or a FROM clause that yields one row when it may be remembered
  */
-export const rememberDevice = (appId: string, use: DeviceUse, source: Sql): Sql => sql`
+const rememberDevice = (appId: string, use: DeviceUse, source: Sql): Sql => sql`
   INSERT INTO devices AS known (app_id, token_hash, user_id, created_at, last_used_at, expires_at)
   SELECT ${appId}::bigint, COALESCE((
       SELECT token_hash FROM devices
@@ -38,10 +38,26 @@ export const rememberDevice = (appId: string, use: DeviceUse, source: Sql): Sql 
  *
  * @param source the FROM clause that yields one row when one was added
  */
-export const forgetSurplusDevices = (appId: string, userId: string, source: Sql): Sql => sql`
+const forgetSurplusDevices = (appId: string, userId: string, source: Sql): Sql => sql`
   DELETE FROM devices WHERE app_id = ${appId} AND token_hash IN (
     SELECT token_hash FROM devices WHERE app_id = ${appId} AND user_id = ${userId} AND EXISTS (SELECT ${source})
     ORDER BY last_used_at DESC, token_hash OFFSET ${devicesKept - 1})`;
+
+/** The FROM clause that yields a row if `deviceChanges` stored a device that is new to the account. */
+export const newDevice = ({ newHash }: DeviceUse): Sql => sql`FROM device_stored WHERE token_hash = ${newHash}`;
+
+/** The SELECT that returns the `token_hash` which `deviceChanges` stored; no row if nothing was stored. */
+export const storedDevice = sql`SELECT token_hash FROM device_stored`;
+
+/**
+ * The common table expressions that store the device of a sign-in and forget the oldest devices beyond the limit:
+ * `device_stored`, `surplus_devices_forgotten`.
+ *
+ * @param source empty, or a FROM clause that yields one row if the device may be stored
+ */
+export const deviceChanges = (appId: string, use: DeviceUse, source: Sql): Sql => sql`
+  device_stored AS (${rememberDevice(appId, use, source)}),
+  surplus_devices_forgotten AS (${forgetSurplusDevices(appId, use.userId, newDevice(use))})`;
 
 /** Forgets every device of a user: what was known before may be somebody else's. */
 export async function deleteDevices(tx: Tx, appId: string, userId: string): Promise<void> {

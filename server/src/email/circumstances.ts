@@ -1,11 +1,15 @@
 import type { Call } from '../calls/route.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
 
-/** When, from where and with what something was done, for a mail to the person it was done to. */
+/** Address, time and device of an action, for the mail about it. */
 export type Circumstances = Pick<MailContent, 'address' | 'time' | 'device'>;
 
-export const circumstancesOf = ({ client, services }: Call): Circumstances => ({
-  address: client.ip,
-  time: services.clock.now().toISOString(),
-  ...(client.userAgent !== undefined && { device: client.userAgent }),
+export const toCircumstances = (ip: string, time: Date, userAgent: string | undefined): Circumstances => ({
+  address: ip,
+  time: time.toISOString(),
+  ...(userAgent !== undefined && { device: userAgent }),
 });
+
+/** The circumstances of a call. */
+export const circumstancesOf = ({ client, services }: Call): Circumstances =>
+  toCircumstances(client.ip, services.clock.now(), client.userAgent);

@@ -1,3 +1,4 @@
+import { lockOrInsertUser } from '../users/lock-or-insert-user.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
@@ -12,7 +13,7 @@ import { emailKey } from '../http/email-address.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
 import { readStanding } from '../users/super-admins.store.ts';
-import { insertInvitedUser, lockUser, lockUserByEmail, type User } from '../users/users.store.ts';
+import { lockUser, type User } from '../users/users.store.ts';
 import {
   hasOtherSubject,
   insertIdentity,
@@ -111,27 +112,14 @@ async function settleKnown(
   return { userId: user.id, isNewUser: false, events: [await link(tx, call, user.id, arrival), ...accepted] };
 }
 
-/** The user of the address, made if there is none and the app lets people sign up. @throws ApiError `sign_up_disabled` */
-async function userOfAddress(tx: Tx, call: Call, app: App, arrival: Arrival & { email: string }) {
-  const { services, appId } = call;
-  const key = emailKey(arrival.email);
-  const known = await lockUserByEmail(tx, appId, key);
-  if (known) return { user: known, isNewUser: false };
-  if (!app.settings.signUpEnabled) throw new ApiError('sign_up_disabled');
-  const id = services.ids.next();
-  // As somebody who was invited, until the claim a moment later: it makes whole what it finds, whoever came first.
-  await insertInvitedUser(tx, appId, { ...arrival, id, emailKey: key, now: services.clock.now() });
-  const user = await lockUserByEmail(tx, appId, key);
-  if (!user) throw new Error('a user vanished while they were made');
-  return { user, isNewUser: user.id === id };
-}
-
 /** Somebody who comes by this identity for the first time: the mailbox that the provider vouches for says who they are. */
 async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Promise<Settled> {
   const { appId } = call;
   const about = providerOf(arrival);
   if (!hasProvenEmail(arrival)) throw new ApiError('idp_email_unverified', { about });
-  const { user, isNewUser } = await userOfAddress(tx, call, app, arrival);
+  // A new user is inserted as invited and claimed below, whichever of two concurrent calls inserted it.
+  const refusal = app.settings.signUpEnabled ? undefined : 'sign_up_disabled';
+  const { user, isNew: isNewUser } = await lockOrInsertUser(tx, call, arrival, refusal);
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive', { about: { target: actorOf(user.id) } });
   const { isSuperAdmin } = await readStanding(tx, appId, user.id);
   if (isSuperAdmin) throw new ApiError('idp_link_required', { about });

@@ -1,3 +1,4 @@
+import { lockOrInsertUser } from '../users/lock-or-insert-user.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { codeLifeMs, issueCode } from '../codes/codes.ts';
 import { mailedCode } from '../email/mailed-code.ts';
@@ -11,7 +12,7 @@ import { findLacking, type Grant, grantToMember } from '../members/members.store
 import { checkManagerReach } from '../members/reach.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { emailKey } from '../http/email-address.ts';
-import { insertInvitedUser, lockUserByEmail, type User } from '../users/users.store.ts';
+import { type User } from '../users/users.store.ts';
 import { settleInvitations, upsertInvitation } from './invitations.store.ts';
 
 /** Who is to get what, and where. */
@@ -38,23 +39,6 @@ export interface Granted {
   readonly invited: boolean;
   /** False: they held it before. */
   readonly isNew: boolean;
-}
-
-/** The user of the address, made if there is none: without password, without a way in. */
-export async function userOfAddress(
-  tx: Tx,
-  call: Call,
-  proposal: Pick<Proposal, 'email' | 'firstName' | 'lastName'>,
-): Promise<User> {
-  const key = emailKey(proposal.email);
-  const known = await lockUserByEmail(tx, call.appId, key);
-  if (known) return known;
-  const { services } = call;
-  const invited = { ...proposal, id: services.ids.next(), emailKey: key, now: services.clock.now() };
-  await insertInvitedUser(tx, call.appId, invited);
-  const made = await lockUserByEmail(tx, call.appId, key);
-  if (!made) throw new Error('an invited user vanished while it was made');
-  return made;
 }
 
 const roleName = (grant: Grant): string => (grant.kind === 'ROLE' ? grant.role.key : grant.kind);
@@ -143,7 +127,7 @@ async function invite(
  * @throws ApiError `user_not_active` for a deactivated user, who could not use the code; `access_denied`; `rate_limited`
  */
 export async function grantOrInvite(tx: Tx, call: Call, proposal: Proposal): Promise<Granted> {
-  const user = await userOfAddress(tx, call, proposal);
+  const { user } = await lockOrInsertUser(tx, call, proposal);
   if (user.state === 'INACTIVE') {
     throw new ApiError('user_not_active', { detail: 'The user of this address is deactivated.' });
   }

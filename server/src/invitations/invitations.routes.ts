@@ -1,3 +1,4 @@
+import { checkMailedCode } from '../users/check-mailed-code.ts';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { checkCode } from '../codes/codes.ts';
@@ -11,32 +12,15 @@ import { type Call, route } from '../calls/route.ts';
 import { sessionHeaders, setSessionCookies, startSession } from '../sign-in/start-session.ts';
 import { acceptSuperAdmin } from '../accounts/accept-super-admin.ts';
 import { acceptanceEvents, claimAccount, grantInvitations } from '../accounts/claim-account.ts';
-import { emailKey } from '../http/email-address.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { renewPassword } from '../accounts/renew-password.ts';
-import {
-  findCredentials,
-  getUser,
-  lockUser,
-  nobody,
-  patchUser,
-  setEmailVerified,
-  type User,
-} from '../users/users.store.ts';
+import { getUser, lockUser, patchUser, setEmailVerified, type User } from '../users/users.store.ts';
 import {
   acceptInvitation,
   acceptMyInvitation,
   invitationAccepted,
   myInvitationAccepted,
 } from './invitations.schema.ts';
-
-/** The invited user and the id of the code; an address nobody was invited by looks like a wrong code. */
-async function proveMailbox(call: Call, body: { email: string; orgId: string; verificationCode: string }) {
-  const found = await findCredentials(call.services.db, call.appId, emailKey(body.email));
-  const scope = { userId: found?.id ?? nobody, purpose: 'invitation', orgId: body.orgId } as const;
-  const codeId = await checkCode(call, scope, body.verificationCode);
-  return { userId: scope.userId, codeId };
-}
 
 /** Who was forgotten since their code was checked has none any more. */
 async function ofCode<Result>(work: Promise<Result>): Promise<Result> {
@@ -100,7 +84,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       const app = await namedAppOf(call);
       // Before the code, so that a weak password costs none of its tries.
       checkPassword(body.newPassword, body);
-      const proof = await proveMailbox(call, body);
+      const proof = await checkMailedCode(call, body, { purpose: 'invitation', orgId: body.orgId });
       const known = await ofCode(getUser(services.db, app.id, proof.userId));
       const { email, firstName = known.firstName, lastName = known.lastName } = body;
       checkPassword(body.newPassword, { email, firstName, lastName });

@@ -1,3 +1,4 @@
+import { profileColumns, type ProfileRow, toProfile } from '../users/users.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { PresentedSession, SignedInUser } from '../access/actor.ts';
@@ -12,7 +13,7 @@ export interface Session {
   readonly ip: string | null;
 }
 
-interface PresentedRow {
+interface PresentedRow extends ProfileRow {
   id: string;
   created_at: Date;
   expires_at: Date;
@@ -21,13 +22,6 @@ interface PresentedRow {
   amr: string[];
   authenticated_at: Date;
   user_id: string;
-  email: string;
-  is_email_verified: boolean;
-  is_email_claimed: boolean;
-  first_name: string;
-  last_name: string;
-  phone_number: string | null;
-  is_phone_verified: boolean;
   is_super_admin: boolean;
   language: string | null;
 }
@@ -35,13 +29,7 @@ interface PresentedRow {
 function toSignedInUser(row: PresentedRow): SignedInUser {
   return {
     id: row.user_id,
-    email: row.email,
-    isEmailVerified: row.is_email_verified,
-    isEmailClaimed: row.is_email_claimed,
-    firstName: row.first_name,
-    lastName: row.last_name,
-    phoneNumber: row.phone_number,
-    isPhoneVerified: row.is_phone_verified,
+    ...toProfile(row),
     isSuperAdmin: row.is_super_admin,
     language: row.language,
   };
@@ -80,9 +68,7 @@ export async function findSessions(
 ): Promise<(FoundSession | undefined)[]> {
   const rows = await db.query<PresentedRow & { place: number }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.authenticated_at, s.user_id, u.email, u.is_email_verified, u.claimed_by IS NOT NULL AS is_email_claimed,
-      u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.is_super_admin,
-      u.language
+      s.authenticated_at, s.user_id, ${profileColumns}, u.is_super_admin, u.language
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, token_hash, place)
     JOIN sessions s ON s.app_id = asked.app_id AND s.token_hash = asked.token_hash

@@ -1,6 +1,6 @@
 import { type App, type AppRow, toApp } from '../apps/apps.store.ts';
 import { type Db, empty, type Sql, sql } from '../db/db.ts';
-import { type DeviceUse, forgetSurplusDevices, rememberDevice } from '../devices/devices.store.ts';
+import { deviceChanges, type DeviceUse, newDevice } from '../devices/devices.store.ts';
 import { ApiError } from '../http/errors.ts';
 import { insertMail, type NewMail } from '../email/mails.store.ts';
 import { returnUnit, secondsToWait, type Share, takeUnit } from '../limits/limits.store.ts';
@@ -203,23 +203,16 @@ export function signInChanges(appId: string, signIn: RightSignIn): Sql {
     surplus_sessions_ended AS (
       ${endSurplusSessions(appId, session, sql`${session.id}::bigint`, sessionsPerUser, isChanged)}),
     password_rehashed AS (${setPasswordHashWhere(appId, credentials.id, newHash ?? null, isChanged)}),
-    device_stored AS (${rememberDevice(appId, device, sql`FROM changed`)}),
-    surplus_devices_forgotten AS (${forgetSurplusDevices(appId, device.userId, isNew(device))}),
+    ${deviceChanges(appId, device, sql`FROM changed`)},
     ${notice ? noticed(appId, signIn, notice) : empty}
     ${refundInOrder(appId, taken)}`;
 }
-
-/** What the statement of `signInChanges` returns: the token of the device, or no row if nothing was written. */
-export const storedDevice = sql`SELECT token_hash FROM device_stored`;
-
-/** The FROM clause that yields a row if the device is new to the account. */
-const isNew = ({ newHash }: DeviceUse): Sql => sql`FROM device_stored WHERE token_hash = ${newHash}`;
 
 /** The mail about a device that the account does not know. */
 function noticed(appId: string, { device }: RightSignIn, { mail, shares }: NonNullable<RightSignIn['notice']>): Sql {
   const [network, user] = shares;
   return sql`
-    notice_quota_of_network_consumed AS (${takeUnit(appId, network, device.now, isNew(device))}),
+    notice_quota_of_network_consumed AS (${takeUnit(appId, network, device.now, newDevice(device))}),
     notice_quota_of_user_consumed AS (
       ${takeUnit(appId, user, device.now, sql`FROM notice_quota_of_network_consumed`)}),
     notice_queued AS (${insertMail(appId, mail, sql`FROM notice_quota_of_user_consumed`)}),`;

@@ -1,3 +1,4 @@
+import { storedDevice } from '../devices/devices.store.ts';
 import type { App } from '../apps/apps.store.ts';
 import { type DeviceOfCall, deviceOfCall, presentedDeviceTokens } from '../devices/device-token.ts';
 import { sealMail } from '../email/queue-mail.ts';
@@ -18,7 +19,6 @@ import {
   type CountedAttempt,
   type RightSignIn,
   signInChanges,
-  storedDevice,
   type SignInShares,
 } from './sign-in.store.ts';
 import { prepareSession, presentedSessionHash, sessionEvent, type StartedSession } from './start-session.ts';

@@ -2,7 +2,7 @@ import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import { deviceHeaders, deviceOfCall, setDeviceToken } from '../devices/device-token.ts';
-import { forgetSurplusDevices, rememberDevice } from '../devices/devices.store.ts';
+import { deviceChanges, storedDevice } from '../devices/devices.store.ts';
 import { cookieNames, setCookies } from '../calls/app-cookies.ts';
 import { cookieOf } from '../http/credential.ts';
 import type { Call } from '../calls/route.ts';
@@ -57,11 +57,9 @@ export function prepareSession({ services, client }: Call, app: App, user: Prove
  */
 export async function rememberDeviceOf(tx: Tx, call: Call, app: App, userId: string): Promise<string> {
   const device = deviceOfCall(call, app, userId);
-  const isNew = sql`FROM device WHERE token_hash = ${device.use.newHash}`;
   const [row] = await tx.query<{ token_hash: Buffer }>(sql`
-    WITH device AS (${rememberDevice(app.id, device.use, empty)}),
-    forgotten AS (${forgetSurplusDevices(app.id, userId, isNew)})
-    SELECT token_hash FROM device`);
+    WITH ${deviceChanges(app.id, device.use, empty)}
+    ${storedDevice}`);
   if (!row) throw new Error('a device was not remembered');
   return device.held(row.token_hash);
 }

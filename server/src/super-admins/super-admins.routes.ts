@@ -10,7 +10,7 @@ import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { readPage } from '../calls/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
-import { userOfAddress } from '../invitations/grant-or-invite.ts';
+import { lockOrInsertUser } from '../users/lock-or-insert-user.ts';
 import { deleteInvitedLeftOver } from '../invitations/invitations.store.ts';
 import { displayName } from '../search/display-name.ts';
 import { userParams } from '../users/users.schema.ts';
@@ -117,7 +117,7 @@ export const superAdminRoutes = [
       const app = await namedAppOf(call);
       const urlTemplate = chooseUrlTemplate(call, app, 'resetUrl', body.resetUrl);
       return mutate(call, async (tx) => {
-        const user = await userOfAddress(tx, call, { email, firstName, lastName });
+        const { user } = await lockOrInsertUser(tx, call, { email, firstName, lastName });
         if (user.state === 'INACTIVE') {
           throw new ApiError('user_not_active', { detail: 'The user of this address is deactivated.' });
         }

@@ -1,3 +1,4 @@
+import { unusedId } from '../ids.ts';
 import { randomUUID } from 'node:crypto';
 import { defaultSettings } from '../apps/apps.schema.ts';
 import { findAppByName } from '../apps/apps.store.ts';
@@ -33,9 +34,6 @@ function audienceOf(audience: string | string[] | undefined, appName: string): s
   throw new ApiError('validation_failed', { faults: [{ pointer: '/body/audience', message }] });
 }
 
-/** No machine user has it: whatever is no id takes the same statement as an unknown one. */
-const nobody = '0';
-
 /**
  * Counted once the secret is known to be right: who only knows a client id must not be able to use up its share.
  *
@@ -51,12 +49,12 @@ async function limitTokens(services: Services, appId: string, machineUserId: str
 
 /** @throws ApiError `app_inactive`, `invalid_client`, `rate_limited` */
 async function authenticateClient({ services, appId }: Call, body: TokenRequest, now: Date) {
-  const id = idSchema.safeParse(body.clientId).data ?? nobody;
+  const id = idSchema.safeParse(body.clientId).data ?? unusedId;
   const client = await services.lookups.client({ appId, clientId: id, secretHash: sha256(body.clientSecret) });
   if (!client) throw new ApiError('app_not_found');
   if (client.appStatus !== 'ACTIVE') throw new ApiError('app_inactive');
   if (client.secretId === null) {
-    throw new ApiError('invalid_client', { about: { target: { kind: 'machine', id: id === nobody ? null : id } } });
+    throw new ApiError('invalid_client', { about: { target: { kind: 'machine', id: id === unusedId ? null : id } } });
   }
   if (client.kid === null) throw new Error('the app has no signing key in use');
   await limitTokens(services, appId, id, client.tokensPerMinute);

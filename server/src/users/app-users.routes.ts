@@ -1,3 +1,4 @@
+import { toProfile } from './users.store.ts';
 import { voidAllCodes } from '../codes/codes.store.ts';
 import { totalOfApp } from '../counts.ts';
 import type { Tx } from '../db/db.ts';
@@ -10,7 +11,7 @@ import { type Call, nothingKept, route } from '../calls/route.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { tellSuperAdmins } from '../accounts/tell-super-admins.ts';
 import { userDeleted, userList, userListQuery, userStateChanged } from './app-users.schema.ts';
-import { type GovernedUser, setUserState, type UserRow, usersOfApp } from './app-users.store.ts';
+import { type GovernedUser, setUserState, type AppUserRow, usersOfApp } from './app-users.store.ts';
 import { displayName } from '../search/display-name.ts';
 import { deleteGovernedUser } from '../accounts/delete-user.ts';
 import { checkDispensable, lockWithinReach } from '../accounts/govern-user.ts';
@@ -18,17 +19,12 @@ import { userParams } from './users.schema.ts';
 
 const governors = ['SUPER_ADMIN', 'GENERIC_MACHINE_USER'] as const;
 
-function toItem(row: UserRow) {
-  const names = { firstName: row.first_name, lastName: row.last_name };
+function toItem(row: AppUserRow) {
+  const profile = toProfile(row);
   return {
     id: row.id,
-    ...names,
-    displayName: displayName(names),
-    phoneNumber: row.phone_number,
-    email: row.email,
-    isEmailVerified: row.is_email_verified,
-    isEmailClaimed: row.is_email_claimed,
-    isPhoneVerified: row.is_phone_verified,
+    ...profile,
+    displayName: displayName(profile),
     userState: row.state,
     ...(row.metadata && { metadata: row.metadata }),
   };

@@ -3,25 +3,16 @@ import { sql } from '../db/db.ts';
 import { countInApp } from '../counts.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Metadata } from '../metadata.ts';
-import type { UserState } from './users.store.ts';
+import { isClaimed, profileColumns, type UserRow, type UserState } from './users.store.ts';
 
 /** A user of the app's list, as stored. */
-export interface UserRow {
-  id: string;
-  email: string;
-  is_email_verified: boolean;
-  is_email_claimed: boolean;
-  first_name: string;
-  last_name: string;
-  phone_number: string | null;
-  is_phone_verified: boolean;
-  state: UserState;
+export interface AppUserRow extends UserRow {
   metadata: Metadata | null;
 }
 
 /** The users of an app, up to keyset condition, order and limit; the id is `u.id`. */
 export const usersOfApp = (appId: string, options: { metadata: boolean }): Sql => sql`
-  SELECT u.id, u.email, u.is_email_verified, u.claimed_by IS NOT NULL AS is_email_claimed, u.first_name, u.last_name, u.phone_number, u.is_phone_verified, u.state,
+  SELECT u.id, ${profileColumns}, u.state,
     CASE WHEN ${options.metadata}::boolean THEN u.metadata END AS metadata
   FROM users u WHERE u.app_id = ${appId}`;
 
@@ -39,7 +30,7 @@ export async function lockGovernedUser(tx: Tx, appId: string, userId: string): P
   const [row] = await tx.query<
     Pick<UserRow, 'id' | 'email' | 'is_email_claimed' | 'state'> & { is_super_admin: boolean }
   >(sql`
-    SELECT id, email, claimed_by IS NOT NULL AS is_email_claimed, state, is_super_admin
+    SELECT id, email, ${isClaimed}, state, is_super_admin
     FROM users WHERE app_id = ${appId} AND id = ${userId}
     FOR NO KEY UPDATE`);
   if (!row) throw new ApiError('user_not_found');

@@ -23,8 +23,8 @@ export interface User {
   readonly state: UserState;
 }
 
-interface UserRow {
-  id: string;
+/** The columns of `users` that every representation of a user has. */
+export interface ProfileRow {
   email: string;
   is_email_verified: boolean;
   is_email_claimed: boolean;
@@ -32,16 +32,23 @@ interface UserRow {
   last_name: string;
   phone_number: string | null;
   is_phone_verified: boolean;
+}
+
+export interface UserRow extends ProfileRow {
+  id: string;
   state: UserState;
 }
 
 /** Whether a row of `users` is of an account that is claimed. */
-const isClaimed = sql`claimed_by IS NOT NULL AS is_email_claimed`;
+export const isClaimed = sql`claimed_by IS NOT NULL AS is_email_claimed`;
 
-const columns = sql`id, email, is_email_verified, ${isClaimed}, first_name, last_name, phone_number, is_phone_verified, state`;
+/** What a {@link ProfileRow} selects. Without an alias: no table that is joined with `users` has these columns. */
+export const profileColumns = sql`
+  email, is_email_verified, ${isClaimed}, first_name, last_name, phone_number, is_phone_verified`;
 
-const toUser = (row: UserRow): User => ({
-  id: row.id,
+const columns = sql`id, ${profileColumns}, state`;
+
+export const toProfile = (row: ProfileRow) => ({
   email: row.email,
   isEmailVerified: row.is_email_verified,
   isEmailClaimed: row.is_email_claimed,
@@ -49,8 +56,9 @@ const toUser = (row: UserRow): User => ({
   lastName: row.last_name,
   phoneNumber: row.phone_number,
   isPhoneVerified: row.is_phone_verified,
-  state: row.state,
 });
+
+const toUser = (row: UserRow): User => ({ id: row.id, ...toProfile(row), state: row.state });
 
 /** @throws ApiError `user_not_found` */
 export async function getUser(db: Queryable, appId: string, userId: string): Promise<User> {
@@ -102,9 +110,6 @@ export async function getUserMetadata(db: Queryable, appId: string, userId: stri
   );
   return row?.metadata ?? {};
 }
-
-/** No user has this id: asking for their codes takes the same statement as for a known address. */
-export const nobody = '0';
 
 /** What a new password or another weighty change of one's own account is compared with. @throws ApiError `user_not_found` */
 export async function getCredentials(
