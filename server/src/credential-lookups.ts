@@ -40,26 +40,29 @@ const maxBatchSize = 100;
  */
 export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups {
   const options = { cache: false, maxBatchSize, batchScheduleFn: (run: () => void) => void setImmediate(run) };
-  const sessions = new DataLoader((keys: readonly SessionKey[]) => findSessions(db, keys, clock.now()), options);
-  const machines = new DataLoader((keys: readonly MachineKey[]) => findMachines(db, keys, clock.now()), options);
-  const clients = new DataLoader((keys: readonly ClientKey[]) => findClients(db, keys, clock.now()), options);
-  return {
-    session: (key) => sessions.load(key),
-    machine: (key) => machines.load(key),
-    client: (key) => clients.load(key),
+  const batched = <Key, Found>(find: (db: Db, keys: readonly Key[], now: Date) => Promise<Found[]>) => {
+    const loader = new DataLoader((keys: readonly Key[]) => find(db, keys, clock.now()), options);
+    return (key: Key) => loader.load(key);
   };
+  return { session: batched(findSessions), machine: batched(findMachines), client: batched(findClients) };
 }
 
 /** Answers the path of a call; it asks the look-ups, so that calls of one moment share a statement. */
 export function createCredentials(services: Pick<Services, 'db' | 'clock' | 'lookups' | 'tokenVerifier'>): Credentials {
   const { db, clock, lookups, tokenVerifier } = services;
   return {
-    session: (appId, token) => findUsedSession(services, appId, token),
+    session: async (appId, token) => {
+      const found = await findUsedSession(services, appId, token);
+      return found && { kind: 'user', user: found.user, session: found.session };
+    },
     machine: async (app, token) => {
       const claims = await tokenVerifier.verify(app, token);
       if (!claims || !(await lookups.machine({ appId: app.id, ...claims }))) return undefined;
       return { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId };
     },
-    mailedToken: (appId, token) => findMailedToken(db, appId, sha256(token), clock.now()),
+    mailedToken: async (appId, token) => {
+      const found = await findMailedToken(db, appId, sha256(token), clock.now());
+      return found && { kind: 'mailed-token', ...found };
+    },
   };
 }

@@ -17,16 +17,6 @@ export interface Caller {
   readonly actor: Actor;
 }
 
-async function authenticateSession(services: Services, appId: string, token: string): Promise<Actor | undefined> {
-  const found = await services.credentials.session(appId, token);
-  return found && { kind: 'user', user: found.user, session: found.session };
-}
-
-async function authenticateMailedToken(services: Services, appId: string, token: string): Promise<Actor | undefined> {
-  const found = await services.credentials.mailedToken(appId, token);
-  return found && { kind: 'mailed-token', ...found };
-}
-
 /** The prefix of a token says what it claims to be; whether it is, the database says. Cookies carry sessions only. */
 function authenticateToken(
   services: Services,
@@ -34,11 +24,11 @@ function authenticateToken(
   app: { id: string; name: string },
   { kind, token }: Credential,
 ): Promise<Actor | undefined> {
-  if (token.startsWith('gh_s_')) return authenticateSession(services, app.id, token);
+  if (token.startsWith('gh_s_')) return services.credentials.session(app.id, token);
   if (kind === 'cookie') return Promise.resolve(undefined);
   const takesMailedToken = access.scope === 'user' && access.from === 'body' && access.mailedToken;
   if (token.startsWith('gh_v_') && takesMailedToken) {
-    return authenticateMailedToken(services, app.id, token);
+    return services.credentials.mailedToken(app.id, token);
   }
   return token.includes('.') ? services.credentials.machine(app, token) : Promise.resolve(undefined);
 }
@@ -64,7 +54,7 @@ async function limitAddress(services: Services, request: FastifyRequest, { addre
 async function sessionOrAnonymous(services: Services, appId: string, request: FastifyRequest): Promise<Actor> {
   const token = bearerToken(request);
   if (token === undefined) return anonymous;
-  const actor = await authenticateSession(services, appId, token);
+  const actor = await services.credentials.session(appId, token);
   if (!actor) throw new ApiError('unauthenticated');
   return actor;
 }
