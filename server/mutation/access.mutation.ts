@@ -4,7 +4,7 @@ import type { Route } from '../src/calls/route.ts';
 import { routes } from '../src/routes.ts';
 import { type Callers, createCallers } from '../src/test/access.callers.ts';
 import { expectDeclaredAccess } from '../src/test/access.checks.ts';
-import { type Case, cases } from '../src/test/calls.ts';
+import { type Case, cases } from '../src/test/samples/samples.ts';
 import { buildTestApp, type TestApp } from '../src/test/setup.ts';
 import { callOf } from '../src/test/world/world.ts';
 import { type AccessMutant, accessMutants } from './access-mutants.ts';

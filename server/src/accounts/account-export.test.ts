@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
-import { addTo } from '../test/calls.stage.ts';
+import { addTo } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, password, type Person, type World } from '../test/world/world.ts';
 

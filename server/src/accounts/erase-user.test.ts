@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Db, raw, sql } from '../db/db.ts';
 import { limitNames } from '../limits/limits.ts';
 import { shareKey } from '../calls/take-limit.ts';
-import { tablesOf } from '../test/calls.digest.ts';
+import { tablesOf } from '../test/digest.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, password, type World } from '../test/world/world.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
-import { addTo, createStage, type Stage } from '../test/calls.stage.ts';
+import { addTo, createStage, type Stage } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, password, type Person, problem, type World } from '../test/world/world.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { raw, sql } from '../db/db.ts';
-import { addTo, createStage, type Stage } from '../test/calls.stage.ts';
+import { addTo, createStage, type Stage } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, password, problem, type World } from '../test/world/world.ts';
 

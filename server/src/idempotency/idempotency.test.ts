@@ -3,7 +3,7 @@ import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { whileLocked } from '../test/database.ts';
-import { createStage, type Stage } from '../test/calls.stage.ts';
+import { createStage, type Stage } from '../test/samples/stage.ts';
 import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import {

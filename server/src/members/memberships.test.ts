@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { addTo } from '../test/calls.stage.ts';
+import { addTo } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, type Person, problem, type World } from '../test/world/world.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
-import { linked } from '../test/calls.identity-providers.ts';
-import { addTo, createStage, type Stage } from '../test/calls.stage.ts';
+import { linked } from '../test/samples/identity-providers.ts';
+import { addTo, createStage, type Stage } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
-import { linked } from '../test/calls.identity-providers.ts';
-import { createStage, type Stage } from '../test/calls.stage.ts';
+import { linked } from '../test/samples/identity-providers.ts';
+import { createStage, type Stage } from '../test/samples/stage.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { goThrough, redeem } from '../test/identity-flow.ts';
 import { type RecordingDb, recordingDb } from '../test/recording-db.ts';

@@ -3,8 +3,8 @@ import { type Access, notFoundCode, type Principal } from '../access/access.ts';
 import type { ErrorCode } from '../http/errors.ts';
 import type { Route } from '../calls/route.ts';
 import type { OrganizationOperation } from '../access/organization-states.ts';
-import { createStage, freshenSessions, type Stage } from './calls.stage.ts';
-import type { Prepared, SampleCall } from './calls.sample.ts';
+import { createStage, freshenSessions, type Stage } from './samples/stage.ts';
+import type { Prepared, SampleCall } from './samples/sample.ts';
 import { platformKey, type TestApp } from './setup.ts';
 import { createWorld, password, type World } from './world/world.ts';
 

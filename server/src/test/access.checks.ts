@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import { type CallerName, callerNames, type Callers, expectedOutcome, tokenOf } from './access.callers.ts';
-import type { Case } from './calls.ts';
-import { digestOfEverything } from './calls.digest.ts';
-import { outcomeOf, perform, type Prepared } from './calls.sample.ts';
+import type { Case } from './samples/samples.ts';
+import { digestOfEverything } from './digest.ts';
+import { outcomeOf, perform, type Prepared } from './samples/sample.ts';
 import type { World } from './world/world.ts';
 
 type Outcomes = Record<string, unknown>;

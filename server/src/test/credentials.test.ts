@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Route } from '../calls/route.ts';
 import { routes } from '../routes.ts';
-import { digestOfEverything } from './calls.digest.ts';
-import { isAppNamed } from './calls.sample.ts';
+import { digestOfEverything } from './digest.ts';
+import { isAppNamed } from './samples/sample.ts';
 import { buildTestApp, platformKey, type TestApp } from './setup.ts';
 import { createWorld, type Machine, type Person, problem, type World } from './world/world.ts';
 

@@ -1,9 +1,9 @@
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import type { Route } from '../calls/route.ts';
-import { type Case, cases } from './calls.ts';
-import { isAppNamed, outcomeOf, type Prepared, urlOf } from './calls.sample.ts';
-import { createStage, type Stage } from './calls.stage.ts';
+import { type Case, cases } from './samples/samples.ts';
+import { isAppNamed, outcomeOf, type Prepared, urlOf } from './samples/sample.ts';
+import { createStage, type Stage } from './samples/stage.ts';
 import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import type { UndoableDb } from './undo.ts';

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { expectedOutcome } from './access.callers.ts';
-import { type Case, cases } from './calls.ts';
-import { digestOfEverything } from './calls.digest.ts';
-import { human, outcomeOf, perform, type Prepared } from './calls.sample.ts';
-import { createStage, type Stage } from './calls.stage.ts';
+import { type Case, cases } from './samples/samples.ts';
+import { digestOfEverything } from './digest.ts';
+import { human, outcomeOf, perform, type Prepared } from './samples/sample.ts';
+import { createStage, type Stage } from './samples/stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { createWorld } from './world/world.ts';
 

@@ -7,10 +7,10 @@ import {
   type OrganizationOperation,
 } from '../access/organization-states.ts';
 import { type CallerName, createCallers, outcomeWhileInactive, tokenOf, type Tokens } from './access.callers.ts';
-import { type Case, cases } from './calls.ts';
-import { digestOfEverything } from './calls.digest.ts';
-import { outcomeOf, perform, type Prepared } from './calls.sample.ts';
-import type { Stage } from './calls.stage.ts';
+import { type Case, cases } from './samples/samples.ts';
+import { digestOfEverything } from './digest.ts';
+import { outcomeOf, perform, type Prepared } from './samples/sample.ts';
+import type { Stage } from './samples/stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 
 let app: TestApp;

@@ -1,7 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { expect } from 'vitest';
 import { sendPasswordResets } from '../accounts/send-password-resets.ts';
-import { human, nobody, operator, outcomeOf, type Prepared } from './calls.sample.ts';
+import { human, nobody, operator, outcomeOf, type Prepared } from './samples/sample.ts';
 import { goThrough, registerProvider } from './identity-flow.ts';
 import { TestProvider } from './identity-provider.ts';
 import { runTask } from './tasks.ts';

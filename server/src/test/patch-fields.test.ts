@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Route } from '../calls/route.ts';
 import { routes } from '../routes.ts';
-import { perform } from './calls.sample.ts';
+import { perform } from './samples/sample.ts';
 import { operations } from './openapi.document.ts';
 import { type Field, fieldsOf, newValue, valueAt, withValue } from './patch-fields.ts';
 import { type Kind, kinds, type Subject } from './patch-fields.kinds.ts';

@@ -1,9 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
-import { cases } from './calls.ts';
-import { digestOfEverything } from './calls.digest.ts';
-import { isAppNamed, type Prepared, urlOf } from './calls.sample.ts';
-import { createStage, type Stage } from './calls.stage.ts';
+import { cases } from './samples/samples.ts';
+import { digestOfEverything } from './digest.ts';
+import { isAppNamed, type Prepared, urlOf } from './samples/sample.ts';
+import { createStage, type Stage } from './samples/stage.ts';
 import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import type { UndoableDb } from './undo.ts';

@@ -1,4 +1,4 @@
-import type { Prepared } from './calls.sample.ts';
+import type { Prepared } from './samples/sample.ts';
 
 /** A call in which something of ours was exchanged for the same thing of a neighbour. */
 export interface Exchange {

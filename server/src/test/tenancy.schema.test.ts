@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { raw, type Sql, sql } from '../db/db.ts';
-import { tablesOf } from './calls.digest.ts';
-import { createStage, type Stage } from './calls.stage.ts';
+import { tablesOf } from './digest.ts';
+import { createStage, type Stage } from './samples/stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
 import { createWorld, password } from './world/world.ts';

@@ -11,10 +11,10 @@ import {
   someKeySigns,
   type StoredSigningKey,
 } from '../keys/signing-keys.store.ts';
-import { type Case, cases } from './calls.ts';
-import { digestOfApp, traitsOfApp } from './calls.digest.ts';
-import { isAppNamed, outcomeOf, perform, type Prepared } from './calls.sample.ts';
-import { createStage, freshenSessions, type Stage } from './calls.stage.ts';
+import { type Case, cases } from './samples/samples.ts';
+import { digestOfApp, traitsOfApp } from './digest.ts';
+import { isAppNamed, outcomeOf, perform, type Prepared } from './samples/sample.ts';
+import { createStage, freshenSessions, type Stage } from './samples/stage.ts';
 import { openTestDatabase } from './database.ts';
 import { recordingDb, type RecordingDb } from './recording-db.ts';
 import { buildTestApp, type TestApp } from './setup.ts';

@@ -1,5 +1,5 @@
 import { type Db, empty, type Sql, sql } from '../../db/db.ts';
-import { isSecurityEvent } from '../calls.digest.ts';
+import { isSecurityEvent } from '../digest.ts';
 
 /** An audit event, as stored. */
 export interface AuditEvent {

@@ -1,5 +1,5 @@
 import { type Db, join, raw, sql } from '../../db/db.ts';
-import { isSecurityEvent } from '../calls.digest.ts';
+import { isSecurityEvent } from '../digest.ts';
 
 /** The tables that a refused call leaves alone. */
 const tables = [

@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import { linked } from './calls.identity-providers.ts';
-import { nobody, type Prepared, type SampleCall, type SampleCalls } from './calls.sample.ts';
-import type { Stage } from './calls.stage.ts';
-import { freshMember } from './calls.users.ts';
-import { password, type Person } from './world/world.ts';
+import { linked } from './identity-providers.ts';
+import { nobody, type Prepared, type SampleCall, type SampleCalls } from './sample.ts';
+import type { Stage } from './stage.ts';
+import { freshMember } from './users.ts';
+import { password, type Person } from '../world/world.ts';
 
 /** A call with the link of the newest mail of a purpose. */
 async function withLinkOf({ world }: Stage, { userId, email }: Person, purpose: string): Promise<Prepared> {

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
-import { sql } from '../db/db.ts';
-import { overUser } from '../access/access.ts';
-import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
-import type { Stage } from './calls.stage.ts';
-import { freshMember, unique } from './calls.users.ts';
-import { type Person, password } from './world/world.ts';
+import { sql } from '../../db/db.ts';
+import { overUser } from '../../access/access.ts';
+import { human, type Prepared, robot, type SampleCalls } from './sample.ts';
+import type { Stage } from './stage.ts';
+import { freshMember, unique } from './users.ts';
+import { type Person, password } from '../world/world.ts';
 
 const governors = ['superAdmin', 'machine'] as const;
 const target = ['user', 'userId'] as const;

@@ -1,13 +1,13 @@
 import { expect } from 'vitest';
-import { sql } from '../db/db.ts';
-import { sendPasswordResets } from '../accounts/send-password-resets.ts';
-import { human, nobody, type Prepared, type SampleCalls } from './calls.sample.ts';
-import { addTo, type Stage } from './calls.stage.ts';
-import { linked } from './calls.identity-providers.ts';
-import { expectNothingLeftOver } from './calls.invitations.ts';
-import { boundToOne, freshMember, unique } from './calls.users.ts';
-import { runTask } from './tasks.ts';
-import { createWorld, password, type Person } from './world/world.ts';
+import { sql } from '../../db/db.ts';
+import { sendPasswordResets } from '../../accounts/send-password-resets.ts';
+import { human, nobody, type Prepared, type SampleCalls } from './sample.ts';
+import { addTo, type Stage } from './stage.ts';
+import { linked } from './identity-providers.ts';
+import { expectNothingLeftOver } from './invitations.ts';
+import { boundToOne, freshMember, unique } from './users.ts';
+import { runTask } from '../tasks.ts';
+import { createWorld, password, type Person } from '../world/world.ts';
 
 /** Makes somebody manager or owner of the organization, as the super admin may. */
 async function grant({ world, orgId }: Stage, noun: 'managers' | 'owners', { email }: Person): Promise<void> {

@@ -1,10 +1,10 @@
-import { ownPassword, personWithOwnPassword } from './calls.account.ts';
-import { linked } from './calls.identity-providers.ts';
-import { human, type Prepared, type SampleCalls } from './calls.sample.ts';
-import type { Stage } from './calls.stage.ts';
-import { boundToOne } from './calls.users.ts';
-import { goThrough, newVerifier } from './identity-flow.ts';
-import type { Person } from './world/world.ts';
+import { ownPassword, personWithOwnPassword } from './accounts.ts';
+import { linked } from './identity-providers.ts';
+import { human, type Prepared, type SampleCalls } from './sample.ts';
+import type { Stage } from './stage.ts';
+import { boundToOne } from './users.ts';
+import { goThrough, newVerifier } from '../identity-flow.ts';
+import type { Person } from '../world/world.ts';
 
 const url = '/v1/authentication/users/me/reauthentication';
 const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;

@@ -1,10 +1,10 @@
 import { expect } from 'vitest';
-import { sql } from '../db/db.ts';
-import { overOrganization } from '../access/access.ts';
-import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
-import { addTo, type Stage } from './calls.stage.ts';
-import { freshMember, unique } from './calls.users.ts';
-import type { World } from './world/world.ts';
+import { sql } from '../../db/db.ts';
+import { overOrganization } from '../../access/access.ts';
+import { human, type Prepared, robot, type SampleCalls } from './sample.ts';
+import { addTo, type Stage } from './stage.ts';
+import { freshMember, unique } from './users.ts';
+import type { World } from '../world/world.ts';
 
 const owners = ['owner', 'superAdmin', 'machine'] as const;
 const managers = ['manager', ...owners] as const;

@@ -1,10 +1,10 @@
-import { sql } from '../db/db.ts';
-import { human, type Prepared, type SampleCall } from './calls.sample.ts';
-import { ownPassword, personWithOwnPassword } from './calls.account.ts';
-import { addTo, type Stage } from './calls.stage.ts';
-import { notByManagers, ofOurPeople } from './calls.members.ts';
-import { boundToOne, freshMember, unique } from './calls.users.ts';
-import type { Person } from './world/world.ts';
+import { sql } from '../../db/db.ts';
+import { human, type Prepared, type SampleCall } from './sample.ts';
+import { ownPassword, personWithOwnPassword } from './accounts.ts';
+import { addTo, type Stage } from './stage.ts';
+import { notByManagers, ofOurPeople } from './members.ts';
+import { boundToOne, freshMember, unique } from './users.ts';
+import type { Person } from '../world/world.ts';
 
 const aboveManagers = ['owner', 'superAdmin', 'machine'] as const;
 const managers = ['manager', ...aboveManagers] as const;

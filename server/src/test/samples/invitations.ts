@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import { sql } from '../db/db.ts';
-import { overOrganization } from '../access/access.ts';
-import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
-import { addTo, type Stage } from './calls.stage.ts';
-import { unique } from './calls.users.ts';
+import { sql } from '../../db/db.ts';
+import { overOrganization } from '../../access/access.ts';
+import { human, type Prepared, robot, type SampleCalls } from './sample.ts';
+import { addTo, type Stage } from './stage.ts';
+import { unique } from './users.ts';
 
 const owners = ['owner', 'superAdmin'] as const;
 const aboveManagers = [...owners, 'machine'] as const;

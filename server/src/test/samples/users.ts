@@ -1,11 +1,11 @@
 import { expect } from 'vitest';
-import { sql } from '../db/db.ts';
-import { overUser } from '../access/access.ts';
-import type { ErrorCode } from '../http/errors.ts';
-import { personWithMailedLink } from './access.callers.ts';
-import { type Caller, human, nobody, robot, type SampleCalls } from './calls.sample.ts';
-import { addTo, type Stage } from './calls.stage.ts';
-import { password, type Person, type World } from './world/world.ts';
+import { sql } from '../../db/db.ts';
+import { overUser } from '../../access/access.ts';
+import type { ErrorCode } from '../../http/errors.ts';
+import { personWithMailedLink } from '../access.callers.ts';
+import { type Caller, human, nobody, robot, type SampleCalls } from './sample.ts';
+import { addTo, type Stage } from './stage.ts';
+import { password, type Person, type World } from '../world/world.ts';
 
 const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
 

@@ -1,5 +1,5 @@
-import { human, robot, type SampleCalls } from './calls.sample.ts';
-import type { Stage } from './calls.stage.ts';
+import { human, robot, type SampleCalls } from './sample.ts';
+import type { Stage } from './stage.ts';
 
 /** Another organization of our owner, manager and member, to be done away with. */
 async function freshOrganization({ world, owner, manager, member }: Stage): Promise<string> {

@@ -1,22 +1,22 @@
-import type { Route } from '../calls/route.ts';
-import { routes } from '../routes.ts';
-import { samplesOfAccounts } from './calls.account.ts';
-import { samplesOfAudit } from './calls.audit.ts';
-import { letManagersGrantAnyRole, samplesOfGrants } from './calls.grants.ts';
-import { samplesOfIdentityProviders } from './calls.identity-providers.ts';
-import { samplesOfAppUsers } from './calls.app-users.ts';
-import { samplesOfInvitations } from './calls.invitations.ts';
-import { samplesOfLifecycle } from './calls.lifecycle.ts';
-import { samplesOfNotMe } from './calls.not-me.ts';
-import { samplesOfOrganizations } from './calls.organizations.ts';
-import { samplesOfLists } from './calls.lists.ts';
-import { samplesOfMembers } from './calls.members.ts';
-import { samplesOfPlatform } from './calls.platform.ts';
-import { samplesOfReauthentication } from './calls.reauthentication.ts';
-import { samplesOfRoles } from './calls.roles.ts';
-import type { SampleCall, SampleCalls } from './calls.sample.ts';
-import { freshenSessions } from './calls.stage.ts';
-import { samplesOfUsers } from './calls.users.ts';
+import type { Route } from '../../calls/route.ts';
+import { routes } from '../../routes.ts';
+import { samplesOfAccounts } from './accounts.ts';
+import { samplesOfAudit } from './audit.ts';
+import { letManagersGrantAnyRole, samplesOfGrants } from './grants.ts';
+import { samplesOfIdentityProviders } from './identity-providers.ts';
+import { samplesOfAppUsers } from './app-users.ts';
+import { samplesOfInvitations } from './invitations.ts';
+import { samplesOfLifecycle } from './lifecycle.ts';
+import { samplesOfNotMe } from './not-me.ts';
+import { samplesOfOrganizations } from './organizations.ts';
+import { samplesOfLists } from './lists.ts';
+import { samplesOfMembers } from './members.ts';
+import { samplesOfPlatform } from './platform.ts';
+import { samplesOfReauthentication } from './reauthentication.ts';
+import { samplesOfRoles } from './roles.ts';
+import type { SampleCall, SampleCalls } from './sample.ts';
+import { freshenSessions } from './stage.ts';
+import { samplesOfUsers } from './users.ts';
 
 /** How to call every operation. A new route needs an entry here, and is then tested like all the others. */
 export const samples: SampleCalls = {

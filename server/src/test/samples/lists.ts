@@ -1,6 +1,6 @@
-import { predefinedRole } from './calls.roles.ts';
-import { human, robot, type SampleCall, type SampleCalls } from './calls.sample.ts';
-import { addTo, type Stage } from './calls.stage.ts';
+import { predefinedRole } from './roles.ts';
+import { human, robot, type SampleCall, type SampleCalls } from './sample.ts';
+import { addTo, type Stage } from './stage.ts';
 
 const managers: SampleCall['admits'] = ['manager', 'owner', 'superAdmin', 'machine'];
 

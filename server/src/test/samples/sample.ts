@@ -1,12 +1,12 @@
 import type { LightMyRequestResponse } from 'fastify';
-import type { Access } from '../access/access.ts';
-import type { ErrorCode } from '../http/errors.ts';
-import { errorsOf } from '../openapi/route-errors.ts';
-import type { AuditAction, Route } from '../calls/route.ts';
-import type { CallerName } from './access.callers.ts';
-import type { Stage } from './calls.stage.ts';
-import { type Machine, type Person, type RequestOptions, type World } from './world/world.ts';
-import { platformKey } from './setup.ts';
+import type { Access } from '../../access/access.ts';
+import type { ErrorCode } from '../../http/errors.ts';
+import { errorsOf } from '../../openapi/route-errors.ts';
+import type { AuditAction, Route } from '../../calls/route.ts';
+import type { CallerName } from '../access.callers.ts';
+import type { Stage } from './stage.ts';
+import { type Machine, type Person, type RequestOptions, type World } from '../world/world.ts';
+import { platformKey } from '../setup.ts';
 
 /** Who makes a call: how the audit knows them, and what they present. */
 export interface Caller {

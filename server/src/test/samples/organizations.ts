@@ -1,9 +1,9 @@
 import { expect } from 'vitest';
-import { sql } from '../db/db.ts';
-import { overOrganization } from '../access/access.ts';
-import { human, type Prepared, robot, type SampleCall, type SampleCalls } from './calls.sample.ts';
-import { addTo, type Stage } from './calls.stage.ts';
-import { freshMember, unique } from './calls.users.ts';
+import { sql } from '../../db/db.ts';
+import { overOrganization } from '../../access/access.ts';
+import { human, type Prepared, robot, type SampleCall, type SampleCalls } from './sample.ts';
+import { addTo, type Stage } from './stage.ts';
+import { freshMember, unique } from './users.ts';
 
 const everybody = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin', 'machine'] as const;
 const owners = ['owner', 'superAdmin'] as const;

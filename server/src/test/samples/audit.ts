@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
-import { sql } from '../db/db.ts';
-import { human, robot, type SampleCall, type SampleCalls } from './calls.sample.ts';
-import { addTo, type Stage } from './calls.stage.ts';
+import { sql } from '../../db/db.ts';
+import { human, robot, type SampleCall, type SampleCalls } from './sample.ts';
+import { addTo, type Stage } from './stage.ts';
 
 const owners: SampleCall['admits'] = ['owner', 'superAdmin', 'machine'];
 const query = { pageSize: '100' };

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import { sql } from '../db/db.ts';
-import { human, nobody, type Prepared, type SampleCalls } from './calls.sample.ts';
-import type { ErrorCode } from '../http/errors.ts';
-import type { Stage } from './calls.stage.ts';
+import { sql } from '../../db/db.ts';
+import { human, nobody, type Prepared, type SampleCalls } from './sample.ts';
+import type { ErrorCode } from '../../http/errors.ts';
+import type { Stage } from './stage.ts';
 import {
   createIntent,
   failureUrl,
@@ -13,9 +13,9 @@ import {
   redeem,
   registerProvider,
   successUrl,
-} from './identity-flow.ts';
-import { TestProvider } from './identity-provider.ts';
-import type { Person } from './world/world.ts';
+} from '../identity-flow.ts';
+import { TestProvider } from '../identity-provider.ts';
+import type { Person } from '../world/world.ts';
 
 const credentials = { clientId: 'client-of-the-samples', clientSecret: 'secret-of-the-samples' };
 

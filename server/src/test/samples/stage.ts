@@ -1,6 +1,6 @@
-import { sql } from '../db/db.ts';
-import type { TestApp } from './setup.ts';
-import type { Machine, Person, World } from './world/world.ts';
+import { sql } from '../../db/db.ts';
+import type { TestApp } from '../setup.ts';
+import type { Machine, Person, World } from '../world/world.ts';
 
 /** An app with one of everybody around one organization, and another organization next door. */
 export interface Stage {

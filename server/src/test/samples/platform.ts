@@ -1,7 +1,7 @@
-import { assetUrl } from '../platform/assets.ts';
-import { nobody, operator, type SampleCall, type SampleCalls } from './calls.sample.ts';
-import { unique } from './calls.users.ts';
-import { password } from './world/world.ts';
+import { assetUrl } from '../../platform/assets.ts';
+import { nobody, operator, type SampleCall, type SampleCalls } from './sample.ts';
+import { unique } from './users.ts';
+import { password } from '../world/world.ts';
 
 /** A page or probe: nothing to prepare. */
 const page = (params: Readonly<Record<string, string>> = {}): [SampleCall] => [

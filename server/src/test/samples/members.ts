@@ -1,10 +1,10 @@
-import { sql } from '../db/db.ts';
-import { overOrganization } from '../access/access.ts';
-import type { OrganizationOperation } from '../access/organization-states.ts';
-import { human, type Prepared, robot, type SampleCalls } from './calls.sample.ts';
-import { addTo, type Stage } from './calls.stage.ts';
-import { freshMember } from './calls.users.ts';
-import type { Person } from './world/world.ts';
+import { sql } from '../../db/db.ts';
+import { overOrganization } from '../../access/access.ts';
+import type { OrganizationOperation } from '../../access/organization-states.ts';
+import { human, type Prepared, robot, type SampleCalls } from './sample.ts';
+import { addTo, type Stage } from './stage.ts';
+import { freshMember } from './users.ts';
+import type { Person } from '../world/world.ts';
 
 const owners = ['owner', 'superAdmin'] as const;
 const aboveManagers = [...owners, 'machine'] as const;
