@@ -14,7 +14,7 @@ import { leaveToMailbox } from './leave-to-mailbox.ts';
 import { withdrawAllInvitations } from '../invitations/withdraw-invitations.ts';
 import { takeLimit } from '../calls/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
-import { clearSessionCookie } from '../sessions/session-cookie.ts';
+import { clearSessionCookie } from '../sessions/clear-session-cookie.ts';
 import { accountExport } from './account-export.schema.ts';
 import { exportAccount } from './account-export.ts';
 import { changeEmail, deleteMe, emailChanged, emailChangeRequested, requestEmailChange } from './account.schema.ts';

@@ -8,7 +8,7 @@ import { lockWithinReach } from '../accounts/govern-user.ts';
 import { userParams } from '../users/users.schema.ts';
 import { endSessionsQuery, sessionList, sessionParams } from './sessions.schema.ts';
 import { deleteSession, deleteSessions, listSessions } from './sessions.store.ts';
-import { clearSessionCookie } from './session-cookie.ts';
+import { clearSessionCookie } from './clear-session-cookie.ts';
 
 async function sessionsOf({ services, appId, actor }: Call, userId: string) {
   const sessions = await listSessions(services.db, appId, userId, services.clock.now());
