@@ -17,7 +17,8 @@ const withJitter = (milliseconds: number): number => milliseconds * (0.8 + 0.4 *
  * Runs every task again and again until it is stopped. A task never overlaps itself within a process.
  *
  * @example
- * const background = startBackground(services, (error, task) => log.error({ err: error, task }, 'background task failed'), backgroundTasks);
+ * const report: ReportFailure = (error, task) => log.error({ err: error, task }, 'background task failed');
+ * const background = startBackground(services, report, backgroundTasks);
  * await background.stop();
  */
 export function startBackground(

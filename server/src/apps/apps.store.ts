@@ -85,7 +85,8 @@ export async function insertApp(
   await tx.query(
     sql`
       INSERT INTO apps (id, name, display_name, status, settings, created_at, updated_at)
-      VALUES (${app.id}, ${app.name}, ${app.displayName}, 'ACTIVE', ${JSON.stringify(app.settings)}::jsonb, ${app.now}, ${app.now})`,
+      VALUES (${app.id}, ${app.name}, ${app.displayName}, 'ACTIVE', ${JSON.stringify(app.settings)}::jsonb, ${app.now},
+        ${app.now})`,
     { apps_name_key: 'app_name_taken' },
   );
 }

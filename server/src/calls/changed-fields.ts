@@ -9,10 +9,10 @@ export const isGroup = (value: unknown): value is object =>
  * @param patch the validated body; fields that are `undefined` are absent
  */
 export function changedFields(patch: object): string[] {
-  const named = Object.entries(patch).filter(([, value]) => value !== undefined);
-  const [groups, fields] = [true, false].map((wanted) => named.filter(([, value]) => isGroup(value) === wanted));
-  return [
-    ...(fields ?? []).map(([name]) => name),
-    ...(groups ?? []).flatMap(([name, group]) => Object.keys(group as object).map((key) => `${name}.${key}`)),
-  ];
+  const named = Object.entries<unknown>({ ...patch }).filter(([, value]) => value !== undefined);
+  const fields = named.filter(([, value]) => !isGroup(value)).map(([name]) => name);
+  const entries = named.flatMap(([name, value]) =>
+    isGroup(value) ? Object.keys(value).map((key) => `${name}.${key}`) : [],
+  );
+  return [...fields, ...entries];
 }

@@ -4,20 +4,19 @@ import type { Call } from './route.ts';
 /** What makes a call with an idempotency key happen once. The path of a call asks it; a call without a key passes. */
 export interface Idempotency {
   /**
-   * Answers a call whose caller has been let in: under a key that was answered before with what was answered then, else
-   * by handling it.
+   * Answers a call after access was granted. If its key has an answer, this is the answer; otherwise `handle` runs.
    *
-   * @throws ApiError `idempotency_key_reused` (422), `idempotency_in_progress` (409), and whatever `handle` throws
+   * @throws ApiError `idempotency_key_reused` (422), `idempotency_in_progress` (409), and the errors of `handle`
    * @see contract 1.7
    */
   answerOnce(call: Call, handle: () => unknown): Promise<unknown>;
   /**
-   * Makes sure, before a transaction changes anything, that nobody else answers under the same key.
+   * Locks the key before a transaction changes data. No other call can answer under the same key until it ends.
    *
    * @throws ApiError `idempotency_in_progress`, `idempotency_key_reused`
    */
   claimKey(tx: Tx, call: Call): Promise<void>;
-  /** Keeps the answer in the transaction of the change: whoever finds the change made finds its answer too. */
+  /** Stores the answer in the transaction of the change, so that a committed change always has its answer. */
   keepAnswer(tx: Tx, call: Call, result: unknown): Promise<void>;
 }
 

@@ -69,5 +69,5 @@ export function violatesUnique(error: unknown, constraint: string): boolean {
   return error instanceof DatabaseError && error.sqlState === '23505' && error.constraint === constraint;
 }
 
-/** Where the database reports what nobody awaits: a lost idle connection, a restart of the embedded engine. */
+/** Receives events that belong to no query: a lost idle connection, a restart of the embedded engine. */
 export type Log = (level: 'info' | 'warn' | 'error', message: string, details: Record<string, unknown>) => void;

@@ -31,7 +31,7 @@ export async function configureProvider(
     clientAuthentication(clientSecret),
     {
       [oidc.customFetch]: fetchDocument,
-      // Without it the library takes the word of the token endpoint for whatever stands in an ID token.
+      // Without it the library does not verify the signature of an ID token from the token endpoint.
       execute: [oidc.enableNonRepudiationChecks, ...(isProduction ? [] : [oidc.allowInsecureRequests])],
     },
   );

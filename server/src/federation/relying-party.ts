@@ -32,7 +32,7 @@ declare module '../calls/services.ts' {
 /** This service towards identity providers: an OpenID Connect relying party. */
 export interface RelyingParty {
   /**
-   * Reads the configuration of a provider anew.
+   * Reads the configuration of a provider again, past the cache.
    *
    * @returns its issuer, as it writes it itself
    * @throws ProviderFailure

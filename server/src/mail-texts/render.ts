@@ -97,7 +97,7 @@ interface Labelled {
   readonly value: string;
 }
 
-/** The parts of a mail, before they become plain text or HTML. Its texts still hold their placeholders. */
+/** The parts of a mail, before they become plain text or HTML. `fill` puts the values into its texts. */
 interface Draft {
   readonly values: Values;
   readonly heading: string;

@@ -37,7 +37,18 @@ import {
 
 /** Who may change which part of an organization. */
 const mayUpdate: readonly Principal[] = ['GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'];
-const mayRename: readonly Principal[] = ['GENERIC_MACHINE_USER', 'ORG_OWNER'];
+const mayChange: Readonly<Record<keyof OrganizationPatch, readonly Principal[]>> = {
+  name: ['GENERIC_MACHINE_USER', 'ORG_OWNER'],
+  metadata: mayUpdate,
+};
+
+/** The principals that may change every field of a patch. */
+const mayApply = (patch: OrganizationPatch): Principal[] =>
+  mayUpdate.filter((principal) =>
+    Object.entries(mayChange).every(
+      ([field, some]) => patch[field as keyof OrganizationPatch] === undefined || some.includes(principal),
+    ),
+  );
 
 const mayReadMetadata = (held: Held): boolean => held.some((principal) => mayUpdate.includes(principal));
 
@@ -67,7 +78,7 @@ async function applyPatch(call: Call, patch: OrganizationPatch): Promise<string>
   const versions = acceptedVersions(call.request);
   const changes = changedFields(patch);
   if (changes.length === 0) return confirmUnchanged(call, versions);
-  const allowed = patch.name === undefined ? mayUpdate : mayRename;
+  const allowed = mayApply(patch);
   const event = { target: { kind: 'organization', id: orgId }, orgId, changes };
   const now = services.clock.now();
   const version = await mutateOrganization(call, {

@@ -53,7 +53,8 @@ export async function insertOrganization(
     sql`
       WITH added AS (
         INSERT INTO organizations (app_id, id, name, name_key, status, metadata, created_at, updated_at)
-        VALUES (${appId}, ${id}, ${name}, ${organizationNameKey(name)}, 'Active', ${JSON.stringify(metadata)}::jsonb, ${now}, ${now})
+        VALUES (${appId}, ${id}, ${name}, ${organizationNameKey(name)}, 'Active', ${JSON.stringify(metadata)}::jsonb,
+          ${now}, ${now})
         RETURNING id)
       ${countInApp(appId, 'organizations', sql`added`, 1)}`,
     nameIsUnique,

@@ -343,7 +343,8 @@ export async function patchUser(tx: Tx, appId: string, userId: string, patch: Us
     lastName: (name) => setIf(sql`last_name`, name),
     phoneNumber: (number) => [
       setIf(sql`phone_number`, number),
-      sql`is_phone_verified = is_phone_verified AND phone_number IS NOT DISTINCT FROM ${valueOr(sql`phone_number`, number)}`,
+      sql`is_phone_verified = is_phone_verified
+        AND phone_number IS NOT DISTINCT FROM ${valueOr(sql`phone_number`, number)}`,
     ],
     language: (language) => setIf(sql`language`, language),
     metadata: () => sql`metadata = ${merged}`,
