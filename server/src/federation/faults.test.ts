@@ -23,7 +23,7 @@ let provider: TestProvider;
 let idpId: string;
 let browser: Browser;
 
-const impatient = () => createOutbound({ allowsPrivate: true, timeoutMs: 500 });
+const impatient = () => createOutbound({ allowsPrivate: true, timeoutMs: 2000 });
 /** A process that knows nothing of any provider yet, on the database of the others. */
 const newProcess = () => buildTestApp({ db: database.db, clock: database.clock, outbound: impatient() });
 

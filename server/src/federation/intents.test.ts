@@ -30,7 +30,7 @@ let idpId: string;
 let browser: Browser;
 
 beforeAll(async () => {
-  app = await buildTestApp({ outbound: createOutbound({ allowsPrivate: true, timeoutMs: 500 }) });
+  app = await buildTestApp({ outbound: createOutbound({ allowsPrivate: true }) });
   provider = await TestProvider.start();
   provider.now = () => app.clock.now();
 });

@@ -16,7 +16,7 @@ let world: World;
 let provider: TestProvider;
 
 beforeAll(async () => {
-  app = await buildTestApp({ outbound: createOutbound({ allowsPrivate: true, timeoutMs: 500 }) });
+  app = await buildTestApp({ outbound: createOutbound({ allowsPrivate: true, timeoutMs: 2000 }) });
   provider = await TestProvider.start();
 });
 beforeEach(async () => {
