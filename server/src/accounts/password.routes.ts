@@ -20,7 +20,7 @@ import { acceptSuperAdmin } from './accept-super-admin.ts';
 import { acceptanceEvents, claimAccount } from './claim-account.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { emailKey } from '../http/email-address.ts';
-import { notifyPasswordReset, tellPasswordChanged } from './password-changed.ts';
+import { notifyPasswordReset, tellPasswordChanged } from './tell-password-changed.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { renewPassword, voidedByPassword } from './renew-password.ts';
 import { insertPasswordResetRequest } from './password-reset-requests.store.ts';

@@ -1,5 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { isEmailTrusted } from '../identity-providers/identity-providers.store.ts';
 import type { ProviderType } from '../identity-providers/provider-types.ts';
 
 export type IntentStatus = 'created' | 'started' | 'returned' | 'succeeded' | 'failed';
@@ -202,7 +203,7 @@ export async function takeIntent(
       AND i.reauthenticates = ${shown.reauthenticates}
       AND i.expires_at > ${now} AND p.app_id = ${appId} AND p.id = i.idp_id AND p.enabled
     RETURNING i.idp_id, p.name, i.code_challenge, i.sealed_content,
-      (p.type <> 'oidc' OR p.trust_email) AS is_email_trusted`);
+      ${isEmailTrusted} AS is_email_trusted`);
   return (
     row && {
       idpId: row.idp_id,

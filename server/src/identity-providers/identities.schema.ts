@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import { idOf, outputId, time } from '../http/fields.ts';
+import { providerTypes } from './provider-types.ts';
 
 const identity = z
   .object({
     id: outputId('the identity', '118273645546213382'),
     idpId: outputId('the identity provider', '118273645546213380'),
-    type: z.enum(['google', 'azure', 'oidc']).meta({ description: 'Kind of provider.', examples: ['google'] }),
+    type: z.enum(providerTypes).meta({ description: 'Kind of provider.', examples: ['google'] }),
     name: z.string().meta({ description: 'Name of the provider.', examples: ['Google'] }),
     email: z
       .string()

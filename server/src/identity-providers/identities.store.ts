@@ -1,6 +1,7 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
+import { isEmailTrusted } from './identity-providers.store.ts';
 import type { ProviderType } from './provider-types.ts';
 
 /** Who somebody is at a provider. */
@@ -91,7 +92,7 @@ export async function deleteUnvouchedIdentities(tx: Tx, appId: string, userId: s
     DELETE FROM identities i USING users u, identity_providers p
     WHERE i.app_id = ${appId} AND i.user_id = ${userId} AND u.app_id = ${appId} AND u.id = i.user_id
       AND p.app_id = ${appId} AND p.id = i.idp_id
-      AND (i.vouched_email_key IS DISTINCT FROM u.email_key OR (p.type = 'oidc' AND NOT p.trust_email))`);
+      AND (i.vouched_email_key IS DISTINCT FROM u.email_key OR NOT ${isEmailTrusted})`);
 }
 
 /** An identity as its owner sees it. */

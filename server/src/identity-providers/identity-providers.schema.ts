@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { idOf, message, optional, outputId, patchOf, text, time, visibleName } from '../http/fields.ts';
-import { tenantTypeNames } from './provider-types.ts';
+import { providerTypes, tenantTypeNames } from './provider-types.ts';
 
 const clientId = text({ min: 1, max: 500 }).meta({
   description: 'Client id that the provider gave out.',
@@ -106,7 +106,7 @@ export const providerCreated = z
 export const provider = z
   .object({
     id: outputId('the identity provider', '118273645546213380'),
-    type: z.enum(['google', 'azure', 'oidc']).meta({ description: 'Kind of provider.', examples: ['google'] }),
+    type: z.enum(providerTypes).meta({ description: 'Kind of provider.', examples: ['google'] }),
     name: z.string().meta(nameMeta),
     issuer: z
       .string()

@@ -32,6 +32,12 @@ export interface IdentityProviderRow {
   updated_at: Date;
 }
 
+/**
+ * Whether an address counts that provider `p` vouched for at an arrival: always for these types, for every other type
+ * only while the app trusts it.
+ */
+export const isEmailTrusted = sql`(p.type IN ('google', 'azure') OR p.trust_email)`;
+
 const columns = sql`id, type, name, issuer, client_id, scopes, trust_email, enabled, created_at, updated_at`;
 
 export const toProvider = (row: IdentityProviderRow): IdentityProvider => ({

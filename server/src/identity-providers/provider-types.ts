@@ -1,5 +1,6 @@
 /** The kinds of identity provider that this service knows, and what is particular about each. Pure. */
-export type ProviderType = 'google' | 'azure' | 'oidc';
+export const providerTypes = ['google', 'azure', 'oidc'] as const;
+export type ProviderType = (typeof providerTypes)[number];
 
 /** Kinds of Microsoft tenants, as clients name them, and as Microsoft does in addresses. */
 export const tenantTypes = {
