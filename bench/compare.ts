@@ -8,23 +8,35 @@ export interface Spread {
   readonly max: number;
 }
 
-type Figure = keyof Measurement;
-const figures = ['perSecond', 'p50', 'p99'] as const satisfies readonly Figure[];
+const figures = ['perSecond', 'p50', 'p99'] as const satisfies readonly (keyof Measurement)[];
+type Figure = (typeof figures)[number];
 
-/** What the service did, and what processor time each request took, where the kernel tells. */
-export interface Costed extends Measurement {
+/** What one request costs; undefined what the kernel or the database does not say. */
+export interface Cost {
+  /** In milliseconds. */
   readonly processor: ProcessorTime | undefined;
+  /** Statements sent to the database, `BEGIN` and `COMMIT` among them. */
+  readonly statements: number | undefined;
+}
+
+/** What one side did, and what each request cost. */
+export interface Costed extends Measurement {
+  readonly cost: Cost;
+}
+
+interface Pair {
+  readonly floor: Costed;
+  readonly service: Costed;
 }
 
 /** Floor and service, measured in turns, so that whatever slows the machine slows both. */
 export interface Comparison {
-  readonly floor: Measurement;
-  readonly service: Measurement;
+  readonly floor: Readonly<Record<Figure, number>>;
+  readonly service: Readonly<Record<Figure, number>>;
   /** Service over floor, of each pair. */
   readonly ratios: Readonly<Record<Figure, Spread>>;
-  /** Of one request to the service, in milliseconds. */
-  readonly processor: ProcessorTime | undefined;
-  readonly pairs: readonly { readonly floor: Measurement; readonly service: Costed }[];
+  readonly costs: { readonly floor: Cost; readonly service: Cost };
+  readonly pairs: readonly Pair[];
 }
 
 export function spread(values: readonly number[]): Spread {
@@ -38,25 +50,35 @@ function perFigure<Value>(of: (figure: Figure) => Value): Record<Figure, Value> 
   return Object.fromEntries(figures.map((figure) => [figure, of(figure)])) as Record<Figure, Value>;
 }
 
-function medianTime(times: readonly ProcessorTime[]): ProcessorTime | undefined {
-  return times.length > 0 ? each((part) => spread(times.map((time) => time[part])).median) : undefined;
+const medianOf = (values: readonly number[]): number => spread(values).median;
+
+function medianCost(costs: readonly Cost[]): Cost {
+  const times = costs.flatMap(({ processor }) => processor ?? []);
+  const statements = costs.flatMap((cost) => cost.statements ?? []);
+  return {
+    processor: times.length > 0 ? each((part) => medianOf(times.map((time) => time[part]))) : undefined,
+    statements: statements.length > 0 ? medianOf(statements) : undefined,
+  };
 }
 
 /** Warms both up, then measures them in turns. */
 export async function compare(
   count: number,
-  floor: () => Promise<Measurement>,
+  floor: () => Promise<Costed>,
   service: () => Promise<Costed>,
 ): Promise<Comparison> {
-  const pairs: { floor: Measurement; service: Costed }[] = [];
+  const pairs: Pair[] = [];
   await floor();
   await service();
   for (let pair = 0; pair < count; pair += 1) pairs.push({ floor: await floor(), service: await service() });
   return {
-    floor: perFigure((figure) => spread(pairs.map((pair) => pair.floor[figure])).median),
-    service: perFigure((figure) => spread(pairs.map((pair) => pair.service[figure])).median),
+    floor: perFigure((figure) => medianOf(pairs.map((pair) => pair.floor[figure]))),
+    service: perFigure((figure) => medianOf(pairs.map((pair) => pair.service[figure]))),
     ratios: perFigure((figure) => spread(pairs.map((pair) => pair.service[figure] / pair.floor[figure]))),
-    processor: medianTime(pairs.flatMap((pair) => pair.service.processor ?? [])),
+    costs: {
+      floor: medianCost(pairs.map((pair) => pair.floor.cost)),
+      service: medianCost(pairs.map((pair) => pair.service.cost)),
+    },
     pairs,
   };
 }

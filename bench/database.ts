@@ -67,7 +67,16 @@ export interface DatabaseFacts {
   readonly settings: Readonly<Record<string, string>>;
 }
 
-const settings = ['fsync', 'synchronous_commit', 'full_page_writes', 'wal_sync_method', 'shared_buffers'];
+const settings = [
+  'fsync',
+  'synchronous_commit',
+  'full_page_writes',
+  'wal_sync_method',
+  'shared_buffers',
+  'max_wal_size',
+  'jit',
+  'shared_preload_libraries',
+];
 
 async function first<Row>(db: Db, statement: Sql): Promise<Row> {
   const [row] = await db.query<Row>(statement);

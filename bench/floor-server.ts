@@ -5,7 +5,8 @@ import { type FloorDatabase, openFloorDatabase } from './floor-database.ts';
 
 /**
  * What any implementation over this framework, this driver and these tables has to pay: no authentication, no
- * validation, no access decision, no headers of its own. Parameters stand in each statement in order, once each.
+ * validation, no access decision, no headers of its own, and no index on events but the primary key. Parameters stand in
+ * each statement in order, once each.
  */
 const selectUser = `
   SELECT id, email, is_email_verified, first_name, last_name, phone_number, is_phone_verified, state
@@ -17,9 +18,23 @@ const updateOrganization = `
   UPDATE organizations SET metadata = metadata || $1::jsonb, version = version + 1, updated_at = $2
   WHERE app_id = $3 AND id = $4`;
 const insertEvent = `
-  INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
+  INSERT INTO floor_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
     request_id, changes)
   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`;
+const updateAndInsert = `
+  WITH changed AS (
+    UPDATE organizations SET metadata = metadata || $1::jsonb, version = version + 1, updated_at = $2
+    WHERE app_id = $3 AND id = $4 RETURNING id)
+  INSERT INTO floor_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
+    request_id, changes)
+  SELECT $5::bigint, $6::bigint, $7::bigint, $8::timestamptz, $9, $10, $11::bigint, $12, $13::bigint, $14, $15, $16::text[]
+  FROM changed`;
+const selectMembers = `
+  SELECT u.id, u.email, u.first_name, u.last_name, m.is_owner, m.is_manager,
+    ARRAY(SELECT mr.role_key FROM member_roles mr
+      WHERE mr.app_id = m.app_id AND mr.org_id = m.org_id AND mr.user_id = m.user_id) AS roles
+  FROM members m JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
+  WHERE m.app_id = $1 AND m.org_id = $2 ORDER BY m.id LIMIT 51`;
 const selectCredentials = 'SELECT id, password_hash FROM users WHERE app_id = $1 AND email_key = $2';
 const insertSession = `
   INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
@@ -55,13 +70,41 @@ const user = {
   },
 };
 
-function change(db: FloorDatabase, id: string, metadata: object): Promise<void> {
+const member = {
+  type: 'object',
+  properties: {
+    id: { type: 'string' },
+    email: { type: 'string' },
+    first_name: { type: 'string' },
+    last_name: { type: 'string' },
+    is_owner: { type: 'boolean' },
+    is_manager: { type: 'boolean' },
+    roles: { type: 'array', items: { type: 'string' } },
+  },
+};
+const members = { type: 'object', properties: { users: { type: 'array', items: member } } };
+
+/** What a change writes: the values of the `UPDATE`, and those of the `INSERT`. */
+function changeOf(id: string, metadata: object) {
   const now = new Date();
   const event = [appId, String((nextId += 1n)), id, now, 'organization.updated', 'user', id, 'organization', id];
+  return {
+    update: [JSON.stringify(metadata), now, appId, id],
+    insert: [...event, '127.0.0.1', randomUUID(), ['metadata.plan']],
+  };
+}
+
+function change(db: FloorDatabase, id: string, metadata: object): Promise<void> {
+  const { update, insert } = changeOf(id, metadata);
   return db.transaction([
-    { name: 'update', text: updateOrganization, values: [JSON.stringify(metadata), now, appId, id] },
-    { name: 'insert', text: insertEvent, values: [...event, '127.0.0.1', randomUUID(), ['metadata.plan']] },
+    { name: 'update', text: updateOrganization, values: update },
+    { name: 'insert', text: insertEvent, values: insert },
   ]);
+}
+
+async function changeInOneStatement(db: FloorDatabase, id: string, metadata: object): Promise<void> {
+  const { update, insert } = changeOf(id, metadata);
+  await db.query('change', updateAndInsert, [...update, ...insert]);
 }
 
 interface CredentialsRow {
@@ -105,14 +148,27 @@ async function main(): Promise<void> {
     schema: { response: { 200: user } },
     handler: async ({ params }) => (await db.query('user', selectUser, [appId, params.id]))[0],
   });
-  app.route<ById & { Body: { metadata: object } }>({
-    method: 'PATCH',
-    url: '/organizations/:id',
-    schema: { response: { 200: message } },
-    handler: async ({ params, body }) => {
-      await change(db, params.id, body.metadata);
-      return { message: 'Organization Data Updated' };
-    },
+  for (const [url, changed] of [
+    ['/organizations/:id', change],
+    ['/one-statement/organizations/:id', changeInOneStatement],
+  ] as const) {
+    app.route<ById & { Body: { metadata: object } }>({
+      method: 'PATCH',
+      url,
+      schema: { response: { 200: message } },
+      handler: async ({ params, body }) => {
+        await changed(db, params.id, body.metadata);
+        return { message: 'Organization Data Updated' };
+      },
+    });
+  }
+  app.route<ById>({
+    method: 'GET',
+    url: '/organizations/:id/members',
+    schema: { response: { 200: members } },
+    handler: async ({ params }) => ({
+      users: (await db.query('members', selectMembers, [appId, params.id])).slice(0, 50),
+    }),
   });
   app.route<ById>({
     method: 'POST',

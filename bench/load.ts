@@ -14,6 +14,7 @@ export interface LoadOptions {
 
 /** What came of a load. Times are in milliseconds. */
 export interface Measurement {
+  readonly answers: number;
   readonly perSecond: number;
   readonly p50: number;
   readonly p99: number;
@@ -33,7 +34,12 @@ function percentile(sorted: readonly number[], part: number): number {
 
 export function summarize(times: readonly number[], seconds: number): Measurement {
   const sorted = times.toSorted((a, b) => a - b);
-  return { perSecond: times.length / seconds, p50: percentile(sorted, 0.5), p99: percentile(sorted, 0.99) };
+  return {
+    answers: times.length,
+    perSecond: times.length / seconds,
+    p50: percentile(sorted, 0.5),
+    p99: percentile(sorted, 0.99),
+  };
 }
 
 /** Every connection goes through requests of its own: else all of them would write the same row at the same time. */

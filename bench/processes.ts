@@ -116,6 +116,7 @@ export async function startFloor(database: Env, appId: string, poolSize: number)
 
 /** Bare hashing on all cores; each call is one measurement. */
 export interface HashFloor {
+  readonly pid: number;
   run(seconds: number, inFlight: number): Promise<Measurement>;
   stop(): Promise<void>;
 }
@@ -126,6 +127,7 @@ export function startHashFloor(): HashFloor {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   return {
+    pid: child.pid ?? Number.NaN,
     run: async (seconds, inFlight) => {
       const answer = once(child, 'message');
       child.send({ seconds, inFlight });

@@ -17,9 +17,26 @@ function spentBy(directory: string): number {
 }
 
 /** Fields of `proc_pid_stat(5)` from the third on: the second is a name, which may have blanks and parentheses. */
-function nicenessOf(directory: string): number {
+function statOf(directory: string): string[] {
   const stat = readFileSync(`${directory}/stat`, 'utf8');
-  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+}
+
+const nicenessOf = (directory: string): number => Number(statOf(directory)[16]);
+const parentOf = (directory: string): number => Number(statOf(directory)[1]);
+
+/**
+ * The process whose children are the backends of a server.
+ *
+ * @returns undefined if the backend does not run on this Linux, or not in this namespace of processes
+ */
+export function postmasterOf(backend: number): number | undefined {
+  try {
+    const directory = `/proc/${backend}`;
+    return readFileSync(`${directory}/comm`, 'utf8').startsWith('postgres') ? parentOf(directory) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 const entries = (directory: string): string[] =>
@@ -32,9 +49,9 @@ function partOfThread(pid: number, thread: string): Part {
   return nicenessOf(thread) === hashingNiceness ? 'hashing' : 'runtime';
 }
 
-function partOfProcess(directory: string): Part | undefined {
+function partOfProcess(directory: string, postmaster: number | undefined): Part | undefined {
   if (basename(directory) === String(process.pid)) return 'load';
-  return readFileSync(`${directory}/comm`, 'utf8').startsWith('postgres') ? 'PostgreSQL' : undefined;
+  return postmaster !== undefined && parentOf(directory) === postmaster ? 'PostgreSQL' : undefined;
 }
 
 interface Spent {
@@ -42,8 +59,14 @@ interface Spent {
   readonly milliseconds: number;
 }
 
+/** What is watched: the process that serves, and the server of the database. */
+export interface Watched {
+  readonly pid: number;
+  readonly postmaster: number | undefined;
+}
+
 /** By thread or process; those that end meanwhile are left out. */
-function spentSoFar(pid: number): ReadonlyMap<string, Spent> {
+function spentSoFar({ pid, postmaster }: Watched): ReadonlyMap<string, Spent> {
   const spent = new Map<string, Spent>();
   const note = (directory: string, partOf: () => Part | undefined) => {
     try {
@@ -54,25 +77,27 @@ function spentSoFar(pid: number): ReadonlyMap<string, Spent> {
     }
   };
   for (const thread of entries(`/proc/${pid}/task`)) note(thread, () => partOfThread(pid, thread));
-  for (const directory of entries('/proc')) note(directory, () => partOfProcess(directory));
+  for (const directory of entries('/proc')) note(directory, () => partOfProcess(directory, postmaster));
   return spent;
 }
 
 /**
- * Does something and says what processor time it took: that of the process `pid` by what its threads are for, of the
- * main thread of this process, which is the load, and of every process of PostgreSQL on the machine.
+ * Does something and says what processor time it took: that of the watched process by what its threads are for, of the
+ * main thread of this process, which is the load, and of the watched server of PostgreSQL.
  *
- * @returns without `spent` where the kernel is not Linux
+ * @returns without `spent` if the kernel is not Linux
  */
 export async function withProcessorTime<Result>(
-  pid: number,
+  watched: Watched,
   work: () => Promise<Result>,
 ): Promise<{ result: Result; spent?: ProcessorTime }> {
   if (process.platform !== 'linux') return { result: await work() };
-  const before = spentSoFar(pid);
+  const before = spentSoFar(watched);
   const result = await work();
-  const spent: Record<Part, number> = { ...each(() => 0) };
-  for (const [directory, { part, milliseconds }] of spentSoFar(pid)) {
+  // The embedded database is among the threads of the service.
+  const unknown = watched.postmaster === undefined ? { PostgreSQL: Number.NaN } : {};
+  const spent: Record<Part, number> = { ...each(() => 0), ...unknown };
+  for (const [directory, { part, milliseconds }] of spentSoFar(watched)) {
     spent[part] += milliseconds - (before.get(directory)?.milliseconds ?? 0);
   }
   return { result, spent };

@@ -1,11 +1,9 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, release } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { alikeLines, type Likeness } from './alike.ts';
-import type { Comparison, Spread } from './compare.ts';
-import type { DatabaseFacts } from './database.ts';
+import type { Comparison, Cost, Spread } from './compare.ts';
 import type { Options } from './options.ts';
-import type { ProcessorTime } from './processor-time.ts';
+import { type Conditions, conditionLines } from './conditions.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 import { counts, hashParameters } from './seed.ts';
 import type { Storm } from './storm.ts';
@@ -20,7 +18,7 @@ export interface Starts {
 /** Everything a run found out. */
 export interface Report {
   readonly options: Options;
-  readonly facts: DatabaseFacts;
+  readonly conditions: Conditions;
   readonly starts: Starts;
   readonly comparisons: Readonly<Record<string, Comparison>>;
   readonly storm: Storm | undefined;
@@ -31,7 +29,7 @@ const fixed = (value: number, digits = 1): string => (Number.isNaN(value) ? '–
 const ratio = ({ median, min, max }: Spread): string => `${fixed(median, 2)} (${fixed(min, 2)}–${fixed(max, 2)})`;
 
 function row({ name, aim }: Scenario, { floor, service, ratios }: Comparison): string[] {
-  const throughput = [fixed(service.perSecond, 0), fixed(floor.perSecond, 0), ratio(ratios.perSecond), fixed(aim)];
+  const throughput = [fixed(service.perSecond, 0), fixed(floor.perSecond, 0), ratio(ratios.perSecond), fixed(aim, 2)];
   const p50 = [fixed(service.p50), fixed(floor.p50), ratio(ratios.p50)];
   const p99 = [fixed(service.p99), fixed(floor.p99), ratio(ratios.p99)];
   return [name, ...throughput, ...p50, ...p99];
@@ -40,33 +38,37 @@ function row({ name, aim }: Scenario, { floor, service, ratios }: Comparison): s
 const head = ['scenario', '/s', 'floor', 'ratio', 'aim', 'p50 ms', 'floor', 'ratio', 'p99 ms', 'floor', 'ratio'];
 
 /** A table that is Markdown and reads well in a terminal too. */
-function table(rows: readonly string[][]): string {
-  const widths = head.map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
+function table(rows: readonly string[][]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
   const lines = rows.map((cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`);
   lines.splice(1, 0, `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`);
-  return lines.join('\n');
+  return lines;
 }
 
-function comparisonTable(comparisons: Report['comparisons']): string {
+function tableOf(comparisons: Report['comparisons'], heading: string[], rowOf: typeof row): string[] {
   const rows = scenarios.flatMap((scenario) => {
     const comparison = comparisons[scenario.name];
-    return comparison ? [row(scenario, comparison)] : [];
+    return comparison ? [rowOf(scenario, comparison)] : [];
   });
-  return table([head, ...rows]);
+  return rows.length > 0 ? [...table([heading, ...rows]), ''] : [];
 }
 
-/** Of everything on the machine that has a part in one request to the service. */
-function processorLines(comparisons: Report['comparisons']): string[] {
-  const lines = Object.entries(comparisons).flatMap(([name, { processor }]) =>
-    processor ? [`  ${name}: ${partsOf(processor)}`] : [],
-  );
-  return lines.length > 0 ? ['Milliseconds of processor for each request to the service:', ...lines] : [];
-}
+const costHead = ['of one request', 'statements', 'floor', 'event loop', 'floor']
+  .concat(['other threads', 'floor', 'PostgreSQL', 'floor', 'load', 'floor'])
+  .map((cell, column) => (column > 2 && cell !== 'floor' ? `${cell} ms` : cell));
 
-function partsOf(processor: ProcessorTime): string {
-  return Object.entries(processor)
-    .map(([part, milliseconds]) => `${part} ${fixed(milliseconds, 2)}`)
-    .join(', ');
+/** Statements, and milliseconds of processor of everything on the machine that has a part in one request. */
+function costRow({ name }: Scenario, { costs }: Comparison): string[] {
+  const both = (figure: (cost: Cost) => number | undefined) =>
+    [costs.service, costs.floor].map((cost) => fixed(figure(cost) ?? Number.NaN, 3));
+  return [
+    name,
+    ...both(({ statements }) => statements),
+    ...both(({ processor }) => processor?.['event loop']),
+    ...both(({ processor }) => processor && processor.hashing + processor.runtime),
+    ...both(({ processor }) => processor?.PostgreSQL),
+    ...both(({ processor }) => processor?.load),
+  ];
 }
 
 function stormLines({ offeredPerSecond, accepted, refused, usersMeCalm, usersMeInStorm }: Storm): string[] {
@@ -78,29 +80,23 @@ function stormLines({ offeredPerSecond, accepted, refused, usersMeCalm, usersMeI
   ];
 }
 
-function factLines({ options, facts, starts }: Report): string[] {
-  const { firstStartMs, warmStartMs, idleMebibytes } = starts;
+function startLines({ firstStartMs, warmStartMs, idleMebibytes }: Starts): string[] {
   return [
-    `Engine: ${options.engine} ${facts.version}, ${facts.size}; ${JSON.stringify(facts.settings)}`,
-    `${options.pairs} pairs of ${options.seconds} s, ${options.connections} connections, pool of ${options.poolSize}`,
     `Ready after ${fixed(firstStartMs, 0)} ms (first start), ${fixed(warmStartMs, 0)} ms (later ones); idle: ${fixed(idleMebibytes, 0)} MiB`,
   ];
 }
 
 export function printReport(report: Report): void {
   const lines = [
-    comparisonTable(report.comparisons),
-    '',
-    ...processorLines(report.comparisons),
+    ...tableOf(report.comparisons, head, row),
+    ...tableOf(report.comparisons, costHead, costRow),
     ...(report.storm ? stormLines(report.storm) : []),
     ...(report.likeness.length > 0 ? alikeLines(report.likeness) : []),
-    ...factLines(report),
+    ...startLines(report.starts),
+    '',
+    ...table(conditionLines(report.options, report.conditions)),
   ];
   process.stdout.write(`\n${lines.join('\n')}\n`);
-}
-
-function machine() {
-  return { cores: availableParallelism(), cpu: cpus()[0]?.model ?? '', kernel: release(), node: process.version };
 }
 
 /** @returns where the report was written */
@@ -110,7 +106,7 @@ export async function writeReport(report: Report): Promise<string> {
   const directory = fileURLToPath(new URL('results/', import.meta.url));
   await mkdir(directory, { recursive: true });
   const file = `${directory}${time.replaceAll(':', '-')}-${options.engine}.json`;
-  const content = { time, machine: machine(), hashParameters, counts, ...report, options };
+  const content = { time, hashParameters, counts, ...report, options };
   await writeFile(file, `${JSON.stringify(content, undefined, 2)}\n`);
   return file;
 }

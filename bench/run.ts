@@ -1,12 +1,14 @@
+import type { Db } from '../server/src/db/db.ts';
 import { findUnsearchable, indexOrganization } from '../server/src/search/member-search.store.ts';
 import { setTimeout as delay } from 'node:timers/promises';
 import { alike, prepareAlike } from './alike.ts';
-import { type Comparison, compare, type Costed } from './compare.ts';
-import { type BenchDatabase, createBenchDatabase, type DatabaseFacts, describeDatabase } from './database.ts';
-import { type LoadOptions, measure } from './load.ts';
+import { type Comparison, compare } from './compare.ts';
+import { type Conditions, describeConditions } from './conditions.ts';
+import { type CostMeter, createCostMeter } from './cost.ts';
+import { type BenchDatabase, createBenchDatabase, describeDatabase } from './database.ts';
+import { measure, type Request } from './load.ts';
 import { type Options, readOptions, usage } from './options.ts';
 import { type HashFloor, type Running, startFloor, startHashFloor, startServer } from './processes.ts';
-import { each, withProcessorTime } from './processor-time.ts';
 import { printReport, type Report, type Starts, writeReport } from './report.ts';
 import { type Scenario, scenarios, tokenRequests } from './scenarios.ts';
 import { seed } from './seed.ts';
@@ -17,6 +19,9 @@ interface Sides {
   readonly server: Running;
   readonly floor: Running;
   readonly hashes: HashFloor;
+  readonly meter: CostMeter;
+  /** Of the meter. */
+  readonly db: Db | undefined;
 }
 
 const idleMs = 5_000;
@@ -36,7 +41,8 @@ async function prepare(options: Options, database: BenchDatabase): Promise<Prepa
       await indexOrganization(db, next.appId, next.orgId);
     }
     await prepareAlike(db, appId);
-    return { appId, firstStartMs: first.readyMs, facts: await describeDatabase(db) };
+    const conditions = describeConditions(options, await describeDatabase(db));
+    return { appId, firstStartMs: first.readyMs, conditions };
   } finally {
     await db.close();
   }
@@ -45,18 +51,19 @@ async function prepare(options: Options, database: BenchDatabase): Promise<Prepa
 interface Prepared {
   readonly appId: string;
   readonly firstStartMs: number;
-  readonly facts: DatabaseFacts;
+  readonly conditions: Conditions;
 }
 
 async function startSides(options: Options, database: BenchDatabase, appId: string): Promise<Sides> {
   const twin = await database.twin();
   const server = await startServer(options.server, database.env, options.poolSize);
   const floor = await startFloor(twin, appId, options.poolSize);
-  return { server, floor, hashes: startHashFloor() };
+  const db = options.engine === 'embedded' ? undefined : await database.open();
+  return { server, floor, hashes: startHashFloor(), meter: await createCostMeter(db), db };
 }
 
-async function stopSides({ server, floor, hashes }: Sides): Promise<void> {
-  await Promise.all([server.stop(), floor.stop(), hashes.stop()]);
+async function stopSides({ server, floor, hashes, db }: Sides): Promise<void> {
+  await Promise.all([server.stop(), floor.stop(), hashes.stop(), db?.close()]);
 }
 
 async function machineTokens(url: string): Promise<string[]> {
@@ -75,21 +82,17 @@ async function machineTokens(url: string): Promise<string[]> {
 
 function runScenario(options: Options, sides: Sides, scenario: Scenario, tokens: readonly string[]) {
   const { seconds, connections } = options;
+  const { floor, hashes, server, meter } = sides;
+  const under = ({ pid, url }: Running, requests: Request[]) =>
+    meter.measure(pid, () => measure({ url, requests, connections, seconds }));
   const requests = scenario.requests(tokens);
   const floorRequests = scenario.floorRequests?.();
-  const floor = () =>
-    floorRequests
-      ? measure({ url: sides.floor.url, requests: floorRequests, connections, seconds })
-      : sides.hashes.run(seconds, connections);
-  return compare(options.pairs, floor, () =>
-    measureWithCost(sides.server.pid, { url: sides.server.url, requests, connections, seconds }),
+  return compare(
+    options.pairs,
+    () =>
+      floorRequests ? under(floor, floorRequests) : meter.measure(hashes.pid, () => hashes.run(seconds, connections)),
+    () => under(server, requests),
   );
-}
-
-async function measureWithCost(pid: number, load: LoadOptions): Promise<Costed> {
-  const { result, spent } = await withProcessorTime(pid, () => measure(load));
-  const answers = result.perSecond * load.seconds;
-  return { ...result, processor: spent && each((part) => spent[part] / answers) };
 }
 
 async function runScenarios(options: Options, sides: Sides): Promise<Record<string, Comparison>> {
@@ -109,7 +112,7 @@ async function idleMemory(server: Running): Promise<number> {
 }
 
 async function runAll(options: Options, database: BenchDatabase): Promise<Report> {
-  const { appId, firstStartMs, facts } = await prepare(options, database);
+  const { appId, firstStartMs, conditions } = await prepare(options, database);
   const sides = await startSides(options, database, appId);
   try {
     const { readyMs } = sides.server;
@@ -118,7 +121,7 @@ async function runAll(options: Options, database: BenchDatabase): Promise<Report
     const stormed: Storm | undefined = wants(options, 'storm') ? await storm(sides.server.url, options) : undefined;
     if (wants(options, 'alike')) note('Known and unknown addresses');
     const likeness = wants(options, 'alike') ? await alike(sides.server.url, options) : [];
-    return { options, facts, starts, comparisons, storm: stormed, likeness };
+    return { options, conditions, starts, comparisons, storm: stormed, likeness };
   } finally {
     await stopSides(sides);
   }

@@ -1,5 +1,5 @@
 import { hash } from '@node-rs/argon2';
-import { type Db, sql } from '../server/src/db/db.ts';
+import { type Db, type Sql, sql } from '../server/src/db/db.ts';
 
 export const appName = 'bench';
 export const password = 'Correct-Horse-7-Battery';
@@ -11,6 +11,9 @@ export const counts = {
   sessions: 20_000,
   organizations: 1_000,
   membersOfEach: 10,
+  /** Organizations whose members fill a page of fifty: those after the first. */
+  listedOrganizations: 128,
+  membersOfListed: 60,
   membersOfTheBigOne: 5_000,
   machines: 1_000,
   events: 50_000,
@@ -18,11 +21,13 @@ export const counts = {
 
 // Numbers instead of random values, so that the load knows every id and secret without asking the database.
 const firstId = 100_000_000_000_000_000n;
+/** As in the service's own ids, the lowest 22 bits are below the time. Totals spread over rows by the bits above. */
+const idOf = (index: number): bigint => firstId + (BigInt(index) << 22n);
 const padded = (index: number): string => String(index).padStart(43, '0');
 
 /** Ids and secrets of the seeded rows, numbered from 1. Person n owns organization n, has session n and device n. */
 export const seeded = {
-  id: (index: number): string => String(firstId + BigInt(index)),
+  id: (index: number): string => String(idOf(index)),
   email: (index: number): string => `person-${index}@bench.example`,
   sessionToken: (index: number): string => `gh_s_${padded(index)}`,
   deviceToken: (index: number): string => `gh_d_${padded(index)}`,
@@ -31,7 +36,8 @@ export const seeded = {
 
 /** The service's times have milliseconds; finer ones would not be found again by those it compares. */
 const now = sql`date_trunc('milliseconds', now())`;
-const id = sql`(${firstId}::bigint + n)`;
+const idAt = (index: Sql): Sql => sql`(${firstId}::bigint + ((${index})::bigint << 22))`;
+const id = idAt(sql`n`);
 
 /** Fills the app that the first start made. Sessions were last seen now: their first use is no write. */
 export async function seed(db: Db): Promise<string> {
@@ -44,8 +50,10 @@ export async function seed(db: Db): Promise<string> {
   return app.id;
 }
 
-function statements(appId: string, passwordHash: string) {
+function statements(appId: string, passwordHash: string): Sql[] {
   return [
+    // The floor's own table: the indexes of the audit are a cost of the service.
+    sql`CREATE TABLE floor_events (LIKE audit_events INCLUDING DEFAULTS, PRIMARY KEY (app_id, id))`,
     sql`INSERT INTO users (app_id, id, email, email_key, is_email_verified, claimed_by, first_name, last_name, state, password_hash,
         metadata, created_at, updated_at)
       SELECT ${appId}, ${id}, 'person-' || n || '@bench.example', 'person-' || n || '@bench.example', true, 'verification', 'Person',
@@ -53,7 +61,7 @@ function statements(appId: string, passwordHash: string) {
       FROM generate_series(1, ${counts.users}::integer) AS n`,
     sql`INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at,
         expires_at, idle_expires_at, ip, user_agent)
-      SELECT ${appId}, ${id}, ${firstId}::bigint + 1 + (n - 1) % ${counts.users}::integer,
+      SELECT ${appId}, ${id}, ${idAt(sql`1 + (n - 1) % ${counts.users}::integer`)},
         sha256(convert_to('gh_s_' || lpad(n::text, 43, '0'), 'UTF8')), '{pwd}', ${now}, ${now}, ${now},
         ${now} + interval '30 days', ${now} + interval '7 days', '127.0.0.1', 'bench'
       FROM generate_series(1, ${counts.sessions}::integer) AS n`,
@@ -78,6 +86,12 @@ function statements(appId: string, passwordHash: string) {
       sql`(VALUES (1)) AS big(n),
       generate_series(${counts.membersOfEach}::integer, ${counts.membersOfTheBigOne - 1}::integer) AS m`,
     ),
+    members(
+      appId,
+      sql`generate_series(2, ${counts.listedOrganizations + 1}::integer) AS n,
+      generate_series(${counts.membersOfEach}::integer, ${counts.membersOfListed - 1}::integer) AS m`,
+    ),
+    ...totals(appId),
     sql`INSERT INTO member_roles (app_id, org_id, user_id, scope_id, role_key, created_at)
       SELECT app_id, org_id, user_id, org_id, 'reader', created_at FROM members WHERE NOT is_owner`,
     sql`INSERT INTO machine_users (app_id, id, user_name, user_name_key, created_at)
@@ -88,17 +102,30 @@ function statements(appId: string, passwordHash: string) {
       FROM generate_series(1, ${counts.machines}::integer) AS n`,
     sql`INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
         user_agent, request_id, changes)
-      SELECT ${appId}, ${id}, ${firstId}::bigint + 1 + n % ${counts.organizations}::integer, now(),
+      SELECT ${appId}, ${id}, ${idAt(sql`1 + n % ${counts.organizations}::integer`)}, now(),
         'organization.updated', 'user', ${id}, 'organization', ${id}, '127.0.0.1', 'bench', gen_random_uuid()::text,
         '{metadata.plan}'
       FROM generate_series(1, ${counts.events}::integer) AS n`,
   ];
 }
 
+/** The totals that the service keeps while it adds and removes rows. */
+function totals(appId: string): Sql[] {
+  return [
+    sql`DELETE FROM app_counts WHERE app_id = ${appId}`,
+    sql`INSERT INTO app_counts (app_id, noun, slot, total)
+      SELECT app_id, 'users', (id >> 22) & 7, count(*) FROM users WHERE app_id = ${appId} GROUP BY 1, 3
+      UNION ALL
+      SELECT app_id, 'organizations', (id >> 22) & 7, count(*) FROM organizations WHERE app_id = ${appId} GROUP BY 1, 3`,
+    sql`INSERT INTO member_counts (app_id, org_id, slot, total)
+      SELECT app_id, org_id, (user_id >> 22) & 7, count(*) FROM members WHERE app_id = ${appId} GROUP BY 1, 2, 3`,
+  ];
+}
+
 /** Person n owns organization n; the next ones are its members. */
-function members(appId: string, source: ReturnType<typeof sql>) {
+function members(appId: string, source: Sql): Sql {
   return sql`INSERT INTO members (app_id, org_id, user_id, id, is_owner, created_at)
-    SELECT ${appId}, ${id}, ${firstId}::bigint + 1 + (n - 1 + m) % ${counts.users}::integer,
-      ${firstId}::bigint + n::bigint * 10000 + m, m = 0, now()
+    SELECT ${appId}, ${id}, ${idAt(sql`1 + (n - 1 + m) % ${counts.users}::integer`)},
+      ${id} + m, m = 0, now()
     FROM ${source}`;
 }
