@@ -7,6 +7,7 @@ import { availableParallelism } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Measurement } from './load.ts';
+import { processMilliseconds } from './processor-time.ts';
 import { appName, password } from './seed.ts';
 
 /** A process under measurement. */
@@ -15,6 +16,8 @@ export interface Running {
   readonly url: string;
   /** From spawn to the first 200 of `/readyz`. */
   readonly readyMs: number;
+  /** Processor time of all its threads until then; NaN if the kernel is not Linux. */
+  readonly processorMs: number;
   /** Resident memory now, in MiB. */
   memory(): number;
   stop(): Promise<void>;
@@ -74,7 +77,8 @@ async function start(args: readonly string[], env: Env, port: number): Promise<R
     throw error;
   });
   const pid = child.pid ?? Number.NaN;
-  return { pid, url, readyMs, memory: () => residentMebibytes(pid), stop: () => stop(child) };
+  const processorMs = processMilliseconds(pid);
+  return { pid, url, readyMs, processorMs, memory: () => residentMebibytes(pid), stop: () => stop(child) };
 }
 
 /** The service as in production, but for the address: plain http is for loopback only. */
@@ -112,6 +116,13 @@ export async function startFloor(database: Env, appId: string, poolSize: number)
     UV_THREADPOOL_SIZE: String(availableParallelism()),
   };
   return start([...nodeFlags(), ...loaded('floor-server.ts')], env, await freePort());
+}
+
+/** The bare framework with the same driver and one route. */
+export async function startBare(database: Env, poolSize: number): Promise<Running> {
+  const main = fileURLToPath(new URL('bare-server.js', import.meta.url));
+  const env = { ...database, NODE_ENV: 'production', DATABASE_POOL_SIZE: String(poolSize) };
+  return start([...nodeFlags(), main], env, await freePort());
 }
 
 /** Bare hashing on all cores; each call is one measurement. */

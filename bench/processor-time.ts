@@ -11,6 +11,7 @@ export type ProcessorTime = Readonly<Record<Part, number>>;
 /** What a thread that hashes gives itself. */
 const hashingNiceness = 10;
 const nanosecondsPerMillisecond = 1_000_000;
+const millisecondsPerTick = 10;
 
 function spentBy(directory: string): number {
   return Number(readFileSync(`${directory}/schedstat`, 'utf8').split(' ')[0]) / nanosecondsPerMillisecond;
@@ -37,6 +38,13 @@ export function postmasterOf(backend: number): number | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** Of a process since it began, in steps of 10 ms; NaN if the kernel is not Linux. */
+export function processMilliseconds(pid: number): number {
+  if (process.platform !== 'linux') return Number.NaN;
+  const stat = statOf(`/proc/${pid}`);
+  return (Number(stat[11]) + Number(stat[12])) * millisecondsPerTick;
 }
 
 const entries = (directory: string): string[] =>

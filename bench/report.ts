@@ -6,20 +6,16 @@ import type { Options } from './options.ts';
 import { type Conditions, conditionLines } from './conditions.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 import { counts, hashParameters } from './seed.ts';
+import { startFigures, type Starts } from './starts.ts';
 import type { Storm } from './storm.ts';
-
-/** How fast the service is there, and what it takes to be there. */
-export interface Starts {
-  readonly firstStartMs: number;
-  readonly warmStartMs: number;
-  readonly idleMebibytes: number;
-}
 
 /** Everything a run found out. */
 export interface Report {
   readonly options: Options;
   readonly conditions: Conditions;
-  readonly starts: Starts;
+  /** The start that made the schema, the app and its admin. */
+  readonly firstStartMs: number;
+  readonly starts: Starts | undefined;
   readonly comparisons: Readonly<Record<string, Comparison>>;
   readonly storm: Storm | undefined;
   readonly likeness: readonly Likeness[];
@@ -80,10 +76,16 @@ function stormLines({ offeredPerSecond, accepted, refused, usersMeCalm, usersMeI
   ];
 }
 
-function startLines({ firstStartMs, warmStartMs, idleMebibytes }: Starts): string[] {
-  return [
-    `Ready after ${fixed(firstStartMs, 0)} ms (first start), ${fixed(warmStartMs, 0)} ms (later ones); idle: ${fixed(idleMebibytes, 0)} MiB`,
-  ];
+const startWords = { readyMs: 'ms until ready', processorMs: 'ms of processor until ready', idleMebibytes: 'MiB idle' };
+
+function startTable({ bare, service, ratios }: Starts): string[] {
+  const rows = startFigures.map((figure) => [
+    startWords[figure],
+    fixed(service[figure], 0),
+    fixed(bare[figure], 0),
+    ratio(ratios[figure]),
+  ]);
+  return [...table([['start', 'service', 'bare framework', 'ratio'], ...rows]), ''];
 }
 
 export function printReport(report: Report): void {
@@ -92,7 +94,8 @@ export function printReport(report: Report): void {
     ...tableOf(report.comparisons, costHead, costRow),
     ...(report.storm ? stormLines(report.storm) : []),
     ...(report.likeness.length > 0 ? alikeLines(report.likeness) : []),
-    ...startLines(report.starts),
+    ...(report.starts ? startTable(report.starts) : []),
+    `Ready after ${fixed(report.firstStartMs, 0)} ms when it was started for the first time`,
     '',
     ...table(conditionLines(report.options, report.conditions)),
   ];

@@ -1,6 +1,5 @@
 import type { Db } from '../server/src/db/db.ts';
 import { findUnsearchable, indexOrganization } from '../server/src/search/member-search.store.ts';
-import { setTimeout as delay } from 'node:timers/promises';
 import { alike, prepareAlike } from './alike.ts';
 import { type Comparison, compare } from './compare.ts';
 import { type Conditions, describeConditions } from './conditions.ts';
@@ -8,10 +7,11 @@ import { type CostMeter, createCostMeter } from './cost.ts';
 import { type BenchDatabase, createBenchDatabase, describeDatabase } from './database.ts';
 import { measure, type Request } from './load.ts';
 import { type Options, readOptions, usage } from './options.ts';
-import { type HashFloor, type Running, startFloor, startHashFloor, startServer } from './processes.ts';
-import { printReport, type Report, type Starts, writeReport } from './report.ts';
+import { type HashFloor, type Running, startBare, startFloor, startHashFloor, startServer } from './processes.ts';
+import { printReport, type Report, writeReport } from './report.ts';
 import { type Scenario, scenarios, tokenRequests } from './scenarios.ts';
 import { seed } from './seed.ts';
+import { measureStarts } from './starts.ts';
 import { type Storm, storm } from './storm.ts';
 
 /** The two sides of every comparison, running. */
@@ -24,7 +24,6 @@ interface Sides {
   readonly db: Db | undefined;
 }
 
-const idleMs = 5_000;
 const note = (text: string): void => void process.stderr.write(`${text}\n`);
 const wants = ({ only }: Options, name: string): boolean => only.length === 0 || only.includes(name);
 
@@ -105,23 +104,25 @@ async function runScenarios(options: Options, sides: Sides): Promise<Record<stri
   return results;
 }
 
-async function idleMemory(server: Running): Promise<number> {
-  note('Idle memory');
-  await delay(idleMs);
-  return server.memory();
+function runStarts({ server, pairs, poolSize }: Options, { env }: BenchDatabase) {
+  note('Starts, beside those of the bare framework');
+  return measureStarts(
+    pairs,
+    () => startBare(env, poolSize),
+    () => startServer(server, env, poolSize),
+  );
 }
 
 async function runAll(options: Options, database: BenchDatabase): Promise<Report> {
   const { appId, firstStartMs, conditions } = await prepare(options, database);
+  const starts = wants(options, 'starts') ? await runStarts(options, database) : undefined;
   const sides = await startSides(options, database, appId);
   try {
-    const { readyMs } = sides.server;
-    const starts: Starts = { firstStartMs, warmStartMs: readyMs, idleMebibytes: await idleMemory(sides.server) };
     const comparisons = await runScenarios(options, sides);
     const stormed: Storm | undefined = wants(options, 'storm') ? await storm(sides.server.url, options) : undefined;
     if (wants(options, 'alike')) note('Known and unknown addresses');
     const likeness = wants(options, 'alike') ? await alike(sides.server.url, options) : [];
-    return { options, conditions, starts, comparisons, storm: stormed, likeness };
+    return { options, conditions, firstStartMs, starts, comparisons, storm: stormed, likeness };
   } finally {
     await stopSides(sides);
   }
