@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Puts the files that production needs into a directory: the built service and the packages that it loads. Nothing that
+# builds or tests the service is in it.
+#
+#   npm ci && npm run build && scripts/production-tree.sh DIRECTORY
+#   node DIRECTORY/server/dist/main.js
+set -euo pipefail
+target=$(realpath -m "${1:?usage: scripts/production-tree.sh DIRECTORY}")
+cd "$(dirname "$0")/.."
+
+mkdir -p "$target/server"
+cp package.json package-lock.json LICENSE "$target"
+cp server/package.json "$target/server"
+cp -r server/dist "$target/server"
+npm ci --prefix "$target" --workspace server --omit=dev --ignore-scripts --no-audit --no-fund
