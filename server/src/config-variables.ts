@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { severalHostsFault } from './database-url.ts';
 import { parseSmtpUrl } from './smtp-url.ts';
 import { normalizeEmail } from './http/email-address.ts';
 import { isAddressRange } from './http/address-range.ts';
@@ -22,6 +23,9 @@ const weakKey =
   'must be 32 random bytes: make them with `openssl rand -base64 32`, and keep the weak key in MASTER_KEYS_OLD until `operate reseal` has run';
 const weakText = `must have at least 32 characters, ${minDistinct} of them distinct: make one with \`openssl rand -hex 32\``;
 
+const followPrimary =
+  'the service connects to one address. Put a proxy that follows the primary there, see docs/guides/high-availability.md';
+
 /** Every environment variable: what it accepts, what it becomes, what it means. */
 export const variablesSchema = z.object({
   HOST: matching(/^[\w.:-]+$/, 'must be a host name or an IP address')
@@ -35,7 +39,11 @@ export const variablesSchema = z.object({
       'production turns every development feature off. Default: development if HOST and PUBLIC_URL are loopback or ALLOW_DEVELOPMENT_ON_NETWORK=true, else production.',
     ),
   DATABASE_URL: matching(/^postgres(ql)?:\/\/./, 'must be a postgresql:// URL')
-    .refine((url) => URL.canParse(url), 'must be a postgresql:// URL')
+    .superRefine((url, context) => {
+      const fault = severalHostsFault(url);
+      if (fault) context.addIssue({ code: 'custom', message: `${fault}: ${followPrimary}` });
+      else if (!URL.canParse(url)) context.addIssue({ code: 'custom', message: 'must be a postgresql:// URL' });
+    })
     .optional()
     .describe('PostgreSQL 15 or newer. Unset: an embedded database under DATA_DIR.')
     .meta({ secret: true }),

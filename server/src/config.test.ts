@@ -173,6 +173,36 @@ describe('faults', () => {
     expect(faultsOf(env).map((fault) => fault.variable)).toEqual([variable]);
   });
 
+  test.each([
+    ['names several hosts', 'postgresql://app:secret@one.example,two.example/gatehouse'],
+    ['names several hosts', 'postgresql://app:secret@one.example:5432,two.example:5433/gatehouse'],
+    ['names several hosts', 'postgresql://one.example%2Ctwo.example/gatehouse'],
+    ['names several hosts', 'postgresql://[::1],[::2]/gatehouse'],
+    ['names several hosts', 'postgresql:///gatehouse?host=one.example,two.example'],
+    ['names several hosts', 'postgresql:///gatehouse?host=one.example&host=two.example'],
+    ['names several hosts', 'postgresql://one.example/gatehouse?hostaddr=192.0.2.1,192.0.2.2'],
+    ['names several hosts', 'postgresql://one.example,two.example/gatehouse?target_session_attrs=read-write'],
+    ['has target_session_attrs', 'postgresql://one.example/gatehouse?target_session_attrs=read-write'],
+    ['has load_balance_hosts', 'postgresql://one.example/gatehouse?sslmode=require&load_balance_hosts=random'],
+  ])('a database that %s is refused with a pointer to the guide: %s', (reason, DATABASE_URL) => {
+    const [fault, ...others] = faultsOf({ ...production, DATABASE_URL });
+    expect(others).toEqual([]);
+    expect(fault).toMatchObject({ variable: 'DATABASE_URL' });
+    expect(fault?.message).toMatch(reason);
+    expect(fault?.message).toContain('docs/guides/high-availability.md');
+    expect(fault?.message).not.toContain('secret');
+  });
+
+  test.each([
+    'postgresql://app:se,cret@one.example/gatehouse',
+    'postgresql://app:p@ss,word@one.example/gatehouse',
+    'postgresql://app@one.example/gatehouse,archive?application_name=a,b',
+    'postgresql:///gatehouse?host=/var/run/postgresql',
+    'postgresql://[::1]:5432/gatehouse',
+  ])('a database on one host is accepted: %s', (DATABASE_URL) => {
+    expect(faultsOf({ ...production, DATABASE_URL, PORT: 'x' }).map(({ variable }) => variable)).toEqual(['PORT']);
+  });
+
   test('all are listed at once, those between variables too', () => {
     const faults = faultsOf({
       NODE_ENV: 'production',
