@@ -39,7 +39,10 @@ const now = sql`date_trunc('milliseconds', now())`;
 const idAt = (index: Sql): Sql => sql`(${firstId}::bigint + ((${index})::bigint << 22))`;
 const id = idAt(sql`n`);
 
-/** Fills the app that the first start made. Sessions were last seen now: their first use is no write. */
+/** Sessions and secrets store their last use once a minute: all at one moment would be a burst of writes. */
+const spreadOverAMinute = sql`${now} - n % 60 * interval '1 second'`;
+
+/** Fills the app that the first start made. */
 export async function seed(db: Db): Promise<string> {
   const [app] = await db.query<{ id: string }>(sql`SELECT id FROM apps WHERE name = ${appName}`);
   if (app === undefined) throw new Error('the first start made no app');
@@ -62,7 +65,7 @@ function statements(appId: string, passwordHash: string): Sql[] {
     sql`INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at,
         expires_at, idle_expires_at, ip, user_agent)
       SELECT ${appId}, ${id}, ${idAt(sql`1 + (n - 1) % ${counts.users}::integer`)},
-        sha256(convert_to('gh_s_' || lpad(n::text, 43, '0'), 'UTF8')), '{pwd}', ${now}, ${now}, ${now},
+        sha256(convert_to('gh_s_' || lpad(n::text, 43, '0'), 'UTF8')), '{pwd}', ${now}, ${now}, ${spreadOverAMinute},
         ${now} + interval '30 days', ${now} + interval '7 days', '127.0.0.1', 'bench'
       FROM generate_series(1, ${counts.sessions}::integer) AS n`,
     sql`INSERT INTO devices (app_id, token_hash, user_id, created_at, last_used_at, expires_at)
@@ -98,7 +101,7 @@ function statements(appId: string, passwordHash: string): Sql[] {
       SELECT ${appId}, ${id}, 'robot-' || n, 'robot-' || n, now()
       FROM generate_series(1, ${counts.machines}::integer) AS n`,
     sql`INSERT INTO machine_secrets (app_id, machine_user_id, id, secret_hash, created_at, last_used_at)
-      SELECT ${appId}, ${id}, ${id}, sha256(convert_to('gh_m_' || lpad(n::text, 43, '0'), 'UTF8')), now(), now()
+      SELECT ${appId}, ${id}, ${id}, sha256(convert_to('gh_m_' || lpad(n::text, 43, '0'), 'UTF8')), now(), ${spreadOverAMinute}
       FROM generate_series(1, ${counts.machines}::integer) AS n`,
     sql`INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
         user_agent, request_id, changes)
@@ -106,6 +109,7 @@ function statements(appId: string, passwordHash: string): Sql[] {
         'organization.updated', 'user', ${id}, 'organization', ${id}, '127.0.0.1', 'bench', gen_random_uuid()::text,
         '{metadata.plan}'
       FROM generate_series(1, ${counts.events}::integer) AS n`,
+    sql`INSERT INTO floor_events SELECT * FROM audit_events`,
   ];
 }
 
