@@ -49,12 +49,18 @@ const say = (text) => void process.stdout.write(`${text}\n`);
 // --- PostgreSQL -----------------------------------------------------------------------------------------------------
 
 const isRoot = process.getuid?.() === 0;
-/** @param {string} name @param {string[]} args */
-const runAsPostgres = (name, ...args) => {
-  const command = [join(binaries, name), ...args];
+/** @param {string} program @param {string[]} args */
+const runAsPostgres = (program, ...args) => {
+  const command = [program.includes('/') ? program : join(binaries, program), ...args];
   const [file = '', ...rest] = isRoot ? ['runuser', '-u', 'postgres', '--', ...command] : command;
-  execFileSync(file, rest, { cwd: '/', stdio: ['ignore', 'ignore', 'inherit'] });
+  execFileSync(file, rest, { cwd: '/', stdio: ['ignore', 'ignore', program.includes('/') ? 'ignore' : 'inherit'] });
 };
+
+/** Self-signed, for the address at which HAProxy listens. */
+const certificateOptions =
+  'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=database -addext subjectAltName=IP:127.0.0.1'.split(
+    ' ',
+  );
 
 /** @typedef {{ directory: string, port: number }} Server */
 
@@ -93,9 +99,12 @@ async function startPrimary(primary, secret) {
     '--locale',
     'C.UTF-8',
   );
-  // As in the guide: the service with a password, the check of HAProxy and the standby without one.
+  const server = { key: join(primary.directory, 'server.key'), certificate: join(primary.directory, 'server.crt') };
+  runAsPostgres('/usr/bin/openssl', ...certificateOptions, '-keyout', server.key, '-out', server.certificate);
+  await appendFile(join(primary.directory, 'postgresql.auto.conf'), 'ssl = on\n');
+  // As in the guide: the service with TLS and a password, the check of HAProxy and the standby without.
   const access = [
-    'host gatehouse gatehouse 127.0.0.1/32 scram-sha-256',
+    'hostssl gatehouse gatehouse 127.0.0.1/32 scram-sha-256',
     'host postgres haproxy_check 127.0.0.1/32 trust',
     'host all postgres 127.0.0.1/32 trust',
     'host replication postgres 127.0.0.1/32 trust',
@@ -264,7 +273,13 @@ try {
   await startStandby(standby, primary);
   const proxy = await startHaproxy(directory, proxyPort, [primary, standby]);
   children.push(proxy.child);
-  const service = await startService(`postgresql://gatehouse:${secret}@127.0.0.1:${proxyPort}/gatehouse`, servicePort);
+  const authority = join(directory, 'authority.crt');
+  await writeFile(authority, await readFile(join(primary.directory, 'server.crt')));
+  const tls = `sslmode=verify-full&sslrootcert=${authority}`;
+  const service = await startService(
+    `postgresql://gatehouse:${secret}@127.0.0.1:${proxyPort}/gatehouse?${tls}`,
+    servicePort,
+  );
   children.unshift(service);
   const { call, signIn } = callsTo(servicePort);
   await signIn();
