@@ -30,7 +30,7 @@ afterAll(async () => {
   await rm(directory, { recursive: true });
 });
 
-test(`every acknowledged row survives ${kills} kills of the writing process`, { timeout: 240_000 }, async () => {
+test(`every acknowledged row survives ${kills} kills of the writing process`, { timeout: 1_800_000 }, async () => {
   const acknowledged: number[] = [];
   for (let round = 0; round < kills; round += 1) {
     // Unacknowledged rows of the round before may exist: its numbers are not used again.

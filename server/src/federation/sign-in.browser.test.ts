@@ -90,108 +90,104 @@ function watchFor(page: Page, part: string): () => string {
 const signedIn = (page: Page) => page.getByText('Signed in as');
 const alert = (page: Page) => page.getByRole('alert');
 
-describe.skipIf(!isInstalled)(
-  `signing in with a provider in a browser (skipped without ${executablePath})`,
-  { timeout: 60_000 },
-  () => {
-    beforeAll(async () => {
-      origin = await freeOrigin();
-      test = await buildTestApp({ env: { PUBLIC_URL: origin } });
-      await test.app.listen({ host: '127.0.0.1', port: Number(new URL(origin).port) });
-      const ofProvider = createServer();
-      const ofExample = serveExample(origin, () => world.appName);
-      servers = [ofProvider, ofExample];
-      // Another site than ours, as providers are.
-      const issuer = await listen(ofProvider, 'localhost');
-      frontEnd = await listen(ofExample, '127.0.0.1');
-      const answer = createProvider(issuer, `${origin}/idps/callback`).callback();
-      ofProvider.on('request', (request, response) => void answer(request, response));
-      world = await createWorld(test, { settings: { allowedOrigins: [frontEnd], redirectUrls: [`${frontEnd}/`] } });
-      const credentials = { clientId: client.client_id, clientSecret: client.client_secret };
-      const body = { ...credentials, name: 'Acme SSO', issuer, trustEmail: true };
-      const options = { token: world.admin.token, body };
-      const registered = await world.call('POST', '/v1/authorization/idps/oidc', options);
-      expect(registered.statusCode).toBe(201);
-      browser = await launchBrowser();
-    });
+describe.skipIf(!isInstalled)(`signing in with a provider in a browser (skipped without ${executablePath})`, () => {
+  beforeAll(async () => {
+    origin = await freeOrigin();
+    test = await buildTestApp({ env: { PUBLIC_URL: origin } });
+    await test.app.listen({ host: '127.0.0.1', port: Number(new URL(origin).port) });
+    const ofProvider = createServer();
+    const ofExample = serveExample(origin, () => world.appName);
+    servers = [ofProvider, ofExample];
+    // Another site than ours, as providers are.
+    const issuer = await listen(ofProvider, 'localhost');
+    frontEnd = await listen(ofExample, '127.0.0.1');
+    const answer = createProvider(issuer, `${origin}/idps/callback`).callback();
+    ofProvider.on('request', (request, response) => void answer(request, response));
+    world = await createWorld(test, { settings: { allowedOrigins: [frontEnd], redirectUrls: [`${frontEnd}/`] } });
+    const credentials = { clientId: client.client_id, clientSecret: client.client_secret };
+    const body = { ...credentials, name: 'Acme SSO', issuer, trustEmail: true };
+    const options = { token: world.admin.token, body };
+    const registered = await world.call('POST', '/v1/authorization/idps/oidc', options);
+    expect(registered.statusCode).toBe(201);
+    browser = await launchBrowser();
+  });
 
-    afterAll(async () => {
-      await browser?.close();
-      for (const server of servers ?? []) server.closeAllConnections();
-      await Promise.all((servers ?? []).map((server) => new Promise((resolve) => server.close(resolve))));
-      await test?.close();
-    });
+  afterAll(async () => {
+    await browser?.close();
+    for (const server of servers ?? []) server.closeAllConnections();
+    await Promise.all((servers ?? []).map((server) => new Promise((resolve) => server.close(resolve))));
+    await test?.close();
+  });
 
-    beforeEach(async () => {
-      context = await browser.newContext();
-    });
-    afterEach(() => context.close());
+  beforeEach(async () => {
+    context = await browser.newContext();
+  });
+  afterEach(() => context.close());
 
-    it('goes there and back, and out again', async () => {
-      const page = await open(frontEnd);
-      await begin(page);
-      await signInThere(page, 'jon');
-      await signedIn(page).waitFor();
-      expect(await signedIn(page).textContent()).toBe('Signed in as jon Doe (jon@example.com)');
-      expect(page.url()).toBe(`${frontEnd}/`);
-      const cookies = await context.cookies(origin);
-      const kept = cookies.filter(({ name }) => name === 'session-token');
-      expect(kept).toMatchObject([{ httpOnly: true, sameSite: 'Lax' }]);
-      await page.reload();
-      await signedIn(page).waitFor();
-      await page.getByRole('button', { name: 'Sign out' }).click();
-      await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
-      await page.reload();
-      await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
-    });
+  it('goes there and back, and out again', async () => {
+    const page = await open(frontEnd);
+    await begin(page);
+    await signInThere(page, 'jon');
+    await signedIn(page).waitFor();
+    expect(await signedIn(page).textContent()).toBe('Signed in as jon Doe (jon@example.com)');
+    expect(page.url()).toBe(`${frontEnd}/`);
+    const cookies = await context.cookies(origin);
+    const kept = cookies.filter(({ name }) => name === 'session-token');
+    expect(kept).toMatchObject([{ httpOnly: true, sameSite: 'Lax' }]);
+    await page.reload();
+    await signedIn(page).waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
+  });
 
-    it('knows who came before, and asks the provider anew', async () => {
-      const page = await open(frontEnd);
-      await begin(page);
-      await signInThere(page, 'mia');
-      await signedIn(page).waitFor();
-      await page.getByRole('button', { name: 'Sign out' }).click();
-      await page.getByRole('button', { name: 'Sign in with Acme SSO' }).click();
-      await signedIn(page).waitFor();
-      expect(await signedIn(page).textContent()).toContain('mia@example.com');
-    });
+  it('knows who came before, and asks the provider anew', async () => {
+    const page = await open(frontEnd);
+    await begin(page);
+    await signInThere(page, 'mia');
+    await signedIn(page).waitFor();
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Sign in with Acme SSO' }).click();
+    await signedIn(page).waitFor();
+    expect(await signedIn(page).textContent()).toContain('mia@example.com');
+  });
 
-    it('comes back with a reason when somebody changes their mind', async () => {
-      const page = await open(frontEnd);
-      await begin(page);
-      await page.getByRole('link', { name: 'Cancel' }).click();
-      await expect.poll(() => alert(page).textContent()).toBe('The sign-in was cancelled at the provider.');
-      expect(page.url()).toBe(`${frontEnd}/`);
-      await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
-    });
+  it('comes back with a reason when somebody changes their mind', async () => {
+    const page = await open(frontEnd);
+    await begin(page);
+    await page.getByRole('link', { name: 'Cancel' }).click();
+    await expect.poll(() => alert(page).textContent()).toBe('The sign-in was cancelled at the provider.');
+    expect(page.url()).toBe(`${frontEnd}/`);
+    await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
+  });
 
-    it('does not sign a victim in as an attacker, by the way back', async () => {
-      const page = await open(frontEnd);
-      const callback = watchFor(page, '/idps/callback');
-      // What came back stays unused.
-      await page.route('**/idp/intents/validate', (route) => route.abort());
-      await begin(page);
-      await signInThere(page, 'attacker');
-      await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
-      const victim = await browser.newContext();
-      const lured = await open(callback(), victim);
-      expect(await lured.textContent('body')).toContain('was begun in another browser');
-      expect(await victim.cookies(origin)).toEqual([]);
-      await victim.close();
-    });
+  it('does not sign a victim in as an attacker, by the way back', async () => {
+    const page = await open(frontEnd);
+    const callback = watchFor(page, '/idps/callback');
+    // What came back stays unused.
+    await page.route('**/idp/intents/validate', (route) => route.abort());
+    await begin(page);
+    await signInThere(page, 'attacker');
+    await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
+    const victim = await browser.newContext();
+    const lured = await open(callback(), victim);
+    expect(await lured.textContent('body')).toContain('was begun in another browser');
+    expect(await victim.cookies(origin)).toEqual([]);
+    await victim.close();
+  });
 
-    it('does not sign a victim in as an attacker, by the success URL', async () => {
-      const page = await open(frontEnd);
-      const success = watchFor(page, 'intentToken=');
-      await page.route('**/idp/intents/validate', (route) => route.abort());
-      await begin(page);
-      await signInThere(page, 'attacker');
-      await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
-      const victim = await browser.newContext();
-      const lured = await open(success(), victim);
-      await expect.poll(() => alert(lured).textContent()).toBe('This sign-in was not begun here. Begin again.');
-      expect(await victim.cookies(origin)).toEqual([]);
-      await victim.close();
-    });
-  },
-);
+  it('does not sign a victim in as an attacker, by the success URL', async () => {
+    const page = await open(frontEnd);
+    const success = watchFor(page, 'intentToken=');
+    await page.route('**/idp/intents/validate', (route) => route.abort());
+    await begin(page);
+    await signInThere(page, 'attacker');
+    await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
+    const victim = await browser.newContext();
+    const lured = await open(success(), victim);
+    await expect.poll(() => alert(lured).textContent()).toBe('This sign-in was not begun here. Begin again.');
+    expect(await victim.cookies(origin)).toEqual([]);
+    await victim.close();
+  });
+});

@@ -25,54 +25,50 @@ const linkTo = async (email: string) => /\/apps\/\S+not-me#\S+/.exec((await worl
 const shot = (name: string) =>
   process.env['SCREENSHOTS'] ? { path: `${process.env['SCREENSHOTS']}/${name}.png` } : {};
 
-describe.skipIf(!isInstalled)(
-  `the "not me" page in a browser (skipped without ${executablePath})`,
-  { timeout: 60_000 },
-  () => {
-    beforeAll(async () => {
-      test = await buildTestApp();
-      world = await createWorld(test);
-      origin = await test.app.listen({ host: '127.0.0.1', port: 0 });
-      browser = await launchBrowser();
-    });
+describe.skipIf(!isInstalled)(`the "not me" page in a browser (skipped without ${executablePath})`, () => {
+  beforeAll(async () => {
+    test = await buildTestApp();
+    world = await createWorld(test);
+    origin = await test.app.listen({ host: '127.0.0.1', port: 0 });
+    browser = await launchBrowser();
+  });
 
-    afterAll(async () => {
-      await browser?.close();
-      await test?.close();
-    });
+  afterAll(async () => {
+    await browser?.close();
+    await test?.close();
+  });
 
-    it.each([
-      ['en-GB', 'This was not me', 'Done'],
-      ['ar', 'لم أكن أنا', 'تمّ'],
-    ])('rejects a sign-up at the press of its button, in %s', async (locale, label, done) => {
-      const person = await world.person({ verified: false });
-      const { page, complaints } = await open(await linkTo(person.email), locale);
-      const button = page.getByRole('button', { name: label });
-      await button.waitFor();
-      await page.screenshot(shot(`asked-${locale}`));
-      expect(await page.getByRole('heading').count()).toBe(1);
-      const isLive = async () =>
-        (await world.call('GET', '/v1/authentication/users/me', { token: person.token })).statusCode === 200;
-      expect(await isLive()).toBe(true);
-      await button.click();
-      await page.getByRole('heading', { name: done }).waitFor();
-      await page.screenshot(shot(`done-${locale}`));
-      expect(await isLive()).toBe(false);
-      expect(complaints).toEqual([]);
-      await page.close();
-    });
+  it.each([
+    ['en-GB', 'This was not me', 'Done'],
+    ['ar', 'لم أكن أنا', 'تمّ'],
+  ])('rejects a sign-up at the press of its button, in %s', async (locale, label, done) => {
+    const person = await world.person({ verified: false });
+    const { page, complaints } = await open(await linkTo(person.email), locale);
+    const button = page.getByRole('button', { name: label });
+    await button.waitFor();
+    await page.screenshot(shot(`asked-${locale}`));
+    expect(await page.getByRole('heading').count()).toBe(1);
+    const isLive = async () =>
+      (await world.call('GET', '/v1/authentication/users/me', { token: person.token })).statusCode === 200;
+    expect(await isLive()).toBe(true);
+    await button.click();
+    await page.getByRole('heading', { name: done }).waitFor();
+    await page.screenshot(shot(`done-${locale}`));
+    expect(await isLive()).toBe(false);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
 
-    it('says so when the link is incomplete or not valid any more', async () => {
-      const person = await world.person({ verified: false });
-      const link = await linkTo(person.email);
-      const { page } = await open(link.slice(0, -100));
-      await page.getByText('This link is incomplete').waitFor();
-      expect(await page.getByRole('button').count()).toBe(0);
-      await page.close();
-      const { page: changed } = await open(`${link.slice(0, -3)}AAA`);
-      await changed.getByRole('button').click();
-      await changed.getByText('This link is not valid any more').waitFor();
-      await changed.close();
-    });
-  },
-);
+  it('says so when the link is incomplete or not valid any more', async () => {
+    const person = await world.person({ verified: false });
+    const link = await linkTo(person.email);
+    const { page } = await open(link.slice(0, -100));
+    await page.getByText('This link is incomplete').waitFor();
+    expect(await page.getByRole('button').count()).toBe(0);
+    await page.close();
+    const { page: changed } = await open(`${link.slice(0, -3)}AAA`);
+    await changed.getByRole('button').click();
+    await changed.getByText('This link is not valid any more').waitFor();
+    await changed.close();
+  });
+});

@@ -28,8 +28,8 @@ const headingOf = (page: Page): Locator => page.getByRole('heading', { name: 'Up
 async function expectInView(heading: Locator): Promise<void> {
   await heading.waitFor();
   const distanceFromTop = async () => (await heading.boundingBox())?.y ?? -1;
-  await expect.poll(distanceFromTop, { timeout: 10_000 }).toBeGreaterThanOrEqual(0);
-  await expect.poll(distanceFromTop, { timeout: 10_000 }).toBeLessThan(viewport.height / 2);
+  await expect.poll(distanceFromTop).toBeGreaterThanOrEqual(0);
+  await expect.poll(distanceFromTop).toBeLessThan(viewport.height / 2);
 }
 
 /** Longer than the page waits for the next key before it takes over what was typed. */
@@ -50,110 +50,106 @@ async function createOrganization(name: string, settings = {}): Promise<{ orgId:
   return { orgId: await world.organization(owner), ownerToken: owner.token };
 }
 
-describe.skipIf(!isInstalled)(
-  `the reference in a browser (skipped without ${executablePath})`,
-  { timeout: 60_000 },
-  () => {
-    beforeAll(async () => {
-      test = await buildTestApp();
-      origin = await test.app.listen({ host: '127.0.0.1', port: 0 });
-      browser = await launchBrowser();
-    });
+describe.skipIf(!isInstalled)(`the reference in a browser (skipped without ${executablePath})`, () => {
+  beforeAll(async () => {
+    test = await buildTestApp();
+    origin = await test.app.listen({ host: '127.0.0.1', port: 0 });
+    browser = await launchBrowser();
+  });
 
-    afterAll(async () => {
-      await browser.close();
-      await test.close();
-    });
+  afterAll(async () => {
+    await browser.close();
+    await test.close();
+  });
 
-    beforeEach(async () => {
-      requested = [];
-      complaints = [];
-      context = await browser.newContext({ viewport });
-      context.on('request', (request) => void requested.push(request.url()));
-    });
+  beforeEach(async () => {
+    requested = [];
+    complaints = [];
+    context = await browser.newContext({ viewport });
+    context.on('request', (request) => void requested.push(request.url()));
+  });
 
-    afterEach(async () => {
-      await context.close();
-      expect(requested.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== origin)).toEqual([]);
-      expect(complaints).toEqual([]);
-    });
+  afterEach(async () => {
+    await context.close();
+    expect(requested.filter((url) => !/^(data|blob):/.test(url) && new URL(url).origin !== origin)).toEqual([]);
+    expect(complaints).toEqual([]);
+  });
 
-    it.each([`#${place}`, `#/${place}`])('shows the operation that %s names', async (hash) => {
-      const page = await open(`${origin}/docs${hash}`);
-      await expectInView(headingOf(page));
-      expect(new URL(page.url()).hash).toBe(`#${place}`);
-      expect(requested).toContain(`${origin}/openapi.json`);
-    });
+  it.each([`#${place}`, `#/${place}`])('shows the operation that %s names', async (hash) => {
+    const page = await open(`${origin}/docs${hash}`);
+    await expectInView(headingOf(page));
+    expect(new URL(page.url()).hash).toBe(`#${place}`);
+    expect(requested).toContain(`${origin}/openapi.json`);
+  });
 
-    it('follows a link of either form on the page itself', async () => {
-      const page = await open(`${origin}/docs`);
-      await page.getByRole('heading', { name: 'Gatehouse', exact: true }).waitFor();
-      await page.evaluate(`location.hash = '#/${place}'`);
-      await expectInView(headingOf(page));
-    });
+  it('follows a link of either form on the page itself', async () => {
+    const page = await open(`${origin}/docs`);
+    await page.getByRole('heading', { name: 'Gatehouse', exact: true }).waitFor();
+    await page.evaluate(`location.hash = '#/${place}'`);
+    await expectInView(headingOf(page));
+  });
 
-    it('says what it is at once, and makes room for the reference', async () => {
-      const held: Route[] = [];
-      await context.route('**/scalar-*.js', (route) => void held.push(route));
-      const page = await open(`${origin}/docs`, 'commit');
-      const opening = page.locator('#opening');
-      await opening.getByRole('heading', { name: 'Gatehouse API' }).waitFor();
-      await opening.getByRole('link', { name: 'openapi.json' }).waitFor();
-      await Promise.all(held.map((route) => route.continue()));
-      await page.getByRole('heading', { name: 'Gatehouse', exact: true }).waitFor();
-      await opening.waitFor({ state: 'detached' });
-      expect(requested.filter((url) => url === `${origin}/openapi.json`)).toHaveLength(1);
-    });
+  it('says what it is at once, and makes room for the reference', async () => {
+    const held: Route[] = [];
+    await context.route('**/scalar-*.js', (route) => void held.push(route));
+    const page = await open(`${origin}/docs`, 'commit');
+    const opening = page.locator('#opening');
+    await opening.getByRole('heading', { name: 'Gatehouse API' }).waitFor();
+    await opening.getByRole('link', { name: 'openapi.json' }).waitFor();
+    await Promise.all(held.map((route) => route.continue()));
+    await page.getByRole('heading', { name: 'Gatehouse', exact: true }).waitFor();
+    await opening.waitFor({ state: 'detached' });
+    expect(requested.filter((url) => url === `${origin}/openapi.json`)).toHaveLength(1);
+  });
 
-    /** Opens the client of the operation with the address of an organization filled in. */
-    async function openClient(orgId: string): Promise<{ page: Page; client: Locator }> {
-      await context.clock.install();
-      const page = await open(`${origin}/docs#${place}`);
-      await expectInView(headingOf(page));
-      await page
-        .locator(`section[id$="${place}"]`)
-        .getByRole('button', { name: /Test Request/ })
-        .click();
-      const client = page.getByRole('dialog');
-      await typeOver(page, client.getByRole('region', { name: 'Variables' }).getByRole('textbox').last(), orgId);
-      return { page, client };
-    }
+  /** Opens the client of the operation with the address of an organization filled in. */
+  async function openClient(orgId: string): Promise<{ page: Page; client: Locator }> {
+    await context.clock.install();
+    const page = await open(`${origin}/docs#${place}`);
+    await expectInView(headingOf(page));
+    await page
+      .locator(`section[id$="${place}"]`)
+      .getByRole('button', { name: /Test Request/ })
+      .click();
+    const client = page.getByRole('dialog');
+    await typeOver(page, client.getByRole('region', { name: 'Variables' }).getByRole('textbox').last(), orgId);
+    return { page, client };
+  }
 
-    async function expectUpdated(client: Locator, orgId: string): Promise<void> {
-      await client.getByRole('button', { name: /^Send patch request/ }).click();
-      const response = client.getByRole('region', { name: 'Response' });
-      await response.getByText('200 OK').waitFor();
-      expect(requested).toContain(`${origin}/v1/authorization/organizations/${orgId}`);
-      await response.getByText('Organization Data Updated').waitFor();
-    }
+  async function expectUpdated(client: Locator, orgId: string): Promise<void> {
+    await client.getByRole('button', { name: /^Send patch request/ }).click();
+    const response = client.getByRole('region', { name: 'Response' });
+    await response.getByText('200 OK').waitFor();
+    expect(requested).toContain(`${origin}/v1/authorization/organizations/${orgId}`);
+    await response.getByText('Organization Data Updated').waitFor();
+  }
 
-    it('sends a request with the token that is typed in, and shows the answer', async () => {
-      const { orgId, ownerToken } = await createOrganization('demo');
-      const { page, client } = await openClient(orgId);
-      const authentication = client.getByRole('region', { name: 'Authentication' });
-      await typeOver(page, authentication.getByRole('textbox').last(), ownerToken);
-      await expectUpdated(client, orgId);
-    });
+  it('sends a request with the token that is typed in, and shows the answer', async () => {
+    const { orgId, ownerToken } = await createOrganization('demo');
+    const { page, client } = await openClient(orgId);
+    const authentication = client.getByRole('region', { name: 'Authentication' });
+    await typeOver(page, authentication.getByRole('textbox').last(), ownerToken);
+    await expectUpdated(client, orgId);
+  });
 
-    it('sends the prefilled request with the cookie of whoever is signed in', async () => {
-      const { orgId, ownerToken } = await createOrganization('signed-in', { allowedOrigins: [origin] });
-      await context.addCookies([{ name: 'session-token', value: ownerToken, url: origin }]);
-      const { page, client } = await openClient(orgId);
-      const authentication = client.getByRole('region', { name: 'Authentication' });
-      await typeOver(page, authentication.getByRole('textbox').nth(1), 'signed-in');
-      await expectUpdated(client, orgId);
-    });
+  it('sends the prefilled request with the cookie of whoever is signed in', async () => {
+    const { orgId, ownerToken } = await createOrganization('signed-in', { allowedOrigins: [origin] });
+    await context.addCookies([{ name: 'session-token', value: ownerToken, url: origin }]);
+    const { page, client } = await openClient(orgId);
+    const authentication = client.getByRole('region', { name: 'Authentication' });
+    await typeOver(page, authentication.getByRole('textbox').nth(1), 'signed-in');
+    await expectUpdated(client, orgId);
+  });
 
-    it.each(['/errors', '/errors/validation_failed'])('fits a narrow window at %s', async (path) => {
-      const page = await open(`${origin}${path}`);
-      await page.setViewportSize({ width: 320, height: 640 });
-      expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(320);
-    });
+  it.each(['/errors', '/errors/validation_failed'])('fits a narrow window at %s', async (path) => {
+    const page = await open(`${origin}${path}`);
+    await page.setViewportSize({ width: 320, height: 640 });
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(320);
+  });
 
-    it('leads from an error page to an operation that may answer the code', async () => {
-      const page = await open(`${origin}/errors/precondition_failed`);
-      await page.getByRole('link', { name: 'Update an organization' }).click();
-      await expectInView(headingOf(page));
-    });
-  },
-);
+  it('leads from an error page to an operation that may answer the code', async () => {
+    const page = await open(`${origin}/errors/precondition_failed`);
+    await page.getByRole('link', { name: 'Update an organization' }).click();
+    await expectInView(headingOf(page));
+  });
+});
