@@ -1,6 +1,8 @@
 import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { createAppIds, originAllowedByAnyApp } from './apps/apps.store.ts';
 import { namedApp } from './apps/named-app.ts';
+import { DatabaseFailures } from './calls/database-failures.ts';
+import { databaseMeasurements } from './platform/database-measurements.ts';
 import { redirectMeasurements } from './apps/redirect-measurements.ts';
 import { createSecurityEvents } from './calls/security-events.ts';
 import type { Clock } from './clock.ts';
@@ -70,6 +72,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
   return {
     config,
     db,
+    databaseFailures: new DatabaseFailures(clock),
     clock,
     ids,
     sealer,
@@ -119,7 +122,11 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     done();
   });
   app.addHook('onClose', () => outbound.close());
-  installMetrics(app, [mailMeasurements(services.db), redirectMeasurements(services.db)]);
+  installMetrics(app, [
+    mailMeasurements(services.db),
+    redirectMeasurements(services.db),
+    databaseMeasurements(services.databaseFailures),
+  ]);
   logAnswers(app);
   installErrorHandler(app, services);
   installJsonBody(app);

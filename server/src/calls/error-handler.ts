@@ -18,7 +18,7 @@ const frameworkCodes: ReadonlyMap<unknown, ErrorCode> = new Map<string, ErrorCod
 /** Turns whatever was thrown into the one error that the caller may see. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
-  if (error instanceof DatabaseUnavailableError) return new ApiError('database_unavailable', { cause: error });
+  if (error instanceof DatabaseUnavailableError) return new ApiError(error.code, { cause: error });
   if (error instanceof OverloadedError) {
     return new ApiError('overloaded', { cause: error, retryAfterInSeconds: error.retryAfterInSeconds });
   }
@@ -62,6 +62,7 @@ export function installErrorHandler(app: FastifyInstance, services: Services): v
   const { publicUrl } = services.config;
   app.setErrorHandler(async (error, request, reply) => {
     const refusal = await inOrder(services, request, toApiError(error));
+    services.databaseFailures.note(refusal);
     // Here every transaction of the call has ended, so that the event stays and no connection is held.
     if (request.call) await reportRefusal(request.call, refusal);
     return sendProblem(refusal, request, reply, publicUrl);

@@ -3,6 +3,7 @@ import type { Credentials } from './credentials.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Db } from '../db/db.ts';
+import type { DatabaseFailures } from './database-failures.ts';
 import type { IdSource } from '../ids.ts';
 import type { Sealer } from '../keys/seal.ts';
 import type { LeasedLimit } from '../limits/leased-limit.ts';
@@ -18,6 +19,7 @@ import type { PasswordHasher } from '../passwords/password-hash.ts';
 export interface Services {
   readonly config: Config;
   readonly db: Db;
+  readonly databaseFailures: DatabaseFailures;
   readonly apps: Apps;
   readonly credentials: Credentials;
   readonly clock: Clock;

@@ -21,7 +21,7 @@ export interface Queryable {
    *
    * @param uniqueViolations the unique constraints that the caller's input can violate
    * @throws ApiError with the code from `uniqueViolations` if the statement violates one of these constraints
-   * @throws DatabaseUnavailableError when the database cannot be reached or the connection breaks
+   * @throws DatabaseUnavailableError when the database cannot be reached, is busy or full, or the connection breaks
    * @throws DatabaseError when the database refuses the statement for any other reason
    */
   query<Row>(statement: Sql, uniqueViolations?: UniqueViolations): Promise<Row[]>;
@@ -32,6 +32,8 @@ export interface Tx extends Queryable {
   readonly isTransaction: true;
   /** Runs several statements at once, without parameters, without rows and without a time limit: what a migration needs. */
   script(text: string): Promise<void>;
+  /** Lifts the time limits for the rest of this transaction: for the work of an operator, never for a call. */
+  liftTimeLimits(): Promise<void>;
 }
 
 /** The database behind one type, whichever engine it is. */
@@ -56,11 +58,20 @@ export class DatabaseError extends Error {
   }
 }
 
-/** The database cannot be reached, or went away before it answered. */
+/** What hinders the database: the code of the answer. */
+export type DatabaseTrouble = 'database_unavailable' | 'database_busy' | 'storage_full' | 'outcome_unknown';
+
+/**
+ * The database cannot do now what it was asked to. Nothing was changed, and nothing will be: only after
+ * `outcome_unknown` the change may have been made.
+ */
 export class DatabaseUnavailableError extends Error {
-  constructor(message: string, options?: ErrorOptions) {
+  readonly code: DatabaseTrouble;
+
+  constructor(message: string, options: ErrorOptions & { code?: DatabaseTrouble } = {}) {
     super(message, options);
     this.name = 'DatabaseUnavailableError';
+    this.code = options.code ?? 'database_unavailable';
   }
 }
 

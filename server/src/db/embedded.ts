@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Client, type QueryConfig, type QueryResult } from 'pg';
 import { DatabaseUnavailableError, sql, type Db, type Log, type Sql, type Tx, type UniqueViolations } from './db.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
-import { translate } from './driver-errors.ts';
+import { translate, translateOutcome } from './driver-errors.ts';
 import { compileEngine, createCluster, EmbeddedSocket } from './embedded-socket.ts';
 import { Gate } from './gate.ts';
 import { resultTypes } from './result-types.ts';
@@ -275,7 +275,7 @@ function send<Row>(
   return new Promise((resolve, reject) => {
     client.query(config, (error: Error | null, result: QueryResult) => {
       if (error === null) resolve(result.rows);
-      else reject(translate(error, uniqueViolations));
+      else reject(translateOutcome(error, [config.text ?? ''], uniqueViolations));
     });
   });
 }

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Db, Log } from './db.ts';
 import { openEmbedded } from './embedded.ts';
-import { openPostgresql } from './postgresql.ts';
+import { openPostgresql, type TimeLimits } from './postgresql.ts';
 
 /** Which database, and how. */
 export interface DatabaseOptions {
@@ -15,6 +15,8 @@ export interface DatabaseOptions {
   /** False for a pooler in transaction mode that does not know prepared statements. */
   readonly prepare: boolean;
   readonly log?: Log | undefined;
+  /** Default: those of the operating guide. */
+  readonly limits?: TimeLimits | undefined;
 }
 
 /** An empty database made at build time: unpacking it is several times faster than making one. */

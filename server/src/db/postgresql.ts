@@ -1,6 +1,13 @@
-import { Pool, type QueryResult } from 'pg';
+import { Pool, type PoolClient, type QueryResult } from 'pg';
+import { cancelStatement } from './cancel.ts';
 import { sql, type Db, type Log, type Sql, type Tx, type UniqueViolations } from './db.ts';
-import { breaksConnection, translate } from './driver-errors.ts';
+import {
+  breaksConnection,
+  isMisplacedStatement,
+  refusesParameters,
+  translate,
+  translateOutcome,
+} from './driver-errors.ts';
 import { resultTypes } from './result-types.ts';
 import { namedStatements, unnamedStatements, type Preparer } from './statements.ts';
 import { transact, type Lease } from './transaction.ts';
@@ -11,25 +18,56 @@ export interface PostgresqlOptions {
   readonly poolSize: number;
   readonly prepare: boolean;
   readonly log: Log;
+  readonly limits?: TimeLimits | undefined;
 }
 
+/** Milliseconds after which the server ends what takes too long; the statement fails and changes nothing. */
+export interface TimeLimits {
+  readonly lock: number;
+  readonly statement: number;
+  readonly idleInTransaction: number;
+  /** When we give up a server that has no limits, or is not heard: later than it would. */
+  readonly answer: number;
+  /** How long a statement may wait for a connection. */
+  readonly acquire: number;
+}
+
+const defaultLimits: TimeLimits = {
+  lock: 5_000,
+  statement: 20_000,
+  idleInTransaction: 60_000,
+  answer: 25_000,
+  acquire: 3_000,
+};
 const oldestMajorVersion = 15;
-const acquireTimeoutMs = 3_000;
-const queryTimeoutMs = 30_000;
 const idleTimeoutMs = 30_000;
 /** Connections are renewed now and then, so that they spread again after servers were added behind one address. */
 const maximumLifetimeSeconds = 1_800;
 
 /**
- * Connects to a PostgreSQL server.
+ * Connects to a PostgreSQL server. A pooler that refuses our time limits is asked again without them.
  *
  * @throws DatabaseUnavailableError when it cannot be reached
  * @throws Error when its version is too old
  */
 export async function openPostgresql(options: PostgresqlOptions): Promise<Db> {
-  const db = new PostgresqlDatabase(createPool(options), options.prepare ? namedStatements() : unnamedStatements());
+  const limits = options.limits ?? defaultLimits;
   try {
-    await db.checkVersion();
+    return await open(options, { ...limits, areParameters: true });
+  } catch (error) {
+    if (!refusesParameters(error)) throw error;
+    return open(options, { ...limits, areParameters: false });
+  }
+}
+
+interface PoolLimits extends TimeLimits {
+  readonly areParameters: boolean;
+}
+
+async function open(options: PostgresqlOptions, limits: PoolLimits): Promise<Db> {
+  const db = new PostgresqlDatabase(createPool(options, limits), options);
+  try {
+    await db.checkServer();
     return db;
   } catch (error) {
     await db.close();
@@ -37,14 +75,18 @@ export async function openPostgresql(options: PostgresqlOptions): Promise<Db> {
   }
 }
 
-/** Nothing here becomes a startup parameter that a pooler could refuse: limits are kept on this side. */
-function createPool({ url, poolSize, log }: PostgresqlOptions): Pool {
+function createPool({ url, poolSize, log }: PostgresqlOptions, limits: PoolLimits): Pool {
   const pool = new Pool({
     connectionString: url,
     max: poolSize,
     fallback_application_name: 'gatehouse',
-    connectionTimeoutMillis: acquireTimeoutMs,
-    query_timeout: queryTimeoutMs,
+    connectionTimeoutMillis: limits.acquire,
+    query_timeout: limits.answer,
+    ...(limits.areParameters && {
+      lock_timeout: limits.lock,
+      statement_timeout: limits.statement,
+      idle_in_transaction_session_timeout: limits.idleInTransaction,
+    }),
     idleTimeoutMillis: idleTimeoutMs,
     maxLifetimeSeconds: maximumLifetimeSeconds,
     keepAlive: true,
@@ -57,34 +99,63 @@ function createPool({ url, poolSize, log }: PostgresqlOptions): Pool {
   return pool;
 }
 
+/** The settings that end what takes too long, and what the guide advises for servers where they are off. */
+const advisedSettings = {
+  lock_timeout: '5s',
+  statement_timeout: '20s',
+  idle_in_transaction_session_timeout: '60s',
+} as const;
+
+interface ServerRow extends Record<keyof typeof advisedSettings, string> {
+  version: string;
+  role: string;
+}
+
+const unnamed = unnamedStatements();
+
 class PostgresqlDatabase implements Db {
   readonly engine = 'postgresql';
   readonly #pool: Pool;
-  readonly #prepare: Preparer;
+  readonly #log: Log;
+  #prepare: Preparer;
   #closed: Promise<void> | undefined;
 
-  constructor(pool: Pool, prepare: Preparer) {
+  constructor(pool: Pool, { prepare, log }: PostgresqlOptions) {
     this.#pool = pool;
-    this.#prepare = prepare;
+    this.#log = log;
+    this.#prepare = prepare ? namedStatements() : unnamed;
   }
 
   /** Written with callbacks, one promise for all of it: this is the path of every request. */
   query<Row>(statement: Sql, uniqueViolations?: UniqueViolations): Promise<Row[]> {
     return new Promise((resolve, reject) => {
-      const config = this.#prepare(statement);
+      const prepare = this.#prepare;
+      const config = prepare(statement);
       this.#pool.connect((unreachable, client, release) => {
         if (client === undefined) return reject(translate(unreachable));
         return client.query(config, (error: Error | null, result: QueryResult) => {
-          release(error !== null && breaksConnection(error));
-          if (error === null) resolve(result.rows);
-          else reject(translate(error, uniqueViolations));
+          if (error === null) {
+            release();
+            resolve(result.rows);
+          } else {
+            giveBack(client, breaksConnection(error));
+            // The server has not executed a statement that it does not know, so it may be sent again.
+            if (this.#unnames(prepare, error)) resolve(this.query(statement, uniqueViolations));
+            else reject(translateOutcome(error, [statement.text], uniqueViolations));
+          }
         });
       });
     });
   }
 
-  transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
-    return transact(() => this.#acquire(), this.#prepare, work);
+  async transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
+    const prepare = this.#prepare;
+    try {
+      return await transact(() => this.#acquire(), prepare, work);
+    } catch (error) {
+      if (error instanceof Error && this.#unnames(prepare, error.cause)) return this.transaction(work);
+      throw error;
+    }
   }
 
   close(): Promise<void> {
@@ -92,20 +163,47 @@ class PostgresqlDatabase implements Db {
     return this.#closed;
   }
 
-  async checkVersion(): Promise<void> {
-    const [row] = await this.query<{ version: string }>(sql`SELECT current_setting('server_version') AS version`);
+  /** @throws Error when the server is too old. Warns when it would let statements wait for ever. */
+  async checkServer(): Promise<void> {
+    const [row] = await this.query<ServerRow>(sql`
+      SELECT current_setting('server_version') AS version, quote_ident(current_user) AS role,
+        current_setting('lock_timeout') AS lock_timeout, current_setting('statement_timeout') AS statement_timeout,
+        current_setting('idle_in_transaction_session_timeout') AS idle_in_transaction_session_timeout`);
     const version = row?.version ?? 'unknown';
     if (!(Number.parseInt(version, 10) >= oldestMajorVersion)) {
       throw new Error(`PostgreSQL ${oldestMajorVersion} or newer is needed, the server is ${version}`);
     }
+    for (const [setting, value] of Object.entries(advisedSettings)) {
+      if (row?.[setting as keyof typeof advisedSettings] !== '0') continue;
+      const advice = `ALTER ROLE ${row.role} SET ${setting} = '${value}'`;
+      this.#log('warn', 'The database, or the pooler before it, does not limit how long statements take', { advice });
+    }
+  }
+
+  /** Whether `error` came of a prepared statement that the server behind a pooler does not know. From then on statements have no names. */
+  #unnames(used: Preparer, error: unknown): boolean {
+    if (used === unnamed || !isMisplacedStatement(error)) return false;
+    if (this.#prepare !== unnamed) {
+      this.#prepare = unnamed;
+      this.#log('warn', 'The pooler before the database knows no prepared statements; they are not used any more', {
+        advice: 'DATABASE_PREPARE=false',
+      });
+    }
+    return true;
   }
 
   async #acquire(): Promise<Lease> {
     try {
       const client = await this.#pool.connect();
-      return { client, release: (destroy) => client.release(destroy) };
+      return { client, release: (destroy) => giveBack(client, destroy) };
     } catch (error) {
       throw translate(error);
     }
   }
+}
+
+/** What the server still does for a connection that is given up would be done after we said that it was not. */
+function giveBack(client: PoolClient, isBroken: boolean): void {
+  if (isBroken) void cancelStatement(client).then(() => client.release(true));
+  else client.release();
 }

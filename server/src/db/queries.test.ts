@@ -161,7 +161,7 @@ describe('transactions', () => {
     runs = 0;
     expect(await db.transaction(fail('40P01'))).toBe(3);
     runs = -10;
-    await expect(db.transaction(fail('40001'))).rejects.toMatchObject({ sqlState: '40001' });
+    await expect(db.transaction(fail('40001'))).rejects.toMatchObject({ code: 'database_busy' });
     expect(runs).toBe(-6);
   });
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientBase, QueryConfig, QueryResult } from 'pg';
 import { DatabaseError, type Sql, type Tx, type UniqueViolations } from './db.ts';
-import { breaksConnection, translate } from './driver-errors.ts';
+import { breaksConnection, isRepeatable, translate, translateOutcome } from './driver-errors.ts';
 import type { Preparer } from './statements.ts';
 
 /** A connection for one caller alone. `release(true)` closes it instead of handing it to the next. */
@@ -12,7 +12,8 @@ export interface Lease {
 
 const maximumRetries = 3;
 const noTimeLimit = 2 ** 31 - 1;
-const retriedStates = new Set(['40001', '40P01']);
+const withoutTimeLimits =
+  'SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0';
 
 /**
  * Runs `work` in a transaction on a connection from `acquire`, again on a fresh one after a serialization failure or
@@ -27,7 +28,7 @@ export async function transact<Result>(
     try {
       return await attempt(await acquire(), prepare, work);
     } catch (error) {
-      if (retries === maximumRetries || !isRetried(error)) throw error;
+      if (retries === maximumRetries || !isRepeatable(error)) throw error;
       await delay(Math.random() * 20 * (retries + 1));
     }
   }
@@ -48,15 +49,13 @@ async function attempt<Result>(lease: Lease, prepare: Preparer, work: (tx: Tx) =
   }
 }
 
-function isRetried(error: unknown): boolean {
-  return error instanceof DatabaseError && retriedStates.has(error.sqlState);
-}
-
 class OpenTransaction implements Tx {
   readonly isTransaction = true;
   /** Whether the connection's state is no longer known. */
   broken = false;
   #open = true;
+  #isUnlimited = false;
+  readonly #texts: string[] = [];
   readonly #client: ClientBase;
   readonly #prepare: Preparer;
 
@@ -67,13 +66,24 @@ class OpenTransaction implements Tx {
 
   async query<Row>(statement: Sql, uniqueViolations?: UniqueViolations): Promise<Row[]> {
     this.#assertOpen();
-    const result = await this.#send(this.#prepare(statement), uniqueViolations);
+    const config = this.#prepare(statement);
+    this.#texts.push(config.text);
+    const timed = this.#isUnlimited ? { ...config, query_timeout: noTimeLimit } : config;
+    const result = await this.#send(timed, (error) => translate(error, uniqueViolations));
     return result.rows;
   }
 
   async script(text: string): Promise<void> {
     this.#assertOpen();
+    await this.liftTimeLimits();
+    this.#texts.push(text);
     await this.#send({ text, query_timeout: noTimeLimit });
+  }
+
+  async liftTimeLimits(): Promise<void> {
+    if (this.#isUnlimited) return;
+    this.#isUnlimited = true;
+    await this.#send({ text: withoutTimeLimits });
   }
 
   async begin(): Promise<void> {
@@ -82,7 +92,7 @@ class OpenTransaction implements Tx {
 
   async commit(): Promise<void> {
     this.#open = false;
-    const result = await this.#send({ text: 'COMMIT' });
+    const result = await this.#send({ text: 'COMMIT' }, (error) => translateOutcome(error, this.#texts));
     // The server answers a COMMIT after a statement that failed with ROLLBACK, without an error.
     if (result.command === 'ROLLBACK') {
       throw new DatabaseError('A statement of the transaction failed, so it was rolled back', '25P02', undefined);
@@ -98,12 +108,15 @@ class OpenTransaction implements Tx {
     });
   }
 
-  #send(config: QueryConfig & { query_timeout?: number }, uniqueViolations?: UniqueViolations): Promise<QueryResult> {
+  #send(
+    config: QueryConfig & { query_timeout?: number },
+    explain = (error: unknown) => translate(error),
+  ): Promise<QueryResult> {
     return new Promise((resolve, reject) => {
       this.#client.query(config, (error: Error | null, result: QueryResult) => {
         if (error === null) return resolve(result);
         if (breaksConnection(error)) this.broken = true;
-        return reject(translate(error, uniqueViolations));
+        return reject(explain(error));
       });
     });
   }

@@ -308,6 +308,21 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause: 'The database restarts, is not reachable, or has not the schema of this version.',
     remedy: 'Send the request again after `Retry-After`. The operator looks at the log and at `/readyz`.',
   },
+  database_busy: {
+    cause:
+      'Something holds a lock for more than 5 seconds, a statement takes more than 20, or all connections are in use.',
+    remedy:
+      'Send the request again after `Retry-After`: nothing was changed. The operator looks for the lock in the log and in `pg_stat_activity`.',
+  },
+  storage_full: {
+    cause: 'The disk of the database is full.',
+    remedy: 'The operator makes room. Until then calls that only read are answered, and `/readyz` says 503.',
+  },
+  outcome_unknown: {
+    cause: 'The connection to the database broke after the change had been sent and before the database confirmed it.',
+    remedy:
+      'Read the resource to see whether it was changed, or repeat the call with the same `Idempotency-Key`: then it is done once.',
+  },
   internal_error: {
     cause: 'A fault of the service. The log has its cause under the request id.',
     remedy: 'Report `requestId` to the operator. Repeat a creating call with the same `Idempotency-Key` only.',

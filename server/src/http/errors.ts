@@ -139,6 +139,17 @@ export const errorCodes = {
   prefetch_refused: [503, 'Prefetch refused', 'This page cannot be loaded in advance: it changes something.'],
   overloaded: [503, 'Overloaded', 'The service has no capacity for this right now. Try again shortly.'],
   database_unavailable: [503, 'Database unavailable', 'The database does not answer. Try again shortly.'],
+  database_busy: [
+    503,
+    'Database busy',
+    'The database takes too long for this. Nothing was changed; try again shortly.',
+  ],
+  storage_full: [503, 'Storage full', 'The database has no room to store anything more. Nothing was changed.'],
+  outcome_unknown: [
+    503,
+    'Outcome unknown',
+    'The connection to the database broke, so it is not known whether this was done. Look, or repeat it with the same Idempotency-Key.',
+  ],
   internal_error: [500, 'Internal error', 'Something went wrong on our side. Quote the request id when you report it.'],
 } as const satisfies Record<string, readonly [status: number, title: string, detail: string]>;
 

@@ -33,6 +33,9 @@ const general: readonly ErrorCode[] = [
   'idempotency_in_progress',
   'overloaded',
   'database_unavailable',
+  'database_busy',
+  'storage_full',
+  'outcome_unknown',
   'internal_error',
 ];
 

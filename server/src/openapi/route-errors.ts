@@ -4,7 +4,14 @@ import { type ErrorCode, errorCodes } from '../http/errors.ts';
 import { isMutation, type Route } from '../calls/route.ts';
 
 /** Every request is checked against schemas, if only to hold nothing, and every call needs the database and luck. */
-const ofEveryRoute: readonly ErrorCode[] = ['validation_failed', 'internal_error', 'database_unavailable'];
+const ofEveryRoute: readonly ErrorCode[] = [
+  'validation_failed',
+  'internal_error',
+  'database_unavailable',
+  'database_busy',
+  'storage_full',
+  'outcome_unknown',
+];
 /** The framework reads a body that is sent even where none is wanted. */
 const ofEveryMutation: readonly ErrorCode[] = ['malformed_request', 'unsupported_media_type', 'body_too_large'];
 

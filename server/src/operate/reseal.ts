@@ -38,6 +38,7 @@ async function resealSecrets(tx: Tx, sealer: Sealer): Promise<number> {
  */
 export function reseal(db: Db, sealer: Sealer): Promise<{ keys: number; mails: number; secrets: number }> {
   return db.transaction(async (tx) => {
+    await tx.liftTimeLimits();
     const outcome = {
       keys: await resealKeys(tx, sealer),
       mails: await resealMails(tx, sealer),

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Db, sql } from '../db/db.ts';
 import { isCurrent, type Migration, readMigrations } from '../db/migrate.ts';
 import { publicAccess } from '../access/access.ts';
 import { bearerToken } from '../http/credential.ts';
@@ -19,14 +20,25 @@ const ready = z
 let migrations: readonly Migration[] | undefined;
 
 /** Whatever is wrong with the database, the answer is the same: send the traffic elsewhere, and ask again. */
-async function checkReady({ db, hasStarted }: Services): Promise<void> {
+async function checkReady({ db, databaseFailures, hasStarted }: Services): Promise<void> {
   if (!hasStarted()) throw new ApiError('overloaded', { detail: 'The service is starting.' });
+  if (databaseFailures.isStorageFull) throw new ApiError('storage_full');
   migrations ??= readMigrations();
   const current = await isCurrent(db, migrations).catch((cause: unknown) => {
     throw new ApiError('database_unavailable', { cause });
   });
-  if (current) return;
-  throw new ApiError('database_unavailable', { detail: 'The database lacks migrations of this version.' });
+  if (!current)
+    throw new ApiError('database_unavailable', { detail: 'The database lacks migrations of this version.' });
+  if (await isReadOnly(db))
+    throw new ApiError('database_unavailable', { detail: 'The database takes no changes now.' });
+}
+
+/** As after a failover, on the server that is no longer the primary. */
+async function isReadOnly(db: Db): Promise<boolean> {
+  const [row] = await db.query<{ isReadOnly: boolean }>(
+    sql`SELECT current_setting('transaction_read_only')::boolean AS "isReadOnly"`,
+  );
+  return row?.isReadOnly !== false;
 }
 
 /** A token opens the metrics; a port of their own hides them here; development features open them. */
@@ -66,7 +78,7 @@ export const healthRoutes = [
     tag: 'platform',
     summary: 'Can the service do its work?',
     description:
-      'Answers 200 when the start has ended and the database answers and has every migration of this version, else 503.',
+      'Answers 200 when the start has ended, the database answers, has every migration of this version and takes changes, else 503. For half a minute after a change found the storage full it is 503 too.',
     access: publicAccess({ app: 'none' }),
     query: anyQuery,
     response: { status: 200, description: 'It can.', body: ready },

@@ -10,6 +10,7 @@ import { DatabaseError, raw, type Sql, sql, type Db } from '../db/db.ts';
 import { openEmbedded } from '../db/embedded.ts';
 import { checksumOf, migrate, readMigrations } from '../db/migrate.ts';
 import { openDatabase } from '../db/open.ts';
+import type { TimeLimits } from '../db/postgresql.ts';
 import { undoable, type UndoableDb } from './undo.ts';
 
 /** A server to test on, as a superuser. Absent, tests run on the embedded database in memory. */
@@ -19,6 +20,14 @@ const templatePrefix = 'gatehouse_test_template_';
 const databaseName = /^gatehouse_test_(\d+)_[0-9a-f]+$/;
 const templateLifeMs = 24 * 60 * 60_000;
 const templateInUse = '55006';
+/** On a busy machine everything takes long: only a test about a limit makes that one short. */
+export const patientLimits: TimeLimits = {
+  lock: 120_000,
+  statement: 120_000,
+  idleInTransaction: 120_000,
+  answer: 120_000,
+  acquire: 120_000,
+};
 
 /**
  * A database of its own with the schema in place; closing it removes it.
@@ -235,7 +244,7 @@ async function withAdministrator(work: (administrator: Db) => Promise<void>): Pr
 }
 
 function openServer(database: string | undefined, poolSize: number): Promise<Db> {
-  return openDatabase({ url: urlOf(database), dataDir: '', poolSize, prepare: true });
+  return openDatabase({ url: urlOf(database), dataDir: '', poolSize, prepare: true, limits: patientLimits });
 }
 
 function urlOf(database: string | undefined): string {

@@ -28,6 +28,7 @@ export function recordingDb(db: Db): RecordingDb {
     isTransaction: true,
     query: recorded(tx),
     script: (text) => tx.script(text),
+    liftTimeLimits: () => tx.liftTimeLimits(),
   });
   return {
     engine: db.engine,

@@ -1,0 +1,42 @@
+import type { Clock } from '../clock.ts';
+import type { DatabaseTrouble } from '../db/db.ts';
+import type { ApiError } from '../http/errors.ts';
+
+const rememberedForMs = 30_000;
+
+/** What calls failed of because of the database, by the code of their answer. */
+export class DatabaseFailures {
+  readonly #clock: Clock;
+  #storageFullAt = -Infinity;
+  readonly #counts: Record<DatabaseTrouble, number> = {
+    database_unavailable: 0,
+    database_busy: 0,
+    storage_full: 0,
+    outcome_unknown: 0,
+  };
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  note({ code }: ApiError): void {
+    if (isTrouble(this.#counts, code)) this.#counts[code] += 1;
+    if (code === 'storage_full') this.#storageFullAt = this.#clock.now().getTime();
+  }
+
+  get counts(): Readonly<Record<DatabaseTrouble, number>> {
+    return this.#counts;
+  }
+
+  /**
+   * Whether a change found the storage full within the last half minute. Only a change can tell, and while the service
+   * says that it is not ready there may be none; so it is ready again after that time, until the next one fails.
+   */
+  get isStorageFull(): boolean {
+    const elapsedMs = this.#clock.now().getTime() - this.#storageFullAt;
+    // A clock that was set back must not make the half minute longer.
+    return elapsedMs >= 0 && elapsedMs < rememberedForMs;
+  }
+}
+
+const isTrouble = (counts: Record<DatabaseTrouble, number>, code: string): code is DatabaseTrouble => code in counts;

@@ -1,0 +1,136 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type Db, raw, sql } from '../db/db.ts';
+import { openPostgresql } from '../db/postgresql.ts';
+import { openTestDatabase, patientLimits, urlOfDatabase, whileLocked } from '../test/database.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { openTcpProxy, type TcpProxy } from '../test/tcp-proxy.ts';
+import { createWorld, type World } from '../test/world/world.ts';
+
+const me = '/v1/authentication/users/me';
+const machineUsers = '/v1/authorization/machine-users';
+const isReady = (world: World) => world.call('GET', '/readyz', { app: null });
+const namesOfMachines = async (db: Db) => {
+  const rows = await db.query<{ user_name: string }>(sql`SELECT user_name FROM machine_users ORDER BY id`);
+  return rows.map((row) => row.user_name);
+};
+
+describe('while the storage is full', () => {
+  let app: TestApp;
+  let world: World;
+
+  beforeAll(async () => {
+    app = await buildTestApp();
+    world = await createWorld(app);
+    await app.db.query(sql`
+      CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = '53100';
+      END $$`);
+    await app.db.query(raw('CREATE TRIGGER fill BEFORE INSERT ON machine_users FOR EACH ROW EXECUTE FUNCTION fill()'));
+  });
+  afterAll(() => app?.close());
+
+  test('a change is told so, reading goes on, and the service is not ready for half a minute', async () => {
+    expect((await isReady(world)).statusCode).toBe(200);
+    const change = await world.call('POST', machineUsers, { token: world.admin.token, body: { userName: 'lost' } });
+    expect(change.json()).toMatchObject({ status: 503, code: 'storage_full' });
+    expect(change.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+    expect((await world.call('GET', me, { token: world.admin.token })).statusCode).toBe(200);
+    expect((await isReady(world)).json()).toMatchObject({ status: 503, code: 'storage_full' });
+    expect((await world.call('GET', '/metrics', { app: null })).body).toMatch(
+      /^database_failures_total\{code="storage_full"\} [1-9]/m,
+    );
+    app.clock.advance(30_000);
+    expect((await isReady(world)).statusCode).toBe(200);
+  });
+});
+
+/** The embedded engine has one connection, in the process: it cannot be locked by others, cut off or demoted. */
+describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
+  let database: Db;
+  let proxy: TcpProxy;
+  let app: TestApp;
+  let world: World;
+
+  beforeAll(async () => {
+    database = await openTestDatabase();
+    const url = new URL(await urlOfDatabase(database));
+    proxy = await openTcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
+    url.host = `127.0.0.1:${proxy.port}`;
+    const limits = { ...patientLimits, lock: 100 };
+    const db = await openPostgresql({ url: url.href, poolSize: 4, prepare: false, log: () => {}, limits });
+    app = await buildTestApp({ db });
+    world = await createWorld(app);
+  });
+  afterEach(() => proxy.restore());
+  afterAll(async () => {
+    await proxy?.restore();
+    await app?.close();
+    await proxy?.close();
+    await database?.close();
+  });
+
+  test('a change that waits for a lock is refused, and nothing happens afterwards', async () => {
+    const lock = sql`LOCK TABLE machine_users IN ACCESS EXCLUSIVE MODE`;
+    const create = (userName: string) =>
+      world.call('POST', machineUsers, { token: world.admin.token, body: { userName } });
+    const answers = await whileLocked(database, lock, () => Promise.all(['a', 'b', 'c', 'd', 'e', 'f'].map(create)));
+    expect(answers.map((answer) => answer.json<{ code: string }>().code)).toEqual(answers.map(() => 'database_busy'));
+    expect(answers[0]?.headers['retry-after']).toMatch(/^[1-9]\d*$/);
+    expect(await namesOfMachines(database)).toEqual([]);
+    expect((await create('g')).statusCode).toBe(201);
+    expect(await namesOfMachines(database)).toEqual(['g']);
+  });
+
+  test('of a change whose confirmation is lost the outcome is unknown; its key tells', async () => {
+    const options = {
+      token: world.admin.token,
+      headers: { 'idempotency-key': 'a-key-of-this-call' },
+      body: { userName: 'confirmed' },
+    };
+    const isCut = proxy.cutAfter(/COMMIT\0/);
+    const lost = await world.call('POST', machineUsers, options);
+    await isCut;
+    expect(lost.json()).toMatchObject({ status: 503, code: 'outcome_unknown' });
+    await proxy.restore();
+    await expect.poll(async () => (await world.call('POST', machineUsers, options)).statusCode).toBe(201);
+    expect((await namesOfMachines(database)).filter((name) => name === 'confirmed')).toEqual(['confirmed']);
+  });
+
+  test('of an organization whose change is lost on the way back the outcome is unknown', async () => {
+    const orgId = await world.organization(await world.person());
+    const url = `/v1/authorization/organizations/${orgId}`;
+    const options = { token: world.admin.token, body: { metadata: { key1: 'value1' } } };
+    const isCut = proxy.cutAfter(/UPDATE organizations/);
+    const lost = await world.call('PATCH', url, options);
+    await isCut;
+    expect(lost.json()).toMatchObject({ status: 503, code: 'outcome_unknown' });
+    await proxy.restore();
+    expect((await world.call('PATCH', url, options)).statusCode).toBe(200);
+  });
+
+  test('a reader that is lost knows that nothing was changed', async () => {
+    const isCut = proxy.cutAfter(/JOIN sessions/);
+    const lost = await world.call('GET', me, { token: world.admin.token });
+    await isCut;
+    expect(lost.json()).toMatchObject({ status: 503, code: 'database_unavailable' });
+    await proxy.restore();
+  });
+
+  test('a server that takes no changes is not ready', async () => {
+    const [row] = await database.query<{ name: string }>(sql`SELECT quote_ident(current_database()) AS name`);
+    const readOnly = async (value: string) => {
+      await database.query(raw(`ALTER DATABASE ${row?.name} SET default_transaction_read_only = ${value}`));
+      await proxy.cut();
+      await proxy.restore();
+    };
+    expect((await isReady(world)).statusCode).toBe(200);
+    await readOnly('on');
+    await expect.poll(async () => (await isReady(world)).json()).toMatchObject({ code: 'database_unavailable' });
+    const change = await world.call('POST', machineUsers, { token: world.admin.token, body: { userName: 'lost' } });
+    expect(change.json()).toMatchObject({ status: 503, code: 'database_unavailable' });
+    await database.query(sql`SET default_transaction_read_only = off`);
+    await readOnly('off');
+    await expect.poll(async () => (await isReady(world)).statusCode).toBe(200);
+  });
+});
