@@ -33,7 +33,8 @@ function authenticateToken(
   return token.includes('.') ? services.credentials.machine(app, token) : Promise.resolve(undefined);
 }
 
-function appNameOf(request: FastifyRequest): string {
+/** The name of the app in the header of the request. @throws ApiError `app_name_required` */
+export function appNameOf(request: FastifyRequest): string {
   const name = request.headers['x-app-name'];
   if (typeof name !== 'string' || name === '') throw new ApiError('app_name_required');
   return name;

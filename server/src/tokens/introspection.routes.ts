@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { namedAppOf } from '../apps/named-app.ts';
 import { overApp } from '../access/access.ts';
+import { appNameOf } from '../calls/authenticate.ts';
 import { findUsedSession } from '../sessions/used-session.ts';
 import { type Call, noAudit, route } from '../calls/route.ts';
 import { issuerOf } from './token-verifier.ts';
@@ -15,7 +15,7 @@ const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
 
 async function introspectSession(call: Call, token: string): Promise<Introspection> {
   const { services, appId } = call;
-  const { name } = await namedAppOf(call);
+  const name = appNameOf(call.request);
   const found = await findUsedSession(services, appId, token);
   if (!found) return inactive;
   const { user, session, idleExpiresAt } = found;
@@ -37,7 +37,7 @@ async function introspectSession(call: Call, token: string): Promise<Introspecti
 
 async function introspectMachineToken(call: Call, token: string): Promise<Introspection> {
   const { services, appId } = call;
-  const { name } = await namedAppOf(call);
+  const name = appNameOf(call.request);
   const claims = await services.tokenVerifier.verifyIssued({ id: appId, name }, token);
   if (!claims || !(await services.lookups.machine({ appId, ...claims }))) return inactive;
   return {

@@ -1,15 +1,19 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openTestDatabase } from '../test/database.ts';
+import { recordingDb, type RecordingDb } from '../test/recording-db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, type Machine, type Person, problem, type World } from '../test/world/world.ts';
 import { personWithMailedLink } from '../test/access.callers.ts';
 
+let db: RecordingDb;
 let app: TestApp;
 let world: World;
 let machine: Machine;
 let person: Person;
 
 beforeAll(async () => {
-  app = await buildTestApp();
+  db = recordingDb(await openTestDatabase());
+  app = await buildTestApp({ db });
   world = await createWorld(app);
   machine = await world.machine();
   person = await world.person();
@@ -133,6 +137,22 @@ describe('it is refused', () => {
     const response = await world.call('POST', url, { token: machine.token, body });
     expect(Object.keys(faults(response))).toEqual(['/body/token']);
   });
+});
+
+test('calls of one moment share their statements, and each gets its own answer', async () => {
+  const ended = await world.signIn(person.email);
+  await world.call('DELETE', `/v1/authentication/users/sessions/${ended.sessionId}`, { token: ended.token });
+  const other = await world.machine();
+  const asked = [person.token, ended.token, machine.token, other.token, 'gh_s_unknown', `${machine.token}x`];
+  const expected = [person.userId, undefined, machine.machineUserId, other.machineUserId, undefined, undefined];
+  const askAll = () => Promise.all(Array.from({ length: 4 }, () => asked.map(introspect)).flat());
+  await askAll();
+  db.take();
+  const answers = await askAll();
+  expect(answers.map((answer) => answer.json<{ sub?: string }>().sub)).toEqual(
+    [expected, expected, expected, expected].flat(),
+  );
+  expect(db.take().length).toBeLessThan(answers.length / 2);
 });
 
 test('asking counts as use: a session lives on while backends ask for it', async () => {

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { defaultSettings } from '../apps/apps.schema.ts';
 import { findAppByName } from '../apps/apps.store.ts';
 import { publicAccess } from '../access/access.ts';
+import { appNameOf } from '../calls/authenticate.ts';
 import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
 import { type Call, noAudit, route } from '../calls/route.ts';
@@ -99,7 +100,7 @@ export const tokenRoutes = [
     errors: ['invalid_client', 'rate_limited'],
     handler: async (call) => {
       const { body, services, appId } = call;
-      const appName = String(call.request.headers['x-app-name']);
+      const appName = appNameOf(call.request);
       const aud = audienceOf(body.audience, appName);
       const now = services.clock.now();
       const client = await authenticateClient(call, body, now);
