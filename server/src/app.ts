@@ -60,6 +60,7 @@ function securityHeaders(publicUrl: string): Record<string, string> {
 
 /** Proxies to believe: a number counts hops from the right of X-Forwarded-For, a list names their addresses. */
 function trustedProxies(trusted: Config['trustProxy']) {
+  if (trusted === 0) return false;
   return typeof trusted === 'number' ? (_address: string, hop: number) => hop < trusted : trusted;
 }
 
@@ -130,7 +131,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
   logAnswers(app);
   installErrorHandler(app, services);
   installJsonBody(app);
-  await installCors(app, services);
+  installCors(app, services);
   registerRoutes(app, services, routes);
   installNotFound(app, routes);
   return { app, services };
