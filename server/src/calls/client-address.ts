@@ -1,4 +1,4 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import type { Services } from './services.ts';
 
@@ -15,6 +15,7 @@ export function addressKey(ip: string): string {
 
 /** An address as text and nothing else: IPv4 without its IPv6 coat, no port, no brackets. */
 function bareAddress(reported: string): string | undefined {
+  if (isIPv4(reported)) return reported;
   const address = reported
     .trim()
     .replace(/^(\d+(?:\.\d+){3}):\d+$/, '$1')

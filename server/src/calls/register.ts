@@ -109,9 +109,8 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       // Set before the decision, so that a refusal can be reported.
       request.call = call;
       if (route.decidesInStatement) return;
-      const held = await decideAccess(call);
-      request.call = { ...call, held };
-      await requireFreshAuthentication(request.call);
+      Object.assign(call, { held: await decideAccess(call) });
+      await requireFreshAuthentication(call);
     },
     handler: async (request, reply) => {
       const call = request.call as Call<never, never, never>;

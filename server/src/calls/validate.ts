@@ -67,6 +67,7 @@ function bounded(faults: readonly Fault[]): readonly Fault[] {
 }
 
 const nothing = z.strictObject({});
+const wording = { error: inWords };
 const noBody = z.undefined({ error: 'This call takes no body.' });
 
 const needs = new WeakMap<z.ZodType, boolean>();
@@ -115,16 +116,20 @@ function idempotencyKeyOf(route: Route, request: FastifyRequest, faults: Fault[]
 export function validate(route: Route, request: FastifyRequest): ValidRequest {
   const faults: Fault[] = [];
   const parse = (part: string, schema: z.ZodType, value: unknown): unknown => {
-    const parsed = schema.safeParse(value, { error: inWords });
+    const parsed = schema.safeParse(value, wording);
     if (!parsed.success) faults.push(...toFaults(part, parsed.error.issues));
     return parsed.data;
   };
+  // Most calls have no such part and send none.
+  const parseIfDeclared = (part: string, schema: z.ZodType | undefined, value: unknown): unknown =>
+    schema || !isEmptyObject(value) ? parse(part, schema ?? nothing, value) : {};
   const inHeader = route.access.scope === 'organization' && route.access.from === 'header';
   const headerOrgId = inHeader ? organizationHeader(request, faults) : '';
   const idempotencyKey = idempotencyKeyOf(route, request, faults);
-  const params = parse('path', route.params ?? nothing, request.params) as Record<string, string>;
-  const query = parse('query', route.query ?? nothing, request.query);
-  const body = parse('body', route.body ?? noBody, contentOf(route, request.body));
+  const params = parseIfDeclared('path', route.params, request.params) as Record<string, string>;
+  const query = parseIfDeclared('query', route.query, request.query);
+  const content = contentOf(route, request.body);
+  const body = route.body || content !== undefined ? parse('body', route.body ?? noBody, content) : undefined;
   if (faults.length > 0) throw new ApiError('validation_failed', { faults: bounded(faults) });
   return { params, query, body, orgId: inHeader ? headerOrgId : (params['orgId'] ?? ''), idempotencyKey };
 }

@@ -43,6 +43,34 @@ describe('values', () => {
     expect(row?.bytes).toBeInstanceOf(Buffer);
   });
 
+  test.each<[text: string, expected: string | number]>([
+    ['2026-02-03 04:05:06.789+00', '2026-02-03T04:05:06.789Z'],
+    ['2026-02-03 04:05:06+00', '2026-02-03T04:05:06.000Z'],
+    ['2026-12-31 23:59:59.9+00', '2026-12-31T23:59:59.900Z'],
+    ['2026-12-31 23:59:59.01+00', '2026-12-31T23:59:59.010Z'],
+    ['2026-12-31 23:59:59.999999+00', '2026-12-31T23:59:59.999Z'],
+    ['2024-02-29 00:00:00.000001+00', '2024-02-29T00:00:00.000Z'],
+    ['1969-12-31 23:59:59.5+00', '1969-12-31T23:59:59.500Z'],
+    ['0999-01-01 00:00:00+00', '0999-01-01T00:00:00.000Z'],
+    ['0099-01-01 00:00:00+00', '0099-01-01T00:00:00.000Z'],
+    ['12026-02-03 04:05:06.7+00', '+012026-02-03T04:05:06.700Z'],
+    ['0044-03-15 12:00:00+00 BC', '-000043-03-15T12:00:00.000Z'],
+    ['infinity', Number.POSITIVE_INFINITY],
+  ])('timestamptz %s arrives as the same instant in every time zone', async (text, expected) => {
+    const instant = typeof expected === 'string' ? new Date(expected) : expected;
+    const zones = ['UTC', 'Asia/Kathmandu', 'America/St_Johns', 'Africa/Abidjan'];
+    const seen = await db.transaction(async (tx) => {
+      const values: unknown[] = [];
+      for (const zone of zones) {
+        await tx.query(sql`SELECT set_config('TimeZone', ${zone}, true)`);
+        const [row] = await tx.query<{ instant: unknown }>(sql`SELECT ${text}::timestamptz AS instant`);
+        values.push(row?.instant);
+      }
+      return values;
+    });
+    expect(seen).toEqual(zones.map(() => instant));
+  });
+
   test('parameters arrive as they were given', async () => {
     const instant = new Date('2026-02-03T04:05:06.789Z');
     const document = JSON.stringify(['ünïcode', { nested: true }]);

@@ -5,12 +5,44 @@ type Parser = (text: string) => unknown;
 const asText: Parser = (text) => text;
 const textArrayOid: number = 1009;
 const asTextArray = driverParser(textArrayOid);
+const instantOid: number = 1184;
+const asInstant = driverParser(instantOid);
+
+const characters = { zero: 0x30, dash: 0x2d, blank: 0x20, plus: 0x2b } as const;
+
+/**
+ * The form that a server answers in whose time zone is UTC: `2026-02-03 04:05:06.789012+00`. Years below 1000 are left
+ * to the driver, because `Date.UTC` reads those below 100 as of the last century.
+ */
+function isPlainUtc(text: string): boolean {
+  const end = text.length - 3;
+  return (
+    text.charCodeAt(0) !== characters.zero &&
+    text.charCodeAt(4) === characters.dash &&
+    text.charCodeAt(10) === characters.blank &&
+    text.charCodeAt(end) === characters.plus &&
+    text.charCodeAt(end + 1) === characters.zero &&
+    text.charCodeAt(end + 2) === characters.zero
+  );
+}
+
+/** A `timestamptz`. The driver's parser works with regular expressions and takes four times as long. */
+function toInstant(text: string): unknown {
+  if (!isPlainUtc(text)) return asInstant(text);
+  const digit = (at: number) => text.charCodeAt(at) - characters.zero;
+  const two = (at: number) => digit(at) * 10 + digit(at + 1);
+  const fraction = (at: number) => (at < text.length - 3 ? digit(at) : 0);
+  const milliseconds = fraction(20) * 100 + fraction(21) * 10 + fraction(22);
+  const year = two(0) * 100 + two(2);
+  return new Date(Date.UTC(year, two(5) - 1, two(8), two(11), two(14), two(17), milliseconds));
+}
 
 /**
  * Where the driver's own choice is not ours: a `date` or `timestamp` has no time zone, so that a `Date` would depend on
  * the machine's; an `interval` of months has no length in milliseconds; a `numeric` does not fit a JS number.
  */
 const overrides = new Map<number, Parser>([
+  [instantOid, toInstant],
   [1082, asText], // date
   [1114, asText], // timestamp
   [1186, asText], // interval

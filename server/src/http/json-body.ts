@@ -61,7 +61,8 @@ export function installJsonBody(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addHook('preParsing', (request, _reply, _content, done) => {
     // The framework refuses a type that it does not know before it looks whether there is any content.
-    if (isEmpty(request) || !isJson(request)) delete request.headers['content-type'];
+    const { headers } = request;
+    if (headers['content-type'] !== undefined && (isEmpty(request) || !isJson(request))) delete headers['content-type'];
     done();
   });
   app.addContentTypeParser('*', (request: FastifyRequest, content: IncomingMessage) =>
