@@ -30,6 +30,7 @@ import { logAnswers } from './log.ts';
 import { installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
 import type { Services } from './calls/services.ts';
+import { hashMeasurements } from './passwords/hash-measurements.ts';
 import { createPasswordHasher, type PasswordHasher } from './passwords/password-hash.ts';
 
 /** What differs between a deployment and a test; all else is the same for both. */
@@ -91,7 +92,9 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     tokenLimit: createLeasedLimit(db, clock),
     idempotency: createIdempotency(),
     hasStarted: dependencies.hasStarted ?? (() => true),
-    passwords: dependencies.passwords ?? createPasswordHasher({ concurrency: config.hashConcurrency }),
+    passwords:
+      dependencies.passwords ??
+      createPasswordHasher({ concurrency: config.hashConcurrency, maxWaitSeconds: config.signInWaitSeconds }),
   };
 }
 
@@ -127,6 +130,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     mailMeasurements(services.db),
     redirectMeasurements(services.db),
     databaseMeasurements(services.databaseFailures),
+    hashMeasurements(services.passwords),
   ]);
   logAnswers(app);
   installErrorHandler(app, services);

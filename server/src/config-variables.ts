@@ -118,6 +118,9 @@ export const variablesSchema = z.object({
   HASH_CONCURRENCY: integer(1, 256)
     .optional()
     .describe('Threads of each process that hash passwords. Default: the cores, shared among WORKERS.'),
+  SIGN_IN_WAIT_SECONDS: integer(1, 60)
+    .default(5)
+    .describe('What a password may be expected to wait until it is hashed; beyond that the call is 503. Default 5.'),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'must be a log level')
     .default('info')

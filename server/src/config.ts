@@ -181,6 +181,9 @@ function toConfig(v: Variables) {
     /** Passwords hashed at one time in each process; one more than its cores, so that none waits for the next to begin. */
     hashConcurrency: v.HASH_CONCURRENCY ?? Math.ceil(availableParallelism() / workers),
 
+    /** What a password may be expected to wait until it is hashed, in seconds. */
+    signInWaitSeconds: v.SIGN_IN_WAIT_SECONDS,
+
     /** Name of the app to make while there is none. */
     bootstrapApp: v.BOOTSTRAP_APP,
     /** Super admin of that app. E-mail and password are both set or both undefined. */

@@ -2,7 +2,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { reportRefusal } from './security-events.ts';
 import { DatabaseUnavailableError } from '../db/db.ts';
 import type { Services } from './services.ts';
-import { OverloadedError } from '../passwords/password-hash.ts';
+import { OverloadedError } from '../passwords/overloaded-error.ts';
 import { ApiError, toProblem, type ErrorCode } from '../http/errors.ts';
 
 /** What the framework itself refuses, in our words. */

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { createPasswordHasher, OverloadedError } from './password-hash.ts';
+import { OverloadedError } from './overloaded-error.ts';
+import { createPasswordHasher } from './password-hash.ts';
 
 const parameters = { memoryCost: 64, timeCost: 1, parallelism: 1 };
 const hasher = createPasswordHasher({ parameters });

@@ -1,18 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
+import { Admission, type Load } from './admission.ts';
 import { type Argon2Parameters, createHashThreads } from './hash-threads.ts';
-
-/** No capacity for another password hash now: the caller answers at once instead of piling up work. */
-export class OverloadedError extends Error {
-  /** When the queue is expected to have room again, in seconds. */
-  readonly retryAfterInSeconds: number;
-
-  constructor(retryAfterInSeconds: number) {
-    super('Too many passwords are waiting to be hashed.');
-    this.name = 'OverloadedError';
-    this.retryAfterInSeconds = retryAfterInSeconds;
-  }
-}
 
 /** What `createPasswordHasher` may be told; each has a default for production. */
 export interface PasswordHasherOptions {
@@ -20,6 +9,8 @@ export interface PasswordHasherOptions {
   readonly concurrency?: number;
   /** Hashes that may wait; default: 32 for each running one, about half a second to a second of work. */
   readonly maxQueued?: number;
+  /** What a password may be expected to wait, in seconds; default: 5. Those that would wait longer are refused at once. */
+  readonly maxWaitSeconds?: number;
   /** Cheaper costs make tests fast. Production keeps the default. */
   readonly parameters?: Argon2Parameters;
 }
@@ -29,7 +20,7 @@ export interface PasswordHasher {
   /**
    * Asked before a call begins what ends in hashing: a call that would be turned away then costs nothing now.
    *
-   * @throws OverloadedError when too many are waiting
+   * @throws OverloadedError when too many are waiting, or the wait would be too long
    */
   expectRoom(): void;
   /**
@@ -46,6 +37,8 @@ export interface PasswordHasher {
    * @throws Error when the stored hash is not a PHC string of argon2
    */
   verify(hash: string | null, password: string): Promise<boolean>;
+  /** How busy the threads are. */
+  load(): Load;
   /** Whether `hash` was made with other parameters than today's: hash the password anew at the next right sign-in. */
   needsRehash(hash: string): boolean;
 }
@@ -53,8 +46,9 @@ export interface PasswordHasher {
 /** RFC 9106 names stronger ones; these are the smallest that OWASP's Password Storage Cheat Sheet accepts. */
 const productionParameters: Argon2Parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-/** For `Retry-After` only: what one hash takes on a slow core. */
-const secondsPerHash = 0.05;
+/** What one hash takes on a slow core: counts until the first ones have been measured. */
+const expectedTaskMs = 50;
+const defaultWaitSeconds = 5;
 
 /**
  * The one password hasher of a process: argon2id over the NFC form of the password (NIST SP 800-63B, section 5.1.1.2),
@@ -67,16 +61,24 @@ const secondsPerHash = 0.05;
 export function createPasswordHasher(options: PasswordHasherOptions = {}): PasswordHasher {
   const { concurrency = availableParallelism(), parameters = productionParameters } = options;
   const threads = createHashThreads(concurrency);
-  const { admit, expectRoom } = createAdmission(concurrency, options.maxQueued ?? concurrency * 32);
+  const admission = new Admission({
+    concurrency,
+    maxQueued: options.maxQueued ?? concurrency * 32,
+    maxWaitMs: (options.maxWaitSeconds ?? defaultWaitSeconds) * 1000,
+    expectedTaskMs,
+  });
   const prefix = phcPrefix(parameters);
   const nobodysHash = `${prefix}${phcBase64(16)}$${phcBase64(32)}`;
   return {
-    expectRoom,
+    expectRoom: () => admission.expectRoom(),
+    load: () => admission.load,
     hash: async (password) =>
-      String(await admit(() => threads.run({ password: password.normalize('NFC'), hash: undefined, parameters }))),
+      String(
+        await admission.run(() => threads.run({ password: password.normalize('NFC'), hash: undefined, parameters })),
+      ),
     verify: async (hash, password) => {
       const work = { password: password.normalize('NFC'), hash: hash ?? nobodysHash, parameters };
-      return (await admit(() => threads.run(work))) === true && hash !== null;
+      return (await admission.run(() => threads.run(work))) === true && hash !== null;
     },
     needsRehash: (hash) => !hash.startsWith(prefix),
   };
@@ -89,27 +91,4 @@ function phcPrefix({ memoryCost, timeCost, parallelism }: Argon2Parameters): str
 
 function phcBase64(bytes: number): string {
   return randomBytes(bytes).toString('base64').replaceAll('=', '');
-}
-
-/** Lets in what the threads can do at one time and `maxQueued` more, and refuses the rest at once. */
-function createAdmission(concurrency: number, maxQueued: number) {
-  let admitted = 0;
-
-  function expectRoom(): void {
-    if (admitted < concurrency + maxQueued) return;
-    throw new OverloadedError(Math.max(1, Math.ceil((maxQueued / concurrency) * secondsPerHash)));
-  }
-
-  return {
-    expectRoom,
-    admit: async <Result>(task: () => Promise<Result>): Promise<Result> => {
-      expectRoom();
-      admitted += 1;
-      try {
-        return await task();
-      } finally {
-        admitted -= 1;
-      }
-    },
-  };
 }

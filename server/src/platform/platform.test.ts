@@ -77,6 +77,13 @@ describe('the metrics', () => {
     expect(body).toContain('process_cpu_seconds_total');
   });
 
+  it('tell how busy the database and the hashing of passwords are', async () => {
+    const { body } = await get('/metrics');
+    expect(body).toMatch(/^database_failures_total\{code="storage_full"\} 0$/m);
+    expect(body).toMatch(/^password_hashes\{state="waiting"\} 0$/m);
+    expect(body).toMatch(/^password_hash_expected_wait_seconds 0$/m);
+  });
+
   it('of one app are not those of another in the same process', async () => {
     await get('/healthz');
     const body = await withApp({}, async ({ app }) => (await app.inject('/metrics')).body);
