@@ -18,8 +18,9 @@ import { installNotFound } from './calls/not-found.ts';
 import { createOutbound, type Outbound } from './http/outbound.ts';
 import { registerRoutes } from './calls/register.ts';
 import { requestIdOf } from './http/request-id.ts';
+import { schemaController } from './http/response-serializer.ts';
 import type { Route } from './calls/route.ts';
-import { createRelyingParty } from './federation/relying-party.ts';
+import { lazyRelyingParty } from './federation/relying-party.ts';
 import { createIdempotency } from './idempotency/answer-once.ts';
 import type { IdSource } from './ids.ts';
 import type { Sealer } from './keys/seal.ts';
@@ -88,7 +89,10 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     lookups,
     tokenVerifier,
     credentials: createCredentials({ db, clock, lookups, tokenVerifier }),
-    relyingParty: createRelyingParty({ outbound, clock, isProduction }),
+    relyingParty: lazyRelyingParty(async () => {
+      const { createOpenidRelyingParty } = await import('./federation/openid-relying-party.ts');
+      return createOpenidRelyingParty({ outbound, clock, isProduction });
+    }),
     tokenLimit: createLeasedLimit(db, clock),
     idempotency: createIdempotency(),
     hasStarted: dependencies.hasStarted ?? (() => true),
@@ -114,6 +118,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     routerOptions: { maxParamLength: 300, ignoreTrailingSlash: false },
     return503OnClosing: false,
     requestTimeout: 30_000,
+    schemaController,
     clientErrorHandler: answerClientError(headers, config.publicUrl),
     frameworkErrors: (error, request, reply) => {
       reply.headers(headers).headers({ 'x-request-id': request.id, vary: 'Origin' });

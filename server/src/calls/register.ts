@@ -6,7 +6,7 @@ import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import { ApiError } from '../http/errors.ts';
 import { requireFreshAuthentication } from './fresh-authentication.ts';
-import { toJsonSchema } from '../http/json-schema.ts';
+import { serializerOf } from '../http/response-serializer.ts';
 import { type Call, isMutation, type Route } from './route.ts';
 import { validate, type ValidRequest } from './validate.ts';
 
@@ -97,7 +97,10 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
     url: route.url,
     config: { route },
     exposeHeadRoute: route.method === 'GET' && !route.changesState,
-    ...(body && { schema: { response: { [status]: toJsonSchema(body) } } }),
+    ...(body && {
+      schema: { response: { [status]: {} } },
+      serializerCompiler: () => (answer: unknown) => serializerOf(body)(answer),
+    }),
     onRequest: async (request) => {
       if (route.changesState) refusePrefetch(request);
       request.clientAddress = await clientAddress(services, request);

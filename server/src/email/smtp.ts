@@ -1,4 +1,4 @@
-import { createTransport } from 'nodemailer';
+import type { Transporter } from 'nodemailer';
 import type { ComposedMail } from './compose.ts';
 import { parseSmtpUrl } from '../smtp-url.ts';
 
@@ -24,7 +24,7 @@ export interface SmtpPool {
  * given to Node.js with `NODE_EXTRA_CA_CERTS`.
  */
 export function openSmtpPool(smtpUrl: string, connections: number, timing: SmtpTiming): SmtpPool {
-  const transport = createTransport({
+  const options = {
     ...parseSmtpUrl(smtpUrl),
     pool: true,
     maxConnections: connections,
@@ -38,10 +38,15 @@ export function openSmtpPool(smtpUrl: string, connections: number, timing: SmtpT
     tls: { minVersion: 'TLSv1.2', rejectUnauthorized: true },
     disableFileAccess: true,
     disableUrlAccess: true,
-  });
+  } as const;
+  let opened: Promise<Transporter> | undefined;
+  /** Loads the library with the first mail: a start does not wait for it. */
+  const open = async (): Promise<Transporter> => (await import('nodemailer')).createTransport(options);
   return {
     send: async (mail, signal) => {
       const { envelope, messageId, from, to, replyTo, date, subject, text, html, language } = mail;
+      opened ??= open();
+      const transport = await opened;
       await transport.sendMail({
         envelope,
         messageId,
@@ -56,6 +61,10 @@ export function openSmtpPool(smtpUrl: string, connections: number, timing: SmtpT
         headers: { 'Auto-Submitted': 'auto-generated', 'Content-Language': language },
       });
     },
-    close: () => transport.close(),
+    close: () =>
+      void opened?.then(
+        (transport) => transport.close(),
+        () => {},
+      ),
   };
 }

@@ -1,10 +1,5 @@
-import * as oidc from 'openid-client';
-import type { Clock } from '../clock.ts';
-import type { Outbound } from '../http/outbound.ts';
-import { ProviderFailure, toProviderFailure } from './failures.ts';
-import { createProviderCache } from './provider-cache.ts';
-import { configureProvider, type Registration } from './provider-configuration.ts';
-import { type Claims, isAdmittedTenant, type ProviderRules } from '../identity-providers/provider-types.ts';
+import type { Claims, ProviderRules } from '../identity-providers/provider-types.ts';
+import type { Registration } from './provider-configuration.ts';
 
 /** What it takes to talk to a provider. */
 export interface Party extends ProviderRules, Registration {
@@ -52,109 +47,16 @@ export interface RelyingParty {
 /** Seconds since the epoch. */
 export const secondsOf = (time: Date): number => Math.floor(time.getTime() / 1000);
 
-/** Creates the relying party of this process. It remembers the configurations and the keys of providers. */
-export function createRelyingParty({
-  outbound,
-  clock,
-  isProduction,
-}: {
-  outbound: Outbound;
-  clock: Clock;
-  isProduction: boolean;
-}): RelyingParty {
-  const fetch: oidc.CustomFetch = (url, { method, headers, body, signal }) =>
-    outbound.fetch(url, { method, headers, body: body as Exclude<typeof body, ArrayBuffer>, signal });
-  const cache = createProviderCache(fetch);
-  const configure = (registration: Registration) =>
-    configureProvider(registration, { fetchDocument: cache.fetchDocument, fetch, clock, isProduction });
-  return {
-    discover: (issuer) =>
-      failing(async () => {
-        cache.forget(issuer);
-        return issuerOf(await configure({ issuer, clientId: 'discovery', clientSecret: 'none' }));
-      }),
-    authorizationUrl: (party, redirectUri, secrets) =>
-      failing(async () => authorizationUrl(await configure(party), party, redirectUri, secrets)),
-    redeem: (party, callback, secrets) =>
-      failing(async () => {
-        const config = await configure(party);
-        const checks = checksOf(secrets, clock);
-        const tokens = await cache.withKeys(config, () => oidc.authorizationCodeGrant(config, callback, checks));
-        const claims = admittedClaims(party, tokens.claims());
-        const more = await moreClaims(party, config, tokens.access_token, claims);
-        return { ...claims, ...more, iss: claims.iss, sub: claims.sub };
-      }),
-  };
-}
-
-function issuerOf(config: oidc.Configuration): string {
-  const { issuer } = config.serverMetadata();
-  // The library knows the pattern of Microsoft; there is no configuration at such an address to come back to.
-  if (issuer.includes('{')) {
-    throw new ProviderFailure('provider_response_invalid', 'It is many issuers. Register Microsoft as such.');
-  }
-  return issuer;
-}
-
-async function authorizationUrl(
-  config: oidc.Configuration,
-  { scopes }: Party,
-  redirectUri: string,
-  { state, nonce, codeVerifier, authenticateSince }: FlowSecrets,
-): Promise<string> {
-  const url = oidc.buildAuthorizationUrl(config, {
-    redirect_uri: redirectUri,
-    scope: scopes.join(' '),
-    state,
-    nonce,
-    code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
-    code_challenge_method: 'S256',
-    ...(authenticateSince !== undefined && { max_age: '0' }),
-  });
-  return url.href;
-}
-
-/** What the library has to check in the answer of a provider. */
-const checksOf = ({ state, nonce, codeVerifier, authenticateSince }: FlowSecrets, clock: Clock) => ({
-  expectedState: state,
-  expectedNonce: nonce,
-  pkceCodeVerifier: codeVerifier,
-  // The age that an authentication at that moment has now; the library refuses older ones and a missing `auth_time`.
-  ...(authenticateSince !== undefined && { maxAge: Math.max(0, secondsOf(clock.now()) - authenticateSince) }),
-});
-
-/** Returns the claims of the ID token. @throws ProviderFailure if there is none or its tenant is not admitted */
-function admittedClaims(party: Party, claims: oidc.IDToken | undefined): oidc.IDToken {
-  if (!claims) throw new ProviderFailure('provider_response_invalid', 'There is no ID token.');
-  if (!isAdmittedTenant(party, claims)) {
-    throw new ProviderFailure('account_not_allowed', 'The account is a personal one.');
-  }
-  return claims;
-}
-
-/** Whatever fails on the way is told in our own words. */
-async function failing<Result>(work: () => Promise<Result>): Promise<Result> {
-  try {
-    return await work();
-  } catch (error) {
-    throw toProviderFailure(error);
-  }
-}
-
 /**
- * Many providers put the address into the answer of their userinfo endpoint only. Google and Microsoft do not, and
- * what Microsoft says of an address counts only beside the claim that vouches for it.
- *
- * @see OpenID Connect Core 1.0, section 5.4
+ * Opens the relying party with its first call: the library loads as long as a quarter of the framework, and a start does
+ * not wait for it. Many deployments have no provider.
  */
-async function moreClaims(
-  party: Party,
-  config: oidc.Configuration,
-  accessToken: string,
-  { sub, email }: oidc.IDToken,
-): Promise<Claims> {
-  if (party.type !== 'oidc' || email !== undefined) return {};
-  if (config.serverMetadata().userinfo_endpoint === undefined) return {};
-  // What the token says of verification is not about this address.
-  return { email_verified: undefined, ...(await oidc.fetchUserInfo(config, accessToken, sub)) };
+export function lazyRelyingParty(open: () => Promise<RelyingParty>): RelyingParty {
+  let opened: Promise<RelyingParty> | undefined;
+  const party = () => (opened ??= open());
+  return {
+    discover: async (...given) => (await party()).discover(...given),
+    authorizationUrl: async (...given) => (await party()).authorizationUrl(...given),
+    redeem: async (...given) => (await party()).redeem(...given),
+  };
 }

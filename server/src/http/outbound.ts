@@ -1,6 +1,6 @@
 import { lookup, type LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
-import { Agent, type BodyInit, fetch } from 'undici';
+import type { Agent, BodyInit } from 'undici';
 import { isPublicAddress } from './address-range.ts';
 
 /** A call to somebody else's server did not bring a usable answer. The message holds nothing of request or answer. */
@@ -86,22 +86,29 @@ function toOutboundError(error: unknown, timeout: AbortSignal): OutboundError {
 
 /** @example const outbound = createOutbound({ allowsPrivate: false }); */
 export function createOutbound({ allowsPrivate, timeoutMs = defaultTimeoutMs }: OutboundOptions): Outbound {
-  const agent = new Agent({
-    connect: { timeout: timeoutMs, ...(!allowsPrivate && { lookup: publicLookup }) },
-    headersTimeout: timeoutMs,
-    bodyTimeout: timeoutMs,
-    maxHeaderSize: 16 * 1024,
-  });
+  let agent: Agent | undefined;
+  /** Loads the client with the first call: a start does not wait for it, and many deployments never make a call. */
+  const loadClient = async () => {
+    const client = await import('undici');
+    agent ??= new client.Agent({
+      connect: { timeout: timeoutMs, ...(!allowsPrivate && { lookup: publicLookup }) },
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      maxHeaderSize: 16 * 1024,
+    });
+    return { fetch: client.fetch, agent };
+  };
   return {
     async fetch(url, { signal, ...request } = {}) {
       if (!allowsPrivate) checkLiteral(url);
+      const client = await loadClient();
       const timeout = AbortSignal.timeout(timeoutMs);
       try {
-        const response = await fetch(url, {
+        const response = await client.fetch(url, {
           ...request,
           body: request.body ?? null,
           redirect: 'error',
-          dispatcher: agent,
+          dispatcher: client.agent,
           signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
         });
         const body = await readBounded(response.body);
@@ -112,6 +119,6 @@ export function createOutbound({ allowsPrivate, timeoutMs = defaultTimeoutMs }: 
         throw toOutboundError(error, timeout);
       }
     },
-    close: () => agent.close(),
+    close: async () => agent?.close(),
   };
 }

@@ -1,6 +1,5 @@
 import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { calculateJwkThumbprint } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { Db, Tx } from '../db/db.ts';
 import type { Sealer } from './seal.ts';
@@ -28,6 +27,7 @@ const generate = promisify(generateKeyPair);
 
 /** Makes an ES256 key pair; its `kid` is the thumbprint of the public half. @see RFC 7638 */
 export async function makeSigningKey(sealer: Sealer, appId: string, activeFrom: Date): Promise<StoredSigningKey> {
+  const { calculateJwkThumbprint } = await import('jose');
   const { publicKey, privateKey } = await generate('ec', { namedCurve: 'P-256' });
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
   const kid = await calculateJwkThumbprint({ kty: 'EC', crv: 'P-256', x, y });

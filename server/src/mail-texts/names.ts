@@ -27,10 +27,11 @@ export const oneLine = (text: string): string =>
 /** By code points, so that none is cut in two. */
 export const cut = (text: string): string => Array.from(text).slice(0, longestValue).join('');
 
-const characters = new Intl.Segmenter('en', { granularity: 'grapheme' });
+let characters: Intl.Segmenter | undefined;
 
 /** Cuts a name for a subject; the ellipsis counts. */
 function cutForSubject(name: string): string {
+  characters ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   const all = Array.from(characters.segment(cut(name)), ({ segment }) => segment);
   return all.length <= longestInSubject ? name : `${all.slice(0, longestInSubject - 1).join('')}…`;
 }

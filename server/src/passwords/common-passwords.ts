@@ -1,12 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { brotliDecompressSync } from 'node:zlib';
 
+/** Read at start, so that a build without the file fails at once. Source and licence: common-passwords.md. */
+const packed = readFileSync(new URL('./common-passwords.txt.br', import.meta.url));
+let unpacked: Buffer | undefined;
+
 /**
  * Lines in byte order, each ended by a newline, in one buffer that is searched in place: a `Set` of as many strings
- * would take several times the memory. Read at start, so that a build without the file fails at once. Source and
- * licence: common-passwords.md.
+ * would take several times the memory.
  */
-const list = brotliDecompressSync(readFileSync(new URL('./common-passwords.txt.br', import.meta.url)));
+function commonPasswords(): Buffer {
+  unpacked ??= brotliDecompressSync(packed);
+  return unpacked;
+}
+
 const newline = 0x0a;
 
 /**
@@ -17,11 +24,12 @@ const newline = 0x0a;
  * @example isCommonPassword('password123') // true
  */
 export function isCommonPassword(folded: string): boolean {
+  const list = commonPasswords();
   const wanted = Buffer.from(folded);
   let low = 0;
   let high = list.length;
   while (low < high) {
-    const start = lineStart(Math.floor((low + high) / 2));
+    const start = lineStart(list, Math.floor((low + high) / 2));
     const end = list.indexOf(newline, start);
     const order = wanted.compare(list, start, end);
     if (order === 0) return true;
@@ -32,6 +40,6 @@ export function isCommonPassword(folded: string): boolean {
 }
 
 /** Where the line begins that holds the byte at `position`. (A negative offset would make `lastIndexOf` count from the end.) */
-function lineStart(position: number): number {
+function lineStart(list: Buffer, position: number): number {
   return position === 0 ? 0 : list.lastIndexOf(newline, position - 1) + 1;
 }

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Db } from '../db/db.ts';
 import { type Access, overApp, overOrganization } from '../access/access.ts';
 import { noAudit, route, type Route } from '../calls/route.ts';
+import { serializerOf } from '../http/response-serializer.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { routes } from '../routes.ts';
 import { openTestDatabase } from './database.ts';
@@ -65,6 +66,15 @@ describe('a route that decides in its own statement', () => {
     expect(response.statusCode).toBe(500);
     expect(response.json()).toMatchObject({ code: 'internal_error' });
     expect(response.body).not.toContain('doNothing');
+  });
+});
+
+describe('every response schema has a serializer', () => {
+  const withBody = routes.flatMap(({ operationId, response: { body } }) => (body ? [{ operationId, body }] : []));
+
+  // It is compiled with the first answer: a schema that cannot be compiled would start, and fail then.
+  it.each(withBody)('$operationId', ({ body }) => {
+    expect(serializerOf(body)).toBeTypeOf('function');
   });
 });
 
