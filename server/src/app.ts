@@ -91,7 +91,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     credentials: createCredentials({ db, clock, lookups, tokenVerifier }),
     relyingParty: lazyRelyingParty(async () => {
       const { createOpenidRelyingParty } = await import('./federation/openid-relying-party.ts');
-      return createOpenidRelyingParty({ outbound, clock, isProduction });
+      return () => createOpenidRelyingParty({ outbound, clock, isProduction });
     }),
     tokenLimit: createLeasedLimit(db, clock),
     idempotency: createIdempotency(),

@@ -224,6 +224,19 @@ describe('the first start', () => {
   });
 });
 
+describe.runIf(onServer)('several workers', () => {
+  test('serve one port, each ready in turn, and end together', async () => {
+    const service = await start({ WORKERS: '2' });
+    const password = passwordOf(service.stdout());
+    while (service.stdout().split('the service is ready').length < 3) await once(service.output, 'data');
+    const answers = await Promise.all([tokenOf(service, password), tokenOf(service, password)]);
+    expect(answers).toHaveLength(2);
+    const { code, stdout, stderr } = await service.stop();
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout.split('First start')).toHaveLength(2);
+  });
+});
+
 describe('the log', () => {
   test('warns at start of apps that match redirect URLs by origin', async () => {
     const warning = /^\{"level":40.*"apps":\["demo"\],"total":1,.*redirectMatching/m;

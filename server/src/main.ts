@@ -1,7 +1,6 @@
 import cluster from 'node:cluster';
 import { type Config, ConfigError, loadConfig } from './config.ts';
-import { serve } from './serve.ts';
-import { superviseWorkers } from './workers.ts';
+import { startUpLog } from './log.ts';
 
 /** What went wrong at start, for people: faults of the configuration line by line, else the one sentence. */
 function explain(error: unknown): string {
@@ -10,9 +9,20 @@ function explain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+const log = startUpLog((line) => void process.stderr.write(line));
+
+/** Opens the database while the rest of the service is loaded. */
+async function serveHere(config: Config): Promise<void> {
+  const { openDeployment } = await import('./deployment.ts');
+  const [deployment, { serve }] = await Promise.all([openDeployment(config, log), import('./serve.ts')]);
+  await serve(config, deployment);
+}
+
+/** Each process loads what it runs: the supervisor of workers neither serves nor has a database. */
 async function serveOrSupervise(config: Config): Promise<void> {
-  if (config.workers > 1 && cluster.isPrimary) await superviseWorkers(config);
-  else await serve(config);
+  if (config.workers === 1 || cluster.isWorker) return serveHere(config);
+  const { superviseWorkers } = await import('./workers.ts');
+  return superviseWorkers(config);
 }
 
 try {

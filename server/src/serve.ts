@@ -8,20 +8,16 @@ import { backgroundTasks } from './background-tasks.ts';
 import { type ReportFailure, startBackground } from './background.ts';
 import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
-import { openDeployment } from './deployment.ts';
+import type { Deployment } from './deployment.ts';
 import { listening } from './listening.ts';
-import { loggerOptions, standardOutput, startUpLog } from './log.ts';
+import { loggerOptions, standardOutput } from './log.ts';
 import { startMetricsListener } from './platform/metrics.ts';
 import type { Services } from './calls/services.ts';
+import { onStopSignal, readyMessage } from './signals.ts';
 
 /** How long what is in flight may take to finish when the service is told to stop. */
 const drainMs = 10_000;
 const sweepEveryMs = 50;
-
-/** What a worker sends to its supervisor when it is ready. */
-export const readyMessage = 'ready';
-
-const toTerminal = (line: string): void => void process.stderr.write(line);
 
 /** To the terminal of whoever started it, not to the log: a log is kept. */
 function announce({ name, adminEmail, generatedPassword }: FirstApp): void {
@@ -64,28 +60,9 @@ function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
   return open;
 }
 
-/** Runs `stop` on the first SIGTERM or SIGINT, then exits. */
-export function onStopSignal(stop: () => Promise<void>): void {
-  let isStopping = false;
-  const handle = () => {
-    if (isStopping) return;
-    isStopping = true;
-    stop().then(
-      () => process.exit(0),
-      (error: unknown) => {
-        toTerminal(`${String(error)}\n`);
-        process.exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', handle).on('SIGINT', handle);
-}
-
 /** Serves the API in this process until it is told to stop. */
-export async function serve(config: Config): Promise<void> {
+export async function serve(config: Config, { db, ids, sealer, close }: Deployment): Promise<void> {
   let hasStarted = false;
-  const deployment = await openDeployment(config, startUpLog(toTerminal));
-  const { db, ids, sealer, close } = deployment;
   const { app, services } = await buildApp({
     config,
     db,

@@ -1,29 +1,40 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-// What a start loads is what everybody waits for. ADR 0070 has the figures.
+// What a start loads is what everybody waits for: docs/adr/0075-modules-in-a-few-files.md has the figures.
 
-const sources = fileURLToPath(new URL('.', import.meta.url));
+/** Imports that the running program makes at once: neither those of types nor `import()`. */
+const staticImport = /^(?:import|export)\s(?!type\s)(?:[^'";]*?\sfrom\s)?\s*['"]([^'"]+)['"]/gm;
 
-/** Imports that are there when the program runs: neither those of types nor those made later by `import()`. */
-const staticImport = /^(?:import|export)\s(?!type\s)(?:[^'";]*?\sfrom\s)?\s*'([^']+)'/gm;
-
-/** The packages that the file, and every file of ours that it imports, load at once. */
-function packagesLoadedBy(file: string, seen = new Set<string>()): Set<string> {
-  if (seen.has(file)) return new Set();
-  seen.add(file);
-  const source = readFileSync(join(sources, file), 'utf8');
-  const names = [...source.matchAll(staticImport)].map(([, name]) => String(name));
-  const own = names.filter((name) => name.startsWith('.')).map((name) => join(dirname(file), name));
-  const packages = names.filter((name) => !name.startsWith('.') && !name.startsWith('node:'));
-  return new Set([...packages, ...own.flatMap((name) => [...packagesLoadedBy(name, seen)])]);
+interface Loaded {
+  /** Our own files. */
+  readonly files: ReadonlySet<string>;
+  readonly packages: readonly string[];
 }
 
-test('a start loads the packages that every deployment needs, and no others', () => {
-  expect([...packagesLoadedBy('main.ts')].toSorted()).toEqual([
-    '@fastify/cors',
+/** What the files of a directory load, with everything of ours that they import. */
+function loadedBy(directory: string, ...entries: string[]): Loaded {
+  const files = new Set<string>();
+  const packages = new Set<string>();
+  const open = [...entries];
+  for (let file = open.pop(); file !== undefined; file = open.pop()) {
+    if (files.has(file)) continue;
+    files.add(file);
+    for (const [, name = ''] of readFileSync(join(directory, file), 'utf8').matchAll(staticImport)) {
+      if (name.startsWith('.')) open.push(join(dirname(file), name));
+      else if (!name.startsWith('node:')) packages.add(name);
+    }
+  }
+  return { files, packages: [...packages].toSorted() };
+}
+
+const sources = fileURLToPath(new URL('.', import.meta.url));
+const dist = fileURLToPath(new URL('../dist/', import.meta.url));
+
+test('a process that serves loads the packages that every deployment needs, and no others', () => {
+  expect(loadedBy(sources, 'main.ts', 'deployment.ts', 'serve.ts').packages).toEqual([
     'cookie',
     'dataloader',
     'fast-json-stringify',
@@ -36,4 +47,18 @@ test('a start loads the packages that every deployment needs, and no others', ()
     'tr46',
     'zod',
   ]);
+});
+
+test('the supervisor of workers loads neither the framework nor the driver', () => {
+  const { packages } = loadedBy(sources, 'main.ts', 'workers.ts');
+  expect(packages).toContain('prom-client');
+  expect(packages.filter((name) => ['fastify', 'pg'].includes(name))).toEqual([]);
+});
+
+test('the built service has its modules in a few files', () => {
+  const parts = readdirSync(dist).filter((name) => /^part-(?:deployment|serve)-.*\.js$/.test(name));
+  const { files, packages } = loadedBy(dist, 'main.js', ...parts);
+  expect(parts).toHaveLength(2);
+  expect(packages).toEqual(loadedBy(sources, 'main.ts', 'deployment.ts', 'serve.ts').packages);
+  expect(files.size).toBeLessThan(20);
 });

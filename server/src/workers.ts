@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { AggregatorRegistry } from 'prom-client';
 import type { Config } from './config.ts';
 import { startMetricsListener } from './platform/metrics.ts';
-import { onStopSignal, readyMessage } from './serve.ts';
+import { onStopSignal, readyMessage } from './signals.ts';
 
 /** A worker that dies sooner than this after its start is not started again at once. */
 const shortLifeMs = 5000;

@@ -39,15 +39,18 @@ export function openSmtpPool(smtpUrl: string, connections: number, timing: SmtpT
     disableFileAccess: true,
     disableUrlAccess: true,
   } as const;
-  let opened: Promise<Transporter> | undefined;
+  let transport: Transporter | undefined;
   /** Loads the library with the first mail: a start does not wait for it. */
-  const open = async (): Promise<Transporter> => (await import('nodemailer')).createTransport(options);
+  const open = async (): Promise<Transporter> => {
+    const { createTransport } = await import('nodemailer');
+    return (transport ??= createTransport(options));
+  };
   return {
     send: async (mail, signal) => {
       const { envelope, messageId, from, to, replyTo, date, subject, text, html, language } = mail;
-      opened ??= open();
-      const transport = await opened;
-      await transport.sendMail({
+      await (
+        await open()
+      ).sendMail({
         envelope,
         messageId,
         date,
@@ -61,10 +64,6 @@ export function openSmtpPool(smtpUrl: string, connections: number, timing: SmtpT
         headers: { 'Auto-Submitted': 'auto-generated', 'Content-Language': language },
       });
     },
-    close: () =>
-      void opened?.then(
-        (transport) => transport.close(),
-        () => {},
-      ),
+    close: () => transport?.close(),
   };
 }

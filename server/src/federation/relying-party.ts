@@ -48,12 +48,15 @@ export interface RelyingParty {
 export const secondsOf = (time: Date): number => Math.floor(time.getTime() / 1000);
 
 /**
- * Opens the relying party with its first call: the library loads as long as a quarter of the framework, and a start does
- * not wait for it. Many deployments have no provider.
+ * Loads the relying party with its first call: a start does not wait for its library, and many deployments have no
+ * provider.
  */
-export function lazyRelyingParty(open: () => Promise<RelyingParty>): RelyingParty {
-  let opened: Promise<RelyingParty> | undefined;
-  const party = () => (opened ??= open());
+export function lazyRelyingParty(load: () => Promise<() => RelyingParty>): RelyingParty {
+  let created: RelyingParty | undefined;
+  const party = async (): Promise<RelyingParty> => {
+    const create = await load();
+    return (created ??= create());
+  };
   return {
     discover: async (...given) => (await party()).discover(...given),
     authorizationUrl: async (...given) => (await party()).authorizationUrl(...given),

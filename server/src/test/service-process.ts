@@ -24,6 +24,8 @@ interface CallOptions {
 export interface ServiceProcess {
   readonly port: number;
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
+  /** Its stdout, for those who wait for more of it. */
+  readonly output: NodeJS.EventEmitter;
   /** What it has said on stdout so far. */
   stdout(): string;
   signal(name: NodeJS.Signals): void;
@@ -73,6 +75,7 @@ export async function startService(
   const signal = (name: NodeJS.Signals) => void child.kill(name);
   return {
     port,
+    output: child.stdout ?? child,
     call: (method, path, options) => call(port, method, path, options),
     stdout: () => spoken.stdout,
     signal,
