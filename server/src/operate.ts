@@ -1,10 +1,12 @@
 import { Command } from 'commander';
 import { findAppByName } from './apps/apps.store.ts';
+import { addAdminCommands, toAdminServices } from './operate/admins.ts';
 import { addDoctorCommand } from './operate/doctor.ts';
 import { writeAuditEvent } from './calls/audit-event.store.ts';
 import { systemClock } from './clock.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { type Tx } from './db/db.ts';
+import { DirectoryInUseError } from './db/directory-lock.ts';
 import { type Deployment, openDeployment } from './deployment.ts';
 import { addMailCommands } from './operate/mails.ts';
 import { reseal } from './operate/reseal.ts';
@@ -116,6 +118,12 @@ addAccountCommands(
   (name, work) => withDeployment(async (deployment) => work(deployment, await appIdOf(deployment, name))),
   print,
 );
+addAdminCommands(program, {
+  withApp: (name, work) =>
+    withDeployment(async (deployment) => work(toAdminServices(deployment), await appIdOf(deployment, name))),
+  print,
+  input: process.stdin,
+});
 addDoctorCommand(program, withDeployment, print);
 
 program.parseAsync().catch((error: unknown) => {
@@ -124,5 +132,10 @@ program.parseAsync().catch((error: unknown) => {
       ? error.faults.map((fault) => `${fault.variable} ${fault.message}`).join('\n')
       : String(error);
   process.stderr.write(`${text}\n`);
+  if (error instanceof DirectoryInUseError) {
+    process.stderr.write(
+      'The embedded database has room for one process: stop the service, run the command, start it.\n',
+    );
+  }
   process.exitCode = 1;
 });

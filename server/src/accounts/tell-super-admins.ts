@@ -1,23 +1,30 @@
 import { lockApp } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
-import { queueMail } from '../email/queue-mail.ts';
+import { queueMail, type QueueServices } from '../email/queue-mail.ts';
 import type { Call } from '../calls/route.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
+import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import { listActiveSuperAdmins } from '../users/super-admins.store.ts';
+
+type Purpose = 'super_admin_granted' | 'super_admin_removed';
 
 /**
  * Tells every active super admin that there is one more or one less: nobody gains or loses this power in silence.
  * Called with the user's row locked; those who are one now are told, so call it after granting and before taking away.
  */
-export async function tellSuperAdmins(
+export function tellSuperAdmins(tx: Tx, call: Call, purpose: Purpose, email: string): Promise<void> {
+  return tellSuperAdminsOf(tx, call.services, call.appId, { purpose, content: { email, ...circumstancesOf(call) } });
+}
+
+/** The same for a change that no call brings about. */
+export async function tellSuperAdminsOf(
   tx: Tx,
-  call: Call,
-  purpose: 'super_admin_granted' | 'super_admin_removed',
-  email: string,
+  services: QueueServices,
+  appId: string,
+  { purpose, content }: { purpose: Purpose; content: MailContent },
 ): Promise<void> {
-  await lockApp(tx, call.appId);
-  const content = { email, ...circumstancesOf(call) };
-  for (const { id: userId, email: recipient } of await listActiveSuperAdmins(tx, call.appId)) {
-    await queueMail(tx, call.services, call.appId, { userId, recipient, purpose, content });
+  await lockApp(tx, appId);
+  for (const { id: userId, email: recipient } of await listActiveSuperAdmins(tx, appId)) {
+    await queueMail(tx, services, appId, { userId, recipient, purpose, content });
   }
 }

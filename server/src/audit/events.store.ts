@@ -20,7 +20,7 @@ export interface EventRow {
   readonly id: string;
   readonly time: Date;
   readonly action: string;
-  readonly actor_kind: 'user' | 'machine' | 'platform' | 'anonymous';
+  readonly actor_kind: 'user' | 'machine' | 'platform' | 'operator' | 'anonymous';
   readonly actor_id: string | null;
   readonly claimed_on_behalf_of: string | null;
   readonly org_id: string | null;

@@ -9,6 +9,9 @@ export const mailTriedMs = 24 * 3_600_000;
 
 const context = (appId: string, mailId: string): string => `mails:${appId}:${mailId}`;
 
+/** What queueing needs. */
+export type QueueServices = Pick<Services, 'ids' | 'sealer' | 'clock'>;
+
 /** A mail to somebody, before it is sealed. */
 export interface MailToQueue {
   readonly userId: string;
@@ -26,7 +29,7 @@ export interface MailToQueue {
  * @param dueAt when it goes out
  */
 export function sealMail(
-  services: Services,
+  services: QueueServices,
   appId: string,
   mail: MailToQueue,
   dueAt: Date = services.clock.now(),
@@ -42,7 +45,7 @@ export function sealMail(
  * Queues a mail in the transaction of the change that it reports: no change without its mail, no mail without its
  * change.
  */
-export async function queueMail(tx: Tx, services: Services, appId: string, mail: MailToQueue): Promise<void> {
+export async function queueMail(tx: Tx, services: QueueServices, appId: string, mail: MailToQueue): Promise<void> {
   await tx.query(insertMail(appId, sealMail(services, appId, mail), empty));
 }
 

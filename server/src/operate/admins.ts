@@ -1,0 +1,134 @@
+import { randomBytes } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import type { Command } from 'commander';
+import { tellSuperAdminsOf } from '../accounts/tell-super-admins.ts';
+import { renewPassword } from '../accounts/renew-password.ts';
+import { writeAuditEvent } from '../calls/audit-event.store.ts';
+import { shareKey } from '../calls/take-limit.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import type { Tx } from '../db/db.ts';
+import type { Deployment } from '../deployment.ts';
+import { deleteDevices } from '../devices/devices.store.ts';
+import { emailKey, normalizeEmail } from '../http/email-address.ts';
+import type { IdSource } from '../ids.ts';
+import { deleteUnvouchedIdentities } from '../identity-providers/identities.store.ts';
+import { fillShares } from '../limits/limits.store.ts';
+import { createPasswordHasher, type PasswordHasher } from '../passwords/password-hash.ts';
+import { passwordFault } from '../passwords/password-policy.ts';
+import { readStanding } from '../users/super-admins.store.ts';
+import { insertUser, lockUserByEmail } from '../users/users.store.ts';
+
+/** What the commands work with; tests pass their own. */
+export interface AdminServices extends Pick<Deployment, 'db' | 'sealer'> {
+  readonly ids: IdSource;
+  readonly clock: Clock;
+  readonly passwords: Pick<PasswordHasher, 'hash'>;
+}
+
+export interface AdminCommands {
+  readonly withApp: (name: string, work: (services: AdminServices, appId: string) => Promise<void>) => Promise<void>;
+  readonly print: (text: string) => void;
+  readonly input: NodeJS.ReadableStream;
+}
+
+/** A new password and its hash. It is generated, unless the operator gives one. */
+async function newPassword(services: AdminServices, email: string, given: string | undefined) {
+  const password = given ?? randomBytes(18).toString('base64url');
+  const fault = passwordFault(password, { email });
+  if (fault !== undefined) throw new Error(fault);
+  return { password, hash: await services.passwords.hash(password) };
+}
+
+const writeEvent = (tx: Tx, { ids, clock }: AdminServices, appId: string, action: string, userId: string) =>
+  writeAuditEvent(tx, ids, {
+    appId,
+    time: clock.now(),
+    action,
+    actor: { kind: 'operator', id: null },
+    target: { kind: 'user', id: userId },
+  });
+
+/**
+ * Gives an active super admin a new password. What a password reset by mail ends, ends here too: sessions, devices, codes,
+ * identities that do not vouch for the address, the count of failed sign-ins.
+ */
+function resetPassword(services: AdminServices, appId: string, email: string, passwordHash: string): Promise<void> {
+  return services.db.transaction(async (tx) => {
+    const user = await lockUserByEmail(tx, appId, emailKey(email));
+    const standing = user && (await readStanding(tx, appId, user.id));
+    if (!user || !standing?.isSuperAdmin) throw new Error(`no super admin of this app has the address ${email}`);
+    if (user.state !== 'ACTIVE') throw new Error(`${email} is deactivated; make another super admin: create-admin`);
+    if (!user.isEmailClaimed) {
+      throw new Error(
+        `the account of ${email} is not claimed; they reset the password by mail, or make another super admin`,
+      );
+    }
+    await renewPassword(tx, appId, user.id, passwordHash, services.clock.now());
+    await deleteDevices(tx, appId, user.id);
+    await deleteUnvouchedIdentities(tx, appId, user.id);
+    await fillShares(tx, appId, [shareKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
+    await writeEvent(tx, services, appId, 'user.password_reset', user.id);
+  });
+}
+
+/** Adds a super admin whose account is claimed: the operator vouches for the address. All super admins are told by mail. */
+function createAdmin(services: AdminServices, appId: string, email: string, passwordHash: string): Promise<void> {
+  const { ids, clock } = services;
+  return services.db.transaction(async (tx) => {
+    if (await lockUserByEmail(tx, appId, emailKey(email))) {
+      throw new Error(`${email} has an account already: a super admin grants the role, or choose another address`);
+    }
+    const now = clock.now();
+    const added = await insertUser(tx, appId, {
+      id: ids.next(),
+      email,
+      emailKey: emailKey(email),
+      firstName: 'Super',
+      lastName: 'Admin',
+      phoneNumber: null,
+      language: null,
+      passwordHash,
+      metadata: {},
+      claimedBy: 'operator',
+      isSuperAdmin: true,
+      now,
+    });
+    if (!added) throw new Error(`${email} has an account already`);
+    const content = { email, time: now.toISOString() };
+    await tellSuperAdminsOf(tx, services, appId, { purpose: 'super_admin_granted', content });
+    await writeEvent(tx, services, appId, 'super_admin.granted', added.id);
+  });
+}
+
+/** The commands for the day on which no super admin can sign in any more. */
+export function addAdminCommands(program: Command, { withApp, print, input }: AdminCommands): void {
+  const commands = [
+    ['reset-admin-password', 'give a super admin a new password and end their sessions', resetPassword],
+    ['create-admin', 'add a super admin with an address that has no account yet', createAdmin],
+  ] as const;
+  for (const [name, description, change] of commands) {
+    program
+      .command(`${name} <app> <email>`)
+      .description(description)
+      .option('--password-stdin', 'read the password from standard input instead of making one')
+      .action((app: string, address: string, options: { passwordStdin?: boolean }) =>
+        withApp(app, async (services, appId) => {
+          const email = normalizeEmail(address);
+          if (email === undefined) throw new Error(`"${address}" is no e-mail address`);
+          const given = options.passwordStdin === true ? (await text(input)).replace(/\r?\n$/, '') : undefined;
+          const { password, hash } = await newPassword(services, email, given);
+          await change(services, appId, email, hash);
+          print(given === undefined ? `${email}  password: ${password}  (shown this once)` : `${email}  password set`);
+        }),
+      );
+  }
+}
+
+/** A deployment as these commands need it. */
+export const toAdminServices = ({ db, ids, sealer }: Deployment): AdminServices => ({
+  db,
+  ids,
+  sealer,
+  clock: systemClock,
+  passwords: createPasswordHasher({ concurrency: 1 }),
+});
