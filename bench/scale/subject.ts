@@ -4,7 +4,7 @@ import { Client } from 'pg';
 import { buildApp } from '../../server/src/app.ts';
 import { createApp, prepareApp } from '../../server/src/accounts/create-app.ts';
 import { loadConfig } from '../../server/src/config.ts';
-import { type Db, type Sql, sql } from '../../server/src/db/db.ts';
+import { type Db, type Queryable, type Sql, sql } from '../../server/src/db/db.ts';
 import { migrate } from '../../server/src/db/migrate.ts';
 import { openDatabase } from '../../server/src/db/open.ts';
 import { createIdSource } from '../../server/src/ids.ts';
@@ -31,17 +31,28 @@ export interface Subject {
 /** Remembers the statements that go through to `db`. */
 function remembering(db: Db): { db: Db; take: () => Sql[] } {
   let statements: Sql[] = [];
-  const query: Db['query'] = (statement, ...rest) => {
-    statements.push(statement);
-    return db.query(statement, ...rest);
-  };
+  const queryOf =
+    (on: Queryable): Queryable['query'] =>
+    (statement, ...rest) => {
+      statements.push(statement);
+      return on.query(statement, ...rest);
+    };
+  const transaction: Db['transaction'] = (work) =>
+    db.transaction((tx) =>
+      work({
+        isTransaction: true,
+        query: queryOf(tx),
+        script: (text) => tx.script(text),
+        liftTimeLimits: () => tx.liftTimeLimits(),
+      }),
+    );
   const take = () => {
     const taken = statements;
     statements = [];
     return taken;
   };
   return {
-    db: { engine: db.engine, query, transaction: (work) => db.transaction(work), close: () => db.close() },
+    db: { engine: db.engine, query: queryOf(db), transaction, close: () => db.close() },
     take,
   };
 }

@@ -1,4 +1,5 @@
 import type { Queryable, Sql } from '../db/db.ts';
+import { newestOfActions } from '../audit/events.store.ts';
 import { sql } from '../db/db.ts';
 import type { MailPurpose } from '../mail-texts/mail-purposes.ts';
 import { type ManagerRole, toManagerRoles } from '../members/members.store.ts';
@@ -169,6 +170,7 @@ export const exportEvents = (db: Queryable, appId: string, userId: string): Prom
     SELECT e.id, ${iso(sql`e.time`)} AS time, e.action, e.org_id AS "orgId",
       jsonb_build_object('kind', e.target_kind, 'id', e.target_id::text) AS target, e.changes, e.ip,
       e.user_agent AS "userAgent"
-    FROM audit_events e
-    WHERE e.app_id = ${appId} AND e.actor_id = ${userId} AND e.actor_kind = 'user'
-    ORDER BY e.time DESC, e.id DESC ${limit}`);
+    FROM (${newestOfActions(appId, { actorId: userId }, undefined, exportedItems + 1)}) AS newest
+    JOIN audit_events e ON e.app_id = ${appId} AND e.time = newest.time AND e.id = newest.id
+    WHERE e.actor_kind = 'user'
+    ORDER BY e.time DESC, e.id DESC`);

@@ -58,5 +58,7 @@ export async function clearTracesOf(tx: Tx, appId: string, userIds: readonly str
     UPDATE audit_events SET ip = NULL, user_agent = NULL, counted_minute = NULL, counted_source = NULL
     WHERE app_id = ${appId}`;
   await tx.query(sql`${cleared} AND actor_id = ${ids} AND actor_kind = 'user'`);
-  await tx.query(sql`${cleared} AND target_id = ${ids} AND target_kind = 'user' AND actor_kind = 'anonymous'`);
+  await tx.query(
+    sql`${cleared} AND COALESCE(target_id, 0) = ${ids} AND target_kind = 'user' AND actor_kind = 'anonymous'`,
+  );
 }

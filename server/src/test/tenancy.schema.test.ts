@@ -70,6 +70,11 @@ const outsideApps: Readonly<Record<string, string>> = {
   schema_migrations: 'the schema is that of the deployment',
 };
 
+/** Tables of an app that refer to nothing, and why. */
+const withoutReference: Readonly<Record<string, string>> = {
+  audit_events: 'every change would lock the row of its app to check the reference; apps are never deleted',
+};
+
 interface Key {
   readonly name: string;
   readonly table: string;
@@ -136,7 +141,8 @@ describe('every table of an app', () => {
   it('refers to its app, directly or through what it refers to', async () => {
     const keys = await keysOf('f');
     const referring = new Set(keys.filter(({ columns }) => columns.includes('app_id')).map(({ table }) => table));
-    expect((await keysOf('p')).filter(isOfApp).filter(({ table }) => !referring.has(table))).toEqual([]);
+    const lone = (await keysOf('p')).filter(isOfApp).filter(({ table }) => !referring.has(table));
+    expect(lone.map(({ table }) => table)).toEqual(Object.keys(withoutReference));
   });
 });
 

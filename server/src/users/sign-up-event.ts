@@ -6,7 +6,7 @@ export async function signUpOf(db: Queryable, appId: string, userId: string): Pr
   const [row] = await db.query<{ time: Date; ip: string | null; user_agent: string | null }>(sql`
     SELECT time, ip, user_agent FROM audit_events
     WHERE app_id = ${appId} AND actor_id = ${userId} AND action = 'user.signed_up' AND actor_kind = 'user'
-    ORDER BY time DESC, (id + 6) DESC LIMIT 1`);
+    ORDER BY time DESC NULLS LAST, id DESC LIMIT 1`);
   if (!row) return undefined;
   return {
     time: row.time.toISOString(),
