@@ -16,12 +16,12 @@ export function checkMetadataLimit(metadata: Metadata): void {
 
 /**
  * What an `UPDATE` makes of a metadata column, and the condition under which it may: being part of the statement, the
- * limit holds under concurrent writers.
+ * limit holds under concurrent writers. A path counts the keys, because a sub-select costs a tenth of the statement.
  */
 export function mergeMetadata(column: Sql, patch: MetadataPatch): { merged: Sql; fits: Sql } {
   const entries = Object.entries(patch);
   const set = JSON.stringify(Object.fromEntries(entries.filter(([, value]) => value !== null)));
   const remove = entries.filter(([, value]) => value === null).map(([key]) => key);
   const merged = sql`((${column} || ${set}::jsonb) - ${remove}::text[])`;
-  return { merged, fits: sql`(SELECT count(*) FROM jsonb_object_keys(${merged})) <= ${itemLimit}` };
+  return { merged, fits: sql`jsonb_array_length(jsonb_path_query_array(${merged}, '$.*')) <= ${itemLimit}` };
 }
