@@ -52,10 +52,10 @@ function weakerThan(access: Scoped): AccessMutant[] {
 }
 
 /**
- * The weaker declarations that a route could have by mistake. A handler that decides in its statement does not go by
- * the declaration; the lists it goes by are among the guards in the sources.
+ * The weaker declarations that a route could have by mistake. A handler that decides by a list of its own does not go by
+ * the declaration; such lists are among the guards in the sources.
  */
 export function accessMutants({ access, decidesInStatement }: Route): AccessMutant[] {
   if (access === platformAccess) return [{ what: 'anyone', access: publicAccess({ app: 'none' }) }];
-  return 'principals' in access && !decidesInStatement ? weakerThan(access) : [];
+  return 'principals' in access && decidesInStatement !== 'by-own-list' ? weakerThan(access) : [];
 }

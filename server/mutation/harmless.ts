@@ -128,6 +128,12 @@ export const harmless: readonly Harmless[] = [
     [appOf('m'), 'UPDATE members m SET is_searchable', once('a user and of an organization')],
     [app, 'function unsearchable', 'others are made findable too'],
     ['org_id = ${orgId}', 'function unsearchable', 'others are made findable too'],
+    [app, 'const isUnsearchable', 'it asks whether there is something to do, and others are made findable too'],
+    [
+      'org_id = ${orgId}',
+      'const isUnsearchable',
+      'it asks whether there is something to do, and others are made findable too',
+    ],
     [user, 'function indexUser', 'others are made findable too, by the names that they have'],
   ]),
   ...of('members/members.store.ts', [

@@ -50,21 +50,22 @@ const guards: readonly Guard[] = [
   { kind: 'organization', pattern: /\((\w+\.)is_owner OR \1is_manager\)/g, replacement: 'TRUE' },
   {
     kind: 'organization',
-    pattern: /(?<=WHEN )(?:\$\{actor[\w.]+\}::boolean|m\.[\w ]+?)(?= THEN)/g,
+    pattern: /(?<=WHEN )(?:\$\{isSuperAdmin\}|(?:caller|asked)\.[\w ]+?)(?= THEN)/g,
     replacement: 'TRUE',
     files: /access\/access\.ts$/,
   },
   { kind: 'organization', pattern: /held && \$\{allowed\}::text\[\]/g, replacement: 'TRUE' },
   {
     kind: 'organization',
-    pattern: /^ *(?:await )?(?:decideByRelation|check(?:Visible|ManagerReach|MachineReach))\([^;]*\);\n/gm,
+    pattern:
+      /^ *(?:await )?(?:decideBy(?:Relation|Declaration)|decideOverUser|check(?:Visible|ManagerReach|MachineReach|MayAsk))\([^;]*\);\n/gm,
     replacement: '',
     form: 'statement',
   },
   { kind: 'organization', pattern: /^ *await decide(?:Access)?\([^;]*\);\n/gm, replacement: '', form: 'statement' },
   {
     kind: 'organization',
-    pattern: /(?<=recordDecision\(call, )(?:await decide|evaluateOverOrganization)\([^()]*\)/g,
+    pattern: /(?<=recordDecision\(call, )(?:await decide|evaluateOver(?:Organization|User))\([^()]*\)/g,
     replacement: '[]',
     form: 'expression',
   },

@@ -32,6 +32,7 @@ import { installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
 import type { Services } from './calls/services.ts';
 import { hashMeasurements } from './passwords/hash-measurements.ts';
+import { createPermissionChecks } from './roles/permission-checks.ts';
 import { createPasswordHasher, type PasswordHasher } from './passwords/password-hash.ts';
 
 /** What differs between a deployment and a test; all else is the same for both. */
@@ -87,6 +88,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
       someAllows: (origin) => originAllowedByAnyApp(db, origin),
     },
     lookups,
+    checkPermissions: createPermissionChecks(db),
     tokenVerifier,
     credentials: createCredentials({ db, clock, lookups, tokenVerifier }),
     relyingParty: lazyRelyingParty(async () => {

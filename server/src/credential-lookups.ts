@@ -1,8 +1,8 @@
-import DataLoader from 'dataloader';
 import type { Credentials } from './calls/credentials.ts';
 import type { Services } from './calls/services.ts';
 import type { Clock } from './clock.ts';
 import { findMailedToken } from './codes/codes.store.ts';
+import { batched } from './db/batched.ts';
 import type { Db } from './db/db.ts';
 import { sha256 } from './keys/secrets.ts';
 import {
@@ -30,21 +30,13 @@ export interface CredentialLookups {
   client(key: ClientKey): Promise<FoundClient | undefined>;
 }
 
-/** Tokens of one statement at the most; more go into another. */
-const maxBatchSize = 100;
-
-/**
- * Under load many requests arrive in one turn of the event loop; their credentials are looked up by one statement
- * instead of one each. Nothing is remembered: the statement starts after each of these requests has arrived, so a
- * session that has ended is found to have ended. What the time of a round trip is to one request, it is to all of them.
- */
+/** The look-ups of one process; credentials of calls that arrive together share a statement. */
 export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups {
-  const options = { cache: false, maxBatchSize, batchScheduleFn: (run: () => void) => void setImmediate(run) };
-  const batched = <Key, Found>(find: (db: Db, keys: readonly Key[], now: Date) => Promise<Found[]>) => {
-    const loader = new DataLoader((keys: readonly Key[]) => find(db, keys, clock.now()), options);
-    return (key: Key) => loader.load(key);
+  return {
+    session: batched((keys: readonly SessionKey[]) => findSessions(db, keys, clock.now())),
+    machine: batched((keys: readonly MachineKey[]) => findMachines(db, keys, clock.now())),
+    client: batched((keys: readonly ClientKey[]) => findClients(db, keys, clock.now())),
   };
-  return { session: batched(findSessions), machine: batched(findMachines), client: batched(findClients) };
 }
 
 /** Answers the path of a call; it asks the look-ups, so that calls of one moment share a statement. */

@@ -9,7 +9,7 @@ import { describe, expect, it, test } from 'vitest';
 const order = `
   http clock.ts database-url.ts smtp-url.ts config-variables.ts config.ts listening.ts
   db ids.ts counts.ts metadata.ts log.ts
-  keys limits passwords access calls openapi mail-texts outbox
+  keys limits passwords access calls lists openapi mail-texts outbox
   apps codes email devices search users sessions roles organizations members
   machine-users tokens idempotency identity-providers invitations audit
   sign-in accounts federation reauthentication not-me super-admins platform

@@ -1,5 +1,5 @@
 import type { Queryable, Sql } from '../db/db.ts';
-import { sql } from '../db/db.ts';
+import { empty, sql } from '../db/db.ts';
 import {
   type OrganizationOperation,
   type OrganizationStatus,
@@ -152,28 +152,55 @@ export const seesWholeApp = (actor: Actor): boolean =>
 const orgOwner = sql`ARRAY['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER']`;
 
 /**
- * One row with the principals that the actor holds over the organization, or no row when it does not exist:
- * columns `id`, `status`, `held` (text[]). Owner implies manager, a super admin may do whatever an owner may, a row of
- * `members` makes a member.
+ * What a human holds over an organization (text[]): owner implies manager, a super admin may do whatever an owner may, a
+ * row of `members` makes a member. It speaks of a row of `members caller` that is left-joined.
  */
-export function organizationRelation(actor: Actor, appId: string, orgId: string): Sql {
-  const organization = sql`FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
+const heldByHuman = (isSuperAdmin: Sql): Sql => sql`
+  CASE
+    WHEN ${isSuperAdmin} THEN ARRAY['SUPER_ADMIN'] || ${orgOwner}
+    WHEN caller.is_owner THEN ${orgOwner}
+    WHEN caller.is_manager THEN ARRAY['ORG_USER_MANAGER', 'ORG_MEMBER']
+    WHEN caller.user_id IS NOT NULL THEN ARRAY['ORG_MEMBER']
+    ELSE ARRAY[]::text[]
+  END`;
+
+/**
+ * One row with the principals that the actor holds over the organization, or no row when it does not exist:
+ * columns `id`, `status`, `held` (text[]).
+ *
+ * @param columns further columns of `organizations o`, each after a comma. Use them only after a decision on access
+ */
+export function organizationRelation(actor: Actor, appId: string, orgId: string, columns = empty): Sql {
+  const organization = sql`${columns} FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
   if (actor.kind === 'machine')
     return sql`SELECT o.id, o.status, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
   if (actor.kind !== 'user') return sql`SELECT o.id, o.status, ARRAY[]::text[] AS held ${organization}`;
   return sql`
-    SELECT o.id, o.status,
-      CASE
-        WHEN ${actor.user.isSuperAdmin}::boolean THEN ARRAY['SUPER_ADMIN'] || ${orgOwner}
-        WHEN m.is_owner THEN ${orgOwner}
-        WHEN m.is_manager THEN ARRAY['ORG_USER_MANAGER', 'ORG_MEMBER']
-        WHEN m.user_id IS NOT NULL THEN ARRAY['ORG_MEMBER']
-        ELSE ARRAY[]::text[]
-      END AS held
+    SELECT o.id, o.status, ${heldByHuman(sql`${actor.user.isSuperAdmin}::boolean`)} AS held ${columns}
     FROM organizations o
-    LEFT JOIN members m ON m.app_id = ${appId} AND m.org_id = o.id AND m.user_id = ${actor.user.id}
+    LEFT JOIN members caller ON caller.app_id = ${appId} AND caller.org_id = o.id AND caller.user_id = ${actor.user.id}
     WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
 }
+
+/** An actor as a parameter of a statement that decides on several calls. */
+export interface Asker {
+  readonly isMachine: boolean;
+  readonly isSuperAdmin: boolean;
+  readonly userId: string | null;
+}
+
+export const toAsker = (actor: Actor): Asker => ({
+  isMachine: actor.kind === 'machine',
+  isSuperAdmin: actor.kind === 'user' && actor.user.isSuperAdmin,
+  userId: actor.kind === 'user' ? actor.user.id : null,
+});
+
+/**
+ * The same for a statement that decides on several calls: what the asker of a row of `asked` (`is_machine`,
+ * `is_super_admin`) holds over its organization.
+ */
+export const heldByAsker = sql`
+  CASE WHEN asked.is_machine THEN ARRAY['GENERIC_MACHINE_USER'] ELSE ${heldByHuman(sql`asked.is_super_admin`)} END`;
 
 /** What a caller is to an organization, and the status it is in. */
 export interface OrganizationRelation {
@@ -226,11 +253,18 @@ async function decideOverOrganization(
   return evaluateOverOrganization(access.operation, access.principals, relation);
 }
 
-/** Super admins and machines see every user of the app. */
-async function heldOverExistingUser(db: Queryable, held: Held, appId: string, userId: string): Promise<Held> {
-  const [exists] = await db.query(sql`SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId}`);
-  return exists ? held : [];
-}
+/**
+ * One row if the caller owns or manages an organization that the user is in, as long as that is in service: column
+ * `held` (text[]).
+ */
+const throughOrganizations = (callerId: string, appId: string, userId: string): Sql => sql`
+  SELECT CASE WHEN bool_or(caller.is_owner) THEN ARRAY['ORG_OWNER', 'ORG_USER_MANAGER'] ELSE ARRAY['ORG_USER_MANAGER'] END
+    AS held
+  FROM members caller
+  JOIN organizations o ON o.app_id = ${appId} AND o.id = caller.org_id AND o.status = ANY (${statusesInForce()}::text[])
+  JOIN members target ON target.app_id = ${appId} AND target.org_id = caller.org_id AND target.user_id = ${userId}
+  WHERE caller.app_id = ${appId} AND caller.user_id = ${callerId} AND (caller.is_owner OR caller.is_manager)
+  HAVING count(*) > 0`;
 
 /** Owners and managers see the people of the organizations they own or manage, as long as those are in service. */
 export async function heldThroughOrganizations(
@@ -239,30 +273,66 @@ export async function heldThroughOrganizations(
   appId: string,
   userId: string,
 ): Promise<Held> {
-  const [row] = await db.query<{ owner: boolean | null }>(sql`
-    SELECT bool_or(caller.is_owner) AS owner
-    FROM members caller
-    JOIN organizations o ON o.app_id = ${appId} AND o.id = caller.org_id AND o.status = ANY (${statusesInForce()}::text[])
-    JOIN members target ON target.app_id = ${appId} AND target.org_id = caller.org_id AND target.user_id = ${userId}
-    WHERE caller.app_id = ${appId} AND caller.user_id = ${callerId} AND (caller.is_owner OR caller.is_manager)`);
-  if (row?.owner === null || row === undefined) return [];
-  return row.owner ? ['ORG_OWNER', 'ORG_USER_MANAGER'] : ['ORG_USER_MANAGER'];
+  const [row] = await db.query<UserRelation>(throughOrganizations(callerId, appId, userId));
+  return row?.held ?? [];
 }
 
-async function heldOverUser(db: Queryable, actor: Actor, appId: string, userId: string): Promise<Held> {
+/** What a caller is to a user. */
+export interface UserRelation {
+  readonly held: Held;
+}
+
+/** What the actor holds over a user whatever is stored, if that user exists; undefined: organizations decide. */
+function heldOverAnyUser(actor: Actor, userId: string): Held | undefined {
   switch (actor.kind) {
     case 'mailed-token':
       return actor.userId === userId ? ['SESSION_OWNER'] : [];
     case 'machine':
-      return heldOverExistingUser(db, ['GENERIC_MACHINE_USER'], appId, userId);
+      return ['GENERIC_MACHINE_USER'];
     case 'user':
       if (actor.user.id === userId) return heldOverApp(actor);
-      if (actor.user.isSuperAdmin) return heldOverExistingUser(db, ['SUPER_ADMIN'], appId, userId);
-      return heldThroughOrganizations(db, actor.user.id, appId, userId);
+      return actor.user.isSuperAdmin ? ['SUPER_ADMIN'] : undefined;
     case 'platform':
     case 'anonymous':
       return [];
   }
+}
+
+/**
+ * One row with what the actor holds over a user, column `held` (text[]), or no row when the user does not exist or is
+ * none of the caller's business.
+ *
+ * @param columns further columns of `users u`, each after a comma. Use them only after a decision on access
+ */
+export function userRelation(actor: Actor, appId: string, userId: string, columns = empty): Sql {
+  const held = heldOverAnyUser(actor, userId);
+  if (held || actor.kind !== 'user')
+    return sql`SELECT ${held ?? []}::text[] AS held ${columns} FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId}`;
+  return sql`
+    SELECT through.held ${columns}
+    FROM (${throughOrganizations(actor.user.id, appId, userId)}) AS through
+    JOIN users u ON u.app_id = ${appId} AND u.id = ${userId}`;
+}
+
+/**
+ * The one decision over a user.
+ *
+ * @param relation undefined when the caller sees no such user
+ * @throws ApiError `user_not_found`, `access_denied`
+ */
+export function evaluateOverUser(allowed: readonly Principal[], relation: UserRelation | undefined): Held {
+  const { held = [] } = relation ?? {};
+  evaluate(allowed, held, notFoundCode.user);
+  return held;
+}
+
+/** The own user needs no query: the credential found it. */
+async function heldOverUser(db: Queryable, actor: Actor, appId: string, userId: string): Promise<Held> {
+  if (actor.kind === 'mailed-token' || (actor.kind === 'user' && actor.user.id === userId)) {
+    return heldOverAnyUser(actor, userId) ?? [];
+  }
+  const [row] = await db.query<UserRelation>(userRelation(actor, appId, userId));
+  return row?.held ?? [];
 }
 
 async function heldOverSession(db: Queryable, actor: Actor, appId: string, sessionId: string): Promise<Held> {

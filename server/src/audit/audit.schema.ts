@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { filter, id, instant, outputId, text, time } from '../http/fields.ts';
-import { cursorQuery, nextCursor } from '../calls/pagination.ts';
+import { cursorQuery, nextCursor } from '../lists/pagination.ts';
 
 export const auditQuery = z.strictObject({
   ...cursorQuery,

@@ -1,6 +1,6 @@
 import { seesWholeApp } from '../access/access.ts';
 import type { Call } from '../calls/route.ts';
-import { openCursor, sealCursor } from '../calls/pagination.ts';
+import { openCursor, sealCursor } from '../lists/pagination.ts';
 import type { AuditEventResource } from './audit.schema.ts';
 import { type EventFilters, type EventPosition, type EventRow, membersAmong, readEvents } from './events.store.ts';
 import { isSecurityAction } from '../calls/security-actions.ts';

@@ -1,9 +1,11 @@
 import {
   decide,
   evaluateOverOrganization,
+  evaluateOverUser,
   type Held,
   type OrganizationRelation,
   type Principal,
+  type UserRelation,
 } from '../access/access.ts';
 import type { OrganizationOperation } from '../access/organization-states.ts';
 import type { Call } from './route.ts';
@@ -38,4 +40,17 @@ export function decideByRelation(
   relation: OrganizationRelation | undefined,
 ): Held {
   return recordDecision(call, evaluateOverOrganization(operation, allowed, relation));
+}
+
+/**
+ * Decides on the access that the route declares over a user, by a relation that a statement has read.
+ *
+ * @param relation undefined if the caller sees no such user
+ * @throws ApiError as `evaluateOverUser` does
+ */
+export function decideOverUser(call: Call, relation: UserRelation | undefined): Held {
+  const { access, operationId } = call.route;
+  if (access.scope !== 'user') throw new Error(`${operationId} is not over a user`);
+  const { principals } = access;
+  return recordDecision(call, evaluateOverUser(principals, relation));
 }

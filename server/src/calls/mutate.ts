@@ -1,9 +1,9 @@
 import { insertAuditEvent } from './audit-event.store.ts';
 import type { Sql, Tx, UniqueViolations } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
-import { statusesPermitting } from '../access/organization-states.ts';
-import { heldOverApp, type OrganizationRelation, organizationRelation, type Principal } from '../access/access.ts';
+import type { OrganizationRelation, Principal } from '../access/access.ts';
 import { decideByRelation } from './decide-access.ts';
+import { accessOverOrganization, decisionOver, granted, type Granted } from './decide-in-statement.ts';
 import { auditIdentity } from '../access/actor.ts';
 import type { AuditAction, Call } from './route.ts';
 
@@ -91,18 +91,6 @@ export async function mutateInStatement<Row>(
     ${select}`);
 }
 
-/** SQL that `mutateOrganization` hands to the builder of its `UPDATE organizations`. */
-export interface Granted {
-  /** The relation for the FROM clause: one row if access is granted, otherwise no row. */
-  readonly relation: Sql;
-  /** The id of the organization that access is granted to. */
-  readonly id: Sql;
-  /** The statuses that permit the operation (`text[]`), for a condition on the status of the updated row. */
-  readonly statuses: Sql;
-}
-
-const granted: Granted = { relation: sql`granted`, id: sql`granted.id`, statuses: sql`granted.statuses` };
-
 /** A change of an organization that fits one UPDATE. */
 interface OrganizationChange {
   /** The principals that may make this change. */
@@ -130,15 +118,10 @@ export async function mutateOrganization(
   call: Call,
   { allowed, event, update, uniqueViolations }: OrganizationChange,
 ): Promise<string | undefined> {
-  const { access } = call.route;
-  if (access.scope !== 'organization') throw new Error(`${call.route.operationId} is not over an organization`);
-  const statuses = statusesPermitting(access.operation, heldOverApp(call.actor));
+  const access = accessOverOrganization(call);
   const [row] = await call.services.db.query<OrganizationRelation & { version: string | null }>(
     sql`
-      WITH relation AS MATERIALIZED (${organizationRelation(call.actor, call.appId, call.orgId)}),
-      granted AS (
-        SELECT id, ${statuses}::text[] AS statuses FROM relation
-        WHERE held && ${allowed}::text[] AND status = ANY (${statuses}::text[])),
+      WITH ${decisionOver(call, access, allowed)},
       changed AS (${update(granted)}),
       audited AS (${insertEvent(call, event, sql`FROM changed`)})
       SELECT relation.held, relation.status, changed.version FROM relation LEFT JOIN changed ON true`,

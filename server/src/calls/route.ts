@@ -102,8 +102,11 @@ interface RouteBase<
    * answer is then exactly what its one `mutate` returns, so that it can be kept in the transaction of the change.
    */
   readonly idempotency?: 'kept' | NothingKept;
-  /** The handler's own statement decides access (`mutateOrganization`) instead of a query before it. */
-  readonly decidesInStatement?: true;
+  /**
+   * The handler's own statement decides access instead of a query before it: by the declared principals
+   * (`decide-in-statement.ts`), or by a list of its own (`mutateOrganization`).
+   */
+  readonly decidesInStatement?: 'by-declaration' | 'by-own-list';
   /** A GET that changes something, since a browser is sent there: HEAD and requests that prefetch are refused. */
   readonly changesState?: true;
   /** Left out of the OpenAPI document: pages and probes that answer no JSON. */

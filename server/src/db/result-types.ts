@@ -4,7 +4,6 @@ type Parser = (text: string) => unknown;
 
 const asText: Parser = (text) => text;
 const textArrayOid: number = 1009;
-const asTextArray = driverParser(textArrayOid);
 const instantOid: number = 1184;
 const asInstant = driverParser(instantOid);
 
@@ -37,12 +36,28 @@ function toInstant(text: string): unknown {
   return new Date(Date.UTC(year, two(5) - 1, two(8), two(11), two(14), two(17), milliseconds));
 }
 
+const asAnyTextArray = driverParser(textArrayOid);
+
+/**
+ * Arrays whose elements need no quotes, such as keys and permissions, without the driver's parser, which goes through
+ * them by character. PostgreSQL quotes an element that has a brace, a comma, a quote or a backslash, and one that is
+ * empty or looks like NULL.
+ */
+const asTextArray: Parser = (text) => {
+  if (text === '{}') return [];
+  if (!text.startsWith('{') || text.startsWith('{{') || text.includes('"') || text.includes('NULL')) {
+    return asAnyTextArray(text);
+  }
+  return text.slice(1, -1).split(',');
+};
+
 /**
  * Where the driver's own choice is not ours: a `date` or `timestamp` has no time zone, so that a `Date` would depend on
  * the machine's; an `interval` of months has no length in milliseconds; a `numeric` does not fit a JS number.
  */
 const overrides = new Map<number, Parser>([
   [instantOid, toInstant],
+  [textArrayOid, asTextArray],
   [1082, asText], // date
   [1114, asText], // timestamp
   [1186, asText], // interval

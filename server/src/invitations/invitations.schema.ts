@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { filter, id, idOf, message, optional, outputId, time } from '../http/fields.ts';
-import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
+import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { mailDelay } from '../email/mail-delay.schema.ts';
 import { inviteUrl } from '../organizations/organizations.schema.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';

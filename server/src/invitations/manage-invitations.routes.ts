@@ -5,7 +5,7 @@ import { sql } from '../db/db.ts';
 import { overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../calls/mutate.ts';
-import { readPage } from '../calls/pagination.ts';
+import { readPage } from '../lists/pagination.ts';
 import { type AuditAction, type Call, route } from '../calls/route.ts';
 import { type Grant, grantName } from '../members/members.store.ts';
 import { checkManagerReach, isManagerOnly } from '../members/reach.ts';

@@ -2,7 +2,7 @@ import { sql } from '../db/db.ts';
 import { overApp } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
-import { readPage } from '../calls/pagination.ts';
+import { readPage } from '../lists/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import { organizationNameKey } from '../organizations/organization-name.ts';

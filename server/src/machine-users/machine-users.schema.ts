@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { appName } from '../apps/apps.schema.ts';
 import { idOf, instant, optional, outputId, text, time, visibleName } from '../http/fields.ts';
-import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
+import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 
 const userNameMeta = { description: 'Name of the machine user, unique in the app.', examples: ['robot'] };
 const userName = visibleName({ max: 200 }).meta(userNameMeta);

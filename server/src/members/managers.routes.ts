@@ -21,6 +21,7 @@ export const managerRoutes = [
     summary: 'List the owners and managers of an organization',
     description: 'Everybody who owns or manages the organization, with what they hold there.',
     access: overOrganization('read', 'ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'),
+    decidesInStatement: 'by-declaration',
     params: organizationParams,
     query: managersQuery,
     response: { status: 200, description: 'A page of owners and managers.', body: managerList },

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { idOf, message, outputId } from '../http/fields.ts';
-import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
+import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { invitee } from '../organizations/organizations.schema.ts';
 import { roleReference } from '../roles/roles.schema.ts';
 import { organizationUser } from './organization-users.schema.ts';

@@ -1,6 +1,6 @@
 import type { RoleReference } from '../roles/roles.store.ts';
-import type { Queryable, Tx } from '../db/db.ts';
-import { sql } from '../db/db.ts';
+import type { Queryable, Sql, Tx } from '../db/db.ts';
+import { empty, sql } from '../db/db.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
 import { countInOrganization } from '../counts.ts';
@@ -42,39 +42,39 @@ export const toManagerRoles = (row: { is_owner: boolean; is_manager: boolean }):
   ...(row.is_manager ? (['ORG_USER_MANAGER'] as const) : []),
 ];
 
-/** The organizations of a user with what they hold there, as far as it counts: one more than shown, so that the caller can tell. */
-export async function listMemberships(
-  db: Queryable,
-  appId: string,
-  userId: string,
-  orgId: string | undefined,
-): Promise<Membership[]> {
-  const rows = await db.query<{
-    id: string;
-    name: string;
-    status: Membership['status'];
-    is_owner: boolean;
-    is_manager: boolean;
-    roles: string[];
-    permissions: string[];
-  }>(sql`
-    SELECT o.id, o.name, o.status, m.is_owner AND ${isInForce} AS is_owner, m.is_manager AND ${isInForce} AS is_manager,
-      effective.keys AS roles, effective.permissions
+/** A membership as JSON. */
+export interface MembershipJson {
+  readonly id: string;
+  readonly name: string;
+  readonly status: OrganizationStatus;
+  readonly is_owner: boolean;
+  readonly is_manager: boolean;
+  readonly roles: string[];
+  readonly permissions: string[];
+}
+
+/**
+ * An expression: the organizations of a user with what they hold there, as far as it counts, as one JSON array of
+ * {@link MembershipJson}; one more than shown, so that the caller can tell.
+ */
+export const membershipsAsJson = (appId: string, userId: string, orgId: string | undefined): Sql => sql`
+  (SELECT COALESCE(json_agg(membership ORDER BY membership.id::bigint), '[]') FROM (
+    SELECT o.id::text, o.name, o.status, m.is_owner AND ${isInForce} AS is_owner,
+      m.is_manager AND ${isInForce} AS is_manager, effective.keys AS roles, effective.permissions
     FROM ${membershipsOf(appId)}
     LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true
-    WHERE m.app_id = ${appId} AND m.user_id = ${userId}
-      AND (${orgId ?? null}::bigint IS NULL OR m.org_id = ${orgId ?? null}::bigint)
+    WHERE m.app_id = ${appId} AND m.user_id = ${userId} ${orgId === undefined ? empty : sql`AND m.org_id = ${orgId}`}
     ORDER BY m.org_id
-    LIMIT ${membershipsShown + 1}`);
-  return rows.map((row) => ({
-    id: row.id,
-    name: row.name,
-    status: row.status,
-    roles: row.roles,
-    managerRoles: toManagerRoles(row),
-    permissions: row.permissions,
-  }));
-}
+    LIMIT ${membershipsShown + 1}) AS membership)`;
+
+export const toMembership = (row: MembershipJson): Membership => ({
+  id: row.id,
+  name: row.name,
+  status: row.status,
+  roles: row.roles,
+  managerRoles: toManagerRoles(row),
+  permissions: row.permissions,
+});
 
 /** Makes the user a member if they are not, and adds what is granted; what they hold already stays. */
 export async function grantToMember(

@@ -2,7 +2,7 @@ import { sql } from '../db/db.ts';
 import { overApp, seesWholeApp } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
-import { type Paging, readPage } from '../calls/pagination.ts';
+import { type Paging, readPage } from '../lists/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
 import { emailKey } from '../http/email-address.ts';
 import {

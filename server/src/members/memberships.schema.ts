@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { outputId } from '../http/fields.ts';
-import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
+import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { emailAddress } from '../http/email-address.ts';
 import { membership } from '../users/users.schema.ts';
 

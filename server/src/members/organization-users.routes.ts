@@ -1,11 +1,11 @@
 import { sql } from '../db/db.ts';
 import { overOrganizationInHeader } from '../access/access.ts';
-import type { Paging } from '../calls/pagination.ts';
+import type { Paging } from '../lists/pagination.ts';
 import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { totalOfOrganization } from '../counts.ts';
-import { indexOrganization } from '../search/member-search.store.ts';
+import { indexOrganization, isUnsearchable } from '../search/member-search.store.ts';
 import { organizationUsers, organizationUsersQuery, searchOrganizationUsers } from './organization-users.schema.ts';
-import { membersOf, type Search, searchMembers } from './organization-users.store.ts';
+import { isByText, membersAmongFound, membersOf, type Search, searchMembers } from './organization-users.store.ts';
 import { readUsers } from './read-users.ts';
 
 const mayList = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
@@ -25,19 +25,22 @@ function listUsers(call: Call, paging: Paging) {
  * Whoever is found. They are selected before they are ordered: a plan that walks through the members in their order
  * until it has seen enough matches would read all of a large organization for a rare name.
  */
-async function searchUsers(call: Call, paging: Paging, search: Search) {
+function searchUsers(call: Call, paging: Paging, search: Search) {
   const { services, appId, orgId } = call;
-  await indexOrganization(services.db, appId, orgId);
-  const found = searchMembers(appId, orgId, search);
   return readUsers(call, {
     paging,
     filters: [search.name, search.email, search.userId, search.role],
-    total: sql`SELECT count(*) AS total FROM (${found}) AS found`,
+    common: sql`found AS MATERIALIZED (${searchMembers(appId, orgId, search)})`,
+    total: sql`SELECT count(*) AS total FROM found`,
     totalTravels: true,
-    members: ({ after, limit }) => sql`
-      WITH found AS MATERIALIZED (${found})
-      SELECT found.id, found.user_id FROM found WHERE true ${after} ${limit}`,
+    members: ({ after, limit }) => membersAmongFound(appId, orgId, sql`${after} ${limit}`),
     key: sql`found.id`,
+    ...(isByText(search) && {
+      index: {
+        isIncomplete: isUnsearchable(appId, orgId),
+        complete: () => indexOrganization(services.db, appId, orgId),
+      },
+    }),
   });
 }
 
@@ -52,6 +55,7 @@ export const organizationUserRoutes = [
     summary: 'List the users of an organization',
     description: 'Everybody who is in the organization, with what they hold there, in the order in which they came.',
     access: overOrganizationInHeader('read', ...mayList),
+    decidesInStatement: 'by-declaration',
     query: organizationUsersQuery,
     response: { status: 200, description: 'A page of users.', body: organizationUsers },
     handler: (call) => listUsers(call, call.query),
@@ -66,6 +70,7 @@ export const organizationUserRoutes = [
     description:
       'Users for whom everything holds that the body names. Names and addresses are compared without case, accents, Arabic vowel signs and forms of alef; `%` and `_` mean themselves. The total is counted on the first page and stays while its cursors are followed.',
     access: overOrganizationInHeader('read', ...mayList),
+    decidesInStatement: 'by-declaration',
     audit: noAudit('It only reads; nothing changes.'),
     idempotency: nothingKept('It only reads.'),
     query: organizationUsersQuery,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { filter, id, outputId, text } from '../http/fields.ts';
-import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
+import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { roleReference } from '../roles/roles.schema.ts';
 import { searchKey } from '../search/search-key.ts';
 

@@ -1,5 +1,4 @@
 import { type Sql, empty, join, sql } from '../db/db.ts';
-import { type ManagerRole, toManagerRoles } from './members.store.ts';
 import {
   isSubstring,
   partsOfQuery,
@@ -8,16 +7,6 @@ import {
   searchKey,
   separators,
 } from '../search/search-key.ts';
-
-/** A user and what they hold in one organization. */
-export interface OrganizationUser {
-  readonly id: string;
-  readonly email: string;
-  readonly firstName: string;
-  readonly lastName: string;
-  readonly roles: string[];
-  readonly managerRoles: ManagerRole[];
-}
 
 /** A row of the list; `id` is that of the membership, which orders it. */
 export interface OrganizationUserRow {
@@ -31,15 +20,6 @@ export interface OrganizationUserRow {
   roles: string[];
 }
 
-export const toOrganizationUser = (row: OrganizationUserRow): OrganizationUser => ({
-  id: row.user_id,
-  email: row.email,
-  firstName: row.first_name,
-  lastName: row.last_name,
-  roles: row.roles,
-  managerRoles: toManagerRoles(row),
-});
-
 /** What must be true of a user who is searched for. */
 export interface Search {
   readonly name?: string | undefined;
@@ -48,27 +28,28 @@ export interface Search {
   readonly role?: string | undefined;
 }
 
-/** Users of the page `members`, which selects `id` and `user_id` and is short. */
-export function usersOfPage(appId: string, orgId: string, members: Sql): Sql {
-  return sql`
-    WITH page AS MATERIALIZED (${members})
-    SELECT page.id, u.id AS user_id, u.email, u.first_name, u.last_name, m.is_owner, m.is_manager,
-      ARRAY(SELECT mr.role_key FROM member_roles mr
-        WHERE mr.app_id = ${appId} AND mr.org_id = ${orgId} AND mr.user_id = page.user_id
-        ORDER BY mr.role_key COLLATE "C") AS roles
-    FROM page
-    JOIN members m ON m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = page.user_id
-    JOIN users u ON u.app_id = ${appId} AND u.id = page.user_id
-    ORDER BY page.id`;
-}
+/** Users of the page `members`, which selects `id`, `user_id` and the manager roles, and is short. */
+export const usersOfPage = (appId: string, orgId: string, members: Sql): Sql => sql`
+  WITH members_of_page AS MATERIALIZED (${members})
+  SELECT m.id, m.user_id, u.email, u.first_name, u.last_name, m.is_owner, m.is_manager,
+    ARRAY(SELECT mr.role_key FROM member_roles mr
+      WHERE mr.app_id = ${appId} AND mr.org_id = ${orgId} AND mr.user_id = m.user_id) AS roles
+  FROM members_of_page m
+  JOIN users u ON u.app_id = ${appId} AND u.id = m.user_id`;
 
-/** All members of an organization: `id` of the membership, `user_id`. */
-export const membersOf = (appId: string, orgId: string): Sql =>
-  sql`SELECT m.id, m.user_id FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId}`;
+/** All members of an organization: `id` of the membership, `user_id`, and the manager roles. */
+export const membersOf = (appId: string, orgId: string): Sql => sql`
+  SELECT m.id, m.user_id, m.is_owner, m.is_manager FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId}`;
 
 /** Those of them who own or manage it. */
 export const managersOf = (appId: string, orgId: string): Sql =>
   sql`${membersOf(appId, orgId)} AND (m.is_owner OR m.is_manager)`;
+
+/** The members of a page of search results: the page is cut before it is joined. */
+export const membersAmongFound = (appId: string, orgId: string, continuation: Sql): Sql => sql`
+  SELECT m.id, m.user_id, m.is_owner, m.is_manager
+  FROM (SELECT found.id, found.user_id FROM found WHERE true ${continuation}) AS found
+  JOIN members m ON m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = found.user_id`;
 
 const keyColumns = { name: sql`s.name_key`, email: sql`s.email_key` } as const;
 
@@ -123,6 +104,9 @@ function searchedByFacts(appId: string, orgId: string, { userId, role }: Search)
     JOIN members m ON m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = mr.user_id
     WHERE mr.app_id = ${appId} AND mr.scope_id = ${scopeOf(orgId, role)} AND mr.role_key = ${role} AND mr.org_id = ${orgId}`;
 }
+
+/** Whether a search reads what members are found by. */
+export const isByText = ({ name, email }: Search): boolean => name !== undefined || email !== undefined;
 
 /** The members that a search finds: `id` of the membership, `user_id`. */
 export function searchMembers(appId: string, orgId: string, search: Search): Sql {

@@ -1,11 +1,13 @@
 import { overOrganization } from '../access/access.ts';
-import { type Granted, mutate, mutateOrganization } from '../calls/mutate.ts';
+import { type Granted, readOrganization } from '../calls/decide-in-statement.ts';
+import { sql } from '../db/db.ts';
+import { mutate, mutateOrganization } from '../calls/mutate.ts';
 import { type Call, nothingKept, route } from '../calls/route.ts';
 import { deleteInvitedLeftOver, lockInvitedOf } from '../invitations/invitations.store.ts';
 import { etag } from '../http/if-match.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import { etagHeader, organizationParams, statusChanged } from './organizations.schema.ts';
-import { closeOrganization, deleteOrganization, getOrganization, setStatus } from './organizations.store.ts';
+import { closeOrganization, deleteOrganization, setStatus } from './organizations.store.ts';
 
 const mayGovern = ['SUPER_ADMIN', 'GENERIC_MACHINE_USER'] as const;
 
@@ -15,7 +17,7 @@ async function changeStatus(call: Call, status: OrganizationStatus): Promise<str
   const event = { target: { kind: 'organization', id: orgId }, orgId, changes: ['status'] };
   const update = (granted: Granted) => setStatus(granted, appId, status, services.clock.now());
   const version = await mutateOrganization(call, { allowed: mayGovern, event, update });
-  return version ?? (await getOrganization(services.db, appId, orgId)).version;
+  return version ?? (await readOrganization<{ version: string }>(call, sql`, o.version`)).version;
 }
 
 const statusRoute = (verb: 'deactivate' | 'reactivate', status: OrganizationStatus, description: string) => {
@@ -28,7 +30,7 @@ const statusRoute = (verb: 'deactivate' | 'reactivate', status: OrganizationStat
     summary: `${name} an organization`,
     description,
     access: overOrganization('govern', ...mayGovern),
-    decidesInStatement: true,
+    decidesInStatement: 'by-own-list',
     audit: `organization.${verb}d`,
     idempotency: nothingKept('It creates nothing; repeating it changes nothing.'),
     params: organizationParams,

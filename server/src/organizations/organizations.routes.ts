@@ -3,14 +3,14 @@ import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { sql } from '../db/db.ts';
 import { type Held, type Principal, overApp, overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { decideAccess } from '../calls/decide-access.ts';
+import { readOrganization } from '../calls/decide-in-statement.ts';
 import { mutate, mutateOrganization } from '../calls/mutate.ts';
-import { readPage } from '../calls/pagination.ts';
+import { readPage } from '../lists/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
 import { changedFields } from '../calls/changed-fields.ts';
 import { grantOrInvite } from '../invitations/grant-or-invite.ts';
 import { checkMetadataLimit } from '../metadata.ts';
-import { listRoles, putRoles } from '../roles/roles.store.ts';
+import { putRoles } from '../roles/roles.store.ts';
 import { isKnown } from '../http/if-none-match.ts';
 import { acceptedVersions, etag } from '../http/if-match.ts';
 import { type OrganizationStatus, rulingOn } from '../access/organization-states.ts';
@@ -28,9 +28,10 @@ import {
   updateOrganization,
 } from './organizations.schema.ts';
 import {
-  getOrganization,
   insertOrganization,
   nameIsUnique,
+  organizationColumns,
+  type OrganizationRow,
   organizationsOf,
   patchOrganization,
 } from './organizations.store.ts';
@@ -65,9 +66,7 @@ function visibleTo({ actor, appId, held }: Call) {
  * @returns the version
  */
 async function confirmUnchanged(call: Call, versions: readonly string[] | undefined): Promise<string> {
-  const { services, appId, orgId } = call;
-  await decideAccess(call);
-  const { version } = await getOrganization(services.db, appId, orgId);
+  const { version } = await readOrganization<{ version: string }>(call, sql`, o.version`);
   if (versions !== undefined && !versions.includes(version)) throw new ApiError('precondition_failed');
   return version;
 }
@@ -163,26 +162,29 @@ export const organizationRoutes = [
     description:
       'One organization with its version as ETag. Plain members do not get the metadata; of a deactivated organization its people get neither metadata nor roles.',
     access: overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
+    decidesInStatement: 'by-declaration',
     params: organizationParams,
     query: organizationQuery,
     response: { status: 200, description: 'The organization.', body: organization, headers: etagHeader },
-    handler: async ({ services, appId, orgId, held, query, request, reply }) => {
-      if (query.includeMetadata && !mayReadMetadata(held)) throw new ApiError('access_denied');
-      const found = await getOrganization(services.db, appId, orgId, { metadata: query.includeMetadata ?? false });
-      const isOutline = rulingOn(found.status, 'see', held) === 'in outline';
-      const roles = query.includeRoles && !isOutline ? await listRoles(services.db, appId, orgId) : undefined;
+    handler: async (call) => {
+      const { appId, query, request, reply } = call;
+      const { includeMetadata = false, includeRoles = false } = query;
+      const columns = organizationColumns(appId, { metadata: includeMetadata, roles: includeRoles });
+      const found = await readOrganization<OrganizationRow>(call, columns);
+      if (includeMetadata && !mayReadMetadata(found.held)) throw new ApiError('access_denied');
+      const isOutline = rulingOn(found.status, 'see', found.held) === 'in outline';
       const tag = etag(found.version);
       reply.header('etag', tag);
       // Predefined roles change without the version.
-      if (!query.includeRoles && isKnown(request, tag)) reply.code(304);
+      if (!includeRoles && isKnown(request, tag)) reply.code(304);
       return {
         id: found.id,
         name: found.name,
         status: found.status,
-        createdAt: found.createdAt.toISOString(),
-        updatedAt: found.updatedAt.toISOString(),
+        createdAt: found.created_at.toISOString(),
+        updatedAt: found.updated_at.toISOString(),
         ...(found.metadata && !isOutline && { metadata: found.metadata }),
-        ...(roles && { roles }),
+        ...(found.roles && !isOutline && { roles: found.roles }),
       };
     },
   }),
@@ -196,7 +198,7 @@ export const organizationRoutes = [
     description:
       'Adds and updates metadata: a string sets a key, null removes it, keys that are not named stay; at most 30 in all. `name` is for owners and machine users. With If-Match the change applies only to that version.',
     access: overOrganization('change', ...mayUpdate),
-    decidesInStatement: true,
+    decidesInStatement: 'by-own-list',
     audit: 'organization.updated',
     params: organizationParams,
     body: updateOrganization,

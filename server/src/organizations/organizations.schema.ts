@@ -12,7 +12,7 @@ import {
   time,
   visibleName,
 } from '../http/fields.ts';
-import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
+import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { grantableRole, roles } from '../roles/roles.schema.ts';
 import { emailAddress } from '../http/email-address.ts';
 import { firstName, lastName, urlTemplate } from '../users/users.schema.ts';

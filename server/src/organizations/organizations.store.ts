@@ -1,43 +1,15 @@
-import type { Queryable, Sql, Tx } from '../db/db.ts';
+import type { Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { setIf, setList } from '../db/set-list.ts';
 import { countInApp, totalOfApp } from '../counts.ts';
 import { ApiError } from '../http/errors.ts';
 import { mergeMetadata, type Metadata } from '../metadata.ts';
-import type { Granted } from '../calls/mutate.ts';
+import type { Granted } from '../calls/decide-in-statement.ts';
 import { organizationNameKey } from './organization-name.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
+import type { Role } from '../roles/roles.schema.ts';
+import { rolesAsJson } from '../roles/roles.store.ts';
 import type { OrganizationPatch } from './organizations.schema.ts';
-
-export interface Organization {
-  readonly id: string;
-  readonly name: string;
-  readonly status: OrganizationStatus;
-  readonly version: string;
-  readonly createdAt: Date;
-  readonly updatedAt: Date;
-  readonly metadata: Metadata | undefined;
-}
-
-interface OrganizationRow {
-  id: string;
-  name: string;
-  status: Organization['status'];
-  version: string;
-  created_at: Date;
-  updated_at: Date;
-  metadata: Metadata | null;
-}
-
-const toOrganization = (row: OrganizationRow): Organization => ({
-  id: row.id,
-  name: row.name,
-  status: row.status,
-  version: row.version,
-  createdAt: row.created_at,
-  updatedAt: row.updated_at,
-  metadata: row.metadata ?? undefined,
-});
 
 /** What a statement that sets the name of an organization can violate. */
 export const nameIsUnique = { organizations_name_key: 'organization_name_taken' } as const;
@@ -61,19 +33,21 @@ export async function insertOrganization(
   );
 }
 
-/** @throws ApiError `organization_not_found` */
-export async function getOrganization(
-  db: Queryable,
-  appId: string,
-  orgId: string,
-  options: { metadata: boolean } = { metadata: false },
-): Promise<Organization> {
-  const [row] = await db.query<OrganizationRow>(sql`
-    SELECT id, name, status, version, created_at, updated_at, CASE WHEN ${options.metadata}::boolean THEN metadata END AS metadata
-    FROM organizations WHERE app_id = ${appId} AND id = ${orgId}`);
-  if (!row) throw new ApiError('organization_not_found');
-  return toOrganization(row);
+/** What the GET of an organization reads beside the relation of its caller. */
+export interface OrganizationRow {
+  id: string;
+  name: string;
+  version: string;
+  created_at: Date;
+  updated_at: Date;
+  metadata: Metadata | null;
+  roles: Role[] | null;
 }
+
+/** The columns of an {@link OrganizationRow}, for `readOrganization`. */
+export const organizationColumns = (appId: string, shows: { metadata: boolean; roles: boolean }): Sql => sql`,
+  o.name, o.version, o.created_at, o.updated_at, CASE WHEN ${shows.metadata}::boolean THEN o.metadata END AS metadata,
+  ${shows.roles ? rolesAsJson(appId, sql`o.id`) : sql`NULL`} AS roles`;
 
 /**
  * The organization, which stays until the transaction ends: whoever adds something to it must not meet its deletion.

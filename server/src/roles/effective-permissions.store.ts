@@ -1,5 +1,6 @@
 import { type Queryable, type Sql, sql } from '../db/db.ts';
-import { type OrganizationStatus, statusesInForce } from '../access/organization-states.ts';
+import { type Asker, heldByAsker, type OrganizationRelation } from '../access/access.ts';
+import { statusesInForce } from '../access/organization-states.ts';
 
 /**
  * What a membership amounts to, in one place: the permission check, introspection and every list that shows roles
@@ -16,7 +17,7 @@ export const membershipsOf = (appId: string): Sql => sql`
 export const isInForce = sql`(o.status = ANY (${statusesInForce()}::text[]) AND u.state = 'ACTIVE')`;
 
 /** The roles that the membership gives now: own ones of the organization and predefined ones of the app. */
-const rolesInForce = (appId: string): Sql => sql`
+const rolesInForce = (appId: string | Sql): Sql => sql`
   SELECT r.key, r.permissions
   FROM member_roles held
   JOIN roles r ON r.app_id = ${appId} AND r.scope_id = held.scope_id AND r.key = held.role_key
@@ -39,8 +40,24 @@ export interface PermissionResult {
   readonly reason?: RefusalReason;
 }
 
-interface GrantingRow {
-  status: OrganizationStatus;
+/** What somebody asks about a user in an organization. */
+export interface PermissionQuestion {
+  readonly appId: string;
+  readonly orgId: string;
+  readonly asker: Asker;
+  readonly userId: string;
+  readonly permissions: readonly string[];
+}
+
+export interface PermissionAnswer {
+  /** What the asker is to the organization; undefined if there is none. The caller decides by it. */
+  readonly relation: OrganizationRelation | undefined;
+  /** In the order of `permissions`. */
+  readonly results: readonly PermissionResult[];
+}
+
+interface GrantingRow extends OrganizationRelation {
+  place: number;
   /** Null: no member. */
   state: 'ACTIVE' | 'INACTIVE' | 'INVITED' | null;
   key: string | null;
@@ -54,33 +71,54 @@ function reasonOf({ status, state }: GrantingRow): RefusalReason {
   return state === 'ACTIVE' ? 'no_role_grants_it' : 'user_inactive';
 }
 
-/**
- * Whether a user has these permissions in an organization, by which roles, or why not: one query for all of them.
- *
- * @returns in the order of `permissions`; undefined when there is no such organization
- */
-export async function checkPermissions(
-  db: Queryable,
-  appId: string,
-  { orgId, userId }: { orgId: string; userId: string },
-  permissions: readonly string[],
-): Promise<PermissionResult[] | undefined> {
-  const rows = await db.query<GrantingRow>(sql`
-    SELECT o.status, u.state, granting.key, granting.granted
-    FROM organizations o
-    LEFT JOIN members m ON m.app_id = ${appId} AND m.org_id = o.id AND m.user_id = ${userId}
-    LEFT JOIN users u ON u.app_id = ${appId} AND u.id = m.user_id
-    LEFT JOIN LATERAL (
-      SELECT r.key, ARRAY(SELECT unnest(r.permissions) INTERSECT SELECT unnest(${permissions}::text[])) AS granted
-      FROM (${rolesInForce(appId)}) AS r WHERE r.permissions && ${permissions}::text[]
-    ) AS granting ON true
-    WHERE o.app_id = ${appId} AND o.id = ${orgId}
-    ORDER BY granting.key COLLATE "C"`);
+/** @param rows one for each role that grants something, or one without a role; none if there is no such organization */
+function toAnswer({ permissions }: PermissionQuestion, rows: readonly GrantingRow[]): PermissionAnswer {
   const [first] = rows;
-  if (!first) return undefined;
-  return permissions.map((permission) => {
-    const grantedBy = rows.flatMap(({ key, granted }) => (key !== null && granted?.includes(permission) ? [key] : []));
+  if (!first) return { relation: undefined, results: [] };
+  const results = permissions.map((permission) => {
+    const granting = rows.filter(({ granted }) => granted?.includes(permission));
+    // Keys of roles are ASCII.
+    const grantedBy = granting.flatMap(({ key }) => key ?? []).toSorted();
     const allowed = grantedBy.length > 0;
     return { permission, allowed, grantedBy, ...(!allowed && { reason: reasonOf(first) }) };
   });
+  return { relation: { held: first.held, status: first.status }, results };
+}
+
+/**
+ * Whether users have permissions in organizations, by which roles, or why not, and whether the askers may know: one
+ * query for all questions. Each is looked up by itself, by indexes (`OFFSET 0`): a plan for all of them at once would
+ * rather read whole tables of a small app.
+ *
+ * @returns in the order of the questions
+ */
+export async function checkPermissions(
+  db: Queryable,
+  questions: readonly PermissionQuestion[],
+): Promise<PermissionAnswer[]> {
+  const column = <Value>(valueOf: (question: PermissionQuestion) => Value) => questions.map(valueOf);
+  const rows = await db.query<GrantingRow>(sql`
+    SELECT asked.place::integer, found.*
+    FROM unnest((SELECT ${column(({ appId }) => appId)}::bigint[]), ${column(({ orgId }) => orgId)}::bigint[],
+      ${column(({ asker }) => asker.isMachine)}::boolean[], ${column(({ asker }) => asker.isSuperAdmin)}::boolean[],
+      ${column(({ asker }) => asker.userId)}::bigint[], ${column(({ userId }) => userId)}::bigint[],
+      ${column(({ permissions }) => JSON.stringify(permissions))}::jsonb[])
+      WITH ORDINALITY AS asked (app_id, org_id, is_machine, is_super_admin, asker_id, user_id, permissions, place)
+    CROSS JOIN LATERAL (
+      SELECT o.status, ${heldByAsker} AS held, u.state, granting.key, granting.granted
+      FROM organizations o
+      LEFT JOIN members caller
+        ON caller.app_id = asked.app_id AND caller.org_id = o.id AND caller.user_id = asked.asker_id
+      LEFT JOIN members m ON m.app_id = asked.app_id AND m.org_id = o.id AND m.user_id = asked.user_id
+      LEFT JOIN users u ON u.app_id = asked.app_id AND u.id = m.user_id
+      LEFT JOIN LATERAL (
+        SELECT r.key,
+          ARRAY(SELECT permission FROM unnest(r.permissions) AS permission WHERE asked.permissions ? permission) AS granted
+        FROM (${rolesInForce(sql`asked.app_id`)}) AS r WHERE asked.permissions ?| r.permissions
+      ) AS granting ON true
+      WHERE o.app_id = asked.app_id AND o.id = asked.org_id
+      OFFSET 0) AS found`);
+  const byPlace = new Map<number, GrantingRow[]>();
+  for (const row of rows) byPlace.set(row.place, [...(byPlace.get(row.place) ?? []), row]);
+  return questions.map((question, index) => toAnswer(question, byPlace.get(index + 1) ?? []));
 }

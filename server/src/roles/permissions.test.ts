@@ -182,14 +182,14 @@ describe('a check', () => {
     }
   });
 
-  test('of a hundred permissions takes one query beside the access', async () => {
+  test('of a hundred permissions takes one query, which decides on access too', async () => {
     await check(machine, { userId: member.userId, permissions: ['documents:reader'] });
     const permissions = Array.from({ length: 100 }, (_, index) => `p${index}`);
     db.take();
     const response = await check(machine, { userId: member.userId, permissions });
     expect(response.json<{ results: Result[] }>().results).toHaveLength(100);
-    // Whether the machine is good, what it is to the organization, and the check.
-    expect(db.take()).toHaveLength(3);
+    // Whether the machine is good, and the check.
+    expect(db.take()).toHaveLength(2);
   });
 });
 
@@ -259,4 +259,50 @@ test('the check and introspection never differ', async () => {
         .toSorted(),
     ).toEqual(permissions);
   }
+});
+
+test('checks that arrive together get the answers of each alone', async () => {
+  const stranger = await world.person();
+  const elsewhere = await createWorld(app);
+  const foreign = await elsewhere.machine();
+  const body = { permissions: ['documents:reader', 'audit:read'] };
+  const others = { ...body, userId: owner.userId };
+  const url = `/v1/authorization/organizations/${orgId}/permissions/check`;
+  const calls = [
+    () => check(member, body),
+    () => check(owner, { ...body, userId: member.userId }),
+    () => check(member, others),
+    () => check(stranger, body),
+    () => check(machine, others),
+    () => check(machine, others, '1'),
+    () => elsewhere.call('POST', url, { token: foreign.token, body: others }),
+  ];
+  const answerOf = ({ body: text }: { body: string }) => text.replace(/"requestId":"[^"]*"/, '');
+  const alone: string[] = [];
+  for (const call of calls) alone.push(answerOf(await call()));
+  const together = await Promise.all(calls.map((call) => call()));
+  expect(together.map(answerOf)).toEqual(alone);
+  expect(together.map((response) => response.statusCode)).toEqual([200, 200, 403, 404, 200, 404, 404]);
+});
+
+test('questions of one moment share a statement, each with its own relation', async () => {
+  const asker = { isMachine: false, isSuperAdmin: false, userId: member.userId };
+  const question = { appId: world.appId, orgId, asker, userId: member.userId, permissions: ['documents:reader'] };
+  const elsewhere = await createWorld(app);
+  const questions = [
+    question,
+    { ...question, appId: elsewhere.appId },
+    { ...question, asker: { ...asker, isMachine: true } },
+    { ...question, asker: { ...asker, userId: elsewhere.admin.userId } },
+  ];
+  db.take();
+  const answers = await Promise.all(questions.map(app.services.checkPermissions));
+  expect(db.take()).toHaveLength(1);
+  expect(answers.map(({ relation }) => relation?.held)).toEqual([
+    ['ORG_MEMBER'],
+    undefined,
+    ['GENERIC_MACHINE_USER'],
+    [],
+  ]);
+  expect(answers.map(({ results }) => results.map(({ allowed }) => allowed))).toEqual([[true], [], [true], [true]]);
 });

@@ -1,4 +1,4 @@
-import type { Queryable, Tx } from '../db/db.ts';
+import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Role } from './roles.schema.ts';
@@ -79,14 +79,23 @@ export async function listPredefinedRoles(db: Queryable, appId: string) {
   return rows.map(toRole);
 }
 
+/** The roles of an organization and of its app. */
+const grantableRoles = (appId: string, orgId: string | Sql): Sql => sql`
+  SELECT scope_id, key, display_name, permissions FROM roles
+  WHERE app_id = ${appId} AND scope_id IN (0, ${orgId}::bigint)`;
+
 /** The roles that can be granted in an organization: its own and the predefined ones of the app. */
 export async function listRoles(db: Queryable, appId: string, orgId: string) {
   const rows = await db.query<{ key: string; display_name: string; permissions: string[] }>(sql`
-    SELECT key, display_name, permissions FROM roles
-    WHERE app_id = ${appId} AND scope_id IN (0, ${orgId}::bigint)
-    ORDER BY scope_id DESC, key COLLATE "C"`);
+    ${grantableRoles(appId, orgId)} ORDER BY scope_id DESC, key COLLATE "C"`);
   return rows.map(toRole);
 }
+
+/** The same as an expression: one JSON array of {@link Role}. */
+export const rolesAsJson = (appId: string, orgId: Sql): Sql => sql`
+  (SELECT COALESCE(json_agg(json_build_object('key', r.key, 'displayName', r.display_name,
+      'allowedPermissions', r.permissions) ORDER BY r.scope_id DESC, r.key COLLATE "C"), '[]')
+    FROM (${grantableRoles(appId, orgId)}) AS r)`;
 
 /**
  * The stored roles of these keys, in their order. They stay until the transaction ends: whoever deletes one meanwhile

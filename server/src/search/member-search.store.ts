@@ -1,4 +1,4 @@
-import type { Db, Queryable, Tx } from '../db/db.ts';
+import type { Db, Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { displayName } from './display-name.ts';
 import { isStale, searchableEmail, searchableName, toSearchColumns } from './search-row.ts';
@@ -81,6 +81,11 @@ function unsearchable(db: Queryable, appId: string, orgId: string): Promise<Memb
     (SELECT org_id, user_id FROM member_search WHERE app_id = ${appId} AND org_id = ${orgId} AND ${isStale}
       ORDER BY user_id LIMIT ${batchSize})`);
 }
+
+/** Whether an organization has members whom no search finds yet, or not by the present fold. */
+export const isUnsearchable = (appId: string, orgId: string): Sql => sql`
+  (EXISTS (SELECT FROM members WHERE app_id = ${appId} AND org_id = ${orgId} AND NOT is_searchable)
+    OR EXISTS (SELECT FROM member_search WHERE app_id = ${appId} AND org_id = ${orgId} AND ${isStale}))`;
 
 /**
  * Makes every member of an organization findable. Almost always there is nothing to do: rows are missing or of an earlier

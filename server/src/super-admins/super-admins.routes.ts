@@ -8,7 +8,7 @@ import { queueMailFromOthers } from '../email/mail-quotas.ts';
 import { overApp, overUser } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
-import { readPage } from '../calls/pagination.ts';
+import { readPage } from '../lists/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
 import { lockOrInsertUser } from '../users/lock-or-insert-user.ts';
 import { deleteInvitedLeftOver } from '../invitations/invitations.store.ts';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { mailDelay } from '../email/mail-delay.schema.ts';
 import { message, optional, outputId, time } from '../http/fields.ts';
-import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
+import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { emailAddress } from '../http/email-address.ts';
 import { firstName, lastName, urlTemplate, user } from '../users/users.schema.ts';
 

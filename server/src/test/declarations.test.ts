@@ -54,7 +54,7 @@ describe('the service does not start with a route that', () => {
 describe('a route that decides in its own statement', () => {
   let app: TestApp;
   beforeAll(async () => {
-    app = await buildTestApp({ routes: [...routes, faulty({ decidesInStatement: true })] });
+    app = await buildTestApp({ routes: [...routes, faulty({ decidesInStatement: 'by-declaration' })] });
   });
   afterAll(() => app?.close());
 

@@ -6,7 +6,7 @@ import { sql } from '../db/db.ts';
 import { overApp, overUser } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
-import { readPage } from '../calls/pagination.ts';
+import { readPage } from '../lists/pagination.ts';
 import { type Call, nothingKept, route } from '../calls/route.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { tellSuperAdmins } from '../accounts/tell-super-admins.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { message, queryFlag } from '../http/fields.ts';
-import { pageMetadata, pagingQuery } from '../calls/pagination.ts';
+import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { user } from './users.schema.ts';
 
 export const userListQuery = z.strictObject({

@@ -1,12 +1,15 @@
+import type { z } from 'zod';
 import { namedAppOf } from '../apps/named-app.ts';
+import { empty, sql } from '../db/db.ts';
 import { overApp, overUser, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { changedFields } from '../calls/changed-fields.ts';
+import { readUser } from '../calls/decide-in-statement.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { checkMetadataLimit } from '../metadata.ts';
-import { listMemberships, membershipsShown } from '../members/members.store.ts';
+import { type MembershipJson, membershipsAsJson, membershipsShown, toMembership } from '../members/members.store.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { sessionHeaders, setSessionCookies, startSession } from '../sign-in/start-session.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
@@ -19,7 +22,7 @@ import { requireSession } from '../sessions/session-of-caller.ts';
 import { tellOwner } from '../accounts/tell-owner.ts';
 import { sendVerification } from '../accounts/verification-mail.ts';
 import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';
-import { getUser, getUserMetadata, insertUser, patchUser } from './users.store.ts';
+import { insertUser, patchUser, readSelf, toProfile, userColumns, type UserDetailsRow } from './users.store.ts';
 
 /** What backends trust must not be writable by the person it is about. */
 function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void {
@@ -29,12 +32,21 @@ function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void 
   throw new ApiError('metadata_key_reserved', { detail: `The key "${reserved}" is written by backends only.` });
 }
 
-/** Introspection beyond the session: what the user is where. */
-async function organizationsOfSelf({ services, appId }: Call, userId: string, organizationId: string | undefined) {
-  const memberships = await listMemberships(services.db, appId, userId, organizationId);
+/** Introspection beyond the session: the metadata of the user, and what they are where. */
+async function furtherOfSelf({ services, appId }: Call, userId: string, query: z.output<typeof meQuery>) {
+  const { includeMetadata = false, includeOrganizations, organizationId } = query;
+  const withOrganizations = Boolean(includeOrganizations || organizationId);
+  if (!includeMetadata && !withOrganizations) return {};
+  const further = withOrganizations ? sql`, ${membershipsAsJson(appId, userId, organizationId)} AS memberships` : empty;
+  const shows = { metadata: includeMetadata, further };
+  const row = await readSelf<{ memberships?: MembershipJson[] }>(services.db, appId, userId, shows);
+  return { ...(row.metadata && { metadata: row.metadata }), ...(row.memberships && shown(row.memberships)) };
+}
+
+function shown(memberships: readonly MembershipJson[]) {
   const truncated = memberships.length > membershipsShown;
   return {
-    organizations: memberships.slice(0, membershipsShown),
+    organizations: memberships.slice(0, membershipsShown).map(toMembership),
     ...(truncated && { organizationsTruncated: true }),
   };
 }
@@ -122,7 +134,6 @@ export const userRoutes = [
     response: { status: 200, description: 'The user and the session.', body: me },
     handler: async (call) => {
       const { user: self, session } = signedIn(call.actor);
-      const { includeMetadata, includeOrganizations, organizationId } = call.query;
       return {
         userId: self.id,
         state: 'ACTIVE' as const,
@@ -140,8 +151,7 @@ export const userRoutes = [
           expiresAt: session.expiresAt.toISOString(),
           amr: [...session.amr],
         },
-        ...(includeMetadata && { metadata: await getUserMetadata(call.services.db, call.appId, self.id) }),
-        ...((includeOrganizations || organizationId) && (await organizationsOfSelf(call, self.id, organizationId))),
+        ...(await furtherOfSelf(call, self.id, call.query)),
       };
     },
   }),
@@ -155,22 +165,27 @@ export const userRoutes = [
     description:
       'A user, for themselves, super admins and machine users. Owners and managers of an organization that the user is in see them too, without phone number and metadata.',
     access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
+    decidesInStatement: 'by-declaration',
     params: userParams,
     query: userQuery,
     response: { status: 200, description: 'The user.', body: user },
     handler: async (call) => {
-      const { services, appId, params, query, held } = call;
-      const seesAll = held.some((principal) =>
+      const { params, query } = call;
+      const { includeMetadata = false } = query;
+      const columns = userColumns({ metadata: includeMetadata });
+      const found = await readUser<UserDetailsRow>(call, params.userId, columns);
+      const seesAll = found.held.some((principal) =>
         ['SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'].includes(principal),
       );
-      if (query.includeMetadata && !seesAll) throw new ApiError('access_denied');
-      const { phoneNumber, isPhoneVerified, state, ...found } = await getUser(services.db, appId, params.userId);
+      if (includeMetadata && !seesAll) throw new ApiError('access_denied');
+      const { phoneNumber, isPhoneVerified, ...profile } = toProfile(found);
       return {
-        ...found,
-        displayName: displayName(found),
-        userState: state,
+        id: found.id,
+        ...profile,
+        displayName: displayName(profile),
+        userState: found.state,
         ...(seesAll && { phoneNumber, isPhoneVerified }),
-        ...(query.includeMetadata && { metadata: await getUserMetadata(services.db, appId, params.userId) }),
+        ...(found.metadata && { metadata: found.metadata }),
       };
     },
   }),

@@ -67,6 +67,29 @@ export async function getUser(db: Queryable, appId: string, userId: string): Pro
   return toUser(row);
 }
 
+/** What the GET of a user reads. */
+export interface UserDetailsRow extends UserRow {
+  metadata: Metadata | null;
+}
+
+/** The columns of a {@link UserDetailsRow}, for `readUser`. */
+export const userColumns = (shows: { metadata: boolean }): Sql => sql`,
+  u.id, ${profileColumns}, u.state, CASE WHEN ${shows.metadata}::boolean THEN u.metadata END AS metadata`;
+
+/** A user's metadata and something else about them, each if it is asked for. @param further a column, after a comma */
+export async function readSelf<Row>(
+  db: Queryable,
+  appId: string,
+  userId: string,
+  shows: { metadata: boolean; further: Sql },
+): Promise<Row & { metadata: Metadata | null }> {
+  const [row] = await db.query<Row & { metadata: Metadata | null }>(sql`
+    SELECT CASE WHEN ${shows.metadata}::boolean THEN u.metadata END AS metadata ${shows.further}
+    FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId}`);
+  if (!row) throw new ApiError('unauthenticated');
+  return row;
+}
+
 /**
  * How a user is locked who is to change: others may still refer to them, for instance by a mail that is queued while a
  * second transaction waits.
@@ -102,13 +125,6 @@ export async function lockActiveUser(tx: Tx, appId: string, userId: string): Pro
     sql`SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND state = 'ACTIVE' ${locked}`,
   );
   return rows.length > 0;
-}
-
-export async function getUserMetadata(db: Queryable, appId: string, userId: string): Promise<Metadata> {
-  const [row] = await db.query<{ metadata: Metadata }>(
-    sql`SELECT metadata FROM users WHERE app_id = ${appId} AND id = ${userId}`,
-  );
-  return row?.metadata ?? {};
 }
 
 /** What a new password or another weighty change of one's own account is compared with. @throws ApiError `user_not_found` */

@@ -1,0 +1,90 @@
+import type { Sql } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import {
+  type Held,
+  heldOverApp,
+  type OrganizationRelation,
+  organizationRelation,
+  type OverOrganization,
+  type Principal,
+  type UserRelation,
+  userRelation,
+} from '../access/access.ts';
+import { statusesPermitting } from '../access/organization-states.ts';
+import { decideByRelation, decideOverUser } from './decide-access.ts';
+import type { Call } from './route.ts';
+
+/** SQL for the statement that decides on access over an organization; see `decisionOver`. */
+export interface Granted {
+  /** The relation for the FROM clause: one row if access is granted, otherwise no row. */
+  readonly relation: Sql;
+  /** The id of the organization that access is granted to. */
+  readonly id: Sql;
+  /** The statuses that permit the operation (`text[]`), for a condition on the status of the updated row. */
+  readonly statuses: Sql;
+}
+
+export const granted: Granted = { relation: sql`granted`, id: sql`granted.id`, statuses: sql`granted.statuses` };
+
+/** Whether access is granted, as a condition that PostgreSQL evaluates once per statement. */
+export const isGranted = sql`EXISTS (SELECT FROM granted)`;
+
+/** @throws Error if the route of the call is not over an organization */
+export function accessOverOrganization({ route }: Call): OverOrganization {
+  if (route.access.scope !== 'organization') throw new Error(`${route.operationId} is not over an organization`);
+  return route.access;
+}
+
+/**
+ * The common table expressions with which a statement decides on access over the organization of its call: `relation`
+ * is what the caller holds over the organization and its status, `granted` has a row if that is enough.
+ *
+ * @param allowed the principals that get access
+ */
+export function decisionOver(call: Call, { operation }: OverOrganization, allowed: readonly Principal[]): Sql {
+  const statuses = statusesPermitting(operation, heldOverApp(call.actor));
+  return sql`
+    relation AS MATERIALIZED (${organizationRelation(call.actor, call.appId, call.orgId)}),
+    granted AS (
+      SELECT id, ${statuses}::text[] AS statuses FROM relation
+      WHERE held && ${allowed}::text[] AND status = ANY (${statuses}::text[]))`;
+}
+
+/**
+ * Decides on the access that the route declares, by the relation that a statement has read.
+ *
+ * @param relation undefined if the organization does not exist
+ * @throws ApiError as `decideAccess` does
+ */
+export function decideByDeclaration(call: Call, relation: OrganizationRelation | undefined): Held {
+  const { operation, principals } = accessOverOrganization(call);
+  return decideByRelation(call, operation, principals, relation);
+}
+
+/**
+ * Reads the organization of the call in one round trip, together with the relation by which access is decided.
+ *
+ * @param columns columns of `organizations o`, each after a comma
+ * @throws ApiError as `decideAccess` does
+ */
+export async function readOrganization<Row>(call: Call, columns: Sql): Promise<Row & OrganizationRelation> {
+  const relation = organizationRelation(call.actor, call.appId, call.orgId, columns);
+  const [row] = await call.services.db.query<Row & OrganizationRelation>(relation);
+  decideByDeclaration(call, row);
+  if (!row) throw new Error(`${call.route.operationId} was granted access without a relation`);
+  return row;
+}
+
+/**
+ * Reads a user in one round trip, together with the relation by which access is decided.
+ *
+ * @param columns columns of `users u`, each after a comma
+ * @throws ApiError as `decideAccess` does
+ */
+export async function readUser<Row>(call: Call, userId: string, columns: Sql): Promise<Row & UserRelation> {
+  const relation = userRelation(call.actor, call.appId, userId, columns);
+  const [row] = await call.services.db.query<Row & UserRelation>(relation);
+  decideOverUser(call, row);
+  if (!row) throw new Error(`${call.route.operationId} was granted access without a relation`);
+  return row;
+}
