@@ -6,7 +6,7 @@ import { build } from 'esbuild';
 /**
  * Puts the three hundred modules that a start loads into a few files, `main.js` and `part-….js`: Node.js takes about a
  * millisecond to find, read and link each. What is imported by `import()` is in a part of its own. Packages stay where they
- * are. See docs/adr/0075-modules-in-a-few-files.md.
+ * are, except zod: a hundred modules by itself. See docs/adr/0075-modules-in-a-few-files.md.
  */
 const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 const part = /^part-.*\.js(?:\.map)?$/;
@@ -21,6 +21,15 @@ const ownAddresses = {
       const address = `new URL('./${relative(dist, path)}', import.meta.url).href`;
       return { contents: source.replaceAll('import.meta.url', address) };
     });
+  },
+};
+
+/** Half of the modules of zod are translations; what is never used is left out. */
+const zodToo = {
+  name: 'zod-too',
+  /** @param {import('esbuild').PluginBuild} plugin */
+  setup(plugin) {
+    plugin.onResolve({ filter: /^zod$/ }, () => ({ path: fileURLToPath(import.meta.resolve('zod')) }));
   },
 };
 
@@ -40,6 +49,6 @@ await build({
   charset: 'utf8',
   sourcemap: true,
   sourcesContent: false,
-  plugins: [ownAddresses],
+  plugins: [ownAddresses, zodToo],
   logLevel: 'warning',
 });
