@@ -90,10 +90,7 @@ export async function serve(config: Config, { db, ids, sealer, close }: Deployme
   // After the listeners: a port that cannot be used must not cost the password that is printed only once.
   const first = await bootstrap(services);
   if (first) announce(first);
-  hasStarted = true;
-  app.log.info('the service is ready');
   await warnOfRedirectMatching(services, app.log);
-  if (cluster.isWorker) process.send?.(readyMessage);
   const reportFailure: ReportFailure = (error, task) =>
     app.log.error({ err: error, task }, 'a background task failed; it is tried again');
   const background = startBackground(services, reportFailure, backgroundTasks);
@@ -102,4 +99,8 @@ export async function serve(config: Config, { db, ids, sealer, close }: Deployme
     await Promise.all([drain(app, connections), background.stop()]);
     await close();
   });
+  // Last: a signal may follow as soon as the service says that it is ready.
+  hasStarted = true;
+  app.log.info('the service is ready');
+  if (cluster.isWorker) process.send?.(readyMessage);
 }
