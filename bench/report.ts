@@ -4,6 +4,7 @@ import { alikeLines, type Likeness } from './alike.ts';
 import type { Comparison, Cost, Spread } from './compare.ts';
 import type { Options } from './options.ts';
 import { type Conditions, conditionLines } from './conditions.ts';
+import type { ProcessorTime } from './processor-time.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 import { counts, hashParameters } from './seed.ts';
 import { startFigures, type Starts } from './starts.ts';
@@ -51,7 +52,18 @@ function tableOf(comparisons: Report['comparisons'], heading: string[], rowOf: t
 
 const costHead = ['of one request', 'statements', 'floor', 'event loop', 'floor']
   .concat(['other threads', 'floor', 'PostgreSQL', 'floor', 'load', 'floor'])
-  .map((cell, column) => (column > 2 && cell !== 'floor' ? `${cell} ms` : cell));
+  .map((cell, column) => (column > 2 && cell !== 'floor' ? `${cell} ms` : cell))
+  .concat(['ratio by loop', 'by all']);
+
+/**
+ * What the processor time alone lets the ratio of throughputs be: by the event loops if every process has a core for
+ * itself, by all of it if the processes share the cores.
+ */
+function boundsOf({ floor, service }: Comparison['costs']): [loop: number, all: number] {
+  const over = (figure: (time: ProcessorTime) => number) =>
+    floor.processor && service.processor ? figure(floor.processor) / figure(service.processor) : Number.NaN;
+  return [over((time) => time['event loop']), over((time) => Object.values(time).reduce((sum, part) => sum + part, 0))];
+}
 
 /** Statements, and milliseconds of processor of everything on the machine that has a part in one request. */
 function costRow({ name }: Scenario, { costs }: Comparison): string[] {
@@ -64,6 +76,7 @@ function costRow({ name }: Scenario, { costs }: Comparison): string[] {
     ...both(({ processor }) => processor && processor.hashing + processor.runtime),
     ...both(({ processor }) => processor?.PostgreSQL),
     ...both(({ processor }) => processor?.load),
+    ...boundsOf(costs).map((bound) => fixed(bound, 2)),
   ];
 }
 
@@ -97,6 +110,7 @@ export function printReport(report: Report): void {
     ...(report.starts ? startTable(report.starts) : []),
     `Ready after ${fixed(report.firstStartMs, 0)} ms when it was started for the first time`,
     '',
+    'Ratios are of this run. Compare them with those of a run under the same conditions only:',
     ...table(conditionLines(report.options, report.conditions)),
   ];
   process.stdout.write(`\n${lines.join('\n')}\n`);
