@@ -39,6 +39,8 @@ import { createPasswordHasher, type PasswordHasher } from './passwords/password-
 export interface AppDependencies {
   readonly config: Config;
   readonly db: Db;
+  /** For finding out who calls; default: `db`. */
+  readonly lookupDb?: Db;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly sealer: Sealer;
@@ -68,14 +70,15 @@ function trustedProxies(trusted: Config['trustProxy']) {
 }
 
 function createServices(dependencies: AppDependencies, outbound: Outbound): Services {
-  const { config, db, clock, ids, sealer } = dependencies;
+  const { config, db, lookupDb = db, clock, ids, sealer } = dependencies;
   const signingKeys = createSigningKeys(db, sealer);
   const { isProduction } = config;
-  const lookups = createCredentialLookups(db, clock);
+  const lookups = createCredentialLookups(lookupDb, clock);
   const tokenVerifier = createTokenVerifier(signingKeys, clock, config.publicUrl);
   return {
     config,
     db,
+    lookupDb,
     databaseFailures: new DatabaseFailures(clock),
     clock,
     ids,
@@ -83,14 +86,14 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     signingKeys,
     securityEvents: createSecurityEvents({ db, clock, ids, sealer }),
     apps: {
-      idOf: createAppIds(db),
-      named: (request) => namedApp(db, request),
-      someAllows: (origin) => originAllowedByAnyApp(db, origin),
+      idOf: createAppIds(lookupDb),
+      named: (request) => namedApp(lookupDb, request),
+      someAllows: (origin) => originAllowedByAnyApp(lookupDb, origin),
     },
     lookups,
     checkPermissions: createPermissionChecks(db),
     tokenVerifier,
-    credentials: createCredentials({ db, clock, lookups, tokenVerifier }),
+    credentials: createCredentials({ db: lookupDb, clock, lookups, tokenVerifier }),
     relyingParty: lazyRelyingParty(async () => {
       const { createOpenidRelyingParty } = await import('./federation/openid-relying-party.ts');
       return () => createOpenidRelyingParty({ outbound, clock, isProduction });

@@ -12,6 +12,8 @@ import { createSealer, type Sealer } from './keys/seal.ts';
 /** What a process of this deployment works on: its database, current and unlocked, and its share of the ids. */
 export interface Deployment {
   readonly db: Db;
+  /** Connections of their own for finding out who calls: calls that hold all the others do not keep everybody out. */
+  readonly lookupDb: Db;
   readonly ids: LeasedIdSource;
   readonly sealer: Sealer;
   readonly close: () => Promise<void>;
@@ -27,15 +29,25 @@ async function masterKeyOfDirectory(db: Db, dataDir: string): Promise<Buffer> {
   return generateMasterKeyFile(dataDir);
 }
 
+/** Of so many connections of a process, those that only find out who calls. */
+const lookupConnections = (poolSize: number): number => Math.min(poolSize - 1, Math.ceil(poolSize / 5));
+
+async function openDatabases(config: Config, log: Log | undefined): Promise<Pick<Deployment, 'db' | 'lookupDb'>> {
+  const { databaseUrl: url, dataDir, databasePrepare: prepare } = config;
+  const open = (poolSize: number) => openDatabase({ url, dataDir, poolSize, prepare, log });
+  const size = config.databasePoolSize;
+  const forLookups = config.databaseUrl === undefined ? 0 : lookupConnections(size);
+  const db = await open(size - forLookups);
+  if (forLookups === 0) return { db, lookupDb: db };
+  return { db, lookupDb: await open(forLookups) };
+}
+
 /** Opens the database, brings its schema up to date and makes sure that the master key is its own. */
 export async function openDeployment(config: Config, log?: Log): Promise<Deployment> {
-  const db = await openDatabase({
-    url: config.databaseUrl,
-    dataDir: config.dataDir,
-    poolSize: config.databasePoolSize,
-    prepare: config.databasePrepare,
-    log,
-  });
+  const { db, lookupDb } = await openDatabases(config, log);
+  const closeDatabases = async () => {
+    await Promise.all([lookupDb.close(), db.close()]);
+  };
   try {
     await migrate(db);
     const current = config.masterKey ?? (await masterKeyOfDirectory(db, config.dataDir));
@@ -44,11 +56,11 @@ export async function openDeployment(config: Config, log?: Log): Promise<Deploym
     const ids = await leaseNode(db);
     const close = async () => {
       await ids.close();
-      await db.close();
+      await closeDatabases();
     };
-    return { db, ids, sealer, close };
+    return { db, lookupDb, ids, sealer, close };
   } catch (error) {
-    await db.close();
+    await closeDatabases();
     throw error;
   }
 }

@@ -61,11 +61,12 @@ function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
 }
 
 /** Serves the API in this process until it is told to stop. */
-export async function serve(config: Config, { db, ids, sealer, close }: Deployment): Promise<void> {
+export async function serve(config: Config, { db, lookupDb, ids, sealer, close }: Deployment): Promise<void> {
   let hasStarted = false;
   const { app, services } = await buildApp({
     config,
     db,
+    lookupDb,
     ids,
     sealer,
     clock: systemClock,

@@ -58,14 +58,17 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     proxy = await openTcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
     url.host = `127.0.0.1:${proxy.port}`;
     const limits = { ...patientLimits, lock: 100 };
-    const db = await openPostgresql({ url: url.href, poolSize: 4, prepare: false, log: () => {}, limits });
-    app = await buildTestApp({ db });
+    const open = (poolSize: number) =>
+      openPostgresql({ url: url.href, poolSize, prepare: false, log: () => {}, limits });
+    const [db, lookupDb] = await Promise.all([open(4), open(1)]);
+    app = await buildTestApp({ db, lookupDb });
     world = await createWorld(app);
   });
   afterEach(() => proxy.restore());
   afterAll(async () => {
     await proxy?.restore();
     await app?.close();
+    await app?.services.lookupDb.close();
     await proxy?.close();
     await database?.close();
   });
@@ -132,5 +135,34 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     await database.query(sql`SET default_transaction_read_only = off`);
     await readOnly('off');
     await expect.poll(async () => (await isReady(world)).statusCode).toBe(200);
+  });
+});
+
+describe.runIf(process.env['TEST_DATABASE_URL'])('while calls that wait for a lock hold all connections', () => {
+  test('who calls is found out all the same, and the service is ready', async () => {
+    const database = await openTestDatabase();
+    const url = await urlOfDatabase(database);
+    const open = (poolSize: number) =>
+      openPostgresql({ url, poolSize, prepare: true, log: () => {}, limits: patientLimits });
+    const [db, lookupDb] = await Promise.all([open(2), open(1)]);
+    const app = await buildTestApp({ db, lookupDb });
+    const world = await createWorld(app);
+    const { token } = world.admin;
+    const waiting = async () =>
+      (await database.query(sql`SELECT 1 FROM pg_locks WHERE NOT granted AND database IS NOT NULL`)).length;
+
+    const lock = sql`LOCK TABLE machine_users IN ACCESS EXCLUSIVE MODE`;
+    const { stuck, answers } = await whileLocked(database, lock, async () => {
+      const creations = ['a', 'b'].map((userName) => world.call('POST', machineUsers, { token, body: { userName } }));
+      const stuckCalls = Promise.all(creations.map(async (creation) => (await creation).statusCode));
+      await expect.poll(waiting).toBeGreaterThanOrEqual(2);
+      const others = [await world.call('GET', me, { token }), await isReady(world), await world.call('GET', me)];
+      return { stuck: { calls: stuckCalls }, answers: others.map(({ statusCode }) => statusCode) };
+    });
+    expect(answers).toEqual([200, 200, 401]);
+    expect(await stuck.calls).toEqual([201, 201]);
+    await app.close();
+    await lookupDb.close();
+    await database.close();
   });
 });

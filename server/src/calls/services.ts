@@ -19,6 +19,8 @@ import type { PasswordHasher } from '../passwords/password-hash.ts';
 export interface Services {
   readonly config: Config;
   readonly db: Db;
+  /** Connections that only find out who calls and whether the database is there. */
+  readonly lookupDb: Db;
   readonly databaseFailures: DatabaseFailures;
   readonly apps: Apps;
   readonly credentials: Credentials;

@@ -20,7 +20,7 @@ const ready = z
 let migrations: readonly Migration[] | undefined;
 
 /** Whatever is wrong with the database, the answer is the same: send the traffic elsewhere, and ask again. */
-async function checkReady({ db, databaseFailures, hasStarted }: Services): Promise<void> {
+async function checkReady({ lookupDb: db, databaseFailures, hasStarted }: Services): Promise<void> {
   if (!hasStarted()) throw new ApiError('overloaded', { detail: 'The service is starting.' });
   if (databaseFailures.isStorageFull) throw new ApiError('storage_full');
   migrations ??= readMigrations();

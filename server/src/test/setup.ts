@@ -38,6 +38,7 @@ export async function buildTestApp(
     env?: Record<string, string>;
     routes?: readonly Route[];
     db?: Db;
+    lookupDb?: Db;
     clock?: TestClock;
     logger?: AppDependencies['logger'];
     outbound?: AppDependencies['outbound'];
@@ -62,6 +63,7 @@ export async function buildTestApp(
     passwords: createPasswordHasher({ concurrency: 2, parameters: cheapParameters }),
     logger: options.logger ?? (process.env['TEST_LOG'] ? { level: process.env['TEST_LOG'] } : false),
     ...(options.routes && { routes: options.routes }),
+    ...(options.lookupDb && { lookupDb: options.lookupDb }),
     ...(options.outbound && { outbound: options.outbound }),
   });
   await app.ready();
