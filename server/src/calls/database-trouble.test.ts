@@ -120,6 +120,13 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     await proxy.restore();
   });
 
+  test('a session whose use cannot be noted is read all the same', async () => {
+    app.clock.advance(120_000);
+    const lock = sql`SELECT 1 FROM sessions FOR UPDATE`;
+    const read = () => world.call('GET', me, { token: world.admin.token });
+    expect((await whileLocked(database, lock, read)).statusCode).toBe(200);
+  });
+
   test('a server that takes no changes is not ready', async () => {
     const [row] = await database.query<{ name: string }>(sql`SELECT quote_ident(current_database()) AS name`);
     const readOnly = async (value: string) => {

@@ -14,6 +14,9 @@ const troubles: Readonly<Record<string, DatabaseTrouble>> = {
   '57P01': 'database_unavailable',
   '57P02': 'database_unavailable',
   '57P03': 'database_unavailable',
+  '57P05': 'database_unavailable',
+  '25P03': 'database_unavailable',
+  '25P04': 'database_unavailable',
   '53300': 'database_unavailable',
   '53400': 'database_unavailable',
   '25006': 'database_unavailable',
@@ -69,8 +72,14 @@ const changesRows = /\b(?:INSERT|DELETE|MERGE)\b|(?<!\bFOR (?:NO KEY )?)\bUPDATE
 /** The driver found the connection broken before it sent anything on it. */
 const wasNotSent = (error: unknown): boolean => error instanceof Error && error.message.endsWith('is not queryable');
 
-/** Whether the server says that it refused the statement, and that the connection goes on. */
-const isRefusal = (error: unknown): boolean => error instanceof ServerError && error.severity === 'ERROR';
+/** After these the server may have made the change before it ended the connection. By code: `severity` is translated. */
+const endings = /^(?:08...|57P0[125])$/;
+
+/** Whether the server says that it refused the statement. */
+const isRefusal = (error: unknown): boolean => error instanceof ServerError && !endings.test(error.code ?? '');
+
+/** Whether the server has not answered, so that it may still be at work. */
+export const isUnanswered = (error: unknown): boolean => !(error instanceof ServerError) && !wasNotSent(error);
 
 /** Whether the connection that reported `error` must not be used again. */
 export function breaksConnection(error: unknown): boolean {

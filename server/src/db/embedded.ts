@@ -189,7 +189,7 @@ export class EmbeddedDatabase implements Db {
     const { release } = await this.#gate.hold();
     try {
       const { client, socket } = await this.#connected();
-      return { client, release: (destroy) => this.#return(socket, destroy, release) };
+      return { client, release: ({ isBroken }) => this.#return(socket, isBroken, release) };
     } catch (error) {
       release();
       throw error;

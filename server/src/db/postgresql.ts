@@ -1,16 +1,17 @@
 import { Pool, type PoolClient, type QueryResult } from 'pg';
 import { cancelStatement } from './cancel.ts';
-import { sql, type Db, type Log, type Sql, type Tx, type UniqueViolations } from './db.ts';
+import { DatabaseUnavailableError, sql, type Db, type Log, type Sql, type Tx, type UniqueViolations } from './db.ts';
 import {
   breaksConnection,
   isMisplacedStatement,
+  isUnanswered,
   refusesParameters,
   translate,
   translateOutcome,
 } from './driver-errors.ts';
 import { resultTypes } from './result-types.ts';
 import { namedStatements, unnamedStatements, type Preparer } from './statements.ts';
-import { transact, type Lease } from './transaction.ts';
+import { type ConnectionState, transact, type Lease } from './transaction.ts';
 
 /** How to reach the server. */
 export interface PostgresqlOptions {
@@ -118,10 +119,14 @@ class PostgresqlDatabase implements Db {
   readonly #pool: Pool;
   readonly #log: Log;
   #prepare: Preparer;
+  /** Whether the server ends nothing by itself. */
+  #mustCancel = false;
+  #connectionsInUse = 0;
   #closed: Promise<void> | undefined;
 
   constructor(pool: Pool, { prepare, log }: PostgresqlOptions) {
     this.#pool = pool;
+    pool.on('acquire', () => (this.#connectionsInUse += 1)).on('release', () => (this.#connectionsInUse -= 1));
     this.#log = log;
     this.#prepare = prepare ? namedStatements() : unnamed;
   }
@@ -132,13 +137,13 @@ class PostgresqlDatabase implements Db {
       const prepare = this.#prepare;
       const config = prepare(statement);
       this.#pool.connect((unreachable, client, release) => {
-        if (client === undefined) return reject(translate(unreachable));
+        if (client === undefined) return reject(this.#explainUnreachable(unreachable));
         return client.query(config, (error: Error | null, result: QueryResult) => {
           if (error === null) {
             release();
             resolve(result.rows);
           } else {
-            giveBack(client, breaksConnection(error));
+            this.#giveBack(client, { isBroken: breaksConnection(error), isUnanswered: isUnanswered(error) });
             // The server has not executed a statement that it does not know, so it may be sent again.
             if (this.#unnames(prepare, error)) resolve(this.query(statement, uniqueViolations));
             else reject(translateOutcome(error, [statement.text], uniqueViolations));
@@ -173,6 +178,7 @@ class PostgresqlDatabase implements Db {
     if (!(Number.parseInt(version, 10) >= oldestMajorVersion)) {
       throw new Error(`PostgreSQL ${oldestMajorVersion} or newer is needed, the server is ${version}`);
     }
+    this.#mustCancel = row?.lock_timeout === '0' || row?.statement_timeout === '0';
     for (const [setting, value] of Object.entries(advisedSettings)) {
       if (row?.[setting as keyof typeof advisedSettings] !== '0') continue;
       const advice = `ALTER ROLE ${row.role} SET ${setting} = '${value}'`;
@@ -195,15 +201,28 @@ class PostgresqlDatabase implements Db {
   async #acquire(): Promise<Lease> {
     try {
       const client = await this.#pool.connect();
-      return { client, release: (destroy) => giveBack(client, destroy) };
+      return { client, release: (state) => this.#giveBack(client, state) };
     } catch (error) {
-      throw translate(error);
+      throw this.#explainUnreachable(error);
     }
   }
-}
 
-/** What the server still does for a connection that is given up would be done after we said that it was not. */
-function giveBack(client: PoolClient, isBroken: boolean): void {
-  if (isBroken) void cancelStatement(client).then(() => client.release(true));
-  else client.release();
+  #explainUnreachable(error: unknown): unknown {
+    if (this.#connectionsInUse < (this.#pool.options.max ?? Infinity)) return translate(error);
+    return new DatabaseUnavailableError('All connections of the pool are in use', {
+      code: 'database_busy',
+      cause: error,
+    });
+  }
+
+  /**
+   * What a server without time limits still does for a connection that is given up would be done after we said that it was
+   * not, so it is cancelled. A server with limits has ended it, or waits in a commit for its standby: to cancel that
+   * would confirm a change that no standby has.
+   */
+  #giveBack(client: PoolClient, { isBroken, isUnanswered: isRunning }: ConnectionState): void {
+    if (!isBroken) client.release();
+    else if (isRunning && this.#mustCancel) void cancelStatement(client).then(() => client.release(true));
+    else client.release(true);
+  }
 }

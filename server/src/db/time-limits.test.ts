@@ -3,6 +3,8 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { openEmptyDatabase, patientLimits as patient, urlOfDatabase } from '../test/database.ts';
 import { type Db, raw, type Sql, sql } from './db.ts';
+import { DatabaseError as ServerError } from 'pg';
+import { translateOutcome } from './driver-errors.ts';
 import { namedStatements } from './statements.ts';
 import { openPostgresql, type PostgresqlOptions } from './postgresql.ts';
 
@@ -83,6 +85,42 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
     expect(await notes()).toEqual([]);
   });
 
+  it.each(['55P03', '57014', '40P01', '53100'])(
+    'what the server refuses in another language (%s) is refused',
+    (code) => {
+      const error = Object.assign(new ServerError('abgebrochen', 0, 'error'), { code, severity: 'FEHLER' });
+      expect(translateOutcome(error, ['INSERT INTO notes VALUES (1)'])).not.toMatchObject({ code: 'outcome_unknown' });
+    },
+  );
+
+  it.each([
+    ['57P01', 'FATAL'],
+    ['08006', 'FATAL'],
+    ['57P02', 'PANIK'],
+  ])('a change that the server ends the connection with (%s) has an unknown outcome', (code, severity) => {
+    const error = Object.assign(new ServerError('weg', 0, 'error'), { code, severity });
+    expect(translateOutcome(error, ['COMMIT', 'INSERT INTO notes VALUES (1)'])).toMatchObject({
+      code: 'outcome_unknown',
+    });
+    expect(translateOutcome(error, ['SELECT 1 FOR UPDATE'])).toMatchObject({ code: 'database_unavailable' });
+  });
+
+  it('says so when all connections are in use', async () => {
+    await open({ poolSize: 1, limits: { ...patient, acquire: 50 } });
+    await db.transaction(async (tx) => {
+      await tx.query(sql`SELECT 1`);
+      await expect(db.query(sql`SELECT 1`)).rejects.toMatchObject({ code: 'database_busy' });
+    });
+  });
+
+  it('a commit that waits for a standby is not cancelled where the server has limits', async () => {
+    await open({ poolSize: 1, limits: { ...patient, answer: 200 } });
+    // Stands for the wait in a commit: with limits the server would have ended everything else by itself.
+    const sleeping = db.query(sql`INSERT INTO notes SELECT 1 FROM pg_sleep(1)`);
+    await expect(sleeping).rejects.toMatchObject({ code: 'outcome_unknown' });
+    await expect.poll(notes).toEqual([1]);
+  });
+
   it('the work of an operator has no limits, the next transaction has', async () => {
     await open({ poolSize: 1, limits: { ...patient, statement: 50 } });
     await db.transaction(async (tx) => {
@@ -105,7 +143,6 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
     ['53300', 'database_unavailable'],
     ['53400', 'database_unavailable'],
     ['25006', 'database_unavailable'],
-    ['57P01', 'database_unavailable'],
   ])('an error with state %s is %s: nothing was changed', async (state, code) => {
     await open();
     const fail = raw(`DO $$ BEGIN INSERT INTO notes VALUES (1); RAISE EXCEPTION USING ERRCODE = '${state}'; END $$`);

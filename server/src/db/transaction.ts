@@ -1,13 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ClientBase, QueryConfig, QueryResult } from 'pg';
 import { DatabaseError, type Sql, type Tx, type UniqueViolations } from './db.ts';
-import { breaksConnection, isRepeatable, translate, translateOutcome } from './driver-errors.ts';
+import { breaksConnection, isRepeatable, isUnanswered, translate, translateOutcome } from './driver-errors.ts';
 import type { Preparer } from './statements.ts';
 
-/** A connection for one caller alone. `release(true)` closes it instead of handing it to the next. */
+/** In which state a connection is given back. */
+export interface ConnectionState {
+  /** It must not be used again. */
+  readonly isBroken: boolean;
+  /** The server may still be at work on a statement that is not a COMMIT. */
+  readonly isUnanswered: boolean;
+}
+
+/** A connection for one caller alone. */
 export interface Lease {
   readonly client: ClientBase;
-  release(destroy: boolean): void;
+  release(state: ConnectionState): void;
 }
 
 const maximumRetries = 3;
@@ -45,7 +53,7 @@ async function attempt<Result>(lease: Lease, prepare: Preparer, work: (tx: Tx) =
     await tx.rollback();
     throw error;
   } finally {
-    lease.release(tx.broken);
+    lease.release({ isBroken: tx.broken, isUnanswered: tx.unanswered });
   }
 }
 
@@ -53,6 +61,8 @@ class OpenTransaction implements Tx {
   readonly isTransaction = true;
   /** Whether the connection's state is no longer known. */
   broken = false;
+  /** Whether the server may still be at work on a statement that is not a COMMIT. */
+  unanswered = false;
   #open = true;
   #isUnlimited = false;
   readonly #texts: string[] = [];
@@ -116,6 +126,7 @@ class OpenTransaction implements Tx {
       this.#client.query(config, (error: Error | null, result: QueryResult) => {
         if (error === null) return resolve(result);
         if (breaksConnection(error)) this.broken = true;
+        if (isUnanswered(error) && config.text !== 'COMMIT') this.unanswered = true;
         return reject(explain(error));
       });
     });

@@ -34,7 +34,7 @@ export interface AdminCommands {
 /** A new password and its hash. It is generated, unless the operator gives one. */
 async function newPassword(services: AdminServices, email: string, given: string | undefined) {
   const password = given ?? randomBytes(18).toString('base64url');
-  const fault = passwordFault(password, { email });
+  const fault = passwordFault(password, { email, firstName: 'Super', lastName: 'Admin' });
   if (fault !== undefined) throw new Error(fault);
   return { password, hash: await services.passwords.hash(password) };
 }
@@ -79,8 +79,9 @@ function createAdmin(services: AdminServices, appId: string, email: string, pass
       throw new Error(`${email} has an account already: a super admin grants the role, or choose another address`);
     }
     const now = clock.now();
+    const id = ids.next();
     const added = await insertUser(tx, appId, {
-      id: ids.next(),
+      id,
       email,
       emailKey: emailKey(email),
       firstName: 'Super',
@@ -93,7 +94,8 @@ function createAdmin(services: AdminServices, appId: string, email: string, pass
       isSuperAdmin: true,
       now,
     });
-    if (!added) throw new Error(`${email} has an account already`);
+    // Whom somebody invites at this moment keeps an account that nobody vouches for.
+    if (added?.id !== id) throw new Error(`${email} has an account already`);
     const content = { email, time: now.toISOString() };
     await tellSuperAdminsOf(tx, services, appId, { purpose: 'super_admin_granted', content });
     await writeEvent(tx, services, appId, 'super_admin.granted', added.id);

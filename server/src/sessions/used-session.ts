@@ -1,4 +1,5 @@
 import { defaultSettings } from '../apps/apps.schema.ts';
+import { DatabaseUnavailableError } from '../db/db.ts';
 import type { Services } from '../calls/services.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { type FoundSession, touchSession } from './sessions.store.ts';
@@ -12,6 +13,11 @@ function isTouchDue({ lastSeenAt, idleExpiresAt }: { lastSeenAt: Date; idleExpir
   return now.getTime() - lastSeenAt.getTime() >= Math.min(touchEveryMs, idleLifeMs / touchesPerIdleLife);
 }
 
+/** A use that cannot be noted now is noted by the next call: whoever only reads is not refused for it. */
+function passOver(error: unknown): void {
+  if (!(error instanceof DatabaseUnavailableError)) throw error;
+}
+
 /** The live session of a token, with its use noted. */
 export async function findUsedSession(
   services: Pick<Services, 'db' | 'clock' | 'lookups'>,
@@ -23,7 +29,7 @@ export async function findUsedSession(
   if (found && isTouchDue(found, now)) {
     const { id } = found.session;
     const touched = { id, lastSeenAt: found.lastSeenAt, idleSecondsByDefault: defaultSettings.sessionIdleSeconds };
-    await touchSession(services.db, appId, touched, now);
+    await touchSession(services.db, appId, touched, now).catch(passOver);
   }
   return found;
 }
