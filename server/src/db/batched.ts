@@ -15,3 +15,35 @@ export function batched<Key, Found>(find: (keys: readonly Key[]) => Promise<Foun
   const loader = new DataLoader(find, { cache: false, maxBatchSize, batchScheduleFn });
   return (key) => loader.load(key);
 }
+
+/** Which keys may share a statement. */
+export interface Sharing<Key> {
+  /** Keys of two groups never share one: the statement of a group neither delays nor fails another's. */
+  readonly groupOf: (key: Key) => string;
+  /** What a key adds to the work of its statement. */
+  readonly weightOf: (key: Key) => number;
+  /** The weight of all keys of one statement at the most; more go into another. */
+  readonly maxWeight: number;
+}
+
+/** As {@link batched}, for keys of unequal cost. */
+export function batchedByGroup<Key, Found>(
+  find: (keys: readonly Key[]) => Promise<Found[]>,
+  { groupOf, weightOf, maxWeight }: Sharing<Key>,
+): (key: Key) => Promise<Found> {
+  const batches = new Map<string, { weight: number; readonly load: (key: Key) => Promise<Found> }>();
+  const openBatch = (group: string) => {
+    const batch = { weight: 0, load: batched(find) };
+    batches.set(group, batch);
+    setImmediate(() => void batches.delete(group));
+    return batch;
+  };
+  return (key) => {
+    const group = groupOf(key);
+    const weight = weightOf(key);
+    const last = batches.get(group);
+    const batch = last && last.weight + weight <= maxWeight ? last : openBatch(group);
+    batch.weight += weight;
+    return batch.load(key);
+  };
+}

@@ -85,24 +85,23 @@ function toAnswer({ permissions }: PermissionQuestion, rows: readonly GrantingRo
   return { relation: { held: first.held, status: first.status }, results };
 }
 
+/** An object, because the database finds its keys by binary search and reads through an array. */
+const toKeys = (permissions: readonly string[]): string =>
+  JSON.stringify(Object.fromEntries(permissions.map((permission) => [permission, 0])));
+
 /**
- * Whether users have permissions in organizations, by which roles, or why not, and whether the askers may know: one
- * query for all questions. Each is looked up by itself, by indexes (`OFFSET 0`): a plan for all of them at once would
- * rather read whole tables of a small app.
- *
- * @returns in the order of the questions
+ * What grants the permissions that are asked for: one query for all questions. Each is looked up by itself, by indexes
+ * (the last `OFFSET 0`): a plan for all of them at once would rather read whole tables of a small app. The first one
+ * keeps the comparison of permissions, which is expensive, to the roles that the user holds.
  */
-export async function checkPermissions(
-  db: Queryable,
-  questions: readonly PermissionQuestion[],
-): Promise<PermissionAnswer[]> {
+export function selectGrants(questions: readonly PermissionQuestion[]): Sql {
   const column = <Value>(valueOf: (question: PermissionQuestion) => Value) => questions.map(valueOf);
-  const rows = await db.query<GrantingRow>(sql`
+  return sql`
     SELECT asked.place::integer, found.*
     FROM unnest((SELECT ${column(({ appId }) => appId)}::bigint[]), ${column(({ orgId }) => orgId)}::bigint[],
       ${column(({ asker }) => asker.isMachine)}::boolean[], ${column(({ asker }) => asker.isSuperAdmin)}::boolean[],
       ${column(({ asker }) => asker.userId)}::bigint[], ${column(({ userId }) => userId)}::bigint[],
-      ${column(({ permissions }) => JSON.stringify(permissions))}::jsonb[])
+      ${column(({ permissions }) => toKeys(permissions))}::jsonb[])
       WITH ORDINALITY AS asked (app_id, org_id, is_machine, is_super_admin, asker_id, user_id, permissions, place)
     CROSS JOIN LATERAL (
       SELECT o.status, ${heldByAsker} AS held, u.state, granting.key, granting.granted
@@ -114,10 +113,22 @@ export async function checkPermissions(
       LEFT JOIN LATERAL (
         SELECT r.key,
           ARRAY(SELECT permission FROM unnest(r.permissions) AS permission WHERE asked.permissions ? permission) AS granted
-        FROM (${rolesInForce(sql`asked.app_id`)}) AS r WHERE asked.permissions ?| r.permissions
+        FROM (${rolesInForce(sql`asked.app_id`)} OFFSET 0) AS r WHERE asked.permissions ?| r.permissions
       ) AS granting ON true
       WHERE o.app_id = asked.app_id AND o.id = asked.org_id
-      OFFSET 0) AS found`);
+      OFFSET 0) AS found`;
+}
+
+/**
+ * Whether users have permissions in organizations, by which roles, or why not, and whether the askers may know.
+ *
+ * @returns in the order of the questions
+ */
+export async function checkPermissions(
+  db: Queryable,
+  questions: readonly PermissionQuestion[],
+): Promise<PermissionAnswer[]> {
+  const rows = await db.query<GrantingRow>(selectGrants(questions));
   const byPlace = new Map<number, GrantingRow[]>();
   for (const row of rows) byPlace.set(row.place, [...(byPlace.get(row.place) ?? []), row]);
   return questions.map((question, index) => toAnswer(question, byPlace.get(index + 1) ?? []));

@@ -1,8 +1,11 @@
-import { batched } from '../db/batched.ts';
+import { batchedByGroup } from '../db/batched.ts';
 import type { Db } from '../db/db.ts';
 import { checkPermissions, type PermissionAnswer, type PermissionQuestion } from './effective-permissions.store.ts';
 
-/** Answers questions about permissions; those that arrive together share a statement. */
+/** Permissions that one statement asks for at the most: each is compared with all that a user holds. */
+const maxPermissions = 500;
+
+/** Answers questions about permissions; those of one app that arrive together share a statement. */
 export type PermissionChecks = (question: PermissionQuestion) => Promise<PermissionAnswer>;
 
 declare module '../calls/services.ts' {
@@ -12,4 +15,8 @@ declare module '../calls/services.ts' {
 }
 
 export const createPermissionChecks = (db: Db): PermissionChecks =>
-  batched((questions: readonly PermissionQuestion[]) => checkPermissions(db, questions));
+  batchedByGroup((questions: readonly PermissionQuestion[]) => checkPermissions(db, questions), {
+    groupOf: ({ appId }) => appId,
+    weightOf: ({ permissions }) => permissions.length,
+    maxWeight: maxPermissions,
+  });

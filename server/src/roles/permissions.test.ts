@@ -136,9 +136,18 @@ describe('a check', () => {
   });
 
   test('compares permissions literally', async () => {
-    for (const permission of ['documents:READER', 'documents:*', '%', 'documents:reader ', 'documents']) {
+    const others = ['documents:READER', 'documents:*', '%', 'documents:reader ', 'documents', '__proto__', '0'];
+    for (const permission of others) {
       expect(await ask(member, permission)).toEqual(refused(permission, 'no_role_grants_it'));
     }
+  });
+
+  test.each(['__proto__', 'constructor', '0', '"', '\\', 'é'])('finds %s', async (permission) => {
+    const body = { roles: [{ key: 'odd', displayName: 'Odd', allowedPermissions: [permission] }] };
+    await world.call('PUT', `/v1/authorization/organizations/${orgId}/roles`, { token: owner.token, body });
+    const person = await world.person();
+    await add(person.userId, ['odd']);
+    expect(await ask(person, permission)).toEqual({ permission, allowed: true, grantedBy: ['odd'] });
   });
 
   test('counts roles only: owners, managers and super admins have no permission by being that', async () => {
@@ -291,7 +300,7 @@ test('questions of one moment share a statement, each with its own relation', as
   const elsewhere = await createWorld(app);
   const questions = [
     question,
-    { ...question, appId: elsewhere.appId },
+    { ...question, orgId: '1' },
     { ...question, asker: { ...asker, isMachine: true } },
     { ...question, asker: { ...asker, userId: elsewhere.admin.userId } },
   ];
