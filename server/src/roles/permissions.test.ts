@@ -73,6 +73,7 @@ describe('permissions are not checked', () => {
     const foreign = await elsewhere.call('POST', url, { token, body: { ...body, userId: member.userId } });
     expect(problem(foreign)).toBe('404 organization_not_found');
     expect(problem(await check(machine, { ...body, userId: member.userId }, '1'))).toBe('404 organization_not_found');
+    expect(problem(await check(machine, body, '1'))).toBe('404 organization_not_found');
   });
 
   test('for a plain member who asks about somebody else', async () => {
