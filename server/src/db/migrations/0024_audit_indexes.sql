@@ -6,6 +6,21 @@
 -- stand in time and id, which are never null, and each list asks for the order of its index.
 --
 -- Changes wait while an index is built. An operator may build the indexes before, with CREATE INDEX CONCURRENTLY.
+-- Where that fails it leaves an invalid index, which IF NOT EXISTS would keep. The lock waits for one that is still being
+-- built.
+LOCK TABLE audit_events IN SHARE MODE;
+DO $$
+DECLARE
+  invalid regclass;
+BEGIN
+  FOR invalid IN
+    SELECT indexrelid FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+    WHERE indrelid = 'audit_events'::regclass AND NOT indisvalid AND starts_with(relname, 'audit_events_by_')
+  LOOP
+    EXECUTE format('DROP INDEX %s', invalid);
+  END LOOP;
+END $$;
+
 CREATE INDEX IF NOT EXISTS audit_events_by_action ON audit_events (app_id, action, time, id NULLS FIRST);
 CREATE INDEX IF NOT EXISTS audit_events_by_organization ON audit_events
   (app_id, org_id, action, time NULLS FIRST, id) WHERE org_id IS NOT NULL;
