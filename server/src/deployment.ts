@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
 import type { Db } from './db/db.ts';
-import { migrate } from './db/migrate.ts';
+import { migrate, readMigrations } from './db/migrate.ts';
 import type { Log } from './db/db.ts';
 import { openDatabase } from './db/open.ts';
 import { type LeasedIdSource, leaseNode } from './ids.ts';
@@ -49,7 +49,7 @@ export async function openDeployment(config: Config, log?: Log): Promise<Deploym
     await Promise.all([lookupDb.close(), db.close()]);
   };
   try {
-    await migrate(db);
+    await migrate(db, readMigrations(), log && { log });
     const current = config.masterKey ?? (await masterKeyOfDirectory(db, config.dataDir));
     const sealer = createSealer({ current, old: config.masterKeysOld });
     await checkMasterKey(db, sealer);

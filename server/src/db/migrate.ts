@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { sql, type Db, type Queryable, type Tx } from './db.ts';
+import { defaultPatience, type Patience, withPatience } from './patience.ts';
 
 /** One step of the schema's history. */
 export interface Migration {
@@ -46,7 +47,8 @@ export function readMigrations(directory: URL = migrationsDirectory): Migration[
 
 /**
  * Brings the schema up to this build's version. Each migration has a transaction of its own, under a lock that lets
- * several processes start at once.
+ * several processes start at once. Where a migration has to wait for a lock, it is tried again without end: calls that
+ * need the same table go on in between.
  *
  * @example
  *   const db = await openDatabase(options);
@@ -56,10 +58,14 @@ export function readMigrations(directory: URL = migrationsDirectory): Migration[
  * @throws SchemaMismatchError when the schema is newer than this build, or an applied migration was edited afterwards
  * @throws DatabaseError when a migration fails; those before it stay applied
  */
-export async function migrate(db: Db, migrations: readonly Migration[] = readMigrations()): Promise<Migration[]> {
+export async function migrate(
+  db: Db,
+  migrations: readonly Migration[] = readMigrations(),
+  patience: Partial<Patience> = {},
+): Promise<Migration[]> {
   const done: Migration[] = [];
   for (;;) {
-    const applied = await db.transaction((tx) => applyNext(tx, migrations));
+    const applied = await db.transaction((tx) => applyNext(tx, migrations, { ...defaultPatience, ...patience }));
     if (applied === undefined) return done;
     done.push(applied);
   }
@@ -88,12 +94,12 @@ export function checksumOf(migrations: readonly Migration[]): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-async function applyNext(tx: Tx, migrations: readonly Migration[]): Promise<Migration | undefined> {
+async function applyNext(tx: Tx, migrations: readonly Migration[], patience: Patience): Promise<Migration | undefined> {
   await tx.script(`SELECT pg_advisory_xact_lock(${advisoryLockKey})`);
   const applied = await readApplied(tx);
   assertFits(applied, migrations);
   const next = migrations[applied.length];
-  if (next !== undefined) await apply(tx, next);
+  if (next !== undefined) await withPatience(tx, next.name, () => apply(tx, next), patience);
   return next;
 }
 
