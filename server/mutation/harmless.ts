@@ -217,6 +217,11 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('users/sign-up-event.ts', [[app, 'function signUpOf', once('a user')]]),
   ...of('users/users.store.ts', [
+    [
+      app,
+      'function getUser',
+      `access to the user is decided before, or a code of the app names them, and ${once('a user')}`,
+    ],
     [app, 'function lockActiveUser', once('a user')],
     [app, 'function lockCredentials', once('a user')],
     [app, 'const setPasswordHashWhere', once('a user')],
