@@ -124,13 +124,6 @@ export const harmless: readonly Harmless[] = [
     [app, 'SELECT id FROM organizations', `it only locks, and ${once('an organization')}`],
     [appOf('u'), 'JOIN users u', once('a user')],
   ]),
-  ...of('roles/permissions.routes.ts', [
-    [
-      'await decideAccess(call);',
-      'function subjectOf',
-      'a machine that asks about nobody is refused either way; permissions.test.ts asks which refusal comes first',
-    ],
-  ]),
   ...of('search/member-search.store.ts', [
     [appOf('m'), 'UPDATE members m SET is_searchable', once('a user and of an organization')],
     [app, 'function unsearchable', 'others are made findable too'],

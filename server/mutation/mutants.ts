@@ -58,11 +58,10 @@ const guards: readonly Guard[] = [
   {
     kind: 'organization',
     pattern:
-      /^ *(?:await )?(?:decideBy(?:Relation|Declaration)|decideOverUser|check(?:Visible|ManagerReach|MachineReach|MayAsk))\([^;]*\);\n/gm,
+      /^ *(?:if \([^\n]*?\) )?(?:await )?(?:decideBy(?:Relation|Declaration)|decideOverUser|check(?:Visible|ManagerReach|MachineReach|MayAsk))\([^;]*\);\n/gm,
     replacement: '',
     form: 'statement',
   },
-  { kind: 'organization', pattern: /^ *await decide(?:Access)?\([^;]*\);\n/gm, replacement: '', form: 'statement' },
   {
     kind: 'organization',
     pattern: /(?<=recordDecision\(call, )(?:await decide|evaluateOver(?:Organization|User))\([^()]*\)/g,

@@ -1,25 +1,19 @@
 import { evaluate, type Held, overOrganization, toAsker } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { decideAccess } from '../calls/decide-access.ts';
 import { decideByDeclaration } from '../calls/decide-in-statement.ts';
 import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { checkPermissions, permissionsChecked } from './permissions.schema.ts';
 
-/**
- * Who is asked about: by default the human who asks.
- *
- * @throws ApiError `validation_failed` after a decision on access, like every other fault of a handler
- */
-async function subjectOf(call: Call, userId: string | undefined): Promise<string> {
-  const subject = userId ?? selfOf(call);
-  if (subject !== undefined) return subject;
-  await decideAccess(call);
-  const message = 'Required: a machine user has no permissions of its own.';
-  throw new ApiError('validation_failed', { faults: [{ pointer: '/body/userId', message }] });
-}
+/** No user has this id: what a question about nobody asks for, so that access is decided before it is refused. */
+const nobody = '0';
 
 const selfOf = ({ actor }: Call): string | undefined => (actor.kind === 'user' ? actor.user.id : undefined);
+
+const withoutSubject = (): ApiError =>
+  new ApiError('validation_failed', {
+    faults: [{ pointer: '/body/userId', message: 'Required: a machine user has no permissions of its own.' }],
+  });
 
 /** Everybody may ask about themselves, managers and backends about others. */
 function checkMayAsk(call: Call, held: Held, userId: string): void {
@@ -44,10 +38,12 @@ export const permissionRoutes = [
     response: { status: 200, description: 'The answer for each permission.', body: permissionsChecked },
     handler: async (call) => {
       const { services, appId, orgId, body } = call;
-      const userId = await subjectOf(call, body.userId);
-      const question = { appId, orgId, asker: toAsker(call.actor), userId, permissions: body.permissions };
+      const userId = body.userId ?? selfOf(call);
+      const asker = toAsker(call.actor);
+      const question = { appId, orgId, asker, userId: userId ?? nobody, permissions: body.permissions };
       const { relation, results } = await services.checkPermissions(question);
       const held = decideByDeclaration(call, relation);
+      if (userId === undefined) throw withoutSubject();
       checkMayAsk(call, held, userId);
       return { userId, orgId, results: [...results] };
     },
