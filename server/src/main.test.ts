@@ -202,8 +202,10 @@ describe('the first start', () => {
   test.runIf(onServer)('answers /readyz with 503 until the app exists', async () => {
     await place.onDatabase((db) =>
       db.transaction(async (tx) => {
-        await tx.query(sql`SELECT 1 FROM deployment FOR UPDATE`);
-        const service = await startService(place.env, { until: 'listening' });
+        // The start finds no app, and cannot add one while this lasts.
+        await tx.query(sql`LOCK TABLE apps IN EXCLUSIVE MODE`);
+        const DATABASE_URL = `${place.env['DATABASE_URL']}?lock_timeout=300000`;
+        const service = await startService({ ...place.env, DATABASE_URL }, { until: 'listening' });
         running.push(service);
         const answer = await service.call('GET', '/readyz');
         expect([answer.status, await answer.json()]).toMatchObject([503, { detail: 'The service is starting.' }]);
