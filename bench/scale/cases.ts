@@ -129,7 +129,7 @@ export const auditCases: readonly Case[] = [
   firstPage('events of an organization, a rare action', eventsOf(ofLargest, '?action=organization.deactivated')),
   firstPage('events of an organization, an action that never was', eventsOf(ofLargest, '?action=never.happened')),
   firstPage('events of an organization, of one actor', eventsOf(ofLargest, `?actorId=${userId(5)}`)),
-  firstPage('events of an organization, of nobody who was there', eventsOf(ofLargest, '?actorId=1')),
+  firstPage('events of an organization by an actor who never acted there', eventsOf(ofLargest, '?actorId=1')),
   firstPage('events of the app', eventsOf('audit-events')),
   nextPage('events of the app, of the first month', eventsOf('audit-events', until)),
   firstPage('events of the app, of one actor', eventsOf('audit-events', `?actorId=${userId(5)}`)),

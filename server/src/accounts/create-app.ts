@@ -5,7 +5,7 @@ import { insertSigningKey, type StoredSigningKey } from '../keys/signing-keys.st
 import type { Services } from '../calls/services.ts';
 import { emailKey } from '../http/email-address.ts';
 import { passwordFault } from '../passwords/password-policy.ts';
-import { insertUser } from '../users/users.store.ts';
+import { insertUser, type NewUser } from '../users/users.store.ts';
 import { defaultSettings, type SettingsPatch } from '../apps/apps.schema.ts';
 import { insertApp, withDefaults } from '../apps/apps.store.ts';
 import { checkSettings } from '../apps/check-settings.ts';
@@ -40,8 +40,21 @@ export async function prepareApp(services: Services, app: NewApp): Promise<Prepa
   return { id, app, key, passwordHash: await services.passwords.hash(app.adminPassword) };
 }
 
+/** A super admin as the operator makes one: the account is claimed, because the operator vouches for the address. */
+export const toSuperAdmin = (account: Pick<NewUser, 'id' | 'email' | 'passwordHash' | 'now'>): NewUser => ({
+  ...account,
+  emailKey: emailKey(account.email),
+  firstName: 'Super',
+  lastName: 'Admin',
+  phoneNumber: null,
+  language: null,
+  metadata: {},
+  claimedBy: 'operator',
+  isSuperAdmin: true,
+});
+
 /**
- * Makes an app with its first key and a super admin, whose account is claimed: the operator vouches for the address.
+ * Makes an app with its first key and a super admin.
  *
  * @throws ApiError `app_name_taken`
  */
@@ -53,18 +66,5 @@ export async function createApp(
   const now = services.clock.now();
   await insertApp(tx, { id, name: app.name, displayName: app.displayName, settings: app.settings, now });
   await insertSigningKey(tx, id, key, now);
-  await insertUser(tx, id, {
-    id: services.ids.next(),
-    email: app.adminEmail,
-    emailKey: emailKey(app.adminEmail),
-    firstName: 'Super',
-    lastName: 'Admin',
-    phoneNumber: null,
-    language: null,
-    passwordHash,
-    metadata: {},
-    claimedBy: 'operator',
-    isSuperAdmin: true,
-    now,
-  });
+  await insertUser(tx, id, toSuperAdmin({ id: services.ids.next(), email: app.adminEmail, passwordHash, now }));
 }

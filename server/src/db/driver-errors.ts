@@ -29,7 +29,11 @@ const troubles: Readonly<Record<string, DatabaseTrouble>> = {
   '53100': 'storage_full',
 };
 
-/** After these the transaction may be tried again. @see https://www.postgresql.org/docs/15/mvcc-serialization-failure-handling.html */
+/**
+ * After these the transaction may be tried again.
+ *
+ * @see https://www.postgresql.org/docs/15/mvcc-serialization-failure-handling.html
+ */
 const repeatableStates = new Set(['40001', '40P01']);
 
 /** The prepared statements of this connection are not those of the server that a pooler has put behind it. */

@@ -148,7 +148,7 @@ export const errorCodes = {
   outcome_unknown: [
     503,
     'Outcome unknown',
-    'The connection to the database broke, so it is not known whether this was done. Look, or repeat it with the same Idempotency-Key.',
+    'The database did not confirm this, so it may or may not be done. Look, or repeat it with the same Idempotency-Key.',
   ],
   internal_error: [500, 'Internal error', 'Something went wrong on our side. Quote the request id when you report it.'],
 } as const satisfies Record<string, readonly [status: number, title: string, detail: string]>;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
+import { toSuperAdmin } from '../accounts/create-app.ts';
 import { tellSuperAdminsOf } from '../accounts/tell-super-admins.ts';
 import { renewPassword } from '../accounts/renew-password.ts';
 import { writeAuditEvent } from '../calls/audit-event.store.ts';
@@ -80,20 +81,7 @@ function createAdmin(services: AdminServices, appId: string, email: string, pass
     }
     const now = clock.now();
     const id = ids.next();
-    const added = await insertUser(tx, appId, {
-      id,
-      email,
-      emailKey: emailKey(email),
-      firstName: 'Super',
-      lastName: 'Admin',
-      phoneNumber: null,
-      language: null,
-      passwordHash,
-      metadata: {},
-      claimedBy: 'operator',
-      isSuperAdmin: true,
-      now,
-    });
+    const added = await insertUser(tx, appId, toSuperAdmin({ id, email, passwordHash, now }));
     // Whom somebody invites at this moment keeps an account that nobody vouches for.
     if (added?.id !== id) throw new Error(`${email} has an account already`);
     const content = { email, time: now.toISOString() };
