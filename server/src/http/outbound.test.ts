@@ -11,11 +11,9 @@ let outbound: Outbound;
 /** For answers that never come; a slow machine must not be mistaken for one of them. */
 let impatient: Outbound;
 let answer: (response: ServerResponse) => void;
-let connections = 0;
 
 beforeAll(async () => {
   server = createServer((_, response) => answer(response)).listen(0, '127.0.0.1');
-  server.on('connection', () => (connections += 1));
   await once(server, 'listening');
   outbound = createOutbound({ allowsPrivate: true, timeoutMs: 60_000 });
   impatient = createOutbound({ allowsPrivate: true, timeoutMs: 100 });
@@ -73,15 +71,26 @@ describe('an answer', () => {
 
 describe('where private addresses are not called', () => {
   const careful = createOutbound({ allowsPrivate: false });
-  afterAll(() => careful.close());
+  /** A server that nobody else calls: a client that gave up on the other one may still be connecting there. */
+  const secret = createServer((_, response) => void response.end('secret'));
+  let connections = 0;
+
+  beforeAll(async () => {
+    secret.on('connection', () => (connections += 1)).listen(0, '127.0.0.1');
+    await once(secret, 'listening');
+  });
+  afterAll(async () => {
+    await careful.close();
+    secret.closeAllConnections();
+    secret.close();
+  });
 
   it.each(['127.0.0.1', 'localhost', '[::1]', '0.0.0.0', '2130706433', '0177.0.0.1', '[::ffff:127.0.0.1]'])(
     'no connection is made to %s',
     async (host) => {
-      answer = (response) => void response.end('secret');
-      const before = connections;
-      await expect(careful.fetch(url(host))).rejects.toThrow('The address is not one on the internet.');
-      expect(connections).toBe(before);
+      const { port } = secret.address() as AddressInfo;
+      await expect(careful.fetch(`http://${host}:${port}/`)).rejects.toThrow('The address is not one on the internet.');
+      expect(connections).toBe(0);
     },
   );
 });
