@@ -78,8 +78,8 @@ export const harmless: readonly Harmless[] = [
       'function deleteUnvouchedIdentities',
       `the identity is asked for in the app, and ${once('a provider')}`,
     ],
-    [appOf('p'), 'function hasOtherWayIn', `the identity is asked for in the app, and ${once('a provider')}`],
-    [appOf('i'), 'function hasOtherWayIn', once('a user')],
+    [appOf('p'), 'function hasOtherSignInMethod', `the identity is asked for in the app, and ${once('a provider')}`],
+    [appOf('i'), 'function hasOtherSignInMethod', once('a user')],
   ]),
   ...of('identity-providers/identity-providers.store.ts', [
     [app, 'function lockProvider', 'it only locks: the UPDATE that follows asks for the app'],

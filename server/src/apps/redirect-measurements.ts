@@ -5,7 +5,7 @@ import { appsMatchingByOrigin } from './apps.store.ts';
 /** Apps that should be changed to exact matching, counted in the database when the metrics are read. */
 export const redirectMeasurements = (db: Db) => (registry: Registry) =>
   void new Gauge({
-    name: 'apps_matching_redirects_by_origin',
+    name: 'gatehouse_apps_matching_redirects_by_origin',
     help: 'Apps of the whole deployment whose setting redirectMatching is "origin".',
     registers: [registry],
     // Every process counts the same rows.

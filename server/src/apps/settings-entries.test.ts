@@ -177,7 +177,7 @@ describe('the metric', () => {
   test('counts the apps that match by origin', async () => {
     const app = await buildTestApp();
     const metric = async () =>
-      /^apps_matching_redirects_by_origin (\d+)$/m.exec((await app.app.inject('/metrics')).body);
+      /^gatehouse_apps_matching_redirects_by_origin (\d+)$/m.exec((await app.app.inject('/metrics')).body);
     expect((await metric())?.[1]).toBe('0');
     await store(await createWorld(app), { redirectMatching: 'origin' });
     await createWorld(app);

@@ -38,7 +38,7 @@ describe('while the storage is full', () => {
     expect((await world.call('GET', me, { token: world.admin.token })).statusCode).toBe(200);
     expect((await isReady(world)).json()).toMatchObject({ status: 503, code: 'storage_full' });
     expect((await world.call('GET', '/metrics', { app: null })).body).toMatch(
-      /^database_failures_total\{code="storage_full"\} [1-9]/m,
+      /^gatehouse_database_failures_total\{code="storage_full"\} [1-9]/m,
     );
     app.clock.advance(30_000);
     expect((await isReady(world)).statusCode).toBe(200);

@@ -5,7 +5,7 @@ import { countMails } from './delivery.store.ts';
 /** Mails that wait and mails that were given up, counted in the database when somebody asks. */
 export const mailMeasurements = (db: Db) => (registry: Registry) =>
   void new Gauge({
-    name: 'outbox_mails',
+    name: 'gatehouse_outbox_mails',
     help: 'Mails of the whole deployment: queued, or given up and waiting for an operator.',
     labelNames: ['state'],
     registers: [registry],

@@ -68,6 +68,6 @@ test('the metrics count what waits and what was given up', async () => {
   await mail(3, 'GIVEN_UP', 0);
   await mail(4, 'SENT', 0);
   const text = await app.app.metrics.text();
-  expect(text).toContain('outbox_mails{state="queued"} 2');
-  expect(text).toContain('outbox_mails{state="given_up"} 1');
+  expect(text).toContain('gatehouse_outbox_mails{state="queued"} 2');
+  expect(text).toContain('gatehouse_outbox_mails{state="given_up"} 1');
 });

@@ -269,7 +269,7 @@ describe('somebody whose address has an account', () => {
 });
 
 describe('linking while signed in', () => {
-  it('adds a way in, keeps the session and tells the owner', async () => {
+  it('adds a sign-in method, keeps the session and tells the owner', async () => {
     const jon = await world.person();
     const response = await link(jon, { sub: 'jon', email: 'private@example.com' });
     expect(response.json()).toEqual({
@@ -370,7 +370,7 @@ describe('unlinking', () => {
     return { token, userId: first.userId, ids: (await identities(token)).map(({ id }) => id) };
   };
 
-  it('takes the way in away', async () => {
+  it('removes the sign-in method', async () => {
     const jon = await world.person();
     await link(jon, { sub: 'jon' });
     const [identity] = await identities(jon.token);
@@ -382,10 +382,10 @@ describe('unlinking', () => {
     });
   });
 
-  it('leaves the last way in, even when two are unlinked at once', async () => {
+  it('keeps the last sign-in method, even when two are unlinked at once', async () => {
     const jon = await withTwo();
     const answers = await Promise.all(jon.ids.map((id) => unlink(jon, id)));
-    expect(answers.map(problemOrStatus).toSorted()).toEqual(['204', '409 last_way_in']);
+    expect(answers.map(problemOrStatus).toSorted()).toEqual(['204', '409 last_sign_in_method']);
     expect(await identities(jon.token)).toHaveLength(1);
   });
 
@@ -396,7 +396,7 @@ describe('unlinking', () => {
     const body = { enabled: false };
     await world.call('PATCH', `/v1/authorization/idps/${other}`, { token: world.admin.token, body });
     const [first, second] = await identities(token);
-    expect(problem(await unlink({ token }, first?.id))).toBe('409 last_way_in');
+    expect(problem(await unlink({ token }, first?.id))).toBe('409 last_sign_in_method');
     expect((await unlink({ token }, second?.id)).statusCode).toBe(204);
   });
 

@@ -283,7 +283,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause: 'The person has two accounts, and the provider is linked to the other one.',
     remedy: 'Sign in to the other account and unlink the identity there.',
   },
-  last_way_in: {
+  last_sign_in_method: {
     cause: 'The account has no password and no other identity.',
     remedy: 'Set a password by a password reset, then unlink.',
   },

@@ -7,8 +7,8 @@ export const errorCodes = {
   // The request itself
   malformed_request: [400, 'Malformed request', 'The request could not be read: its body is not valid UTF-8 JSON.'],
   validation_failed: [400, 'Validation failed', 'The request has faults; each is listed in `errors`.'],
-  app_name_required: [400, 'App name required', 'Name the app in the X-App-Name header.'],
-  org_id_required: [400, 'Organization id required', 'Name the organization in the X-Iam-Orgid header.'],
+  app_name_required: [400, 'App name required', 'The X-App-Name header is required.'],
+  org_id_required: [400, 'Organization id required', 'The X-Iam-Orgid header is required.'],
   route_not_found: [404, 'Route not found', 'There is nothing at this address.'],
   method_not_allowed: [405, 'Method not allowed', 'This address does not answer to this method; see the Allow header.'],
   request_timeout: [408, 'Request timeout', 'The request took too long to arrive.'],
@@ -39,7 +39,7 @@ export const errorCodes = {
     'This call needs an authentication of the last ten minutes. Renew the session by POST /v1/authentication/users/me/reauthentication with the current password, a mailed code or a round trip to a linked provider, then repeat the call.',
   ],
   origin_not_allowed: [403, 'Origin not allowed', 'Calls from this origin are not allowed by the app.'],
-  access_denied: [403, 'Access denied', 'You may see this, but you may not do that to it.'],
+  access_denied: [403, 'Access denied', 'You can view this resource but are not allowed to perform this action.'],
   human_required: [403, 'Human required', 'Only a signed-in human can do this; a machine user cannot.'],
 
   // Users and sessions
@@ -117,18 +117,14 @@ export const errorCodes = {
   ],
   identity_not_found: [404, 'Identity not found', 'You have no such identity.'],
   identity_already_linked: [409, 'Identity already linked', 'This identity is linked to another account.'],
-  last_way_in: [
+  last_sign_in_method: [
     409,
-    'Last way in',
-    'Without it you could not sign in any more. Set a password by a password reset first; nothing was changed.',
+    'Last sign-in method',
+    'This is the only sign-in method of the account. Set a password by a password reset first; nothing was changed.',
   ],
 
   // Limits
-  rate_limited: [
-    429,
-    'Rate limited',
-    'There were too many of these lately. Try again later; see the Retry-After header.',
-  ],
+  rate_limited: [429, 'Rate limited', 'Too many requests. Retry after the interval in the Retry-After header.'],
   too_many_attempts: [
     429,
     'Too many attempts',

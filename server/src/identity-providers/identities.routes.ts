@@ -5,7 +5,7 @@ import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { identityList, identityParams } from './identities.schema.ts';
-import { deleteIdentity, hasOtherWayIn, listIdentities } from './identities.store.ts';
+import { deleteIdentity, hasOtherSignInMethod, listIdentities } from './identities.store.ts';
 
 export const identityRoutes = [
   route({
@@ -36,13 +36,13 @@ export const identityRoutes = [
     tag: 'authentication',
     summary: 'Unlink one of my identities',
     description:
-      'The caller can no longer sign in by it. The last way in stays: who has no password sets one by a password reset first.',
+      'The caller can no longer sign in with this identity. The last sign-in method of an account cannot be removed: set a password by a password reset first.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'identity.unlinked',
     params: identityParams,
     response: { status: 204, description: 'The identity is unlinked.' },
-    errors: ['identity_not_found', 'last_way_in'],
+    errors: ['identity_not_found', 'last_sign_in_method'],
     handler: (call) =>
       mutate(call, async (tx) => {
         const { appId, params } = call;
@@ -50,7 +50,8 @@ export const identityRoutes = [
         // Whoever unlinks two at once must not end up with none.
         await lockCallerWithSession(tx, call);
         await deleteIdentity(tx, appId, user.id, params.identityId);
-        if (!(await hasOtherWayIn(tx, appId, user.id, params.identityId))) throw new ApiError('last_way_in');
+        if (!(await hasOtherSignInMethod(tx, appId, user.id, params.identityId)))
+          throw new ApiError('last_sign_in_method');
         return { result: undefined, event: { target: { kind: 'identity', id: params.identityId } } };
       }),
   }),

@@ -120,7 +120,12 @@ export async function listIdentities(db: Queryable, appId: string, userId: strin
  * Whether a user could still sign in without one of their identities: by a password, or by another identity whose
  * provider is switched on. The caller has locked the user.
  */
-export async function hasOtherWayIn(tx: Tx, appId: string, userId: string, identityId: string): Promise<boolean> {
+export async function hasOtherSignInMethod(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  identityId: string,
+): Promise<boolean> {
   const rows = await tx.query(sql`
     SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND password_hash IS NOT NULL
     UNION ALL

@@ -98,7 +98,7 @@ export const identityProviderRoutes = [
   route({
     method: 'POST',
     url: '/v1/authorization/idps/google',
-    operationId: 'createGoogleProvider',
+    operationId: 'createGoogleIdentityProvider',
     freshAuthentication: 'stepUp',
     tag: 'idp-authentication',
     summary: 'Register Google',
@@ -120,7 +120,7 @@ export const identityProviderRoutes = [
   route({
     method: 'POST',
     url: '/v1/authorization/idps/azure',
-    operationId: 'createAzureProvider',
+    operationId: 'createAzureIdentityProvider',
     freshAuthentication: 'stepUp',
     tag: 'idp-authentication',
     summary: 'Register Microsoft',
@@ -143,7 +143,7 @@ export const identityProviderRoutes = [
   route({
     method: 'POST',
     url: '/v1/authorization/idps/oidc',
-    operationId: 'createOidcProvider',
+    operationId: 'createOidcIdentityProvider',
     freshAuthentication: 'always',
     tag: 'idp-authentication',
     summary: 'Register an OpenID Connect provider',
@@ -165,7 +165,7 @@ export const identityProviderRoutes = [
   route({
     method: 'GET',
     url: '/v1/authorization/idps',
-    operationId: 'listProviders',
+    operationId: 'listIdentityProviders',
     tag: 'idp-authentication',
     summary: 'List identity providers',
     description: 'The identity providers of the app, oldest first, without their secrets.',
@@ -179,7 +179,7 @@ export const identityProviderRoutes = [
   route({
     method: 'PATCH',
     url: '/v1/authorization/idps/:idpId',
-    operationId: 'updateProvider',
+    operationId: 'updateIdentityProvider',
     freshAuthentication: 'always',
     isExemptFromFreshAuthentication: hasEqualValues,
     tag: 'idp-authentication',
@@ -210,7 +210,7 @@ export const identityProviderRoutes = [
   route({
     method: 'DELETE',
     url: '/v1/authorization/idps/:idpId',
-    operationId: 'deleteProvider',
+    operationId: 'deleteIdentityProvider',
     freshAuthentication: 'always',
     tag: 'idp-authentication',
     summary: 'Delete an identity provider',

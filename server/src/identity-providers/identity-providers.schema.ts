@@ -45,7 +45,7 @@ const issuer = text({ min: 1, max: 500 })
 
 export const createGoogle = z
   .strictObject({ clientId, clientSecret })
-  .meta({ id: 'CreateGoogleProviderRequest', description: 'An OAuth client of Google.' });
+  .meta({ id: 'CreateGoogleIdentityProviderRequest', description: 'An OAuth client of Google.' });
 
 const tenantId = z
   .string()
@@ -68,7 +68,7 @@ export const createAzure = z
     path: ['tenantId'],
   })
   .meta({
-    id: 'CreateAzureProviderRequest',
+    id: 'CreateAzureIdentityProviderRequest',
     description: 'An application of Microsoft. Without `tenantType` and `tenantId`: AZURE_AD_TENANT_TYPE_COMMON.',
     not: { required: ['tenantType', 'tenantId'] },
     examples: [
@@ -89,7 +89,7 @@ export const createOidc = z
     scopes: optional(scopes),
     trustEmail: optional(trustEmail),
   })
-  .meta({ id: 'CreateOidcProviderRequest', description: 'A client of any OpenID Connect provider.' });
+  .meta({ id: 'CreateOidcIdentityProviderRequest', description: 'A client of any OpenID Connect provider.' });
 
 const callbackUrls = z
   .array(z.string())
@@ -101,7 +101,7 @@ export const providerCreated = z
     id: outputId('the identity provider', '118273645546213380'),
     callbackUrls,
   })
-  .meta({ id: 'CreateProviderResult', description: 'The provider is registered.' });
+  .meta({ id: 'CreateIdentityProviderResult', description: 'The provider is registered.' });
 
 export const provider = z
   .object({
@@ -131,7 +131,7 @@ export const providerList = z
   .meta({ id: 'IdentityProviderList', description: 'The identity providers of the app.' });
 
 export const patchProvider = patchOf({ name: providerName, clientId, clientSecret, enabled, trustEmail }).meta({
-  id: 'UpdateProviderRequest',
+  id: 'UpdateIdentityProviderRequest',
   description: 'Changes to a provider; what is not named stays.',
 });
 

@@ -105,7 +105,7 @@ export const memberChangeRoutes = [
   route({
     method: 'DELETE',
     url: '/v1/authorization/organizations/users/:userId',
-    operationId: 'removeOrganizationUser',
+    operationId: 'removeUserFromOrganization',
     tag: 'authorization',
     summary: 'Remove a user from an organization',
     description:

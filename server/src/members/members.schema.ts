@@ -60,7 +60,7 @@ export const userRolesSet = z
 
 export const userRemoved = z
   .object({ message: message('User 118273645546213377 removed from organization 118273645546213376') })
-  .meta({ id: 'RemoveOrganizationUserResult', description: 'The user is out of the organization.' });
+  .meta({ id: 'RemoveUserFromOrganizationResult', description: 'The user is out of the organization.' });
 
 export const managersQuery = z.strictObject(pagingQuery);
 

@@ -40,8 +40,8 @@ export const organizationsOfUser = z
       .array(
         z
           .object({ id, name, status, roles })
-          .meta({ id: 'OrganizationOfUser', description: 'An organization and the roles of the user in it.' }),
+          .meta({ id: 'UserOrganization', description: 'An organization and the roles of the user in it.' }),
       )
       .meta({ description: 'Organizations that the user is in, oldest first.', examples: [[]] }),
   })
-  .meta({ id: 'OrganizationsOfUser', description: 'A page of the organizations of a user.' });
+  .meta({ id: 'UserOrganizationList', description: 'A page of the organizations of a user.' });

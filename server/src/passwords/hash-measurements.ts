@@ -4,7 +4,7 @@ import type { PasswordHasher } from './password-hash.ts';
 /** How busy the threads are that hash passwords. */
 export const hashMeasurements = (passwords: PasswordHasher) => (registry: Registry) => {
   void new Gauge({
-    name: 'password_hashes',
+    name: 'gatehouse_password_hashes',
     help: 'Passwords that are hashed now, or wait for it.',
     labelNames: ['state'],
     registers: [registry],
@@ -15,7 +15,7 @@ export const hashMeasurements = (passwords: PasswordHasher) => (registry: Regist
     },
   });
   void new Gauge({
-    name: 'password_hash_expected_wait_seconds',
+    name: 'gatehouse_password_hash_expected_wait_seconds',
     help: 'How long a further password would wait, by the latest ones.',
     registers: [registry],
     aggregator: 'max',

@@ -4,7 +4,7 @@ import type { DatabaseFailures } from '../calls/database-failures.ts';
 /** Answers that the database is to blame for. */
 export const databaseMeasurements = (failures: DatabaseFailures) => (registry: Registry) =>
   void new Counter({
-    name: 'database_failures_total',
+    name: 'gatehouse_database_failures_total',
     help: 'Answers with status 503 because of the database, by error code.',
     labelNames: ['code'],
     registers: [registry],

@@ -79,9 +79,15 @@ describe('the metrics', () => {
 
   it('tell how busy the database and the hashing of passwords are', async () => {
     const { body } = await get('/metrics');
-    expect(body).toMatch(/^database_failures_total\{code="storage_full"\} 0$/m);
-    expect(body).toMatch(/^password_hashes\{state="waiting"\} 0$/m);
-    expect(body).toMatch(/^password_hash_expected_wait_seconds 0$/m);
+    expect(body).toMatch(/^gatehouse_database_failures_total\{code="storage_full"\} 0$/m);
+    expect(body).toMatch(/^gatehouse_password_hashes\{state="waiting"\} 0$/m);
+    expect(body).toMatch(/^gatehouse_password_hash_expected_wait_seconds 0$/m);
+  });
+
+  it('have the prefix of the service, unless a convention names them', async () => {
+    const { body } = await get('/metrics');
+    const names = [...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
+    expect(names.filter((name) => !/^(gatehouse|http|nodejs|process)_/.test(name))).toEqual([]);
   });
 
   it('of one app are not those of another in the same process', async () => {

@@ -53,8 +53,8 @@ export const reauthenticated = z
     sessionId: outputId('the session'),
     authenticatedAt: time('When the session was last authenticated'),
   })
-  .meta({ id: 'AuthenticationRenewed', description: 'The session is fresh.' });
+  .meta({ id: 'ReauthenticateResult', description: 'The session is fresh.' });
 
 export const reauthenticationRequested = z
   .object({ message: message('Verification email sent') })
-  .meta({ id: 'ReauthenticationCodeSent', description: 'The mail is on its way.' });
+  .meta({ id: 'RequestReauthenticationResult', description: 'The mail is on its way.' });

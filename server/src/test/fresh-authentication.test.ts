@@ -23,14 +23,14 @@ const asking = {
     'createMachineSecret',
     'deleteMachineSecret',
     'deleteMachineUser',
-    'createOidcProvider',
-    'updateProvider',
-    'deleteProvider',
+    'createOidcIdentityProvider',
+    'updateIdentityProvider',
+    'deleteIdentityProvider',
     'addSuperAdmin',
     'deleteOrganization',
     'updateAppSettings',
   ],
-  stepUp: ['createMachineUser', 'createGoogleProvider', 'createAzureProvider', 'deleteUser'],
+  stepUp: ['createMachineUser', 'createGoogleIdentityProvider', 'createAzureIdentityProvider', 'deleteUser'],
 };
 
 let db: UndoableDb;

@@ -64,7 +64,7 @@ describe('the constraints of the document', () => {
       { required: ['intentToken'] },
     ]);
     expect(schemas['ReauthenticateRequest']?.['oneOf']).toHaveLength(3);
-    expect(schemas['CreateAzureProviderRequest']?.['not']).toEqual({ required: ['tenantType', 'tenantId'] });
+    expect(schemas['CreateAzureIdentityProviderRequest']?.['not']).toEqual({ required: ['tenantType', 'tenantId'] });
   });
 
   it('let answers gain fields', () => {

@@ -335,7 +335,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   updateRoles: rolesKind,
   setOrganizationUserRoles: memberRolesKind,
   updateUser: userKind,
-  updateProvider: providerKind,
+  updateIdentityProvider: providerKind,
   updateAppSettings: settingsKind,
   updateApp: appKind,
   changeEmail: changeEmailKind,

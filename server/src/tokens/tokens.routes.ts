@@ -145,7 +145,7 @@ export const tokenRoutes = [
   route({
     method: 'GET',
     url: '/apps/:app/.well-known/jwks.json',
-    operationId: 'getJwksOfApp',
+    operationId: 'getAppJwks',
     tag: 'authentication',
     summary: 'Get the public keys of an app by its address',
     description: 'The same key set at an address that needs no header, as JOSE libraries want it.',

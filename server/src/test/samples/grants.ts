@@ -179,7 +179,7 @@ export const samplesOfGrants: Readonly<Record<string, readonly SampleCall[]>> = 
       prepare: addingRoleOfOthers,
     },
   ],
-  removeOrganizationUser: [
+  removeUserFromOrganization: [
     {
       title: 'who was invited before beside others',
       admits: managers,

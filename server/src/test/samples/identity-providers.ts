@@ -232,8 +232,8 @@ export const samplesOfIdentityProviders: SampleCalls = {
       afterwards: expectOnlyWayInKept,
     },
   ],
-  createGoogleProvider: [{ ...byAdmin(() => ({ body: credentials })), target: ['identity_provider', 'id'] }],
-  createAzureProvider: [
+  createGoogleIdentityProvider: [{ ...byAdmin(() => ({ body: credentials })), target: ['identity_provider', 'id'] }],
+  createAzureIdentityProvider: [
     { ...byAdmin(() => ({ body: credentials })), target: ['identity_provider', 'id'] },
     {
       title: 'of one tenant',
@@ -241,7 +241,7 @@ export const samplesOfIdentityProviders: SampleCalls = {
       target: ['identity_provider', 'id'],
     },
   ],
-  createOidcProvider: [
+  createOidcIdentityProvider: [
     {
       title: 'beside many others',
       ...byAdmin(async (stage) => {
@@ -259,13 +259,13 @@ export const samplesOfIdentityProviders: SampleCalls = {
       target: ['identity_provider', 'id'],
     },
   ],
-  listProviders: [
+  listIdentityProviders: [
     byAdmin(async (stage) => {
       await register(stage);
       return {};
     }),
   ],
-  updateProvider: [
+  updateIdentityProvider: [
     {
       ...byAdmin(async (stage) => ({
         params: { idpId: await register(stage) },
@@ -274,7 +274,7 @@ export const samplesOfIdentityProviders: SampleCalls = {
       target: ['identity_provider', 'idpId'],
     },
   ],
-  deleteProvider: [
+  deleteIdentityProvider: [
     {
       ...byAdmin(async (stage) => ({ params: { idpId: await register(stage) } })),
       target: ['identity_provider', 'idpId'],

@@ -112,7 +112,7 @@ export const samplesOfMembers: SampleCalls = {
     { title: 'who is an owner', admits: owners, target, prepare: demoting(freshOwner) },
     { title: 'who manages next door too, beside others', admits: owners, target, prepare: managerBesideOthers },
   ],
-  removeOrganizationUser: [
+  removeUserFromOrganization: [
     { admits: managers, target, prepare: removing(freshMember) },
     {
       title: 'who is a manager',

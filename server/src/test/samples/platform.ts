@@ -20,7 +20,7 @@ const tokenSamples: SampleCalls = {
     },
   ],
   getJwks: page(),
-  getJwksOfApp: [{ admits: 'everyone', prepare: ({ world }) => ({ as: nobody, params: { app: world.appName } }) }],
+  getAppJwks: [{ admits: 'everyone', prepare: ({ world }) => ({ as: nobody, params: { app: world.appName } }) }],
 };
 
 const appSamples: SampleCalls = {
