@@ -63,7 +63,7 @@ export const harmless: readonly Harmless[] = [
     [app, 'const rememberDevice', `the token of a device is random, and ${once('a user')}`],
     ['user_id = ${use.userId}', 'const rememberDevice', 'ON CONFLICT leaves the device of somebody else alone'],
   ]),
-  ...of('access/access.ts', [
+  ...of('access/decide.ts', [
     [app, 'function heldOverSession', 'the DELETE that ends the session asks for the app again'],
   ]),
   ...of('idempotency/idempotency.store.ts', [

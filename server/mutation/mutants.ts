@@ -52,7 +52,7 @@ const guards: readonly Guard[] = [
     kind: 'organization',
     pattern: /(?<=WHEN )(?:\$\{isSuperAdmin\}|(?:caller|asked)\.[\w ]+?)(?= THEN)/g,
     replacement: 'TRUE',
-    files: /access\/access\.ts$/,
+    files: /access\/relations\.ts$/,
   },
   { kind: 'organization', pattern: /held && \$\{allowed\}::text\[\]/g, replacement: 'TRUE' },
   {
@@ -72,7 +72,7 @@ const guards: readonly Guard[] = [
     kind: 'organization',
     pattern: /^ *if \([^;]*\)\s*throw new ApiError\('(?:access_denied|human_required|user_not_found)'\);\n/gm,
     replacement: '',
-    files: /(?:routes|access|reach)\.ts$/,
+    files: /(?:routes|decide|reach)\.ts$/,
     form: 'statement',
   },
 ];

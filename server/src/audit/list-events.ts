@@ -1,4 +1,4 @@
-import { seesWholeApp } from '../access/access.ts';
+import { seesWholeApp } from '../access/relations.ts';
 import type { Call } from '../calls/route.ts';
 import { openCursor, sealCursor } from '../lists/pagination.ts';
 import type { AuditEventResource } from './audit.schema.ts';

@@ -1,12 +1,6 @@
-import {
-  decide,
-  evaluateOverOrganization,
-  evaluateOverUser,
-  type Held,
-  type OrganizationRelation,
-  type Principal,
-  type UserRelation,
-} from '../access/access.ts';
+import type { Held, Principal } from '../access/access.ts';
+import { decide, evaluateOverOrganization, evaluateOverUser } from '../access/decide.ts';
+import type { OrganizationRelation, UserRelation } from '../access/relations.ts';
 import type { OrganizationOperation } from '../access/organization-states.ts';
 import type { Call } from './route.ts';
 

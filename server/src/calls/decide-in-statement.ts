@@ -1,15 +1,13 @@
 import type { Sql } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import type { Held, OverOrganization, Principal } from '../access/access.ts';
 import {
-  type Held,
   heldOverApp,
   type OrganizationRelation,
   organizationRelation,
-  type OverOrganization,
-  type Principal,
   type UserRelation,
   userRelation,
-} from '../access/access.ts';
+} from '../access/relations.ts';
 import { statusesPermitting } from '../access/organization-states.ts';
 import { decideByRelation, decideOverUser } from './decide-access.ts';
 import type { Call } from './route.ts';

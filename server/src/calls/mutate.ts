@@ -1,7 +1,8 @@
 import { insertAuditEvent } from './audit-event.store.ts';
 import type { Sql, Tx, UniqueViolations } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
-import type { OrganizationRelation, Principal } from '../access/access.ts';
+import type { Principal } from '../access/access.ts';
+import type { OrganizationRelation } from '../access/relations.ts';
 import { decideByRelation } from './decide-access.ts';
 import { accessOverOrganization, decisionOver, granted, type Granted } from './decide-in-statement.ts';
 import { auditIdentity } from '../access/actor.ts';

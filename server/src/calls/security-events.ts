@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { Db } from '../db/db.ts';
-import { seesWholeApp } from '../access/access.ts';
+import { seesWholeApp } from '../access/relations.ts';
 import { auditIdentity } from '../access/actor.ts';
 import { addressKey } from './client-address.ts';
 import type { ApiError } from '../http/errors.ts';

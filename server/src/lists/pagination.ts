@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { z } from 'zod';
 import type { Sql } from '../db/db.ts';
 import { empty, join, sql } from '../db/db.ts';
-import type { OrganizationRelation } from '../access/access.ts';
+import type { OrganizationRelation } from '../access/relations.ts';
 import { constantTimeEqual } from '../keys/secrets.ts';
 import { ApiError } from '../http/errors.ts';
 import { queryInteger } from '../http/fields.ts';

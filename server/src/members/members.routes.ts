@@ -1,12 +1,8 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import type { Tx } from '../db/db.ts';
-import {
-  heldThroughOrganizations,
-  overOrganization,
-  overOrganizationInHeader,
-  type Principal,
-} from '../access/access.ts';
+import { overOrganization, overOrganizationInHeader, type Principal } from '../access/access.ts';
+import { heldThroughOrganizations } from '../access/relations.ts';
 import { ApiError } from '../http/errors.ts';
 import { id } from '../http/fields.ts';
 import { mutate } from '../calls/mutate.ts';

@@ -1,5 +1,6 @@
 import { sql } from '../db/db.ts';
-import { overApp, seesWholeApp } from '../access/access.ts';
+import { overApp } from '../access/access.ts';
+import { seesWholeApp } from '../access/relations.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { type Paging, readPage } from '../lists/pagination.ts';

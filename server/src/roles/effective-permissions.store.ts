@@ -1,5 +1,5 @@
 import { type Queryable, type Sql, sql } from '../db/db.ts';
-import { type Asker, heldByAsker, type OrganizationRelation } from '../access/access.ts';
+import { type Asker, heldByAsker, type OrganizationRelation } from '../access/relations.ts';
 import { statusesInForce } from '../access/organization-states.ts';
 
 /**

@@ -1,4 +1,6 @@
-import { evaluate, type Held, overOrganization, toAsker } from '../access/access.ts';
+import { type Held, overOrganization } from '../access/access.ts';
+import { evaluate } from '../access/decide.ts';
+import { toAsker } from '../access/relations.ts';
 import { ApiError } from '../http/errors.ts';
 import { decideByDeclaration } from '../calls/decide-in-statement.ts';
 import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';

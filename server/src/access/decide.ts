@@ -1,0 +1,143 @@
+import type { Queryable } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { ApiError, type ErrorCode } from '../http/errors.ts';
+import {
+  type Access,
+  type Addressed,
+  type Held,
+  notFoundCode,
+  type OverOrganization,
+  type Principal,
+} from './access.ts';
+import type { Actor } from './actor.ts';
+import { type OrganizationOperation, rulingOn } from './organization-states.ts';
+import {
+  heldOverAnyUser,
+  heldOverApp,
+  type OrganizationRelation,
+  organizationRelation,
+  seesWholeApp,
+  type UserRelation,
+  userRelation,
+} from './relations.ts';
+
+/**
+ * The one decision: one of the allowed principals is held → go on; nothing is held → the resource does not exist
+ * for this caller; else they see it but may not do this.
+ *
+ * @throws ApiError `notFound` or `access_denied`
+ */
+export function evaluate(allowed: readonly Principal[], held: Held, notFound: ErrorCode): void {
+  if (held.some((principal) => allowed.includes(principal))) return;
+  throw new ApiError(held.length === 0 ? notFound : 'access_denied', { isDenial: true });
+}
+
+/**
+ * The one decision over an organization: the caller's relation to it and its status both have to allow the operation.
+ * People of an organization that is out of service learn just that, whatever they ask for.
+ *
+ * @param relation undefined when there is no such organization
+ * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, `organization_inactive_state`
+ */
+export function evaluateOverOrganization(
+  operation: OrganizationOperation,
+  allowed: readonly Principal[],
+  relation: OrganizationRelation | undefined,
+): Held {
+  const { held = [], status = 'Active' } = relation ?? {};
+  const ruling = rulingOn(status, operation, held);
+  if (held.length > 0 && ruling === 'organization_inactive') throw new ApiError(ruling);
+  evaluate(allowed, held, notFoundCode.organization);
+  if (ruling === 'organization_inactive_state') throw new ApiError(ruling);
+  return held;
+}
+
+/** What those who see the whole app hold over a deleted organization: the audit, which says that it was deleted. */
+async function heldOverDeleted(db: Queryable, actor: Actor, appId: string, orgId: string): Promise<Held> {
+  if (!seesWholeApp(actor)) return [];
+  const [deleted] = await db.query(sql`
+    SELECT 1 FROM audit_events
+    WHERE app_id = ${appId} AND org_id = ${orgId} AND action = 'organization.deleted' LIMIT 1`);
+  return deleted ? heldOverApp(actor) : [];
+}
+
+/** What it takes to find and decide on the caller's relation to an organization. */
+async function decideOverOrganization(
+  db: Queryable,
+  access: OverOrganization,
+  actor: Actor,
+  { appId, orgId }: Addressed,
+): Promise<Held> {
+  const [relation] = await db.query<OrganizationRelation>(organizationRelation(actor, appId, orgId));
+  if (!relation && access.orDeleted) {
+    const held = await heldOverDeleted(db, actor, appId, orgId);
+    evaluate(access.principals, held, notFoundCode.organization);
+    return held;
+  }
+  return evaluateOverOrganization(access.operation, access.principals, relation);
+}
+
+/**
+ * The one decision over a user.
+ *
+ * @param relation undefined when the caller sees no such user
+ * @throws ApiError `user_not_found`, `access_denied`
+ */
+export function evaluateOverUser(allowed: readonly Principal[], relation: UserRelation | undefined): Held {
+  const { held = [] } = relation ?? {};
+  evaluate(allowed, held, notFoundCode.user);
+  return held;
+}
+
+/** The own user needs no query: the credential found it. */
+async function heldOverUser(db: Queryable, actor: Actor, appId: string, userId: string): Promise<Held> {
+  if (actor.kind === 'mailed-token' || (actor.kind === 'user' && actor.user.id === userId)) {
+    return heldOverAnyUser(actor, userId) ?? [];
+  }
+  const [row] = await db.query<UserRelation>(userRelation(actor, appId, userId));
+  return row?.held ?? [];
+}
+
+async function heldOverSession(db: Queryable, actor: Actor, appId: string, sessionId: string): Promise<Held> {
+  if (actor.kind !== 'user') return [];
+  const [own] = await db.query(sql`
+    SELECT 1 FROM sessions WHERE app_id = ${appId} AND id = ${sessionId} AND user_id = ${actor.user.id}`);
+  return own ? ['SESSION_OWNER'] : [];
+}
+
+/**
+ * Decides on stored data whether the actor may call a route, with at most one query.
+ *
+ * @returns the principals the actor holds, for rules that depend on more than the route
+ * @throws ApiError `human_required`, `access_denied` (403) or the scope's not-found code (404); over an organization
+ *   also what its status says
+ */
+export async function decide(db: Queryable, access: Access, actor: Actor, addressed: Addressed): Promise<Held> {
+  if (access.scope === 'public' || access.scope === 'platform') return [];
+  if (actor.kind === 'machine' && !access.principals.includes('GENERIC_MACHINE_USER')) refuseMachine(access);
+  if (access.scope === 'organization') return decideOverOrganization(db, access, actor, addressed);
+  const held = await heldOver(db, access.scope, actor, addressed);
+  evaluate(access.principals, held, notFoundCode[access.scope]);
+  return held;
+}
+
+/** Where only the person themselves may act, a machine is told that a human is needed. */
+function refuseMachine(access: Access): void {
+  if (access.scope === 'app' && access.principals.includes('SESSION_OWNER')) throw new ApiError('human_required');
+}
+
+function heldOver(
+  db: Queryable,
+  scope: Exclude<keyof typeof notFoundCode, 'organization'>,
+  actor: Actor,
+  addressed: Addressed,
+): Promise<Held> {
+  switch (scope) {
+    case 'app':
+      return Promise.resolve(heldOverApp(actor));
+    case 'user':
+      return heldOverUser(db, actor, addressed.appId, addressed.userId);
+    case 'session':
+      return heldOverSession(db, actor, addressed.appId, addressed.sessionId);
+  }
+}

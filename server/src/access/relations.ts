@@ -1,0 +1,143 @@
+import type { Queryable, Sql } from '../db/db.ts';
+import { empty, sql } from '../db/db.ts';
+import type { Held } from './access.ts';
+import type { Actor } from './actor.ts';
+import { type OrganizationStatus, statusesInForce } from './organization-states.ts';
+
+/** What the actor is in the app, before anything in it is addressed. */
+export function heldOverApp(actor: Actor): Held {
+  switch (actor.kind) {
+    case 'machine':
+      return ['GENERIC_MACHINE_USER'];
+    case 'user':
+      return actor.user.isSuperAdmin ? ['SESSION_OWNER', 'SUPER_ADMIN'] : ['SESSION_OWNER'];
+    case 'mailed-token':
+    case 'platform':
+    case 'anonymous':
+      return [];
+  }
+}
+
+/** Super admins and machines see everything in the app: what they do not find does not exist. */
+export const seesWholeApp = (actor: Actor): boolean =>
+  heldOverApp(actor).some((principal) => principal === 'SUPER_ADMIN' || principal === 'GENERIC_MACHINE_USER');
+
+const orgOwner = sql`ARRAY['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER']`;
+
+/**
+ * What a human holds over an organization (text[]): owner implies manager, a super admin may do whatever an owner may, a
+ * row of `members` makes a member. It speaks of a row of `members caller` that is left-joined.
+ */
+const heldByHuman = (isSuperAdmin: Sql): Sql => sql`
+  CASE
+    WHEN ${isSuperAdmin} THEN ARRAY['SUPER_ADMIN'] || ${orgOwner}
+    WHEN caller.is_owner THEN ${orgOwner}
+    WHEN caller.is_manager THEN ARRAY['ORG_USER_MANAGER', 'ORG_MEMBER']
+    WHEN caller.user_id IS NOT NULL THEN ARRAY['ORG_MEMBER']
+    ELSE ARRAY[]::text[]
+  END`;
+
+/**
+ * One row with the principals that the actor holds over the organization, or no row when it does not exist:
+ * columns `id`, `status`, `held` (text[]).
+ *
+ * @param columns further columns of `organizations o`, each after a comma. Use them only after a decision on access
+ */
+export function organizationRelation(actor: Actor, appId: string, orgId: string, columns = empty): Sql {
+  const organization = sql`${columns} FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
+  if (actor.kind === 'machine')
+    return sql`SELECT o.id, o.status, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
+  if (actor.kind !== 'user') return sql`SELECT o.id, o.status, ARRAY[]::text[] AS held ${organization}`;
+  return sql`
+    SELECT o.id, o.status, ${heldByHuman(sql`${actor.user.isSuperAdmin}::boolean`)} AS held ${columns}
+    FROM organizations o
+    LEFT JOIN members caller ON caller.app_id = ${appId} AND caller.org_id = o.id AND caller.user_id = ${actor.user.id}
+    WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
+}
+
+/** An actor as a parameter of a statement that decides on several calls. */
+export interface Asker {
+  readonly isMachine: boolean;
+  readonly isSuperAdmin: boolean;
+  readonly userId: string | null;
+}
+
+export const toAsker = (actor: Actor): Asker => ({
+  isMachine: actor.kind === 'machine',
+  isSuperAdmin: actor.kind === 'user' && actor.user.isSuperAdmin,
+  userId: actor.kind === 'user' ? actor.user.id : null,
+});
+
+/**
+ * The same for a statement that decides on several calls: what the asker of a row of `asked` (`is_machine`,
+ * `is_super_admin`) holds over its organization.
+ */
+export const heldByAsker = sql`
+  CASE WHEN asked.is_machine THEN ARRAY['GENERIC_MACHINE_USER'] ELSE ${heldByHuman(sql`asked.is_super_admin`)} END`;
+
+/** What a caller is to an organization, and the status it is in. */
+export interface OrganizationRelation {
+  readonly held: Held;
+  readonly status: OrganizationStatus;
+}
+
+/**
+ * One row if the caller owns or manages an organization that the user is in, as long as that is in service: column
+ * `held` (text[]).
+ */
+const throughOrganizations = (callerId: string, appId: string, userId: string): Sql => sql`
+  SELECT CASE WHEN bool_or(caller.is_owner) THEN ARRAY['ORG_OWNER', 'ORG_USER_MANAGER'] ELSE ARRAY['ORG_USER_MANAGER'] END
+    AS held
+  FROM members caller
+  JOIN organizations o ON o.app_id = ${appId} AND o.id = caller.org_id AND o.status = ANY (${statusesInForce()}::text[])
+  JOIN members target ON target.app_id = ${appId} AND target.org_id = caller.org_id AND target.user_id = ${userId}
+  WHERE caller.app_id = ${appId} AND caller.user_id = ${callerId} AND (caller.is_owner OR caller.is_manager)
+  HAVING count(*) > 0`;
+
+/** Owners and managers see the people of the organizations they own or manage, as long as those are in service. */
+export async function heldThroughOrganizations(
+  db: Queryable,
+  callerId: string,
+  appId: string,
+  userId: string,
+): Promise<Held> {
+  const [row] = await db.query<UserRelation>(throughOrganizations(callerId, appId, userId));
+  return row?.held ?? [];
+}
+
+/** What a caller is to a user. */
+export interface UserRelation {
+  readonly held: Held;
+}
+
+/** What the actor holds over a user whatever is stored, if that user exists; undefined: organizations decide. */
+export function heldOverAnyUser(actor: Actor, userId: string): Held | undefined {
+  switch (actor.kind) {
+    case 'mailed-token':
+      return actor.userId === userId ? ['SESSION_OWNER'] : [];
+    case 'machine':
+      return ['GENERIC_MACHINE_USER'];
+    case 'user':
+      if (actor.user.id === userId) return heldOverApp(actor);
+      return actor.user.isSuperAdmin ? ['SUPER_ADMIN'] : undefined;
+    case 'platform':
+    case 'anonymous':
+      return [];
+  }
+}
+
+/**
+ * One row with what the actor holds over a user, column `held` (text[]), or no row when the user does not exist or is
+ * none of the caller's business.
+ *
+ * @param columns further columns of `users u`, each after a comma. Use them only after a decision on access
+ */
+export function userRelation(actor: Actor, appId: string, userId: string, columns = empty): Sql {
+  const held = heldOverAnyUser(actor, userId);
+  if (held || actor.kind !== 'user')
+    return sql`SELECT ${held ?? []}::text[] AS held ${columns} FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId}`;
+  return sql`
+    SELECT through.held ${columns}
+    FROM (${throughOrganizations(actor.user.id, appId, userId)}) AS through
+    JOIN users u ON u.app_id = ${appId} AND u.id = ${userId}`;
+}
