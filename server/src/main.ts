@@ -1,6 +1,7 @@
 import cluster from 'node:cluster';
 import { type Config, ConfigError, loadConfig } from './config.ts';
 import { startUpLog } from './log.ts';
+import { keepValuesYoung } from './young-generation.ts';
 
 /** What went wrong at start, for people: faults of the configuration line by line, else the one sentence. */
 function explain(error: unknown): string {
@@ -25,6 +26,7 @@ async function serveOrSupervise(config: Config): Promise<void> {
   return superviseWorkers(config);
 }
 
+keepValuesYoung();
 try {
   await serveOrSupervise(loadConfig(process.env));
 } catch (error) {
