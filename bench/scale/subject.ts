@@ -52,7 +52,7 @@ function remembering(db: Db): { db: Db; take: () => Sql[] } {
     return taken;
   };
   return {
-    db: { engine: db.engine, query: queryOf(db), transaction, close: () => db.close() },
+    db: { engine: db.engine, load: () => db.load(), query: queryOf(db), transaction, close: () => db.close() },
     take,
   };
 }

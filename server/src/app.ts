@@ -2,7 +2,10 @@ import fastify, { LogController, type FastifyInstance, type FastifyServerOptions
 import { createAppIds, originAllowedByAnyApp } from './apps/apps.store.ts';
 import { namedApp } from './apps/named-app.ts';
 import { DatabaseFailures } from './calls/database-failures.ts';
+import { TaskRuns } from './calls/task-runs.ts';
+import { backgroundMeasurements } from './platform/background-measurements.ts';
 import { databaseMeasurements } from './platform/database-measurements.ts';
+import { idMeasurements } from './platform/id-measurements.ts';
 import { redirectMeasurements } from './apps/redirect-measurements.ts';
 import { createSecurityEvents } from './calls/security-events.ts';
 import type { Clock } from './clock.ts';
@@ -80,6 +83,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     db,
     lookupDb,
     databaseFailures: new DatabaseFailures(clock),
+    taskRuns: new TaskRuns(),
     clock,
     ids,
     sealer,
@@ -139,7 +143,9 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
   installMetrics(app, [
     mailMeasurements(services.db),
     redirectMeasurements(services.db),
-    databaseMeasurements(services.databaseFailures),
+    databaseMeasurements(services),
+    idMeasurements(services.ids),
+    backgroundMeasurements(services.taskRuns),
     hashMeasurements(services.passwords),
   ]);
   logAnswers(app);

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startBackground } from './background.ts';
 import type { BackgroundTask } from './calls/background-task.ts';
+import { TaskRuns } from './calls/task-runs.ts';
 import { buildTestApp, type TestApp } from './test/setup.ts';
 
 let app: TestApp;
@@ -41,6 +42,25 @@ describe('background tasks', () => {
       [failure, 'count'],
       [failure, 'count'],
     ]);
+    const metrics = await app.app.metrics.text();
+    expect(metrics).toMatch(/^gatehouse_background_task_failures_total\{task="count"\} ([3-9]|\d\d+)$/m);
+    expect(metrics).toMatch(/^gatehouse_background_task_lag_seconds\{task="count"\} [\d.]+$/m);
+  });
+
+  test('lag by the time for which the next success is overdue', () => {
+    let now = 0;
+    const runs = new TaskRuns(() => now);
+    runs.begin('hourly', 60_000);
+    const lagAt = (time: number) => {
+      now = time;
+      return runs.states.get('hourly');
+    };
+    expect(lagAt(60_000)).toEqual({ failures: 0, lagMs: 0 });
+    runs.noteEnd('hourly', false);
+    expect(lagAt(61_000)).toEqual({ failures: 1, lagMs: 1_000 });
+    runs.noteEnd('hourly', true);
+    expect(lagAt(121_000)).toEqual({ failures: 1, lagMs: 0 });
+    expect(lagAt(122_500)).toEqual({ failures: 1, lagMs: 1_500 });
   });
 
   test('are awaited by a stop, are told of it, and do not run after it', async () => {

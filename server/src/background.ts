@@ -11,7 +11,10 @@ export interface Background {
 }
 
 /** Processes that were started together must not all come at the same moment. */
-const withJitter = (milliseconds: number): number => milliseconds * (0.8 + 0.4 * Math.random());
+const withJitter = (milliseconds: number): number =>
+  milliseconds * (shortestPause + (longestPause - shortestPause) * Math.random());
+const shortestPause = 0.8;
+const longestPause = 1.2;
 
 /**
  * Runs every task again and again until it is stopped. A task never overlaps itself within a process.
@@ -43,10 +46,19 @@ async function repeat(
   report: ReportFailure,
   signal: AbortSignal,
 ): Promise<void> {
+  const { taskRuns } = services;
+  taskRuns.begin(task.name, task.everyMs * longestPause);
   while (!signal.aborted) {
     await pause(withJitter(task.everyMs), signal);
     if (signal.aborted) return;
-    await task.run(services, signal).catch((error: unknown) => report(error, task.name));
+    const hasSucceeded = await task.run(services, signal).then(
+      () => true,
+      (error: unknown) => {
+        report(error, task.name);
+        return false;
+      },
+    );
+    taskRuns.noteEnd(task.name, hasSucceeded);
   }
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
-import type { Db } from './db/db.ts';
+import { type Db, sql } from './db/db.ts';
 import { migrate, readMigrations } from './db/migrate.ts';
 import type { Log } from './db/db.ts';
 import { openDatabase } from './db/open.ts';
@@ -16,6 +16,10 @@ export interface Deployment {
   readonly lookupDb: Db;
   readonly ids: LeasedIdSource;
   readonly sealer: Sealer;
+  /** For people, e.g. `16.4`. */
+  readonly databaseVersion: string;
+  /** How many migrations this start applied. */
+  readonly migrated: number;
   readonly close: () => Promise<void>;
 }
 
@@ -42,6 +46,11 @@ async function openDatabases(config: Config, log: Log | undefined): Promise<Pick
   return { db, lookupDb: await open(forLookups) };
 }
 
+async function versionOf(db: Db): Promise<string> {
+  const [row] = await db.query<{ version: string }>(sql`SELECT current_setting('server_version') AS version`);
+  return row?.version ?? 'unknown';
+}
+
 /** Opens the database, brings its schema up to date and makes sure that the master key is its own. */
 export async function openDeployment(config: Config, log?: Log): Promise<Deployment> {
   const { db, lookupDb } = await openDatabases(config, log);
@@ -49,7 +58,7 @@ export async function openDeployment(config: Config, log?: Log): Promise<Deploym
     await Promise.all([lookupDb.close(), db.close()]);
   };
   try {
-    await migrate(db, readMigrations(), log && { log });
+    const { length: migrated } = await migrate(db, readMigrations(), log && { log });
     const current = config.masterKey ?? (await masterKeyOfDirectory(db, config.dataDir));
     const sealer = createSealer({ current, old: config.masterKeysOld });
     await checkMasterKey(db, sealer);
@@ -58,7 +67,7 @@ export async function openDeployment(config: Config, log?: Log): Promise<Deploym
       await ids.close();
       await closeDatabases();
     };
-    return { db, lookupDb, ids, sealer, close };
+    return { db, lookupDb, ids, sealer, close, migrated, databaseVersion: await versionOf(db) };
   } catch (error) {
     await closeDatabases();
     throw error;

@@ -94,6 +94,14 @@ describe('leases', () => {
     expect(await nodesInUse()).toEqual([0]);
   });
 
+  test('say how long ids can be given without the database', async () => {
+    const source = await lease({ leaseMs: 3_600_000 });
+    expect(source.remainingMs()).toBeGreaterThan(0);
+    expect(source.remainingMs()).toBeLessThanOrEqual(3_600_000);
+    await source.close();
+    expect(source.remainingMs()).toBeLessThan(0);
+  });
+
   test('that run out stop the source', async () => {
     const source = await lease({ leaseMs: 100 });
     source.next();

@@ -10,6 +10,8 @@ export interface IdSource {
    * @throws DatabaseUnavailableError when the lease on the node number has run out
    */
   next(): string;
+  /** How long ids can still be given without the database, in milliseconds; negative if the lease has run out. */
+  remainingMs(): number;
 }
 
 /** An id source whose node number no other process uses meanwhile. */
@@ -100,6 +102,10 @@ class Snowflake implements IdSource {
     return (this.#base + BigInt(this.#sequence)).toString();
   }
 
+  remainingMs(): number {
+    return this.until - this.#now();
+  }
+
   /** No id is given from now on, not even another one of the current millisecond. */
   stop(): void {
     this.until = 0;
@@ -146,6 +152,10 @@ class NodeLease implements LeasedIdSource {
 
   next(): string {
     return this.#source.next();
+  }
+
+  remainingMs(): number {
+    return this.#source.remainingMs();
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loggerOptions } from './log.ts';
 import { buildTestApp, type TestApp } from './test/setup.ts';
@@ -65,4 +66,59 @@ test('the log tells what was answered, and holds no secret and nobody’s data',
     ...others,
   ];
   for (const word of [...secrets, ...personal]) expect(log).not.toContain(word);
+});
+
+test('the log has one stack per cause and minute, and counts the others', () => {
+  let now = 0;
+  const lines: string[] = [];
+  const log = pino(
+    loggerOptions('info', () => now),
+    { write: (line) => void lines.push(line) },
+  );
+  const logged = () => {
+    const records = lines.splice(0).map((line) => JSON.parse(line) as { err: Record<string, unknown> });
+    return records.map(({ err }) => [err['message'], err['stack'] !== '', err['repeats']]);
+  };
+  const away = () => new Error('away', { cause: new Error('refused') });
+  const child = log.child({ reqId: 'x' });
+
+  for (let times = 0; times < 3; times += 1) child.error({ err: away() });
+  log.error({ err: away() }, 'another line');
+  expect(logged()).toEqual([
+    ['away', true, undefined],
+    ['away', false, 1],
+    ['away', false, 2],
+    ['away', false, 3],
+  ]);
+  for (const different of [new Error('away'), new TypeError('away'), new Error('away', { cause: new Error('slow') })]) {
+    log.error({ err: different });
+  }
+  expect(logged()).toEqual(Array.from({ length: 3 }, () => ['away', true, undefined]));
+
+  now = 59_999;
+  for (let times = 0; times < 2; times += 1) log.error({ err: repeated(times) });
+  now = 60_000 + 59_999;
+  log.error({ err: repeated(2) });
+  expect(logged()).toEqual([
+    ['again', true, undefined],
+    ['again', false, 1],
+    ['again', true, 1],
+  ]);
+});
+
+const repeated = (_times: number): Error => new Error('again', { cause: new Error('and again') });
+
+test('a stack holds those of the causes', () => {
+  const lines: string[] = [];
+  pino(loggerOptions('info'), { write: (line) => void lines.push(line) }).error({
+    err: new Error('away', { cause: new TypeError('refused') }),
+  });
+  expect(JSON.parse(lines.join(''))).toMatchObject({
+    err: {
+      type: 'Error',
+      message: 'away',
+      cause: { type: 'TypeError', message: 'refused' },
+      stack: expect.stringMatching(/^Error: away\n {4}at [^]*\nCaused by: TypeError: refused\n {4}at /),
+    },
+  });
 });

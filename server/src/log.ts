@@ -1,16 +1,57 @@
 import type { FastifyInstance } from 'fastify';
-import { destination } from 'pino';
+import { LRUCache } from 'lru-cache';
+import { destination, pino } from 'pino';
 import { DatabaseError, type Log } from './db/db.ts';
 
+/** How often the stack of one cause is written: a database that is away would otherwise fill the disk with it. */
+const stackEveryMs = 60_000;
+const rememberedCauses = 500;
+
+interface ErrorFields extends Record<string, unknown> {
+  readonly type: string;
+  readonly message: string;
+}
+
 /** What a log may hold of an error: never the values that a statement was given, nor what the driver quotes of rows. */
-function describeError(error: unknown): { type: string; message: string; stack: string } & Record<string, unknown> {
-  if (!(error instanceof Error)) return { type: typeof error, message: '', stack: '' };
+function describeError(error: Error): ErrorFields {
   return {
     type: error.name,
     message: error.message,
-    stack: error.stack ?? '',
     ...(error instanceof DatabaseError && { sqlState: error.sqlState, constraint: error.constraint }),
     ...(error.cause instanceof Error && { cause: describeError(error.cause) }),
+  };
+}
+
+/** The stacks of an error and its causes in one text. */
+function stackOf({ stack = '', cause }: Error): string {
+  return cause instanceof Error ? `${stack}\nCaused by: ${stackOf(cause)}` : stack;
+}
+
+/** Errors with the same messages that were thrown at the same place have one cause. */
+function causeOf(error: Error): string {
+  const [, place = ''] = /^\s+at (.*)$/m.exec(error.stack ?? '') ?? [];
+  const inner = error.cause instanceof Error ? causeOf(error.cause) : '';
+  return `${error.name}: ${error.message} ${place}\n${inner}`;
+}
+
+/**
+ * Describes errors with one stack per cause and minute. Others have an empty stack and a number: `repeats` counts the errors of
+ * this cause since the last stack.
+ *
+ * @param now milliseconds of a clock that is never set
+ */
+function createErrorSerializer(now: () => number) {
+  const causes = new LRUCache<string, { stackAt: number; repeats: number }>({ max: rememberedCauses });
+  return (error: unknown): ErrorFields & { readonly stack: string } => {
+    if (!(error instanceof Error)) return { type: typeof error, message: '', stack: '' };
+    const cause = causeOf(error);
+    const known = causes.get(cause);
+    if (known !== undefined && now() - known.stackAt < stackEveryMs) {
+      known.repeats += 1;
+      return { ...describeError(error), stack: '', repeats: known.repeats };
+    }
+    causes.set(cause, { stackAt: now(), repeats: 0 });
+    return { ...describeError(error), stack: stackOf(error), ...(known && { repeats: known.repeats }) };
   };
 }
 
@@ -18,17 +59,43 @@ function describeError(error: unknown): { type: string; message: string; stack: 
 const flushEveryMs = 200;
 
 /** The service's logger: JSON lines. No header, body, query or address of a person is ever logged. */
-export const loggerOptions = (level: string) => ({
-  level,
-  base: { pid: process.pid },
-  serializers: { err: describeError },
-});
+export const loggerOptions = (level: string, now: () => number = () => performance.now()) => {
+  const serializer = createErrorSerializer(now);
+  return { level, base: { pid: process.pid }, serializers: { err: serializer, error: serializer } };
+};
 
-/** Standard output. A process that is killed outright can lose the lines of the last 200 ms. */
-export function standardOutput() {
+/** The log of one process: JSON lines on standard output. */
+export interface ServiceLog {
+  /** For the framework, which makes a logger of its own with them. */
+  readonly options: ReturnType<typeof loggerOptions> & { readonly stream: ReturnType<typeof destination> };
+  /** Writes a line outside of requests. */
+  readonly write: Log;
+  /** Writes what waits. */
+  readonly flush: () => void;
+}
+
+/** Opens the log of this process. If the process is killed outright, the lines of the last 200 ms can be lost. */
+export function openLog(level: string): ServiceLog {
   const stream = destination({ fd: 1, sync: true, minLength: 4096, periodicFlush: flushEveryMs });
-  process.on('exit', () => stream.flushSync());
-  return stream;
+  const flush = () => stream.flushSync();
+  process.on('exit', flush);
+  const options = loggerOptions(level);
+  const logger = pino(options, stream);
+  return {
+    options: { ...options, stream },
+    write: (severity, message, details) => logger[severity](details, message),
+    flush,
+  };
+}
+
+/** Writes to the log what Node.js would print on standard error: its warnings, and the error that ends the process. */
+export function logProcess({ write, flush }: ServiceLog): void {
+  process.removeAllListeners('warning').on('warning', (warning) => write('warn', warning.message, { err: warning }));
+  process.on('uncaughtException', (error) => {
+    write('error', 'An error that was not expected ends this process', { err: error });
+    flush();
+    process.exit(1);
+  });
 }
 
 /** One line for each answer, by route and not by path or query: those can name people. */
@@ -46,15 +113,3 @@ export function logAnswers(app: FastifyInstance): void {
     done();
   });
 }
-
-/** Where the database reports what nobody awaits, before there is an app with a logger. */
-export const startUpLog =
-  (write: (line: string) => void): Log =>
-  (level, message, details) => {
-    if (level !== 'info') write(`${JSON.stringify({ level, time: Date.now(), msg: message, ...describe(details) })}\n`);
-  };
-
-const describe = (details: Record<string, unknown>): Record<string, unknown> =>
-  Object.fromEntries(
-    Object.entries(details).map(([name, value]) => [name, value instanceof Error ? describeError(value) : value]),
-  );

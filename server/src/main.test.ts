@@ -5,8 +5,10 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sql } from './db/db.ts';
+import { readMigrations } from './db/migrate.ts';
 import { parseAnswers } from './test/raw-http.ts';
 import { makePlace, type ServicePlace } from './test/service-place.ts';
+import { readVersion } from './version.ts';
 import { type Outcome, runService, type ServiceProcess, startService } from './test/service-process.ts';
 
 // A start of the whole service takes its time, more so on a machine with other work.
@@ -237,9 +239,103 @@ describe.runIf(onServer)('several workers', () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout.split('First start')).toHaveLength(2);
   });
+
+  test('have metrics while one of them is starting or stuck', async () => {
+    const metrics = async (service: ServiceProcess): Promise<string> => {
+      const { port } = linesOf(service).find(({ msg }) => msg === 'metrics are served') ?? {};
+      const answer = await fetch(`http://127.0.0.1:${String(port)}/metrics`);
+      expect(answer.status).toBe(200);
+      return answer.text();
+    };
+    const DATABASE_URL = `${place.env['DATABASE_URL']}?lock_timeout=300000`;
+    const service = await place.onDatabase((db) =>
+      db.transaction(async (tx) => {
+        await tx.query(sql`LOCK TABLE apps IN EXCLUSIVE MODE`);
+        const env = { ...place.env, DATABASE_URL, WORKERS: '2', METRICS_PORT: '0' };
+        const starting = await startService(env, { until: 'listening' });
+        running.push(starting);
+        expect(await metrics(starting)).toMatch(/^gatehouse_workers\{state="configured"\} 2$/m);
+        return starting;
+      }),
+    );
+    while (!service.stdout().includes('the service is ready')) await once(service.output, 'data');
+    expect(await metrics(service)).toMatch(/^gatehouse_workers\{state="reporting"\} [12]$/m);
+    while (service.stdout().split('the service is ready').length < 3) await once(service.output, 'data');
+    const worker = linesOf(service).find(isReady);
+    process.kill(Number(worker?.['pid']), 'SIGSTOP');
+    try {
+      for (let times = 0; times < 2; times += 1) {
+        const text = await metrics(service);
+        expect(text).toMatch(/^gatehouse_workers\{state="reporting"\} 1$/m);
+        expect(text).toMatch(/^gatehouse_database_up 1$/m);
+      }
+    } finally {
+      process.kill(Number(worker?.['pid']), 'SIGCONT');
+    }
+    while (!(await metrics(service)).includes('gatehouse_workers{state="reporting"} 2'));
+    expect(await service.stop()).toMatchObject({ code: 0 });
+  });
+
+  test('are replaced when they die, which the log says', async () => {
+    const service = await start({ WORKERS: '2' });
+    while (linesOf(service).filter(isReady).length < 2) await once(service.output, 'data');
+    const worker = linesOf(service).find(isReady);
+    process.kill(Number(worker?.['pid']), 'SIGKILL');
+    while (linesOf(service).filter(isReady).length < 3) await once(service.output, 'data');
+    const { stdout, stderr } = await service.stop();
+    expect({ log: recordsOf(stdout), stderr }).toEqual({
+      log: expect.arrayContaining([
+        expect.objectContaining({ level: 50, msg: expect.stringMatching(/^A worker ended/), signal: 'SIGKILL' }),
+      ]),
+      stderr: '',
+    });
+  });
 });
 
+const isReady = ({ msg }: Record<string, unknown>): boolean => msg === 'the service is ready';
+
+/** The lines of the log, of which each is of the one format. */
+function recordsOf(stdout: string): Record<string, unknown>[] {
+  const lines = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('First start.'));
+  const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
+  for (const record of records) {
+    expect(record).toMatchObject({
+      level: expect.any(Number),
+      time: expect.any(Number),
+      pid: expect.any(Number),
+      msg: expect.any(String),
+    });
+  }
+  return records;
+}
+
+/** What a service that is running has logged so far, except a line that it is just writing. */
+const linesOf = (service: ServiceProcess | undefined): Record<string, unknown>[] =>
+  recordsOf((service?.stdout() ?? '').replace(/[^\n]*$/, ''));
+
 describe('the log', () => {
+  test('of a start names version, database, migrations, workers, and whether an app was created', async () => {
+    await place.remove();
+    place = await makePlace({ bare: true });
+    const database = expect.stringMatching(onServer ? /^postgresql 1\d/ : /^embedded 18/);
+    const { length: all } = readMigrations();
+    const expected = { level: 30, version: readVersion(), database, workers: 1 };
+    const first = recordsOf((await (await start()).stop()).stdout).filter(isReady);
+    expect(first).toEqual([expect.objectContaining({ ...expected, migrationsApplied: all, firstApp: 'created' })]);
+    const second = recordsOf((await (await start()).stop()).stdout).filter(isReady);
+    expect(second).toEqual([expect.objectContaining({ ...expected, migrationsApplied: 0, firstApp: 'present' })]);
+  });
+
+  test.runIf(onServer)('has one format, of what happens before there is an app and beside it', async () => {
+    // The driver is told not to limit statements, of which the start warns before there is an app.
+    const DATABASE_URL = `${place.env['DATABASE_URL']}?statement_timeout=0`;
+    const { stdout, stderr } = await (await start({ DATABASE_URL })).stop();
+    expect(stderr).toBe('');
+    expect(recordsOf(stdout)).toContainEqual(
+      expect.objectContaining({ level: 40, advice: expect.stringContaining('statement_timeout') }),
+    );
+  });
+
   test('warns at start of apps that match redirect URLs by origin', async () => {
     const warning = /^\{"level":40.*"apps":\["demo"\],"total":1,.*redirectMatching/m;
     expect((await (await start()).stop()).stdout).not.toMatch(/redirectMatching/);

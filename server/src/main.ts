@@ -1,6 +1,6 @@
 import cluster from 'node:cluster';
 import { type Config, ConfigError, loadConfig } from './config.ts';
-import { startUpLog } from './log.ts';
+import { logProcess, openLog, type ServiceLog } from './log.ts';
 import { keepValuesYoung } from './young-generation.ts';
 
 /** What went wrong at start, for people: faults of the configuration line by line, else the one sentence. */
@@ -10,20 +10,20 @@ function explain(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-const log = startUpLog((line) => void process.stderr.write(line));
-
 /** Opens the database while the rest of the service is loaded. */
-async function serveHere(config: Config): Promise<void> {
+async function serveHere(config: Config, log: ServiceLog): Promise<void> {
   const { openDeployment } = await import('./deployment.ts');
-  const [deployment, { serve }] = await Promise.all([openDeployment(config, log), import('./serve.ts')]);
-  await serve(config, deployment);
+  const [deployment, { serve }] = await Promise.all([openDeployment(config, log.write), import('./serve.ts')]);
+  await serve(config, deployment, log);
 }
 
 /** Each process loads what it runs: the supervisor of workers neither serves nor has a database. */
 async function serveOrSupervise(config: Config): Promise<void> {
-  if (config.workers === 1 || cluster.isWorker) return serveHere(config);
+  const log = openLog(config.logLevel);
+  logProcess(log);
+  if (config.workers === 1 || cluster.isWorker) return serveHere(config, log);
   const { superviseWorkers } = await import('./workers.ts');
-  return superviseWorkers(config);
+  return superviseWorkers(config, log);
 }
 
 keepValuesYoung();

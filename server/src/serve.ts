@@ -10,10 +10,11 @@ import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Deployment } from './deployment.ts';
 import { listening } from './listening.ts';
-import { loggerOptions, standardOutput } from './log.ts';
+import type { ServiceLog } from './log.ts';
 import { startMetricsListener } from './platform/metrics.ts';
 import type { Services } from './calls/services.ts';
 import { onStopSignal, readyMessage } from './signals.ts';
+import { readVersion } from './version.ts';
 
 /** How long what is in flight may take to finish when the service is told to stop. */
 const drainMs = 10_000;
@@ -35,6 +36,17 @@ async function warnOfRedirectMatching({ db }: Services, log: FastifyInstance['lo
     { apps: names, total },
     'redirectMatching is "origin" in these apps: bare origins in redirectUrls serve everybody; see the guide on settings',
   );
+}
+
+/** What an operator wants to know of a start, for the log. */
+function describeStart({ workers }: Config, { db, databaseVersion, migrated }: Deployment, isAppCreated: boolean) {
+  return {
+    version: readVersion(),
+    database: `${db.engine} ${databaseVersion}`,
+    migrationsApplied: migrated,
+    workers,
+    firstApp: isAppCreated ? 'created' : 'present',
+  };
 }
 
 /** Stops accepting, lets what is in flight finish, and cuts what takes too long or has asked for nothing. */
@@ -61,7 +73,8 @@ function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
 }
 
 /** Serves the API in this process until it is told to stop. */
-export async function serve(config: Config, { db, lookupDb, ids, sealer, close }: Deployment): Promise<void> {
+export async function serve(config: Config, deployment: Deployment, log: ServiceLog): Promise<void> {
+  const { db, lookupDb, ids, sealer, close } = deployment;
   let hasStarted = false;
   const { app, services } = await buildApp({
     config,
@@ -71,7 +84,7 @@ export async function serve(config: Config, { db, lookupDb, ids, sealer, close }
     sealer,
     clock: systemClock,
     hasStarted: () => hasStarted,
-    logger: { ...loggerOptions(config.logLevel), stream: standardOutput() },
+    logger: log.options,
   });
   if (db.engine === 'embedded') {
     app.log.warn(
@@ -86,7 +99,7 @@ export async function serve(config: Config, { db, lookupDb, ids, sealer, close }
   await listening({ variable: 'PORT', host, port }, app.listen({ host, port }));
   const hasOwnListener = metricsPort !== undefined && !cluster.isWorker;
   const metricsServer = hasOwnListener
-    ? await startMetricsListener(app.metrics, { host, port: metricsPort })
+    ? await startMetricsListener(app.metrics, { host, port: metricsPort }, log.write)
     : undefined;
   // After the listeners: a port that cannot be used must not cost the password that is printed only once.
   const first = await bootstrap(services);
@@ -95,13 +108,13 @@ export async function serve(config: Config, { db, lookupDb, ids, sealer, close }
   const reportFailure: ReportFailure = (error, task) =>
     app.log.error({ err: error, task }, 'a background task failed; it is tried again');
   const background = startBackground(services, reportFailure, backgroundTasks);
-  onStopSignal(async () => {
+  onStopSignal(log, async () => {
     metricsServer?.close();
     await Promise.all([drain(app, connections), background.stop()]);
     await close();
   });
   // Last: a signal may follow as soon as the service says that it is ready.
   hasStarted = true;
-  app.log.info('the service is ready');
+  app.log.info(describeStart(config, deployment, first !== undefined), 'the service is ready');
   if (cluster.isWorker) process.send?.(readyMessage);
 }

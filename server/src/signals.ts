@@ -1,8 +1,10 @@
+import type { ServiceLog } from './log.ts';
+
 /** What a worker sends to its supervisor when it is ready. */
 export const readyMessage = 'ready';
 
 /** Runs `stop` on the first SIGTERM or SIGINT, then exits. */
-export function onStopSignal(stop: () => Promise<void>): void {
+export function onStopSignal(log: ServiceLog, stop: () => Promise<void>): void {
   let isStopping = false;
   const handle = () => {
     if (isStopping) return;
@@ -10,7 +12,8 @@ export function onStopSignal(stop: () => Promise<void>): void {
     stop().then(
       () => process.exit(0),
       (error: unknown) => {
-        process.stderr.write(`${String(error)}\n`);
+        log.write('error', 'The service did not stop cleanly', { err: error });
+        log.flush();
         process.exit(1);
       },
     );

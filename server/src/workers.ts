@@ -1,30 +1,40 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
-import { AggregatorRegistry } from 'prom-client';
 import type { Config } from './config.ts';
+import type { ServiceLog } from './log.ts';
 import { startMetricsListener } from './platform/metrics.ts';
+import { metricsOfWorkers } from './platform/worker-metrics.ts';
 import { onStopSignal, readyMessage } from './signals.ts';
 
 /** A worker that dies sooner than this after its start is not started again at once. */
 const shortLifeMs = 5000;
 
 /** Keeps as many processes as configured; they share the port and the database, and nothing else. */
-export async function superviseWorkers(config: Config): Promise<void> {
+export async function superviseWorkers(config: Config, log: ServiceLog): Promise<void> {
+  const { host, metricsPort, workers: count } = config;
   let isStopping = false;
+  let isStarting = true;
   const fork = (): Worker => {
     const startedAt = Date.now();
-    return cluster.fork().once('exit', () => {
+    return cluster.fork().once('exit', function (this: Worker, code: number | null, signal: string | null) {
+      if (isStopping || isStarting) return;
+      const details = { worker: this.process.pid, code, signal };
+      log.write('error', 'A worker ended that nobody stopped; another one is started', details);
       setTimeout(() => isStopping || fork(), Date.now() - startedAt < shortLifeMs ? shortLifeMs : 0);
     });
   };
+  // Before the workers, so that the metrics of a start can be read, and a port that is taken ends the start.
+  const metricsServer =
+    metricsPort === undefined
+      ? undefined
+      : await startMetricsListener(metricsOfWorkers(count), { host, port: metricsPort }, log.write);
   // The first one alone migrates and makes the first app; what is wrong then is wrong for all.
   const first = fork();
   await Promise.race([untilReady(first), once(first, 'exit')]);
   if (first.isDead()) process.exit(1);
-  for (let count = 1; count < config.workers; count += 1) fork();
-  const metricsServer =
-    config.metricsPort === undefined ? undefined : await listenForMetrics(config, config.metricsPort);
-  onStopSignal(async () => {
+  isStarting = false;
+  for (let started = 1; started < count; started += 1) fork();
+  onStopSignal(log, async () => {
     isStopping = true;
     metricsServer?.close();
     const workers = Object.values(cluster.workers ?? {}).filter((worker) => worker !== undefined);
@@ -39,11 +49,4 @@ function untilReady(worker: Worker): Promise<void> {
   return new Promise((resolve) => {
     worker.on('message', (message: unknown) => message === readyMessage && resolve());
   });
-}
-
-/** The sum over all workers. */
-function listenForMetrics(config: Config, port: number) {
-  const aggregator = new AggregatorRegistry();
-  const metrics = { contentType: aggregator.contentType, text: () => aggregator.clusterMetrics() };
-  return startMetricsListener(metrics, { host: config.host, port });
 }

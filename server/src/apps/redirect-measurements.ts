@@ -1,9 +1,11 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Db } from '../db/db.ts';
+import { promptly } from '../db/promptly.ts';
 import { appsMatchingByOrigin } from './apps.store.ts';
 
 /** Apps that should be changed to exact matching, counted in the database when the metrics are read. */
-export const redirectMeasurements = (db: Db) => (registry: Registry) =>
+export const redirectMeasurements = (db: Db) => (registry: Registry) => {
+  const count = promptly(() => appsMatchingByOrigin(db));
   void new Gauge({
     name: 'gatehouse_apps_matching_redirects_by_origin',
     help: 'Apps of the whole deployment whose setting redirectMatching is "origin".',
@@ -11,10 +13,11 @@ export const redirectMeasurements = (db: Db) => (registry: Registry) =>
     // Every process counts the same rows.
     aggregator: 'max',
     async collect() {
-      const apps = await appsMatchingByOrigin(db).catch(() => undefined);
+      const apps = await count();
       // Without the database the last count would be stale.
       this.reset();
       if (apps) this.set(apps.total);
       else this.remove();
     },
   });
+};

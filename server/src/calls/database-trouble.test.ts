@@ -137,6 +137,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     expect((await isReady(world)).statusCode).toBe(200);
     await readOnly('on');
     await expect.poll(async () => (await isReady(world)).json()).toMatchObject({ code: 'database_unavailable' });
+    await expect.poll(() => app.app.metrics.text()).toMatch(/^gatehouse_database_read_only 1$/m);
     const change = await world.call('POST', machineUsers, { token: world.admin.token, body: { userName: 'lost' } });
     expect(change.json()).toMatchObject({ status: 503, code: 'database_unavailable' });
     await database.query(sql`SET default_transaction_read_only = off`);

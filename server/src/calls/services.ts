@@ -8,6 +8,7 @@ import type { IdSource } from '../ids.ts';
 import type { Sealer } from '../keys/seal.ts';
 import type { LeasedLimit } from '../limits/leased-limit.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
+import type { TaskRuns } from './task-runs.ts';
 import type { PasswordHasher } from '../passwords/password-hash.ts';
 
 /**
@@ -22,6 +23,7 @@ export interface Services {
   /** Connections that only find out who calls and whether the database is there. */
   readonly lookupDb: Db;
   readonly databaseFailures: DatabaseFailures;
+  readonly taskRuns: TaskRuns;
   readonly apps: Apps;
   readonly credentials: Credentials;
   readonly clock: Clock;

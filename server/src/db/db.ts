@@ -36,9 +36,20 @@ export interface Tx extends Queryable {
   liftTimeLimits(): Promise<void>;
 }
 
+/** How many connections there are, and how many statements and transactions wait for one. */
+export interface DatabaseLoad {
+  readonly used: number;
+  readonly idle: number;
+  /** Connections that there may be. */
+  readonly size: number;
+  readonly waiting: number;
+}
+
 /** The database behind one type, whichever engine it is. */
 export interface Db extends Queryable {
   readonly engine: 'postgresql' | 'embedded';
+  /** How busy the connections are. */
+  load(): DatabaseLoad;
   /** Runs `work` in one transaction (READ COMMITTED): commits when it resolves, rolls back when it throws. A serialization failure or deadlock is tried again, up to three times. */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** Waits for what is in flight and closes cleanly. */

@@ -1,7 +1,16 @@
 import { chmod, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client, type QueryConfig, type QueryResult } from 'pg';
-import { DatabaseUnavailableError, sql, type Db, type Log, type Sql, type Tx, type UniqueViolations } from './db.ts';
+import {
+  DatabaseUnavailableError,
+  sql,
+  type DatabaseLoad,
+  type Db,
+  type Log,
+  type Sql,
+  type Tx,
+  type UniqueViolations,
+} from './db.ts';
 import { lockDirectory, type DirectoryLock } from './directory-lock.ts';
 import { translate, translateOutcome } from './driver-errors.ts';
 import { compileEngine, createCluster, EmbeddedSocket } from './embedded-socket.ts';
@@ -125,6 +134,11 @@ export class EmbeddedDatabase implements Db {
 
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result> {
     return transact(() => this.#acquire(), this.#prepare, work);
+  }
+
+  load(): DatabaseLoad {
+    const { isHeld, waiting } = this.#gate;
+    return { used: Number(isHeld), idle: Number(!isHeld), size: 1, waiting };
   }
 
   /** Writes the whole database to a tar archive (`.tar`, `.tar.gz`), which can be the `snapshot` of another. */

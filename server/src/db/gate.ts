@@ -11,6 +11,15 @@ export class Gate {
   #held = false;
   readonly #waiting: (() => void)[] = [];
 
+  /** Whether a transaction has the session for itself. */
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
   /** Runs `statement` at once, or after the transaction that is open. */
   pass<Result>(statement: () => Promise<Result>): Promise<Result> {
     return this.#held ? this.#wait(() => this.pass(statement)) : statement();

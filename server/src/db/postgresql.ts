@@ -1,6 +1,15 @@
 import { Pool, type PoolClient, type QueryResult } from 'pg';
 import { cancelStatement } from './cancel.ts';
-import { DatabaseUnavailableError, sql, type Db, type Log, type Sql, type Tx, type UniqueViolations } from './db.ts';
+import {
+  DatabaseUnavailableError,
+  sql,
+  type DatabaseLoad,
+  type Db,
+  type Log,
+  type Sql,
+  type Tx,
+  type UniqueViolations,
+} from './db.ts';
 import {
   breaksConnection,
   isMisplacedStatement,
@@ -117,6 +126,7 @@ const unnamed = unnamedStatements();
 class PostgresqlDatabase implements Db {
   readonly engine = 'postgresql';
   readonly #pool: Pool;
+  readonly #poolSize: number;
   readonly #log: Log;
   #prepare: Preparer;
   /** Whether the server ends nothing by itself. */
@@ -124,8 +134,9 @@ class PostgresqlDatabase implements Db {
   #connectionsInUse = 0;
   #closed: Promise<void> | undefined;
 
-  constructor(pool: Pool, { prepare, log }: PostgresqlOptions) {
+  constructor(pool: Pool, { poolSize, prepare, log }: PostgresqlOptions) {
     this.#pool = pool;
+    this.#poolSize = poolSize;
     pool.on('acquire', () => (this.#connectionsInUse += 1)).on('release', () => (this.#connectionsInUse -= 1));
     this.#log = log;
     this.#prepare = prepare ? namedStatements() : unnamed;
@@ -161,6 +172,12 @@ class PostgresqlDatabase implements Db {
       if (error instanceof Error && this.#unnames(prepare, error.cause)) return this.transaction(work);
       throw error;
     }
+  }
+
+  load(): DatabaseLoad {
+    const { totalCount, idleCount: idle, waitingCount } = this.#pool;
+    // Statements that are about to get an idle connection count as waiting in the pool.
+    return { used: totalCount - idle, idle, size: this.#poolSize, waiting: Math.max(0, waitingCount - idle) };
   }
 
   close(): Promise<void> {
@@ -208,8 +225,8 @@ class PostgresqlDatabase implements Db {
   }
 
   #explainUnreachable(error: unknown): unknown {
-    if (this.#connectionsInUse < (this.#pool.options.max ?? Infinity)) return translate(error);
-    return new DatabaseUnavailableError('All connections of the pool are in use', {
+    if (this.#connectionsInUse < this.#poolSize) return translate(error);
+    return new DatabaseUnavailableError(`The pool is exhausted: all ${this.#poolSize} connections are in use`, {
       code: 'database_busy',
       cause: error,
     });

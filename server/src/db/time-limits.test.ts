@@ -109,7 +109,10 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
     await open({ poolSize: 1, limits: { ...patient, acquire: 50 } });
     await db.transaction(async (tx) => {
       await tx.query(sql`SELECT 1`);
-      await expect(db.query(sql`SELECT 1`)).rejects.toMatchObject({ code: 'database_busy' });
+      await expect(db.query(sql`SELECT 1`)).rejects.toMatchObject({
+        code: 'database_busy',
+        message: 'The pool is exhausted: all 1 connections are in use',
+      });
     });
   });
 

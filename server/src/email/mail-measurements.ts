@@ -1,9 +1,11 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Db } from '../db/db.ts';
+import { promptly } from '../db/promptly.ts';
 import { countMails } from './delivery.store.ts';
 
 /** Mails that wait and mails that were given up, counted in the database when somebody asks. */
-export const mailMeasurements = (db: Db) => (registry: Registry) =>
+export const mailMeasurements = (db: Db) => (registry: Registry) => {
+  const count = promptly(() => countMails(db));
   void new Gauge({
     name: 'gatehouse_outbox_mails',
     help: 'Mails of the whole deployment: queued, or given up and waiting for an operator.',
@@ -12,7 +14,7 @@ export const mailMeasurements = (db: Db) => (registry: Registry) =>
     // Every process counts the same rows.
     aggregator: 'max',
     async collect() {
-      const counts = await countMails(db).catch(() => undefined);
+      const counts = await count();
       // Without the database the last count would be a lie.
       this.reset();
       if (!counts) return;
@@ -20,3 +22,4 @@ export const mailMeasurements = (db: Db) => (registry: Registry) =>
       this.set({ state: 'given_up' }, counts.givenUp);
     },
   });
+};

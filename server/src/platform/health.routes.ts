@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { type Db, sql } from '../db/db.ts';
 import { isCurrent, type Migration, readMigrations } from '../db/migrate.ts';
 import { publicAccess } from '../access/access.ts';
 import { bearerToken } from '../http/credential.ts';
@@ -7,6 +6,7 @@ import { ApiError } from '../http/errors.ts';
 import { type Call, route } from '../calls/route.ts';
 import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
 import type { Services } from '../calls/services.ts';
+import { isReadOnly } from './database-measurements.ts';
 import { anyQuery } from '../http/any-query.ts';
 
 const healthy = z
@@ -31,14 +31,6 @@ async function checkReady({ lookupDb: db, databaseFailures, hasStarted }: Servic
     throw new ApiError('database_unavailable', { detail: 'The database lacks migrations of this version.' });
   if (await isReadOnly(db))
     throw new ApiError('database_unavailable', { detail: 'The database takes no changes now.' });
-}
-
-/** As after a failover, on the server that is no longer the primary. */
-async function isReadOnly(db: Db): Promise<boolean> {
-  const [row] = await db.query<{ isReadOnly: boolean }>(
-    sql`SELECT current_setting('transaction_read_only')::boolean AS "isReadOnly"`,
-  );
-  return row?.isReadOnly !== false;
 }
 
 /** A token opens the metrics; a port of their own hides them here; development features open them. */

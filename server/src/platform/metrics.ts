@@ -1,8 +1,11 @@
 import { createServer, type Server } from 'node:http';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import cluster from 'node:cluster';
-import { AggregatorRegistry, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import type { AddressInfo } from 'node:net';
+import type { Log } from '../db/db.ts';
 import { listening } from '../listening.ts';
+import { answerSupervisor } from './worker-metrics.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -33,13 +36,6 @@ function processMetrics(): Registry {
   return processRegistry;
 }
 
-/** The supervisor of several workers asks each for these and adds them up. */
-function reportToSupervisor(registries: Registry[]): void {
-  AggregatorRegistry.setRegistries(registries);
-  // Only making one begins to listen for the questions; without it the supervisor waits in vain.
-  void new AggregatorRegistry();
-}
-
 /** Adds measurements of one kind to those of the app. */
 export type AddMeasurements = (registry: Registry) => void;
 
@@ -54,7 +50,7 @@ export function installMetrics(app: FastifyInstance, more: readonly AddMeasureme
     buckets,
     registers: [registry],
   });
-  if (cluster.isWorker) reportToSupervisor([processMetrics(), registry]);
+  if (cluster.isWorker) answerSupervisor([processMetrics(), registry]);
   const all = Registry.merge([processMetrics(), registry]);
   app.decorate('metrics', { contentType: all.contentType, text: () => all.metrics() });
   app.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done: () => void) => {
@@ -70,7 +66,11 @@ export function installMetrics(app: FastifyInstance, more: readonly AddMeasureme
  * @returns the listening server; close it with the app
  * @throws ConfigError when nobody can listen there
  */
-export function startMetricsListener(metrics: Metrics, options: { host: string; port: number }): Promise<Server> {
+export async function startMetricsListener(
+  metrics: Metrics,
+  options: { host: string; port: number },
+  log: Log,
+): Promise<Server> {
   const server = createServer((request, response) => {
     if (request.url !== '/metrics' || request.method !== 'GET') return void response.writeHead(404).end();
     metrics.text().then(
@@ -81,5 +81,8 @@ export function startMetricsListener(metrics: Metrics, options: { host: string; 
   const begun = new Promise<Server>((resolve, reject) => {
     server.once('error', reject).listen(options.port, options.host, () => resolve(server));
   });
-  return listening({ variable: 'METRICS_PORT', ...options }, begun);
+  await listening({ variable: 'METRICS_PORT', ...options }, begun);
+  const { address, port } = server.address() as AddressInfo;
+  log('info', 'metrics are served', { address, port });
+  return server;
 }

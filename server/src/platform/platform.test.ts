@@ -4,6 +4,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { errorHelp } from '../http/error-help.ts';
 import { errorCodes } from '../http/errors.ts';
+import { openPostgresql } from '../db/postgresql.ts';
+import { patientLimits, urlOfDatabase, whileLocked } from '../test/database.ts';
 import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
 import { startMetricsListener } from './metrics.ts';
 
@@ -82,6 +84,16 @@ describe('the metrics', () => {
     expect(body).toMatch(/^gatehouse_database_failures_total\{code="storage_full"\} 0$/m);
     expect(body).toMatch(/^gatehouse_password_hashes\{state="waiting"\} 0$/m);
     expect(body).toMatch(/^gatehouse_password_hash_expected_wait_seconds 0$/m);
+    expect(body).toMatch(/^gatehouse_database_up 1$/m);
+    expect(body).toMatch(/^gatehouse_database_read_only 0$/m);
+    for (const state of ['used', 'idle']) {
+      expect(body).toMatch(
+        new RegExp(`^gatehouse_database_pool_connections\\{pool="calls",state="${state}"\\} \\d+$`, 'm'),
+      );
+    }
+    expect(body).toMatch(/^gatehouse_database_pool_waiting\{pool="calls"\} 0$/m);
+    expect(body).toMatch(/^gatehouse_database_pool_size\{pool="calls"\} [1-9]\d*$/m);
+    expect(body).toMatch(/^gatehouse_id_lease_remaining_seconds \+Inf$/m);
   });
 
   it('have the prefix of the service, unless a convention names them', async () => {
@@ -89,6 +101,58 @@ describe('the metrics', () => {
     const names = [...body.matchAll(/^# TYPE (\S+)/gm)].map(([, name = '']) => name);
     expect(names.filter((name) => !/^(gatehouse|http|nodejs|process)_/.test(name))).toEqual([]);
   });
+
+  it('say that the database is away', async () => {
+    await withApp({}, async ({ app, db }) => {
+      await db.close();
+      const { statusCode, body } = await app.inject('/metrics');
+      expect(statusCode).toBe(200);
+      expect(body).toMatch(/^gatehouse_database_up 0$/m);
+      expect(body).not.toMatch(
+        /^(gatehouse_database_read_only|gatehouse_outbox_mails|gatehouse_apps_matching_redirects_by_origin)[ {]/m,
+      );
+    });
+  });
+
+  it.runIf(process.env['TEST_DATABASE_URL'])('do not wait for what the database cannot tell now', async () => {
+    const lock = sql`LOCK TABLE mails IN ACCESS EXCLUSIVE MODE`;
+    const bodies = await whileLocked(test.db, lock, () => Promise.all([get('/metrics'), get('/metrics')]));
+    for (const { statusCode, body } of bodies) {
+      expect(statusCode).toBe(200);
+      expect(body).toMatch(/^gatehouse_database_up 1$/m);
+      expect(body).not.toMatch(/^gatehouse_outbox_mails\{/m);
+    }
+    expect((await get('/metrics')).body).toMatch(/^gatehouse_outbox_mails\{state="queued"\} 0$/m);
+  });
+
+  it.runIf(process.env['TEST_DATABASE_URL'])(
+    'count the connections in use, and the calls that wait for one',
+    async () => {
+      const lookupDb = test.db;
+      const db = await openPostgresql({
+        url: await urlOfDatabase(test.db),
+        poolSize: 1,
+        prepare: true,
+        log: () => {},
+        limits: patientLimits,
+      });
+      const other = await buildTestApp({ db, lookupDb });
+      try {
+        await db.transaction(async (tx) => {
+          await tx.query(sql`SELECT 1`);
+          const waiting = db.query(sql`SELECT 1`);
+          const text = await other.app.metrics.text();
+          expect(text).toMatch(/^gatehouse_database_pool_connections\{pool="calls",state="used"\} 1$/m);
+          // The count of mails waits, too.
+          expect(text).toMatch(/^gatehouse_database_pool_waiting\{pool="calls"\} [1-9]$/m);
+          expect(text).toMatch(/^gatehouse_database_pool_waiting\{pool="lookups"\} 0$/m);
+          void waiting;
+        });
+      } finally {
+        await other.close();
+      }
+    },
+  );
 
   it('of one app are not those of another in the same process', async () => {
     await get('/healthz');
@@ -121,7 +185,7 @@ describe('the metrics', () => {
   it('move to a port of their own', async () => {
     await withApp({ METRICS_PORT: '9464' }, async ({ app }) => {
       expect((await app.inject('/metrics')).statusCode).toBe(404);
-      const listener = await startMetricsListener(app.metrics, { host: '127.0.0.1', port: 0 });
+      const listener = await startMetricsListener(app.metrics, { host: '127.0.0.1', port: 0 }, () => {});
       const { port } = listener.address() as AddressInfo;
       const response = await fetch(`http://127.0.0.1:${port}/metrics`);
       expect([response.status, await response.text()]).toEqual([

@@ -60,6 +60,7 @@ function withoutDetours(db: UndoableDb): UndoableDb {
   };
   return {
     engine: db.engine,
+    load: () => db.load(),
     query: async (...args) => {
       refuseDetour();
       return db.query(...args);
@@ -151,6 +152,7 @@ async function openOnServer(template: string): Promise<Db> {
   let closed: Promise<void> | undefined;
   return {
     engine: db.engine,
+    load: () => db.load(),
     query: (...args) => db.query(...args),
     transaction: (work) => db.transaction(work),
     close: () => (closed ??= close()),

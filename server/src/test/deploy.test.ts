@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configVariables } from '../config.ts';
 import { routes } from '../routes.ts';
+import { metricsOfWorkers } from '../platform/worker-metrics.ts';
 import { deployed } from './reverse-proxy.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 
@@ -37,7 +38,7 @@ describe('alert rules and dashboard', () => {
   beforeAll(async () => {
     app = await buildTestApp();
     await app.app.inject({ method: 'GET', url: '/readyz' });
-    metrics = await app.app.metrics.text();
+    metrics = (await app.app.metrics.text()) + (await metricsOfWorkers(1).text());
   });
   afterAll(() => app?.close());
 

@@ -17,6 +17,7 @@ const die = () => process.kill(process.pid, 'SIGKILL');
 
 const deadly: Db = {
   engine: db.engine,
+  load: () => db.load(),
   query: (...args) => db.query(...args),
   transaction: async (work) => {
     const result = await db.transaction(async (tx) => {

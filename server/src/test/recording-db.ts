@@ -32,6 +32,7 @@ export function recordingDb(db: Db): RecordingDb {
   });
   return {
     engine: db.engine,
+    load: () => db.load(),
     query: recorded(db),
     transaction: (work) => {
       statements.push('BEGIN');

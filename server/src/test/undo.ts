@@ -47,6 +47,7 @@ export function undoable(db: Db): UndoableDb {
 
   const made: UndoableDb = {
     engine: db.engine,
+    load: () => db.load(),
     query: (...args) => (open ?? db).query(...args),
     transaction: (work) => (open ?? db).transaction(work),
     undo: (work) => (open ? open.undo(work) : begin(work)),
