@@ -1,4 +1,5 @@
-# The image of Gatehouse: `docker build --tag gatehouse .` in this directory. docs/guides/deployment.md shows how to run it.
+# The image of Gatehouse: `docker build --tag gatehouse .` in this directory. docs/guides/deployment.md shows how to
+# run it.
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /source
@@ -20,5 +21,6 @@ USER node
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 EXPOSE 3000
 # Liveness: an orchestrator must not restart the service because the database is away. Route traffic by /readyz.
-HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["node", "-e", \
+    "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "server/dist/main.js"]

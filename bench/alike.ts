@@ -20,7 +20,10 @@ export interface Likeness {
   readonly samples: number;
   readonly known: Distribution;
   readonly unknown: Distribution;
-  /** How often an answer about a known address takes longer than one about an unknown one: one half if nothing tells them apart. */
+  /**
+   * How often an answer about a known address takes longer than one about an unknown one: one half if nothing tells
+   * them apart.
+   */
   readonly knownSlower: number;
 }
 
@@ -68,7 +71,8 @@ const first = 1_000;
 export async function prepareAlike(db: Db, appId: string): Promise<void> {
   const limits = { signInsPerAddressPerHour: 1_000_000, codeRequestsPerAddressPerHour: 1_000_000 };
   await db.query(sql`
-    UPDATE apps SET settings = jsonb_set(settings, '{limits}', COALESCE(settings -> 'limits', '{}') || ${JSON.stringify(limits)}::jsonb)
+    UPDATE apps SET settings = jsonb_set(settings, '{limits}',
+      COALESCE(settings -> 'limits', '{}') || ${JSON.stringify(limits)}::jsonb)
     WHERE id = ${appId}`);
   await db.query(sql`
     INSERT INTO codes (app_id, id, user_id, purpose, code_hash, created_at, expires_at)

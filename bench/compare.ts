@@ -29,7 +29,7 @@ interface Pair {
   readonly service: Costed;
 }
 
-/** Floor and service, measured in turns, so that whatever slows the machine slows both. */
+/** Floor and service, measured in turns, so that a slow machine slows both. */
 export interface Comparison {
   readonly floor: Readonly<Record<Figure, number>>;
   readonly service: Readonly<Record<Figure, number>>;

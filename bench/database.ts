@@ -87,7 +87,9 @@ async function first<Row>(db: Db, statement: Sql): Promise<Row> {
 export async function describeDatabase(db: Db): Promise<DatabaseFacts> {
   const facts = await first<{ version: string; size: string }>(
     db,
-    sql`SELECT current_setting('server_version') AS version, pg_size_pretty(pg_database_size(current_database())) AS size`,
+    sql`
+      SELECT current_setting('server_version') AS version,
+        pg_size_pretty(pg_database_size(current_database())) AS size`,
   );
   const rows = await db.query<{ name: string; value: string }>(
     sql`SELECT name, current_setting(name) AS value FROM pg_settings WHERE name = ANY (${settings}::text[])`,

@@ -5,8 +5,8 @@ import { type FloorDatabase, openFloorDatabase } from './floor-database.ts';
 
 /**
  * What any implementation over this framework, this driver and these tables has to pay: no authentication, no
- * validation, no access decision, no headers of its own, and no index on events but the primary key. Parameters stand in
- * each statement in order, once each.
+ * validation, no access decision, no headers of its own, and no index on events but the primary key. Parameters stand
+ * in each statement in order, once each.
  */
 const selectUser = `
   SELECT id, email, is_email_verified, first_name, last_name, phone_number, is_phone_verified, state
@@ -27,7 +27,8 @@ const updateAndInsert = `
     WHERE app_id = $3 AND id = $4 RETURNING id)
   INSERT INTO floor_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
     request_id, changes)
-  SELECT $5::bigint, $6::bigint, $7::bigint, $8::timestamptz, $9, $10, $11::bigint, $12, $13::bigint, $14, $15, $16::text[]
+  SELECT $5::bigint, $6::bigint, $7::bigint, $8::timestamptz, $9, $10, $11::bigint, $12, $13::bigint, $14, $15,
+    $16::text[]
   FROM changed`;
 const selectMembers = `
   SELECT u.id, u.email, u.first_name, u.last_name, m.is_owner, m.is_manager,

@@ -25,7 +25,8 @@ export const usage = `npm run bench -- [options]
   --pairs 5                      measurements of floor and service, in turns
   --connections 32               requests in flight
   --pool 10                      database connections of floor and service
-  --only users-me,token          some of: users-me, patch-owner, patch-owner-statement, patch-machine, list, permissions,
+  --only users-me,token          some of: users-me, patch-owner, patch-owner-statement, patch-machine, list,
+                                 permissions,
                                  introspection, token, sign-in, sign-in-route, storm, alike, starts
   --server server/dist/main.js   the compiled service
 BENCH_DATABASE_URL names a PostgreSQL server; the run makes the database gatehouse_bench there and drops it.`;
@@ -56,7 +57,7 @@ function chooseEngine(asked: string | undefined, databaseUrl: string | undefined
   return engine;
 }
 
-/** The load stays on this machine: it is made to saturate whatever it is aimed at. */
+/** The load stays on this machine: it is made to saturate its target. */
 function localUrl(url: string | undefined): string | undefined {
   if (!url) return undefined;
   if (!['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname)) {

@@ -82,7 +82,8 @@ function costRow({ name }: Scenario, { costs }: Comparison): string[] {
 
 function stormLines({ offeredPerSecond, accepted, refused, usersMeCalm, usersMeInStorm }: Storm): string[] {
   return [
-    `Storm: ${offeredPerSecond} sign-ins/s offered, ${fixed(accepted.perSecond)}/s let in (p50 ${fixed(accepted.p50)} ms),`,
+    `Storm: ${offeredPerSecond} sign-ins/s offered, ${fixed(accepted.perSecond)}/s let in (p50 ` +
+      `${fixed(accepted.p50)} ms),`,
     `  ${fixed(refused.perSecond)}/s refused with 503 (p50 ${fixed(refused.p50)} ms, p99 ${fixed(refused.p99)} ms);`,
     `  GET users/me: p50 ${fixed(usersMeCalm.p50)}, p99 ${fixed(usersMeCalm.p99)} ms calm,`,
     `  p50 ${fixed(usersMeInStorm.p50)}, p99 ${fixed(usersMeInStorm.p99)} ms in the storm`,

@@ -54,7 +54,11 @@ async function timeOnce({ app }: Subject, request: Request): Promise<number> {
   return performance.now() - began;
 }
 
-/** Request by request in turns, so that whatever else the machine does falls on all sizes alike. @returns each p50, in milliseconds */
+/**
+ * Request by request in turns, so that other load on the machine affects all sizes equally.
+ *
+ * @returns each p50, in milliseconds
+ */
 async function measureTimes(subjects: readonly Subject[], requests: readonly Request[], count: number) {
   const times = subjects.map((): number[] => []);
   for (let turn = -warmUps; turn < count; turn += 1) {
@@ -146,7 +150,8 @@ function report(outcomes: readonly Outcome[], users: readonly number[]): string 
   return [
     table([head, ...outcomes.map(row)]),
     '',
-    `p50 may grow ${aims.p50} times, buffers by ${aims.buffersPerDescent} for each descent of an index; ${missed} fall short.`,
+    `p50 may grow ${aims.p50} times, buffers by ${aims.buffersPerDescent} for each descent of an index; ` +
+      `${missed} fall short.`,
     ...scanned,
   ].join('\n');
 }

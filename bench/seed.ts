@@ -57,9 +57,12 @@ function statements(appId: string, passwordHash: string): Sql[] {
   return [
     // The floor's own table: the indexes of the audit are a cost of the service.
     sql`CREATE TABLE floor_events (LIKE audit_events INCLUDING DEFAULTS, PRIMARY KEY (app_id, id))`,
-    sql`INSERT INTO users (app_id, id, email, email_key, is_email_verified, claimed_by, first_name, last_name, state, password_hash,
+    sql`
+      INSERT INTO users (app_id, id, email, email_key, is_email_verified, claimed_by, first_name, last_name, state,
+        password_hash,
         metadata, created_at, updated_at)
-      SELECT ${appId}, ${id}, 'person-' || n || '@bench.example', 'person-' || n || '@bench.example', true, 'verification', 'Person',
+      SELECT ${appId}, ${id}, 'person-' || n || '@bench.example', 'person-' || n || '@bench.example', true,
+        'verification', 'Person',
         'Number ' || n, 'ACTIVE', ${passwordHash}, '{"locale": "en"}', now(), now()
       FROM generate_series(1, ${counts.users}::integer) AS n`,
     sql`INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at,
@@ -101,7 +104,8 @@ function statements(appId: string, passwordHash: string): Sql[] {
       SELECT ${appId}, ${id}, 'robot-' || n, 'robot-' || n, now()
       FROM generate_series(1, ${counts.machines}::integer) AS n`,
     sql`INSERT INTO machine_secrets (app_id, machine_user_id, id, secret_hash, created_at, last_used_at)
-      SELECT ${appId}, ${id}, ${id}, sha256(convert_to('gh_m_' || lpad(n::text, 43, '0'), 'UTF8')), now(), ${spreadOverAMinute}
+      SELECT ${appId}, ${id}, ${id}, sha256(convert_to('gh_m_' || lpad(n::text, 43, '0'), 'UTF8')), now(),
+        ${spreadOverAMinute}
       FROM generate_series(1, ${counts.machines}::integer) AS n`,
     sql`INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
         user_agent, request_id, changes)
@@ -120,7 +124,8 @@ function totals(appId: string): Sql[] {
     sql`INSERT INTO app_counts (app_id, noun, slot, total)
       SELECT app_id, 'users', (id >> 22) & 7, count(*) FROM users WHERE app_id = ${appId} GROUP BY 1, 3
       UNION ALL
-      SELECT app_id, 'organizations', (id >> 22) & 7, count(*) FROM organizations WHERE app_id = ${appId} GROUP BY 1, 3`,
+      SELECT app_id, 'organizations', (id >> 22) & 7, count(*) FROM organizations WHERE app_id = ${appId}
+      GROUP BY 1, 3`,
     sql`INSERT INTO member_counts (app_id, org_id, slot, total)
       SELECT app_id, org_id, (user_id >> 22) & 7, count(*) FROM members WHERE app_id = ${appId} GROUP BY 1, 2, 3`,
   ];

@@ -1,7 +1,7 @@
 /**
  * Pastes the commands of the documentation into a service of their own and compares what they print with what the page
- * shows. The service gets a temporary directory and a free port, and is stopped at the end. Guides go on where the quick
- * start ended, each with a copy of what it left.
+ * shows. The service gets a temporary directory and a free port, and is stopped at the end. Guides go on where the
+ * quick start ended, each with a copy of what it left.
  *
  *   npm run build
  *   node scripts/quick-start.js                             the README's quick start
@@ -12,7 +12,8 @@
  *
  * In the section "Quick start" of README.md every ```bash block that sets or uses `url` belongs to the second terminal;
  * a ```text block directly after one is what it prints. A guide takes part when it says that it "continues the quick
- * start"; its ```bash blocks are pasted into a shell that knows the same, but for those that begin with `# not pasted`. Ids, tokens,
+ * start"; its ```bash blocks are pasted into a shell that knows the same, but for those that begin with `# not pasted`.
+ * Ids, tokens,
  * times and the like may differ.
  */
 import { spawn } from 'node:child_process';
@@ -138,7 +139,9 @@ async function paste(blocks, { directory, port, password }) {
     .replace('http://127.0.0.1:3000', `http://127.0.0.1:${port}`)
     .replace(/^admin_password=.*$/m, `admin_password='${password}'`);
   const resumed = password === undefined ? `. ./${shellState}\nurl=http://127.0.0.1:${port}\n` : '';
-  const kept = `{ compgen -v | grep '^[a-z]' | while read -r name; do declare -p "$name"; done; declare -f; } >${shellState}\n`;
+  const kept =
+    '{ compgen -v | grep \'^[a-z]\' | while read -r name; do declare -p "$name"; done; declare -f; } ' +
+    `>${shellState}\n`;
   await writeFile(join(directory, 'pasted.sh'), resumed + pasted + kept);
   const path = [dirname(process.execPath), process.env['PATH']].join(delimiter);
   const shell = spawn('bash', ['-euo', 'pipefail', 'pasted.sh'], {

@@ -1,8 +1,8 @@
 /**
  * Tries the guide "High availability": two PostgreSQL servers with synchronous replication, HAProxy with
- * deploy/haproxy.cfg in front of them, and the service, which writes without a pause. The primary is killed, the standby
- * is promoted, the old primary comes back as it was. The service must go on without a restart, every write that it
- * acknowledged must be there, and none may reach the old primary.
+ * deploy/haproxy.cfg in front of them, and the service, which writes without a pause. The primary is killed, the
+ * standby is promoted, the old primary comes back as it was. The service must go on without a restart, every write
+ * that it acknowledged must be there, and none may reach the old primary.
  *
  *   npm run build
  *   node .ci/tools/failover.js      needs PostgreSQL 15 and HAProxy of Debian; as root, PostgreSQL runs as postgres
@@ -57,10 +57,9 @@ const runAsPostgres = (program, ...args) => {
 };
 
 /** Self-signed, for the address at which HAProxy listens. */
-const certificateOptions =
-  'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=database -addext subjectAltName=IP:127.0.0.1'.split(
-    ' ',
-  );
+const certificateOptions = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=database'
+  .split(' ')
+  .concat('-addext', 'subjectAltName=IP:127.0.0.1');
 
 /** @typedef {{ directory: string, port: number }} Server */
 
@@ -207,7 +206,11 @@ function callsTo(port) {
   };
 }
 
-/** Writes until it is told to stop or the service is gone, and notes what came of it. @param {ReturnType<typeof callsTo>['call']} call */
+/**
+ * Writes until it is told to stop or the service is gone, and notes what came of it.
+ *
+ * @param {ReturnType<typeof callsTo>['call']} call
+ */
 function startWriting(call) {
   const stopping = new AbortController();
   let number = 0;

@@ -1,6 +1,7 @@
 /**
- * Starts the service as built, with the embedded database in a directory of its own, runs a command beside it, and stops
- * it. The command finds the service and its super admin in GATEHOUSE_URL, GATEHOUSE_APP, GATEHOUSE_EMAIL and GATEHOUSE_PASSWORD.
+ * Starts the service as built, with the embedded database in a directory of its own, runs a command beside it, and
+ * stops it. The command finds the service and its super admin in GATEHOUSE_URL, GATEHOUSE_APP, GATEHOUSE_EMAIL and
+ * GATEHOUSE_PASSWORD.
  *
  *   npm run build
  *   node .ci/tools/with-service.js COMMAND ARGUMENT…

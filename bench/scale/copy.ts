@@ -16,7 +16,9 @@ function encode(value: Value): string {
 
 const chunkLength = 1 << 16;
 
-/** Runs `work` with a connection of its own, on which references are taken as they come: the generator makes no other. */
+/**
+ * Runs `work` with a connection of its own, on which references are taken as they come: the generator makes no other.
+ */
 export async function withLoader<Result>(url: string, work: (client: Client) => Promise<Result>): Promise<Result> {
   const client = new Client({ connectionString: url });
   await client.connect();

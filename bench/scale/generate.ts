@@ -11,7 +11,10 @@ export interface Size {
   readonly events: number;
 }
 
-/** Ten users an organization and ten events a user: a million users, a hundred thousand organizations, ten million events. */
+/**
+ * Ten users an organization and ten events a user: a million users, a hundred thousand organizations, ten million
+ * events.
+ */
 export const sizeOf = (users: number): Size => ({ users, organizations: users / 10, events: users * 10 });
 
 /** One user in five is in the largest organization. */
@@ -35,7 +38,7 @@ export const timeOf = (index: number, count: number): Date =>
 /** Numbers that look random and are the same at every run. */
 const scatter = (index: number): number => Math.imul(index ^ 0x9e3779b9, 0x85ebca6b) >>> 0;
 
-/** Whoever is in the largest organization, spread among all others. */
+/** Anyone who is in the largest organization, spread among all others. */
 const isInLargest = (index: number): boolean => index % shareOfLargest === 0;
 
 function nameAt(index: number, { users }: Size): Name {

@@ -10,31 +10,36 @@ const scripts: readonly Script[] = [
   {
     given: words('Maria John Anna Peter Laura James Julia Thomas Emma Daniel Sarah Lucas Nora Oscar'),
     family: words(
-      'Smith Miller Taylor Wilson Moore Anderson Jackson White Harris Martin Thompson Garcia Martinez Robinson Clark Lewis Walker Hall Allen Young',
+      'Smith Miller Taylor Wilson Moore Anderson Jackson White Harris Martin Thompson Garcia Martinez ' +
+        'Robinson Clark Lewis Walker Hall Allen Young',
     ),
   },
   {
     given: words('José Chloë Zoë Jürgen Søren Łukasz Ingrid Ümit Işıl Çağla Đorđe Štěpán Ángel Françoise'),
     family: words(
-      'Müller Núñez Öztürk Yıldız Kowalczyk Dvořák Jørgensen Åkesson Björnsson Groß Lefèvre Peña Şahin Çelik Horváth Ionescu Žižek Nguyễn Trần Phạm',
+      'Müller Núñez Öztürk Yıldız Kowalczyk Dvořák Jørgensen Åkesson Björnsson Groß Lefèvre Peña Şahin ' +
+        'Çelik Horváth Ionescu Žižek Nguyễn Trần Phạm',
     ),
   },
   {
     given: words('محمد أحمد فاطمة عائشة خالد ليلى يوسف مريم إبراهيم زينب عمر سارة حسن نور'),
     family: words(
-      'المصري الحسن العلي الشامي التونسي البغدادي الخطيب النجار الحداد القاضي الصالح الأحمد السيد الزهراني العتيبي الحربي الشمري الدوسري القحطاني المغربي',
+      'المصري الحسن العلي الشامي التونسي البغدادي الخطيب النجار الحداد القاضي الصالح الأحمد السيد ' +
+        'الزهراني العتيبي الحربي الشمري الدوسري القحطاني المغربي',
     ),
   },
   {
     given: words('Мария Иван Анна Пётр Ольга Сергей Наталья Дмитрий Елена Алексей Юлия Николай Ирина Фёдор'),
     family: words(
-      'Иванов Смирнов Кузнецов Попов Васильев Петров Соколов Михайлов Новиков Фёдоров Морозов Волков Алексеев Лебедев Семёнов Егоров Павлов Козлов Степанов Орлов',
+      'Иванов Смирнов Кузнецов Попов Васильев Петров Соколов Михайлов Новиков Фёдоров Морозов Волков ' +
+        'Алексеев Лебедев Семёнов Егоров Павлов Козлов Степанов Орлов',
     ),
   },
   {
     given: words('Μαρία Γιώργος Ελένη Κώστας Σοφία Νίκος Άννα Δημήτρης Κατερίνα Παύλος Ιωάννα Σπύρος Χρήστος Ειρήνη'),
     family: words(
-      'Παπαδόπουλος Βλάχος Αγγελόπουλος Νικολαΐδης Γεωργίου Δημητρίου Οικονόμου Μακρής Κωνσταντίνου Ιωάννου Αντωνίου Αλεξίου Καραγιάννης Λάμπρου Σταύρου Χατζής Ζέρβας Μπέκας Ρήγας Τσάκος',
+      'Παπαδόπουλος Βλάχος Αγγελόπουλος Νικολαΐδης Γεωργίου Δημητρίου Οικονόμου Μακρής Κωνσταντίνου ' +
+        'Ιωάννου Αντωνίου Αλεξίου Καραγιάννης Λάμπρου Σταύρου Χατζής Ζέρβας Μπέκας Ρήγας Τσάκος',
     ),
   },
   {

@@ -51,7 +51,7 @@ async function finish(parameters) {
   await call('POST', 'idp/intents/validate', { intentId, idpToken: parameters.get('intentToken'), codeVerifier });
 }
 
-/** Whoever is signed in; undefined when nobody is. */
+/** Anyone who is signed in; undefined when nobody is. */
 const me = () => call('GET', 'users/me').catch(() => undefined);
 
 async function signOut() {

@@ -13,7 +13,7 @@ new MutationObserver((_, observer) => {
   observer.disconnect();
 }).observe(document.body, { childList: true, subtree: true });
 
-// Without a token in its field the reference sends an empty one, and the service then looks at no cookie: whoever
+// Without a token in its field the reference sends an empty one, and the service then looks at no cookie: anyone who
 // signed in on this page would get 401.
 const send = window.fetch;
 window.fetch = (input, options) => {

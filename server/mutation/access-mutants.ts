@@ -19,7 +19,9 @@ type Scoped = Extract<Access, { principals: readonly Principal[] }>;
 const ladder: readonly Principal[] = ['SUPER_ADMIN', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'];
 const everyPrincipal = Object.keys(principals) as Principal[];
 
-/** Whoever holds the first of a pair over something of the scope holds the second as well, or nobody holds the first. */
+/**
+ * Anyone who holds the first of a pair over something of the scope holds the second as well, or nobody holds the first.
+ */
 const meaningful: Readonly<Record<Scoped['scope'], (added: Principal, listed: readonly Principal[]) => boolean>> = {
   app: (added, listed) =>
     added === 'SESSION_OWNER' ||
@@ -52,8 +54,8 @@ function weakerThan(access: Scoped): AccessMutant[] {
 }
 
 /**
- * The weaker declarations that a route could have by mistake. A handler that decides by a list of its own does not go by
- * the declaration; such lists are among the guards in the sources.
+ * The weaker declarations that a route could have by mistake. A handler that decides by a list of its own does not go
+ * by the declaration; such lists are among the guards in the sources.
  */
 export function accessMutants({ access, decidesInStatement }: Route): AccessMutant[] {
   if (access === platformAccess) return [{ what: 'anyone', access: publicAccess({ app: 'none' }) }];

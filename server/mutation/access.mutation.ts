@@ -29,7 +29,9 @@ const casesOf = (route: Route): Case[] => cases.filter((one) => one.route.operat
 const serving = (route: Route): Promise<TestApp> =>
   buildTestApp({ db: app.db, clock: app.clock, routes: [route], env: { DATA_DIR: '/nonexistent' } });
 
-/** What the check, or already the start of the service, says of a route as it is given; undefined when nothing is wrong. */
+/**
+ * What the check, or already the start of the service, says of a route as it is given; undefined when nothing is wrong.
+ */
 async function complaint(callers: Callers, route: Route): Promise<string | undefined> {
   let service: TestApp | undefined;
   try {

@@ -12,7 +12,10 @@ const app = 'app_id = ${appId}';
 const appOf = (alias: string): string => `${alias}.${app}`;
 const user = 'user_id = ${userId}';
 
-/** Ids are unique in the deployment (ids.test.ts), and what refers to a row by its id is of the same app (tenancy.schema.test.ts). */
+/**
+ * Ids are unique in the deployment (ids.test.ts), and what refers to a row by its id is of the same app
+ * (tenancy.schema.test.ts).
+ */
 const once = (what: string): string => `the id of ${what} is never given twice`;
 const background = (what: string): string => `no call reaches it; ${once(what)}`;
 
@@ -106,7 +109,7 @@ export const harmless: readonly Harmless[] = [
     [
       'i.user_id = ${userId}',
       'function hasLiveInvitation',
-      'whoever is only invited is deleted with the last invitation',
+      'anyone who is only invited is deleted with the last invitation',
     ],
   ]),
   ...of('keys/signing-keys.store.ts', [

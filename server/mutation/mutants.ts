@@ -57,8 +57,12 @@ const guards: readonly Guard[] = [
   { kind: 'organization', pattern: /held && \$\{allowed\}::text\[\]/g, replacement: 'TRUE' },
   {
     kind: 'organization',
-    pattern:
-      /^ *(?:if \([^\n]*?\) )?(?:await )?(?:decideBy(?:Relation|Declaration)|decideOverUser|check(?:Visible|ManagerReach|MachineReach|MayAsk))\([^;]*\);\n/gm,
+    pattern: new RegExp(
+      String.raw`^ *(?:if \([^\n]*?\) )?(?:await )?` +
+        '(?:decideBy(?:Relation|Declaration)|decideOverUser|' +
+        String.raw`check(?:Visible|ManagerReach|MachineReach|MayAsk))\([^;]*\);\n`,
+      'gm',
+    ),
     replacement: '',
     form: 'statement',
   },

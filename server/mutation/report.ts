@@ -1,4 +1,7 @@
-/** What a mutant takes away: a declared access, a check of what somebody may do in an organization, whose row it is, or of which app. */
+/**
+ * What a mutant takes away: a declared access, a check of what somebody may do in an organization, whose row it is, or
+ * of which app.
+ */
 export const kinds = ['access', 'organization', 'row', 'app'] as const;
 
 export type Kind = (typeof kinds)[number];
@@ -27,7 +30,8 @@ export function printSummary(results: readonly Result[]): void {
     const some = results.filter((result) => result.kind === kind);
     const count = (outcome: Outcome) => some.filter((result) => result.outcome === outcome).length;
     print(
-      `${kind}: ${some.length} guards, ${count('caught')} caught, ${count('harmless')} harmless, ${count('survived')} survived`,
+      `${kind}: ${some.length} guards, ${count('caught')} caught, ${count('harmless')} harmless, ` +
+        `${count('survived')} survived`,
     );
   }
 }

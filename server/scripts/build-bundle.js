@@ -5,8 +5,8 @@ import { build } from 'esbuild';
 
 /**
  * Puts the three hundred modules that a start loads into a few files, `main.js` and `part-….js`: Node.js takes about a
- * millisecond to find, read and link each. What is imported by `import()` is in a part of its own. Packages stay where they
- * are, except zod: a hundred modules by itself. See docs/adr/0075-modules-in-a-few-files.md.
+ * millisecond to find, read and link each. What is imported by `import()` is in a part of its own. Packages stay where
+ * they are, except zod: a hundred modules by itself. See docs/adr/0075-modules-in-a-few-files.md.
  */
 const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 const part = /^part-.*\.js(?:\.map)?$/;

@@ -11,7 +11,7 @@ import { sweepIntents } from './federation/sweep-intents.ts';
 import { sweepSessions } from './sessions/sweep-sessions.ts';
 import { sendPasswordResets } from './accounts/send-password-resets.ts';
 
-/** Everything that goes on beside the requests. */
+/** Everything that goes on in the background. */
 export const backgroundTasks: readonly BackgroundTask[] = [
   sendMails,
   sweepMails,

@@ -102,7 +102,7 @@ describe('the first start', () => {
 });
 
 describe('a later start', () => {
-  test('makes nothing, whatever the environment says', async () => {
+  test('makes nothing, with any environment', async () => {
     const { services } = await start({ BOOTSTRAP_APP: 'shop' });
     await bootstrap(services);
     expect(await bootstrap(services)).toBeUndefined();

@@ -20,11 +20,16 @@ export type VariableName = keyof Variables;
 
 const minDistinct = 10;
 const weakKey =
-  'must be 32 random bytes: make them with `openssl rand -base64 32`, and keep the weak key in MASTER_KEYS_OLD until `operate reseal` has run';
-const weakText = `must have at least 32 characters, ${minDistinct} of them distinct: make one with \`openssl rand -hex 32\``;
+  'must be 32 random bytes: make them with `openssl rand -base64 32`, and keep the weak key in ' +
+  'MASTER_KEYS_OLD until `operate reseal` has run';
+const weakText = [
+  `must have at least 32 characters, ${minDistinct} of them distinct:`,
+  'make one with `openssl rand -hex 32`',
+].join(' ');
 
 const followPrimary =
-  'the service connects to one address. Put a proxy that follows the primary there, see docs/guides/high-availability.md';
+  'the service connects to one address. Put a proxy that follows the primary there, see ' +
+  'docs/guides/high-availability.md';
 
 /** Every environment variable: what it accepts, what it becomes, what it means. */
 export const variablesSchema = z.object({
@@ -36,7 +41,8 @@ export const variablesSchema = z.object({
     .enum(['production', 'development', 'test'], 'must be production, development or test')
     .optional()
     .describe(
-      'production turns every development feature off. Default: development if HOST and PUBLIC_URL are loopback or ALLOW_DEVELOPMENT_ON_NETWORK=true, else production.',
+      'production turns every development feature off. Default: development if HOST and PUBLIC_URL are ' +
+        'loopback or ALLOW_DEVELOPMENT_ON_NETWORK=true, else production.',
     ),
   DATABASE_URL: matching(/^postgres(ql)?:\/\/./, 'must be a postgresql:// URL')
     .superRefine((url, context) => {
@@ -90,7 +96,8 @@ export const variablesSchema = z.object({
     .refine((keys) => keys.every(isStrongText), weakText)
     .default([])
     .describe(
-      'Bearer key of the platform API, at least 32 characters, or two separated by a comma while rotating. Unset: no platform API.',
+      'Bearer key of the platform API, at least 32 characters, or two separated by a comma while ' +
+        'rotating. Unset: no platform API.',
     )
     .meta({ secret: true }),
   SMTP_URL: z

@@ -40,13 +40,15 @@ interface Rule {
 
 /** Why a start without NODE_ENV is held to the rules of production; what to set to try the service. */
 const countsAsProduction =
-  'in production, and without NODE_ENV a HOST or PUBLIC_URL that is not loopback counts as production: NODE_ENV is not set; for a trial on a network of your own set ALLOW_DEVELOPMENT_ON_NETWORK=true';
+  'in production, and without NODE_ENV a HOST or PUBLIC_URL that is not loopback counts as production: ' +
+  'NODE_ENV is not set; for a trial on a network of your own set ALLOW_DEVELOPMENT_ON_NETWORK=true';
 
 const inProduction = ({ NODE_ENV }: Variables): string => (NODE_ENV ? 'in production' : countsAsProduction);
 
 /** Why a start that would need a development feature is refused. */
 export const developmentFeaturesSentence =
-  'development features exist only when NODE_ENV is not production and HOST is loopback or ALLOW_DEVELOPMENT_ON_NETWORK=true';
+  'development features exist only when NODE_ENV is not production and HOST is loopback or ' +
+  'ALLOW_DEVELOPMENT_ON_NETWORK=true';
 
 /** What decides whether the service is in production and whether development features exist. */
 const developmentVariables: readonly VariableName[] = [
@@ -62,7 +64,8 @@ const rules: readonly Rule[] = [
     reads: ['DATABASE_URL', 'ALLOW_EMBEDDED', ...developmentVariables],
     fault: (v) =>
       isProduction(v) && !v.DATABASE_URL && !v.ALLOW_EMBEDDED
-        ? `is required, unless ALLOW_EMBEDDED=true accepts that a power cut can damage the embedded database, ${inProduction(v)}`
+        ? 'is required, unless ALLOW_EMBEDDED=true accepts that a power cut can damage the embedded ' +
+          `database, ${inProduction(v)}`
         : undefined,
   },
   {
@@ -155,7 +158,9 @@ function toConfig(v: Variables) {
     workers,
     /** Proxies to believe, counted or matched from the right of `X-Forwarded-For`; 0 believes none. */
     trustProxy: v.TRUST_PROXY,
-    /** Origin under which clients reach the service, without a slash at the end. With port 0 it cannot name the port. */
+    /**
+     * Origin under which clients reach the service, without a slash at the end. With port 0 it cannot name the port.
+     */
     publicUrl: v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT}`,
 
     /** Whether this is a deployment for real users. */
@@ -178,7 +183,9 @@ function toConfig(v: Variables) {
     masterKey: v.MASTER_KEY,
     /** Earlier master keys, 32 bytes each, which still decrypt. */
     masterKeysOld: v.MASTER_KEYS_OLD,
-    /** Passwords hashed at one time in each process; one more than its cores, so that none waits for the next to begin. */
+    /**
+     * Passwords hashed at one time in each process; one more than its cores, so that none waits for the next to begin.
+     */
     hashConcurrency: v.HASH_CONCURRENCY ?? Math.ceil(availableParallelism() / workers),
 
     /** What a password may be expected to wait until it is hashed, in seconds. */

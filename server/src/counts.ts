@@ -26,7 +26,8 @@ export function countInApp(appId: string, noun: CountedNoun, rows: Sql, by: 1 | 
 export function countInOrganization(appId: string, rows: Sql, by: 1 | -1): Sql {
   return sql`
     INSERT INTO member_counts AS c (app_id, org_id, slot, total)
-    SELECT ${appId}::bigint, org_id, ${slotOf(sql`user_id`)}, ${by}::integer * count(*) FROM ${rows} GROUP BY 2, 3 ORDER BY 2, 3
+    SELECT ${appId}::bigint, org_id, ${slotOf(sql`user_id`)}, ${by}::integer * count(*)
+    FROM ${rows} GROUP BY 2, 3 ORDER BY 2, 3
     ON CONFLICT (app_id, org_id, slot) DO UPDATE SET total = c.total + EXCLUDED.total`;
 }
 

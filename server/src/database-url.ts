@@ -2,8 +2,8 @@
 const choices = ['target_session_attrs', 'load_balance_hosts'];
 
 /**
- * Says why a connection URL cannot follow a primary among several servers. libpq reads a list of hosts there; the driver
- * takes the list for one name.
+ * Says why a connection URL cannot follow a primary among several servers. libpq reads a list of hosts there; the
+ * driver takes the list for one name.
  *
  * @returns undefined if the URL names one host
  * @see https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS

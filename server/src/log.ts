@@ -35,8 +35,8 @@ function causeOf(error: Error): string {
 }
 
 /**
- * Describes errors with one stack per cause and minute. Others have an empty stack and a number: `repeats` counts the errors of
- * this cause since the last stack.
+ * Describes errors with one stack per cause and minute. Others have an empty stack and a number: `repeats` counts the
+ * errors of this cause since the last stack.
  *
  * @param now milliseconds of a clock that is never set
  */

@@ -20,7 +20,7 @@ import { readVersion } from './version.ts';
 const drainMs = 10_000;
 const sweepEveryMs = 50;
 
-/** To the terminal of whoever started it, not to the log: a log is kept. */
+/** To the terminal of anyone who started it, not to the log: a log is kept. */
 function announce({ name, adminEmail, generatedPassword }: FirstApp): void {
   if (generatedPassword === undefined) return;
   process.stdout.write(
@@ -34,7 +34,8 @@ async function warnOfRedirectMatching({ db }: Services, log: FastifyInstance['lo
   if (total === 0) return;
   log.warn(
     { apps: names, total },
-    'redirectMatching is "origin" in these apps: bare origins in redirectUrls serve everybody; see the guide on settings',
+    'redirectMatching is "origin" in these apps: bare origins in redirectUrls serve everybody; see the ' +
+      'guide on settings',
   );
 }
 

@@ -64,7 +64,7 @@ export const publicAccess = (options: Partial<Omit<PublicAccess, 'scope'>> = {})
 /** The operator of the deployment. */
 export const platformAccess: Access = { scope: 'platform' };
 
-/** Callers of the app, whatever they address. */
+/** Callers of the app, regardless of the target. */
 export const overApp = (...allowed: Principal[]): Access => ({ scope: 'app', principals: allowed });
 /**
  * Callers by their relation to the organization `:orgId` of the path.

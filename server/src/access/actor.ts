@@ -22,7 +22,7 @@ export interface PresentedSession {
   readonly authenticatedAt: Date;
 }
 
-/** Whoever is behind a call, as the presented credential proved it. */
+/** Anyone who is behind a call, as the presented credential proved it. */
 export type Actor =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'platform' }

@@ -34,7 +34,7 @@ export function evaluate(allowed: readonly Principal[], held: Held, notFound: Er
 
 /**
  * The one decision over an organization: the caller's relation to it and its status both have to allow the operation.
- * People of an organization that is out of service learn just that, whatever they ask for.
+ * People of an organization that is out of service learn just that, regardless of the call.
  *
  * @param relation undefined when there is no such organization
  * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, `organization_inactive_state`

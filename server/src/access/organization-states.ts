@@ -55,7 +55,7 @@ const rulings: Readonly<Record<OrganizationStatus, Rulings>> = {
 
 const statuses = Object.keys(rulings) as OrganizationStatus[];
 
-/** Whoever holds one of these over an organization acts on the app's behalf. */
+/** Anyone who holds one of these over an organization acts on the app's behalf. */
 const ofTheApp: ReadonlySet<string> = new Set(['SUPER_ADMIN', 'GENERIC_MACHINE_USER']);
 
 const sideOf = (held: readonly string[]): Side =>

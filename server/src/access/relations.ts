@@ -25,8 +25,8 @@ export const seesWholeApp = (actor: Actor): boolean =>
 const orgOwner = sql`ARRAY['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER']`;
 
 /**
- * What a human holds over an organization (text[]): owner implies manager, a super admin may do whatever an owner may, a
- * row of `members` makes a member. It speaks of a row of `members caller` that is left-joined.
+ * What a human holds over an organization (text[]): owner implies manager, a super admin may do everything that an
+ * owner may, a row of `members` makes a member. It speaks of a row of `members caller` that is left-joined.
  */
 const heldByHuman = (isSuperAdmin: Sql): Sql => sql`
   CASE
@@ -86,7 +86,8 @@ export interface OrganizationRelation {
  * `held` (text[]).
  */
 const throughOrganizations = (callerId: string, appId: string, userId: string): Sql => sql`
-  SELECT CASE WHEN bool_or(caller.is_owner) THEN ARRAY['ORG_OWNER', 'ORG_USER_MANAGER'] ELSE ARRAY['ORG_USER_MANAGER'] END
+  SELECT CASE WHEN bool_or(caller.is_owner) THEN ARRAY['ORG_OWNER', 'ORG_USER_MANAGER']
+    ELSE ARRAY['ORG_USER_MANAGER'] END
     AS held
   FROM members caller
   JOIN organizations o ON o.app_id = ${appId} AND o.id = caller.org_id AND o.status = ANY (${statusesInForce()}::text[])
@@ -110,7 +111,7 @@ export interface UserRelation {
   readonly held: Held;
 }
 
-/** What the actor holds over a user whatever is stored, if that user exists; undefined: organizations decide. */
+/** What the actor holds over a user regardless of stored data, if that user exists; undefined: organizations decide. */
 export function heldOverAnyUser(actor: Actor, userId: string): Held | undefined {
   switch (actor.kind) {
     case 'mailed-token':
@@ -135,7 +136,8 @@ export function heldOverAnyUser(actor: Actor, userId: string): Held | undefined 
 export function userRelation(actor: Actor, appId: string, userId: string, columns = empty): Sql {
   const held = heldOverAnyUser(actor, userId);
   if (held || actor.kind !== 'user')
-    return sql`SELECT ${held ?? []}::text[] AS held ${columns} FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId}`;
+    return sql`
+      SELECT ${held ?? []}::text[] AS held ${columns} FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId}`;
   return sql`
     SELECT through.held ${columns}
     FROM (${throughOrganizations(actor.user.id, appId, userId)}) AS through

@@ -5,8 +5,8 @@ import { isInvitedAsSuperAdmin, setSuperAdmin } from '../users/super-admins.stor
 import { tellSuperAdmins } from './tell-super-admins.ts';
 
 /**
- * Whoever is invited to be a super admin becomes one when a code from the mailbox has come back and their account was
- * claimed with a password of their own. An identity provider that vouches for the address is not enough.
+ * Anyone who is invited to be a super admin becomes one when a code from the mailbox has come back and their account
+ * was claimed with a password of their own. An identity provider that vouches for the address is not enough.
  *
  * @returns the event, if anybody was invited
  */

@@ -83,11 +83,12 @@ test('an export holds everything that is known of a person', async () => {
   expect(document['mails']?.[0]).toEqual({ recipient: person.email, purpose: 'email_verification', createdAt: now });
 });
 
-test('but not what waits for whoever holds the mailbox of somebody who has not proven it', async () => {
+test('but not what waits for the owner of the mailbox of somebody who has not proven it', async () => {
   const email = 'invited@example.com';
   const invite = async () => {
     const owner = await world.person();
-    const members = `/v1/authorization/organizations/${await world.organization(owner, { name: `Secret of ${owner.email}` })}/members`;
+    const orgId = await world.organization(owner, { name: `Secret of ${owner.email}` });
+    const members = `/v1/authorization/organizations/${orgId}/members`;
     const body = { email, firstName: 'Jane', lastName: 'Roe', role: 'reader' };
     expect((await world.call('POST', members, { token: owner.token, body })).statusCode).toBe(201);
   };

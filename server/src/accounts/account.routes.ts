@@ -67,7 +67,9 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Ask to change my e-mail address',
     description:
-      'Sends a code to the new address and a notice to the old one. Nothing changes until the code comes back, within an hour. The answer is the same when somebody else has the address: no code is sent then, and its owner is told.',
+      'Sends a code to the new address and a notice to the old one. Nothing changes until the code comes ' +
+      'back, within an hour. The answer is the same when somebody else has the address: no code is sent ' +
+      'then, and its owner is told.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     isExemptFromFreshAuthentication: ({ actor, body }) => body.newEmail === signedIn(actor).user.email,
@@ -101,7 +103,10 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Change my e-mail address',
     description:
-      'Changes the address to the one that the code was sent to, which is proven by it. All other sessions of the caller end; codes that were sent to the old address are void. Invitations to it do not move along: if the caller never proved it they wait on for whoever holds that mailbox, who gets a new mail; else they are revoked.',
+      'Changes the address to the one that the code was sent to, which is proven by it. All other ' +
+      'sessions of the caller end; codes that were sent to the old address are void. Invitations to it ' +
+      'do not move along: if the caller never proved it they wait on for the owner of that mailbox, who ' +
+      'gets a new mail; else they are revoked.',
     access: overApp('SESSION_OWNER'),
     audit: 'user.email_changed',
     body: changeEmail,
@@ -135,7 +140,9 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Export my account',
     description:
-      'Everything that is known of the caller, as one JSON document to keep: profile and metadata, sessions, devices, organizations, invitations, identities, mails and what the audit says they did. No secret is in it. Lists end after 1,000 items; `truncated` names those that are longer.',
+      'Everything that is known of the caller, as one JSON document to keep: profile and metadata, ' +
+      'sessions, devices, organizations, invitations, identities, mails and what the audit says they ' +
+      'did. No secret is in it. Lists end after 1,000 items; `truncated` names those that are longer.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     response: {
@@ -158,7 +165,9 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Delete my account',
     description:
-      'Deletes the caller for good, with everything that is known of them; in the audit only the id stays. Invitations to an address that the caller never proved wait on for whoever holds the mailbox. The last active owner of an organization and the last active super admin cannot go.',
+      'Deletes the caller for good, with everything that is known of them; in the audit only the id ' +
+      'stays. Invitations to an address that the caller never proved wait on for the owner of the ' +
+      'mailbox. The last active owner of an organization and the last active super admin cannot go.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'user.deleted',

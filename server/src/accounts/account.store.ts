@@ -17,8 +17,8 @@ export async function releaseEmail(tx: Tx, appId: string, userId: string): Promi
 }
 
 /**
- * Gives a user who is locked another address, verified and claimed by the code that came back from it. What waits for the address
- * before, an invitation as super admin, was for whoever holds that mailbox and does not move along.
+ * Gives a user who is locked another address, verified and claimed by the code that came back from it. What waits for
+ * the address before, an invitation as super admin, was for the owner of that mailbox and does not move along.
  *
  * @throws ApiError `email_already_exists`
  */
@@ -26,7 +26,8 @@ export async function setEmail(tx: Tx, appId: string, userId: string, email: str
   await tx.query(
     sql`
       UPDATE users SET email = ${email}, email_key = ${emailKey(email)}, is_email_verified = true,
-        claimed_by = CASE WHEN claimed_by = 'assumed' THEN claimed_by ELSE 'email_change' END, super_admin_invited_until = NULL, updated_at = ${now}
+        claimed_by = CASE WHEN claimed_by = 'assumed' THEN claimed_by ELSE 'email_change' END,
+          super_admin_invited_until = NULL, updated_at = ${now}
       WHERE app_id = ${appId} AND id = ${userId}`,
     { users_email_key: 'email_already_exists' },
   );

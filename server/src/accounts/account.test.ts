@@ -82,7 +82,7 @@ describe('a change of the address', () => {
     expect(problem(answer)).toBe('400 code_invalid');
   });
 
-  test('takes nothing along that waits for whoever holds the old mailbox', async () => {
+  test('takes nothing along that waits for the owner of the old mailbox', async () => {
     const unproven = await world.person({ verified: false });
     const orgId = await world.organization(await world.person());
     const invitee = { email: unproven.email, firstName: 'Jon', lastName: 'Doe' };
@@ -94,7 +94,8 @@ describe('a change of the address', () => {
     await ask(newEmail, { by: unproven });
     await change((await world.mail(newEmail)).code, unproven);
     const [row] = await app.db.query(sql`
-      SELECT super_admin_invited_until, (SELECT count(*) FROM invitations i WHERE i.user_id = u.id AND i.status = 'pending') AS pending,
+      SELECT super_admin_invited_until,
+        (SELECT count(*) FROM invitations i WHERE i.user_id = u.id AND i.status = 'pending') AS pending,
         (SELECT count(*) FROM codes c WHERE c.user_id = u.id) AS codes
       FROM users u WHERE app_id = ${world.appId} AND id = ${unproven.userId}`);
     expect(row).toEqual({ super_admin_invited_until: null, pending: '0', codes: '0' });

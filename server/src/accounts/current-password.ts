@@ -30,7 +30,8 @@ async function comparePassword(call: Call, id: string, password: string): Promis
   if (passwordHash === null) {
     throw new ApiError('current_password_wrong', {
       detail:
-        'This account has no password. Re-authenticate by a mailed code or a provider, or set a password by a password reset.',
+        'This account has no password. Re-authenticate by a mailed code or a provider, or set a password ' +
+        'by a password reset.',
     });
   }
   if (!matches) throw new ApiError('current_password_wrong');

@@ -7,7 +7,7 @@ import { eraseUser } from './erase-user.ts';
 import { checkDispensable } from './govern-user.ts';
 
 /**
- * Deletes a user who is locked, for whoever may.
+ * Deletes a user who is locked, for anyone who may.
  *
  * @returns the answer and the event; of somebody who deletes themselves the event does not say from where
  * @throws ApiError `last_owner`, `last_super_admin`

@@ -50,7 +50,9 @@ export const emailVerificationRoutes = [
     tag: 'authentication',
     summary: 'Send a verification mail',
     description:
-      'Sends a new code to the e-mail address of the user; older codes are void. A verified address of an account that is not claimed gets a code too. So many an hour for one mailbox, whoever asks.',
+      'Sends a new code to the e-mail address of the user; older codes are void. A verified address of ' +
+      'an account that is not claimed gets a code too. So many an hour for one mailbox, regardless of ' +
+      'the caller.',
     access: overUserInBody({ mailedToken: false }, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'),
     audit: 'email_verification.requested',
     body: requestVerification,
@@ -63,7 +65,8 @@ export const emailVerificationRoutes = [
       if (call.actor.kind === 'user') {
         await takeLimit(call, 'codeRequestsPerAddressPerHour', addressKey(call.client.ip));
       }
-      // Not the share of password resets: whoever signs up with a foreign address must not use up what its owner needs.
+      // Not the share of password resets: anyone who signs up with a foreign address must not use up what its owner
+      // needs.
       const { email } = await getUser(call.services.db, call.appId, call.body.userId);
       await requireMailQuota(call, 'verification', email);
       return mutate(call, async (tx) => {
@@ -85,7 +88,11 @@ export const emailVerificationRoutes = [
     tag: 'authentication',
     summary: 'Verify an e-mail address',
     description:
-      'Verifies the address with the code of the mail. With a session of the account this also claims the account: from then on roles are granted to the address at once. The token of that same mail as Bearer verifies the address and no more, because somebody else may have signed up with it; with the session cookie of the account beside it, or `currentPassword`, it claims the account. The password stays; invitations to the address still have to be accepted.',
+      'Verifies the address with the code of the mail. With a session of the account this also claims ' +
+      'the account: from then on roles are granted to the address at once. The token of that same mail ' +
+      'as Bearer verifies the address and no more, because somebody else may have signed up with it; ' +
+      'with the session cookie of the account beside it, or `currentPassword`, it claims the account. ' +
+      'The password stays; invitations to the address still have to be accepted.',
     access: overUserInBody({ mailedToken: true }, 'SESSION_OWNER'),
     audit: 'user.email_verified',
     body: verifyEmail,

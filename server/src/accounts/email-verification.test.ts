@@ -42,7 +42,7 @@ describe('asking for a verification mail', () => {
   const request = (token: string | undefined, userId: string) =>
     world.call('POST', `${url}-request`, { token, body: { userId } });
 
-  test('is refused to whoever it is not about', async () => {
+  test('is refused to anyone who it is not about', async () => {
     const person = await unverified();
     const stranger = await world.person();
     const owner = await world.person();
@@ -72,7 +72,7 @@ describe('asking for a verification mail', () => {
     }
   });
 
-  test('is limited for each mailbox, whoever asks and however many ask at once, and leaves password resets alone', async () => {
+  test('is limited for each mailbox under concurrent calls of anyone, and leaves password resets alone', async () => {
     const limits = { codeRequestsPerAccountPerHour: 3 };
     const few = await createWorld(app, { settings: { limits } });
     const [person, other] = [await few.person({ verified: false }), await few.person({ verified: false })];

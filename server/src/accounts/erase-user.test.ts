@@ -28,7 +28,9 @@ const from = { 'x-forwarded-for': address, 'user-agent': agent };
 /** Everything that is known of the person, as it could stand anywhere. */
 const words = [email, newEmail, 'zeldafirst', 'quuxlast', phone, 'falconry-secret', address, agent, subject];
 
-/** Tables that hold nothing of a person, and why. A new table belongs here, or the person of the test gets a row of it. */
+/**
+ * Tables that hold nothing of a person, and why. A new table belongs here, or the person of the test gets a row of it.
+ */
 const impersonal: Readonly<Record<string, string>> = {
   apps: 'settings of the product',
   app_counts: 'numbers',

@@ -13,9 +13,9 @@ import { emailKey, mailboxKey } from '../http/email-address.ts';
 import { deletePasswordResetRequests } from './password-reset-requests.store.ts';
 
 /**
- * Deletes a user and every trace of them but the id in the audit. What refers to the user's row goes with it; whatever
- * else is stored about a person, under their id, address or network address, is removed here: a new table of that kind
- * gets a line.
+ * Deletes a user and every trace of them but the id in the audit. What refers to the user's row goes with it;
+ * everything else that is stored about a person, under their id, address or network address, is removed here: a new
+ * table of that kind gets a line.
  *
  * The caller has locked the user and made sure that the app and its organizations can do without them.
  */

@@ -26,13 +26,14 @@ async function mailAgain(tx: Tx, call: Call, app: App, userId: string, moved: Mo
 }
 
 /**
- * Somebody leaves an address that they never claimed: for another one, or by deleting the account. Invitations wait for whoever
- * holds that mailbox, who may be somebody else, and go on: for a user who is only invited, as if nobody had signed up
- * with the address. Otherwise a stranger could undo an invitation by signing up and going again.
+ * Somebody leaves an address that they never claimed: for another one, or by deleting the account. Invitations wait for
+ * anyone who holds that mailbox, who may be somebody else, and go on: for a user who is only invited, as if nobody had
+ * signed up with the address. Otherwise a stranger could undo an invitation by signing up and going again.
  *
- * The caller has locked the user. Whatever is left of them has no address from then on.
+ * The caller has locked the user. What remains of them has no address from then on.
  *
- * @returns one event for each organization whose invitation was sent again; it does not say from where the stranger acted
+ * @returns one event for each organization whose invitation was sent again; it does not say from where the stranger
+ * acted
  */
 export async function leaveToMailbox(
   tx: Tx,
@@ -50,7 +51,7 @@ export async function leaveToMailbox(
   await moveSuperAdminInvitation(tx, appId, { fromId: user.id, toId });
   const moved = await moveInvitations(tx, appId, { fromId: user.id, toId });
   const live = moved.filter(({ expiresAt }) => expiresAt > services.clock.now());
-  // One mail for each organization: its code accepts whatever waits.
+  // One mail for each organization: its code accepts every pending invitation.
   const newest = [...new Map(live.map((invitation) => [invitation.orgId, invitation])).values()];
   const sent: MovedInvitation[] = [];
   for (const invitation of newest) if (await mailAgain(tx, call, app, toId, invitation)) sent.push(invitation);

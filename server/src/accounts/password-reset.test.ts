@@ -164,7 +164,7 @@ describe('asking for a reset', () => {
 });
 
 describe('resetting is refused', () => {
-  test('alike for whatever is wrong with code or address, and something is written each time', async () => {
+  test('alike for every fault of code or address, and something is written each time', async () => {
     await world.person({ email });
     const withoutCode = `codeless-${email}`;
     await world.person({ email: withoutCode });
@@ -267,7 +267,8 @@ describe('a reset', () => {
     expect((await reset(await codeTo(email))).statusCode).toBe(200);
     const at = `/v1/authentication/users/${person.userId}?includeMetadata=true`;
     expect((await world.call('GET', at, { token: world.admin.token })).json()).toMatchObject(update);
-    const invitations = sql`SELECT status FROM invitations WHERE app_id = ${world.appId} AND user_id = ${person.userId}`;
+    const invitations = sql`
+      SELECT status FROM invitations WHERE app_id = ${world.appId} AND user_id = ${person.userId}`;
     expect(await app.db.query(invitations)).toEqual([{ status: 'pending' }]);
   });
 
@@ -322,7 +323,7 @@ describe('a stranger who knows the address', () => {
     expect((await reset(code)).statusCode).toBe(200);
   });
 
-  test('gets 5 tries for each code with 50 requests at once from one address, and leaves the owner theirs', async () => {
+  test('gets 5 tries for each code with 50 requests at once from one address; the owner keeps theirs', async () => {
     await world.person({ email });
     const code = await codeTo(email);
     await guess(50, () => '203.0.113.9');

@@ -60,7 +60,9 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Ask for a password reset',
     description:
-      'Sends a code to the address if a user has it who is not deactivated. The answer is the same for every address; the mail follows a moment later. The newest three codes are good for one hour; while three wait no further mail is sent.',
+      'Sends a code to the address if a user has it who is not deactivated. The answer is the same for ' +
+      'every address; the mail follows a moment later. The newest three codes are good for one hour; ' +
+      'while three wait no further mail is sent.',
     access: publicAccess(),
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: noAudit('Whose account it is, if anybody’s, is found out later; the event is written with the code.'),
@@ -92,7 +94,13 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Reset a password',
     description:
-      'Sets a new password with the code of the mail. The address is proven by it, every session of the user ends, all devices are forgotten, identities are unlinked whose provider does not vouch for the address, and sign-ins that failed no longer count. A mail lists what was unlinked and what stays. The device of this call is known from then on: whoever resets a password gets in with it, however many tries others make meanwhile. An account whose address nobody had proven becomes that of whoever holds the mailbox: what was in it before is void, and pending invitations to the address take effect.',
+      'Sets a new password with the code of the mail. The address is proven by it, every session of the ' +
+      'user ends, all devices are forgotten, identities are unlinked whose provider does not vouch for ' +
+      'the address, and sign-ins that failed no longer count. A mail lists what was unlinked and what ' +
+      'stays. The device of this call is known from then on: anyone who resets a password gets in with ' +
+      'it, however many tries others make meanwhile. An account whose address nobody had proven becomes ' +
+      'that of the owner of the mailbox: what was in it before is void, and pending invitations to the ' +
+      'address take effect.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'user.password_reset',
@@ -131,7 +139,8 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Change my password',
     description:
-      'Sets a new password. The caller gives the current one too, or has fresh authentication. All other sessions of the caller end.',
+      'Sets a new password. The caller gives the current one too, or has fresh authentication. All other ' +
+      'sessions of the caller end.',
     access: overUser('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'user.password_changed',

@@ -106,7 +106,7 @@ const signIn = (as: string, secret: string) =>
 const tokenOf = (response: Awaited<ReturnType<World['call']>>): string[] =>
   response.statusCode < 300 ? [response.json<{ sessionToken: string }>().sessionToken] : [];
 
-/** The stranger tries every way into the account. @returns sessions of it */
+/** The stranger tries every sign-in method of the account. @returns sessions of it */
 async function tryAll({ token, userId }: Hijacked, ownEmail: string): Promise<string[]> {
   const byIdentity = await comeBy(world, linking, strangersClaims);
   const isAccount = byIdentity.statusCode < 300 && byIdentity.json<{ userId: string }>().userId === userId;
@@ -146,7 +146,7 @@ async function offer({ before }: Grants[string]): Promise<void> {
 describe.each(Object.entries(grants))('what is given to the address of %s', (name, given) => {
   const expected = name.includes('super admin') ? { ...nothing, isSuperAdmin: true } : { ...nothing, organizations: 1 };
 
-  test('is not the stranger’s, by whatever they prepared, and is the owner’s', async () => {
+  test('is not the stranger’s, by anything that they prepared, and is the owner’s', async () => {
     await offer(given);
     const account = await hijack(world, linking, email, { clicked: true });
     await given.after?.();

@@ -76,7 +76,9 @@ async function answerRequest(tx: Tx, services: Services, request: PasswordResetR
   await writeEvent(tx, services, user.id, request);
 }
 
-/** @returns the id of the request that was taken, and the error if answering it failed; undefined: there was none left */
+/**
+ * @returns the id of the request that was taken, and the error if answering it failed; undefined: there was none left
+ */
 async function answerNext(services: Services, afterId: string): Promise<{ id: string; error?: unknown } | undefined> {
   let id: string | undefined;
   try {

@@ -56,11 +56,13 @@ async function insertAccount({ name, more = {}, holds, event, identity }: Accoun
       ${more.isFirst ? '2026-01-01' : '2026-02-02'}, '2026-02-02')`);
   if (holds === 'membership') {
     await db.query(sql`
-      INSERT INTO members (app_id, org_id, user_id, id, created_at) VALUES (${appId}, ${orgId}, ${id}, ${id}, '2026-02-02')`);
+      INSERT INTO members (app_id, org_id, user_id, id, created_at)
+      VALUES (${appId}, ${orgId}, ${id}, ${id}, '2026-02-02')`);
   }
   if (holds === 'accepted invitation') {
     await db.query(sql`
-      INSERT INTO invitations (app_id, id, org_id, user_id, email, email_key, grants, status, invited_by_kind, created_at,
+      INSERT INTO invitations (app_id, id, org_id, user_id, email, email_key, grants, status, invited_by_kind,
+        created_at,
         expires_at)
       VALUES (${appId}, ${id}, ${orgId}, ${id}, ${email}, ${email}, 'ORG_OWNER', 'accepted', 'user', '2026-02-02',
         '2026-02-09')`);
@@ -73,7 +75,8 @@ async function insertAccount({ name, more = {}, holds, event, identity }: Accoun
   if (identity) {
     const [type, issuer] = issuers[identity];
     await db.query(sql`
-      INSERT INTO identity_providers (app_id, id, type, name, issuer, client_id, sealed_client_secret, scopes, trust_email,
+      INSERT INTO identity_providers (app_id, id, type, name, issuer, client_id, sealed_client_secret, scopes,
+        trust_email,
         enabled, created_at, updated_at)
       VALUES (${appId}, ${id}, ${type}, 'A provider', ${issuer}, 'client', '\\x00', '{}', true, true, '2026-02-02',
         '2026-02-02')`);

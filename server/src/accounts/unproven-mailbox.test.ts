@@ -30,7 +30,7 @@ const leave = async ({ token }: Person) => {
 const purposes = async () => (await world.mails(victim)).map(({ purpose }) => purpose);
 const countOf = async (purpose: string) => (await purposes()).filter((found) => found === purpose).length;
 
-describe('whoever signs up with a foreign address sends no mails to it at will', () => {
+describe('anyone who signs up with a foreign address sends no mails to it at will', () => {
   test('by changing the password', async () => {
     const { userId, token } = await stranger();
     const other = 'Secret@slidezAB';

@@ -23,13 +23,13 @@ afterAll(async () => {
 });
 
 /** What a table that references `users` is to an account. A new table needs an answer. */
-const roleOf: Readonly<Record<string, 'way in' | 'data' | 'relation'>> = {
-  sessions: 'way in',
-  identities: 'way in',
-  devices: 'way in',
-  codes: 'way in',
+const roleOf: Readonly<Record<string, 'sign-in method' | 'data' | 'relation'>> = {
+  sessions: 'sign-in method',
+  identities: 'sign-in method',
+  devices: 'sign-in method',
+  codes: 'sign-in method',
   // Attempts to guess a code; they are deleted with it.
-  code_tries: 'way in',
+  code_tries: 'sign-in method',
   mails: 'data',
   // Responses to calls under an idempotency key; only who is signed in as the user can ask for them again.
   idempotency_keys: 'data',
@@ -59,7 +59,7 @@ async function tablesAbout(db: Db): Promise<string[]> {
   return [...found].toSorted();
 }
 
-test('every table that references users is a way in, data or a relation', async () => {
+test('every table that references users is a sign-in method, data or a relation', async () => {
   expect(await tablesAbout(app.db)).toEqual(Object.keys(roleOf).toSorted());
 });
 
@@ -79,7 +79,7 @@ async function filled(userId: string): Promise<string[]> {
   return tables.toSorted();
 }
 
-test('rule (P) empties every way in, and leaves data and relations', async () => {
+test('rule (P) empties every sign-in method, and leaves data and relations', async () => {
   const { admin } = world;
   const email = 'owner@mailbox.example';
   const idpId = await registerProvider(world, provider);
@@ -101,7 +101,7 @@ test('rule (P) empties every way in, and leaves data and relations', async () =>
   });
   expect(await filled(userId)).toEqual(
     Object.keys(roleOf)
-      .filter((table) => roleOf[table] !== 'way in')
+      .filter((table) => roleOf[table] !== 'sign-in method')
       .toSorted(),
   );
 });

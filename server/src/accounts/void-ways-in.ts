@@ -6,8 +6,8 @@ import { deleteSessions } from '../sessions/sessions.store.ts';
 import { clearUnclaimedRow } from '../users/users.store.ts';
 
 /**
- * Rule (P) of contract 2.12: voids everything by which somebody may sign in to an account that is not claimed, because a
- * stranger may have set it up. These are the password, sessions, linked identities, known devices and all codes with
+ * Rule (P) of contract 2.12: voids everything by which somebody may sign in to an account that is not claimed, because
+ * a stranger may have set it up. These are the password, sessions, linked identities, known devices and all codes with
  * their mailed tokens, including a pending change of address. Phone number, language and metadata, except keys that
  * backends wrote, are deleted if the address was never verified. Id, address, names, memberships and invitations stay.
  *

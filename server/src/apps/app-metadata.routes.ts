@@ -14,7 +14,8 @@ export const appMetadataRoutes = [
     tag: 'idp-authentication',
     summary: 'Get what a sign-in page needs',
     description:
-      'The name of the app, the providers that people may sign in with, how long passwords are, and whether people may sign up by themselves. Nothing secret.',
+      'The name of the app, the providers that people may sign in with, how long passwords are, and ' +
+      'whether people may sign up by themselves. Nothing secret.',
     access: publicAccess(),
     response: { status: 200, description: 'The metadata.', body: appMetadata },
     handler: async (call) => {

@@ -84,7 +84,8 @@ export const appRoutes = [
     tag: 'platform',
     summary: 'Update an app',
     description:
-      'Changes display name, status and settings; settings that are not named stay. A deactivated app answers no call from the next one on.',
+      'Changes display name, status and settings; settings that are not named stay. A deactivated app ' +
+      'answers no call from the next one on.',
     access: platformAccess,
     audit: 'app.updated',
     params: appParams,

@@ -39,7 +39,9 @@ const redirectUrl = text({ max: 2000 })
   )
   .meta({
     description:
-      'A URL with a path allows that path and fragment to everybody, with placeholders as parameters, or with any query if the entry ends in `?*`. A bare origin allows each of its paths to super admins, machine users and the default templates.',
+      'A URL with a path allows that path and fragment to everybody, with placeholders as parameters, or ' +
+      'with any query if the entry ends in `?*`. A bare origin allows each of its paths to super admins, ' +
+      'machine users and the default templates.',
     examples: ['https://app.example.com/verify'],
   });
 
@@ -116,7 +118,8 @@ const settingsShape = {
     }),
   redirectMatching: z.enum(['exact', 'origin'], { error: 'Must be exact or origin.' }).meta({
     description:
-      'How `redirectUrls` are matched. `origin`, of apps created before there was this setting: a bare origin allows each of its paths to everybody, and a URL with a path any query and fragment.',
+      'How `redirectUrls` are matched. `origin`, of apps created before there was this setting: a bare ' +
+      'origin allows each of its paths to everybody, and a URL with a path any query and fragment.',
     examples: ['exact'],
   }),
   verificationUrl: urlTemplate(
@@ -161,7 +164,8 @@ const settingsShape = {
     .meta({ description: 'Whether managers may grant roles that they do not hold.', examples: [true] }),
   stepUp: z.boolean().meta({
     description:
-      'Whether documented operations need fresh authentication too, for instance to create machine users. Operations that always need it are not affected.',
+      'Whether documented operations need fresh authentication too, for instance to create machine ' +
+      'users. Operations that always need it are not affected.',
     examples: [false],
   }),
 };

@@ -95,7 +95,7 @@ export async function insertApp(
  * Changes an app. Its row is locked meanwhile, so that settings which two callers change at once all stay.
  *
  * @param check refuses what the settings would become, given what they were
- * @throws ApiError `app_not_found`, and whatever `check` throws
+ * @throws ApiError `app_not_found`, and every error of `check`
  */
 export async function patchApp(
   tx: Tx,

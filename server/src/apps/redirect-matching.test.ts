@@ -124,7 +124,7 @@ const owner = (stage: Stage): string => stage.owner.token;
 const manager = (stage: Stage): string => stage.manager.token;
 const machine = (stage: Stage): string => stage.machine.token;
 
-/** Ways in which a person names the target, signed in or not. `PUBLIC` routes do not look at credentials. */
+/** Calls by which a person names the target, signed in or not. `PUBLIC` routes do not look at credentials. */
 const byPersons: [way: string, ask: Ask][] = [
   ['a stranger who signs up', signUp],
   ['a stranger who asks for a reset', requestReset],

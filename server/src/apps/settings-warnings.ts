@@ -3,7 +3,8 @@ import type { Settings } from './apps.schema.ts';
 import { entryFault, entryLists } from './check-settings.ts';
 
 const matchesByOrigin =
-  'redirectMatching is "origin": everybody may name each path of the bare origins in redirectUrls as the target of a link. List the pages that links lead to, then set it to "exact".';
+  'redirectMatching is "origin": everybody may name each path of the bare origins in redirectUrls as the ' +
+  'target of a link. List the pages that links lead to, then set it to "exact".';
 
 /** What an administrator of the app should mend, one sentence each. */
 export function settingsWarnings(settings: Settings, config: Config): string[] {

@@ -34,7 +34,8 @@ export const settingsRoutes = [
     tag: 'authorization',
     summary: 'Change settings of the app',
     description:
-      'Sets what is named; the rest stays, within `mail` and `limits` too. In force from the next request on, on every process.',
+      'Sets what is named; the rest stays, within `mail` and `limits` too. In force from the next ' +
+      'request on, on every process.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,

@@ -66,13 +66,14 @@ function checkTarget(settings: Settings, config: Config, template: string, known
   if (allowsTarget(settings, filled, namer.isTrusted)) return;
   const entry = entryFor(template, filled);
   throw refuse(
-    `${url.origin}${url.pathname} is not among the redirect URLs that the app allows. A super admin of the app can add "${entry}" to the setting redirectUrls.`,
+    `${url.origin}${url.pathname} is not among the redirect URLs that the app allows. A super admin of ` +
+      `the app can add "${entry}" to the setting redirectUrls.`,
   );
 }
 
 /**
- * Fills in the values, URL-encoded. What comes out is spelled as the parser spells it: one word of ASCII. Anybody may ask
- * for a mail to anybody, and words or lines in a template would be words of ours to whoever reads the mail.
+ * Fills in the values, URL-encoded. What comes out is spelled as the parser spells it: one word of ASCII. Anybody may
+ * ask for a mail to anybody, and words or lines in a template would be words of ours to anyone who reads the mail.
  */
 export function fillUrlTemplate(template: string, values: ReadonlyMap<string, string>): string {
   const filled = template.replace(placeholder, (_, name: string) => encodeURIComponent(values.get(name.trim()) ?? ''));
@@ -110,7 +111,11 @@ export function checkRedirectUrl(call: Call, { settings }: Pick<App, 'settings'>
   checkTarget(settings, call.services.config, url, [], namerOf(call));
 }
 
-/** Refuses settings whose default templates the same settings would not allow. @throws ApiError `redirect_url_not_allowed` */
+/**
+ * Refuses settings whose default templates the same settings would not allow.
+ *
+ * @throws ApiError `redirect_url_not_allowed`
+ */
 export function checkDefaultTemplates(settings: Settings, config: Config): void {
   for (const name of ['verificationUrl', 'resetUrl', 'inviteUrl'] as const) {
     const template = settings[name];

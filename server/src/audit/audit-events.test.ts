@@ -56,7 +56,7 @@ async function pages(url: string, token: string, query: Record<string, string>):
   return found;
 }
 
-/** Makes the caller change the organization, a minute after whatever was before. @returns the request's id */
+/** Makes the caller change the organization, a minute after the events before. @returns the request's id */
 async function change(token: string, body: object = { metadata: { plan: 'pro' } }, orgId = stage.orgId) {
   app.clock.advance(60_000);
   const headers = { 'x-request-id': `change-${app.services.ids.next()}`, 'user-agent': 'a browser' };
@@ -144,7 +144,7 @@ it('the app’s events are those of every organization and of none, with nothing
 });
 
 describe('paging', () => {
-  it('brings every event once, newest first, whatever happens meanwhile', async () => {
+  it('brings every event once, newest first, also under concurrent writes', async () => {
     const before = (await pages(ofOrganization(), world.admin.token, { pageSize: '100' })).flat();
     const { metadata, events: first } = await page(ofOrganization(), world.admin.token, { pageSize: '2' });
     await change(stage.owner.token);

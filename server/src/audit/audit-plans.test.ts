@@ -27,7 +27,8 @@ beforeAll(async () => {
     SELECT ${appId}::bigint, n, CASE WHEN n % 2 = 0 THEN ${busyOrganization}::bigint ELSE 1000 + n % 500 END,
       ${new Date(start)}::timestamptz + n * interval '1 second',
       CASE WHEN n % 3 = 0 THEN 'organization.updated' ELSE 'noun.verb_' || n % 30 END, 'user',
-      CASE WHEN n % 4 = 1 THEN ${busyElsewhere}::bigint WHEN n % 5 < 3 THEN ${busyActor}::bigint ELSE 2000 + n % 700 END, 'organization', '{}'
+      CASE WHEN n % 4 = 1 THEN ${busyElsewhere}::bigint WHEN n % 5 < 3 THEN ${busyActor}::bigint
+        ELSE 2000 + n % 700 END, 'organization', '{}'
     FROM generate_series(1, ${count}::integer) AS n`);
   await app.db.query(sql`ANALYZE audit_events`);
 });

@@ -12,7 +12,10 @@ export const auditRoutes = [
     tag: 'authorization',
     summary: 'List the audit events of an organization',
     description:
-      'What happened in the organization, the newest first. Owners are told of actors outside the organization (super admins, machine users, people who have left) by kind only, and find nothing when they ask for one by id. Super admins and machine users see everything, also after the organization was deleted.',
+      'What happened in the organization, the newest first. Owners are told of actors outside the ' +
+      'organization (super admins, machine users, people who have left) by kind only, and find nothing ' +
+      'when they ask for one by id. Super admins and machine users see everything, also after the ' +
+      'organization was deleted.',
     access: overOrganizationOrDeleted('read', 'ORG_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
     params: organizationParams,
     query: auditQuery,

@@ -20,7 +20,8 @@ const actor = z
   .object({
     kind: z.enum(['user', 'machine', 'platform', 'operator', 'anonymous']).meta({
       description:
-        '`user`, `machine`, `platform` (the operator’s key), `operator` (a command on the machine) or `anonymous` (nobody was signed in).',
+        '`user`, `machine`, `platform` (the operator’s key), `operator` (a command on the machine) or ' +
+        '`anonymous` (nobody was signed in).',
       examples: ['user'],
     }),
     id: outputId('the user or machine user; null for others', '118273645546213377').nullable().optional(),
@@ -78,7 +79,8 @@ const event = z
       .optional()
       .meta({
         description:
-          'How often a security event happened in its minute: same action, target, actor and network. Absent from events of changes.',
+          'How often a security event happened in its minute: same action, target, actor and network. ' +
+          'Absent from events of changes.',
         examples: [30],
       }),
   })

@@ -88,9 +88,9 @@ const lastAction = (appId: string, subject: Subject, before: Sql): Sql => sql`
   ORDER BY e.action DESC, ${newestFirst(subject)} LIMIT 1`;
 
 /**
- * Selects `time` and `id` of the newest events of a subject: the newest of each of its actions, and of these the newest.
- * Each action takes two ranges of an index. The program names fewer than a hundred actions, so the cost does not depend
- * on the number of events.
+ * Selects `time` and `id` of the newest events of a subject: the newest of each of its actions, and of these the
+ * newest. Each action takes two ranges of an index. The program names fewer than a hundred actions, so the cost does
+ * not depend on the number of events.
  */
 export const newestOfActions = (
   appId: string,
@@ -109,7 +109,7 @@ export const newestOfActions = (
     ORDER BY ${newestFirst(filters)} LIMIT ${limit}) AS newest
   ORDER BY newest.time DESC, newest.id DESC LIMIT ${limit}`;
 
-/** Selects events of a subject, whatever their action. OFFSET keeps the planner from another join than one by key. */
+/** Selects events of a subject, with any action. OFFSET keeps the planner from another join than one by key. */
 const selectOfSubject = (
   appId: string,
   filters: EventFilters,
@@ -160,7 +160,8 @@ export async function membersAmong(
   const rows = await db.query<{ id: string }>(sql`
     SELECT asked.id FROM unnest(${[...ids]}::bigint[]) AS asked (id)
     CROSS JOIN LATERAL (
-      SELECT 1 FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = asked.id LIMIT 1) AS member`);
+      SELECT 1 FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = asked.id LIMIT 1)
+        AS member`);
   return new Set(rows.map((row) => row.id));
 }
 

@@ -24,7 +24,8 @@ test('indexes of the audit that were built before are kept, those whose building
   // What a CREATE INDEX CONCURRENTLY leaves that fails.
   await db.query(sql`
     UPDATE pg_index SET indisvalid = false FROM pg_class
-    WHERE pg_class.oid = indexrelid AND relname LIKE 'audit\\_events\\_by\\_%' AND relname <> 'audit_events_by_action'`);
+    WHERE pg_class.oid = indexrelid AND relname LIKE 'audit\\_events\\_by\\_%'
+      AND relname <> 'audit_events_by_action'`);
   const before = await indexes();
   expect(before.filter(({ valid }) => valid).map(({ name }) => name)).toEqual(['audit_events_by_action']);
 

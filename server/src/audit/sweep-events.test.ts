@@ -24,7 +24,8 @@ async function addEvents({ appId }: World, count: number, daysAgo: number): Prom
   const newest = new Date(app.clock.now().getTime() - daysAgo * dayMs);
   await app.db.query(sql`
     INSERT INTO audit_events (app_id, id, time, action, actor_kind, target_kind, changes)
-    SELECT ${appId}::bigint, n, ${newest}::timestamptz - n * interval '1 millisecond', 'noun.verbed', 'user', 'user', '{}'
+    SELECT ${appId}::bigint, n, ${newest}::timestamptz - n * interval '1 millisecond', 'noun.verbed', 'user', 'user',
+      '{}'
     FROM generate_series(0, ${count - 1}::integer) AS n`);
 }
 

@@ -6,7 +6,10 @@ import type { Call } from './route.ts';
 /** What a cookie needs to know of its app. */
 export type CookieApp = Pick<CallApp, 'name' | 'settings'>;
 
-/** The names under which a secret of this app lies in a browser: on https twice, so that apps on one host do not overwrite each other's. */
+/**
+ * The names under which a secret of this app lies in a browser: on https twice, so that apps on one host do not
+ * overwrite each other's.
+ */
 export function cookieNames({ services }: Call, app: CookieApp, kind: CookieKind): string[] {
   const { shared, ofApp } = cookieNamesOf(kind, app.name);
   return services.config.publicUrl.startsWith('https:') ? [shared, ofApp] : [shared];

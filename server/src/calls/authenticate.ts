@@ -121,13 +121,18 @@ export async function hasSessionCookieOf({ services, request, appId }: Call, use
   return true;
 }
 
-/** Safe methods change nothing, so a page that makes the browser send them gains nothing. @see RFC 9110, section 9.2.1 */
+/**
+ * Safe methods change nothing, so a page that makes the browser send them gains nothing.
+ *
+ * @see RFC 9110, section 9.2.1
+ */
 const isSafe = (request: FastifyRequest): boolean => request.method === 'GET' || request.method === 'HEAD';
 
 /**
  * Finds out who calls, before the body is read: app header, limit of the address, credential, origin, in this order.
  *
- * @throws ApiError `app_name_required`, `app_not_found`, `app_inactive`, `rate_limited`, `unauthenticated`, `origin_not_allowed`
+ * @throws ApiError `app_name_required`, `app_not_found`, `app_inactive`, `rate_limited`, `unauthenticated`,
+ * `origin_not_allowed`
  */
 export function authenticate(services: Services, request: FastifyRequest, route: Route): Promise<Caller> | Caller {
   const { access } = route;

@@ -1,7 +1,7 @@
 import type { Services } from './services.ts';
 
 /**
- * Work that goes on beside the requests: sending what is queued, removing what has run out. Any number of processes
+ * Work that goes on in the background: sending what is queued, removing what has run out. Any number of processes
  * run every task at the same time, so a task takes what it works on from the database and under its locks.
  */
 export interface BackgroundTask {

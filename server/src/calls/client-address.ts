@@ -35,7 +35,10 @@ export function isWithin(ranges: readonly string[], address: string): boolean {
   return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
-/** Where the connection comes from, seen through the proxies of `TRUST_PROXY`. What they report is believed only if it is an address. */
+/**
+ * Where the connection comes from, seen through the proxies of `TRUST_PROXY`. What they report is believed only if it
+ * is an address.
+ */
 const peerAddress = ({ ip, socket }: FastifyRequest): string =>
   bareAddress(ip) ?? bareAddress(socket.remoteAddress ?? '') ?? '';
 

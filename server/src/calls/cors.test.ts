@@ -101,7 +101,7 @@ describe('a preflight', () => {
     expectVary(response);
   });
 
-  test('is answered from the origin alone, whatever app it names', async () => {
+  test('is answered from the origin alone, for any app that it names', async () => {
     expect((await preflight(allowed, { 'x-app-name': 'nobody' })).statusCode).toBe(204);
     expect((await preflight('https://evil.example', { 'x-app-name': world.appName })).statusCode).toBe(403);
   });
@@ -121,7 +121,7 @@ describe('a preflight', () => {
   });
 });
 
-/** Calls and what they come to, whoever's page makes them. */
+/** Calls and what they come to, regardless of the page that makes them. */
 const calls: [
   what: string,
   status: number,

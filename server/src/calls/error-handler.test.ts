@@ -14,7 +14,7 @@ const secret = 'hunter2-at-/srv/secret';
 const shared = { tag: 'platform', summary: 'Fails', description: 'Fails.', access: publicAccess() } as const;
 const response = { status: 200, description: 'Never.', body: z.object({ name: z.string() }) } as const;
 
-/** Ways in which a handler can go wrong. */
+/** Failures of a handler. */
 const failures = {
   error: () => Promise.reject(new Error(secret)),
   thrown: () => {
@@ -80,7 +80,7 @@ function expectProblem(answer: LightMyRequestResponse, code: Code): void {
   expect(problem['detail']).toMatch(/^[A-Z].*\.$/);
   const fields = ['type', 'title', 'status', 'detail', 'code', 'requestId'];
   expect(Object.keys(problem)).toEqual(code === 'validation_failed' ? [...fields, 'errors'] : fields);
-  // What went wrong inside is told in the same words, whatever it was.
+  // What went wrong inside is told in the same words for every cause.
   expect(problem['detail']).toBe(status === 500 ? detail : problem['detail']);
 }
 

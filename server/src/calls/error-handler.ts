@@ -15,7 +15,7 @@ const frameworkCodes: ReadonlyMap<unknown, ErrorCode> = new Map<string, ErrorCod
   ['FST_ERR_MAX_PARAM_LENGTH', 'route_not_found'],
 ]);
 
-/** Turns whatever was thrown into the one error that the caller may see. */
+/** Turns every thrown value into the one error that the caller may see. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof DatabaseUnavailableError) return new ApiError(error.code, { cause: error });

@@ -6,8 +6,9 @@ import type { Call } from './route.ts';
 /** Maximum age of an authentication that counts as fresh. */
 export const freshForSeconds = 600;
 
+const error = 'insufficient_user_authentication';
 /** Tells the client how old an authentication may be. @see RFC 9470, section 3 */
-export const freshAuthenticationChallenge = `Bearer error="insufficient_user_authentication", max_age=${freshForSeconds}`;
+export const freshAuthenticationChallenge = `Bearer error="${error}", max_age=${freshForSeconds}`;
 
 const isFresh = ({ authenticatedAt }: PresentedSession, now: Date): boolean =>
   now.getTime() - authenticatedAt.getTime() <= freshForSeconds * 1000;

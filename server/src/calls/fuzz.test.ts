@@ -35,7 +35,9 @@ const problem = z.strictObject({
   errors: z.array(z.strictObject({ pointer: z.string().regex(/^(\/|$)/), message: z.string().min(1) })).optional(),
 });
 
-/** Text as attackers write it: NUL, halves of pairs, right-to-left marks, SQL, paths, templates, names of prototypes. */
+/**
+ * Text as attackers write it: NUL, halves of pairs, right-to-left marks, SQL, paths, templates, names of prototypes.
+ */
 const nastyText = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 30 }),
   fc.string({ maxLength: 30 }),
@@ -304,7 +306,7 @@ describe.each(routes.filter(isCalled).map((route) => [`${route.method} ${route.u
     test.each([
       ['a super admin', () => world.admin.token],
       ['a machine', () => machine.token],
-    ])('answers %s as declared, whatever is sent', async (_who, token) => {
+    ])('answers %s as declared to every input', async (_who, token) => {
       const answersAsDeclared = fc.asyncProperty(attemptAt(route), async (attempt) => {
         expect(faultsOf(route, await send(route, attempt, token()))).toEqual([]);
       });

@@ -26,7 +26,10 @@ export interface ChangeEvent {
   readonly claimedOnBehalfOf?: string | undefined;
 }
 
-/** The outcome of a mutation: what to answer, and the event; none when nothing changed, one each where several organizations are to know. */
+/**
+ * The outcome of a mutation: what to answer, and the event; none when nothing changed, one each where several
+ * organizations are to know.
+ */
 export interface Change<Result> {
   readonly result: Result;
   readonly event: ChangeEvent | readonly ChangeEvent[] | undefined;

@@ -78,7 +78,7 @@ const me = '/v1/authentication/users/me';
 const organizationSetup = '/v1/authorization/organizations/setup';
 const cookieOf = ({ world }: Place) => ({ cookie: `session-token=${world.admin.token}` });
 
-/** 403 of the origin check, or whatever the call comes to once it is passed. */
+/** 403 of the origin check, or the answer of a call that passes it. */
 async function verdictOf(request: Promise<{ statusCode: number; json: () => unknown }>): Promise<Verdict> {
   const response = await request;
   if (response.statusCode !== 403) return 'passes';

@@ -36,6 +36,6 @@ const actionOfCode: Partial<Record<ErrorCode, SecurityAction>> = {
   identity_already_linked: 'idp.failed',
 };
 
-/** The security event of a refusal, if it has one. @param isDenial the access layer refused, whatever the code */
+/** The security event of a refusal, if it has one. @param isDenial the access layer refused, regardless of the code */
 export const securityActionOf = (code: ErrorCode, isDenial: boolean): SecurityAction | undefined =>
   isDenial ? 'access.denied' : actionOfCode[code];

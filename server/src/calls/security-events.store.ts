@@ -39,8 +39,8 @@ function idIfStored(appId: string, kind: string, id: string | null): Sql {
 
 /**
  * Adds to the count of the row for this action, target, source and minute, and creates the row if there is none. A new
- * source beyond the hundredth of the target gets no row. One statement; each process that runs it at the same moment may
- * add one source too many.
+ * source beyond the hundredth of the target gets no row. One statement; each process that runs it at the same moment
+ * may add one source too many.
  *
  * The commit does not wait for the disk: a database server that crashes loses the counts of its last moment.
  *

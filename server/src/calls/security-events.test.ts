@@ -114,7 +114,8 @@ describe('a secret that is wrong', () => {
       await world.call('PUT', '/v1/authentication/users/invite', { body });
     }
     const events = await app.db.query(sql`
-      SELECT action, org_id, actor_kind, target_kind, target_id FROM audit_events WHERE app_id = ${world.appId} ORDER BY id`);
+      SELECT action, org_id, actor_kind, target_kind, target_id FROM audit_events WHERE app_id = ${world.appId}
+      ORDER BY id`);
     const common = { action: 'code.failed', org_id: stage.orgId, actor_kind: 'anonymous', target_kind: 'user' };
     expect(events).toEqual([
       { ...common, target_id: stage.member.userId },
@@ -261,7 +262,7 @@ describe('a flood', () => {
     expect(await world.securityEvents()).toMatchObject([{ action: 'client_secret.failed', count: 60 }]);
   });
 
-  test('from more than a hundred networks ends in one event that names none, and a known network keeps its own', async () => {
+  test('from over a hundred networks ends in one event that names none; a known network keeps its own', async () => {
     for (let count = 0; count < 150; count += 1) await wrongSecret(count, from(`198.51.100.${count}`));
     await wrongSecret(1, from('198.51.100.1'));
     await wrongSecret(1, from('198.51.100.149'));

@@ -31,8 +31,8 @@ declare module './services.ts' {
 /** Records refusals in the audit. */
 export interface SecurityEvents {
   /**
-   * Records a security event, or counts it in the row of the same action, target and source of this minute. Never throws.
-   * Do not call it inside a transaction: the event must outlive a rollback, and needs a connection of its own.
+   * Records a security event, or counts it in the row of the same action, target and source of this minute. Never
+   * throws. Do not call it inside a transaction: the event must outlive a rollback, and needs a connection of its own.
    */
   report(call: Call, event: SecurityEvent): Promise<void>;
 }
@@ -46,8 +46,8 @@ const remembered = 20_000;
 const furtherSourcesMark = 'further_sources';
 
 /**
- * HMAC of who is behind an event: the signed-in actor, the network, and the cause if the event names one. Keyed, because
- * an address is personal data.
+ * HMAC of who is behind an event: the signed-in actor, the network, and the cause if the event names one. Keyed,
+ * because an address is personal data.
  */
 function sourceOf(key: Buffer, { actor, client }: Call, { changes = [] }: SecurityEvent): Buffer {
   const { kind, id } = auditIdentity(actor);
@@ -187,7 +187,7 @@ export async function reportRefusal(call: Call, error: ApiError): Promise<void> 
   if (action === undefined) return;
   if (error.isDenial && error.status === 404 && seesWholeApp(call.actor)) return;
   const orgId = error.about?.orgId ?? (call.orgId === '' ? undefined : call.orgId);
-  // Of a provider much can go wrong, and whoever looks after it has to know what.
+  // Of a provider much can go wrong, and anyone who looks after it has to know what.
   const changes = action === 'idp.failed' ? [`error.${error.code}`] : [];
   const target = targetOfRefusal(call, action);
   await call.services.securityEvents.report(call, { action, target, orgId, changes, ...error.about });

@@ -3,7 +3,9 @@ import { deleteWholeShares } from '../limits/limits.store.ts';
 
 const batchSize = 5000;
 
-/** Removes the traces of limits that nobody is near any more. A share without a row is whole, so nothing depends on it. */
+/**
+ * Removes the traces of limits that nobody is near any more. A share without a row is whole, so nothing depends on it.
+ */
 export const sweepLimits: BackgroundTask = {
   name: 'remove what is known of limits that are whole again',
   everyMs: 600_000,

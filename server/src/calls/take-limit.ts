@@ -15,7 +15,7 @@ export function shareKey(services: Pick<Services, 'sealer'>, name: LimitName, wh
     .digest();
 }
 
-/** The share of a limit that belongs to whoever `whose` names, as large as the app's settings say. */
+/** The share of a limit that belongs to anyone who `whose` names, as large as the app's settings say. */
 export function shareOf(
   services: Pick<Services, 'sealer'>,
   app: Pick<CallApp, 'settings'>,
@@ -37,7 +37,7 @@ export function shareInQuery(services: Pick<Services, 'sealer'>, name: LimitName
 export const toRetryAfter = (seconds: number): number => Math.max(1, Math.ceil(seconds));
 
 /**
- * Takes one unit of a limit for whoever `whose` names: an id, an e-mail key, an address key. Counted in the database
+ * Takes one unit of a limit for anyone who `whose` names: an id, an e-mail key, an address key. Counted in the database
  * and committed before it returns, so that neither parallel requests nor further processes outrun it.
  *
  * @returns undefined when there was one, else the whole seconds until one comes back
@@ -65,8 +65,8 @@ export async function takeLimit(call: Call, name: LimitName, whose: string): Pro
 }
 
 /**
- * The same as `tryLimit` as a part of a change: where the change does not happen, nothing was taken. Whoever takes of
- * the same limit waits until the change is made.
+ * The same as `tryLimit` as a part of a change: where the change does not happen, nothing was taken. Anyone who takes
+ * of the same limit waits until the change is made.
  *
  * @returns undefined when there was one, else the whole seconds until one comes back
  */

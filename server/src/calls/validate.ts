@@ -99,7 +99,9 @@ function organizationHeader(request: FastifyRequest, faults: Fault[]): string {
 /** @see RFC 5234, appendix B.1: VCHAR */
 const visibleAscii = /^[\x21-\x7e]{1,200}$/;
 
-/** The key of a route that keeps its answer; other routes ignore it. Several headers arrive as one with a space in it. */
+/**
+ * The key of a route that keeps its answer; other routes ignore it. Several headers arrive as one with a space in it.
+ */
 function idempotencyKeyOf(route: Route, request: FastifyRequest, faults: Fault[]): string | undefined {
   const value = request.headers['idempotency-key'];
   if (route.idempotency !== 'kept' || value === undefined) return undefined;

@@ -21,7 +21,7 @@ export interface CodeCircumstances {
 
 const triesPerAddress = 5;
 const triesPerCode = 50;
-/** Strangers, however many, leave whoever asked for the code their own tries. */
+/** Strangers, however many, leave anyone who asked for the code their own tries. */
 const triesOfStrangers = triesPerCode - triesPerAddress;
 
 export async function insertCode(
@@ -45,14 +45,14 @@ export async function insertCode(
       ${code.expiresAt})`);
 }
 
-/** Everybody who locks several codes of a user does it in this order, so that nobody waits in a circle. */
+/** Everybody who locks several codes of a user does it in this order, so that concurrent calls cannot deadlock. */
 const inOrder = sql`ORDER BY id FOR UPDATE`;
 
 /**
- * Voids all short codes of a scope but the newest few, and the tokens mailed beside them. Where anybody may ask, each client address has its own newest
- * few: a stranger who uses up the attempts that strangers have, and asks again, must not push out the code of a person
- * who has attempts left. The long codes of the same mails stay until they expire. Codes issued before there
- * were long ones are deleted.
+ * Voids all short codes of a scope but the newest few, and the tokens mailed beside them. Where anybody may ask, each
+ * client address has its own newest few: a stranger who uses up the attempts that strangers have, and asks again, must
+ * not push out the code of a person who has attempts left. The long codes of the same mails stay until they expire.
+ * Codes issued before there were long ones are deleted.
  */
 export async function voidShortCodes(tx: Tx, appId: string, scope: CodeScope, keep: number): Promise<void> {
   await tx.query(sql`
@@ -139,7 +139,8 @@ export async function countCodeAttempt(
     counted AS (
       INSERT INTO code_tries AS known (app_id, code_id, address, tries)
       SELECT ${appId}::bigint, live.id, ${scope.address}::text, 1 FROM live
-      ON CONFLICT (app_id, code_id, address) DO UPDATE SET tries = known.tries + 1 WHERE known.tries < ${triesPerAddress}
+      ON CONFLICT (app_id, code_id, address) DO UPDATE SET tries = known.tries + 1
+      WHERE known.tries < ${triesPerAddress}
       RETURNING code_id),
     in_vain AS (
       INSERT INTO code_tries_in_vain AS known (app_id, address, tries, last_at)
@@ -148,7 +149,8 @@ export async function countCodeAttempt(
     UPDATE codes c SET tries = c.tries + 1
     FROM counted
     WHERE c.app_id = ${appId} AND c.id = counted.code_id
-      AND c.tries < CASE WHEN c.requested_from <> ${scope.address} THEN ${triesOfStrangers}::integer ELSE ${triesPerCode}::integer END
+      AND c.tries < CASE WHEN c.requested_from <> ${scope.address} THEN ${triesOfStrangers}::integer
+        ELSE ${triesPerCode}::integer END
     RETURNING c.id, c.code_hash`);
   return rows.map((row) => ({ id: row.id, codeHash: row.code_hash }));
 }

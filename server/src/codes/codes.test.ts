@@ -130,7 +130,7 @@ describe('from many addresses', () => {
     expect(verified.filter(({ action }) => action === 'user.email_verified')).toHaveLength(1);
   });
 
-  test('a new code starts anew', async () => {
+  test('a new code starts again', async () => {
     const person = await unverified();
     await guess(person, 5);
     const request = { token: person.token, body: { userId: person.userId } };

@@ -27,8 +27,9 @@ export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
 };
 
 /**
- * Short codes of one scope that are valid at the same time. A person can be invited to several roles of one organization;
- * anybody can ask for a reset, which must not void the code that the owner asked for. Long codes are not limited.
+ * Short codes of one scope that are valid at the same time. A person can be invited to several roles of one
+ * organization; anybody can ask for a reset, which must not void the code that the owner asked for. Long codes are not
+ * limited.
  */
 export const codesKept: Readonly<Record<CodePurpose, number>> = {
   email_verification: 1,
@@ -111,7 +112,7 @@ async function matchLongCode(call: Call, scope: CodeScope, hashes: readonly Buff
  * Checks a code that somebody presents, short or long; its length tells which it is.
  *
  * @returns the id of the code, to be used up in the transaction of what it allows
- * @throws ApiError `code_invalid`, whatever is wrong with it; `rate_limited` after many wrong long codes
+ * @throws ApiError `code_invalid` for every fault; `rate_limited` after many wrong long codes
  */
 export async function checkCode(call: Call, scope: CodeScope, input: string): Promise<string> {
   const { services, appId } = call;

@@ -205,7 +205,7 @@ describe('a long code', () => {
     expect(problem(await present(code))).toBe('400 code_invalid');
   });
 
-  test('is tried without a counter on the code; wrong ones are counted for the client address, and never the right one', async () => {
+  test('has no counter of its own; wrong ones count for the client address, the right one never', async () => {
     const few = await createWorld(app, { settings: { limits: { wrongLongCodesPerAddressPerHour: 3 } } });
     const email = freshEmail();
     await few.person({ email });
@@ -253,7 +253,7 @@ describe('a long code', () => {
 describe('a person without a known device', () => {
   const strangers = (index: number) => `203.0.${Math.floor(index / 250)}.${(index % 250) + 1}`;
 
-  test('is not kept out by wrong sign-ins, reset requests and guesses of strangers, by the newest mail or the oldest', async () => {
+  test('is not kept out by sign-ins, resets and guesses of strangers, by the newest mail or the oldest', async () => {
     const limits = {
       signInsPerAccountPerHour: 20,
       codeRequestsPerAccountPerHour: 10,
@@ -272,7 +272,10 @@ describe('a person without a known device', () => {
       for (let index = 0; index < 22; index += 1) await signIn('Wrong@guess12345', strangers(index));
       expect(problem(await signIn(password, '192.0.2.50'))).toBe('429 too_many_attempts');
       const put = (verificationCode: string, address: string) =>
-        victims.call('PUT', `${users}/password`, { body: { email, verificationCode, newPassword }, ...from(address) });
+        victims.call('PUT', `${users}/password`, {
+          body: { email, verificationCode, newPassword },
+          ...from(address),
+        });
       let guesses = 0;
       for (let asked = 0; asked < 10; asked += 1) {
         const body = { email, resetUrl: template };

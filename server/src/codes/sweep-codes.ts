@@ -11,7 +11,9 @@ async function inBatches(signal: AbortSignal, removeSome: () => Promise<number>)
   while (removed === batchSize && !signal.aborted) removed = await removeSome();
 }
 
-/** Removes codes that have expired, and the tries of them. They are refused long before: the look-up asks for the time. */
+/**
+ * Removes codes that have expired, and the tries of them. They are refused long before: the look-up asks for the time.
+ */
 export const sweepCodes: BackgroundTask = {
   name: 'remove codes that have expired',
   everyMs: 60_000,

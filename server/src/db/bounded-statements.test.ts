@@ -55,7 +55,8 @@ interface Case {
 const mails = (state: Sql, settledAt: Sql) => (numbers: Sql) =>
   sql`
   INSERT INTO mails (app_id, id, user_id, recipient, purpose, created_at, due_at, give_up_at, state, settled_at)
-  SELECT ${world.appId}, n, ${world.admin.userId}, 'jon@example.com', 'password_changed', ${before}, ${before}, ${before},
+  SELECT ${world.appId}, n, ${world.admin.userId}, 'jon@example.com', 'password_changed', ${before}, ${before},
+    ${before},
     ${state}, ${settledAt} FROM ${numbers}`;
 const oldMails = (tx: Queryable) => deleteOldMails(tx, { settledBefore: now, waitingSince: now, limit });
 
@@ -103,7 +104,8 @@ const cases: readonly Case[] = [
     name: 'deletes ended sessions',
     table: 'sessions',
     fill: (numbers) => sql`
-      INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
+      INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at,
+        expires_at,
         idle_expires_at)
       SELECT ${world.appId}, n, ${world.admin.userId}, int8send(n), '{pwd}', ${before}, ${before}, ${before}, ${before},
         ${before} FROM ${numbers}`,
@@ -122,7 +124,8 @@ const cases: readonly Case[] = [
     table: 'codes',
     fill: (numbers) => sql`
       INSERT INTO codes (app_id, id, user_id, purpose, code_hash, created_at, expires_at)
-      SELECT ${world.appId}, n, ${world.admin.userId}, 'password_reset', int8send(n), ${before}, ${before} FROM ${numbers}`,
+      SELECT ${world.appId}, n, ${world.admin.userId}, 'password_reset', int8send(n), ${before}, ${before}
+      FROM ${numbers}`,
     run: (tx) => deleteExpiredCodes(tx, now, limit),
   },
   {
@@ -228,7 +231,9 @@ test('these plans make a limit with locks in a sub-select take more', async () =
   expect(left).toBeLessThan(count - 1);
 });
 
-/** The sub-select that ends at this place of a source, with what stands before it; undefined: a statement of its own. */
+/**
+ * The sub-select that ends at this place of a source, with what stands before it; undefined: a statement of its own.
+ */
 function subSelectBefore(source: string, end: number): { opening: string; body: string } | undefined {
   for (let depth = 0, place = end - 1; source.slice(place - 3, place + 1) !== 'sql`'; place -= 1) {
     if (source[place] === ')') depth += 1;

@@ -30,7 +30,9 @@ export interface Queryable {
 /** An open transaction. Functions that need a lock ask for this type, so that the compiler insists on one. */
 export interface Tx extends Queryable {
   readonly isTransaction: true;
-  /** Runs several statements at once, without parameters, without rows and without a time limit: what a migration needs. */
+  /**
+   * Runs several statements at once, without parameters, without rows and without a time limit: what a migration needs.
+   */
   script(text: string): Promise<void>;
   /** Lifts the time limits for the rest of this transaction: for the work of an operator, never for a call. */
   liftTimeLimits(): Promise<void>;
@@ -50,13 +52,18 @@ export interface Db extends Queryable {
   readonly engine: 'postgresql' | 'embedded';
   /** How busy the connections are. */
   load(): DatabaseLoad;
-  /** Runs `work` in one transaction (READ COMMITTED): commits when it resolves, rolls back when it throws. A serialization failure or deadlock is tried again, up to three times. */
+  /**
+   * Runs `work` in one transaction (READ COMMITTED): commits when it resolves, rolls back when it throws. A
+   * serialization failure or deadlock is tried again, up to three times.
+   */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
   /** Waits for what is in flight and closes cleanly. */
   close(): Promise<void>;
 }
 
-/** The database answered with an error. `sqlState` is the five-character SQLSTATE, e.g. `23505` for a unique violation. */
+/**
+ * The database answered with an error. `sqlState` is the five-character SQLSTATE, e.g. `23505` for a unique violation.
+ */
 export class DatabaseError extends Error {
   readonly sqlState: string;
   readonly constraint: string | undefined;

@@ -4,7 +4,7 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A directory that belongs to this process until `release`, or until the process ends in whatever way. */
+/** A directory that belongs to this process until `release`, or until the process ends in any way. */
 export interface DirectoryLock {
   release(): Promise<void>;
 }
@@ -26,9 +26,10 @@ const answerTimeoutMs = 1_000;
  * Takes the directory for this process.
  *
  * The lock is a listening socket in the directory, `lock.<n>`: the kernel closes it when the process dies, however that
- * happens, and answers for it across containers that share the directory, where process ids say nothing. The socket with
- * the highest number counts. Whoever finds it dead adds the next number, with `link`, which fails if another was faster.
- * The file with the highest number is never removed, so that no number is given twice: two starters cannot both win.
+ * happens, and answers for it across containers that share the directory, where process ids say nothing. The socket
+ * with the highest number counts. Anyone who finds it dead adds the next number, with `link`, which fails if another
+ * was faster. The file with the highest number is never removed, so that no number is given twice: two starters cannot
+ * both win.
  *
  * @example
  *   const lock = await lockDirectory('./data');

@@ -52,8 +52,8 @@ export function translate(error: unknown, uniqueViolations: UniqueViolations = {
 }
 
 /**
- * As {@link translate}, of an error that ended statements which take effect at once, or the COMMIT after them. Where the
- * connection broke, whether a change was made is not known.
+ * As {@link translate}, of an error that ended statements which take effect at once, or the COMMIT after them. Where
+ * the connection broke, whether a change was made is not known.
  */
 export function translateOutcome(
   error: unknown,
@@ -76,7 +76,9 @@ const changesRows = /\b(?:INSERT|DELETE|MERGE)\b|(?<!\bFOR (?:NO KEY )?)\bUPDATE
 /** The driver found the connection broken before it sent anything on it. */
 const wasNotSent = (error: unknown): boolean => error instanceof Error && error.message.endsWith('is not queryable');
 
-/** After these the server may have made the change before it ended the connection. By code: `severity` is translated. */
+/**
+ * After these the server may have made the change before it ended the connection. By code: `severity` is translated.
+ */
 const endings = /^(?:08...|57P0[125])$/;
 
 /** Whether the server says that it refused the statement. */
@@ -110,7 +112,9 @@ export function refusesParameters(error: unknown): boolean {
 /** PgBouncer: protocol_violation; others: feature_not_supported, invalid_parameter_value, undefined_object. */
 const refusalsOfParameters = new Set(['08P01', '0A000', '22023', '42704']);
 
-/** A statement prepared before a migration fails once its result has other columns: by routine, messages are translated. */
+/**
+ * A statement prepared before a migration fails once its result has other columns: by routine, messages are translated.
+ */
 function hasStaleStatements(error: ServerError): boolean {
   return isMisplacedStatement(error) || error.routine === 'RevalidateCachedQuery';
 }

@@ -39,7 +39,8 @@ type Answer = ArrayBuffer | { ready: true } | { dumped: string };
 
 /**
  * Stands in for the driver's socket: what is written goes to the database engine in a worker thread, and its answers
- * are what can be read. One engine per socket; closing the socket ends the engine, cleanly if it was ended by the driver.
+ * are what can be read. One engine per socket; closing the socket ends the engine, cleanly if it was ended by the
+ * driver.
  */
 export class EmbeddedSocket extends Duplex {
   readonly #worker: Worker;

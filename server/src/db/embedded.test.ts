@@ -40,7 +40,7 @@ test('a second opener is refused at once', async () => {
   await expect(open()).rejects.toThrow(new DirectoryInUseError(directory, process.pid));
 });
 
-test('begins anew after a first start that was interrupted', async () => {
+test('starts again after a first start that was interrupted', async () => {
   await mkdir(join(directory, 'postgresql.new', 'base'), { recursive: true });
   await writeFile(join(directory, 'postgresql.new', 'PG_VERSION'), '18\n');
   expect(await (await open()).query(sql`SELECT 1 AS one`)).toEqual([{ one: 1 }]);

@@ -1,6 +1,6 @@
 import { DatabaseUnavailableError } from './db.ts';
 
-/** As long as a statement may take: whoever waited for this long was waiting for something that hangs. */
+/** As long as a statement may take: anyone who waited for this long was waiting for something that hangs. */
 const maximumWaitMs = 30_000;
 
 /**

@@ -130,14 +130,16 @@ async function readApplied(db: Queryable): Promise<AppliedMigration[]> {
 function assertFits(applied: readonly AppliedMigration[], migrations: readonly Migration[]): void {
   if (applied.length > migrations.length) {
     throw new SchemaMismatchError(
-      `The database schema is at version ${applied.length}, this build knows up to ${migrations.length}: use a build at least as new as the one that migrated it`,
+      `The database schema is at version ${applied.length}, this build knows up to ${migrations.length}: ` +
+        'use a build at least as new as the one that migrated it',
     );
   }
   for (const [index, { version, name, checksum: before }] of applied.entries()) {
     const migration = migrations[index];
     if (migration === undefined || migration.version !== version || checksum(migration) !== before) {
       throw new SchemaMismatchError(
-        `Migration ${version} (${name}) was changed after it had been applied: restore the file and put the change into a new migration`,
+        `Migration ${version} (${name}) was changed after it had been applied: restore the file and put ` +
+          'the change into a new migration',
       );
     }
   }

@@ -11,7 +11,9 @@ export interface Patience {
   readonly log: Log;
 }
 
-/** An attempt is longer than `deadlock_timeout` (1 s): after that time the server ends an autovacuum that is in the way. */
+/**
+ * An attempt is longer than `deadlock_timeout` (1 s): after that time the server ends an autovacuum that is in the way.
+ */
 export const defaultPatience: Patience = { lockMs: 2_000, pauseMs: 5_000, log: () => {} };
 
 const lockNotAvailable = '55P03';
@@ -19,7 +21,8 @@ const deadlockDetected = '40P01';
 
 /**
  * Does `work` in `tx`. If it waits too long for a lock, or meets a deadlock, it is undone and done again after a pause,
- * without end. Its locks are free during the pause; those that `tx` had before stay. How long the work takes is not limited.
+ * without end. Its locks are free during the pause; those that `tx` had before stay. How long the work takes is not
+ * limited.
  *
  * @throws every other error of `work`
  */

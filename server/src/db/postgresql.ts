@@ -203,7 +203,10 @@ class PostgresqlDatabase implements Db {
     }
   }
 
-  /** Whether `error` came of a prepared statement that the server behind a pooler does not know. From then on statements have no names. */
+  /**
+   * Whether `error` came of a prepared statement that the server behind a pooler does not know. From then on statements
+   * have no names.
+   */
   #unnames(used: Preparer, error: unknown): boolean {
     if (used === unnamed || !isMisplacedStatement(error)) return false;
     if (this.#prepare !== unnamed) {
@@ -233,9 +236,9 @@ class PostgresqlDatabase implements Db {
   }
 
   /**
-   * What a server without time limits still does for a connection that is given up would be done after we said that it was
-   * not, so it is cancelled. A server with limits has ended it, or waits in a commit for its standby: to cancel that
-   * would confirm a change that no standby has.
+   * What a server without time limits still does for a connection that is given up would be done after we said that it
+   * was not, so it is cancelled. A server with limits has ended it, or waits in a commit for its standby: to cancel
+   * that would confirm a change that no standby has.
    */
   #giveBack(client: PoolClient, { isBroken, isUnanswered: isRunning }: ConnectionState): void {
     if (!isBroken) client.release();

@@ -12,7 +12,9 @@ export interface DeviceUse {
   readonly expiresAt: Date;
 }
 
-/** The devices of one user at most: a program that signs in again and again without its token must not fill the table. */
+/**
+ * The devices of one user at most: a program that signs in again and again without its token must not fill the table.
+ */
 const devicesKept = 50;
 
 /**

@@ -36,7 +36,7 @@ const newDeviceMails = async (email: string) =>
   (await world.mails(email)).filter(({ purpose }) => purpose === 'new_device');
 
 describe('the device token', () => {
-  test('is given by every way in, in a cookie and in a header, and stored as a hash', async () => {
+  test('is given by every sign-in method, in a cookie and in a header, and stored as a hash', async () => {
     const { email, userId } = await world.person();
     const response = await signIn(email);
     const device = held(response);
@@ -151,7 +151,7 @@ describe('the device token', () => {
     expect(held(stale)).not.toBe(device);
   });
 
-  test('are fifty of one account at most, whatever a program does that keeps none', async () => {
+  test('are fifty of one account at most, also for a program that keeps none', async () => {
     const { email, userId } = await world.person();
     const keeper = held(await signIn(email));
     await app.db.query(sql`

@@ -83,7 +83,8 @@ export async function deleteOldMails(
   const rows = await db.query(sql`
     WITH settled AS MATERIALIZED (
       SELECT app_id, id FROM mails
-      WHERE state <> 'QUEUED' AND settled_at < ${settledBefore} AND (state <> 'GIVEN_UP' OR settled_at < ${waitingSince})
+      WHERE state <> 'QUEUED' AND settled_at < ${settledBefore}
+        AND (state <> 'GIVEN_UP' OR settled_at < ${waitingSince})
       ORDER BY settled_at LIMIT ${limit} FOR UPDATE SKIP LOCKED),
     waiting AS MATERIALIZED (
       SELECT app_id, id FROM mails WHERE state = 'QUEUED' AND due_at < ${waitingSince}

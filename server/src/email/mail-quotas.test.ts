@@ -71,7 +71,7 @@ const purposesDue = async () =>
     ORDER BY id`);
 
 describe('mails that others cause', () => {
-  test('from several organizations and to plus tags share the quota of one mailbox, in every hour and day, and all arrive', async () => {
+  test('from all organizations and to plus tags share one quota of a mailbox by hour and day, and arrive', async () => {
     const organizations = [];
     for (let index = 0; index < 3; index += 1) organizations.push(await world.organization(owner));
     for (const email of [tagged('me'), mailbox()]) expect((await signUp(email)).statusCode).toBe(201);
@@ -251,7 +251,7 @@ describe('mails that the owner of a mailbox needs', () => {
     return { 'x-device-token': String(signedUp.headers['x-device-token']) };
   }
 
-  test('have three an hour reserved for a network or a device that the account has used, and none for strangers', async () => {
+  test('have three an hour reserved for networks and devices of the account, and none for strangers', async () => {
     const device = await signUpFrom('192.0.2.40', mailbox());
     await app.db.query(
       sql`UPDATE users SET is_email_verified = true, claimed_by = 'verification' WHERE app_id = ${world.appId}`,
@@ -277,7 +277,7 @@ describe('mails that the owner of a mailbox needs', () => {
     expect(await resets()).toBe(kind.codeRequestsPerAccountPerHour + 3);
   });
 
-  test('have nothing reserved for an address that nobody has verified: a plus tag must not use up what its mailbox needs', async () => {
+  test('have nothing reserved for an unverified address: plus tags must not use up the reserve', async () => {
     await world.person({ email: mailbox() });
     await signUp(tagged('squatter'));
     await app.db.query(sql`DELETE FROM mails`);
@@ -288,7 +288,7 @@ describe('mails that the owner of a mailbox needs', () => {
     expect(await resets()).toBe(kind.codeRequestsPerAccountPerHour);
   });
 
-  test('are counted for the mailbox, whatever the plus tag', async () => {
+  test('are counted for the mailbox, regardless of the plus tag', async () => {
     const people = [];
     for (let tag = 0; tag < 3; tag += 1) people.push(await world.person({ email: tagged(tag), verified: false }));
     const answers: string[] = [];

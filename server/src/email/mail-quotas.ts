@@ -42,7 +42,11 @@ type QuotaApp = Pick<App, 'id' | 'settings'>;
 const isBooked = (services: Services, app: QuotaApp, name: LimitName): boolean =>
   applies(services, app, name) && app.settings.limits[name] <= mostBookings;
 
-/** Takes one unit of a quota that applies. @returns undefined if there was one, else the seconds until one comes back */
+/**
+ * Takes one unit of a quota that applies.
+ *
+ * @returns undefined if there was one, else the seconds until one comes back
+ */
 async function takeUnit(
   db: Queryable,
   services: Services,
@@ -57,7 +61,8 @@ async function takeUnit(
 /**
  * Consumes a mail of a kind that the owner of a mailbox needs.
  *
- * @param reservedFor id of the user whose reserved mails may be used, if the request comes from a network or device that
+ * @param reservedFor id of the user whose reserved mails may be used, if the request comes from a network or device
+ * that
  *   the account has used
  * @returns false if the quota is used up: no mail may be sent
  */
@@ -97,13 +102,16 @@ const queueAt = (tx: Tx, services: Services, appId: string, mail: MailToQueue, d
 export interface CausedByOthers {
   /** How long the mail is of use, in milliseconds; it goes out an hour before that at the latest. */
   readonly usefulMs?: number;
-  /** Whether it replaces a mail of the same purpose, to the same user or about the same invitation, that still waits. */
+  /**
+   * Whether it replaces a mail of the same purpose, to the same user or about the same invitation, that still waits.
+   */
   readonly replaces?: boolean;
 }
 
 /**
- * Queues a mail that others cause: a sign-up, an invitation, a notice of a role. One quota for each mailbox, whatever the
- * kind; what exceeds it waits in the outbox until there is room. A mail that would be of no use by then is not queued.
+ * Queues a mail that others cause: a sign-up, an invitation, a notice of a role. One quota for each mailbox, regardless
+ * of the kind; what exceeds it waits in the outbox until there is room. A mail that would be of no use by then is not
+ * queued.
  *
  * @returns whether the mail was queued
  */

@@ -5,7 +5,7 @@ import { mailSamples } from '../test/mail-samples.ts';
 const directory = new URL('../../../docs/mail-samples/', import.meta.url);
 const read = (file: string) => readFile(new URL(file, directory), 'utf8');
 
-/** `npm run mail-samples` writes them anew; look at the pictures. */
+/** `npm run mail-samples` writes them again; look at the pictures. */
 describe('the samples of mails in the documentation', () => {
   test.each(mailSamples.map((sample) => [sample.name, sample] as const))('%s is current', async (name, sample) => {
     expect(await read(`${name}.html`)).toBe(sample.html);

@@ -5,25 +5,32 @@ import type { Mail } from './mailbox.schema.ts';
 
 const style = `
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif;
-  --text: #1c2024; --quiet: #60646c; --line: #dcdee3; --fill: #f5f6f8; --chosen: #e8f0fe; --accent: #1f5fd0; --ink: #fff; }
+  --text: #1c2024; --quiet: #60646c; --line: #dcdee3; --fill: #f5f6f8; --chosen: #e8f0fe; --accent: #1f5fd0;
+    --ink: #fff; }
 @media (prefers-color-scheme: dark) {
-  :root { --text: #edeef0; --quiet: #a6abb3; --line: #363a3f; --fill: #1b1c1f; --chosen: #22304a; --accent: #8ab4ff; --ink: #10131a; }
+  :root { --text: #edeef0; --quiet: #a6abb3; --line: #363a3f; --fill: #1b1c1f; --chosen: #22304a; --accent: #8ab4ff;
+    --ink: #10131a; }
 }
 * { box-sizing: border-box; }
 body { margin: 0; color: var(--text); min-height: 100vh; display: flex; flex-direction: column; }
-header { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center; padding: .75rem 1.25rem; border-bottom: 1px solid var(--line); }
+header { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center; padding: .75rem 1.25rem;
+  border-bottom: 1px solid var(--line); }
 h1 { font-size: 1.1rem; margin: 0; }
 h2 { font-size: 1.3rem; line-height: 1.3; margin: 0 0 .25rem; overflow-wrap: anywhere; }
 .quiet { color: var(--quiet); font-size: .87rem; }
 form { margin-left: auto; display: flex; gap: .4rem; flex: 0 1 26rem; }
-input { flex: 1; min-width: 0; padding: .4rem .65rem; font: inherit; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: .4rem; }
-button, .button { padding: .4rem .9rem; font: inherit; font-weight: 600; color: var(--ink); background: var(--accent); border: 0; border-radius: .4rem; text-decoration: none; display: inline-block; }
+input { flex: 1; min-width: 0; padding: .4rem .65rem; font: inherit; color: inherit; background: transparent;
+  border: 1px solid var(--line); border-radius: .4rem; }
+button, .button { padding: .4rem .9rem; font: inherit; font-weight: 600; color: var(--ink);
+  background: var(--accent); border: 0; border-radius: .4rem; text-decoration: none; display: inline-block; }
 form a { align-self: center; color: var(--quiet); font-size: .87rem; }
 :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px; }
 .panes { flex: 1; display: grid; grid-template-columns: minmax(16rem, 24rem) minmax(0, 1fr); }
-nav { border-right: 1px solid var(--line); background: var(--fill); max-height: calc(100vh - 3.6rem); overflow-y: auto; position: sticky; top: 0; }
+nav { border-right: 1px solid var(--line); background: var(--fill); max-height: calc(100vh - 3.6rem);
+  overflow-y: auto; position: sticky; top: 0; }
 nav ol { list-style: none; margin: 0; padding: 0; }
-nav a { display: block; padding: .65rem 1.25rem; border-bottom: 1px solid var(--line); color: inherit; text-decoration: none; overflow-wrap: anywhere; }
+nav a { display: block; padding: .65rem 1.25rem; border-bottom: 1px solid var(--line); color: inherit;
+  text-decoration: none; overflow-wrap: anywhere; }
 nav a:hover { background: var(--chosen); }
 nav a[aria-current] { background: var(--chosen); box-shadow: inset 3px 0 var(--accent); }
 nav strong { display: block; font-weight: 600; line-height: 1.35; }
@@ -31,27 +38,33 @@ nav code { float: right; margin-left: .75rem; font: 600 .87rem/1.6 ui-monospace,
 main { padding: 1.25rem 1.75rem 2rem; display: flex; flex-direction: column; gap: 1rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .9rem; margin: 0; font-size: .93rem; }
 dt { color: var(--quiet); } dd { margin: 0; overflow-wrap: anywhere; }
-.use { display: flex; flex-wrap: wrap; gap: .75rem 1.25rem; align-items: center; padding: .8rem 1rem; border: 1px solid var(--line); border-radius: .6rem; background: var(--fill); }
+.use { display: flex; flex-wrap: wrap; gap: .75rem 1.25rem; align-items: center; padding: .8rem 1rem;
+  border: 1px solid var(--line); border-radius: .6rem; background: var(--fill); }
 .code { font: 700 1.7rem/1.2 ui-monospace, monospace; letter-spacing: .15em; user-select: all; }
 .use a:not(.button) { color: inherit; font-size: .87rem; overflow-wrap: anywhere; flex: 1 1 16rem; }
 iframe { width: 100%; height: 44rem; border: 1px solid var(--line); border-radius: .6rem; background: #fff; }
-pre { white-space: pre-wrap; overflow-wrap: anywhere; font: .9rem/1.5 ui-monospace, monospace; margin: .5rem 0 0; padding: 1rem; border: 1px solid var(--line); border-radius: .6rem; }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font: .9rem/1.5 ui-monospace, monospace; margin: .5rem 0 0;
+  padding: 1rem; border: 1px solid var(--line); border-radius: .6rem; }
 summary { cursor: pointer; }
 .none { padding: 4rem 1.25rem; text-align: center; grid-column: 1 / -1; }
-@media (max-width: 50rem) { .panes { display: block; } nav { max-height: 18rem; border-right: 0; position: static; } main { padding: 1.25rem; } }
+@media (max-width: 50rem) { .panes { display: block; } nav { max-height: 18rem; border-right: 0; position: static; }
+  main { padding: 1.25rem; } }
 `;
 const styleElement: Html = { markup: `<style>${style}</style>` };
 const styleHash = createHash('sha256').update(style).digest('base64');
 
 /** No script, one style, nothing from elsewhere; only the mail itself may be framed. */
-const pagePolicy = `default-src 'none'; style-src 'sha256-${styleHash}'; frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'`;
+const pagePolicy =
+  `default-src 'none'; style-src 'sha256-${styleHash}'; frame-src 'self'; ` +
+  "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /**
- * A mail brings styles and perhaps a logo. It runs no script, is of no origin and can be framed by the mailbox only; its
- * links open windows of their own.
+ * A mail brings styles and perhaps a logo. It runs no script, is of no origin and can be framed by the mailbox only;
+ * its links open windows of their own.
  */
 const mailPolicy =
-  "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox";
+  "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; base-uri 'none'; form-action 'none'; " +
+  "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox";
 
 /** What the page is asked for. */
 interface Asked {

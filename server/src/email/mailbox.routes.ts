@@ -63,7 +63,8 @@ export const mailboxRoutes = [
     tag: 'platform',
     summary: 'Read the development mailbox',
     description:
-      'Mails of this deployment, newest first: a page for browsers, JSON for `Accept: application/json`. Only in development and only on this machine.',
+      'Mails of this deployment, newest first: a page for browsers, JSON for `Accept: application/json`. ' +
+      'Only in development and only on this machine.',
     access: publicAccess({ app: 'none' }),
     query: mailboxQuery,
     response: { status: 200, description: 'The mails.', body: mailbox },

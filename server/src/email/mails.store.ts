@@ -76,7 +76,9 @@ export const insertMail = (appId: string, mail: NewMail, source: Sql): Sql => sq
     ${mail.dueAt}::timestamptz, ${mail.giveUpAt}::timestamptz
   ${source}`;
 
-/** The condition on a mail `m` that waits because its mailbox gets too many mails; one that was tried and failed is not. */
+/**
+ * The condition on a mail `m` that waits because its mailbox gets too many mails; one that was tried and failed is not.
+ */
 export const isDelayed = (now: Date): Sql => sql`(m.state = 'QUEUED' AND m.attempts = 0 AND m.due_at > ${now})`;
 
 /**

@@ -16,7 +16,7 @@ export function parseMailbox(text: string): Mailbox {
   return { name, address };
 }
 
-/** The sender that the deployment has: bounces go there, whatever an app calls itself. */
+/** The sender that the deployment has: bounces go there, regardless of the name that an app gives itself. */
 export function deploymentSender({ mailFrom, publicUrl }: Config): Mailbox {
   if (mailFrom !== undefined) return parseMailbox(mailFrom);
   const { hostname } = new URL(publicUrl);

@@ -23,7 +23,8 @@ async function mail(id: number, state: string, hoursAgo: number): Promise<void> 
   const then = new Date(app.clock.now().getTime() - hoursAgo * hourMs);
   await app.db.query(sql`
     INSERT INTO mails (app_id, id, user_id, recipient, purpose, state, created_at, due_at, give_up_at, settled_at)
-    VALUES (${world.appId}, ${id}, ${world.admin.userId}, 'x@example.com', 'invitation', ${state}, ${then}, ${then}, ${then},
+    VALUES (${world.appId}, ${id}, ${world.admin.userId}, 'x@example.com', 'invitation', ${state}, ${then}, ${then},
+      ${then},
       ${state === 'QUEUED' ? null : then})`);
 }
 const ids = async () =>
@@ -44,7 +45,8 @@ test('removes what was sent two days ago, and what was given up or waits after t
 test('removes more than one batch', async () => {
   await app.db.query(sql`
     INSERT INTO mails (app_id, id, user_id, recipient, purpose, state, created_at, due_at, give_up_at, settled_at)
-    SELECT ${world.appId}::bigint, n, ${world.admin.userId}::bigint, 'x@example.com', 'invitation', 'SENT', 'epoch', 'epoch', 'epoch', 'epoch'
+    SELECT ${world.appId}::bigint, n, ${world.admin.userId}::bigint, 'x@example.com', 'invitation', 'SENT', 'epoch',
+      'epoch', 'epoch', 'epoch'
     FROM generate_series(1, 1201) AS n`);
   await sweep();
   expect(await ids()).toEqual([]);

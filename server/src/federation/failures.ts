@@ -9,7 +9,7 @@ export const failures = {
   provider_error: 'The provider reported an error.',
   provider_response_invalid: 'The answer of the provider could not be verified.',
   provider_disabled: 'Signing in by this provider is switched off.',
-  state_invalid: 'This sign-in was finished or begun anew elsewhere. Begin again.',
+  state_invalid: 'This sign-in was finished or started again elsewhere. Begin again.',
   intent_expired: 'The sign-in took too long. Begin again.',
 } as const;
 

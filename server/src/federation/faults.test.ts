@@ -223,7 +223,7 @@ describe('the keys of a provider', () => {
     expect(fetched()).toBe(2);
   });
 
-  it('do not serve for a key that was withdrawn, once they were fetched anew', async () => {
+  it('do not serve for a key that was withdrawn, once they were fetched again', async () => {
     await goThrough(world, provider, idpId);
     await provider.rotateKey();
     await goThrough(world, provider, idpId);

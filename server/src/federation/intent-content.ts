@@ -7,7 +7,9 @@ export const intentLifeMs = 600_000;
 const secrets = z.strictObject({
   nonce: z.string(),
   codeVerifier: z.string(),
-  /** Seconds since the epoch at which the browser was sent away, if the provider has to authenticate the person again. */
+  /**
+   * Seconds since the epoch at which the browser was sent away, if the provider has to authenticate the person again.
+   */
   authenticateSince: z.int().optional(),
 });
 const profile = z.strictObject({

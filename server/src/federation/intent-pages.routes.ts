@@ -126,7 +126,7 @@ async function sendToProvider(call: Call, intentId: string): Promise<void> {
   }
 }
 
-/** Whatever a provider does ends at the failure URL; what we do wrong does not. */
+/** Every outcome at a provider ends at the failure URL; what we do wrong does not. */
 async function giveUp(call: Call, intent: Intent, error: unknown): Promise<void> {
   if (!(error instanceof ProviderFailure)) throw error;
   const { id: idpId } = intent.provider;

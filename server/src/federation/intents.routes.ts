@@ -15,7 +15,10 @@ export const intentRoutes = [
     tag: 'idp-authentication',
     summary: 'Begin to sign in with a provider',
     description:
-      'Makes an intent; send the browser to `authUrl` next. It comes back to `successUrl` with `intentId` and `intentToken`, or to `failureUrl` with `error`. The intent lives ten minutes, belongs to the first browser that opens `authUrl`, and serves once. Send a `codeChallenge`: without it somebody can be made to use what came back to somebody else.',
+      'Makes an intent; send the browser to `authUrl` next. It comes back to `successUrl` with ' +
+      '`intentId` and `intentToken`, or to `failureUrl` with `error`. The intent lives ten minutes, ' +
+      'belongs to the first browser that opens `authUrl`, and serves once. Send a `codeChallenge`: ' +
+      'without it somebody can be made to use what came back to somebody else.',
     access: publicAccess(),
     addressLimit: 'idpIntentsPerAddressPerHour',
     audit: noAudit('Nobody has signed in yet; what becomes of the intent writes its own event.'),

@@ -36,12 +36,15 @@ export const createIntent = z
       z.string().regex(/^[A-Za-z0-9_-]{43}$/, { error: 'Must be the base64url SHA-256 of a verifier: 43 characters.' }),
     ).meta({
       description:
-        'SHA-256 of a secret of the client in base64url (RFC 7636, S256): only who shows the secret can use what comes back.',
+        'SHA-256 of a secret of the client in base64url (RFC 7636, S256): only who shows the secret can ' +
+        'use what comes back.',
       examples: ['E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
     }),
     reauthenticate: optional(z.boolean()).meta({
       description:
-        'Makes an intent that renews the authentication of a session (`POST /v1/authentication/users/me/reauthentication`) and neither signs in nor links. The provider has to authenticate the person again (`max_age=0`). Needs `codeChallenge`.',
+        'Makes an intent that renews the authentication of a session (`POST ' +
+        '/v1/authentication/users/me/reauthentication`) and neither signs in nor links. The provider has ' +
+        'to authenticate the person again (`max_age=0`). Needs `codeChallenge`.',
       examples: [false],
     }),
   })

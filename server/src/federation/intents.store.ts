@@ -94,7 +94,8 @@ export async function insertIntent(db: Queryable, appId: string, intent: NewInte
     INSERT INTO idp_intents (app_id, id, idp_id, success_url, failure_url, code_challenge, reauthenticates, status,
       created_at, expires_at)
     SELECT p.app_id, ${intent.id}, p.id, ${intent.successUrl}::text, ${intent.failureUrl}::text,
-      ${intent.codeChallenge}::text, ${intent.reauthenticates}::boolean, 'created', ${intent.now}::timestamptz, ${intent.expiresAt}::timestamptz
+      ${intent.codeChallenge}::text, ${intent.reauthenticates}::boolean, 'created', ${intent.now}::timestamptz,
+        ${intent.expiresAt}::timestamptz
     FROM identity_providers p WHERE p.app_id = ${appId} AND p.id = ${intent.idpId} AND p.enabled
     RETURNING id`);
   return rows.length > 0;
@@ -106,8 +107,10 @@ export async function insertIntent(db: Queryable, appId: string, intent: NewInte
  */
 export async function findIntent(db: Queryable, intentId: string): Promise<Intent | undefined> {
   const [row] = await db.query<IntentRow>(sql`
-    SELECT i.id, i.app_id, a.status AS app_status, i.success_url, i.failure_url, i.status, i.reauthenticates, i.browser_hash,
-      i.state_hash, i.sealed_content, i.expires_at, i.idp_id, p.type, p.issuer, p.client_id, p.sealed_client_secret, p.scopes,
+    SELECT i.id, i.app_id, a.status AS app_status, i.success_url, i.failure_url, i.status, i.reauthenticates,
+      i.browser_hash,
+      i.state_hash, i.sealed_content, i.expires_at, i.idp_id,
+      p.type, p.issuer, p.client_id, p.sealed_client_secret, p.scopes,
       p.trust_email, p.enabled
     FROM idp_intents i
     JOIN identity_providers p ON p.app_id = i.app_id AND p.id = i.idp_id
@@ -162,7 +165,8 @@ export async function succeedIntent(
   outcome: { tokenHash: Buffer; sealedContent: Buffer },
 ): Promise<void> {
   await db.query(sql`
-    UPDATE idp_intents SET status = 'succeeded', token_hash = ${outcome.tokenHash}, sealed_content = ${outcome.sealedContent}
+    UPDATE idp_intents SET status = 'succeeded', token_hash = ${outcome.tokenHash},
+      sealed_content = ${outcome.sealedContent}
     WHERE app_id = ${appId} AND id = ${intentId} AND status = 'returned'`);
 }
 

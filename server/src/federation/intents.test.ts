@@ -231,7 +231,7 @@ describe('the way back', () => {
     expect(await comeBack(world, browser, callback)).toHaveProperty('intentToken');
   });
 
-  it('is gone once, whoever tries again and however many at once', async () => {
+  it('is gone once, regardless of who tries again and how many at once', async () => {
     const { authUrl } = await createIntent(world, idpId);
     const callback = await goToProvider(world, browser, provider, authUrl);
     const answers = await Promise.all([1, 2, 3, 4].map(() => comeBack(world, browser, callback)));

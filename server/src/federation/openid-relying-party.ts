@@ -88,7 +88,7 @@ function admittedClaims(party: Party, claims: oidc.IDToken | undefined): oidc.ID
   return claims;
 }
 
-/** Whatever fails on the way is told in our own words. */
+/** Every failure on the way is reported in our own words. */
 async function failing<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();

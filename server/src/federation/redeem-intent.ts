@@ -32,7 +32,7 @@ function isShownByItsClient(codeChallenge: string | null, codeVerifier: string |
  * Uses the intent up.
  *
  * @param reauthenticates whether the intent has to be one that renews an authentication, or one that signs in or links
- * @throws ApiError `intent_invalid`, whatever is wrong with it
+ * @throws ApiError `intent_invalid` for every fault
  */
 export async function redeemIntent(
   tx: Tx,

@@ -100,7 +100,7 @@ describe.each(kinds)('a second account of one provider, %s, with the same addres
     expect(await subjects()).toEqual(['first']);
   });
 
-  it('is linked by whoever is signed in, and then signs in', async () => {
+  it('is linked by anyone who is signed in, and then signs in', async () => {
     const jon = await world.person({ email });
     expect((await link(jon.token, 'first')).statusCode).toBe(200);
     expect(problem(await come('second'))).toBe('403 idp_link_required');

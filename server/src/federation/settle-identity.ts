@@ -54,7 +54,7 @@ async function link(tx: Tx, call: Call, userId: string, arrival: Arrival): Promi
   return { action: 'identity.linked', target: { kind: 'identity', id }, actor: actorOf(userId), changes };
 }
 
-/** The owner of an account learns that there is another way into it. */
+/** The owner of an account learns that it has another sign-in method. */
 async function tellLinked(
   tx: Tx,
   call: Call,
@@ -112,7 +112,9 @@ async function settleKnown(
   return { userId: user.id, isNewUser: false, events: [await link(tx, call, user.id, arrival), ...accepted] };
 }
 
-/** Somebody who comes by this identity for the first time: the mailbox that the provider vouches for says who they are. */
+/**
+ * Somebody who comes by this identity for the first time: the mailbox that the provider vouches for says who they are.
+ */
 async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Promise<Settled> {
   const { appId } = call;
   const about = providerOf(arrival);

@@ -39,7 +39,9 @@ function serveExample(service: string, appName: () => string): Server {
   return createServer((request, response) => void answer(new URL(request.url ?? '/', service).pathname, response));
 }
 
-/** A certified OpenID Connect provider with a sign-in page: whoever signs in has the address `<name>@example.com`. */
+/**
+ * A certified OpenID Connect provider with a sign-in page: anyone who signs in has the address `<name>@example.com`.
+ */
 function createProvider(issuer: string, callbackUrl: string): Provider {
   return new Provider(issuer, {
     clients: [{ ...client, redirect_uris: [callbackUrl] }],
@@ -142,7 +144,7 @@ describe.skipIf(!isInstalled)(`signing in with a provider in a browser (skipped 
     await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
   });
 
-  it('knows who came before, and asks the provider anew', async () => {
+  it('knows who came before, and asks the provider again', async () => {
     const page = await open(frontEnd);
     await begin(page);
     await signInThere(page, 'mia');

@@ -2,7 +2,7 @@ import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteExpiredIntents } from './intents.store.ts';
 
 const batchSize = 500;
-/** Whoever comes late is still sent to the failure URL of their app. */
+/** Anyone who comes late is still sent to the failure URL of their app. */
 const keptMs = 3_600_000;
 
 /** Removes intents that nobody can use any more, with who came back by them. */

@@ -34,7 +34,7 @@ const reasons: Readonly<Record<string, readonly [FailureCode, string]>> = {
   OAUTH_INVALID_SERVER_METADATA: ['provider_response_invalid', 'Its configuration is not valid.'],
 };
 
-/** Turns whatever went wrong with a provider into what people and the audit may read. */
+/** Turns every failure of a provider into what people and the audit may read. */
 export function toProviderFailure(error: unknown): ProviderFailure {
   if (error instanceof ProviderFailure) return error;
   const outbound = outboundErrorIn(error);

@@ -17,7 +17,7 @@ import { intentValidated, validateIntent } from './intents.schema.ts';
 import { intentInvalid, redeemIntent, type ShownIntent } from './redeem-intent.ts';
 import { linkIdentity, settleIdentity } from './settle-identity.ts';
 
-/** Starts a session for whoever came back. */
+/** Starts a session for anyone who came back. */
 function signIn(call: Call, app: App, shown: ShownIntent) {
   return mutate(call, async (tx) => {
     const { userId, isNewUser, events } = await settleIdentity(tx, call, app, await redeemIntent(tx, call, shown));
@@ -72,7 +72,13 @@ export const validateIntentRoutes = [
     tag: 'idp-authentication',
     summary: 'Finish signing in with a provider',
     description:
-      'Exchanges what came back to the success URL for a session. Somebody whose identity is linked gets into that account; else the account of their address is linked, or made, if the provider vouches for the address. The account of a super admin is never linked that way. With the session token of a signed-in human as Bearer the identity is linked to them instead, whatever its address; the intent then needs a `codeChallenge`, and the answer names the session of the caller. If the account is not claimed and the provider vouches for its address, the account is claimed: earlier passwords, sessions and identities are void, and the answer has a new session.',
+      'Exchanges what came back to the success URL for a session. Somebody whose identity is linked gets ' +
+      'into that account; else the account of their address is linked, or made, if the provider vouches ' +
+      'for the address. The account of a super admin is never linked that way. With the session token of ' +
+      'a signed-in human as Bearer the identity is linked to them instead, regardless of its address; ' +
+      'the intent then needs a `codeChallenge`, and the answer names the session of the caller. If the ' +
+      'account is not claimed and the provider vouches for its address, the account is claimed: earlier ' +
+      'passwords, sessions and identities are void, and the answer has a new session.',
     access: publicAccess({ setsCookie: true, acceptsSession: true }),
     audit: 'session.created',
     body: validateIntent,

@@ -90,7 +90,7 @@ describe('Google', () => {
 });
 
 describe('Microsoft', () => {
-  it('vouches for an address of any tenant by xms_edov only, whatever else it says', async () => {
+  it('vouches for an address of any tenant by xms_edov only, regardless of other claims', async () => {
     const idpId = await register('azure');
     const claims = inTenant(tenantId, { email_verified: true, verified_primary_email: ['jon@example.com'] });
     expect(problem(await come(microsoft.common, idpId, claims))).toBe('403 idp_email_unverified');

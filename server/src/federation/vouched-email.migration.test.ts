@@ -7,7 +7,9 @@ import { azureIssuer, googleIssuer } from '../identity-providers/provider-types.
 const key = 'jon.doe@example.com';
 const tenant = '72f988bf-86f1-41af-91ab-2d7cd011db47';
 
-/** Identities that were linked before the column: type of the provider, issuer, recorded address, and whether it counts. */
+/**
+ * Identities that were linked before the column: type of the provider, issuer, recorded address, and whether it counts.
+ */
 const earlier: readonly [type: string, issuer: string, email: string | null, counts: boolean][] = [
   ['google', googleIssuer, 'jon.doe@example.com', true],
   ['google', googleIssuer, 'Jon.DOE@example.com', true],
@@ -40,11 +42,13 @@ beforeAll(async () => {
     INSERT INTO apps (id, name, display_name, status, settings, created_at, updated_at)
     VALUES (1, 'demo', 'Demo', 'ACTIVE', '{}', ${now}, ${now})`);
   await db.query(sql`
-    INSERT INTO users (app_id, id, email, email_key, is_email_verified, first_name, last_name, state, created_at, updated_at)
+    INSERT INTO users (app_id, id, email, email_key, is_email_verified, first_name, last_name, state, created_at,
+      updated_at)
     VALUES (1, 1, 'Jon.Doe@example.com', ${key}, true, 'Jon', 'Doe', 'ACTIVE', ${now}, ${now})`);
   for (const [index, [type, issuer, email]] of earlier.entries()) {
     await db.query(sql`
-      INSERT INTO identity_providers (app_id, id, type, name, issuer, client_id, sealed_client_secret, scopes, trust_email,
+      INSERT INTO identity_providers (app_id, id, type, name, issuer, client_id, sealed_client_secret, scopes,
+        trust_email,
         enabled, created_at, updated_at)
       VALUES (1, ${index}, ${type}, 'Name', ${issuer}, 'client', '', '{}', true, true, ${now}, ${now})`);
     await db.query(sql`

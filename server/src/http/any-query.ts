@@ -1,4 +1,4 @@
 import { z } from 'zod';
 
-/** The query of a page or a probe: whatever a link carries, it is answered the same. */
+/** The query of a page or a probe: every query is answered the same. */
 export const anyQuery = z.looseObject({});

@@ -45,8 +45,8 @@ export function answerClientError(headers: Headers, publicUrl: string) {
 }
 
 /**
- * Answers `CONNECT`, which asks for a tunnel and for no resource of ours: 405, and nothing is allowed there. Node.js closes the connection
- * without a word where nobody answers.
+ * Answers `CONNECT`, which asks for a tunnel and for no resource of ours: 405, and nothing is allowed there. Node.js
+ * closes the connection without a word where nobody answers.
  *
  * @param headers those that every answer has
  * @see RFC 9110, sections 9.3.6 and 10.2.1

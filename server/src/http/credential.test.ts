@@ -145,7 +145,7 @@ describe('cookies', () => {
     ['with spaces and tabs around name and value', () => `a=b; \t session-token\t = \t${jon.token} \t;c=d`],
     ['beside a cookie without a name', () => `=nameless; bare; ${pair(jon.token)}`],
     [
-      'of this app, whatever another app has put beside it',
+      'of this app, regardless of a token that another app has put beside it',
       () => `__Host-session-token-${world.appName}=${jon.token}; ${pair(elsewhere.admin.token)}`,
     ],
     [

@@ -39,7 +39,7 @@ function headerValues(request: FastifyRequest, name: string): string[] {
 const trimmed = (value: string): string => value.replace(/^[ \t]+|[ \t]+$/g, '');
 
 /**
- * The token of `Authorization: Bearer …`, whatever the case of "bearer"; undefined when the header is absent or of
+ * The token of `Authorization: Bearer …`, in any case of "bearer"; undefined when the header is absent or of
  * another scheme.
  *
  * @throws ApiError `unauthenticated` when there are several, or an empty or oversized one

@@ -30,7 +30,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   route_not_found: {
     cause:
-      'The path is misspelt or lacks `/v1`, or the feature is switched off: `/v1/platform` without `PLATFORM_KEY`, `/metrics` and `/dev/mailbox` in production.',
+      'The path is misspelt or lacks `/v1`, or the feature is switched off: `/v1/platform` without ' +
+      '`PLATFORM_KEY`, `/metrics` and `/dev/mailbox` in production.',
     remedy: 'Compare the path with the reference at `/docs`. Ask the operator about features that are switched off.',
   },
   method_not_allowed: {
@@ -39,7 +40,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   prefetch_refused: {
     cause:
-      'A browser or a preview loaded the link ahead of time (`Sec-Purpose: prefetch`), and following the link changes something.',
+      'A browser or a preview loaded the link ahead of time (`Sec-Purpose: prefetch`), and following the ' +
+      'link changes something.',
     remedy: 'Nothing is to be done: the link works when the person follows it. Do not prefetch links of sign-ins.',
   },
   request_timeout: {
@@ -84,20 +86,25 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   unauthenticated: {
     cause:
-      'No credential was sent, the session ended, the token expired or is for another app or audience, or a secret was revoked.',
+      'No credential was sent, the session ended, the token expired or is for another app or audience, ' +
+      'or a secret was revoked.',
     remedy: 'Sign in again, or request a new machine token. Check that `X-App-Name` names the app of the credential.',
   },
   reauthentication_required: {
     cause:
-      'The session is good, but its person signed in or re-authenticated more than ten minutes ago, and the operation is one that a stolen session must not reach.',
+      'The session is good, but its person signed in or re-authenticated more than ten minutes ago, and ' +
+      'the operation is one that a stolen session must not reach.',
     remedy:
-      'Ask the person for a proof, send it to `POST /v1/authentication/users/me/reauthentication` (the current password, a code from `POST …/users/me/reauthentication-request`, or a round trip to a linked provider), and repeat the call.',
+      'Ask the person for a proof, send it to `POST /v1/authentication/users/me/reauthentication` (the ' +
+      'current password, a code from `POST …/users/me/reauthentication-request`, or a round trip to a ' +
+      'linked provider), and repeat the call.',
   },
   origin_not_allowed: {
     cause:
       'A web page whose origin is not in `allowedOrigins` called with a cookie. `http://localhost:4000` and `http://127.0.0.1:4000` are different origins.',
     remedy:
-      'A super admin adds the exact origin (scheme, host and port) to the setting `allowedOrigins`. Or open the page under the name that is listed. The log of the service names the origin.',
+      'A super admin adds the exact origin (scheme, host and port) to the setting `allowedOrigins`. Or ' +
+      'open the page under the name that is listed. The log of the service names the origin.',
   },
   access_denied: {
     cause: 'The caller is a member, and the action is for managers, owners, super admins or machine users.',
@@ -151,7 +158,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   invalid_credentials: {
     cause:
-      'The password or address is wrong, there is no account in this app, or the person was invited and has not accepted.',
+      'The password or address is wrong, there is no account in this app, or the person was invited and ' +
+      'has not accepted.',
     remedy: 'Check `X-App-Name`, let the person try again, or offer a password reset.',
   },
   session_not_found: {
@@ -165,9 +173,11 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   redirect_url_not_allowed: {
     cause:
-      'The target is not in `redirectUrls`. What a person names must match an entry with its path: a bare origin is for super admins, machine users and default templates.',
+      'The target is not in `redirectUrls`. What a person names must match an entry with its path: a ' +
+      'bare origin is for super admins, machine users and default templates.',
     remedy:
-      'A super admin adds the entry that `detail` names to the setting `redirectUrls`. End it in `?*` if the page takes parameters of its own.',
+      'A super admin adds the entry that `detail` names to the setting `redirectUrls`. End it in `?*` if ' +
+      'the page takes parameters of its own.',
   },
   metadata_limit_exceeded: {
     cause: 'The change would leave more than 30 keys.',
@@ -263,7 +273,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   idp_email_unverified: {
     cause:
-      'The provider does not say that it verified the address: `email_verified`, for Microsoft `xms_edov`, or `trustEmail` is missing.',
+      'The provider does not say that it verified the address: `email_verified`, for Microsoft ' +
+      '`xms_edov`, or `trustEmail` is missing.',
     remedy: 'Configure the claim at the provider, or let the person sign in otherwise and link the provider.',
   },
   idp_link_required: {
@@ -272,7 +283,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   intent_invalid: {
     cause:
-      'The sign-in took longer than ten minutes, was finished already, came back in another browser, or its `codeVerifier` is missing.',
+      'The sign-in took longer than ten minutes, was finished already, came back in another browser, or ' +
+      'its `codeVerifier` is missing.',
     remedy: 'Begin again with `POST idp/intents/create`. Keep the verifier in the tab that began.',
   },
   identity_not_found: {
@@ -292,7 +304,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   rate_limited: {
     cause: 'A script repeats a call without a pause, or all users of a backend share its address.',
     remedy:
-      'Wait for the seconds in `Retry-After`. List backends in `trustedBackends` and send `X-End-User-Ip`; a super admin changes `limits`.',
+      'Wait for the seconds in `Retry-After`. List backends in `trustedBackends` and send ' +
+      '`X-End-User-Ip`; a super admin changes `limits`.',
   },
   too_many_attempts: {
     cause: 'Somebody guesses the password, or a program keeps an old one.',
@@ -312,7 +325,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause:
       'Something holds a lock for more than 5 seconds, a statement takes more than 20, or all connections are in use.',
     remedy:
-      'Send the request again after `Retry-After`: nothing was changed. The operator looks for the lock in the log and in `pg_stat_activity`.',
+      'Send the request again after `Retry-After`: nothing was changed. The operator looks for the lock ' +
+      'in the log and in `pg_stat_activity`.',
   },
   storage_full: {
     cause: 'The disk of the database is full.',
@@ -321,7 +335,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   outcome_unknown: {
     cause: 'The connection to the database broke after the change had been sent and before the database confirmed it.',
     remedy:
-      'Read the resource to see whether it was changed, or repeat the call with the same `Idempotency-Key`: then it is done once.',
+      'Read the resource to see whether it was changed, or repeat the call with the same ' +
+      '`Idempotency-Key`: then it is done once.',
   },
   internal_error: {
     cause: 'A fault of the service. The log has its cause under the request id.',

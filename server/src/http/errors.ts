@@ -36,7 +36,9 @@ export const errorCodes = {
   reauthentication_required: [
     401,
     'Re-authentication required',
-    'This call needs an authentication of the last ten minutes. Renew the session by POST /v1/authentication/users/me/reauthentication with the current password, a mailed code or a round trip to a linked provider, then repeat the call.',
+    'This call needs an authentication of the last ten minutes. Renew the session by POST ' +
+      '/v1/authentication/users/me/reauthentication with the current password, a mailed code or a round ' +
+      'trip to a linked provider, then repeat the call.',
   ],
   origin_not_allowed: [403, 'Origin not allowed', 'Calls from this origin are not allowed by the app.'],
   access_denied: [403, 'Access denied', 'You can view this resource but are not allowed to perform this action.'],
@@ -103,7 +105,8 @@ export const errorCodes = {
   idp_email_unverified: [
     403,
     'E-mail not verified by the provider',
-    'The provider does not vouch for an e-mail address, so it cannot say whose account this is. Sign in otherwise and link it.',
+    'The provider does not vouch for an e-mail address, so it cannot say whose account this is. Sign in ' +
+      'otherwise and link it.',
   ],
   idp_link_required: [
     403,
@@ -144,7 +147,8 @@ export const errorCodes = {
   outcome_unknown: [
     503,
     'Outcome unknown',
-    'The database did not confirm this, so it may or may not be done. Look, or repeat it with the same Idempotency-Key.',
+    'The database did not confirm this, so it may or may not be done. Look, or repeat it with the same ' +
+      'Idempotency-Key.',
   ],
   internal_error: [500, 'Internal error', 'Something went wrong on our side. Quote the request id when you report it.'],
 } as const satisfies Record<string, readonly [status: number, title: string, detail: string]>;
@@ -168,9 +172,9 @@ interface About {
 interface ApiErrorOptions extends ErrorOptions {
   /** Whom or what the refused call was about, for the security event; ids only. The caller never sees it. */
   about?: About;
-  /** The access layer kept the caller out, whatever the answer says of what they addressed. */
+  /** The access layer kept the caller out, even if the answer says something else of the target. */
   isDenial?: boolean;
-  /** A plain sentence, safe to show to whoever called. */
+  /** A plain sentence, safe to show to anyone who called. */
   detail?: string;
   faults?: readonly Fault[];
   headers?: Readonly<Record<string, string>>;

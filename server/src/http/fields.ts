@@ -123,7 +123,9 @@ export const metadataPatch = (whose: string) =>
     .record(metadataKey, metadataValue.nullable())
     .refine((patch) => Object.keys(patch).length <= 100, { error: 'At most 100 keys in one change.' })
     .meta({
-      description: `Changes to the metadata of the ${whose}: a string sets the key, null removes it, keys that are not named stay. At most 30 keys in all.`,
+      description:
+        `Changes to the metadata of the ${whose}: a string sets the key, null removes it, keys that are ` +
+        'not named stay. At most 30 keys in all.',
       examples: [{ key1: 'value1' }],
     });
 

@@ -46,15 +46,17 @@ const isEmpty = ({ headers }: FastifyRequest): boolean =>
 const isJson = ({ headers }: FastifyRequest): boolean =>
   /^\s*application\/json\s*(;|$)/i.test(headers['content-type'] ?? '');
 
-/** Takes content of another type than JSON if it turns out to be empty, which only its end shows if it comes in chunks. */
+/**
+ * Takes content of another type than JSON if it turns out to be empty, which only its end shows if it comes in chunks.
+ */
 async function readNothing(content: IncomingMessage): Promise<void> {
   for await (const chunk of content) if ((chunk as Buffer).length > 0) throw new ApiError('unsupported_media_type');
 }
 
 /**
- * Reads JSON bodies: strict UTF-8, at most 64 levels, no keys that tamper with prototypes, nothing but JSON. No content is no
- * fault here, whatever its type: programs such as curl name one without sending any. Where content is needed,
- * validation says so.
+ * Reads JSON bodies: strict UTF-8, at most 64 levels, no keys that tamper with prototypes, nothing but JSON. No content
+ * is no fault here, regardless of its type: programs such as curl name one without sending any. Where content is
+ * needed, validation says so.
  */
 export function installJsonBody(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');

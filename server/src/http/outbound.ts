@@ -23,7 +23,7 @@ export interface Outbound {
   /**
    * One HTTP call with an answer that is read as a whole: no redirects, at most so many bytes, within the time.
    *
-   * @throws OutboundError whatever goes wrong but the status, which is for the caller to judge
+   * @throws OutboundError for every failure but the status, which is for the caller to judge
    */
   fetch(url: string, request?: OutboundRequest): Promise<Response>;
   close(): Promise<void>;

@@ -148,7 +148,7 @@ it('many replays at the same time are all answered', async () => {
   expect(new Set(answers.map(outcome))).toEqual(new Set(['201 replayed']));
 });
 
-describe('whether the caller may is decided anew', () => {
+describe('whether the caller may is decided again', () => {
   it('with a session that has ended', async () => {
     const admin = await world.signIn(world.admin.email);
     const key = unique('key');

@@ -4,7 +4,10 @@ import { deleteExpiredAnswers } from './idempotency.store.ts';
 /** Few enough that nobody waits for the locks of one statement. */
 const batchSize = 500;
 
-/** Removes answers that were kept for a day, a few at a time. They are not replayed any more: the look-up asks for the time. */
+/**
+ * Removes answers that were kept for a day, a few at a time. They are not replayed any more: the look-up asks for the
+ * time.
+ */
 export const sweepAnswers: BackgroundTask = {
   name: 'remove answers that were kept for idempotency keys',
   everyMs: 60_000,

@@ -36,7 +36,8 @@ export const identityRoutes = [
     tag: 'authentication',
     summary: 'Unlink one of my identities',
     description:
-      'The caller can no longer sign in with this identity. The last sign-in method of an account cannot be removed: set a password by a password reset first.',
+      'The caller can no longer sign in with this identity. The last sign-in method of an account cannot ' +
+      'be removed: set a password by a password reset first.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'identity.unlinked',
@@ -47,7 +48,7 @@ export const identityRoutes = [
       mutate(call, async (tx) => {
         const { appId, params } = call;
         const { user } = signedIn(call.actor);
-        // Whoever unlinks two at once must not end up with none.
+        // Anyone who unlinks two at once must not end up with none.
         await lockCallerWithSession(tx, call);
         await deleteIdentity(tx, appId, user.id, params.identityId);
         if (!(await hasOtherSignInMethod(tx, appId, user.id, params.identityId)))

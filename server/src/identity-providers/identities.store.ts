@@ -73,7 +73,8 @@ export async function hasOtherSubject(
 ): Promise<boolean> {
   const rows = await tx.query(sql`
     SELECT 1 FROM identities
-    WHERE app_id = ${appId} AND user_id = ${userId} AND idp_id = ${idpId} AND (issuer, subject) <> (${issuer}, ${subject})
+    WHERE app_id = ${appId} AND user_id = ${userId} AND idp_id = ${idpId}
+      AND (issuer, subject) <> (${issuer}, ${subject})
     LIMIT 1`);
   return rows.length > 0;
 }
@@ -84,8 +85,8 @@ export async function deleteIdentities(tx: Tx, appId: string, userId: string): P
 }
 
 /**
- * Unlinks the identities that do not vouch for the present address of a user who is locked. What a generic provider said
- * at the latest arrival no longer counts if the app does not trust it now.
+ * Unlinks the identities that do not vouch for the present address of a user who is locked. What a generic provider
+ * said at the latest arrival no longer counts if the app does not trust it now.
  */
 export async function deleteUnvouchedIdentities(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`
@@ -109,7 +110,8 @@ export interface Identity {
 /** The identities of a user, oldest first. */
 export async function listIdentities(db: Queryable, appId: string, userId: string): Promise<Identity[]> {
   return db.query<Identity>(sql`
-    SELECT i.id, i.idp_id AS "idpId", p.type, p.name, i.email, i.created_at AS "createdAt", i.last_used_at AS "lastUsedAt"
+    SELECT i.id, i.idp_id AS "idpId", p.type, p.name, i.email, i.created_at AS "createdAt",
+      i.last_used_at AS "lastUsedAt"
     FROM identities i
     JOIN identity_providers p ON p.app_id = ${appId} AND p.id = i.idp_id
     WHERE i.app_id = ${appId} AND i.user_id = ${userId}

@@ -125,7 +125,9 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Register Microsoft',
     description:
-      'Lets people sign in with Microsoft: with any account, accounts of organizations, personal ones, or those of one tenant. Nothing is asked of Microsoft now: allow the callback URL of the answer there.',
+      'Lets people sign in with Microsoft: with any account, accounts of organizations, personal ones, ' +
+      'or those of one tenant. Nothing is asked of Microsoft now: allow the callback URL of the answer ' +
+      'there.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.created',
     idempotency: 'kept',
@@ -148,7 +150,9 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Register an OpenID Connect provider',
     description:
-      'Lets people sign in with any OpenID Connect provider. Its configuration is read now; one that cannot be used is refused. In production the provider must be on the internet: private addresses are never called.',
+      'Lets people sign in with any OpenID Connect provider. Its configuration is read now; one that ' +
+      'cannot be used is refused. In production the provider must be on the internet: private addresses ' +
+      'are never called.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.created',
     idempotency: 'kept',
@@ -185,7 +189,8 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Update an identity provider',
     description:
-      'Renames a provider, switches it off or on, replaces client id or secret; what is not named stays. While it is off nobody signs in by it; the links stay.',
+      'Renames a provider, switches it off or on, replaces client id or secret; what is not named stays. ' +
+      'While it is off nobody signs in by it; the links stay.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.updated',
     params: providerParams,
@@ -215,7 +220,8 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Delete an identity provider',
     description:
-      'Deletes a provider and the links of people to it. Their accounts stay; who has no password sets one by a password reset.',
+      'Deletes a provider and the links of people to it. Their accounts stay; who has no password sets ' +
+      'one by a password reset.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.deleted',
     params: providerParams,

@@ -14,7 +14,9 @@ const nameMeta = { description: 'Name for the button.', examples: ['Acme SSO'] }
 const providerName = visibleName({ max: 100 }).meta(nameMeta);
 const trustEmail = z.boolean().meta({
   description:
-    'Whether `email_verified: true` of this provider proves a mailbox. Only for a provider that checks mailboxes itself: whoever runs it can sign in to every account of the app but those of super admins.',
+    'Whether `email_verified: true` of this provider proves a mailbox. Only for a provider that checks ' +
+    'mailboxes itself: anyone who runs it can sign in to every account of the app but those of super ' +
+    'admins.',
   examples: [false],
 });
 const enabled = z.boolean().meta({ description: 'Whether people may sign in by it.', examples: [true] });

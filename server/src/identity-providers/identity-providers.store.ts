@@ -81,10 +81,12 @@ export async function insertProvider(
   provider: Omit<IdentityProvider, 'createdAt' | 'updatedAt' | 'enabled'> & { sealedClientSecret: Buffer; now: Date },
 ): Promise<void> {
   await tx.query(sql`
-    INSERT INTO identity_providers (app_id, id, type, name, issuer, client_id, sealed_client_secret, scopes, trust_email,
+    INSERT INTO identity_providers (app_id, id, type, name, issuer, client_id, sealed_client_secret, scopes,
+      trust_email,
       enabled, created_at, updated_at)
     VALUES (${appId}, ${provider.id}, ${provider.type}, ${provider.name}, ${provider.issuer}, ${provider.clientId},
-      ${provider.sealedClientSecret}, ${[...provider.scopes]}, ${provider.trustEmail}, true, ${provider.now}, ${provider.now})`);
+      ${provider.sealedClientSecret}, ${[...provider.scopes]}, ${provider.trustEmail}, true, ${provider.now},
+        ${provider.now})`);
 }
 
 /** Changes to a provider as they are stored: the secret sealed. */

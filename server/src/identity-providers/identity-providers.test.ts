@@ -297,7 +297,7 @@ describe('the client secret', () => {
     expect(() => openClientSecret(app.services.sealer, '1', id, sealed)).toThrow(/another context/);
   });
 
-  it('is sealed anew by the command that changes the master key', async () => {
+  it('is sealed again by the command that changes the master key', async () => {
     const id = await idOf('google', credentials);
     const [current, old] = [Buffer.alloc(32, 9), masterKey];
     const both = createSealer({ current, old: [old] });

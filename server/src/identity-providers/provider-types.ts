@@ -55,7 +55,7 @@ const isAffirmed = (value: unknown): boolean => value === true || value === 'tru
 
 /**
  * Whether the provider vouches that the person owns the mailbox. An `email` claim alone says what somebody typed
- * into a profile: in a Microsoft tenant its administrator writes whatever they like.
+ * into a profile: in a Microsoft tenant its administrator writes any text.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/migrate-off-email-claim-authorization
  */

@@ -46,7 +46,7 @@ const verify = async ({ userId, token }: Person, verificationCode: string) =>
   world.call('POST', '/v1/authentication/users/email/verification', { token, body: { userId, verificationCode } });
 
 describe('accepting is refused', () => {
-  test('with one answer for whatever is wrong with code, address or organization', async () => {
+  test('with one answer for every fault of code, address or organization', async () => {
     const code = await invite();
     const other = await world.organization(await world.person());
     const answers = [
@@ -302,7 +302,7 @@ describe('proving the address by its verification code alone', () => {
   });
 });
 
-describe('whoever signs up first with somebody’s address', () => {
+describe('anyone who signs up first with somebody’s address', () => {
   /** The attacker knows the address and chose a password; the mailbox is the victim’s. */
   async function squat() {
     const attacker = await world.person({ email, verified: false });

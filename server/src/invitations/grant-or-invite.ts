@@ -44,8 +44,8 @@ export interface Granted {
 const roleName = (grant: Grant): string => (grant.kind === 'ROLE' ? grant.role.key : grant.kind);
 
 /**
- * The mail about a role. Whoever gives roles can take them back and give them again as often as they like: a mailbox
- * gets a few such mails a day, whatever an organization does.
+ * The mail about a role. Anyone who gives roles can take them back and give them again as often as they like: a mailbox
+ * gets a few such mails a day, regardless of what an organization does.
  */
 async function tellGranted(tx: Tx, call: Call, user: User, organization: Place, grant: Grant): Promise<void> {
   const { services } = call;
@@ -80,7 +80,11 @@ export interface InvitationToMail {
   readonly lifeMs?: number;
 }
 
-/** Sends the code of an invitation to its address. @returns false if the mailbox gets so many mails that none was queued */
+/**
+ * Sends the code of an invitation to its address.
+ *
+ * @returns false if the mailbox gets so many mails that none was queued
+ */
 export async function mailInvitation(tx: Tx, call: Call, invitation: InvitationToMail): Promise<boolean> {
   const { services, appId } = call;
   const { userId, email, organization, grant, urlTemplate, lifeMs = codeLifeMs.invitation } = invitation;
@@ -120,11 +124,12 @@ async function invite(
 }
 
 /**
- * Grants a role to the owner of an e-mail address (rule V of contract 2.12). Only an active user whose account is claimed
- * gets the role at once. Everybody else is invited and gets it with the code of the mail: a stranger who signed up with
- * the address, verified or not, must not get what is granted to it later.
+ * Grants a role to the owner of an e-mail address (rule V of contract 2.12). Only an active user whose account is
+ * claimed gets the role at once. Everybody else is invited and gets it with the code of the mail: a stranger who signed
+ * up with the address, verified or not, must not get what is granted to it later.
  *
- * @throws ApiError `user_not_active` for a deactivated user, who could not use the code; `access_denied`; `rate_limited`
+ * @throws ApiError `user_not_active` for a deactivated user, who could not use the code; `access_denied`;
+ * `rate_limited`
  */
 export async function grantOrInvite(tx: Tx, call: Call, proposal: Proposal): Promise<Granted> {
   const { user } = await lockOrInsertUser(tx, call, proposal);

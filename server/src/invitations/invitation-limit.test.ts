@@ -96,7 +96,7 @@ describe('mails about roles that were given at once', () => {
     expect(await toldTo(person)).toBe(1);
   });
 
-  test('are a few a day for one mailbox, whatever organizations do; the roles are given all the same', async () => {
+  test('are a few a day for one mailbox from all organizations; the roles are given in any case', async () => {
     const person = await world.person();
     const elsewhere = await world.organization(owner);
     for (const at of [orgId, elsewhere, orgId, elsewhere]) {

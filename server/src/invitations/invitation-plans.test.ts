@@ -19,8 +19,10 @@ beforeAll(async () => {
   orgId = await world.organization(owner);
   const expiresAt = new Date(app.clock.now().getTime() + 1000);
   await app.db.query(sql`
-    INSERT INTO invitations (app_id, id, org_id, user_id, email, email_key, grants, status, invited_by_kind, created_at, expires_at)
-    SELECT ${world.appId}::bigint, n, ${orgId}::bigint, ${owner.userId}::bigint, n || '@example.com', n || '@example.com',
+    INSERT INTO invitations (app_id, id, org_id, user_id, email, email_key, grants, status, invited_by_kind, created_at,
+      expires_at)
+    SELECT ${world.appId}::bigint, n, ${orgId}::bigint, ${owner.userId}::bigint, n || '@example.com',
+      n || '@example.com',
       'ORG_USER_MANAGER', CASE WHEN n > ${count}::integer - 2 THEN 'pending' ELSE 'accepted' END, 'platform',
       ${app.clock.now()}::timestamptz, ${expiresAt}::timestamptz
     FROM generate_series(1, ${count}::integer) AS n`);

@@ -30,7 +30,7 @@ afterAll(() => app?.close());
 
 const url = (path: string, at = orgId) => `/v1/authorization/organizations/${at}${path}`;
 
-/** The super admin signs in anew each time: their session does not live as long as an invitation. */
+/** The super admin signs in again each time: their session does not live as long as an invitation. */
 const asAdmin = async (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object, at = orgId) => {
   const { token } = await world.signIn(world.admin.email);
   return world.call(method, url(path, at), { token, ...(body && { body }) });
@@ -86,7 +86,7 @@ const userState = async () => {
   return row?.state;
 };
 
-/** Whoever holds the mailbox gets in, with what they chose themselves and nothing that anybody else knows. */
+/** The owner of the mailbox gets in, with what they chose themselves and nothing that anybody else knows. */
 async function expectUsable(): Promise<void> {
   if ((await userState()) === undefined) await world.person({ email, verified: false });
   expect((await reset('Another@slidezAB')).statusCode).toBe(200);
@@ -98,7 +98,7 @@ describe('what may happen to an invitation is in the table of its life, and noth
 
   let userId: string;
 
-  /** Somebody signed up, so that the account stays whatever becomes of the invitation. */
+  /** Somebody signed up, so that the account stays if the invitation ends. */
   const reach: Record<InvitationStatus, () => Promise<unknown>> = {
     pending: () => Promise.resolve(),
     expired: () => Promise.resolve(app.clock.advance(7 * dayMs)),
@@ -172,7 +172,7 @@ describe('a user who is known', () => {
     expect(await invitation()).toBeUndefined();
   });
 
-  test('and not verified is invited: whoever signed up first holds nothing, and is out once the mailbox is proven', async () => {
+  test('and not verified is invited: who signed up first holds nothing, and is out once it is verified', async () => {
     const squatter = await world.person({ email, verified: false });
     expect(await invite()).toMatchObject({ userId: squatter.userId, invited: true });
     expect(await organizationsOf(squatter.token)).toEqual({});
@@ -183,7 +183,7 @@ describe('a user who is known', () => {
     await expectUsable();
   });
 
-  test('and verifies the address meanwhile keeps the password and still has to accept, or is granted it anew', async () => {
+  test('and verifies the address meanwhile keeps the password, and has to accept or be granted it again', async () => {
     const person = await world.person({ email, verified: false });
     await invite();
     await invite(otherOrgId);
@@ -270,7 +270,7 @@ describe('an invitation that was revoked', () => {
     await expectUsable();
   });
 
-  test('grants nothing to whoever signed up meanwhile, and leaves them their account', async () => {
+  test('grants nothing to anyone who signed up meanwhile, and leaves them their account', async () => {
     await invite();
     const person = await world.person({ email });
     await revoke();
@@ -282,7 +282,7 @@ describe('an invitation that was revoked', () => {
 });
 
 describe('while the organization is deactivated', () => {
-  test('nobody is invited, and an invitation of before can be accepted: it counts once the organization is back', async () => {
+  test('no invitation is made; an earlier one can be accepted, and counts after reactivation', async () => {
     await invite();
     await status('deactivate');
     expect(problem(await resend())).toBe('409 organization_inactive_state');
@@ -390,7 +390,8 @@ describe('a stranger who signs up with an invited address and goes again', () =>
     const { userId: bystanderId } = (await asAdmin('POST', '/members', bystander)).json<{ userId: string }>();
     await go(stranger);
     expect([await userState(), (await invitation())?.status]).toEqual(['INVITED', 'pending']);
-    const ofBystander = sql`SELECT user_id FROM invitations WHERE app_id = ${world.appId} AND email = ${bystander.email}`;
+    const ofBystander = sql`
+      SELECT user_id FROM invitations WHERE app_id = ${world.appId} AND email = ${bystander.email}`;
     expect(await app.db.query(ofBystander)).toEqual([{ user_id: bystanderId }]);
     expect(problem(await accept(before, otherOrgId))).toBe('400 code_invalid');
     const mails = (await world.mails(email)).filter(({ purpose }) => purpose === 'invitation');

@@ -2,7 +2,7 @@ import { join, type Sql, sql } from '../db/db.ts';
 
 /** Where an invitation is in its life. */
 export const invitationStatuses = {
-  pending: 'waits for whoever holds the mailbox',
+  pending: 'waits for the owner of the mailbox',
   expired: 'its time is over; it can be sent again',
   accepted: 'what it grants was granted',
   revoked: 'was taken back',
@@ -12,7 +12,7 @@ export type InvitationStatus = keyof typeof invitationStatuses;
 
 /** What happens to invitations. */
 type InvitationEvent =
-  /** Whoever holds the mailbox has proven it. */
+  /** The owner of the mailbox has proven it. */
   | 'accept'
   /** What it grants was granted without it. */
   | 'settle'

@@ -74,7 +74,7 @@ const invitation = z
     expiresAt: time('Until when the newest code is good'),
     mail: mailDelay,
   })
-  .meta({ id: 'Invitation', description: 'Something that waits for whoever holds a mailbox.' });
+  .meta({ id: 'Invitation', description: 'Something that waits for anyone who holds a mailbox.' });
 
 export const invitationList = z
   .object({

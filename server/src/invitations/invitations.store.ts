@@ -42,7 +42,7 @@ export async function upsertInvitation(tx: Tx, appId: string, invitation: NewInv
   return row?.id ?? invitation.id;
 }
 
-/** What an invitation offers: this very grant, or whatever is of a kind. */
+/** What an invitation offers: this very grant, or every grant of a kind. */
 export type Offer = Grant | Grant['kind'];
 
 const offersOneOf = (offers: readonly Offer[]): Sql => {
@@ -167,7 +167,8 @@ export const invitationColumns = (appId: string, orgId: string, now: Date): Sql 
   EXISTS (SELECT FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = i.invited_by_id
     AND i.invited_by_kind = 'user') AS is_insider,
   i.created_at, i.expires_at,
-  EXISTS (SELECT FROM mails m WHERE m.app_id = ${appId} AND m.invitation_id = i.id AND ${isDelayed(now)}) AS is_mail_delayed`;
+  EXISTS (SELECT FROM mails m WHERE m.app_id = ${appId} AND m.invitation_id = i.id AND ${isDelayed(now)})
+    AS is_mail_delayed`;
 
 /** Takes an invitation back. @returns false when nothing was left to take back */
 export async function revokeInvitation(
@@ -281,8 +282,8 @@ export async function lockInvitedTo(tx: Tx, appId: string, role: RoleReference):
 }
 
 /**
- * Deletes those of these users who were only invited and whom no invitation is left for. Of whoever tried their codes
- * the audit forgets the address, as of every user who is deleted.
+ * Deletes those of these users who were only invited and whom no invitation is left for. Of anyone who tried their
+ * codes the audit forgets the address, as of every user who is deleted.
  */
 export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: readonly string[]): Promise<void> {
   if (userIds.length === 0) return;

@@ -34,7 +34,7 @@ import {
 
 const mayManage = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
 
-/** Whoever acts on the app's behalf sees everybody of the app. */
+/** Anyone who acts on the app's behalf sees everybody of the app. */
 const seesOutsiders = ({ actor, held }: Call): boolean => actor.kind === 'machine' || held.includes('SUPER_ADMIN');
 
 function toItem(call: Call, row: InvitationRow) {
@@ -67,7 +67,7 @@ async function getInvitation(db: Queryable, call: Call, invitationId: string): P
 }
 
 /**
- * The invitation of the path, which nobody else changes until the transaction ends: whatever happens to invitations
+ * The invitation of the path, which nobody else changes until the transaction ends: every change to invitations
  * happens under the lock of the user who is invited.
  *
  * @throws ApiError `invitation_not_found`, `invitation_closed`
@@ -84,7 +84,7 @@ async function lockInvitation(
   if (!allowsEvent(invitation.status, event)) throw new ApiError('invitation_closed');
   if (event === 'resend' && user?.id !== invitation.userId) {
     throw new ApiError('invitation_closed', {
-      detail: 'Whoever was invited has another address by now. Invite this one anew.',
+      detail: 'Anyone who was invited has another address by now. Invite this one again.',
     });
   }
   return invitation;
@@ -127,7 +127,8 @@ export const manageInvitationRoutes = [
     tag: 'authorization',
     summary: 'List the invitations of an organization',
     description:
-      'Invitations with their status. Managers see those to roles; those of owners and managers are for owners, super admins and machine users.',
+      'Invitations with their status. Managers see those to roles; those of owners and managers are for ' +
+      'owners, super admins and machine users.',
     access: overOrganization('read', ...mayManage),
     params: organizationParams,
     query: invitationListQuery,
@@ -158,7 +159,9 @@ export const manageInvitationRoutes = [
     tag: 'authorization',
     summary: 'Send an invitation again',
     description:
-      'Sends a new code, good for seven days, for an invitation that is pending or expired. If the address was proven meanwhile the role is granted at once and told by mail. Owners and managers are invited again by owners and super admins only.',
+      'Sends a new code, good for seven days, for an invitation that is pending or expired. If the ' +
+      'address was proven meanwhile the role is granted at once and told by mail. Owners and managers ' +
+      'are invited again by owners and super admins only.',
     access: overOrganization('grant', ...mayManage),
     audit: 'invitation.resent',
     idempotency: 'kept',
@@ -187,7 +190,9 @@ export const manageInvitationRoutes = [
     tag: 'authorization',
     summary: 'Revoke an invitation',
     description:
-      'Takes back an invitation that is pending or expired. Codes for an organization that nothing is left to accept of are void, and who was invited to nothing else and has not signed up is forgotten.',
+      'Takes back an invitation that is pending or expired. Codes for an organization that nothing is ' +
+      'left to accept of are void, and who was invited to nothing else and has not signed up is ' +
+      'forgotten.',
     access: overOrganization('remove', ...mayManage),
     audit: 'invitation.revoked',
     params: invitationParams,

@@ -181,7 +181,7 @@ describe('resending and revoking are refused', () => {
     expect((await revoke(id, machine)).statusCode).toBe(204);
   });
 
-  test('to managers, of whoever is a manager already', async () => {
+  test('to managers, of anyone who is a manager already', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email);
     await verify(person);
@@ -239,7 +239,7 @@ describe('resending and revoking are refused', () => {
 });
 
 describe('resending', () => {
-  test('mails a new code and starts the time anew; the older code stays good', async () => {
+  test('mails a new code and starts the time again; the older code stays good', async () => {
     const email = freshEmail();
     const id = await invited(email);
     const code = await codeTo(email);
@@ -279,7 +279,7 @@ describe('resending', () => {
     expect(problem(await resend(id))).toBe('409 invitation_closed');
   });
 
-  test('does not reach whoever takes the address over', async () => {
+  test('does not reach anyone who takes the address over', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email);
     await app.db.query(sql`
@@ -348,7 +348,7 @@ describe('revoking', () => {
     expect((await accept(email, codeElsewhere, elsewhere)).statusCode).toBe(200);
   });
 
-  test('leaves whoever has signed up, without the invited role', async () => {
+  test('leaves anyone who has signed up, without the invited role', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email);
     const code = await codeTo(person.email);

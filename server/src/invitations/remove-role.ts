@@ -4,10 +4,11 @@ import type { RoleReference } from '../roles/roles.store.ts';
 import { deleteRole, lockRole } from '../roles/roles.store.ts';
 
 /**
- * Takes a role away from everybody at once: members lose it, invitations to it are void, and whoever was invited to
+ * Takes a role away from everybody at once: members lose it, invitations to it are void, and anyone who was invited to
  * nothing else is forgotten, as when their invitation is revoked.
  *
- * @param lockOwner locks what the role belongs to, in the order of locks that everybody keeps: users, organizations, roles
+ * @param lockOwner locks what the role belongs to, in the order of locks that everybody keeps: users, organizations,
+ * roles
  * @throws ApiError `role_not_found`
  */
 export async function removeRole(

@@ -22,7 +22,7 @@ describe('agrees with jose', () => {
   });
 });
 
-test('many signatures verify, whatever the size of r and s', () => {
+test('many signatures verify, with every size of r and s', () => {
   for (let index = 0; index < 200; index += 1) expect(check(signJwt(privateKey, 'k1', { index }))).toBe(true);
 });
 

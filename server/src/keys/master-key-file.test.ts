@@ -29,7 +29,9 @@ test('only its owner can read it, and nothing else is left behind', () => {
 test('processes that start together agree on one key', async () => {
   const directory = newDirectory();
   const module = new URL('master-key-file.ts', import.meta.url).href;
-  const script = `import(${JSON.stringify(module)}).then((m) => process.stdout.write(m.generateMasterKeyFile(process.argv[1]).toString('hex')))`;
+  const script =
+    `import(${JSON.stringify(module)}).then((m) => ` +
+    "process.stdout.write(m.generateMasterKeyFile(process.argv[1]).toString('hex')))";
   const start = () => promisify(execFile)(process.execPath, [...briefly, ...typescript, '-e', script, directory]);
   const keys = await Promise.all(Array.from({ length: 4 }, start));
   expect(new Set(keys.map(({ stdout }) => stdout)).size).toBe(1);

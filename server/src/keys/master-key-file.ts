@@ -10,7 +10,7 @@ export const masterKeyFile = (dataDir: string): string => join(dataDir, 'master.
 
 /**
  * The master key (32 bytes) of an embedded database: read from `<dataDir>/master.key`, made there on the first start.
- * The file holds base64, mode 0600; whoever loses it loses the signing keys and provider secrets in the database.
+ * The file holds base64, mode 0600; losing it loses the signing keys and provider secrets in the database.
  *
  * @throws SealError when the file is there but does not hold a key
  * @throws NodeJS.ErrnoException when the directory cannot be read or written
@@ -29,7 +29,10 @@ function readKey(file: string): Buffer | undefined {
   return key;
 }
 
-/** Writes aside and links into place: the name appears once, with its whole content, whoever else starts meanwhile. */
+/**
+ * Writes aside and links into place: the name appears once, with its whole content, even if another process starts
+ * meanwhile.
+ */
 function createKey(dataDir: string, file: string): Buffer {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const draft = `${file}.${randomBytes(8).toString('hex')}`;

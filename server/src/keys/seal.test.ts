@@ -52,7 +52,7 @@ describe('seal and open', () => {
 });
 
 describe('rotation', () => {
-  test('old keys still open, and tell that the value should be sealed anew', () => {
+  test('old keys still open, and tell that the value should be sealed again', () => {
     const sealed = before.seal('secret', 'c');
     expect(after.open(sealed, 'c').toString()).toBe('secret');
     expect(after.isCurrent(sealed)).toBe(false);

@@ -2,7 +2,10 @@ import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:cr
 import { LRUCache } from 'lru-cache';
 import { constantTimeEqual } from './secrets.ts';
 
-/** A value cannot be sealed or opened: wrong key, wrong context, damaged bytes. The message never holds key or plaintext. */
+/**
+ * A value cannot be sealed or opened: wrong key, wrong context, damaged bytes. The message never holds key or
+ * plaintext.
+ */
 export class SealError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -17,7 +20,8 @@ export interface Sealer {
   /**
    * Encrypts under the current master key: 37 bytes longer than the plaintext.
    *
-   * @param context what the value belongs to; opening needs the same one, so a row's value cannot be moved to another row
+   * @param context what the value belongs to; opening needs the same one, so a row's value cannot be moved to another
+   * row
    * @example sealer.seal(pem, `signing_keys:${appId}:${kid}`)
    */
   seal(plaintext: Uint8Array | string, context: string): Buffer;
@@ -27,7 +31,7 @@ export interface Sealer {
    * @throws SealError when the key is not configured, the context differs or the bytes were changed
    */
   open(sealed: Uint8Array, context: string): Buffer;
-  /** Whether `sealed` is under the current master key; if not, seal it anew before the old key is dropped. */
+  /** Whether `sealed` is under the current master key; if not, seal it again before the old key is dropped. */
   isCurrent(sealed: Uint8Array): boolean;
   /** A 32-byte key for one purpose, from the current master key. Equal purposes give equal keys. */
   deriveKey(purpose: string): Buffer;
@@ -141,6 +145,7 @@ function keyOf(sealed: Uint8Array, keys: readonly MasterKey[]): MasterKey {
   const key = keys.find((candidate) => candidate.id.equals(id));
   if (key) return key;
   throw new SealError(
-    `The value was sealed under master key ${id.toString('hex')}, which is neither MASTER_KEY nor one of MASTER_KEYS_OLD.`,
+    `The value was sealed under master key ${id.toString('hex')}, which is neither MASTER_KEY nor one of ` +
+      'MASTER_KEYS_OLD.',
   );
 }

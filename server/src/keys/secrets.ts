@@ -1,6 +1,8 @@
 import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 
-/** What a secret is for, readable at its front: session, machine user, mailed verification token, known device, intent. */
+/**
+ * What a secret is for, readable at its front: session, machine user, mailed verification token, known device, intent.
+ */
 export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_';
 
 /** What a code is bound to: the same seven characters are worthless for another app, user, purpose or organization. */
@@ -34,7 +36,9 @@ export function newSecret(prefix: SecretPrefix): string {
   return prefix + randomBytes(secretBytes).toString('base64url');
 }
 
-/** The SHA-256 (32 bytes) under which a secret is stored and looked up, so that a stolen database holds no credential. */
+/**
+ * The SHA-256 (32 bytes) under which a secret is stored and looked up, so that a stolen database holds no credential.
+ */
 export function sha256(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');
 }

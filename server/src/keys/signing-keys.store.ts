@@ -22,7 +22,8 @@ export interface StoredSigningKey {
 export async function insertSigningKey(tx: Tx, appId: string, key: StoredSigningKey, now: Date): Promise<void> {
   await tx.query(sql`
     INSERT INTO signing_keys (app_id, kid, public_jwk, sealed_private_key, created_at, active_from)
-    VALUES (${appId}, ${key.kid}, ${JSON.stringify(key.publicJwk)}::jsonb, ${key.sealedPrivateKey}, ${now}, ${key.activeFrom})`);
+    VALUES (${appId}, ${key.kid}, ${JSON.stringify(key.publicJwk)}::jsonb, ${key.sealedPrivateKey}, ${now},
+      ${key.activeFrom})`);
 }
 
 /** Ends the publication of the keys that a new one succeeds. */
@@ -49,7 +50,8 @@ export async function findPublishedKey(
 ): Promise<PublicJwk | undefined> {
   const [row] = await db.query<{ public_jwk: PublicJwk }>(sql`
     SELECT public_jwk FROM signing_keys
-    WHERE app_id = ${appId} AND kid = ${kid} AND revoked_at IS NULL AND (published_until IS NULL OR published_until > ${now})`);
+    WHERE app_id = ${appId} AND kid = ${kid} AND revoked_at IS NULL
+      AND (published_until IS NULL OR published_until > ${now})`);
   return row?.public_jwk;
 }
 

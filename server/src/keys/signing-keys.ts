@@ -53,7 +53,7 @@ export async function rotateSigningKey(tx: Tx, appId: string, successor: StoredS
 
 /**
  * Revokes a key: every token it signed is refused at once. When no other one signs yet, the successor does from now
- * on, whoever may have a key set in a cache: a stolen key must not be kept for the sake of caches.
+ * on, even if a cache still holds the key set: a stolen key must not be kept for the sake of caches.
  *
  * @param spare what signs from now on when there is no successor either
  * @returns whether there was such a key to revoke

@@ -12,8 +12,8 @@ export interface BookedQuota {
 export const mostBookings = 500;
 
 /**
- * Books the earliest moment at which a unit of the quota is free: not before the one booked last, and so that no hour and no
- * day holds more than the quota allows. One statement on one row, so parallel bookings and other processes get
+ * Books the earliest moment at which a unit of the quota is free: not before the one booked last, and so that no hour
+ * and no day holds more than the quota allows. One statement on one row, so parallel bookings and other processes get
  * different moments.
  *
  * @param longestWaitMs a unit that is not free within this time is not booked

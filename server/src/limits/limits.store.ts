@@ -33,7 +33,7 @@ export function takeUnit(appId: string, share: Share<Buffer | Sql>, now: Date, s
     RETURNING known.full_at`;
 }
 
-/** Seconds until a unit of the share comes back: a scalar expression, for whoever got none. */
+/** Seconds until a unit of the share comes back: a scalar expression, for anyone who got none. */
 export function secondsToWait(appId: string, share: Share<Buffer | Sql>, now: Date): Sql {
   return sql`(
     SELECT EXTRACT(EPOCH FROM full_at + ${unitOf(share)} - ${periodOf(share)} - ${now}::timestamptz)::float8
@@ -68,7 +68,7 @@ export const returnUnit = (appId: string, share: Share, where: Sql): Sql => sql`
   WHERE app_id = ${appId} AND key_hash = ${share.keyHash} AND ${where}
   RETURNING 1`;
 
-/** Gives shares back as a whole: whoever owned the account has shown that they do. */
+/** Gives shares back as a whole: anyone who owned the account has shown that they do. */
 export async function fillShares(db: Queryable, appId: string, keyHashes: readonly Buffer[]): Promise<void> {
   await db.query(sql`DELETE FROM rate_limits WHERE app_id = ${appId} AND key_hash = ANY (${[...keyHashes]}::bytea[])`);
 }

@@ -17,7 +17,7 @@ export const limits = {
   signInsPerAddressPerHour: {
     count: 200,
     periodSeconds: hour,
-    description: 'Failed sign-ins from one client address in an hour, whatever the accounts.',
+    description: 'Failed sign-ins from one client address in an hour, regardless of the accounts.',
   },
   signInsPerAccountPerHour: {
     count: 20,

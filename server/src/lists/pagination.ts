@@ -103,7 +103,7 @@ function toPosition(position: string): Position {
 export interface List<Row extends { id: string }, Item> {
   /** The validated query. */
   readonly paging: Paging;
-  /** Whatever narrows the list; a cursor is bound to it. */
+  /** The filters of the list; a cursor is bound to them. */
   readonly filters?: unknown;
   /** Common table expressions that `total` and `rows` select from, separated by commas. */
   readonly common?: Sql;
@@ -123,7 +123,9 @@ export interface List<Row extends { id: string }, Item> {
   readonly index?: { readonly isIncomplete: Sql; readonly complete: () => Promise<void> } | undefined;
 }
 
-/** What a page's statement says beside the items: the total if it was counted, and the relation if access is decided. */
+/**
+ * What a page's statement says beside the items: the total if it was counted, and the relation if access is decided.
+ */
 interface Head {
   readonly total: number | null;
   readonly isIncomplete: boolean | null;
@@ -185,7 +187,8 @@ function selectPage<Row extends { id: string }, Item>(
   return sql`
     WITH ${join([...gate.expressions, ...(common ? [common] : []), sql`page AS MATERIALIZED (${items})`])},
     head AS MATERIALIZED (
-      SELECT json_build_object('total', ${counted}, 'isIncomplete', ${isIncomplete}, 'relation', ${gate.relation}) AS head
+      SELECT json_build_object('total', ${counted}, 'isIncomplete', ${isIncomplete}, 'relation', ${gate.relation})
+        AS head
       ${gate.from})
     SELECT page.*, head.head FROM page FULL JOIN head ON false ORDER BY page.id`;
 }

@@ -108,7 +108,9 @@ export const machineUserRoutes = [
         paging: call.query,
         total: sql`SELECT count(*) AS total FROM machine_users WHERE app_id = ${appId}`,
         rows: ({ after, limit }) =>
-          sql`SELECT m.id, m.user_name, m.created_at, m.last_used_at FROM machine_users m WHERE m.app_id = ${appId} ${after} ${limit}`,
+          sql`
+            SELECT m.id, m.user_name, m.created_at, m.last_used_at FROM machine_users m
+            WHERE m.app_id = ${appId} ${after} ${limit}`,
         key: sql`m.id`,
         toItem: (row: { id: string; user_name: string; created_at: Date; last_used_at: Date | null }) => row,
       });

@@ -103,7 +103,8 @@ export const requestToken = z
       }),
     ).meta({
       description:
-        'Services that the token is for, 1 to 5; a single one may be sent as a string. Default: this API. This API refuses a token for another audience.',
+        'Services that the token is for, 1 to 5; a single one may be sent as a string. Default: this ' +
+        'API. This API refuses a token for another audience.',
       examples: [['https://billing.example.com']],
     }),
   })

@@ -110,7 +110,7 @@ export async function findClients(
 }
 
 /**
- * Notes that a machine and its secret were used. Where somebody has the machine locked, be it to note the same or to
+ * Notes that a machine and its secret were used. Where somebody has the machine locked, to note the same or to
  * delete a secret, nothing is noted: no request for a token waits for that, and none fails in a deadlock.
  */
 export async function touchSecret(
@@ -168,7 +168,8 @@ export async function insertSecret(
 ): Promise<void> {
   await tx.query(sql`
     INSERT INTO machine_secrets (app_id, machine_user_id, id, label, secret_hash, created_at, expires_at)
-    VALUES (${appId}, ${machineUserId}, ${secret.id}, ${secret.label}, ${secret.secretHash}, ${secret.now}, ${secret.expiresAt})`);
+    VALUES (${appId}, ${machineUserId}, ${secret.id}, ${secret.label}, ${secret.secretHash}, ${secret.now},
+      ${secret.expiresAt})`);
 }
 
 /** @throws ApiError `machine_user_not_found` */

@@ -24,11 +24,15 @@ export interface Layout {
 const fonts = '-apple-system,BlinkMacSystemFont,Segoe UI,Roboto,Helvetica,Arial,Noto Sans Arabic,sans-serif';
 const monospace = 'ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,monospace';
 
+const edges = ['right', 'bottom', 'left'].map((side) => `border-${side}-color:#3a3a3c !important`).join(';');
+
 /** For clients that read style sheets; the others show the mail as by day. */
-const byNight = `:root{color-scheme:light dark;supported-color-schemes:light dark}
+const byNight =
+  `:root{color-scheme:light dark;supported-color-schemes:light dark}
 @media (max-width:600px){.card{padding:24px 20px !important}}
-@media (prefers-color-scheme:dark){.ground{background:#000000 !important}.card{background:#1c1c1e !important;border-right-color:#3a3a3c !important;border-bottom-color:#3a3a3c !important;border-left-color:#3a3a3c !important}
-.ink,.ink a{color:#f2f2f7 !important}.quiet,.quiet a{color:#a1a1a6 !important}.box{background:#2c2c2e !important;border-color:#48484a !important}}`;
+@media (prefers-color-scheme:dark){.ground{background:#000000 !important}.card{background:#1c1c1e !important;${edges}}
+.ink,.ink a{color:#f2f2f7 !important}.quiet,.quiet a{color:#a1a1a6 !important}` +
+  '.box{background:#2c2c2e !important;border-color:#48484a !important}}';
 
 const table = 'role="presentation" cellpadding="0" cellspacing="0" border="0"';
 
@@ -70,8 +74,10 @@ function detailRows({ details, direction }: Layout): Html {
 
 function codeBox({ code }: Layout): Html {
   if (!code) return html``;
-  const style = `padding:14px 16px 12px;background:#f2f3f5;border:1px solid #d9dce1;border-radius:8px;text-align:center`;
-  const digits = `font-family:${monospace};font-size:28px;line-height:36px;font-weight:700;letter-spacing:4px;color:#1c1c1e`;
+  const frame = 'background:#f2f3f5;border:1px solid #d9dce1;border-radius:8px';
+  const style = `padding:14px 16px 12px;${frame};text-align:center`;
+  const size = 'font-size:28px;line-height:36px;font-weight:700;letter-spacing:4px';
+  const digits = `font-family:${monospace};${size};color:#1c1c1e`;
   return html`<table ${raw(table)} width="100%" style="margin:4px 0 24px">
     <tr>
       <td class="box" align="center" style="${style}">
@@ -96,7 +102,8 @@ function button({ link, color }: Layout): Html {
   if (!link) return html``;
   const ink = inkOn(color);
   const cell = `background:${color};border:1px solid ${borderOf(color)};border-radius:8px`;
-  const anchor = `display:inline-block;padding:12px 24px;font-family:${fonts};font-size:16px;line-height:22px;font-weight:600;color:${ink};text-decoration:none`;
+  const font = `font-family:${fonts};font-size:16px;line-height:22px;font-weight:600`;
+  const anchor = `display:inline-block;padding:12px 24px;${font};color:${ink};text-decoration:none`;
   return html`<table ${raw(table)} style="margin:0 0 20px">
       <tr>
         <td align="center" bgcolor="${color}" style="${cell}">
@@ -137,7 +144,10 @@ function raw(markup: string): Html {
 export function layOut(layout: Layout): string {
   const { language, direction, subject, color, heading, paragraphs, note, footer } = layout;
   const align = direction === 'rtl' ? 'right' : 'left';
-  const card = `padding:32px 36px;background:#ffffff;border:1px solid #dfe1e5;border-top:4px solid ${color};border-radius:10px;text-align:${align}`;
+  const border = `border:1px solid #dfe1e5;border-top:4px solid ${color};border-radius:10px`;
+  const card = `padding:32px 36px;background:#ffffff;${border};text-align:${align}`;
+  const details = html`${detailRows(layout)}${codeBox(layout)}${longCodeLine(layout)}`;
+  const headingFont = `font-family:${fonts};font-size:22px;line-height:30px;font-weight:700`;
   const { markup } = html`<!doctype html>
     <html lang="${language}" dir="${direction}">
       <head>
@@ -160,13 +170,8 @@ export function layOut(layout: Layout): string {
                 <tr>
                   <td class="card" align="${align}" style="${card}">
                     <div style="margin:0 0 24px">${brand(layout)}</div>
-                    <h1
-                      class="ink"
-                      style="margin:0 0 16px;font-family:${fonts};font-size:22px;line-height:30px;font-weight:700;color:#1c1c1e"
-                    >
-                      ${heading}
-                    </h1>
-                    ${paragraphs.map(paragraph)}${detailRows(layout)}${codeBox(layout)}${longCodeLine(layout)}${button(layout)}
+                    <h1 class="ink" style="margin:0 0 16px;${headingFont};color:#1c1c1e">${heading}</h1>
+                    ${paragraphs.map(paragraph)}${details}${button(layout)}
                     ${note.map(smallPrint)}${layout.notMe.map(notMeLink)}
                   </td>
                 </tr>

@@ -205,15 +205,18 @@ describe('what people write', () => {
       'Chrome, Windows',
     ],
     [
-      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36 Edg/142.0.0.0',
+      'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 ' +
+        'Safari/537.36 Edg/142.0.0.0',
       'Edge, Windows',
     ],
     [
-      'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Safari/605.1.15',
+      'Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) ' +
+        'Version/26.0 Safari/605.1.15',
       'Safari, macOS',
     ],
     [
-      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/26.0 Mobile/15E148 Safari/604.1',
+      'Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) ' +
+        'Version/26.0 Mobile/15E148 Safari/604.1',
       'Safari, iPhone',
     ],
     [
@@ -280,7 +283,7 @@ describe('what an app sets', () => {
     expect(html).toContain('src="https://acme.example/l.png?a&amp;b" alt="Acme"');
   });
 
-  test('as its colour is legible, whatever it is', () => {
+  test('as its colour is legible, for every colour', () => {
     const levels = Array.from({ length: 18 }, (_, level) => (level * 15).toString(16).padStart(2, '0'));
     const colors = levels.flatMap((red) => levels.flatMap((green) => levels.map((blue) => `#${red}${green}${blue}`)));
     expect(colors.filter((color) => contrast(color, inkOn(color)) < 4.5)).toEqual([]);

@@ -65,7 +65,7 @@ function valuesOf(
 
 const placeholder = /\{\{(\w+)\}\}/g;
 
-/** One pass: what a value holds is text, whatever it looks like. */
+/** One pass: a value is text, even if it looks like a placeholder. */
 const fill = (text: string, values: Values): string =>
   text.replace(placeholder, (_, name: string) => values.get(name) ?? '');
 
@@ -164,7 +164,7 @@ function toHtml({ values, ...draft }: Draft, subject: string, { language, logoUr
   });
 }
 
-/** Puts a mail into words, as plain text and as HTML. Whatever came from users is escaped. */
+/** Puts a mail into words, as plain text and as HTML. Text of users is escaped. */
 export function renderMail(purpose: MailPurpose, content: MailContent, look: Look): RenderedMail {
   const { words } = languages[look.language];
   const own = purposeWords(look.texts, words, look.language, purpose);

@@ -8,7 +8,9 @@ export const english: Words = {
       heading: 'Confirm your e-mail address',
       body: 'Please confirm that this address is yours to finish signing up for {{brandName}}.',
       action: 'Confirm my address',
-      note: 'If you did not sign up for {{brandName}}, do not confirm. Follow the link below: nobody can then use the account with your address.',
+      note:
+        'If you did not sign up for {{brandName}}, do not confirm. Follow the link below: nobody can then ' +
+        'use the account with your address.',
     },
     invitation: {
       subject: 'You are invited to {{organizationName}} on {{brandName}}',
@@ -20,14 +22,18 @@ export const english: Words = {
     role_granted: {
       subject: 'You were added to {{organizationName}} on {{brandName}}',
       heading: 'You were added to {{organizationName}}',
-      body: 'You now have the role “{{role}}” in {{organizationName}} on {{brandName}}. There is nothing you need to do.',
+      body:
+        'You now have the role “{{role}}” in {{organizationName}} on {{brandName}}. There is nothing you ' +
+        'need to do.',
       action: 'Open {{brandName}}',
       note: '',
     },
     sign_up_attempted: {
       subject: 'Somebody tried to sign up for {{brandName}} with your address',
       heading: 'You have an account already',
-      body: 'Somebody tried to sign up for {{brandName}} with this address, which has an account already.\n\nIf it was you, sign in instead; you can reset your password if you have forgotten it.',
+      body:
+        'Somebody tried to sign up for {{brandName}} with this address, which has an account ' +
+        'already.\n\nIf it was you, sign in instead; you can reset your password if you have forgotten it.',
       action: 'Sign in',
       note: 'If it was not you, there is nothing you need to do: your account is unchanged.',
     },
@@ -36,7 +42,9 @@ export const english: Words = {
       heading: 'Reset your password',
       body: 'Somebody, hopefully you, asked to reset the password of your account at {{brandName}}.',
       action: 'Choose a new password',
-      note: 'If it was not you, you can ignore this mail: your password stays as it is. Do not give the code to anybody.',
+      note:
+        'If it was not you, you can ignore this mail: your password stays as it is. Do not give the code ' +
+        'to anybody.',
     },
     password_changed: {
       subject: 'Your password for {{brandName}} was changed',
@@ -48,16 +56,24 @@ export const english: Words = {
     password_reset_done: {
       subject: 'Your password for {{brandName}} was reset',
       heading: 'Your password was reset',
-      body: 'The password of your account at {{brandName}} was reset with a code that was sent to this address.\n\nAll sessions have ended, and all devices were forgotten except the one that was used now. You can sign in by providers only if they confirm this e-mail address; the others were unlinked.',
+      body:
+        'The password of your account at {{brandName}} was reset with a code that was sent to this ' +
+        'address.\n\nAll sessions have ended, and all devices were forgotten except the one that was used ' +
+        'now. You can sign in by providers only if they confirm this e-mail address; the others were ' +
+        'unlinked.',
       action: 'Open {{brandName}}',
       note: 'If it was not you, reset your password at once and check who can read your mail.',
     },
     reauthentication: {
       subject: 'Your code for {{brandName}}',
       heading: 'Confirm that it is you',
-      body: 'Somebody who is signed in to your account at {{brandName}}, hopefully you, wants to change something that needs this confirmation.',
+      body:
+        'Somebody who is signed in to your account at {{brandName}}, hopefully you, wants to change ' +
+        'something that needs this confirmation.',
       action: 'Open {{brandName}}',
-      note: 'If it was not you, reset your password at once: somebody else uses your account. Do not give the code to anybody.',
+      note:
+        'If it was not you, reset your password at once: somebody else uses your account. Do not give the ' +
+        'code to anybody.',
     },
     email_change: {
       subject: 'Confirm your new e-mail address for {{brandName}}',
@@ -69,7 +85,9 @@ export const english: Words = {
     email_change_requested: {
       subject: 'Your e-mail address for {{brandName}} is about to change',
       heading: 'Your e-mail address is about to change',
-      body: 'Somebody asked to change the e-mail address of your account at {{brandName}}. It changes as soon as the new address is confirmed.',
+      body:
+        'Somebody asked to change the e-mail address of your account at {{brandName}}. It changes as soon ' +
+        'as the new address is confirmed.',
       action: 'Open {{brandName}}',
       note: 'If it was not you, change your password at once.',
     },
@@ -78,7 +96,9 @@ export const english: Words = {
       heading: 'New sign-in',
       body: 'Somebody signed in to your account at {{brandName}} from a device that it has not been used on before.',
       action: 'Open {{brandName}}',
-      note: 'If it was you, there is nothing you need to do. If not, follow the link below: the session ends, and you choose a new password.',
+      note:
+        'If it was you, there is nothing you need to do. If not, follow the link below: the session ends, ' +
+        'and you choose a new password.',
     },
     identity_linked: {
       subject: '{{provider}} was linked to your account at {{brandName}}',
@@ -99,7 +119,9 @@ export const english: Words = {
       heading: 'You are invited to be a super admin',
       body: 'You are invited to be a super admin of {{brandName}}. To accept, choose a password within 7 days.',
       action: 'Choose a password',
-      note: 'If you did not expect this invitation, you can ignore this mail: nothing happens until you accept. Do not give the code to anybody.',
+      note:
+        'If you did not expect this invitation, you can ignore this mail: nothing happens until you ' +
+        'accept. Do not give the code to anybody.',
     },
     super_admin_removed: {
       subject: 'A super admin of {{brandName}} was removed',

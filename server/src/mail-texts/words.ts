@@ -9,8 +9,9 @@ export const textParts = ['subject', 'heading', 'body', 'action', 'note'] as con
 export type TextPart = (typeof textParts)[number];
 
 /**
- * The texts of a mail: subject, heading, body, the label of the button (shown where there is a link) and the small print
- * at the end, which may be empty. `{{name}}` stands for a value; an empty line in the body begins a new paragraph.
+ * The texts of a mail: subject, heading, body, the label of the button (shown where there is a link) and the small
+ * print at the end, which may be empty. `{{name}}` stands for a value; an empty line in the body begins a new
+ * paragraph.
  */
 export type PurposeWords = Readonly<Record<TextPart, string>>;
 

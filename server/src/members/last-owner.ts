@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 
 /**
- * Makes sure that an owner can be taken away: every organization concerned keeps another active owner. Whoever
+ * Makes sure that an owner can be taken away: every organization concerned keeps another active owner. Anyone who
  * removes, demotes, deletes or deactivates an owner, or lets them leave, calls this first, in the same transaction.
  *
  * The organizations stay locked until the transaction ends, so that of two requests at the same moment the second
@@ -16,7 +16,8 @@ import { ApiError } from '../http/errors.ts';
 export async function checkNotLastOwner(tx: Tx, appId: string, userId: string, orgId?: string): Promise<void> {
   const concerned = sql`
     SELECT org_id FROM members
-    WHERE app_id = ${appId} AND user_id = ${userId} AND (${orgId ?? null}::bigint IS NULL OR org_id = ${orgId ?? null}::bigint)`;
+    WHERE app_id = ${appId} AND user_id = ${userId}
+      AND (${orgId ?? null}::bigint IS NULL OR org_id = ${orgId ?? null}::bigint)`;
   await tx.query(sql`
     SELECT id FROM organizations WHERE app_id = ${appId} AND id IN (${concerned}) ORDER BY id FOR NO KEY UPDATE`);
   // A statement of its own: only what begins after the locks were given sees what others did before.

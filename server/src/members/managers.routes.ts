@@ -45,7 +45,9 @@ export const managerRoutes = [
     tag: 'authorization',
     summary: 'Take the manager roles from a user',
     description:
-      'The user is neither owner nor manager of the organization from then on, and stays a member with the roles they hold; pending invitations to manager roles are revoked. Owners may take their own; the last active owner stays.',
+      'The user is neither owner nor manager of the organization from then on, and stays a member with ' +
+      'the roles they hold; pending invitations to manager roles are revoked. Owners may take their own; ' +
+      'the last active owner stays.',
     access: overOrganization('remove', 'ORG_OWNER'),
     audit: 'organization.manager_removed',
     params: managerParams,

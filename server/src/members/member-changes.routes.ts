@@ -85,7 +85,9 @@ export const memberChangeRoutes = [
     tag: 'authorization',
     summary: 'Set the roles of a user in an organization',
     description:
-      'The user holds exactly these roles from the next check on; manager roles are not touched. With an empty list they stay a member without roles. Pending invitations to a role that they lose are revoked. A manager changes neither owners nor managers, themselves included.',
+      'The user holds exactly these roles from the next check on; manager roles are not touched. With an ' +
+      'empty list they stay a member without roles. Pending invitations to a role that they lose are ' +
+      'revoked. A manager changes neither owners nor managers, themselves included.',
     access: overOrganizationInHeader('grant', ...mayChangeMembers),
     audit: 'member.roles_set',
     params: memberParams,
@@ -109,7 +111,9 @@ export const memberChangeRoutes = [
     tag: 'authorization',
     summary: 'Remove a user from an organization',
     description:
-      'Takes roles and manager roles in the organization from the user, who is no member of it from the next request on and stays a user of the app; pending invitations to it are revoked. A manager removes neither owners nor managers, themselves included; the last active owner stays.',
+      'Takes roles and manager roles in the organization from the user, who is no member of it from the ' +
+      'next request on and stays a user of the app; pending invitations to it are revoked. A manager ' +
+      'removes neither owners nor managers, themselves included; the last active owner stays.',
     access: overOrganizationInHeader('remove', ...mayChangeMembers),
     audit: 'member.removed',
     params: memberParams,

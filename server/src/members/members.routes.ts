@@ -65,7 +65,9 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
     operationId,
     tag: 'authorization',
     summary: `Make somebody ${noun} of an organization`,
-    description: `An active user whose account is claimed is ${noun} at once and is notified by mail; any other address is invited.`,
+    description:
+      `An active user whose account is claimed is ${noun} at once and is notified by mail; any other ` +
+      'address is invited.',
     access: overOrganization('grant', 'ORG_OWNER'),
     audit: `organization.${noun}_granted`,
     idempotency: 'kept',
@@ -94,7 +96,8 @@ export const memberRoutes = [
     tag: 'authorization',
     summary: 'Make somebody a member of an organization',
     description:
-      'An active user whose account is claimed (`isEmailClaimed`) gets the role at once and is notified by mail; any other address is invited.',
+      'An active user whose account is claimed (`isEmailClaimed`) gets the role at once and is notified ' +
+      'by mail; any other address is invited.',
     access: overOrganization('grant', ...mayAddMembers),
     audit: 'organization.member_granted',
     idempotency: 'kept',
@@ -122,7 +125,9 @@ export const memberRoutes = [
     tag: 'authorization',
     summary: 'Add a user to an organization',
     description:
-      'Gives roles to a user by id, whether or not their account is claimed; what they hold already stays. The event in the audit says `unclaimed` if it is not. Owners and managers may only name people of organizations they own or manage; super admins and machine users anyone of the app.',
+      'Gives roles to a user by id, whether or not their account is claimed; what they hold already ' +
+      'stays. The event in the audit says `unclaimed` if it is not. Owners and managers may only name ' +
+      'people of organizations they own or manage; super admins and machine users anyone of the app.',
     access: overOrganizationInHeader('grant', ...mayAddMembers),
     audit: 'member.roles_added',
     idempotency: 'kept',

@@ -98,8 +98,10 @@ export async function grantToMember(
   const roles = grants.flatMap((grant) => (grant.kind === 'ROLE' ? [grant.role] : []));
   await tx.query(sql`
     INSERT INTO member_roles (app_id, org_id, user_id, scope_id, role_key, created_at)
-    SELECT ${appId}::bigint, ${member.orgId}::bigint, ${member.userId}::bigint, scope_id, key, ${member.now}::timestamptz
-    FROM unnest(${roles.map((role) => role.scopeId)}::bigint[], ${roles.map((role) => role.key)}::text[]) AS granted (scope_id, key)
+    SELECT ${appId}::bigint, ${member.orgId}::bigint, ${member.userId}::bigint, scope_id, key,
+      ${member.now}::timestamptz
+    FROM unnest(${roles.map((role) => role.scopeId)}::bigint[], ${roles.map((role) => role.key)}::text[])
+      AS granted (scope_id, key)
     ON CONFLICT DO NOTHING`);
 }
 
@@ -176,7 +178,8 @@ export async function takeRoles(
   if (roles.length === 0) return;
   await tx.query(sql`
     DELETE FROM member_roles mr
-    USING unnest(${roles.map((role) => role.scopeId)}::bigint[], ${roles.map((role) => role.key)}::text[]) AS taken (scope_id, key)
+    USING unnest(${roles.map((role) => role.scopeId)}::bigint[], ${roles.map((role) => role.key)}::text[])
+      AS taken (scope_id, key)
     WHERE mr.app_id = ${appId} AND mr.org_id = ${orgId} AND mr.user_id = ${userId}
       AND mr.scope_id = taken.scope_id AND mr.role_key = taken.key`);
 }

@@ -67,7 +67,7 @@ describe('adding a user is refused', () => {
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('to whoever neither owns nor manages the organization', async () => {
+  test('to anyone who neither owns nor manages the organization', async () => {
     const neighbour = await world.person();
     await world.organization(neighbour);
     const elsewhere = await createWorld(app);
@@ -91,7 +91,7 @@ describe('adding a user is refused', () => {
     },
   );
 
-  test('with a role of another organization, whoever asks', async () => {
+  test('with a role of another organization, by any caller', async () => {
     const theirs = await world.organization(owner, { roles: ['theirs', 'reader'] });
     for (const caller of [owner, machine, world.admin]) {
       expect(await refused(member, ['theirs'], caller)).toBe('400 unknown_role');

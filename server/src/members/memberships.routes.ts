@@ -22,7 +22,7 @@ const paged = <Query extends Omit<Paging, 'pageSize'> & { pageSize?: number | un
   pageSize: query.pageSize ?? defaultPageSize,
 });
 
-/** Whoever sees the whole app may ask for anybody; others for themselves, and learn nothing of other addresses. */
+/** Anyone who sees the whole app may ask for anybody; others for themselves, and learn nothing of other addresses. */
 function checkOwnAddress({ actor }: Call, email: string): void {
   if (seesWholeApp(actor)) return;
   if (actor.kind === 'user' && emailKey(actor.user.email) === emailKey(email)) return;
@@ -37,7 +37,8 @@ export const membershipRoutes = [
     tag: 'authentication',
     summary: 'List my manager roles',
     description:
-      'The organizations that the caller owns or manages. A deactivated organization is listed without roles. Paging is optional: without it the first 100 are answered.',
+      'The organizations that the caller owns or manages. A deactivated organization is listed without ' +
+      'roles. Paging is optional: without it the first 100 are answered.',
     access: overApp('SESSION_OWNER'),
     query: managerRolesQuery,
     response: { status: 200, description: 'A page of manager roles.', body: managerRoleList },
@@ -64,7 +65,10 @@ export const membershipRoutes = [
     tag: 'authentication',
     summary: 'List the organizations of an address',
     description:
-      'The organizations that the user of an address is in, with their roles. Super admins and machine users may ask for any address, where nobody has it the list is empty; everybody else for their own. A deactivated organization is listed without roles. Paging is optional: without it the first 100 are answered.',
+      'The organizations that the user of an address is in, with their roles. Super admins and machine ' +
+      'users may ask for any address, where nobody has it the list is empty; everybody else for their ' +
+      'own. A deactivated organization is listed without roles. Paging is optional: without it the first ' +
+      '100 are answered.',
     access: overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
     query: organizationsByEmailQuery,
     response: { status: 200, description: 'A page of organizations.', body: organizationsOfUser },

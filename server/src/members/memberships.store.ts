@@ -38,7 +38,8 @@ export const membershipsPage = (appId: string, whose: Whose, continuation: Sql):
   WITH page AS MATERIALIZED (
     SELECT m.app_id, m.org_id, m.user_id, m.is_owner, m.is_manager FROM members m
     WHERE ${conditions(appId, whose)} ${continuation})
-  SELECT o.id, o.name, o.status, page.is_owner AND ${isInForce} AS is_owner, page.is_manager AND ${isInForce} AS is_manager,
+  SELECT o.id, o.name, o.status, page.is_owner AND ${isInForce} AS is_owner,
+    page.is_manager AND ${isInForce} AS is_manager,
     effective.keys AS roles
   FROM page JOIN ${membershipsOf(appId)} ON m.app_id = ${appId} AND m.org_id = page.org_id AND m.user_id = page.user_id
   LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true

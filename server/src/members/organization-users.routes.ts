@@ -22,7 +22,7 @@ function listUsers(call: Call, paging: Paging) {
 }
 
 /**
- * Whoever is found. They are selected before they are ordered: a plan that walks through the members in their order
+ * Anyone who is found. They are selected before they are ordered: a plan that walks through the members in their order
  * until it has seen enough matches would read all of a large organization for a rare name.
  */
 function searchUsers(call: Call, paging: Paging, search: Search) {
@@ -68,7 +68,9 @@ export const organizationUserRoutes = [
     tag: 'authorization',
     summary: 'Search the users of an organization',
     description:
-      'Users for whom everything holds that the body names. Names and addresses are compared without case, accents, Arabic vowel signs and forms of alef; `%` and `_` mean themselves. The total is counted on the first page and stays while its cursors are followed.',
+      'Users for whom everything holds that the body names. Names and addresses are compared without ' +
+      'case, accents, Arabic vowel signs and forms of alef; `%` and `_` mean themselves. The total is ' +
+      'counted on the first page and stays while its cursors are followed.',
     access: overOrganizationInHeader('read', ...mayList),
     decidesInStatement: 'by-declaration',
     audit: noAudit('It only reads; nothing changes.'),

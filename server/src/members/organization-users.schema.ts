@@ -34,7 +34,9 @@ const fragment = (what: string, example: string) =>
   text({ min: 1, max: 200 })
     .refine((value) => searchKey(value) !== '', { error: 'Must contain something to search for.' })
     .meta({
-      description: `${what} Case, accents, vowel signs, letter forms and the script of digits make no difference; fewer than three characters are the beginning of a word.`,
+      description:
+        `${what} Case, accents, vowel signs, letter forms and the script of digits make no difference; ` +
+        'fewer than three characters are the beginning of a word.',
       examples: [example],
     });
 

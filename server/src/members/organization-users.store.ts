@@ -71,7 +71,7 @@ const hasRole = (appId: string, orgId: string, userId: Sql, role: string): Sql =
 const scopeOf = (orgId: string, role: string): string => (role.startsWith('global:') ? '0' : orgId);
 
 /**
- * Members by name or address, and whatever else is asked.
+ * Members by name or address, and by the other filters.
  *
  * The parts are mixed with the organization and find its members alone. Nothing else stands beside them in the first
  * step: a plan made for the average app would rather walk through all members of this one, which may be the largest.
@@ -102,7 +102,8 @@ function searchedByFacts(appId: string, orgId: string, { userId, role }: Search)
   return sql`
     SELECT m.id, m.user_id FROM member_roles mr
     JOIN members m ON m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = mr.user_id
-    WHERE mr.app_id = ${appId} AND mr.scope_id = ${scopeOf(orgId, role)} AND mr.role_key = ${role} AND mr.org_id = ${orgId}`;
+    WHERE mr.app_id = ${appId} AND mr.scope_id = ${scopeOf(orgId, role)} AND mr.role_key = ${role}
+      AND mr.org_id = ${orgId}`;
 }
 
 /** Whether a search reads what members are found by. */

@@ -184,7 +184,7 @@ describe('a list of the users of an organization', () => {
     });
   });
 
-  it('costs one statement whatever its size, which counts nothing', async () => {
+  it('costs one statement at any size, which counts nothing', async () => {
     db.take();
     await list('pageSize=100', owner.token);
     const statements = db.take().filter((text) => /organizations|members|member_counts/.test(text));
@@ -377,7 +377,7 @@ describe('members from before there was a search', () => {
   });
 });
 
-test('a search is served by the index, whatever the planner believes about app and organization', async () => {
+test('a search is served by the index, for every estimate of the planner about app and organization', async () => {
   const plan = await app.db.transaction(async (tx) => {
     await tx.query(sql`SET LOCAL enable_seqscan = off`);
     const wanted = { name: 'jose', email: 'people', role: 'reader' };

@@ -7,19 +7,24 @@ import { html, type Html } from '../http/html.ts';
 import { type PageWords, pageWords } from './not-me.words.ts';
 
 const style = `
-:root { color-scheme: light dark; font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "Noto Sans Arabic", sans-serif;
+:root { color-scheme: light dark; font: 16px/1.6 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans",
+  "Noto Sans Arabic", sans-serif;
   --text: #1c2024; --quiet: #60646c; --line: #dcdee3; --ground: #f2f3f5; --card: #fff; --accent: #c62a2f; --ink: #fff; }
 @media (prefers-color-scheme: dark) {
-  :root { --text: #edeef0; --quiet: #a6abb3; --line: #363a3f; --ground: #0b0c0e; --card: #1b1c1f; --accent: #ff9592; --ink: #1a0f0f; }
+  :root { --text: #edeef0; --quiet: #a6abb3; --line: #363a3f; --ground: #0b0c0e; --card: #1b1c1f; --accent: #ff9592;
+    --ink: #1a0f0f; }
 }
 * { box-sizing: border-box; }
-body { margin: 0; min-height: 100vh; display: flex; align-items: center; justify-content: center; padding: 1rem; background: var(--ground); color: var(--text); }
-main { width: 100%; max-width: 32rem; padding: 2rem 2.25rem; background: var(--card); border: 1px solid var(--line); border-top: 4px solid var(--accent); border-radius: .75rem; }
+body { margin: 0; min-height: 100vh; display: flex; align-items: center; justify-content: center; padding: 1rem;
+  background: var(--ground); color: var(--text); }
+main { width: 100%; max-width: 32rem; padding: 2rem 2.25rem; background: var(--card); border: 1px solid var(--line);
+  border-top: 4px solid var(--accent); border-radius: .75rem; }
 .brand { margin: 0 0 1.25rem; color: var(--quiet); font-weight: 600; overflow-wrap: anywhere; }
 h1 { font-size: 1.4rem; line-height: 1.3; margin: 0 0 .75rem; }
 p { margin: 0 0 1rem; overflow-wrap: anywhere; }
 .quiet { color: var(--quiet); font-size: .9rem; }
-button { display: block; width: 100%; margin: 1.5rem 0 1rem; padding: .75rem 1.25rem; font: inherit; font-weight: 600; color: var(--ink); background: var(--accent); border: 0; border-radius: .5rem; cursor: pointer; }
+button { display: block; width: 100%; margin: 1.5rem 0 1rem; padding: .75rem 1.25rem; font: inherit;
+  font-weight: 600; color: var(--ink); background: var(--accent); border: 0; border-radius: .5rem; cursor: pointer; }
 button:disabled { opacity: .55; cursor: default; }
 :focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; }
 [hidden] { display: none; }
@@ -63,7 +68,9 @@ const script = `
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
 /** One script, one style, one address to talk to; the page cannot be framed. */
-const policy = `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(style)}; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
+const policy =
+  `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(style)}; connect-src 'self'; ` +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const styleElement: Html = { markup: `<style>${style}</style>` };
 const scriptElement: Html = { markup: `<script>${script}</script>` };

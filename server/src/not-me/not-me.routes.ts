@@ -15,7 +15,12 @@ export const notMeRoutes = [
     tag: 'authentication',
     summary: 'Say that it was not me',
     description:
-      'What the button of the page `/apps/{app}/not-me` sends. The link of a verification mail rejects the sign-up, as long as the account is not claimed: password, sessions, identities, devices and codes are void, and the address is not verified any more; id, address and memberships stay; twice a day for one account. The link of a mail about a new device ends that session. The link of a mail about a new identity or password removes it and ends all sessions. These two also start a password reset. Links are good for 30 days.',
+      'What the button of the page `/apps/{app}/not-me` sends. The link of a verification mail rejects ' +
+      'the sign-up, as long as the account is not claimed: password, sessions, identities, devices and ' +
+      'codes are void, and the address is not verified any more; id, address and memberships stay; twice ' +
+      'a day for one account. The link of a mail about a new device ends that session. The link of a ' +
+      'mail about a new identity or password removes it and ends all sessions. These two also start a ' +
+      'password reset. Links are good for 30 days.',
     access: publicAccess(),
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: 'user.rejected',

@@ -142,7 +142,7 @@ describe('a token is refused', () => {
 });
 
 describe('a sign-up that is rejected', () => {
-  test('loses every way in and the verified address; id, address and memberships stay', async () => {
+  test('loses every sign-in method and the verified address; id, address and memberships stay', async () => {
     const { person } = await linked(stage, await world.person({ verified: false }));
     await addTo(stage, person.userId, 'reader');
     const url = '/v1/authentication/users/me/email';

@@ -24,13 +24,18 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
   en: {
     title: 'Was this not you?',
     account:
-      'Somebody signed up for {{brandName}} with your e-mail address. If it was not you, press the button: the password and all sessions of that account are removed, and nobody can use it with your address.',
+      'Somebody signed up for {{brandName}} with your e-mail address. If it was not you, press the ' +
+      'button: the password and all sessions of that account are removed, and nobody can use it with ' +
+      'your address.',
     session:
-      'Somebody signed in to your account at {{brandName}} from a new device. If it was not you, press the button: that session ends, and you get a mail to choose a new password.',
+      'Somebody signed in to your account at {{brandName}} from a new device. If it was not you, press ' +
+      'the button: that session ends, and you get a mail to choose a new password.',
     identity:
-      'A new way to sign in was added to your account at {{brandName}}. If it was not you, press the button: it is removed, all sessions end, and you get a mail to choose a new password.',
+      'A new way to sign in was added to your account at {{brandName}}. If it was not you, press the ' +
+      'button: it is removed, all sessions end, and you get a mail to choose a new password.',
     password:
-      'The password of your account at {{brandName}} was changed. If it was not you, press the button: the new password is removed, all sessions end, and you get a mail to choose another one.',
+      'The password of your account at {{brandName}} was changed. If it was not you, press the button: ' +
+      'the new password is removed, all sessions end, and you get a mail to choose another one.',
     keep: 'If it was you, close this page. Nothing changes.',
     button: 'This was not me',
     doneTitle: 'Done',
@@ -45,13 +50,17 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
   ar: {
     title: 'ألم تكن أنت؟',
     account:
-      'سجّل شخص ما في {{brandName}} بعنوان بريدك الإلكتروني. إذا لم تكن أنت، فاضغط الزرّ: ستُحذف كلمة مرور ذلك الحساب وتنتهي جميع جلساته، ولن يتمكّن أحد من استخدامه بعنوانك.',
+      'سجّل شخص ما في {{brandName}} بعنوان بريدك الإلكتروني. إذا لم تكن أنت، فاضغط الزرّ: ستُحذف كلمة ' +
+      'مرور ذلك الحساب وتنتهي جميع جلساته، ولن يتمكّن أحد من استخدامه بعنوانك.',
     session:
-      'سُجّل الدخول إلى حسابك في {{brandName}} من جهاز جديد. إذا لم تكن أنت، فاضغط الزرّ: ستنتهي تلك الجلسة، وستصلك رسالة لاختيار كلمة مرور جديدة.',
+      'سُجّل الدخول إلى حسابك في {{brandName}} من جهاز جديد. إذا لم تكن أنت، فاضغط الزرّ: ستنتهي تلك ' +
+      'الجلسة، وستصلك رسالة لاختيار كلمة مرور جديدة.',
     identity:
-      'أُضيفت طريقة جديدة لتسجيل الدخول إلى حسابك في {{brandName}}. إذا لم تكن أنت، فاضغط الزرّ: ستُحذف وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
+      'أُضيفت طريقة جديدة لتسجيل الدخول إلى حسابك في {{brandName}}. إذا لم تكن أنت، فاضغط الزرّ: ستُحذف ' +
+      'وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
     password:
-      'تغيّرت كلمة مرور حسابك في {{brandName}}. إذا لم تكن أنت من غيّرها، فاضغط الزرّ: ستُحذف كلمة المرور الجديدة وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة أخرى.',
+      'تغيّرت كلمة مرور حسابك في {{brandName}}. إذا لم تكن أنت من غيّرها، فاضغط الزرّ: ستُحذف كلمة ' +
+      'المرور الجديدة وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة أخرى.',
     keep: 'إذا كنت أنت، فأغلق هذه الصفحة، ولن يتغيّر شيء.',
     button: 'لم أكن أنا',
     doneTitle: 'تمّ',

@@ -66,8 +66,8 @@ async function startReset(tx: Tx, call: Call, app: App, { email }: User): Promis
 
 /**
  * Does what the recipient of a mail asked for with its "not me" link. The link can be used again: what it names stays
- * removed. The link of an identity or password then ends all sessions again, because somebody who removed the credential
- * before may still have one.
+ * removed. The link of an identity or password then ends all sessions again, because somebody who removed the
+ * credential before may still have one.
  *
  * @param token of the link, as `notMeUrl` issued it
  * @throws ApiError `code_invalid` for a token that is wrong, expired, of a deleted user or sent to an address that the

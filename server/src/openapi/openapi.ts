@@ -18,7 +18,9 @@ import { needsContent } from '../calls/validate.ts';
 
 export { errorsOf };
 
-/** Codes that tell nothing about an operation: they come of a faulty request or credential, or of a service in trouble. */
+/**
+ * Codes that tell nothing about an operation: they come of a faulty request or credential, or of a service in trouble.
+ */
 const general: readonly ErrorCode[] = [
   'malformed_request',
   'validation_failed',
@@ -92,8 +94,10 @@ const infoOf = (publicUrl: string): OpenApiDocument['info'] => ({
   version: '1.0.0',
   description: [
     'Users, sessions, organizations, roles, invitations and machine tokens of many apps over HTTP.',
-    'Each call names its app in `X-App-Name`. A refusal is a problem document (RFC 9457) with a stable `code`; what each code means stands at `/errors/<code>`.',
-    `Each operation lists who may call it (\`x-principals\`) and every code that it may answer (\`x-error-codes\`). What follows from the request alone is left out of the descriptions: ${general.map(linkTo).join(', ')}.`,
+    'Each call names its app in `X-App-Name`. A refusal is a problem document (RFC 9457) with a stable ' +
+      '`code`; what each code means stands at `/errors/<code>`.',
+    'Each operation lists who may call it (`x-principals`) and every code that it may answer (`x-error-codes`). ' +
+      `What follows from the request alone is left out of the descriptions: ${general.map(linkTo).join(', ')}.`,
   ].join('\n\n'),
   contact: { name: 'The operator of this service', url: publicUrl },
   license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
@@ -118,7 +122,8 @@ function requestBodyOf(schemas: SchemaCollection, { body }: Route): Pick<Operati
 const ofFreshness: Readonly<Record<FreshAuthentication, string>> = {
   always: '**Fresh authentication:** people need an authentication of the last ten minutes; machine users do not.',
   stepUp:
-    '**Fresh authentication:** if the app setting `stepUp` is true, people need an authentication of the last ten minutes; machine users do not.',
+    '**Fresh authentication:** if the app setting `stepUp` is true, people need an authentication of the ' +
+    'last ten minutes; machine users do not.',
 };
 
 const freshnessSentence = ({ freshAuthentication }: Route): string[] =>

@@ -29,7 +29,8 @@ export const headerParameters = {
     in: 'header',
     required: false,
     description:
-      'Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.',
+      'Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it ' +
+      'changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.',
     example: '5f8f1c3a-0f0e-4c39-9d57-3a7f3c1c1d55',
     schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,200}$' },
   },
@@ -38,7 +39,8 @@ export const headerParameters = {
     in: 'header',
     required: false,
     description:
-      'The `ETag` of the version that the change is based on. When it is no longer the current one, nothing changes and the answer is 412.',
+      'The `ETag` of the version that the change is based on. When it is no longer the current one, ' +
+      'nothing changes and the answer is 412.',
     example: '"3"',
     schema: { type: 'string' },
   },
@@ -55,7 +57,8 @@ export const headerParameters = {
     in: 'header',
     required: false,
     description:
-      'What an earlier answer gave this device in the header of the same name; browsers have it in the cookie `device-token`. It says that the device has signed in before and opens nothing by itself.',
+      'What an earlier answer gave this device in the header of the same name; browsers have it in the ' +
+      'cookie `device-token`. It says that the device has signed in before and opens nothing by itself.',
     example: 'gh_d_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
     schema: { type: 'string' },
   },

@@ -1,7 +1,7 @@
 import { type Access, type Principal, principals } from '../access/access.ts';
 
 /**
- * Who holds what the next one holds, and more: whoever stands before an allowed principal is allowed as well.
+ * Who holds what the next one holds, and more: anyone who stands before an allowed principal is allowed as well.
  * Over a user a super admin is told apart from the owners of the user's organizations.
  */
 const ladders: Readonly<Record<string, readonly Principal[]>> = {
@@ -28,12 +28,15 @@ export function whoSentence(access: Access): string {
   if (access.scope === 'platform') return '**Who:** the operator of the deployment, with a platform key.';
   if (access.scope === 'public') {
     if (access.acceptsSession) {
-      return '**Who:** `PUBLIC`: anyone; a session token as Bearer makes the caller its human, any other Bearer is refused, cookies are not looked at.';
+      return (
+        '**Who:** `PUBLIC`: anyone; a session token as Bearer makes the caller its human, any other Bearer ' +
+        'is refused, cookies are not looked at.'
+      );
     }
     const needed = access.app === 'none' ? 'not even the app header is needed' : 'only the app header is needed';
     return `**Who:** \`PUBLIC\`: anyone; credentials are not looked at, ${needed}.`;
   }
-  const mailed = access.scope === 'user' && access.mailedToken ? ['whoever presents the token of the mail'] : [];
+  const mailed = access.scope === 'user' && access.mailedToken ? ['anyone who presents the token of the mail'] : [];
   return `**Who:** ${[...principalsOf(access).map(describe), ...mailed].join(', ')}.`;
 }
 
@@ -70,7 +73,8 @@ export const securitySchemes = {
     type: 'http',
     scheme: 'bearer',
     description:
-      'The opaque session token of a human (`gh_s_…`), or the access token of a machine user (a JWT signed with ES256).',
+      'The opaque session token of a human (`gh_s_…`), or the access token of a machine user (a JWT ' +
+      'signed with ES256).',
   },
   sessionCookie: {
     type: 'apiKey',

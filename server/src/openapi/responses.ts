@@ -49,7 +49,8 @@ export const problem = z
     // No enum: clients of today must read the codes of tomorrow.
     code: z.string().meta({
       description:
-        'Stable name of the error for programs; each code has one status. Codes can be added: treat an unknown one by its status.',
+        'Stable name of the error for programs; each code has one status. Codes can be added: treat an ' +
+        'unknown one by its status.',
       examples: ['validation_failed'],
     }),
     requestId: z.string().meta({
@@ -70,7 +71,8 @@ export const problem = z
 export const headerComponents: Readonly<Record<string, Header>> = {
   RequestId: {
     description:
-      'Id of the request. An `X-Request-Id` that was sent is kept if it is 8 to 64 of letters, digits, `.`, `_` and `-`.',
+      'Id of the request. An `X-Request-Id` that was sent is kept if it is 8 to 64 of letters, digits, ' +
+      '`.`, `_` and `-`.',
     schema: { type: 'string' },
     example: 'req-01HZX3',
   },
@@ -148,7 +150,7 @@ function success(schemas: SchemaCollection, route: Route, refer: ReferToHeader):
 
 /**
  * Every answer of a route by its status. Refusals are components, one for each status, so that they are the same types
- * in generated code whatever codes a route gains; which of the codes a route answers is said by its `x-error-codes`.
+ * in generated code when a route gains codes; which of the codes a route answers is said by its `x-error-codes`.
  */
 export function responsesOf(
   schemas: SchemaCollection,

@@ -53,8 +53,8 @@ const amend: Override = ({ zodSchema, jsonSchema }) => {
 };
 
 /**
- * A value or null as one schema with two types: shorter than two alternatives, told once, and what readers of the document expect. Some
- * of them (Scalar) take a schema without a `type` for a fault.
+ * A value or null as one schema with two types: shorter than two alternatives, told once, and what readers of the
+ * document expect. Some of them (Scalar) take a schema without a `type` for a fault.
  */
 function withNullAsType(schema: JsonSchema): JsonSchema {
   const { anyOf, ...said } = schema;

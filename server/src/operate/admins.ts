@@ -50,8 +50,8 @@ const writeEvent = (tx: Tx, { ids, clock }: AdminServices, appId: string, action
   });
 
 /**
- * Gives an active super admin a new password. What a password reset by mail ends, ends here too: sessions, devices, codes,
- * identities that do not vouch for the address, the count of failed sign-ins.
+ * Gives an active super admin a new password. What a password reset by mail ends, ends here too: sessions, devices,
+ * codes, identities that do not vouch for the address, the count of failed sign-ins.
  */
 function resetPassword(services: AdminServices, appId: string, email: string, passwordHash: string): Promise<void> {
   return services.db.transaction(async (tx) => {
@@ -72,7 +72,9 @@ function resetPassword(services: AdminServices, appId: string, email: string, pa
   });
 }
 
-/** Adds a super admin whose account is claimed: the operator vouches for the address. All super admins are told by mail. */
+/**
+ * Adds a super admin whose account is claimed: the operator vouches for the address. All super admins are told by mail.
+ */
 function createAdmin(services: AdminServices, appId: string, email: string, passwordHash: string): Promise<void> {
   const { ids, clock } = services;
   return services.db.transaction(async (tx) => {

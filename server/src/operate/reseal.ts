@@ -32,7 +32,7 @@ async function resealSecrets(tx: Tx, sealer: Sealer): Promise<number> {
 }
 
 /**
- * Encrypts whatever is still under an old master key under the current one, in one transaction; from then on the
+ * Encrypts everything that is still under an old master key under the current one, in one transaction; from then on the
  * database expects the current key. Codes that were mailed before are hashed under the old key and stay valid only
  * while it is configured; so do the sign-ins through providers that are under way, for ten minutes.
  */

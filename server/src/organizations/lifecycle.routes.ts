@@ -51,7 +51,8 @@ export const lifecycleRoutes = [
   statusRoute(
     'deactivate',
     'Inactive',
-    'From the next request on the organization gives nothing to its people, who only still see that it is there. Nothing is lost. Repeating it changes nothing.',
+    'From the next request on the organization gives nothing to its people, who only still see that it ' +
+      'is there. Nothing is lost. Repeating it changes nothing.',
   ),
   statusRoute(
     'reactivate',
@@ -67,7 +68,9 @@ export const lifecycleRoutes = [
     tag: 'authorization',
     summary: 'Delete an organization',
     description:
-      'Deletes the organization with its metadata, roles, memberships and invitations, for good. Its people stay users of the app, but for those who were only invited to it; its name is free again; its audit events stay.',
+      'Deletes the organization with its metadata, roles, memberships and invitations, for good. Its ' +
+      'people stay users of the app, but for those who were only invited to it; its name is free again; ' +
+      'its audit events stay.',
     access: overOrganization('govern', 'SUPER_ADMIN'),
     audit: 'organization.deleted',
     params: organizationParams,

@@ -99,7 +99,8 @@ export const organizationRoutes = [
     tag: 'authorization',
     summary: 'Set up an organization',
     description:
-      'Makes an organization with its roles and its owner in one transaction. An active user whose address is proven owns it at once; any other address is invited and owns it on acceptance.',
+      'Makes an organization with its roles and its owner in one transaction. An active user whose ' +
+      'address is proven owns it at once; any other address is invited and owns it on acceptance.',
     access: overApp('SUPER_ADMIN'),
     audit: 'organization.created',
     idempotency: 'kept',
@@ -160,7 +161,8 @@ export const organizationRoutes = [
     tag: 'authorization',
     summary: 'Get an organization',
     description:
-      'One organization with its version as ETag. Plain members do not get the metadata; of a deactivated organization its people get neither metadata nor roles.',
+      'One organization with its version as ETag. Plain members do not get the metadata; of a ' +
+      'deactivated organization its people get neither metadata nor roles.',
     access: overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     decidesInStatement: 'by-declaration',
     params: organizationParams,
@@ -196,7 +198,9 @@ export const organizationRoutes = [
     tag: 'authorization',
     summary: 'Update an organization',
     description:
-      'Adds and updates metadata: a string sets a key, null removes it, keys that are not named stay; at most 30 in all. `name` is for owners and machine users. With If-Match the change applies only to that version.',
+      'Adds and updates metadata: a string sets a key, null removes it, keys that are not named stay; at ' +
+      'most 30 in all. `name` is for owners and machine users. With If-Match the change applies only to ' +
+      'that version.',
     access: overOrganization('change', ...mayUpdate),
     decidesInStatement: 'by-own-list',
     audit: 'organization.updated',

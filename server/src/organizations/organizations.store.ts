@@ -50,7 +50,7 @@ export const organizationColumns = (appId: string, shows: { metadata: boolean; r
   ${shows.roles ? rolesAsJson(appId, sql`o.id`) : sql`NULL`} AS roles`;
 
 /**
- * The organization, which stays until the transaction ends: whoever adds something to it must not meet its deletion.
+ * The organization, which stays until the transaction ends: anyone who adds something to it must not meet its deletion.
  * Taken after the user's row, before memberships.
  *
  * @throws ApiError `organization_not_found`
@@ -86,8 +86,8 @@ export function organizationsOf(
 
 /**
  * The statement that updates an organization (see `mutateOrganization`). It applies only if the status permits the
- * update, the version is one of `versions` and at most 30 metadata keys remain. All are conditions on the row itself, so
- * they hold under concurrent writers.
+ * update, the version is one of `versions` and at most 30 metadata keys remain. All are conditions on the row itself,
+ * so they hold under concurrent writers.
  *
  * @param versions the versions that If-Match accepts; undefined accepts any
  */
@@ -123,7 +123,7 @@ export const setStatus = (granted: Granted, appId: string, status: OrganizationS
   RETURNING o.version`;
 
 /**
- * Locks an organization that is about to go: whoever adds something to it (`keepOrganization`) is done or waits, and
+ * Locks an organization that is about to go: anyone who adds something to it (`keepOrganization`) is done or waits, and
  * finds it gone.
  *
  * @throws ApiError `organization_not_found`
@@ -135,8 +135,8 @@ export async function closeOrganization(tx: Tx, appId: string, orgId: string): P
 
 /**
  * Deletes an organization that was closed, with its roles, members and invitations; its people stay users of the app,
- * and its audit events stay. It is counted off afterwards: its members take their time, in which the total would be kept
- * from other organizations.
+ * and its audit events stay. It is counted off afterwards: its members take their time, in which the total would be
+ * kept from other organizations.
  */
 export async function deleteOrganization(tx: Tx, appId: string, orgId: string): Promise<void> {
   await tx.query(sql`DELETE FROM organizations WHERE app_id = ${appId} AND id = ${orgId}`);

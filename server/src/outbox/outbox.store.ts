@@ -1,8 +1,8 @@
 import { type Queryable, raw, type Sql, sql } from '../db/db.ts';
 
 /**
- * A table of what waits to be sent. Its rows have `state` (`QUEUED`, `SENT`, `VOID` or `GIVEN_UP`), `attempts`, `due_at`,
- * `give_up_at`, `settled_at`, `last_error` and `sealed_content`.
+ * A table of what waits to be sent. Its rows have `state` (`QUEUED`, `SENT`, `VOID` or `GIVEN_UP`), `attempts`,
+ * `due_at`, `give_up_at`, `settled_at`, `last_error` and `sealed_content`.
  */
 export type OutboxTable = 'mails';
 
@@ -32,7 +32,7 @@ export const leaseDue = (
     FROM due WHERE waiting.app_id = due.app_id AND waiting.id = due.id
     RETURNING waiting.*)`;
 
-/** It is out, whoever else may have taken it meanwhile. Its content is gone with it. */
+/** It is out, even if another process has taken it meanwhile. Its content is gone with it. */
 export async function markSent(db: Queryable, table: OutboxTable, { appId, id }: Leased, now: Date): Promise<void> {
   await db.query(sql`
     UPDATE ${raw(table)} SET state = 'SENT', settled_at = ${now}, sealed_content = NULL, last_error = NULL

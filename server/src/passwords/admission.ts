@@ -73,7 +73,9 @@ export class Admission {
     this.#latestEnd = end;
   }
 
-  /** Threads that get no processor end nothing, so that nothing is measured: then the time since the latest end tells. */
+  /**
+   * Threads that get no processor end nothing, so that nothing is measured: then the time since the latest end tells.
+   */
   #interval(waiting: number): number {
     return waiting === 0 ? this.#intervalMs : Math.max(this.#intervalMs, this.#now() - this.#latestEnd);
   }

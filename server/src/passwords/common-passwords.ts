@@ -39,7 +39,10 @@ export function isCommonPassword(folded: string): boolean {
   return false;
 }
 
-/** Where the line begins that holds the byte at `position`. (A negative offset would make `lastIndexOf` count from the end.) */
+/**
+ * Where the line begins that holds the byte at `position`. (A negative offset would make `lastIndexOf` count from the
+ * end.)
+ */
 function lineStart(list: Buffer, position: number): number {
   return position === 0 ? 0 : list.lastIndexOf(newline, position - 1) + 1;
 }

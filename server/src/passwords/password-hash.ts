@@ -9,7 +9,9 @@ export interface PasswordHasherOptions {
   readonly concurrency?: number;
   /** Hashes that may wait; default: 32 for each running one, about half a second to a second of work. */
   readonly maxQueued?: number;
-  /** What a password may be expected to wait, in seconds; default: 5. Those that would wait longer are refused at once. */
+  /**
+   * What a password may be expected to wait, in seconds; default: 5. Those that would wait longer are refused at once.
+   */
   readonly maxWaitSeconds?: number;
   /** Cheaper costs make tests fast. Production keeps the default. */
   readonly parameters?: Argon2Parameters;
@@ -39,7 +41,7 @@ export interface PasswordHasher {
   verify(hash: string | null, password: string): Promise<boolean>;
   /** How busy the threads are. */
   load(): Load;
-  /** Whether `hash` was made with other parameters than today's: hash the password anew at the next right sign-in. */
+  /** Whether `hash` was made with other parameters than today's: hash the password again at the next right sign-in. */
   needsRehash(hash: string): boolean;
 }
 

@@ -132,7 +132,7 @@ describe.skipIf(!isInstalled)(`the reference in a browser (skipped without ${exe
     await expectUpdated(client, orgId);
   });
 
-  it('sends the prefilled request with the cookie of whoever is signed in', async () => {
+  it('sends the prefilled request with the cookie of anyone who is signed in', async () => {
     const { orgId, ownerToken } = await createOrganization('signed-in', { allowedOrigins: [origin] });
     await context.addCookies([{ name: 'session-token', value: ownerToken, url: origin }]);
     const { page, client } = await openClient(orgId);

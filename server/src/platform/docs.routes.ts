@@ -17,7 +17,8 @@ const scalarConfiguration = {
   mcp: { disabled: true },
   hideClientButton: true,
   showDeveloperTools: 'never',
-  // Drawing all operations of a group takes seconds in which the page does not react; a group is drawn once it is opened.
+  // Drawing all operations of a group takes seconds in which the page does not react; a group is drawn once it is
+  // opened.
   defaultOpenFirstTag: false,
   // Requests go to where the page came from, which can differ from PUBLIC_URL by name (localhost, 127.0.0.1).
   servers: [{ url: '/' }],
@@ -152,7 +153,7 @@ const frontPage = route({
   operationId: 'showFrontPage',
   tag: 'platform',
   summary: 'Front page',
-  description: 'Whoever opens the address of the service in a browser is sent to the reference.',
+  description: 'Anyone who opens the address of the service in a browser is sent to the reference.',
   access: publicAccess({ app: 'none' }),
   query: anyQuery,
   response: { status: 302, description: 'The browser is sent on.' },

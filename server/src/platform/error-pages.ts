@@ -85,7 +85,8 @@ export function codePageMarkdown({ code, answeredBy, example }: ErrorEntry): str
     `## Usual cause\n\n${cause}`,
     `## How to mend it\n\n${remedy}`,
     `## What the answer looks like\n\n\`\`\`json\n${JSON.stringify(example, undefined, 2)}\n\`\`\``,
-    'Decide by `code`, which stays the same; show `detail`, which may say more; quote `requestId` when you report a problem.',
+    'Decide by `code`, which stays the same; show `detail`, which may say more; quote `requestId` when ' +
+      'you report a problem.',
     `## Operations that may answer it\n\n${operations.length === 0 ? ofNoOperation : operations.join('\n')}\n`,
   ].join('\n\n');
 }

@@ -5,7 +5,9 @@ import type { IdSource } from '../ids.ts';
 export const idMeasurements = (ids: IdSource) => (registry: Registry) =>
   void new Gauge({
     name: 'gatehouse_id_lease_remaining_seconds',
-    help: 'How long the lease on the node number for ids lasts; it is renewed every 15 seconds. Below 0 nothing can be created.',
+    help:
+      'How long the lease on the node number for ids lasts; it is renewed every 15 seconds. Below 0 ' +
+      'nothing can be created.',
     registers: [registry],
     aggregator: 'min',
     collect() {

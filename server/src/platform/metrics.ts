@@ -61,7 +61,7 @@ export function installMetrics(app: FastifyInstance, more: readonly AddMeasureme
 }
 
 /**
- * Serves the metrics at `/metrics` of a port of their own, which whoever runs the deployment keeps to themselves.
+ * Serves the metrics at `/metrics` of a port of their own, which the operator keeps private.
  *
  * @returns the listening server; close it with the app
  * @throws ConfigError when nobody can listen there

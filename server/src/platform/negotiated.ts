@@ -1,7 +1,7 @@
 import { isKnown } from '../http/if-none-match.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** The ways in which a text may be packed, best first. */
+/** The encodings of a text, best first. */
 export const encodings = ['br', 'gzip', 'identity'] as const;
 export type Encoding = (typeof encodings)[number];
 
@@ -36,7 +36,7 @@ function varyByEncoding(reply: FastifyReply): void {
 
 /** Answers with the text in the best packing, or with 304 when the caller has it already. */
 export async function sendNegotiated(request: FastifyRequest, reply: FastifyReply, text: Negotiable): Promise<void> {
-  // Weak, because it stands for the text whatever its packing.
+  // Weak, because it stands for the text in every encoding.
   const etag = `W/"${text.hash}"`;
   varyByEncoding(reply);
   reply.headers({ etag, 'cache-control': text.cacheControl });

@@ -211,7 +211,7 @@ describe('the OpenAPI document', () => {
     expect(plain.headers.vary).toContain('Accept-Encoding');
   });
 
-  it('is not sent again to whoever has it', async () => {
+  it('is not sent again to anyone who has it', async () => {
     const { headers } = await get('/openapi.json');
     const again = await get('/openapi.json', { 'if-none-match': String(headers.etag) });
     expect([again.statusCode, again.body]).toEqual([304, '']);

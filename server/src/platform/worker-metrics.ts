@@ -25,8 +25,8 @@ export function answerSupervisor(registries: readonly Registry[]): void {
 }
 
 /**
- * The metrics of all workers together. A worker that is starting or stuck is left out after two seconds: `gatehouse_workers`
- * says how many have answered.
+ * The metrics of all workers together. A worker that is starting or stuck is left out after two seconds:
+ * `gatehouse_workers` says how many have answered.
  *
  * @param configured how many workers there should be
  */

@@ -97,7 +97,7 @@ describe('a value equal to the stored one needs nothing:', () => {
     expect(renewed.statusCode).toBe(200);
     expect((await patch({ stepUp: true })).json()).toMatchObject({ stepUp: true });
     app.clock.advance(staleMs);
-    // Whoever has stolen the session cannot switch it off.
+    // Anyone who has stolen the session cannot switch it off.
     expect(problem(await patch({ stepUp: false }))).toBe('401 reauthentication_required');
   });
 });

@@ -65,7 +65,7 @@ async function link(who = person, to = idpId) {
   });
   expect(response.statusCode).toBe(200);
 }
-/** A round trip that re-authenticates. @param claims what the provider says of whoever signs in there */
+/** A round trip that re-authenticates. @param claims what the provider says of anyone who signs in there */
 async function roundTrip(claims: object = { sub: subjectOf(person), auth_time: seconds() }) {
   provider.person = { ...claims };
   const { codeChallenge, codeVerifier } = newVerifier();

@@ -13,7 +13,9 @@ export const membershipsOf = (appId: string): Sql => sql`
   JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
   JOIN users u ON u.app_id = ${appId} AND u.id = m.user_id`;
 
-/** While the organization or the user is not active a membership gives nothing; it is kept, and gives again afterwards. */
+/**
+ * While the organization or the user is not active a membership gives nothing; it is kept, and gives again afterwards.
+ */
 export const isInForce = sql`(o.status = ANY (${statusesInForce()}::text[]) AND u.state = 'ACTIVE')`;
 
 /** The roles that the membership gives now: own ones of the organization and predefined ones of the app. */
@@ -64,7 +66,7 @@ interface GrantingRow extends OrganizationRelation {
   granted: string[] | null;
 }
 
-/** Whoever is no member learns nothing about organization or user. */
+/** Anyone who is no member learns nothing about organization or user. */
 function reasonOf({ status, state }: GrantingRow): RefusalReason {
   if (state === null) return 'not_a_member';
   if (!statusesInForce().includes(status)) return 'organization_inactive';
@@ -112,7 +114,8 @@ export function selectGrants(questions: readonly PermissionQuestion[]): Sql {
       LEFT JOIN users u ON u.app_id = asked.app_id AND u.id = m.user_id
       LEFT JOIN LATERAL (
         SELECT r.key,
-          ARRAY(SELECT permission FROM unnest(r.permissions) AS permission WHERE asked.permissions ? permission) AS granted
+          ARRAY(SELECT permission FROM unnest(r.permissions) AS permission WHERE asked.permissions ? permission)
+            AS granted
         FROM (${rolesInForce(sql`asked.app_id`)} OFFSET 0) AS r WHERE asked.permissions ?| r.permissions
       ) AS granting ON true
       WHERE o.app_id = asked.app_id AND o.id = asked.org_id

@@ -30,7 +30,9 @@ export const permissionRoutes = [
     tag: 'authorization',
     summary: 'Check permissions',
     description:
-      'Whether a user has permissions in the organization, through which roles, or why not. Members ask about themselves; owners, managers, super admins and machine users about anybody. Roles alone count: being owner, manager or super admin grants no permission.',
+      'Whether a user has permissions in the organization, through which roles, or why not. Members ask ' +
+      'about themselves; owners, managers, super admins and machine users about anybody. Roles alone ' +
+      'count: being owner, manager or super admin grants no permission.',
     access: overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     decidesInStatement: 'by-declaration',
     audit: noAudit('It answers a question and changes nothing.'),

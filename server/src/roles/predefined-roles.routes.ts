@@ -17,7 +17,9 @@ export const predefinedRoleRoutes = [
     tag: 'authorization',
     summary: 'Create predefined roles',
     description:
-      'Adds roles that every organization of the app has, present and future ones, under the key `global:<key>`; the prefix is not part of the request. A key that is there already is replaced, for everybody who holds it. At most 100 in the app.',
+      'Adds roles that every organization of the app has, present and future ones, under the key ' +
+      '`global:<key>`; the prefix is not part of the request. A key that is there already is replaced, ' +
+      'for everybody who holds it. At most 100 in the app.',
     access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
     audit: 'predefined_roles.created',
     idempotency: 'kept',
@@ -59,7 +61,8 @@ export const predefinedRoleRoutes = [
     tag: 'authorization',
     summary: 'Delete a predefined role',
     description:
-      'Everybody in every organization loses the role from the next check on; pending invitations to it are void. The key goes with or without the prefix `global:`.',
+      'Everybody in every organization loses the role from the next check on; pending invitations to it ' +
+      'are void. The key goes with or without the prefix `global:`.',
     access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
     audit: 'predefined_role.deleted',
     params: predefinedRoleParams,

@@ -31,7 +31,8 @@ export const roleRoutes = [
     tag: 'authorization',
     summary: 'List the roles of an organization',
     description:
-      'The roles that can be granted in the organization, with what they allow: its own, at most 200, and the predefined ones of the app, at most 100. Not paged.',
+      'The roles that can be granted in the organization, with what they allow: its own, at most 200, ' +
+      'and the predefined ones of the app, at most 100. Not paged.',
     access: overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     params: organizationParams,
     response: { status: 200, description: 'The roles.', body: roleList },
@@ -45,7 +46,10 @@ export const roleRoutes = [
     tag: 'authorization',
     summary: 'Update the roles of an organization',
     description:
-      'Adds the listed roles. One that is there already gets the name and exactly the permissions of the request: those that are not listed are removed from it, from the next check on. Roles that are not listed stay. At most 100 roles a request, 200 an organization, 500 permissions a role. With If-Match the change applies only to that version of the organization.',
+      'Adds the listed roles. One that is there already gets the name and exactly the permissions of the ' +
+      'request: those that are not listed are removed from it, from the next check on. Roles that are ' +
+      'not listed stay. At most 100 roles a request, 200 an organization, 500 permissions a role. With ' +
+      'If-Match the change applies only to that version of the organization.',
     access: overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
     audit: 'organization.roles_updated',
     params: organizationParams,
@@ -71,7 +75,8 @@ export const roleRoutes = [
     tag: 'authorization',
     summary: 'Delete a role of an organization',
     description:
-      'Members lose the role from the next check on and stay members; pending invitations to it are void. Predefined roles are not deleted here.',
+      'Members lose the role from the next check on and stay members; pending invitations to it are ' +
+      'void. Predefined roles are not deleted here.',
     access: overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
     audit: 'organization.role_deleted',
     params: roleParams,

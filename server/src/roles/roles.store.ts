@@ -19,7 +19,7 @@ const rolesPerScope = (scopeId: string): number => (scopeId === appScope ? 100 :
 const toStored = (role: Role): Role => ({ ...role, allowedPermissions: [...new Set(role.allowedPermissions)] });
 
 /**
- * Adds roles, or replaces name and permissions of those that are there; others stay. Whoever calls has locked what
+ * Adds roles, or replaces name and permissions of those that are there; others stay. Anyone who calls has locked what
  * the roles belong to.
  *
  * @returns the keys of those that are not as they were before
@@ -35,7 +35,8 @@ export async function putRoles(
   const changed = await tx.query<{ key: string }>(sql`
     INSERT INTO roles AS known (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
     SELECT ${appId}::bigint, ${scopeId}::bigint, role ->> 'key', role ->> 'displayName',
-      ARRAY(SELECT permission FROM jsonb_array_elements_text(role -> 'allowedPermissions') WITH ORDINALITY AS p (permission, place) ORDER BY place),
+      ARRAY(SELECT permission FROM jsonb_array_elements_text(role -> 'allowedPermissions') WITH ORDINALITY
+        AS p (permission, place) ORDER BY place),
       ${now}::timestamptz, ${now}::timestamptz
     FROM jsonb_array_elements(${JSON.stringify(roles.map(toStored))}::jsonb) AS role
     ON CONFLICT (app_id, scope_id, key) DO UPDATE SET
@@ -98,8 +99,8 @@ export const rolesAsJson = (appId: string, orgId: Sql): Sql => sql`
     FROM (${grantableRoles(appId, orgId)}) AS r)`;
 
 /**
- * The stored roles of these keys, in their order. They stay until the transaction ends: whoever deletes one meanwhile
- * waits, and then takes it from those who were given it.
+ * The stored roles of these keys, in their order. They stay until the transaction ends: anyone who deletes one
+ * meanwhile waits, and then takes it from those who were given it.
  *
  * @throws ApiError `unknown_role`, naming the first that is none
  */

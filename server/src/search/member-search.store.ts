@@ -22,7 +22,8 @@ interface NamedMember extends Member {
 function readNames(tx: Tx, appId: string, members: readonly Member[]): Promise<NamedMember[]> {
   return tx.query<NamedMember>(sql`
     SELECT m.org_id, m.user_id, m.id, u.first_name, u.last_name, u.email
-    FROM unnest(${members.map((member) => member.org_id)}::bigint[], ${members.map((member) => member.user_id)}::bigint[])
+    FROM unnest(${members.map((member) => member.org_id)}::bigint[],
+      ${members.map((member) => member.user_id)}::bigint[])
       AS asked (org_id, user_id)
     JOIN members m ON m.app_id = ${appId} AND m.org_id = asked.org_id AND m.user_id = asked.user_id
     JOIN users u ON u.app_id = ${appId} AND u.id = m.user_id
@@ -60,7 +61,9 @@ export async function indexMember(tx: Tx, appId: string, member: { orgId: string
   await indexMembers(tx, appId, [{ org_id: member.orgId, user_id: member.userId }]);
 }
 
-/** Whoever changes a name or an address calls this afterwards, so that the user is found by the new one everywhere. */
+/**
+ * Anyone who changes a name or an address calls this afterwards, so that the user is found by the new one everywhere.
+ */
 export async function indexUser(tx: Tx, appId: string, userId: string): Promise<void> {
   for (let after = '0', read = batchSize; read === batchSize;) {
     const members = await tx.query<Member>(sql`
@@ -88,8 +91,8 @@ export const isUnsearchable = (appId: string, orgId: string): Sql => sql`
     OR EXISTS (SELECT FROM member_search WHERE app_id = ${appId} AND org_id = ${orgId} AND ${isStale}))`;
 
 /**
- * Makes every member of an organization findable. Almost always there is nothing to do: rows are missing or of an earlier
- * fold only after an upgrade, or if a process of the release before wrote them.
+ * Makes every member of an organization findable. Almost always there is nothing to do: rows are missing or of an
+ * earlier fold only after an upgrade, or if a process of the release before wrote them.
  */
 export async function indexOrganization(db: Db, appId: string, orgId: string, signal?: AbortSignal): Promise<void> {
   for (;;) {

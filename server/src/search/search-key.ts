@@ -19,8 +19,8 @@ function replacing(replacements: Readonly<Record<string, string>>): (text: strin
 const replaceEarlier = replacing({ ı: 'i', ς: 'σ', ى: 'ي', '’': "'", ʼ: "'", '‐': '-', '–': '-' });
 
 /**
- * The key of version 1 of the fold. Keys of this version are stored beside those of the present one as long as processes
- * of the release before may search.
+ * The key of version 1 of the fold. Keys of this version are stored beside those of the present one as long as
+ * processes of the release before may search.
  */
 export function earlierSearchKey(text: string): string {
   const bare = text.normalize('NFKD').replace(dropped, '').toLowerCase().normalize('NFKD').replace(dropped, '');
@@ -46,9 +46,9 @@ function toAsciiDigit(digit: string): string {
 }
 
 /**
- * The key under which names and addresses are compared in a search. These make no difference: compatibility forms, case,
- * accents, letters with strokes and ligatures, Arabic vowel signs and letter forms, the script of digits, runs of white
- * space. The key is computed here because the two database engines collate differently.
+ * The key under which names and addresses are compared in a search. These make no difference: compatibility forms,
+ * case, accents, letters with strokes and ligatures, Arabic vowel signs and letter forms, the script of digits, runs of
+ * white space. The key is computed here because the two database engines collate differently.
  *
  * A change of this function needs another version of the fold, see `search-row.ts`.
  *
@@ -78,7 +78,10 @@ function beginningsOf(characters: readonly string[]): string[] {
   );
 }
 
-/** 32 bits of a part (FNV-1a, its bits mixed once more): a collision costs a look at a row that does not match after all. */
+/**
+ * 32 bits of a part (FNV-1a, its bits mixed once more): a collision costs a look at a row that does not match after
+ * all.
+ */
 function hash(field: SearchField, part: string): number {
   let value = 0x811c9dc5;
   for (const character of `${field} ${part}`) value = Math.imul(value ^ (character.codePointAt(0) ?? 0), 0x01000193);
@@ -107,7 +110,7 @@ function coverOf(characters: readonly string[]): string[] {
   return pieces.filter((_, start) => start % longPart === 0 || start === pieces.length - 1);
 }
 
-/** Hashes that whatever a query matches must have. */
+/** Hashes that every match of a query must have. */
 export function partsOfQuery(field: SearchField, key: string): number[] {
   const characters = Array.from(key);
   if (characters.length < substringLength) return hashes(field, [`^${key}`]);

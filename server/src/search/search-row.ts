@@ -3,8 +3,8 @@ import { toUnicodeEmail } from '../http/email-address.ts';
 import { earlierSearchKey, partsOfKey, partsWithin, type SearchField, searchKey } from './search-key.ts';
 
 /**
- * Ends `email_key` of every row of this version of the fold. A process of an earlier release that writes the row removes
- * the mark, so that the row is folded again.
+ * Ends `email_key` of every row of this version of the fold. A process of an earlier release that writes the row
+ * removes the mark, so that the row is folded again.
  */
 const foldMark = '\n2';
 

@@ -1,4 +1,6 @@
-/** Letters that have no decomposition, by the ASCII letters that they are found by: those of PostgreSQL's `unaccent`. */
+/**
+ * Letters that have no decomposition, by the ASCII letters that they are found by: those of PostgreSQL's `unaccent`.
+ */
 export const lettersByAscii: Readonly<Record<string, string>> = {
   a: 'ᴀᶏⱥ',
   aa: 'ꜳ',

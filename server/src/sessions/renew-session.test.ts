@@ -138,7 +138,8 @@ describe('a new session begins, and none ends', () => {
   test('with the cookie of a session that has run out', async () => {
     const person = await world.person();
     await app.db.query(sql`
-      UPDATE sessions SET idle_expires_at = ${app.clock.now()} WHERE app_id = ${world.appId} AND id = ${person.sessionId}`);
+      UPDATE sessions SET idle_expires_at = ${app.clock.now()} WHERE app_id = ${world.appId}
+        AND id = ${person.sessionId}`);
     const again = await signedIn(person.email, cookie(person.token));
     expect(again.sessionId).not.toBe(person.sessionId);
   });
@@ -192,7 +193,8 @@ describe('live sessions of one person are bounded', () => {
   test('those that have run out do not count, and a lower number holds from the next sign-in on', async () => {
     const person = await world.person();
     await app.db.query(sql`
-      INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
+      INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at,
+        expires_at,
         idle_expires_at)
       SELECT app_id, id + n, user_id, sha256((id + n)::text::bytea), amr, authenticated_at, created_at,
         last_seen_at + interval '1 hour', CASE WHEN n > 5 THEN created_at ELSE expires_at END, idle_expires_at
@@ -228,8 +230,8 @@ describe('other ways to a session renew it as well:', () => {
     expect(await statusOf(again.sessionToken)).toBe(200);
     expect((await rowsOf(person.userId)).at(-1)).toMatchObject({ id: person.sessionId, amr: ['fed'] });
     expect((await world.events()).at(-1)).toMatchObject({ action: 'session.renewed' });
-    const anew = await arrive((await world.person()).token);
-    expect(anew.sessionId).not.toBe(person.sessionId);
+    const started = await arrive((await world.person()).token);
+    expect(started.sessionId).not.toBe(person.sessionId);
   });
 
   test('a provider, and the bound holds there too', async () => {

@@ -34,7 +34,7 @@ async function twoSessions(of: World, person: Person): Promise<TwoSessions> {
   return { ...person, of, second: await of.signIn(person.email) };
 }
 
-/** Which of them are good, as each process says; all of them asked once before, so that whatever is remembered is. */
+/** Which of them are good, as each process says; all of them asked once before, so that every cache is warm. */
 async function alive({ of, token, second }: TwoSessions): Promise<boolean[][]> {
   const ask = ({ app: service }: TestApp, bearer: string) =>
     callOf(service, of.appName)('GET', `${users}/me`, { token: bearer });

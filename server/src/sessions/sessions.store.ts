@@ -93,7 +93,8 @@ export async function touchSession(
     UPDATE sessions s SET
       last_seen_at = ${now},
       idle_expires_at = ${now}::timestamptz
-        + make_interval(secs => COALESCE((a.settings ->> 'sessionIdleSeconds')::integer, ${session.idleSecondsByDefault}))
+        + make_interval(secs => COALESCE((a.settings ->> 'sessionIdleSeconds')::integer,
+          ${session.idleSecondsByDefault}))
     FROM apps a
     WHERE s.app_id = ${appId} AND s.id = ${session.id} AND s.last_seen_at = ${session.lastSeenAt} AND a.id = ${appId}`);
 }
@@ -207,8 +208,8 @@ export async function listSessions(db: Queryable, appId: string, userId: string,
 }
 
 /**
- * Whether the session of a locked user still exists. It stays until the transaction ends. Requests that wait for the lock of
- * a user ask this, because a claim of the account may have ended the session that they authenticated with.
+ * Whether the session of a locked user still exists. It stays until the transaction ends. Requests that wait for the
+ * lock of a user ask this, because a claim of the account may have ended the session that they authenticated with.
  */
 export async function holdSession(tx: Tx, appId: string, sessionId: string): Promise<boolean> {
   const rows = await tx.query(sql`
@@ -228,7 +229,8 @@ export async function deleteSession(tx: Tx, appId: string, sessionId: string): P
 export async function deleteSessions(tx: Tx, appId: string, userId: string, exceptId?: string): Promise<Buffer[]> {
   const rows = await tx.query<{ token_hash: Buffer }>(sql`
     DELETE FROM sessions
-    WHERE app_id = ${appId} AND user_id = ${userId} AND id IS DISTINCT FROM ${exceptId ?? null}::bigint RETURNING token_hash`);
+    WHERE app_id = ${appId} AND user_id = ${userId} AND id IS DISTINCT FROM ${exceptId ?? null}::bigint
+    RETURNING token_hash`);
   return rows.map((row) => row.token_hash);
 }
 

@@ -127,7 +127,7 @@ describe('signing in', () => {
     expect((await signIn({ email: person.email, password: 'short' })).statusCode).toBe(201);
   });
 
-  test('hashes the password anew when the parameters have changed, and only with the right one', async () => {
+  test('hashes the password again when the parameters have changed, and only with the right one', async () => {
     const person = await world.person();
     const earlier = createPasswordHasher({ parameters: { memoryCost: 128, timeCost: 1, parallelism: 1 } });
     const old = await earlier.hash(password);

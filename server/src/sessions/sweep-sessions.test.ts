@@ -33,8 +33,10 @@ test('removes more than one batch', async () => {
   const { userId } = await world.person();
   const before = await ids();
   await app.db.query(sql`
-    INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at, idle_expires_at)
-    SELECT ${world.appId}::bigint, n, ${userId}::bigint, decode(lpad(n::text, 64, '0'), 'hex'), '{}', 'epoch', 'epoch', 'epoch', 'epoch', 'epoch'
+    INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
+      idle_expires_at)
+    SELECT ${world.appId}::bigint, n, ${userId}::bigint, decode(lpad(n::text, 64, '0'), 'hex'), '{}', 'epoch', 'epoch',
+      'epoch', 'epoch', 'epoch'
     FROM generate_series(1, 1201) AS n`);
   await sweep();
   expect(await ids()).toEqual(before);

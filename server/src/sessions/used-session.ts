@@ -13,7 +13,7 @@ function isTouchDue({ lastSeenAt, idleExpiresAt }: { lastSeenAt: Date; idleExpir
   return now.getTime() - lastSeenAt.getTime() >= Math.min(touchEveryMs, idleLifeMs / touchesPerIdleLife);
 }
 
-/** A use that cannot be noted now is noted by the next call: whoever only reads is not refused for it. */
+/** A use that cannot be noted now is noted by the next call: anyone who only reads is not refused for it. */
 function passOver(error: unknown): void {
   if (!(error instanceof DatabaseUnavailableError)) throw error;
 }

@@ -175,7 +175,7 @@ describe('tries from one address', () => {
     world = await limited({ signInsPerAddressPerHour: 5 });
   });
 
-  test('are as many as the limit says, whatever the accounts, and an IPv6 network is one address', async () => {
+  test('are as many as the limit says, regardless of the accounts, and an IPv6 network is one address', async () => {
     const answers = await Promise.all(
       times(20, (index) =>
         attempt({ world, email: `person-${index}@example.com`, from: `2001:db8:1:2::${index + 1}` }),

@@ -13,7 +13,12 @@ export const signInRoutes = [
     tag: 'authentication',
     summary: 'Sign in',
     description:
-      'Starts a session with e-mail address and password. If the cookie holds a live session of the same person, that session is renewed instead: same id, new token, and the old token fails. The token is in the answer and in the cookie `session-token`. Failed tries are limited per client address and per account; a device that has signed in to the account before, known by the cookie `device-token` or the header `X-Device-Token` that an earlier answer gave it, has a limit of its own, so that nobody else can lock its owner out.',
+      'Starts a session with e-mail address and password. If the cookie holds a live session of the same ' +
+      'person, that session is renewed instead: same id, new token, and the old token fails. The token ' +
+      'is in the answer and in the cookie `session-token`. Failed tries are limited per client address ' +
+      'and per account; a device that has signed in to the account before, known by the cookie ' +
+      '`device-token` or the header `X-Device-Token` that an earlier answer gave it, has a limit of its ' +
+      'own, so that nobody else can lock its owner out.',
     access: publicAccess({ app: 'in-query', setsCookie: true }),
     knowsDevice: true,
     audit: 'session.created',

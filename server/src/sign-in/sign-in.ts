@@ -49,7 +49,8 @@ interface Authenticated {
 
 /**
  * Whose share a try is taken from. A device that the account knows has one of its own, so that no stranger can use up
- * what its owner needs to get in; the name of the account is its address, so that those which nobody has are counted too.
+ * what its owner needs to get in; the name of the account is its address, so that those which nobody has are counted
+ * too.
  */
 function signInShares(call: Call, { email }: Given): SignInShares {
   const { services, client, request } = call;
@@ -122,7 +123,9 @@ async function authenticateUser(call: Call, given: Given): Promise<Authenticated
   return { app, credentials, newHash, isDeviceKnown, presented, taken: takenOf(shares, counted) };
 }
 
-/** The mail to the owner: once a day for each network, and a few a day in all, whatever a program does that keeps no cookies. */
+/**
+ * The mail to the owner: once a day for each network, and a few a day in all, also for a program that keeps no cookies.
+ */
 function noticeOf(
   call: Call,
   app: App,
@@ -166,8 +169,8 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
 
 /**
  * Signs somebody in with their password: one statement counts the try and looks app and account up, one stores session,
- * device, event and the mail to the owner. If the caller's cookie holds a live session of the same account, that session is
- * renewed: same id, new token.
+ * device, event and the mail to the owner. If the caller's cookie holds a live session of the same account, that
+ * session is renewed: same id, new token.
  *
  * @throws ApiError `app_inactive`, `invalid_credentials`, `user_inactive`, `too_many_attempts`
  * @throws OverloadedError when too many passwords wait to be compared

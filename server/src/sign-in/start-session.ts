@@ -82,10 +82,11 @@ export async function startSession(tx: Tx, call: Call, app: App, user: ProvenUse
   const renewed = presented
     ? renewSession(app.id, row, presented, sql`true`)
     : sql`SELECT NULL::bigint AS id WHERE false`;
+  const kept = sql`COALESCE((SELECT id FROM renewed), ${row.id})`;
   const [session] = await tx.query<{ id: string | null }>(sql`
     WITH renewed AS (${renewed}),
     begun AS (${insertSession(app.id, row, sql`WHERE NOT EXISTS (SELECT FROM renewed)`)}),
-    ended AS (${endSurplusSessions(app.id, row, sql`COALESCE((SELECT id FROM renewed), ${row.id})`, app.settings.sessionsPerUser, sql`true`)})
+    ended AS (${endSurplusSessions(app.id, row, kept, app.settings.sessionsPerUser, sql`true`)})
     SELECT (SELECT id FROM renewed) AS id`);
   const renewedId = session?.id ?? undefined;
   const deviceToken = await rememberDeviceOf(tx, call, app, user.id);

@@ -104,7 +104,10 @@ export const superAdminRoutes = [
     tag: 'authorization',
     summary: 'Make somebody a super admin',
     description:
-      'An active user whose account is claimed is a super admin at once. Any other address is invited by a mail with a code: who sets a password with it (`PUT …/users/password`) within 7 days has claimed the account and is a super admin; inviting again sends another code. All super admins are told by mail of a new one.',
+      'An active user whose account is claimed is a super admin at once. Any other address is invited by ' +
+      'a mail with a code: who sets a password with it (`PUT …/users/password`) within 7 days has ' +
+      'claimed the account and is a super admin; inviting again sends another code. All super admins are ' +
+      'told by mail of a new one.',
     access: overApp('SUPER_ADMIN'),
     audit: 'super_admin.granted',
     idempotency: 'kept',
@@ -137,7 +140,9 @@ export const superAdminRoutes = [
     tag: 'authorization',
     summary: 'Take super admin rights away',
     description:
-      'The user is no super admin from the next request on and stays a user of the app; all super admins are told by mail, and so is the user. An invitation is revoked the same way. The last active super admin stays.',
+      'The user is no super admin from the next request on and stays a user of the app; all super admins ' +
+      'are told by mail, and so is the user. An invitation is revoked the same way. The last active ' +
+      'super admin stays.',
     access: overUser('SUPER_ADMIN'),
     audit: 'super_admin.removed',
     params: userParams,

@@ -39,7 +39,8 @@ export const addSuperAdmin = z
     lastName: optional(lastName),
     resetUrl: optional(
       urlTemplate(
-        'URL template of the link in the mail to somebody who is invited, with {{code}} and {{email}}: where a password is chosen. Default: the setting of the app.',
+        'URL template of the link in the mail to somebody who is invited, with {{code}} and {{email}}: ' +
+          'where a password is chosen. Default: the setting of the app.',
         'https://app.example.com/reset?code={{code}}&email={{email}}',
       ),
     ),

@@ -70,7 +70,7 @@ describe('a user whose address is proven', () => {
 describe('an address that nobody has', () => {
   const email = 'Ada.Lovelace@example.com';
 
-  test('is invited, and whoever sets a password with the code of the mail is a super admin', async () => {
+  test('is invited, and anyone who sets a password with the code of the mail is a super admin', async () => {
     const invited = await add(email, { resetUrl: 'http://localhost/reset?code={{code}}&email={{email}}' });
     expect(invited.json()).toMatchObject({ message: 'Super admin invited', invited: true });
     expect(await world.mails(world.admin.email)).toEqual([]);
@@ -137,7 +137,7 @@ describe('an address that nobody has', () => {
   });
 });
 
-describe('whoever signed up with an address that they do not hold', () => {
+describe('anyone who signed up with an address that they do not hold', () => {
   let intruder: Person;
   const email = 'victim@example.com';
 

@@ -8,7 +8,9 @@ import type { Prepared, SampleCall } from './samples/sample.ts';
 import { platformKey, type TestApp } from './setup.ts';
 import { createWorld, password, type World } from './world/world.ts';
 
-/** What a caller holds over what the sample calls address, by scope: the organization, one of its members, a session. */
+/**
+ * What a caller holds over what the sample calls address, by scope: the organization, one of its members, a session.
+ */
 type Standing = Readonly<Record<'app' | 'organization' | 'user' | 'session', readonly Principal[]>>;
 
 const nothing = { app: [], organization: [], user: [], session: [] } as const satisfies Standing;
@@ -46,7 +48,7 @@ const standings = {
   },
 } as const satisfies Record<string, Standing>;
 
-/** Callers who are nobody to the app, whatever they present. */
+/** Callers who are nobody to the app, regardless of what they present. */
 const rejected = [
   'none',
   'garbage',
@@ -225,7 +227,7 @@ export function outcomeWhileInactive(route: Route, sample: SampleCall, name: Cal
   if (route.access.scope !== 'organization') return whileActive;
   const refused = whileInactive[route.access.operation];
   if (people.has(name)) return refused.people ?? whileActive;
-  // The status is asked for with the route's own access, before whatever else this very call needs.
+  // The status is asked for with the route's own access, before everything else that this very call needs.
   const { admits, prepare } = sample;
   const isLetIn = outcomeWhileActive(route, { admits, prepare }, name) === route.response.status;
   return isLetIn ? (refused.app ?? whileActive) : whileActive;

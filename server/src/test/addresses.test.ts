@@ -14,7 +14,7 @@ afterAll(() => app?.close());
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
-/** What the table declares at exactly this URL, whatever less specific URLs would take it too. */
+/** What the table declares at exactly this URL, even if less specific URLs would take it too. */
 function declaredAt(url: string): string[] {
   const here = routes.filter((route) => route.url === url);
   return here.flatMap(({ method, changesState }) => (method === 'GET' && !changesState ? ['GET', 'HEAD'] : [method]));

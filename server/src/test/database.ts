@@ -51,8 +51,8 @@ async function openFresh(): Promise<Db> {
 const transactions = new AsyncLocalStorage<true>();
 
 /**
- * In the course of a transaction everything goes through the transaction: whoever waits there for a second connection
- * waits for ever when there is none left, on the embedded database always.
+ * In the course of a transaction everything goes through the transaction: anyone who waits there for a second
+ * connection waits for ever when there is none left, on the embedded database always.
  */
 function withoutDetours(db: UndoableDb): UndoableDb {
   const refuseDetour = () => {
@@ -79,7 +79,8 @@ function withoutDetours(db: UndoableDb): UndoableDb {
  * one connection.
  *
  * @example
- * await whileLocked(db, sql`SELECT 1 FROM users WHERE id = ${id} FOR UPDATE`, () => world.call('DELETE', url, { token }));
+ * const user = sql`SELECT 1 FROM users WHERE id = ${id} FOR UPDATE`;
+ * await whileLocked(db, user, () => world.call('DELETE', url, { token }));
  */
 export const whileLocked = <Result>(db: Db, statement: Sql, work: () => Promise<Result>): Promise<Result> =>
   db.transaction(async (tx) => {
@@ -108,7 +109,7 @@ export async function urlOfDatabase(db: Db): Promise<string> {
 /** Makes what the tests' databases are copied from, unless an earlier run did. */
 export async function prepareTemplates(): Promise<void> {
   await mkdir(cacheDirectory, { recursive: true });
-  // On a server too: some tests are about the embedded database, whatever the others run on.
+  // On a server too: some tests are about the embedded database, even if the others run on PostgreSQL.
   await writeSnapshot(await emptySnapshotFile(), undefined, async () => {});
   if (serverUrl === undefined) await prepareMigratedSnapshot();
   else await withAdministrator((administrator) => prepareServer(administrator));
@@ -190,8 +191,8 @@ async function prepareServer(administrator: Db): Promise<void> {
 }
 
 /**
- * What the first ANALYZE of a young deployment finds: one row in each table. The planner then joins by nested loops. The
- * embedded database is never analysed, so that the tests of both see different plans.
+ * What the first ANALYZE of a young deployment finds: one row in each table. The planner then joins by nested loops.
+ * The embedded database is never analysed, so that the tests of both see different plans.
  */
 const statisticsOfOneRow = sql`
   UPDATE pg_class SET relpages = 1, reltuples = 1 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`;

@@ -27,7 +27,7 @@ export async function tablesOf(db: Db): Promise<string[]> {
   return rows.map((row) => row.name);
 }
 
-/** How many rows there are and the sum of their hashes: whatever order they lie in, it costs no sorting. */
+/** How many rows there are and the sum of their hashes: it is the same in any order and costs no sorting. */
 function digestOf(table: string, ignored: readonly string[], where: Sql): Sql {
   if (ignored.includes('*')) return sql`SELECT ${table}::text AS name, '' AS digest`;
   const line = ignored.length === 0 ? sql`t::text` : sql`(to_jsonb(t) - ${[...ignored]}::text[])::text`;
@@ -51,7 +51,7 @@ export async function digestOfEverything(db: Db): Promise<Record<string, string>
 }
 
 /**
- * A digest of every row of one app, counters included: whoever calls in another app must not touch even those.
+ * A digest of every row of one app, counters included: anyone who calls in another app must not touch even those.
  *
  * @param only the tables to look at; all by default
  */
@@ -70,7 +70,10 @@ const kinds = new Set(['action', 'grants', 'noun', 'purpose', 'role_key', 'state
 /** Tables whose number of rows depends on ids, or on what the service remembers of refusals. */
 const varying = new Set(['app_counts', 'member_counts', 'audit_events', 'rate_limits']);
 
-/** How many rows of an app there are in these tables and of what kind: the same after the same call, whatever ids it gave. */
+/**
+ * How many rows of an app there are in these tables and of what kind: the same after the same call, regardless of the
+ * ids that it gave.
+ */
 export async function traitsOfApp(db: Db, appId: string, named: readonly string[]): Promise<Record<string, string>> {
   const only = named.filter((table) => !varying.has(table));
   if (only.length === 0) return {};

@@ -122,7 +122,7 @@ describe('a session of ten minutes is fresh, and no password is needed:', () => 
   });
 });
 
-describe('an old session is as good as a fresh one, whatever the app says:', () => {
+describe('an old session is as good as a fresh one, with any setting of the app:', () => {
   it.each(byName(others))('%s', async (_, one) => {
     await requireStepUp();
     await expectSuccess(one, freshForSeconds + 1, (__, prepared) => prepared);

@@ -56,11 +56,11 @@ function sendJson(response: ServerResponse, body: unknown, status = 200): void {
 }
 
 /**
- * A provider on this machine that speaks OpenID Connect and misbehaves when told to. Whoever comes to sign in is at
+ * A provider on this machine that speaks OpenID Connect and misbehaves when told to. Anyone who comes to sign in is at
  * once sent back as the person that the test says.
  */
 export class TestProvider {
-  /** Claims of whoever signs in. */
+  /** Claims of anyone who signs in. */
   person: Readonly<Record<string, unknown>> = {};
   misbehaviour: Misbehaviour = {};
   now: () => Date = () => new Date();

@@ -100,7 +100,7 @@ describe('the OpenAPI document', () => {
     expect(listed.map(({ pointer }) => pointer)).toEqual([]);
   });
 
-  it('shows examples that have whatever is required', () => {
+  it('shows examples that have everything that is required', () => {
     const partial = [...nodesOf(allSchemas)].filter(
       ({ node: { required, examples } }) =>
         Array.isArray(required) &&
@@ -242,7 +242,7 @@ describe('as code generators read it', () => {
     expect(names.filter((name) => operationIds.has(name.toLowerCase()))).toEqual([]);
   });
 
-  it('names no two components alike, of whatever kind: some languages have one room for all types', () => {
+  it('names no two components alike, of any kind: some languages have one room for all types', () => {
     const { schemas, responses, parameters } = document.components;
     const names = [schemas, responses, parameters].flatMap((parts) => Object.keys(parts).map((n) => n.toLowerCase()));
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);

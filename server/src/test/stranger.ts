@@ -100,6 +100,7 @@ export async function waysIn({ test, appId }: World, userId: string): Promise<Re
         AS password,
       ARRAY(SELECT phone_number FROM users WHERE app_id = ${appId} AND id = ${userId} AND phone_number IS NOT NULL)
         AS phone,
-      ARRAY(SELECT metadata::text FROM users WHERE app_id = ${appId} AND id = ${userId} AND metadata <> '{}') AS metadata`);
+      ARRAY(SELECT metadata::text FROM users WHERE app_id = ${appId} AND id = ${userId} AND metadata <> '{}')
+        AS metadata`);
   return row ?? {};
 }

@@ -34,7 +34,8 @@ async function signInElsewhere({ world, owner }: Stage): Promise<void> {
   const now = world.test.clock.now();
   await world.test.db.query(sql`
     INSERT INTO identities (app_id, id, user_id, idp_id, issuer, subject, created_at, last_used_at)
-    VALUES (${world.appId}, ${world.test.services.ids.next()}, ${owner.userId}, ${id}, 'issuer', 'subject', ${now}, ${now})`);
+    VALUES (${world.appId}, ${world.test.services.ids.next()}, ${owner.userId}, ${id}, 'issuer', 'subject', ${now},
+      ${now})`);
   await world.test.db.query(sql`
     INSERT INTO idp_intents (app_id, id, idp_id, success_url, failure_url, status, created_at, expires_at)
     VALUES (${world.appId}, ${world.test.services.ids.next()}, ${id}, 'http://localhost/', 'http://localhost/', 'created',

@@ -67,7 +67,9 @@ async function expectAllUnknown(one: Case, caller: Caller, exchanges: readonly E
   expect(await digestOfEverything(app.db)).toEqual(before);
 }
 
-/** The organizations next door, everybody in the furnished one but super admins, whom the app tells things; its machine. */
+/**
+ * The organizations next door, everybody in the furnished one but super admins, whom the app tells things; its machine.
+ */
 async function idsNextDoor(): Promise<string[]> {
   const { orgId, stranger, machine } = nextDoor;
   const members = await app.db.query<{ user_id: string }>(sql`

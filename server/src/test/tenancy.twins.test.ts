@@ -22,8 +22,8 @@ import { clearApp, fillApp, type Rows, type Table, tablesOfApps, takeRows } from
 import type { UndoableDb } from './undo.ts';
 import { createWorld, password, problem } from './world/world.ts';
 
-// Two apps hold the very same ids, keys and hashes. Whatever our app then lacks, the twin still has it: an answer
-// that depends on the twin, or a change of the twin, means that a statement forgot to ask for the app.
+// Two apps hold the very same ids, keys and hashes. For everything that our app then lacks, the twin still has it: an
+// answer that depends on the twin, or a change of the twin, means that a statement forgot to ask for the app.
 
 let app: TestApp;
 let undoable: UndoableDb;
@@ -49,7 +49,9 @@ beforeAll(async () => {
 aroundEach((runTest) => undoable.undo(runTest));
 afterAll(() => app?.close());
 
-/** What our app may lack, beside all rows of a table: the table it is about, how it comes to lack it, and in which rows. */
+/**
+ * What our app may lack, beside all rows of a table: the table it is about, how it comes to lack it, and in which rows.
+ */
 const flaws: Readonly<
   Record<string, readonly [table: string, flaw: Sql, rows?: (concerned: readonly string[]) => Sql]>
 > = {
@@ -127,7 +129,9 @@ function withoutTexts(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, withoutTexts(inner)]));
 }
 
-/** Makes the call in our app while it lacks something: the twin stays as it is. Notes the tables that the call reads. */
+/**
+ * Makes the call in our app while it lacks something: the twin stays as it is. Notes the tables that the call reads.
+ */
 async function callLacking(
   { route }: Case,
   prepared: Prepared,
@@ -147,7 +151,7 @@ async function callLacking(
 
 /**
  * The outcomes of a call by what our app lacks. Lacking something that the call does not read is lacking nothing, so
- * only the tables count that it reads, be it only because it lacks something.
+ * only the tables count that it reads, even if only because it lacks something.
  */
 async function outcomes(one: Case, prepared: Prepared) {
   const twin = await digestOfApp(app.db, twinId);
@@ -190,8 +194,8 @@ describe('the operator changes one app only:', () => {
   it.each<[string, (tx: Tx, kid: string, mailId: string) => Promise<unknown>]>([
     ['rotating its key', (tx) => rotateSigningKey(tx, ourId, spare, now())],
     ['revoking its key', (tx, kid) => revokeKey(tx, ourId, kid, spare, now())],
-    ['sealing its key anew', (tx, kid) => replaceSealedKey(tx, ourId, kid, Buffer.from('sealed anew'))],
-    ['sealing its mail anew', (tx, _, mailId) => replaceSealedMail(tx, ourId, mailId, Buffer.from('sealed anew'))],
+    ['sealing its key again', (tx, kid) => replaceSealedKey(tx, ourId, kid, Buffer.from('sealed again'))],
+    ['sealing its mail again', (tx, _, mailId) => replaceSealedMail(tx, ourId, mailId, Buffer.from('sealed again'))],
   ])('%s', async (_, operate) => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     await fillApp(app.db, tables, twinId, ourRows, 'theirs');
@@ -238,7 +242,7 @@ describe('the owner of an address is told that somebody tried to sign up with it
       SELECT 1 FROM mails WHERE app_id = ${ourId} AND user_id = ${userId} AND purpose = 'sign_up_attempted'`)
     ).length;
 
-  it('whether or not the twin was told, and whoever else was', async () => {
+  it('whether or not the twin was told, and regardless of who else was', async () => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     const { owner, member } = stage;
     await attempt(owner.email);

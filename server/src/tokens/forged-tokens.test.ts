@@ -79,7 +79,7 @@ describe('a header of one’s own choice is refused:', () => {
     }
   });
 
-  test('HS256 with whatever is published of the key as secret', async () => {
+  test('HS256 with every published part of the key as secret', async () => {
     const pem = await exportSPKI((await importJWK(jwk, 'ES256')) as Parameters<typeof exportSPKI>[0]);
     const point = Buffer.concat([Buffer.from(jwk.x ?? '', 'base64url'), Buffer.from(jwk.y ?? '', 'base64url')]);
     for (const secret of [pem, pem.trim(), JSON.stringify(jwk), point, '']) {
@@ -129,7 +129,7 @@ describe('claims are refused, however well they are signed:', () => {
   const issue = (changes: object) => signJwt(privateKey, kid, { ...claims, ...changes });
   const now = () => Math.floor(app.clock.now().getTime() / 1000);
 
-  test('though the claims of the real token pass, signed anew', async () => {
+  test('though the claims of the real token pass, signed again', async () => {
     expect(await use(issue({}))).toBe('200');
   });
 

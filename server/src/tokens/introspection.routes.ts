@@ -8,7 +8,7 @@ import { introspection, introspectToken } from './introspection.schema.ts';
 
 type Introspection = z.input<typeof introspection>;
 
-/** Says nothing of why: whoever tries tokens must not learn which of them were good once. */
+/** Says nothing of why: anyone who tries tokens must not learn which of them were good once. */
 const inactive: Introspection = { active: false };
 
 const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
@@ -62,7 +62,10 @@ export const introspectionRoutes = [
     tag: 'authentication',
     summary: 'Introspect a token',
     description:
-      'Tells a backend what a token that it was given stands for: the session of a human or the token of a machine user, whatever its audience, with the names of RFC 7662. Asked of the database each time, so a session that has just ended is not active. Asking counts as use of a session. A token of another app, and anything that is no token, is not active.',
+      'Tells a backend what a token that it was given stands for: the session of a human or the token of ' +
+      'a machine user, with any audience, with the names of RFC 7662. Asked of the database each time, ' +
+      'so a session that has just ended is not active. Asking counts as use of a session. A token of ' +
+      'another app, and anything that is no token, is not active.',
     access: overApp('GENERIC_MACHINE_USER'),
     audit: noAudit('It reads; the last use of a session is a counter.'),
     body: introspectToken,

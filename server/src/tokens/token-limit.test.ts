@@ -44,7 +44,7 @@ describe('a machine user that asks for tokens too often', () => {
     expect((await getToken(other)).statusCode).toBe(200);
   });
 
-  test('is one whatever its secrets and on however many processes', async () => {
+  test('is one for all its secrets and processes', async () => {
     const machine = await world.machine();
     const url = `/v1/authorization/machine-users/${machine.machineUserId}/secrets`;
     const { clientSecret } = (await world.call('POST', url, { token: world.admin.token, body: {} })).json<Machine>();

@@ -26,7 +26,7 @@ export interface MachineClaims {
 export interface TokenVerifier {
   /** The claims of a token that this app issued for this API and that has not expired; else undefined. */
   verify(app: NamedApp, token: string): Promise<MachineClaims | undefined>;
-  /** The same for a token that this app issued for whomever: good for telling what it is, not for letting it in. */
+  /** The same for a token that this app issued for anyone: good for telling what it is, not for letting it in. */
   verifyIssued(app: NamedApp, token: string): Promise<MachineClaims | undefined>;
 }
 

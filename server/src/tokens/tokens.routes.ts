@@ -92,7 +92,10 @@ export const tokenRoutes = [
     tag: 'authentication',
     summary: 'Get a machine token',
     description:
-      'Exchanges the credential of a machine user for an ES256 JWT that any service verifies with the JWKS of the app. Without `audience` the token is for this API; with it exactly for those services, and this API refuses it. Keep a token until shortly before it expires: a machine user gets 600 tokens a minute, unless the app says otherwise.',
+      'Exchanges the credential of a machine user for an ES256 JWT that any service verifies with the ' +
+      'JWKS of the app. Without `audience` the token is for this API; with it exactly for those ' +
+      'services, and this API refuses it. Keep a token until shortly before it expires: a machine user ' +
+      'gets 600 tokens a minute, unless the app says otherwise.',
     access: publicAccess({ app: 'in-query' }),
     audit: noAudit('A token is stored nowhere and changes nothing; the last use of the secret is a counter.'),
     body: requestToken,

@@ -26,7 +26,7 @@ const use = async (token: string, of: World = world) => {
 };
 
 describe('a token is refused', () => {
-  test('with one answer for whatever is wrong with the credential', async () => {
+  test('with one answer for every fault of the credential', async () => {
     const other = await world.machine();
     const elsewhere = await createWorld(app);
     const foreign = await elsewhere.machine();
@@ -135,7 +135,7 @@ describe('a token', () => {
     expect(new Set(tokens.map((token) => decodeJwt(token).jti)).size).toBe(5);
   });
 
-  test('is issued whatever credential is sent along', async () => {
+  test('is issued with any credential sent along', async () => {
     const body = { clientId: machine.machineUserId, clientSecret: machine.clientSecret };
     expect((await world.call('POST', url, { token: 'nonsense', body })).statusCode).toBe(200);
   });

@@ -112,7 +112,9 @@ export const appUserRoutes = [
     tag: 'authorization',
     summary: 'Delete a user',
     description:
-      'Deletes a user for good, with sessions, memberships, codes, mails and everything else that is known of them; in the audit only the id stays. The last active owner of an organization and the last active super admin cannot be deleted; machine users cannot delete a super admin.',
+      'Deletes a user for good, with sessions, memberships, codes, mails and everything else that is ' +
+      'known of them; in the audit only the id stays. The last active owner of an organization and the ' +
+      'last active super admin cannot be deleted; machine users cannot delete a super admin.',
     access: overUser(...governors),
     audit: 'user.deleted',
     params: userParams,
@@ -130,12 +132,16 @@ export const appUserRoutes = [
     state: 'INACTIVE',
     change: deactivate,
     description:
-      'The user cannot sign in and their sessions end at once; nothing they have is lost. The last active owner of an organization and the last active super admin cannot be deactivated; machine users cannot deactivate a super admin. Somebody who has not accepted an invitation yet cannot be deactivated: revoke it or delete the user. Repeating it changes nothing.',
+      'The user cannot sign in and their sessions end at once; nothing they have is lost. The last ' +
+      'active owner of an organization and the last active super admin cannot be deactivated; machine ' +
+      'users cannot deactivate a super admin. Somebody who has not accepted an invitation yet cannot be ' +
+      'deactivated: revoke it or delete the user. Repeating it changes nothing.',
   }),
   stateRoute('reactivate', {
     state: 'ACTIVE',
     change: reactivate,
     description:
-      'The user can sign in again and is in every organization what they were. Their sessions stay ended. Repeating it changes nothing.',
+      'The user can sign in again and is in every organization what they were. Their sessions stay ' +
+      'ended. Repeating it changes nothing.',
   }),
 ];

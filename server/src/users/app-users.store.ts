@@ -49,7 +49,7 @@ export async function setUserState(
     UPDATE users SET state = ${state}, updated_at = ${now} WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
-/** Deletes the row of a user and whatever belongs to it alone. */
+/** Deletes the row of a user and everything that belongs to it alone. */
 export async function deleteUserRow(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`
     WITH deleted AS (DELETE FROM users WHERE app_id = ${appId} AND id = ${userId} RETURNING id)

@@ -160,7 +160,8 @@ describe('a deactivated user', () => {
       app.db.query(sql`SELECT purpose FROM codes WHERE app_id = ${world.appId} AND user_id = ${person.userId}`);
     await app.db.query(sql`
       INSERT INTO codes (app_id, id, user_id, purpose, code_hash, created_at, expires_at)
-      VALUES (${world.appId}, ${app.services.ids.next()}, ${person.userId}, 'email_change', 'x', now(), now() + interval '1 day')`);
+      VALUES (${world.appId}, ${app.services.ids.next()}, ${person.userId}, 'email_change', 'x', now(),
+        now() + interval '1 day')`);
     await deactivate(person.userId);
     expect(await rows()).toEqual([]);
   });

@@ -6,7 +6,8 @@ import { unusedId } from '../ids.ts';
 import { findCredentials } from './users.store.ts';
 
 /**
- * Checks a code that was mailed to an address. An address without an account costs the same and fails like a wrong code.
+ * Checks a code that was mailed to an address. An address without an account costs the same and fails like a wrong
+ * code.
  *
  * @param presented the address and the code from the body
  * @param scope what the code was issued for

@@ -51,10 +51,10 @@ function subjectText(subject: NotMeSubject): string {
 }
 
 /**
- * The link of a mail by which its recipient says "this was not me". It leads to our own page, which changes nothing until
- * its button is pressed. The link is good for 30 days. It is sealed and not stored, so issuing one costs no statement and
- * works inside a transaction or a single statement. Put it into the content of any mail as `notMeUrl`; the mail then shows
- * it below the text in the recipient's language.
+ * The link of a mail by which its recipient says "this was not me". It leads to our own page, which changes nothing
+ * until its button is pressed. The link is good for 30 days. It is sealed and not stored, so issuing one costs no
+ * statement and works inside a transaction or a single statement. Put it into the content of any mail as `notMeUrl`;
+ * the mail then shows it below the text in the recipient's language.
  *
  * - `account` (mails to an address that is not claimed yet): rule (P), see `reject.ts`
  * - `session`: the session ends, and a password reset starts

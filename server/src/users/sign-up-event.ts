@@ -1,7 +1,11 @@
 import { type Queryable, sql } from '../db/db.ts';
 import type { Circumstances } from '../email/circumstances.ts';
 
-/** The circumstances of a user's sign-up, which only its event keeps. @returns undefined if there is no such event any more */
+/**
+ * The circumstances of a user's sign-up, which only its event keeps.
+ *
+ * @returns undefined if there is no such event any more
+ */
 export async function signUpOf(db: Queryable, appId: string, userId: string): Promise<Circumstances | undefined> {
   const [row] = await db.query<{ time: Date; ip: string | null; user_agent: string | null }>(sql`
     SELECT time, ip, user_agent FROM audit_events

@@ -6,7 +6,7 @@ import { ApiError } from '../http/errors.ts';
 import type { UserState } from './users.store.ts';
 
 /**
- * Makes sure that a super admin can be taken away: the app keeps another active one. Whoever demotes, deactivates or
+ * Makes sure that a super admin can be taken away: the app keeps another active one. Anyone who demotes, deactivates or
  * deletes a super admin calls this first, in the same transaction, with the user's row locked.
  *
  * The app stays locked until the transaction ends, so that of two requests at the same moment the second counts what
@@ -95,5 +95,6 @@ export async function moveSuperAdminInvitation(
 ): Promise<void> {
   await tx.query(sql`
     UPDATE users u SET super_admin_invited_until = earlier.super_admin_invited_until
-    FROM users earlier WHERE u.app_id = ${appId} AND u.id = ${toId} AND earlier.app_id = ${appId} AND earlier.id = ${fromId}`);
+    FROM users earlier WHERE u.app_id = ${appId} AND u.id = ${toId} AND earlier.app_id = ${appId}
+      AND earlier.id = ${fromId}`);
 }

@@ -59,7 +59,8 @@ export const userRoutes = [
     tag: 'authentication',
     summary: 'Sign up',
     description:
-      'Makes a user and starts their session. The e-mail address is unproven until the code of the mail comes back. An address that was only invited becomes this user, without the invited roles.',
+      'Makes a user and starts their session. The e-mail address is unproven until the code of the mail ' +
+      'comes back. An address that was only invited becomes this user, without the invited roles.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     addressLimit: 'signUpsPerAddressPerHour',
@@ -128,7 +129,8 @@ export const userRoutes = [
     tag: 'authentication',
     summary: 'Introspect my session',
     description:
-      'The user of the session. With `includeOrganizations=true` also what they are in their organizations; an inactive organization is listed without roles.',
+      'The user of the session. With `includeOrganizations=true` also what they are in their ' +
+      'organizations; an inactive organization is listed without roles.',
     access: overApp('SESSION_OWNER'),
     query: meQuery,
     response: { status: 200, description: 'The user and the session.', body: me },
@@ -163,7 +165,8 @@ export const userRoutes = [
     tag: 'authentication',
     summary: 'Get a user',
     description:
-      'A user, for themselves, super admins and machine users. Owners and managers of an organization that the user is in see them too, without phone number and metadata.',
+      'A user, for themselves, super admins and machine users. Owners and managers of an organization ' +
+      'that the user is in see them too, without phone number and metadata.',
     access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
     decidesInStatement: 'by-declaration',
     params: userParams,
@@ -197,7 +200,9 @@ export const userRoutes = [
     tag: 'authentication',
     summary: 'Update a user',
     description:
-      'Changes names, phone number, language and metadata; what is not named stays. Metadata merges: a string sets, null removes. A changed phone number is unproven. Keys that begin with `app:` are for super admins and machine users.',
+      'Changes names, phone number, language and metadata; what is not named stays. Metadata merges: a ' +
+      'string sets, null removes. A changed phone number is unproven. Keys that begin with `app:` are ' +
+      'for super admins and machine users.',
     access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
     audit: 'user.updated',
     params: userParams,

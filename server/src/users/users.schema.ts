@@ -43,7 +43,8 @@ export const urlTemplate = (what: string, example: string) =>
   text({ min: 1, max: 262_144 }).meta({ description: what, maxLength: 2000, examples: [example] });
 
 const verificationUrl = urlTemplate(
-  'URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}; default: the setting of the app.',
+  'URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}; default: the ' +
+    'setting of the app.',
   'https://app.example.com/verify?code={{code}}&userId={{userId}}',
 );
 
@@ -78,7 +79,8 @@ const person = {
     .meta({ description: 'Whether somebody with the mailbox has confirmed the address.', examples: [true] }),
   isEmailClaimed: z.boolean().meta({
     description:
-      'Whether the person behind the account has shown that the address is theirs. Roles are granted to the address at once only if it is verified and claimed.',
+      'Whether the person behind the account has shown that the address is theirs. Roles are granted to ' +
+      'the address at once only if it is verified and claimed.',
     examples: [true],
   }),
   isPhoneVerified: z
@@ -177,7 +179,8 @@ export const verificationRequested = z
 
 export const verificationCode = text({ min: 1, max: 100 }).meta({
   description:
-    'The code of the mail: 7 letters and digits, or the 26 of its link, in any case. Spaces, dashes and invisible characters are ignored.',
+    'The code of the mail: 7 letters and digits, or the 26 of its link, in any case. Spaces, dashes and ' +
+    'invisible characters are ignored.',
   examples: ['K7M2QXA'],
 });
 

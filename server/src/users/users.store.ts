@@ -127,7 +127,11 @@ export async function lockActiveUser(tx: Tx, appId: string, userId: string): Pro
   return rows.length > 0;
 }
 
-/** What a new password or another weighty change of one's own account is compared with. @throws ApiError `user_not_found` */
+/**
+ * What a new password or another weighty change of one's own account is compared with.
+ *
+ * @throws ApiError `user_not_found`
+ */
 export async function getCredentials(
   db: Queryable,
   appId: string,
@@ -163,7 +167,8 @@ export async function lockCredentials(
 ): Promise<boolean> {
   const rows = await tx.query(sql`
     SELECT 1 FROM users
-    WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE' AND password_hash = ${credentials.passwordHash}
+    WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE'
+      AND password_hash = ${credentials.passwordHash}
     FOR NO KEY UPDATE`);
   return rows.length > 0;
 }
@@ -202,10 +207,12 @@ export async function insertUser(
 ): Promise<Pick<User, 'id' | 'email'> | undefined> {
   const [row] = await tx.query<Pick<User, 'id' | 'email'> & { metadata: Metadata }>(sql`
     WITH added AS (
-    INSERT INTO users AS known (app_id, id, email, email_key, is_email_verified, claimed_by, first_name, last_name, phone_number,
+    INSERT INTO users AS known (app_id, id, email, email_key, is_email_verified, claimed_by, first_name, last_name,
+      phone_number,
       language, state, is_super_admin, password_hash, metadata, created_at, updated_at)
     VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, ${user.claimedBy !== null}, ${user.claimedBy},
-      ${user.firstName}, ${user.lastName}, ${user.phoneNumber}, ${user.language}, 'ACTIVE', ${user.isSuperAdmin}, ${user.passwordHash},
+      ${user.firstName}, ${user.lastName}, ${user.phoneNumber}, ${user.language}, 'ACTIVE', ${user.isSuperAdmin},
+        ${user.passwordHash},
       ${JSON.stringify(user.metadata)}::jsonb, ${user.now}, ${user.now})
     ON CONFLICT (app_id, email_key) DO UPDATE SET
       first_name = EXCLUDED.first_name, last_name = EXCLUDED.last_name,
@@ -221,7 +228,7 @@ export async function insertUser(
   return row && { id: row.id, email: row.email };
 }
 
-/** Makes a user of an address that was invited: no password, no way in until the mailbox is proven. */
+/** Makes a user of an address that was invited: no password and no sign-in method until the mailbox is proven. */
 export async function insertInvitedUser(
   tx: Tx,
   appId: string,
@@ -229,15 +236,17 @@ export async function insertInvitedUser(
 ): Promise<void> {
   await tx.query(sql`
     WITH added AS (
-      INSERT INTO users (app_id, id, email, email_key, is_email_verified, first_name, last_name, state, created_at, updated_at)
-      VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, false, ${user.firstName}, ${user.lastName}, 'INVITED',
+      INSERT INTO users (app_id, id, email, email_key, is_email_verified, first_name, last_name, state, created_at,
+        updated_at)
+      VALUES (${appId}, ${user.id}, ${user.email}, ${user.emailKey}, false, ${user.firstName}, ${user.lastName},
+        'INVITED',
         ${user.now}, ${user.now})
       ON CONFLICT (app_id, email_key) DO NOTHING
       RETURNING id)
     ${countInApp(appId, 'users', sql`added`, 1)}`);
 }
 
-/** @param now when the user chose it; without it the same password was only hashed anew */
+/** @param now when the user chose it; without it the same password was only hashed again */
 export async function setPasswordHash(
   tx: Tx,
   appId: string,

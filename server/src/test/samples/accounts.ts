@@ -122,7 +122,8 @@ const passwordSamples: SampleCalls = {
         const { world } = stage;
         const { person } = await linked(stage);
         await world.test.db.query(sql`
-          UPDATE users SET is_email_verified = false, claimed_by = NULL WHERE app_id = ${world.appId} AND id = ${person.userId}`);
+          UPDATE users SET is_email_verified = false, claimed_by = NULL WHERE app_id = ${world.appId}
+            AND id = ${person.userId}`);
         const verificationCode = await codeOfReset(stage, person.email);
         const body = { email: person.email, verificationCode, newPassword: 'Secret@slidezAB' };
         return { as: { ...nobody, id: person.userId }, body };

@@ -9,7 +9,8 @@ const query = { pageSize: '100' };
 /** The newest event by somebody, as its list has it. */
 async function newestBy({ world }: Stage, actorId: string) {
   const [row] = await world.test.db.query<{ id: string; action: string }>(sql`
-    SELECT id, action FROM audit_events WHERE app_id = ${world.appId} AND actor_id = ${actorId} ORDER BY id DESC LIMIT 1`);
+    SELECT id, action FROM audit_events WHERE app_id = ${world.appId} AND actor_id = ${actorId} ORDER BY id DESC
+    LIMIT 1`);
   return row ?? { id: '', action: '' };
 }
 

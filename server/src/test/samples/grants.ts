@@ -89,7 +89,10 @@ const awaited = 'with an unproven address that invitations wait for';
 
 const roleOfOthers = 'global:steward';
 
-/** Makes a predefined role that somebody holds here, and our manager next door only; where managers grant what they hold. */
+/**
+ * Makes a predefined role that somebody holds here, and our manager next door only; where managers grant what they
+ * hold.
+ */
 async function grantToOthers(stage: Stage, orgId: string): Promise<void> {
   const { world, neighbourOrgId, manager } = stage;
   const body = { roles: [{ key: 'steward', displayName: 'Everywhere', allowedPermissions: ['audit:read'] }] };

@@ -21,7 +21,7 @@ const credentials = { clientId: 'client-of-the-samples', clientSecret: 'secret-o
 
 let started: Promise<TestProvider> | undefined;
 
-/** One provider for all samples of a process; its clock is that of whoever uses it last. */
+/** One provider for all samples of a process; its clock is that of its last user. */
 async function sampleProvider({ world }: Stage): Promise<TestProvider> {
   const provider = await (started ??= TestProvider.start());
   provider.now = () => world.test.clock.now();
@@ -64,7 +64,8 @@ async function registerMany(stage: Stage): Promise<void> {
   const id = await register(stage);
   for (let count = (await registered(stage)).length; count < 30; count += 1) {
     await test.db.query(sql`
-      INSERT INTO identity_providers SELECT (jsonb_populate_record(p, jsonb_build_object('id', ${test.services.ids.next()}::text))).*
+      INSERT INTO identity_providers
+      SELECT (jsonb_populate_record(p, jsonb_build_object('id', ${test.services.ids.next()}::text))).*
       FROM identity_providers p WHERE p.app_id = ${appId} AND p.id = ${id}`);
   }
 }
@@ -98,7 +99,7 @@ export async function linked(
   return { person, idpId, provider };
 }
 
-/** The only way in that somebody has is not taken, whatever others have. */
+/** The only sign-in method of a person is kept, even if others have more. */
 async function expectOnlyWayInKept(stage: Stage): Promise<void> {
   const { world } = stage;
   const { userId, token } = (await linked(stage)).person;

@@ -59,7 +59,10 @@ const toRole = (stage: Stage) => invite(stage, 'members', freshEmail());
 
 const toOwner = (stage: Stage) => invite(stage, 'owners', freshEmail());
 
-/** Invited as owner by one organization and to a role by ours, which invites others too: revoking ours leaves the person. */
+/**
+ * Invited as owner by one organization and to a role by ours, which invites others too: revoking ours leaves the
+ * person.
+ */
 async function invitedNextDoorToo(stage: Stage): Promise<Invited> {
   await toRole(stage);
   const { neighbour: owner, neighbourOrgId: orgId } = stage;
@@ -67,7 +70,7 @@ async function invitedNextDoorToo(stage: Stage): Promise<Invited> {
   return invite(stage, 'members', email);
 }
 
-/** Whoever is only invited is invited to something, and a code for an organization has its invitation. */
+/** Anyone who is only invited is invited to something, and a code for an organization has its invitation. */
 export async function expectNothingLeftOver({ world }: Stage): Promise<void> {
   const left = await world.test.db.query(sql`
     SELECT 'user', u.id FROM users u

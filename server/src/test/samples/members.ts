@@ -10,7 +10,7 @@ const owners = ['owner', 'superAdmin'] as const;
 const aboveManagers = [...owners, 'machine'] as const;
 const managers = ['manager', ...aboveManagers] as const;
 
-/** What a manager may not do to whoever is more than a plain member. */
+/** What a manager may not do to anyone who is more than a plain member. */
 export const notByManagers = (operation: OrganizationOperation) =>
   ({
     access: overOrganization(operation, 'ORG_OWNER', 'GENERIC_MACHINE_USER'),

@@ -33,7 +33,8 @@ export async function predefinedRole(world: World): Promise<string> {
 async function makeManyPredefined({ test, appId }: World): Promise<void> {
   await test.db.query(sql`
     INSERT INTO roles (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
-    SELECT ${appId}::bigint, 0, 'global:many-' || n, 'One of many', '{}', ${test.clock.now()}::timestamptz, ${test.clock.now()}::timestamptz
+    SELECT ${appId}::bigint, 0, 'global:many-' || n, 'One of many', '{}', ${test.clock.now()}::timestamptz,
+      ${test.clock.now()}::timestamptz
     FROM generate_series(1, 60) AS n ON CONFLICT DO NOTHING`);
 }
 

@@ -53,13 +53,13 @@ export interface SampleCall {
   };
   /** What becomes of it for these callers, where the call says more than the access does. */
   readonly outcomes?: Readonly<Partial<Record<CallerName, ErrorCode>>>;
-  /** Makes what the call needs. Each call of it gives a call that succeeds, whatever was called before. */
+  /** Makes what the call needs. Each call of it gives a call that succeeds, regardless of earlier calls. */
   readonly prepare: (stage: Stage) => Prepared | Promise<Prepared>;
   /** The kind of the audited target, and the field of request or answer that holds its id; none: the app itself. */
   readonly target?: readonly [kind: string, field?: string];
   /** A part of the answer that depends on what the caller is. */
   readonly answers?: (stage: Stage, prepared: Prepared) => object;
-  /** Looks at what it left behind. @throws whatever says that something is wrong */
+  /** Looks at what it left behind. @throws the failed expectation */
   readonly afterwards?: (stage: Stage, prepared: Prepared) => Promise<void>;
   /** The organization it is about is deactivated. */
   readonly whileInactive?: true;
