@@ -31,7 +31,7 @@ import { createSigningKeys } from './keys/signing-keys.ts';
 import { createTokenVerifier } from './tokens/token-verifier.ts';
 import { createLeasedLimit } from './limits/leased-limit.ts';
 import { logAnswers } from './log.ts';
-import { installMetrics } from './platform/metrics.ts';
+import { type AddMeasurements, installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
 import type { Services } from './calls/services.ts';
 import { hashMeasurements } from './passwords/hash-measurements.ts';
@@ -53,6 +53,8 @@ export interface AppDependencies {
   readonly outbound?: Outbound;
   readonly routes?: readonly Route[];
   readonly logger?: FastifyServerOptions['logger'];
+  /** What the metrics tell of the deployment beside the app. */
+  readonly measurements?: readonly AddMeasurements[];
 }
 
 /** Headers of every answer; a page that needs more than nothing says so itself. */
@@ -147,6 +149,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     idMeasurements(services.ids),
     backgroundMeasurements(services.taskRuns),
     hashMeasurements(services.passwords),
+    ...(dependencies.measurements ?? []),
   ]);
   logAnswers(app);
   installErrorHandler(app, services);

@@ -1,8 +1,5 @@
-/** The one source of time. Tests pass a clock that they move by hand. */
+/** The one source of time: the clock of the database in production, one that they move by hand in tests. */
 export interface Clock {
   /** Now. */
   now(): Date;
 }
-
-/** The machine's clock. */
-export const systemClock: Clock = { now: () => new Date() };

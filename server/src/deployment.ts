@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
+import { DatabaseClock } from './database-clock.ts';
 import { type Db, sql } from './db/db.ts';
 import { migrate, readMigrations } from './db/migrate.ts';
 import type { Log } from './db/db.ts';
@@ -15,6 +16,8 @@ export interface Deployment {
   /** Connections of their own for finding out who calls: calls that hold all the others do not keep everybody out. */
   readonly lookupDb: Db;
   readonly ids: LeasedIdSource;
+  /** The time of the database, which each renewal of the lease on ids reads. */
+  readonly clock: DatabaseClock;
   readonly sealer: Sealer;
   /** For people, e.g. `16.4`. */
   readonly databaseVersion: string;
@@ -62,12 +65,13 @@ export async function openDeployment(config: Config, log?: Log): Promise<Deploym
     const current = config.masterKey ?? (await masterKeyOfDirectory(db, config.dataDir));
     const sealer = createSealer({ current, old: config.masterKeysOld });
     await checkMasterKey(db, sealer);
-    const ids = await leaseNode(db);
+    const clock = new DatabaseClock(log);
+    const ids = await leaseNode(db, { clock });
     const close = async () => {
       await ids.close();
       await closeDatabases();
     };
-    return { db, lookupDb, ids, sealer, close, migrated, databaseVersion: await versionOf(db) };
+    return { db, lookupDb, ids, clock, sealer, close, migrated, databaseVersion: await versionOf(db) };
   } catch (error) {
     await closeDatabases();
     throw error;

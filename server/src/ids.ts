@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
-import { DatabaseUnavailableError, sql, type Db } from './db/db.ts';
+import { DatabaseClock } from './database-clock.ts';
+import { DatabaseUnavailableError, sql, type Db, type Sql } from './db/db.ts';
 
 /** Makes ids: decimal strings whose numeric order is the order of creation. */
 export interface IdSource {
@@ -22,6 +23,8 @@ export interface LeasedIdSource extends IdSource {
 
 /** How long a lease lasts and how often it is renewed. */
 export interface LeaseOptions {
+  /** Gives ids their time. Each renewal reads the database's clock for it. */
+  readonly clock?: DatabaseClock;
   readonly leaseMs?: number;
   readonly renewEveryMs?: number;
 }
@@ -32,14 +35,14 @@ export interface IdSourceOptions {
   readonly now?: () => number;
   /** No id gets this time or a later one. */
   readonly until?: number;
+  /** No id gets this time or an earlier one. */
+  readonly after?: number;
 }
 
 const epochMs = Date.UTC(2026, 0, 1);
 const nodeBits = 10n;
 const sequenceBits = 12n;
 const lastSequence = 4095;
-/** How far ids may run ahead of a clock that was set back or that more than 4096 ids per millisecond outran. */
-const maximumLeadMs = 60_000;
 const retryMs = 1_000;
 
 /**
@@ -57,9 +60,12 @@ export function createIdSource(options: IdSourceOptions): IdSource {
 /**
  * Leases a node number from the table `node_leases` and keeps it by renewing the lease.
  *
- * Ids carry the database's time, taken over with each renewal and counted on with this machine's monotonic clock. So
- * machines need not agree about the time, and as a lease starts after the time up to which the one before it could give
- * ids, two holders of a number never give the same.
+ * Ids carry the database's time, read with each renewal and counted on with this machine's monotonic clock. So machines
+ * need not agree about the time, and as a lease starts after the time up to which the one before it could give ids, two
+ * holders of a number never give the same.
+ *
+ * If the database's clock is set back, another number is leased and ids go on above the latest one, ahead of the clock,
+ * until it has caught up. The lease then lasts from the time of the latest id.
  *
  * @example
  *   const ids = await leaseNode(db);
@@ -78,15 +84,16 @@ class Snowflake implements IdSource {
   readonly node: number;
   until: number;
   readonly #now: () => number;
-  #last = 0;
-  #sequence = 0;
+  #last: number;
+  #sequence = lastSequence;
   /** Time and node of `#last`, in place: what is left to do per id is one addition. */
   #base = 0n;
 
-  constructor({ node, now = Date.now, until = Number.POSITIVE_INFINITY }: IdSourceOptions) {
+  constructor({ node, now = Date.now, until = Number.POSITIVE_INFINITY, after = 0 }: IdSourceOptions) {
     this.node = node;
     this.#now = now;
     this.until = until;
+    this.#last = after;
   }
 
   /** The time of the newest id. */
@@ -96,14 +103,14 @@ class Snowflake implements IdSource {
 
   next(): string {
     const now = this.#now();
-    if (now > this.#last) this.#enter(now, now);
-    else if (this.#sequence === lastSequence) this.#enter(this.#last + 1, now);
+    if (now > this.#last) this.#enter(now);
+    else if (this.#sequence === lastSequence) this.#enter(this.#last + 1);
     else this.#sequence += 1;
     return (this.#base + BigInt(this.#sequence)).toString();
   }
 
   remainingMs(): number {
-    return this.until - this.#now();
+    return this.until - Math.max(this.#now(), this.#last);
   }
 
   /** No id is given from now on, not even another one of the current millisecond. */
@@ -112,9 +119,9 @@ class Snowflake implements IdSource {
     this.#sequence = lastSequence;
   }
 
-  #enter(time: number, now: number): void {
+  /** A clock that was set back, or that more than 4096 ids per millisecond outran, is left behind by the ids. */
+  #enter(time: number): void {
     if (time >= this.until) throw new DatabaseUnavailableError('The lease on the node number for ids has run out');
-    if (time - now > maximumLeadMs) throw new Error('The clock was set back too far to make ids in order');
     this.#last = time;
     this.#sequence = 0;
     this.#base = ((BigInt(time - epochMs) << nodeBits) | BigInt(this.node)) << sequenceBits;
@@ -129,18 +136,20 @@ interface LeaseRow {
 
 class NodeLease implements LeasedIdSource {
   readonly #db: Db;
+  readonly #clock: DatabaseClock;
   readonly #leaseMs: number;
   readonly #renewEveryMs: number;
   readonly #holder = randomUUID();
   #source = new Snowflake({ node: 0, until: 0 });
-  /** The database's time minus this machine's monotonic time. */
-  #offset = 0;
+  /** The database's clock was set back since the number was leased. */
+  #isSetBack = false;
   #timer: NodeJS.Timeout | undefined;
   #renewal: Promise<void> | undefined;
   #closed = false;
 
-  constructor(db: Db, { leaseMs = 60_000, renewEveryMs = 15_000 }: LeaseOptions) {
+  constructor(db: Db, { clock = new DatabaseClock(), leaseMs = 60_000, renewEveryMs = 15_000 }: LeaseOptions) {
     this.#db = db;
+    this.#clock = clock;
     this.#leaseMs = leaseMs;
     this.#renewEveryMs = renewEveryMs;
   }
@@ -174,38 +183,44 @@ class NodeLease implements LeasedIdSource {
    * milliseconds stands for what is lost in rounding.
    */
   async #take(): Promise<void> {
-    const [row] = await this.#db.query<LeaseRow>(sql`
+    const row = await this.#ask(sql`
       WITH free AS MATERIALIZED (
         SELECT id FROM node_leases WHERE leased_until < clock_timestamp() - interval '5 ms'
         ORDER BY leased_until, id LIMIT 1 FOR UPDATE SKIP LOCKED)
-      UPDATE node_leases n
-      SET holder = ${this.#holder}, leased_until = clock_timestamp() + ${this.#leaseMs} * interval '1 ms'
+      UPDATE node_leases n SET holder = ${this.#holder}, leased_until = ${this.#leaseEnd()}
       FROM free WHERE n.id = free.id
       RETURNING n.id, ${leaseTimes}`);
     if (row === undefined) throw new DatabaseUnavailableError('Every node number for ids is leased');
-    this.#adopt(row);
+    this.#isSetBack = false;
+    const now = () => Math.floor(this.#clock.milliseconds());
+    this.#source = new Snowflake({ node: row.id, now, until: Number(row.until), after: this.#source.last });
   }
 
-  /** A lease that ran out but that nobody took since is still ours; one that was taken is replaced. */
+  /**
+   * A lease that expired is still ours if no other process took the number. A number that was taken is replaced. So is
+   * one that was leased before the clock was set back: then the table, not the memory of this process, keeps ids unique.
+   */
   async #renew(): Promise<void> {
-    const [row] = await this.#db.query<LeaseRow>(sql`
-      UPDATE node_leases
-      SET leased_until = GREATEST(leased_until, clock_timestamp() + ${this.#leaseMs} * interval '1 ms')
+    const row = await this.#ask(sql`
+      UPDATE node_leases SET leased_until = GREATEST(leased_until, ${this.#leaseEnd()})
       WHERE id = ${this.#source.node} AND holder = ${this.#holder}
       RETURNING id, ${leaseTimes}`);
-    if (row === undefined) await this.#take();
-    else this.#adopt(row);
+    if (row === undefined || this.#isSetBack) await this.#take();
+    else this.#source.until = Number(row.until);
   }
 
-  /** Measured after the answer, so that this machine is late by the way of the answer, never early. */
-  #adopt({ id, now, until }: LeaseRow): void {
-    this.#offset = Number(now) - performance.now();
-    if (id === this.#source.node && this.#source.last > 0) this.#source.until = Number(until);
-    else this.#source = new Snowflake({ node: id, now: () => this.#time(), until: Number(until) });
+  /** From now, or from the latest id where ids are ahead of the clock. */
+  #leaseEnd(): Sql {
+    return sql`(GREATEST(clock_timestamp(), to_timestamp(${this.#source.last}::float8 / 1000))
+      + ${this.#leaseMs} * interval '1 ms')`;
   }
 
-  #time(): number {
-    return Math.floor(this.#offset + performance.now());
+  async #ask(statement: Sql): Promise<LeaseRow | undefined> {
+    const sentAt = performance.now();
+    const [row] = await this.#db.query<LeaseRow>(statement);
+    const receivedAt = performance.now();
+    if (row && this.#clock.adopt({ databaseMs: Number(row.now), sentAt, receivedAt })) this.#isSetBack = true;
+    return row;
   }
 
   #schedule(delayMs: number): void {

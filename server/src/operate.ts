@@ -3,7 +3,6 @@ import { findAppByName } from './apps/apps.store.ts';
 import { addAdminCommands, toAdminServices } from './operate/admins.ts';
 import { addDoctorCommand } from './operate/doctor.ts';
 import { writeAuditEvent } from './calls/audit-event.store.ts';
-import { systemClock } from './clock.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import { type Tx } from './db/db.ts';
 import { DirectoryInUseError } from './db/directory-lock.ts';
@@ -34,14 +33,14 @@ async function appIdOf({ db }: Deployment, name: string): Promise<string> {
 
 async function writeOperatorEvent(
   tx: Tx,
-  { ids }: Deployment,
+  { ids, clock }: Deployment,
   appId: string,
   action: string,
   kid: string,
 ): Promise<void> {
   await writeAuditEvent(tx, ids, {
     appId,
-    time: systemClock.now(),
+    time: clock.now(),
     action,
     actor: { kind: 'operator', id: null },
     target: { kind: 'signing_key', id: null },
@@ -76,7 +75,7 @@ program
   .action((app: string) =>
     withDeployment(async (deployment) => {
       const appId = await appIdOf(deployment, app);
-      const now = systemClock.now();
+      const now = deployment.clock.now();
       const key = await makeSuccessor(deployment.sealer, appId, now);
       await deployment.db.transaction(async (tx) => {
         await rotateSigningKey(tx, appId, key, now);
@@ -92,7 +91,7 @@ program
   .action((app: string, kid: string) =>
     withDeployment(async (deployment) => {
       const appId = await appIdOf(deployment, app);
-      const now = systemClock.now();
+      const now = deployment.clock.now();
       const spare = await makeSigningKey(deployment.sealer, appId, now);
       await deployment.db.transaction(async (tx) => {
         if (!(await revokeKey(tx, appId, kid, spare, now))) throw new Error(`there is no key ${kid} to revoke`);

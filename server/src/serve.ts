@@ -6,11 +6,11 @@ import { bootstrap, type FirstApp } from './bootstrap.ts';
 import { appsMatchingByOrigin } from './apps/apps.store.ts';
 import { backgroundTasks } from './background-tasks.ts';
 import { type ReportFailure, startBackground } from './background.ts';
-import { systemClock } from './clock.ts';
 import type { Config } from './config.ts';
 import type { Deployment } from './deployment.ts';
 import { listening } from './listening.ts';
 import type { ServiceLog } from './log.ts';
+import { clockMeasurements } from './platform/clock-measurements.ts';
 import { startMetricsListener } from './platform/metrics.ts';
 import type { Services } from './calls/services.ts';
 import { onStopSignal, readyMessage } from './signals.ts';
@@ -75,7 +75,7 @@ function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
 
 /** Serves the API in this process until it is told to stop. */
 export async function serve(config: Config, deployment: Deployment, log: ServiceLog): Promise<void> {
-  const { db, lookupDb, ids, sealer, close } = deployment;
+  const { db, lookupDb, ids, clock, sealer, close } = deployment;
   let hasStarted = false;
   const { app, services } = await buildApp({
     config,
@@ -83,7 +83,8 @@ export async function serve(config: Config, deployment: Deployment, log: Service
     lookupDb,
     ids,
     sealer,
-    clock: systemClock,
+    clock,
+    measurements: [clockMeasurements(clock)],
     hasStarted: () => hasStarted,
     logger: log.options,
   });

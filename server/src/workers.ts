@@ -15,12 +15,12 @@ export async function superviseWorkers(config: Config, log: ServiceLog): Promise
   let isStopping = false;
   let isStarting = true;
   const fork = (): Worker => {
-    const startedAt = Date.now();
+    const startedAt = performance.now();
     return cluster.fork().once('exit', function (this: Worker, code: number | null, signal: string | null) {
       if (isStopping || isStarting) return;
       const details = { worker: this.process.pid, code, signal };
       log.write('error', 'A worker ended that nobody stopped; another one is started', details);
-      setTimeout(() => isStopping || fork(), Date.now() - startedAt < shortLifeMs ? shortLifeMs : 0);
+      setTimeout(() => isStopping || fork(), performance.now() - startedAt < shortLifeMs ? shortLifeMs : 0);
     });
   };
   // Before the workers, so that the metrics of a start can be read, and a port that is taken ends the start.

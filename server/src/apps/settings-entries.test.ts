@@ -4,6 +4,7 @@ import { sql } from '../db/db.ts';
 import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, password, problem, type World } from '../test/world/world.ts';
 import { bootstrap } from '../bootstrap.ts';
+import { DatabaseClock } from '../database-clock.ts';
 import { addDoctorCommand } from '../operate/doctor.ts';
 
 const productionEnv = {
@@ -142,12 +143,15 @@ describe('operate doctor', () => {
   const exitCode = process.exitCode;
   afterEach(() => (process.exitCode = exitCode));
 
-  async function doctor(app: TestApp): Promise<{ lines: string[]; status: typeof process.exitCode }> {
+  async function doctor(
+    app: TestApp,
+    clock = new DatabaseClock(),
+  ): Promise<{ lines: string[]; status: typeof process.exitCode }> {
     const lines: string[] = [];
     const program = new Command();
     addDoctorCommand(
       program,
-      (work) => work(app),
+      (work) => work({ db: app.db, clock }),
       (text) => lines.push(text),
     );
     await program.parseAsync(['node', 'operate', 'doctor']);
@@ -169,6 +173,19 @@ describe('operate doctor', () => {
     ]);
     expect(status).toBe(1);
     expect(await app.db.query(sql`SELECT name, settings FROM apps ORDER BY id`)).toEqual(before);
+    await app.close();
+  });
+
+  test.each([
+    [86_400_000, 'clock  This machine is 86400 s behind the database'],
+    [-5_000, 'clock  This machine is 5 s ahead of the database'],
+  ])('tells of a clock of the database that is %i ms ahead', async (aheadMs, finding) => {
+    const app = await buildTestApp();
+    const clock = new DatabaseClock();
+    const now = performance.now();
+    clock.adopt({ databaseMs: Date.now() + aheadMs, sentAt: now, receivedAt: now });
+    const { lines, status } = await doctor(app, clock);
+    expect([lines, status]).toEqual([[expect.stringContaining(finding)], 1]);
     await app.close();
   });
 });

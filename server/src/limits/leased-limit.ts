@@ -71,7 +71,9 @@ export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
           lease.left -= 1;
           return undefined;
         }
-        if (now < lease.emptyUntil) return (lease.emptyUntil - now) / 1000;
+        // Further away it is of a clock that was set back since.
+        const isEmpty = now < lease.emptyUntil && lease.emptyUntil - now <= longestRefusalMs;
+        if (isEmpty) return (lease.emptyUntil - now) / 1000;
         lease.filling ??= fill(lease, appId, share).finally(() => (lease.filling = undefined));
         await lease.filling;
       }

@@ -14,7 +14,18 @@ export interface Share<Key = Buffer> {
 const unitOf = ({ count, periodSeconds }: Share<unknown>): Sql =>
   sql`(floor(${periodSeconds}::float8 * 1000000 / ${count}::float8) * interval '1 microsecond')`;
 
+/** Clocks of two processes differ by less than this. */
+const clockDoubtSeconds = 60;
+
 const periodOf = ({ periodSeconds }: Share<unknown>): Sql => sql`make_interval(secs => ${periodSeconds}::float8)`;
+
+/**
+ * When the stored share is whole. A time that is further away than any unit can put it was stored while the database's
+ * clock was wrong and says nothing: it would keep its owner out until the clock has caught up.
+ */
+const wholeAt = ({ periodSeconds }: Share<unknown>, now: Date): Sql => sql`
+  CASE WHEN known.full_at > ${now}::timestamptz + make_interval(secs => ${periodSeconds + clockDoubtSeconds}::float8)
+    THEN ${now}::timestamptz ELSE GREATEST(known.full_at, ${now}) END`;
 
 /**
  * The statement that takes one unit: it returns a row if there was one. All that is stored is when the share will be
@@ -28,8 +39,8 @@ export function takeUnit(appId: string, share: Share<Buffer | Sql>, now: Date, s
   return sql`
     INSERT INTO rate_limits AS known (app_id, key_hash, full_at)
     SELECT ${appId}::bigint, ${share.keyHash}::bytea, ${now}::timestamptz + ${unit} ${source}
-    ON CONFLICT (app_id, key_hash) DO UPDATE SET full_at = GREATEST(known.full_at, ${now}) + ${unit}
-    WHERE GREATEST(known.full_at, ${now}) + ${unit} <= ${now}::timestamptz + ${periodOf(share)}
+    ON CONFLICT (app_id, key_hash) DO UPDATE SET full_at = ${wholeAt(share, now)} + ${unit}
+    WHERE ${wholeAt(share, now)} + ${unit} <= ${now}::timestamptz + ${periodOf(share)}
     RETURNING known.full_at`;
 }
 

@@ -60,7 +60,8 @@ export interface FoundClient {
 }
 
 /**
- * App, secret and signing key for these credentials: one query for all of them.
+ * App, secret and signing key for these credentials: one query for all of them. The key that signs latest signs now. An
+ * app made while the database's clock was ahead has only keys that sign later: then the next one does.
  *
  * @returns in the order of the keys; undefined where there is no such app
  */
@@ -89,9 +90,9 @@ export async function findClients(
       AND s.secret_hash = asked.secret_hash AND (s.expires_at IS NULL OR s.expires_at > ${now})
     LEFT JOIN LATERAL (
       SELECT kid FROM signing_keys
-      WHERE app_id = asked.app_id AND revoked_at IS NULL AND active_from <= ${now}
+      WHERE app_id = asked.app_id AND revoked_at IS NULL
         AND (published_until IS NULL OR published_until > ${now})
-      ORDER BY active_from DESC LIMIT 1
+      ORDER BY active_from > ${now}, abs(extract(epoch FROM active_from - ${now})) LIMIT 1
     ) AS k ON true`);
   const found = new Map(rows.map(({ place, ...row }) => [place, row]));
   return keys.map((_, index) => {

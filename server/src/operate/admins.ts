@@ -6,7 +6,7 @@ import { tellSuperAdminsOf } from '../accounts/tell-super-admins.ts';
 import { renewPassword } from '../accounts/renew-password.ts';
 import { writeAuditEvent } from '../calls/audit-event.store.ts';
 import { shareKey } from '../calls/take-limit.ts';
-import { type Clock, systemClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Tx } from '../db/db.ts';
 import type { Deployment } from '../deployment.ts';
 import { deleteDevices } from '../devices/devices.store.ts';
@@ -117,10 +117,10 @@ export function addAdminCommands(program: Command, { withApp, print, input }: Ad
 }
 
 /** A deployment as these commands need it. */
-export const toAdminServices = ({ db, ids, sealer }: Deployment): AdminServices => ({
+export const toAdminServices = ({ db, ids, clock, sealer }: Deployment): AdminServices => ({
   db,
   ids,
+  clock,
   sealer,
-  clock: systemClock,
   passwords: createPasswordHasher({ concurrency: 1 }),
 });

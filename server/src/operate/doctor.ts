@@ -1,24 +1,34 @@
 import type { Command } from 'commander';
 import { loadConfig } from '../config.ts';
+import { isOff } from '../database-clock.ts';
 import type { Deployment } from '../deployment.ts';
 import { listApps } from '../apps/apps.store.ts';
 import { settingsWarnings } from '../apps/settings-warnings.ts';
 
+/** The service goes by the database's clock; logs, certificates and tokens of identity providers go by the machine's. */
+const clockFindings = ({ machineOffsetSeconds: offset }: Deployment['clock']): string[] =>
+  isOff(offset)
+    ? [
+        `clock  This machine is ${Math.abs(Math.round(offset))} s ${offset > 0 ? 'ahead of' : 'behind'} the database. Synchronize the clocks of both.`,
+      ]
+    : [];
+
 /** The command that lists what an operator should mend. It changes nothing. */
 export function addDoctorCommand(
   program: Command,
-  withDeployment: (work: (deployment: Pick<Deployment, 'db'>) => Promise<void>) => Promise<void>,
+  withDeployment: (work: (deployment: Pick<Deployment, 'db' | 'clock'>) => Promise<void>) => Promise<void>,
   print: (text: string) => void,
 ): void {
   program
     .command('doctor')
-    .description('list stored settings that should be mended; status 1 if there are any')
+    .description('list what should be mended: stored settings, the clock; status 1 if there are any')
     .action(() =>
-      withDeployment(async ({ db }) => {
+      withDeployment(async ({ db, clock }) => {
         const config = loadConfig(process.env);
-        const findings = (await listApps(db)).flatMap(({ name, settings }) =>
+        const ofSettings = (await listApps(db)).flatMap(({ name, settings }) =>
           settingsWarnings(settings, config).map((warning) => `${name}  ${warning}`),
         );
+        const findings = [...clockFindings(clock), ...ofSettings];
         for (const finding of findings) print(finding);
         if (findings.length > 0) process.exitCode = 1;
         else print('nothing to mend');

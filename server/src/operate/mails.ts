@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { systemClock } from '../clock.ts';
 import type { Deployment } from '../deployment.ts';
 import { type GivenUpMail, listGivenUpMails, retryGivenUpMails } from '../email/delivery.store.ts';
 import { mailTriedMs } from '../email/queue-mail.ts';
@@ -27,9 +26,9 @@ export function addMailCommands(
     .command('retry-mail <id>')
     .description('queue a mail that was given up again, and try for another day; "all" for every one of them')
     .action((id: string) =>
-      withDeployment(async ({ db }) => {
+      withDeployment(async ({ db, clock }) => {
         if (id !== 'all' && !/^\d{1,19}$/.test(id)) throw new Error(`"${id}" is no id of a mail`);
-        const now = systemClock.now();
+        const now = clock.now();
         const giveUpAt = new Date(now.getTime() + mailTriedMs);
         const count = await retryGivenUpMails(db, { id: id === 'all' ? undefined : id, now, giveUpAt });
         if (count === 0 && id !== 'all') throw new Error(`no mail ${id} was given up`);

@@ -1,5 +1,4 @@
 import { buildApp } from '../app.ts';
-import { systemClock } from '../clock.ts';
 import { loadConfig } from '../config.ts';
 import type { Db } from '../db/db.ts';
 import { openDeployment } from '../deployment.ts';
@@ -11,7 +10,7 @@ import { openDeployment } from '../deployment.ts';
  */
 const [when = 'after', token = '', key = '', userName = ''] = process.argv.slice(2);
 const config = loadConfig(process.env);
-const { db, ids, sealer } = await openDeployment(config, () => {});
+const { db, ids, clock, sealer } = await openDeployment(config, () => {});
 
 const die = () => process.kill(process.pid, 'SIGKILL');
 
@@ -31,7 +30,7 @@ const deadly: Db = {
   close: () => db.close(),
 };
 
-const { app } = await buildApp({ config, db: deadly, ids, sealer, clock: systemClock });
+const { app } = await buildApp({ config, db: deadly, ids, sealer, clock });
 const { body } = await app.inject({
   method: 'POST',
   url: '/v1/authorization/machine-users',

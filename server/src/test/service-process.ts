@@ -42,10 +42,23 @@ interface Spoken {
 const listening = /listening at http:\/\/127\.0\.0\.1:(\d+)/;
 const ready = /the service is ready/;
 
+/** Loaded before the service: sets the clock of the process off, as that of its machine would be. */
+const wrongClock = (offMs: number) =>
+  `data:text/javascript,${encodeURIComponent(`
+  const Right = Date;
+  globalThis.Date = class Date extends Right {
+    constructor(...args) { super(...(args.length === 0 ? [Right.now() + ${offMs}] : args)); }
+    static now() { return Right.now() + ${offMs}; }
+  };`)}`;
+
 /** Nothing of the surroundings but what a process needs to run. */
-function start(env: Record<string, string>): { child: ChildProcess; spoken: Spoken; ended: Promise<Outcome> } {
+function start(
+  env: Record<string, string>,
+  clockOffMs = 0,
+): { child: ChildProcess; spoken: Spoken; ended: Promise<Outcome> } {
   const { PATH = '', HOME = '' } = process.env;
-  const child = spawn(process.execPath, [...briefly, script], {
+  const options = clockOffMs === 0 ? [] : ['--import', wrongClock(clockOffMs)];
+  const child = spawn(process.execPath, [...briefly, ...options, script], {
     env: { PATH, HOME, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -61,12 +74,16 @@ export function runService(env: Record<string, string>): Promise<Outcome> {
   return start(env).ended;
 }
 
-/** Starts the service and waits until it is ready; with `until: 'listening'` no longer than until it listens. */
+/**
+ * Starts the service and waits until it is ready; with `until: 'listening'` no longer than until it listens.
+ *
+ * @param options.clockOffMs how far the clock of the process is ahead
+ */
 export async function startService(
   env: Record<string, string>,
-  { until = 'ready' }: { until?: 'ready' | 'listening' } = {},
+  { until = 'ready', clockOffMs = 0 }: { until?: 'ready' | 'listening'; clockOffMs?: number } = {},
 ): Promise<ServiceProcess> {
-  const { child, spoken, ended } = start(env);
+  const { child, spoken, ended } = start(env, clockOffMs);
   const early = ended.then(({ stderr, stdout }) => Promise.reject(new Error(`ended early: ${stderr}${stdout}`)));
   const awaited = until === 'ready' ? ready : listening;
   while (!awaited.test(spoken.stdout)) await Promise.race([once(child.stdout ?? child, 'data'), early]);

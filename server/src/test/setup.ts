@@ -2,12 +2,14 @@ import { createHash } from 'node:crypto';
 import type { FastifyInstance } from 'fastify';
 import { type AppDependencies, buildApp } from '../app.ts';
 import { loadConfig } from '../config.ts';
+import { DatabaseClock } from '../database-clock.ts';
 import type { Db } from '../db/db.ts';
 import type { Route } from '../calls/route.ts';
 import { createIdSource } from '../ids.ts';
 import { checkMasterKey } from '../keys/master-key-check.ts';
 import { createSealer } from '../keys/seal.ts';
 import type { Services } from '../calls/services.ts';
+import { clockMeasurements } from '../platform/clock-measurements.ts';
 import { createPasswordHasher } from '../passwords/password-hash.ts';
 import { createTestClock, type TestClock } from './clock.ts';
 import { openTestDatabase } from './database.ts';
@@ -62,6 +64,7 @@ export async function buildTestApp(
     ids: createIdSource({ node: 1 }),
     passwords: createPasswordHasher({ concurrency: 2, parameters: cheapParameters }),
     logger: options.logger ?? (process.env['TEST_LOG'] ? { level: process.env['TEST_LOG'] } : false),
+    measurements: [clockMeasurements(new DatabaseClock())],
     ...(options.routes && { routes: options.routes }),
     ...(options.lookupDb && { lookupDb: options.lookupDb }),
     ...(options.outbound && { outbound: options.outbound }),
