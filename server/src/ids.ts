@@ -198,7 +198,8 @@ class NodeLease implements LeasedIdSource {
 
   /**
    * A lease that expired is still ours if no other process took the number. A number that was taken is replaced. So is
-   * one that was leased before the clock was set back: then the table, not the memory of this process, keeps ids unique.
+   * a number that was leased before the clock was set back: the table, not the memory of this process, then keeps ids
+   * unique.
    */
   async #renew(): Promise<void> {
     const row = await this.#ask(sql`

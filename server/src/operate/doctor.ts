@@ -5,13 +5,12 @@ import type { Deployment } from '../deployment.ts';
 import { listApps } from '../apps/apps.store.ts';
 import { settingsWarnings } from '../apps/settings-warnings.ts';
 
-/** The service goes by the database's clock; logs, certificates and tokens of identity providers go by the machine's. */
-const clockFindings = ({ machineOffsetSeconds: offset }: Deployment['clock']): string[] =>
-  isOff(offset)
-    ? [
-        `clock  This machine is ${Math.abs(Math.round(offset))} s ${offset > 0 ? 'ahead of' : 'behind'} the database. Synchronize the clocks of both.`,
-      ]
-    : [];
+/** The service goes by the database's clock; its logs and the validation of certificates go by the machine's. */
+function clockFindings({ machineOffsetSeconds: offset }: Deployment['clock']): string[] {
+  if (!isOff(offset)) return [];
+  const difference = `${Math.abs(Math.round(offset))} s ${offset > 0 ? 'ahead of' : 'behind'} the database`;
+  return [`clock  This machine is ${difference}. Synchronize the clocks of both.`];
+}
 
 /** The command that lists what an operator should mend. It changes nothing. */
 export function addDoctorCommand(
