@@ -7,6 +7,7 @@ const aboutEmbedded = ['server/src/db/embedded.test.ts', 'server/src/db/director
 /** What takes longest begins first, so that one worker does not go on alone at the end. */
 const longest = [
   'main.test',
+  'workers.test',
   'tenancy.twins.test',
   'durability.test',
   'tenancy.test',

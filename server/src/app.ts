@@ -10,7 +10,8 @@ import { redirectMeasurements } from './apps/redirect-measurements.ts';
 import { createSecurityEvents } from './calls/security-events.ts';
 import type { Clock } from './clock.ts';
 import type { Config } from './config.ts';
-import type { Db } from './db/db.ts';
+import type { Db, Log } from './db/db.ts';
+import { MailServerState } from './email/mail-server.ts';
 import { mailMeasurements } from './email/mail-measurements.ts';
 import { answerClientError, answerConnect } from './http/client-error.ts';
 import { createCredentialLookups, createCredentials } from './credential-lookups.ts';
@@ -55,6 +56,8 @@ export interface AppDependencies {
   readonly logger?: FastifyServerOptions['logger'];
   /** What the metrics tell of the deployment beside the app. */
   readonly measurements?: readonly AddMeasurements[];
+  /** For what belongs to no request; default: it is not logged. */
+  readonly log?: Log;
 }
 
 /** Headers of every answer; a page that needs more than nothing says so itself. */
@@ -86,6 +89,8 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     lookupDb,
     databaseFailures: new DatabaseFailures(clock),
     taskRuns: new TaskRuns(),
+    log: dependencies.log ?? (() => {}),
+    mailServer: new MailServerState(),
     clock,
     ids,
     sealer,
@@ -143,7 +148,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
   });
   app.addHook('onClose', () => outbound.close());
   installMetrics(app, [
-    mailMeasurements(services.db),
+    mailMeasurements(services),
     redirectMeasurements(services.db),
     databaseMeasurements(services),
     idMeasurements(services.ids),

@@ -1,6 +1,7 @@
 import { sweepEvents } from './audit/sweep-events.ts';
 import type { BackgroundTask } from './calls/background-task.ts';
 import { sweepDevices } from './devices/sweep-devices.ts';
+import { probeMailServer } from './email/probe-mail-server.ts';
 import { sendMails } from './email/send-mails.ts';
 import { sweepMails } from './email/sweep-mails.ts';
 import { sweepAnswers } from './idempotency/sweep-answers.ts';
@@ -13,6 +14,7 @@ import { sendPasswordResets } from './accounts/send-password-resets.ts';
 
 /** Everything that goes on in the background. */
 export const backgroundTasks: readonly BackgroundTask[] = [
+  probeMailServer,
   sendMails,
   sweepMails,
   sweepLimits,

@@ -48,9 +48,11 @@ async function repeat(
 ): Promise<void> {
   const { taskRuns } = services;
   taskRuns.begin(task.name, task.everyMs * longestPause);
+  let pauseMs = task.runsAtStart === true ? 0 : withJitter(task.everyMs);
   while (!signal.aborted) {
-    await pause(withJitter(task.everyMs), signal);
+    await pause(pauseMs, signal);
     if (signal.aborted) return;
+    pauseMs = withJitter(task.everyMs);
     const hasSucceeded = await task.run(services, signal).then(
       () => true,
       (error: unknown) => {

@@ -14,7 +14,7 @@ const order = `
   machine-users tokens idempotency identity-providers invitations audit
   sign-in accounts federation reauthentication not-me super-admins platform
   credential-lookups.ts background.ts background-tasks.ts routes.ts app.ts bootstrap.ts
-  deployment.ts operate signals.ts serve.ts workers.ts operate.ts young-generation.ts main.ts`
+  deployment.ts operate signals.ts terminal.ts serve.ts workers.ts operate.ts young-generation.ts main.ts`
   .trim()
   .split(/\s+/);
 

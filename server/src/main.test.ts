@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,6 +8,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sql } from './db/db.ts';
 import { readMigrations } from './db/migrate.ts';
 import { parseAnswers } from './test/raw-http.ts';
+import { startRawServer } from './test/mail-server.ts';
+import { passwordOf, signIn, tokenOf } from './test/service-admin.ts';
+import { isReady, recordsOf } from './test/service-log.ts';
 import { makePlace, type ServicePlace } from './test/service-place.ts';
 import { readVersion } from './version.ts';
 import { type Outcome, runService, type ServiceProcess, startService } from './test/service-process.ts';
@@ -44,17 +48,6 @@ function expectRefusal({ code, stdout, stderr }: Outcome, ...sentences: (string 
   });
   for (const sentence of sentences) expect(stderr).toMatch(sentence);
   expect(stdout + stderr).not.toMatch(/\n\s+at |node:internal|node_modules|\.ts:\d/);
-}
-
-const passwordOf = (stdout: string): string => /Password: (\S+)/.exec(stdout)?.[1] ?? '';
-
-const signIn = (service: ServiceProcess, password: string) =>
-  service.call('POST', '/v1/authentication/users/sessions', { body: { email: 'admin@example.com', password } });
-
-async function tokenOf(service: ServiceProcess, password: string): Promise<string> {
-  const response = await signIn(service, password);
-  expect(response.status).toBe(201);
-  return ((await response.json()) as { sessionToken: string }).sessionToken;
 }
 
 describe('a start is refused', () => {
@@ -228,90 +221,35 @@ describe('the first start', () => {
   });
 });
 
-describe.runIf(onServer)('several workers', () => {
-  test('serve one port, each ready in turn, and end together', async () => {
-    const service = await start({ WORKERS: '2' });
-    const password = passwordOf(service.stdout());
-    while (service.stdout().split('the service is ready').length < 3) await once(service.output, 'data');
-    const answers = await Promise.all([tokenOf(service, password), tokenOf(service, password)]);
-    expect(answers).toHaveLength(2);
-    const { code, stdout, stderr } = await service.stop();
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-    expect(stdout.split('First start')).toHaveLength(2);
-  });
-
-  test('have metrics while one of them is starting or stuck', async () => {
-    const metrics = async (service: ServiceProcess): Promise<string> => {
-      const { port } = linesOf(service).find(({ msg }) => msg === 'metrics are served') ?? {};
-      const answer = await fetch(`http://127.0.0.1:${String(port)}/metrics`);
-      expect(answer.status).toBe(200);
-      return answer.text();
-    };
-    const DATABASE_URL = `${place.env['DATABASE_URL']}?lock_timeout=300000`;
-    const service = await place.onDatabase((db) =>
-      db.transaction(async (tx) => {
-        await tx.query(sql`LOCK TABLE apps IN EXCLUSIVE MODE`);
-        const env = { ...place.env, DATABASE_URL, WORKERS: '2', METRICS_PORT: '0' };
-        const starting = await startService(env, { until: 'listening' });
-        running.push(starting);
-        expect(await metrics(starting)).toMatch(/^gatehouse_workers\{state="configured"\} 2$/m);
-        return starting;
-      }),
-    );
-    while (!service.stdout().includes('the service is ready')) await once(service.output, 'data');
-    expect(await metrics(service)).toMatch(/^gatehouse_workers\{state="reporting"\} [12]$/m);
-    while (service.stdout().split('the service is ready').length < 3) await once(service.output, 'data');
-    const worker = linesOf(service).find(isReady);
-    process.kill(Number(worker?.['pid']), 'SIGSTOP');
-    try {
-      for (let times = 0; times < 2; times += 1) {
-        const text = await metrics(service);
-        expect(text).toMatch(/^gatehouse_workers\{state="reporting"\} 1$/m);
-        expect(text).toMatch(/^gatehouse_database_up 1$/m);
-      }
-    } finally {
-      process.kill(Number(worker?.['pid']), 'SIGCONT');
-    }
-    while (!(await metrics(service)).includes('gatehouse_workers{state="reporting"} 2'));
-    expect(await service.stop()).toMatchObject({ code: 0 });
-  });
-
-  test('are replaced when they die, which the log says', async () => {
-    const service = await start({ WORKERS: '2' });
-    while (linesOf(service).filter(isReady).length < 2) await once(service.output, 'data');
-    const worker = linesOf(service).find(isReady);
-    process.kill(Number(worker?.['pid']), 'SIGKILL');
-    while (linesOf(service).filter(isReady).length < 3) await once(service.output, 'data');
-    const { stdout, stderr } = await service.stop();
-    expect({ log: recordsOf(stdout), stderr }).toEqual({
-      log: expect.arrayContaining([
-        expect.objectContaining({ level: 50, msg: expect.stringMatching(/^A worker ended/), signal: 'SIGKILL' }),
-      ]),
-      stderr: '',
-    });
+describe('a start in a terminal', () => {
+  test.runIf(existsSync('/usr/bin/script'))('ends with the addresses of the reference and the mailbox', async () => {
+    const service = await startService(place.env, { inTerminal: true });
+    running.push(service);
+    const origin = `http://127.0.0.1:${service.port}`;
+    while (!service.stdout().includes('Ctrl+C')) await once(service.output, 'data');
+    const end = service.stdout().slice(service.stdout().indexOf('the service is ready'));
+    expect(end).toContain(`Reference  ${origin}/docs\r\n`);
+    expect(end).toContain(`Mailbox    ${origin}/dev/mailbox\r\n`);
+    for (const path of ['/docs', '/dev/mailbox']) expect((await service.call('GET', path)).status).toBe(200);
+    expect(await service.stop('SIGTERM')).toBeDefined();
   });
 });
 
-const isReady = ({ msg }: Record<string, unknown>): boolean => msg === 'the service is ready';
-
-/** The lines of the log, of which each is of the one format. */
-function recordsOf(stdout: string): Record<string, unknown>[] {
-  const lines = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('First start.'));
-  const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-  for (const record of records) {
-    expect(record).toMatchObject({
-      level: expect.any(Number),
-      time: expect.any(Number),
-      pid: expect.any(Number),
-      msg: expect.any(String),
-    });
-  }
-  return records;
-}
-
-/** What a service that is running has logged so far, except a line that it is just writing. */
-const linesOf = (service: ServiceProcess | undefined): Record<string, unknown>[] =>
-  recordsOf((service?.stdout() ?? '').replace(/[^\n]*$/, ''));
+describe('a mail server', () => {
+  test('that does not answer delays no start, and is a warning in the log', async () => {
+    const server = await startRawServer(() => {});
+    const service = await start({ SMTP_URL: `smtp://127.0.0.1:${server.port}` });
+    expect((await service.call('GET', '/readyz')).status).toBe(200);
+    await server.close();
+    while (!service.stdout().includes('the mail server of SMTP_URL cannot be used')) {
+      await once(service.output, 'data');
+    }
+    const { stdout } = await service.stop();
+    expect(recordsOf(stdout)).toContainEqual(
+      expect.objectContaining({ level: 40, msg: 'the mail server of SMTP_URL cannot be used: mails wait' }),
+    );
+  });
+});
 
 describe('the log', () => {
   test('of a start names version, database, migrations, workers, and whether an app was created', async () => {

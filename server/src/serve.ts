@@ -1,8 +1,8 @@
 import cluster from 'node:cluster';
-import type { Socket } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
-import { bootstrap, type FirstApp } from './bootstrap.ts';
+import { bootstrap } from './bootstrap.ts';
 import { appsMatchingByOrigin } from './apps/apps.store.ts';
 import { backgroundTasks } from './background-tasks.ts';
 import { type ReportFailure, startBackground } from './background.ts';
@@ -14,19 +14,12 @@ import { clockMeasurements } from './platform/clock-measurements.ts';
 import { startMetricsListener } from './platform/metrics.ts';
 import type { Services } from './calls/services.ts';
 import { onStopSignal, readyMessage } from './signals.ts';
+import { announceFirstApp, printAddresses } from './terminal.ts';
 import { readVersion } from './version.ts';
 
 /** How long what is in flight may take to finish when the service is told to stop. */
 const drainMs = 10_000;
 const sweepEveryMs = 50;
-
-/** To the terminal of anyone who started it, not to the log: a log is kept. */
-function announce({ name, adminEmail, generatedPassword }: FirstApp): void {
-  if (generatedPassword === undefined) return;
-  process.stdout.write(
-    `\nFirst start. App: ${name}   Super admin: ${adminEmail}   Password: ${generatedPassword}   (shown this once)\n\n`,
-  );
-}
 
 /** Apps that were created before redirect URLs were matched exactly are less safe than new ones until they change. */
 async function warnOfRedirectMatching({ db }: Services, log: FastifyInstance['log']): Promise<void> {
@@ -87,6 +80,7 @@ export async function serve(config: Config, deployment: Deployment, log: Service
     measurements: [clockMeasurements(clock)],
     hasStarted: () => hasStarted,
     logger: log.options,
+    log: log.write,
   });
   if (db.engine === 'embedded') {
     app.log.warn(
@@ -105,7 +99,7 @@ export async function serve(config: Config, deployment: Deployment, log: Service
     : undefined;
   // After the listeners: a port that cannot be used must not cost the password that is printed only once.
   const first = await bootstrap(services);
-  if (first) announce(first);
+  if (first) announceFirstApp(first);
   await warnOfRedirectMatching(services, app.log);
   const reportFailure: ReportFailure = (error, task) =>
     app.log.error({ err: error, task }, 'a background task failed; it is tried again');
@@ -119,4 +113,8 @@ export async function serve(config: Config, deployment: Deployment, log: Service
   hasStarted = true;
   app.log.info(describeStart(config, deployment, first !== undefined), 'the service is ready');
   if (cluster.isWorker) process.send?.(readyMessage);
+  if (!cluster.isWorker || cluster.worker?.id === 1) {
+    log.flush();
+    printAddresses(config, (app.server.address() as AddressInfo).port);
+  }
 }

@@ -9,6 +9,8 @@ export interface BackgroundTask {
   readonly name: string;
   /** Pause between the end of one run and the start of the next, in milliseconds. */
   readonly everyMs: number;
+  /** Whether the first run comes at once, not after the first pause. */
+  readonly runsAtStart?: boolean;
   /**
    * One run: does what is due and returns. Tests call it directly.
    *

@@ -2,7 +2,7 @@ import type { Apps } from './call-app.ts';
 import type { Credentials } from './credentials.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
-import type { Db } from '../db/db.ts';
+import type { Db, Log } from '../db/db.ts';
 import type { DatabaseFailures } from './database-failures.ts';
 import type { IdSource } from '../ids.ts';
 import type { Sealer } from '../keys/seal.ts';
@@ -24,6 +24,8 @@ export interface Services {
   readonly lookupDb: Db;
   readonly databaseFailures: DatabaseFailures;
   readonly taskRuns: TaskRuns;
+  /** The log, for what belongs to no request. */
+  readonly log: Log;
   readonly apps: Apps;
   readonly credentials: Credentials;
   readonly clock: Clock;

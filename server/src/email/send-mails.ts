@@ -8,7 +8,7 @@ import { markSent, markVoid } from '../outbox/outbox.store.ts';
 import { retryOrGiveUp } from '../outbox/retry.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import { openContent } from './queue-mail.ts';
-import { openSmtpPool, type SmtpPool, type SmtpTiming } from './smtp.ts';
+import { openSmtpPool, productionTiming, type SmtpPool, type SmtpTiming } from './smtp.ts';
 
 const secondMs = 1000;
 const minuteMs = 60 * secondMs;
@@ -22,13 +22,6 @@ export interface SendTiming extends SmtpTiming {
   /** How long a mail that is on its way may take when the process is told to stop. */
   readonly stopMs: number;
 }
-
-const productionTiming: SendTiming = {
-  connectMs: 10 * secondMs,
-  silenceMs: 30 * secondMs,
-  mailMs: minuteMs,
-  stopMs: 5 * secondMs,
-};
 
 /** One run over what is due. */
 class Run {
@@ -101,6 +94,7 @@ class Run {
     const signal = AbortSignal.any([this.#cut.signal, AbortSignal.timeout(this.#timing.mailMs)]);
     try {
       await this.#pool.send(composeMail(this.#services, mail, content), signal);
+      this.#services.mailServer.note(true);
       return undefined;
     } catch (error) {
       if (this.#cut.signal.aborted) return { reason: 'stopped', isPermanent: false, isOfServer: true };
@@ -111,6 +105,7 @@ class Run {
   async #settleFailure(mail: TakenMail, failure: DeliveryFailure): Promise<void> {
     const text = failureText(failure);
     this.#failures.set(text, (this.#failures.get(text) ?? 0) + 1);
+    if (failure.isOfServer && !this.#cut.signal.aborted) this.#services.mailServer.note(false);
     this.#serverFails ||= failure.isOfServer;
     const { db, clock } = this.#services;
     return retryOrGiveUp(db, 'mails', mail, { isPermanent: failure.isPermanent, error: text }, clock.now());
@@ -133,4 +128,4 @@ export const sendMailsWithin = (timing: SendTiming): BackgroundTask => ({
   },
 });
 
-export const sendMails = sendMailsWithin(productionTiming);
+export const sendMails = sendMailsWithin({ ...productionTiming, stopMs: 5 * secondMs });

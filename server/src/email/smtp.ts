@@ -1,5 +1,6 @@
 import type { Transporter } from 'nodemailer';
 import type { ComposedMail } from './compose.ts';
+import { type DeliveryFailure, toDeliveryFailure } from './delivery-failure.ts';
 import { parseSmtpUrl } from '../smtp-url.ts';
 
 /** How long things may take, in milliseconds. */
@@ -12,6 +13,14 @@ export interface SmtpTiming {
   readonly mailMs: number;
 }
 
+const secondMs = 1000;
+
+export const productionTiming: SmtpTiming = {
+  connectMs: 10 * secondMs,
+  silenceMs: 30 * secondMs,
+  mailMs: 60 * secondMs,
+};
+
 /** Sends mails to one server over a few connections. */
 export interface SmtpPool {
   /** @throws what the library throws; see `toDeliveryFailure` */
@@ -19,17 +28,10 @@ export interface SmtpPool {
   close(): void;
 }
 
-/**
- * Opens connections as mails are sent. Certificates are checked, also after STARTTLS; an authority of one's own is
- * given to Node.js with `NODE_EXTRA_CA_CERTS`.
- */
-export function openSmtpPool(smtpUrl: string, connections: number, timing: SmtpTiming): SmtpPool {
-  const options = {
+/** How to reach the server. A certificate is checked, also after STARTTLS. */
+const connectionOptions = (smtpUrl: string, timing: SmtpTiming) =>
+  ({
     ...parseSmtpUrl(smtpUrl),
-    pool: true,
-    maxConnections: connections,
-    // A mail whose connection broke may be out already: whether to try again is decided by the outbox.
-    maxRequeues: 0,
     connectionTimeout: timing.connectMs,
     greetingTimeout: timing.connectMs,
     dnsTimeout: timing.connectMs,
@@ -38,6 +40,37 @@ export function openSmtpPool(smtpUrl: string, connections: number, timing: SmtpT
     tls: { minVersion: 'TLSv1.2', rejectUnauthorized: true },
     disableFileAccess: true,
     disableUrlAccess: true,
+  }) as const;
+
+/**
+ * Tries whether the server can be used: connects, greets, encrypts and signs in as for a mail, and sends none.
+ *
+ * @returns why it cannot be used, else undefined
+ */
+export async function probeSmtp(smtpUrl: string, timing: SmtpTiming): Promise<DeliveryFailure | undefined> {
+  const { createTransport } = await import('nodemailer');
+  const transport = createTransport(connectionOptions(smtpUrl, timing));
+  try {
+    await transport.verify();
+    return undefined;
+  } catch (error) {
+    return toDeliveryFailure(error);
+  } finally {
+    transport.close();
+  }
+}
+
+/**
+ * Opens connections as mails are sent. Certificates are checked, also after STARTTLS; an authority of one's own is
+ * given to Node.js with `NODE_EXTRA_CA_CERTS`.
+ */
+export function openSmtpPool(smtpUrl: string, connections: number, timing: SmtpTiming): SmtpPool {
+  const options = {
+    ...connectionOptions(smtpUrl, timing),
+    pool: true,
+    maxConnections: connections,
+    // A mail whose connection broke may be out already: whether to try again is decided by the outbox.
+    maxRequeues: 0,
   } as const;
   let transport: Transporter | undefined;
   /** Loads the library with the first mail: a start does not wait for it. */

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { briefly } from './child-process.ts';
@@ -34,6 +34,11 @@ export interface ServiceProcess {
   stop(name?: NodeJS.Signals): Promise<Outcome>;
 }
 
+interface StartOptions {
+  readonly clockOffMs?: number;
+  readonly inTerminal?: boolean;
+}
+
 interface Spoken {
   stdout: string;
   stderr: string;
@@ -52,13 +57,12 @@ const wrongClock = (offMs: number) =>
   };`)}`;
 
 /** Nothing of the surroundings but what a process needs to run. */
-function start(
-  env: Record<string, string>,
-  clockOffMs = 0,
-): { child: ChildProcess; spoken: Spoken; ended: Promise<Outcome> } {
+function start(env: Record<string, string>, { clockOffMs = 0, inTerminal = false }: StartOptions = {}) {
   const { PATH = '', HOME = '' } = process.env;
   const options = clockOffMs === 0 ? [] : ['--import', wrongClock(clockOffMs)];
-  const child = spawn(process.execPath, [...briefly, ...options, script], {
+  const service = [process.execPath, ...briefly, ...options, script];
+  const [command = '', ...args] = inTerminal ? ['script', '-qefc', service.join(' '), '/dev/null'] : service;
+  const child = spawn(command, args, {
     env: { PATH, HOME, PORT: '0', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -78,12 +82,13 @@ export function runService(env: Record<string, string>): Promise<Outcome> {
  * Starts the service and waits until it is ready; with `until: 'listening'` no longer than until it listens.
  *
  * @param options.clockOffMs how far the clock of the process is ahead
+ * @param options.inTerminal its output is a terminal, which `script` of util-linux makes
  */
 export async function startService(
   env: Record<string, string>,
-  { until = 'ready', clockOffMs = 0 }: { until?: 'ready' | 'listening'; clockOffMs?: number } = {},
+  { until = 'ready', ...options }: StartOptions & { until?: 'ready' | 'listening' } = {},
 ): Promise<ServiceProcess> {
-  const { child, spoken, ended } = start(env, clockOffMs);
+  const { child, spoken, ended } = start(env, options);
   const early = ended.then(({ stderr, stdout }) => Promise.reject(new Error(`ended early: ${stderr}${stdout}`)));
   const awaited = until === 'ready' ? ready : listening;
   while (!awaited.test(spoken.stdout)) await Promise.race([once(child.stdout ?? child, 'data'), early]);
@@ -93,7 +98,7 @@ export async function startService(
   return {
     port,
     output: child.stdout ?? child,
-    call: (method, path, options) => call(port, method, path, options),
+    call: (method, path, callOptions) => call(port, method, path, callOptions),
     stdout: () => spoken.stdout,
     signal,
     ended: () => ended,

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import { type AppDependencies, buildApp } from '../app.ts';
 import { loadConfig } from '../config.ts';
 import { DatabaseClock } from '../database-clock.ts';
-import type { Db } from '../db/db.ts';
+import type { Db, Log } from '../db/db.ts';
 import type { Route } from '../calls/route.ts';
 import { createIdSource } from '../ids.ts';
 import { checkMasterKey } from '../keys/master-key-check.ts';
@@ -43,6 +43,7 @@ export async function buildTestApp(
     lookupDb?: Db;
     clock?: TestClock;
     logger?: AppDependencies['logger'];
+    log?: Log;
     outbound?: AppDependencies['outbound'];
   } = {},
 ): Promise<TestApp> {
@@ -65,6 +66,7 @@ export async function buildTestApp(
     passwords: createPasswordHasher({ concurrency: 2, parameters: cheapParameters }),
     logger: options.logger ?? (process.env['TEST_LOG'] ? { level: process.env['TEST_LOG'] } : false),
     measurements: [clockMeasurements(new DatabaseClock())],
+    ...(options.log && { log: options.log }),
     ...(options.routes && { routes: options.routes }),
     ...(options.lookupDb && { lookupDb: options.lookupDb }),
     ...(options.outbound && { outbound: options.outbound }),

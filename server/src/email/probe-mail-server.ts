@@ -1,0 +1,22 @@
+import type { BackgroundTask } from '../calls/background-task.ts';
+import { failureText } from './delivery-failure.ts';
+import { probeSmtp, productionTiming, type SmtpTiming } from './smtp.ts';
+
+/**
+ * Tries the mail server at the start, and each minute until it can be used. Later the mails that are sent show whether
+ * it can. A fault is a warning in the log and in the metrics; the start does not wait for it.
+ */
+export const probeMailServerWithin = (timing: SmtpTiming): BackgroundTask => ({
+  name: 'probe the mail server',
+  everyMs: 60_000,
+  runsAtStart: true,
+  run: async ({ config: { smtpUrl }, mailServer, log }) => {
+    if (smtpUrl === undefined || mailServer.isUp === true) return;
+    const failure = await probeSmtp(smtpUrl, timing);
+    if (!mailServer.note(failure === undefined)) return;
+    if (failure === undefined) log('info', 'the mail server of SMTP_URL can be used', {});
+    else log('warn', 'the mail server of SMTP_URL cannot be used: mails wait', { reason: failureText(failure) });
+  },
+});
+
+export const probeMailServer = probeMailServerWithin(productionTiming);
