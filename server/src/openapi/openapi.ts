@@ -15,6 +15,7 @@ import { collectSchemas, type JsonSchema, type SchemaCollection } from './schema
 import { errorsOf } from './route-errors.ts';
 import type { Route, Tag } from '../calls/route.ts';
 import { needsContent } from '../calls/validate.ts';
+import { readVersion } from '../version.ts';
 
 export { errorsOf };
 
@@ -91,7 +92,7 @@ const defaultUrl = 'http://127.0.0.1:3000';
 /** Generators write license and contact into the packages that they make; some cannot do without. */
 const infoOf = (publicUrl: string): OpenApiDocument['info'] => ({
   title: 'Gatehouse',
-  version: '1.0.0',
+  version: readVersion(),
   description: [
     'Users, sessions, organizations, roles, invitations and machine tokens of many apps over HTTP.',
     'Each call names its app in `X-App-Name`. A refusal is a problem document (RFC 9457) with a stable ' +
