@@ -8,6 +8,9 @@ const maxLength = 120;
 const words = [
   [/\bwho(so)?ever\b|\bwhomever\b/i, '"anyone who", or name the person'],
   [/\bwhatever\b/i, '"every", or "regardless of"'],
+  [/\bwhichever\b/i, '"any", "each", or "the one that"'],
+  [/\bso that none\b/i, 'the noun: "so that no …"'],
+  [/\bhangs? (a|one|every)\b/i, '"register"'],
   [/\banew\b/i, '"again"'],
   [/\bbe it\b/i, '"whether"'],
   [/\bways? in(to)?\b/i, '"sign-in method"'],

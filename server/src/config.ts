@@ -184,7 +184,7 @@ function toConfig(v: Variables) {
     /** Earlier master keys, 32 bytes each, which still decrypt. */
     masterKeysOld: v.MASTER_KEYS_OLD,
     /**
-     * Passwords hashed at one time in each process; one more than its cores, so that none waits for the next to begin.
+     * Passwords hashed at one time in each process; one more than its cores, so that no core is idle.
      */
     hashConcurrency: v.HASH_CONCURRENCY ?? Math.ceil(availableParallelism() / workers),
 

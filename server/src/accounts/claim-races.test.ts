@@ -146,7 +146,7 @@ test.each(Object.entries(requests))(
   },
 );
 
-test('a grant that races with the claim is the owner’s, whichever is first', async () => {
+test('a grant that races with the claim is the owner’s in either order', async () => {
   const orgId = await world.organization(await world.person());
   for (const isClaimFirst of [true, false]) {
     email = `racing-${(counter += 1)}@mailbox.example`;

@@ -81,7 +81,7 @@ const mailSettings = z
       .nullable()
       .meta({
         description:
-          'Colour of buttons in mails; the label on it is black or white, whichever is legible. null: a blue.',
+          'Colour of buttons in mails; the label on it is black or white, the more legible one. null: a blue.',
         examples: ['#1f6feb'],
       }),
     texts: ownTexts,

@@ -88,7 +88,7 @@ function refusePrefetch({ headers }: FastifyRequest): void {
     throw new ApiError('prefetch_refused');
 }
 
-/** Hangs one declared route into the framework: credential → validation → access → handler → allow-listed answer. */
+/** Registers one declared route: authenticate → validate → authorize → handle → serialize through the schema. */
 function register(app: FastifyInstance, services: Services, route: Route): void {
   checkDeclaration(route);
   const { status, body } = route.response;
@@ -126,7 +126,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
   });
 }
 
-/** Hangs every route of the table into the framework. Throws, so that the service does not start, on a faulty one. */
+/** Registers every route of the table. Throws on a faulty one, so that the service does not start. */
 export function registerRoutes(app: FastifyInstance, services: Services, routes: readonly Route[]): void {
   app.decorateRequest('clientAddress', '');
   app.decorateRequest('caller', undefined);

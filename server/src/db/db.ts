@@ -47,7 +47,7 @@ export interface DatabaseLoad {
   readonly waiting: number;
 }
 
-/** The database behind one type, whichever engine it is. */
+/** The database behind one type, for both engines. */
 export interface Db extends Queryable {
   readonly engine: 'postgresql' | 'embedded';
   /** How busy the connections are. */

@@ -119,7 +119,7 @@ async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Pr
   const { appId } = call;
   const about = providerOf(arrival);
   if (!hasProvenEmail(arrival)) throw new ApiError('idp_email_unverified', { about });
-  // A new user is inserted as invited and claimed below, whichever of two concurrent calls inserted it.
+  // A new user is inserted as invited and claimed below, also if a concurrent call inserted it.
   const refusal = app.settings.signUpEnabled ? undefined : 'sign_up_disabled';
   const { user, isNew: isNewUser } = await lockOrInsertUser(tx, call, arrival, refusal);
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive', { about: { target: actorOf(user.id) } });

@@ -18,7 +18,7 @@ export interface KeyedCall {
   kept?: { readonly result: unknown };
 }
 
-/** The same text for the same value, in whichever order its fields were sent. */
+/** The same text for the same value, in any order of its fields. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)

@@ -52,7 +52,7 @@ async function limited(count: number): Promise<World> {
 const times = <Result>(count: number, make: () => Result) => Array.from({ length: count }, make);
 
 describe('a limit per address', () => {
-  test('lets through as many as it says, whichever processes they go to and however many come at once', async () => {
+  test('lets through as many as it says, over all processes and under concurrent calls', async () => {
     const world = await limited(3);
     const answers = await Promise.all([
       ...times(25, () => signUp({ world })),

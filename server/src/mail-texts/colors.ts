@@ -23,7 +23,7 @@ export function contrast(one: Color, other: Color): number {
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 }
 
-/** Black or white, whichever is easier to read on the colour: at least 4.5 to 1 on every colour there is. */
+/** Black or white, the one that is easier to read on the colour: at least 4.5 to 1 on every colour there is. */
 export const inkOn = (color: Color): Color => (contrast(color, white) >= contrast(color, black) ? white : black);
 
 /** A border that shows where a button ends, also for a colour that is nearly that of the card. */

@@ -121,7 +121,7 @@ describe('the last owner stays when nobody else would own the organization:', ()
   });
 });
 
-describe('of two owners one stays, whichever two requests take them away at the same moment:', () => {
+describe('of two owners one stays when two requests remove them at the same moment:', () => {
   test.each(pairs)('%s, %s', async (one, other) => {
     for (const [first, second] of [
       [one, other],
@@ -140,7 +140,7 @@ describe('of two owners one stays, whichever two requests take them away at the 
   });
 });
 
-describe('one and the same owner is taken away once, by whichever of two requests comes first:', () => {
+describe('an owner is removed once, by the first of two requests:', () => {
   test.each(pairs)('%s, %s', async (one, other) => {
     const owned = await ownedByTwo();
     const [owner, stays] = owned.owners;

@@ -9,7 +9,7 @@ export const isManagerOnly = ({ actor, held }: Call): boolean =>
   actor.kind === 'user' && !held.includes('ORG_OWNER') && !held.includes('SUPER_ADMIN');
 
 /**
- * What a manager may not do, by whichever route they try: change an owner, another manager or themselves; and, where
+ * What a manager may not do, by any route: change an owner, another manager or themselves; and, where
  * the app says so, grant roles that they do not hold.
  *
  * @param call made by somebody whom the route let in

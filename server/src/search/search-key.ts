@@ -121,7 +121,7 @@ export function partsOfQuery(field: SearchField, key: string): number[] {
 /** Whether a query is long enough to be found anywhere. */
 export const isSubstring = (key: string): boolean => Array.from(key).length >= substringLength;
 
-/** The parts as they lie in the index: mixed with the organization, so that none is shared with the next. */
+/** The parts as they lie in the index: mixed with the organization, so that organizations share no part. */
 export function partsWithin(orgId: string, parts: readonly number[]): number[] {
   const mask = Number(BigInt.asIntN(32, BigInt(orgId)));
   return parts.map((part) => part ^ mask);

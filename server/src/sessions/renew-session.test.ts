@@ -166,7 +166,7 @@ test('two sign-ins at once with one cookie both get a token that works, and the 
 });
 
 describe('live sessions of one person are bounded', () => {
-  test('the longest unused one ends, whichever began first', async () => {
+  test('the longest unused one ends, not the oldest', async () => {
     const person = await world.person();
     app.clock.advance(120_000);
     const second = await signedIn(person.email);

@@ -155,7 +155,7 @@ describe('a reference to a row of another app', () => {
   const withoutParent = (keys: readonly Key[], { table, parent }: Key): Table[] =>
     tables.filter(({ name }) => name === table || (name !== parent && !refersTo(keys, name, parent)));
 
-  it('cannot be stored, whichever it is', async () => {
+  it('cannot be stored, of any kind', async () => {
     const keys = (await keysOf('f')).filter(({ parent }) => !(parent in outsideApps));
     expect(keys.length).toBeGreaterThan(10);
     for (const key of keys) {

@@ -37,8 +37,8 @@ const addSecret = async (machineUserId: string): Promise<Secret> => {
 const remove = (path: string) => world.call('DELETE', `${url}/${path}`, { token: world.admin.token });
 
 /**
- * A client as it should be: it gets a token with whichever secret it was given last and uses it, again and again, until
- * it is stopped. What it has begun with a secret it ends with it.
+ * A client as it should be: it gets a token with the latest secret that it was given and uses it, again and again,
+ * until it is stopped. What it has begun with a secret it ends with it.
  */
 function startClient(process: Process, machineUserId: string, secretNow: () => Secret) {
   const statuses = new Set<number>();

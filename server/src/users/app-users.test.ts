@@ -88,7 +88,7 @@ describe.each([
   });
 });
 
-describe('whichever requests race', () => {
+describe('when requests race', () => {
   const acts = { delete: remove, deactivate };
   const pairs = [
     ['delete', 'delete'],
