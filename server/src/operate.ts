@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import { findAppByName } from './apps/apps.store.ts';
 import { addAdminCommands, toAdminServices } from './operate/admins.ts';
-import { addDoctorCommand } from './operate/doctor.ts';
+import { addDoctorCommand, openExisting } from './operate/doctor.ts';
 import { writeAuditEvent } from './calls/audit-event.store.ts';
 import { ConfigError, loadConfig } from './config.ts';
-import { type Tx } from './db/db.ts';
+import type { Log, Tx } from './db/db.ts';
 import { DirectoryInUseError } from './db/directory-lock.ts';
 import { type Deployment, openDeployment } from './deployment.ts';
+import { embeddedIsForOne } from './operate/embedded-is-for-one.ts';
 import { addMailCommands } from './operate/mails.ts';
 import { reseal } from './operate/reseal.ts';
 import { makeSigningKey, makeSuccessor, revokeKey, rotateSigningKey } from './keys/signing-keys.ts';
@@ -16,8 +17,13 @@ import { addAccountCommands } from './operate/accounts.ts';
 /** Commands of the operator that work on the database itself, with the same environment as the service. */
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
+/** Standard output is for results: what a migration waits for, for example, is told on standard error. */
+const log: Log = (level, message, details) => {
+  if (level !== 'info') process.stderr.write(`${level}: ${message} ${JSON.stringify(details)}\n`);
+};
+
 async function withDeployment(work: (deployment: Deployment) => Promise<void>): Promise<void> {
-  const deployment = await openDeployment(loadConfig(process.env));
+  const deployment = await openDeployment(loadConfig(process.env), log);
   try {
     await work(deployment);
   } finally {
@@ -123,7 +129,7 @@ addAdminCommands(program, {
   print,
   input: process.stdin,
 });
-addDoctorCommand(program, withDeployment, print);
+addDoctorCommand(program, { env: process.env, open: openExisting, machineNow: Date.now, print });
 
 program.parseAsync().catch((error: unknown) => {
   const text =
@@ -132,9 +138,7 @@ program.parseAsync().catch((error: unknown) => {
       : String(error);
   process.stderr.write(`${text}\n`);
   if (error instanceof DirectoryInUseError) {
-    process.stderr.write(
-      'The embedded database has room for one process: stop the service, run the command, start it.\n',
-    );
+    process.stderr.write(`${embeddedIsForOne}\n`);
   }
   process.exitCode = 1;
 });

@@ -73,6 +73,11 @@ export async function listApps(db: Queryable): Promise<App[]> {
   return (await db.query<AppRow>(sql`SELECT ${columns} FROM apps ORDER BY id`)).map(toApp);
 }
 
+/** The settings of all apps as they are stored: without defaults, and perhaps not what the schema accepts today. */
+export async function listStoredSettings(db: Queryable): Promise<{ name: string; settings: unknown }[]> {
+  return db.query(sql`SELECT name, settings FROM apps ORDER BY id`);
+}
+
 export async function someAppExists(db: Queryable): Promise<boolean> {
   return (await db.query(sql`SELECT 1 FROM apps LIMIT 1`)).length > 0;
 }

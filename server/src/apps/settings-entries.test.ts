@@ -1,11 +1,8 @@
-import { Command } from 'commander';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, password, problem, type World } from '../test/world/world.ts';
 import { bootstrap } from '../bootstrap.ts';
-import { DatabaseClock } from '../database-clock.ts';
-import { addDoctorCommand } from '../operate/doctor.ts';
 
 const productionEnv = {
   NODE_ENV: 'production',
@@ -136,57 +133,6 @@ describe('an entry that is stored', () => {
     expect(Object.keys(faults(await patch(world, { warnings: [] })))).toEqual(['/body/warnings']);
     const exact = await patch(world, { redirectMatching: 'exact', allowedOrigins: [], redirectUrls: [] });
     expect(exact.json()).not.toHaveProperty('warnings');
-  });
-});
-
-describe('operate doctor', () => {
-  const exitCode = process.exitCode;
-  afterEach(() => (process.exitCode = exitCode));
-
-  async function doctor(
-    app: TestApp,
-    clock = new DatabaseClock(),
-  ): Promise<{ lines: string[]; status: typeof process.exitCode }> {
-    const lines: string[] = [];
-    const program = new Command();
-    addDoctorCommand(
-      program,
-      (work) => work({ db: app.db, clock }),
-      (text) => lines.push(text),
-    );
-    await program.parseAsync(['node', 'operate', 'doctor']);
-    return { lines, status: process.exitCode };
-  }
-
-  test('lists stored wildcards and apps that match by origin, and changes nothing', async () => {
-    const app = await buildTestApp();
-    expect(await doctor(app)).toEqual({ lines: ['nothing to mend'], status: exitCode });
-    const [first, second] = [await createWorld(app), await createWorld(app)];
-    await store(first, { allowedOrigins: ['https://*.example.com'], redirectUrls: ['https://app.example.com/*'] });
-    await store(second, { redirectMatching: 'origin' });
-    const before = await app.db.query(sql`SELECT name, settings FROM apps ORDER BY id`);
-    const { lines, status } = await doctor(app);
-    expect(lines).toEqual([
-      expect.stringMatching(new RegExp(`^${first.appName}  allowedOrigins: "https://\\*\\.example`)),
-      expect.stringMatching(new RegExp(`^${first.appName}  redirectUrls: "https://app\\.example\\.com/\\*"`)),
-      expect.stringMatching(new RegExp(`^${second.appName}  redirectMatching is "origin"`)),
-    ]);
-    expect(status).toBe(1);
-    expect(await app.db.query(sql`SELECT name, settings FROM apps ORDER BY id`)).toEqual(before);
-    await app.close();
-  });
-
-  test.each([
-    [86_400_000, 'clock  This machine is 86400 s behind the database'],
-    [-5_000, 'clock  This machine is 5 s ahead of the database'],
-  ])('tells of a clock of the database that is %i ms ahead', async (aheadMs, finding) => {
-    const app = await buildTestApp();
-    const clock = new DatabaseClock();
-    const now = performance.now();
-    clock.adopt({ databaseMs: Date.now() + aheadMs, sentAt: now, receivedAt: now });
-    const { lines, status } = await doctor(app, clock);
-    expect([lines, status]).toEqual([[expect.stringContaining(finding)], 1]);
-    await app.close();
   });
 });
 

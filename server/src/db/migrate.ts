@@ -127,22 +127,33 @@ async function readApplied(db: Queryable): Promise<AppliedMigration[]> {
   return db.query(sql`SELECT version, name, checksum FROM schema_migrations ORDER BY version`);
 }
 
+/** Why this build cannot use the schema of the database, without changing it; undefined if it can. */
+export async function schemaFault(db: Queryable, migrations: readonly Migration[]): Promise<string | undefined> {
+  return misfitOf(await readApplied(db), migrations);
+}
+
 function assertFits(applied: readonly AppliedMigration[], migrations: readonly Migration[]): void {
+  const misfit = misfitOf(applied, migrations);
+  if (misfit !== undefined) throw new SchemaMismatchError(misfit);
+}
+
+function misfitOf(applied: readonly AppliedMigration[], migrations: readonly Migration[]): string | undefined {
   if (applied.length > migrations.length) {
-    throw new SchemaMismatchError(
+    return (
       `The database schema is at version ${applied.length}, this build knows up to ${migrations.length}: ` +
-        'use a build at least as new as the one that migrated it',
+      'use a build at least as new as the one that migrated it'
     );
   }
   for (const [index, { version, name, checksum: before }] of applied.entries()) {
     const migration = migrations[index];
     if (migration === undefined || migration.version !== version || checksum(migration) !== before) {
-      throw new SchemaMismatchError(
+      return (
         `Migration ${version} (${name}) was changed after it had been applied: restore the file and put ` +
-          'the change into a new migration',
+        'the change into a new migration'
       );
     }
   }
+  return undefined;
 }
 
 /** Line ends do not count: version control may have changed them. */

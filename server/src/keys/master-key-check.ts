@@ -15,9 +15,14 @@ export async function hasMasterKey(db: Db): Promise<boolean> {
  */
 export async function checkMasterKey(db: Db, sealer: Sealer): Promise<void> {
   await db.query(sql`INSERT INTO deployment (master_key_check) VALUES (${sealer.checkValue()}) ON CONFLICT DO NOTHING`);
-  const [row] = await db.query<{ master_key_check: string }>(sql`SELECT master_key_check FROM deployment`);
-  if (row && sealer.matchesCheckValue(row.master_key_check)) return;
+  if ((await matchesDatabase(db, sealer)) === true) return;
   throw new Error(
     'MASTER_KEY is not the key of this database. Start with the right one, or name it in MASTER_KEYS_OLD.',
   );
+}
+
+/** Whether the current or an old master key is the one of this database; undefined while it has none. */
+export async function matchesDatabase(db: Db, sealer: Sealer): Promise<boolean | undefined> {
+  const [row] = await db.query<{ master_key_check: string }>(sql`SELECT master_key_check FROM deployment`);
+  return row && sealer.matchesCheckValue(row.master_key_check);
 }

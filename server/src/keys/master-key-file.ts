@@ -21,6 +21,9 @@ export function generateMasterKeyFile(dataDir: string): Buffer {
   return readKey(file) ?? createKey(dataDir, file);
 }
 
+/** The key of an embedded database that exists; undefined if there is none. @throws SealError as above */
+export const readMasterKeyFile = (dataDir: string): Buffer | undefined => readKey(masterKeyFile(dataDir));
+
 function readKey(file: string): Buffer | undefined {
   const text = unlessCode('ENOENT', () => readFileSync(file, 'utf8'));
   if (text === undefined) return undefined;

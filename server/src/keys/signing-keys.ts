@@ -16,7 +16,7 @@ import {
 } from './signing-keys.store.ts';
 
 /** What caches of a JWKS may lag behind: a new key is published this long before it signs. */
-const publicationLeadMs = 15 * 60_000;
+export const publicationLeadMs = 15 * 60_000;
 /** The longest life of a token: 43,199 seconds. */
 const longestTokenLifeMs = 43_199_000;
 
@@ -71,9 +71,13 @@ export async function revokeKey(
   return true;
 }
 
+/** A private key as PKCS #8. @throws SealError */
+export const openPrivateKey = (sealer: Sealer, appId: string, kid: string, sealed: Buffer): Buffer =>
+  sealer.open(sealed, context(appId, kid));
+
 /** The same private key under the current master key. */
 export function resealPrivateKey(sealer: Sealer, appId: string, kid: string, sealed: Buffer): Buffer {
-  return sealer.seal(sealer.open(sealed, context(appId, kid)), context(appId, kid));
+  return sealer.seal(openPrivateKey(sealer, appId, kid, sealed), context(appId, kid));
 }
 
 /** Keys ready for use. What a `kid` stands for never changes, so it is kept; whether it is still good is not. */
@@ -93,7 +97,7 @@ export function createSigningKeys(db: Db, sealer: Sealer): SigningKeys {
       if (known) return known;
       const sealed = await findSealedPrivateKey(db, appId, kid);
       if (!sealed) throw new Error(`signing key ${kid} is not stored`);
-      const key = createPrivateKey({ key: sealer.open(sealed, context(appId, kid)), format: 'der', type: 'pkcs8' });
+      const key = createPrivateKey({ key: openPrivateKey(sealer, appId, kid, sealed), format: 'der', type: 'pkcs8' });
       privateKeys.set(cacheKey(appId, kid), key);
       return key;
     },

@@ -9,7 +9,7 @@ const folded = (key: string): string => key.toLowerCase().replace(/[ _.-]/g, '')
 const builtInNames = new Set(['PUBLIC', 'ORG_MACHINE_USER', ...Object.keys(principals)].map(folded));
 const isBuiltIn = (key: string): boolean => builtInNames.has(folded(key)) || folded(key).startsWith('global');
 
-const roleKey = z
+export const roleKey = z
   .string({ error: 'Must be a string.' })
   .regex(/^[A-Za-z0-9][A-Za-z0-9 _.-]{0,63}$/, {
     error: 'Must be 1 to 64 of letters, digits, space, _, . and -, beginning with a letter or digit.',

@@ -129,3 +129,10 @@ export async function resolveRole(tx: Tx, appId: string, orgId: string, key: str
   if (!role) throw new ApiError('unknown_role');
   return role;
 }
+
+/** The keys of all roles of the deployment, for the operator; `orgId` is null for predefined roles. */
+export async function listRoleKeys(db: Queryable): Promise<{ appName: string; orgId: string | null; key: string }[]> {
+  return db.query(sql`
+    SELECT a.name AS "appName", r.org_id AS "orgId", r.key FROM roles r JOIN apps a ON a.id = r.app_id
+    ORDER BY r.app_id, r.scope_id, r.key`);
+}

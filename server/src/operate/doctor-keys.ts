@@ -1,0 +1,84 @@
+import { listApps } from '../apps/apps.store.ts';
+import type { Db } from '../db/db.ts';
+import { listSealedMails } from '../email/mails.store.ts';
+import { openContent } from '../email/queue-mail.ts';
+import { openClientSecret } from '../identity-providers/client-secret.ts';
+import { listSealedSecrets } from '../identity-providers/identity-providers.store.ts';
+import { matchesDatabase } from '../keys/master-key-check.ts';
+import type { Sealer } from '../keys/seal.ts';
+import { openPrivateKey, publicationLeadMs } from '../keys/signing-keys.ts';
+import { listSealedKeys, listSigningKeys, someKeySigns } from '../keys/signing-keys.store.ts';
+import { fault, type Finding, warning } from './findings.ts';
+
+/** A sealed value: what it is, and how it is opened. */
+interface Sealed {
+  readonly bytes: Uint8Array;
+  readonly open: () => unknown;
+}
+
+const canOpen = ({ open }: Sealed): boolean => {
+  try {
+    open();
+    return true;
+  } catch {
+    return false;
+  }
+};
+
+function examineSealed(sealer: Sealer, noun: string, values: readonly Sealed[]): Finding[] {
+  const readable = values.filter(canOpen);
+  const lost = values.length - readable.length;
+  const outdated = readable.filter(({ bytes }) => !sealer.isCurrent(bytes)).length;
+  return [
+    ...(lost > 0 ? [fault('keys', `${lost} of ${values.length} ${noun} cannot be decrypted with MASTER_KEY.`)] : []),
+    ...(outdated > 0
+      ? [warning('keys', `${outdated} ${noun} are encrypted under a key of MASTER_KEYS_OLD: run operate reseal.`)]
+      : []),
+  ];
+}
+
+/** Whether the master key decrypts what is stored. */
+export async function examineMasterKey(db: Db, sealer: Sealer): Promise<Finding[]> {
+  if ((await matchesDatabase(db, sealer)) === false) {
+    return [fault('keys', 'MASTER_KEY is not the key of this database: a start is refused.')];
+  }
+  const keys = (await listSealedKeys(db)).map(({ appId, kid, sealed }) => ({
+    bytes: sealed,
+    open: () => openPrivateKey(sealer, appId, kid, sealed),
+  }));
+  const secrets = (await listSealedSecrets(db)).map(({ appId, idpId, sealed }) => ({
+    bytes: sealed,
+    open: () => openClientSecret(sealer, appId, idpId, sealed),
+  }));
+  const mails = (await listSealedMails(db)).map((mail) => ({
+    bytes: mail.sealedContent,
+    open: () => openContent({ sealer }, mail),
+  }));
+  return [
+    ...examineSealed(sealer, 'signing keys', keys),
+    ...examineSealed(sealer, 'secrets of identity providers', secrets),
+    ...examineSealed(sealer, 'mails', mails),
+  ];
+}
+
+/** Whether each active app has a key that signs now, and none that begins later than a successor does. */
+export async function examineSigningKeys(db: Db, now: Date): Promise<Finding[]> {
+  const apps = (await listApps(db)).filter(({ status }) => status === 'ACTIVE');
+  const findings: Finding[] = [];
+  const latestStart = now.getTime() + publicationLeadMs;
+  for (const { id, name } of apps) {
+    if (!(await someKeySigns(db, id, now))) {
+      const remedy = `run operate rotate-key ${name}`;
+      findings.push(fault('keys', `The app ${name} has no key that signs: machine users get no tokens; ${remedy}.`));
+    }
+    const keys = await listSigningKeys(db, id);
+    const late = keys.filter(({ activeFrom, revokedAt }) => !revokedAt && activeFrom.getTime() > latestStart);
+    for (const { kid, activeFrom } of late) {
+      const start = activeFrom.toISOString();
+      findings.push(
+        warning('keys', `The key ${kid} of the app ${name} signs only from ${start}: its clock was wrong.`),
+      );
+    }
+  }
+  return findings;
+}
