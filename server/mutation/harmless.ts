@@ -43,15 +43,15 @@ export const harmless: readonly Harmless[] = [
     [app, 'SELECT id FROM codes\n      WHERE', `the DELETE around it asks for the app, and ${once('a user')}`],
     [app, 'function countUsableCodes', once('a user')],
     [
-      'org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint',
+      'org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint',
       'function countCodeAttempt',
       'the hash of a code is bound to its organization: only counters of the same person’s codes are raised',
     ],
     [app, 'function lockCodesOf', 'it only locks: the DELETE that follows asks for the app'],
     [user, 'function lockCodesOf', 'it only locks: the DELETE that follows asks for the code'],
-    ['user_id = ${scope.userId}', 'function findLongCode', 'the hash of a code is bound to its user'],
+    ['user_id = ${binding.userId}', 'function findLongCode', 'the hash of a code is bound to its user'],
     [
-      'org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint',
+      'org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint',
       'function findLongCode',
       'the hash of a code is bound to its organization',
     ],

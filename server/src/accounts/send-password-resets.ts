@@ -15,7 +15,7 @@ import { isKnownRequester } from '../users/known-requester.ts';
 import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';
 import { lockUserByEmail, type User } from '../users/users.store.ts';
 
-const scopeOf = (userId: string) => ({ userId, purpose: 'password_reset' }) as const;
+const bindingOf = (userId: string) => ({ userId, purpose: 'password_reset' }) as const;
 
 /**
  * Whether a user may get one more code. Who was invited may choose their first password this way, as long as an
@@ -43,7 +43,7 @@ async function mayGetCode(
 async function queueReset(tx: Tx, services: Services, user: User, request: PasswordResetRequest): Promise<void> {
   const { appId, urlTemplate, ip, userAgent } = request;
   const requestedFrom = addressKey(ip);
-  const issued = await issueCode(tx, services, appId, scopeOf(user.id), { requestedFrom });
+  const issued = await issueCode(tx, services, appId, bindingOf(user.id), { requestedFrom });
   const content = {
     ...mailedCode(issued, urlTemplate, { email: user.email }),
     ...toCircumstances(ip, request.createdAt, userAgent ?? undefined),

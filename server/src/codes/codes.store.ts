@@ -5,13 +5,13 @@ import { sql } from '../db/db.ts';
 export type CodePurpose = 'email_verification' | 'invitation' | 'password_reset' | 'email_change' | 'reauthentication';
 
 /** Whose code it is and what for; for invitations also into which organization. */
-export interface CodeScope {
+export interface CodeBinding {
   readonly userId: string;
   readonly purpose: CodePurpose;
   readonly orgId?: string | undefined;
 }
 
-/** What a code is kept with besides its scope. */
+/** What a code is kept with besides its binding. */
 export interface CodeCircumstances {
   /** The address that the code was sent to, where it is not yet the user's. */
   readonly email?: string | undefined;
@@ -27,7 +27,7 @@ const triesOfStrangers = triesPerCode - triesPerAddress;
 export async function insertCode(
   tx: Tx,
   appId: string,
-  code: CodeScope &
+  code: CodeBinding &
     CodeCircumstances & {
       id: string;
       codeHash: Buffer;
@@ -49,20 +49,20 @@ export async function insertCode(
 const inOrder = sql`ORDER BY id FOR UPDATE`;
 
 /**
- * Voids all short codes of a scope but the newest few, and the tokens mailed beside them. Where anybody may ask, each
+ * Voids all short codes of a binding but the newest few, and the tokens mailed beside them. Where anybody may ask, each
  * client address has its own newest few: a stranger who uses up the attempts that strangers have, and asks again, must
  * not push out the code of a person who has attempts left. The long codes of the same mails stay until they expire.
  * Codes issued before there were long ones are deleted.
  */
-export async function voidShortCodes(tx: Tx, appId: string, scope: CodeScope, keep: number): Promise<void> {
+export async function voidShortCodes(tx: Tx, appId: string, binding: CodeBinding, keep: number): Promise<void> {
   await tx.query(sql`
     WITH surplus AS MATERIALIZED (
       SELECT id, long_hash FROM codes
       WHERE app_id = ${appId} AND id IN (
         SELECT id FROM (
           SELECT id, row_number() OVER (PARTITION BY requested_from ORDER BY id DESC) AS place FROM codes
-          WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
-            AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint AND code_hash IS NOT NULL) AS numbered
+          WHERE app_id = ${appId} AND user_id = ${binding.userId} AND purpose = ${binding.purpose}
+            AND org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint AND code_hash IS NOT NULL) AS numbered
         WHERE place > ${keep})
       ${inOrder}),
     shortened AS (
@@ -71,13 +71,13 @@ export async function voidShortCodes(tx: Tx, appId: string, scope: CodeScope, ke
     DELETE FROM codes c USING surplus WHERE c.app_id = ${appId} AND c.id = surplus.id AND surplus.long_hash IS NULL`);
 }
 
-/** Voids all codes of a scope, short and long, and the tokens mailed beside them. */
-export async function voidCodes(tx: Tx, appId: string, scope: CodeScope): Promise<void> {
+/** Voids all codes of a binding, short and long, and the tokens mailed beside them. */
+export async function voidCodes(tx: Tx, appId: string, binding: CodeBinding): Promise<void> {
   await tx.query(sql`
     DELETE FROM codes WHERE app_id = ${appId} AND id IN (
       SELECT id FROM codes
-      WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
-        AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint
+      WHERE app_id = ${appId} AND user_id = ${binding.userId} AND purpose = ${binding.purpose}
+        AND org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint
       ${inOrder})`);
 }
 
@@ -117,7 +117,7 @@ export async function countUsableCodes(
 }
 
 /**
- * Counts one try from this address against every live code of the scope, and returns those that may still be
+ * Counts one try from this address against every live code of the binding, and returns those that may still be
  * compared: at most 5 tries per code and address, 50 per code, of which the last 5 are kept for the address that asked
  * for the code. One statement of its own, committed before anything is compared, so that parallel requests cannot
  * outrun the count. Where there is no code to try, something is written all the same: the time to commit must not
@@ -126,51 +126,52 @@ export async function countUsableCodes(
 export async function countCodeAttempt(
   db: Queryable,
   appId: string,
-  scope: CodeScope & { address: string; now: Date },
+  binding: CodeBinding & { address: string; now: Date },
 ): Promise<{ id: string; codeHash: Buffer }[]> {
   const rows = await db.query<{ id: string; code_hash: Buffer }>(sql`
     WITH live AS (
       SELECT id FROM codes
-      WHERE app_id = ${appId} AND user_id = ${scope.userId} AND purpose = ${scope.purpose}
-        AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint AND expires_at > ${scope.now}
+      WHERE app_id = ${appId} AND user_id = ${binding.userId} AND purpose = ${binding.purpose}
+        AND org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint AND expires_at > ${binding.now}
         AND code_hash IS NOT NULL
       ORDER BY id
       FOR UPDATE),
     counted AS (
       INSERT INTO code_tries AS known (app_id, code_id, address, tries)
-      SELECT ${appId}::bigint, live.id, ${scope.address}::text, 1 FROM live
+      SELECT ${appId}::bigint, live.id, ${binding.address}::text, 1 FROM live
       ON CONFLICT (app_id, code_id, address) DO UPDATE SET tries = known.tries + 1
       WHERE known.tries < ${triesPerAddress}
       RETURNING code_id),
     in_vain AS (
       INSERT INTO code_tries_in_vain AS known (app_id, address, tries, last_at)
-      SELECT ${appId}::bigint, ${scope.address}::text, 1, ${scope.now}::timestamptz WHERE NOT EXISTS (SELECT FROM live)
+      SELECT ${appId}::bigint, ${binding.address}::text, 1, ${binding.now}::timestamptz
+      WHERE NOT EXISTS (SELECT FROM live)
       ON CONFLICT (app_id, address) DO UPDATE SET tries = known.tries + 1, last_at = EXCLUDED.last_at)
     UPDATE codes c SET tries = c.tries + 1
     FROM counted
     WHERE c.app_id = ${appId} AND c.id = counted.code_id
-      AND c.tries < CASE WHEN c.requested_from <> ${scope.address} THEN ${triesOfStrangers}::integer
+      AND c.tries < CASE WHEN c.requested_from <> ${binding.address} THEN ${triesOfStrangers}::integer
         ELSE ${triesPerCode}::integer END
     RETURNING c.id, c.code_hash`);
   return rows.map((row) => ({ id: row.id, codeHash: row.code_hash }));
 }
 
 /**
- * Finds the live long code of a scope by its hash, which only the holder of the master key can compute.
+ * Finds the live long code of a binding by its hash, which only the holder of the master key can compute.
  *
  * @param hashes of the code that was presented, under each master key
  */
 export async function findLongCode(
   db: Queryable,
   appId: string,
-  scope: CodeScope & { now: Date },
+  binding: CodeBinding & { now: Date },
   hashes: readonly Buffer[],
 ): Promise<{ id: string; longHash: Buffer } | undefined> {
   const [row] = await db.query<{ id: string; long_hash: Buffer }>(sql`
     SELECT id, long_hash FROM codes
-    WHERE app_id = ${appId} AND long_hash = ANY (${[...hashes]}::bytea[]) AND user_id = ${scope.userId}
-      AND purpose = ${scope.purpose} AND org_id IS NOT DISTINCT FROM ${scope.orgId ?? null}::bigint
-      AND expires_at > ${scope.now}`);
+    WHERE app_id = ${appId} AND long_hash = ANY (${[...hashes]}::bytea[]) AND user_id = ${binding.userId}
+      AND purpose = ${binding.purpose} AND org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint
+      AND expires_at > ${binding.now}`);
   return row && { id: row.id, longHash: row.long_hash };
 }
 

@@ -8,7 +8,7 @@ import type { Services } from '../calls/services.ts';
 import {
   type CodeCircumstances,
   type CodePurpose,
-  type CodeScope,
+  type CodeBinding,
   countCodeAttempt,
   findLongCode,
   insertCode,
@@ -27,7 +27,7 @@ export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
 };
 
 /**
- * Short codes of one scope that are valid at the same time. A person can be invited to several roles of one
+ * Short codes of one binding that are valid at the same time. A person can be invited to several roles of one
  * organization; anybody can ask for a reset, which must not void the code that the owner asked for. Long codes are not
  * limited.
  */
@@ -49,7 +49,7 @@ export interface IssuedCode {
 }
 
 /**
- * Issues a code in the transaction that queues its mail; both lengths are stored as keyed hashes bound to their scope.
+ * Issues a code in the transaction that queues its mail; both lengths are stored as keyed hashes bound to it.
  *
  * @param circumstances.lifeMs how long it is good, where that is not what its purpose says
  */
@@ -57,24 +57,24 @@ export async function issueCode(
   tx: Tx,
   services: Services,
   appId: string,
-  scope: CodeScope,
-  { lifeMs = codeLifeMs[scope.purpose], ...circumstances }: CodeCircumstances & { lifeMs?: number } = {},
+  binding: CodeBinding,
+  { lifeMs = codeLifeMs[binding.purpose], ...circumstances }: CodeCircumstances & { lifeMs?: number } = {},
 ): Promise<IssuedCode> {
   const [code, longCode] = [newCode(), newLongCode()];
-  const token = scope.purpose === 'email_verification' ? newSecret('gh_v_') : undefined;
+  const token = binding.purpose === 'email_verification' ? newSecret('gh_v_') : undefined;
   const now = services.clock.now();
   const key = services.sealer.deriveKey('codes');
   await insertCode(tx, appId, {
-    ...scope,
+    ...binding,
     ...circumstances,
     id: services.ids.next(),
-    codeHash: codeHash(key, { appId, ...scope, code }),
-    longHash: codeHash(key, { appId, ...scope, code: longCode }),
+    codeHash: codeHash(key, { appId, ...binding, code }),
+    longHash: codeHash(key, { appId, ...binding, code: longCode }),
     tokenHash: token === undefined ? null : sha256(token),
     now,
     expiresAt: new Date(now.getTime() + lifeMs),
   });
-  await voidShortCodes(tx, appId, scope, codesKept[scope.purpose]);
+  await voidShortCodes(tx, appId, binding, codesKept[binding.purpose]);
   return { code, longCode, token };
 }
 
@@ -86,10 +86,14 @@ const idOrNobody = (userId: string): string | null => (userId === '0' ? null : u
  *
  * @param hashes of the presented code, under each master key
  */
-async function matchShortCode(call: Call, scope: CodeScope, hashes: readonly Buffer[]): Promise<string | undefined> {
+async function matchShortCode(
+  call: Call,
+  binding: CodeBinding,
+  hashes: readonly Buffer[],
+): Promise<string | undefined> {
   const { services, appId, client } = call;
   const now = services.clock.now();
-  const candidates = await countCodeAttempt(services.db, appId, { ...scope, address: addressKey(client.ip), now });
+  const candidates = await countCodeAttempt(services.db, appId, { ...binding, address: addressKey(client.ip), now });
   return candidates.find((candidate) => hashes.some((hash) => constantTimeEqual(hash, candidate.codeHash)))?.id;
 }
 
@@ -100,9 +104,9 @@ async function matchShortCode(call: Call, scope: CodeScope, hashes: readonly Buf
  *
  * @throws ApiError `rate_limited`
  */
-async function matchLongCode(call: Call, scope: CodeScope, hashes: readonly Buffer[]): Promise<string | undefined> {
+async function matchLongCode(call: Call, binding: CodeBinding, hashes: readonly Buffer[]): Promise<string | undefined> {
   const { services, appId, client } = call;
-  const found = await findLongCode(services.db, appId, { ...scope, now: services.clock.now() }, hashes);
+  const found = await findLongCode(services.db, appId, { ...binding, now: services.clock.now() }, hashes);
   if (found && hashes.some((hash) => constantTimeEqual(hash, found.longHash))) return found.id;
   await takeLimit(call, 'wrongLongCodesPerAddressPerHour', addressKey(client.ip));
   return undefined;
@@ -114,14 +118,14 @@ async function matchLongCode(call: Call, scope: CodeScope, hashes: readonly Buff
  * @returns the id of the code, to be used up in the transaction of what it allows
  * @throws ApiError `code_invalid` for every fault; `rate_limited` after many wrong long codes
  */
-export async function checkCode(call: Call, scope: CodeScope, input: string): Promise<string> {
+export async function checkCode(call: Call, binding: CodeBinding, input: string): Promise<string> {
   const { services, appId } = call;
-  const hashes = services.sealer.deriveKeys('codes').map((key) => codeHash(key, { appId, ...scope, code: input }));
+  const hashes = services.sealer.deriveKeys('codes').map((key) => codeHash(key, { appId, ...binding, code: input }));
   const match = isLongCode(input) ? matchLongCode : matchShortCode;
-  const codeId = await match(call, scope, hashes);
+  const codeId = await match(call, binding, hashes);
   if (codeId === undefined)
     throw new ApiError('code_invalid', {
-      about: { target: { kind: 'user', id: idOrNobody(scope.userId) }, orgId: scope.orgId },
+      about: { target: { kind: 'user', id: idOrNobody(binding.userId) }, orgId: binding.orgId },
     });
   return codeId;
 }

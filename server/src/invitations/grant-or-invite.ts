@@ -88,8 +88,8 @@ export interface InvitationToMail {
 export async function mailInvitation(tx: Tx, call: Call, invitation: InvitationToMail): Promise<boolean> {
   const { services, appId } = call;
   const { userId, email, organization, grant, urlTemplate, lifeMs = codeLifeMs.invitation } = invitation;
-  const scope = { userId, purpose: 'invitation', orgId: organization.id } as const;
-  const issued = await issueCode(tx, services, appId, scope, { lifeMs });
+  const binding = { userId, purpose: 'invitation', orgId: organization.id } as const;
+  const issued = await issueCode(tx, services, appId, binding, { lifeMs });
   const code = mailedCode(issued, urlTemplate, { email, orgId: organization.id });
   const content = { ...code, organizationName: organization.name, role: roleName(grant) };
   const app = await namedAppOf(call);

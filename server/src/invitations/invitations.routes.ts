@@ -123,8 +123,8 @@ const acceptMine = route({
   handler: async (call) => {
     const { body, services, appId } = call;
     const { id: userId } = signedIn(call.actor).user;
-    const scope = { userId, purpose: 'invitation', orgId: body.orgId } as const;
-    const codeId = await checkCode(call, scope, body.verificationCode);
+    const binding = { userId, purpose: 'invitation', orgId: body.orgId } as const;
+    const codeId = await checkCode(call, binding, body.verificationCode);
     return mutate(call, async (tx) => {
       const user = await ofCode(lockUser(tx, appId, userId));
       if (user.state === 'INACTIVE') throw new ApiError('user_inactive');

@@ -1,6 +1,6 @@
 import type { Call } from '../calls/route.ts';
 import { checkCode } from '../codes/codes.ts';
-import type { CodeScope } from '../codes/codes.store.ts';
+import type { CodeBinding } from '../codes/codes.store.ts';
 import { emailKey } from '../http/email-address.ts';
 import { unusedId } from '../ids.ts';
 import { findCredentials } from './users.store.ts';
@@ -10,16 +10,16 @@ import { findCredentials } from './users.store.ts';
  * code.
  *
  * @param presented the address and the code from the body
- * @param scope what the code was issued for
+ * @param binding what the code was issued for
  * @returns the user with this address and the id of the code, which is not consumed yet
  * @throws ApiError as `checkCode` does
  */
 export async function checkMailedCode(
   call: Call,
   presented: { email: string; verificationCode: string },
-  scope: Omit<CodeScope, 'userId'>,
+  binding: Omit<CodeBinding, 'userId'>,
 ): Promise<{ userId: string; codeId: string }> {
   const found = await findCredentials(call.services.db, call.appId, emailKey(presented.email));
   const userId = found?.id ?? unusedId;
-  return { userId, codeId: await checkCode(call, { ...scope, userId }, presented.verificationCode) };
+  return { userId, codeId: await checkCode(call, { ...binding, userId }, presented.verificationCode) };
 }
