@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { findAppByName } from './apps/apps.store.ts';
+import { type App, findAppByName } from './apps/apps.store.ts';
 import { addAdminCommands, toAdminServices } from './operate/admins.ts';
 import { addDoctorCommand, openExisting } from './operate/doctor.ts';
 import { writeAuditEvent } from './calls/audit-event.store.ts';
@@ -31,11 +31,13 @@ async function withDeployment(work: (deployment: Deployment) => Promise<void>): 
   }
 }
 
-async function appIdOf({ db }: Deployment, name: string): Promise<string> {
+async function appOf({ db }: Deployment, name: string): Promise<App> {
   const app = await findAppByName(db, name);
   if (!app) throw new Error(`there is no app "${name}"`);
-  return app.id;
+  return app;
 }
+
+const appIdOf = async (deployment: Deployment, name: string): Promise<string> => (await appOf(deployment, name)).id;
 
 async function writeOperatorEvent(
   tx: Tx,
@@ -125,7 +127,9 @@ addAccountCommands(
 );
 addAdminCommands(program, {
   withApp: (name, work) =>
-    withDeployment(async (deployment) => work(toAdminServices(deployment), await appIdOf(deployment, name))),
+    withDeployment(async (deployment) =>
+      work(toAdminServices(deployment, loadConfig(process.env)), await appOf(deployment, name)),
+    ),
   print,
   input: process.stdin,
 });

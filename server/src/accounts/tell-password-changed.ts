@@ -1,9 +1,9 @@
 import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
-import { circumstancesOf } from '../email/circumstances.ts';
-import { queueNotice } from '../email/mail-quotas.ts';
+import { type Circumstances, circumstancesOf } from '../email/circumstances.ts';
+import { type NoticeServices, queueNotice } from '../email/mail-quotas.ts';
 import type { Call } from '../calls/route.ts';
-import { notMeUrl } from '../users/not-me-token.ts';
+import { notMeUrl, notMeUrlOfApp } from '../users/not-me-token.ts';
 import { type Identity, listIdentities } from '../identity-providers/identities.store.ts';
 
 /**
@@ -19,9 +19,45 @@ export async function tellPasswordChanged(
   user: { id: string; email: string },
   passwordHash: string,
 ): Promise<void> {
-  const { id: userId, email: recipient } = user;
-  const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, user, { kind: 'password', passwordHash }) };
-  await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'password_changed', content });
+  await queuePasswordChanged(tx, call.services, app, { user, passwordHash, circumstances: circumstancesOf(call) });
+}
+
+/**
+ * Notifies the owner of a mailbox that the operator of the service set the password of their account.
+ *
+ * @param passwordHash the new hash, which the "not me" link of the mail removes
+ */
+export function notifyPasswordSetByOperator(
+  tx: Tx,
+  services: NoticeServices,
+  app: App,
+  user: { id: string; email: string },
+  passwordHash: string,
+): Promise<void> {
+  const circumstances = { time: services.clock.now().toISOString() };
+  return queuePasswordChanged(tx, services, app, { user, passwordHash, circumstances });
+}
+
+interface PasswordChange {
+  readonly user: { readonly id: string; readonly email: string };
+  readonly passwordHash: string;
+  readonly circumstances: Circumstances;
+}
+
+function queuePasswordChanged(
+  tx: Tx,
+  services: NoticeServices,
+  app: App,
+  { user, passwordHash, circumstances }: PasswordChange,
+): Promise<void> {
+  const subject = { kind: 'password', passwordHash } as const;
+  const content = { ...circumstances, notMeUrl: notMeUrlOfApp(services, app, user, subject) };
+  return queueNotice(tx, services, app, {
+    userId: user.id,
+    recipient: user.email,
+    purpose: 'password_changed',
+    content,
+  });
 }
 
 /** An identity as a mail names it: the provider, and the address there. */

@@ -10,7 +10,7 @@ import { shareKey, shareOf, toRetryAfter } from '../calls/take-limit.ts';
 import type { Services } from '../calls/services.ts';
 import { mailboxKey } from '../http/email-address.ts';
 import { insertMail, voidWaitingMails } from './mails.store.ts';
-import { type MailToQueue, queueMail, sealMail } from './queue-mail.ts';
+import { type MailToQueue, queueMail, type QueueServices, sealMail } from './queue-mail.ts';
 
 /** Mails with a code that the owner of a mailbox needs, or asks for. Each kind has a quota of its own. */
 export const mailboxKinds = ['verification', 'reset', 'email_change', 'reauthentication', 'notice'] as const;
@@ -33,13 +33,13 @@ const dayMs = 24 * hourMs;
  * Mail quotas are off with development features, where nobody outside can cause mails and one mailbox gets many, unless
  * the app sets another number than the default.
  */
-const applies = ({ config }: Services, { settings }: Pick<App, 'settings'>, name: LimitName): boolean =>
+const applies = ({ config }: Pick<Services, 'config'>, { settings }: Pick<App, 'settings'>, name: LimitName): boolean =>
   !config.developmentFeatures || settings.limits[name] !== limits[name].count;
 
 type QuotaApp = Pick<App, 'id' | 'settings'>;
 
 /** Whether mails wait for room in a quota. */
-const isBooked = (services: Services, app: QuotaApp, name: LimitName): boolean =>
+const isBooked = (services: Pick<Services, 'config'>, app: QuotaApp, name: LimitName): boolean =>
   applies(services, app, name) && app.settings.limits[name] <= mostBookings;
 
 /**
@@ -95,7 +95,7 @@ export async function requireMailQuota(call: Call, kind: MailboxKind, email: str
 }
 
 /** Queues a mail that is due at a booked time. */
-const queueAt = (tx: Tx, services: Services, appId: string, mail: MailToQueue, dueAt: Date) =>
+const queueAt = (tx: Tx, services: QueueServices, appId: string, mail: MailToQueue, dueAt: Date) =>
   tx.query(insertMail(appId, sealMail(services, appId, mail, dueAt), empty));
 
 /** What is known of a mail that others cause. */
@@ -137,11 +137,14 @@ export async function queueMailFromOthers(
   return dueAt !== undefined;
 }
 
+/** What queueing a notice needs. */
+export type NoticeServices = QueueServices & Pick<Services, 'config'>;
+
 /**
  * Queues a notice about the security of an account. It has a quota of its own: strangers who fill a mailbox with
  * sign-ups and invitations must not delay it. What exceeds the quota waits.
  */
-export async function queueNotice(tx: Tx, services: Services, app: QuotaApp, mail: MailToQueue): Promise<void> {
+export async function queueNotice(tx: Tx, services: NoticeServices, app: QuotaApp, mail: MailToQueue): Promise<void> {
   const name = 'codeRequestsPerAccountPerHour';
   if (!isBooked(services, app, name)) return queueMail(tx, services, app.id, mail);
   const now = services.clock.now();

@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import { Command } from 'commander';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { getApp } from '../apps/apps.store.ts';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type World } from '../test/world/world.ts';
@@ -22,9 +23,9 @@ async function operate(words: readonly string[], stdin = ''): Promise<string> {
   const lines: string[] = [];
   const program = new Command().exitOverride();
   addAdminCommands(program, {
-    withApp: (name, work) => {
+    withApp: async (name, work) => {
       expect(name).toBe(world.appName);
-      return work(app.services, world.appId);
+      return work(app.services, await getApp(app.db, name));
     },
     print: (line) => lines.push(line),
     input: Readable.from([stdin]),
@@ -75,6 +76,39 @@ describe('what is refused changes nothing', () => {
     expect(await events()).toEqual([]);
   });
 
+  it('creating somebody who is invited to an organization, who can still accept', async () => {
+    const orgId = await world.organization(await world.person());
+    const [email, newPassword] = ['invited@example.com', 'Password@123JonDoeInc'];
+    const body = { email, firstName: 'Ina', lastName: 'Vited', role: 'reader' };
+    const url = `/v1/authorization/organizations/${orgId}/members`;
+    expect((await world.call('POST', url, { token: world.admin.token, body })).statusCode).toBe(201);
+    const before = await everything();
+    await expect(operate(['create-admin', world.appName, email])).rejects.toThrow(/has an account already/);
+    expect([await everything(), await events()]).toEqual([before, []]);
+    const { code: verificationCode } = await world.mail(email);
+    const accepted = await world.call('PUT', '/v1/authentication/users/invite', {
+      body: { orgId, email, verificationCode, newPassword },
+    });
+    expect(accepted.statusCode).toBe(200);
+    expect((await superAdmins(accepted.json<{ sessionToken: string }>().sessionToken)).statusCode).toBe(403);
+  });
+
+  it('creating somebody who is invited as super admin, who can still accept', async () => {
+    const [email, newPassword] = ['invited.admin@example.com', 'Password@123JonDoeInc'];
+    const { token } = world.admin;
+    const invited = await world.call('POST', '/v1/authorization/super-admins', { token, body: { email } });
+    expect(invited.json()).toMatchObject({ invited: true });
+    const before = await everything();
+    await expect(operate(['create-admin', world.appName, email])).rejects.toThrow(/has an account already/);
+    await expect(operate(['reset-admin-password', world.appName, email])).rejects.toThrow(/no super admin|not claimed/);
+    expect([await everything(), await events()]).toEqual([before, []]);
+    const { code: verificationCode } = await world.mail(email);
+    const body = { email, verificationCode, newPassword };
+    expect((await world.call('PUT', '/v1/authentication/users/password', { body })).statusCode).toBe(200);
+    const { sessionToken } = (await signIn(email, newPassword)).json<{ sessionToken: string }>();
+    expect((await superAdmins(sessionToken)).statusCode).toBe(200);
+  });
+
   it('a super admin who is deactivated, or whose account is not claimed', async () => {
     const words = ['reset-admin-password', world.appName, world.admin.email];
     await app.db.query(sql`UPDATE users SET claimed_by = NULL WHERE app_id = ${world.appId} AND is_super_admin`);
@@ -95,6 +129,19 @@ describe('reset-admin-password', () => {
     expect(await events()).toEqual([
       { action: 'user.password_reset', actor_kind: 'operator', target_kind: 'user', target_id: userId },
     ]);
+  });
+
+  it('notifies the super admin by mail, whose link removes the password', async () => {
+    const { email } = world.admin;
+    const password = passwordIn(await operate(['reset-admin-password', world.appName, email]));
+    const [mail, ...older] = await world.mails(email);
+    expect([mail?.purpose, older.map(({ purpose }) => purpose)]).toEqual(['password_changed', []]);
+    expect(`${mail?.text}${mail?.html}`).not.toContain(password);
+    const [, appName, token] = /\/apps\/([a-z0-9-]+)\/not-me#(\S+)/.exec(mail?.text ?? '') ?? [];
+    expect(appName).toBe(world.appName);
+    const url = '/v1/authentication/users/email/verification/rejection';
+    expect((await world.call('POST', url, { body: { token } })).statusCode).toBe(200);
+    expect((await signIn(email, password)).statusCode).toBe(401);
   });
 
   it('takes the password from standard input and does not print it', async () => {

@@ -1,6 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
+import { notifyPasswordSetByOperator } from '../accounts/tell-password-changed.ts';
+import type { App } from '../apps/apps.store.ts';
+import type { Config } from '../config.ts';
 import { toSuperAdmin } from '../accounts/create-app.ts';
 import { tellSuperAdminsOf } from '../accounts/tell-super-admins.ts';
 import { renewPassword } from '../accounts/renew-password.ts';
@@ -21,13 +24,14 @@ import { insertUser, lockUserByEmail } from '../users/users.store.ts';
 
 /** What the commands work with; tests pass their own. */
 export interface AdminServices extends Pick<Deployment, 'db' | 'sealer'> {
+  readonly config: Config;
   readonly ids: IdSource;
   readonly clock: Clock;
   readonly passwords: Pick<PasswordHasher, 'hash'>;
 }
 
 export interface AdminCommands {
-  readonly withApp: (name: string, work: (services: AdminServices, appId: string) => Promise<void>) => Promise<void>;
+  readonly withApp: (name: string, work: (services: AdminServices, app: App) => Promise<void>) => Promise<void>;
   readonly print: (text: string) => void;
   readonly input: NodeJS.ReadableStream;
 }
@@ -50,10 +54,11 @@ const writeEvent = (tx: Tx, { ids, clock }: AdminServices, appId: string, action
   });
 
 /**
- * Gives an active super admin a new password. What a password reset by mail ends, ends here too: sessions, devices,
- * codes, identities that do not vouch for the address, the count of failed sign-ins.
+ * Gives an active super admin a new password, and notifies them by mail. What a password reset by mail ends, ends here
+ * too: sessions, devices, codes, identities that do not vouch for the address, the count of failed sign-ins.
  */
-function resetPassword(services: AdminServices, appId: string, email: string, passwordHash: string): Promise<void> {
+function resetPassword(services: AdminServices, app: App, email: string, passwordHash: string): Promise<void> {
+  const { id: appId } = app;
   return services.db.transaction(async (tx) => {
     const user = await lockUserByEmail(tx, appId, emailKey(email));
     const standing = user && (await readStanding(tx, appId, user.id));
@@ -68,6 +73,7 @@ function resetPassword(services: AdminServices, appId: string, email: string, pa
     await deleteDevices(tx, appId, user.id);
     await deleteUnvouchedIdentities(tx, appId, user.id);
     await fillShares(tx, appId, [shareKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
+    if (user.isEmailVerified) await notifyPasswordSetByOperator(tx, services, app, user, passwordHash);
     await writeEvent(tx, services, appId, 'user.password_reset', user.id);
   });
 }
@@ -75,7 +81,7 @@ function resetPassword(services: AdminServices, appId: string, email: string, pa
 /**
  * Adds a super admin whose account is claimed: the operator vouches for the address. All super admins are told by mail.
  */
-function createAdmin(services: AdminServices, appId: string, email: string, passwordHash: string): Promise<void> {
+function createAdmin(services: AdminServices, { id: appId }: App, email: string, passwordHash: string): Promise<void> {
   const { ids, clock } = services;
   return services.db.transaction(async (tx) => {
     if (await lockUserByEmail(tx, appId, emailKey(email))) {
@@ -104,12 +110,12 @@ export function addAdminCommands(program: Command, { withApp, print, input }: Ad
       .description(description)
       .option('--password-stdin', 'read the password from standard input instead of making one')
       .action((app: string, address: string, options: { passwordStdin?: boolean }) =>
-        withApp(app, async (services, appId) => {
+        withApp(app, async (services, found) => {
           const email = normalizeEmail(address);
           if (email === undefined) throw new Error(`"${address}" is no e-mail address`);
           const given = options.passwordStdin === true ? (await text(input)).replace(/\r?\n$/, '') : undefined;
           const { password, hash } = await newPassword(services, email, given);
-          await change(services, appId, email, hash);
+          await change(services, found, email, hash);
           print(given === undefined ? `${email}  password: ${password}  (shown this once)` : `${email}  password set`);
         }),
       );
@@ -117,7 +123,8 @@ export function addAdminCommands(program: Command, { withApp, print, input }: Ad
 }
 
 /** A deployment as these commands need it. */
-export const toAdminServices = ({ db, ids, clock, sealer }: Deployment): AdminServices => ({
+export const toAdminServices = ({ db, ids, clock, sealer }: Deployment, config: Config): AdminServices => ({
+  config,
   db,
   ids,
   clock,

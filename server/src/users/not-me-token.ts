@@ -68,12 +68,22 @@ function subjectText(subject: NotMeSubject): string {
  * const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, user, { kind: 'identity', id: identity.id }) };
  */
 export function notMeUrl(call: Call, user: Pick<User, 'id' | 'email'>, subject: NotMeSubject): string {
-  const { services, appId, request } = call;
+  const name = String(call.request.headers['x-app-name']);
+  return notMeUrlOfApp(call.services, { id: call.appId, name }, user, subject);
+}
+
+/** The same for a mail that no call causes. */
+export function notMeUrlOfApp(
+  services: Pick<Services, 'clock' | 'config' | 'sealer'>,
+  app: { readonly id: string; readonly name: string },
+  user: Pick<User, 'id' | 'email'>,
+  subject: NotMeSubject,
+): string {
   const expiresAt = services.clock.now().getTime() + lifeMs;
   const letter = letterOf[subject.kind];
   const content = [letter, user.id, subjectText(subject), mailboxOf(user.email), expiresAt].join('.');
-  const token = `gh_n_${letter}${services.sealer.seal(content, context(appId)).toString('base64url')}`;
-  return `${services.config.publicUrl}/apps/${String(request.headers['x-app-name'])}/not-me#${token}`;
+  const token = `gh_n_${letter}${services.sealer.seal(content, context(app.id)).toString('base64url')}`;
+  return `${services.config.publicUrl}/apps/${app.name}/not-me#${token}`;
 }
 
 function openSealed({ sealer }: Pick<Services, 'sealer'>, appId: string, token: string): string | undefined {
