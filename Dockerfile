@@ -8,7 +8,8 @@ COPY package.json package-lock.json ./
 COPY server/package.json server/
 COPY bench/package.json bench/
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
-COPY LICENSE tsconfig.base.json ./
+COPY LICENSE README.md SECURITY.md CHANGELOG.md tsconfig.base.json ./
+COPY docs docs
 COPY scripts/production-tree.sh scripts/
 COPY server server
 RUN npm run build && scripts/production-tree.sh /gatehouse

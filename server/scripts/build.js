@@ -6,6 +6,7 @@ const steps = [
   { name: 'compile TypeScript', work: () => Promise.resolve(compile()) },
   { name: 'pack pages and an empty database', work: () => import('./build-assets.js') },
   { name: 'put the modules into a few files', work: () => import('./build-bundle.js') },
+  { name: 'make pages of the documentation', work: () => import('./build-docs.js') },
 ];
 
 for (const [index, { name, work }] of steps.entries()) {

@@ -32,6 +32,7 @@ import { createSigningKeys } from './keys/signing-keys.ts';
 import { createTokenVerifier } from './tokens/token-verifier.ts';
 import { createLeasedLimit } from './limits/leased-limit.ts';
 import { logAnswers } from './log.ts';
+import { sendLostPage } from './platform/documentation-answers.ts';
 import { type AddMeasurements, installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
 import type { Services } from './calls/services.ts';
@@ -157,7 +158,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     ...(dependencies.measurements ?? []),
   ]);
   logAnswers(app);
-  installErrorHandler(app, services);
+  installErrorHandler(app, services, (request, reply) => sendLostPage(request, reply, config));
   installJsonBody(app);
   installCors(app, services);
   registerRoutes(app, services, routes);

@@ -132,6 +132,10 @@ export const variablesSchema = z.object({
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'must be a log level')
     .default('info')
     .describe('fatal, error, warn, info, debug, trace or silent. Default info.'),
+  DOCS: z
+    .enum(['on', 'off'], 'must be on or off')
+    .default('on')
+    .describe('off serves no documentation: no reference, guides, error pages and llms.txt. Default on.'),
   METRICS_TOKEN: z
     .string()
     .refine(isStrongText, weakText)

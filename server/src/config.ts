@@ -209,6 +209,8 @@ function toConfig(v: Variables) {
 
     /** The least severe level that is logged. */
     logLevel: v.LOG_LEVEL,
+    /** Whether pages for people and programs are served beside the API. */
+    servesDocumentation: v.DOCS === 'on',
     /** Bearer token for the metrics. */
     metricsToken: v.METRICS_TOKEN,
     /** A port of their own for the metrics. */

@@ -24,6 +24,7 @@ import { notMeRoutes } from './not-me/not-me.routes.ts';
 import { organizationUserRoutes } from './members/organization-users.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
+import { documentationRoutes } from './platform/documentation.routes.ts';
 import { errorPageRoutes } from './platform/error-pages.routes.ts';
 import { healthRoutes } from './platform/health.routes.ts';
 import { reauthenticationRoutes } from './reauthentication/reauthentication.routes.ts';
@@ -79,5 +80,6 @@ export const routes: readonly Route[] = [
   ...mailboxRoutes,
   ...healthRoutes,
   ...docsRoutes(() => routes),
+  ...documentationRoutes,
   ...errorPageRoutes(() => routes),
 ];

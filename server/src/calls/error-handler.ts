@@ -57,14 +57,18 @@ async function inOrder(services: Services, request: FastifyRequest, refusal: Api
   return app && app.status !== 'ACTIVE' ? new ApiError('app_inactive', { cause: refusal }) : refusal;
 }
 
+/** A page for people where nothing is, or undefined where the problem document is the better answer. */
+export type SendLostPage = (request: FastifyRequest, reply: FastifyReply) => Promise<void> | undefined;
+
 /** Installs the one place where errors become answers. */
-export function installErrorHandler(app: FastifyInstance, services: Services): void {
+export function installErrorHandler(app: FastifyInstance, services: Services, sendLostPage: SendLostPage): void {
   const { publicUrl } = services.config;
   app.setErrorHandler(async (error, request, reply) => {
     const refusal = await inOrder(services, request, toApiError(error));
     services.databaseFailures.note(refusal);
     // Here every transaction of the call has ended, so that the event stays and no connection is held.
     if (request.call) await reportRefusal(request.call, refusal);
-    return sendProblem(refusal, request, reply, publicUrl);
+    const lost = refusal.code === 'route_not_found' ? sendLostPage(request, reply.code(404)) : undefined;
+    return lost ?? sendProblem(refusal, request, reply, publicUrl);
   });
 }

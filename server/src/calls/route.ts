@@ -89,7 +89,7 @@ interface RouteBase<
   readonly query?: Query;
   readonly body?: Body;
   readonly response: {
-    readonly status: 200 | 201 | 204 | 302;
+    readonly status: 200 | 201 | 204 | 302 | 308;
     readonly description: string;
     readonly body?: Answer;
     /** Header name → what it says. */

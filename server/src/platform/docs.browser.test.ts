@@ -141,7 +141,33 @@ describe.skipIf(!isInstalled)(`the reference in a browser (skipped without ${exe
     await expectUpdated(client, orgId);
   });
 
-  it.each(['/errors', '/errors/validation_failed'])('fits a narrow window at %s', async (path) => {
+  it('finds a page by the search, with the keyboard alone', async () => {
+    const page = await open(`${origin}/`);
+    await page.keyboard.press('/');
+    await page.keyboard.type('invitation resend');
+    await page.locator('#found a').first().waitFor();
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/\/docs\/.*invitation/i);
+  });
+
+  it('is readable without scripts', async () => {
+    const page = await (await browser.newContext({ javaScriptEnabled: false })).newPage();
+    await page.goto(`${origin}/docs/guides/organizations`);
+    await page.getByRole('heading', { name: 'Organizations', exact: true, level: 1 }).waitFor();
+    expect(await page.locator('#search').isVisible()).toBe(false);
+    await page.context().close();
+  });
+
+  it.each([
+    '/',
+    '/docs/tutorial',
+    '/docs/guides/audit',
+    '/docs/api/updateOrganization',
+    '/docs/variables',
+    '/errors',
+    '/errors/validation_failed',
+  ])('fits a narrow window at %s', async (path) => {
     const page = await open(`${origin}${path}`);
     await page.setViewportSize({ width: 320, height: 640 });
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(320);

@@ -6,6 +6,8 @@ import { toOpenApi } from '../openapi/openapi.ts';
 import { type Call, type Route, route } from '../calls/route.ts';
 import { anyQuery } from '../http/any-query.ts';
 import { assetUrl, contentHash, findAsset } from './assets.ts';
+import { ifServed, sendPage, wantsMarkdown } from './documentation-answers.ts';
+import { findDocumentationAsset } from './documentation.ts';
 import { html, type Html } from '../http/html.ts';
 import { encodings, type Negotiable, sendNegotiated } from './negotiated.ts';
 
@@ -111,13 +113,16 @@ function packDocument(routes: readonly Route[], publicUrl: string): Negotiable {
   };
 }
 
-async function sendDocs({ reply }: Call): Promise<void> {
+async function sendDocs(call: Call): Promise<void> {
+  const { request, reply } = call;
+  if (wantsMarkdown(request)) return sendPage(call, '/docs/api');
+  reply.headers({ vary: 'Accept', link: '</docs.md>; rel="alternate"; type="text/markdown"' });
   const headers = { 'content-security-policy': contentSecurityPolicy, 'cache-control': 'public, no-cache' };
   await reply.headers(headers).type('text/html; charset=utf-8').send(page().markup);
 }
 
 async function sendAsset({ request, reply, params }: Call<{ file: string }>): Promise<void> {
-  const asset = findAsset(params.file);
+  const asset = findAsset(params.file) ?? findDocumentationAsset(params.file);
   if (!asset) throw new ApiError('route_not_found');
   await sendNegotiated(request, reply, asset);
 }
@@ -144,22 +149,11 @@ const openApiDocument = (documentOf: (publicUrl: string) => Negotiable): Route =
     query: anyQuery,
     response: { status: 200, description: 'The document.' },
     hidden: true,
-    handler: ({ request, reply, services }) => sendNegotiated(request, reply, documentOf(services.config.publicUrl)),
+    handler: ifServed(({ request, reply, services }: Call) =>
+      sendNegotiated(request, reply, documentOf(services.config.publicUrl)),
+    ),
+    errors: ['route_not_found'],
   });
-
-const frontPage = route({
-  method: 'GET',
-  url: '/',
-  operationId: 'showFrontPage',
-  tag: 'platform',
-  summary: 'Front page',
-  description: 'Anyone who opens the address of the service in a browser is sent to the reference.',
-  access: publicAccess({ app: 'none' }),
-  query: anyQuery,
-  response: { status: 302, description: 'The browser is sent on.' },
-  hidden: true,
-  handler: async ({ reply }) => void (await reply.code(302).header('location', '/docs').send()),
-});
 
 const docs = route({
   method: 'GET',
@@ -172,7 +166,8 @@ const docs = route({
   query: anyQuery,
   response: { status: 200, description: 'The page.' },
   hidden: true,
-  handler: sendDocs,
+  errors: ['route_not_found'],
+  handler: ifServed(sendDocs),
 });
 
 const docsAsset = route({
@@ -187,7 +182,7 @@ const docsAsset = route({
   response: { status: 200, description: 'The file.' },
   errors: ['route_not_found'],
   hidden: true,
-  handler: sendAsset,
+  handler: ifServed(sendAsset),
 });
 
 /**
@@ -197,7 +192,6 @@ const docsAsset = route({
  */
 export const docsRoutes = (routes: () => readonly Route[]): Route[] => [
   openApiDocument(documentCache(routes)),
-  frontPage,
   docs,
   docsAsset,
 ];

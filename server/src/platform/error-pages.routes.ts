@@ -4,6 +4,7 @@ import { ApiError, type ErrorCode, errorCodes, toProblem } from '../http/errors.
 import { errorsOf } from '../openapi/route-errors.ts';
 import { type Call, type Route, route } from '../calls/route.ts';
 import { anyQuery } from '../http/any-query.ts';
+import { ifServed } from './documentation-answers.ts';
 import { codePage, codePageMarkdown, type ErrorEntry, indexPage } from './error-pages.ts';
 import type { Html } from '../http/html.ts';
 
@@ -60,7 +61,8 @@ export function errorPageRoutes(routes: () => readonly Route[]): Route[] {
       summary: 'Error codes',
       description: 'Every error code with its status and meaning.',
       response: { status: 200, description: 'The page.' },
-      handler: (call) => sendPage(call, indexPage()),
+      errors: ['route_not_found'],
+      handler: ifServed((call: Call) => sendPage(call, indexPage())),
     }),
 
     route({
@@ -73,7 +75,7 @@ export function errorPageRoutes(routes: () => readonly Route[]): Route[] {
       params: codeParams,
       response: { status: 200, description: 'The page.' },
       errors: ['route_not_found'],
-      handler: (call) => sendPage(call, codePage(describe(call))),
+      handler: ifServed((call: Call<{ code: string }>) => sendPage(call, codePage(describe(call)))),
     }),
 
     route({
@@ -86,7 +88,7 @@ export function errorPageRoutes(routes: () => readonly Route[]): Route[] {
       params: codeParams,
       response: { status: 200, description: 'The text.' },
       errors: ['route_not_found'],
-      handler: (call) => sendMarkdown(call, codePageMarkdown(describe(call))),
+      handler: ifServed((call: Call<{ code: string }>) => sendMarkdown(call, codePageMarkdown(describe(call)))),
     }),
   ];
 }

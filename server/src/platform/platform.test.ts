@@ -219,9 +219,9 @@ describe('the OpenAPI document', () => {
 });
 
 describe('the reference', () => {
-  it.each(['/', '/?utm_source=mail'])('is where a browser at %s goes', async (url) => {
-    const { statusCode, headers } = await get(url);
-    expect([statusCode, headers.location]).toEqual([302, '/docs']);
+  it.each(['/', '/?utm_source=mail'])('is linked from the front page at %s', async (url) => {
+    const { statusCode, body } = await get(url);
+    expect([statusCode, body]).toEqual([200, expect.stringContaining('href="/docs"')]);
   });
 
   it('loads nothing from elsewhere and runs no script but ours', async () => {

@@ -1,0 +1,74 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Call } from '../calls/route.ts';
+import type { Config } from '../config.ts';
+import { ApiError } from '../http/errors.ts';
+import { findPage, markdownText, pageText } from './documentation.ts';
+import { type Negotiable, sendNegotiated } from './negotiated.ts';
+
+/** Scripts, styles and the index of the search come from this server only. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "connect-src 'self'",
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** How much a caller wants a media type, from 0 to 1. @see RFC 9110, section 12.5.1 */
+function weightOf(accept: string, type: string): number {
+  const [, parameters] = accept
+    .split(',')
+    .map((part) => part.split(';').map((text) => text.trim().toLowerCase()))
+    .map(([name = '', ...rest]) => [name, rest] as const)
+    .find(([name]) => name === type) ?? [type, ['q=0']];
+  return Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1);
+}
+
+/** Whether a caller asks for Markdown rather than HTML. */
+export function wantsMarkdown({ headers }: FastifyRequest): boolean {
+  const accept = headers.accept ?? '';
+  const weight = weightOf(accept, 'text/markdown');
+  return weight > 0 && weight >= weightOf(accept, 'text/html');
+}
+
+export async function sendText({ request, reply }: Call, text: Negotiable): Promise<void> {
+  reply.header('content-security-policy', contentSecurityPolicy);
+  await sendNegotiated(request, reply, text);
+}
+
+/** Sends the page at an address; with the suffix `.md`, or to callers that ask for it, as Markdown. */
+export async function sendPage(call: Call, path: string): Promise<void> {
+  const isMarkdown = path.endsWith('.md');
+  const address = isMarkdown ? path.slice(0, -'.md'.length) : path;
+  const page = findPage(address);
+  if (!page) throw new ApiError('route_not_found');
+  if (isMarkdown) return sendText(call, markdownText(page));
+  call.reply.headers({ vary: 'Accept', link: `<${address}.md>; rel="alternate"; type="text/markdown"` });
+  return sendText(call, wantsMarkdown(call.request) ? markdownText(page) : pageText(page));
+}
+
+/** Answers only where documentation is served; see `DOCS`. */
+export const ifServed =
+  <Asked extends Call>(answer: (call: Asked) => Promise<void>) =>
+  (call: Asked): Promise<void> => {
+    if (!call.services.config.servesDocumentation) throw new ApiError('route_not_found');
+    return answer(call);
+  };
+
+/**
+ * Sends what a browser sees where nothing is: a page with the search. Programs, and callers of the API, get the problem
+ * document instead.
+ *
+ * @returns undefined if the problem document is the better answer
+ */
+export function sendLostPage(request: FastifyRequest, reply: FastifyReply, config: Config): Promise<void> | undefined {
+  const { method, url, headers } = request;
+  const isForPeople = method === 'GET' && !url.startsWith('/v1/') && weightOf(headers.accept ?? '', 'text/html') > 0;
+  const page = isForPeople && config.servesDocumentation ? findPage('/docs/nothing-here') : undefined;
+  if (!page) return undefined;
+  reply.headers({ 'content-security-policy': contentSecurityPolicy, vary: 'Accept' });
+  return sendNegotiated(request, reply, { ...pageText(page), cacheControl: 'no-store' });
+}

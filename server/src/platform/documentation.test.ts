@@ -1,0 +1,192 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { basename } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configVariables } from '../config.ts';
+import { securityActions } from '../calls/security-actions.ts';
+import { routes } from '../routes.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { documentationPages } from './documentation.ts';
+import { counterparts } from './documented-pages.ts';
+
+let test: TestApp;
+beforeAll(async () => {
+  test = await buildTestApp();
+});
+afterAll(() => test.close());
+
+const browser = 'text/html,application/xhtml+xml,*/*;q=0.8';
+const get = (url: string, accept?: string) =>
+  test.app.inject({ method: 'GET', url, headers: accept === undefined ? {} : { accept } });
+
+const documented = routes.filter(({ hidden }) => !hidden);
+const actions = routes.flatMap(({ audit }) => (typeof audit === 'string' ? [audit] : []));
+
+describe('pages', () => {
+  it.each(documentationPages().map(({ address, title }) => [address, title] as const))(
+    '%s is there for people and for programs',
+    async (address, title) => {
+      const page = await get(address, browser);
+      expect([page.statusCode, page.headers['content-type']]).toEqual([200, 'text/html; charset=utf-8']);
+      expect(page.headers['link']).toBe(`<${address}.md>; rel="alternate"; type="text/markdown"`);
+      expect(page.body).toContain('<main id="text">');
+      expect(page.body).not.toMatch(/<[^>]+ (style|on\w+)=/);
+      const twin = await get(`${address}.md`);
+      expect([twin.statusCode, twin.headers['content-type']]).toEqual([200, 'text/markdown; charset=utf-8']);
+      expect(twin.body).toMatch(/^# \S/);
+      const asked = await get(address, 'text/markdown');
+      expect([asked.body === twin.body, asked.headers['vary']]).toEqual([true, 'Accept, Accept-Encoding']);
+      expect(title).not.toBe('');
+    },
+  );
+
+  it.each([
+    ...documented.map(({ operationId }) => `/docs/api/${operationId}`),
+    ...configVariables.map(({ name }) => `/docs/variables/${name}`),
+    ...[...new Set(actions), ...Object.keys(securityActions)].map((action) => `/docs/audit-events/${action}`),
+    ...['sessionLifeSeconds', 'limits.signInsPerAddressPerHour', 'mail.fromName'].map(
+      (name) => `/docs/settings/${name}`,
+    ),
+  ])('there is %s', (address) => {
+    expect(documentationPages().map((page) => page.address)).toContain(address);
+  });
+
+  it.each(['/docs/guides/nonsense', '/docs/nonsense', '/docs/guides/..%2f..%2fpackage.json', '/docs/guides/mail.txt'])(
+    'there is no %s',
+    async (address) => expect((await get(address)).statusCode).toBe(404),
+  );
+
+  it.each([
+    ['text/markdown;q=0.1, text/html', 'text/html'],
+    ['text/html;q=0.1, text/markdown;q=0.9', 'text/markdown'],
+    ['text/markdown;q=0', 'text/html'],
+    ['*/*', 'text/html'],
+  ])('asked for with %s is %s', async (accept, type) => {
+    expect((await get('/docs/guides/mail', accept)).headers['content-type']).toContain(type);
+  });
+
+  it('load only files of this service, which may be kept for ever', async () => {
+    const { body, headers } = await get('/docs/guides/mail', browser);
+    expect(headers['content-security-policy']).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self';/);
+    const files = Array.from(
+      body.matchAll(/(?:src|data-index|rel="stylesheet" href)="([^"]+)"/g),
+      ([, file = '']) => file,
+    );
+    expect(files).toHaveLength(4);
+    for (const file of files) {
+      const { statusCode, headers: sent } = await get(file);
+      expect([file, statusCode, sent['cache-control']]).toEqual([file, 200, 'public, max-age=31536000, immutable']);
+    }
+  });
+
+  it('show HTML of the Markdown as text', async () => {
+    const { body } = await get('/docs/guides/mail', browser);
+    expect(body.match(/<script/g)).toHaveLength(1);
+  });
+});
+
+describe('lists for programs', () => {
+  it('name every page, and each address answers', async () => {
+    const { headers, body } = await get('/llms.txt');
+    expect(headers['content-type']).toBe('text/plain; charset=utf-8');
+    const origin = 'http://127.0.0.1:3000';
+    const listed = Array.from(body.matchAll(/\]\((\S+?)\)/g), ([, link = '']) => link.replace(origin, ''));
+    expect(listed).toEqual(expect.arrayContaining(documentationPages().map(({ address }) => `${address}.md`)));
+    const answers = await Promise.all(listed.map(async (link) => [link, (await get(link)).statusCode]));
+    expect(answers.filter(([, status]) => status !== 200)).toEqual([]);
+  });
+
+  it('have a line for each page', async () => {
+    const { body } = await get('/llms.txt');
+    expect(body.split('\n').filter((line) => line.startsWith('- ') && !/^- \[.+\]\(\S+\): \S/.test(line))).toEqual([]);
+  });
+
+  it('have everything in one text', async () => {
+    const { body } = await get('/llms-full.txt');
+    for (const heading of ['# Quick start', '# Organizations', '# Update an organization', '# Changelog'])
+      expect(`\n${body}`.includes(`\n${heading}\n`)).toBe(true);
+  });
+
+  it('lead from each page only to what answers', async () => {
+    const links = new Set<string>();
+    for (const { address } of documentationPages()) {
+      const { body } = await get(address, browser);
+      for (const [, link = ''] of body.matchAll(/<a [^>]*href="(\/[^"#]*)/g)) links.add(link);
+    }
+    const answers = await Promise.all([...links].map(async (link) => [link, (await get(link)).statusCode] as const));
+    // The mailbox and metrics are features of development.
+    expect(answers.filter(([, status]) => status !== 200)).toEqual([]);
+  });
+});
+
+describe('addresses', () => {
+  it('of the front page lead people to pages and programs to the list', async () => {
+    const page = await get('/', browser);
+    expect([page.statusCode, page.body]).toEqual([200, expect.stringContaining('href="/docs/tutorial"')]);
+    expect((await get('/', 'text/markdown')).body).toBe((await get('/llms.txt')).body);
+  });
+
+  it('of the reference keep the fragment', async () => {
+    const { statusCode, headers } = await get('/docs/');
+    expect([statusCode, headers['location']]).toEqual([308, '/docs']);
+  });
+
+  it('of the reference answer programs with every operation', async () => {
+    const { body } = await get('/docs.md');
+    for (const { operationId } of documented) expect(body).toContain(`/docs/api/${operationId}.md`);
+    expect((await get('/docs', 'text/markdown')).body).toBe(body);
+  });
+
+  it.each(Object.entries(counterparts))('%s leads to %s', async (from, to) => {
+    for (const suffix of ['', '.md']) {
+      const { statusCode, headers } = await get(from + suffix);
+      expect([statusCode, headers['location']]).toEqual([308, to + suffix]);
+      expect((await get(to + suffix)).statusCode).toBe(200);
+    }
+  });
+
+  it('of a page of the documented service may end in a slash or carry a query', async () => {
+    const { statusCode } = await get('/api-tutorials/basic-flows?utm_source=x');
+    expect(statusCode).toBe(308);
+  });
+
+  it.each(['/nonsense', '/api-tutorials/nonsense', '/api-tutorials/a/b/c', '/api-tutorials/constructor'])(
+    '%s shows people a page with the search, and programs a problem',
+    async (address) => {
+      const page = await get(address, browser);
+      expect([page.statusCode, page.headers['content-type']]).toEqual([404, 'text/html; charset=utf-8']);
+      expect(page.body).toContain('id="search"');
+      const problem = await get(address, 'application/json');
+      expect([problem.statusCode, problem.json().code]).toEqual([404, 'route_not_found']);
+    },
+  );
+
+  it('of the API answer with a problem also in a browser', async () => {
+    expect((await get('/v1/nonsense', browser)).json().code).toBe('route_not_found');
+  });
+});
+
+describe('DOCS=off', () => {
+  it('takes every page away, and leaves the API', async () => {
+    const off = await buildTestApp({ env: { DOCS: 'off' } });
+    const paths = ['/', '/docs', '/docs/', '/docs.md', '/docs/tutorial', '/docs/guides/mail', '/docs/guides/mail.md'];
+    const others = ['/llms.txt', '/llms-full.txt', '/openapi.json', '/errors', '/errors/access_denied', '/nonsense'];
+    try {
+      const asset = /src="([^"]+)"/.exec((await get('/docs/guides/mail', browser)).body)?.[1] ?? '';
+      for (const url of [...paths, ...others, asset, ...Object.keys(counterparts)]) {
+        const { statusCode, headers } = await off.app.inject({ url, headers: { accept: browser } });
+        expect([url, statusCode, headers['content-type']]).toEqual([url, 404, 'application/problem+json']);
+      }
+      expect((await off.app.inject('/healthz')).statusCode).toBe(200);
+    } finally {
+      await off.close();
+    }
+  });
+});
+
+it('every guide has a page', () => {
+  const guides = readdirSync(new URL('../../../docs/guides/', import.meta.url)).map((name) => `docs/guides/${name}`);
+  const contents = readFileSync(new URL('../../scripts/docs/contents.js', import.meta.url), 'utf8');
+  const isListed = (guide: string) =>
+    contents.includes(`guide('${basename(guide, '.md')}'`) || contents.includes(`'${guide}'`);
+  expect(guides.filter((guide) => !isListed(guide))).toEqual([]);
+});
