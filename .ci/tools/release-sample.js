@@ -6,7 +6,7 @@ const authentication = '/v1/authentication';
 const authorization = '/v1/authorization';
 
 /** @typedef {{ token?: string, app?: string, headers?: Record<string, string> }} Caller */
-/** @typedef {{ as: string, method: string, path: string, headers: Record<string, string>, body?: unknown }} Call */
+/** @typedef {[as: string, path: string, headers?: Record<string, string>]} Read */
 
 /**
  * @param {string} url where the release answers
@@ -172,6 +172,11 @@ export async function fillRelease(url, prefix = 'a') {
       {},
       { email: plain.email, password: 'wrong password' },
     ).catch(() => {});
+    const credentials = { clientId: `${prefix}-client`, clientSecret: 'secret of the provider' };
+    await call('POST', `${authorization}/idps/google`, asAdmin, credentials);
+    await call('POST', `${authorization}/idps/azure`, asAdmin, credentials);
+    const wrong = { ...invited, verificationCode: 'AAAAAAA', newPassword: password };
+    await call('PUT', `${authentication}/users/invite`, {}, wrong).catch(() => {});
     const key = { 'idempotency-key': `${prefix}-once` };
     const body = { userName: `${prefix}-once` };
     const answer = await call('POST', `${authorization}/machine-users`, { ...asAdmin, headers: key }, body);
@@ -208,19 +213,14 @@ function readsOf({ orgId, users, prefix }, has) {
   const inOrganization = { 'x-iam-orgid': orgId };
   const later = has('GET', '/v1/authorization/super-admins');
   const list = 'page=0&pageSize=100';
-  /** @type {[as: string, path: string, headers?: Record<string, string>][]} */
+  const me = `${authentication}/users/me?includeMetadata=true&includeOrganizations=true`;
+  /** @type {Read[]} */
   const reads = [
-    ...['superAdmin', 'owner', 'manager', 'member', 'plain'].map(
-      (as) =>
-        /** @type {[string, string]} */ ([
-          as,
-          `${authentication}/users/me?includeMetadata=true&includeOrganizations=true`,
-        ]),
-    ),
-    ...users.map(
-      ({ userId }) =>
-        /** @type {[string, string]} */ (['machine', `${authentication}/users/${userId}?includeMetadata=true`]),
-    ),
+    ['superAdmin', me],
+    ['owner', me],
+    ['manager', me],
+    ['member', me],
+    ['plain', me],
     ['owner', `${authentication}/users/me/sessions`],
     ['owner', organization],
     ['manager', `${organization}?includeMetadata=true`],
@@ -231,6 +231,7 @@ function readsOf({ orgId, users, prefix }, has) {
     ['platform', `/v1/platform/apps/${prefix}-twin`],
     ['platform', '/v1/platform/apps/demo'],
   ];
+  for (const { userId } of users) reads.push(['machine', `${authentication}/users/${userId}?includeMetadata=true`]);
   if (later)
     reads.push(
       ['machine', `${authorization}/organizations/users?${list}`, inOrganization],
@@ -240,6 +241,8 @@ function readsOf({ orgId, users, prefix }, has) {
       ['owner', `${organization}/audit-events?pageSize=100`],
       ['superAdmin', `${authorization}/predefined-roles`],
       ['superAdmin', `${authorization}/super-admins?${list}`],
+      ['superAdmin', `${authorization}/idps`],
+      ['anonymous', `${authentication}/apps/metadata`],
       ['superAdmin', `${authorization}/apps/settings`],
       ['member', `${authentication}/users/me/manager-roles`],
       ['member', `${authentication}/users/me/export`],
@@ -250,7 +253,7 @@ function readsOf({ orgId, users, prefix }, has) {
 /**
  * @param {string} url
  * @param {Record<string, string | undefined>} tokens
- * @param {[as: string, path: string, headers?: Record<string, string>][]} reads
+ * @param {Read[]} reads
  */
 async function readRelease(url, tokens, reads) {
   const answers = [];
@@ -290,9 +293,10 @@ function covers(now, before) {
  * @returns {Promise<string[]>} what is answered otherwise
  */
 export async function readAgain(url, { tokens, answers }) {
-  const ofApp = /\/machine-users\?|\/apps\/demo$|\/predefined-roles$|\/super-admins\?|apps\/settings$/;
+  const ofApp =
+    /\/machine-users\?|\/apps\/demo$|\/predefined-roles$|\/super-admins\?|apps\/settings$|\/idps$|apps\/metadata$/;
   const own = answers.filter(({ path }) => !ofApp.test(path));
-  const reads = own.map(({ as, path, headers }) => /** @type {[string, string, {}]} */ ([as, path, headers]));
+  const reads = own.map(({ as, path, headers }) => /** @type {Read} */ ([as, path, headers]));
   const again = await readRelease(url, tokens, reads);
   return own.flatMap((before, index) => {
     const now = again[index]?.body;

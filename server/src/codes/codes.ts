@@ -49,7 +49,8 @@ export interface IssuedCode {
 }
 
 /**
- * Issues a code in the transaction that queues its mail; both lengths are stored as keyed hashes bound to it.
+ * Issues a code in the transaction that queues its mail; both lengths are stored as keyed hashes that include
+ * the binding.
  *
  * @param circumstances.lifeMs how long it is good, where that is not what its purpose says
  */

@@ -1,11 +1,14 @@
+import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import type { Db } from '../db/db.ts';
 import { isCurrent, migrate } from '../db/migrate.ts';
+import { createSealer } from '../keys/seal.ts';
+import { reseal } from '../operate/reseal.ts';
 import { createTestClock } from './clock.ts';
 import { openEmptyDatabase } from './database.ts';
-import { buildTestApp, type TestApp } from './setup.ts';
+import { buildTestApp, masterKey, type TestApp } from './setup.ts';
 
 /**
  * Dumps of databases that releases filled through their API (`.ci/tools/dump-release.js`). Each is migrated to the
@@ -109,6 +112,13 @@ describe.each(releases)('a database of %s', (release) => {
       headers: { authorization: `Bearer ${response.json().sessionToken}` },
     });
     expect(me.json().organizations).toMatchObject([{ id: stored.invitation.orgId, roles: ['writer'] }]);
+  });
+
+  test('has nothing sealed that the master key does not open', async () => {
+    const next = randomBytes(32);
+    const { keys, mails, secrets } = await reseal(running.db, createSealer({ current: next, old: [masterKey] }));
+    expect([keys, mails > 0, secrets]).toEqual([2, true, stored.replay ? 2 : 0]);
+    await reseal(running.db, createSealer({ current: masterKey, old: [next] }));
   });
 
   test('is changed like any other', async () => {
