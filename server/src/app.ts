@@ -20,6 +20,7 @@ import { installErrorHandler, sendProblem, toApiError } from './calls/error-hand
 import { installJsonBody } from './http/json-body.ts';
 import { installNotFound } from './calls/not-found.ts';
 import { createOutbound, type Outbound } from './http/outbound.ts';
+import { limitPipelining } from './http/pipelining.ts';
 import { registerRoutes } from './calls/register.ts';
 import { requestIdOf } from './http/request-id.ts';
 import { schemaController } from './http/response-serializer.ts';
@@ -147,6 +148,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     reply.headers(headers).header('x-request-id', request.id);
     done();
   });
+  limitPipelining(app);
   app.addHook('onClose', () => outbound.close());
   installMetrics(app, [
     mailMeasurements(services),
