@@ -81,10 +81,11 @@ function trustedProxies(trusted: Config['trustProxy']) {
 
 function createServices(dependencies: AppDependencies, outbound: Outbound): Services {
   const { config, db, lookupDb = db, clock, ids, sealer } = dependencies;
-  const signingKeys = createSigningKeys(db, sealer);
+  const signingKeys = createSigningKeys(db, sealer, 'machine');
+  const oauthKeys = createSigningKeys(db, sealer, 'oauth');
   const { isProduction } = config;
   const lookups = createCredentialLookups(lookupDb, clock);
-  const tokenVerifier = createTokenVerifier(signingKeys, clock, config.publicUrl);
+  const tokenVerifier = createTokenVerifier({ signingKeys, oauthKeys, clock, publicUrl: config.publicUrl });
   return {
     config,
     db,
@@ -97,6 +98,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     ids,
     sealer,
     signingKeys,
+    oauthKeys,
     securityEvents: createSecurityEvents({ db, clock, ids, sealer }),
     apps: {
       idOf: createAppIds(lookupDb),

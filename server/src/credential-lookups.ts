@@ -1,3 +1,4 @@
+import type { Actor } from './access/actor.ts';
 import type { Credentials } from './calls/credentials.ts';
 import type { Services } from './calls/services.ts';
 import type { Clock } from './clock.ts';
@@ -12,7 +13,14 @@ import {
   type FoundClient,
   type MachineKey,
 } from './machine-users/machine-users.store.ts';
-import { findSessions, type FoundSession, type SessionKey } from './sessions/sessions.store.ts';
+import {
+  type AccessTokenKey,
+  findSessions,
+  findSessionsOfAccessTokens,
+  type FoundSession,
+  type SessionKey,
+} from './sessions/sessions.store.ts';
+import { findTokenGrants, type TokenGrant, type TokenRequestKey } from './tokens/token-grants.store.ts';
 import { findUsedSession } from './sessions/used-session.ts';
 
 declare module './calls/services.ts' {
@@ -24,6 +32,10 @@ declare module './calls/services.ts' {
 /** The look-ups behind every authenticated call, and behind every token. */
 export interface CredentialLookups {
   session(key: SessionKey): Promise<FoundSession | undefined>;
+  /** The session behind the verified access token of a person. */
+  accessToken(key: AccessTokenKey): Promise<FoundSession | undefined>;
+  /** What an access token of a person may say. */
+  tokenGrant(key: TokenRequestKey): Promise<TokenGrant | undefined>;
   /** Whether the machine of a verified token is still good. */
   machine(key: MachineKey): Promise<boolean>;
   /** What a client credential stands for. */
@@ -34,9 +46,20 @@ export interface CredentialLookups {
 export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups {
   return {
     session: batched((keys: readonly SessionKey[]) => findSessions(db, keys, clock.now())),
+    accessToken: batched((keys: readonly AccessTokenKey[]) => findSessionsOfAccessTokens(db, keys, clock.now())),
+    tokenGrant: batched((keys: readonly TokenRequestKey[]) => findTokenGrants(db, keys, clock.now())),
     machine: batched((keys: readonly MachineKey[]) => findMachines(db, keys, clock.now())),
     client: batched((keys: readonly ClientKey[]) => findClients(db, keys, clock.now())),
   };
+}
+
+/**
+ * The human of an access token. A token for one organization stands for the membership there: it carries no right that
+ * reaches beyond, so its human is no super admin.
+ */
+function toBearerOfAccessToken({ user, session }: FoundSession, orgId: string | undefined): Actor & { kind: 'user' } {
+  const isSuperAdmin = user.isSuperAdmin && orgId === undefined;
+  return { kind: 'user', user: { ...user, isSuperAdmin }, session, accessToken: { orgId } };
 }
 
 /** Answers the path of a call; it asks the look-ups, so that calls of one moment share a statement. */
@@ -47,8 +70,12 @@ export function createCredentials(services: Pick<Services, 'db' | 'clock' | 'loo
       const found = await findUsedSession(services, appId, token);
       return found && { kind: 'user', user: found.user, session: found.session };
     },
-    machine: async (app, token) => {
+    signedToken: async (app, token) => {
       const claims = await tokenVerifier.verify(app, token);
+      if (claims?.kind === 'user') {
+        const found = await lookups.accessToken({ appId: app.id, ...claims });
+        return found && toBearerOfAccessToken(found, claims.orgId);
+      }
       if (!claims || !(await lookups.machine({ appId: app.id, ...claims }))) return undefined;
       return { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId };
     },

@@ -2,16 +2,14 @@ import { Command } from 'commander';
 import { type App, findAppByName } from './apps/apps.store.ts';
 import { addAdminCommands, toAdminServices } from './operate/admins.ts';
 import { addDoctorCommand, openExisting } from './operate/doctor.ts';
-import { writeAuditEvent } from './calls/audit-event.store.ts';
 import { ConfigError, loadConfig } from './config.ts';
-import type { Log, Tx } from './db/db.ts';
+import type { Log } from './db/db.ts';
 import { DirectoryInUseError } from './db/directory-lock.ts';
 import { type Deployment, openDeployment } from './deployment.ts';
 import { embeddedIsForOne } from './operate/embedded-is-for-one.ts';
+import { addKeyCommands } from './operate/keys.ts';
 import { addMailCommands } from './operate/mails.ts';
 import { reseal } from './operate/reseal.ts';
-import { makeSigningKey, makeSuccessor, revokeKey, rotateSigningKey } from './keys/signing-keys.ts';
-import { listSigningKeys } from './keys/signing-keys.store.ts';
 import { addAccountCommands } from './operate/accounts.ts';
 
 /** Commands of the operator that work on the database itself, with the same environment as the service. */
@@ -39,75 +37,14 @@ async function appOf({ db }: Deployment, name: string): Promise<App> {
 
 const appIdOf = async (deployment: Deployment, name: string): Promise<string> => (await appOf(deployment, name)).id;
 
-async function writeOperatorEvent(
-  tx: Tx,
-  { ids, clock }: Deployment,
-  appId: string,
-  action: string,
-  kid: string,
-): Promise<void> {
-  await writeAuditEvent(tx, ids, {
-    appId,
-    time: clock.now(),
-    action,
-    actor: { kind: 'operator', id: null },
-    target: { kind: 'signing_key', id: null },
-    changes: [`key.${kid}`],
-  });
-}
+const withApp = (name: string, work: (deployment: Deployment, appId: string) => Promise<void>): Promise<void> =>
+  withDeployment(async (deployment) => work(deployment, await appIdOf(deployment, name)));
 
 const program = new Command('operate')
   .description('Work on the keys, mails and accounts of a deployment.')
   .showHelpAfterError();
 
-program
-  .command('list-keys <app>')
-  .description('list the signing keys of an app')
-  .action((app: string) =>
-    withDeployment(async (deployment) => {
-      const keys = await listSigningKeys(deployment.db, await appIdOf(deployment, app));
-      for (const key of keys) {
-        const until = key.revokedAt
-          ? `revoked ${key.revokedAt.toISOString()}`
-          : `published until ${key.publishedUntil?.toISOString() ?? 'succeeded'}`;
-        print(`${key.kid}  signs from ${key.activeFrom.toISOString()}  ${until}`);
-      }
-    }),
-  );
-
-program
-  .command('rotate-key <app>')
-  .description(
-    'add a signing key: published at once, signs in 15 minutes; the old one verifies until its tokens have expired',
-  )
-  .action((app: string) =>
-    withDeployment(async (deployment) => {
-      const appId = await appIdOf(deployment, app);
-      const now = deployment.clock.now();
-      const key = await makeSuccessor(deployment.sealer, appId, now);
-      await deployment.db.transaction(async (tx) => {
-        await rotateSigningKey(tx, appId, key, now);
-        await writeOperatorEvent(tx, deployment, appId, 'signing_key.rotated', key.kid);
-      });
-      print(`${key.kid} signs from ${key.activeFrom.toISOString()}`);
-    }),
-  );
-
-program
-  .command('revoke-key <app> <kid>')
-  .description('refuse every token of a signing key at once; its successor, or a new key, signs from now on')
-  .action((app: string, kid: string) =>
-    withDeployment(async (deployment) => {
-      const appId = await appIdOf(deployment, app);
-      const now = deployment.clock.now();
-      const spare = await makeSigningKey(deployment.sealer, appId, now);
-      await deployment.db.transaction(async (tx) => {
-        if (!(await revokeKey(tx, appId, kid, spare, now))) throw new Error(`there is no key ${kid} to revoke`);
-        await writeOperatorEvent(tx, deployment, appId, 'signing_key.revoked', kid);
-      });
-      print(`${kid} is revoked`);
-    }),
-  );
+addKeyCommands(program, withApp, print);
 
 program
   .command('reseal')
@@ -120,11 +57,7 @@ program
   );
 
 addMailCommands(program, withDeployment, print);
-addAccountCommands(
-  program,
-  (name, work) => withDeployment(async (deployment) => work(deployment, await appIdOf(deployment, name))),
-  print,
-);
+addAccountCommands(program, withApp, print);
 addAdminCommands(program, {
   withApp: (name, work) =>
     withDeployment(async (deployment) =>

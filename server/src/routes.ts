@@ -6,6 +6,7 @@ import { mailboxRoutes } from './email/mailbox.routes.ts';
 import type { Route } from './calls/route.ts';
 import { identityRoutes } from './identity-providers/identities.routes.ts';
 import { identityProviderRoutes } from './identity-providers/identity-providers.routes.ts';
+import { accessTokenRoutes } from './tokens/access-tokens.routes.ts';
 import { introspectionRoutes } from './tokens/introspection.routes.ts';
 import { intentPageRoutes } from './federation/intent-pages.routes.ts';
 import { intentRoutes } from './federation/intents.routes.ts';
@@ -52,6 +53,7 @@ export const routes: readonly Route[] = [
   ...reauthenticationRoutes,
   ...invitationRoutes,
   ...tokenRoutes,
+  ...accessTokenRoutes,
   ...introspectionRoutes,
   ...organizationRoutes,
   ...lifecycleRoutes,

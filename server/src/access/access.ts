@@ -40,10 +40,18 @@ interface PublicAccess {
   readonly acceptsSession?: true;
 }
 
-interface Scoped<Scope extends string> {
+interface Scoped<Scope extends string> extends Accepted {
   readonly scope: Scope;
   readonly principals: readonly Principal[];
 }
+
+/** The credentials that a route accepts beside session tokens. */
+interface Accepted {
+  /** People's access tokens (contract 6.1) authenticate too. Absent: they are refused with `session_required`. */
+  readonly accessToken?: true;
+}
+
+export type ScopedAccess = Extract<Access, { principals: unknown }>;
 
 export type OverOrganization = Extract<Access, { scope: 'organization' }>;
 
@@ -65,7 +73,7 @@ export const publicAccess = (options: Partial<Omit<PublicAccess, 'scope'>> = {})
 export const platformAccess: Access = { scope: 'platform' };
 
 /** Callers of the app, regardless of the target. */
-export const overApp = (...allowed: Principal[]): Access => ({ scope: 'app', principals: allowed });
+export const overApp = (...allowed: Principal[]): ScopedAccess => ({ scope: 'app', principals: allowed });
 /**
  * Callers by their relation to the organization `:orgId` of the path.
  *
@@ -93,21 +101,40 @@ export const overOrganizationInHeader = (
   principals: allowed,
 });
 /** Callers by their relation to the user `:userId` of the path. */
-export const overUser = (...allowed: Principal[]): Access => ({
+export const overUser = (...allowed: Principal[]): ScopedAccess => ({
   scope: 'user',
   from: 'path',
   mailedToken: false,
   principals: allowed,
 });
 /** Callers by their relation to the user `userId` of the body; with `mailedToken` the token of a mail will do too. */
-export const overUserInBody = (options: { mailedToken: boolean }, ...allowed: Principal[]): Access => ({
+export const overUserInBody = (options: { mailedToken: boolean }, ...allowed: Principal[]): ScopedAccess => ({
   scope: 'user',
   from: 'body',
   ...options,
   principals: allowed,
 });
 /** The human whose session `:sessionId` is. */
-export const overSession = (...allowed: Principal[]): Access => ({ scope: 'session', principals: allowed });
+export const overSession = (...allowed: Principal[]): ScopedAccess => ({ scope: 'session', principals: allowed });
+
+/** Whether only machine users may call. The decision on access refuses people, with every credential. */
+const isForMachinesOnly = ({ principals: allowed }: ScopedAccess): boolean =>
+  allowed.every((principal) => principal === 'GENERIC_MACHINE_USER');
+
+/** Whether people must present the session itself, not an access token. */
+export const needsSession = (access: Access): boolean =>
+  'principals' in access ? !access.accessToken && !isForMachinesOnly(access) : true;
+
+/**
+ * Accepts further credentials. A route accepts none of them unless it says so.
+ *
+ * @param accepted what the route accepts
+ * @param access who may call the route
+ */
+export const accepting = <Declared extends ScopedAccess>(accepted: Accepted, access: Declared): Declared => ({
+  ...access,
+  ...accepted,
+});
 
 /** The principals a caller holds over what is addressed. Empty: they may not even see it. */
 export type Held = readonly Principal[];

@@ -20,13 +20,27 @@ export interface PresentedSession {
   readonly amr: readonly string[];
   /** When the human last gave a password, a code or a proof of a provider in this session. */
   readonly authenticatedAt: Date;
+  /** When the session ends unless it is used. */
+  readonly idleExpiresAt: Date;
+}
+
+/** The access token of a person, presented instead of the session token. */
+export interface PresentedAccessToken {
+  /** The only organization that the token is good for; undefined: every organization of the person. */
+  readonly orgId: string | undefined;
 }
 
 /** Anyone who is behind a call, as the presented credential proved it. */
 export type Actor =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'platform' }
-  | { readonly kind: 'user'; readonly user: SignedInUser; readonly session: PresentedSession }
+  | {
+      readonly kind: 'user';
+      readonly user: SignedInUser;
+      readonly session: PresentedSession;
+      /** Absent: the person presented the session token itself. */
+      readonly accessToken?: PresentedAccessToken;
+    }
   | { readonly kind: 'machine'; readonly id: string; readonly secretId: string }
   /** The token of a verification mail: proves its address for one code and nothing else. */
   | { readonly kind: 'mailed-token'; readonly userId: string; readonly codeId: string };
@@ -48,6 +62,10 @@ export function auditIdentity(actor: Actor): { kind: string; id: string | null }
       return { kind: actor.kind, id: null };
   }
 }
+
+/** The only organization in which the caller may see and do anything; undefined: there is no such limit. */
+export const onlyOrganizationOf = (actor: Actor): string | undefined =>
+  actor.kind === 'user' ? actor.accessToken?.orgId : undefined;
 
 /** The human of a route that only humans get through to. */
 export function signedIn(actor: Actor): Actor & { kind: 'user' } {

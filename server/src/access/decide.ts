@@ -5,11 +5,12 @@ import {
   type Access,
   type Addressed,
   type Held,
+  needsSession,
   notFoundCode,
   type OverOrganization,
   type Principal,
 } from './access.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, onlyOrganizationOf } from './actor.ts';
 import { type OrganizationOperation, rulingOn } from './organization-states.ts';
 import {
   heldOverAnyUser,
@@ -140,4 +141,25 @@ function heldOver(
     case 'session':
       return heldOverSession(db, actor, addressed.appId, addressed.sessionId);
   }
+}
+
+/**
+ * Refuses people's access tokens where a route needs the session.
+ *
+ * @throws ApiError `session_required`
+ */
+export function requireAccepted(access: Access, actor: Actor): void {
+  if (actor.kind === 'user' && actor.accessToken && needsSession(access)) throw new ApiError('session_required');
+}
+
+/**
+ * Refuses every organization but that of the caller's access token, as if it did not exist.
+ *
+ * @param orgId the organization that a call addresses
+ * @throws ApiError `organization_not_found`
+ */
+export function requireOrganizationOfToken(access: Access, actor: Actor, orgId: string): void {
+  const only = onlyOrganizationOf(actor);
+  if (only === undefined || access.scope !== 'organization' || orgId === only) return;
+  throw new ApiError(notFoundCode.organization, { isDenial: true });
 }

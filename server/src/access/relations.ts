@@ -1,7 +1,7 @@
 import type { Queryable, Sql } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import type { Held } from './access.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, onlyOrganizationOf } from './actor.ts';
 import { type OrganizationStatus, statusesInForce } from './organization-states.ts';
 
 /** What the actor is in the app, before anything in it is addressed. */
@@ -21,6 +21,16 @@ export function heldOverApp(actor: Actor): Held {
 /** Super admins and machines see everything in the app: what they do not find does not exist. */
 export const seesWholeApp = (actor: Actor): boolean =>
   heldOverApp(actor).some((principal) => principal === 'SUPER_ADMIN' || principal === 'GENERIC_MACHINE_USER');
+
+/**
+ * A further condition that keeps a caller to the organization of their access token; empty for every other caller.
+ *
+ * @param orgId the column that holds the id of an organization
+ */
+export function inOrganizationOf(actor: Actor, orgId: Sql): Sql {
+  const only = onlyOrganizationOf(actor);
+  return only === undefined ? empty : sql`AND ${orgId} = ${only}`;
+}
 
 const orgOwner = sql`ARRAY['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER']`;
 
@@ -85,24 +95,25 @@ export interface OrganizationRelation {
  * One row if the caller owns or manages an organization that the user is in, as long as that is in service: column
  * `held` (text[]).
  */
-const throughOrganizations = (callerId: string, appId: string, userId: string): Sql => sql`
+const throughOrganizations = (caller: Actor & { kind: 'user' }, appId: string, userId: string): Sql => sql`
   SELECT CASE WHEN bool_or(caller.is_owner) THEN ARRAY['ORG_OWNER', 'ORG_USER_MANAGER']
     ELSE ARRAY['ORG_USER_MANAGER'] END
     AS held
   FROM members caller
   JOIN organizations o ON o.app_id = ${appId} AND o.id = caller.org_id AND o.status = ANY (${statusesInForce()}::text[])
   JOIN members target ON target.app_id = ${appId} AND target.org_id = caller.org_id AND target.user_id = ${userId}
-  WHERE caller.app_id = ${appId} AND caller.user_id = ${callerId} AND (caller.is_owner OR caller.is_manager)
+  WHERE caller.app_id = ${appId} AND caller.user_id = ${caller.user.id} AND (caller.is_owner OR caller.is_manager)
+    ${inOrganizationOf(caller, sql`caller.org_id`)}
   HAVING count(*) > 0`;
 
 /** Owners and managers see the people of the organizations they own or manage, as long as those are in service. */
 export async function heldThroughOrganizations(
   db: Queryable,
-  callerId: string,
+  caller: Actor & { kind: 'user' },
   appId: string,
   userId: string,
 ): Promise<Held> {
-  const [row] = await db.query<UserRelation>(throughOrganizations(callerId, appId, userId));
+  const [row] = await db.query<UserRelation>(throughOrganizations(caller, appId, userId));
   return row?.held ?? [];
 }
 
@@ -140,6 +151,6 @@ export function userRelation(actor: Actor, appId: string, userId: string, column
       SELECT ${held ?? []}::text[] AS held ${columns} FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId}`;
   return sql`
     SELECT through.held ${columns}
-    FROM (${throughOrganizations(actor.user.id, appId, userId)}) AS through
+    FROM (${throughOrganizations(actor, appId, userId)}) AS through
     JOIN users u ON u.app_id = ${appId} AND u.id = ${userId}`;
 }

@@ -1,7 +1,7 @@
 import type { Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import { makeSigningKey } from '../keys/signing-keys.ts';
-import { insertSigningKey, type StoredSigningKey } from '../keys/signing-keys.store.ts';
+import { insertSigningKey, keySets, type StoredSigningKey } from '../keys/signing-keys.store.ts';
 import type { Services } from '../calls/services.ts';
 import { emailKey } from '../http/email-address.ts';
 import { passwordFault } from '../passwords/password-policy.ts';
@@ -18,11 +18,11 @@ export interface NewApp {
   readonly settings: SettingsPatch;
 }
 
-/** What takes time, made before the transaction: an app's id, first signing key and the admin's password hash. */
+/** What takes time, made before the transaction: an app's id, first signing keys and the admin's password hash. */
 export interface PreparedApp {
   readonly id: string;
   readonly app: NewApp;
-  readonly key: StoredSigningKey;
+  readonly keys: readonly StoredSigningKey[];
   readonly passwordHash: string;
 }
 
@@ -31,13 +31,15 @@ export async function prepareApp(services: Services, app: NewApp): Promise<Prepa
   const fault = passwordFault(app.adminPassword, { email: app.adminEmail });
   if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
   checkSettings(withDefaults(app.settings), {
+    appName: app.name,
     before: defaultSettings,
     config: services.config,
     pointer: '/body/settings',
   });
   const id = services.ids.next();
-  const key = await makeSigningKey(services.sealer, id, services.clock.now());
-  return { id, app, key, passwordHash: await services.passwords.hash(app.adminPassword) };
+  const now = services.clock.now();
+  const keys = await Promise.all(keySets.map((set) => makeSigningKey(services.sealer, id, set, now)));
+  return { id, app, keys, passwordHash: await services.passwords.hash(app.adminPassword) };
 }
 
 /** A super admin as the operator makes one: the account is claimed, because the operator vouches for the address. */
@@ -54,17 +56,17 @@ export const toSuperAdmin = (account: Pick<NewUser, 'id' | 'email' | 'passwordHa
 });
 
 /**
- * Makes an app with its first key and a super admin.
+ * Makes an app with its first keys and a super admin.
  *
  * @throws ApiError `app_name_taken`
  */
 export async function createApp(
   tx: Tx,
   services: Services,
-  { id, app, key, passwordHash }: PreparedApp,
+  { id, app, keys, passwordHash }: PreparedApp,
 ): Promise<void> {
   const now = services.clock.now();
   await insertApp(tx, { id, name: app.name, displayName: app.displayName, settings: app.settings, now });
-  await insertSigningKey(tx, id, key, now);
+  for (const key of keys) await insertSigningKey(tx, id, key, now);
   await insertUser(tx, id, toSuperAdmin({ id: services.ids.next(), email: app.adminEmail, passwordHash, now }));
 }

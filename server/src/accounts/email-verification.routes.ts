@@ -3,7 +3,7 @@ import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { checkCode } from '../codes/codes.ts';
 import { consumeCode } from '../codes/codes.store.ts';
 import { requireMailQuota } from '../email/mail-quotas.ts';
-import { addressKey } from '../calls/client-address.ts';
+import { addressKey } from '../http/network-address.ts';
 import { overUserInBody } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';

@@ -43,6 +43,7 @@ const impersonal: Readonly<Record<string, string>> = {
   machine_users: 'a machine is no person',
   machine_secrets: 'a machine is no person',
   signing_keys: 'keys of the app',
+  oauth_signing_keys: 'keys of the app',
   identity_providers: 'settings of the product',
   idp_intents: 'sealed, and gone after ten minutes',
   rate_limits: 'keyed hashes; those of the person are looked for below',

@@ -2,7 +2,7 @@ import { clearTracesOf } from '../calls/audit-event.store.ts';
 import { forgetTriesInVain } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { mailboxKinds, mailboxName, reservedName } from '../email/mail-quotas.ts';
-import { addressKey } from '../calls/client-address.ts';
+import { addressKey } from '../http/network-address.ts';
 import { limitNames } from '../limits/limits.ts';
 import { fillShares } from '../limits/limits.store.ts';
 import { shareKey } from '../calls/take-limit.ts';

@@ -9,7 +9,7 @@ import type { Tx } from '../db/db.ts';
 import { consumeMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/queue-mail.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
-import { addressKey } from '../calls/client-address.ts';
+import { addressKey } from '../http/network-address.ts';
 import type { Services } from '../calls/services.ts';
 import { isKnownRequester } from '../users/known-requester.ts';
 import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';

@@ -100,7 +100,7 @@ export const appRoutes = [
           return { result: toResource(await getApp(tx, params.name), services.config), event: undefined };
         }
         const check = (merged: Settings, before: Settings) =>
-          checkSettings(merged, { before, config: services.config, pointer: '/body/settings' });
+          checkSettings(merged, { appName: params.name, before, config: services.config, pointer: '/body/settings' });
         const changed = await patchApp(tx, params.name, body, services.clock.now(), check);
         return {
           result: toResource(changed, services.config),

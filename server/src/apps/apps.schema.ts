@@ -143,6 +143,17 @@ const settingsShape = {
       examples: [100],
     }),
   machineTokenLifeSeconds: seconds('Life of a machine token', 300, 43_199, 43_199),
+  accessTokenLifeSeconds: seconds('Lifetime of the access token of a person', 60, 3600, 600),
+  audiences: z
+    .array(text({ min: 1, max: 300 }))
+    .max(50, { error: 'At most 50.' })
+    .meta({
+      description:
+        'Services that access tokens may be for. The first entry is the default for people. The external origin ' +
+        'of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience ' +
+        'while the list is empty, afterwards only an entry.',
+      examples: [['https://api.example.com']],
+    }),
   cookieSameSite: z
     .enum(['lax', 'none'])
     .meta({ description: 'SameSite attribute of the session cookie.', examples: ['lax'] }),
@@ -217,6 +228,8 @@ export const defaultSettings: Settings = {
   sessionIdleSeconds: 604_800,
   sessionsPerUser: 100,
   machineTokenLifeSeconds: 43_199,
+  accessTokenLifeSeconds: 600,
+  audiences: [],
   cookieSameSite: 'lax',
   language: 'en',
   mail: {},

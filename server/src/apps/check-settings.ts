@@ -25,13 +25,23 @@ export function entryFault(list: (typeof entryLists)[number], entry: string, con
 }
 
 interface Change {
+  readonly appName: string;
   readonly before: Settings;
   readonly config: Config;
   /** Where the settings are in the request, for the faults. */
   readonly pointer: string;
 }
 
-function faultsOf(settings: Settings, { before, config, pointer }: Change): Fault[] {
+/** The name of the app stands for this API in machine tokens. No entry of `audiences` may stand for the same. */
+function audienceFaults({ audiences }: Settings, { appName, pointer }: Change): Fault[] {
+  const message = 'Must not be the name of the app, which is the audience of machine tokens for this API.';
+  return audiences.flatMap((entry, index) =>
+    entry === appName ? [{ pointer: `${pointer}/audiences/${index}`, message }] : [],
+  );
+}
+
+function faultsOf(settings: Settings, change: Change): Fault[] {
+  const { before, config, pointer } = change;
   const faults = entryLists.flatMap((list) => {
     const stored = new Set(before[list]);
     return settings[list].flatMap((entry, index): Fault[] => {
@@ -39,6 +49,7 @@ function faultsOf(settings: Settings, { before, config, pointer }: Change): Faul
       return message === undefined ? [] : [{ pointer: `${pointer}/${list}/${index}`, message }];
     });
   });
+  faults.push(...audienceFaults(settings, change));
   const asksForNone = settings.cookieSameSite === 'none' && before.cookieSameSite !== 'none';
   if (!asksForNone || config.publicUrl.startsWith('https:')) return faults;
   const message = 'Must be lax while PUBLIC_URL is http: browsers drop a SameSite=None cookie that is not Secure.';

@@ -1,4 +1,4 @@
-import { overApp } from '../access/access.ts';
+import { accepting, overApp } from '../access/access.ts';
 import { changedFields } from '../calls/changed-fields.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -20,7 +20,7 @@ export const settingsRoutes = [
     tag: 'authorization',
     summary: 'Get the settings of the app',
     description: 'All settings of the app, defaults included.',
-    access: overApp('SUPER_ADMIN'),
+    access: accepting({ accessToken: true }, overApp('SUPER_ADMIN')),
     response: { status: 200, description: 'The settings.', body: settings },
     handler: async (call) => withWarnings((await namedAppOf(call)).settings, call.services.config),
   }),
@@ -47,7 +47,7 @@ export const settingsRoutes = [
       const changes = changedFields({ settings: body });
       if (changes.length === 0) return withWarnings(app.settings, services.config);
       const check = (merged: Settings, before: Settings) =>
-        checkSettings(merged, { before, config: services.config, pointer: '/body' });
+        checkSettings(merged, { appName: app.name, before, config: services.config, pointer: '/body' });
       return mutate(call, async (tx) => {
         const changed = await patchApp(tx, app.name, { settings: body }, services.clock.now(), check);
         const result = withWarnings(changed.settings, services.config);

@@ -1,4 +1,4 @@
-import { overApp, overOrganizationOrDeleted } from '../access/access.ts';
+import { accepting, overApp, overOrganizationOrDeleted } from '../access/access.ts';
 import { route } from '../calls/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { auditEventList, auditQuery } from './audit.schema.ts';
@@ -16,7 +16,10 @@ export const auditRoutes = [
       'organization (super admins, machine users, people who have left) by kind only, and find nothing ' +
       'when they ask for one by id. Super admins and machine users see everything, also after the ' +
       'organization was deleted.',
-    access: overOrganizationOrDeleted('read', 'ORG_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    access: accepting(
+      { accessToken: true },
+      overOrganizationOrDeleted('read', 'ORG_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    ),
     params: organizationParams,
     query: auditQuery,
     response: { status: 200, description: 'A page of events.', body: auditEventList },
@@ -34,7 +37,7 @@ export const auditRoutes = [
     summary: 'List the audit events of the app',
     description:
       'What happened in the app, in every organization and outside of them, deleted ones included; the newest first.',
-    access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    access: accepting({ accessToken: true }, overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     query: auditQuery,
     response: { status: 200, description: 'A page of events.', body: auditEventList },
     handler: (call) => {

@@ -3,10 +3,11 @@ import type { FastifyRequest } from 'fastify';
 import { sha256 } from '../keys/secrets.ts';
 import type { Services } from './services.ts';
 import type { Access } from '../access/access.ts';
+import { requireAccepted } from '../access/decide.ts';
 import { type Actor, anonymous } from '../access/actor.ts';
 import { bearerToken, cookieOf, type Credential, presentedCredential } from '../http/credential.ts';
 import { ApiError } from '../http/errors.ts';
-import { addressKey } from './client-address.ts';
+import { addressKey } from '../http/network-address.ts';
 import { checkOrigin } from './origin.ts';
 import type { Call, Route } from './route.ts';
 import { tryLimit } from './take-limit.ts';
@@ -18,19 +19,22 @@ export interface Caller {
 }
 
 /** The prefix of a token says what it claims to be; whether it is, the database says. Cookies carry sessions only. */
-function authenticateToken(
+async function authenticateToken(
   services: Services,
   access: Access,
   app: { id: string; name: string },
   { kind, token }: Credential,
 ): Promise<Actor | undefined> {
   if (token.startsWith('gh_s_')) return services.credentials.session(app.id, token);
-  if (kind === 'cookie') return Promise.resolve(undefined);
+  if (kind === 'cookie') return undefined;
   const takesMailedToken = access.scope === 'user' && access.from === 'body' && access.mailedToken;
   if (token.startsWith('gh_v_') && takesMailedToken) {
     return services.credentials.mailedToken(app.id, token);
   }
-  return token.includes('.') ? services.credentials.machine(app, token) : Promise.resolve(undefined);
+  if (!token.includes('.')) return undefined;
+  const actor = await services.credentials.signedToken(app, token);
+  if (actor) requireAccepted(access, actor);
+  return actor;
 }
 
 /** The name of the app in the header of the request. @throws ApiError `app_name_required` */
@@ -52,11 +56,16 @@ async function limitAddress(services: Services, request: FastifyRequest, { addre
  * Where signing in is for anybody, and a Bearer says that somebody is signed in already. To ignore one that is no live
  * session would sign the person in to another account, or create one, where they wanted to link.
  */
-async function sessionOrAnonymous(services: Services, appId: string, request: FastifyRequest): Promise<Actor> {
+async function sessionOrAnonymous(
+  services: Services,
+  access: Access,
+  app: { id: string; name: string },
+  request: FastifyRequest,
+): Promise<Actor> {
   const token = bearerToken(request);
   if (token === undefined) return anonymous;
-  const actor = await services.credentials.session(appId, token);
-  if (!actor) throw new ApiError('unauthenticated');
+  const actor = await authenticateToken(services, access, app, { kind: 'bearer', token });
+  if (actor?.kind !== 'user') throw new ApiError('unauthenticated');
   return actor;
 }
 
@@ -78,7 +87,7 @@ async function publicCaller(
   if (!app) throw new ApiError('app_not_found');
   if (app.status !== 'ACTIVE') throw new ApiError('app_inactive');
   await limitAddress(services, request, route);
-  const actor = access.acceptsSession ? await sessionOrAnonymous(services, app.id, request) : anonymous;
+  const actor = access.acceptsSession ? await sessionOrAnonymous(services, access, app, request) : anonymous;
   if (access.setsCookie) await checkOrigin(services, request);
   return { appId: app.id, actor };
 }

@@ -4,8 +4,11 @@ import type { Actor } from '../access/actor.ts';
 export interface Credentials {
   /** The human of a live session, whose use is noted. */
   session(appId: string, token: string): Promise<(Actor & { kind: 'user' }) | undefined>;
-  /** The machine user of a token that was issued for this API. */
-  machine(app: { id: string; name: string }, token: string): Promise<(Actor & { kind: 'machine' }) | undefined>;
+  /** The machine user or the human of a signed token that was issued for this API. */
+  signedToken(
+    app: { id: string; name: string },
+    token: string,
+  ): Promise<(Actor & { kind: 'machine' | 'user' }) | undefined>;
   /** The user and code of the token in a verification mail. */
   mailedToken(appId: string, token: string): Promise<(Actor & { kind: 'mailed-token' }) | undefined>;
 }

@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Services } from './services.ts';
 import { type Addressed, principals } from '../access/access.ts';
 import { decideAccess } from './decide-access.ts';
+import { requireOrganizationOfToken } from '../access/decide.ts';
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import { ApiError } from '../http/errors.ts';
@@ -40,6 +41,8 @@ function checkDeclaration(route: Route): void {
     throw new Error(`${where} changes something and does not declare its audit event`);
   if (route.idempotency === 'kept' && (route.decidesInStatement || !('principals' in route.access)))
     throw new Error(`${where} cannot keep its answer: access is not decided before`);
+  if (route.freshAuthentication && 'principals' in route.access && route.access.accessToken)
+    throw new Error(`${where} asks for fresh authentication, which an access token never is`);
   if (route.freshAuthentication && route.decidesInStatement)
     throw new Error(`${where} cannot ask for fresh authentication: access is not decided before`);
 }
@@ -111,6 +114,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       const call = toCall(services, route, request, reply, valid);
       // Set before the decision, so that a refusal can be reported.
       request.call = call;
+      requireOrganizationOfToken(route.access, call.actor, call.orgId);
       if (route.decidesInStatement) return;
       Object.assign(call, { held: await decideAccess(call) });
       await requireFreshAuthentication(call);

@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Db } from '../db/db.ts';
 import { seesWholeApp } from '../access/relations.ts';
 import { auditIdentity } from '../access/actor.ts';
-import { addressKey } from './client-address.ts';
+import { addressKey } from '../http/network-address.ts';
 import type { ApiError } from '../http/errors.ts';
 import type { Call } from './route.ts';
 import type { IdSource } from '../ids.ts';

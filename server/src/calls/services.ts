@@ -32,7 +32,10 @@ export interface Services {
   readonly ids: IdSource;
   readonly sealer: Sealer;
   readonly passwords: PasswordHasher;
+  /** The keys that sign tokens of app machine users, and nothing else. */
   readonly signingKeys: SigningKeys;
+  /** The keys that sign every other kind of token. */
+  readonly oauthKeys: SigningKeys;
   /** Tokens that a machine user gets. */
   readonly tokenLimit: LeasedLimit;
   /** Whether the start has ended. The service listens earlier, and `/readyz` is 503 until then. */

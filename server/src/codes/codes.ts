@@ -1,5 +1,5 @@
 import type { Tx } from '../db/db.ts';
-import { addressKey } from '../calls/client-address.ts';
+import { addressKey } from '../http/network-address.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
 import { codeHash, constantTimeEqual, isLongCode, newCode, newLongCode, newSecret, sha256 } from '../keys/secrets.ts';

@@ -99,9 +99,27 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
       'current password, a code from `POST …/users/me/reauthentication-request`, or a round trip to a ' +
       'linked provider), and repeat the call.',
   },
+  session_required: {
+    cause:
+      'The Bearer is an access token of a person. Such tokens read and act in organizations; they never reach ' +
+      'sessions, passwords, addresses, phone numbers, sign-in methods, keys, machine users, exports or ' +
+      'deletion.',
+    remedy: 'Make the call with the session token (`gh_s_…`) or the session cookie, from a page of your own.',
+  },
+  audience_required: {
+    cause: 'An access token was asked for, and the app’s setting `audiences` is empty.',
+    remedy:
+      'As a super admin list the services that tokens are for: `PATCH /v1/authorization/apps/settings` with ' +
+      '`audiences`.',
+  },
+  audience_not_allowed: {
+    cause: 'The audience is misspelt, or the app’s setting `audiences` lacks it. Entries are compared as they are.',
+    remedy: 'Ask for an audience of the list, or have a super admin add it to `audiences`.',
+  },
   origin_not_allowed: {
     cause:
-      'A web page whose origin is not in `allowedOrigins` called with a cookie. `http://localhost:4000` and `http://127.0.0.1:4000` are different origins.',
+      'A web page whose origin is not in `allowedOrigins` called with a cookie. `http://localhost:4000` and ' +
+      '`http://127.0.0.1:4000` are different origins.',
     remedy:
       'A super admin adds the exact origin (scheme, host and port) to the setting `allowedOrigins`. Or ' +
       'open the page under the name that is listed. The log of the service names the origin.',

@@ -40,6 +40,13 @@ export const errorCodes = {
       '/v1/authentication/users/me/reauthentication with the current password, a mailed code or a round ' +
       'trip to a linked provider, then repeat the call.',
   ],
+  session_required: [
+    401,
+    'Session required',
+    'This call needs the session token itself: access tokens are not accepted here.',
+  ],
+  audience_required: [400, 'Audience required', 'The app lists no audience that a token could be for.'],
+  audience_not_allowed: [400, 'Audience not allowed', 'The app does not list this audience.'],
   origin_not_allowed: [403, 'Origin not allowed', 'Calls from this origin are not allowed by the app.'],
   access_denied: [403, 'Access denied', 'You can view this resource but are not allowed to perform this action.'],
   human_required: [403, 'Human required', 'Only a signed-in human can do this; a machine user cannot.'],

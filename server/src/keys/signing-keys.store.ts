@@ -1,5 +1,19 @@
-import type { Queryable, Tx } from '../db/db.ts';
+import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+
+/**
+ * The key sets of an app. `machine` signs tokens of app machine users and nothing else, for ever: verifiers that trust
+ * this set check no more than signature, issuer, audience and expiry. `oauth` signs all other kinds of tokens.
+ */
+export const keySets = ['machine', 'oauth'] as const;
+
+export type KeySet = (typeof keySets)[number];
+
+/** Each set has a table of its own, so that no statement can mix up the sets. */
+const tables: Readonly<Record<KeySet, Sql>> = {
+  machine: sql`signing_keys`,
+  oauth: sql`oauth_signing_keys`,
+};
 
 /** The public half, as JWKS publishes it. @see RFC 7517, RFC 7518 section 6.2.1 */
 export interface PublicJwk {
@@ -13,6 +27,7 @@ export interface PublicJwk {
 }
 
 export interface StoredSigningKey {
+  readonly set: KeySet;
   readonly kid: string;
   readonly publicJwk: PublicJwk;
   readonly sealedPrivateKey: Buffer;
@@ -21,21 +36,21 @@ export interface StoredSigningKey {
 
 export async function insertSigningKey(tx: Tx, appId: string, key: StoredSigningKey, now: Date): Promise<void> {
   await tx.query(sql`
-    INSERT INTO signing_keys (app_id, kid, public_jwk, sealed_private_key, created_at, active_from)
+    INSERT INTO ${tables[key.set]} (app_id, kid, public_jwk, sealed_private_key, created_at, active_from)
     VALUES (${appId}, ${key.kid}, ${JSON.stringify(key.publicJwk)}::jsonb, ${key.sealedPrivateKey}, ${now},
       ${key.activeFrom})`);
 }
 
 /** Ends the publication of the keys that a new one succeeds. */
-export async function endPublication(tx: Tx, appId: string, publishedUntil: Date): Promise<void> {
+export async function endPublication(tx: Tx, appId: string, set: KeySet, publishedUntil: Date): Promise<void> {
   await tx.query(sql`
-    UPDATE signing_keys SET published_until = ${publishedUntil} WHERE app_id = ${appId} AND published_until IS NULL`);
+    UPDATE ${tables[set]} SET published_until = ${publishedUntil} WHERE app_id = ${appId} AND published_until IS NULL`);
 }
 
 /** The keys that verify tokens now: published, not revoked. */
-export async function listPublishedKeys(db: Queryable, appId: string, now: Date): Promise<PublicJwk[]> {
+export async function listPublishedKeys(db: Queryable, appId: string, set: KeySet, now: Date): Promise<PublicJwk[]> {
   const rows = await db.query<{ public_jwk: PublicJwk }>(sql`
-    SELECT public_jwk FROM signing_keys
+    SELECT public_jwk FROM ${tables[set]}
     WHERE app_id = ${appId} AND revoked_at IS NULL AND (published_until IS NULL OR published_until > ${now})
     ORDER BY created_at DESC, kid`);
   return rows.map((row) => row.public_jwk);
@@ -45,64 +60,76 @@ export async function listPublishedKeys(db: Queryable, appId: string, now: Date)
 export async function findPublishedKey(
   db: Queryable,
   appId: string,
+  set: KeySet,
   kid: string,
   now: Date,
 ): Promise<PublicJwk | undefined> {
   const [row] = await db.query<{ public_jwk: PublicJwk }>(sql`
-    SELECT public_jwk FROM signing_keys
+    SELECT public_jwk FROM ${tables[set]}
     WHERE app_id = ${appId} AND kid = ${kid} AND revoked_at IS NULL
       AND (published_until IS NULL OR published_until > ${now})`);
   return row?.public_jwk;
 }
 
-export async function findSealedPrivateKey(db: Queryable, appId: string, kid: string): Promise<Buffer | undefined> {
+export async function findSealedPrivateKey(
+  db: Queryable,
+  appId: string,
+  set: KeySet,
+  kid: string,
+): Promise<Buffer | undefined> {
   const [row] = await db.query<{ sealed_private_key: Buffer }>(
-    sql`SELECT sealed_private_key FROM signing_keys WHERE app_id = ${appId} AND kid = ${kid}`,
+    sql`SELECT sealed_private_key FROM ${tables[set]} WHERE app_id = ${appId} AND kid = ${kid}`,
   );
   return row?.sealed_private_key;
 }
 
 /** @returns whether there was such a key that was not revoked before */
-export async function revokeSigningKey(tx: Tx, appId: string, kid: string, now: Date): Promise<boolean> {
+export async function revokeSigningKey(tx: Tx, appId: string, set: KeySet, kid: string, now: Date): Promise<boolean> {
   const rows = await tx.query(sql`
-    UPDATE signing_keys SET revoked_at = ${now}
+    UPDATE ${tables[set]} SET revoked_at = ${now}
     WHERE app_id = ${appId} AND kid = ${kid} AND revoked_at IS NULL RETURNING kid`);
   return rows.length > 0;
 }
 
 /** Whether the app has a key that signs now. */
-export async function someKeySigns(db: Queryable, appId: string, now: Date): Promise<boolean> {
+export async function someKeySigns(db: Queryable, appId: string, set: KeySet, now: Date): Promise<boolean> {
   const rows = await db.query(sql`
-    SELECT 1 FROM signing_keys
+    SELECT 1 FROM ${tables[set]}
     WHERE app_id = ${appId} AND revoked_at IS NULL AND active_from <= ${now}
       AND (published_until IS NULL OR published_until > ${now}) LIMIT 1`);
   return rows.length > 0;
 }
 
 /** Lets the successor that waits for its time sign from now on. @returns whether there is one */
-export async function activateSuccessor(tx: Tx, appId: string, now: Date): Promise<boolean> {
+export async function activateSuccessor(tx: Tx, appId: string, set: KeySet, now: Date): Promise<boolean> {
   const rows = await tx.query(sql`
-    UPDATE signing_keys SET active_from = ${now}
+    UPDATE ${tables[set]} SET active_from = ${now}
     WHERE app_id = ${appId} AND revoked_at IS NULL AND published_until IS NULL AND active_from > ${now} RETURNING kid`);
   return rows.length > 0;
 }
 
 /** Every sealed private key of the deployment, for a change of the master key. */
-export async function listSealedKeys(db: Queryable): Promise<{ appId: string; kid: string; sealed: Buffer }[]> {
+export async function listSealedKeys(
+  db: Queryable,
+  set: KeySet,
+): Promise<{ appId: string; kid: string; sealed: Buffer }[]> {
   const rows = await db.query<{ app_id: string; kid: string; sealed_private_key: Buffer }>(
-    sql`SELECT app_id, kid, sealed_private_key FROM signing_keys ORDER BY app_id, kid`,
+    sql`SELECT app_id, kid, sealed_private_key FROM ${tables[set]} ORDER BY app_id, kid`,
   );
   return rows.map((row) => ({ appId: row.app_id, kid: row.kid, sealed: row.sealed_private_key }));
 }
 
-export async function replaceSealedKey(tx: Tx, appId: string, kid: string, sealed: Buffer): Promise<void> {
-  await tx.query(sql`UPDATE signing_keys SET sealed_private_key = ${sealed} WHERE app_id = ${appId} AND kid = ${kid}`);
+export async function replaceSealedKey(tx: Tx, appId: string, set: KeySet, kid: string, sealed: Buffer): Promise<void> {
+  await tx.query(
+    sql`UPDATE ${tables[set]} SET sealed_private_key = ${sealed} WHERE app_id = ${appId} AND kid = ${kid}`,
+  );
 }
 
-/** Every key of an app, newest first, for the operator. */
+/** Every key of a set of an app, newest first, for the operator. */
 export async function listSigningKeys(
   db: Queryable,
   appId: string,
+  set: KeySet,
 ): Promise<{ kid: string; activeFrom: Date; publishedUntil: Date | null; revokedAt: Date | null }[]> {
   const rows = await db.query<{
     kid: string;
@@ -110,7 +137,7 @@ export async function listSigningKeys(
     published_until: Date | null;
     revoked_at: Date | null;
   }>(sql`
-    SELECT kid, active_from, published_until, revoked_at FROM signing_keys
+    SELECT kid, active_from, published_until, revoked_at FROM ${tables[set]}
     WHERE app_id = ${appId} ORDER BY active_from DESC, kid`);
   return rows.map((row) => ({
     kid: row.kid,

@@ -35,12 +35,12 @@ async function newToken(): Promise<string> {
 const use = async (token: string) =>
   (await world.call('GET', '/v1/authorization/organizations?pageSize=1', { token })).statusCode;
 const rotate = async () => {
-  const key = await makeSuccessor(app.services.sealer, world.appId, app.clock.now());
+  const key = await makeSuccessor(app.services.sealer, world.appId, 'machine', app.clock.now());
   await app.db.transaction((tx) => rotateSigningKey(tx, world.appId, key, app.clock.now()));
   return key;
 };
 const revoke = async (kid = '') => {
-  const spare = await makeSigningKey(app.services.sealer, world.appId, app.clock.now());
+  const spare = await makeSigningKey(app.services.sealer, world.appId, 'machine', app.clock.now());
   return app.db.transaction((tx) => revokeKey(tx, world.appId, kid, spare, app.clock.now()));
 };
 

@@ -9,6 +9,7 @@ import {
   findPublishedKey,
   findSealedPrivateKey,
   insertSigningKey,
+  type KeySet,
   type PublicJwk,
   revokeSigningKey,
   someKeySigns,
@@ -17,37 +18,45 @@ import {
 
 /** What caches of a JWKS may lag behind: a new key is published this long before it signs. */
 export const publicationLeadMs = 15 * 60_000;
-/** The longest life of a token: 43,199 seconds. */
-const longestTokenLifeMs = 43_199_000;
+/** The longest lifetime of a token that a key of the set signs. */
+const longestTokenLifeMs: Readonly<Record<KeySet, number>> = { machine: 43_199_000, oauth: 3_600_000 };
 
-const context = (appId: string, kid: string): string => `signing_keys:${appId}:${kid}`;
+/** Binds a sealed key to its row. */
+const context = (set: KeySet, appId: string, kid: string): string =>
+  `${set === 'machine' ? 'signing_keys' : 'oauth_signing_keys'}:${appId}:${kid}`;
 const cacheKey = (appId: string, kid: string): string => `${appId}/${kid}`;
 
 const generate = promisify(generateKeyPair);
 
 /** Makes an ES256 key pair; its `kid` is the thumbprint of the public half. @see RFC 7638 */
-export async function makeSigningKey(sealer: Sealer, appId: string, activeFrom: Date): Promise<StoredSigningKey> {
+export async function makeSigningKey(
+  sealer: Sealer,
+  appId: string,
+  set: KeySet,
+  activeFrom: Date,
+): Promise<StoredSigningKey> {
   const { calculateJwkThumbprint } = await import('jose');
   const { publicKey, privateKey } = await generate('ec', { namedCurve: 'P-256' });
   const { x = '', y = '' } = publicKey.export({ format: 'jwk' });
   const kid = await calculateJwkThumbprint({ kty: 'EC', crv: 'P-256', x, y });
   const publicJwk: PublicJwk = { kty: 'EC', crv: 'P-256', x, y, kid, alg: 'ES256', use: 'sig' };
   const pkcs8 = privateKey.export({ format: 'der', type: 'pkcs8' });
-  return { kid, publicJwk, sealedPrivateKey: sealer.seal(pkcs8, context(appId, kid)), activeFrom };
+  return { set, kid, publicJwk, sealedPrivateKey: sealer.seal(pkcs8, context(set, appId, kid)), activeFrom };
 }
 
 /** Makes the successor of an app's key, ready for `rotateSigningKey`: it is to sign once every cache has seen it. */
-export function makeSuccessor(sealer: Sealer, appId: string, now: Date): Promise<StoredSigningKey> {
-  return makeSigningKey(sealer, appId, new Date(now.getTime() + publicationLeadMs));
+export function makeSuccessor(sealer: Sealer, appId: string, set: KeySet, now: Date): Promise<StoredSigningKey> {
+  return makeSigningKey(sealer, appId, set, new Date(now.getTime() + publicationLeadMs));
 }
 
 /**
- * Adds a successor to the app's key. It is published at once, signs after 15 minutes, and the old one stays published
- * until the last token that it signed has expired, and 15 minutes more.
+ * Adds a successor to the app's key of the same set. It is published at once, signs after 15 minutes, and the old one
+ * stays published until the last token that it signed has expired, and 15 minutes more.
  */
 export async function rotateSigningKey(tx: Tx, appId: string, successor: StoredSigningKey, now: Date): Promise<void> {
   const lastUse = successor.activeFrom.getTime();
-  await endPublication(tx, appId, new Date(lastUse + longestTokenLifeMs + publicationLeadMs));
+  const { set } = successor;
+  await endPublication(tx, appId, set, new Date(lastUse + longestTokenLifeMs[set] + publicationLeadMs));
   await insertSigningKey(tx, appId, successor, now);
 }
 
@@ -55,7 +64,7 @@ export async function rotateSigningKey(tx: Tx, appId: string, successor: StoredS
  * Revokes a key: every token it signed is refused at once. When no other one signs yet, the successor does from now
  * on, even if a cache still holds the key set: a stolen key must not be kept for the sake of caches.
  *
- * @param spare what signs from now on when there is no successor either
+ * @param spare what signs from now on when there is no successor either; the key is one of the same set
  * @returns whether there was such a key to revoke
  */
 export async function revokeKey(
@@ -65,22 +74,24 @@ export async function revokeKey(
   spare: StoredSigningKey,
   now: Date,
 ): Promise<boolean> {
-  if (!(await revokeSigningKey(tx, appId, kid, now))) return false;
-  if (await someKeySigns(tx, appId, now)) return true;
-  if (!(await activateSuccessor(tx, appId, now))) await insertSigningKey(tx, appId, { ...spare, activeFrom: now }, now);
+  const { set } = spare;
+  if (!(await revokeSigningKey(tx, appId, set, kid, now))) return false;
+  if (await someKeySigns(tx, appId, set, now)) return true;
+  if (!(await activateSuccessor(tx, appId, set, now)))
+    await insertSigningKey(tx, appId, { ...spare, activeFrom: now }, now);
   return true;
 }
 
 /** A private key as PKCS #8. @throws SealError */
-export const openPrivateKey = (sealer: Sealer, appId: string, kid: string, sealed: Buffer): Buffer =>
-  sealer.open(sealed, context(appId, kid));
+export const openPrivateKey = (sealer: Sealer, appId: string, set: KeySet, kid: string, sealed: Buffer): Buffer =>
+  sealer.open(sealed, context(set, appId, kid));
 
 /** The same private key under the current master key. */
-export function resealPrivateKey(sealer: Sealer, appId: string, kid: string, sealed: Buffer): Buffer {
-  return sealer.seal(openPrivateKey(sealer, appId, kid, sealed), context(appId, kid));
+export function resealPrivateKey(sealer: Sealer, appId: string, set: KeySet, kid: string, sealed: Buffer): Buffer {
+  return sealer.seal(openPrivateKey(sealer, appId, set, kid, sealed), context(set, appId, kid));
 }
 
-/** Keys ready for use. What a `kid` stands for never changes, so it is kept; whether it is still good is not. */
+/** Keys of one set, ready for use. The key of a `kid` never changes, so it is cached; its status is not. */
 export interface SigningKeys {
   /** @throws Error when the key is not stored or not under a known master key */
   privateKey(appId: string, kid: string): Promise<KeyObject>;
@@ -88,23 +99,24 @@ export interface SigningKeys {
   publicKey(appId: string, kid: string, now: Date): Promise<KeyObject | undefined>;
 }
 
-export function createSigningKeys(db: Db, sealer: Sealer): SigningKeys {
+export function createSigningKeys(db: Db, sealer: Sealer, set: KeySet): SigningKeys {
   const privateKeys = new LRUCache<string, KeyObject>({ max: 1000 });
   const publicKeys = new LRUCache<string, KeyObject>({ max: 10_000 });
   return {
     async privateKey(appId, kid) {
       const known = privateKeys.get(cacheKey(appId, kid));
       if (known) return known;
-      const sealed = await findSealedPrivateKey(db, appId, kid);
+      const sealed = await findSealedPrivateKey(db, appId, set, kid);
       if (!sealed) throw new Error(`signing key ${kid} is not stored`);
-      const key = createPrivateKey({ key: openPrivateKey(sealer, appId, kid, sealed), format: 'der', type: 'pkcs8' });
+      const pkcs8 = openPrivateKey(sealer, appId, set, kid, sealed);
+      const key = createPrivateKey({ key: pkcs8, format: 'der', type: 'pkcs8' });
       privateKeys.set(cacheKey(appId, kid), key);
       return key;
     },
     async publicKey(appId, kid, now) {
       const known = publicKeys.get(cacheKey(appId, kid));
       if (known) return known;
-      const jwk = await findPublishedKey(db, appId, kid, now);
+      const jwk = await findPublishedKey(db, appId, set, kid, now);
       if (!jwk) return undefined;
       const key = createPublicKey({ key: { kty: jwk.kty, crv: jwk.crv, x: jwk.x, y: jwk.y }, format: 'jwk' });
       publicKeys.set(cacheKey(appId, kid), key);

@@ -55,6 +55,8 @@ export interface FoundClient {
   readonly tokensPerMinute: number | null;
   readonly secretId: string | null;
   readonly lastUsedAt: Date | null;
+  /** The audiences that the app lists; null: none is stored. */
+  readonly audiences: readonly string[] | null;
   /** The key that signs now. */
   readonly kid: string | null;
 }
@@ -75,12 +77,14 @@ export async function findClients(
     status: 'ACTIVE' | 'INACTIVE';
     life: number | null;
     tokens_per_minute: number | null;
+    audiences: string[] | null;
     secret_id: string | null;
     last_used_at: Date | null;
     kid: string | null;
   }>(sql`
     SELECT asked.place::integer, a.status, (a.settings ->> 'machineTokenLifeSeconds')::integer AS life,
       (a.settings -> 'limits' ->> 'tokenRequestsPerMachinePerMinute')::integer AS tokens_per_minute,
+      a.settings -> 'audiences' AS audiences,
       s.id AS secret_id, s.last_used_at, k.kid
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.clientId)}::bigint[],
       ${keys.map((key) => key.secretHash)}::bytea[])
@@ -102,6 +106,7 @@ export async function findClients(
         appStatus: row.status,
         lifeSeconds: row.life,
         tokensPerMinute: row.tokens_per_minute,
+        audiences: row.audiences,
         secretId: row.secret_id,
         lastUsedAt: row.last_used_at,
         kid: row.kid,

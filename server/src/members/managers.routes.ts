@@ -1,5 +1,5 @@
 import { sql } from '../db/db.ts';
-import { overOrganization } from '../access/access.ts';
+import { accepting, overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
@@ -20,7 +20,10 @@ export const managerRoutes = [
     tag: 'authorization',
     summary: 'List the owners and managers of an organization',
     description: 'Everybody who owns or manages the organization, with what they hold there.',
-    access: overOrganization('read', 'ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'),
+    access: accepting(
+      { accessToken: true },
+      overOrganization('read', 'ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'),
+    ),
     decidesInStatement: 'by-declaration',
     params: organizationParams,
     query: managersQuery,
@@ -48,7 +51,7 @@ export const managerRoutes = [
       'The user is neither owner nor manager of the organization from then on, and stays a member with ' +
       'the roles they hold; pending invitations to manager roles are revoked. Owners may take their own; ' +
       'the last active owner stays.',
-    access: overOrganization('remove', 'ORG_OWNER'),
+    access: accepting({ accessToken: true }, overOrganization('remove', 'ORG_OWNER')),
     audit: 'organization.manager_removed',
     params: managerParams,
     response: { status: 204, description: 'The manager roles are gone.' },

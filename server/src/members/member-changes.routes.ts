@@ -1,5 +1,5 @@
 import type { Tx } from '../db/db.ts';
-import { overOrganizationInHeader } from '../access/access.ts';
+import { accepting, overOrganizationInHeader } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -88,7 +88,7 @@ export const memberChangeRoutes = [
       'The user holds exactly these roles from the next check on; manager roles are not touched. With an ' +
       'empty list they stay a member without roles. Pending invitations to a role that they lose are ' +
       'revoked. A manager changes neither owners nor managers, themselves included.',
-    access: overOrganizationInHeader('grant', ...mayChangeMembers),
+    access: accepting({ accessToken: true }, overOrganizationInHeader('grant', ...mayChangeMembers)),
     audit: 'member.roles_set',
     params: memberParams,
     body: setUserRoles,
@@ -114,7 +114,7 @@ export const memberChangeRoutes = [
       'Takes roles and manager roles in the organization from the user, who is no member of it from the ' +
       'next request on and stays a user of the app; pending invitations to it are revoked. A manager ' +
       'removes neither owners nor managers, themselves included; the last active owner stays.',
-    access: overOrganizationInHeader('remove', ...mayChangeMembers),
+    access: accepting({ accessToken: true }, overOrganizationInHeader('remove', ...mayChangeMembers)),
     audit: 'member.removed',
     params: memberParams,
     response: { status: 200, description: 'The user is removed.', body: userRemoved },

@@ -1,7 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import type { Tx } from '../db/db.ts';
-import { overOrganization, overOrganizationInHeader, type Principal } from '../access/access.ts';
+import { accepting, overOrganization, overOrganizationInHeader, type Principal } from '../access/access.ts';
 import { heldThroughOrganizations } from '../access/relations.ts';
 import { ApiError } from '../http/errors.ts';
 import { id } from '../http/fields.ts';
@@ -51,8 +51,7 @@ async function grantTo(call: Call, body: Invitee, toGrant: Proposal['toGrant'], 
 /** A human may only name people they can already see; new people come in by e-mail. */
 async function checkVisible(tx: Tx, { actor, appId, held }: Call, userId: string): Promise<void> {
   if (actor.kind !== 'user' || held.includes('SUPER_ADMIN')) return;
-  const isVisible =
-    actor.user.id === userId || (await heldThroughOrganizations(tx, actor.user.id, appId, userId)).length > 0;
+  const isVisible = actor.user.id === userId || (await heldThroughOrganizations(tx, actor, appId, userId)).length > 0;
   if (!isVisible) throw new ApiError('user_not_found', { isDenial: true });
 }
 
@@ -68,7 +67,7 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
     description:
       `An active user whose account is claimed is ${noun} at once and is notified by mail; any other ` +
       'address is invited.',
-    access: overOrganization('grant', 'ORG_OWNER'),
+    access: accepting({ accessToken: true }, overOrganization('grant', 'ORG_OWNER')),
     audit: `organization.${noun}_granted`,
     idempotency: 'kept',
     params: organizationParams,
@@ -98,7 +97,7 @@ export const memberRoutes = [
     description:
       'An active user whose account is claimed (`isEmailClaimed`) gets the role at once and is notified ' +
       'by mail; any other address is invited.',
-    access: overOrganization('grant', ...mayAddMembers),
+    access: accepting({ accessToken: true }, overOrganization('grant', ...mayAddMembers)),
     audit: 'organization.member_granted',
     idempotency: 'kept',
     params: organizationParams,
@@ -128,7 +127,7 @@ export const memberRoutes = [
       'Gives roles to a user by id, whether or not their account is claimed; what they hold already ' +
       'stays. The event in the audit says `unclaimed` if it is not. Owners and managers may only name ' +
       'people of organizations they own or manage; super admins and machine users anyone of the app.',
-    access: overOrganizationInHeader('grant', ...mayAddMembers),
+    access: accepting({ accessToken: true }, overOrganizationInHeader('grant', ...mayAddMembers)),
     audit: 'member.roles_added',
     idempotency: 'kept',
     params: memberParams,

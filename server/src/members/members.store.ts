@@ -1,7 +1,9 @@
 import type { RoleReference } from '../roles/roles.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
+import type { Actor } from '../access/actor.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
+import { inOrganizationOf } from '../access/relations.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
 import { countInOrganization } from '../counts.ts';
 import { indexMember } from '../search/member-search.store.ts';
@@ -56,14 +58,18 @@ export interface MembershipJson {
 /**
  * An expression: the organizations of a user with what they hold there, as far as it counts, as one JSON array of
  * {@link MembershipJson}; one more than shown, so that the caller can tell.
+ *
+ * @param orgId the one organization that is asked for; undefined: all
+ * @param asker who asks; an access token may limit them to one organization
  */
-export const membershipsAsJson = (appId: string, userId: string, orgId: string | undefined): Sql => sql`
+export const membershipsAsJson = (appId: string, userId: string, orgId: string | undefined, asker: Actor): Sql => sql`
   (SELECT COALESCE(json_agg(membership ORDER BY membership.id::bigint), '[]') FROM (
     SELECT o.id::text, o.name, o.status, m.is_owner AND ${isInForce} AS is_owner,
       m.is_manager AND ${isInForce} AS is_manager, effective.keys AS roles, effective.permissions
     FROM ${membershipsOf(appId)}
     LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true
     WHERE m.app_id = ${appId} AND m.user_id = ${userId} ${orgId === undefined ? empty : sql`AND m.org_id = ${orgId}`}
+      ${inOrganizationOf(asker, sql`m.org_id`)}
     ORDER BY m.org_id
     LIMIT ${membershipsShown + 1}) AS membership)`;
 

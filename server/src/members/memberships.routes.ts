@@ -1,5 +1,5 @@
 import { sql } from '../db/db.ts';
-import { overApp } from '../access/access.ts';
+import { accepting, overApp } from '../access/access.ts';
 import { seesWholeApp } from '../access/relations.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
@@ -39,12 +39,12 @@ export const membershipRoutes = [
     description:
       'The organizations that the caller owns or manages. A deactivated organization is listed without ' +
       'roles. Paging is optional: without it the first 100 are answered.',
-    access: overApp('SESSION_OWNER'),
+    access: accepting({ accessToken: true }, overApp('SESSION_OWNER')),
     query: managerRolesQuery,
     response: { status: 200, description: 'A page of manager roles.', body: managerRoleList },
     handler: async (call) => {
       const { appId, query } = call;
-      const whose = { userId: signedIn(call.actor).user.id, managersOnly: true };
+      const whose = { userId: signedIn(call.actor).user.id, managersOnly: true, actor: call.actor };
       const page = await readPage(call, {
         paging: paged(query),
         filters: whose.userId,
@@ -69,14 +69,14 @@ export const membershipRoutes = [
       'users may ask for any address, where nobody has it the list is empty; everybody else for their ' +
       'own. A deactivated organization is listed without roles. Paging is optional: without it the first ' +
       '100 are answered.',
-    access: overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    access: accepting({ accessToken: true }, overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     query: organizationsByEmailQuery,
     response: { status: 200, description: 'A page of organizations.', body: organizationsOfUser },
     errors: ['access_denied'],
     handler: async (call) => {
       const { appId, query } = call;
       checkOwnAddress(call, query.email);
-      const whose = { emailKey: emailKey(query.email), managersOnly: false };
+      const whose = { emailKey: emailKey(query.email), managersOnly: false, actor: call.actor };
       const page = await readPage(call, {
         paging: paged(query),
         filters: whose.emailKey,

@@ -1,5 +1,7 @@
 import { empty, type Sql, sql } from '../db/db.ts';
+import type { Actor } from '../access/actor.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
+import { inOrganizationOf } from '../access/relations.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
 
 /** A membership of one user, as read; `id` is that of the organization, which orders the list. */
@@ -12,8 +14,11 @@ export interface MembershipRow {
   roles: string[];
 }
 
-/** Whose memberships, and whether only those count in which they own or manage. */
-export type Whose = ({ readonly userId: string } | { readonly emailKey: string }) & { readonly managersOnly: boolean };
+/** Whose memberships, whether only those count in which they own or manage, and who asks. */
+export type Whose = ({ readonly userId: string } | { readonly emailKey: string }) & {
+  readonly managersOnly: boolean;
+  readonly actor: Actor;
+};
 
 /** An address is looked up once; nobody has it: no membership. */
 const userOf = (appId: string, whose: Whose): Sql =>
@@ -23,6 +28,7 @@ const userOf = (appId: string, whose: Whose): Sql =>
 
 const conditions = (appId: string, whose: Whose): Sql => sql`
   m.app_id = ${appId} AND m.user_id = ${userOf(appId, whose)}
+  ${inOrganizationOf(whose.actor, sql`m.org_id`)}
   ${whose.managersOnly ? sql`AND (m.is_owner OR m.is_manager)` : empty}`;
 
 /** How many there are, for `readPage`. */

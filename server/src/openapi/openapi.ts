@@ -2,7 +2,7 @@ import type { ErrorCode } from '../http/errors.ts';
 import type { FreshAuthentication } from '../calls/route.ts';
 import { type Reference, type SharedParts, sharePartsOf } from './components.ts';
 import { declaredParameters, headerParameters, type Parameter, parametersOf } from './parameters.ts';
-import { principalsOf, securityOf, securitySchemes, whoSentence } from './principals.ts';
+import { credentialKindsOf, principalsOf, securityOf, securitySchemes, whoSentence } from './principals.ts';
 import {
   type Header,
   headerComponents,
@@ -51,6 +51,7 @@ export interface Operation {
   readonly summary: string;
   readonly description: string;
   readonly 'x-principals': readonly string[];
+  readonly 'x-credentials': readonly string[];
   /** Present if human callers need fresh authentication. */
   readonly 'x-fresh-authentication'?: FreshAuthentication;
   /** Every code that the operation may answer. */
@@ -153,6 +154,7 @@ function toOperation(schemas: SchemaCollection, shared: Shared, route: Route): O
       ...errorSentence(route),
     ].join('\n\n'),
     'x-principals': principalsOf(route.access),
+    'x-credentials': credentialKindsOf(route.access),
     ...(route.freshAuthentication && { 'x-fresh-authentication': route.freshAuthentication }),
     'x-error-codes': errorsOf(route),
     security: securityOf(route.access),

@@ -1,4 +1,4 @@
-import { type Access, type Principal, principals } from '../access/access.ts';
+import { type Access, needsSession, type Principal, principals } from '../access/access.ts';
 
 /**
  * Who holds what the next one holds, and more: anyone who stands before an allowed principal is allowed as well.
@@ -37,7 +37,24 @@ export function whoSentence(access: Access): string {
     return `**Who:** \`PUBLIC\`: anyone; credentials are not looked at, ${needed}.`;
   }
   const mailed = access.scope === 'user' && access.mailedToken ? ['anyone who presents the token of the mail'] : [];
-  return `**Who:** ${[...principalsOf(access).map(describe), ...mailed].join(', ')}.`;
+  const isForPeople = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
+  const credential =
+    isForPeople && !needsSession(access) ? ' **Credential:** an access token of a person is accepted too.' : '';
+  return `**Who:** ${[...principalsOf(access).map(describe), ...mailed].join(', ')}.${credential}`;
+}
+
+/** What a caller may present, for the extension `x-credentials`. */
+export function credentialKindsOf(access: Access): string[] {
+  if (access.scope === 'platform') return ['platform_key'];
+  if (access.scope === 'public') return access.acceptsSession ? ['session'] : [];
+  const isForPeople = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
+  const mailed = access.scope === 'user' && access.mailedToken;
+  return [
+    ...(isForPeople ? ['session'] : []),
+    ...(isForPeople && !needsSession(access) ? ['access_token'] : []),
+    ...(access.principals.includes('GENERIC_MACHINE_USER') ? ['machine_token'] : []),
+    ...(mailed ? ['mailed_token'] : []),
+  ];
 }
 
 type Requirement = Readonly<Record<string, readonly string[]>>;
@@ -73,8 +90,8 @@ export const securitySchemes = {
     type: 'http',
     scheme: 'bearer',
     description:
-      'The opaque session token of a human (`gh_s_…`), or the access token of a machine user (a JWT ' +
-      'signed with ES256).',
+      'The opaque session token of a human (`gh_s_…`), the access token of a machine user, or, where the ' +
+      'operation says so, the access token of a human (both are JWTs signed with ES256).',
   },
   sessionCookie: {
     type: 'apiKey',

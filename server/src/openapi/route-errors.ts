@@ -1,5 +1,5 @@
 import { statusRefusals } from '../access/organization-states.ts';
-import { type Access, notFoundCode } from '../access/access.ts';
+import { type Access, needsSession, notFoundCode } from '../access/access.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
 import { isMutation, type Route } from '../calls/route.ts';
 
@@ -43,11 +43,12 @@ function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
   if (access.scope === 'platform') return ['route_not_found', 'unauthenticated'];
   if (access.scope !== 'public') {
     const origin: ErrorCode[] = mutates ? ['origin_not_allowed'] : [];
-    return ['app_name_required', 'app_not_found', 'unauthenticated', ...origin, ...refusals(access)];
+    const session: ErrorCode[] = needsSession(access) ? ['session_required'] : [];
+    return ['app_name_required', 'app_not_found', 'unauthenticated', ...session, ...origin, ...refusals(access)];
   }
   if (access.app === 'none') return [];
   const origin: ErrorCode[] = access.setsCookie ? ['origin_not_allowed'] : [];
-  const session: ErrorCode[] = access.acceptsSession ? ['unauthenticated'] : [];
+  const session: ErrorCode[] = access.acceptsSession ? ['unauthenticated', 'session_required'] : [];
   return ['app_name_required', 'app_not_found', 'app_inactive', ...session, ...origin];
 }
 

@@ -7,7 +7,7 @@ import { listSealedSecrets } from '../identity-providers/identity-providers.stor
 import { matchesDatabase } from '../keys/master-key-check.ts';
 import type { Sealer } from '../keys/seal.ts';
 import { openPrivateKey, publicationLeadMs } from '../keys/signing-keys.ts';
-import { listSealedKeys, listSigningKeys, someKeySigns } from '../keys/signing-keys.store.ts';
+import { type KeySet, keySets, listSealedKeys, listSigningKeys, someKeySigns } from '../keys/signing-keys.store.ts';
 import { fault, type Finding, warning } from './findings.ts';
 
 /** A sealed value: what it is, and how it is opened. */
@@ -37,15 +37,19 @@ function examineSealed(sealer: Sealer, noun: string, values: readonly Sealed[]):
   ];
 }
 
+async function sealedKeysOf(db: Db, sealer: Sealer, set: KeySet): Promise<Sealed[]> {
+  return (await listSealedKeys(db, set)).map(({ appId, kid, sealed }) => ({
+    bytes: sealed,
+    open: () => openPrivateKey(sealer, appId, set, kid, sealed),
+  }));
+}
+
 /** Whether the master key decrypts what is stored. */
 export async function examineMasterKey(db: Db, sealer: Sealer): Promise<Finding[]> {
   if ((await matchesDatabase(db, sealer)) === false) {
     return [fault('keys', 'MASTER_KEY is not the key of this database: a start is refused.')];
   }
-  const keys = (await listSealedKeys(db)).map(({ appId, kid, sealed }) => ({
-    bytes: sealed,
-    open: () => openPrivateKey(sealer, appId, kid, sealed),
-  }));
+  const keys = (await Promise.all(keySets.map((set) => sealedKeysOf(db, sealer, set)))).flat();
   const secrets = (await listSealedSecrets(db)).map(({ appId, idpId, sealed }) => ({
     bytes: sealed,
     open: () => openClientSecret(sealer, appId, idpId, sealed),
@@ -61,17 +65,20 @@ export async function examineMasterKey(db: Db, sealer: Sealer): Promise<Finding[
   ];
 }
 
-/** Whether each active app has a key that signs now, and none that begins later than a successor does. */
+/**
+ * Whether each active app has a key that signs machine tokens now, and none that begins later than a successor does.
+ * The first key of the set `oauth` is created when it is needed.
+ */
 export async function examineSigningKeys(db: Db, now: Date): Promise<Finding[]> {
   const apps = (await listApps(db)).filter(({ status }) => status === 'ACTIVE');
   const findings: Finding[] = [];
   const latestStart = now.getTime() + publicationLeadMs;
   for (const { id, name } of apps) {
-    if (!(await someKeySigns(db, id, now))) {
+    if (!(await someKeySigns(db, id, 'machine', now))) {
       const remedy = `run operate rotate-key ${name}`;
       findings.push(fault('keys', `The app ${name} has no key that signs: machine users get no tokens; ${remedy}.`));
     }
-    const keys = await listSigningKeys(db, id);
+    const keys = (await Promise.all(keySets.map((set) => listSigningKeys(db, id, set)))).flat();
     const late = keys.filter(({ activeFrom, revokedAt }) => !revokedAt && activeFrom.getTime() > latestStart);
     for (const { kid, activeFrom } of late) {
       const start = activeFrom.toISOString();

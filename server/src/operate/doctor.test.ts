@@ -211,13 +211,13 @@ describe('the keys', () => {
     const env = { MASTER_KEY: otherKey, MASTER_KEYS_OLD: healthyEnv.MASTER_KEY };
     const { lines } = await doctor({ env });
     expect(lines).toContainEqual(
-      expect.stringMatching(/^warning {2}keys {2}1 signing keys are encrypted under .*: run operate reseal\.$/),
+      expect.stringMatching(/^warning {2}keys {2}2 signing keys are encrypted under .*: run operate reseal\.$/),
     );
   });
 
   it('that cannot be decrypted are counted', async () => {
     await app.db.query(sql`UPDATE signing_keys SET sealed_private_key = ${randomBytes(100)}`);
-    expect(await doctor()).toEqual(found(/^fault {2}keys {2}1 of 1 signing keys cannot be decrypted/));
+    expect(await doctor()).toEqual(found(/^fault {2}keys {2}1 of 2 signing keys cannot be decrypted/));
   });
 
   test.each([

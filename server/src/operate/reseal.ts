@@ -6,14 +6,18 @@ import { openClientSecret, sealClientSecret } from '../identity-providers/client
 import { listSealedSecrets, replaceSealedSecret } from '../identity-providers/identity-providers.store.ts';
 import type { Sealer } from '../keys/seal.ts';
 import { resealPrivateKey } from '../keys/signing-keys.ts';
-import { listSealedKeys, replaceSealedKey } from '../keys/signing-keys.store.ts';
+import { keySets, listSealedKeys, replaceSealedKey } from '../keys/signing-keys.store.ts';
 
 async function resealKeys(tx: Tx, sealer: Sealer): Promise<number> {
-  const outdated = (await listSealedKeys(tx)).filter(({ sealed }) => !sealer.isCurrent(sealed));
-  for (const { appId, kid, sealed } of outdated) {
-    await replaceSealedKey(tx, appId, kid, resealPrivateKey(sealer, appId, kid, sealed));
+  let count = 0;
+  for (const set of keySets) {
+    const outdated = (await listSealedKeys(tx, set)).filter(({ sealed }) => !sealer.isCurrent(sealed));
+    for (const { appId, kid, sealed } of outdated) {
+      await replaceSealedKey(tx, appId, set, kid, resealPrivateKey(sealer, appId, set, kid, sealed));
+    }
+    count += outdated.length;
   }
-  return outdated.length;
+  return count;
 }
 
 async function resealMails(tx: Tx, sealer: Sealer): Promise<number> {

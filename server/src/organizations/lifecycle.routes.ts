@@ -1,4 +1,4 @@
-import { overOrganization } from '../access/access.ts';
+import { accepting, overOrganization } from '../access/access.ts';
 import { type Granted, readOrganization } from '../calls/decide-in-statement.ts';
 import { sql } from '../db/db.ts';
 import { mutate, mutateOrganization } from '../calls/mutate.ts';
@@ -29,7 +29,7 @@ const statusRoute = (verb: 'deactivate' | 'reactivate', status: OrganizationStat
     tag: 'authorization',
     summary: `${name} an organization`,
     description,
-    access: overOrganization('govern', ...mayGovern),
+    access: accepting({ accessToken: true }, overOrganization('govern', ...mayGovern)),
     decidesInStatement: 'by-own-list',
     audit: `organization.${verb}d`,
     idempotency: nothingKept('It creates nothing; repeating it changes nothing.'),

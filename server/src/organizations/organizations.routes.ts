@@ -1,7 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { sql } from '../db/db.ts';
-import { type Held, type Principal, overApp, overOrganization } from '../access/access.ts';
+import { accepting, type Held, type Principal, overApp, overOrganization } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { readOrganization } from '../calls/decide-in-statement.ts';
 import { mutate, mutateOrganization } from '../calls/mutate.ts';
@@ -56,7 +56,7 @@ const mayReadMetadata = (held: Held): boolean => held.some((principal) => mayUpd
 /** Humans see the organizations they are in, super admins and machines all of them. */
 function visibleTo({ actor, appId, held }: Call) {
   const seesAll = held.includes('SUPER_ADMIN') || actor.kind !== 'user';
-  return organizationsOf(appId, seesAll ? undefined : actor.user.id);
+  return organizationsOf(appId, seesAll ? undefined : actor);
 }
 
 /**
@@ -101,7 +101,7 @@ export const organizationRoutes = [
     description:
       'Makes an organization with its roles and its owner in one transaction. An active user whose ' +
       'address is proven owns it at once; any other address is invited and owns it on acceptance.',
-    access: overApp('SUPER_ADMIN'),
+    access: accepting({ accessToken: true }, overApp('SUPER_ADMIN')),
     audit: 'organization.created',
     idempotency: 'kept',
     body: setupOrganization,
@@ -138,7 +138,7 @@ export const organizationRoutes = [
     tag: 'authorization',
     summary: 'List organizations',
     description: 'Humans see the organizations they are in; super admins and machine users see all of the app.',
-    access: overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    access: accepting({ accessToken: true }, overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     query: organizationListQuery,
     response: { status: 200, description: 'A page of organizations.', body: organizationList },
     handler: async (call) => {
@@ -163,7 +163,10 @@ export const organizationRoutes = [
     description:
       'One organization with its version as ETag. Plain members do not get the metadata; of a ' +
       'deactivated organization its people get neither metadata nor roles.',
-    access: overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
+    access: accepting(
+      { accessToken: true },
+      overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
+    ),
     decidesInStatement: 'by-declaration',
     params: organizationParams,
     query: organizationQuery,
@@ -201,7 +204,7 @@ export const organizationRoutes = [
       'Adds and updates metadata: a string sets a key, null removes it, keys that are not named stay; at ' +
       'most 30 in all. `name` is for owners and machine users. With If-Match the change applies only to ' +
       'that version.',
-    access: overOrganization('change', ...mayUpdate),
+    access: accepting({ accessToken: true }, overOrganization('change', ...mayUpdate)),
     decidesInStatement: 'by-own-list',
     audit: 'organization.updated',
     params: organizationParams,

@@ -6,7 +6,9 @@ import { ApiError } from '../http/errors.ts';
 import { mergeMetadata, type Metadata } from '../metadata.ts';
 import type { Granted } from '../calls/decide-in-statement.ts';
 import { organizationNameKey } from './organization-name.ts';
+import type { Actor } from '../access/actor.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
+import { inOrganizationOf } from '../access/relations.ts';
 import type { Role } from '../roles/roles.schema.ts';
 import { rolesAsJson } from '../roles/roles.store.ts';
 import type { OrganizationPatch } from './organizations.schema.ts';
@@ -69,17 +71,18 @@ export async function keepOrganization(tx: Tx, appId: string, orgId: string): Pr
  */
 export function organizationsOf(
   appId: string,
-  userId: string | undefined,
+  member: (Actor & { kind: 'user' }) | undefined,
 ): { from: Sql; key: Sql; total: Sql; totalTravels: boolean } {
-  if (userId === undefined) {
+  if (!member) {
     const from = sql`FROM organizations o WHERE o.app_id = ${appId}`;
     return { from, key: sql`o.id`, total: totalOfApp(appId, 'organizations'), totalTravels: false };
   }
+  const theirs = sql`
+    m.app_id = ${appId} AND m.user_id = ${member.user.id} ${inOrganizationOf(member, sql`m.org_id`)}`;
   return {
-    from: sql`FROM members m JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
-      WHERE m.app_id = ${appId} AND m.user_id = ${userId}`,
+    from: sql`FROM members m JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id WHERE ${theirs}`,
     key: sql`m.org_id`,
-    total: sql`SELECT count(*) AS total FROM members m WHERE m.app_id = ${appId} AND m.user_id = ${userId}`,
+    total: sql`SELECT count(*) AS total FROM members m WHERE ${theirs}`,
     totalTravels: true,
   };
 }

@@ -8,7 +8,7 @@ import { statusesInForce } from '../access/organization-states.ts';
  */
 
 /** Memberships with the two rows that decide whether they count. */
-export const membershipsOf = (appId: string): Sql => sql`
+export const membershipsOf = (appId: string | Sql): Sql => sql`
   members m
   JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
   JOIN users u ON u.app_id = ${appId} AND u.id = m.user_id`;
@@ -26,7 +26,7 @@ const rolesInForce = (appId: string | Sql): Sql => sql`
   WHERE held.app_id = ${appId} AND held.org_id = m.org_id AND held.user_id = m.user_id AND ${isInForce}`;
 
 /** One row, for a LATERAL join: `keys` of the roles in force and the `permissions` they give together. */
-export const effectiveRoles = (appId: string): Sql => sql`
+export const effectiveRoles = (appId: string | Sql): Sql => sql`
   SELECT COALESCE(array_agg(DISTINCT r.key COLLATE "C"), '{}') AS keys,
     COALESCE(array_agg(DISTINCT permission COLLATE "C") FILTER (WHERE permission IS NOT NULL), '{}') AS permissions
   FROM (${rolesInForce(appId)}) AS r LEFT JOIN LATERAL unnest(r.permissions) AS permission ON true`;

@@ -1,4 +1,4 @@
-import { type Held, overOrganization } from '../access/access.ts';
+import { accepting, type Held, overOrganization } from '../access/access.ts';
 import { evaluate } from '../access/decide.ts';
 import { toAsker } from '../access/relations.ts';
 import { ApiError } from '../http/errors.ts';
@@ -33,7 +33,10 @@ export const permissionRoutes = [
       'Whether a user has permissions in the organization, through which roles, or why not. Members ask ' +
       'about themselves; owners, managers, super admins and machine users about anybody. Roles alone ' +
       'count: being owner, manager or super admin grants no permission.',
-    access: overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
+    access: accepting(
+      { accessToken: true },
+      overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
+    ),
     decidesInStatement: 'by-declaration',
     audit: noAudit('It answers a question and changes nothing.'),
     idempotency: nothingKept('It only reads.'),

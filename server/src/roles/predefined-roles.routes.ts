@@ -1,5 +1,5 @@
 import { lockApp } from '../apps/apps.store.ts';
-import { overApp } from '../access/access.ts';
+import { accepting, overApp } from '../access/access.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import { removeRole } from '../invitations/remove-role.ts';
@@ -49,7 +49,7 @@ export const predefinedRoleRoutes = [
     tag: 'authorization',
     summary: 'List predefined roles',
     description: 'The roles that every organization of the app has. At most 100; not paged.',
-    access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    access: accepting({ accessToken: true }, overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     response: { status: 200, description: 'The roles.', body: predefinedRoleList },
     handler: async ({ services, appId }) => ({ roles: await listPredefinedRoles(services.db, appId) }),
   }),

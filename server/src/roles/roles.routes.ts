@@ -1,4 +1,4 @@
-import { overOrganization } from '../access/access.ts';
+import { accepting, overOrganization } from '../access/access.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { acceptedVersions, etag } from '../http/if-match.ts';
@@ -33,7 +33,10 @@ export const roleRoutes = [
     description:
       'The roles that can be granted in the organization, with what they allow: its own, at most 200, ' +
       'and the predefined ones of the app, at most 100. Not paged.',
-    access: overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
+    access: accepting(
+      { accessToken: true },
+      overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
+    ),
     params: organizationParams,
     response: { status: 200, description: 'The roles.', body: roleList },
     handler: async ({ services, appId, orgId }) => ({ roles: await listRoles(services.db, appId, orgId) }),
@@ -50,7 +53,7 @@ export const roleRoutes = [
       'request: those that are not listed are removed from it, from the next check on. Roles that are ' +
       'not listed stay. At most 100 roles a request, 200 an organization, 500 permissions a role. With ' +
       'If-Match the change applies only to that version of the organization.',
-    access: overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
+    access: accepting({ accessToken: true }, overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER')),
     audit: 'organization.roles_updated',
     params: organizationParams,
     body: updateRoles,
@@ -77,7 +80,7 @@ export const roleRoutes = [
     description:
       'Members lose the role from the next check on and stay members; pending invitations to it are ' +
       'void. Predefined roles are not deleted here.',
-    access: overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
+    access: accepting({ accessToken: true }, overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER')),
     audit: 'organization.role_deleted',
     params: roleParams,
     response: { status: 204, description: 'The role is gone.', headers: etagHeader },

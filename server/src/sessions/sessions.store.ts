@@ -46,13 +46,18 @@ export interface FoundSession {
   readonly session: PresentedSession;
   readonly user: SignedInUser;
   readonly lastSeenAt: Date;
-  readonly idleExpiresAt: Date;
 }
 
 function toFoundSession(row: PresentedRow): FoundSession {
-  const { id, created_at: createdAt, expires_at: expiresAt, amr, authenticated_at: authenticatedAt } = row;
-  const session = { id, createdAt, expiresAt, amr, authenticatedAt };
-  return { session, user: toSignedInUser(row), lastSeenAt: row.last_seen_at, idleExpiresAt: row.idle_expires_at };
+  const session = {
+    id: row.id,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    amr: row.amr,
+    authenticatedAt: row.authenticated_at,
+    idleExpiresAt: row.idle_expires_at,
+  };
+  return { session, user: toSignedInUser(row), lastSeenAt: row.last_seen_at };
 }
 
 /**
@@ -82,21 +87,78 @@ export async function findSessions(
   });
 }
 
-/** Notes a session's use and lets its idle limit slide by the app's setting. */
+/** A verified access token of a person, as its session is looked up. */
+export interface AccessTokenKey {
+  readonly appId: string;
+  readonly sessionId: string;
+  readonly userId: string;
+  /** The organization that the token names. */
+  readonly orgId: string | undefined;
+  readonly audience: string;
+  /** When the human had last authenticated when the token was issued, in seconds since 1970. */
+  readonly authenticatedAt: number;
+  /** The key that signed the token. */
+  readonly kid: string;
+}
+
+/**
+ * The sessions of verified access tokens with their users, each if session, user, membership, key and app are all good
+ * at this moment and the app still lists the audience: one query for all of them. A token of an earlier authentication
+ * is not good: a person who signs in again with a session replaces its tokens.
+ *
+ * @returns in the order of the keys
+ */
+export async function findSessionsOfAccessTokens(
+  db: Queryable,
+  keys: readonly AccessTokenKey[],
+  now: Date,
+): Promise<(FoundSession | undefined)[]> {
+  const column = <Value>(valueOf: (key: AccessTokenKey) => Value) => keys.map(valueOf);
+  const rows = await db.query<PresentedRow & { place: number }>(sql`
+    SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
+      s.authenticated_at, s.user_id, ${profileColumns}, u.is_super_admin, u.language
+    FROM unnest(${column(({ appId }) => appId)}::bigint[], ${column(({ sessionId }) => sessionId)}::bigint[],
+      ${column(({ userId }) => userId)}::bigint[], ${column(({ orgId }) => orgId ?? null)}::bigint[],
+      ${column(({ audience }) => audience)}::text[], ${column(({ authenticatedAt }) => authenticatedAt)}::bigint[],
+      ${column(({ kid }) => kid)}::text[])
+      WITH ORDINALITY AS asked (app_id, session_id, user_id, org_id, audience, authenticated_at, kid, place)
+    JOIN sessions s ON s.app_id = asked.app_id AND s.id = asked.session_id AND s.user_id = asked.user_id
+      AND floor(extract(epoch FROM s.authenticated_at)) = asked.authenticated_at
+      AND LEAST(s.expires_at, s.idle_expires_at) > ${now}
+    JOIN users u ON u.app_id = asked.app_id AND u.id = s.user_id AND u.state = 'ACTIVE'
+    JOIN apps a ON a.id = asked.app_id AND a.status = 'ACTIVE'
+      AND a.settings -> 'audiences' @> to_jsonb(asked.audience)
+    JOIN oauth_signing_keys k ON k.app_id = asked.app_id AND k.kid = asked.kid AND k.revoked_at IS NULL
+    LEFT JOIN members m ON m.app_id = asked.app_id AND m.org_id = asked.org_id AND m.user_id = asked.user_id
+    WHERE asked.org_id IS NULL OR m.user_id IS NOT NULL`);
+  const found = new Map(rows.map((row) => [row.place, row]));
+  return keys.map((_, index) => {
+    const row = found.get(index + 1);
+    return row && toFoundSession(row);
+  });
+}
+
+/**
+ * Notes a session's use and lets its idle limit slide by the app's setting.
+ *
+ * @returns when the session ends unless it is used again; undefined if another call noted a use meanwhile
+ */
 export async function touchSession(
   db: Queryable,
   appId: string,
   session: { id: string; lastSeenAt: Date; idleSecondsByDefault: number },
   now: Date,
-): Promise<void> {
-  await db.query(sql`
+): Promise<Date | undefined> {
+  const [row] = await db.query<{ idle_expires_at: Date }>(sql`
     UPDATE sessions s SET
       last_seen_at = ${now},
       idle_expires_at = ${now}::timestamptz
         + make_interval(secs => COALESCE((a.settings ->> 'sessionIdleSeconds')::integer,
           ${session.idleSecondsByDefault}))
     FROM apps a
-    WHERE s.app_id = ${appId} AND s.id = ${session.id} AND s.last_seen_at = ${session.lastSeenAt} AND a.id = ${appId}`);
+    WHERE s.app_id = ${appId} AND s.id = ${session.id} AND s.last_seen_at = ${session.lastSeenAt} AND a.id = ${appId}
+    RETURNING s.idle_expires_at`);
+  return row?.idle_expires_at;
 }
 
 /** Records a newer authentication of the human in one session; the session and its token stay. */

@@ -8,14 +8,15 @@ import { type FoundSession, touchSession } from './sessions.store.ts';
 const touchEveryMs = 60_000;
 const touchesPerIdleLife = 10;
 
-function isTouchDue({ lastSeenAt, idleExpiresAt }: { lastSeenAt: Date; idleExpiresAt: Date }, now: Date): boolean {
-  const idleLifeMs = idleExpiresAt.getTime() - lastSeenAt.getTime();
+function isTouchDue({ lastSeenAt, session }: FoundSession, now: Date): boolean {
+  const idleLifeMs = session.idleExpiresAt.getTime() - lastSeenAt.getTime();
   return now.getTime() - lastSeenAt.getTime() >= Math.min(touchEveryMs, idleLifeMs / touchesPerIdleLife);
 }
 
 /** A use that cannot be noted now is noted by the next call: anyone who only reads is not refused for it. */
-function passOver(error: unknown): void {
+function passOver(error: unknown): undefined {
   if (!(error instanceof DatabaseUnavailableError)) throw error;
+  return undefined;
 }
 
 /** The live session of a token, with its use noted. */
@@ -26,10 +27,9 @@ export async function findUsedSession(
 ): Promise<FoundSession | undefined> {
   const now = services.clock.now();
   const found = await services.lookups.session({ appId, tokenHash: sha256(token) });
-  if (found && isTouchDue(found, now)) {
-    const { id } = found.session;
-    const touched = { id, lastSeenAt: found.lastSeenAt, idleSecondsByDefault: defaultSettings.sessionIdleSeconds };
-    await touchSession(services.db, appId, touched, now).catch(passOver);
-  }
-  return found;
+  if (!found || !isTouchDue(found, now)) return found;
+  const { id } = found.session;
+  const touched = { id, lastSeenAt: found.lastSeenAt, idleSecondsByDefault: defaultSettings.sessionIdleSeconds };
+  const idleExpiresAt = await touchSession(services.db, appId, touched, now).catch(passOver);
+  return idleExpiresAt ? { ...found, session: { ...found.session, idleExpiresAt } } : found;
 }

@@ -2,7 +2,7 @@ import { storedDevice } from '../devices/devices.store.ts';
 import type { App } from '../apps/apps.store.ts';
 import { type DeviceOfCall, deviceOfCall, presentedDeviceTokens } from '../devices/device-token.ts';
 import { sealMail } from '../email/queue-mail.ts';
-import { addressKey } from '../calls/client-address.ts';
+import { addressKey } from '../http/network-address.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutateInStatement } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';

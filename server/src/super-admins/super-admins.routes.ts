@@ -5,7 +5,7 @@ import { mailedCode } from '../email/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
-import { overApp, overUser } from '../access/access.ts';
+import { accepting, overApp, overUser } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
@@ -80,7 +80,7 @@ export const superAdminRoutes = [
     tag: 'authorization',
     summary: 'List the super admins',
     description: 'The super admins of the app, deactivated ones included, and those who are invited to be one.',
-    access: overApp('SUPER_ADMIN'),
+    access: accepting({ accessToken: true }, overApp('SUPER_ADMIN')),
     query: superAdminListQuery,
     response: { status: 200, description: 'A page of super admins.', body: superAdminList },
     handler: async (call) => {

@@ -7,6 +7,7 @@ import { createStage, freshenSessions, type Stage } from './samples/stage.ts';
 import type { Prepared, SampleCall } from './samples/sample.ts';
 import { platformKey, type TestApp } from './setup.ts';
 import { createWorld, password, type World } from './world/world.ts';
+import { acceptingAccessTokens, anotherService, signAccessToken } from './access-tokens.ts';
 
 /**
  * What a caller holds over what the sample calls address, by scope: the organization, one of its members, a session.
@@ -48,6 +49,26 @@ const standings = {
   },
 } as const satisfies Record<string, Standing>;
 
+/**
+ * Callers who present an access token instead of the session, with the callers whose rights they have where a route
+ * accepts one. In another organization a token for one organization is worth as much as a stranger's.
+ */
+const byAccessToken = {
+  ownerByToken: 'owner',
+  ownerByTokenHere: 'owner',
+  ownerByTokenNextDoor: 'stranger',
+  superAdminByToken: 'superAdmin',
+  addressedByToken: 'addressed',
+} as const satisfies Record<string, keyof typeof standings>;
+
+type TokenCallerName = keyof typeof byAccessToken;
+
+export const isByAccessToken = (name: CallerName): name is TokenCallerName => name in byAccessToken;
+
+/** The caller with the same rights who presents a session token. */
+export const equalOf = (name: CallerName): Exclude<CallerName, TokenCallerName> =>
+  isByAccessToken(name) ? byAccessToken[name] : name;
+
 /** Callers who are nobody to the app, regardless of what they present. */
 const rejected = [
   'none',
@@ -64,25 +85,38 @@ const rejected = [
   'deletedMachine',
   'deletedSecret',
   'tokenForAnotherService',
+  'accessTokenForAnotherService',
+  'accessTokenOfEndedSession',
+  'accessTokenOfNoMember',
+  'foreignOwnerByToken',
   'mailedToken',
 ] as const;
 
-export type CallerName = keyof typeof standings | (typeof rejected)[number] | 'operator';
+export type CallerName = keyof typeof standings | TokenCallerName | (typeof rejected)[number] | 'operator';
 
 export const callerNames: readonly CallerName[] = [
   ...rejected,
   ...(Object.keys(standings) as (keyof typeof standings)[]),
+  ...(Object.keys(byAccessToken) as TokenCallerName[]),
   'operator',
 ];
 
-/** The bearer token of every kind of caller; that of the addressed person comes with the call. */
-export type Tokens = Readonly<Record<Exclude<CallerName, 'addressed'>, string | undefined>>;
+/** The bearer token of every kind of caller; those of the addressed person, and access tokens, come with the call. */
+export type Tokens = Readonly<Record<Exclude<CallerName, 'addressed' | TokenCallerName>, string | undefined>>;
 
 async function tokenForAudience({ world, machine }: Stage, audience: string): Promise<string> {
   const body = { clientId: machine.machineUserId, clientSecret: machine.clientSecret, audience };
   const response = await world.call('POST', '/v1/authentication/machine-users/access-token', { body });
   return response.json<{ token: string }>().token;
 }
+
+/** Access tokens that are well signed and good for nothing here. */
+const unfitAccessTokens = async ({ world, owner, stranger, orgId }: Stage, foreign: Stage) => ({
+  accessTokenForAnotherService: await signAccessToken(world, owner.token, { aud: anotherService }),
+  accessTokenOfEndedSession: await endedSession(world, (token) => signAccessToken(world, token)),
+  accessTokenOfNoMember: await signAccessToken(world, stranger.token, { org_id: orgId }),
+  foreignOwnerByToken: await signAccessToken(foreign.world, foreign.owner.token),
+});
 
 async function deletedMachine(world: World, path: 'machine' | 'secret'): Promise<string> {
   const { machineUserId, secretId, token } = await world.machine();
@@ -91,10 +125,14 @@ async function deletedMachine(world: World, path: 'machine' | 'secret'): Promise
   return token;
 }
 
-async function endedSession(world: World): Promise<string> {
+async function endedSession(
+  world: World,
+  toCredential = (token: string): string | Promise<string> => token,
+): Promise<string> {
   const { sessionId, token } = await world.person();
+  const credential = await toCredential(token);
   await world.call('DELETE', `/v1/authentication/users/sessions/${sessionId}`, { token });
-  return token;
+  return credential;
 }
 
 /** The token in the link of a verification mail. */
@@ -156,7 +194,8 @@ async function issueTokens(stage: Stage, foreign: Stage, expiredToken: string): 
     expiredMachineToken: expiredToken,
     deletedMachine: await deletedMachine(world, 'machine'),
     deletedSecret: await deletedMachine(world, 'secret'),
-    tokenForAnotherService: await tokenForAudience(stage, 'another-service'),
+    tokenForAnotherService: await tokenForAudience(stage, anotherService),
+    ...(await unfitAccessTokens(stage, foreign)),
     mailedToken: (await personWithMailedLink(world)).token,
     stranger: stage.stranger.token,
     neighbour: stage.neighbour.token,
@@ -185,8 +224,26 @@ export async function createCallers(test: TestApp): Promise<Callers> {
   return { stage, foreign, tokens: await issueTokens(stage, foreign, expiredToken) };
 }
 
-export const tokenOf = (tokens: Tokens, name: CallerName, { addressed }: Prepared): string | undefined =>
-  name === 'addressed' ? addressed?.token : tokens[name];
+/** Access tokens are signed for each call: samples move the clock and renew authentications. */
+export async function tokenOf(
+  { stage, tokens }: Pick<Callers, 'stage' | 'tokens'>,
+  name: CallerName,
+  { addressed, orgId, params }: Prepared,
+): Promise<string | undefined> {
+  const { world, neighbourOrgId } = stage;
+  const here = orgId ?? params?.['orgId'] ?? stage.orgId;
+  const session = equalOf(name) === 'addressed' ? addressed?.token : tokens[holderOf(name)];
+  if (!isByAccessToken(name) || session === undefined) return session;
+  const organizations = { ownerByTokenHere: { org_id: here }, ownerByTokenNextDoor: { org_id: neighbourOrgId } };
+  return signAccessToken(world, session, organizations[name as keyof typeof organizations]);
+}
+
+/** Whose session token or access token a caller presents. */
+const holderOf = (name: CallerName): keyof Tokens => {
+  if (name === 'ownerByTokenNextDoor') return 'owner';
+  const equal = equalOf(name);
+  return equal === 'addressed' ? 'none' : equal;
+};
 
 const isKnown = (name: CallerName): name is keyof typeof standings => name in standings;
 
@@ -222,7 +279,10 @@ const whileInactive: Readonly<Record<OrganizationOperation, { people?: ErrorCode
 };
 
 /** What will become of a call over an organization that is deactivated. */
-export function outcomeWhileInactive(route: Route, sample: SampleCall, name: CallerName): number | ErrorCode {
+export function outcomeWhileInactive(route: Route, sample: SampleCall, caller: CallerName): number | ErrorCode {
+  const refusal = refusalOfAccessToken(route, caller);
+  if (refusal !== undefined) return refusal;
+  const name = equalOf(caller);
   const whileActive = outcomeWhileActive(route, sample, name);
   if (route.access.scope !== 'organization') return whileActive;
   const refused = whileInactive[route.access.operation];
@@ -240,9 +300,20 @@ export const expectedOutcome = (route: Route, sample: SampleCall, name: CallerNa
 /** Whether the caller presents the token of a live session. */
 const isSignedIn = (name: CallerName): boolean => name in standings && name !== 'machine';
 
-function outcomeWhileActive(route: Route, sample: SampleCall, name: CallerName): number | ErrorCode {
+/** What becomes of an access token where a session is needed. */
+function refusalOfAccessToken({ access, operationId }: Route, name: CallerName): ErrorCode | undefined {
+  if (!isByAccessToken(name) || acceptingAccessTokens.has(operationId)) return undefined;
+  if (access.scope === 'public') return access.acceptsSession ? 'session_required' : undefined;
+  if (operationId === 'introspectToken') return undefined;
+  return access.scope === 'platform' ? 'unauthenticated' : 'session_required';
+}
+
+function outcomeWhileActive(route: Route, sample: SampleCall, caller: CallerName): number | ErrorCode {
   const { access, response } = route;
-  const special = sample.outcomes?.[name];
+  const refusalOfToken = refusalOfAccessToken(route, caller);
+  if (refusalOfToken !== undefined) return refusalOfToken;
+  const name = equalOf(caller);
+  const special = sample.outcomes?.[caller] ?? sample.outcomes?.[name];
   if (special !== undefined) return special;
   if (access.scope === 'public')
     return access.acceptsSession && name !== 'none' && !isSignedIn(name) ? 'unauthenticated' : response.status;

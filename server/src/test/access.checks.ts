@@ -1,5 +1,14 @@
 import { expect } from 'vitest';
-import { type CallerName, callerNames, type Callers, expectedOutcome, tokenOf } from './access.callers.ts';
+import {
+  type CallerName,
+  callerNames,
+  type Callers,
+  equalOf,
+  expectedOutcome,
+  isByAccessToken,
+  tokenOf,
+} from './access.callers.ts';
+import { acceptingAccessTokens } from './access-tokens.ts';
 import type { Case } from './samples/samples.ts';
 import { digestOfEverything } from './digest.ts';
 import { outcomeOf, perform, type Prepared } from './samples/sample.ts';
@@ -7,14 +16,18 @@ import type { World } from './world/world.ts';
 
 type Outcomes = Record<string, unknown>;
 
-const callersOf = (prepared: Prepared): readonly CallerName[] =>
-  callerNames.filter((name) => name !== 'addressed' || prepared.addressed);
+/** The addressed person calls where a sample has one, and gets an access token if they have a session. */
+const callersOf = ({ addressed }: Prepared): readonly CallerName[] =>
+  callerNames.filter((name) => {
+    if (equalOf(name) !== 'addressed') return true;
+    return isByAccessToken(name) ? addressed?.token?.startsWith('gh_s_') : addressed;
+  });
 
 const succeeds = ({ route, sample }: Case, name: CallerName): boolean =>
   expectedOutcome(route, sample, name) === route.response.status;
 
 async function outcomes(
-  { tokens }: Callers,
+  callers: Callers,
   world: World,
   { route }: Case,
   prepared: Prepared,
@@ -23,7 +36,7 @@ async function outcomes(
   const found: Outcomes = {};
   for (const name of names) {
     world.test.clock.advance(1);
-    found[name] = outcomeOf(await perform(world, route, prepared, { token: tokenOf(tokens, name, prepared) }));
+    found[name] = outcomeOf(await perform(world, route, prepared, { token: await tokenOf(callers, name, prepared) }));
   }
   return found;
 }
@@ -37,6 +50,13 @@ async function expectRefusals(callers: Callers, world: World, one: Case, prepare
   expect(await digestOfEverything(world.test.db)).toEqual(before);
 }
 
+/** Whether the sample says that a caller gets in; an access token gets in with its equal where one is accepted. */
+function isAdmitted({ route, sample: { admits } }: Case, name: CallerName): boolean {
+  const isOpen = route.access.scope === 'public' && !route.access.acceptsSession;
+  if (isByAccessToken(name) && !isOpen && !acceptingAccessTokens.has(route.operationId)) return false;
+  return admits === 'everyone' || admits.includes(equalOf(name));
+}
+
 /**
  * Lets every kind of caller make a call: those whom the sample admits get in, the others are refused as the
  * declaration says, and a refusal changes nothing.
@@ -47,8 +67,11 @@ export async function expectDeclaredAccess(callers: Callers, one: Case, world = 
   const { stage } = callers;
   const prepared = await one.sample.prepare(stage);
   const admitted = callersOf(prepared).filter((name) => succeeds(one, name));
-  const { admits } = one.sample;
-  expect(admitted.toSorted()).toEqual((admits === 'everyone' ? callersOf(prepared) : admits).toSorted());
+  expect(admitted.toSorted()).toEqual(
+    callersOf(prepared)
+      .filter((name) => isAdmitted(one, name))
+      .toSorted(),
+  );
   await expectRefusals(callers, world, one, prepared);
   for (const name of admitted) {
     const fresh = await one.sample.prepare(stage);

@@ -12,7 +12,10 @@ const aboutWhatIsNamed = new Set(['code_invalid', 'intent_invalid', 'unknown_rol
 
 /** Where the examples of URL templates lead: what a person names must match a URL with a path. */
 const paths = ['', '/verify', '/reset', '/join', '/signed-in', '/sign-in'];
-const settings = { redirectUrls: paths.map((path) => `https://app.example.com${path}`) };
+const settings = {
+  redirectUrls: paths.map((path) => `https://app.example.com${path}`),
+  audiences: ['https://api.example.com', 'https://billing.example.com'],
+};
 
 let test: TestApp;
 

@@ -6,7 +6,7 @@ import {
   statusesPermitting,
   type OrganizationOperation,
 } from '../access/organization-states.ts';
-import { type CallerName, createCallers, outcomeWhileInactive, tokenOf, type Tokens } from './access.callers.ts';
+import { type CallerName, type Callers, createCallers, outcomeWhileInactive, tokenOf } from './access.callers.ts';
 import { type Case, cases } from './samples/samples.ts';
 import { digestOfEverything } from './digest.ts';
 import { outcomeOf, perform, type Prepared } from './samples/sample.ts';
@@ -15,11 +15,12 @@ import { buildTestApp, type TestApp } from './setup.ts';
 
 let app: TestApp;
 let stage: Stage;
-let tokens: Tokens;
+let callers: Callers;
 
 beforeAll(async () => {
   app = await buildTestApp();
-  ({ stage, tokens } = await createCallers(app));
+  callers = await createCallers(app);
+  ({ stage } = callers);
 });
 afterAll(() => app?.close());
 
@@ -34,7 +35,18 @@ const orgOf = ({ params, orgId }: Prepared): string => orgId ?? params?.['orgId'
 const setStatus = (orgId: string, status: 'Active' | 'Inactive') =>
   app.db.query(sql`UPDATE organizations SET status = ${status} WHERE app_id = ${stage.world.appId} AND id = ${orgId}`);
 
-const somebody: readonly CallerName[] = ['stranger', 'member', 'manager', 'owner', 'superAdmin', 'machine'];
+const somebody: readonly CallerName[] = [
+  'stranger',
+  'member',
+  'manager',
+  'owner',
+  'ownerByToken',
+  'ownerByTokenHere',
+  'ownerByTokenNextDoor',
+  'superAdmin',
+  'superAdminByToken',
+  'machine',
+];
 const callersOf = ({ addressed }: Prepared): CallerName[] => [
   ...somebody,
   ...(addressed ? ['addressed' as const] : []),
@@ -42,7 +54,7 @@ const callersOf = ({ addressed }: Prepared): CallerName[] => [
 
 /** The outcome of a call that is made while its organization is deactivated. */
 async function outcomeFor({ route }: Case, prepared: Prepared, name: CallerName) {
-  const response = await perform(stage.world, route, prepared, { token: tokenOf(tokens, name, prepared) });
+  const response = await perform(stage.world, route, prepared, { token: await tokenOf(callers, name, prepared) });
   return [name, outcomeOf(response)];
 }
 

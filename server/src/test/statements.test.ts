@@ -48,6 +48,8 @@ async function statementsOf({ route, sample }: Case): Promise<string[]> {
 const atMostTwo = [
   'GET /v1/authentication/users/me in one organization',
   'GET /v1/authentication/users/:userId',
+  'POST /v1/authentication/users/me/access-token',
+  'POST /v1/authentication/users/me/access-token for an organization',
   'GET /v1/authorization/organizations/:orgId',
   'GET /v1/authorization/organizations/users',
   'GET /v1/authorization/organizations/:orgId/managers',

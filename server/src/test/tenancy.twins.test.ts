@@ -5,6 +5,7 @@ import { replaceSealedMail } from '../email/mails.store.ts';
 import type { Route } from '../calls/route.ts';
 import { makeSigningKey, revokeKey, rotateSigningKey } from '../keys/signing-keys.ts';
 import {
+  keySets,
   listPublishedKeys,
   listSigningKeys,
   replaceSealedKey,
@@ -75,6 +76,7 @@ const flaws: Readonly<
   'live codes': ['codes', sql`UPDATE codes SET expires_at = created_at`],
   'live secrets': ['machine_secrets', sql`UPDATE machine_secrets SET expires_at = created_at`],
   'keys that hold': ['signing_keys', sql`UPDATE signing_keys SET revoked_at = created_at`],
+  'other keys that hold': ['oauth_signing_keys', sql`UPDATE oauth_signing_keys SET revoked_at = created_at`],
   'mails that wait': ['mails', sql`UPDATE mails SET due_at = created_at`],
   'providers in use': ['identity_providers', sql`UPDATE identity_providers SET enabled = false`],
 };
@@ -183,23 +185,23 @@ describe('an app does not depend on what another app holds:', () => {
   });
 });
 
-describe('the operator changes one app only:', () => {
+describe.each(keySets)('the operator changes one app only, keys of the set %s:', (set) => {
   const now = () => app.clock.now();
 
   let spare: StoredSigningKey;
   beforeAll(async () => {
-    spare = await makeSigningKey(app.services.sealer, ourId, now());
+    spare = await makeSigningKey(app.services.sealer, ourId, set, now());
   });
 
   it.each<[string, (tx: Tx, kid: string, mailId: string) => Promise<unknown>]>([
     ['rotating its key', (tx) => rotateSigningKey(tx, ourId, spare, now())],
     ['revoking its key', (tx, kid) => revokeKey(tx, ourId, kid, spare, now())],
-    ['sealing its key again', (tx, kid) => replaceSealedKey(tx, ourId, kid, Buffer.from('sealed again'))],
+    ['sealing its key again', (tx, kid) => replaceSealedKey(tx, ourId, set, kid, Buffer.from('sealed again'))],
     ['sealing its mail again', (tx, _, mailId) => replaceSealedMail(tx, ourId, mailId, Buffer.from('sealed again'))],
   ])('%s', async (_, operate) => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     await fillApp(app.db, tables, twinId, ourRows, 'theirs');
-    const [key] = await listPublishedKeys(app.db, ourId, now());
+    const [key] = await listPublishedKeys(app.db, ourId, set, now());
     const [mail] = await app.db.query<{ id: string }>(sql`SELECT id FROM mails WHERE app_id = ${ourId} LIMIT 1`);
     const before = await digestOfApp(app.db, twinId);
     const ourBefore = await digestOfApp(app.db, ourId);
@@ -211,21 +213,22 @@ describe('the operator changes one app only:', () => {
   it('revoking the key of one leaves it with another, and the successor of the other waits', async () => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     await fillApp(app.db, tables, twinId, ourRows, 'theirs');
-    const successor = await makeSigningKey(app.services.sealer, twinId, new Date(now().getTime() + 900_000));
+    const successor = await makeSigningKey(app.services.sealer, twinId, set, new Date(now().getTime() + 900_000));
     await app.db.transaction((tx) => rotateSigningKey(tx, twinId, successor, now()));
     const before = await digestOfApp(app.db, twinId);
-    const [key] = await listPublishedKeys(app.db, ourId, now());
+    const [key] = await listPublishedKeys(app.db, ourId, set, now());
     await app.db.transaction((tx) => revokeKey(tx, ourId, key?.kid ?? '', spare, now()));
     const ours = await app.db.query(sql`
-      SELECT kid FROM signing_keys WHERE app_id = ${ourId} AND revoked_at IS NULL`);
-    expect([ours, await someKeySigns(app.db, ourId, now())]).toEqual([[{ kid: spare.kid }], true]);
+      SELECT kid FROM ${raw(set === 'machine' ? 'signing_keys' : 'oauth_signing_keys')}
+      WHERE app_id = ${ourId} AND revoked_at IS NULL`);
+    expect([ours, await someKeySigns(app.db, ourId, set, now())]).toEqual([[{ kid: spare.kid }], true]);
     expect(await digestOfApp(app.db, twinId)).toEqual(before);
   });
 
   it('sees the keys of one app', async () => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     await fillApp(app.db, tables, twinId, ourRows, 'theirs');
-    expect(await listSigningKeys(app.db, ourId)).toHaveLength(1);
+    expect(await listSigningKeys(app.db, ourId, set)).toHaveLength(1);
   });
 });
 

@@ -3,6 +3,7 @@ import { overApp } from '../access/access.ts';
 import { appNameOf } from '../calls/authenticate.ts';
 import { findUsedSession } from '../sessions/used-session.ts';
 import { type Call, noAudit, route } from '../calls/route.ts';
+import type { MachineClaims, PersonClaims } from './token-claims.ts';
 import { issuerOf } from './token-verifier.ts';
 import { introspection, introspectToken } from './introspection.schema.ts';
 
@@ -18,7 +19,7 @@ async function introspectSession(call: Call, token: string): Promise<Introspecti
   const name = appNameOf(call.request);
   const found = await findUsedSession(services, appId, token);
   if (!found) return inactive;
-  const { user, session, idleExpiresAt } = found;
+  const { user, session } = found;
   return {
     active: true,
     kind: 'user',
@@ -27,7 +28,7 @@ async function introspectSession(call: Call, token: string): Promise<Introspecti
     iss: issuerOf(services.config.publicUrl, name),
     aud: name,
     iat: inSeconds(session.createdAt),
-    exp: Math.min(inSeconds(session.expiresAt), inSeconds(idleExpiresAt)),
+    exp: Math.min(inSeconds(session.expiresAt), inSeconds(session.idleExpiresAt)),
     username: user.email,
     email_verified: user.isEmailVerified && user.isEmailClaimed,
     sid: session.id,
@@ -35,17 +36,52 @@ async function introspectSession(call: Call, token: string): Promise<Introspecti
   };
 }
 
-async function introspectMachineToken(call: Call, token: string): Promise<Introspection> {
+async function introspectSignedToken(call: Call, token: string): Promise<Introspection> {
   const { services, appId } = call;
   const name = appNameOf(call.request);
   const claims = await services.tokenVerifier.verifyIssued({ id: appId, name }, token);
-  if (!claims || !(await services.lookups.machine({ appId, ...claims }))) return inactive;
+  if (!claims) return inactive;
+  const iss = issuerOf(services.config.publicUrl, name);
+  return claims.kind === 'user' ? introspectAccessToken(call, claims, iss) : introspectMachineToken(call, claims, iss);
+}
+
+async function introspectAccessToken(
+  { services, appId }: Call,
+  claims: PersonClaims,
+  iss: string,
+): Promise<Introspection> {
+  const found = await services.lookups.accessToken({ appId, ...claims });
+  if (!found) return inactive;
+  const { user, session } = found;
+  return {
+    active: true,
+    kind: 'user',
+    token_type: 'Bearer',
+    sub: user.id,
+    iss,
+    aud: claims.audience,
+    iat: claims.issuedAt,
+    exp: claims.expiresAt,
+    username: user.email,
+    email_verified: user.isEmailVerified && user.isEmailClaimed,
+    sid: session.id,
+    amr: [...session.amr],
+    ...(claims.orgId !== undefined && { org_id: claims.orgId }),
+  };
+}
+
+async function introspectMachineToken(
+  { services, appId }: Call,
+  claims: MachineClaims,
+  iss: string,
+): Promise<Introspection> {
+  if (!(await services.lookups.machine({ appId, ...claims }))) return inactive;
   return {
     active: true,
     kind: 'machine',
     token_type: 'Bearer',
     sub: claims.machineUserId,
-    iss: issuerOf(services.config.publicUrl, name),
+    iss,
     aud: typeof claims.audience === 'string' ? claims.audience : [...claims.audience],
     iat: claims.issuedAt,
     exp: claims.expiresAt,
@@ -62,10 +98,10 @@ export const introspectionRoutes = [
     tag: 'authentication',
     summary: 'Introspect a token',
     description:
-      'Tells a backend what a token that it was given stands for: the session of a human or the token of ' +
-      'a machine user, with any audience, with the names of RFC 7662. Asked of the database each time, ' +
-      'so a session that has just ended is not active. Asking counts as use of a session. A token of ' +
-      'another app, and anything that is no token, is not active.',
+      'Tells a backend what a token that it was given stands for: the session or the access token of a human, ' +
+      'or the token of a machine user, with any audience, with the names of RFC 7662. Asked of the database ' +
+      'each time, so a session that has just ended is not active. Asking about a session token counts as use ' +
+      'of the session. A token of another app, and anything that is no token, is not active.',
     access: overApp('GENERIC_MACHINE_USER'),
     audit: noAudit('It reads; the last use of a session is a counter.'),
     body: introspectToken,
@@ -73,7 +109,7 @@ export const introspectionRoutes = [
     handler: (call) => {
       const { token } = call.body;
       if (token.startsWith('gh_s_')) return introspectSession(call, token);
-      return token.includes('.') ? introspectMachineToken(call, token) : inactive;
+      return token.includes('.') ? introspectSignedToken(call, token) : inactive;
     },
   }),
 ];

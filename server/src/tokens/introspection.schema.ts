@@ -4,7 +4,8 @@ import { text } from '../http/fields.ts';
 export const introspectToken = z
   .strictObject({
     token: text({ min: 1, max: 8192 }).meta({
-      description: 'The token that somebody presented: of a session or of a machine user.',
+      description:
+        'The token that somebody presented: of a session, of a machine user, or the access token of a person.',
       examples: ['gh_s_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
     }),
   })
@@ -54,6 +55,7 @@ export const introspection = z
       .array(z.string())
       .optional()
       .meta({ description: 'How the user proved who they are (RFC 8176).', examples: [['pwd']] }),
+    org_id: words('The only organization that an access token is good for.', '118273645546213224'),
     client_id: words('Client id of the machine user.', '118273645546213378'),
     secret_id: words('Id of the secret that the token was got with.', '118273645546213379'),
   })

@@ -15,6 +15,7 @@ import { shareKey, toRetryAfter } from '../calls/take-limit.ts';
 import type { Services } from '../calls/services.ts';
 import { issuedToken, jwks, jwksParams, requestToken } from '../machine-users/machine-users.schema.ts';
 import { touchSecret } from '../machine-users/machine-users.store.ts';
+import { toTimes } from './token-times.ts';
 import { issuerOf } from './token-verifier.ts';
 
 /** How long the last use of a secret may lag behind. */
@@ -26,13 +27,27 @@ interface TokenRequest {
   readonly audience?: string | string[] | undefined;
 }
 
-/** The audience as it goes into the token. The app's own name means this API, and is not to be had beside others. */
+/**
+ * The audience as it goes into the token. The app's own name means this API, and is not to be had beside others.
+ *
+ * @throws ApiError `validation_failed`
+ */
 function audienceOf(audience: string | string[] | undefined, appName: string): string | string[] {
   if (audience === undefined) return appName;
   const list = typeof audience === 'string' ? [audience] : audience;
   if (!list.includes(appName)) return audience;
   const message = 'The name of the app is the default audience; leave audience out.';
   throw new ApiError('validation_failed', { faults: [{ pointer: '/body/audience', message }] });
+}
+
+/**
+ * An app that lists audiences issues tokens for no others. This API needs no entry.
+ *
+ * @throws ApiError `audience_not_allowed`
+ */
+function checkListed(audience: string | string[] | undefined, listed: readonly string[] | null): void {
+  if (audience === undefined || !listed || listed.length === 0) return;
+  if (![audience].flat().every((one) => listed.includes(one))) throw new ApiError('audience_not_allowed');
 }
 
 /**
@@ -66,23 +81,15 @@ async function authenticateClient({ services, appId }: Call, body: TokenRequest,
     id,
     secretId: client.secretId,
     kid: client.kid,
+    audiences: client.audiences,
     lifeSeconds: client.lifeSeconds ?? defaultSettings.machineTokenLifeSeconds,
   };
 }
 
 async function publishedKeys(call: Call, appId: string): Promise<{ keys: PublicJwk[] }> {
   call.reply.header('cache-control', 'public, max-age=300');
-  return { keys: await listPublishedKeys(call.services.db, appId, call.services.clock.now()) };
+  return { keys: await listPublishedKeys(call.services.db, appId, 'machine', call.services.clock.now()) };
 }
-
-/** How far the clock of a verifier may be behind. */
-const clockSkewSeconds = 60;
-
-/**
- * Verifiers that refuse an `iat` in the future accept a new token although their clock is one second behind. The token
- * expires by the same second earlier, because its lifetime counts from `iat`.
- */
-const issuedEarlierBySeconds = 1;
 
 export const tokenRoutes = [
   route({
@@ -94,20 +101,21 @@ export const tokenRoutes = [
     description:
       'Exchanges the credential of a machine user for an ES256 JWT that any service verifies with the ' +
       'JWKS of the app. Without `audience` the token is for this API; with it exactly for those ' +
-      'services, and this API refuses it. Keep a token until shortly before it expires: a machine user ' +
-      'gets 600 tokens a minute, unless the app says otherwise.',
+      'services, and this API refuses it. An app that lists `audiences` in its settings issues tokens for ' +
+      'no others. Keep a token until shortly before it expires: a machine user gets 600 tokens a minute, ' +
+      'unless the app says otherwise.',
     access: publicAccess({ app: 'in-query' }),
     audit: noAudit('A token is stored nowhere and changes nothing; the last use of the secret is a counter.'),
     body: requestToken,
     response: { status: 200, description: 'The token.', body: issuedToken },
-    errors: ['invalid_client', 'rate_limited'],
+    errors: ['invalid_client', 'rate_limited', 'audience_not_allowed'],
     handler: async (call) => {
       const { body, services, appId } = call;
       const appName = appNameOf(call.request);
       const aud = audienceOf(body.audience, appName);
       const now = services.clock.now();
       const client = await authenticateClient(call, body, now);
-      const issuedAt = Math.floor(now.getTime() / 1000) - issuedEarlierBySeconds;
+      checkListed(body.audience, client.audiences);
       const token = signJwt(await services.signingKeys.privateKey(appId, client.kid), client.kid, {
         iss: issuerOf(services.config.publicUrl, appName),
         aud,
@@ -115,9 +123,7 @@ export const tokenRoutes = [
         client_id: client.id,
         secret_id: client.secretId,
         roles: ['GENERIC_MACHINE_USER'],
-        iat: issuedAt,
-        nbf: issuedAt - clockSkewSeconds,
-        exp: issuedAt + client.lifeSeconds,
+        ...toTimes(now, { lifeSeconds: client.lifeSeconds }),
         jti: randomUUID(),
       });
       return { token, expiresInSeconds: client.lifeSeconds };
@@ -130,7 +136,7 @@ export const tokenRoutes = [
     operationId: 'getJwks',
     tag: 'authentication',
     summary: 'Get the public keys of the app',
-    description: 'The JSON Web Key Set (RFC 7517) that verifies the machine tokens of the app.',
+    description: 'The JSON Web Key Set (RFC 7517) that verifies the tokens of app machine users, and no other tokens.',
     access: publicAccess(),
     response: {
       status: 200,

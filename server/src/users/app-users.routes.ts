@@ -3,7 +3,7 @@ import { voidAllCodes } from '../codes/codes.store.ts';
 import { totalOfApp } from '../counts.ts';
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import { overApp, overUser } from '../access/access.ts';
+import { accepting, overApp, overUser } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
@@ -87,7 +87,7 @@ export const appUserRoutes = [
     tag: 'authorization',
     summary: 'List the users of the app',
     description: 'All users of the app, oldest first, those who were only invited included.',
-    access: overApp(...governors),
+    access: accepting({ accessToken: true }, overApp(...governors)),
     query: userListQuery,
     response: { status: 200, description: 'A page of users.', body: userList },
     handler: async (call) => {

@@ -1,6 +1,6 @@
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import { addressKey } from '../calls/client-address.ts';
+import { addressKey } from '../http/network-address.ts';
 
 /** The client behind a request that anybody can make for an account. */
 export interface Requester {

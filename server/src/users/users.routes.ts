@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { namedAppOf } from '../apps/named-app.ts';
 import { empty, sql } from '../db/db.ts';
-import { overApp, overUser, publicAccess } from '../access/access.ts';
+import { accepting, overApp, overUser, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { changedFields } from '../calls/changed-fields.ts';
@@ -33,11 +33,13 @@ function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void 
 }
 
 /** Introspection beyond the session: the metadata of the user, and what they are where. */
-async function furtherOfSelf({ services, appId }: Call, userId: string, query: z.output<typeof meQuery>) {
+async function furtherOfSelf({ services, appId, actor }: Call, userId: string, query: z.output<typeof meQuery>) {
   const { includeMetadata = false, includeOrganizations, organizationId } = query;
   const withOrganizations = Boolean(includeOrganizations || organizationId);
   if (!includeMetadata && !withOrganizations) return {};
-  const further = withOrganizations ? sql`, ${membershipsAsJson(appId, userId, organizationId)} AS memberships` : empty;
+  const further = withOrganizations
+    ? sql`, ${membershipsAsJson(appId, userId, organizationId, actor)} AS memberships`
+    : empty;
   const shows = { metadata: includeMetadata, further };
   const row = await readSelf<{ memberships?: MembershipJson[] }>(services.db, appId, userId, shows);
   return { ...(row.metadata && { metadata: row.metadata }), ...(row.memberships && shown(row.memberships)) };
@@ -131,7 +133,7 @@ export const userRoutes = [
     description:
       'The user of the session. With `includeOrganizations=true` also what they are in their ' +
       'organizations; an inactive organization is listed without roles.',
-    access: overApp('SESSION_OWNER'),
+    access: accepting({ accessToken: true }, overApp('SESSION_OWNER')),
     query: meQuery,
     response: { status: 200, description: 'The user and the session.', body: me },
     handler: async (call) => {
@@ -167,7 +169,10 @@ export const userRoutes = [
     description:
       'A user, for themselves, super admins and machine users. Owners and managers of an organization ' +
       'that the user is in see them too, without phone number and metadata.',
-    access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
+    access: accepting(
+      { accessToken: true },
+      overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
+    ),
     decidesInStatement: 'by-declaration',
     params: userParams,
     query: userQuery,

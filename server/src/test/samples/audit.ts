@@ -73,7 +73,7 @@ export const samplesOfAudit: SampleCalls = {
       title: 'of a deleted organization, after another was deleted',
       afterDeletion: true,
       admits: ['superAdmin', 'machine'],
-      outcomes: { owner: gone, manager: gone, member: gone },
+      outcomes: { owner: gone, manager: gone, member: gone, ownerByTokenHere: 'unauthenticated' },
       prepare: async (stage) => {
         await deletedOrganization(stage);
         return { as: robot(stage.machine), params: { orgId: await deletedOrganization(stage) }, query };

@@ -1,5 +1,6 @@
 import { assetUrl } from '../../platform/assets.ts';
-import { nobody, operator, type SampleCall, type SampleCalls } from './sample.ts';
+import { anotherService } from '../access-tokens.ts';
+import { human, nobody, operator, type SampleCall, type SampleCalls } from './sample.ts';
 import { unique } from './users.ts';
 import { password } from '../world/world.ts';
 
@@ -19,6 +20,19 @@ const tokenSamples: SampleCalls = {
       }),
     },
   ],
+  createAccessToken: [
+    {
+      admits: ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'],
+      prepare: ({ member }) => ({ as: human(member), body: { audience: anotherService } }),
+    },
+    {
+      title: 'for an organization',
+      admits: ['neighbour', 'member', 'manager', 'owner'],
+      outcomes: { stranger: 'organization_not_found', superAdmin: 'organization_not_found' },
+      prepare: ({ member, neighbourOrgId }) => ({ as: human(member), body: { organizationId: neighbourOrgId } }),
+    },
+  ],
+  getOauthJwks: [{ admits: 'everyone', prepare: ({ world }) => ({ as: nobody, params: { app: world.appName } }) }],
   getJwks: page(),
   getAppJwks: [{ admits: 'everyone', prepare: ({ world }) => ({ as: nobody, params: { app: world.appName } }) }],
 };

@@ -1,4 +1,5 @@
 import { sql } from '../../db/db.ts';
+import { listAudiences } from '../access-tokens.ts';
 import type { TestApp } from '../setup.ts';
 import type { Machine, Person, World } from '../world/world.ts';
 
@@ -61,6 +62,7 @@ async function furnishNextDoor(
 
 /** Sets the stage in an app. */
 export async function createStage(world: World): Promise<Stage> {
+  await listAudiences(world);
   const owner = await world.person();
   const neighbour = await world.person();
   const neighbourOrgId = await world.organization(neighbour);

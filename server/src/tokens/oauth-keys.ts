@@ -1,0 +1,20 @@
+import { lockApp } from '../apps/apps.store.ts';
+import type { Services } from '../calls/services.ts';
+import { makeSigningKey } from '../keys/signing-keys.ts';
+import { insertSigningKey, someKeySigns } from '../keys/signing-keys.store.ts';
+
+/**
+ * Creates the first key of the second key set, for an app of a version that had one set. Processes that do so at the
+ * same time create one key.
+ */
+export async function createFirstOauthKey(
+  { db, sealer, clock }: Pick<Services, 'db' | 'sealer' | 'clock'>,
+  appId: string,
+): Promise<void> {
+  const now = clock.now();
+  const key = await makeSigningKey(sealer, appId, 'oauth', now);
+  await db.transaction(async (tx) => {
+    await lockApp(tx, appId);
+    if (!(await someKeySigns(tx, appId, 'oauth', now))) await insertSigningKey(tx, appId, key, now);
+  });
+}

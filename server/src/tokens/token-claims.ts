@@ -1,0 +1,75 @@
+/** A token whose signature is good. */
+interface SignedClaims {
+  readonly claims: Readonly<Record<string, unknown>>;
+  readonly kid: string;
+  /** The issuer that the token must name. */
+  readonly issuer: string;
+  readonly appName: string;
+}
+
+/** What tokens of all kinds say. Times are in seconds since 1970. */
+interface CommonClaims {
+  readonly kid: string;
+  readonly expiresAt: number;
+  readonly notBefore: number;
+  readonly issuedAt: number;
+}
+
+/** What a machine token of ours says. */
+export interface MachineClaims extends CommonClaims {
+  readonly kind: 'machine';
+  readonly machineUserId: string;
+  readonly secretId: string;
+  /** For whom it was made. */
+  readonly audience: string | readonly string[];
+}
+
+/** What the access token of a person says. */
+export interface PersonClaims extends CommonClaims {
+  readonly kind: 'user';
+  readonly userId: string;
+  readonly sessionId: string;
+  readonly audience: string;
+  /** The last authentication of the session when the token was issued. */
+  readonly authenticatedAt: number;
+  /** The only organization that the token is good for. */
+  readonly orgId: string | undefined;
+}
+
+const isId = (value: unknown): value is string => typeof value === 'string' && /^[0-9]{1,19}$/.test(value);
+
+const isAudience = (value: unknown): value is string | string[] =>
+  typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
+
+function toCommonClaims({ claims, kid, issuer }: SignedClaims): CommonClaims | undefined {
+  const { iss, exp, nbf, iat } = claims;
+  if (iss !== issuer || typeof exp !== 'number' || typeof nbf !== 'number' || typeof iat !== 'number') return undefined;
+  return { kid, expiresAt: exp, notBefore: nbf, issuedAt: iat };
+}
+
+/** The claims if they are those of a machine token of this issuer. */
+export function toMachineClaims(signed: SignedClaims): MachineClaims | undefined {
+  const { aud, sub, client_id: clientId, secret_id: secretId } = signed.claims;
+  const common = toCommonClaims(signed);
+  if (!common || !isAudience(aud) || !isId(sub) || clientId !== sub || !isId(secretId)) return undefined;
+  return { ...common, kind: 'machine', machineUserId: sub, secretId, audience: aud };
+}
+
+/** The claims if they are those of the access token of a person of this issuer. */
+export function toPersonClaims(signed: SignedClaims): PersonClaims | undefined {
+  const {
+    aud,
+    sub,
+    sid,
+    auth_time: authenticatedAt,
+    token_use: use,
+    client_id: clientId,
+    org_id: orgId,
+  } = signed.claims;
+  const common = toCommonClaims(signed);
+  if (!common || use !== 'user' || clientId !== signed.appName || typeof aud !== 'string') return undefined;
+  if (!isId(sub) || !isId(sid) || typeof authenticatedAt !== 'number' || !Number.isSafeInteger(authenticatedAt))
+    return undefined;
+  if (orgId !== undefined && !isId(orgId)) return undefined;
+  return { ...common, kind: 'user', userId: sub, sessionId: sid, audience: aud, authenticatedAt, orgId };
+}

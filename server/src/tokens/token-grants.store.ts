@@ -1,0 +1,95 @@
+import type { OrganizationStatus } from '../access/organization-states.ts';
+import type { Queryable } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { effectiveRoles, membershipsOf } from '../roles/effective-permissions.store.ts';
+
+/** A request for an access token, as it is looked up. */
+export interface TokenRequestKey {
+  readonly appId: string;
+  readonly userId: string;
+  /** The organization that the token is to name. */
+  readonly orgId: string | undefined;
+}
+
+/** What a person is in an organization at this moment. */
+export interface TokenMembership {
+  readonly orgId: string;
+  readonly status: OrganizationStatus;
+  readonly isOwner: boolean;
+  readonly isManager: boolean;
+  readonly roles: readonly string[];
+  readonly permissions: readonly string[];
+}
+
+/** What issuing an access token takes. */
+export interface TokenGrant {
+  /** The audiences that the app lists; null: none is stored. */
+  readonly audiences: readonly string[] | null;
+  readonly lifeSeconds: number | null;
+  /** The key that signs now; null: the app has none yet. */
+  readonly kid: string | null;
+  /** Undefined: no organization was named, or the person is not in it. */
+  readonly membership: TokenMembership | undefined;
+}
+
+interface GrantRow {
+  place: number;
+  audiences: string[] | null;
+  life: number | null;
+  kid: string | null;
+  org_id: string | null;
+  status: OrganizationStatus;
+  is_owner: boolean;
+  is_manager: boolean;
+  keys: string[];
+  permissions: string[];
+}
+
+const toMembership = (row: GrantRow): TokenMembership | undefined =>
+  row.org_id === null
+    ? undefined
+    : {
+        orgId: row.org_id,
+        status: row.status,
+        isOwner: row.is_owner,
+        isManager: row.is_manager,
+        roles: row.keys,
+        permissions: row.permissions,
+      };
+
+/**
+ * Settings, signing key and membership for these requests: one query for all of them.
+ *
+ * @returns in the order of the keys; undefined where there is no such app
+ */
+export async function findTokenGrants(
+  db: Queryable,
+  keys: readonly TokenRequestKey[],
+  now: Date,
+): Promise<(TokenGrant | undefined)[]> {
+  const rows = await db.query<GrantRow>(sql`
+    SELECT asked.place::integer, a.settings -> 'audiences' AS audiences,
+      (a.settings ->> 'accessTokenLifeSeconds')::integer AS life, k.kid, membership.*
+    FROM unnest(${keys.map(({ appId }) => appId)}::bigint[], ${keys.map(({ userId }) => userId)}::bigint[],
+      ${keys.map(({ orgId }) => orgId ?? null)}::bigint[])
+      WITH ORDINALITY AS asked (app_id, user_id, org_id, place)
+    JOIN apps a ON a.id = asked.app_id
+    LEFT JOIN LATERAL (
+      SELECT kid FROM oauth_signing_keys
+      WHERE app_id = asked.app_id AND revoked_at IS NULL AND active_from <= ${now}
+        AND (published_until IS NULL OR published_until > ${now})
+      ORDER BY active_from DESC LIMIT 1
+    ) AS k ON true
+    LEFT JOIN LATERAL (
+      SELECT o.id AS org_id, o.status, m.is_owner, m.is_manager, effective.keys, effective.permissions
+      FROM ${membershipsOf(sql`asked.app_id`)}
+      LEFT JOIN LATERAL (${effectiveRoles(sql`asked.app_id`)}) AS effective ON true
+      WHERE m.app_id = asked.app_id AND m.org_id = asked.org_id AND m.user_id = asked.user_id
+      OFFSET 0
+    ) AS membership ON true`);
+  const found = new Map(rows.map((row) => [row.place, row]));
+  return keys.map((_, index) => {
+    const row = found.get(index + 1);
+    return row && { audiences: row.audiences, lifeSeconds: row.life, kid: row.kid, membership: toMembership(row) };
+  });
+}
