@@ -14,15 +14,15 @@ export interface AccessMutant {
   readonly access: Access;
 }
 
-type Scoped = Extract<Access, { principals: readonly Principal[] }>;
+type Targeted = Extract<Access, { principals: readonly Principal[] }>;
 
 const ladder: readonly Principal[] = ['SUPER_ADMIN', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'];
 const everyPrincipal = Object.keys(principals) as Principal[];
 
 /**
- * Anyone who holds the first of a pair over something of the scope holds the second as well, or nobody holds the first.
+ * Anyone who holds the first of a pair over a target holds the second as well, or nobody holds the first.
  */
-const meaningful: Readonly<Record<Scoped['scope'], (added: Principal, listed: readonly Principal[]) => boolean>> = {
+const meaningful: Readonly<Record<Targeted['target'], (added: Principal, listed: readonly Principal[]) => boolean>> = {
   app: (added, listed) =>
     added === 'SESSION_OWNER' ||
     added === 'GENERIC_MACHINE_USER' ||
@@ -35,18 +35,18 @@ const meaningful: Readonly<Record<Scoped['scope'], (added: Principal, listed: re
 };
 
 /** One more principal, for each that makes a difference. */
-const widened = (access: Scoped): AccessMutant[] =>
+const widened = (access: Targeted): AccessMutant[] =>
   everyPrincipal
-    .filter((added) => !access.principals.includes(added) && meaningful[access.scope](added, access.principals))
+    .filter((added) => !access.principals.includes(added) && meaningful[access.target](added, access.principals))
     .map((added) => ({ what: `and ${added}`, access: { ...access, principals: [...access.principals, added] } }));
 
-function weakerThan(access: Scoped): AccessMutant[] {
-  const isForEverybodySignedIn = access.scope === 'app' && access.principals.includes('SESSION_OWNER');
+function weakerThan(access: Targeted): AccessMutant[] {
+  const isForEverybodySignedIn = access.target === 'app' && access.principals.includes('SESSION_OWNER');
   const signedIn = overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER');
   return [
     { what: 'anyone', access: publicAccess() },
     ...(isForEverybodySignedIn ? [] : [{ what: 'anyone signed in', access: signedIn }]),
-    ...(access.scope === 'user' && access.from === 'body' && !access.mailedToken
+    ...(access.target === 'user' && access.from === 'body' && !access.mailedToken
       ? [{ what: 'and mailed tokens', access: { ...access, mailedToken: true } }]
       : []),
     ...widened(access),

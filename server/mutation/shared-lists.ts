@@ -7,7 +7,7 @@ import type { Mutation } from './mutants.ts';
 function missing(listed: readonly Principal[]): Principal[] {
   const mutants = accessMutants({ access: overOrganization('see', ...listed) } as Route);
   return mutants.flatMap(({ access }) =>
-    'principals' in access && access.scope === 'organization'
+    'principals' in access && access.target === 'organization'
       ? access.principals.filter((principal) => !listed.includes(principal))
       : [],
   );

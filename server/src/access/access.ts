@@ -21,27 +21,27 @@ export type Principal = keyof typeof principals;
 export type Access =
   | PublicAccess
   /** The operator's key. */
-  | { readonly scope: 'platform' }
-  | Scoped<'app'>
-  | (Scoped<'organization'> & {
+  | { readonly target: 'platform' }
+  | Targeted<'app'>
+  | (Targeted<'organization'> & {
       readonly from: 'path' | 'header';
       readonly operation: OrganizationOperation;
       /** Those who act on the app's behalf get through to what is left of a deleted organization too. */
       readonly orDeleted?: true;
     })
-  | (Scoped<'user'> & { readonly from: 'path' | 'body'; readonly mailedToken: boolean })
-  | Scoped<'session'>;
+  | (Targeted<'user'> & { readonly from: 'path' | 'body'; readonly mailedToken: boolean })
+  | Targeted<'session'>;
 
 /** Access without a credential; see `publicAccess`. */
 interface PublicAccess {
-  readonly scope: 'public';
+  readonly target: 'public';
   readonly app: 'checked' | 'in-query' | 'none';
   readonly setsCookie: boolean;
   readonly acceptsSession?: true;
 }
 
-interface Scoped<Scope extends string> extends Accepted {
-  readonly scope: Scope;
+interface Targeted<Target extends string> extends Accepted {
+  readonly target: Target;
   readonly principals: readonly Principal[];
 }
 
@@ -51,9 +51,9 @@ interface Accepted {
   readonly accessToken?: true;
 }
 
-export type ScopedAccess = Extract<Access, { principals: unknown }>;
+export type TargetedAccess = Extract<Access, { principals: unknown }>;
 
-export type OverOrganization = Extract<Access, { scope: 'organization' }>;
+export type OverOrganization = Extract<Access, { target: 'organization' }>;
 
 /**
  * Access without a credential.
@@ -63,24 +63,24 @@ export type OverOrganization = Extract<Access, { scope: 'organization' }>;
  * @param options.setsCookie the response sets a session cookie: requests from foreign origins are refused
  * @param options.acceptsSession a session token sent as Bearer authenticates its user; an invalid token is refused
  */
-export const publicAccess = (options: Partial<Omit<PublicAccess, 'scope'>> = {}): PublicAccess => ({
-  scope: 'public',
+export const publicAccess = (options: Partial<Omit<PublicAccess, 'target'>> = {}): PublicAccess => ({
+  target: 'public',
   app: 'checked',
   setsCookie: false,
   ...options,
 });
 /** The operator of the deployment. */
-export const platformAccess: Access = { scope: 'platform' };
+export const platformAccess: Access = { target: 'platform' };
 
 /** Callers of the app, regardless of the target. */
-export const overApp = (...allowed: Principal[]): ScopedAccess => ({ scope: 'app', principals: allowed });
+export const overApp = (...allowed: Principal[]): TargetedAccess => ({ target: 'app', principals: allowed });
 /**
  * Callers by their relation to the organization `:orgId` of the path.
  *
  * @param operation what the route does to the organization: whether that goes depends on the organization's status
  */
 export const overOrganization = (operation: OrganizationOperation, ...allowed: Principal[]): OverOrganization => ({
-  scope: 'organization',
+  target: 'organization',
   from: 'path',
   operation,
   principals: allowed,
@@ -95,30 +95,30 @@ export const overOrganizationInHeader = (
   operation: OrganizationOperation,
   ...allowed: Principal[]
 ): OverOrganization => ({
-  scope: 'organization',
+  target: 'organization',
   from: 'header',
   operation,
   principals: allowed,
 });
 /** Callers by their relation to the user `:userId` of the path. */
-export const overUser = (...allowed: Principal[]): ScopedAccess => ({
-  scope: 'user',
+export const overUser = (...allowed: Principal[]): TargetedAccess => ({
+  target: 'user',
   from: 'path',
   mailedToken: false,
   principals: allowed,
 });
 /** Callers by their relation to the user `userId` of the body; with `mailedToken` the token of a mail will do too. */
-export const overUserInBody = (options: { mailedToken: boolean }, ...allowed: Principal[]): ScopedAccess => ({
-  scope: 'user',
+export const overUserInBody = (options: { mailedToken: boolean }, ...allowed: Principal[]): TargetedAccess => ({
+  target: 'user',
   from: 'body',
   ...options,
   principals: allowed,
 });
 /** The human whose session `:sessionId` is. */
-export const overSession = (...allowed: Principal[]): ScopedAccess => ({ scope: 'session', principals: allowed });
+export const overSession = (...allowed: Principal[]): TargetedAccess => ({ target: 'session', principals: allowed });
 
 /** Whether only machine users may call. The decision on access refuses people, with every credential. */
-const isForMachinesOnly = ({ principals: allowed }: ScopedAccess): boolean =>
+const isForMachinesOnly = ({ principals: allowed }: TargetedAccess): boolean =>
   allowed.every((principal) => principal === 'GENERIC_MACHINE_USER');
 
 /** Whether people must present the session itself, not an access token. */
@@ -131,7 +131,7 @@ export const needsSession = (access: Access): boolean =>
  * @param accepted what the route accepts
  * @param access who may call the route
  */
-export const accepting = <Declared extends ScopedAccess>(accepted: Accepted, access: Declared): Declared => ({
+export const accepting = <Declared extends TargetedAccess>(accepted: Accepted, access: Declared): Declared => ({
   ...access,
   ...accepted,
 });
@@ -147,7 +147,7 @@ export interface Addressed {
   readonly sessionId: string;
 }
 
-/** The code of the answer when the caller may not even see what a route of this scope addresses. */
+/** The code of the answer when the caller may not even see what a route with this target addresses. */
 export const notFoundCode = {
   app: 'access_denied',
   organization: 'organization_not_found',

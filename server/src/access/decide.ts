@@ -110,30 +110,30 @@ async function heldOverSession(db: Queryable, actor: Actor, appId: string, sessi
  * Decides on stored data whether the actor may call a route, with at most one query.
  *
  * @returns the principals the actor holds, for rules that depend on more than the route
- * @throws ApiError `human_required`, `access_denied` (403) or the scope's not-found code (404); over an organization
- *   also what its status says
+ * @throws ApiError `human_required`, `access_denied` (403) or the not-found code of the target (404); over an
+ *   organization also what its status says
  */
 export async function decide(db: Queryable, access: Access, actor: Actor, addressed: Addressed): Promise<Held> {
-  if (access.scope === 'public' || access.scope === 'platform') return [];
+  if (access.target === 'public' || access.target === 'platform') return [];
   if (actor.kind === 'machine' && !access.principals.includes('GENERIC_MACHINE_USER')) refuseMachine(access);
-  if (access.scope === 'organization') return decideOverOrganization(db, access, actor, addressed);
-  const held = await heldOver(db, access.scope, actor, addressed);
-  evaluate(access.principals, held, notFoundCode[access.scope]);
+  if (access.target === 'organization') return decideOverOrganization(db, access, actor, addressed);
+  const held = await heldOver(db, access.target, actor, addressed);
+  evaluate(access.principals, held, notFoundCode[access.target]);
   return held;
 }
 
 /** Where only the person themselves may act, a machine is told that a human is needed. */
 function refuseMachine(access: Access): void {
-  if (access.scope === 'app' && access.principals.includes('SESSION_OWNER')) throw new ApiError('human_required');
+  if (access.target === 'app' && access.principals.includes('SESSION_OWNER')) throw new ApiError('human_required');
 }
 
 function heldOver(
   db: Queryable,
-  scope: Exclude<keyof typeof notFoundCode, 'organization'>,
+  target: Exclude<keyof typeof notFoundCode, 'organization'>,
   actor: Actor,
   addressed: Addressed,
 ): Promise<Held> {
-  switch (scope) {
+  switch (target) {
     case 'app':
       return Promise.resolve(heldOverApp(actor));
     case 'user':
@@ -160,6 +160,6 @@ export function requireAccepted(access: Access, actor: Actor): void {
  */
 export function requireOrganizationOfToken(access: Access, actor: Actor, orgId: string): void {
   const only = onlyOrganizationOf(actor);
-  if (only === undefined || access.scope !== 'organization' || orgId === only) return;
+  if (only === undefined || access.target !== 'organization' || orgId === only) return;
   throw new ApiError(notFoundCode.organization, { isDenial: true });
 }

@@ -27,7 +27,7 @@ async function authenticateToken(
 ): Promise<Actor | undefined> {
   if (token.startsWith('gh_s_')) return services.credentials.session(app.id, token);
   if (kind === 'cookie') return undefined;
-  const takesMailedToken = access.scope === 'user' && access.from === 'body' && access.mailedToken;
+  const takesMailedToken = access.target === 'user' && access.from === 'body' && access.mailedToken;
   if (token.startsWith('gh_v_') && takesMailedToken) {
     return services.credentials.mailedToken(app.id, token);
   }
@@ -73,7 +73,7 @@ async function publicCaller(
   services: Services,
   request: FastifyRequest,
   route: Route,
-  access: Access & { scope: 'public' },
+  access: Access & { target: 'public' },
 ): Promise<Caller> {
   if (access.app === 'none') return { appId: '', actor: anonymous };
   const name = appNameOf(request);
@@ -145,7 +145,7 @@ const isSafe = (request: FastifyRequest): boolean => request.method === 'GET' ||
  */
 export function authenticate(services: Services, request: FastifyRequest, route: Route): Promise<Caller> | Caller {
   const { access } = route;
-  switch (access.scope) {
+  switch (access.target) {
     case 'public':
       return publicCaller(services, request, route, access);
     case 'platform':

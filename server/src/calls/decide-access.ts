@@ -44,7 +44,7 @@ export function decideByRelation(
  */
 export function decideOverUser(call: Call, relation: UserRelation | undefined): Held {
   const { access, operationId } = call.route;
-  if (access.scope !== 'user') throw new Error(`${operationId} is not over a user`);
+  if (access.target !== 'user') throw new Error(`${operationId} is not over a user`);
   const { principals } = access;
   return recordDecision(call, evaluateOverUser(principals, relation));
 }

@@ -29,7 +29,7 @@ export const isGranted = sql`EXISTS (SELECT FROM granted)`;
 
 /** @throws Error if the route of the call is not over an organization */
 export function accessOverOrganization({ route }: Call): OverOrganization {
-  if (route.access.scope !== 'organization') throw new Error(`${route.operationId} is not over an organization`);
+  if (route.access.target !== 'organization') throw new Error(`${route.operationId} is not over an organization`);
   return route.access;
 }
 

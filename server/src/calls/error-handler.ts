@@ -51,7 +51,7 @@ export function sendProblem(
 async function inOrder(services: Services, request: FastifyRequest, refusal: ApiError): Promise<ApiError> {
   const access = request.routeOptions.config.route?.access;
   const isBeforeQuery = request.caller !== undefined && request.call === undefined;
-  if (!isBeforeQuery || access?.scope !== 'public' || access.app !== 'in-query') return refusal;
+  if (!isBeforeQuery || access?.target !== 'public' || access.app !== 'in-query') return refusal;
   // If this query fails, the refusal that the caller gets anyway is the better answer.
   const app = await services.apps.named(request).catch(() => undefined);
   return app && app.status !== 'ACTIVE' ? new ApiError('app_inactive', { cause: refusal }) : refusal;

@@ -258,7 +258,7 @@ function send(route: Route, attempt: Attempt, token: string): Promise<LightMyReq
   const { path, query, body, headers: extra, orgId: inHeader } = fillIn(attempt);
   const filled = route.url.replace(/:([A-Za-z]+)/g, (_, name: string) => encode(path[name] ?? '') || '%20');
   const pairs = Object.entries(query).map(([name, value]) => `${encode(name)}=${encode(String(value))}`);
-  const isPlatform = route.access.scope === 'platform';
+  const isPlatform = route.access.target === 'platform';
   return app.app.inject({
     method: route.method,
     url: `${filled}?${pairs.join('&')}`,

@@ -79,7 +79,7 @@ function toCall(
 
 function toAddressed(route: Route, appId: string, valid: ValidRequest): Addressed {
   const { access } = route;
-  const fromBody = access.scope === 'user' && access.from === 'body';
+  const fromBody = access.target === 'user' && access.from === 'body';
   const userId = fromBody ? (valid.body as { userId: string }).userId : (valid.params['userId'] ?? '');
   return { appId, orgId: valid.orgId, userId, sessionId: valid.params['sessionId'] ?? '' };
 }

@@ -48,7 +48,7 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly body: Body;
   /** The app named by the header; empty on routes that name none. */
   readonly appId: string;
-  /** The organization addressed, on routes of that scope; else empty. */
+  /** The organization addressed, on routes with that target; else empty. */
   readonly orgId: string;
   readonly actor: Actor;
   readonly addressed: Addressed;

@@ -173,11 +173,11 @@ export function createSecurityEvents(services: {
 
 /** What a refused call was after, where the refusal does not say it. */
 function targetOfRefusal({ route, actor, appId, addressed }: Call, action: SecurityAction): SecurityEvent['target'] {
-  const { scope } = route.access;
-  if (scope === 'user') return { kind: 'user', id: addressed.userId };
+  const { target } = route.access;
+  if (target === 'user') return { kind: 'user', id: addressed.userId };
   if (action !== 'access.denied') return { kind: 'user', id: actor.kind === 'user' ? actor.user.id : null };
-  if (scope === 'organization') return { kind: 'organization', id: addressed.orgId };
-  if (scope === 'session') return { kind: 'session', id: addressed.sessionId };
+  if (target === 'organization') return { kind: 'organization', id: addressed.orgId };
+  if (target === 'session') return { kind: 'session', id: addressed.sessionId };
   return { kind: 'app', id: appId };
 }
 

@@ -125,7 +125,7 @@ export function validate(route: Route, request: FastifyRequest): ValidRequest {
   // Most calls have no such part and send none.
   const parseIfDeclared = (part: string, schema: z.ZodType | undefined, value: unknown): unknown =>
     schema || !isEmptyObject(value) ? parse(part, schema ?? nothing, value) : {};
-  const inHeader = route.access.scope === 'organization' && route.access.from === 'header';
+  const inHeader = route.access.target === 'organization' && route.access.from === 'header';
   const headerOrgId = inHeader ? organizationHeader(request, faults) : '';
   const idempotencyKey = idempotencyKeyOf(route, request, faults);
   const params = parseIfDeclared('path', route.params, request.params) as Record<string, string>;

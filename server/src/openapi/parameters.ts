@@ -73,7 +73,7 @@ export const hasVersion = ({ method, response }: Route): boolean =>
 function headersOf(route: Route): Reference[] {
   const { access } = route;
   return [
-    ...(access.scope === 'organization' && access.from === 'header' ? [referTo('OrganizationId')] : []),
+    ...(access.target === 'organization' && access.from === 'header' ? [referTo('OrganizationId')] : []),
     ...(route.idempotency === 'kept' ? [referTo('IdempotencyKey')] : []),
     ...(errorsOf(route).includes('precondition_failed') ? [referTo('IfMatch')] : []),
     ...(hasVersion(route) ? [referTo('IfNoneMatch')] : []),

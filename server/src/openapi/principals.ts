@@ -11,9 +11,9 @@ const ladders: Readonly<Record<string, readonly Principal[]>> = {
 
 /** Names of those who may call: what the route declares, and who is implied by it. */
 export function principalsOf(access: Access): string[] {
-  if (access.scope === 'public') return ['PUBLIC'];
-  if (access.scope === 'platform') return ['PLATFORM_OPERATOR'];
-  const ladder = ladders[access.scope] ?? [];
+  if (access.target === 'public') return ['PUBLIC'];
+  if (access.target === 'platform') return ['PLATFORM_OPERATOR'];
+  const ladder = ladders[access.target] ?? [];
   const lowest = ladder.findLastIndex((principal) => access.principals.includes(principal));
   const allowed = new Set<string>([...access.principals, ...ladder.slice(0, lowest + 1)]);
   return Object.keys(principals).filter((name) => allowed.has(name));
@@ -25,8 +25,8 @@ function describe(name: string): string {
 
 /** The sentence on who may call. */
 export function whoSentence(access: Access): string {
-  if (access.scope === 'platform') return '**Who:** the operator of the deployment, with a platform key.';
-  if (access.scope === 'public') {
+  if (access.target === 'platform') return '**Who:** the operator of the deployment, with a platform key.';
+  if (access.target === 'public') {
     if (access.acceptsSession) {
       return (
         '**Who:** `PUBLIC`: anyone; a session token as Bearer makes the caller its human, any other Bearer ' +
@@ -36,7 +36,7 @@ export function whoSentence(access: Access): string {
     const needed = access.app === 'none' ? 'not even the app header is needed' : 'only the app header is needed';
     return `**Who:** \`PUBLIC\`: anyone; credentials are not looked at, ${needed}.`;
   }
-  const mailed = access.scope === 'user' && access.mailedToken ? ['anyone who presents the token of the mail'] : [];
+  const mailed = access.target === 'user' && access.mailedToken ? ['anyone who presents the token of the mail'] : [];
   const isForPeople = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
   const credential =
     isForPeople && !needsSession(access) ? ' **Credential:** an access token of a person is accepted too.' : '';
@@ -45,10 +45,10 @@ export function whoSentence(access: Access): string {
 
 /** What a caller may present, for the extension `x-credentials`. */
 export function credentialKindsOf(access: Access): string[] {
-  if (access.scope === 'platform') return ['platform_key'];
-  if (access.scope === 'public') return access.acceptsSession ? ['session'] : [];
+  if (access.target === 'platform') return ['platform_key'];
+  if (access.target === 'public') return access.acceptsSession ? ['session'] : [];
   const isForPeople = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
-  const mailed = access.scope === 'user' && access.mailedToken;
+  const mailed = access.target === 'user' && access.mailedToken;
   return [
     ...(isForPeople ? ['session'] : []),
     ...(isForPeople && !needsSession(access) ? ['access_token'] : []),
@@ -60,14 +60,14 @@ export function credentialKindsOf(access: Access): string[] {
 type Requirement = Readonly<Record<string, readonly string[]>>;
 
 function credentialsOf(access: Access): Requirement[] {
-  if (access.scope === 'platform') return [{ platformKey: [] }];
-  if (access.scope === 'public') return access.acceptsSession ? [{}, { bearerToken: [] }] : [{}];
+  if (access.target === 'platform') return [{ platformKey: [] }];
+  if (access.target === 'public') return access.acceptsSession ? [{}, { bearerToken: [] }] : [{}];
   const isForHumans = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
   return [{ bearerToken: [] }, ...(isForHumans ? [{ sessionCookie: [] }] : [])];
 }
 
 const isAppNamed = (access: Access): boolean =>
-  access.scope === 'public' ? access.app !== 'none' : access.scope !== 'platform';
+  access.target === 'public' ? access.app !== 'none' : access.target !== 'platform';
 
 /**
  * What a call presents: the app header wherever an app is named, and one of the credentials. The header is no secret;

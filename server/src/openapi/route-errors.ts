@@ -15,11 +15,11 @@ const ofEveryRoute: readonly ErrorCode[] = [
 /** The framework reads a body that is sent even where none is wanted. */
 const ofEveryMutation: readonly ErrorCode[] = ['malformed_request', 'unsupported_media_type', 'body_too_large'];
 
-type Scoped = Extract<Access, { principals: unknown }>;
+type Targeted = Extract<Access, { principals: unknown }>;
 
 /** What `decide` answers when it refuses; only over an organization or a user can a caller see what they may not do. */
-function refusals(access: Scoped): ErrorCode[] {
-  switch (access.scope) {
+function refusals(access: Targeted): ErrorCode[] {
+  switch (access.target) {
     case 'app':
       // Every human is SESSION_OWNER in the app, so where that is enough only machines are turned away.
       if (!access.principals.includes('SESSION_OWNER')) return ['access_denied'];
@@ -40,8 +40,8 @@ function refusals(access: Scoped): ErrorCode[] {
 
 /** What finding out who calls, and deciding whether they may, can end in. */
 function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
-  if (access.scope === 'platform') return ['route_not_found', 'unauthenticated'];
-  if (access.scope !== 'public') {
+  if (access.target === 'platform') return ['route_not_found', 'unauthenticated'];
+  if (access.target !== 'public') {
     const origin: ErrorCode[] = mutates ? ['origin_not_allowed'] : [];
     const session: ErrorCode[] = needsSession(access) ? ['session_required'] : [];
     return ['app_name_required', 'app_not_found', 'unauthenticated', ...session, ...origin, ...refusals(access)];

@@ -3,13 +3,13 @@ import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Role } from './roles.schema.ts';
 
-/** A role as it is stored: of one organization, or of the app (scope 0). */
+/** A role as it is stored: of one organization, or of the app (`scope_id` 0). */
 export interface RoleReference {
   readonly scopeId: string;
   readonly key: string;
 }
 
-/** The scope of predefined roles, which belong to the app. */
+/** The `scope_id` of predefined roles, which belong to the app. */
 export const appScope = '0';
 
 /** The most roles of one organization, and of the app itself: what is listed in one answer is bounded. */

@@ -10,7 +10,7 @@ import { createWorld, password, type World } from './world/world.ts';
 import { acceptingAccessTokens, anotherService, signAccessToken } from './access-tokens.ts';
 
 /**
- * What a caller holds over what the sample calls address, by scope: the organization, one of its members, a session.
+ * What a caller holds over the target of a sample call: the organization, one of its members, a session.
  */
 type Standing = Readonly<Record<'app' | 'organization' | 'user' | 'session', readonly Principal[]>>;
 
@@ -247,18 +247,23 @@ const holderOf = (name: CallerName): keyof Tokens => {
 
 const isKnown = (name: CallerName): name is keyof typeof standings => name in standings;
 
-function refusalOf(access: Exclude<Access, { scope: 'public' | 'platform' }>, name: CallerName): ErrorCode | undefined {
+function refusalOf(
+  access: Exclude<Access, { target: 'public' | 'platform' }>,
+  name: CallerName,
+): ErrorCode | undefined {
   if (!isKnown(name)) return 'unauthenticated';
-  const held: readonly Principal[] = standings[name][access.scope];
+  const held: readonly Principal[] = standings[name][access.target];
   if (held.some((principal) => access.principals.includes(principal))) return undefined;
-  const isForHumans = access.scope === 'app' && access.principals.includes('SESSION_OWNER');
+  const isForHumans = access.target === 'app' && access.principals.includes('SESSION_OWNER');
   if (name === 'machine' && isForHumans) return 'human_required';
-  return held.length === 0 ? notFoundCode[access.scope] : 'access_denied';
+  return held.length === 0 ? notFoundCode[access.target] : 'access_denied';
 }
 
 /** A mailed token is for one route; there it stands for its own user and is a stranger to everybody else. */
 function refusalOfMailedToken(access: Access): ErrorCode {
-  return access.scope === 'user' && access.from === 'body' && access.mailedToken ? 'user_not_found' : 'unauthenticated';
+  return access.target === 'user' && access.from === 'body' && access.mailedToken
+    ? 'user_not_found'
+    : 'unauthenticated';
 }
 
 /** Callers who are something in the organization, without being above it. */
@@ -284,7 +289,7 @@ export function outcomeWhileInactive(route: Route, sample: SampleCall, caller: C
   if (refusal !== undefined) return refusal;
   const name = equalOf(caller);
   const whileActive = outcomeWhileActive(route, sample, name);
-  if (route.access.scope !== 'organization') return whileActive;
+  if (route.access.target !== 'organization') return whileActive;
   const refused = whileInactive[route.access.operation];
   if (people.has(name)) return refused.people ?? whileActive;
   // The status is asked for with the route's own access, before everything else that this very call needs.
@@ -303,9 +308,9 @@ const isSignedIn = (name: CallerName): boolean => name in standings && name !== 
 /** What becomes of an access token where a session is needed. */
 function refusalOfAccessToken({ access, operationId }: Route, name: CallerName): ErrorCode | undefined {
   if (!isByAccessToken(name) || acceptingAccessTokens.has(operationId)) return undefined;
-  if (access.scope === 'public') return access.acceptsSession ? 'session_required' : undefined;
+  if (access.target === 'public') return access.acceptsSession ? 'session_required' : undefined;
   if (operationId === 'introspectToken') return undefined;
-  return access.scope === 'platform' ? 'unauthenticated' : 'session_required';
+  return access.target === 'platform' ? 'unauthenticated' : 'session_required';
 }
 
 function outcomeWhileActive(route: Route, sample: SampleCall, caller: CallerName): number | ErrorCode {
@@ -315,13 +320,13 @@ function outcomeWhileActive(route: Route, sample: SampleCall, caller: CallerName
   const name = equalOf(caller);
   const special = sample.outcomes?.[caller] ?? sample.outcomes?.[name];
   if (special !== undefined) return special;
-  if (access.scope === 'public')
+  if (access.target === 'public')
     return access.acceptsSession && name !== 'none' && !isSignedIn(name) ? 'unauthenticated' : response.status;
-  if (access.scope === 'platform') return name === 'operator' ? response.status : 'unauthenticated';
+  if (access.target === 'platform') return name === 'operator' ? response.status : 'unauthenticated';
   if (name === 'mailedToken') return refusalOfMailedToken(access);
   const refusal = refusalOf(access, name);
   if (refusal !== undefined || !sample.needs) return refusal ?? response.status;
   const { access: needed, otherwise, otherwiseTo } = sample.needs;
-  if (needed.scope === 'public' || needed.scope === 'platform') return response.status;
+  if (needed.target === 'public' || needed.target === 'platform') return response.status;
   return refusalOf(needed, name) === undefined ? response.status : (otherwiseTo?.[name] ?? otherwise);
 }

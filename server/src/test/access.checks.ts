@@ -52,7 +52,7 @@ async function expectRefusals(callers: Callers, world: World, one: Case, prepare
 
 /** Whether the sample says that a caller gets in; an access token gets in with its equal where one is accepted. */
 function isAdmitted({ route, sample: { admits } }: Case, name: CallerName): boolean {
-  const isOpen = route.access.scope === 'public' && !route.access.acceptsSession;
+  const isOpen = route.access.target === 'public' && !route.access.acceptsSession;
   if (isByAccessToken(name) && !isOpen && !acceptingAccessTokens.has(route.operationId)) return false;
   return admits === 'everyone' || admits.includes(equalOf(name));
 }

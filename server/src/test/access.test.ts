@@ -57,7 +57,7 @@ describe('answers what the caller is and holds, and leaves what it should:', () 
 });
 
 describe('the operator’s routes', () => {
-  const operated = cases.filter(({ route }) => route.access.scope === 'platform');
+  const operated = cases.filter(({ route }) => route.access.target === 'platform');
 
   it.each(byName(operated))('do not exist without a platform key: %s', async (_, { route, sample }) => {
     const keyless = await buildTestApp({ env: { PLATFORM_KEY: '' }, db: app.db });
@@ -102,7 +102,7 @@ describe('an app', () => {
       body: { status: 'INACTIVE' },
     });
     await expectAllRefused(appName, ({ route }) =>
-      route.access.scope === 'public' ? 'app_inactive' : 'unauthenticated',
+      route.access.target === 'public' ? 'app_inactive' : 'unauthenticated',
     );
   });
 });

@@ -78,7 +78,7 @@ function actorOf({ prepared: { as }, fields }: Outcome) {
 async function expectedEvent({ route, sample }: Case, outcome: Outcome) {
   const { fields, requestId } = outcome;
   const [kind, field] = sample.target ?? ['', ''];
-  const appId = await appIdOf(route.access.scope === 'platform' ? fields['name'] : stage.world.appName);
+  const appId = await appIdOf(route.access.target === 'platform' ? fields['name'] : stage.world.appName);
   return {
     app_id: appId,
     action: sample.action ?? route.audit,
@@ -140,7 +140,7 @@ const callerNamed = (name: (typeof signedIn)[number]): Caller =>
 /** What a caller addressed, as the audit knows it. */
 function addressedBy({ access }: Route, { params = {}, body = {}, orgId }: Prepared) {
   const ids: Readonly<Record<string, unknown>> = { ...body, ...params, orgId: orgId ?? params['orgId'] };
-  switch (access.scope) {
+  switch (access.target) {
     case 'organization':
       return { target_kind: 'organization', target_id: ids['orgId'], org_id: ids['orgId'] };
     case 'user':
@@ -196,7 +196,7 @@ async function refuse({ route, sample }: Case, prepared: Prepared, name: (typeof
 }
 
 describe('a refusal writes exactly its security event:', () => {
-  const guarded = cases.filter(({ route }) => !['public', 'platform'].includes(route.access.scope));
+  const guarded = cases.filter(({ route }) => !['public', 'platform'].includes(route.access.target));
 
   it.each(byName(guarded))('%s', async (_, one) => {
     const prepared = await one.sample.prepare(stage);

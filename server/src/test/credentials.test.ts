@@ -31,7 +31,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-const guarded = routes.filter(({ access }) => access.scope !== 'public');
+const guarded = routes.filter(({ access }) => access.target !== 'public');
 
 /** The credential is looked at before anything else of the call. */
 const send = (route: Route, cookie: string) =>

@@ -26,7 +26,7 @@ const sound = route({
 /** The sound route as it would look without the compiler. */
 const faulty = (fault: Readonly<Record<string, unknown>>): Route => ({ ...sound, ...fault });
 
-const ofNobody: Access = { scope: 'organization', from: 'path', operation: 'read', principals: [] };
+const ofNobody: Access = { target: 'organization', from: 'path', operation: 'read', principals: [] };
 
 describe('the service does not start with a route that', () => {
   let db: Db;

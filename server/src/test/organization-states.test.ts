@@ -25,10 +25,10 @@ beforeAll(async () => {
 afterAll(() => app?.close());
 
 const overOrganizations = cases.filter(
-  ({ route, sample }) => route.access.scope === 'organization' && !sample.afterDeletion,
+  ({ route, sample }) => route.access.target === 'organization' && !sample.afterDeletion,
 );
 const byName = overOrganizations.map((one) => [one.name, one] as const);
-const operationOf = ({ route: { access } }: Case) => (access.scope === 'organization' ? access.operation : undefined);
+const operationOf = ({ route: { access } }: Case) => (access.target === 'organization' ? access.operation : undefined);
 
 const orgOf = ({ params, orgId }: Prepared): string => orgId ?? params?.['orgId'] ?? '';
 

@@ -92,7 +92,7 @@ describe('ids and secrets of another app mean nothing to', () => {
 });
 
 describe('a credential of one app means nothing in another to', () => {
-  const ofCallers = ofApps.filter(({ route }) => route.access.scope !== 'public');
+  const ofCallers = ofApps.filter(({ route }) => route.access.target !== 'public');
 
   it.each(byName(ofCallers))('%s', async (_, one) => {
     const calls = [await one.sample.prepare(stage), await one.sample.prepare(foreign)];
@@ -156,7 +156,7 @@ function boundCaller({ sample: { admits } }: Case, { addressed }: Prepared): Cal
 
 /** What only fits together: an id and the secret of another, or two ids. */
 const isPair = ({ route }: Case, exchanges: readonly Exchange[]): boolean =>
-  route.access.scope === 'public' || (route.access.scope === 'app' && exchanges.length > 1);
+  route.access.target === 'public' || (route.access.target === 'app' && exchanges.length > 1);
 
 describe('ids of another organization mean nothing to', () => {
   it.each(byName(ofApps))('%s', async (_, one) => {

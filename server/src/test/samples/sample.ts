@@ -92,7 +92,7 @@ export function urlOf(route: Route, { params = {}, query }: Prepared): string {
 
 /** Whether the app header says which app a call is about. */
 export const isAppNamed = ({ access }: Route): boolean =>
-  access.scope !== 'platform' && !(access.scope === 'public' && access.app === 'none');
+  access.target !== 'platform' && !(access.target === 'public' && access.app === 'none');
 
 /** A route must not answer a code that its documentation does not list. */
 function checkListed(route: Route, response: LightMyRequestResponse): void {
