@@ -1,10 +1,10 @@
 import type { ErrorCode } from './errors.ts';
 
-/** What the page of an error code says beside its meaning. */
+/** Cause and remedy on the page of an error code. */
 export interface ErrorHelp {
   /** What usually causes the error. */
   readonly cause: string;
-  /** How the caller, or an administrator of the app, mends it. */
+  /** How the caller or an administrator of the app fixes the error. */
   readonly remedy: string;
 }
 
@@ -12,68 +12,68 @@ export interface ErrorHelp {
 export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   // The request itself
   malformed_request: {
-    cause: 'The body is cut off, is not JSON, or is not UTF-8. Shells often change quotes in JSON.',
+    cause: 'The body is truncated, is not JSON, or is not UTF-8. A shell may have removed quotes from the JSON.',
     remedy: 'Serialize the body with a JSON library and let the HTTP library compute `Content-Length`.',
   },
   validation_failed: {
-    cause: 'A field is missing, misspelt, of another type, or out of range. Unknown fields are faults, too.',
+    cause: 'A field is missing, misspelt, of the wrong type, or out of range. Unknown fields are invalid, too.',
     remedy: 'Read `errors`: each `pointer` names the field and each `message` says what it must be.',
   },
   app_name_required: {
-    cause: 'The header `X-App-Name` is missing or empty. Some proxies and browsers drop headers that are not allowed.',
+    cause: 'The header `X-App-Name` is missing or empty. Some proxies remove unknown headers.',
     remedy:
       'Send `X-App-Name: <app>` with every call. The first start of a development service creates the app `demo`.',
   },
   org_id_required: {
-    cause: 'The call addresses the users of one organization, and the header `X-Iam-Orgid` is missing.',
+    cause: 'The call is about the users of one organization, but the header `X-Iam-Orgid` is missing.',
     remedy: 'Send `X-Iam-Orgid: <orgId>`. `GET /v1/authorization/organizations` lists the ids.',
   },
   route_not_found: {
     cause:
       'The path is misspelt or lacks `/v1`, or the feature is switched off: `/v1/platform` without ' +
       '`PLATFORM_KEY`, `/metrics` and `/dev/mailbox` in production.',
-    remedy: 'Compare the path with the reference at `/docs`. Ask the operator about features that are switched off.',
+    remedy: 'Compare the path with the reference at `/docs`. Ask the operator whether the feature is switched off.',
   },
   method_not_allowed: {
-    cause: 'The path exists under another method, often `PATCH` instead of `PUT`.',
-    remedy: 'Use a method of the `Allow` header.',
+    cause: 'The path supports other methods only, for example `PATCH` but not `PUT`.',
+    remedy: 'Use one of the methods in the `Allow` header.',
   },
   prefetch_refused: {
     cause:
       'A browser or a preview loaded the link ahead of time (`Sec-Purpose: prefetch`), and following the ' +
       'link changes something.',
-    remedy: 'Nothing is to be done: the link works when the person follows it. Do not prefetch links of sign-ins.',
+    remedy: 'No action is needed: the link works when the person follows it. Do not prefetch sign-in links.',
   },
   request_timeout: {
     cause: 'The connection is slow, or the client announced more bytes than it sent.',
-    remedy: 'Send the request again. Check `Content-Length` if it happens every time.',
+    remedy: 'Send the request again. If the error persists, check `Content-Length`.',
   },
   body_too_large: {
     cause: 'The body has more than 256 KiB, usually because of large metadata or many items.',
-    remedy: 'Send less in one call, and keep large data in a store of your own.',
+    remedy: 'Send less data in one call. Keep large data in your own database.',
   },
   unsupported_media_type: {
-    cause: 'The header `Content-Type` is missing or is that of a form, as with `curl -d` and no header.',
+    cause: 'The header `Content-Type` is missing, or names a form type, as `curl -d` does by default.',
     remedy: 'Send `Content-Type: application/json` with a JSON body.',
   },
   headers_too_large: {
-    cause: 'Cookies of other applications on the same host add up, or a token was repeated in several headers.',
-    remedy: 'Delete cookies that the host does not need, or give the service a host name of its own.',
+    cause: 'Other applications on the same host set many cookies, or the client sends a token in several headers.',
+    remedy: 'Delete unneeded cookies, or serve Gatehouse under a separate host name.',
   },
 
   // Idempotency keys
   idempotency_key_reused: {
-    cause: 'A client uses one `Idempotency-Key` for two different requests, for example a constant.',
-    remedy: 'Make a random key for each request, and use it again only to repeat that same request.',
+    cause: 'The client sent the same `Idempotency-Key` with two different requests. The key may be a constant.',
+    remedy: 'Generate a random key for each request. Reuse the key only to repeat that request.',
   },
   idempotency_in_progress: {
-    cause: 'A client repeated the request before the first one was answered.',
+    cause: 'The client repeated the request before it received the first response.',
     remedy: 'Wait a second, then send the same request with the same key.',
   },
 
   // The app and the caller
   app_not_found: {
-    cause: 'The name in `X-App-Name` is misspelt, or the app is on another deployment.',
+    cause: 'The name in `X-App-Name` is misspelt, or the app belongs to another deployment.',
     remedy: 'Check the name and the address of the service. The operator lists apps with `GET /v1/platform/apps`.',
   },
   app_inactive: {
@@ -81,23 +81,23 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'Ask the operator, who reactivates it with `PATCH /v1/platform/apps/{name}`.',
   },
   app_name_taken: {
-    cause: 'The app was created before, perhaps by an earlier attempt of the same script.',
+    cause: 'The app already exists. An earlier run of the same script may have created it.',
     remedy: 'Use the existing app, or choose another name.',
   },
   unauthenticated: {
     cause:
-      'No credential was sent, the session ended, the token expired or is for another app or audience, ' +
-      'or a secret was revoked.',
+      'The request has no credential, the session or token expired or was revoked, or the token is for ' +
+      'another app or audience.',
     remedy: 'Sign in again, or request a new machine token. Check that `X-App-Name` names the app of the credential.',
   },
   reauthentication_required: {
     cause:
-      'The session is good, but its person signed in or re-authenticated more than ten minutes ago, and ' +
-      'the operation is one that a stolen session must not reach.',
+      'The session is valid, but its user authenticated more than ten minutes ago. Sensitive operations ' +
+      'require a recent authentication, so that a stolen session cannot perform them.',
     remedy:
-      'Ask the person for a proof, send it to `POST /v1/authentication/users/me/reauthentication` (the ' +
-      'current password, a code from `POST …/users/me/reauthentication-request`, or a round trip to a ' +
-      'linked provider), and repeat the call.',
+      'Ask the user to re-authenticate, then repeat the call. `POST ' +
+      '/v1/authentication/users/me/reauthentication` accepts the current password, a code from `POST ' +
+      '…/users/me/reauthentication-request`, or a sign-in with a linked provider.',
   },
   session_required: {
     cause:
@@ -118,66 +118,64 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   origin_not_allowed: {
     cause:
-      'A web page whose origin is not in `allowedOrigins` called with a cookie. `http://localhost:4000` and ' +
+      'A web page sent a cookie, but its origin is not in `allowedOrigins`. `http://localhost:4000` and ' +
       '`http://127.0.0.1:4000` are different origins.',
     remedy:
-      'A super admin adds the exact origin (scheme, host and port) to the setting `allowedOrigins`. Or ' +
-      'open the page under the name that is listed. The log of the service names the origin.',
+      'Ask a super admin to add the exact origin (scheme, host and port) to the setting `allowedOrigins`, ' +
+      'or open the page under an origin that is listed. The log of the service has the refused origin.',
   },
   access_denied: {
-    cause: 'The caller is a member, and the action is for managers, owners, super admins or machine users.',
-    remedy: 'The reference names who may call each operation. An owner or super admin can give the role.',
+    cause: 'The role of the caller does not allow the action, for example because it is reserved for owners.',
+    remedy: 'The reference lists the allowed callers of each operation. Ask an owner or super admin for the role.',
   },
   human_required: {
-    cause: 'A machine token was sent to an operation about the person who is signed in, such as `GET users/me`.',
-    remedy: 'Send the session token of the person. To check it as a backend use `POST token/introspection`.',
+    cause: 'The call has a machine token, but the operation is about the signed-in person, for example `GET users/me`.',
+    remedy: 'Send the session token of the person. To validate a token in a backend, use `POST token/introspection`.',
   },
 
   // Users and sessions
   user_not_found: {
-    cause: 'The id is wrong or of another app, the user was deleted, or the caller is in no organization with them.',
+    cause: 'The id is wrong or belongs to another app, the user was deleted, or the caller may not see the user.',
     remedy: 'Check the id and the app. Invite people by e-mail address instead of adding them by id.',
   },
   user_inactive: {
     cause: 'A super admin or a backend deactivated the user.',
-    remedy: 'A super admin reactivates them with `POST users/{userId}/reactivate`.',
+    remedy: 'Ask a super admin to reactivate the user with `POST users/{userId}/reactivate`.',
   },
   user_not_active: {
-    cause: 'The user was invited and did not accept yet, or is deactivated.',
-    remedy: 'Invite them by e-mail address, or reactivate them first.',
+    cause: 'The user has not accepted an invitation yet, or is deactivated.',
+    remedy: 'Invite the user by e-mail address, or reactivate the user first.',
   },
   last_super_admin: {
     cause: 'The change would leave the app without an active super admin.',
-    remedy: 'Make somebody else a super admin first, and let them accept.',
+    remedy: 'Add another super admin first, and wait until they have accepted.',
   },
   email_already_exists: {
-    cause: 'The person has an account already, perhaps one that a sign-in by a provider created.',
-    remedy: 'Let them sign in, or reset the password. Their mailbox gets a mail that says so.',
+    cause: 'An account with this address exists. Sign-in with an identity provider also creates accounts.',
+    remedy: 'Ask the person to sign in or to reset the password. They get a mail with this advice.',
   },
   email_already_verified: {
-    cause: 'The address was verified by another mail, in another window, or by a provider.',
-    remedy: 'Nothing is to be done. Read the user again.',
+    cause: 'The address was verified with another mail, in another window, or by an identity provider.',
+    remedy: 'No action is needed. Read the user again.',
   },
   account_unclaimed: {
-    cause: 'A code was requested for an address that was never verified in a session of the account.',
+    cause: 'A code was requested, but no session of the account has ever verified the address.',
     remedy: 'Verify the address while signed in, or re-authenticate with the current password.',
   },
   sign_up_disabled: {
-    cause: 'The setting `signUpEnabled` of the app is false: people come in by invitation only.',
-    remedy: 'Invite the person, or a super admin sets `signUpEnabled` to true.',
+    cause: 'The app setting `signUpEnabled` is false: accounts are created by invitation only.',
+    remedy: 'Invite the person, or ask a super admin to set `signUpEnabled` to true.',
   },
   password_too_weak: {
-    cause: 'The password is too short, is common, or is the e-mail address or name.',
-    remedy: 'Show `detail` to the person. A password has 10 to 128 characters and needs no special ones.',
+    cause: 'The password is too short, is common, or equals the e-mail address or name.',
+    remedy: 'Show `detail` to the person. A password has 10 to 128 characters; special characters are not required.',
   },
   current_password_wrong: {
-    cause: 'The person mistyped the password, or has none because they sign in by a provider.',
-    remedy: 'Ask again, or let them re-authenticate by a mailed code or a provider.',
+    cause: 'The password was mistyped, or the account has none because its user signs in with a provider.',
+    remedy: 'Ask again, or offer re-authentication with a mailed code or a provider.',
   },
   invalid_credentials: {
-    cause:
-      'The password or address is wrong, there is no account in this app, or the person was invited and ' +
-      'has not accepted.',
+    cause: 'The password or address is wrong, this app has no such account, or the invitation was not accepted yet.',
     remedy: 'Check `X-App-Name`, let the person try again, or offer a password reset.',
   },
   session_not_found: {
@@ -186,99 +184,102 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   code_invalid: {
     cause:
-      'The code is of an older mail, was used, expired, was mistyped too often, or is for another purpose or address.',
-    remedy: 'Request a new mail and use its code. In development the mailbox is at `/dev/mailbox`.',
+      'The code was replaced by a newer mail, already used, expired, mistyped too often, or sent for ' +
+      'another purpose or address.',
+    remedy: 'Request a new mail and use the code in it. In development, mails are at `/dev/mailbox`.',
   },
   redirect_url_not_allowed: {
     cause:
-      'The target is not in `redirectUrls`. What a person names must match an entry with its path: a ' +
-      'bare origin is for super admins, machine users and default templates.',
+      'The URL does not match the setting `redirectUrls`. A URL sent by a person must match an entry ' +
+      'including its path. Entries without a path apply only to super admins, machine users and default ' +
+      'templates.',
     remedy:
-      'A super admin adds the entry that `detail` names to the setting `redirectUrls`. End it in `?*` if ' +
-      'the page takes parameters of its own.',
+      'Ask a super admin to add the entry that `detail` suggests to the setting `redirectUrls`. If the ' +
+      'page has query parameters of its own, end the entry with `?*`.',
   },
   metadata_limit_exceeded: {
     cause: 'The change would leave more than 30 keys.',
-    remedy: 'Remove keys by setting them to `null`, or keep the data in a store of your own.',
+    remedy: 'Remove keys by setting them to `null`, or keep the data in your own database.',
   },
   metadata_key_reserved: {
     cause: 'A person tried to write a key that begins with `app:`.',
-    remedy: 'Choose another key, or let your backend write it as a machine user.',
+    remedy: 'Choose another key, or write the key from your backend as a machine user.',
   },
 
   // Organizations
   organization_not_found: {
-    cause: 'The id is wrong or of another app, the organization was deleted, or the caller is not in it.',
-    remedy: 'List the organizations that the caller sees with `GET /v1/authorization/organizations`.',
+    cause: 'The id is wrong or belongs to another app, the organization was deleted, or the caller is not a member.',
+    remedy: '`GET /v1/authorization/organizations` lists the organizations that the caller may see.',
   },
   organization_inactive: {
     cause: 'A super admin or a backend deactivated the organization.',
-    remedy: 'A super admin reactivates it with `POST organizations/{orgId}/reactivate`.',
+    remedy: 'Ask a super admin to reactivate it with `POST organizations/{orgId}/reactivate`.',
   },
   organization_inactive_state: {
     cause: 'The call grants a role or sends an invitation in a deactivated organization.',
-    remedy: 'Reactivate the organization, then grant.',
+    remedy: 'Reactivate the organization, then repeat the call.',
   },
   organization_name_taken: {
-    cause: 'Another organization of the app has this name. Case and repeated spaces do not count.',
+    cause: 'Another organization of the app has this name. Names are compared without case and repeated spaces.',
     remedy: 'Choose another name.',
   },
   precondition_failed: {
-    cause: 'Somebody else changed the organization after you read it.',
-    remedy: 'Read it again, apply your change to the new version, and send its `ETag` in `If-Match`.',
+    cause: 'The organization was changed after you read it.',
+    remedy: 'Read the organization again, apply your change to the new version, and send its `ETag` in `If-Match`.',
   },
   last_owner: {
     cause: 'The change would leave the organization without an active owner. Invited owners do not count.',
-    remedy: 'Add another owner and let them accept first.',
+    remedy: 'Add another owner first, and wait until they have accepted.',
   },
   unknown_role: {
-    cause: 'The role is misspelt, is of another organization, or lacks the prefix `global:`.',
+    cause: 'The role key is misspelt, belongs to another organization, or lacks the prefix `global:`.',
     remedy: 'List the roles with `GET organizations/{orgId}/roles`, or add the role with `PUT`.',
   },
   role_not_found: {
-    cause: 'The role was deleted already, or the key is misspelt.',
+    cause: 'The role was already deleted, or its key is misspelt.',
     remedy: 'List the roles of the organization or the predefined roles of the app.',
   },
   role_limit_exceeded: {
-    cause: 'Roles are created for each person or resource.',
-    remedy: 'Delete roles that are not used, and express single rights as permissions.',
+    cause: 'The limit is reached. A typical reason is a separate role for each person or resource.',
+    remedy: 'Delete unused roles, and use permissions for individual rights.',
   },
   invitation_not_found: {
     cause:
-      'The id is of another organization, the invitation was superseded, or a manager asked for one to a manager role.',
+      'The id belongs to another organization, the invitation was superseded, or a manager requested an ' +
+      'invitation to a manager role.',
     remedy: 'List the invitations with `GET organizations/{orgId}/invitations`.',
   },
   invitation_closed: {
-    cause: 'The person accepted meanwhile, or somebody revoked the invitation.',
-    remedy: 'Read the invitation again. Invite once more if it was revoked.',
+    cause: 'The invitation was accepted or revoked in the meantime.',
+    remedy: 'Read the invitation again. If it was revoked, send a new invitation.',
   },
 
   // Machine users
   invalid_client: {
-    cause: 'The secret was copied incompletely, was deleted or expired, or belongs to another app.',
-    remedy: 'Check `X-App-Name`. A super admin creates a new secret with `POST machine-users/{id}/secrets`.',
+    cause: 'The secret is incomplete, was deleted, expired, or belongs to another app.',
+    remedy: 'Check `X-App-Name`. A super admin can create a new secret with `POST machine-users/{id}/secrets`.',
   },
   machine_user_not_found: {
-    cause: 'The machine user was deleted, or the id is of another app.',
-    remedy: 'List them with `GET /v1/authorization/machine-users`.',
+    cause: 'The machine user was deleted, or the id belongs to another app.',
+    remedy: '`GET /v1/authorization/machine-users` lists the machine users.',
   },
   machine_user_name_taken: {
-    cause: 'A machine user of this name exists. Case does not count.',
+    cause: 'A machine user with this name exists. Names are compared without case.',
     remedy: 'Add a secret to the existing machine user, or choose another name.',
   },
   machine_secret_not_found: {
-    cause: 'The secret was deleted already, or is of another machine user.',
-    remedy: 'List the machine users; each names its secrets.',
+    cause: 'The secret was already deleted, or belongs to another machine user.',
+    remedy: 'List the machine users; the list includes the ids of their secrets.',
   },
   machine_secret_limit_exceeded: {
-    cause: 'Secrets were added at each rotation and never deleted.',
-    remedy: 'Delete secrets that are not used; `lastUsedAt` names them.',
+    cause: 'Rotations added secrets without deleting the old ones.',
+    remedy: 'Delete unused secrets; `lastUsedAt` shows when each was last used.',
   },
 
   // Identity providers
   idp_not_found: {
-    cause: 'The provider was deleted or switched off, or the id is of another app.',
-    remedy: 'Read the usable providers from `GET apps/metadata`.',
+    cause: 'The provider was deleted or switched off, or the id belongs to another app.',
+    remedy: '`GET apps/metadata` lists the available providers.',
   },
   idp_limit_exceeded: {
     cause: 'An app has 50 identity providers already.',
@@ -286,28 +287,32 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   idp_discovery_failed: {
     cause:
-      'The issuer is misspelt, is not reachable from the service, answers with another issuer, or offers no code flow.',
+      'The issuer URL is misspelt, unreachable from the service, returns another issuer, or offers no ' +
+      'authorization code flow.',
     remedy: 'Open `<issuer>/.well-known/openid-configuration`: its `issuer` must equal the value that you send.',
   },
   idp_email_unverified: {
     cause:
-      'The provider does not say that it verified the address: `email_verified`, for Microsoft ' +
-      '`xms_edov`, or `trustEmail` is missing.',
-    remedy: 'Configure the claim at the provider, or let the person sign in otherwise and link the provider.',
+      'The provider did not confirm that it verified the address: the claim `email_verified` (Microsoft: ' +
+      '`xms_edov`) or the setting `trustEmail` is missing.',
+    remedy:
+      'Configure the claim at the provider. Or ask the person to sign in with another method and link the provider.',
   },
   idp_link_required: {
-    cause: 'The account is that of a super admin, or has another identity of this provider.',
+    cause: 'The account belongs to a super admin, or already has another identity of this provider.',
     remedy: 'Sign in with the password and link the provider while signed in.',
   },
   intent_invalid: {
     cause:
-      'The sign-in took longer than ten minutes, was finished already, came back in another browser, or ' +
-      'its `codeVerifier` is missing.',
-    remedy: 'Begin again with `POST idp/intents/create`. Keep the verifier in the tab that began.',
+      'The sign-in took longer than ten minutes, was already finished, returned to another browser, or ' +
+      'lacks its `codeVerifier`.',
+    remedy:
+      'Start again with `POST idp/intents/create`. Keep the code verifier in the browser tab that started ' +
+      'the sign-in.',
   },
   identity_not_found: {
-    cause: 'The identity was unlinked already, or is of another user.',
-    remedy: 'List them with `GET users/me/identities`.',
+    cause: 'The identity was already unlinked, or belongs to another user.',
+    remedy: '`GET users/me/identities` lists your identities.',
   },
   identity_already_linked: {
     cause: 'The person has two accounts, and the provider is linked to the other one.',
@@ -315,49 +320,52 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   last_sign_in_method: {
     cause: 'The account has no password and no other identity.',
-    remedy: 'Set a password by a password reset, then unlink.',
+    remedy: 'Set a password with a password reset, then unlink the identity.',
   },
 
   // Limits
   rate_limited: {
-    cause: 'A script repeats a call without a pause, or all users of a backend share its address.',
+    cause: 'A script repeats a call without a pause, or a backend calls for many users from one IP address.',
     remedy:
-      'Wait for the seconds in `Retry-After`. List backends in `trustedBackends` and send ' +
-      '`X-End-User-Ip`; a super admin changes `limits`.',
+      'Wait for the seconds in `Retry-After`. For a backend, add its address to `trustedBackends` and ' +
+      'send `X-End-User-Ip`. A super admin can raise the limit in the setting `limits`.',
   },
   too_many_attempts: {
-    cause: 'Somebody guesses the password, or a program keeps an old one.',
-    remedy: 'Sign in from a device that was used before, or reset the password: that clears the count.',
+    cause: 'Somebody is guessing the password, or a program still uses an old one.',
+    remedy: 'Sign in from a device that was used before, or reset the password. A reset clears the count.',
   },
 
   // The service
   overloaded: {
-    cause: 'More passwords are to be hashed than the machine can, or the service is starting.',
-    remedy: 'Send the request again after `Retry-After`. The operator adds processes or raises `HASH_CONCURRENCY`.',
+    cause: 'More sign-ins arrive than the machine can hash passwords for, or the service is starting.',
+    remedy: 'Send the request again after `Retry-After`. The operator can add processes or raise `HASH_CONCURRENCY`.',
   },
   database_unavailable: {
-    cause: 'The database restarts, is not reachable, or has not the schema of this version.',
-    remedy: 'Send the request again after `Retry-After`. The operator looks at the log and at `/readyz`.',
+    cause: 'The database is restarting, is unreachable, or has another schema version than the service.',
+    remedy: 'Send the request again after `Retry-After`. The operator finds the reason in the log and at `/readyz`.',
   },
   database_busy: {
     cause:
-      'Something holds a lock for more than 5 seconds, a statement takes more than 20, or all connections are in use.',
+      'Another session held a lock for more than 5 seconds, a statement took more than 20 seconds, or all ' +
+      'connections are in use.',
     remedy:
-      'Send the request again after `Retry-After`: nothing was changed. The operator looks for the lock ' +
-      'in the log and in `pg_stat_activity`.',
+      'Nothing was changed. Send the request again after `Retry-After`. The operator finds the lock in ' +
+      'the log and in `pg_stat_activity`.',
   },
   storage_full: {
     cause: 'The disk of the database is full.',
-    remedy: 'The operator makes room. Until then calls that only read are answered, and `/readyz` says 503.',
+    remedy: 'The operator must free disk space. Until then only read calls succeed, and `/readyz` returns 503.',
   },
   outcome_unknown: {
-    cause: 'The connection to the database broke after the change had been sent and before the database confirmed it.',
+    cause: 'The connection to the database was lost after the change was sent and before the database confirmed it.',
     remedy:
-      'Read the resource to see whether it was changed, or repeat the call with the same ' +
-      '`Idempotency-Key`: then it is done once.',
+      'Read the resource to see whether it was changed. Or repeat the call with the same ' +
+      '`Idempotency-Key`: the change is then made only once.',
   },
   internal_error: {
-    cause: 'A fault of the service. The log has its cause under the request id.',
-    remedy: 'Report `requestId` to the operator. Repeat a creating call with the same `Idempotency-Key` only.',
+    cause: 'The service has a defect. The log has the cause under the request id.',
+    remedy:
+      'Report `requestId` to the operator. Repeat a call that creates something only with the same ' +
+      '`Idempotency-Key`.',
   },
 };

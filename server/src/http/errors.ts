@@ -1,17 +1,20 @@
 /**
- * The closed list of error codes: status, title and the sentence shown when a more precise one is not at hand.
- * One code has one status. Problem documents (RFC 9457), the pages at `/errors/<code>` and the OpenAPI document
- * all come from this table.
+ * The closed list of error codes: status, title and default detail. One code has one status. Problem documents (RFC
+ * 9457), the pages at `/errors/<code>` and the OpenAPI document all come from this table.
  */
 export const errorCodes = {
   // The request itself
-  malformed_request: [400, 'Malformed request', 'The request could not be read: its body is not valid UTF-8 JSON.'],
-  validation_failed: [400, 'Validation failed', 'The request has faults; each is listed in `errors`.'],
+  malformed_request: [400, 'Malformed request', 'The request body is not valid JSON in UTF-8.'],
+  validation_failed: [400, 'Validation failed', 'The request is invalid; `errors` lists every problem.'],
   app_name_required: [400, 'App name required', 'The X-App-Name header is required.'],
   org_id_required: [400, 'Organization id required', 'The X-Iam-Orgid header is required.'],
-  route_not_found: [404, 'Route not found', 'There is nothing at this address.'],
-  method_not_allowed: [405, 'Method not allowed', 'This address does not answer to this method; see the Allow header.'],
-  request_timeout: [408, 'Request timeout', 'The request took too long to arrive.'],
+  route_not_found: [404, 'Route not found', 'No route has this path.'],
+  method_not_allowed: [
+    405,
+    'Method not allowed',
+    'This path does not support this method; the Allow header lists those that it supports.',
+  ],
+  request_timeout: [408, 'Request timeout', 'The server did not receive the complete request in time.'],
   body_too_large: [413, 'Body too large', 'The body is larger than 256 KiB.'],
   unsupported_media_type: [415, 'Unsupported media type', 'Send the body as application/json.'],
   headers_too_large: [431, 'Headers too large', 'The headers of the request are larger than 16 KiB.'],
@@ -20,12 +23,13 @@ export const errorCodes = {
   idempotency_key_reused: [
     422,
     'Idempotency key reused',
-    'This Idempotency-Key came with another request before; nothing was changed. Use a new key for a new request.',
+    'This Idempotency-Key was already used for a different request; nothing was changed. Use a new key ' +
+      'for each request.',
   ],
   idempotency_in_progress: [
     409,
     'Idempotency in progress',
-    'A request with this Idempotency-Key is being answered right now. Try again shortly with the same key.',
+    'A request with this Idempotency-Key is still in progress. Retry shortly with the same key.',
   ],
 
   // The app and the caller
@@ -36,9 +40,9 @@ export const errorCodes = {
   reauthentication_required: [
     401,
     'Re-authentication required',
-    'This call needs an authentication of the last ten minutes. Renew the session by POST ' +
-      '/v1/authentication/users/me/reauthentication with the current password, a mailed code or a round ' +
-      'trip to a linked provider, then repeat the call.',
+    'This call requires an authentication within the last ten minutes. Re-authenticate with POST ' +
+      '/v1/authentication/users/me/reauthentication (current password, mailed code or linked provider), ' +
+      'then repeat the call.',
   ],
   session_required: [
     401,
@@ -49,29 +53,37 @@ export const errorCodes = {
   audience_not_allowed: [400, 'Audience not allowed', 'The app does not list this audience.'],
   origin_not_allowed: [403, 'Origin not allowed', 'Calls from this origin are not allowed by the app.'],
   access_denied: [403, 'Access denied', 'You can view this resource but are not allowed to perform this action.'],
-  human_required: [403, 'Human required', 'Only a signed-in human can do this; a machine user cannot.'],
+  human_required: [403, 'Human required', 'This action requires a signed-in human; machine users cannot perform it.'],
 
   // Users and sessions
   user_not_found: [404, 'User not found', 'There is no such user, or you may not see them.'],
   user_inactive: [403, 'User inactive', 'This user is deactivated.'],
   user_not_active: [409, 'User not active', 'The user has not accepted an invitation yet, or is deactivated.'],
-  last_super_admin: [409, 'Last super admin', 'An app needs another active super admin first; nothing was changed.'],
+  last_super_admin: [
+    409,
+    'Last super admin',
+    'This is the last active super admin of the app. Add another one first; nothing was changed.',
+  ],
   email_already_exists: [409, 'E-mail already exists', 'A user with this e-mail address exists already.'],
   email_already_verified: [409, 'E-mail already verified', 'This e-mail address is verified already.'],
   account_unclaimed: [
     403,
     'Account unclaimed',
-    'Verify the e-mail address of the account first, signed in as its user.',
+    'The account is not claimed. Verify its e-mail address first, while signed in.',
   ],
-  sign_up_disabled: [403, 'Sign-up disabled', 'This app does not let people sign up by themselves.'],
+  sign_up_disabled: [403, 'Sign-up disabled', 'This app does not allow self-service sign-up.'],
   password_too_weak: [400, 'Password too weak', 'Choose a password that is harder to guess.'],
   current_password_wrong: [403, 'Current password wrong', 'The current password is wrong; nothing was changed.'],
   invalid_credentials: [401, 'Invalid credentials', 'The e-mail address or the password is wrong.'],
   session_not_found: [404, 'Session not found', 'There is no such session, or it is not yours.'],
-  code_invalid: [400, 'Code invalid', 'The code is wrong, expired or used. Ask for a new one.'],
-  redirect_url_not_allowed: [400, 'Redirect URL not allowed', 'This URL is not among those the app allows.'],
-  metadata_limit_exceeded: [400, 'Metadata limit exceeded', 'Metadata holds at most 30 items; nothing was changed.'],
-  metadata_key_reserved: [403, 'Metadata key reserved', 'Keys that begin with "app:" are written by backends only.'],
+  code_invalid: [400, 'Code invalid', 'The code is wrong, expired or already used. Request a new code.'],
+  redirect_url_not_allowed: [400, 'Redirect URL not allowed', 'The app does not allow this redirect URL.'],
+  metadata_limit_exceeded: [400, 'Metadata limit exceeded', 'Metadata can have at most 30 items; nothing was changed.'],
+  metadata_key_reserved: [
+    403,
+    'Metadata key reserved',
+    'Only backends can write metadata keys that begin with "app:".',
+  ],
 
   // Organizations
   organization_not_found: [404, 'Organization not found', 'There is no such organization, or you may not see it.'],
@@ -79,20 +91,24 @@ export const errorCodes = {
   organization_inactive_state: [
     409,
     'Organization inactive',
-    'Nothing can be granted in a deactivated organization. Reactivate it first.',
+    'Roles cannot be granted in a deactivated organization. Reactivate the organization first.',
   ],
   organization_name_taken: [409, 'Organization name taken', 'An organization of this name exists already.'],
   precondition_failed: [412, 'Precondition failed', 'The resource has changed since the version in If-Match.'],
-  last_owner: [409, 'Last owner', 'An organization needs another active owner first; nothing was changed.'],
+  last_owner: [
+    409,
+    'Last owner',
+    'This is the last active owner of the organization. Add another owner first; nothing was changed.',
+  ],
   unknown_role: [400, 'Unknown role', 'The organization has no such role.'],
   role_not_found: [404, 'Role not found', 'There is no such role.'],
   role_limit_exceeded: [
     409,
     'Role limit exceeded',
-    'An organization has at most 200 roles, an app at most 100 predefined ones; nothing was changed.',
+    'An organization can have at most 200 roles, an app at most 100 predefined roles; nothing was changed.',
   ],
   invitation_not_found: [404, 'Invitation not found', 'There is no such invitation, or you may not see it.'],
-  invitation_closed: [409, 'Invitation closed', 'The invitation was accepted or revoked; nothing was changed.'],
+  invitation_closed: [409, 'Invitation closed', 'The invitation was already accepted or revoked; nothing was changed.'],
 
   // Machine users
   invalid_client: [401, 'Invalid client', 'The client id or the client secret is wrong.'],
@@ -107,23 +123,23 @@ export const errorCodes = {
   idp_discovery_failed: [
     400,
     'Identity provider not usable',
-    'The configuration of the provider could not be read, or is not one that people can sign in with.',
+    'The discovery document of the provider could not be read, or it does not support the authorization code flow.',
   ],
   idp_email_unverified: [
     403,
     'E-mail not verified by the provider',
-    'The provider does not vouch for an e-mail address, so it cannot say whose account this is. Sign in ' +
-      'otherwise and link it.',
+    'The provider did not confirm a verified e-mail address, so the account cannot be identified. Sign ' +
+      'in with another method and link the provider.',
   ],
   idp_link_required: [
     403,
     'Link required',
-    'A provider is not linked to this account by itself. Sign in otherwise and link it.',
+    'A provider is not linked to this account automatically. Sign in with another method and link the provider.',
   ],
   intent_invalid: [
     400,
     'Intent invalid',
-    'This sign-in through a provider is unknown, used, expired or not yours. Begin again.',
+    'This sign-in through a provider is unknown, already used, expired or belongs to someone else. Start again.',
   ],
   identity_not_found: [404, 'Identity not found', 'You have no such identity.'],
   identity_already_linked: [409, 'Identity already linked', 'This identity is linked to another account.'],
@@ -138,50 +154,58 @@ export const errorCodes = {
   too_many_attempts: [
     429,
     'Too many attempts',
-    'Too many sign-ins failed lately. Try again later, from a device that has signed in before, or reset the password.',
+    'Too many failed sign-ins. Try again later, sign in from a device that was used before, or reset the password.',
   ],
 
   // The service
-  prefetch_refused: [503, 'Prefetch refused', 'This page cannot be loaded in advance: it changes something.'],
-  overloaded: [503, 'Overloaded', 'The service has no capacity for this right now. Try again shortly.'],
-  database_unavailable: [503, 'Database unavailable', 'The database does not answer. Try again shortly.'],
+  prefetch_refused: [503, 'Prefetch refused', 'This page cannot be prefetched, because loading it changes data.'],
+  overloaded: [503, 'Overloaded', 'The service is at capacity. Retry after the interval in the Retry-After header.'],
+  database_unavailable: [
+    503,
+    'Database unavailable',
+    'The database is not available. Retry after the interval in the Retry-After header.',
+  ],
   database_busy: [
     503,
     'Database busy',
-    'The database takes too long for this. Nothing was changed; try again shortly.',
+    'The database took too long. Nothing was changed. Retry after the interval in the Retry-After header.',
   ],
-  storage_full: [503, 'Storage full', 'The database has no room to store anything more. Nothing was changed.'],
+  storage_full: [503, 'Storage full', 'The storage of the database is full. Nothing was changed.'],
   outcome_unknown: [
     503,
     'Outcome unknown',
-    'The database did not confirm this, so it may or may not be done. Look, or repeat it with the same ' +
-      'Idempotency-Key.',
+    'The database did not confirm the change, so it may or may not have been made. Read the resource, ' +
+      'or repeat the call with the same Idempotency-Key.',
   ],
-  internal_error: [500, 'Internal error', 'Something went wrong on our side. Quote the request id when you report it.'],
+  internal_error: [
+    500,
+    'Internal error',
+    'The service failed unexpectedly. Include the request id when you report this error.',
+  ],
 } as const satisfies Record<string, readonly [status: number, title: string, detail: string]>;
 
-/** A stable machine-readable name of what went wrong. */
+/** A stable, machine-readable error name. */
 export type ErrorCode = keyof typeof errorCodes;
 
-/** One fault of a request: a JSON pointer that begins with the part of the request, and what is wrong there. */
+/** One validation error: a JSON pointer that begins with the part of the request, and a message. */
 export interface Fault {
   /** E.g. `/body/metadata/plan`, `/query/pageSize`, `/path/orgId`. */
   pointer: string;
   message: string;
 }
 
-/** What a security event says of a refusal beside who was refused. */
+/** The subject of a refused call, for its security event. */
 interface About {
   readonly target: { readonly kind: string; readonly id: string | null };
   readonly orgId?: string | undefined;
 }
 
 interface ApiErrorOptions extends ErrorOptions {
-  /** Whom or what the refused call was about, for the security event; ids only. The caller never sees it. */
+  /** Target of the refused call, for the security event. Ids only; never part of the response. */
   about?: About;
-  /** The access layer kept the caller out, even if the answer says something else of the target. */
+  /** Whether the access layer denied the call, even if the code reports something else, such as a missing target. */
   isDenial?: boolean;
-  /** A plain sentence, safe to show to anyone who called. */
+  /** A sentence for the caller. Must not contain confidential data. */
   detail?: string;
   faults?: readonly Fault[];
   headers?: Readonly<Record<string, string>>;
@@ -189,7 +213,7 @@ interface ApiErrorOptions extends ErrorOptions {
 }
 
 /**
- * What a route throws to refuse. The caller sees code, title and detail; `cause` stays in the log.
+ * Refuses a call. The response has code, title and detail; only the log has `cause`.
  *
  * @example
  * throw new ApiError('unknown_role', { detail: 'The organization has no role "writer".' });
@@ -232,7 +256,7 @@ export interface Problem {
   errors?: readonly Fault[];
 }
 
-/** The problem document of an error, as it goes to the caller. */
+/** Converts an error to the problem document of the response. */
 export function toProblem(error: ApiError, requestId: string, publicUrl: string): Problem {
   return {
     type: `${publicUrl}/errors/${error.code}`,

@@ -44,7 +44,7 @@ export const problem = z
     status: z.int().meta({ description: 'Status of the answer.', examples: [400] }),
     detail: z.string().meta({
       description: 'What went wrong this time: a plain sentence, safe to show.',
-      examples: ['The request has faults; each is listed in `errors`.'],
+      examples: ['The request is invalid; `errors` lists every problem.'],
     }),
     // No enum: clients of today must read the codes of tomorrow.
     code: z.string().meta({

@@ -288,7 +288,7 @@ describe('the error pages', () => {
 
   it.each(['/errors', '/errors/validation_failed'])('set code as code (%s)', async (url) => {
     const { body } = await get(url);
-    expect(body).toContain('each is listed in <code>errors</code>.');
+    expect(body).toContain('<code>errors</code> lists every problem.');
     expect(body.replace(/<pre>.*?<\/pre>/s, '')).not.toContain('`');
   });
 
