@@ -30,7 +30,7 @@ class LongestFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ['server/**/*.test.ts', 'bench/**/*.test.ts'],
+    include: ['server/**/*.test.ts', 'bench/**/*.test.ts', 'sdk/**/*.test.ts'],
     exclude: [...configDefaults.exclude, ...(process.env['TEST_DATABASE_URL'] === undefined ? [] : aboutEmbedded)],
     pool: 'forks',
     // Test files keep nothing in modules: a worker loads and compiles the service once for all of its files.

@@ -21,7 +21,8 @@ const words = [
 
 /** Released migrations are never edited: a database that has applied one refuses an edited one. */
 const released = /^server\/src\/db\/migrations\/00(0\d|1\d|2[0-5])_/;
-const generated = /(^|\/)package-lock\.json$|^docs\/openapi\.json$|^docs\/mail-samples\/|\.(png|br|gz|sum)$/;
+const generated =
+  /(^|\/)package-lock\.json$|^docs\/openapi\.json$|^docs\/mail-samples\/|^sdk\/src\/generated\/|\.(png|br|gz|sum)$/;
 /** Data that is written as tools or people outside of the project write it: one record, one line. */
 const fixtures = /\.(json|html|txt|test\.yaml)$|^LICENSE$|(^|\/)fixtures\//;
 /** They name the words. */

@@ -74,8 +74,11 @@ export const contents = [
   {
     title: 'Machines and tokens',
     entries: [
+      guide('tokens', 'Which token for what, and which key set signs it.'),
+      guide('verify-tokens', 'Verify tokens in your own services: what to check, and what libraries need.'),
       guide('machine-users', 'Machine users, their secrets, and tokens that any service verifies.'),
       guide('introspection', 'Ask whether a session or a token is valid now.'),
+      guide('typescript-sdk', 'Call the API and protect servers from TypeScript, and from pages.'),
       guide('generated-clients', 'Generate a client from the OpenAPI document.'),
     ],
   },

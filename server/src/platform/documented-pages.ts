@@ -38,5 +38,5 @@ export const counterparts: Readonly<Record<string, string>> = {
   '/api-tutorials/multi-tenancy/machine-user/add-user-to-org': '/docs/api/addUserToOrganization',
   '/api-tutorials/multi-tenancy/machine-user/delete-user-from-organization': '/docs/api/removeUserFromOrganization',
   '/api-tutorials/application-features/predefined-app-roles': '/docs/api/createPredefinedRoles',
-  '/libraries/javascript': '/docs/guides/generated-clients',
+  '/libraries/javascript': '/docs/guides/typescript-sdk',
 };

@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Packs the SDK, installs the file into an empty directory, and uses each entry there.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../.." && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+cd "$root"
+npm run --silent build --workspace sdk
+npm pack --silent --workspace sdk --pack-destination "$work" >/dev/null
+cd "$work"
+printf '{ "type": "module", "private": true }' >package.json
+npm install --silent --no-audit --no-fund ./gatehouse-sdk-*.tgz
+node --input-type=module --eval '
+  import { createClient, machineClient } from "@gatehouse/sdk";
+  const entries = ["server", "express", "fastify", "hono", "next", "browser"];
+  for (const entry of entries) await import(`@gatehouse/sdk/${entry}`);
+  const client = createClient({ baseUrl: "http://127.0.0.1:1", appName: "demo", retries: 0 });
+  const error = await client.users.me().catch((thrown) => thrown);
+  if (error.name !== "GatehouseConnectionError" || !machineClient) throw error;
+'
+echo 'the packed SDK works in an empty directory'

@@ -1,0 +1,92 @@
+import { readFile, writeFile } from 'node:fs/promises';
+
+/**
+ * Writes what the client knows of each operation, from the OpenAPI document, to `src/generated/operations.ts`. The
+ * types of the bodies come from openapi-ts; `.ci/tools/sdk-types.sh` writes both.
+ *
+ * @typedef {{ name: string, in: string, $ref?: string }} Parameter
+ * @typedef {{ type?: string, properties?: Record<string, Schema>, $ref?: string }} Schema
+ * @typedef {{ content?: Record<string, { schema: Schema }> }} Content
+ *
+ * @typedef {object} Operation
+ * @property {string} operationId
+ * @property {Parameter[]} [parameters]
+ * @property {Content} [requestBody]
+ * @property {Record<string, Content>} responses
+ */
+const root = new URL('../../', import.meta.url);
+const document = JSON.parse(await readFile(new URL('docs/openapi.json', root), 'utf8'));
+
+/** @template {{ $ref?: string }} Node @param {Node} node @returns {Node} */
+const resolve = (node) =>
+  node.$ref === undefined
+    ? node
+    : resolve(
+        node.$ref
+          .split('/')
+          .slice(1)
+          .reduce((/** @type {any} */ at, key) => at[key], document),
+      );
+
+/** @param {string} name */
+const pascal = (name) => `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+
+/** @param {Operation} operation @returns {string | undefined} the property of a list that holds its items */
+function itemsOf({ responses }) {
+  const schema = responses['200']?.content?.['application/json']?.schema;
+  const properties = Object.entries(schema ? (resolve(schema).properties ?? {}) : {});
+  const isPage = properties.some(([name]) => name === 'metadata' || name === 'nextCursor');
+  return isPage ? properties.find(([, property]) => resolve(property).type === 'array')?.[0] : undefined;
+}
+
+/** @param {string} method @param {string} path @param {Operation} operation */
+function describe(method, path, operation) {
+  const parameters = (operation.parameters ?? []).map(resolve);
+  const named = (/** @type {string} */ kind) =>
+    parameters.filter((parameter) => parameter.in === kind).map(({ name }) => name);
+  const headers = named('header');
+  const description = {
+    method: method.toUpperCase(),
+    path,
+    ...(named('query').length > 0 && { query: named('query') }),
+    ...(headers.includes('X-Iam-Orgid') && { organizationHeader: true }),
+    ...(headers.includes('Idempotency-Key') && { keyed: true }),
+    ...(operation.requestBody && { body: true }),
+    ...(named('query').includes('cursor') && { items: itemsOf(operation) }),
+  };
+  return `  ${operation.operationId}: ${JSON.stringify(description)},`;
+}
+
+/** @type {[string, string, Operation][]} */
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(/** @type {Record<string, Operation>} */ (methods)).map(([method, operation]) => [
+    method,
+    path,
+    operation,
+  ]),
+);
+/** @type {string[]} */
+const codes = operations.flatMap(([, , operation]) => /** @type {any} */ (operation)['x-error-codes'] ?? []);
+const ids = operations.map(([, , { operationId }]) => operationId);
+const names = ids.flatMap((id) => [`${pascal(id)}Data`, `${pascal(id)}Responses`]);
+const text = `// Generated from docs/openapi.json.
+import type { ${names.join(', ')} } from './types.gen.ts';
+
+/** What each operation takes and answers. */
+export interface OperationTypes {
+${ids.map((id) => `  ${id}: { data: ${pascal(id)}Data; responses: ${pascal(id)}Responses };`).join('\n')}
+}
+
+/** How each operation is sent. */
+export const operations = {
+${operations.map((operation) => describe(...operation)).join('\n')}
+} as const;
+
+/** The error codes that this version knows. A newer service may answer others: treat them by their status. */
+export type KnownErrorCode =
+${[...new Set(codes)]
+  .toSorted()
+  .map((code) => `  | '${code}'`)
+  .join('\n')};
+`;
+await writeFile(new URL('../src/generated/operations.ts', import.meta.url), text);

@@ -1,0 +1,38 @@
+import { toHeaders } from './express.ts';
+import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement } from './server.ts';
+
+interface Request {
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Set by `requireAuth`; decorate the request with it. */
+  actor?: Actor | null;
+}
+interface Reply {
+  code(status: number): { send(body: unknown): unknown };
+}
+
+type Hook<Asked> = (request: Asked, reply: Reply) => Promise<unknown>;
+
+/** Makes the hook of a route from what the route asks for, or from a function of the request that says so. */
+export interface RequireAuth {
+  (requirement?: Requirement): Hook<Request>;
+  <Asked extends Request>(ask: (request: Asked) => Requirement): Hook<Asked>;
+}
+
+/**
+ * A factory of `preHandler` hooks for Fastify; see `createRequireAuth` for Express.
+ *
+ * @example
+ * app.decorateRequest('actor', null);
+ * app.get('/documents', { preHandler: requireAuth({ organization, permission: 'documents:read' }) }, handler);
+ */
+export function createRequireAuth(options: AuthenticatorOptions): RequireAuth {
+  const authorize = createAuthenticator(options);
+  return <Asked extends Request>(ask: Requirement | ((request: Asked) => Requirement) = {}) =>
+    async (request: Asked, reply: Reply): Promise<unknown> => {
+      const requirement = typeof ask === 'function' ? ask(request) : ask;
+      const outcome = await authorize({ headers: toHeaders(request.headers) }, requirement);
+      if ('refusal' in outcome) return reply.code(outcome.refusal.status).send({ code: outcome.refusal.code });
+      request.actor = outcome.actor;
+      return undefined;
+    };
+}

@@ -1,0 +1,24 @@
+import { type AuthenticatorOptions, createAuthenticator, type Requirement } from './server.ts';
+
+interface Context {
+  readonly req: { readonly raw: { readonly headers: Headers } };
+  set(key: 'actor', value: unknown): void;
+}
+
+/**
+ * A factory of middleware for Hono, which keeps the actor as `c.get('actor')`; see `createRequireAuth` for Express.
+ *
+ * @example app.use('/documents', requireAuth({ organization, permission: 'documents:read' }));
+ */
+export function createRequireAuth(options: AuthenticatorOptions) {
+  const authorize = createAuthenticator(options);
+  return <Asked extends Context>(ask: Requirement | ((context: Asked) => Requirement) = {}) =>
+    async (context: Asked, next: () => Promise<void>): Promise<Response | undefined> => {
+      const outcome = await authorize(context.req.raw, typeof ask === 'function' ? ask(context) : ask);
+      if ('refusal' in outcome)
+        return Response.json({ code: outcome.refusal.code }, { status: outcome.refusal.status });
+      context.set('actor', outcome.actor);
+      await next();
+      return undefined;
+    };
+}

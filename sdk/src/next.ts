@@ -1,0 +1,25 @@
+import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement } from './server.ts';
+
+type Handler<Context> = (
+  request: Request,
+  context: Context & { readonly actor: Actor },
+) => Response | Promise<Response>;
+
+/**
+ * A factory of wrappers for route handlers of Next.js, and of all that map a `Request` to a `Response`.
+ *
+ * @example export const GET = withAuth({ organization, permission: 'documents:read' }, (request, { actor }) => …);
+ */
+export function createWithAuth(options: AuthenticatorOptions) {
+  const authorize = createAuthenticator(options);
+  return <Context extends object>(
+    ask: Requirement | ((request: Request, context: Context) => Requirement),
+    handler: Handler<Context>,
+  ) =>
+    async (request: Request, context: Context): Promise<Response> => {
+      const outcome = await authorize(request, typeof ask === 'function' ? ask(request, context) : ask);
+      if ('refusal' in outcome)
+        return Response.json({ code: outcome.refusal.code }, { status: outcome.refusal.status });
+      return handler(request, { ...context, actor: outcome.actor });
+    };
+}

@@ -1,0 +1,225 @@
+import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload } from 'jose';
+import { createClient } from './client.ts';
+import { GatehouseConnectionError, GatehouseError } from './errors.ts';
+import type { ClientOptions } from './transport.ts';
+
+/** Who a token stands for. Kinds are signed by different key sets, so no kind passes for another. */
+export type TokenKind = 'machine' | 'user' | 'organization_machine';
+
+/** How a server knows the tokens that are meant for it. */
+export interface VerifyOptions {
+  /** The address of the service as its tokens name it, `PUBLIC_URL`. */
+  readonly baseUrl: string;
+  readonly appName: string;
+  /** The kind of tokens that this server takes. */
+  readonly kind: TokenKind;
+  /** The audience that this server is; never a wildcard. */
+  readonly audience: string;
+  /** Where to fetch keys if not at `baseUrl`, e.g. within a cluster. */
+  readonly keysUrl?: string | undefined;
+  /** Seconds by which clocks may differ. Default 60. */
+  readonly clockToleranceSeconds?: number | undefined;
+  readonly fetch?: typeof globalThis.fetch | undefined;
+}
+
+/** A token that is not good here: forged, ended, of another app, audience or kind. */
+export class InvalidTokenError extends Error {
+  override readonly name = 'InvalidTokenError';
+}
+
+export type VerifyToken = (token: string) => Promise<JWTPayload>;
+
+const keyPaths: Readonly<Record<TokenKind, string>> = {
+  machine: '.well-known/jwks.json',
+  user: 'oauth/jwks',
+  organization_machine: 'oauth/jwks',
+};
+
+/** Whether the claims are those of the kind. The keys say so already; a fault in one of both is not enough. */
+function isOfKind(kind: TokenKind, claims: JWTPayload): boolean {
+  const { roles, token_use: use, client_id: clientId, sub } = claims;
+  if (kind !== 'machine') return use === kind && roles === undefined;
+  return use === undefined && clientId === sub && Array.isArray(roles) && roles.includes('GENERIC_MACHINE_USER');
+}
+
+/**
+ * Verifies access tokens without a call for each: the key set is fetched once for all who wait, kept, and fetched again
+ * for an unknown `kid` at most every 30 seconds.
+ *
+ * @returns a function that resolves with the claims, or rejects: with `InvalidTokenError`, or, if the keys could not be
+ *   fetched, which is not the caller's fault, with `GatehouseConnectionError`
+ * @see RFC 9068, section 4
+ * @example
+ * const verifyToken = createTokenVerifier({ baseUrl, appName: 'acme', kind: 'machine', audience: 'billing' });
+ * const { sub } = await verifyToken(token);
+ */
+export function createTokenVerifier(options: VerifyOptions): VerifyToken {
+  const { kind, audience, appName } = options;
+  if (!audience) throw new TypeError('audience is required');
+  const { origin } = new URL(options.baseUrl);
+  const issuer = `${origin}/apps/${appName}`;
+  const url = new URL(options.keysUrl ?? `${issuer}/${keyPaths[kind]}`);
+  const keys = createRemoteJWKSet(url, {
+    cooldownDuration: 30_000,
+    cacheMaxAge: 300_000,
+    ...(options.fetch && { [customFetch]: options.fetch }),
+  });
+  return async (token) => {
+    const { payload } = await jwtVerify(token, keys, {
+      issuer,
+      audience,
+      algorithms: ['ES256'],
+      typ: 'at+jwt',
+      clockTolerance: options.clockToleranceSeconds ?? 60,
+      requiredClaims: ['sub', 'exp', 'iat'],
+    }).catch((error: unknown) => {
+      const isFaultOfToken =
+        error instanceof errors.JOSEError &&
+        !(error instanceof errors.JWKSTimeout) &&
+        error.code !== 'ERR_JOSE_GENERIC';
+      if (isFaultOfToken) throw new InvalidTokenError('The token is not valid here.', { cause: error });
+      throw new GatehouseConnectionError(`The keys at ${url.origin} could not be fetched.`, { cause: error });
+    });
+    if (!isOfKind(kind, payload)) throw new InvalidTokenError('The token is of another kind.');
+    return payload;
+  };
+}
+
+/** What a person has in an organization. */
+export interface OrganizationOfActor {
+  readonly id: string;
+  readonly roles: readonly string[];
+  readonly permissions: readonly string[];
+}
+
+/** Who calls a server that is protected. */
+export type Actor =
+  | {
+      readonly kind: 'user';
+      readonly userId: string;
+      readonly email: string;
+      /** Of the organization that was asked for. */
+      readonly organization?: OrganizationOfActor;
+    }
+  | { readonly kind: 'machine'; readonly machineUserId: string };
+
+/** What a server takes from its callers. */
+export interface AuthenticatorOptions extends Omit<ClientOptions, 'token' | 'credentials'> {
+  /** The audience that this server is: it takes access tokens of people and machine tokens for it. Absent: no JWT. */
+  readonly audience?: string | undefined;
+  /** Whether session tokens are taken, which cost one call each. Default: yes. */
+  readonly sessions?: boolean | undefined;
+  /**
+   * Whether the cookie `session-token` is taken where there is no `Authorization` header. Default: no. Then compare the
+   * `Origin` of requests that change something: browsers send the cookie with requests of other sites' pages too.
+   */
+  readonly cookies?: boolean | undefined;
+  /** `PUBLIC_URL`, if the service is called at another address. */
+  readonly issuerUrl?: string | undefined;
+}
+
+/** What a route asks for. */
+export interface Requirement {
+  /** The id of an organization that the person must be in. */
+  readonly organization?: string | undefined;
+  /** A permission that the person must have there. */
+  readonly permission?: string | undefined;
+  /** Whether machine users of the app pass, regardless of organization and permission. Default: no. */
+  readonly machines?: boolean | undefined;
+}
+
+/** A refusal, as the server answers it. */
+export interface Refusal {
+  readonly status: 401 | 403 | 404 | 503;
+  readonly code: string;
+}
+
+export type Outcome = { readonly actor: Actor } | { readonly refusal: Refusal };
+
+const refuse = (status: Refusal['status'], code: string): Outcome => ({ refusal: { status, code } });
+
+function tokenOf(headers: Headers, takesCookies: boolean): string | undefined {
+  const authorization = headers.get('authorization');
+  if (authorization !== null) return /^Bearer +([\w.~+/=-]+)$/i.exec(authorization)?.[1];
+  const cookie = takesCookies ? (headers.get('cookie') ?? '') : '';
+  return /(?:^|; *)session-token=([\w-]+)/.exec(cookie)?.[1];
+}
+
+/** Gatehouse refused the person: everything else is a fault on our side, and never their 401. */
+function refusalOf(error: unknown): Outcome {
+  if (error instanceof InvalidTokenError) return refuse(401, 'unauthenticated');
+  if (error instanceof GatehouseError && error.status === 401) return refuse(401, 'unauthenticated');
+  return refuse(503, 'authentication_unavailable');
+}
+
+const stringsOf = (value: unknown): string[] | undefined =>
+  Array.isArray(value) ? value.filter((item) => typeof item === 'string') : undefined;
+
+const emailOf = ({ email }: JWTPayload): string => (typeof email === 'string' ? email : '');
+
+/** Decides by the claims of a person's access token. Permissions that were left out mean: ask, never allow. */
+function decideByClaims(claims: JWTPayload, { organization, permission }: Requirement): Outcome {
+  const actor = { kind: 'user', userId: claims.sub ?? '', email: emailOf(claims) } as const;
+  if (organization === undefined) return { actor };
+  if (claims['org_id'] !== organization) return refuse(404, 'organization_not_found');
+  const permissions = stringsOf(claims['permissions']);
+  if (permission !== undefined && !permissions) return refuse(503, 'permissions_truncated');
+  if (permission !== undefined && !permissions?.includes(permission)) return refuse(403, 'access_denied');
+  const roles = stringsOf(claims['org_roles']) ?? [];
+  return { actor: { ...actor, organization: { id: organization, roles, permissions: permissions ?? [] } } };
+}
+
+/**
+ * Decides who calls a server, and whether they may: no call to Gatehouse for a JWT, one for a session token.
+ *
+ * @returns a function of a request and what its route asks for; it never rejects
+ * @example
+ * const authorize = createAuthenticator({ baseUrl, appName: 'acme', audience: 'https://api.example.com' });
+ * const outcome = await authorize(request, { organization: orgId, permission: 'documents:read' });
+ */
+export function createAuthenticator(options: AuthenticatorOptions) {
+  const client = createClient(options);
+  const { audience, appName, fetch, sessions = true, cookies = false } = options;
+  const verifierOf = (kind: TokenKind): VerifyToken => {
+    const keysUrl = `${new URL(options.baseUrl).origin}/apps/${appName}/${keyPaths[kind]}`;
+    const baseUrl = options.issuerUrl ?? options.baseUrl;
+    return createTokenVerifier({ baseUrl, appName, kind, audience: audience ?? '', keysUrl, fetch });
+  };
+  const verifiers = audience === undefined ? undefined : { user: verifierOf('user'), machine: verifierOf('machine') };
+
+  /** One verifier after the other: no claim of a token that is not verified chooses the keys. */
+  async function byJwt(token: string, requirement: Requirement): Promise<Outcome> {
+    if (!verifiers) return refuse(401, 'unauthenticated');
+    const person = await verifiers.user(token).catch((error: unknown) => {
+      if (error instanceof InvalidTokenError) return undefined;
+      throw error;
+    });
+    if (person) return decideByClaims(person, requirement);
+    const { sub = '' } = await verifiers.machine(token);
+    return requirement.machines ? { actor: { kind: 'machine', machineUserId: sub } } : refuse(403, 'human_required');
+  }
+
+  async function bySession(token: string, { organization, permission }: Requirement): Promise<Outcome> {
+    if (!sessions) return refuse(401, 'unauthenticated');
+    const query = organization === undefined ? {} : { organizationId: organization, includeOrganizations: true };
+    const me = await client.users.me(query, { token });
+    const actor = { kind: 'user', userId: me.userId, email: me.email } as const;
+    if (organization === undefined) return { actor };
+    const found = me.organizations?.find(({ id }) => id === organization);
+    if (!found) return refuse(404, 'organization_not_found');
+    if (found.status !== 'Active') return refuse(403, 'organization_inactive');
+    if (permission !== undefined && !found.permissions.includes(permission)) return refuse(403, 'access_denied');
+    return { actor: { ...actor, organization: { id: found.id, roles: found.roles, permissions: found.permissions } } };
+  }
+
+  return async (request: { readonly headers: Headers }, requirement: Requirement = {}): Promise<Outcome> => {
+    if (requirement.permission !== undefined && requirement.organization === undefined)
+      return refuse(503, 'permission_without_organization');
+    const token = tokenOf(request.headers, cookies);
+    if (token === undefined) return refuse(401, 'unauthenticated');
+    const decide = token.split('.').length === 3 ? byJwt : bySession;
+    return decide(token, requirement).catch(refusalOf);
+  };
+}
+
+export type Authorize = ReturnType<typeof createAuthenticator>;
