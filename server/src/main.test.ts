@@ -264,6 +264,23 @@ describe('the log', () => {
     expect(second).toEqual([expect.objectContaining({ ...expected, migrationsApplied: 0, firstApp: 'present' })]);
   });
 
+  test('has what Node.js would print on standard error', async () => {
+    const onSignals =
+      `process.on('SIGUSR2', () => process.emitWarning('careful'));` +
+      `process.on('SIGHUP', () => { throw new Error('not expected'); });`;
+    const NODE_OPTIONS = `--import=data:text/javascript,${encodeURIComponent(onSignals)}`;
+    const service = await start({ NODE_OPTIONS });
+    service.signal('SIGUSR2');
+    while (!service.stdout().includes('careful')) await once(service.output, 'data');
+    service.signal('SIGHUP');
+    const { code, stdout, stderr } = await service.ended();
+    expect({ code, stderr }).toEqual({ code: 1, stderr: '' });
+    const [warning, error] = recordsOf(stdout).slice(-2);
+    expect(warning).toMatchObject({ level: 40, msg: 'careful' });
+    const stack = expect.stringMatching(/^Error: not expected\n {4}at /);
+    expect(error).toMatchObject({ level: 50, err: { message: 'not expected', stack } });
+  });
+
   test.runIf(onServer)('has one format, of what happens before there is an app and beside it', async () => {
     // The driver is told not to limit statements, of which the start warns before there is an app.
     const DATABASE_URL = `${place.env['DATABASE_URL']}?statement_timeout=0`;

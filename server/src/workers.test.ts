@@ -1,10 +1,11 @@
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sql } from './db/db.ts';
 import { passwordOf, tokenOf } from './test/service-admin.ts';
 import { isReady, linesOf, recordsOf } from './test/service-log.ts';
 import { makePlace, type ServicePlace } from './test/service-place.ts';
-import { type ServiceProcess, startService } from './test/service-process.ts';
+import { runService, type ServiceProcess, startService } from './test/service-process.ts';
 
 // A start of the whole service takes its time, more so on a machine with other work.
 vi.setConfig({ testTimeout: 90_000 });
@@ -37,6 +38,18 @@ describe.runIf(process.env['TEST_DATABASE_URL'] !== undefined)('several workers'
     const { code, stdout, stderr } = await service.stop();
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout.split('First start')).toHaveLength(2);
+  });
+
+  test.each(['PORT', 'METRICS_PORT'])('are not started on a port that is taken: %s', async (variable) => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const { code, stdout, stderr } = await runService({ ...place.env, WORKERS: '2', [variable]: String(port) });
+    other.close();
+    expect(code).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^Gatehouse cannot start.\n${variable} cannot be used: .* ${port} .*\n$`));
+    expect(stdout).not.toContain('First start');
+    expect(await place.onDatabase((db) => db.query(sql`SELECT 1 FROM apps`))).toEqual([]);
   });
 
   test('have metrics while one of them is starting or stuck', async () => {

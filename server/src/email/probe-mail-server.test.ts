@@ -65,6 +65,14 @@ describe('a mail server that cannot be used is a warning and a metric', () => {
   });
 });
 
+test('a process that is told to stop does not wait for a mail server that says nothing', async () => {
+  const stopping = new AbortController();
+  server = await startRawServer(() => stopping.abort());
+  const patient = probeMailServerWithin({ connectMs: 3_600_000, silenceMs: 3_600_000, mailMs: 3_600_000 });
+  await outbox.run(server, { task: patient, signal: stopping.signal });
+  expect([logged, await isUp()]).toEqual([[], undefined]);
+});
+
 test('a mail server that can be used gets no mail, and is not probed again', async () => {
   let connections = 0;
   const onConnect = (_session: unknown, callback: () => void) => {

@@ -2,6 +2,18 @@ import type { BackgroundTask } from '../calls/background-task.ts';
 import { failureText } from './delivery-failure.ts';
 import { probeSmtp, productionTiming, type SmtpTiming } from './smtp.ts';
 
+/** Waits for `work`, but no longer than until the process is told to stop: its end ends the connection, too. */
+async function unlessStopped<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result | undefined> {
+  let stop = () => {};
+  const stopped = new Promise<undefined>((resolve) => (stop = () => resolve(undefined)));
+  signal.addEventListener('abort', stop);
+  try {
+    return await Promise.race([work, stopped]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
 /**
  * Tries the mail server at the start, and each minute until it can be used. Later the mails that are sent show whether
  * it can. A fault is a warning in the log and in the metrics; the start does not wait for it.
@@ -10,9 +22,10 @@ export const probeMailServerWithin = (timing: SmtpTiming): BackgroundTask => ({
   name: 'probe the mail server',
   everyMs: 60_000,
   runsAtStart: true,
-  run: async ({ config: { smtpUrl }, mailServer, log }) => {
+  run: async ({ config: { smtpUrl }, mailServer, log }, signal) => {
     if (smtpUrl === undefined || mailServer.isUp === true) return;
-    const failure = await probeSmtp(smtpUrl, timing);
+    const failure = await unlessStopped(probeSmtp(smtpUrl, timing), signal);
+    if (signal.aborted) return;
     if (!mailServer.note(failure === undefined)) return;
     if (failure === undefined) log('info', 'the mail server of SMTP_URL can be used', {});
     else log('warn', 'the mail server of SMTP_URL cannot be used: mails wait', { reason: failureText(failure) });

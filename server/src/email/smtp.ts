@@ -55,8 +55,6 @@ export async function probeSmtp(smtpUrl: string, timing: SmtpTiming): Promise<De
     return undefined;
   } catch (error) {
     return toDeliveryFailure(error);
-  } finally {
-    transport.close();
   }
 }
 
