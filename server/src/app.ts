@@ -1,7 +1,7 @@
 import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { createAppIds, originAllowedByAnyApp } from './apps/apps.store.ts';
 import { namedApp } from './apps/named-app.ts';
-import { DatabaseFailures } from './calls/database-failures.ts';
+import { DatabaseFailures } from './database-failures.ts';
 import { TaskRuns } from './calls/task-runs.ts';
 import { backgroundMeasurements } from './platform/background-measurements.ts';
 import { databaseMeasurements } from './platform/database-measurements.ts';
@@ -36,7 +36,7 @@ import { logAnswers } from './log.ts';
 import { sendLostPage } from './platform/documentation-answers.ts';
 import { type AddMeasurements, installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
-import type { Services } from './calls/services.ts';
+import type { Phase, Services } from './calls/services.ts';
 import { hashMeasurements } from './passwords/hash-measurements.ts';
 import { createPermissionChecks } from './roles/permission-checks.ts';
 import { createPasswordHasher, type PasswordHasher } from './passwords/password-hash.ts';
@@ -50,8 +50,8 @@ export interface AppDependencies {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly sealer: Sealer;
-  /** Whether the first app exists, so that calls can be answered. Default: yes. */
-  readonly hasStarted?: () => boolean;
+  /** How far the life of the process is. Default: ready. */
+  readonly phase?: () => Phase;
   readonly passwords?: PasswordHasher;
   readonly outbound?: Outbound;
   readonly routes?: readonly Route[];
@@ -115,7 +115,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     }),
     tokenLimit: createLeasedLimit(db, clock),
     idempotency: createIdempotency(),
-    hasStarted: dependencies.hasStarted ?? (() => true),
+    phase: dependencies.phase ?? (() => 'ready'),
     passwords:
       dependencies.passwords ??
       createPasswordHasher({ concurrency: config.hashConcurrency, maxWaitSeconds: config.signInWaitSeconds }),

@@ -128,6 +128,11 @@ export const variablesSchema = z.object({
   SIGN_IN_WAIT_SECONDS: integer(1, 60)
     .default(5)
     .describe('What a password may be expected to wait until it is hashed; beyond that the call is 503. Default 5.'),
+  STOP_DELAY_SECONDS: integer(0, 120)
+    .optional()
+    .describe(
+      'After SIGTERM /readyz is 503 for this time, and everything else is answered. Default 5, in development 0.',
+    ),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'must be a log level')
     .default('info')

@@ -191,6 +191,9 @@ function toConfig(v: Variables) {
     /** What a password may be expected to wait until it is hashed, in seconds. */
     signInWaitSeconds: v.SIGN_IN_WAIT_SECONDS,
 
+    /** How long a process that is told to stop goes on, unready, so that load balancers notice; in seconds. */
+    stopDelaySeconds: v.STOP_DELAY_SECONDS ?? (hasDevelopmentFeatures(v) ? 0 : 5),
+
     /** Name of the app to make while there is none. */
     bootstrapApp: v.BOOTSTRAP_APP,
     /** Super admin of that app. E-mail and password are both set or both undefined. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Config } from './config.ts';
 import { DatabaseClock } from './database-clock.ts';
-import { type Db, sql } from './db/db.ts';
+import { type Db, DatabaseUnavailableError, sql } from './db/db.ts';
 import { migrate, readMigrations } from './db/migrate.ts';
 import type { Log } from './db/db.ts';
 import { openDatabase } from './db/open.ts';
@@ -68,7 +68,10 @@ export async function openDeployment(config: Config, log?: Log): Promise<Deploym
     const clock = new DatabaseClock(log);
     const ids = await leaseNode(db, { clock });
     const close = async () => {
-      await ids.close();
+      await ids.close().catch((error: unknown) => {
+        if (!(error instanceof DatabaseUnavailableError)) throw error;
+        log?.('warn', 'The node number for ids was not returned; its lease expires within a minute', { error });
+      });
       await closeDatabases();
     };
     return { db, lookupDb, ids, clock, sealer, close, migrated, databaseVersion: await versionOf(db) };

@@ -11,6 +11,7 @@ import { parseAnswers } from './test/raw-http.ts';
 import { startRawServer } from './test/mail-server.ts';
 import { passwordOf, signIn, tokenOf } from './test/service-admin.ts';
 import { isReady, recordsOf } from './test/service-log.ts';
+import { openTcpProxy } from './test/tcp-proxy.ts';
 import { makePlace, type ServicePlace } from './test/service-place.ts';
 import { readVersion } from './version.ts';
 import { type Outcome, runService, type ServiceProcess, startService } from './test/service-process.ts';
@@ -363,6 +364,54 @@ describe('the end', () => {
     expect(await service.ended()).toMatchObject({ code: 0, signal: null });
     await place.onDatabase(async (db) =>
       expect(await db.query(sql`SELECT user_name FROM machine_users`)).toEqual([{ user_name: 'in-flight' }]),
+    );
+  });
+
+  test('begins with 503 at /readyz, while everything else is answered', async () => {
+    const service = await start({ STOP_DELAY_SECONDS: '120' });
+    service.signal('SIGTERM');
+    let ready = await service.call('GET', '/readyz');
+    while (ready.status === 200) ready = await service.call('GET', '/readyz');
+    expect([ready.status, await ready.json()]).toMatchObject([503, { detail: 'The service is stopping.' }]);
+    expect((await service.call('GET', '/healthz')).status).toBe(200);
+    await tokenOf(service, passwordOf(service.stdout()));
+  });
+
+  test('answers every sign-in whose password is being hashed or waits for it', async () => {
+    const service = await start({ STOP_DELAY_SECONDS: '1', HASH_CONCURRENCY: '1' });
+    const password = passwordOf(service.stdout());
+    const answers = Array.from({ length: 18 }, () => signIn(service, password));
+    await Promise.race(answers);
+    service.signal('SIGTERM');
+    const statuses = (await Promise.all(answers)).map(({ status }) => status);
+    expect(statuses.filter((status) => ![201, 503].includes(status))).toEqual([]);
+    expect(await service.ended()).toMatchObject({ code: 0, signal: null });
+  });
+
+  test.runIf(onServer).each(['1', '2'])('is clean while the database is away, with %s processes', async (WORKERS) => {
+    const url = new URL(place.env['DATABASE_URL'] ?? '');
+    const proxy = await openTcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
+    url.host = `127.0.0.1:${proxy.port}`;
+    const service = await start({ DATABASE_URL: url.href, WORKERS });
+    await proxy.cut();
+    const { code, signal, stdout, stderr } = await service.stop();
+    expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' });
+    expect(stdout).toContain('The node number for ids was not returned');
+    await proxy.close();
+  });
+
+  test.runIf(onServer)('of a supervisor in the middle of its start takes its worker along', async () => {
+    await place.onDatabase((db) =>
+      db.transaction(async (tx) => {
+        // The first worker listens, and cannot get ready while this lasts.
+        await tx.query(sql`LOCK TABLE apps IN EXCLUSIVE MODE`);
+        const DATABASE_URL = `${place.env['DATABASE_URL']}?lock_timeout=300000`;
+        const env = { ...place.env, DATABASE_URL, WORKERS: '2' };
+        const service = await startService(env, { until: 'listening' });
+        running.push(service);
+        expect(await service.stop()).toMatchObject({ code: 0, signal: null, stderr: '' });
+        expect(await isListening(service.port)).toBe(false);
+      }),
     );
   });
 

@@ -1,5 +1,6 @@
 import cluster from 'node:cluster';
 import type { AddressInfo, Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
@@ -12,13 +13,17 @@ import { listening } from './listening.ts';
 import type { ServiceLog } from './log.ts';
 import { clockMeasurements } from './platform/clock-measurements.ts';
 import { startMetricsListener } from './platform/metrics.ts';
-import type { Services } from './calls/services.ts';
+import type { Phase, Services } from './calls/services.ts';
 import { onStopSignal, readyMessage } from './signals.ts';
 import { announceFirstApp, printAddresses } from './terminal.ts';
 import { readVersion } from './version.ts';
 
 /** How long what is in flight may take to finish when the service is told to stop. */
 const drainMs = 10_000;
+/** What is left of that for the answer to a password whose hash began last. */
+const answerMs = 2_000;
+/** How long a server may take to close its sessions. */
+const closeMs = 5_000;
 const sweepEveryMs = 50;
 
 /** Apps that were created before redirect URLs were matched exactly are less safe than new ones until they change. */
@@ -42,6 +47,9 @@ function describeStart({ workers }: Config, { db, databaseVersion, migrated }: D
     firstApp: isAppCreated ? 'created' : 'present',
   };
 }
+
+/** Waits for `work`, but no longer than this. */
+const atMost = (milliseconds: number, work: Promise<unknown>) => Promise.race([work, delay(milliseconds)]);
 
 /** Stops accepting, lets what is in flight finish, and cuts what takes too long or has asked for nothing. */
 async function drain(app: FastifyInstance, open: ReadonlySet<Socket>): Promise<void> {
@@ -69,7 +77,7 @@ function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
 /** Serves the API in this process until it is told to stop. */
 export async function serve(config: Config, deployment: Deployment, log: ServiceLog): Promise<void> {
   const { db, lookupDb, ids, clock, sealer, close } = deployment;
-  let hasStarted = false;
+  let phase: Phase = 'starting';
   const { app, services } = await buildApp({
     config,
     db,
@@ -78,7 +86,7 @@ export async function serve(config: Config, deployment: Deployment, log: Service
     sealer,
     clock,
     measurements: [clockMeasurements(clock)],
-    hasStarted: () => hasStarted,
+    phase: () => phase,
     logger: log.options,
     log: log.write,
   });
@@ -105,12 +113,16 @@ export async function serve(config: Config, deployment: Deployment, log: Service
     app.log.error({ err: error, task }, 'a background task failed; it is tried again');
   const background = startBackground(services, reportFailure, backgroundTasks);
   onStopSignal(log, async () => {
+    phase = 'stopping';
+    await delay(config.stopDelaySeconds * 1000);
     metricsServer?.close();
-    await Promise.all([drain(app, connections), background.stop()]);
-    await close();
+    services.passwords.closeWithin(drainMs - answerMs);
+    await Promise.all([drain(app, connections), atMost(drainMs, background.stop())]);
+    // A server that does not answer must not keep the process: it ends the sessions and the lease by itself.
+    await (db.engine === 'embedded' ? close() : atMost(closeMs, close()));
   });
   // Last: a signal may follow as soon as the service says that it is ready.
-  hasStarted = true;
+  phase = 'ready';
   app.log.info(describeStart(config, deployment, first !== undefined), 'the service is ready');
   if (cluster.isWorker) process.send?.(readyMessage);
   if (!cluster.isWorker || cluster.worker?.id === 1) {

@@ -1,5 +1,6 @@
 import cluster, { type Worker } from 'node:cluster';
 import { once } from 'node:events';
+import type { Server } from 'node:http';
 import type { Config } from './config.ts';
 import type { ServiceLog } from './log.ts';
 import { startMetricsListener } from './platform/metrics.ts';
@@ -23,17 +24,8 @@ export async function superviseWorkers(config: Config, log: ServiceLog): Promise
       setTimeout(() => isStopping || fork(), performance.now() - startedAt < shortLifeMs ? shortLifeMs : 0);
     });
   };
-  // Before the workers, so that the metrics of a start can be read, and a port that is taken ends the start.
-  const metricsServer =
-    metricsPort === undefined
-      ? undefined
-      : await startMetricsListener(metricsOfWorkers(count), { host, port: metricsPort }, log.write);
-  // The first one alone migrates and makes the first app; what is wrong then is wrong for all.
-  const first = fork();
-  await Promise.race([untilReady(first), once(first, 'exit')]);
-  if (first.isDead()) process.exit(1);
-  isStarting = false;
-  for (let started = 1; started < count; started += 1) fork();
+  let metricsServer: Server | undefined;
+  // Before the first worker: a signal to this process alone must not leave workers behind.
   onStopSignal(log, async () => {
     isStopping = true;
     metricsServer?.close();
@@ -42,6 +34,17 @@ export async function superviseWorkers(config: Config, log: ServiceLog): Promise
     for (const worker of workers) worker.process.kill('SIGTERM');
     await Promise.all(exits);
   });
+  // Before the workers, so that the metrics of a start can be read, and a port that is taken ends the start.
+  if (metricsPort !== undefined)
+    metricsServer = await startMetricsListener(metricsOfWorkers(count), { host, port: metricsPort }, log.write);
+  if (isStopping) return;
+  // The first one alone migrates and makes the first app; what is wrong then is wrong for all.
+  const first = fork();
+  await Promise.race([untilReady(first), once(first, 'exit')]);
+  if (isStopping) return;
+  if (first.isDead()) process.exit(1);
+  isStarting = false;
+  for (let started = 1; started < count; started += 1) fork();
 }
 
 /** A worker listens before it is ready, and what keeps the service from starting can come to light in between. */

@@ -3,7 +3,7 @@ import type { Credentials } from './credentials.ts';
 import type { Clock } from '../clock.ts';
 import type { Config } from '../config.ts';
 import type { Db, Log } from '../db/db.ts';
-import type { DatabaseFailures } from './database-failures.ts';
+import type { DatabaseFailures } from '../database-failures.ts';
 import type { IdSource } from '../ids.ts';
 import type { Sealer } from '../keys/seal.ts';
 import type { LeasedLimit } from '../limits/leased-limit.ts';
@@ -17,6 +17,9 @@ import type { PasswordHasher } from '../passwords/password-hash.ts';
  *
  * @see https://www.typescriptlang.org/docs/handbook/declaration-merging.html#module-augmentation
  */
+/** How far the life of the process is. */
+export type Phase = 'starting' | 'ready' | 'stopping';
+
 export interface Services {
   readonly config: Config;
   readonly db: Db;
@@ -38,6 +41,6 @@ export interface Services {
   readonly oauthKeys: SigningKeys;
   /** Tokens that a machine user gets. */
   readonly tokenLimit: LeasedLimit;
-  /** Whether the start has ended. The service listens earlier, and `/readyz` is 503 until then. */
-  readonly hasStarted: () => boolean;
+  /** The service listens before it is ready, and after it was told to stop; `/readyz` is 503 then. */
+  readonly phase: () => Phase;
 }

@@ -95,3 +95,16 @@ it('makes room when a task fails', async () => {
   await expect(threads.admission.run(() => Promise.reject(new Error('thread died')))).rejects.toThrow('thread died');
   expect(threads.offer(2)).toBe(1);
 });
+
+it('lets in before a stop only what is expected to begin until then', () => {
+  const threads = new Threads();
+  threads.offer(20);
+  expect(threads.admission.closeWithin(250)).toBe(10);
+  expect(threads.offer(1)).toBe(0);
+  const idle = new Threads();
+  expect(idle.admission.closeWithin(250)).toBe(0);
+  expect(idle.offer(100)).toBe(2 + 10);
+  idle.time += 250;
+  expect(new Threads().offer(1)).toBe(1);
+  expect(idle.offer(1)).toBe(0);
+});

@@ -32,6 +32,8 @@ export class Admission {
   /** Mean time from one end of a task to the next while all threads are busy. */
   #intervalMs: number;
   #latestEnd = 0;
+  /** No task begins after this time. */
+  #closesAt = Number.POSITIVE_INFINITY;
 
   constructor(options: AdmissionOptions) {
     this.#options = options;
@@ -49,7 +51,8 @@ export class Admission {
   expectRoom(): void {
     const { concurrency, maxQueued, maxWaitMs } = this.#options;
     const { expectedWaitMs } = this.load;
-    if (this.#admitted < concurrency + maxQueued && expectedWaitMs <= maxWaitMs) return;
+    const longestWaitMs = Math.min(maxWaitMs, this.#closesAt - this.#now());
+    if (this.#admitted < concurrency + maxQueued && expectedWaitMs <= longestWaitMs) return;
     throw new OverloadedError(Math.max(1, Math.ceil(expectedWaitMs / 1000)));
   }
 
@@ -64,6 +67,17 @@ export class Admission {
       this.#measure();
       this.#admitted -= 1;
     }
+  }
+
+  /**
+   * Lets in only what is expected to begin within this time from now.
+   *
+   * @returns how many of the tasks that wait are expected to begin by then
+   */
+  closeWithin(milliseconds: number): number {
+    this.#closesAt = this.#now() + milliseconds;
+    const { waiting } = this.load;
+    return Math.min(waiting, Math.floor(milliseconds / this.#interval(waiting)));
   }
 
   #measure(): void {

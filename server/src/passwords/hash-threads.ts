@@ -86,6 +86,8 @@ class HashThread {
 export interface HashThreads {
   /** Hashes or compares, in the order of the calls. */
   run(work: Work): Promise<string | boolean>;
+  /** Gives up what waits behind the first `kept`; threads finish what they were handed. */
+  giveUpWaiting(kept: number, reason: Error): void;
 }
 
 /** @param size threads at most; each is started when there is work for it */
@@ -119,5 +121,8 @@ export function createHashThreads(size: number): HashThreads {
         waiting.push({ work, resolve, reject });
         dispatch();
       }),
+    giveUpWaiting: (kept, reason) => {
+      for (const pending of waiting.splice(kept)) pending.reject(reason);
+    },
   };
 }

@@ -56,6 +56,28 @@ describe('admission', () => {
     expect(refused[0]).toMatchObject({ retryAfterInSeconds: 1 });
   });
 
+  test('before a stop it finishes what has begun, and refuses the rest at once and later', async () => {
+    const busy = createPasswordHasher({ concurrency: 1, parameters });
+    const hashes = Array.from({ length: 9 }, () => busy.hash('password'));
+    busy.closeWithin(0);
+    const outcomes = (await Promise.allSettled(hashes)).map((result) =>
+      result.status === 'rejected' ? (result.reason as unknown) : 'hashed',
+    );
+    // The thread has one in work and one in hand.
+    expect(outcomes.slice(0, 2)).toEqual(['hashed', 'hashed']);
+    for (const outcome of outcomes.slice(2)) expect(outcome).toBeInstanceOf(OverloadedError);
+    expect(() => busy.expectRoom()).toThrow(OverloadedError);
+    await expect(busy.hash('password')).rejects.toBeInstanceOf(OverloadedError);
+  });
+
+  test('before a stop it goes on with what is expected to begin in time', async () => {
+    const busy = createPasswordHasher({ concurrency: 1, parameters });
+    const hashes = Array.from({ length: 9 }, () => busy.hash('password'));
+    busy.closeWithin(60_000);
+    await expect(Promise.all(hashes)).resolves.toHaveLength(9);
+    await expect(busy.hash('password')).resolves.toMatch(/^\$argon2id/);
+  });
+
   test('the room comes back, after failures too', async () => {
     const busy = bounded();
     await Promise.allSettled(Array.from({ length: 5 }, () => busy.verify('nonsense', 'x')));

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Admission, type Load } from './admission.ts';
 import { type Argon2Parameters, createHashThreads } from './hash-threads.ts';
+import { OverloadedError } from './overloaded-error.ts';
 
 /** What `createPasswordHasher` may be told; each has a default for production. */
 export interface PasswordHasherOptions {
@@ -41,6 +42,11 @@ export interface PasswordHasher {
   verify(hash: string | null, password: string): Promise<boolean>;
   /** How busy the threads are. */
   load(): Load;
+  /**
+   * Before a stop: refuses at once each hash that is not expected to begin within this time, and when it is over each
+   * that still waits, so that every call gets an answer.
+   */
+  closeWithin(milliseconds: number): void;
   /** Whether `hash` was made with other parameters than today's: hash the password again at the next right sign-in. */
   needsRehash(hash: string): boolean;
 }
@@ -81,6 +87,11 @@ export function createPasswordHasher(options: PasswordHasherOptions = {}): Passw
     verify: async (hash, password) => {
       const work = { password: password.normalize('NFC'), hash: hash ?? nobodysHash, parameters };
       return (await admission.run(() => threads.run(work))) === true && hash !== null;
+    },
+    closeWithin: (milliseconds) => {
+      // Threads are handed the next hashes while they do others; those are not taken back.
+      threads.giveUpWaiting(Math.max(0, admission.closeWithin(milliseconds) - concurrency), new OverloadedError(1));
+      setTimeout(() => threads.giveUpWaiting(0, new OverloadedError(1)), milliseconds).unref();
     },
     needsRehash: (hash) => !hash.startsWith(prefix),
   };

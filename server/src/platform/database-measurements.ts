@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import type { DatabaseFailures } from '../calls/database-failures.ts';
+import type { DatabaseFailures } from '../database-failures.ts';
 import type { Services } from '../calls/services.ts';
 import { type Db, sql } from '../db/db.ts';
 import { promptly } from '../db/promptly.ts';

@@ -20,8 +20,9 @@ const ready = z
 let migrations: readonly Migration[] | undefined;
 
 /** The answer is the same for every fault of the database: send the traffic elsewhere, and ask again. */
-async function checkReady({ lookupDb: db, databaseFailures, hasStarted }: Services): Promise<void> {
-  if (!hasStarted()) throw new ApiError('overloaded', { detail: 'The service is starting.' });
+async function checkReady({ lookupDb: db, databaseFailures, phase }: Services): Promise<void> {
+  const now = phase();
+  if (now !== 'ready') throw new ApiError('overloaded', { detail: `The service is ${now}.` });
   if (databaseFailures.isStorageFull) throw new ApiError('storage_full');
   migrations ??= readMigrations();
   const current = await isCurrent(db, migrations).catch((cause: unknown) => {
@@ -70,9 +71,9 @@ export const healthRoutes = [
     tag: 'platform',
     summary: 'Can the service do its work?',
     description:
-      'Answers 200 when the start has ended, the database answers, has every migration of this version ' +
-      'and takes changes, else 503. For half a minute after a change found the storage full it is 503 ' +
-      'too.',
+      'Answers 200 when the start has ended, no stop has begun, and the database answers, has every migration of ' +
+      'this version and takes changes, else 503. For half a minute after a change found the storage full it is ' +
+      '503 too.',
     access: publicAccess({ app: 'none' }),
     query: anyQuery,
     response: { status: 200, description: 'It can.', body: ready },

@@ -1,6 +1,6 @@
-import type { Clock } from '../clock.ts';
-import type { DatabaseTrouble } from '../db/db.ts';
-import type { ApiError } from '../http/errors.ts';
+import type { Clock } from './clock.ts';
+import type { DatabaseTrouble } from './db/db.ts';
+import type { ApiError } from './http/errors.ts';
 
 const rememberedForMs = 30_000;
 
