@@ -268,20 +268,21 @@ async function readRelease(url, tokens, reads) {
 const changing = new Set(['lastSeenAt', 'lastUsedAt', 'expiresAt', 'exportedAt']);
 
 /**
- * Whether an answer still has every value of an earlier one; fields may be added.
+ * Whether an answer has the values of another one. Either may have fields that the other build does not know.
  *
  * @param {any} now
  * @param {any} before
  */
-function covers(now, before) {
+function agrees(now, before) {
   if (Array.isArray(before)) {
     return (
-      Array.isArray(now) && now.length === before.length && before.every((item, index) => covers(now[index], item))
+      Array.isArray(now) && now.length === before.length && before.every((item, index) => agrees(now[index], item))
     );
   }
   if (typeof before !== 'object' || before === null) return now === before;
-  const kept = Object.entries(before).filter(([key]) => !changing.has(key));
-  return typeof now === 'object' && now !== null && kept.every(([key, value]) => covers(now[key], value));
+  if (typeof now !== 'object' || now === null) return false;
+  const shared = Object.keys(before).filter((key) => key in now && !changing.has(key));
+  return shared.every((key) => agrees(now[key], before[key]));
 }
 
 /**
@@ -300,7 +301,7 @@ export async function readAgain(url, { tokens, answers }) {
   const again = await readRelease(url, tokens, reads);
   return own.flatMap((before, index) => {
     const now = again[index]?.body;
-    return covers(now, before.body)
+    return agrees(now, before.body)
       ? []
       : [`${before.as} ${before.path}: ${JSON.stringify(before.body)}, now ${JSON.stringify(now)}`];
   });
