@@ -11,6 +11,7 @@ import {
   findClients,
   findMachines,
   type FoundClient,
+  type FoundMachine,
   type MachineKey,
 } from './machine-users/machine-users.store.ts';
 import {
@@ -36,8 +37,8 @@ export interface CredentialLookups {
   accessToken(key: AccessTokenKey): Promise<FoundSession | undefined>;
   /** What an access token of a person may say. */
   tokenGrant(key: TokenRequestKey): Promise<TokenGrant | undefined>;
-  /** Whether the machine of a verified token is still good. */
-  machine(key: MachineKey): Promise<boolean>;
+  /** The machine user of a verified token, if it is still good. */
+  machine(key: MachineKey): Promise<FoundMachine | undefined>;
   /** What a client credential stands for. */
   client(key: ClientKey): Promise<FoundClient | undefined>;
 }
@@ -76,8 +77,10 @@ export function createCredentials(services: Pick<Services, 'db' | 'clock' | 'loo
         const found = await lookups.accessToken({ appId: app.id, ...claims });
         return found && toBearerOfAccessToken(found, claims.orgId);
       }
-      if (!claims || !(await lookups.machine({ appId: app.id, ...claims }))) return undefined;
-      return { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId };
+      const found = claims && (await lookups.machine({ appId: app.id, ...claims }));
+      if (!found) return undefined;
+      const { scopes, allowedNetworks } = found;
+      return { kind: 'machine', id: claims.machineUserId, secretId: claims.secretId, scopes, allowedNetworks };
     },
     mailedToken: async (appId, token) => {
       const found = await findMailedToken(db, appId, sha256(token), clock.now());

@@ -140,6 +140,8 @@ import type {
   CreateMachineUserResponses,
   ListMachineUsersData,
   ListMachineUsersResponses,
+  UpdateMachineUserData,
+  UpdateMachineUserResponses,
   DeleteMachineUserData,
   DeleteMachineUserResponses,
   CreateMachineSecretData,
@@ -262,6 +264,7 @@ export interface OperationTypes {
   removeSuperAdmin: { data: RemoveSuperAdminData; responses: RemoveSuperAdminResponses };
   createMachineUser: { data: CreateMachineUserData; responses: CreateMachineUserResponses };
   listMachineUsers: { data: ListMachineUsersData; responses: ListMachineUsersResponses };
+  updateMachineUser: { data: UpdateMachineUserData; responses: UpdateMachineUserResponses };
   deleteMachineUser: { data: DeleteMachineUserData; responses: DeleteMachineUserResponses };
   createMachineSecret: { data: CreateMachineSecretData; responses: CreateMachineSecretResponses };
   deleteMachineSecret: { data: DeleteMachineSecretData; responses: DeleteMachineSecretResponses };
@@ -454,6 +457,7 @@ export const operations = {
     query: ['page', 'pageSize', 'cursor'],
     items: 'machineUsers',
   },
+  updateMachineUser: { method: 'PATCH', path: '/v1/authorization/machine-users/{machineUserId}', body: true },
   deleteMachineUser: { method: 'DELETE', path: '/v1/authorization/machine-users/{machineUserId}' },
   createMachineSecret: {
     method: 'POST',
@@ -522,6 +526,7 @@ export type KnownErrorCode =
   | 'idp_limit_exceeded'
   | 'idp_link_required'
   | 'idp_not_found'
+  | 'insufficient_scope'
   | 'intent_invalid'
   | 'internal_error'
   | 'invalid_client'
@@ -538,6 +543,7 @@ export type KnownErrorCode =
   | 'malformed_request'
   | 'metadata_key_reserved'
   | 'metadata_limit_exceeded'
+  | 'network_not_allowed'
   | 'org_id_required'
   | 'organization_inactive'
   | 'organization_inactive_state'

@@ -993,6 +993,10 @@ export type CreateMachineUserRequest = {
      * Name of the machine user, unique in the app.
      */
     userName: string;
+    /**
+     * What the machine user may do. Default: `*`.
+     */
+    scopes?: Array<'*' | 'apps:read' | 'apps:write' | 'audit:read' | 'audit:write' | 'events:read' | 'events:write' | 'idps:read' | 'idps:write' | 'invitations:read' | 'invitations:write' | 'machine-users:read' | 'machine-users:write' | 'members:read' | 'members:write' | 'organizations:read' | 'organizations:write' | 'permissions:read' | 'permissions:write' | 'roles:read' | 'roles:write' | 'sessions:read' | 'sessions:write' | 'super-admins:read' | 'super-admins:write' | 'tokens:read' | 'tokens:write' | 'users:read' | 'users:write' | 'webhooks:read' | 'webhooks:write' | 'users:vouch' | 'password-hashes:read' | 'api-keys:write' | 'organization-machine-users:write'> | null;
 };
 
 /**
@@ -1577,6 +1581,10 @@ export type Introspection = {
      */
     org_id?: string;
     /**
+     * Scopes of the machine user now, separated by spaces.
+     */
+    scope?: string;
+    /**
      * Client id of the machine user.
      */
     client_id?: string;
@@ -1840,6 +1848,22 @@ export type MachineUser = {
      * Name of the machine user, unique in the app.
      */
     userName: string;
+    /**
+     * What it may do.
+     */
+    scopes: Array<string>;
+    /**
+     * Other services that it may get tokens for. null: every one that the app allows.
+     */
+    allowedAudiences: Array<string> | null;
+    /**
+     * Networks that it may call from. null: every network.
+     */
+    allowedNetworks: Array<string> | null;
+    /**
+     * Lifetime of its tokens. null: as the app says.
+     */
+    tokenLifeSeconds: number | null;
     /**
      * When it was made (RFC 3339, UTC).
      */
@@ -3209,6 +3233,32 @@ export type UpdateIdentityProviderRequest = {
      * Whether `email_verified: true` of this provider proves a mailbox. Only for a provider that checks mailboxes itself: anyone who runs it can sign in to every account of the app but those of super admins.
      */
     trustEmail?: boolean;
+};
+
+/**
+ * Changes to a machine user; what is not named stays.
+ */
+export type UpdateMachineUserRequest = {
+    /**
+     * Name of the machine user, unique in the app.
+     */
+    userName?: string;
+    /**
+     * What the machine user may do. `*` stands for all scopes but `machine-users:read`, `machine-users:write`, `super-admins:read`, `super-admins:write`, `users:vouch` and `password-hashes:read`.
+     */
+    scopes?: Array<'*' | 'apps:read' | 'apps:write' | 'audit:read' | 'audit:write' | 'events:read' | 'events:write' | 'idps:read' | 'idps:write' | 'invitations:read' | 'invitations:write' | 'machine-users:read' | 'machine-users:write' | 'members:read' | 'members:write' | 'organizations:read' | 'organizations:write' | 'permissions:read' | 'permissions:write' | 'roles:read' | 'roles:write' | 'sessions:read' | 'sessions:write' | 'super-admins:read' | 'super-admins:write' | 'tokens:read' | 'tokens:write' | 'users:read' | 'users:write' | 'webhooks:read' | 'webhooks:write' | 'users:vouch' | 'password-hashes:read' | 'api-keys:write' | 'organization-machine-users:write'>;
+    /**
+     * Other services that the machine user may get tokens for. null: every one that the app allows. What it may do at this API is decided by `scopes`.
+     */
+    allowedAudiences?: Array<string> | null;
+    /**
+     * Networks from which the machine user may get tokens and call this API, by the address of the connection. null: every network.
+     */
+    allowedNetworks?: Array<string> | null;
+    /**
+     * Lifetime of its tokens. null: as the app says.
+     */
+    tokenLifeSeconds?: number | null;
 };
 
 /**
@@ -5371,6 +5421,10 @@ export type ListOrganizationsErrors = {
      * The credential is missing or invalid.
      */
     401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
     /**
      * The resource does not exist, or the caller cannot see it.
      */
@@ -7846,6 +7900,68 @@ export type DeleteMachineUserResponses = {
 };
 
 export type DeleteMachineUserResponse = DeleteMachineUserResponses[keyof DeleteMachineUserResponses];
+
+export type UpdateMachineUserData = {
+    body: UpdateMachineUserRequest;
+    path: {
+        /**
+         * Id of the machine user.
+         */
+        machineUserId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/machine-users/{machineUserId}';
+};
+
+export type UpdateMachineUserErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type UpdateMachineUserError = UpdateMachineUserErrors[keyof UpdateMachineUserErrors];
+
+export type UpdateMachineUserResponses = {
+    /**
+     * The machine user as it is now.
+     */
+    200: MachineUser;
+};
+
+export type UpdateMachineUserResponse = UpdateMachineUserResponses[keyof UpdateMachineUserResponses];
 
 export type CreateMachineSecretData = {
     body?: CreateMachineSecretRequest;

@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../http/errors.ts';
+import type { MachineScope } from './machine-scopes.ts';
 import type { OrganizationOperation } from './organization-states.ts';
 
 /**
@@ -49,6 +50,8 @@ interface Targeted<Target extends string> extends Accepted {
 interface Accepted {
   /** People's access tokens (contract 6.1) authenticate too. Absent: they are refused with `session_required`. */
   readonly accessToken?: true;
+  /** The scope that a machine user needs. Every route that machine users may call names one. */
+  readonly machineScope?: MachineScope;
 }
 
 export type TargetedAccess = Extract<Access, { principals: unknown }>;

@@ -41,7 +41,15 @@ export type Actor =
       /** Absent: the person presented the session token itself. */
       readonly accessToken?: PresentedAccessToken;
     }
-  | { readonly kind: 'machine'; readonly id: string; readonly secretId: string }
+  | {
+      readonly kind: 'machine';
+      readonly id: string;
+      readonly secretId: string;
+      /** As stored at the time of the call. */
+      readonly scopes: readonly string[];
+      /** Networks that the machine user may call from; null: every network. */
+      readonly allowedNetworks: readonly string[] | null;
+    }
   /** The token of a verification mail: proves its address for one code and nothing else. */
   | { readonly kind: 'mailed-token'; readonly userId: string; readonly codeId: string };
 

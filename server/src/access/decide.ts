@@ -1,6 +1,7 @@
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError, type ErrorCode } from '../http/errors.ts';
+import { isWithin } from '../http/network-address.ts';
 import {
   type Access,
   type Addressed,
@@ -11,6 +12,7 @@ import {
   type Principal,
 } from './access.ts';
 import { type Actor, onlyOrganizationOf } from './actor.ts';
+import { includesScope } from './machine-scopes.ts';
 import { type OrganizationOperation, rulingOn } from './organization-states.ts';
 import {
   heldOverAnyUser,
@@ -144,12 +146,32 @@ function heldOver(
 }
 
 /**
- * Refuses people's access tokens where a route needs the session.
+ * Refuses people's access tokens where a route needs the session, and machine users outside of their networks.
  *
- * @throws ApiError `session_required`
+ * @param peer the address of the connection; what a backend says of its end user is not looked at
+ * @throws ApiError `session_required`, `network_not_allowed`
  */
-export function requireAccepted(access: Access, actor: Actor): void {
+export function requireAccepted(access: Access, actor: Actor, peer: string): void {
+  if (actor.kind === 'machine' && actor.allowedNetworks && !isWithin(actor.allowedNetworks, peer))
+    throw new ApiError('network_not_allowed');
   if (actor.kind === 'user' && actor.accessToken && needsSession(access)) throw new ApiError('session_required');
+}
+
+/**
+ * Refuses machine users that lack the scope of a route. The token's own list of scopes is for other services.
+ *
+ * @throws ApiError `insufficient_scope`
+ * @see RFC 6750, section 3.1
+ */
+export function requireMachineScope(access: Access, actor: Actor): void {
+  if (actor.kind !== 'machine' || !('principals' in access) || access.machineScope === undefined) return;
+  const scope = access.machineScope;
+  if (includesScope(actor.scopes, scope)) return;
+  throw new ApiError('insufficient_scope', {
+    detail: `The machine user lacks the scope ${scope}.`,
+    headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },
+    isDenial: true,
+  });
 }
 
 /**

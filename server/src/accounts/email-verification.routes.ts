@@ -4,7 +4,7 @@ import { checkCode } from '../codes/codes.ts';
 import { consumeCode } from '../codes/codes.store.ts';
 import { requireMailQuota } from '../email/mail-quotas.ts';
 import { addressKey } from '../http/network-address.ts';
-import { overUserInBody } from '../access/access.ts';
+import { accepting, overUserInBody } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { hasSessionCookieOf } from '../calls/authenticate.ts';
@@ -53,7 +53,10 @@ export const emailVerificationRoutes = [
       'Sends a new code to the e-mail address of the user; older codes are void. A verified address of ' +
       'an account that is not claimed gets a code too. So many an hour for one mailbox, regardless of ' +
       'the caller.',
-    access: overUserInBody({ mailedToken: false }, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'),
+    access: accepting(
+      { machineScope: 'users:write' },
+      overUserInBody({ mailedToken: false }, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'),
+    ),
     audit: 'email_verification.requested',
     body: requestVerification,
     response: { status: 200, description: 'The mail is on its way.', body: verificationRequested },

@@ -17,7 +17,7 @@ export const auditRoutes = [
       'when they ask for one by id. Super admins and machine users see everything, also after the ' +
       'organization was deleted.',
     access: accepting(
-      { accessToken: true },
+      { accessToken: true, machineScope: 'audit:read' },
       overOrganizationOrDeleted('read', 'ORG_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
     ),
     params: organizationParams,
@@ -37,7 +37,10 @@ export const auditRoutes = [
     summary: 'List the audit events of the app',
     description:
       'What happened in the app, in every organization and outside of them, deleted ones included; the newest first.',
-    access: accepting({ accessToken: true }, overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
+    access: accepting(
+      { accessToken: true, machineScope: 'audit:read' },
+      overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    ),
     query: auditQuery,
     response: { status: 200, description: 'A page of events.', body: auditEventList },
     handler: (call) => {

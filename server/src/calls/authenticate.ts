@@ -7,7 +7,7 @@ import { requireAccepted } from '../access/decide.ts';
 import { type Actor, anonymous } from '../access/actor.ts';
 import { bearerToken, cookieOf, type Credential, presentedCredential } from '../http/credential.ts';
 import { ApiError } from '../http/errors.ts';
-import { addressKey } from '../http/network-address.ts';
+import { addressKey, peerAddress } from '../http/network-address.ts';
 import { checkOrigin } from './origin.ts';
 import type { Call, Route } from './route.ts';
 import { tryLimit } from './take-limit.ts';
@@ -24,6 +24,7 @@ async function authenticateToken(
   access: Access,
   app: { id: string; name: string },
   { kind, token }: Credential,
+  request: FastifyRequest,
 ): Promise<Actor | undefined> {
   if (token.startsWith('gh_s_')) return services.credentials.session(app.id, token);
   if (kind === 'cookie') return undefined;
@@ -33,7 +34,7 @@ async function authenticateToken(
   }
   if (!token.includes('.')) return undefined;
   const actor = await services.credentials.signedToken(app, token);
-  if (actor) requireAccepted(access, actor);
+  if (actor) requireAccepted(access, actor, peerAddress(request));
   return actor;
 }
 
@@ -64,7 +65,7 @@ async function sessionOrAnonymous(
 ): Promise<Actor> {
   const token = bearerToken(request);
   if (token === undefined) return anonymous;
-  const actor = await authenticateToken(services, access, app, { kind: 'bearer', token });
+  const actor = await authenticateToken(services, access, app, { kind: 'bearer', token }, request);
   if (actor?.kind !== 'user') throw new ApiError('unauthenticated');
   return actor;
 }
@@ -106,7 +107,8 @@ async function appCaller(services: Services, request: FastifyRequest, route: Rou
   if (appId === undefined) throw new ApiError('app_not_found');
   await limitAddress(services, request, route);
   const credential = presentedCredential(request, { appName: name, publicUrl: services.config.publicUrl });
-  const actor = credential && (await authenticateToken(services, route.access, { id: appId, name }, credential));
+  const actor =
+    credential && (await authenticateToken(services, route.access, { id: appId, name }, credential, request));
   if (!credential || !actor) throw new ApiError('unauthenticated');
   if (credential.kind === 'cookie' && !isSafe(request)) await checkOrigin(services, request);
   return { appId, actor };

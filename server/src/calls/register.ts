@@ -2,7 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Services } from './services.ts';
 import { type Addressed, principals } from '../access/access.ts';
 import { decideAccess } from './decide-access.ts';
-import { requireOrganizationOfToken } from '../access/decide.ts';
+import { requireMachineScope, requireOrganizationOfToken } from '../access/decide.ts';
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import { ApiError } from '../http/errors.ts';
@@ -36,6 +36,9 @@ function checkDeclaration(route: Route): void {
     const unknown = route.access.principals.filter((principal) => !Object.hasOwn(principals, principal));
     if (unknown.length > 0) throw new Error(`${where} declares unknown principals: ${unknown.join(', ')}`);
     if (route.access.principals.length === 0) throw new Error(`${where} lets nobody in`);
+    const isForMachines = route.access.principals.includes('GENERIC_MACHINE_USER');
+    if (isForMachines !== (route.access.machineScope !== undefined))
+      throw new Error(`${where} must name a scope if machine users may call it, and only then`);
   }
   if (isMutation(route) && !route.audit)
     throw new Error(`${where} changes something and does not declare its audit event`);
@@ -115,6 +118,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       // Set before the decision, so that a refusal can be reported.
       request.call = call;
       requireOrganizationOfToken(route.access, call.actor, call.orgId);
+      requireMachineScope(route.access, call.actor);
       if (route.decidesInStatement) return;
       Object.assign(call, { held: await decideAccess(call) });
       await requireFreshAuthentication(call);

@@ -106,6 +106,15 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
       'deletion.',
     remedy: 'Make the call with the session token (`gh_s_…`) or the session cookie, from a page of your own.',
   },
+  insufficient_scope: {
+    cause: 'The machine user was given fewer scopes than the operation needs. Scopes of the token are not looked at.',
+    remedy:
+      'Read the missing scope in `WWW-Authenticate`. A super admin adds it by `PATCH …/machine-users/{id}`, `scopes`.',
+  },
+  network_not_allowed: {
+    cause: 'The machine user has `allowedNetworks`, and the connection comes from elsewhere, or a proxy hides it.',
+    remedy: 'Call from an allowed network, check `TRUST_PROXY`, or have a super admin change `allowedNetworks`.',
+  },
   audience_required: {
     cause: 'An access token was asked for, and the app’s setting `audiences` is empty.',
     remedy:

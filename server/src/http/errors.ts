@@ -49,6 +49,8 @@ export const errorCodes = {
     'Session required',
     'This call needs the session token itself: access tokens are not accepted here.',
   ],
+  insufficient_scope: [403, 'Insufficient scope', 'The machine user lacks the scope that this call needs.'],
+  network_not_allowed: [403, 'Network not allowed', 'This machine user may not call from this network.'],
   audience_required: [400, 'Audience required', 'The app lists no audience that a token could be for.'],
   audience_not_allowed: [400, 'Audience not allowed', 'The app does not list this audience.'],
   origin_not_allowed: [403, 'Origin not allowed', 'Calls from this origin are not allowed by the app.'],

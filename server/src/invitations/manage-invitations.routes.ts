@@ -129,7 +129,7 @@ export const manageInvitationRoutes = [
     description:
       'Invitations with their status. Managers see those to roles; those of owners and managers are for ' +
       'owners, super admins and machine users.',
-    access: accepting({ accessToken: true }, overOrganization('read', ...mayManage)),
+    access: accepting({ accessToken: true, machineScope: 'invitations:read' }, overOrganization('read', ...mayManage)),
     params: organizationParams,
     query: invitationListQuery,
     response: { status: 200, description: 'A page of invitations.', body: invitationList },
@@ -162,7 +162,10 @@ export const manageInvitationRoutes = [
       'Sends a new code, good for seven days, for an invitation that is pending or expired. If the ' +
       'address was proven meanwhile the role is granted at once and told by mail. Owners and managers ' +
       'are invited again by owners and super admins only.',
-    access: accepting({ accessToken: true }, overOrganization('grant', ...mayManage)),
+    access: accepting(
+      { accessToken: true, machineScope: 'invitations:write' },
+      overOrganization('grant', ...mayManage),
+    ),
     audit: 'invitation.resent',
     idempotency: 'kept',
     params: invitationParams,
@@ -193,7 +196,10 @@ export const manageInvitationRoutes = [
       'Takes back an invitation that is pending or expired. Codes for an organization that nothing is ' +
       'left to accept of are void, and who was invited to nothing else and has not signed up is ' +
       'forgotten.',
-    access: accepting({ accessToken: true }, overOrganization('remove', ...mayManage)),
+    access: accepting(
+      { accessToken: true, machineScope: 'invitations:write' },
+      overOrganization('remove', ...mayManage),
+    ),
     audit: 'invitation.revoked',
     params: invitationParams,
     response: { status: 204, description: 'The invitation is revoked.' },

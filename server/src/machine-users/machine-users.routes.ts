@@ -1,5 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { sql } from '../db/db.ts';
 import { overApp } from '../access/access.ts';
+import { allScopes } from '../access/machine-scopes.ts';
+import { appNameOf } from '../calls/authenticate.ts';
+import { changedFields } from '../calls/changed-fields.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
@@ -10,10 +14,13 @@ import {
   createMachineUser,
   createSecret,
   machineSecretParams,
+  machineUser,
   machineUserCreated,
   machineUserList,
   machineUserListQuery,
   machineUserParams,
+  type MachineUserPatch,
+  patchMachineUserBody,
   secretCreated,
 } from './machine-users.schema.ts';
 import {
@@ -23,8 +30,13 @@ import {
   insertMachineUser,
   insertSecret,
   listSecrets,
+  findMachineUser,
   lockMachineUser,
   type MachineSecret,
+  type MachineUser,
+  machineUserColumns,
+  patchMachineUser,
+  toMachineUser,
 } from './machine-users.store.ts';
 
 const secretLimit = 5;
@@ -63,6 +75,33 @@ const secretToResource = (secret: MachineSecret) => ({
   lastUsedAt: iso(secret.lastUsedAt),
 });
 
+const toResource = (machine: MachineUser, secrets: readonly MachineSecret[]) => ({
+  id: machine.id,
+  userName: machine.userName,
+  scopes: [...machine.scopes],
+  allowedAudiences: machine.allowedAudiences && [...machine.allowedAudiences],
+  allowedNetworks: machine.allowedNetworks && [...machine.allowedNetworks],
+  tokenLifeSeconds: machine.tokenLifeSeconds,
+  createdAt: machine.createdAt.toISOString(),
+  lastUsedAt: iso(machine.lastUsedAt),
+  secrets: secrets.map(secretToResource),
+});
+
+/** Whether each value is the stored one, so that nothing changes. */
+async function hasEqualValues(call: Call<{ machineUserId: string }, unknown, MachineUserPatch>): Promise<boolean> {
+  const stored = await findMachineUser(call.services.db, call.appId, call.params.machineUserId);
+  const names = Object.keys(call.body) as (keyof MachineUserPatch)[];
+  return stored !== undefined && names.every((name) => isDeepStrictEqual(call.body[name], stored[name]));
+}
+
+/** The name of the app is the audience of tokens for this API, which `scopes` decide on. */
+function checkAudiences({ request }: Call, { allowedAudiences }: MachineUserPatch): void {
+  const index = allowedAudiences?.indexOf(appNameOf(request)) ?? -1;
+  if (index < 0) return;
+  const message = 'Must not be the name of the app: what a machine user may do at this API is decided by its scopes.';
+  throw new ApiError('validation_failed', { faults: [{ pointer: `/body/allowedAudiences/${index}`, message }] });
+}
+
 export const machineUserRoutes = [
   route({
     method: 'POST',
@@ -71,7 +110,9 @@ export const machineUserRoutes = [
     freshAuthentication: 'stepUp',
     tag: 'authorization',
     summary: 'Create a machine user',
-    description: 'Makes a machine user with its first secret, which is shown this once.',
+    description:
+      'Makes a machine user with its first secret, which is shown this once. Without `scopes` it may do everything ' +
+      'that machine users may, except for what a scope has to be named for.',
     access: overApp('SUPER_ADMIN'),
     audit: 'machine_user.created',
     idempotency: 'kept',
@@ -84,7 +125,8 @@ export const machineUserRoutes = [
       const { clientSecret, stored } = makeSecret(call, {});
       return mutate(call, async (tx) => {
         const userNameKey = organizationNameKey(body.userName);
-        await insertMachineUser(tx, appId, { id, userName: body.userName, userNameKey, now: stored.now });
+        const { userName, scopes = [allScopes] } = body;
+        await insertMachineUser(tx, appId, { id, userName, userNameKey, scopes, now: stored.now });
         await insertSecret(tx, appId, id, stored);
         const result = { machineUserId: id, clientId: id, clientSecret, secretId: stored.id };
         return { result, event: { target: { kind: 'machine', id } } };
@@ -108,25 +150,47 @@ export const machineUserRoutes = [
         paging: call.query,
         total: sql`SELECT count(*) AS total FROM machine_users WHERE app_id = ${appId}`,
         rows: ({ after, limit }) =>
-          sql`
-            SELECT m.id, m.user_name, m.created_at, m.last_used_at FROM machine_users m
-            WHERE m.app_id = ${appId} ${after} ${limit}`,
+          sql`SELECT ${machineUserColumns} FROM machine_users m WHERE m.app_id = ${appId} ${after} ${limit}`,
         key: sql`m.id`,
-        toItem: (row: { id: string; user_name: string; created_at: Date; last_used_at: Date | null }) => row,
+        toItem: toMachineUser,
       });
       const secrets = await listSecrets(
         services.db,
         appId,
         items.map((item) => item.id),
       );
-      const machineUsers = items.map((item) => ({
-        id: item.id,
-        userName: item.user_name,
-        createdAt: item.created_at.toISOString(),
-        lastUsedAt: iso(item.last_used_at),
-        secrets: (secrets.get(item.id) ?? []).map(secretToResource),
-      }));
+      const machineUsers = items.map((item) => toResource(item, secrets.get(item.id) ?? []));
       return { metadata, machineUsers };
+    },
+  }),
+
+  route({
+    method: 'PATCH',
+    url: '/v1/authorization/machine-users/:machineUserId',
+    operationId: 'updateMachineUser',
+    freshAuthentication: 'always',
+    isExemptFromFreshAuthentication: hasEqualValues,
+    tag: 'authorization',
+    summary: 'Update a machine user',
+    description:
+      'Changes name, scopes, audiences, networks and the lifetime of tokens; what is not named stays. Scopes and ' +
+      'networks hold from the next call on, for tokens that were issued before, too.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'machine_user.updated',
+    params: machineUserParams,
+    body: patchMachineUserBody,
+    response: { status: 200, description: 'The machine user as it is now.', body: machineUser },
+    errors: ['machine_user_not_found', 'machine_user_name_taken'],
+    handler: (call) => {
+      const { appId, params, body } = call;
+      checkAudiences(call, body);
+      return mutate(call, async (tx) => {
+        const userNameKey = body.userName === undefined ? undefined : organizationNameKey(body.userName);
+        const changed = await patchMachineUser(tx, appId, params.machineUserId, { ...body, userNameKey });
+        const secrets = await listSecrets(tx, appId, [changed.id]);
+        const event = { target: { kind: 'machine', id: changed.id }, changes: changedFields(body) };
+        return { result: toResource(changed, secrets.get(changed.id) ?? []), event };
+      });
     },
   }),
 

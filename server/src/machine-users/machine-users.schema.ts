@@ -1,14 +1,67 @@
 import { z } from 'zod';
+import { allScopes, machineScopes } from '../access/machine-scopes.ts';
 import { appName } from '../apps/apps.schema.ts';
-import { idOf, instant, optional, outputId, text, time, visibleName } from '../http/fields.ts';
+import { isAddressRange } from '../http/address-range.ts';
+import { idOf, instant, optional, outputId, patchOf, text, time, visibleName } from '../http/fields.ts';
 import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 
 const userNameMeta = { description: 'Name of the machine user, unique in the app.', examples: ['robot'] };
 const userName = visibleName({ max: 200 }).meta(userNameMeta);
 
+const scope = z.enum([allScopes, ...machineScopes], { error: 'Must be a scope of the list, or *.' });
+const scopes = z
+  .array(scope)
+  .max(machineScopes.length + 1)
+  .meta({
+    description:
+      'What the machine user may do. `*` stands for all scopes but `machine-users:read`, `machine-users:write`, ' +
+      '`super-admins:read`, `super-admins:write`, `users:vouch` and `password-hashes:read`.',
+    examples: [['members:read', 'members:write']],
+  });
+const allowedAudiences = z
+  .array(text({ min: 1, max: 300 }))
+  .max(50, { error: 'At most 50.' })
+  .nullable()
+  .meta({
+    description:
+      'Other services that the machine user may get tokens for. null: every one that the app allows. What it may do ' +
+      'at this API is decided by `scopes`.',
+    examples: [['https://billing.example.com']],
+  });
+const allowedNetworks = z
+  .array(text({ max: 50 }).refine(isAddressRange, { error: 'Must be an address or a CIDR range.' }))
+  .min(1, { error: 'At least one; null allows every network.' })
+  .max(100, { error: 'At most 100.' })
+  .nullable()
+  .meta({
+    description:
+      'Networks from which the machine user may get tokens and call this API, by the address of the connection. ' +
+      'null: every network.',
+    examples: [['203.0.113.0/24']],
+  });
+const tokenLifeSeconds = z
+  .int({ error: 'Must be a whole number of seconds.' })
+  .min(300, { error: 'At least 300 seconds.' })
+  .max(43_199, { error: 'At most 43199 seconds.' })
+  .nullable()
+  .meta({ description: 'Lifetime of its tokens. null: as the app says.', examples: [3600] });
+
 export const createMachineUser = z
-  .strictObject({ userName })
+  .strictObject({
+    userName,
+    scopes: optional(scopes.meta({ description: 'What the machine user may do. Default: `*`.' })),
+  })
   .meta({ id: 'CreateMachineUserRequest', description: 'A new machine user.' });
+
+export const patchMachineUserBody = patchOf({
+  userName,
+  scopes,
+  allowedAudiences,
+  allowedNetworks,
+  tokenLifeSeconds,
+}).meta({ id: 'UpdateMachineUserRequest', description: 'Changes to a machine user; what is not named stays.' });
+
+export type MachineUserPatch = Readonly<z.output<typeof patchMachineUserBody>>;
 
 const clientId = z
   .string()
@@ -63,21 +116,34 @@ const secret = z
 
 export const machineUserListQuery = z.strictObject(pagingQuery);
 
+export const machineUser = z
+  .object({
+    id: machineUserId,
+    userName: z.string().meta(userNameMeta),
+    scopes: z.array(z.string()).meta({ description: 'What it may do.', examples: [['*']] }),
+    allowedAudiences: z
+      .array(z.string())
+      .nullable()
+      .meta({
+        description: 'Other services that it may get tokens for. null: every one that the app allows.',
+        examples: [null],
+      }),
+    allowedNetworks: z
+      .array(z.string())
+      .nullable()
+      .meta({ description: 'Networks that it may call from. null: every network.', examples: [null] }),
+    tokenLifeSeconds,
+    createdAt: time('When it was made'),
+    lastUsedAt: time('When it last got a token, to the minute').nullable(),
+    secrets: z.array(secret).meta({ description: 'Its secrets.', examples: [[]] }),
+  })
+  .meta({ id: 'MachineUser', description: 'A machine user.' });
+
 export const machineUserList = z
   .object({
     metadata: pageMetadata,
     machineUsers: z
-      .array(
-        z
-          .object({
-            id: machineUserId,
-            userName: z.string().meta(userNameMeta),
-            createdAt: time('When it was made'),
-            lastUsedAt: time('When it last got a token, to the minute').nullable(),
-            secrets: z.array(secret).meta({ description: 'Its secrets.', examples: [[]] }),
-          })
-          .meta({ id: 'MachineUser', description: 'A machine user.' }),
-      )
+      .array(machineUser)
       .meta({ description: 'Machine users in the order of their creation.', examples: [[]] }),
   })
   .meta({ id: 'MachineUserList', description: 'A page of machine users.' });

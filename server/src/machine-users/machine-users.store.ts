@@ -1,6 +1,8 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { setIf, setList } from '../db/set-list.ts';
 import { ApiError } from '../http/errors.ts';
+import type { MachineUserPatch } from './machine-users.schema.ts';
 
 export interface MachineSecret {
   readonly id: string;
@@ -19,15 +21,27 @@ export interface MachineKey {
   readonly kid: string;
 }
 
+/** A machine user that may call, with its limits as stored now. */
+export interface FoundMachine {
+  readonly scopes: readonly string[];
+  /** Null: every network. */
+  readonly allowedNetworks: readonly string[] | null;
+}
+
 /**
- * Whether machine, secret, key and app of verified tokens are all still good: one query for all of them.
+ * The machine users of verified tokens, each if machine, secret, key and app are all still good: one query for all of
+ * them.
  *
  * @returns in the order of the keys
  */
-export async function findMachines(db: Queryable, keys: readonly MachineKey[], now: Date): Promise<boolean[]> {
+export async function findMachines(
+  db: Queryable,
+  keys: readonly MachineKey[],
+  now: Date,
+): Promise<(FoundMachine | undefined)[]> {
   const column = (name: 'machineUserId' | 'secretId' | 'kid') => keys.map((key) => key[name]);
-  const rows = await db.query<{ place: number }>(sql`
-    SELECT asked.place::integer
+  const rows = await db.query<{ place: number; scopes: string[]; allowed_networks: string[] | null }>(sql`
+    SELECT asked.place::integer, m.scopes, m.allowed_networks
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${column('machineUserId')}::bigint[],
       ${column('secretId')}::bigint[], ${column('kid')}::text[])
       WITH ORDINALITY AS asked (app_id, machine_user_id, secret_id, kid, place)
@@ -36,8 +50,8 @@ export async function findMachines(db: Queryable, keys: readonly MachineKey[], n
       AND (s.expires_at IS NULL OR s.expires_at > ${now})
     JOIN signing_keys k ON k.app_id = asked.app_id AND k.kid = asked.kid AND k.revoked_at IS NULL
     JOIN apps a ON a.id = asked.app_id AND a.status = 'ACTIVE'`);
-  const good = new Set(rows.map((row) => row.place));
-  return keys.map((_, index) => good.has(index + 1));
+  const found = new Map(rows.map((row) => [row.place, { scopes: row.scopes, allowedNetworks: row.allowed_networks }]));
+  return keys.map((_, index) => found.get(index + 1));
 }
 
 /** A presented client credential, as it is looked up. */
@@ -45,6 +59,17 @@ export interface ClientKey {
   readonly appId: string;
   readonly clientId: string;
   readonly secretHash: Buffer;
+}
+
+/** What a machine user may do, and what its tokens may be. */
+export interface MachineLimits {
+  readonly scopes: readonly string[];
+  /** Null: every audience that the app allows. */
+  readonly allowedAudiences: readonly string[] | null;
+  /** Null: every network. */
+  readonly allowedNetworks: readonly string[] | null;
+  /** Null: as the app says. */
+  readonly tokenLifeSeconds: number | null;
 }
 
 /** What issuing a token takes. */
@@ -59,6 +84,8 @@ export interface FoundClient {
   readonly audiences: readonly string[] | null;
   /** The key that signs now. */
   readonly kid: string | null;
+  /** The limits of the machine user; null if the secret is wrong. */
+  readonly limits: MachineLimits | null;
 }
 
 /**
@@ -81,17 +108,23 @@ export async function findClients(
     secret_id: string | null;
     last_used_at: Date | null;
     kid: string | null;
+    scopes: string[] | null;
+    allowed_audiences: string[] | null;
+    allowed_networks: string[] | null;
+    token_life_seconds: number | null;
   }>(sql`
     SELECT asked.place::integer, a.status, (a.settings ->> 'machineTokenLifeSeconds')::integer AS life,
       (a.settings -> 'limits' ->> 'tokenRequestsPerMachinePerMinute')::integer AS tokens_per_minute,
       a.settings -> 'audiences' AS audiences,
-      s.id AS secret_id, s.last_used_at, k.kid
+      s.id AS secret_id, s.last_used_at, k.kid, m.scopes, m.allowed_audiences, m.allowed_networks,
+      m.token_life_seconds
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.clientId)}::bigint[],
       ${keys.map((key) => key.secretHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, client_id, secret_hash, place)
     JOIN apps a ON a.id = asked.app_id
     LEFT JOIN machine_secrets s ON s.app_id = asked.app_id AND s.machine_user_id = asked.client_id
       AND s.secret_hash = asked.secret_hash AND (s.expires_at IS NULL OR s.expires_at > ${now})
+    LEFT JOIN machine_users m ON m.app_id = asked.app_id AND m.id = s.machine_user_id
     LEFT JOIN LATERAL (
       SELECT kid FROM signing_keys
       WHERE app_id = asked.app_id AND revoked_at IS NULL
@@ -110,6 +143,12 @@ export async function findClients(
         secretId: row.secret_id,
         lastUsedAt: row.last_used_at,
         kid: row.kid,
+        limits: row.scopes && {
+          scopes: row.scopes,
+          allowedAudiences: row.allowed_audiences,
+          allowedNetworks: row.allowed_networks,
+          tokenLifeSeconds: row.token_life_seconds,
+        },
       }
     );
   });
@@ -141,14 +180,81 @@ export async function touchSecret(
 export async function insertMachineUser(
   tx: Tx,
   appId: string,
-  machine: { id: string; userName: string; userNameKey: string; now: Date },
+  machine: { id: string; userName: string; userNameKey: string; scopes: readonly string[]; now: Date },
 ): Promise<void> {
   await tx.query(
     sql`
-      INSERT INTO machine_users (app_id, id, user_name, user_name_key, created_at)
-      VALUES (${appId}, ${machine.id}, ${machine.userName}, ${machine.userNameKey}, ${machine.now})`,
+      INSERT INTO machine_users (app_id, id, user_name, user_name_key, scopes, created_at)
+      VALUES (${appId}, ${machine.id}, ${machine.userName}, ${machine.userNameKey}, ${machine.scopes}, ${machine.now})`,
     { machine_users_user_name_key: 'machine_user_name_taken' },
   );
+}
+
+/** A machine user as it is listed, without its secrets. */
+export interface MachineUser extends MachineLimits {
+  readonly id: string;
+  readonly userName: string;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+}
+
+export interface MachineUserRow {
+  id: string;
+  user_name: string;
+  created_at: Date;
+  last_used_at: Date | null;
+  scopes: string[];
+  allowed_audiences: string[] | null;
+  allowed_networks: string[] | null;
+  token_life_seconds: number | null;
+}
+
+/** The columns of `machine_users m` that `toMachineUser` reads. */
+export const machineUserColumns = sql`
+  m.id, m.user_name, m.created_at, m.last_used_at, m.scopes, m.allowed_audiences, m.allowed_networks,
+  m.token_life_seconds`;
+
+export const toMachineUser = (row: MachineUserRow): MachineUser => ({
+  id: row.id,
+  userName: row.user_name,
+  createdAt: row.created_at,
+  lastUsedAt: row.last_used_at,
+  scopes: row.scopes,
+  allowedAudiences: row.allowed_audiences,
+  allowedNetworks: row.allowed_networks,
+  tokenLifeSeconds: row.token_life_seconds,
+});
+
+export async function findMachineUser(db: Queryable, appId: string, id: string): Promise<MachineUser | undefined> {
+  const [row] = await db.query<MachineUserRow>(
+    sql`SELECT ${machineUserColumns} FROM machine_users m WHERE m.app_id = ${appId} AND m.id = ${id}`,
+  );
+  return row && toMachineUser(row);
+}
+
+/** @throws ApiError `machine_user_not_found`, `machine_user_name_taken` */
+export async function patchMachineUser(
+  tx: Tx,
+  appId: string,
+  id: string,
+  patch: MachineUserPatch & { readonly userNameKey?: string | undefined },
+): Promise<MachineUser> {
+  const changes = setList(patch, {
+    userName: (name) => setIf(sql`user_name`, name),
+    userNameKey: (key) => setIf(sql`user_name_key`, key),
+    scopes: (scopes) => setIf(sql`scopes`, scopes),
+    allowedAudiences: (audiences) => setIf(sql`allowed_audiences`, audiences),
+    allowedNetworks: (networks) => setIf(sql`allowed_networks`, networks),
+    tokenLifeSeconds: (life) => setIf(sql`token_life_seconds`, life),
+  });
+  const [row] = await tx.query<MachineUserRow>(
+    sql`
+      UPDATE machine_users m SET ${changes} WHERE m.app_id = ${appId} AND m.id = ${id}
+      RETURNING ${machineUserColumns}`,
+    { machine_users_user_name_key: 'machine_user_name_taken' },
+  );
+  if (!row) throw new ApiError('machine_user_not_found');
+  return toMachineUser(row);
 }
 
 /** @throws ApiError `machine_user_not_found` */

@@ -120,7 +120,17 @@ describe('the list of machine users', () => {
     const { machineUserId = '', clientSecret = '', secretId = '' } = made;
     const createdAt = app.clock.now().toISOString();
     const secret = { id: secretId, label: null, createdAt, expiresAt: null, lastUsedAt: null };
-    const unused = { id: machineUserId, userName: 'listed', createdAt, lastUsedAt: null, secrets: [secret] };
+    const unused = {
+      id: machineUserId,
+      userName: 'listed',
+      createdAt,
+      lastUsedAt: null,
+      scopes: ['*'],
+      allowedAudiences: null,
+      allowedNetworks: null,
+      tokenLifeSeconds: null,
+      secrets: [secret],
+    };
     expect(await find(machineUserId)).toEqual(unused);
     await getToken(machineUserId, clientSecret);
     const used = app.clock.now().toISOString();

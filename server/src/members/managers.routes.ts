@@ -21,7 +21,7 @@ export const managerRoutes = [
     summary: 'List the owners and managers of an organization',
     description: 'Everybody who owns or manages the organization, with what they hold there.',
     access: accepting(
-      { accessToken: true },
+      { accessToken: true, machineScope: 'members:read' },
       overOrganization('read', 'ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'),
     ),
     decidesInStatement: 'by-declaration',

@@ -88,7 +88,10 @@ export const memberChangeRoutes = [
       'The user holds exactly these roles from the next check on; manager roles are not touched. With an ' +
       'empty list they stay a member without roles. Pending invitations to a role that they lose are ' +
       'revoked. A manager changes neither owners nor managers, themselves included.',
-    access: accepting({ accessToken: true }, overOrganizationInHeader('grant', ...mayChangeMembers)),
+    access: accepting(
+      { accessToken: true, machineScope: 'members:write' },
+      overOrganizationInHeader('grant', ...mayChangeMembers),
+    ),
     audit: 'member.roles_set',
     params: memberParams,
     body: setUserRoles,
@@ -114,7 +117,10 @@ export const memberChangeRoutes = [
       'Takes roles and manager roles in the organization from the user, who is no member of it from the ' +
       'next request on and stays a user of the app; pending invitations to it are revoked. A manager ' +
       'removes neither owners nor managers, themselves included; the last active owner stays.',
-    access: accepting({ accessToken: true }, overOrganizationInHeader('remove', ...mayChangeMembers)),
+    access: accepting(
+      { accessToken: true, machineScope: 'members:write' },
+      overOrganizationInHeader('remove', ...mayChangeMembers),
+    ),
     audit: 'member.removed',
     params: memberParams,
     response: { status: 200, description: 'The user is removed.', body: userRemoved },

@@ -97,7 +97,10 @@ export const memberRoutes = [
     description:
       'An active user whose account is claimed (`isEmailClaimed`) gets the role at once and is notified ' +
       'by mail; any other address is invited.',
-    access: accepting({ accessToken: true }, overOrganization('grant', ...mayAddMembers)),
+    access: accepting(
+      { accessToken: true, machineScope: 'members:write' },
+      overOrganization('grant', ...mayAddMembers),
+    ),
     audit: 'organization.member_granted',
     idempotency: 'kept',
     params: organizationParams,
@@ -127,7 +130,10 @@ export const memberRoutes = [
       'Gives roles to a user by id, whether or not their account is claimed; what they hold already ' +
       'stays. The event in the audit says `unclaimed` if it is not. Owners and managers may only name ' +
       'people of organizations they own or manage; super admins and machine users anyone of the app.',
-    access: accepting({ accessToken: true }, overOrganizationInHeader('grant', ...mayAddMembers)),
+    access: accepting(
+      { accessToken: true, machineScope: 'members:write' },
+      overOrganizationInHeader('grant', ...mayAddMembers),
+    ),
     audit: 'member.roles_added',
     idempotency: 'kept',
     params: memberParams,

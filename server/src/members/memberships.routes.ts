@@ -69,7 +69,10 @@ export const membershipRoutes = [
       'users may ask for any address, where nobody has it the list is empty; everybody else for their ' +
       'own. A deactivated organization is listed without roles. Paging is optional: without it the first ' +
       '100 are answered.',
-    access: accepting({ accessToken: true }, overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
+    access: accepting(
+      { accessToken: true, machineScope: 'members:read' },
+      overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    ),
     query: organizationsByEmailQuery,
     response: { status: 200, description: 'A page of organizations.', body: organizationsOfUser },
     errors: ['access_denied'],

@@ -54,7 +54,10 @@ export const organizationUserRoutes = [
     tag: 'authorization',
     summary: 'List the users of an organization',
     description: 'Everybody who is in the organization, with what they hold there, in the order in which they came.',
-    access: accepting({ accessToken: true }, overOrganizationInHeader('read', ...mayList)),
+    access: accepting(
+      { accessToken: true, machineScope: 'members:read' },
+      overOrganizationInHeader('read', ...mayList),
+    ),
     decidesInStatement: 'by-declaration',
     query: organizationUsersQuery,
     response: { status: 200, description: 'A page of users.', body: organizationUsers },
@@ -71,7 +74,10 @@ export const organizationUserRoutes = [
       'Users for whom everything holds that the body names. Names and addresses are compared without ' +
       'case, accents, Arabic vowel signs and forms of alef; `%` and `_` mean themselves. The total is ' +
       'counted on the first page and stays while its cursors are followed.',
-    access: accepting({ accessToken: true }, overOrganizationInHeader('read', ...mayList)),
+    access: accepting(
+      { accessToken: true, machineScope: 'members:read' },
+      overOrganizationInHeader('read', ...mayList),
+    ),
     decidesInStatement: 'by-declaration',
     audit: noAudit('It only reads; nothing changes.'),
     idempotency: nothingKept('It only reads.'),

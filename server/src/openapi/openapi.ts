@@ -52,6 +52,7 @@ export interface Operation {
   readonly description: string;
   readonly 'x-principals': readonly string[];
   readonly 'x-credentials': readonly string[];
+  readonly 'x-machine-scope'?: string;
   /** Present if human callers need fresh authentication. */
   readonly 'x-fresh-authentication'?: FreshAuthentication;
   /** Every code that the operation may answer. */
@@ -155,6 +156,7 @@ function toOperation(schemas: SchemaCollection, shared: Shared, route: Route): O
     ].join('\n\n'),
     'x-principals': principalsOf(route.access),
     'x-credentials': credentialKindsOf(route.access),
+    ...('principals' in route.access && route.access.machineScope && { 'x-machine-scope': route.access.machineScope }),
     ...(route.freshAuthentication && { 'x-fresh-authentication': route.freshAuthentication }),
     'x-error-codes': errorsOf(route),
     security: securityOf(route.access),

@@ -40,7 +40,8 @@ export function whoSentence(access: Access): string {
   const isForPeople = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
   const credential =
     isForPeople && !needsSession(access) ? ' **Credential:** an access token of a person is accepted too.' : '';
-  return `**Who:** ${[...principalsOf(access).map(describe), ...mailed].join(', ')}.${credential}`;
+  const scope = access.machineScope === undefined ? '' : ` **Scope of machine users:** \`${access.machineScope}\`.`;
+  return `**Who:** ${[...principalsOf(access).map(describe), ...mailed].join(', ')}.${credential}${scope}`;
 }
 
 /** What a caller may present, for the extension `x-credentials`. */

@@ -44,7 +44,16 @@ function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
   if (access.target !== 'public') {
     const origin: ErrorCode[] = mutates ? ['origin_not_allowed'] : [];
     const session: ErrorCode[] = needsSession(access) ? ['session_required'] : [];
-    return ['app_name_required', 'app_not_found', 'unauthenticated', ...session, ...origin, ...refusals(access)];
+    const machine: ErrorCode[] = access.machineScope === undefined ? [] : ['insufficient_scope', 'network_not_allowed'];
+    return [
+      'app_name_required',
+      'app_not_found',
+      'unauthenticated',
+      ...session,
+      ...machine,
+      ...origin,
+      ...refusals(access),
+    ];
   }
   if (access.app === 'none') return [];
   const origin: ErrorCode[] = access.setsCookie ? ['origin_not_allowed'] : [];

@@ -29,7 +29,10 @@ const statusRoute = (verb: 'deactivate' | 'reactivate', status: OrganizationStat
     tag: 'authorization',
     summary: `${name} an organization`,
     description,
-    access: accepting({ accessToken: true }, overOrganization('govern', ...mayGovern)),
+    access: accepting(
+      { accessToken: true, machineScope: 'organizations:write' },
+      overOrganization('govern', ...mayGovern),
+    ),
     decidesInStatement: 'by-own-list',
     audit: `organization.${verb}d`,
     idempotency: nothingKept('It creates nothing; repeating it changes nothing.'),

@@ -138,7 +138,10 @@ export const organizationRoutes = [
     tag: 'authorization',
     summary: 'List organizations',
     description: 'Humans see the organizations they are in; super admins and machine users see all of the app.',
-    access: accepting({ accessToken: true }, overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
+    access: accepting(
+      { accessToken: true, machineScope: 'organizations:read' },
+      overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    ),
     query: organizationListQuery,
     response: { status: 200, description: 'A page of organizations.', body: organizationList },
     handler: async (call) => {
@@ -164,7 +167,7 @@ export const organizationRoutes = [
       'One organization with its version as ETag. Plain members do not get the metadata; of a ' +
       'deactivated organization its people get neither metadata nor roles.',
     access: accepting(
-      { accessToken: true },
+      { accessToken: true, machineScope: 'organizations:read' },
       overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     ),
     decidesInStatement: 'by-declaration',
@@ -204,7 +207,10 @@ export const organizationRoutes = [
       'Adds and updates metadata: a string sets a key, null removes it, keys that are not named stay; at ' +
       'most 30 in all. `name` is for owners and machine users. With If-Match the change applies only to ' +
       'that version.',
-    access: accepting({ accessToken: true }, overOrganization('change', ...mayUpdate)),
+    access: accepting(
+      { accessToken: true, machineScope: 'organizations:write' },
+      overOrganization('change', ...mayUpdate),
+    ),
     decidesInStatement: 'by-own-list',
     audit: 'organization.updated',
     params: organizationParams,

@@ -34,7 +34,7 @@ export const permissionRoutes = [
       'about themselves; owners, managers, super admins and machine users about anybody. Roles alone ' +
       'count: being owner, manager or super admin grants no permission.',
     access: accepting(
-      { accessToken: true },
+      { accessToken: true, machineScope: 'permissions:read' },
       overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     ),
     decidesInStatement: 'by-declaration',

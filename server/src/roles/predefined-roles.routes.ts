@@ -20,7 +20,7 @@ export const predefinedRoleRoutes = [
       'Adds roles that every organization of the app has, present and future ones, under the key ' +
       '`global:<key>`; the prefix is not part of the request. A key that is there already is replaced, ' +
       'for everybody who holds it. At most 100 in the app.',
-    access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    access: accepting({ machineScope: 'roles:write' }, overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     audit: 'predefined_roles.created',
     idempotency: 'kept',
     body: createPredefinedRoles,
@@ -49,7 +49,10 @@ export const predefinedRoleRoutes = [
     tag: 'authorization',
     summary: 'List predefined roles',
     description: 'The roles that every organization of the app has. At most 100; not paged.',
-    access: accepting({ accessToken: true }, overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
+    access: accepting(
+      { accessToken: true, machineScope: 'roles:read' },
+      overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    ),
     response: { status: 200, description: 'The roles.', body: predefinedRoleList },
     handler: async ({ services, appId }) => ({ roles: await listPredefinedRoles(services.db, appId) }),
   }),
@@ -63,7 +66,7 @@ export const predefinedRoleRoutes = [
     description:
       'Everybody in every organization loses the role from the next check on; pending invitations to it ' +
       'are void. The key goes with or without the prefix `global:`.',
-    access: overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    access: accepting({ machineScope: 'roles:write' }, overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     audit: 'predefined_role.deleted',
     params: predefinedRoleParams,
     response: { status: 204, description: 'The role is gone.' },

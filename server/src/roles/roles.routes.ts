@@ -34,7 +34,7 @@ export const roleRoutes = [
       'The roles that can be granted in the organization, with what they allow: its own, at most 200, ' +
       'and the predefined ones of the app, at most 100. Not paged.',
     access: accepting(
-      { accessToken: true },
+      { accessToken: true, machineScope: 'roles:read' },
       overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     ),
     params: organizationParams,
@@ -53,7 +53,10 @@ export const roleRoutes = [
       'request: those that are not listed are removed from it, from the next check on. Roles that are ' +
       'not listed stay. At most 100 roles a request, 200 an organization, 500 permissions a role. With ' +
       'If-Match the change applies only to that version of the organization.',
-    access: accepting({ accessToken: true }, overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER')),
+    access: accepting(
+      { accessToken: true, machineScope: 'roles:write' },
+      overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
+    ),
     audit: 'organization.roles_updated',
     params: organizationParams,
     body: updateRoles,
@@ -80,7 +83,10 @@ export const roleRoutes = [
     description:
       'Members lose the role from the next check on and stay members; pending invitations to it are ' +
       'void. Predefined roles are not deleted here.',
-    access: accepting({ accessToken: true }, overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER')),
+    access: accepting(
+      { accessToken: true, machineScope: 'roles:write' },
+      overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
+    ),
     audit: 'organization.role_deleted',
     params: roleParams,
     response: { status: 204, description: 'The role is gone.', headers: etagHeader },

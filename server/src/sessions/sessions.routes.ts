@@ -1,5 +1,5 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import { overApp, overSession, overUser } from '../access/access.ts';
+import { accepting, overApp, overSession, overUser } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -96,7 +96,7 @@ export const sessionRoutes = [
     tag: 'authentication',
     summary: "List a user's sessions",
     description: 'The live sessions of a user, oldest first.',
-    access: overUser('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    access: accepting({ machineScope: 'sessions:read' }, overUser('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     params: userParams,
     response: { status: 200, description: 'The sessions.', body: sessionList },
     handler: (call) => sessionsOf(call, call.params.userId),
@@ -110,7 +110,7 @@ export const sessionRoutes = [
     summary: "End a user's sessions",
     description:
       'Ends every session of a user: their tokens fail from then on. Machine users cannot end those of a super admin.',
-    access: overUser('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    access: accepting({ machineScope: 'sessions:write' }, overUser('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     audit: 'user.sessions_ended',
     params: userParams,
     response: { status: 204, description: 'The sessions have ended.' },

@@ -20,6 +20,7 @@ const asking = {
     'changePassword',
     'deleteMe',
     'exportMe',
+    'updateMachineUser',
     'createMachineSecret',
     'deleteMachineSecret',
     'deleteMachineUser',

@@ -168,6 +168,20 @@ const userKind: Kind = {
   follows: { firstName: ['displayName'], lastName: ['displayName'] },
 };
 
+const machineUserKind: Kind = {
+  make: async (world) => {
+    const { machineUserId } = await world.machine();
+    return {
+      prepare: () => ({ as: human(world.admin), params: { machineUserId } }),
+      read: async () => {
+        const url = '/v1/authorization/machine-users?pageSize=100';
+        const { machineUsers } = await get<{ machineUsers: { id: string }[] }>(world, url);
+        return machineUsers.find(({ id }) => id === machineUserId);
+      },
+    };
+  },
+};
+
 const providerKind: Kind = {
   make: async (world) => {
     const provider = await TestProvider.start();
@@ -336,6 +350,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   setOrganizationUserRoles: memberRolesKind,
   updateUser: userKind,
   updateIdentityProvider: providerKind,
+  updateMachineUser: machineUserKind,
   updateAppSettings: settingsKind,
   updateApp: appKind,
   changeEmail: changeEmailKind,

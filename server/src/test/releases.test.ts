@@ -92,6 +92,26 @@ describe.each(releases)('a database of %s', (release) => {
     }
   });
 
+  test('leaves the machine user what it could do', async () => {
+    const asked = await send('POST', '/v1/authentication/machine-users/access-token', { body: stored.machine });
+    const { token } = asked.json<{ token: string }>();
+    const headers = { authorization: `Bearer ${token}` };
+    for (const path of [
+      'organizations?pageSize=1',
+      'users?pageSize=1',
+      'audit-events?pageSize=1',
+      'predefined-roles',
+    ]) {
+      const response = await send('GET', `/v1/authorization/${path}`, { headers });
+      expect([path, response.statusCode]).toEqual([path, 200]);
+    }
+    const audience = 'https://billing.example.com';
+    const other = await send('POST', '/v1/authentication/machine-users/access-token', {
+      body: { ...stored.machine, audience },
+    });
+    expect(other.statusCode).toBe(200);
+  });
+
   test('gives the machine user a token for its secret', async () => {
     const response = await send('POST', '/v1/authentication/machine-users/access-token', { body: stored.machine });
     expect(response.statusCode).toBe(200);

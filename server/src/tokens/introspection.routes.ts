@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { overApp } from '../access/access.ts';
+import { accepting, overApp } from '../access/access.ts';
 import { appNameOf } from '../calls/authenticate.ts';
 import { findUsedSession } from '../sessions/used-session.ts';
 import { type Call, noAudit, route } from '../calls/route.ts';
@@ -75,7 +75,8 @@ async function introspectMachineToken(
   claims: MachineClaims,
   iss: string,
 ): Promise<Introspection> {
-  if (!(await services.lookups.machine({ appId, ...claims }))) return inactive;
+  const found = await services.lookups.machine({ appId, ...claims });
+  if (!found) return inactive;
   return {
     active: true,
     kind: 'machine',
@@ -87,6 +88,7 @@ async function introspectMachineToken(
     exp: claims.expiresAt,
     client_id: claims.machineUserId,
     secret_id: claims.secretId,
+    ...(found.scopes.length > 0 && { scope: found.scopes.join(' ') }),
   };
 }
 
@@ -102,7 +104,7 @@ export const introspectionRoutes = [
       'or the token of a machine user, with any audience, with the names of RFC 7662. Asked of the database ' +
       'each time, so a session that has just ended is not active. Asking about a session token counts as use ' +
       'of the session. A token of another app, and anything that is no token, is not active.',
-    access: overApp('GENERIC_MACHINE_USER'),
+    access: accepting({ machineScope: 'tokens:read' }, overApp('GENERIC_MACHINE_USER')),
     audit: noAudit('It reads; the last use of a session is a counter.'),
     body: introspectToken,
     response: { status: 200, description: 'What the token stands for.', body: introspection },

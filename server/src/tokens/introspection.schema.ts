@@ -56,6 +56,7 @@ export const introspection = z
       .optional()
       .meta({ description: 'How the user proved who they are (RFC 8176).', examples: [['pwd']] }),
     org_id: words('The only organization that an access token is good for.', '118273645546213224'),
+    scope: words('Scopes of the machine user now, separated by spaces.', 'members:read members:write'),
     client_id: words('Client id of the machine user.', '118273645546213378'),
     secret_id: words('Id of the secret that the token was got with.', '118273645546213379'),
   })

@@ -106,6 +106,7 @@ describe('an active token', () => {
         aud: audience,
         client_id: machine.machineUserId,
         secret_id: machine.secretId,
+        scope: '*',
       });
     },
   );

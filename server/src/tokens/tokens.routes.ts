@@ -7,6 +7,7 @@ import { appNameOf } from '../calls/authenticate.ts';
 import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
 import { type Call, noAudit, route } from '../calls/route.ts';
+import { isWithin, peerAddress } from '../http/network-address.ts';
 import { signJwt } from '../keys/jws.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { listPublishedKeys, type PublicJwk } from '../keys/signing-keys.store.ts';
@@ -14,7 +15,7 @@ import { limits } from '../limits/limits.ts';
 import { shareKey, toRetryAfter } from '../calls/take-limit.ts';
 import type { Services } from '../calls/services.ts';
 import { issuedToken, jwks, jwksParams, requestToken } from '../machine-users/machine-users.schema.ts';
-import { touchSecret } from '../machine-users/machine-users.store.ts';
+import { type MachineLimits, touchSecret } from '../machine-users/machine-users.store.ts';
 import { toTimes } from './token-times.ts';
 import { issuerOf } from './token-verifier.ts';
 
@@ -41,13 +42,25 @@ function audienceOf(audience: string | string[] | undefined, appName: string): s
 }
 
 /**
- * An app that lists audiences issues tokens for no others. This API needs no entry.
+ * An app that lists audiences issues tokens for no others, and a machine user may be limited further. This API needs no
+ * entry.
  *
  * @throws ApiError `audience_not_allowed`
  */
-function checkListed(audience: string | string[] | undefined, listed: readonly string[] | null): void {
-  if (audience === undefined || !listed || listed.length === 0) return;
-  if (![audience].flat().every((one) => listed.includes(one))) throw new ApiError('audience_not_allowed');
+function checkAudience(
+  audience: string | string[] | undefined,
+  { audiences, allowedAudiences }: { audiences: readonly string[] | null; allowedAudiences: readonly string[] | null },
+): void {
+  if (audience === undefined) return;
+  const isListed = (one: string) => !audiences || audiences.length === 0 || audiences.includes(one);
+  const isAllowed = (one: string) => !allowedAudiences || allowedAudiences.includes(one);
+  if ([audience].flat().every((one) => isListed(one) && isAllowed(one))) return;
+  throw new ApiError('audience_not_allowed');
+}
+
+/** @throws ApiError `network_not_allowed` */
+function checkNetwork({ request }: Call, { allowedNetworks }: MachineLimits): void {
+  if (allowedNetworks && !isWithin(allowedNetworks, peerAddress(request))) throw new ApiError('network_not_allowed');
 }
 
 /**
@@ -63,16 +76,18 @@ async function limitTokens(services: Services, appId: string, machineUserId: str
   if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: toRetryAfter(wait) });
 }
 
-/** @throws ApiError `app_inactive`, `invalid_client`, `rate_limited` */
-async function authenticateClient({ services, appId }: Call, body: TokenRequest, now: Date) {
+/** @throws ApiError `app_inactive`, `invalid_client`, `network_not_allowed`, `rate_limited` */
+async function authenticateClient(call: Call, body: TokenRequest, now: Date) {
+  const { services, appId } = call;
   const id = idSchema.safeParse(body.clientId).data ?? unusedId;
   const client = await services.lookups.client({ appId, clientId: id, secretHash: sha256(body.clientSecret) });
   if (!client) throw new ApiError('app_not_found');
   if (client.appStatus !== 'ACTIVE') throw new ApiError('app_inactive');
-  if (client.secretId === null) {
+  if (client.secretId === null || client.limits === null) {
     throw new ApiError('invalid_client', { about: { target: { kind: 'machine', id: id === unusedId ? null : id } } });
   }
   if (client.kid === null) throw new Error('the app has no signing key in use');
+  checkNetwork(call, client.limits);
   await limitTokens(services, appId, id, client.tokensPerMinute);
   if (client.lastUsedAt === null || now.getTime() - client.lastUsedAt.getTime() >= touchEveryMs) {
     await touchSecret(services.db, appId, id, client.secretId, now);
@@ -82,7 +97,9 @@ async function authenticateClient({ services, appId }: Call, body: TokenRequest,
     secretId: client.secretId,
     kid: client.kid,
     audiences: client.audiences,
-    lifeSeconds: client.lifeSeconds ?? defaultSettings.machineTokenLifeSeconds,
+    scopes: client.limits.scopes,
+    allowedAudiences: client.limits.allowedAudiences,
+    lifeSeconds: client.limits.tokenLifeSeconds ?? client.lifeSeconds ?? defaultSettings.machineTokenLifeSeconds,
   };
 }
 
@@ -108,14 +125,14 @@ export const tokenRoutes = [
     audit: noAudit('A token is stored nowhere and changes nothing; the last use of the secret is a counter.'),
     body: requestToken,
     response: { status: 200, description: 'The token.', body: issuedToken },
-    errors: ['invalid_client', 'rate_limited', 'audience_not_allowed'],
+    errors: ['invalid_client', 'network_not_allowed', 'rate_limited', 'audience_not_allowed'],
     handler: async (call) => {
       const { body, services, appId } = call;
       const appName = appNameOf(call.request);
       const aud = audienceOf(body.audience, appName);
       const now = services.clock.now();
       const client = await authenticateClient(call, body, now);
-      checkListed(body.audience, client.audiences);
+      checkAudience(body.audience, client);
       const token = signJwt(await services.signingKeys.privateKey(appId, client.kid), client.kid, {
         iss: issuerOf(services.config.publicUrl, appName),
         aud,
@@ -123,6 +140,7 @@ export const tokenRoutes = [
         client_id: client.id,
         secret_id: client.secretId,
         roles: ['GENERIC_MACHINE_USER'],
+        ...(client.scopes.length > 0 && { scope: client.scopes.join(' ') }),
         ...toTimes(now, { lifeSeconds: client.lifeSeconds }),
         jti: randomUUID(),
       });

@@ -110,6 +110,7 @@ describe('a token', () => {
       client_id: machine.machineUserId,
       secret_id: machine.secretId,
       roles: ['GENERIC_MACHINE_USER'],
+      scope: '*',
       iat: issuedAt,
       nbf: issuedAt - 60,
       exp: issuedAt + 43_199,

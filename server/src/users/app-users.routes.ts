@@ -57,7 +57,7 @@ const stateRoute = (
     tag: 'authorization',
     summary: `${name} a user`,
     description,
-    access: overUser(...governors),
+    access: accepting({ machineScope: 'users:write' }, overUser(...governors)),
     audit: `user.${verb}d`,
     idempotency: nothingKept('It creates nothing; repeating it changes nothing.'),
     params: userParams,
@@ -87,7 +87,7 @@ export const appUserRoutes = [
     tag: 'authorization',
     summary: 'List the users of the app',
     description: 'All users of the app, oldest first, those who were only invited included.',
-    access: accepting({ accessToken: true }, overApp(...governors)),
+    access: accepting({ accessToken: true, machineScope: 'users:read' }, overApp(...governors)),
     query: userListQuery,
     response: { status: 200, description: 'A page of users.', body: userList },
     handler: async (call) => {
@@ -115,7 +115,7 @@ export const appUserRoutes = [
       'Deletes a user for good, with sessions, memberships, codes, mails and everything else that is ' +
       'known of them; in the audit only the id stays. The last active owner of an organization and the ' +
       'last active super admin cannot be deleted; machine users cannot delete a super admin.',
-    access: overUser(...governors),
+    access: accepting({ machineScope: 'users:write' }, overUser(...governors)),
     audit: 'user.deleted',
     params: userParams,
     response: { status: 200, description: 'The user is deleted.', body: userDeleted },

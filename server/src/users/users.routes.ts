@@ -170,7 +170,7 @@ export const userRoutes = [
       'A user, for themselves, super admins and machine users. Owners and managers of an organization ' +
       'that the user is in see them too, without phone number and metadata.',
     access: accepting(
-      { accessToken: true },
+      { accessToken: true, machineScope: 'users:read' },
       overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
     ),
     decidesInStatement: 'by-declaration',
@@ -208,7 +208,10 @@ export const userRoutes = [
       'Changes names, phone number, language and metadata; what is not named stays. Metadata merges: a ' +
       'string sets, null removes. A changed phone number is unproven. Keys that begin with `app:` are ' +
       'for super admins and machine users.',
-    access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    access: accepting(
+      { machineScope: 'users:write' },
+      overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
+    ),
     audit: 'user.updated',
     params: userParams,
     body: updateUser,

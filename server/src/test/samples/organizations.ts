@@ -245,6 +245,32 @@ const machineSamples: SampleCalls = {
         body: { userName: unique('automaton') },
       }),
     },
+    {
+      title: 'with scopes',
+      admits: ['superAdmin'],
+      target: ['machine', 'machineUserId'],
+      prepare: ({ world }) => ({
+        as: human(world.admin),
+        body: { userName: unique('automaton'), scopes: ['members:read', 'audit:read'] },
+      }),
+    },
+  ],
+  updateMachineUser: [
+    {
+      admits: ['superAdmin'],
+      target: ['machine', 'machineUserId'],
+      prepare: async ({ world }) => {
+        const { machineUserId } = await world.machine();
+        const body = {
+          userName: unique('automaton'),
+          scopes: ['members:read'],
+          allowedAudiences: ['https://billing.example.com'],
+          allowedNetworks: ['10.0.0.0/8'],
+          tokenLifeSeconds: 600,
+        };
+        return { as: human(world.admin), params: { machineUserId }, body };
+      },
+    },
   ],
   listMachineUsers: [
     { admits: ['superAdmin'], prepare: ({ world }) => ({ as: human(world.admin), query: { pageSize: '100' } }) },

@@ -1,0 +1,164 @@
+import { afterAll, aroundEach, beforeAll, describe, expect, it, test } from 'vitest';
+import { accepting, overApp } from '../access/access.ts';
+import { includesScope, machineScopes, type MachineScope } from '../access/machine-scopes.ts';
+import { sql } from '../db/db.ts';
+import { type Route, route } from '../calls/route.ts';
+import { routes } from '../routes.ts';
+import { digestOfEverything } from './digest.ts';
+import { type Case, cases } from './samples/samples.ts';
+import { outcomeOf, perform } from './samples/sample.ts';
+import { createStage, type Stage } from './samples/stage.ts';
+import { openTestDatabase } from './database.ts';
+import { buildTestApp, type TestApp } from './setup.ts';
+import type { UndoableDb } from './undo.ts';
+import { createWorld } from './world/world.ts';
+
+/** The scope of each operation that machine users may call. Written here on purpose although each route declares it. */
+const scopeOf: Readonly<Record<string, MachineScope>> = {
+  getUser: 'users:read',
+  updateUser: 'users:write',
+  requestEmailVerification: 'users:write',
+  listUsers: 'users:read',
+  deleteUser: 'users:write',
+  deactivateUser: 'users:write',
+  reactivateUser: 'users:write',
+  listUserSessions: 'sessions:read',
+  endUserSessions: 'sessions:write',
+  introspectToken: 'tokens:read',
+  listOrganizations: 'organizations:read',
+  getOrganization: 'organizations:read',
+  updateOrganization: 'organizations:write',
+  deactivateOrganization: 'organizations:write',
+  reactivateOrganization: 'organizations:write',
+  inviteMember: 'members:write',
+  addUserToOrganization: 'members:write',
+  setOrganizationUserRoles: 'members:write',
+  removeUserFromOrganization: 'members:write',
+  listManagers: 'members:read',
+  listOrganizationUsers: 'members:read',
+  searchOrganizationUsers: 'members:read',
+  listOrganizationsByEmail: 'members:read',
+  listInvitations: 'invitations:read',
+  resendInvitation: 'invitations:write',
+  revokeInvitation: 'invitations:write',
+  listRoles: 'roles:read',
+  updateRoles: 'roles:write',
+  deleteRole: 'roles:write',
+  listPredefinedRoles: 'roles:read',
+  createPredefinedRoles: 'roles:write',
+  deletePredefinedRole: 'roles:write',
+  checkPermissions: 'permissions:read',
+  listOrganizationAuditEvents: 'audit:read',
+  listAuditEvents: 'audit:read',
+};
+
+let db: UndoableDb;
+let app: TestApp;
+let stage: Stage;
+
+beforeAll(async () => {
+  db = await openTestDatabase();
+  app = await buildTestApp({ db });
+  stage = await createStage(await createWorld(app));
+});
+aroundEach((runTest) => db.undo(runTest));
+afterAll(() => app?.close());
+
+/** What is stored holds, not what the token says. */
+const store = (scopes: readonly string[]) =>
+  app.db.query(sql`
+    UPDATE machine_users SET scopes = ${[...scopes]}::text[]
+    WHERE app_id = ${stage.world.appId} AND id = ${stage.machine.machineUserId}`);
+
+const admitsMachines = ({ sample: { admits } }: Case) => admits !== 'everyone' && admits.includes('machine');
+const byName = cases.filter(admitsMachines).map((one) => [one.name, one] as const);
+const needed = ({ route: { operationId } }: Case): MachineScope => {
+  const scope = scopeOf[operationId];
+  if (scope === undefined) throw new Error(`${operationId} has no scope in this test`);
+  return scope;
+};
+const call = async (one: Case, scopes: readonly string[]) => {
+  const prepared = await one.sample.prepare(stage);
+  await store(scopes);
+  const before = await digestOfEverything(app.db);
+  const response = await perform(stage.world, one.route, prepared, { token: stage.machine.token });
+  return { response, before };
+};
+
+test('every operation that machine users may call has a scope, and no other one', () => {
+  const declared = routes.flatMap(({ operationId, access }) => {
+    if (!('principals' in access)) return [];
+    const isForMachines = access.principals.includes('GENERIC_MACHINE_USER');
+    return isForMachines || access.machineScope ? [[operationId, access.machineScope] as const] : [];
+  });
+  expect(Object.fromEntries(declared)).toEqual(scopeOf);
+});
+
+describe('with every scope but its own a machine user is refused:', () => {
+  it.each(byName)('%s', async (_, one) => {
+    const scope = needed(one);
+    const { response, before } = await call(
+      one,
+      machineScopes.filter((other) => other !== scope),
+    );
+    expect([response.statusCode, outcomeOf(response), response.headers['www-authenticate']]).toEqual([
+      403,
+      'insufficient_scope',
+      `Bearer error="insufficient_scope", scope="${scope}"`,
+    ]);
+    expect(await digestOfEverything(app.db)).toEqual(before);
+  });
+});
+
+describe('with its own scope alone a machine user is let in:', () => {
+  it.each(byName)('%s', async (_, one) => {
+    const { response } = await call(one, [needed(one)]);
+    expect(outcomeOf(response)).toBe(one.route.response.status);
+  });
+});
+
+describe('with all scopes, as before there were any, a machine user is let in:', () => {
+  it.each(byName)('%s', async (_, one) => {
+    const { response } = await call(one, ['*']);
+    expect(outcomeOf(response)).toBe(one.route.response.status);
+  });
+});
+
+test('all scopes are not these', () => {
+  expect(machineScopes.filter((scope) => !includesScope(['*'], scope))).toEqual([
+    'machine-users:read',
+    'machine-users:write',
+    'super-admins:read',
+    'super-admins:write',
+    'users:vouch',
+    'password-hashes:read',
+  ]);
+  expect(includesScope(['*', 'users:vouch'], 'users:vouch')).toBe(true);
+  expect(includesScope(['users:write'], 'users:read')).toBe(false);
+  expect(includesScope([], 'users:read')).toBe(false);
+});
+
+describe('the service does not start with a route', () => {
+  const declaredAs = (access: Route['access']): Route =>
+    route({
+      method: 'GET',
+      url: '/v1/authorization/probe',
+      operationId: 'probe',
+      tag: 'authorization',
+      summary: 'Probe',
+      description: 'Probe.',
+      access,
+      response: { status: 204, description: 'Nothing.' },
+      handler: () => undefined,
+    });
+
+  it.each<[what: string, access: Route['access']]>([
+    ['that machine users may call and that names no scope', overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')],
+    [
+      'that names a scope and that machine users may not call',
+      accepting({ machineScope: 'users:read' }, overApp('SUPER_ADMIN')),
+    ],
+  ])('%s', async (_, access) => {
+    await expect(buildTestApp({ routes: [declaredAs(access)] })).rejects.toThrow(/must name a scope/);
+  });
+});
