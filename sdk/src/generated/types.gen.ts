@@ -5,7 +5,7 @@ export type ClientOptions = {
 };
 
 /**
- * The code of the invitation and a password of one’s own.
+ * The code of the invitation and a new password.
  */
 export type AcceptInvitationRequest = {
     /**
@@ -17,7 +17,7 @@ export type AcceptInvitationRequest = {
      */
     email: string;
     /**
-     * The code of the mail: 7 letters and digits, or the 26 of its link, in any case. Spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode: string;
     /**
@@ -39,7 +39,7 @@ export type AcceptInvitationRequest = {
  */
 export type AcceptInvitationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
     /**
@@ -65,7 +65,7 @@ export type AcceptMyInvitationRequest = {
      */
     orgId: string;
     /**
-     * The code of the mail: 7 letters and digits, or the 26 of its link, in any case. Spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode: string;
 };
@@ -75,17 +75,17 @@ export type AcceptMyInvitationRequest = {
  */
 export type AcceptMyInvitationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
 
 /**
- * Everything that is known of the caller.
+ * All data about the caller.
  */
 export type AccountExport = {
     /**
-     * When this was put together (RFC 3339, UTC).
+     * When the document was created (RFC 3339, UTC).
      */
     exportedAt: string;
     user: ExportedProfile;
@@ -102,7 +102,7 @@ export type AccountExport = {
      */
     organizations: Array<Membership>;
     /**
-     * Invitations, oldest first; none to an address that the user has not proven. At most 1,000.
+     * Invitations, oldest first; empty unless the address is verified. At most 1,000.
      */
     invitations: Array<ExportedInvitation>;
     /**
@@ -118,13 +118,13 @@ export type AccountExport = {
      */
     events: Array<ExportedEvent>;
     /**
-     * Names of the lists that are longer than what is shown.
+     * Names of the lists that were truncated.
      */
     truncated: Array<string>;
 };
 
 /**
- * Who is to be a super admin.
+ * The new super admin.
  */
 export type AddSuperAdminRequest = {
     /**
@@ -140,7 +140,7 @@ export type AddSuperAdminRequest = {
      */
     lastName?: string | null;
     /**
-     * URL template of the link in the mail to somebody who is invited, with {{code}} and {{email}}: where a password is chosen. Default: the setting of the app.
+     * URL template of the link in the invitation mail, with {{code}} and {{email}}. The page lets the user choose a password. Default: the setting of the app.
      */
     resetUrl?: string | null;
 };
@@ -150,7 +150,7 @@ export type AddSuperAdminRequest = {
  */
 export type AddSuperAdminResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
     /**
@@ -158,17 +158,17 @@ export type AddSuperAdminResult = {
      */
     userId: string;
     /**
-     * Whether they were invited first, because their address is unproven.
+     * Whether the user was invited, because the account is not claimed.
      */
     invited: boolean;
 };
 
 /**
- * Roles that the user is to get.
+ * Roles to grant.
  */
 export type AddUserToOrganizationRequest = {
     /**
-     * Roles to add; what the user holds already stays.
+     * Roles to add to those that the user has.
      */
     roles: Array<string>;
 };
@@ -178,13 +178,13 @@ export type AddUserToOrganizationRequest = {
  */
 export type AddUserToOrganizationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
 
 /**
- * One product instance: users, organizations, machine users and keys live inside it.
+ * One product instance, with its own users, organizations, machine users and keys.
  */
 export type App = {
     /**
@@ -196,12 +196,12 @@ export type App = {
      */
     displayName: string;
     /**
-     * INACTIVE: no call of the app is answered.
+     * INACTIVE: every call of the app is refused.
      */
     status: 'ACTIVE' | 'INACTIVE';
     settings: AppSettings;
     /**
-     * When the app was made (RFC 3339, UTC).
+     * When the app was created (RFC 3339, UTC).
      */
     createdAt: string;
     /**
@@ -221,7 +221,7 @@ export type AppList = {
 };
 
 /**
- * What a front end needs to draw its sign-in page.
+ * Data for the sign-in page of a front end.
  */
 export type AppMetadata = {
     /**
@@ -237,20 +237,20 @@ export type AppMetadata = {
      */
     idpConfigs: Array<IdpConfig>;
     /**
-     * How long a password is.
+     * Allowed length of passwords.
      */
     passwordPolicy: {
         /**
-         * Fewest characters of a password.
+         * Minimum number of characters.
          */
         minLength: number;
         /**
-         * Most characters of a password.
+         * Maximum number of characters.
          */
         maxLength: number;
     };
     /**
-     * Whether people may sign up by themselves.
+     * Whether self-service sign-up is enabled.
      */
     signUpEnabled: boolean;
 };
@@ -264,43 +264,43 @@ export type AppSettings = {
      */
     allowedOrigins: Array<string>;
     /**
-     * Where URL templates and redirects may lead.
+     * Allowed targets of URL templates and redirects.
      */
     redirectUrls: Array<string>;
     /**
-     * How `redirectUrls` are matched. `origin`, of apps created before there was this setting: a bare origin allows each of its paths to everybody, and a URL with a path any query and fragment.
+     * How `redirectUrls` are matched. Apps created before this setting existed have `origin`: an entry without a path allows every path, and an entry with a path allows any query and fragment, for all callers.
      */
     redirectMatching: 'exact' | 'origin';
     /**
-     * Default URL template of verification mails. null: none, the mail carries the code only.
+     * Default URL template of verification mails. null: the mail has no link, only the code.
      */
     verificationUrl: string | null;
     /**
-     * Default URL template of password reset mails. null: none, the mail carries the code only.
+     * Default URL template of password reset mails. null: the mail has no link, only the code.
      */
     resetUrl: string | null;
     /**
-     * Default URL template of invitation mails. null: none, the mail carries the code only.
+     * Default URL template of invitation mails. null: the mail has no link, only the code.
      */
     inviteUrl: string | null;
     /**
-     * Whether people may sign up by themselves.
+     * Whether self-service sign-up is enabled.
      */
     signUpEnabled: boolean;
     /**
-     * Absolute life of a session, in seconds.
+     * Absolute lifetime of a session, in seconds.
      */
     sessionLifeSeconds: number;
     /**
-     * Life of a session that is not used, in seconds.
+     * Idle lifetime of a session, in seconds.
      */
     sessionIdleSeconds: number;
     /**
-     * Live sessions of one user. Beyond it the longest unused one ends when another begins.
+     * Maximum number of live sessions per user. A further sign-in ends the session that was unused for the longest time.
      */
     sessionsPerUser: number;
     /**
-     * Life of a machine token, in seconds.
+     * Lifetime of a machine token, in seconds.
      */
     machineTokenLifeSeconds: number;
     /**
@@ -316,23 +316,23 @@ export type AppSettings = {
      */
     cookieSameSite: 'lax' | 'none';
     /**
-     * Language of mails to users who have none.
+     * Language of mails to users without a language.
      */
     language: 'en' | 'ar';
     /**
-     * How the mails of the app look.
+     * Branding and texts of mails.
      */
     mail: {
         /**
-         * Name of the sender. null: that of the deployment.
+         * Name of the sender. null: the default of the deployment.
          */
         fromName?: string | null;
         /**
-         * Address of the sender. null: that of the deployment.
+         * Address of the sender. null: the default of the deployment.
          */
         fromAddress?: string | null;
         /**
-         * Where answers go.
+         * Reply-To address.
          */
         replyTo?: string | null;
         /**
@@ -340,22 +340,22 @@ export type AppSettings = {
          */
         brandName?: string | null;
         /**
-         * Logo in mails, shown 40 pixels high. null: the brand name in words.
+         * Logo in mails, shown 40 pixels high. null: the brand name as text.
          */
         logoUrl?: string | null;
         /**
-         * Colour of buttons in mails; the label on it is black or white, the more legible one. null: a blue.
+         * Colour of buttons in mails. The label is black or white, depending on contrast. null: blue.
          */
         color?: string | null;
         /**
-         * Own texts in the place of ours, by `<language>.<purpose>.<part>` or `<language>.footer`. Parts: subject, heading, body, action (label of the button), note (small print). `{{name}}` stands for a value.
+         * Texts that replace the default texts, by `<language>.<purpose>.<part>` or `<language>.footer`. Parts: subject, heading, body, action (label of the button), note (small print). `{{name}}` stands for a value.
          */
         texts?: {
             [key: string]: string;
         };
     };
     /**
-     * How many are let through, by name of the limit.
+     * Maximum counts, by name of the limit.
      */
     limits: {
         /**
@@ -387,23 +387,23 @@ export type AppSettings = {
          */
         codeRequestsPerAddressPerHour: number;
         /**
-         * Wrong long codes from one client address in an hour. The right one passes all the same.
+         * Wrong long codes from one client address in an hour. A correct code is accepted even beyond the limit.
          */
         wrongLongCodesPerAddressPerHour: number;
         /**
-         * Mails of one kind that the owner of a mailbox asks for or needs, to one mailbox in an hour.
+         * Mails of one kind to one mailbox in an hour that the owner of the mailbox requests or needs.
          */
         codeRequestsPerAccountPerHour: number;
         /**
-         * Further mails with a code in an hour for networks and devices that the account has used.
+         * Additional mails with a code in an hour for networks and devices that the account has used.
          */
         reservedCodeMailsPerAccountPerHour: number;
         /**
-         * Mails to one mailbox in any hour that others cause: sign-ups, invitations, notices. More wait.
+         * Mails to one mailbox in any hour that other people cause: sign-ups, invitations, notices. Further mails wait.
          */
         mailsPerMailboxPerHour: number;
         /**
-         * The same in any day. A number above 500 is no limit.
+         * Mails to one mailbox in any day that other people cause. A number above 500 means unlimited.
          */
         mailsPerMailboxPerDay: number;
         /**
@@ -423,12 +423,12 @@ export type AppSettings = {
          */
         invitationsPerDay: number;
         /**
-         * Mails to one user in a day that tell of a role they were given at once.
+         * Mails to one user in a day about roles that were granted at once.
          */
         roleMailsPerUserPerDay: number;
     };
     /**
-     * Days that audit events are kept; null: for ever.
+     * Retention of audit events in days; null: unlimited.
      */
     auditRetentionDays: number | null;
     /**
@@ -444,7 +444,7 @@ export type AppSettings = {
      */
     stepUp: boolean;
     /**
-     * What is wrong with stored settings and how to mend it; absent if nothing is. Read-only.
+     * Problems of stored settings, with remedies; absent if there are none. Read-only.
      */
     warnings?: Array<string>;
 };
@@ -466,7 +466,7 @@ export type AuditEvent = {
      */
     action: string;
     /**
-     * Who acted. Owners are told no id of actors outside their organization.
+     * The actor. Owners do not see the ids of actors outside their organization.
      */
     actor: {
         /**
@@ -479,7 +479,7 @@ export type AuditEvent = {
         id?: string | null;
     };
     /**
-     * The user id that a machine user said it acted for. Nobody has checked it.
+     * The user id on whose behalf a machine user claims to act. Not verified.
      */
     claimedOnBehalfOf?: string;
     /**
@@ -487,7 +487,7 @@ export type AuditEvent = {
      */
     orgId?: string;
     /**
-     * Whom or what it was done to.
+     * The target of the event.
      */
     target: {
         /**
@@ -495,16 +495,16 @@ export type AuditEvent = {
          */
         kind: string;
         /**
-         * Id of the target; null where there is none to tell.
+         * Id of the target; null if there is none.
          */
         id: string | null;
     };
     /**
-     * Address of the client; absent for owners where the actor is outside their organization.
+     * IP address of the client; absent for owners if the actor is outside their organization.
      */
     ip?: string | null;
     /**
-     * Program of the client; absent for owners where the actor is outside their organization.
+     * User agent of the client; absent for owners if the actor is outside their organization.
      */
     userAgent?: string | null;
     /**
@@ -530,7 +530,7 @@ export type AuditEventList = {
      */
     metadata: {
         /**
-         * Where the next page begins; absent on the last one.
+         * Cursor of the next page; absent on the last page.
          */
         nextCursor?: string;
     };
@@ -545,23 +545,23 @@ export type AuditEventList = {
  */
 export type ChangeEmailRequest = {
     /**
-     * The code of the mail: 7 letters and digits, or the 26 of its link, in any case. Spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode: string;
 };
 
 /**
- * The address is changed and proven.
+ * The address is changed and verified.
  */
 export type ChangeEmailResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
 
 /**
- * The password as it is and as it is to be.
+ * The current and the new password.
  */
 export type ChangePasswordRequest = {
     /**
@@ -575,15 +575,15 @@ export type ChangePasswordRequest = {
 };
 
 /**
- * Who wants to do what in the organization.
+ * The permissions to check, and the user.
  */
 export type CheckPermissionsRequest = {
     /**
-     * Whose permissions; default: the caller. Machine users have to name somebody.
+     * Id of the user whose permissions are checked; default: the caller. Required for machine users.
      */
     userId?: string | null;
     /**
-     * What is asked for, 1 to 100.
+     * Permissions to check, 1 to 100.
      */
     permissions: Array<string>;
 };
@@ -647,7 +647,7 @@ export type CreateAppRequest = {
      */
     displayName: string;
     /**
-     * E-mail address of the first super admin; taken as proven.
+     * E-mail address of the first super admin; counts as verified.
      */
     adminEmail: string;
     /**
@@ -655,7 +655,7 @@ export type CreateAppRequest = {
      */
     adminPassword: string;
     /**
-     * Settings that are to change; the others stay.
+     * Settings to change; the others stay unchanged.
      */
     settings?: {
         /**
@@ -663,43 +663,43 @@ export type CreateAppRequest = {
          */
         allowedOrigins?: Array<string>;
         /**
-         * Where URL templates and redirects may lead.
+         * Allowed targets of URL templates and redirects.
          */
         redirectUrls?: Array<string>;
         /**
-         * How `redirectUrls` are matched. `origin`, of apps created before there was this setting: a bare origin allows each of its paths to everybody, and a URL with a path any query and fragment.
+         * How `redirectUrls` are matched. Apps created before this setting existed have `origin`: an entry without a path allows every path, and an entry with a path allows any query and fragment, for all callers.
          */
         redirectMatching?: 'exact' | 'origin';
         /**
-         * Default URL template of verification mails. null: none, the mail carries the code only.
+         * Default URL template of verification mails. null: the mail has no link, only the code.
          */
         verificationUrl?: string | null;
         /**
-         * Default URL template of password reset mails. null: none, the mail carries the code only.
+         * Default URL template of password reset mails. null: the mail has no link, only the code.
          */
         resetUrl?: string | null;
         /**
-         * Default URL template of invitation mails. null: none, the mail carries the code only.
+         * Default URL template of invitation mails. null: the mail has no link, only the code.
          */
         inviteUrl?: string | null;
         /**
-         * Whether people may sign up by themselves.
+         * Whether self-service sign-up is enabled.
          */
         signUpEnabled?: boolean;
         /**
-         * Absolute life of a session, in seconds.
+         * Absolute lifetime of a session, in seconds.
          */
         sessionLifeSeconds?: number;
         /**
-         * Life of a session that is not used, in seconds.
+         * Idle lifetime of a session, in seconds.
          */
         sessionIdleSeconds?: number;
         /**
-         * Live sessions of one user. Beyond it the longest unused one ends when another begins.
+         * Maximum number of live sessions per user. A further sign-in ends the session that was unused for the longest time.
          */
         sessionsPerUser?: number;
         /**
-         * Life of a machine token, in seconds.
+         * Lifetime of a machine token, in seconds.
          */
         machineTokenLifeSeconds?: number;
         /**
@@ -715,23 +715,23 @@ export type CreateAppRequest = {
          */
         cookieSameSite?: 'lax' | 'none';
         /**
-         * Language of mails to users who have none.
+         * Language of mails to users without a language.
          */
         language?: 'en' | 'ar';
         /**
-         * How the mails of the app look.
+         * Branding and texts of mails.
          */
         mail?: {
             /**
-             * Name of the sender. null: that of the deployment.
+             * Name of the sender. null: the default of the deployment.
              */
             fromName?: string | null;
             /**
-             * Address of the sender. null: that of the deployment.
+             * Address of the sender. null: the default of the deployment.
              */
             fromAddress?: string | null;
             /**
-             * Where answers go.
+             * Reply-To address.
              */
             replyTo?: string | null;
             /**
@@ -739,22 +739,22 @@ export type CreateAppRequest = {
              */
             brandName?: string | null;
             /**
-             * Logo in mails, shown 40 pixels high. null: the brand name in words.
+             * Logo in mails, shown 40 pixels high. null: the brand name as text.
              */
             logoUrl?: string | null;
             /**
-             * Colour of buttons in mails; the label on it is black or white, the more legible one. null: a blue.
+             * Colour of buttons in mails. The label is black or white, depending on contrast. null: blue.
              */
             color?: string | null;
             /**
-             * Own texts in the place of ours, by `<language>.<purpose>.<part>` or `<language>.footer`. Parts: subject, heading, body, action (label of the button), note (small print). `{{name}}` stands for a value.
+             * Texts that replace the default texts, by `<language>.<purpose>.<part>` or `<language>.footer`. Parts: subject, heading, body, action (label of the button), note (small print). `{{name}}` stands for a value.
              */
             texts?: {
                 [key: string]: string;
             };
         };
         /**
-         * How many are let through, by name of the limit.
+         * Maximum counts, by name of the limit.
          */
         limits?: {
             /**
@@ -786,23 +786,23 @@ export type CreateAppRequest = {
              */
             codeRequestsPerAddressPerHour?: number;
             /**
-             * Wrong long codes from one client address in an hour. The right one passes all the same.
+             * Wrong long codes from one client address in an hour. A correct code is accepted even beyond the limit.
              */
             wrongLongCodesPerAddressPerHour?: number;
             /**
-             * Mails of one kind that the owner of a mailbox asks for or needs, to one mailbox in an hour.
+             * Mails of one kind to one mailbox in an hour that the owner of the mailbox requests or needs.
              */
             codeRequestsPerAccountPerHour?: number;
             /**
-             * Further mails with a code in an hour for networks and devices that the account has used.
+             * Additional mails with a code in an hour for networks and devices that the account has used.
              */
             reservedCodeMailsPerAccountPerHour?: number;
             /**
-             * Mails to one mailbox in any hour that others cause: sign-ups, invitations, notices. More wait.
+             * Mails to one mailbox in any hour that other people cause: sign-ups, invitations, notices. Further mails wait.
              */
             mailsPerMailboxPerHour?: number;
             /**
-             * The same in any day. A number above 500 is no limit.
+             * Mails to one mailbox in any day that other people cause. A number above 500 means unlimited.
              */
             mailsPerMailboxPerDay?: number;
             /**
@@ -822,12 +822,12 @@ export type CreateAppRequest = {
              */
             invitationsPerDay?: number;
             /**
-             * Mails to one user in a day that tell of a role they were given at once.
+             * Mails to one user in a day about roles that were granted at once.
              */
             roleMailsPerUserPerDay?: number;
         };
         /**
-         * Days that audit events are kept; null: for ever.
+         * Retention of audit events in days; null: unlimited.
          */
         auditRetentionDays?: number | null;
         /**
@@ -862,7 +862,7 @@ export type CreateAzureIdentityProviderRequest = {
      */
     tenantType?: 'AZURE_AD_TENANT_TYPE_COMMON' | 'AZURE_AD_TENANT_TYPE_ORGANISATIONS' | 'AZURE_AD_TENANT_TYPE_CONSUMERS' | null;
     /**
-     * The one tenant whose people may sign in; its administrators vouch for their addresses.
+     * The only tenant whose users may sign in. Its administrators are trusted to verify their addresses.
      */
     tenantId?: string | null;
 };
@@ -886,7 +886,7 @@ export type CreateGoogleIdentityProviderRequest = {
  */
 export type CreateIdentityProviderResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
     /**
@@ -894,7 +894,7 @@ export type CreateIdentityProviderResult = {
      */
     id: string;
     /**
-     * To be allowed at the provider.
+     * Callback URL to register at the provider.
      */
     callbackUrls: Array<string>;
 };
@@ -909,7 +909,7 @@ export type CreateIntentRequest = unknown & {
      */
     successUrl?: string | null;
     /**
-     * Where it goes when it did not work, with `intentId`, `error` and `error_description`. One of the app’s redirect URLs.
+     * Where the browser goes after a failure, with `intentId`, `error` and `error_description`. One of the app’s redirect URLs.
      */
     failureUrl?: string | null;
     /**
@@ -921,16 +921,16 @@ export type CreateIntentRequest = unknown & {
          */
         successUrl: string;
         /**
-         * Where it goes when it did not work, with `intentId`, `error` and `error_description`. One of the app’s redirect URLs.
+         * Where the browser goes after a failure, with `intentId`, `error` and `error_description`. One of the app’s redirect URLs.
          */
         failureUrl: string;
     } | null;
     /**
-     * SHA-256 of a secret of the client in base64url (RFC 7636, S256): only who shows the secret can use what comes back.
+     * SHA-256 of a secret of the client in base64url (RFC 7636, S256): the result of the sign-in can be used only with the secret.
      */
     codeChallenge?: string | null;
     /**
-     * Makes an intent that renews the authentication of a session (`POST /v1/authentication/users/me/reauthentication`) and neither signs in nor links. The provider has to authenticate the person again (`max_age=0`). Needs `codeChallenge`.
+     * Creates an intent that only re-authenticates a session (`POST /v1/authentication/users/me/reauthentication`); it can neither sign in nor link. The provider must authenticate the person again (`max_age=0`). Requires `codeChallenge`.
      */
     reauthenticate?: boolean | null;
 };
@@ -1066,7 +1066,7 @@ export type CreatePredefinedRolesRequest = {
  */
 export type DeactivateOrganizationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -1076,13 +1076,13 @@ export type DeactivateOrganizationResult = {
  */
 export type DeactivateUserResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
 
 /**
- * Proof that it is the caller who wants the account to go.
+ * Proof that the caller is the owner of the account.
  */
 export type DeleteMeRequest = {
     /**
@@ -1096,7 +1096,7 @@ export type DeleteMeRequest = {
  */
 export type DeleteUserResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -1217,7 +1217,7 @@ export type ExportedInvitation = {
      */
     role: string;
     /**
-     * What became of it.
+     * Status of the invitation.
      */
     status: string;
     /**
@@ -1277,7 +1277,7 @@ export type ExportedProfile = {
      */
     email: string;
     /**
-     * Whether somebody with the mailbox has confirmed the address.
+     * Whether the e-mail address is verified.
      */
     isEmailVerified: boolean;
     /**
@@ -1285,7 +1285,7 @@ export type ExportedProfile = {
      */
     isEmailClaimed: boolean;
     /**
-     * Whether the phone number is proven.
+     * Whether the phone number is verified.
      */
     isPhoneVerified?: boolean;
     /**
@@ -1303,7 +1303,7 @@ export type ExportedProfile = {
      */
     language: string | null;
     /**
-     * When the user was made (RFC 3339, UTC).
+     * When the user was created (RFC 3339, UTC).
      */
     createdAt: string;
     /**
@@ -1351,7 +1351,7 @@ export type Fault = {
      */
     pointer: string;
     /**
-     * What is wrong there, in words.
+     * Description of the problem.
      */
     message: string;
 };
@@ -1361,7 +1361,7 @@ export type Fault = {
  */
 export type GrantableRole = {
     /**
-     * Key of the role; that of a predefined one begins with `global:`.
+     * Key of the role; keys of predefined roles begin with `global:`.
      */
     key: string;
     /**
@@ -1473,7 +1473,7 @@ export type IdentityProvider = {
      */
     enabled: boolean;
     /**
-     * To be allowed at the provider.
+     * Callback URL to register at the provider.
      */
     callbackUrls: Array<string>;
     /**
@@ -1515,7 +1515,7 @@ export type IdpConfig = {
 };
 
 /**
- * The token to be looked at. RFC 7662, section 2.1.
+ * The token to introspect. RFC 7662, section 2.1.
  */
 export type IntrospectTokenRequest = {
     /**
@@ -1525,11 +1525,11 @@ export type IntrospectTokenRequest = {
 };
 
 /**
- * What a token stands for. RFC 7662, section 2.2.
+ * Description of a token. RFC 7662, section 2.2.
  */
 export type Introspection = {
     /**
-     * Whether the token is good at this moment; if not, nothing else is said.
+     * Whether the token is valid now. If not, no other field is present.
      */
     active: boolean;
     /**
@@ -1549,7 +1549,7 @@ export type Introspection = {
      */
     iss?: string;
     /**
-     * A string or an array of strings: whom the token is for. The name of the app means this API.
+     * A string or an array of strings: the audience of the token. The name of the app means this API.
      */
     aud?: unknown;
     /**
@@ -1557,7 +1557,7 @@ export type Introspection = {
      */
     iat?: number;
     /**
-     * When it expires, unless a session is used before its idle life is over, in seconds since 1970.
+     * Expiry; use of a session can extend it, in seconds since 1970.
      */
     exp?: number;
     /**
@@ -1565,7 +1565,7 @@ export type Introspection = {
      */
     username?: string;
     /**
-     * Whether the address of the user is proven.
+     * Whether the e-mail address of the user is verified.
      */
     email_verified?: boolean;
     /**
@@ -1573,11 +1573,11 @@ export type Introspection = {
      */
     sid?: string;
     /**
-     * How the user proved who they are (RFC 8176).
+     * Authentication methods of the session (RFC 8176).
      */
     amr?: Array<string>;
     /**
-     * The only organization that an access token is good for.
+     * The only organization for which an access token is valid.
      */
     org_id?: string;
     /**
@@ -1589,13 +1589,13 @@ export type Introspection = {
      */
     client_id?: string;
     /**
-     * Id of the secret that the token was got with.
+     * Id of the secret that the token was issued for.
      */
     secret_id?: string;
 };
 
 /**
- * Something that waits for anyone who holds a mailbox.
+ * An invitation to an e-mail address.
  */
 export type Invitation = {
     /**
@@ -1611,7 +1611,7 @@ export type Invitation = {
      */
     role: string;
     /**
-     * pending: waits for the owner of the mailbox; expired: its time is over; it can be sent again; accepted: what it grants was granted; revoked: was taken back.
+     * pending: waits for acceptance; expired: can be sent again; accepted: its roles are granted; revoked: withdrawn.
      */
     status: 'pending' | 'expired' | 'accepted' | 'revoked';
     /**
@@ -1623,7 +1623,7 @@ export type Invitation = {
          */
         kind: string;
         /**
-         * Their id; people of an organization learn those of its own people only.
+         * Id of the inviter; members of an organization see only ids of other members.
          */
         id?: string;
     };
@@ -1632,11 +1632,11 @@ export type Invitation = {
      */
     createdAt: string;
     /**
-     * Until when the newest code is good (RFC 3339, UTC).
+     * When the newest code expires (RFC 3339, UTC).
      */
     expiresAt: string;
     /**
-     * `delayed`: the mail waits, because its mailbox gets too many. Absent once it has gone out.
+     * `delayed`: the mail waits because the mailbox has reached its limit. Absent after the mail was sent.
      */
     mail?: 'delayed';
 };
@@ -1653,7 +1653,7 @@ export type InvitationList = {
 };
 
 /**
- * Who is to manage or own the organization.
+ * The new manager or owner.
  */
 export type InviteManagerRequest = {
     /**
@@ -1673,7 +1673,7 @@ export type InviteManagerRequest = {
      */
     inviteUrl?: string | null;
     /**
-     * Accepted and ignored: who invites is known from the credential; what a machine sends is noted in the audit.
+     * Accepted and ignored: the credential identifies the inviter. The value from a machine user is recorded in the audit.
      *
      * @deprecated
      */
@@ -1685,7 +1685,7 @@ export type InviteManagerRequest = {
  */
 export type InviteManagerResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
     /**
@@ -1693,13 +1693,13 @@ export type InviteManagerResult = {
      */
     userId: string;
     /**
-     * Whether they are invited first; false: the role is theirs already.
+     * Whether the user was invited; false: the role was granted at once.
      */
     invited: boolean;
 };
 
 /**
- * Who is to be a member, with which role.
+ * The new member and the role.
  */
 export type InviteMemberRequest = {
     /**
@@ -1719,7 +1719,7 @@ export type InviteMemberRequest = {
      */
     inviteUrl?: string | null;
     /**
-     * Accepted and ignored: who invites is known from the credential; what a machine sends is noted in the audit.
+     * Accepted and ignored: the credential identifies the inviter. The value from a machine user is recorded in the audit.
      *
      * @deprecated
      */
@@ -1735,7 +1735,7 @@ export type InviteMemberRequest = {
  */
 export type InviteMemberResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
     /**
@@ -1743,7 +1743,7 @@ export type InviteMemberResult = {
      */
     userId: string;
     /**
-     * Whether they are invited first; false: the role is theirs already.
+     * Whether the user was invited; false: the role was granted at once.
      */
     invited: boolean;
 };
@@ -1753,7 +1753,7 @@ export type InviteMemberResult = {
  */
 export type InviteOwnerResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
     /**
@@ -1761,7 +1761,7 @@ export type InviteOwnerResult = {
      */
     userId: string;
     /**
-     * Whether they are invited first; false: the role is theirs already.
+     * Whether the user was invited; false: the role was granted at once.
      */
     invited: boolean;
 };
@@ -1823,7 +1823,7 @@ export type MachineSecret = {
      */
     label: string | null;
     /**
-     * When it was made (RFC 3339, UTC).
+     * When it was created (RFC 3339, UTC).
      */
     createdAt: string;
     /**
@@ -1831,7 +1831,7 @@ export type MachineSecret = {
      */
     expiresAt: string | null;
     /**
-     * When it last got a token, to the minute (RFC 3339, UTC).
+     * When a token was last issued for the secret, to the minute (RFC 3339, UTC).
      */
     lastUsedAt: string | null;
 };
@@ -1865,11 +1865,11 @@ export type MachineUser = {
      */
     tokenLifeSeconds: number | null;
     /**
-     * When it was made (RFC 3339, UTC).
+     * When it was created (RFC 3339, UTC).
      */
     createdAt: string;
     /**
-     * When it last got a token, to the minute (RFC 3339, UTC).
+     * When a token was last issued for the secret, to the minute (RFC 3339, UTC).
      */
     lastUsedAt: string | null;
     /**
@@ -1912,7 +1912,7 @@ export type ManagerRoleList = {
 };
 
 /**
- * What the caller is to one organization.
+ * The manager roles of the caller in one organization.
  */
 export type ManagerRoles = {
     /**
@@ -1962,7 +1962,7 @@ export type Me = {
      */
     email: string;
     /**
-     * Whether somebody with the mailbox has confirmed the address.
+     * Whether the e-mail address is verified.
      */
     isEmailVerified: boolean;
     /**
@@ -1970,7 +1970,7 @@ export type Me = {
      */
     isEmailClaimed: boolean;
     /**
-     * Whether the phone number is proven.
+     * Whether the phone number is verified.
      */
     isPhoneVerified?: boolean;
     /**
@@ -1996,7 +1996,7 @@ export type Me = {
          */
         expiresAt: string;
         /**
-         * How the user proved who they are (RFC 8176).
+         * Authentication methods of the session (RFC 8176).
          */
         amr: Array<string>;
     };
@@ -2005,13 +2005,13 @@ export type Me = {
      */
     organizations?: Array<Membership>;
     /**
-     * Present and true when there are more.
+     * True if there are more organizations; otherwise absent.
      */
     organizationsTruncated?: boolean;
 };
 
 /**
- * What a user is in an organization.
+ * The roles of a user in an organization.
  */
 export type Membership = {
     /**
@@ -2057,7 +2057,7 @@ export type Organization = {
      */
     status: 'Active' | 'Inactive';
     /**
-     * When it was made (RFC 3339, UTC).
+     * When it was created (RFC 3339, UTC).
      */
     createdAt: string;
     /**
@@ -2155,11 +2155,11 @@ export type OrganizationUserList = {
  */
 export type PageMetadata = {
     /**
-     * How many items match in all.
+     * Total number of matching items.
      */
     total: number;
     /**
-     * Where the next page begins; absent on the last one.
+     * Cursor of the next page; absent on the last page.
      */
     nextCursor?: string;
 };
@@ -2169,7 +2169,7 @@ export type PageMetadata = {
  */
 export type PasswordUpdatedResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -2187,11 +2187,11 @@ export type PermissionResult = {
      */
     allowed: boolean;
     /**
-     * Keys of the roles that grant it, of those the user holds.
+     * Keys of the roles through which the user has the permission.
      */
     grantedBy: Array<string>;
     /**
-     * Why not, when it is not allowed. not_a_member: the user is not in the organization, or does not exist.
+     * Reason of a refusal. not_a_member: the user is not in the organization, or does not exist.
      */
     reason?: 'not_a_member' | 'organization_inactive' | 'user_inactive' | 'no_role_grants_it';
 };
@@ -2207,7 +2207,7 @@ export type PredefinedRoleList = {
 };
 
 /**
- * Why a call was refused (RFC 9457).
+ * A problem document (RFC 9457).
  */
 export type Problem = {
     /**
@@ -2223,11 +2223,11 @@ export type Problem = {
      */
     status: number;
     /**
-     * What went wrong this time: a plain sentence, safe to show.
+     * Description of this occurrence: a sentence that is safe to show.
      */
     detail: string;
     /**
-     * Stable name of the error for programs; each code has one status. Codes can be added: treat an unknown one by its status.
+     * Stable name of the error for programs; each code has one status. Codes can be added: handle an unknown code by its status.
      */
     code: string;
     /**
@@ -2245,7 +2245,7 @@ export type Problem = {
  */
 export type ReactivateOrganizationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -2255,7 +2255,7 @@ export type ReactivateOrganizationResult = {
  */
 export type ReactivateUserResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -2276,7 +2276,7 @@ export type ReauthenticateRequest = unknown & {
      */
     currentPassword?: string | null;
     /**
-     * The code of the mail: 7 letters and digits, or the 26 of its link, in any case. Spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode?: string | null;
     /**
@@ -2288,11 +2288,11 @@ export type ReauthenticateRequest = unknown & {
      */
     idpToken?: string | null;
     /**
-     * The same under its name in the success URL, in place of `idpToken`.
+     * The same value as `idpToken`, under its name in the success URL. Send one of the two.
      */
     intentToken?: string | null;
     /**
-     * The secret that belongs to `codeChallenge`; needed if, and only if, the intent was made with one.
+     * The secret that belongs to `codeChallenge`; required if and only if the intent was created with one.
      */
     codeVerifier?: string | null;
 };
@@ -2302,7 +2302,7 @@ export type ReauthenticateRequest = unknown & {
  */
 export type ReauthenticateResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
     /**
@@ -2316,11 +2316,11 @@ export type ReauthenticateResult = {
 };
 
 /**
- * What was not the recipient of the mail.
+ * The token of a "not me" link.
  */
 export type RejectEmailVerificationRequest = {
     /**
-     * What follows `#` in the link of the mail.
+     * The part of the link after `#`.
      */
     token: string;
 };
@@ -2330,23 +2330,23 @@ export type RejectEmailVerificationRequest = {
  */
 export type RejectEmailVerificationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
 
 /**
- * The user is out of the organization.
+ * The user is removed from the organization.
  */
 export type RemoveUserFromOrganizationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
 
 /**
- * The address that the caller wants to have.
+ * The new e-mail address.
  */
 export type RequestEmailChangeRequest = {
     /**
@@ -2364,13 +2364,13 @@ export type RequestEmailChangeRequest = {
  */
 export type RequestEmailChangeResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
 
 /**
- * Whose address is to be verified.
+ * The user whose address is to be verified.
  */
 export type RequestEmailVerificationRequest = {
     /**
@@ -2388,7 +2388,7 @@ export type RequestEmailVerificationRequest = {
  */
 export type RequestEmailVerificationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -2406,7 +2406,7 @@ export type RequestMachineTokenRequest = {
      */
     clientSecret: string;
     /**
-     * Services that the token is for, 1 to 5; a single one may be sent as a string. Default: this API. This API refuses a token for another audience.
+     * Services that the token is for, 1 to 5. A single service can be sent as a string. Default: this API. This API refuses a token for another audience.
      */
     audience?: Array<string> | null;
 };
@@ -2420,13 +2420,13 @@ export type RequestMachineTokenResult = {
      */
     token: string;
     /**
-     * Life of the token, in seconds.
+     * Lifetime of the token, in seconds.
      */
     expiresInSeconds: number;
 };
 
 /**
- * Whose password is to be reset.
+ * The account whose password is to be reset.
  */
 export type RequestPasswordResetRequest = {
     /**
@@ -2446,11 +2446,11 @@ export type RequestPasswordResetRequest = {
 };
 
 /**
- * The same whether or not there is such an account.
+ * The same text whether or not the account exists.
  */
 export type RequestPasswordResetResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -2460,13 +2460,13 @@ export type RequestPasswordResetResult = {
  */
 export type RequestReauthenticationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
 
 /**
- * Where the link of the mail leads; may be left out.
+ * Options for the link in the mail; optional.
  */
 export type ResendInvitationRequest = {
     /**
@@ -2476,11 +2476,11 @@ export type ResendInvitationRequest = {
 };
 
 /**
- * The invitation is on its way, or was not needed any more.
+ * The invitation is queued, or the role was granted at once.
  */
 export type ResendInvitationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
     /**
@@ -2488,7 +2488,7 @@ export type ResendInvitationResult = {
      */
     userId: string;
     /**
-     * Whether a mail invites them; false: the address is proven by now and the role is theirs.
+     * Whether a new mail is sent; false: the role was granted at once.
      */
     invited: boolean;
 };
@@ -2502,7 +2502,7 @@ export type ResetPasswordRequest = {
      */
     email: string;
     /**
-     * The code of the mail: 7 letters and digits, or the 26 of its link, in any case. Spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode: string;
     /**
@@ -2530,7 +2530,7 @@ export type Role = {
      */
     displayName: string;
     /**
-     * What the role allows: free strings.
+     * Permissions of the role: free strings.
      */
     allowedPermissions: Array<string>;
 };
@@ -2546,15 +2546,15 @@ export type RoleList = {
 };
 
 /**
- * What must be true of a user; all that is given.
+ * Search criteria; a user must match all of them.
  */
 export type SearchOrganizationUsersRequest = {
     /**
-     * Part of the name. Case, accents, vowel signs, letter forms and the script of digits make no difference; fewer than three characters are the beginning of a word.
+     * Part of the name. Case, accents, vowel signs, letter forms and the script of digits are ignored. A text of fewer than three characters matches only the beginning of a word.
      */
     name?: string;
     /**
-     * Part of the e-mail address. Case, accents, vowel signs, letter forms and the script of digits make no difference; fewer than three characters are the beginning of a word.
+     * Part of the e-mail address. Case, accents, vowel signs, letter forms and the script of digits are ignored. A text of fewer than three characters matches only the beginning of a word.
      */
     email?: string;
     /**
@@ -2596,7 +2596,7 @@ export type Session = {
      */
     ip: string | null;
     /**
-     * Whether this very call was made with it.
+     * Whether the current call uses this session.
      */
     current: boolean;
 };
@@ -2612,21 +2612,21 @@ export type SessionList = {
 };
 
 /**
- * Exactly the roles that the user is to hold.
+ * The new roles of the user.
  */
 export type SetOrganizationUserRolesRequest = {
     /**
-     * All roles that the user is to hold in the organization; an empty list takes every role.
+     * All roles of the user in the organization. An empty list removes every role.
      */
     roles: Array<string>;
 };
 
 /**
- * The roles are as the request has them.
+ * The roles are updated.
  */
 export type SetOrganizationUserRolesResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -2668,11 +2668,11 @@ export type SetupOrganizationRequest = {
 };
 
 /**
- * The organization is made.
+ * The organization is created.
  */
 export type SetupOrganizationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
     /**
@@ -2684,7 +2684,7 @@ export type SetupOrganizationResult = {
      */
     ownerUserId: string;
     /**
-     * Whether the owner is invited first; false: they own it already.
+     * Whether the owner was invited; false: the user became the owner at once.
      */
     invited: boolean;
 };
@@ -2768,7 +2768,7 @@ export type StartedSession = {
 };
 
 /**
- * A super admin of the app, or somebody who is invited to be one.
+ * A super admin of the app, or a user who is invited to become one.
  */
 export type SuperAdmin = {
     /**
@@ -2796,11 +2796,11 @@ export type SuperAdmin = {
      */
     userState: 'ACTIVE' | 'INACTIVE' | 'INVITED';
     /**
-     * Until when the invitation can be accepted; absent for who is a super admin (RFC 3339, UTC).
+     * Expiry of the invitation; absent for super admins who have accepted (RFC 3339, UTC).
      */
     invitedUntil?: string;
     /**
-     * `delayed`: the mail waits, because its mailbox gets too many. Absent once it has gone out.
+     * `delayed`: the mail waits because the mailbox has reached its limit. Absent after the mail was sent.
      */
     mail?: 'delayed';
 };
@@ -2811,13 +2811,13 @@ export type SuperAdmin = {
 export type SuperAdminList = {
     metadata: PageMetadata;
     /**
-     * Super admins and those invited, in the order in which the users were made.
+     * Super admins and invited users, in the order in which the users were created.
      */
     superAdmins: Array<SuperAdmin>;
 };
 
 /**
- * Changes to an app; what is not named stays.
+ * Changes to an app; absent fields stay unchanged.
  */
 export type UpdateAppRequest = {
     /**
@@ -2825,11 +2825,11 @@ export type UpdateAppRequest = {
      */
     displayName?: string;
     /**
-     * INACTIVE: no call of the app is answered.
+     * INACTIVE: every call of the app is refused.
      */
     status?: 'ACTIVE' | 'INACTIVE';
     /**
-     * Settings that are to change; the others stay.
+     * Settings to change; the others stay unchanged.
      */
     settings?: {
         /**
@@ -2837,43 +2837,43 @@ export type UpdateAppRequest = {
          */
         allowedOrigins?: Array<string>;
         /**
-         * Where URL templates and redirects may lead.
+         * Allowed targets of URL templates and redirects.
          */
         redirectUrls?: Array<string>;
         /**
-         * How `redirectUrls` are matched. `origin`, of apps created before there was this setting: a bare origin allows each of its paths to everybody, and a URL with a path any query and fragment.
+         * How `redirectUrls` are matched. Apps created before this setting existed have `origin`: an entry without a path allows every path, and an entry with a path allows any query and fragment, for all callers.
          */
         redirectMatching?: 'exact' | 'origin';
         /**
-         * Default URL template of verification mails. null: none, the mail carries the code only.
+         * Default URL template of verification mails. null: the mail has no link, only the code.
          */
         verificationUrl?: string | null;
         /**
-         * Default URL template of password reset mails. null: none, the mail carries the code only.
+         * Default URL template of password reset mails. null: the mail has no link, only the code.
          */
         resetUrl?: string | null;
         /**
-         * Default URL template of invitation mails. null: none, the mail carries the code only.
+         * Default URL template of invitation mails. null: the mail has no link, only the code.
          */
         inviteUrl?: string | null;
         /**
-         * Whether people may sign up by themselves.
+         * Whether self-service sign-up is enabled.
          */
         signUpEnabled?: boolean;
         /**
-         * Absolute life of a session, in seconds.
+         * Absolute lifetime of a session, in seconds.
          */
         sessionLifeSeconds?: number;
         /**
-         * Life of a session that is not used, in seconds.
+         * Idle lifetime of a session, in seconds.
          */
         sessionIdleSeconds?: number;
         /**
-         * Live sessions of one user. Beyond it the longest unused one ends when another begins.
+         * Maximum number of live sessions per user. A further sign-in ends the session that was unused for the longest time.
          */
         sessionsPerUser?: number;
         /**
-         * Life of a machine token, in seconds.
+         * Lifetime of a machine token, in seconds.
          */
         machineTokenLifeSeconds?: number;
         /**
@@ -2889,23 +2889,23 @@ export type UpdateAppRequest = {
          */
         cookieSameSite?: 'lax' | 'none';
         /**
-         * Language of mails to users who have none.
+         * Language of mails to users without a language.
          */
         language?: 'en' | 'ar';
         /**
-         * How the mails of the app look.
+         * Branding and texts of mails.
          */
         mail?: {
             /**
-             * Name of the sender. null: that of the deployment.
+             * Name of the sender. null: the default of the deployment.
              */
             fromName?: string | null;
             /**
-             * Address of the sender. null: that of the deployment.
+             * Address of the sender. null: the default of the deployment.
              */
             fromAddress?: string | null;
             /**
-             * Where answers go.
+             * Reply-To address.
              */
             replyTo?: string | null;
             /**
@@ -2913,22 +2913,22 @@ export type UpdateAppRequest = {
              */
             brandName?: string | null;
             /**
-             * Logo in mails, shown 40 pixels high. null: the brand name in words.
+             * Logo in mails, shown 40 pixels high. null: the brand name as text.
              */
             logoUrl?: string | null;
             /**
-             * Colour of buttons in mails; the label on it is black or white, the more legible one. null: a blue.
+             * Colour of buttons in mails. The label is black or white, depending on contrast. null: blue.
              */
             color?: string | null;
             /**
-             * Own texts in the place of ours, by `<language>.<purpose>.<part>` or `<language>.footer`. Parts: subject, heading, body, action (label of the button), note (small print). `{{name}}` stands for a value.
+             * Texts that replace the default texts, by `<language>.<purpose>.<part>` or `<language>.footer`. Parts: subject, heading, body, action (label of the button), note (small print). `{{name}}` stands for a value.
              */
             texts?: {
                 [key: string]: string;
             };
         };
         /**
-         * How many are let through, by name of the limit.
+         * Maximum counts, by name of the limit.
          */
         limits?: {
             /**
@@ -2960,23 +2960,23 @@ export type UpdateAppRequest = {
              */
             codeRequestsPerAddressPerHour?: number;
             /**
-             * Wrong long codes from one client address in an hour. The right one passes all the same.
+             * Wrong long codes from one client address in an hour. A correct code is accepted even beyond the limit.
              */
             wrongLongCodesPerAddressPerHour?: number;
             /**
-             * Mails of one kind that the owner of a mailbox asks for or needs, to one mailbox in an hour.
+             * Mails of one kind to one mailbox in an hour that the owner of the mailbox requests or needs.
              */
             codeRequestsPerAccountPerHour?: number;
             /**
-             * Further mails with a code in an hour for networks and devices that the account has used.
+             * Additional mails with a code in an hour for networks and devices that the account has used.
              */
             reservedCodeMailsPerAccountPerHour?: number;
             /**
-             * Mails to one mailbox in any hour that others cause: sign-ups, invitations, notices. More wait.
+             * Mails to one mailbox in any hour that other people cause: sign-ups, invitations, notices. Further mails wait.
              */
             mailsPerMailboxPerHour?: number;
             /**
-             * The same in any day. A number above 500 is no limit.
+             * Mails to one mailbox in any day that other people cause. A number above 500 means unlimited.
              */
             mailsPerMailboxPerDay?: number;
             /**
@@ -2996,12 +2996,12 @@ export type UpdateAppRequest = {
              */
             invitationsPerDay?: number;
             /**
-             * Mails to one user in a day that tell of a role they were given at once.
+             * Mails to one user in a day about roles that were granted at once.
              */
             roleMailsPerUserPerDay?: number;
         };
         /**
-         * Days that audit events are kept; null: for ever.
+         * Retention of audit events in days; null: unlimited.
          */
         auditRetentionDays?: number | null;
         /**
@@ -3020,7 +3020,7 @@ export type UpdateAppRequest = {
 };
 
 /**
- * Settings that are to change; the others stay.
+ * Settings to change; the others stay unchanged.
  */
 export type UpdateAppSettingsRequest = {
     /**
@@ -3028,43 +3028,43 @@ export type UpdateAppSettingsRequest = {
      */
     allowedOrigins?: Array<string>;
     /**
-     * Where URL templates and redirects may lead.
+     * Allowed targets of URL templates and redirects.
      */
     redirectUrls?: Array<string>;
     /**
-     * How `redirectUrls` are matched. `origin`, of apps created before there was this setting: a bare origin allows each of its paths to everybody, and a URL with a path any query and fragment.
+     * How `redirectUrls` are matched. Apps created before this setting existed have `origin`: an entry without a path allows every path, and an entry with a path allows any query and fragment, for all callers.
      */
     redirectMatching?: 'exact' | 'origin';
     /**
-     * Default URL template of verification mails. null: none, the mail carries the code only.
+     * Default URL template of verification mails. null: the mail has no link, only the code.
      */
     verificationUrl?: string | null;
     /**
-     * Default URL template of password reset mails. null: none, the mail carries the code only.
+     * Default URL template of password reset mails. null: the mail has no link, only the code.
      */
     resetUrl?: string | null;
     /**
-     * Default URL template of invitation mails. null: none, the mail carries the code only.
+     * Default URL template of invitation mails. null: the mail has no link, only the code.
      */
     inviteUrl?: string | null;
     /**
-     * Whether people may sign up by themselves.
+     * Whether self-service sign-up is enabled.
      */
     signUpEnabled?: boolean;
     /**
-     * Absolute life of a session, in seconds.
+     * Absolute lifetime of a session, in seconds.
      */
     sessionLifeSeconds?: number;
     /**
-     * Life of a session that is not used, in seconds.
+     * Idle lifetime of a session, in seconds.
      */
     sessionIdleSeconds?: number;
     /**
-     * Live sessions of one user. Beyond it the longest unused one ends when another begins.
+     * Maximum number of live sessions per user. A further sign-in ends the session that was unused for the longest time.
      */
     sessionsPerUser?: number;
     /**
-     * Life of a machine token, in seconds.
+     * Lifetime of a machine token, in seconds.
      */
     machineTokenLifeSeconds?: number;
     /**
@@ -3080,23 +3080,23 @@ export type UpdateAppSettingsRequest = {
      */
     cookieSameSite?: 'lax' | 'none';
     /**
-     * Language of mails to users who have none.
+     * Language of mails to users without a language.
      */
     language?: 'en' | 'ar';
     /**
-     * How the mails of the app look.
+     * Branding and texts of mails.
      */
     mail?: {
         /**
-         * Name of the sender. null: that of the deployment.
+         * Name of the sender. null: the default of the deployment.
          */
         fromName?: string | null;
         /**
-         * Address of the sender. null: that of the deployment.
+         * Address of the sender. null: the default of the deployment.
          */
         fromAddress?: string | null;
         /**
-         * Where answers go.
+         * Reply-To address.
          */
         replyTo?: string | null;
         /**
@@ -3104,22 +3104,22 @@ export type UpdateAppSettingsRequest = {
          */
         brandName?: string | null;
         /**
-         * Logo in mails, shown 40 pixels high. null: the brand name in words.
+         * Logo in mails, shown 40 pixels high. null: the brand name as text.
          */
         logoUrl?: string | null;
         /**
-         * Colour of buttons in mails; the label on it is black or white, the more legible one. null: a blue.
+         * Colour of buttons in mails. The label is black or white, depending on contrast. null: blue.
          */
         color?: string | null;
         /**
-         * Own texts in the place of ours, by `<language>.<purpose>.<part>` or `<language>.footer`. Parts: subject, heading, body, action (label of the button), note (small print). `{{name}}` stands for a value.
+         * Texts that replace the default texts, by `<language>.<purpose>.<part>` or `<language>.footer`. Parts: subject, heading, body, action (label of the button), note (small print). `{{name}}` stands for a value.
          */
         texts?: {
             [key: string]: string;
         };
     };
     /**
-     * How many are let through, by name of the limit.
+     * Maximum counts, by name of the limit.
      */
     limits?: {
         /**
@@ -3151,23 +3151,23 @@ export type UpdateAppSettingsRequest = {
          */
         codeRequestsPerAddressPerHour?: number;
         /**
-         * Wrong long codes from one client address in an hour. The right one passes all the same.
+         * Wrong long codes from one client address in an hour. A correct code is accepted even beyond the limit.
          */
         wrongLongCodesPerAddressPerHour?: number;
         /**
-         * Mails of one kind that the owner of a mailbox asks for or needs, to one mailbox in an hour.
+         * Mails of one kind to one mailbox in an hour that the owner of the mailbox requests or needs.
          */
         codeRequestsPerAccountPerHour?: number;
         /**
-         * Further mails with a code in an hour for networks and devices that the account has used.
+         * Additional mails with a code in an hour for networks and devices that the account has used.
          */
         reservedCodeMailsPerAccountPerHour?: number;
         /**
-         * Mails to one mailbox in any hour that others cause: sign-ups, invitations, notices. More wait.
+         * Mails to one mailbox in any hour that other people cause: sign-ups, invitations, notices. Further mails wait.
          */
         mailsPerMailboxPerHour?: number;
         /**
-         * The same in any day. A number above 500 is no limit.
+         * Mails to one mailbox in any day that other people cause. A number above 500 means unlimited.
          */
         mailsPerMailboxPerDay?: number;
         /**
@@ -3187,12 +3187,12 @@ export type UpdateAppSettingsRequest = {
          */
         invitationsPerDay?: number;
         /**
-         * Mails to one user in a day that tell of a role they were given at once.
+         * Mails to one user in a day about roles that were granted at once.
          */
         roleMailsPerUserPerDay?: number;
     };
     /**
-     * Days that audit events are kept; null: for ever.
+     * Retention of audit events in days; null: unlimited.
      */
     auditRetentionDays?: number | null;
     /**
@@ -3210,7 +3210,7 @@ export type UpdateAppSettingsRequest = {
 };
 
 /**
- * Changes to a provider; what is not named stays.
+ * Changes to a provider; absent fields stay unchanged.
  */
 export type UpdateIdentityProviderRequest = {
     /**
@@ -3262,11 +3262,11 @@ export type UpdateMachineUserRequest = {
 };
 
 /**
- * Changes to an organization; what is not named stays.
+ * Changes to an organization; absent fields stay unchanged.
  */
 export type UpdateOrganizationRequest = {
     /**
-     * Changes to the metadata of the organization: a string sets the key, null removes it, keys that are not named stay. At most 30 keys in all.
+     * Changes to the metadata of the organization: a string sets the key, null removes it, absent keys stay unchanged. At most 30 keys in all.
      */
     metadata?: {
         [key: string]: string | null;
@@ -3282,7 +3282,7 @@ export type UpdateOrganizationRequest = {
  */
 export type UpdateOrganizationResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -3298,17 +3298,17 @@ export type UpdateRolesRequest = {
 };
 
 /**
- * The roles are as the request has them.
+ * The roles are updated.
  */
 export type UpdateRolesResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
 
 /**
- * Changes to a user; what is not named stays, null clears.
+ * Changes to a user; absent fields stay unchanged, null clears a field.
  */
 export type UpdateUserRequest = {
     /**
@@ -3324,7 +3324,7 @@ export type UpdateUserRequest = {
      */
     phoneNumber?: string | null;
     /**
-     * Changes to the metadata of the user: a string sets the key, null removes it, keys that are not named stay. At most 30 keys in all.
+     * Changes to the metadata of the user: a string sets the key, null removes it, absent keys stay unchanged. At most 30 keys in all.
      */
     metadata?: {
         [key: string]: string | null;
@@ -3340,7 +3340,7 @@ export type UpdateUserRequest = {
  */
 export type UpdateUserResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -3374,7 +3374,7 @@ export type User = {
      */
     email: string;
     /**
-     * Whether somebody with the mailbox has confirmed the address.
+     * Whether the e-mail address is verified.
      */
     isEmailVerified: boolean;
     /**
@@ -3382,7 +3382,7 @@ export type User = {
      */
     isEmailClaimed: boolean;
     /**
-     * Whether the phone number is proven.
+     * Whether the phone number is verified.
      */
     isPhoneVerified?: boolean;
     /**
@@ -3403,7 +3403,7 @@ export type User = {
 export type UserList = {
     metadata: PageMetadata;
     /**
-     * Users in the order in which they were made.
+     * Users in the order in which they were created.
      */
     users: Array<User>;
 };
@@ -3451,17 +3451,17 @@ export type ValidateIntentRequest = unknown & {
      */
     idpToken?: string | null;
     /**
-     * The same under its name in the success URL, in place of `idpToken`.
+     * The same value as `idpToken`, under its name in the success URL. Send one of the two.
      */
     intentToken?: string | null;
     /**
-     * The secret that belongs to `codeChallenge`; needed if, and only if, the intent was made with one.
+     * The secret that belongs to `codeChallenge`; required if and only if the intent was created with one.
      */
     codeVerifier?: string | null;
 };
 
 /**
- * The session and whose it is.
+ * The session and its user.
  */
 export type ValidateIntentResult = {
     /**
@@ -3477,13 +3477,13 @@ export type ValidateIntentResult = {
      */
     userId: string;
     /**
-     * Whether the user was made by this call.
+     * Whether this call created the user.
      */
     isNewUser: boolean;
 };
 
 /**
- * The code of the mail, and what else shows whose account it is.
+ * The code from the mail, and optionally the password of the account.
  */
 export type VerifyEmailRequest = {
     /**
@@ -3491,7 +3491,7 @@ export type VerifyEmailRequest = {
      */
     userId: string;
     /**
-     * The code of the mail: 7 letters and digits, or the 26 of its link, in any case. Spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode: string;
     /**
@@ -3505,7 +3505,7 @@ export type VerifyEmailRequest = {
  */
 export type VerifyEmailResult = {
     /**
-     * What was done, in words.
+     * The result in words.
      */
     message: string;
 };
@@ -3521,22 +3521,22 @@ export type Action = string;
 export type ActorId = string;
 
 /**
- * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+ * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
  */
 export type Cursor = string;
 
 /**
- * What an earlier answer gave this device in the header of the same name; browsers have it in the cookie `device-token`. It says that the device has signed in before and opens nothing by itself.
+ * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
  */
 export type DeviceToken = string;
 
 /**
- * Only events of this time and later (RFC 3339).
+ * Only events at or after this time (RFC 3339).
  */
 export type From = string;
 
 /**
- * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+ * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
  */
 export type IdempotencyKey = string;
 
@@ -3546,12 +3546,12 @@ export type IdempotencyKey = string;
 export type IdpId = string;
 
 /**
- * The `ETag` of the version that the change is based on. When it is no longer the current one, nothing changes and the answer is 412.
+ * The `ETag` of the version that the change is based on. If that is no longer the current version, nothing changes and the response is 412.
  */
 export type IfMatch = string;
 
 /**
- * The `ETag` of the version that the caller has. If it is still the current one, the answer is 304.
+ * The `ETag` of the version that the caller has. If that is still the current version, the response is 304.
  */
 export type IfNoneMatch = string;
 
@@ -3586,7 +3586,7 @@ export type OrgId = string;
 export type OrganizationId = string;
 
 /**
- * Number of the page, from 0. Not together with `cursor`.
+ * Number of the page, from 0. Cannot be combined with `cursor`.
  */
 export type Page = number;
 
@@ -3609,7 +3609,7 @@ export type SignUpData = {
     body: SignUpRequest;
     headers?: {
         /**
-         * What an earlier answer gave this device in the header of the same name; browsers have it in the cookie `device-token`. It says that the device has signed in before and opens nothing by itself.
+         * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
          */
         'X-Device-Token'?: string;
     };
@@ -4117,7 +4117,7 @@ export type RequestPasswordResetError = RequestPasswordResetErrors[keyof Request
 
 export type RequestPasswordResetResponses = {
     /**
-     * The request is noted.
+     * The request is accepted.
      */
     200: RequestPasswordResetResult;
 };
@@ -4128,7 +4128,7 @@ export type ResetPasswordData = {
     body: ResetPasswordRequest;
     headers?: {
         /**
-         * What an earlier answer gave this device in the header of the same name; browsers have it in the cookie `device-token`. It says that the device has signed in before and opens nothing by itself.
+         * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
          */
         'X-Device-Token'?: string;
     };
@@ -4412,7 +4412,7 @@ export type SignInData = {
     body: SignInRequest;
     headers?: {
         /**
-         * What an earlier answer gave this device in the header of the same name; browsers have it in the cookie `device-token`. It says that the device has signed in before and opens nothing by itself.
+         * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
          */
         'X-Device-Token'?: string;
     };
@@ -4858,7 +4858,7 @@ export type AcceptInvitationByPostData = {
     body: AcceptInvitationRequest;
     headers?: {
         /**
-         * What an earlier answer gave this device in the header of the same name; browsers have it in the cookie `device-token`. It says that the device has signed in before and opens nothing by itself.
+         * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
          */
         'X-Device-Token'?: string;
     };
@@ -4917,7 +4917,7 @@ export type AcceptInvitationData = {
     body: AcceptInvitationRequest;
     headers?: {
         /**
-         * What an earlier answer gave this device in the header of the same name; browsers have it in the cookie `device-token`. It says that the device has signed in before and opens nothing by itself.
+         * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
          */
         'X-Device-Token'?: string;
     };
@@ -5318,7 +5318,7 @@ export type IntrospectTokenError = IntrospectTokenErrors[keyof IntrospectTokenEr
 
 export type IntrospectTokenResponses = {
     /**
-     * What the token stands for.
+     * The description of the token.
      */
     200: Introspection;
 };
@@ -5329,7 +5329,7 @@ export type SetupOrganizationData = {
     body: SetupOrganizationRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -5385,7 +5385,7 @@ export type SetupOrganizationError = SetupOrganizationErrors[keyof SetupOrganiza
 
 export type SetupOrganizationResponses = {
     /**
-     * The organization is made.
+     * The organization is created.
      */
     201: SetupOrganizationResult;
 };
@@ -5397,7 +5397,7 @@ export type ListOrganizationsData = {
     path?: never;
     query: {
         /**
-         * Number of the page, from 0. Not together with `cursor`.
+         * Number of the page, from 0. Cannot be combined with `cursor`.
          */
         page?: number;
         /**
@@ -5405,7 +5405,7 @@ export type ListOrganizationsData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -5512,7 +5512,7 @@ export type GetOrganizationData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of the version that the caller has. If it is still the current one, the answer is 304.
+         * The `ETag` of the version that the caller has. If that is still the current version, the response is 304.
          */
         'If-None-Match'?: string;
     };
@@ -5577,7 +5577,7 @@ export type UpdateOrganizationData = {
     body: UpdateOrganizationRequest;
     headers?: {
         /**
-         * The `ETag` of the version that the change is based on. When it is no longer the current one, nothing changes and the answer is 412.
+         * The `ETag` of the version that the change is based on. If that is no longer the current version, nothing changes and the response is 412.
          */
         'If-Match'?: string;
     };
@@ -5771,7 +5771,7 @@ export type ListManagersData = {
     };
     query: {
         /**
-         * Number of the page, from 0. Not together with `cursor`.
+         * Number of the page, from 0. Cannot be combined with `cursor`.
          */
         page?: number;
         /**
@@ -5779,7 +5779,7 @@ export type ListManagersData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -5828,7 +5828,7 @@ export type InviteManagerData = {
     body: InviteManagerRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -5904,7 +5904,7 @@ export type InviteOwnerData = {
     body: InviteManagerRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -5980,7 +5980,7 @@ export type InviteMemberData = {
     body: InviteMemberRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -6128,7 +6128,7 @@ export type AddUserToOrganizationData = {
          */
         'X-Iam-Orgid': string;
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -6323,7 +6323,7 @@ export type RemoveManagerError = RemoveManagerErrors[keyof RemoveManagerErrors];
 
 export type RemoveManagerResponses = {
     /**
-     * The manager roles are gone.
+     * The manager roles are removed.
      */
     204: void;
 };
@@ -6340,7 +6340,7 @@ export type ListInvitationsData = {
     };
     query: {
         /**
-         * Number of the page, from 0. Not together with `cursor`.
+         * Number of the page, from 0. Cannot be combined with `cursor`.
          */
         page?: number;
         /**
@@ -6348,11 +6348,11 @@ export type ListInvitationsData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
         /**
-         * Only invitations of this status. pending: waits for the owner of the mailbox; expired: its time is over; it can be sent again; accepted: what it grants was granted; revoked: was taken back.
+         * Only invitations of this status. pending: waits for acceptance; expired: can be sent again; accepted: its roles are granted; revoked: withdrawn.
          */
         status?: 'pending' | 'expired' | 'accepted' | 'revoked';
     };
@@ -6401,7 +6401,7 @@ export type ResendInvitationData = {
     body?: ResendInvitationRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -6554,7 +6554,7 @@ export type ListOrganizationUsersData = {
     path?: never;
     query: {
         /**
-         * Number of the page, from 0. Not together with `cursor`.
+         * Number of the page, from 0. Cannot be combined with `cursor`.
          */
         page?: number;
         /**
@@ -6562,7 +6562,7 @@ export type ListOrganizationUsersData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -6618,7 +6618,7 @@ export type SearchOrganizationUsersData = {
     path?: never;
     query: {
         /**
-         * Number of the page, from 0. Not together with `cursor`.
+         * Number of the page, from 0. Cannot be combined with `cursor`.
          */
         page?: number;
         /**
@@ -6626,7 +6626,7 @@ export type SearchOrganizationUsersData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -6746,7 +6746,7 @@ export type ListMyManagerRolesData = {
     path?: never;
     query?: {
         /**
-         * Number of the page, from 0. Not together with `cursor`.
+         * Number of the page, from 0. Cannot be combined with `cursor`.
          */
         page?: number;
         /**
@@ -6754,7 +6754,7 @@ export type ListMyManagerRolesData = {
          */
         pageSize?: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -6804,7 +6804,7 @@ export type ListOrganizationsByEmailData = {
     path?: never;
     query: {
         /**
-         * Number of the page, from 0. Not together with `cursor`.
+         * Number of the page, from 0. Cannot be combined with `cursor`.
          */
         page?: number;
         /**
@@ -6812,7 +6812,7 @@ export type ListOrganizationsByEmailData = {
          */
         pageSize?: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
         /**
@@ -6915,7 +6915,7 @@ export type UpdateRolesData = {
     body: UpdateRolesRequest;
     headers?: {
         /**
-         * The `ETag` of the version that the change is based on. When it is no longer the current one, nothing changes and the answer is 412.
+         * The `ETag` of the version that the change is based on. If that is no longer the current version, nothing changes and the response is 412.
          */
         'If-Match'?: string;
     };
@@ -6976,7 +6976,7 @@ export type UpdateRolesError = UpdateRolesErrors[keyof UpdateRolesErrors];
 
 export type UpdateRolesResponses = {
     /**
-     * The roles are as the request has them.
+     * The roles are updated.
      */
     200: UpdateRolesResult;
 };
@@ -6987,7 +6987,7 @@ export type DeleteRoleData = {
     body?: never;
     headers?: {
         /**
-         * The `ETag` of the version that the change is based on. When it is no longer the current one, nothing changes and the answer is 412.
+         * The `ETag` of the version that the change is based on. If that is no longer the current version, nothing changes and the response is 412.
          */
         'If-Match'?: string;
     };
@@ -7048,7 +7048,7 @@ export type DeleteRoleError = DeleteRoleErrors[keyof DeleteRoleErrors];
 
 export type DeleteRoleResponses = {
     /**
-     * The role is gone.
+     * The role is deleted.
      */
     204: void;
 };
@@ -7104,7 +7104,7 @@ export type CreatePredefinedRolesData = {
     body: CreatePredefinedRolesRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -7218,7 +7218,7 @@ export type DeletePredefinedRoleError = DeletePredefinedRoleErrors[keyof DeleteP
 
 export type DeletePredefinedRoleResponses = {
     /**
-     * The role is gone.
+     * The role is deleted.
      */
     204: void;
 };
@@ -7288,7 +7288,7 @@ export type ListUsersData = {
     path?: never;
     query: {
         /**
-         * Number of the page, from 0. Not together with `cursor`.
+         * Number of the page, from 0. Cannot be combined with `cursor`.
          */
         page?: number;
         /**
@@ -7296,7 +7296,7 @@ export type ListUsersData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
         /**
@@ -7536,7 +7536,7 @@ export type ListSuperAdminsData = {
     path?: never;
     query: {
         /**
-         * Number of the page, from 0. Not together with `cursor`.
+         * Number of the page, from 0. Cannot be combined with `cursor`.
          */
         page?: number;
         /**
@@ -7544,7 +7544,7 @@ export type ListSuperAdminsData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -7593,7 +7593,7 @@ export type AddSuperAdminData = {
     body: AddSuperAdminRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -7723,7 +7723,7 @@ export type ListMachineUsersData = {
     path?: never;
     query: {
         /**
-         * Number of the page, from 0. Not together with `cursor`.
+         * Number of the page, from 0. Cannot be combined with `cursor`.
          */
         page?: number;
         /**
@@ -7731,7 +7731,7 @@ export type ListMachineUsersData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -7780,7 +7780,7 @@ export type CreateMachineUserData = {
     body: CreateMachineUserRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -7836,7 +7836,7 @@ export type CreateMachineUserError = CreateMachineUserErrors[keyof CreateMachine
 
 export type CreateMachineUserResponses = {
     /**
-     * The machine user is made.
+     * The machine user is created.
      */
     201: CreateMachineUserResult;
 };
@@ -7894,7 +7894,7 @@ export type DeleteMachineUserError = DeleteMachineUserErrors[keyof DeleteMachine
 
 export type DeleteMachineUserResponses = {
     /**
-     * The machine user is gone.
+     * The machine user is deleted.
      */
     204: void;
 };
@@ -7967,7 +7967,7 @@ export type CreateMachineSecretData = {
     body?: CreateMachineSecretRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -8028,7 +8028,7 @@ export type CreateMachineSecretError = CreateMachineSecretErrors[keyof CreateMac
 
 export type CreateMachineSecretResponses = {
     /**
-     * The secret is made.
+     * The secret is created.
      */
     201: CreateMachineSecretResult;
 };
@@ -8090,7 +8090,7 @@ export type DeleteMachineSecretError = DeleteMachineSecretErrors[keyof DeleteMac
 
 export type DeleteMachineSecretResponses = {
     /**
-     * The secret is gone.
+     * The secret is deleted.
      */
     204: void;
 };
@@ -8111,7 +8111,7 @@ export type ListOrganizationAuditEventsData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
         /**
@@ -8123,7 +8123,7 @@ export type ListOrganizationAuditEventsData = {
          */
         actorId?: string;
         /**
-         * Only events of this time and later (RFC 3339).
+         * Only events at or after this time (RFC 3339).
          */
         from?: string;
         /**
@@ -8181,7 +8181,7 @@ export type ListAuditEventsData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the page before, with the same route and filters. Not together with `page`.
+         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
         /**
@@ -8193,7 +8193,7 @@ export type ListAuditEventsData = {
          */
         actorId?: string;
         /**
-         * Only events of this time and later (RFC 3339).
+         * Only events at or after this time (RFC 3339).
          */
         from?: string;
         /**
@@ -8504,7 +8504,7 @@ export type CreateGoogleIdentityProviderData = {
     body: CreateGoogleIdentityProviderRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -8571,7 +8571,7 @@ export type CreateAzureIdentityProviderData = {
     body: CreateAzureIdentityProviderRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -8638,7 +8638,7 @@ export type CreateOidcIdentityProviderData = {
     body: CreateOidcIdentityProviderRequest;
     headers?: {
         /**
-         * Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
          */
         'Idempotency-Key'?: string;
     };
@@ -8797,7 +8797,7 @@ export type DeleteIdentityProviderError = DeleteIdentityProviderErrors[keyof Del
 
 export type DeleteIdentityProviderResponses = {
     /**
-     * The provider is gone.
+     * The provider is deleted.
      */
     204: void;
 };
@@ -9047,7 +9047,7 @@ export type CreateAppError = CreateAppErrors[keyof CreateAppErrors];
 
 export type CreateAppResponses = {
     /**
-     * The app is made.
+     * The app is created.
      */
     201: App;
 };

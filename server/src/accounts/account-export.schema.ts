@@ -15,7 +15,7 @@ const profile = z
   .object({
     ...user.shape,
     language: nullable('Language of mails.', 'en'),
-    createdAt: time('When the user was made'),
+    createdAt: time('When the user was created'),
     updatedAt: time('When the user was last changed'),
   })
   .meta({ id: 'ExportedProfile', description: 'What is known of the user themselves.' });
@@ -45,7 +45,7 @@ const invitation = z
     organizationName: name('Name of the organization.', 'Acme'),
     email: name('Address that was invited.', 'jon.doe@example.com'),
     role: name('What is granted: ORG_OWNER, ORG_USER_MANAGER or a role.', 'writer'),
-    status: name('What became of it.', 'accepted'),
+    status: name('Status of the invitation.', 'accepted'),
     createdAt: time('When it was sent'),
     expiresAt: time('Until when it can be accepted'),
   })
@@ -90,17 +90,17 @@ const event = z
 
 export const accountExport = z
   .object({
-    exportedAt: time('When this was put together'),
+    exportedAt: time('When the document was created'),
     user: profile,
     sessions: list(session, 'Sessions that have not ended, oldest first.'),
     devices: list(device, 'Known devices, oldest first.'),
     organizations: list(membership, 'Organizations that the user is in, oldest first.'),
-    invitations: list(invitation, 'Invitations, oldest first; none to an address that the user has not proven.'),
+    invitations: list(invitation, 'Invitations, oldest first; empty unless the address is verified.'),
     identities: list(identity, 'Linked identities, oldest first.'),
     mails: list(mail, 'Mails of the last days, oldest first.'),
     events: list(event, 'What the user did, newest first.'),
     truncated: z
       .array(z.string())
-      .meta({ description: 'Names of the lists that are longer than what is shown.', examples: [['events']] }),
+      .meta({ description: 'Names of the lists that were truncated.', examples: [['events']] }),
   })
-  .meta({ id: 'AccountExport', description: 'Everything that is known of the caller.' });
+  .meta({ id: 'AccountExport', description: 'All data about the caller.' });

@@ -29,7 +29,7 @@ import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { tellOwner } from './tell-owner.ts';
 import { lockUser } from '../users/users.store.ts';
 
-/** The code goes to the new address, the notice to the one that will no longer be the user's. */
+/** Queues the code to the new address and the notice to the old address. */
 async function queueCodeAndNotice(
   tx: Tx,
   call: Call,
@@ -50,7 +50,7 @@ async function queueCodeAndNotice(
   await queueNotice(tx, services, app, { userId, recipient, purpose: 'email_change_requested', content });
 }
 
-/** Codes that were sent to the address before; it may be in other hands. */
+/** Purposes of codes that are voided, because the old address may belong to someone else. */
 const voidedByEmail = [
   'email_verification',
   'password_reset',
@@ -65,11 +65,11 @@ export const accountRoutes = [
     url: '/v1/authentication/users/me/email',
     operationId: 'requestEmailChange',
     tag: 'authentication',
-    summary: 'Ask to change my e-mail address',
+    summary: 'Request a change of my e-mail address',
     description:
-      'Sends a code to the new address and a notice to the old one. Nothing changes until the code comes ' +
-      'back, within an hour. The answer is the same when somebody else has the address: no code is sent ' +
-      'then, and its owner is told.',
+      'Sends a code to the new address and a notice to the old one. Nothing changes until the caller ' +
+      'presents the code, within an hour. If another user has the new address, the response is the same, ' +
+      'but no code is sent and that user gets a notice.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     isExemptFromFreshAuthentication: ({ actor, body }) => body.newEmail === signedIn(actor).user.email,
@@ -103,10 +103,10 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Change my e-mail address',
     description:
-      'Changes the address to the one that the code was sent to, which is proven by it. All other ' +
-      'sessions of the caller end; codes that were sent to the old address are void. Invitations to it ' +
-      'do not move along: if the caller never proved it they wait on for the owner of that mailbox, who ' +
-      'gets a new mail; else they are revoked.',
+      'Changes the address to the one that the code was sent to; the new address is verified. All other ' +
+      'sessions of the caller end. Codes that were sent to the old address are void. Invitations to the ' +
+      'old address are revoked if the caller had verified it. Otherwise they stay pending for the owner ' +
+      'of that mailbox, who gets a new mail.',
     access: overApp('SESSION_OWNER'),
     audit: 'user.email_changed',
     body: changeEmail,
@@ -140,9 +140,9 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Export my account',
     description:
-      'Everything that is known of the caller, as one JSON document to keep: profile and metadata, ' +
-      'sessions, devices, organizations, invitations, identities, mails and what the audit says they ' +
-      'did. No secret is in it. Lists end after 1,000 items; `truncated` names those that are longer.',
+      'Returns all data about the caller as one JSON document: profile, metadata, sessions, devices, ' +
+      'organizations, invitations, identities, mails and audit events. It contains no secrets. Each list ' +
+      'has at most 1,000 items; `truncated` names the lists that are longer.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     response: {
@@ -165,9 +165,9 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Delete my account',
     description:
-      'Deletes the caller for good, with everything that is known of them; in the audit only the id ' +
-      'stays. Invitations to an address that the caller never proved wait on for the owner of the ' +
-      'mailbox. The last active owner of an organization and the last active super admin cannot go.',
+      'Permanently deletes the caller with all their data; the audit keeps only the id. Invitations to an ' +
+      'address that the caller never verified stay pending for the owner of the mailbox. The last active ' +
+      'owner of an organization and the last active super admin cannot delete their accounts.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'user.deleted',

@@ -9,7 +9,7 @@ export const requestEmailChange = z
     newEmail: emailAddress.meta({ description: 'The new address.', examples: ['jon@new.example.com'] }),
     currentPassword: optional(currentPassword),
   })
-  .meta({ id: 'RequestEmailChangeRequest', description: 'The address that the caller wants to have.' });
+  .meta({ id: 'RequestEmailChangeRequest', description: 'The new e-mail address.' });
 
 export const emailChangeRequested = z
   .object({ message: message('Verification email sent') })
@@ -21,8 +21,8 @@ export const changeEmail = z
 
 export const emailChanged = z
   .object({ message: message('Email updated') })
-  .meta({ id: 'ChangeEmailResult', description: 'The address is changed and proven.' });
+  .meta({ id: 'ChangeEmailResult', description: 'The address is changed and verified.' });
 
 export const deleteMe = z
   .strictObject({ currentPassword: optional(currentPassword) })
-  .meta({ id: 'DeleteMeRequest', description: 'Proof that it is the caller who wants the account to go.' });
+  .meta({ id: 'DeleteMeRequest', description: 'Proof that the caller is the owner of the account.' });

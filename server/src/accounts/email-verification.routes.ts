@@ -50,9 +50,9 @@ export const emailVerificationRoutes = [
     tag: 'authentication',
     summary: 'Send a verification mail',
     description:
-      'Sends a new code to the e-mail address of the user; older codes are void. A verified address of ' +
-      'an account that is not claimed gets a code too. So many an hour for one mailbox, regardless of ' +
-      'the caller.',
+      'Sends a new code to the e-mail address of the user; older codes are void. A verified address of an ' +
+      'account that is not claimed gets a code too. The number of mails per hour to one mailbox is ' +
+      'limited, regardless of the caller.',
     access: accepting(
       { machineScope: 'users:write' },
       overUserInBody({ mailedToken: false }, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'),
@@ -91,11 +91,11 @@ export const emailVerificationRoutes = [
     tag: 'authentication',
     summary: 'Verify an e-mail address',
     description:
-      'Verifies the address with the code of the mail. With a session of the account this also claims ' +
-      'the account: from then on roles are granted to the address at once. The token of that same mail ' +
-      'as Bearer verifies the address and no more, because somebody else may have signed up with it; ' +
-      'with the session cookie of the account beside it, or `currentPassword`, it claims the account. ' +
-      'The password stays; invitations to the address still have to be accepted.',
+      'Verifies the address with the code from the mail. With a session of the account the call also ' +
+      'claims the account: from then on, roles are granted to the address at once. The token from the ' +
+      'mail, sent as Bearer, only verifies the address, because a stranger may have signed up with it. ' +
+      'Together with the session cookie of the account or with `currentPassword`, the token also claims ' +
+      'the account. The password does not change. Invitations to the address still have to be accepted.',
     access: overUserInBody({ mailedToken: true }, 'SESSION_OWNER'),
     audit: 'user.email_verified',
     body: verifyEmail,

@@ -34,7 +34,7 @@ import {
 import { userParams } from '../users/users.schema.ts';
 import { getUser, lockUser, setPasswordHash, type User } from '../users/users.store.ts';
 
-/** Sets the password of the owner of the mailbox, who claims the account if it is not claimed. */
+/** Sets the password. Claims the account for the owner of the mailbox if it is unclaimed. */
 async function givePassword(
   tx: Tx,
   call: Call,
@@ -58,16 +58,16 @@ export const passwordRoutes = [
     url: '/v1/authentication/users/password/reset-request/email',
     operationId: 'requestPasswordReset',
     tag: 'authentication',
-    summary: 'Ask for a password reset',
+    summary: 'Request a password reset',
     description:
-      'Sends a code to the address if a user has it who is not deactivated. The answer is the same for ' +
-      'every address; the mail follows a moment later. The newest three codes are good for one hour; ' +
-      'while three wait no further mail is sent.',
+      'Sends a code to the address if it belongs to a user who is not deactivated. The response is the ' +
+      'same for every address; the mail is sent afterwards. Codes are valid for one hour. While three ' +
+      'codes are valid, no further mail is sent.',
     access: publicAccess(),
     addressLimit: 'codeRequestsPerAddressPerHour',
-    audit: noAudit('Whose account it is, if anybody’s, is found out later; the event is written with the code.'),
+    audit: noAudit('The account is looked up in the background; the event is written together with the code.'),
     body: requestPasswordReset,
-    response: { status: 200, description: 'The request is noted.', body: passwordResetRequested },
+    response: { status: 200, description: 'The request is accepted.', body: passwordResetRequested },
     errors: ['redirect_url_not_allowed'],
     handler: async (call) => {
       const { services, appId, client, body } = call;
@@ -94,13 +94,12 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Reset a password',
     description:
-      'Sets a new password with the code of the mail. The address is proven by it, every session of the ' +
-      'user ends, all devices are forgotten, identities are unlinked whose provider does not vouch for ' +
-      'the address, and sign-ins that failed no longer count. A mail lists what was unlinked and what ' +
-      'stays. The device of this call is known from then on: anyone who resets a password gets in with ' +
-      'it, however many tries others make meanwhile. An account whose address nobody had proven becomes ' +
-      'that of the owner of the mailbox: what was in it before is void, and pending invitations to the ' +
-      'address take effect.',
+      'Sets a new password with the code from the mail. This verifies the address, ends every session of ' +
+      'the user, forgets all devices and clears the count of failed sign-ins. It unlinks identities whose ' +
+      'provider has not verified the address; a mail lists the unlinked and the remaining identities. The ' +
+      'device of this call becomes a known device, so that failed sign-ins of strangers cannot lock the ' +
+      'user out. If the account was not claimed, the owner of the mailbox claims it: earlier credentials ' +
+      'are void, and pending invitations to the address take effect.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'user.password_reset',
@@ -109,7 +108,7 @@ export const passwordRoutes = [
     errors: ['code_invalid', 'password_too_weak', 'user_inactive', 'overloaded'],
     handler: async (call) => {
       const { body, services, appId } = call;
-      // Before the code, so that a weak password costs none of its tries.
+      // Before the code is checked, so that a weak password does not consume an attempt.
       checkPassword(body.newPassword, body);
       const proof = await checkMailedCode(call, body, { purpose: 'password_reset' });
       checkPassword(body.newPassword, await getUser(services.db, appId, proof.userId));
@@ -139,8 +138,8 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Change my password',
     description:
-      'Sets a new password. The caller gives the current one too, or has fresh authentication. All other ' +
-      'sessions of the caller end.',
+      'Sets a new password. Requires the current password or fresh authentication. All other sessions of ' +
+      'the caller end.',
     access: overUser('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'user.password_changed',

@@ -22,11 +22,11 @@ export const requestPasswordReset = z
     ),
     orgId: ignoredOrgId,
   })
-  .meta({ id: 'RequestPasswordResetRequest', description: 'Whose password is to be reset.' });
+  .meta({ id: 'RequestPasswordResetRequest', description: 'The account whose password is to be reset.' });
 
 export const passwordResetRequested = z
   .object({ message: message('If the account exists, an email has been sent') })
-  .meta({ id: 'RequestPasswordResetResult', description: 'The same whether or not there is such an account.' });
+  .meta({ id: 'RequestPasswordResetResult', description: 'The same text whether or not the account exists.' });
 
 export const resetPassword = z
   .strictObject({ email: emailAddress, verificationCode, newPassword, orgId: ignoredOrgId })
@@ -34,7 +34,7 @@ export const resetPassword = z
 
 export const changePassword = z
   .strictObject({ currentPassword: optional(currentPassword), newPassword })
-  .meta({ id: 'ChangePasswordRequest', description: 'The password as it is and as it is to be.' });
+  .meta({ id: 'ChangePasswordRequest', description: 'The current and the new password.' });
 
 export const passwordUpdated = z
   .object({ message: message('Password updated') })

@@ -5,17 +5,17 @@ import { passwordLengths } from '../passwords/password-policy.ts';
 import { appMetadata } from './app-metadata.schema.ts';
 import { namedAppOf } from './named-app.ts';
 
-/** What a front end needs to draw its sign-in page. */
+/** Data for the sign-in page of a front end. */
 export const appMetadataRoutes = [
   route({
     method: 'GET',
     url: '/v1/authentication/apps/metadata',
     operationId: 'getAppMetadata',
     tag: 'idp-authentication',
-    summary: 'Get what a sign-in page needs',
+    summary: 'Get the metadata for a sign-in page',
     description:
-      'The name of the app, the providers that people may sign in with, how long passwords are, and ' +
-      'whether people may sign up by themselves. Nothing secret.',
+      'Returns the name of the app, its active identity providers, the length of passwords, and whether ' +
+      'self-service sign-up is enabled. The data is public.',
     access: publicAccess(),
     response: { status: 200, description: 'The metadata.', body: appMetadata },
     handler: async (call) => {

@@ -18,10 +18,10 @@ export const appMetadata = z
       .meta({ description: 'Providers that are switched on, oldest first.', examples: [[]] }),
     passwordPolicy: z
       .object({
-        minLength: z.int().meta({ description: 'Fewest characters of a password.', examples: [10] }),
-        maxLength: z.int().meta({ description: 'Most characters of a password.', examples: [128] }),
+        minLength: z.int().meta({ description: 'Minimum number of characters.', examples: [10] }),
+        maxLength: z.int().meta({ description: 'Maximum number of characters.', examples: [128] }),
       })
-      .meta({ description: 'How long a password is.', examples: [{ minLength: 10, maxLength: 128 }] }),
-    signUpEnabled: z.boolean().meta({ description: 'Whether people may sign up by themselves.', examples: [true] }),
+      .meta({ description: 'Allowed length of passwords.', examples: [{ minLength: 10, maxLength: 128 }] }),
+    signUpEnabled: z.boolean().meta({ description: 'Whether self-service sign-up is enabled.', examples: [true] }),
   })
-  .meta({ id: 'AppMetadata', description: 'What a front end needs to draw its sign-in page.' });
+  .meta({ id: 'AppMetadata', description: 'Data for the sign-in page of a front end.' });

@@ -32,11 +32,11 @@ export const appRoutes = [
     operationId: 'createApp',
     tag: 'platform',
     summary: 'Create an app',
-    description: 'Makes an app with its first signing key and its first super admin.',
+    description: 'Creates an app with its first signing key and its first super admin.',
     access: platformAccess,
     audit: 'app.created',
     body: createAppBody,
-    response: { status: 201, description: 'The app is made.', body: app },
+    response: { status: 201, description: 'The app is created.', body: app },
     errors: ['app_name_taken', 'password_too_weak', 'redirect_url_not_allowed', 'overloaded'],
     handler: async (call) => {
       const { services, body } = call;
@@ -55,7 +55,7 @@ export const appRoutes = [
     operationId: 'listApps',
     tag: 'platform',
     summary: 'List apps',
-    description: 'All apps of the deployment, oldest first.',
+    description: 'Lists all apps of the deployment, oldest first.',
     access: platformAccess,
     response: { status: 200, description: 'The apps.', body: appList },
     handler: async ({ services }) => ({
@@ -84,8 +84,8 @@ export const appRoutes = [
     tag: 'platform',
     summary: 'Update an app',
     description:
-      'Changes display name, status and settings; settings that are not named stay. A deactivated app ' +
-      'answers no call from the next one on.',
+      'Changes display name, status and settings; absent settings stay unchanged. All further calls of a ' +
+      'deactivated app are refused.',
     access: platformAccess,
     audit: 'app.updated',
     params: appParams,

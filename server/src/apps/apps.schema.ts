@@ -39,16 +39,16 @@ const redirectUrl = text({ max: 2000 })
   )
   .meta({
     description:
-      'A URL with a path allows that path and fragment to everybody, with placeholders as parameters, or ' +
-      'with any query if the entry ends in `?*`. A bare origin allows each of its paths to super admins, ' +
-      'machine users and the default templates.',
+      'A URL with a path allows that path and fragment for all callers, with placeholders as parameters. ' +
+      'If the entry ends in `?*`, it allows any query. An entry without a path allows every path of that ' +
+      'origin, but only for super admins, machine users and default templates.',
     examples: ['https://app.example.com/verify'],
   });
 
 const urlTemplate = (what: string, example: string) =>
   text({ min: 1, max: 2000 })
     .nullable()
-    .meta({ description: `${what} null: none, the mail carries the code only.`, examples: [example] });
+    .meta({ description: `${what} null: the mail has no link, only the code.`, examples: [example] });
 
 /** One line: such texts go into the headers of mails. */
 const mailName = (what: string, example: string) =>
@@ -59,12 +59,12 @@ const mailName = (what: string, example: string) =>
 
 const mailSettings = z
   .strictObject({
-    fromName: mailName('Name of the sender. null: that of the deployment.', 'Acme'),
+    fromName: mailName('Name of the sender. null: the default of the deployment.', 'Acme'),
     fromAddress: emailAddress.nullable().meta({
-      description: 'Address of the sender. null: that of the deployment.',
+      description: 'Address of the sender. null: the default of the deployment.',
       examples: ['no-reply@acme.example'],
     }),
-    replyTo: emailAddress.nullable().meta({ description: 'Where answers go.', examples: ['support@acme.example'] }),
+    replyTo: emailAddress.nullable().meta({ description: 'Reply-To address.', examples: ['support@acme.example'] }),
     brandName: mailName('Name of the product in mails. null: the display name of the app.', 'Acme Cloud'),
     logoUrl: text({ max: 2000 })
       .refine((value) => URL.canParse(value) && new URL(value).protocol === 'https:', {
@@ -72,7 +72,7 @@ const mailSettings = z
       })
       .nullable()
       .meta({
-        description: 'Logo in mails, shown 40 pixels high. null: the brand name in words.',
+        description: 'Logo in mails, shown 40 pixels high. null: the brand name as text.',
         examples: ['https://acme.example/logo.png'],
       }),
     color: z
@@ -80,14 +80,13 @@ const mailSettings = z
       .regex(/^#[0-9a-fA-F]{6}$/, { error: 'Must be a colour such as #1f6feb.' })
       .nullable()
       .meta({
-        description:
-          'Colour of buttons in mails; the label on it is black or white, the more legible one. null: a blue.',
+        description: 'Colour of buttons in mails. The label is black or white, depending on contrast. null: blue.',
         examples: ['#1f6feb'],
       }),
     texts: ownTexts,
   })
   .partial()
-  .meta({ description: 'How the mails of the app look.', examples: [{ brandName: 'Acme Cloud' }] });
+  .meta({ description: 'Branding and texts of mails.', examples: [{ brandName: 'Acme Cloud' }] });
 
 const limit = (name: LimitName) =>
   z
@@ -96,7 +95,7 @@ const limit = (name: LimitName) =>
     .max(1_000_000, { error: 'At most 1000000.' })
     .meta({ description: limits[name].description, examples: [limits[name].count] });
 
-const limitsMeta = { description: 'How many are let through, by name of the limit.', examples: [defaultCounts] };
+const limitsMeta = { description: 'Maximum counts, by name of the limit.', examples: [defaultCounts] };
 const limitSettings = z
   .strictObject(Object.fromEntries(limitNames.map((name) => [name, limit(name)])) as Record<LimitName, z.ZodInt>)
   .meta(limitsMeta);
@@ -113,13 +112,14 @@ const settingsShape = {
     .array(redirectUrl)
     .max(100, { error: 'At most 100.' })
     .meta({
-      description: 'Where URL templates and redirects may lead.',
+      description: 'Allowed targets of URL templates and redirects.',
       examples: [['https://app.example.com/verify']],
     }),
   redirectMatching: z.enum(['exact', 'origin'], { error: 'Must be exact or origin.' }).meta({
     description:
-      'How `redirectUrls` are matched. `origin`, of apps created before there was this setting: a bare ' +
-      'origin allows each of its paths to everybody, and a URL with a path any query and fragment.',
+      'How `redirectUrls` are matched. Apps created before this setting existed have `origin`: an entry ' +
+      'without a path allows every path, and an entry with a path allows any query and fragment, for all ' +
+      'callers.',
     examples: ['exact'],
   }),
   verificationUrl: urlTemplate(
@@ -131,18 +131,20 @@ const settingsShape = {
     'Default URL template of invitation mails.',
     'https://app.example.com/join?code={{code}}&orgId={{orgId}}',
   ),
-  signUpEnabled: z.boolean().meta({ description: 'Whether people may sign up by themselves.', examples: [true] }),
-  sessionLifeSeconds: seconds('Absolute life of a session', 60, 31_536_000, 2_592_000),
-  sessionIdleSeconds: seconds('Life of a session that is not used', 60, 31_536_000, 604_800),
+  signUpEnabled: z.boolean().meta({ description: 'Whether self-service sign-up is enabled.', examples: [true] }),
+  sessionLifeSeconds: seconds('Absolute lifetime of a session', 60, 31_536_000, 2_592_000),
+  sessionIdleSeconds: seconds('Idle lifetime of a session', 60, 31_536_000, 604_800),
   sessionsPerUser: z
     .int()
     .min(1)
     .max(1000)
     .meta({
-      description: 'Live sessions of one user. Beyond it the longest unused one ends when another begins.',
+      description:
+        'Maximum number of live sessions per user. A further sign-in ends the session that was unused for ' +
+        'the longest time.',
       examples: [100],
     }),
-  machineTokenLifeSeconds: seconds('Life of a machine token', 300, 43_199, 43_199),
+  machineTokenLifeSeconds: seconds('Lifetime of a machine token', 300, 43_199, 43_199),
   accessTokenLifeSeconds: seconds('Lifetime of the access token of a person', 60, 3600, 600),
   audiences: z
     .array(text({ min: 1, max: 300 }))
@@ -157,7 +159,9 @@ const settingsShape = {
   cookieSameSite: z
     .enum(['lax', 'none'])
     .meta({ description: 'SameSite attribute of the session cookie.', examples: ['lax'] }),
-  language: z.enum(mailLanguages).meta({ description: 'Language of mails to users who have none.', examples: ['en'] }),
+  language: z
+    .enum(mailLanguages)
+    .meta({ description: 'Language of mails to users without a language.', examples: ['en'] }),
   mail: mailSettings,
   limits: limitSettings,
   auditRetentionDays: z
@@ -165,7 +169,7 @@ const settingsShape = {
     .min(1)
     .max(36_500)
     .nullable()
-    .meta({ description: 'Days that audit events are kept; null: for ever.', examples: [365] }),
+    .meta({ description: 'Retention of audit events in days; null: unlimited.', examples: [365] }),
   trustedBackends: z
     .array(text({ max: 50 }).refine(isAddressRange, { error: 'Must be an address or a CIDR range.' }))
     .max(100)
@@ -186,13 +190,13 @@ export const settingsPatch = z
   .strictObject({ ...settingsShape, limits: limitSettings.partial().meta(limitsMeta) })
   .partial()
   .meta({
-    description: 'Settings that are to change; the others stay.',
+    description: 'Settings to change; the others stay unchanged.',
     examples: [{ allowedOrigins: ['https://app.example.com'] }],
   });
 
 export const updateSettings = settingsPatch.meta({
   id: 'UpdateAppSettingsRequest',
-  description: 'Settings that are to change; the others stay.',
+  description: 'Settings to change; the others stay unchanged.',
 });
 
 export type SettingsPatch = z.output<typeof settingsPatch>;
@@ -209,7 +213,7 @@ export const settings = allSettings
       .array(z.string().meta({ description: 'One sentence.', examples: ['redirectMatching is "origin": …'] }))
       .optional()
       .meta({
-        description: 'What is wrong with stored settings and how to mend it; absent if nothing is. Read-only.',
+        description: 'Problems of stored settings, with remedies; absent if there are none. Read-only.',
         examples: [['redirectMatching is "origin": …']],
       }),
   })
@@ -242,7 +246,7 @@ export const defaultSettings: Settings = {
 
 export const status = z
   .enum(['ACTIVE', 'INACTIVE'])
-  .meta({ description: 'INACTIVE: no call of the app is answered.', examples: ['ACTIVE'] });
+  .meta({ description: 'INACTIVE: every call of the app is refused.', examples: ['ACTIVE'] });
 
 export const app = z
   .object({
@@ -250,12 +254,12 @@ export const app = z
     displayName: z.string().meta(displayNameMeta),
     status,
     settings,
-    createdAt: time('When the app was made'),
+    createdAt: time('When the app was created'),
     updatedAt: time('When the app was last changed'),
   })
   .meta({
     id: 'App',
-    description: 'One product instance: users, organizations, machine users and keys live inside it.',
+    description: 'One product instance, with its own users, organizations, machine users and keys.',
   });
 
 const adminPassword = text({ max: 1000 }).meta({
@@ -270,7 +274,7 @@ export const createApp = z
     name: appName,
     displayName,
     adminEmail: emailAddress.meta({
-      description: 'E-mail address of the first super admin; taken as proven.',
+      description: 'E-mail address of the first super admin; counts as verified.',
       examples: ['admin@example.com'],
     }),
     adminPassword,
@@ -280,7 +284,7 @@ export const createApp = z
 
 export const patchApp = patchOf({ displayName, status, settings: settingsPatch }).meta({
   id: 'UpdateAppRequest',
-  description: 'Changes to an app; what is not named stays.',
+  description: 'Changes to an app; absent fields stay unchanged.',
 });
 
 export type AppPatch = Readonly<z.output<typeof patchApp>>;

@@ -19,7 +19,7 @@ export const settingsRoutes = [
     operationId: 'getAppSettings',
     tag: 'authorization',
     summary: 'Get the settings of the app',
-    description: 'All settings of the app, defaults included.',
+    description: 'Returns all settings of the app, including defaults.',
     access: accepting({ accessToken: true }, overApp('SUPER_ADMIN')),
     response: { status: 200, description: 'The settings.', body: settings },
     handler: async (call) => withWarnings((await namedAppOf(call)).settings, call.services.config),
@@ -34,8 +34,8 @@ export const settingsRoutes = [
     tag: 'authorization',
     summary: 'Change settings of the app',
     description:
-      'Sets what is named; the rest stays, within `mail` and `limits` too. In force from the next ' +
-      'request on, on every process.',
+      'Changes the settings in the request; absent settings stay unchanged, also within `mail` and ' +
+      '`limits`. Effective from the next request on, in every process.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,

@@ -12,10 +12,9 @@ export const auditRoutes = [
     tag: 'authorization',
     summary: 'List the audit events of an organization',
     description:
-      'What happened in the organization, the newest first. Owners are told of actors outside the ' +
-      'organization (super admins, machine users, people who have left) by kind only, and find nothing ' +
-      'when they ask for one by id. Super admins and machine users see everything, also after the ' +
-      'organization was deleted.',
+      'Lists the events of the organization, newest first. Owners see only the kind of actors outside the ' +
+      'organization (super admins, machine users, former members), and cannot filter by their ids. Super ' +
+      'admins and machine users see everything, even after the organization was deleted.',
     access: accepting(
       { accessToken: true, machineScope: 'audit:read' },
       overOrganizationOrDeleted('read', 'ORG_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
@@ -36,7 +35,7 @@ export const auditRoutes = [
     tag: 'authorization',
     summary: 'List the audit events of the app',
     description:
-      'What happened in the app, in every organization and outside of them, deleted ones included; the newest first.',
+      'Lists all events of the app, newest first, including events of organizations and of deleted organizations.',
     access: accepting(
       { accessToken: true, machineScope: 'audit:read' },
       overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),

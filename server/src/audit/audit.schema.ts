@@ -12,7 +12,7 @@ export const auditQuery = z.strictObject({
     description: 'Only events of this user or machine user.',
     examples: ['118273645546213377'],
   }),
-  from: filter(instant('Only events of this time and later', '2026-11-24T00:00:00Z')),
+  from: filter(instant('Only events at or after this time', '2026-11-24T00:00:00Z')),
   to: filter(instant('Only events before this time', '2026-11-24T00:00:00Z')),
 });
 
@@ -26,14 +26,14 @@ const actor = z
     }),
     id: outputId('the user or machine user; null for others', '118273645546213377').nullable().optional(),
   })
-  .meta({ description: 'Who acted. Owners are told no id of actors outside their organization.' });
+  .meta({ description: 'The actor. Owners do not see the ids of actors outside their organization.' });
 
 const target = z
   .object({
     kind: z.string().meta({ description: 'What it is: `user`, `organization`, `machine`, …', examples: ['user'] }),
-    id: outputId('the target; null where there is none to tell', '118273645546213378').nullable(),
+    id: outputId('the target; null if there is none', '118273645546213378').nullable(),
   })
-  .meta({ description: 'Whom or what it was done to.' });
+  .meta({ description: 'The target of the event.' });
 
 const event = z
   .object({
@@ -45,7 +45,7 @@ const event = z
       .string()
       .optional()
       .meta({
-        description: 'The user id that a machine user said it acted for. Nobody has checked it.',
+        description: 'The user id on whose behalf a machine user claims to act. Not verified.',
         examples: ['118273645546213377'],
       }),
     orgId: outputId('the organization that it happened in').optional(),
@@ -55,7 +55,7 @@ const event = z
       .nullable()
       .optional()
       .meta({
-        description: 'Address of the client; absent for owners where the actor is outside their organization.',
+        description: 'IP address of the client; absent for owners if the actor is outside their organization.',
         examples: ['203.0.113.7'],
       }),
     userAgent: z
@@ -63,7 +63,7 @@ const event = z
       .nullable()
       .optional()
       .meta({
-        description: 'Program of the client; absent for owners where the actor is outside their organization.',
+        description: 'User agent of the client; absent for owners if the actor is outside their organization.',
         examples: ['Mozilla/5.0'],
       }),
     requestId: z

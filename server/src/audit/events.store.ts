@@ -1,7 +1,7 @@
 import type { Db, Queryable, Sql } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 
-/** What narrows the list of events. `from` belongs to it, `to` does not. */
+/** Filters of the list of events. `from` is inclusive, `to` is exclusive. */
 export interface EventFilters {
   readonly orgId?: string | undefined;
   readonly action?: string | undefined;
@@ -34,14 +34,14 @@ export interface EventRow {
 }
 
 /**
- * Makes the planner take the order of an index for the statements after it in the transaction, however few rows it
- * expects to sort. Where a sort is left, its price would have the server compile the statement (`jit`).
+ * Makes the planner use index order for the following statements of the transaction, even if it expects few rows. Turns
+ * `jit` off, because a remaining sort would look expensive enough to compile the statement.
  */
 export const withoutSorting = sql`
   SELECT set_config('enable_sort', 'off', true), set_config('enable_incremental_sort', 'off', true),
     set_config('jit', 'off', true)`;
 
-/** Whose events: of an organization, of an actor, of both or of the whole app. */
+/** Selects the events of an organization, of an actor, of both or of the whole app. */
 type Subject = Pick<EventFilters, 'orgId' | 'actorId'>;
 
 const isOf = (appId: string, { orgId, actorId }: Subject): Sql => sql`
@@ -50,8 +50,8 @@ const isOf = (appId: string, { orgId, actorId }: Subject): Sql => sql`
   ${actorId === undefined ? empty : sql`AND e.actor_id = ${actorId}`}`;
 
 /**
- * Newest first. Neither column is ever null. The places of nulls tell the indexes apart, so that the planner finds this
- * order in the index of the filters only: see the migration `audit_indexes`.
+ * Sorts newest first. Neither column is ever null. The NULLS FIRST or NULLS LAST clause distinguishes the indexes, so
+ * that the planner uses only the index that matches the filters: see the migration `audit_indexes`.
  */
 function newestFirst({ orgId, actorId, action }: EventFilters): Sql {
   const subjects = [orgId, actorId].filter((id) => id !== undefined).length;
@@ -82,15 +82,15 @@ const selectOfRange = (
     ${filters.action === undefined ? empty : sql`AND e.action = ${filters.action}`} ${isInRange(filters, after)}
   ORDER BY ${newestFirst(filters)} LIMIT ${limit}`;
 
-/** The last action of a subject by name, or the last one before another. */
+/** The last action name of a subject, or the last one before another, in alphabetical order. */
 const lastAction = (appId: string, subject: Subject, before: Sql): Sql => sql`
   SELECT e.action FROM audit_events e WHERE ${isOf(appId, subject)} ${before}
   ORDER BY e.action DESC, ${newestFirst(subject)} LIMIT 1`;
 
 /**
- * Selects `time` and `id` of the newest events of a subject: the newest of each of its actions, and of these the
- * newest. Each action takes two ranges of an index. The program names fewer than a hundred actions, so the cost does
- * not depend on the number of events.
+ * Selects `time` and `id` of the newest events of a subject. It reads the newest events of each action of the subject
+ * and merges them. Each action takes two index ranges, and there are fewer than a hundred actions, so the cost does not
+ * depend on the number of events.
  */
 export const newestOfActions = (
   appId: string,
@@ -109,7 +109,7 @@ export const newestOfActions = (
     ORDER BY ${newestFirst(filters)} LIMIT ${limit}) AS newest
   ORDER BY newest.time DESC, newest.id DESC LIMIT ${limit}`;
 
-/** Selects events of a subject, with any action. OFFSET keeps the planner from another join than one by key. */
+/** Selects events of a subject, with any action. OFFSET forces a join by key. */
 const selectOfSubject = (
   appId: string,
   filters: EventFilters,
@@ -121,7 +121,7 @@ const selectOfSubject = (
     WHERE e.app_id = ${appId} AND e.time = newest.time AND e.id = newest.id OFFSET 0) AS event
   ORDER BY event.time DESC, event.id DESC`;
 
-/** Selects events, newest first. Each combination of filters has a text of its own, which one index serves. */
+/** Selects events, newest first. Each combination of filters has its own statement, which one index serves. */
 export function selectEvents(
   appId: string,
   filters: EventFilters,
@@ -148,8 +148,8 @@ export function readEvents(
 }
 
 /**
- * Which of these ids are members of the organization. Each is looked up by itself: a plan made for an average
- * organization would rather read all members of this one, which may be the largest.
+ * Returns which of these ids are members of the organization. Each id is looked up separately: a joint plan for an
+ * average organization would read all members, of which the largest organization has many.
  */
 export async function membersAmong(
   db: Queryable,
@@ -166,7 +166,7 @@ export async function membersAmong(
 }
 
 /**
- * Removes the oldest events of an app from before a time, at most so many; what others are removing is left to them.
+ * Deletes the oldest events of an app before a time, at most `limit`. Skips rows that another process is deleting.
  *
  * @returns how many were removed
  */

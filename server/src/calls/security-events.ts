@@ -13,12 +13,12 @@ import type { AuditEvent } from './audit-event.store.ts';
 import { type SecurityAction, securityActionOf } from './security-actions.ts';
 import { type CountedEvent, countSecurityEvent, furtherSources } from './security-events.store.ts';
 
-/** Whom or what somebody tried to get at, and where; ids only. */
+/** A refused or suspicious operation: its target and organization. Ids only. */
 export interface SecurityEvent {
   readonly action: SecurityAction;
   readonly target: { readonly kind: string; readonly id: string | null };
   readonly orgId?: string | undefined;
-  /** Names of what went wrong, where the action alone does not say. */
+  /** Names of details that the action alone does not express. */
   readonly changes?: readonly string[];
 }
 
@@ -39,15 +39,15 @@ export interface SecurityEvents {
 
 const minuteMs = 60_000;
 
-/** Sources without a row of their own that this process remembers, to spare a statement. */
+/** How many sources beyond the row limit this process remembers, to save a statement for each. */
 const remembered = 20_000;
 
 /** The change that marks the row of all further sources. */
 const furtherSourcesMark = 'further_sources';
 
 /**
- * HMAC of who is behind an event: the signed-in actor, the network, and the cause if the event names one. Keyed,
- * because an address is personal data.
+ * HMAC of the source of an event: the signed-in actor, the network, and the details of the event. Keyed, because an
+ * address is personal data.
  */
 function sourceOf(key: Buffer, { actor, client }: Call, { changes = [] }: SecurityEvent): Buffer {
   const { kind, id } = auditIdentity(actor);
@@ -73,7 +73,7 @@ function toAuditEvent({ appId, actor, client }: Call, id: string, time: Date, ev
   };
 }
 
-/** The event of a source that gets no row of its own: it names nobody. */
+/** The collective event for sources beyond the row limit. It contains no actor and no address. */
 const asFurtherSource = (counted: CountedEvent): CountedEvent => ({
   ...counted,
   source: furtherSources,
@@ -87,7 +87,7 @@ const asFurtherSource = (counted: CountedEvent): CountedEvent => ({
   },
 });
 
-/** Names action, target and minute of an event, as the caller sees them. */
+/** Key of the action, target and minute of an event. */
 const targetName = ({ event, minute }: CountedEvent): string =>
   JSON.stringify([event.appId, event.action, event.target, event.orgId, minute.getTime()]);
 
@@ -100,8 +100,9 @@ interface Waiting {
 }
 
 /**
- * Writes the events of one target one after the other, and events of one source that wait in one statement. A flood
- * against one target thus holds one connection of the process, and adds one source too many per process at most.
+ * Writes the events of one target sequentially, and merges waiting events of one source into one statement. A flood of
+ * events against one target therefore uses one connection of the process, and can exceed the row limit by at most one
+ * source per process.
  */
 function createTargetQueues(write: (counted: CountedEvent) => Promise<void>) {
   const last = new Map<string, Promise<void>>();
@@ -171,7 +172,7 @@ export function createSecurityEvents(services: {
   };
 }
 
-/** What a refused call was after, where the refusal does not say it. */
+/** Target of a refused call, for refusals that do not name it. */
 function targetOfRefusal({ route, actor, appId, addressed }: Call, action: SecurityAction): SecurityEvent['target'] {
   const { target } = route.access;
   if (target === 'user') return { kind: 'user', id: addressed.userId };
@@ -181,13 +182,13 @@ function targetOfRefusal({ route, actor, appId, addressed }: Call, action: Secur
   return { kind: 'app', id: appId };
 }
 
-/** Tells the audit that a call was refused, if it was for a reason that the audit is told of. */
+/** Records a security event for a refused call, if the error code has one. */
 export async function reportRefusal(call: Call, error: ApiError): Promise<void> {
   const action = securityActionOf(error.code, error.isDenial);
   if (action === undefined) return;
   if (error.isDenial && error.status === 404 && seesWholeApp(call.actor)) return;
   const orgId = error.about?.orgId ?? (call.orgId === '' ? undefined : call.orgId);
-  // Of a provider much can go wrong, and anyone who looks after it has to know what.
+  // Failures of a provider have many causes; the administrator needs the error code.
   const changes = action === 'idp.failed' ? [`error.${error.code}`] : [];
   const target = targetOfRefusal(call, action);
   await call.services.securityEvents.report(call, { action, target, orgId, changes, ...error.about });

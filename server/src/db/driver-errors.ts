@@ -8,9 +8,9 @@ import {
   violatesUnique,
 } from './db.ts';
 
-/** What a state of the server means for the caller; after each of them the statement has changed nothing. */
+/** Error codes by SQLSTATE. With all of these states the statement has changed nothing. */
 const troubles: Readonly<Record<string, DatabaseTrouble>> = {
-  // The server is starting, stopping, full, or (25006, after a failover) no longer the one that takes writes.
+  // The server is starting, stopping, out of connections, or (25006, after a failover) read-only.
   '57P01': 'database_unavailable',
   '57P02': 'database_unavailable',
   '57P03': 'database_unavailable',
@@ -20,7 +20,7 @@ const troubles: Readonly<Record<string, DatabaseTrouble>> = {
   '53300': 'database_unavailable',
   '53400': 'database_unavailable',
   '25006': 'database_unavailable',
-  // A lock or the statement took too long, memory is short, or others changed the same rows again and again.
+  // A lock or the statement timed out, memory is short, or concurrent changes of the same rows persist.
   '55P03': 'database_busy',
   '57014': 'database_busy',
   '53200': 'database_busy',
@@ -30,18 +30,18 @@ const troubles: Readonly<Record<string, DatabaseTrouble>> = {
 };
 
 /**
- * After these the transaction may be tried again.
+ * States after which the transaction can be retried.
  *
  * @see https://www.postgresql.org/docs/15/mvcc-serialization-failure-handling.html
  */
 const repeatableStates = new Set(['40001', '40P01']);
 
-/** The prepared statements of this connection are not those of the server that a pooler has put behind it. */
+/** States of a connection behind which a pooler has switched the server, so that prepared statements do not match. */
 const misplacedStatementStates = new Set(['26000', '42P05']);
 
 /**
- * What callers see of an error of the driver: a {@link DatabaseError} when the server refused the statement, a
- * {@link DatabaseUnavailableError} for everything that is no fault of the statement, a programming error unchanged.
+ * Translates an error of the driver: to a {@link DatabaseError} if the server refused the statement, to a {@link
+ * DatabaseUnavailableError} for failures that the statement did not cause. Programming errors stay unchanged.
  *
  * @param uniqueViolations the constraints whose violation becomes an {@link ApiError} (see `Queryable.query`)
  */
@@ -52,8 +52,8 @@ export function translate(error: unknown, uniqueViolations: UniqueViolations = {
 }
 
 /**
- * As {@link translate}, of an error that ended statements which take effect at once, or the COMMIT after them. Where
- * the connection broke, whether a change was made is not known.
+ * Like {@link translate}, for a statement outside a transaction or a COMMIT. If the connection was lost, it is unknown
+ * whether the change was made.
  */
 export function translateOutcome(
   error: unknown,
@@ -70,21 +70,22 @@ export function translateOutcome(
   return new DatabaseUnavailableError(translated.message, { code: 'outcome_unknown', cause: error });
 }
 
-/** Our SQL has its key words in capitals, and no others. */
+/** In our SQL only keywords are in capitals. */
 const changesRows = /\b(?:INSERT|DELETE|MERGE)\b|(?<!\bFOR (?:NO KEY )?)\bUPDATE\b/;
 
-/** The driver found the connection broken before it sent anything on it. */
+/** The driver found the connection broken before it sent the statement. */
 const wasNotSent = (error: unknown): boolean => error instanceof Error && error.message.endsWith('is not queryable');
 
 /**
- * After these the server may have made the change before it ended the connection. By code: `severity` is translated.
+ * States after which the server may have made the change before it closed the connection. Matched by code, because
+ * `severity` is localized.
  */
 const endings = /^(?:08...|57P0[125])$/;
 
-/** Whether the server says that it refused the statement. */
+/** Whether the server refused the statement. */
 const isRefusal = (error: unknown): boolean => error instanceof ServerError && !endings.test(error.code ?? '');
 
-/** Whether the server has not answered, so that it may still be at work. */
+/** Whether the server has not responded and may still execute the statement. */
 export const isUnanswered = (error: unknown): boolean => !(error instanceof ServerError) && !wasNotSent(error);
 
 /** Whether the connection that reported `error` must not be used again. */
@@ -92,18 +93,18 @@ export function breaksConnection(error: unknown): boolean {
   return !(error instanceof ServerError) || losesConnection(error) || hasStaleStatements(error);
 }
 
-/** Whether the transaction that ended with `error` may do its work in a second attempt. */
+/** Whether the transaction that failed with `error` can be retried. */
 export function isRepeatable(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause instanceof ServerError && repeatableStates.has(cause.code ?? '');
 }
 
-/** Whether a pooler has put another server behind the connection, which knows none of its prepared statements. */
+/** Whether a pooler has switched the server behind the connection, so that its prepared statements are unknown. */
 export function isMisplacedStatement(error: unknown): boolean {
   return error instanceof ServerError && misplacedStatementStates.has(error.code ?? '');
 }
 
-/** Whether the server or pooler refused the connection for its time limits, not for another reason. */
+/** Whether the server or pooler refused the connection because of its time limits. */
 export function refusesParameters(error: unknown): boolean {
   const cause = error instanceof Error ? error.cause : undefined;
   return cause instanceof ServerError && refusalsOfParameters.has(cause.code ?? '');
@@ -113,7 +114,8 @@ export function refusesParameters(error: unknown): boolean {
 const refusalsOfParameters = new Set(['08P01', '0A000', '22023', '42704']);
 
 /**
- * A statement prepared before a migration fails once its result has other columns: by routine, messages are translated.
+ * Detects prepared statements whose result columns a migration has changed. Matched by routine, because messages are
+ * localized.
  */
 function hasStaleStatements(error: ServerError): boolean {
   return isMisplacedStatement(error) || error.routine === 'RevalidateCachedQuery';
@@ -135,7 +137,7 @@ const explanations: Readonly<Record<DatabaseTrouble, string>> = {
   database_unavailable: 'The database is not available',
   database_busy: 'The database is busy',
   storage_full: 'The storage of the database is full',
-  outcome_unknown: 'The database did not say what became of the change',
+  outcome_unknown: 'The database did not confirm the change',
 };
 
 function losesConnection(error: ServerError): boolean {

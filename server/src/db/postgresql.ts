@@ -31,12 +31,12 @@ export interface PostgresqlOptions {
   readonly limits?: TimeLimits | undefined;
 }
 
-/** Milliseconds after which the server ends what takes too long; the statement fails and changes nothing. */
+/** Time limits of the server in milliseconds. A statement that exceeds a limit fails and changes nothing. */
 export interface TimeLimits {
   readonly lock: number;
   readonly statement: number;
   readonly idleInTransaction: number;
-  /** When we give up a server that has no limits, or is not heard: later than it would. */
+  /** Client-side limit, for servers that ignore the limits or do not respond. Longer than the limits of the server. */
   readonly answer: number;
   /** How long a statement may wait for a connection. */
   readonly acquire: number;
@@ -51,11 +51,13 @@ const defaultLimits: TimeLimits = {
 };
 const oldestMajorVersion = 15;
 const idleTimeoutMs = 30_000;
-/** Connections are renewed now and then, so that they spread again after servers were added behind one address. */
+/**
+ * Connections are renewed regularly, so that they are distributed again after servers were added behind one address.
+ */
 const maximumLifetimeSeconds = 1_800;
 
 /**
- * Connects to a PostgreSQL server. A pooler that refuses our time limits is asked again without them.
+ * Connects to a PostgreSQL server. If a pooler refuses the time limits, connects again without them.
  *
  * @throws DatabaseUnavailableError when it cannot be reached
  * @throws Error when its version is too old
@@ -104,12 +106,13 @@ function createPool({ url, poolSize, log }: PostgresqlOptions, limits: PoolLimit
   });
   const report = (error: Error) => log('warn', 'A database connection was lost', { reason: error.message });
   pool.on('error', report);
-  // A client in use reports a lost connection as an event as well as to its query: without a listener Node would exit.
+  // A client in use reports a lost connection to its query and as an event. Without a listener for the event Node would
+  // exit.
   pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }
 
-/** The settings that end what takes too long, and what the guide advises for servers where they are off. */
+/** The settings with time limits, and their recommended values for servers where they are off. */
 const advisedSettings = {
   lock_timeout: '5s',
   statement_timeout: '20s',
@@ -129,7 +132,7 @@ class PostgresqlDatabase implements Db {
   readonly #poolSize: number;
   readonly #log: Log;
   #prepare: Preparer;
-  /** Whether the server ends nothing by itself. */
+  /** Whether the server has no time limits of its own. */
   #mustCancel = false;
   #connectionsInUse = 0;
   #closed: Promise<void> | undefined;
@@ -142,7 +145,7 @@ class PostgresqlDatabase implements Db {
     this.#prepare = prepare ? namedStatements() : unnamed;
   }
 
-  /** Written with callbacks, one promise for all of it: this is the path of every request. */
+  /** Uses callbacks and a single promise for speed: every request takes this path. */
   query<Row>(statement: Sql, uniqueViolations?: UniqueViolations): Promise<Row[]> {
     return new Promise((resolve, reject) => {
       const prepare = this.#prepare;
@@ -155,7 +158,7 @@ class PostgresqlDatabase implements Db {
             resolve(result.rows);
           } else {
             this.#giveBack(client, { isBroken: breaksConnection(error), isUnanswered: isUnanswered(error) });
-            // The server has not executed a statement that it does not know, so it may be sent again.
+            // The server did not execute the unknown prepared statement, so the statement can be sent again.
             if (this.#unnames(prepare, error)) resolve(this.query(statement, uniqueViolations));
             else reject(translateOutcome(error, [statement.text], uniqueViolations));
           }
@@ -176,7 +179,7 @@ class PostgresqlDatabase implements Db {
 
   load(): DatabaseLoad {
     const { totalCount, idleCount: idle, waitingCount } = this.#pool;
-    // Statements that are about to get an idle connection count as waiting in the pool.
+    // `waitingCount` includes statements that are about to get an idle connection.
     return { used: totalCount - idle, idle, size: this.#poolSize, waiting: Math.max(0, waitingCount - idle) };
   }
 
@@ -185,7 +188,7 @@ class PostgresqlDatabase implements Db {
     return this.#closed;
   }
 
-  /** @throws Error when the server is too old. Warns when it would let statements wait for ever. */
+  /** @throws Error when the server is too old. Warns if the server has no time limits. */
   async checkServer(): Promise<void> {
     const [row] = await this.query<ServerRow>(sql`
       SELECT current_setting('server_version') AS version, quote_ident(current_user) AS role,
@@ -204,8 +207,8 @@ class PostgresqlDatabase implements Db {
   }
 
   /**
-   * Whether `error` came of a prepared statement that the server behind a pooler does not know. From then on statements
-   * have no names.
+   * Whether `error` is due to a prepared statement that the server behind a pooler does not know. If so, stops naming
+   * statements.
    */
   #unnames(used: Preparer, error: unknown): boolean {
     if (used === unnamed || !isMisplacedStatement(error)) return false;
@@ -236,9 +239,9 @@ class PostgresqlDatabase implements Db {
   }
 
   /**
-   * What a server without time limits still does for a connection that is given up would be done after we said that it
-   * was not, so it is cancelled. A server with limits has ended it, or waits in a commit for its standby: to cancel
-   * that would confirm a change that no standby has.
+   * Cancels the running statement of an abandoned connection if the server has no time limits. Otherwise the server
+   * could complete the change after we reported that it failed. A server with limits has ended the statement, or its
+   * commit waits for a standby: a cancel request would then confirm a change that no standby has.
    */
   #giveBack(client: PoolClient, { isBroken, isUnanswered: isRunning }: ConnectionState): void {
     if (!isBroken) client.release();

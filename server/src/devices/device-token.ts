@@ -55,7 +55,7 @@ export function deviceOfCall(call: Call, app: CookieApp, userId: string): Device
 export const deviceHeaders = {
   'Set-Cookie': 'The device cookie.',
   'X-Device-Token':
-    'What the cookie `device-token` holds, for programs that keep no cookies: send it back at the next sign-in.',
+    'The value of the cookie `device-token`, for programs without a cookie jar. Send it with the next sign-in.',
 };
 
 /** Gives the device its tokens: as a cookie, and in a header for programs that keep no cookies. */

@@ -5,6 +5,6 @@ export const mailDelay = z
   .enum(['delayed'])
   .optional()
   .meta({
-    description: '`delayed`: the mail waits, because its mailbox gets too many. Absent once it has gone out.',
+    description: '`delayed`: the mail waits because the mailbox has reached its limit. Absent after the mail was sent.',
     examples: ['delayed'],
   });

@@ -45,7 +45,7 @@ const isBooked = (services: Pick<Services, 'config'>, app: QuotaApp, name: Limit
 /**
  * Takes one unit of a quota that applies.
  *
- * @returns undefined if there was one, else the seconds until one comes back
+ * @returns undefined if a unit was available, otherwise the seconds until a unit is refilled
  */
 async function takeUnit(
   db: Queryable,
@@ -82,7 +82,7 @@ export async function consumeMailQuota(
 }
 
 /**
- * The same for a request that is refused if the quota is used up. Committed before it returns.
+ * Like {@link consumeMailQuota}, but refuses the request if the quota is used up. Committed before it returns.
  *
  * @throws ApiError `rate_limited` with `Retry-After`
  */
@@ -98,7 +98,7 @@ export async function requireMailQuota(call: Call, kind: MailboxKind, email: str
 const queueAt = (tx: Tx, services: QueueServices, appId: string, mail: MailToQueue, dueAt: Date) =>
   tx.query(insertMail(appId, sealMail(services, appId, mail, dueAt), empty));
 
-/** What is known of a mail that others cause. */
+/** Options of a mail that other people cause. */
 export interface CausedByOthers {
   /** How long the mail is of use, in milliseconds; it goes out an hour before that at the latest. */
   readonly usefulMs?: number;
@@ -137,7 +137,7 @@ export async function queueMailFromOthers(
   return dueAt !== undefined;
 }
 
-/** What queueing a notice needs. */
+/** Services needed to queue a notice. */
 export type NoticeServices = QueueServices & Pick<Services, 'config'>;
 
 /**

@@ -4,7 +4,7 @@ import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import type { MailPurpose } from '../mail-texts/mail-purposes.ts';
 
-/** A mail in the outbox, its content still sealed, with what decides how it looks. */
+/** A mail in the outbox, with sealed content and the settings for its branding. */
 export interface StoredMail {
   readonly appId: string;
   readonly id: string;
@@ -14,7 +14,7 @@ export interface StoredMail {
   readonly sealedContent: Buffer;
   readonly createdAt: Date;
   readonly app: { readonly displayName: string; readonly isActive: boolean; readonly settings: Settings };
-  /** Language of the user, who may have chosen none. */
+  /** Language of the user; null if the user has chosen none. */
   readonly language: string | null;
 }
 
@@ -58,7 +58,7 @@ export interface NewMail {
   /** The invitation that the mail is about. */
   readonly invitationId?: string | undefined;
   readonly now: Date;
-  /** When it goes out: now, or later if the mailbox gets too many mails. */
+  /** When to send the mail: now, or later if the mailbox has reached its limit. */
   readonly dueAt: Date;
   readonly giveUpAt: Date;
 }
@@ -66,7 +66,7 @@ export interface NewMail {
 /**
  * The statement that queues a mail.
  *
- * @param source empty, or a FROM clause that yields one row when it is to be sent
+ * @param source empty, or a FROM clause that yields one row if the mail is to be queued
  */
 export const insertMail = (appId: string, mail: NewMail, source: Sql): Sql => sql`
   INSERT INTO mails (app_id, id, user_id, recipient, purpose, sealed_content, invitation_id, created_at, state, due_at,
@@ -77,7 +77,8 @@ export const insertMail = (appId: string, mail: NewMail, source: Sql): Sql => sq
   ${source}`;
 
 /**
- * The condition on a mail `m` that waits because its mailbox gets too many mails; one that was tried and failed is not.
+ * Condition on a mail `m`: it waits because its mailbox has reached its limit, not because an attempt to send it
+ * failed.
  */
 export const isDelayed = (now: Date): Sql => sql`(m.state = 'QUEUED' AND m.attempts = 0 AND m.due_at > ${now})`;
 
@@ -85,7 +86,7 @@ export const isDelayed = (now: Date): Sql => sql`(m.state = 'QUEUED' AND m.attem
  * Voids the delayed mails that a newer one replaces: about the same invitation or, without one, of the same purpose to
  * the same user.
  *
- * @returns when the first of them would have gone out; undefined: none waits
+ * @returns when the first of them was due; undefined if none waits
  */
 export async function voidWaitingMails(
   tx: Tx,
@@ -103,7 +104,7 @@ export async function voidWaitingMails(
   return row?.due_at ?? undefined;
 }
 
-/** Whether a user got a mail of this purpose since then. Mails are remembered for two days. */
+/** Whether a mail of this purpose was sent to a user since then. Rows of sent mails are kept for two days. */
 export async function mailedSince(
   db: Queryable,
   appId: string,
@@ -139,7 +140,7 @@ export async function newestMails(
   return rows.map(toStoredMail);
 }
 
-/** What is sealed in the outbox, of the whole deployment. */
+/** All sealed mail contents of the deployment. */
 export async function listSealedMails(db: Queryable): Promise<Pick<StoredMail, 'appId' | 'id' | 'sealedContent'>[]> {
   const rows = await db.query<Pick<MailRow, 'app_id' | 'id' | 'sealed_content'>>(sql`
     SELECT app_id, id, sealed_content FROM mails WHERE sealed_content IS NOT NULL ORDER BY app_id, id`);

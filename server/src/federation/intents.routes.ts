@@ -13,12 +13,12 @@ export const intentRoutes = [
     url: '/v1/authentication/idp/intents/create',
     operationId: 'createIntent',
     tag: 'idp-authentication',
-    summary: 'Begin to sign in with a provider',
+    summary: 'Start a sign-in with a provider',
     description:
-      'Makes an intent; send the browser to `authUrl` next. It comes back to `successUrl` with ' +
-      '`intentId` and `intentToken`, or to `failureUrl` with `error`. The intent lives ten minutes, ' +
-      'belongs to the first browser that opens `authUrl`, and serves once. Send a `codeChallenge`: ' +
-      'without it somebody can be made to use what came back to somebody else.',
+      'Creates an intent. Next, send the browser to `authUrl`. The browser returns to `successUrl` with ' +
+      '`intentId` and `intentToken`, or to `failureUrl` with `error`. The intent is valid for ten ' +
+      'minutes, bound to the first browser that opens `authUrl`, and can be used once. Send a ' +
+      '`codeChallenge`: it prevents an attacker from injecting the result of another sign-in.',
     access: publicAccess(),
     addressLimit: 'idpIntentsPerAddressPerHour',
     audit: noAudit('Nobody has signed in yet; what becomes of the intent writes its own event.'),

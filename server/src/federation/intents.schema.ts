@@ -14,7 +14,7 @@ const successUrl = redirect(
   'https://app.example.com/signed-in',
 );
 const failureUrl = redirect(
-  'Where it goes when it did not work, with `intentId`, `error` and `error_description`.',
+  'Where the browser goes after a failure, with `intentId`, `error` and `error_description`.',
   'https://app.example.com/sign-in',
 );
 
@@ -36,15 +36,15 @@ export const createIntent = z
       z.string().regex(/^[A-Za-z0-9_-]{43}$/, { error: 'Must be the base64url SHA-256 of a verifier: 43 characters.' }),
     ).meta({
       description:
-        'SHA-256 of a secret of the client in base64url (RFC 7636, S256): only who shows the secret can ' +
-        'use what comes back.',
+        'SHA-256 of a secret of the client in base64url (RFC 7636, S256): the result of the sign-in can be ' +
+        'used only with the secret.',
       examples: ['E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
     }),
     reauthenticate: optional(z.boolean()).meta({
       description:
-        'Makes an intent that renews the authentication of a session (`POST ' +
-        '/v1/authentication/users/me/reauthentication`) and neither signs in nor links. The provider has ' +
-        'to authenticate the person again (`max_age=0`). Needs `codeChallenge`.',
+        'Creates an intent that only re-authenticates a session (`POST ' +
+        '/v1/authentication/users/me/reauthentication`); it can neither sign in nor link. The provider must ' +
+        'authenticate the person again (`max_age=0`). Requires `codeChallenge`.',
       examples: [false],
     }),
   })
@@ -60,7 +60,7 @@ export const createIntent = z
   }))
   .meta({
     id: 'CreateIntentRequest',
-    description: 'A sign-in through a provider that is about to begin.',
+    description: 'The start of a sign-in with a provider.',
     oneOf: [{ required: ['successUrl', 'failureUrl'] }, { required: ['urls'] }],
     examples: [
       {
@@ -89,9 +89,12 @@ const secret = (what: string, example: string) => text({ max: 500 }).meta({ desc
 export const shownIntent = {
   intentId: text({ max: 100 }).meta({ description: 'Id of the intent.', examples: [intentExample] }),
   idpToken: secret('The `intentToken` of the success URL.', tokenExample),
-  intentToken: secret('The same under its name in the success URL, in place of `idpToken`.', tokenExample),
+  intentToken: secret(
+    'The same value as `idpToken`, under its name in the success URL. Send one of the two.',
+    tokenExample,
+  ),
   codeVerifier: secret(
-    'The secret that belongs to `codeChallenge`; needed if, and only if, the intent was made with one.',
+    'The secret that belongs to `codeChallenge`; required if and only if the intent was created with one.',
     'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk',
   ),
 };
@@ -110,7 +113,7 @@ export const validateIntent = z
   .transform(({ idpToken, intentToken, ...rest }) => ({ ...rest, idpToken: idpToken ?? intentToken ?? '' }))
   .meta({
     id: 'ValidateIntentRequest',
-    description: 'What came back to the success URL.',
+    description: 'The parameters of the success URL.',
     oneOf: [{ required: ['idpToken'] }, { required: ['intentToken'] }],
     examples: [
       {
@@ -123,8 +126,8 @@ export const validateIntent = z
 
 export const intentValidated = startedSession
   .extend({
-    isNewUser: z.boolean().meta({ description: 'Whether the user was made by this call.', examples: [false] }),
+    isNewUser: z.boolean().meta({ description: 'Whether this call created the user.', examples: [false] }),
   })
-  .meta({ id: 'ValidateIntentResult', description: 'The session and whose it is.' });
+  .meta({ id: 'ValidateIntentResult', description: 'The session and its user.' });
 
 export const intentParams = z.strictObject({ intentId: idOf('the intent', intentExample) });

@@ -5,7 +5,7 @@ import type { ProviderType } from '../identity-providers/provider-types.ts';
 
 export type IntentStatus = 'created' | 'started' | 'returned' | 'succeeded' | 'failed';
 
-/** One sign-in on its way to a provider and back, with what it takes to talk to the provider. */
+/** A sign-in through a provider that is in progress, with the configuration of the provider. */
 export interface Intent {
   readonly id: string;
   readonly appId: string;
@@ -13,7 +13,7 @@ export interface Intent {
   readonly successUrl: string;
   readonly failureUrl: string;
   readonly status: IntentStatus;
-  /** Made to renew the authentication of a session, and good for nothing else. */
+  /** Whether the intent can only re-authenticate a session. */
   readonly reauthenticates: boolean;
   readonly browserHash: Buffer | null;
   readonly stateHash: Buffer | null;
@@ -88,7 +88,7 @@ export interface NewIntent {
   readonly expiresAt: Date;
 }
 
-/** @returns whether there is such a provider and it is switched on */
+/** @returns whether the provider exists and is switched on */
 export async function insertIntent(db: Queryable, appId: string, intent: NewIntent): Promise<boolean> {
   const rows = await db.query(sql`
     INSERT INTO idp_intents (app_id, id, idp_id, success_url, failure_url, code_challenge, reauthenticates, status,
@@ -102,8 +102,8 @@ export async function insertIntent(db: Queryable, appId: string, intent: NewInte
 }
 
 /**
- * An intent by its id alone, for a browser names no app: which app it is of stands in the row, and everything after
- * this asks for that app.
+ * Finds an intent by its id alone, because a browser sends no app header. The row contains the app, which all further
+ * queries use.
  */
 export async function findIntent(db: Queryable, intentId: string): Promise<Intent | undefined> {
   const [row] = await db.query<IntentRow>(sql`
@@ -120,10 +120,10 @@ export async function findIntent(db: Queryable, intentId: string): Promise<Inten
 }
 
 /**
- * Sends a browser on its way. The first one that comes owns the intent; it may come again, and then only its newest
- * way counts.
+ * Starts the redirect to the provider. Binds the intent to the first browser that opens it. The same browser can start
+ * again; only its newest attempt is valid.
  *
- * @returns whether the intent is this browser's, and still to be begun
+ * @returns whether the intent belongs to this browser and was not finished
  */
 export async function startIntent(
   db: Queryable,
@@ -141,7 +141,7 @@ export async function startIntent(
   return rows.length > 0;
 }
 
-/** Uses the state up, before anything is asked of the provider. @returns whether it was good */
+/** Consumes the state parameter before any request to the provider. @returns whether the state was valid */
 export async function takeState(
   db: Queryable,
   appId: string,
@@ -157,7 +157,7 @@ export async function takeState(
   return rows.length > 0;
 }
 
-/** Notes who came back. */
+/** Stores the profile that the provider returned. */
 export async function succeedIntent(
   db: Queryable,
   appId: string,
@@ -170,24 +170,24 @@ export async function succeedIntent(
     WHERE app_id = ${appId} AND id = ${intentId} AND status = 'returned'`);
 }
 
-/** Notes that nothing will come of it. */
+/** Marks the intent as failed. */
 export async function failIntent(db: Queryable, appId: string, intentId: string): Promise<void> {
   await db.query(sql`
     UPDATE idp_intents SET status = 'failed', state_hash = NULL, sealed_content = NULL
     WHERE app_id = ${appId} AND id = ${intentId} AND status IN ('created', 'started', 'returned')`);
 }
 
-/** An intent that was redeemed. */
+/** A redeemed intent. */
 export interface RedeemedIntent {
   readonly idpId: string;
   readonly providerName: string;
   readonly codeChallenge: string | null;
   readonly sealedContent: Buffer;
-  /** Whether the app trusts, at this moment, what the provider says of addresses. */
+  /** Whether the app currently trusts the e-mail claims of the provider. */
   readonly isEmailTrusted: boolean;
 }
 
-/** Uses an intent up, if the token and the purpose are its own and its provider is switched on. */
+/** Redeems an intent once, if token and purpose match and its provider is switched on. */
 export async function takeIntent(
   tx: Tx,
   appId: string,
@@ -219,7 +219,7 @@ export async function takeIntent(
   );
 }
 
-/** Removes intents of all apps that expired before, at most so many. @returns how many were removed */
+/** Deletes intents of all apps that expired before `before`, at most `limit`. @returns the number of deleted intents */
 export async function deleteExpiredIntents(db: Queryable, before: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
     WITH expired AS MATERIALIZED (

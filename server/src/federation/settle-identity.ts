@@ -23,13 +23,13 @@ import {
 } from '../identity-providers/identities.store.ts';
 import type { Profile } from './intent-content.ts';
 
-/** Somebody who came back from a provider, and by which. */
+/** The profile of a person who returned from a provider, with the provider. */
 export interface Arrival extends Profile {
   readonly idpId: string;
   readonly providerName: string;
 }
 
-/** Whose session may begin, and what was done on the way there. */
+/** The user to sign in, and the events of the changes that were made. */
 export interface Settled {
   readonly userId: string;
   readonly isNewUser: boolean;
@@ -40,11 +40,11 @@ const providerOf = ({ idpId }: Subject) => ({ target: { kind: 'identity_provider
 
 const actorOf = (userId: string) => ({ kind: 'user', id: userId }) as const;
 
-/** Key of the address that the provider vouches for in this arrival. */
+/** Key of the address that the provider has verified for this profile. */
 export const vouchedEmailKeyOf = (arrival: Profile): string | null =>
   arrival.isEmailProven && arrival.email !== null ? emailKey(arrival.email) : null;
 
-/** Links an identity to a user. @returns what the audit is told */
+/** Links an identity to a user. @returns the audit event */
 async function link(tx: Tx, call: Call, userId: string, arrival: Arrival): Promise<ChangeEvent> {
   const { services, appId } = call;
   const id = services.ids.next();
@@ -54,7 +54,7 @@ async function link(tx: Tx, call: Call, userId: string, arrival: Arrival): Promi
   return { action: 'identity.linked', target: { kind: 'identity', id }, actor: actorOf(userId), changes };
 }
 
-/** The owner of an account learns that it has another sign-in method. */
+/** Notifies the owner of the account of the new sign-in method. */
 async function tellLinked(
   tx: Tx,
   call: Call,
@@ -69,14 +69,15 @@ async function tellLinked(
   await queueNotice(tx, call.services, app, { userId, recipient, purpose: 'identity_linked', content });
 }
 
-/** Claims an account for somebody whose provider vouches for its address; rule (P) applies. */
+/** Claims an account for a person whose provider has verified its address; rule (P) applies. */
 async function claimByProvider(
   tx: Tx,
   call: Call,
   user: User,
   arrival: Arrival & { email: string },
 ): Promise<readonly ChangeEvent[]> {
-  // The names of an invitation or of a verified address stay; a stranger may have chosen those of a mere sign-up.
+  // Keep the names of an invited user or a verified address. Replace the names of an unverified sign-up, which a
+  // stranger may have chosen.
   const { firstName, lastName } = user.state === 'ACTIVE' && !user.isEmailVerified ? arrival : user;
   const given = { way: 'provider', email: arrival.email, passwordHash: undefined, firstName, lastName } as const;
   const granted = await claimAccount(tx, call.services, call.appId, user.id, given);
@@ -86,7 +87,7 @@ async function claimByProvider(
 const hasProvenEmail = (arrival: Arrival): arrival is Arrival & { email: string } =>
   arrival.isEmailProven && arrival.email !== null;
 
-/** Whether this arrival claims the account: it is not claimed, and the provider vouches for its present address. */
+/** Whether this arrival claims the account: it is not claimed, and the provider has verified its current address. */
 const claimsAccount = (user: User, arrival: Arrival): arrival is Arrival & { email: string } =>
   !user.isEmailClaimed && hasProvenEmail(arrival) && emailKey(arrival.email) === emailKey(user.email);
 const touch = (tx: Tx, call: Call, identityId: string, arrival: Arrival): Promise<void> =>
@@ -95,7 +96,7 @@ const touch = (tx: Tx, call: Call, identityId: string, arrival: Arrival): Promis
     now: call.services.clock.now(),
   });
 
-/** Somebody who has come by this identity before. */
+/** Settles an identity that is already linked. */
 async function settleKnown(
   tx: Tx,
   call: Call,
@@ -112,9 +113,7 @@ async function settleKnown(
   return { userId: user.id, isNewUser: false, events: [await link(tx, call, user.id, arrival), ...accepted] };
 }
 
-/**
- * Somebody who comes by this identity for the first time: the mailbox that the provider vouches for says who they are.
- */
+/** Settles a new identity by the e-mail address that the provider has verified. */
 async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Promise<Settled> {
   const { appId } = call;
   const about = providerOf(arrival);
@@ -126,7 +125,7 @@ async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Pr
   const { isSuperAdmin } = await readStanding(tx, appId, user.id);
   if (isSuperAdmin) throw new ApiError('idp_link_required', { about });
   const accepted = user.isEmailClaimed ? [] : await claimByProvider(tx, call, user, arrival);
-  // Another account of this provider had the address before: the mailbox may belong to someone else now.
+  // The user has another identity of this provider, so the mailbox may belong to someone else now.
   if (await hasOtherSubject(tx, appId, user.id, arrival)) throw new ApiError('idp_link_required', { about });
   const linked = await link(tx, call, user.id, arrival);
   if (!isNewUser) await tellLinked(tx, call, user, arrival, linked.target.id);
@@ -136,8 +135,8 @@ async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Pr
 }
 
 /**
- * Finds out whose account somebody who came back from a provider gets into: the one that their identity is linked to,
- * else the one of the address that the provider vouches for, which is linked now, else a new one.
+ * Determines the account for a person who returned from a provider: the account that the identity is linked to;
+ * otherwise the account with the address that the provider has verified, which is then linked; otherwise a new account.
  *
  * @throws ApiError `idp_email_unverified`, `idp_link_required`, `user_inactive`, `sign_up_disabled`
  */
@@ -146,11 +145,11 @@ export async function settleIdentity(tx: Tx, call: Call, app: App, arrival: Arri
   return known ? settleKnown(tx, call, known, arrival) : settleByEmail(tx, call, app, arrival);
 }
 
-/** What linking did. */
+/** The result of linking. */
 export interface LinkedIdentity {
-  /** Empty if the identity was linked to this user already. */
+  /** Empty if the identity was already linked to this user. */
   readonly events: readonly ChangeEvent[];
-  /** Whether the account was claimed by it: then all its sessions have ended, that of the caller too. */
+  /** Whether linking claimed the account. Then all its sessions have ended, including the caller's. */
   readonly isClaimed: boolean;
 }
 
@@ -170,9 +169,9 @@ export async function recognizeCaller(tx: Tx, call: Call, arrival: Arrival): Pro
 }
 
 /**
- * Links an identity to the signed-in user. Its address need not be that of the account: both sides authenticated just
- * now. If the account is not claimed and the provider vouches for its present address, the account is claimed (2.5 c),
- * and rule (P) applies: the password and the sessions may be those of a stranger.
+ * Links an identity to the signed-in user. The addresses may differ, because the user has just authenticated on both
+ * sides. If the account is not claimed and the provider has verified its current address, the account is claimed (2.5
+ * c). Rule (P) then applies, because a stranger may have set the password and started the sessions.
  *
  * @param actor the caller; the session is checked again under the lock, because a claim may have ended it meanwhile
  * @throws ApiError `identity_already_linked`, `unauthenticated`

@@ -70,15 +70,16 @@ export const validateIntentRoutes = [
     // Asked of callers who link: nobody else has a session here.
     freshAuthentication: 'always',
     tag: 'idp-authentication',
-    summary: 'Finish signing in with a provider',
+    summary: 'Finish a sign-in with a provider',
     description:
-      'Exchanges what came back to the success URL for a session. Somebody whose identity is linked gets ' +
-      'into that account; else the account of their address is linked, or made, if the provider vouches ' +
-      'for the address. The account of a super admin is never linked that way. With the session token of ' +
-      'a signed-in human as Bearer the identity is linked to them instead, regardless of its address; ' +
-      'the intent then needs a `codeChallenge`, and the answer names the session of the caller. If the ' +
-      'account is not claimed and the provider vouches for its address, the account is claimed: earlier ' +
-      'passwords, sessions and identities are void, and the answer has a new session.',
+      'Exchanges the parameters of the success URL for a session. If the identity is linked to an ' +
+      'account, the session is for that account. Otherwise, if the provider has verified the address, the ' +
+      'account with this address is linked, or a new account is created. The account of a super admin is ' +
+      'never linked automatically. With the session token of a signed-in human as Bearer, the identity is ' +
+      'linked to that user instead, regardless of its address. The intent then requires a ' +
+      '`codeChallenge`, and the response has the session of the caller. If the account is not claimed and ' +
+      'the provider has verified its address, the account is claimed: earlier passwords, sessions and ' +
+      'identities are void, and the response has a new session.',
     access: publicAccess({ setsCookie: true, acceptsSession: true }),
     audit: 'session.created',
     body: validateIntent,

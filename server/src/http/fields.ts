@@ -83,7 +83,7 @@ export const time = (what: string) =>
 
 /** The literal message of an answer. */
 export const message = (example: string) =>
-  z.string().meta({ description: 'What was done, in words.', examples: [example] });
+  z.string().meta({ description: 'The result in words.', examples: [example] });
 
 const isDigits = (value: unknown): value is string => typeof value === 'string' && /^[0-9]{1,9}$/.test(value);
 
@@ -124,8 +124,8 @@ export const metadataPatch = (whose: string) =>
     .refine((patch) => Object.keys(patch).length <= 100, { error: 'At most 100 keys in one change.' })
     .meta({
       description:
-        `Changes to the metadata of the ${whose}: a string sets the key, null removes it, keys that are ` +
-        'not named stay. At most 30 keys in all.',
+        `Changes to the metadata of the ${whose}: a string sets the key, null removes it, absent keys stay ` +
+        'unchanged. At most 30 keys in all.',
       examples: [{ key1: 'value1' }],
     });
 

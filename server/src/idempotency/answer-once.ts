@@ -8,7 +8,7 @@ import { type KeyedCall, toKeyedCall } from './keyed-call.ts';
 
 const keptMs = 24 * 3_600_000;
 
-/** Ends a transaction that finds, under the lock of its key, that somebody has answered meanwhile. */
+/** Aborts a transaction that finds, under the lock of its key, that the call was answered in the meantime. */
 class AlreadyAnswered extends Error {
   readonly result: unknown;
 
@@ -21,13 +21,13 @@ class AlreadyAnswered extends Error {
 
 const contextOf = (appId: string, keyHash: Buffer): string => `idempotency_keys:${appId}:${keyHash.toString('hex')}`;
 
-/** @throws ApiError `idempotency_key_reused` when it answered another request */
+/** @throws ApiError `idempotency_key_reused` if the stored response belongs to a different request */
 function open({ appId }: Call, keyed: KeyedCall, { keyHash, requestHash, sealedAnswer }: KeptAnswer): unknown {
   if (!keyed.requestHashes.some((hash) => hash.equals(requestHash))) throw new ApiError('idempotency_key_reused');
   return JSON.parse(keyed.sealer.open(sealedAnswer, contextOf(appId, keyHash)).toString());
 }
 
-/** @returns the answer in a box, for `null` is one too */
+/** @returns the stored response in an object, because `null` is a valid response */
 async function findAnswer(db: Queryable, call: Call, keyed: KeyedCall): Promise<{ result: unknown } | undefined> {
   const kept = await findKeptAnswer(db, call.appId, keyed.keyHashes, call.services.clock.now());
   return kept && { result: open(call, keyed, kept) };
@@ -42,7 +42,7 @@ async function answerAnew(call: Call, keyed: KeyedCall, handle: () => unknown): 
   try {
     const result = await handle();
     if (keyed.kept && keyed.kept.result !== result)
-      throw new Error(`${call.route.operationId} answered something else than its transaction returned`);
+      throw new Error(`${call.route.operationId} returned another result than its transaction`);
     return result;
   } catch (error) {
     if (error instanceof AlreadyAnswered) return replay(call, error.result);
@@ -50,7 +50,10 @@ async function answerAnew(call: Call, keyed: KeyedCall, handle: () => unknown): 
   }
 }
 
-/** Keys are of the database; this process remembers which calls carry one, and which keys it is answering under. */
+/**
+ * Idempotency keys and responses are stored in the database. This process tracks only its calls with a key and its keys
+ * in progress.
+ */
 export function createIdempotency(): Idempotency {
   const keyedCalls = new WeakMap<FastifyRequest, KeyedCall>();
   const inFlight = new Set<string>();
@@ -58,7 +61,7 @@ export function createIdempotency(): Idempotency {
   async function answerKeyed(call: Call, keyed: KeyedCall, handle: () => unknown): Promise<unknown> {
     const known = await findAnswer(call.services.db, call, keyed);
     if (known) return replay(call, known.result);
-    // What another process has in flight is found by the lock, in the transaction.
+    // Calls in progress in other processes are detected by the lock in the transaction.
     if (inFlight.has(keyed.lock)) throw new ApiError('idempotency_in_progress');
     inFlight.add(keyed.lock);
     try {

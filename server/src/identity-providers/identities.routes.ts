@@ -14,7 +14,7 @@ export const identityRoutes = [
     operationId: 'listMyIdentities',
     tag: 'authentication',
     summary: 'List my identities',
-    description: 'The accounts at identity providers that the caller can sign in with, oldest first.',
+    description: 'Lists the accounts at identity providers that the caller can sign in with, oldest first.',
     access: overApp('SESSION_OWNER'),
     response: { status: 200, description: 'The identities.', body: identityList },
     handler: async ({ services, appId, actor }) => {
@@ -37,7 +37,7 @@ export const identityRoutes = [
     summary: 'Unlink one of my identities',
     description:
       'The caller can no longer sign in with this identity. The last sign-in method of an account cannot ' +
-      'be removed: set a password by a password reset first.',
+      'be removed: set a password with a password reset first.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'identity.unlinked',

@@ -103,7 +103,8 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Register Google',
     description:
-      'Lets people sign in with Google. Nothing is asked of Google now: allow the callback URL of the answer there.',
+      'Enables sign-in with Google. The call does not contact Google. Register the callback URL from the ' +
+      'response at Google.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.created',
     idempotency: 'kept',
@@ -125,9 +126,9 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Register Microsoft',
     description:
-      'Lets people sign in with Microsoft: with any account, accounts of organizations, personal ones, ' +
-      'or those of one tenant. Nothing is asked of Microsoft now: allow the callback URL of the answer ' +
-      'there.',
+      'Enables sign-in with Microsoft: for all accounts, for accounts of organizations, for personal ' +
+      'accounts, or for one tenant. The call does not contact Microsoft. Register the callback URL from ' +
+      'the response at Microsoft.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.created',
     idempotency: 'kept',
@@ -150,9 +151,9 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Register an OpenID Connect provider',
     description:
-      'Lets people sign in with any OpenID Connect provider. Its configuration is read now; one that ' +
-      'cannot be used is refused. In production the provider must be on the internet: private addresses ' +
-      'are never called.',
+      'Enables sign-in with any OpenID Connect provider. The call reads the discovery document of the ' +
+      'provider and is refused if it is not usable. In production the provider must have a public IP ' +
+      'address.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.created',
     idempotency: 'kept',
@@ -189,8 +190,9 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Update an identity provider',
     description:
-      'Renames a provider, switches it off or on, replaces client id or secret; what is not named stays. ' +
-      'While it is off nobody signs in by it; the links stay.',
+      'Renames a provider, switches it off or on, or replaces its client id or secret; fields that are ' +
+      'absent stay unchanged. While a provider is off, sign-ins with it are refused; links to accounts ' +
+      'stay.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.updated',
     params: providerParams,
@@ -220,12 +222,12 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Delete an identity provider',
     description:
-      'Deletes a provider and the links of people to it. Their accounts stay; who has no password sets ' +
-      'one by a password reset.',
+      'Deletes a provider and its links to accounts. The accounts stay; users without a password can set ' +
+      'one with a password reset.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.deleted',
     params: providerParams,
-    response: { status: 204, description: 'The provider is gone.' },
+    response: { status: 204, description: 'The provider is deleted.' },
     errors: ['idp_not_found'],
     handler: (call) =>
       mutate(call, async (tx) => {

@@ -54,7 +54,7 @@ const tenantId = z
   .regex(/^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/, { error: 'Must be the id of a tenant, a UUID.' })
   .transform((value) => value.toLowerCase())
   .meta({
-    description: 'The one tenant whose people may sign in; its administrators vouch for their addresses.',
+    description: 'The only tenant whose users may sign in. Its administrators are trusted to verify their addresses.',
     examples: ['72f988bf-86f1-41af-91ab-2d7cd011db47'],
   });
 
@@ -93,9 +93,10 @@ export const createOidc = z
   })
   .meta({ id: 'CreateOidcIdentityProviderRequest', description: 'A client of any OpenID Connect provider.' });
 
-const callbackUrls = z
-  .array(z.string())
-  .meta({ description: 'To be allowed at the provider.', examples: [['https://iam.example.com/idps/callback']] });
+const callbackUrls = z.array(z.string()).meta({
+  description: 'Callback URL to register at the provider.',
+  examples: [['https://iam.example.com/idps/callback']],
+});
 
 export const providerCreated = z
   .object({
@@ -134,7 +135,7 @@ export const providerList = z
 
 export const patchProvider = patchOf({ name: providerName, clientId, clientSecret, enabled, trustEmail }).meta({
   id: 'UpdateIdentityProviderRequest',
-  description: 'Changes to a provider; what is not named stays.',
+  description: 'Changes to a provider; absent fields stay unchanged.',
 });
 
 export type ProviderPatch = Readonly<z.output<typeof patchProvider>>;

@@ -1,11 +1,11 @@
 import { join, type Sql, sql } from '../db/db.ts';
 
-/** Where an invitation is in its life. */
+/** The statuses of an invitation. */
 export const invitationStatuses = {
-  pending: 'waits for the owner of the mailbox',
-  expired: 'its time is over; it can be sent again',
-  accepted: 'what it grants was granted',
-  revoked: 'was taken back',
+  pending: 'waits for acceptance',
+  expired: 'can be sent again',
+  accepted: 'its roles are granted',
+  revoked: 'withdrawn',
 } as const;
 
 export type InvitationStatus = keyof typeof invitationStatuses;

@@ -67,9 +67,9 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     tag: 'authentication',
     summary: 'Accept an invitation',
     description:
-      'Proves the mailbox with the code of an invitation, sets a password and starts a session. All ' +
-      'pending invitations to the address take effect; the earlier password and all sessions end. If the ' +
-      'account was not claimed, everything else by which somebody could sign in to it is void too.',
+      'Verifies the address with the code of an invitation, sets a password and starts a session. All ' +
+      'pending invitations to the address take effect. The earlier password and all earlier sessions ' +
+      'become invalid. If the account was not claimed, all its other sign-in methods become invalid too.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'invitation.accepted',
@@ -112,9 +112,9 @@ const acceptMine = route({
   tag: 'authentication',
   summary: 'Accept an invitation while signed in',
   description:
-    'Accepts an invitation to the address of the caller with the code of its mail. The address is ' +
-    'verified and the account is claimed by it; password and sessions stay. All pending invitations to ' +
-    'the address take effect.',
+    'Accepts an invitation to the address of the caller with the code from the mail. This verifies the ' +
+    'address and claims the account; password and sessions stay. All pending invitations to the address ' +
+    'take effect.',
   access: overApp('SESSION_OWNER'),
   audit: 'invitation.accepted',
   body: acceptMyInvitation,

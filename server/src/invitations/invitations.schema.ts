@@ -17,7 +17,7 @@ export const acceptInvitation = z
     firstName: optional(firstName),
     lastName: optional(lastNameOrNone),
   })
-  .meta({ id: 'AcceptInvitationRequest', description: 'The code of the invitation and a password of one’s own.' });
+  .meta({ id: 'AcceptInvitationRequest', description: 'The code of the invitation and a new password.' });
 
 export const acceptMyInvitation = z
   .strictObject({ orgId: acceptInvitation.shape.orgId, verificationCode })
@@ -65,16 +65,16 @@ const invitation = z
           .string()
           .optional()
           .meta({
-            description: 'Their id; people of an organization learn those of its own people only.',
+            description: 'Id of the inviter; members of an organization see only ids of other members.',
             examples: ['118273645546213377'],
           }),
       })
       .meta({ description: 'Who invited.', examples: [{ kind: 'user', id: '118273645546213377' }] }),
     createdAt: time('When the address was invited first'),
-    expiresAt: time('Until when the newest code is good'),
+    expiresAt: time('When the newest code expires'),
     mail: mailDelay,
   })
-  .meta({ id: 'Invitation', description: 'Something that waits for anyone who holds a mailbox.' });
+  .meta({ id: 'Invitation', description: 'An invitation to an e-mail address.' });
 
 export const invitationList = z
   .object({
@@ -85,15 +85,15 @@ export const invitationList = z
 
 export const resendInvitation = z
   .strictObject({ inviteUrl: optional(inviteUrl) })
-  .meta({ id: 'ResendInvitationRequest', description: 'Where the link of the mail leads; may be left out.' });
+  .meta({ id: 'ResendInvitationRequest', description: 'Options for the link in the mail; optional.' });
 
 export const invitationResent = z
   .object({
     message: message('Invitation resent'),
     userId: outputId('the user', '118273645546213377'),
     invited: z.boolean().meta({
-      description: 'Whether a mail invites them; false: the address is proven by now and the role is theirs.',
+      description: 'Whether a new mail is sent; false: the role was granted at once.',
       examples: [true],
     }),
   })
-  .meta({ id: 'ResendInvitationResult', description: 'The invitation is on its way, or was not needed any more.' });
+  .meta({ id: 'ResendInvitationResult', description: 'The invitation is queued, or the role was granted at once.' });

@@ -127,8 +127,8 @@ export const manageInvitationRoutes = [
     tag: 'authorization',
     summary: 'List the invitations of an organization',
     description:
-      'Invitations with their status. Managers see those to roles; those of owners and managers are for ' +
-      'owners, super admins and machine users.',
+      'Lists invitations with their status. Managers see only invitations to roles. Owners, super admins ' +
+      'and machine users also see invitations to become owner or manager.',
     access: accepting({ accessToken: true, machineScope: 'invitations:read' }, overOrganization('read', ...mayManage)),
     params: organizationParams,
     query: invitationListQuery,
@@ -159,9 +159,9 @@ export const manageInvitationRoutes = [
     tag: 'authorization',
     summary: 'Send an invitation again',
     description:
-      'Sends a new code, good for seven days, for an invitation that is pending or expired. If the ' +
-      'address was proven meanwhile the role is granted at once and told by mail. Owners and managers ' +
-      'are invited again by owners and super admins only.',
+      'Sends a new code, valid for seven days, for a pending or expired invitation. If the account was ' +
+      'claimed in the meantime, the role is granted at once and the user gets a notice by mail. Only ' +
+      'owners and super admins can resend invitations to become owner or manager.',
     access: accepting(
       { accessToken: true, machineScope: 'invitations:write' },
       overOrganization('grant', ...mayManage),
@@ -193,9 +193,8 @@ export const manageInvitationRoutes = [
     tag: 'authorization',
     summary: 'Revoke an invitation',
     description:
-      'Takes back an invitation that is pending or expired. Codes for an organization that nothing is ' +
-      'left to accept of are void, and who was invited to nothing else and has not signed up is ' +
-      'forgotten.',
+      'Revokes a pending or expired invitation. If no invitation of the address to the organization is ' +
+      'left, its codes are void. A user who has no other invitation and has not signed up is deleted.',
     access: accepting(
       { accessToken: true, machineScope: 'invitations:write' },
       overOrganization('remove', ...mayManage),

@@ -20,24 +20,29 @@ export interface Sealer {
   /**
    * Encrypts under the current master key: 37 bytes longer than the plaintext.
    *
-   * @param context what the value belongs to; opening needs the same one, so a row's value cannot be moved to another
-   * row
+   * @param context identifies the owner of the value, for example its row. `open` requires the same context, so that a
+   *   value cannot be moved to another row
    * @example sealer.seal(pem, `signing_keys:${appId}:${kid}`)
    */
   seal(plaintext: Uint8Array | string, context: string): Buffer;
   /**
-   * Decrypts what `seal` made, under the current or an old master key.
+   * Decrypts a value of `seal`, under the current or an old master key.
    *
    * @throws SealError when the key is not configured, the context differs or the bytes were changed
    */
   open(sealed: Uint8Array, context: string): Buffer;
-  /** Whether `sealed` is under the current master key; if not, seal it again before the old key is dropped. */
+  /**
+   * Whether `sealed` is encrypted under the current master key. If not, seal it again before the old key is removed.
+   */
   isCurrent(sealed: Uint8Array): boolean;
   /** A 32-byte key for one purpose, from the current master key. Equal purposes give equal keys. */
   deriveKey(purpose: string): Buffer;
-  /** The same from every master key, the current one first: what was hashed before a rotation is still found. */
+  /**
+   * Like `deriveKey`, but from every master key, the current one first. Finds values that were hashed before a
+   * rotation.
+   */
   deriveKeys(purpose: string): readonly Buffer[];
-  /** A value to store in the database, by which a later start notices that it was given another master key. */
+  /** A check value for the database, with which a later start detects a wrong master key. */
   checkValue(): string;
   /** Whether `value` is the check value of the current or of an old master key. */
   matchesCheckValue(value: string): boolean;
@@ -97,7 +102,7 @@ function expand(masterKey: Buffer): MasterKey {
   };
 }
 
-/** Purposes are few and asked for by every request. */
+/** Caches derived keys: there are few purposes, and every request derives keys. */
 function remembering(derive: (purpose: string) => Buffer): (purpose: string) => Buffer {
   const known = new LRUCache<string, Buffer>({ max: 100 });
   return (purpose) => {

@@ -41,7 +41,7 @@ export async function insertSigningKey(tx: Tx, appId: string, key: StoredSigning
       ${key.activeFrom})`);
 }
 
-/** Ends the publication of the keys that a new one succeeds. */
+/** Sets the end of publication of the keys that a new key replaces. */
 export async function endPublication(tx: Tx, appId: string, set: KeySet, publishedUntil: Date): Promise<void> {
   await tx.query(sql`
     UPDATE ${tables[set]} SET published_until = ${publishedUntil} WHERE app_id = ${appId} AND published_until IS NULL`);
@@ -83,7 +83,7 @@ export async function findSealedPrivateKey(
   return row?.sealed_private_key;
 }
 
-/** @returns whether there was such a key that was not revoked before */
+/** @returns whether the key existed and was not revoked before */
 export async function revokeSigningKey(tx: Tx, appId: string, set: KeySet, kid: string, now: Date): Promise<boolean> {
   const rows = await tx.query(sql`
     UPDATE ${tables[set]} SET revoked_at = ${now}
@@ -100,7 +100,7 @@ export async function someKeySigns(db: Queryable, appId: string, set: KeySet, no
   return rows.length > 0;
 }
 
-/** Lets the successor that waits for its time sign from now on. @returns whether there is one */
+/** Activates the successor key, which does not sign yet. @returns whether there is a successor */
 export async function activateSuccessor(tx: Tx, appId: string, set: KeySet, now: Date): Promise<boolean> {
   const rows = await tx.query(sql`
     UPDATE ${tables[set]} SET active_from = ${now}

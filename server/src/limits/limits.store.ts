@@ -1,16 +1,18 @@
 import type { Queryable, Sql } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** One share of a limit. @typeParam Key how it is found: by a hash, or by an expression that yields one */
+/** One quota of a limit. @typeParam Key its database key: a hash, or an SQL expression that yields one */
 export interface Share<Key = Buffer> {
   readonly keyHash: Key;
-  /** How many may be taken at once. */
+  /** Number of units. */
   readonly count: number | Sql;
-  /** In which time as many come back. */
+  /** Time in which all units are refilled. */
   readonly periodSeconds: number;
 }
 
-/** How long one unit takes to come back. Rounded down to what the database can tell apart, so that all of them fit. */
+/**
+ * Time to refill one unit. Rounded down to the resolution of the database, so that `count` units fit into the period.
+ */
 const unitOf = ({ count, periodSeconds }: Share<unknown>): Sql =>
   sql`(floor(${periodSeconds}::float8 * 1000000 / ${count}::float8) * interval '1 microsecond')`;
 
@@ -20,18 +22,18 @@ const clockDoubtSeconds = 60;
 const periodOf = ({ periodSeconds }: Share<unknown>): Sql => sql`make_interval(secs => ${periodSeconds}::float8)`;
 
 /**
- * When the stored share is whole. A time that is further away than any unit can put it was stored while the database's
- * clock was wrong and says nothing: it would keep its owner out until the clock has caught up.
+ * When the stored quota is full again. A time further in the future than the period allows was stored while the clock
+ * of the database was wrong; it is ignored, because it would lock the subject out until the clock has caught up.
  */
 const wholeAt = ({ periodSeconds }: Share<unknown>, now: Date): Sql => sql`
   CASE WHEN known.full_at > ${now}::timestamptz + make_interval(secs => ${periodSeconds + clockDoubtSeconds}::float8)
     THEN ${now}::timestamptz ELSE GREATEST(known.full_at, ${now}) END`;
 
 /**
- * The statement that takes one unit: it returns a row if there was one. All that is stored is when the share will be
- * whole again (the generic cell rate algorithm), so taking is one write to one row, however many take at once.
+ * The statement that consumes one unit. It returns a row if a unit was available. Only the time when the quota is full
+ * again is stored (generic cell rate algorithm), so consumption writes a single row, also under concurrency.
  *
- * @param source empty, or a FROM clause that yields one row when a unit is to be taken
+ * @param source empty, or a FROM clause that yields one row if a unit is to be consumed
  * @param units several at once: all of them or none
  */
 export function takeUnit(appId: string, share: Share<Buffer | Sql>, now: Date, source: Sql, units = 1): Sql {
@@ -44,7 +46,7 @@ export function takeUnit(appId: string, share: Share<Buffer | Sql>, now: Date, s
     RETURNING known.full_at`;
 }
 
-/** Seconds until a unit of the share comes back: a scalar expression, for anyone who got none. */
+/** Scalar SQL expression for the seconds until a unit is refilled, for callers who were refused. */
 export function secondsToWait(appId: string, share: Share<Buffer | Sql>, now: Date): Sql {
   return sql`(
     SELECT EXTRACT(EPOCH FROM full_at + ${unitOf(share)} - ${periodOf(share)} - ${now}::timestamptz)::float8
@@ -52,9 +54,9 @@ export function secondsToWait(appId: string, share: Share<Buffer | Sql>, now: Da
 }
 
 /**
- * Takes one unit of a share, or several: all of them or none. One statement, committed before what it guards begins.
+ * Consumes one or several units of a quota: all or none. One statement, committed before the guarded operation begins.
  *
- * @returns undefined when they were there, else the seconds until one comes back
+ * @returns undefined if the units were available, otherwise the seconds until a unit is refilled
  */
 export async function take(
   db: Queryable,
@@ -70,7 +72,7 @@ export async function take(
 }
 
 /**
- * The statement that gives back one unit that was taken for nothing.
+ * The statement that refunds one unit.
  *
  * @param where a further condition
  */
@@ -79,15 +81,15 @@ export const returnUnit = (appId: string, share: Share, where: Sql): Sql => sql`
   WHERE app_id = ${appId} AND key_hash = ${share.keyHash} AND ${where}
   RETURNING 1`;
 
-/** Gives shares back as a whole: anyone who owned the account has shown that they do. */
+/** Resets quotas, after the owner of the account has authenticated. */
 export async function fillShares(db: Queryable, appId: string, keyHashes: readonly Buffer[]): Promise<void> {
   await db.query(sql`DELETE FROM rate_limits WHERE app_id = ${appId} AND key_hash = ANY (${[...keyHashes]}::bytea[])`);
 }
 
 /**
- * Removes what says nothing any more because the share is whole, at most so many; rows in use are left for later.
+ * Deletes rows of full quotas, at most `limit`. Skips locked rows.
  *
- * @returns how many were removed
+ * @returns the number of deleted rows
  */
 export async function deleteWholeShares(db: Queryable, now: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`

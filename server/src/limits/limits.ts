@@ -1,6 +1,6 @@
-/** A limit: so many in a row, and as many again over the period. */
+/** A rate limit: a burst of `count`, refilled evenly over the period. */
 interface Limit {
-  /** How many, unless the app says otherwise. */
+  /** Default number; an app can override it. */
   readonly count: number;
   readonly periodSeconds: number;
   readonly description: string;
@@ -10,8 +10,8 @@ const hour = 3600;
 const day = 24 * hour;
 
 /**
- * The closed list of limits, each a number in the app setting `limits`. Its name says of what, for whom and in which
- * time. So many may come at once; what was taken comes back evenly over the time.
+ * The closed list of limits, each a number in the app setting `limits`. The name says what is counted, per subject and
+ * period. The whole number can be used at once; used units are refilled evenly over the period.
  */
 export const limits = {
   signInsPerAddressPerHour: {
@@ -52,27 +52,29 @@ export const limits = {
   wrongLongCodesPerAddressPerHour: {
     count: 100,
     periodSeconds: hour,
-    description: 'Wrong long codes from one client address in an hour. The right one passes all the same.',
+    description:
+      'Wrong long codes from one client address in an hour. A correct code is accepted even beyond the limit.',
   },
   codeRequestsPerAccountPerHour: {
     count: 10,
     periodSeconds: hour,
-    description: 'Mails of one kind that the owner of a mailbox asks for or needs, to one mailbox in an hour.',
+    description: 'Mails of one kind to one mailbox in an hour that the owner of the mailbox requests or needs.',
   },
   reservedCodeMailsPerAccountPerHour: {
     count: 3,
     periodSeconds: hour,
-    description: 'Further mails with a code in an hour for networks and devices that the account has used.',
+    description: 'Additional mails with a code in an hour for networks and devices that the account has used.',
   },
   mailsPerMailboxPerHour: {
     count: 10,
     periodSeconds: hour,
-    description: 'Mails to one mailbox in any hour that others cause: sign-ups, invitations, notices. More wait.',
+    description:
+      'Mails to one mailbox in any hour that other people cause: sign-ups, invitations, notices. Further mails wait.',
   },
   mailsPerMailboxPerDay: {
     count: 30,
     periodSeconds: day,
-    description: 'The same in any day. A number above 500 is no limit.',
+    description: 'Mails to one mailbox in any day that other people cause. A number above 500 means unlimited.',
   },
   rejectionsPerUserPerDay: {
     count: 2,
@@ -97,7 +99,7 @@ export const limits = {
   roleMailsPerUserPerDay: {
     count: 20,
     periodSeconds: day,
-    description: 'Mails to one user in a day that tell of a role they were given at once.',
+    description: 'Mails to one user in a day about roles that were granted at once.',
   },
 } as const satisfies Record<string, Limit>;
 
@@ -105,7 +107,7 @@ export type LimitName = keyof typeof limits;
 
 export const limitNames = Object.keys(limits) as LimitName[];
 
-/** How many of each, for an app that has not said otherwise. */
+/** Default numbers of all limits. */
 export const defaultCounts = Object.fromEntries(limitNames.map((name) => [name, limits[name].count])) as Record<
   LimitName,
   number

@@ -13,7 +13,7 @@ import type { Call } from '../calls/route.ts';
 const page = queryInteger({
   min: 0,
   max: 999_999_999,
-  what: 'Number of the page, from 0. Not together with `cursor`.',
+  what: 'Number of the page, from 0. Cannot be combined with `cursor`.',
   example: 0,
 });
 const pageSize = queryInteger({ min: 1, max: 100, what: 'Items of a page, 1 to 100.', example: 20 });
@@ -21,7 +21,8 @@ const cursor = z
   .string()
   .max(400, { error: 'At most 400 characters.' })
   .meta({
-    description: 'The `nextCursor` of the page before, with the same route and filters. Not together with `page`.',
+    description:
+      'The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.',
     examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
   });
 
@@ -36,7 +37,7 @@ export const nextCursor = z
   .string()
   .optional()
   .meta({
-    description: 'Where the next page begins; absent on the last one.',
+    description: 'Cursor of the next page; absent on the last page.',
     examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
   });
 
@@ -50,7 +51,7 @@ export interface Paging {
 /** The `metadata` of every list. */
 export const pageMetadata = z
   .object({
-    total: z.int().meta({ description: 'How many items match in all.', examples: [42] }),
+    total: z.int().meta({ description: 'Total number of matching items.', examples: [42] }),
     nextCursor,
   })
   .meta({ id: 'PageMetadata', description: 'Size and continuation of a list.', examples: [{ total: 42 }] });

@@ -111,13 +111,13 @@ export const machineUserRoutes = [
     tag: 'authorization',
     summary: 'Create a machine user',
     description:
-      'Makes a machine user with its first secret, which is shown this once. Without `scopes` it may do everything ' +
-      'that machine users may, except for what a scope has to be named for.',
+      'Creates a machine user with its first secret. The secret is shown only once. Without `scopes` it ' +
+      'may do everything that machine users may, except for what a scope has to be named for.',
     access: overApp('SUPER_ADMIN'),
     audit: 'machine_user.created',
     idempotency: 'kept',
     body: createMachineUser,
-    response: { status: 201, description: 'The machine user is made.', body: machineUserCreated },
+    response: { status: 201, description: 'The machine user is created.', body: machineUserCreated },
     errors: ['machine_user_name_taken'],
     handler: (call) => {
       const { services, appId, body } = call;
@@ -140,7 +140,7 @@ export const machineUserRoutes = [
     operationId: 'listMachineUsers',
     tag: 'authorization',
     summary: 'List machine users',
-    description: 'The machine users of the app with their secrets, which are named and never shown.',
+    description: 'Lists the machine users of the app. The list includes their secrets without the secret values.',
     access: overApp('SUPER_ADMIN'),
     query: machineUserListQuery,
     response: { status: 200, description: 'A page of machine users.', body: machineUserList },
@@ -201,11 +201,11 @@ export const machineUserRoutes = [
     freshAuthentication: 'always',
     tag: 'authorization',
     summary: 'Delete a machine user',
-    description: 'Deletes a machine user with its secrets; this API refuses its tokens at once.',
+    description: 'Deletes a machine user with its secrets. This API refuses its tokens at once.',
     access: overApp('SUPER_ADMIN'),
     audit: 'machine_user.deleted',
     params: machineUserParams,
-    response: { status: 204, description: 'The machine user is gone.' },
+    response: { status: 204, description: 'The machine user is deleted.' },
     errors: ['machine_user_not_found'],
     handler: (call) =>
       mutate(call, async (tx) => {
@@ -222,13 +222,15 @@ export const machineUserRoutes = [
     freshAuthentication: 'always',
     tag: 'authorization',
     summary: 'Add a secret to a machine user',
-    description: 'A further secret, so that one can be replaced without a pause; at most 5. It is shown this once.',
+    description:
+      'Creates an additional secret, for rotation without downtime; at most 5 per machine user. The ' +
+      'secret is shown only once.',
     access: overApp('SUPER_ADMIN'),
     audit: 'machine_secret.created',
     idempotency: 'kept',
     params: machineUserParams,
     body: createSecret,
-    response: { status: 201, description: 'The secret is made.', body: secretCreated },
+    response: { status: 201, description: 'The secret is created.', body: secretCreated },
     errors: ['machine_user_not_found', 'machine_secret_limit_exceeded'],
     handler: (call) => {
       const { appId, params, body, services } = call;
@@ -263,11 +265,11 @@ export const machineUserRoutes = [
     freshAuthentication: 'always',
     tag: 'authorization',
     summary: 'Delete a secret of a machine user',
-    description: 'Deletes a secret; this API refuses the tokens it got at once.',
+    description: 'Deletes a secret. This API refuses tokens issued for the secret at once.',
     access: overApp('SUPER_ADMIN'),
     audit: 'machine_secret.deleted',
     params: machineSecretParams,
-    response: { status: 204, description: 'The secret is gone.' },
+    response: { status: 204, description: 'The secret is deleted.' },
     errors: ['machine_user_not_found', 'machine_secret_not_found'],
     handler: (call) =>
       mutate(call, async (tx) => {

@@ -108,9 +108,9 @@ const secret = z
       .string()
       .nullable()
       .meta({ description: 'What the secret is for.', examples: ['deploy pipeline'] }),
-    createdAt: time('When it was made'),
+    createdAt: time('When it was created'),
     expiresAt: time('When it stops working').nullable(),
-    lastUsedAt: time('When it last got a token, to the minute').nullable(),
+    lastUsedAt: time('When a token was last issued for the secret, to the minute').nullable(),
   })
   .meta({ id: 'MachineSecret', description: 'A secret of a machine user, without the secret.' });
 
@@ -133,8 +133,8 @@ export const machineUser = z
       .nullable()
       .meta({ description: 'Networks that it may call from. null: every network.', examples: [null] }),
     tokenLifeSeconds,
-    createdAt: time('When it was made'),
-    lastUsedAt: time('When it last got a token, to the minute').nullable(),
+    createdAt: time('When it was created'),
+    lastUsedAt: time('When a token was last issued for the secret, to the minute').nullable(),
     secrets: z.array(secret).meta({ description: 'Its secrets.', examples: [[]] }),
   })
   .meta({ id: 'MachineUser', description: 'A machine user.' });
@@ -169,7 +169,7 @@ export const requestToken = z
       }),
     ).meta({
       description:
-        'Services that the token is for, 1 to 5; a single one may be sent as a string. Default: this ' +
+        'Services that the token is for, 1 to 5. A single service can be sent as a string. Default: this ' +
         'API. This API refuses a token for another audience.',
       examples: [['https://billing.example.com']],
     }),
@@ -182,7 +182,7 @@ export const issuedToken = z
       description: 'ES256 JWT (RFC 9068). Send it as Bearer.',
       examples: ['eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6ImsxIn0.e30.AAAA'],
     }),
-    expiresInSeconds: z.int().meta({ description: 'Life of the token, in seconds.', examples: [43_199] }),
+    expiresInSeconds: z.int().meta({ description: 'Lifetime of the token, in seconds.', examples: [43_199] }),
   })
   .meta({ id: 'RequestMachineTokenResult', description: 'The token.' });
 

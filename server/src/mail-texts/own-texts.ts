@@ -47,9 +47,9 @@ export const ownTexts = z
   })
   .meta({
     description:
-      'Own texts in the place of ours, by `<language>.<purpose>.<part>` or `<language>.footer`. Parts: ' +
-      'subject, heading, body, action (label of the button), note (small print). `{{name}}` stands for a ' +
-      'value.',
+      'Texts that replace the default texts, by `<language>.<purpose>.<part>` or `<language>.footer`. ' +
+      'Parts: subject, heading, body, action (label of the button), note (small print). `{{name}}` stands ' +
+      'for a value.',
     examples: [{ 'en.invitation.subject': 'Join {{organizationName}} on {{brandName}}' }],
   });
 

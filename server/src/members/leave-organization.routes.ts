@@ -17,8 +17,8 @@ export const leaveOrganizationRoutes = [
     tag: 'authentication',
     summary: 'Leave an organization',
     description:
-      'The caller is no member of the organization from then on: their roles and manager roles there are ' +
-      'gone, pending invitations to it are revoked. The last active owner cannot leave.',
+      'Removes the caller from the organization with all roles and manager roles. Pending invitations of ' +
+      'the caller to the organization are revoked. The last active owner cannot leave.',
     access: overOrganization('remove', 'ORG_MEMBER'),
     audit: 'organization.left',
     params: organizationParams,

@@ -19,7 +19,7 @@ export const managerRoutes = [
     operationId: 'listManagers',
     tag: 'authorization',
     summary: 'List the owners and managers of an organization',
-    description: 'Everybody who owns or manages the organization, with what they hold there.',
+    description: 'Lists the owners and managers of the organization with their roles.',
     access: accepting(
       { accessToken: true, machineScope: 'members:read' },
       overOrganization('read', 'ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'),
@@ -46,15 +46,15 @@ export const managerRoutes = [
     url: '/v1/authorization/organizations/:orgId/managers/:userId',
     operationId: 'removeManager',
     tag: 'authorization',
-    summary: 'Take the manager roles from a user',
+    summary: 'Remove the manager roles of a user',
     description:
-      'The user is neither owner nor manager of the organization from then on, and stays a member with ' +
-      'the roles they hold; pending invitations to manager roles are revoked. Owners may take their own; ' +
-      'the last active owner stays.',
+      'Removes the roles owner and manager from the user, who stays a member with all other roles. ' +
+      'Pending invitations to manager roles are revoked. Owners can remove their own manager roles. The ' +
+      'last active owner cannot be removed.',
     access: accepting({ accessToken: true }, overOrganization('remove', 'ORG_OWNER')),
     audit: 'organization.manager_removed',
     params: managerParams,
-    response: { status: 204, description: 'The manager roles are gone.' },
+    response: { status: 204, description: 'The manager roles are removed.' },
     errors: ['user_not_found', 'last_owner'],
     handler: (call) => {
       const { appId, orgId, params } = call;

@@ -26,7 +26,7 @@ import { checkManagerReach, isManagerOnly } from './reach.ts';
 const mayChangeMembers = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
 
 /**
- * The member whom the path names, locked until the transaction ends, and what they hold.
+ * Locks the member of the path until the transaction ends, and returns their grants.
  *
  * @throws ApiError `user_not_found`
  */
@@ -44,17 +44,17 @@ async function lockMember(
 const rolesOf = (grants: readonly Grant[]): RoleReference[] =>
   grants.flatMap((grant) => (grant.kind === 'ROLE' ? [grant.role] : []));
 
-/** Those of the first that are not among the second. */
+/** The roles of the first list that are not in the second. */
 const without = (roles: readonly RoleReference[], others: readonly RoleReference[]): RoleReference[] =>
   roles.filter(({ scopeId, key }) => !others.some((other) => other.scopeId === scopeId && other.key === key));
 
 const toGrant = (role: RoleReference): Grant => ({ kind: 'ROLE', role });
 
 /**
- * Gives a member exactly these roles. What they hold is offered to them no longer, and no invitation of before gives
- * back what they lose.
+ * Replaces the roles of a member. Settles pending invitations to roles that the member now has, and revokes pending
+ * invitations to roles that the member loses.
  *
- * @returns one event if they hold anything else than before, and one for each invitation that is revoked
+ * @returns one event if the roles changed, and one for each revoked invitation
  */
 async function replaceRoles(tx: Tx, call: Call, userId: string, keys: readonly string[]): Promise<ChangeEvent[]> {
   const { services, appId, orgId } = call;
@@ -85,9 +85,9 @@ export const memberChangeRoutes = [
     tag: 'authorization',
     summary: 'Set the roles of a user in an organization',
     description:
-      'The user holds exactly these roles from the next check on; manager roles are not touched. With an ' +
-      'empty list they stay a member without roles. Pending invitations to a role that they lose are ' +
-      'revoked. A manager changes neither owners nor managers, themselves included.',
+      'Replaces the roles of the user, effective from the next permission check. Manager roles do not ' +
+      'change. With an empty list the user stays a member without roles. Pending invitations to a removed ' +
+      'role are revoked. Managers cannot change owners or managers, including themselves.',
     access: accepting(
       { accessToken: true, machineScope: 'members:write' },
       overOrganizationInHeader('grant', ...mayChangeMembers),
@@ -114,9 +114,10 @@ export const memberChangeRoutes = [
     tag: 'authorization',
     summary: 'Remove a user from an organization',
     description:
-      'Takes roles and manager roles in the organization from the user, who is no member of it from the ' +
-      'next request on and stays a user of the app; pending invitations to it are revoked. A manager ' +
-      'removes neither owners nor managers, themselves included; the last active owner stays.',
+      'Removes the user from the organization with all roles and manager roles, effective from the next ' +
+      'request. The user stays a user of the app. Pending invitations of the user to the organization are ' +
+      'revoked. Managers cannot remove owners or managers, including themselves. The last active owner ' +
+      'cannot be removed.',
     access: accepting(
       { accessToken: true, machineScope: 'members:write' },
       overOrganizationInHeader('remove', ...mayChangeMembers),
@@ -134,7 +135,7 @@ export const memberChangeRoutes = [
         await deleteMember(tx, appId, orgId, user.id);
         const message = `User ${user.id} removed from organization ${orgId}`;
         const event = { target: { kind: 'user', id: user.id }, orgId, changes: held.map(grantName) };
-        // A manager does not see what owners have offered, and takes none of it back.
+        // Managers cannot see or revoke invitations to become owner or manager.
         const kinds = isManagerOnly(call) ? (['ROLE'] as const) : ([...managerGrants, 'ROLE'] as const);
         return { result: { message }, event: [event, ...(await withdrawInvitations(tx, call, user.id, kinds))] };
       });

@@ -63,10 +63,10 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
     url: `/v1/authorization/organizations/:orgId/${noun}s`,
     operationId,
     tag: 'authorization',
-    summary: `Make somebody ${noun} of an organization`,
+    summary: `Add ${noun === 'owner' ? 'an owner' : 'a manager'} to an organization`,
     description:
-      `An active user whose account is claimed is ${noun} at once and is notified by mail; any other ` +
-      'address is invited.',
+      `An active user whose account is claimed becomes ${noun} at once and gets a notice by mail. Any ` +
+      'other address is invited.',
     access: accepting({ accessToken: true }, overOrganization('grant', 'ORG_OWNER')),
     audit: `organization.${noun}_granted`,
     idempotency: 'kept',
@@ -93,10 +93,10 @@ export const memberRoutes = [
     url: '/v1/authorization/organizations/:orgId/members',
     operationId: 'inviteMember',
     tag: 'authorization',
-    summary: 'Make somebody a member of an organization',
+    summary: 'Add a member to an organization',
     description:
-      'An active user whose account is claimed (`isEmailClaimed`) gets the role at once and is notified ' +
-      'by mail; any other address is invited.',
+      'An active user whose account is claimed (`isEmailClaimed`) gets the role at once and a notice by ' +
+      'mail. Any other address is invited.',
     access: accepting(
       { accessToken: true, machineScope: 'members:write' },
       overOrganization('grant', ...mayAddMembers),
@@ -127,9 +127,10 @@ export const memberRoutes = [
     tag: 'authorization',
     summary: 'Add a user to an organization',
     description:
-      'Gives roles to a user by id, whether or not their account is claimed; what they hold already ' +
-      'stays. The event in the audit says `unclaimed` if it is not. Owners and managers may only name ' +
-      'people of organizations they own or manage; super admins and machine users anyone of the app.',
+      'Grants roles to a user by id, in addition to the roles that the user has. The account need not be ' +
+      'claimed; if it is not, the audit event has the change `unclaimed`. Owners and managers can add ' +
+      'users of the organizations that they own or manage. Super admins and machine users can add any ' +
+      'user of the app.',
     access: accepting(
       { accessToken: true, machineScope: 'members:write' },
       overOrganizationInHeader('grant', ...mayAddMembers),

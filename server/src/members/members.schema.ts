@@ -7,11 +7,11 @@ import { organizationUser } from './organization-users.schema.ts';
 
 export const inviteManager = z
   .strictObject(invitee)
-  .meta({ id: 'InviteManagerRequest', description: 'Who is to manage or own the organization.' });
+  .meta({ id: 'InviteManagerRequest', description: 'The new manager or owner.' });
 
 export const inviteMember = z
   .strictObject({ ...invitee, role: roleReference })
-  .meta({ id: 'InviteMemberRequest', description: 'Who is to be a member, with which role.' });
+  .meta({ id: 'InviteMemberRequest', description: 'The new member and the role.' });
 
 export const granted = (name: string, example: string) =>
   z
@@ -20,7 +20,7 @@ export const granted = (name: string, example: string) =>
       userId: outputId('the user', '118273645546213377'),
       invited: z
         .boolean()
-        .meta({ description: 'Whether they are invited first; false: the role is theirs already.', examples: [true] }),
+        .meta({ description: 'Whether the user was invited; false: the role was granted at once.', examples: [true] }),
     })
     .meta({ id: name, description: 'The role is granted or the invitation is on its way.' });
 
@@ -34,9 +34,9 @@ export const addUser = z
       .array(roleReference)
       .min(1, { error: 'Name at least one role.' })
       .max(100, { error: 'At most 100.' })
-      .meta({ description: 'Roles to add; what the user holds already stays.', examples: [['reader', 'writer']] }),
+      .meta({ description: 'Roles to add to those that the user has.', examples: [['reader', 'writer']] }),
   })
-  .meta({ id: 'AddUserToOrganizationRequest', description: 'Roles that the user is to get.' });
+  .meta({ id: 'AddUserToOrganizationRequest', description: 'Roles to grant.' });
 
 export const userAdded = z
   .object({ message: message('User 118273645546213377 added to 118273645546213376 as reader, writer') })
@@ -48,19 +48,19 @@ export const setUserRoles = z
       .array(roleReference)
       .max(300, { error: 'At most 300.' })
       .meta({
-        description: 'All roles that the user is to hold in the organization; an empty list takes every role.',
+        description: 'All roles of the user in the organization. An empty list removes every role.',
         examples: [['reader', 'writer']],
       }),
   })
-  .meta({ id: 'SetOrganizationUserRolesRequest', description: 'Exactly the roles that the user is to hold.' });
+  .meta({ id: 'SetOrganizationUserRolesRequest', description: 'The new roles of the user.' });
 
 export const userRolesSet = z
   .object({ message: message('User 118273645546213377 now has reader, writer in organization 118273645546213376') })
-  .meta({ id: 'SetOrganizationUserRolesResult', description: 'The roles are as the request has them.' });
+  .meta({ id: 'SetOrganizationUserRolesResult', description: 'The roles are updated.' });
 
 export const userRemoved = z
   .object({ message: message('User 118273645546213377 removed from organization 118273645546213376') })
-  .meta({ id: 'RemoveUserFromOrganizationResult', description: 'The user is out of the organization.' });
+  .meta({ id: 'RemoveUserFromOrganizationResult', description: 'The user is removed from the organization.' });
 
 export const managersQuery = z.strictObject(pagingQuery);
 

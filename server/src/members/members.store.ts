@@ -10,18 +10,18 @@ import { indexMember } from '../search/member-search.store.ts';
 
 export type ManagerRole = 'ORG_OWNER' | 'ORG_USER_MANAGER';
 
-/** What is granted to a member. */
+/** A manager role, or a role, that is granted to a member. */
 export type Grant = { readonly kind: ManagerRole } | { readonly kind: 'ROLE'; readonly role: RoleReference };
 
-/** The kinds of grants that only owners make. */
+/** The kinds of grants that only owners can make. */
 export const managerGrants = ['ORG_OWNER', 'ORG_USER_MANAGER'] as const satisfies readonly Grant['kind'][];
 
-/** What the audit calls a grant. */
+/** Name of a grant in audit events. */
 export const grantName = (grant: Grant): string =>
   grant.kind === 'ROLE' ? `roles.${grant.role.key}` : `managerRoles.${grant.kind}`;
 
 /**
- * What the audit records beside a grant to a user by id: such a grant is not stopped, but the account may belong to a
+ * The audit note for a grant by id to an unclaimed account. The grant is allowed, but the account may belong to a
  * stranger who signed up with the address.
  */
 export const claimNote = ({ isEmailClaimed }: { isEmailClaimed: boolean }): string[] =>
@@ -56,8 +56,8 @@ export interface MembershipJson {
 }
 
 /**
- * An expression: the organizations of a user with what they hold there, as far as it counts, as one JSON array of
- * {@link MembershipJson}; one more than shown, so that the caller can tell.
+ * SQL expression for the organizations of a user with the roles in force, as one JSON array of {@link MembershipJson}.
+ * It returns one more than is shown, so that the caller can detect truncation.
  *
  * @param orgId the one organization that is asked for; undefined: all
  * @param asker who asks; an access token may limit them to one organization
@@ -82,7 +82,7 @@ export const toMembership = (row: MembershipJson): Membership => ({
   permissions: row.permissions,
 });
 
-/** Makes the user a member if they are not, and adds what is granted; what they hold already stays. */
+/** Adds the grants to a user, who becomes a member if necessary. Existing grants stay. */
 export async function grantToMember(
   tx: Tx,
   appId: string,
@@ -138,7 +138,7 @@ export async function holdsRoles(
   return roles.every((role) => held.has(`${role.scopeId}/${role.key}`));
 }
 
-/** What a member holds in an organization, in a fixed order. @returns undefined when they are no member */
+/** The grants of a member in an organization, in a fixed order. @returns undefined if the user is not a member */
 export async function findGrants(
   db: Queryable,
   appId: string,
@@ -163,7 +163,7 @@ export async function findGrants(
   return [...toManagerRoles(first).map((kind): Grant => ({ kind })), ...roles];
 }
 
-/** Those of the grants that a user does not hold in an organization yet. */
+/** The subset of `grants` that a user does not have in an organization yet. */
 export async function findLacking(
   db: Queryable,
   appId: string,
@@ -174,7 +174,7 @@ export async function findLacking(
   return grants.filter((grant) => !held.has(grantName(grant)));
 }
 
-/** Takes roles from a member, who stays one. */
+/** Removes roles from a member. The user stays a member. */
 export async function takeRoles(
   tx: Tx,
   appId: string,
@@ -190,14 +190,14 @@ export async function takeRoles(
       AND mr.scope_id = taken.scope_id AND mr.role_key = taken.key`);
 }
 
-/** Takes the manager roles from a member, who stays one. */
+/** Removes the manager roles of a member. The user stays a member. */
 export async function takeManagerRoles(tx: Tx, appId: string, orgId: string, userId: string): Promise<void> {
   await tx.query(sql`
     UPDATE members SET is_owner = false, is_manager = false
     WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${userId}`);
 }
 
-/** Takes a member out of an organization, with all they hold there. @returns false when they were none */
+/** Removes a member with all grants from an organization. @returns false if the user was not a member */
 export async function deleteMember(tx: Tx, appId: string, orgId: string, userId: string): Promise<boolean> {
   const rows = await tx.query(sql`
     WITH deleted AS (
@@ -208,7 +208,9 @@ export async function deleteMember(tx: Tx, appId: string, orgId: string, userId:
   return rows.length > 0;
 }
 
-/** Takes a user out of every organization: before the user goes, so that no total keeps counting them. */
+/**
+ * Removes a user from every organization. Call it before the user is deleted, so that the member counts stay correct.
+ */
 export async function deleteMembershipsOf(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`
     WITH deleted AS (

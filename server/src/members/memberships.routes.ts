@@ -37,8 +37,8 @@ export const membershipRoutes = [
     tag: 'authentication',
     summary: 'List my manager roles',
     description:
-      'The organizations that the caller owns or manages. A deactivated organization is listed without ' +
-      'roles. Paging is optional: without it the first 100 are answered.',
+      'Lists the organizations that the caller owns or manages. A deactivated organization is listed ' +
+      'without roles. Paging is optional: without it the response has the first 100.',
     access: accepting({ accessToken: true }, overApp('SESSION_OWNER')),
     query: managerRolesQuery,
     response: { status: 200, description: 'A page of manager roles.', body: managerRoleList },
@@ -65,10 +65,10 @@ export const membershipRoutes = [
     tag: 'authentication',
     summary: 'List the organizations of an address',
     description:
-      'The organizations that the user of an address is in, with their roles. Super admins and machine ' +
-      'users may ask for any address, where nobody has it the list is empty; everybody else for their ' +
-      'own. A deactivated organization is listed without roles. Paging is optional: without it the first ' +
-      '100 are answered.',
+      'Lists the organizations of the user with this address, with the roles of the user. Super admins ' +
+      'and machine users can use any address; the list is empty if no user has it. Other callers can use ' +
+      'only their own address. A deactivated organization is listed without roles. Paging is optional: ' +
+      'without it the response has the first 100.',
     access: accepting(
       { accessToken: true, machineScope: 'members:read' },
       overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),

@@ -22,7 +22,7 @@ export const managerRoleList = z
             orgName: name,
             roles: managerRoles,
           })
-          .meta({ id: 'ManagerRoles', description: 'What the caller is to one organization.' }),
+          .meta({ id: 'ManagerRoles', description: 'The manager roles of the caller in one organization.' }),
       )
       .meta({ description: 'Organizations that the caller owns or manages, oldest first.', examples: [[]] }),
   })

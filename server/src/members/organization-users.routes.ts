@@ -53,7 +53,7 @@ export const organizationUserRoutes = [
     operationId: 'listOrganizationUsers',
     tag: 'authorization',
     summary: 'List the users of an organization',
-    description: 'Everybody who is in the organization, with what they hold there, in the order in which they came.',
+    description: 'Lists the members of the organization with their roles, in the order in which they joined.',
     access: accepting(
       { accessToken: true, machineScope: 'members:read' },
       overOrganizationInHeader('read', ...mayList),
@@ -71,9 +71,9 @@ export const organizationUserRoutes = [
     tag: 'authorization',
     summary: 'Search the users of an organization',
     description:
-      'Users for whom everything holds that the body names. Names and addresses are compared without ' +
-      'case, accents, Arabic vowel signs and forms of alef; `%` and `_` mean themselves. The total is ' +
-      'counted on the first page and stays while its cursors are followed.',
+      'Returns the users that match all criteria of the body. Names and addresses are compared without ' +
+      'case, accents, Arabic vowel signs and forms of alef; `%` and `_` are ordinary characters. The ' +
+      'total is counted for the first page and repeated on pages that its cursors lead to.',
     access: accepting(
       { accessToken: true, machineScope: 'members:read' },
       overOrganizationInHeader('read', ...mayList),

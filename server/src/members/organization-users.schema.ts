@@ -35,8 +35,8 @@ const fragment = (what: string, example: string) =>
     .refine((value) => searchKey(value) !== '', { error: 'Must contain something to search for.' })
     .meta({
       description:
-        `${what} Case, accents, vowel signs, letter forms and the script of digits make no difference; ` +
-        'fewer than three characters are the beginning of a word.',
+        `${what} Case, accents, vowel signs, letter forms and the script of digits are ignored. ` +
+        'A text of fewer than three characters matches only the beginning of a word.',
       examples: [example],
     });
 
@@ -47,4 +47,4 @@ export const searchOrganizationUsers = z
     userId: filter(id).meta({ description: 'Exactly this user.', examples: ['118273645546213377'] }),
     role: filter(roleReference),
   })
-  .meta({ id: 'SearchOrganizationUsersRequest', description: 'What must be true of a user; all that is given.' });
+  .meta({ id: 'SearchOrganizationUsersRequest', description: 'Search criteria; a user must match all of them.' });

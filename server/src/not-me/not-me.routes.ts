@@ -13,14 +13,14 @@ export const notMeRoutes = [
     url: '/v1/authentication/users/email/verification/rejection',
     operationId: 'rejectEmailVerification',
     tag: 'authentication',
-    summary: 'Say that it was not me',
+    summary: 'Report that it was not me',
     description:
-      'What the button of the page `/apps/{app}/not-me` sends. The link of a verification mail rejects ' +
-      'the sign-up, as long as the account is not claimed: password, sessions, identities, devices and ' +
-      'codes are void, and the address is not verified any more; id, address and memberships stay; twice ' +
-      'a day for one account. The link of a mail about a new device ends that session. The link of a ' +
-      'mail about a new identity or password removes it and ends all sessions. These two also start a ' +
-      'password reset. Links are good for 30 days.',
+      'The button of the page `/apps/{app}/not-me` sends this call. The effect depends on the mail. ' +
+      'Verification mail: rejects the sign-up if the account is not claimed. Password, sessions, ' +
+      'identities, devices and codes become void and the address becomes unverified; id, address and ' +
+      'memberships stay. At most twice a day for one account. Mail about a new device: ends that session. ' +
+      'Mail about a new identity or password: removes it and ends all sessions. Mails about a device, ' +
+      'identity or password also start a password reset. The links are valid for 30 days.',
     access: publicAccess(),
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: 'user.rejected',

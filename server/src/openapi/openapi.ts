@@ -97,20 +97,22 @@ const infoOf = (publicUrl: string): OpenApiDocument['info'] => ({
   version: readVersion(),
   description: [
     'Users, sessions, organizations, roles, invitations and machine tokens of many apps over HTTP.',
-    'Each call names its app in `X-App-Name`. A refusal is a problem document (RFC 9457) with a stable ' +
-      '`code`; what each code means stands at `/errors/<code>`.',
-    'Each operation lists who may call it (`x-principals`) and every code that it may answer (`x-error-codes`). ' +
-      `What follows from the request alone is left out of the descriptions: ${general.map(linkTo).join(', ')}.`,
+    'Each call names its app in `X-App-Name`. Errors are problem documents (RFC 9457) with a stable ' +
+      '`code`, which the page `/errors/<code>` explains.',
+    'Each operation lists its allowed callers (`x-principals`) and all its error codes ' +
+      '(`x-error-codes`). The descriptions omit codes that any operation can return: ' +
+      `${general.map(linkTo).join(', ')}.`,
   ].join('\n\n'),
   contact: { name: 'The operator of this service', url: publicUrl },
   license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
 });
 
 const tagDescriptions: Readonly<Record<Tag, string>> = {
-  authentication: 'Signing up and in, sessions, passwords, e-mail addresses, and the tokens of machine users.',
-  authorization: 'Organizations, their people and roles, the users of the app, and machine users.',
-  'idp-authentication': 'Signing in with Google, Microsoft or another OpenID Connect provider, and setting them up.',
-  platform: 'What the operator of a deployment needs: apps and their settings, health, this document.',
+  authentication: 'Sign-up, sign-in, sessions, passwords, e-mail addresses, and tokens of machine users.',
+  authorization: 'Organizations with their members and roles, the users of the app, and machine users.',
+  'idp-authentication':
+    'Sign-in with Google, Microsoft or another OpenID Connect provider, and registration of providers.',
+  platform: 'For operators of a deployment: apps and their settings, health, this document.',
 };
 
 /** The path of a route in the document's notation, e.g. `/organizations/{orgId}`. */

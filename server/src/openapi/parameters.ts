@@ -29,8 +29,8 @@ export const headerParameters = {
     in: 'header',
     required: false,
     description:
-      'Names this very request, 1 to 200 visible ASCII characters. Sent again within 24 hours, it ' +
-      'changes nothing and gets the answer of the first time, with `Idempotent-Replayed: true`.',
+      'Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes ' +
+      'nothing and gets the stored response, with `Idempotent-Replayed: true`.',
     example: '5f8f1c3a-0f0e-4c39-9d57-3a7f3c1c1d55',
     schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,200}$' },
   },
@@ -39,8 +39,8 @@ export const headerParameters = {
     in: 'header',
     required: false,
     description:
-      'The `ETag` of the version that the change is based on. When it is no longer the current one, ' +
-      'nothing changes and the answer is 412.',
+      'The `ETag` of the version that the change is based on. If that is no longer the current version, ' +
+      'nothing changes and the response is 412.',
     example: '"3"',
     schema: { type: 'string' },
   },
@@ -48,7 +48,8 @@ export const headerParameters = {
     name: 'If-None-Match',
     in: 'header',
     required: false,
-    description: 'The `ETag` of the version that the caller has. If it is still the current one, the answer is 304.',
+    description:
+      'The `ETag` of the version that the caller has. If that is still the current version, the response is 304.',
     example: '"3"',
     schema: { type: 'string' },
   },
@@ -57,8 +58,8 @@ export const headerParameters = {
     in: 'header',
     required: false,
     description:
-      'What an earlier answer gave this device in the header of the same name; browsers have it in the ' +
-      'cookie `device-token`. It says that the device has signed in before and opens nothing by itself.',
+      'The device token from the same header of an earlier response; browsers send it in the cookie ' +
+      '`device-token`. It shows that the device has signed in before. It does not authenticate.',
     example: 'gh_d_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA',
     schema: { type: 'string' },
   },

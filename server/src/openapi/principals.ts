@@ -98,7 +98,7 @@ export const securitySchemes = {
     type: 'apiKey',
     in: 'cookie',
     name: 'session-token',
-    description: 'The cookie that signing in sets. A call that changes something must come from an allowed origin.',
+    description: 'The cookie that a sign-in sets. Calls that change data must come from an allowed origin.',
   },
   platformKey: { type: 'http', scheme: 'bearer', description: 'A key of the operator of the deployment.' },
 } as const;

@@ -26,9 +26,7 @@ const fault = z
       description: 'JSON pointer to the faulty part, beginning with `body`, `path`, `query` or `headers`.',
       examples: ['/body/email'],
     }),
-    message: z
-      .string()
-      .meta({ description: 'What is wrong there, in words.', examples: ['Must be an e-mail address.'] }),
+    message: z.string().meta({ description: 'Description of the problem.', examples: ['Must be an e-mail address.'] }),
   })
   .meta({ id: 'Fault', description: 'One fault of a request.' });
 
@@ -43,14 +41,14 @@ export const problem = z
     title: z.string().meta({ description: 'Name of the error for people.', examples: ['Validation failed'] }),
     status: z.int().meta({ description: 'Status of the answer.', examples: [400] }),
     detail: z.string().meta({
-      description: 'What went wrong this time: a plain sentence, safe to show.',
+      description: 'Description of this occurrence: a sentence that is safe to show.',
       examples: ['The request is invalid; `errors` lists every problem.'],
     }),
     // No enum: clients of today must read the codes of tomorrow.
     code: z.string().meta({
       description:
-        'Stable name of the error for programs; each code has one status. Codes can be added: treat an ' +
-        'unknown one by its status.',
+        'Stable name of the error for programs; each code has one status. Codes can be added: handle an ' +
+        'unknown code by its status.',
       examples: ['validation_failed'],
     }),
     requestId: z.string().meta({
@@ -65,14 +63,14 @@ export const problem = z
         examples: [[{ pointer: '/body/email', message: 'Must be an e-mail address.' }]],
       }),
   })
-  .meta({ id: 'Problem', description: 'Why a call was refused (RFC 9457).' });
+  .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' });
 
 /** The headers of refusals, and the one that every answer has. */
 export const headerComponents: Readonly<Record<string, Header>> = {
   RequestId: {
     description:
-      'Id of the request. An `X-Request-Id` that was sent is kept if it is 8 to 64 of letters, digits, ' +
-      '`.`, `_` and `-`.',
+      'Id of the request. The `X-Request-Id` of the request is kept if it has 8 to 64 letters, digits, ' +
+      '`.`, `_` or `-`.',
     schema: { type: 'string' },
     example: 'req-01HZX3',
   },
@@ -81,7 +79,7 @@ export const headerComponents: Readonly<Record<string, Header>> = {
     schema: { type: 'string' },
     example: 'Bearer',
   },
-  RetryAfter: { description: 'Seconds after which to try again.', schema: { type: 'string' }, example: '1' },
+  RetryAfter: { description: 'Seconds to wait before the next attempt.', schema: { type: 'string' }, example: '1' },
 };
 
 const referTo = (name: string): Reference => ({ $ref: `#/components/headers/${name}` });
@@ -122,7 +120,7 @@ function refusalOf(status: number): readonly [component: string, description: st
 /** The headers that only the answers of some routes have. */
 function declaredHeaders({ response: { headers = {} }, idempotency }: Route): Record<string, Header> {
   const ofReplay: Header = {
-    description: '`true` where this is the answer that was given to the same request before.',
+    description: '`true` if this is the stored response to an earlier, identical request.',
     schema: { type: 'string' },
     example: 'true',
   };

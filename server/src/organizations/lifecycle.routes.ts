@@ -54,13 +54,14 @@ export const lifecycleRoutes = [
   statusRoute(
     'deactivate',
     'Inactive',
-    'From the next request on the organization gives nothing to its people, who only still see that it ' +
-      'is there. Nothing is lost. Repeating it changes nothing.',
+    'From the next request on, members have no access through the organization; they only see its name ' +
+      'and status. No data is deleted. Repeating the call changes nothing.',
   ),
   statusRoute(
     'reactivate',
     'Active',
-    'Everything that the organization and its people had is in force again. Repeating it changes nothing.',
+    'All memberships, roles and permissions of the organization are effective again. Repeating the call ' +
+      'changes nothing.',
   ),
 
   route({
@@ -71,9 +72,9 @@ export const lifecycleRoutes = [
     tag: 'authorization',
     summary: 'Delete an organization',
     description:
-      'Deletes the organization with its metadata, roles, memberships and invitations, for good. Its ' +
-      'people stay users of the app, but for those who were only invited to it; its name is free again; ' +
-      'its audit events stay.',
+      'Permanently deletes the organization with its metadata, roles, memberships and invitations. Its ' +
+      'members stay users of the app; users who were only invited to it are deleted. Its name becomes ' +
+      'available again. Its audit events stay.',
     access: overOrganization('govern', 'SUPER_ADMIN'),
     audit: 'organization.deleted',
     params: organizationParams,

@@ -53,15 +53,15 @@ const mayApply = (patch: OrganizationPatch): Principal[] =>
 
 const mayReadMetadata = (held: Held): boolean => held.some((principal) => mayUpdate.includes(principal));
 
-/** Humans see the organizations they are in, super admins and machines all of them. */
+/** Restricts lists to the caller's organizations. Super admins and machine users see all organizations. */
 function visibleTo({ actor, appId, held }: Call) {
   const seesAll = held.includes('SUPER_ADMIN') || actor.kind !== 'user';
   return organizationsOf(appId, seesAll ? undefined : actor);
 }
 
 /**
- * Allowed or not, current or not, but no change and no event: for `{"metadata":{}}`, and when a change that was allowed
- * did not apply, because at the last moment the organization was deactivated or became another version.
+ * Checks access and version without a change or an event. Used for `{"metadata":{}}`, and after an allowed change did
+ * not apply because the organization was deactivated or changed concurrently.
  *
  * @returns the version
  */
@@ -99,13 +99,14 @@ export const organizationRoutes = [
     tag: 'authorization',
     summary: 'Set up an organization',
     description:
-      'Makes an organization with its roles and its owner in one transaction. An active user whose ' +
-      'address is proven owns it at once; any other address is invited and owns it on acceptance.',
+      'Creates an organization with its roles and its owner in one transaction. An active user whose ' +
+      'account is claimed becomes the owner at once. Any other address is invited and becomes the owner ' +
+      'on acceptance.',
     access: accepting({ accessToken: true }, overApp('SUPER_ADMIN')),
     audit: 'organization.created',
     idempotency: 'kept',
     body: setupOrganization,
-    response: { status: 201, description: 'The organization is made.', body: organizationSetUp },
+    response: { status: 201, description: 'The organization is created.', body: organizationSetUp },
     errors: ['organization_name_taken', 'user_not_active', 'metadata_limit_exceeded', 'redirect_url_not_allowed'],
     handler: async (call) => {
       const { body, services, appId } = call;
@@ -137,7 +138,8 @@ export const organizationRoutes = [
     operationId: 'listOrganizations',
     tag: 'authorization',
     summary: 'List organizations',
-    description: 'Humans see the organizations they are in; super admins and machine users see all of the app.',
+    description:
+      'Lists the organizations of the caller. Super admins and machine users get all organizations of the app.',
     access: accepting(
       { accessToken: true, machineScope: 'organizations:read' },
       overApp('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
@@ -164,8 +166,8 @@ export const organizationRoutes = [
     tag: 'authorization',
     summary: 'Get an organization',
     description:
-      'One organization with its version as ETag. Plain members do not get the metadata; of a ' +
-      'deactivated organization its people get neither metadata nor roles.',
+      'Returns one organization, with its version as ETag. Plain members do not get the metadata. Members ' +
+      'of a deactivated organization get neither metadata nor roles.',
     access: accepting(
       { accessToken: true, machineScope: 'organizations:read' },
       overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
@@ -183,7 +185,7 @@ export const organizationRoutes = [
       const isOutline = rulingOn(found.status, 'see', found.held) === 'in outline';
       const tag = etag(found.version);
       reply.header('etag', tag);
-      // Predefined roles change without the version.
+      // A change of predefined roles does not change the version.
       if (!includeRoles && isKnown(request, tag)) reply.code(304);
       return {
         id: found.id,
@@ -204,9 +206,9 @@ export const organizationRoutes = [
     tag: 'authorization',
     summary: 'Update an organization',
     description:
-      'Adds and updates metadata: a string sets a key, null removes it, keys that are not named stay; at ' +
-      'most 30 in all. `name` is for owners and machine users. With If-Match the change applies only to ' +
-      'that version.',
+      'Adds and updates metadata: a string sets a key, null removes it, absent keys stay unchanged; at ' +
+      'most 30 keys in all. Only owners and machine users can change `name`. With If-Match the change ' +
+      'applies only to that version.',
     access: accepting(
       { accessToken: true, machineScope: 'organizations:write' },
       overOrganization('change', ...mayUpdate),

@@ -46,11 +46,12 @@ export const organizationSetUp = z
     message: message('Organization created'),
     orgId,
     ownerUserId: outputId('the owner', '118273645546213377'),
-    invited: z
-      .boolean()
-      .meta({ description: 'Whether the owner is invited first; false: they own it already.', examples: [true] }),
+    invited: z.boolean().meta({
+      description: 'Whether the owner was invited; false: the user became the owner at once.',
+      examples: [true],
+    }),
   })
-  .meta({ id: 'SetupOrganizationResult', description: 'The organization is made.' });
+  .meta({ id: 'SetupOrganizationResult', description: 'The organization is created.' });
 
 const listed = {
   id: orgId,
@@ -79,7 +80,7 @@ export const organizationQuery = z.strictObject({
 export const organization = z
   .object({
     ...listed,
-    createdAt: time('When it was made'),
+    createdAt: time('When it was created'),
     updatedAt: time('When it was last changed'),
     metadata: metadata('organization').optional(),
     roles: z
@@ -91,7 +92,7 @@ export const organization = z
 
 export const updateOrganization = patchOf({ metadata: metadataPatch('organization'), name: organizationName }).meta({
   id: 'UpdateOrganizationRequest',
-  description: 'Changes to an organization; what is not named stays.',
+  description: 'Changes to an organization; absent fields stay unchanged.',
   examples: [{ metadata: { key1: 'value1' } }],
 });
 
@@ -112,7 +113,7 @@ const invitee = {
   lastName,
   inviteUrl: optional(inviteUrl),
   userId: ignoredField(
-    'who invites is known from the credential; what a machine sends is noted in the audit.',
+    'the credential identifies the inviter. The value from a machine user is recorded in the audit.',
     '118273645546213377',
   ),
 };

@@ -56,8 +56,8 @@ export const healthRoutes = [
     url: '/healthz',
     operationId: 'getHealth',
     tag: 'platform',
-    summary: 'Is the process alive?',
-    description: 'Answers as long as the process does; looks at nothing else.',
+    summary: 'Liveness probe',
+    description: 'Returns 200 as long as the process responds. Checks nothing else.',
     access: publicAccess({ app: 'none' }),
     query: anyQuery,
     response: { status: 200, description: 'It is.', body: healthy },
@@ -69,7 +69,7 @@ export const healthRoutes = [
     url: '/readyz',
     operationId: 'getReadiness',
     tag: 'platform',
-    summary: 'Can the service do its work?',
+    summary: 'Readiness probe',
     description:
       'Answers 200 when the start has ended, no stop has begun, and the database answers, has every migration of ' +
       'this version and takes changes, else 503. For half a minute after a change found the storage full it is ' +

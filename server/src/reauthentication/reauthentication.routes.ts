@@ -67,9 +67,8 @@ export const reauthenticationRoutes = [
     tag: 'authentication',
     summary: 'Send a code to re-authenticate',
     description:
-      'Sends a code to the e-mail address of the caller, whose account has to be claimed. It renews the ' +
-      'authentication of a session (`POST …/users/me/reauthentication`), is valid for 15 minutes, and ' +
-      'replaces earlier ones.',
+      'Sends a code to the e-mail address of the caller. The account must be claimed. The code is for ' +
+      '`POST …/users/me/reauthentication`, is valid for 15 minutes, and replaces earlier codes.',
     access: overApp('SESSION_OWNER'),
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: 'reauthentication.requested',
@@ -98,11 +97,11 @@ export const reauthenticationRoutes = [
     tag: 'authentication',
     summary: 'Renew the authentication of my session',
     description:
-      'Operations with `x-fresh-authentication` need an authentication of the last ten minutes; signing ' +
-      'in is one. This call renews it in the session of the caller and in no other, by one proof: the ' +
-      'current password, a mailed code, or a round trip to a linked provider. For the round trip create ' +
-      'an intent with `reauthenticate: true` and a `codeChallenge`, and send what came back to the ' +
-      'success URL. Failed attempts are counted before anything is compared.',
+      'Operations with `x-fresh-authentication` require that the caller signed in or re-authenticated ' +
+      'within the last ten minutes. This call re-authenticates the current session with one of: the ' +
+      'current password, a mailed code, or a sign-in with a linked provider. For a provider, create an ' +
+      'intent with `reauthenticate: true` and a `codeChallenge`, and send the parameters of the success ' +
+      'URL. Attempts are counted before they are checked.',
     access: overApp('SESSION_OWNER'),
     audit: 'session.reauthenticated',
     body: reauthenticate,

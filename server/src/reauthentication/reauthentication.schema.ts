@@ -44,7 +44,7 @@ export const reauthenticate = z
       { required: ['intentId', 'codeVerifier'] },
     ],
     examples: [{ currentPassword: 'Password@123JonDoeInc' }, { verificationCode: 'K7M2P9Q' }],
-    description: 'One proof: the current password, a mailed code, or what came back from a linked provider.',
+    description: 'One of: the current password, a mailed code, or the result of a sign-in with a linked provider.',
   });
 
 export const reauthenticated = z

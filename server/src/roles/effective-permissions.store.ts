@@ -3,8 +3,8 @@ import { type Asker, heldByAsker, type OrganizationRelation } from '../access/re
 import { statusesInForce } from '../access/organization-states.ts';
 
 /**
- * What a membership amounts to, in one place: the permission check, introspection and every list that shows roles
- * take it from here. The fragments speak of a row of `members m`, its `organizations o` and its `users u`.
+ * The effective roles and permissions of memberships, in one place for the permission check, introspection and every
+ * list that shows roles. The SQL fragments refer to the aliases `members m`, `organizations o` and `users u`.
  */
 
 /** Memberships with the two rows that decide whether they count. */
@@ -13,12 +13,10 @@ export const membershipsOf = (appId: string | Sql): Sql => sql`
   JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
   JOIN users u ON u.app_id = ${appId} AND u.id = m.user_id`;
 
-/**
- * While the organization or the user is not active a membership gives nothing; it is kept, and gives again afterwards.
- */
+/** Whether a membership is in force: its organization and its user are active. Memberships out of force are kept. */
 export const isInForce = sql`(o.status = ANY (${statusesInForce()}::text[]) AND u.state = 'ACTIVE')`;
 
-/** The roles that the membership gives now: own ones of the organization and predefined ones of the app. */
+/** The roles in force of a membership: roles of the organization and predefined roles of the app. */
 const rolesInForce = (appId: string | Sql): Sql => sql`
   SELECT r.key, r.permissions
   FROM member_roles held
@@ -31,7 +29,7 @@ export const effectiveRoles = (appId: string | Sql): Sql => sql`
     COALESCE(array_agg(DISTINCT permission COLLATE "C") FILTER (WHERE permission IS NOT NULL), '{}') AS permissions
   FROM (${rolesInForce(appId)}) AS r LEFT JOIN LATERAL unnest(r.permissions) AS permission ON true`;
 
-/** Why nothing grants a permission. */
+/** Why a permission is not granted. */
 export type RefusalReason = 'not_a_member' | 'organization_inactive' | 'user_inactive' | 'no_role_grants_it';
 
 export interface PermissionResult {
@@ -42,7 +40,7 @@ export interface PermissionResult {
   readonly reason?: RefusalReason;
 }
 
-/** What somebody asks about a user in an organization. */
+/** A permission check of one user in one organization. */
 export interface PermissionQuestion {
   readonly appId: string;
   readonly orgId: string;
@@ -52,7 +50,9 @@ export interface PermissionQuestion {
 }
 
 export interface PermissionAnswer {
-  /** What the asker is to the organization; undefined if there is none. The caller decides by it. */
+  /**
+   * Relation of the actor to the organization, for the access decision; undefined if the organization does not exist.
+   */
   readonly relation: OrganizationRelation | undefined;
   /** In the order of `permissions`. */
   readonly results: readonly PermissionResult[];
@@ -66,14 +66,14 @@ interface GrantingRow extends OrganizationRelation {
   granted: string[] | null;
 }
 
-/** Anyone who is no member learns nothing about organization or user. */
+/** Non-members get `not_a_member` regardless of the status of organization and user, which must not be disclosed. */
 function reasonOf({ status, state }: GrantingRow): RefusalReason {
   if (state === null) return 'not_a_member';
   if (!statusesInForce().includes(status)) return 'organization_inactive';
   return state === 'ACTIVE' ? 'no_role_grants_it' : 'user_inactive';
 }
 
-/** @param rows one for each role that grants something, or one without a role; none if there is no such organization */
+/** @param rows one row for each granting role, or one row without a role; empty if the organization does not exist */
 function toAnswer({ permissions }: PermissionQuestion, rows: readonly GrantingRow[]): PermissionAnswer {
   const [first] = rows;
   if (!first) return { relation: undefined, results: [] };
@@ -92,9 +92,9 @@ const toKeys = (permissions: readonly string[]): string =>
   JSON.stringify(Object.fromEntries(permissions.map((permission) => [permission, 0])));
 
 /**
- * What grants the permissions that are asked for: one query for all questions. Each is looked up by itself, by indexes
- * (the last `OFFSET 0`): a plan for all of them at once would rather read whole tables of a small app. The first one
- * keeps the comparison of permissions, which is expensive, to the roles that the user holds.
+ * Selects the roles that grant the permissions of several checks, in one query. The last `OFFSET 0` makes the planner
+ * look up each check by index; a joint plan would scan whole tables of a small app. The first `OFFSET 0` limits the
+ * expensive comparison of permissions to the roles of the user.
  */
 export function selectGrants(questions: readonly PermissionQuestion[]): Sql {
   const column = <Value>(valueOf: (question: PermissionQuestion) => Value) => questions.map(valueOf);
@@ -123,9 +123,10 @@ export function selectGrants(questions: readonly PermissionQuestion[]): Sql {
 }
 
 /**
- * Whether users have permissions in organizations, by which roles, or why not, and whether the askers may know.
+ * Runs permission checks: the granting roles or the reason of the refusal, and the actor's relation to the
+ * organization.
  *
- * @returns in the order of the questions
+ * @returns the answers in the order of the questions
  */
 export async function checkPermissions(
   db: Queryable,

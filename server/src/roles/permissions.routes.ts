@@ -30,9 +30,10 @@ export const permissionRoutes = [
     tag: 'authorization',
     summary: 'Check permissions',
     description:
-      'Whether a user has permissions in the organization, through which roles, or why not. Members ask ' +
-      'about themselves; owners, managers, super admins and machine users about anybody. Roles alone ' +
-      'count: being owner, manager or super admin grants no permission.',
+      'Checks whether a user has permissions in the organization. The response names the granting roles ' +
+      'or the reason for a refusal. Members can check themselves; owners, managers, super admins and ' +
+      'machine users can check any user. Only roles grant permissions: the status of owner, manager or ' +
+      'super admin does not.',
     access: accepting(
       { accessToken: true, machineScope: 'permissions:read' },
       overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),

@@ -4,16 +4,16 @@ import { id, optional, outputId, text } from '../http/fields.ts';
 export const checkPermissions = z
   .strictObject({
     userId: optional(id).meta({
-      description: 'Whose permissions; default: the caller. Machine users have to name somebody.',
+      description: 'Id of the user whose permissions are checked; default: the caller. Required for machine users.',
       examples: ['118273645546213377'],
     }),
     permissions: z
       .array(text({ min: 1, max: 200 }))
       .min(1, { error: 'Name at least one permission.' })
       .max(100, { error: 'At most 100.' })
-      .meta({ description: 'What is asked for, 1 to 100.', examples: [['documents:read', 'documents:write']] }),
+      .meta({ description: 'Permissions to check, 1 to 100.', examples: [['documents:read', 'documents:write']] }),
   })
-  .meta({ id: 'CheckPermissionsRequest', description: 'Who wants to do what in the organization.' });
+  .meta({ id: 'CheckPermissionsRequest', description: 'The permissions to check, and the user.' });
 
 const result = z
   .object({
@@ -21,13 +21,12 @@ const result = z
     allowed: z.boolean().meta({ description: 'Whether the user has it.', examples: [true] }),
     grantedBy: z
       .array(z.string())
-      .meta({ description: 'Keys of the roles that grant it, of those the user holds.', examples: [['writer']] }),
+      .meta({ description: 'Keys of the roles through which the user has the permission.', examples: [['writer']] }),
     reason: z
       .enum(['not_a_member', 'organization_inactive', 'user_inactive', 'no_role_grants_it'])
       .optional()
       .meta({
-        description:
-          'Why not, when it is not allowed. not_a_member: the user is not in the organization, or does not exist.',
+        description: 'Reason of a refusal. not_a_member: the user is not in the organization, or does not exist.',
         examples: ['no_role_grants_it'],
       }),
   })

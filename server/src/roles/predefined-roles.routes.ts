@@ -17,9 +17,9 @@ export const predefinedRoleRoutes = [
     tag: 'authorization',
     summary: 'Create predefined roles',
     description:
-      'Adds roles that every organization of the app has, present and future ones, under the key ' +
-      '`global:<key>`; the prefix is not part of the request. A key that is there already is replaced, ' +
-      'for everybody who holds it. At most 100 in the app.',
+      'Adds roles to all existing and future organizations of the app, under the key `global:<key>`. Omit ' +
+      'the prefix in the request. An existing role with the same key is replaced for all users who have ' +
+      'it. At most 100 per app.',
     access: accepting({ machineScope: 'roles:write' }, overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     audit: 'predefined_roles.created',
     idempotency: 'kept',
@@ -48,7 +48,7 @@ export const predefinedRoleRoutes = [
     operationId: 'listPredefinedRoles',
     tag: 'authorization',
     summary: 'List predefined roles',
-    description: 'The roles that every organization of the app has. At most 100; not paged.',
+    description: 'Lists the predefined roles, which all organizations of the app have. At most 100; not paged.',
     access: accepting(
       { accessToken: true, machineScope: 'roles:read' },
       overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER'),
@@ -64,12 +64,12 @@ export const predefinedRoleRoutes = [
     tag: 'authorization',
     summary: 'Delete a predefined role',
     description:
-      'Everybody in every organization loses the role from the next check on; pending invitations to it ' +
-      'are void. The key goes with or without the prefix `global:`.',
+      'Members of all organizations lose the role from the next permission check on. Pending invitations ' +
+      'to the role are void. The prefix `global:` of the key is optional.',
     access: accepting({ machineScope: 'roles:write' }, overApp('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     audit: 'predefined_role.deleted',
     params: predefinedRoleParams,
-    response: { status: 204, description: 'The role is gone.' },
+    response: { status: 204, description: 'The role is deleted.' },
     errors: ['role_not_found'],
     handler: (call) => {
       const { appId, params } = call;

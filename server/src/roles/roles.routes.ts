@@ -31,8 +31,8 @@ export const roleRoutes = [
     tag: 'authorization',
     summary: 'List the roles of an organization',
     description:
-      'The roles that can be granted in the organization, with what they allow: its own, at most 200, ' +
-      'and the predefined ones of the app, at most 100. Not paged.',
+      'Lists the roles that can be granted in the organization, with their permissions: at most 200 roles ' +
+      'of the organization and at most 100 predefined roles of the app. Not paged.',
     access: accepting(
       { accessToken: true, machineScope: 'roles:read' },
       overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
@@ -49,10 +49,10 @@ export const roleRoutes = [
     tag: 'authorization',
     summary: 'Update the roles of an organization',
     description:
-      'Adds the listed roles. One that is there already gets the name and exactly the permissions of the ' +
-      'request: those that are not listed are removed from it, from the next check on. Roles that are ' +
-      'not listed stay. At most 100 roles a request, 200 an organization, 500 permissions a role. With ' +
-      'If-Match the change applies only to that version of the organization.',
+      'Adds the listed roles. A role that already exists gets the name and exactly the permissions of the ' +
+      'request, effective from the next permission check. Roles that are not listed do not change. At ' +
+      'most 100 roles per request, 200 per organization, 500 permissions per role. With If-Match the ' +
+      'change applies only to that version of the organization.',
     access: accepting(
       { accessToken: true, machineScope: 'roles:write' },
       overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
@@ -62,7 +62,7 @@ export const roleRoutes = [
     body: updateRoles,
     response: {
       status: 200,
-      description: 'The roles are as the request has them.',
+      description: 'The roles are updated.',
       body: rolesUpdated,
       headers: etagHeader,
     },
@@ -81,15 +81,15 @@ export const roleRoutes = [
     tag: 'authorization',
     summary: 'Delete a role of an organization',
     description:
-      'Members lose the role from the next check on and stay members; pending invitations to it are ' +
-      'void. Predefined roles are not deleted here.',
+      'Members lose the role from the next permission check on and stay members. Pending invitations to ' +
+      'the role are void. Predefined roles cannot be deleted with this call.',
     access: accepting(
       { accessToken: true, machineScope: 'roles:write' },
       overOrganization('change', 'GENERIC_MACHINE_USER', 'ORG_OWNER'),
     ),
     audit: 'organization.role_deleted',
     params: roleParams,
-    response: { status: 204, description: 'The role is gone.', headers: etagHeader },
+    response: { status: 204, description: 'The role is deleted.', headers: etagHeader },
     errors: ['role_not_found', 'precondition_failed'],
     handler: async (call) => {
       const { services, appId, orgId, params } = call;

@@ -25,7 +25,10 @@ export const role = z
     allowedPermissions: z
       .array(text({ min: 1, max: 200 }))
       .max(500, { error: 'At most 500.' })
-      .meta({ description: 'What the role allows: free strings.', examples: [['documents:read', 'documents:write']] }),
+      .meta({
+        description: 'Permissions of the role: free strings.',
+        examples: [['documents:read', 'documents:write']],
+      }),
   })
   .meta({ id: 'Role', description: 'A role with its permissions.' });
 
@@ -51,7 +54,7 @@ export const roleReference = text({ min: 1, max: 100 }).meta({
 export const grantableRole = z
   .object({
     key: z.string().meta({
-      description: 'Key of the role; that of a predefined one begins with `global:`.',
+      description: 'Key of the role; keys of predefined roles begin with `global:`.',
       examples: ['writer'],
     }),
     displayName: z.string().meta({ description: 'Name of the role for people.', examples: ['Writer'] }),
@@ -68,7 +71,7 @@ export const updateRoles = z.strictObject({ roles }).meta({
 
 export const rolesUpdated = z
   .object({ message: message('Roles updated') })
-  .meta({ id: 'UpdateRolesResult', description: 'The roles are as the request has them.' });
+  .meta({ id: 'UpdateRolesResult', description: 'The roles are updated.' });
 
 export const roleList = z
   .object({

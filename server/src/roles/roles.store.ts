@@ -12,17 +12,20 @@ export interface RoleReference {
 /** The `scope_id` of predefined roles, which belong to the app. */
 export const appScope = '0';
 
-/** The most roles of one organization, and of the app itself: what is listed in one answer is bounded. */
+/**
+ * Maximum number of roles of an organization or of the app. Roles are listed without paging, so their number is
+ * limited.
+ */
 const rolesPerScope = (scopeId: string): number => (scopeId === appScope ? 100 : 200);
 
 /** Permissions in the order given, each once. */
 const toStored = (role: Role): Role => ({ ...role, allowedPermissions: [...new Set(role.allowedPermissions)] });
 
 /**
- * Adds roles, or replaces name and permissions of those that are there; others stay. Anyone who calls has locked what
- * the roles belong to.
+ * Adds roles; replaces name and permissions of existing ones. Other roles stay unchanged. The caller must have locked
+ * the organization or the app of the roles.
  *
- * @returns the keys of those that are not as they were before
+ * @returns the keys of the roles that were added or changed
  */
 export async function putRoles(
   tx: Tx,
@@ -46,7 +49,7 @@ export async function putRoles(
   return changed.map(({ key }) => key);
 }
 
-/** Asked after the change, under the same lock. @throws ApiError `role_limit_exceeded` */
+/** Checks the limit after a change, under the same lock. @throws ApiError `role_limit_exceeded` */
 export async function checkRoleLimit(tx: Tx, appId: string, scopeId: string): Promise<void> {
   const [count] = await tx.query<{ total: string }>(
     sql`SELECT count(*) AS total FROM roles WHERE app_id = ${appId} AND scope_id = ${scopeId}`,
@@ -54,14 +57,17 @@ export async function checkRoleLimit(tx: Tx, appId: string, scopeId: string): Pr
   if (Number(count?.total) > rolesPerScope(scopeId)) throw new ApiError('role_limit_exceeded');
 }
 
-/** The role locked until the transaction ends: nobody is given it meanwhile. @throws ApiError `role_not_found` */
+/**
+ * Locks the role until the transaction ends, so that it cannot be granted concurrently. @throws ApiError
+ * `role_not_found`
+ */
 export async function lockRole(tx: Tx, appId: string, { scopeId, key }: RoleReference): Promise<void> {
   const rows = await tx.query(sql`
     SELECT 1 FROM roles WHERE app_id = ${appId} AND scope_id = ${scopeId} AND key = ${key} FOR UPDATE`);
   if (rows.length === 0) throw new ApiError('role_not_found');
 }
 
-/** Deletes a role; with it, in this statement, go all holdings of it and all invitations to it. */
+/** Deletes a role. Foreign keys delete all its grants and all invitations to it in the same statement. */
 export async function deleteRole(tx: Tx, appId: string, { scopeId, key }: RoleReference): Promise<void> {
   await tx.query(sql`DELETE FROM roles WHERE app_id = ${appId} AND scope_id = ${scopeId} AND key = ${key}`);
 }
@@ -92,17 +98,16 @@ export async function listRoles(db: Queryable, appId: string, orgId: string) {
   return rows.map(toRole);
 }
 
-/** The same as an expression: one JSON array of {@link Role}. */
+/** The roles of {@link listRoles} as an SQL expression: one JSON array of {@link Role}. */
 export const rolesAsJson = (appId: string, orgId: Sql): Sql => sql`
   (SELECT COALESCE(json_agg(json_build_object('key', r.key, 'displayName', r.display_name,
       'allowedPermissions', r.permissions) ORDER BY r.scope_id DESC, r.key COLLATE "C"), '[]')
     FROM (${grantableRoles(appId, orgId)}) AS r)`;
 
 /**
- * The stored roles of these keys, in their order. They stay until the transaction ends: anyone who deletes one
- * meanwhile waits, and then takes it from those who were given it.
+ * Looks up roles by key, in the given order, and locks them against deletion until the transaction ends.
  *
- * @throws ApiError `unknown_role`, naming the first that is none
+ * @throws ApiError `unknown_role` with the first unknown key
  */
 export async function resolveRoles(
   tx: Tx,
@@ -123,7 +128,7 @@ export async function resolveRoles(
   });
 }
 
-/** The stored role of this key. @throws ApiError `unknown_role`, naming it */
+/** Looks up a role by key. @throws ApiError `unknown_role` with the key */
 export async function resolveRole(tx: Tx, appId: string, orgId: string, key: string): Promise<RoleReference> {
   const [role] = await resolveRoles(tx, appId, orgId, [key]);
   if (!role) throw new ApiError('unknown_role');

@@ -1,16 +1,16 @@
 import { lettersByAscii } from './undecomposed-letters.ts';
 
-/** What a member can be searched by. */
+/** The searchable fields of a member. */
 export type SearchField = 'name' | 'email';
 
-/** A query shorter than this is the beginning of a word; from here on it is found anywhere. */
+/** Queries of at least this length match anywhere; shorter queries match only the beginning of a word. */
 export const substringLength = 3;
-/** Long queries are looked up by parts of this length: the longer a part, the fewer have it. */
+/** Long queries are split into parts of this length. Longer parts are more selective. */
 const longPart = 6;
 
 const dropped = /[\p{M}\p{Cf}\u0640]/gu;
 
-/** A function that replaces these characters, each by its text. */
+/** Returns a function that replaces each of these characters with its text. */
 function replacing(replacements: Readonly<Record<string, string>>): (text: string) => string {
   const known = new RegExp(`[${Object.keys(replacements).join('')}]`, 'gu');
   return (text) => text.replace(known, (character) => replacements[character] ?? character);
@@ -19,8 +19,8 @@ function replacing(replacements: Readonly<Record<string, string>>): (text: strin
 const replaceEarlier = replacing({ ı: 'i', ς: 'σ', ى: 'ي', '’': "'", ʼ: "'", '‐': '-', '–': '-' });
 
 /**
- * The key of version 1 of the fold. Keys of this version are stored beside those of the present one as long as
- * processes of the release before may search.
+ * The key of version 1 of the fold. Keys of this version are stored in addition to the current version, as long as
+ * processes of the previous release may search.
  */
 export function earlierSearchKey(text: string): string {
   const bare = text.normalize('NFKD').replace(dropped, '').toLowerCase().normalize('NFKD').replace(dropped, '');
@@ -37,7 +37,7 @@ const replaceLetters = replacing({ ...Object.fromEntries(latin), ...arabic, ...p
 
 const isDigit = /^\p{Nd}$/u;
 
-/** The digits of a script follow each other, from zero on. */
+/** The digits of a script are consecutive code points, starting at zero. */
 function toAsciiDigit(digit: string): string {
   const point = digit.codePointAt(0) ?? 0;
   let value = 0;
@@ -46,11 +46,11 @@ function toAsciiDigit(digit: string): string {
 }
 
 /**
- * The key under which names and addresses are compared in a search. These make no difference: compatibility forms,
- * case, accents, letters with strokes and ligatures, Arabic vowel signs and letter forms, the script of digits, runs of
- * white space. The key is computed here because the two database engines collate differently.
+ * The key under which names and addresses are compared in a search. The key ignores compatibility forms, case, accents,
+ * letters with strokes and ligatures, Arabic vowel signs and letter forms, the script of digits, runs of white space.
+ * The key is computed here because the two database engines collate differently.
  *
- * A change of this function needs another version of the fold, see `search-row.ts`.
+ * A change of this function requires a new version of the fold, see `search-row.ts`.
  *
  * @example searchKey('  أحمد ISIK Łukasz ') // 'احمد isik lukasz'
  */
@@ -58,12 +58,12 @@ export function searchKey(text: string): string {
   return replaceLetters(earlierSearchKey(text)).replace(/[^\P{Nd}0-9]/gu, toAsciiDigit);
 }
 
-/** What ends a word. The line feed stands between the forms of one text: no key of a query has any. */
+/** Characters that end a word. A line feed separates the forms of one text; keys of queries never contain one. */
 export const separators = ' !"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~\n';
 const isSeparator = (character: string | undefined): boolean =>
   character === undefined || separators.includes(character);
 
-/** Every piece of this length. */
+/** All substrings of this length. */
 function piecesOf(characters: readonly string[], length: number): string[] {
   const count = Math.max(characters.length - length + 1, 0);
   return Array.from({ length: count }, (_, start) => characters.slice(start, start + length).join(''));
@@ -79,8 +79,7 @@ function beginningsOf(characters: readonly string[]): string[] {
 }
 
 /**
- * 32 bits of a part (FNV-1a, its bits mixed once more): a collision costs a look at a row that does not match after
- * all.
+ * 32-bit hash of a part (FNV-1a with a final mix). After a collision, a row that does not match is read and discarded.
  */
 function hash(field: SearchField, part: string): number {
   let value = 0x811c9dc5;
@@ -94,7 +93,7 @@ const hashes = (field: SearchField, parts: readonly string[]): number[] => [
   ...new Set(parts.map((part) => hash(field, part))),
 ];
 
-/** Hashes of everything that a text of this key is found by. */
+/** Hashes of all parts by which a text with this key can be found. */
 export function partsOfKey(field: SearchField, key: string): number[] {
   const characters = Array.from(key);
   return hashes(field, [
@@ -104,13 +103,13 @@ export function partsOfKey(field: SearchField, key: string): number[] {
   ]);
 }
 
-/** Long parts that cover the query: one after the other, and the last one. */
+/** Long parts that cover the query: consecutive parts, plus the last part of full length. */
 function coverOf(characters: readonly string[]): string[] {
   const pieces = piecesOf(characters, longPart);
   return pieces.filter((_, start) => start % longPart === 0 || start === pieces.length - 1);
 }
 
-/** Hashes that every match of a query must have. */
+/** Hashes that every match of a query has. */
 export function partsOfQuery(field: SearchField, key: string): number[] {
   const characters = Array.from(key);
   if (characters.length < substringLength) return hashes(field, [`^${key}`]);
@@ -118,10 +117,10 @@ export function partsOfQuery(field: SearchField, key: string): number[] {
   return hashes(field, coverOf(characters));
 }
 
-/** Whether a query is long enough to be found anywhere. */
+/** Whether a query is long enough to match anywhere. */
 export const isSubstring = (key: string): boolean => Array.from(key).length >= substringLength;
 
-/** The parts as they lie in the index: mixed with the organization, so that organizations share no part. */
+/** The indexed form of parts: mixed with the organization, so that organizations share no part. */
 export function partsWithin(orgId: string, parts: readonly number[]): number[] {
   const mask = Number(BigInt.asIntN(32, BigInt(orgId)));
   return parts.map((part) => part ^ mask);

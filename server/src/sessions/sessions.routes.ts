@@ -44,8 +44,7 @@ export const sessionRoutes = [
     operationId: 'signOut',
     tag: 'authentication',
     summary: 'Sign out',
-    description:
-      'Ends one session of the caller; its token fails from then on. The cookie is cleared if it held that session.',
+    description: 'Ends one session of the caller and invalidates its token. Clears the cookie if it held that session.',
     access: overSession('SESSION_OWNER'),
     audit: 'session.ended',
     params: sessionParams,
@@ -74,7 +73,8 @@ export const sessionRoutes = [
     operationId: 'endMySessions',
     tag: 'authentication',
     summary: 'End my other sessions',
-    description: 'Ends every session of the caller but this one; with `includeCurrent=true` this one too.',
+    description:
+      'Ends every session of the caller except the current one; with `includeCurrent=true` also the current one.',
     access: overApp('SESSION_OWNER'),
     audit: 'user.sessions_ended',
     query: endSessionsQuery,
@@ -109,7 +109,8 @@ export const sessionRoutes = [
     tag: 'authentication',
     summary: "End a user's sessions",
     description:
-      'Ends every session of a user: their tokens fail from then on. Machine users cannot end those of a super admin.',
+      'Ends every session of a user and invalidates their tokens. Machine users cannot end the sessions ' +
+      'of a super admin.',
     access: accepting({ machineScope: 'sessions:write' }, overUser('SUPER_ADMIN', 'GENERIC_MACHINE_USER')),
     audit: 'user.sessions_ended',
     params: userParams,

@@ -26,7 +26,7 @@ const session = z
       .string()
       .nullable()
       .meta({ description: 'Address that began it.', examples: ['203.0.113.7'] }),
-    current: z.boolean().meta({ description: 'Whether this very call was made with it.', examples: [true] }),
+    current: z.boolean().meta({ description: 'Whether the current call uses this session.', examples: [true] }),
   })
   .meta({ id: 'Session', description: 'A live session of a user.' });
 

@@ -14,11 +14,11 @@ export const signInRoutes = [
     summary: 'Sign in',
     description:
       'Starts a session with e-mail address and password. If the cookie holds a live session of the same ' +
-      'person, that session is renewed instead: same id, new token, and the old token fails. The token ' +
-      'is in the answer and in the cookie `session-token`. Failed tries are limited per client address ' +
-      'and per account; a device that has signed in to the account before, known by the cookie ' +
-      '`device-token` or the header `X-Device-Token` that an earlier answer gave it, has a limit of its ' +
-      'own, so that nobody else can lock its owner out.',
+      'person, that session is renewed instead: it keeps its id and gets a new token, and the old token ' +
+      'becomes invalid. The response has the token in the body and in the cookie `session-token`. Failed ' +
+      'attempts are limited per client address and per account. A device that has signed in to the ' +
+      'account before has a separate limit, so that strangers cannot lock the owner out. A device is ' +
+      'recognized by the cookie `device-token` or the header `X-Device-Token` of an earlier response.',
     access: publicAccess({ app: 'in-query', setsCookie: true }),
     knowsDevice: true,
     audit: 'session.created',

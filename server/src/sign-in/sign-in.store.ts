@@ -17,7 +17,7 @@ export interface SignInShares {
   readonly device: Omit<Share, 'keyHash'>;
 }
 
-/** What a password is compared with. */
+/** The stored credentials of an account. */
 export interface Credentials {
   readonly id: string;
   readonly email: string;
@@ -31,9 +31,9 @@ export interface CountedAttempt {
   readonly app: App;
   /** Seconds until the next attempt is allowed, if this one exceeds a quota. */
   readonly waitSeconds: number | undefined;
-  /** The key of the known device's share, if it was that which was taken from. */
+  /** Key of the quota of the known device, if the attempt consumed that quota. */
   readonly deviceKeyHash: Buffer | undefined;
-  /** Undefined: nobody has the address. */
+  /** Undefined if no account has the address. */
   readonly credentials: Credentials | undefined;
   /** Id of the live session of this user whose token the caller presents. */
   readonly presentedSessionId: string | undefined;
@@ -88,7 +88,7 @@ function toCountedAttempt(appId: string, row: CountedRow): CountedAttempt {
  * The commit does not wait for the disk. Other sessions see the attempt at once; a crash of the database server loses
  * only the attempts of its last moment.
  *
- * @param shares as large as the row `app` of the statement says
+ * @param shares the quotas; their sizes come from the row `app` of the statement
  * @param presentedHash hash of the session token that the caller keeps as a cookie
  * @throws ApiError `app_inactive`
  */

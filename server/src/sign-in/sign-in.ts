@@ -23,20 +23,20 @@ import {
 } from './sign-in.store.ts';
 import { prepareSession, presentedSessionHash, sessionEvent, type StartedSession } from './start-session.ts';
 
-/** What is compared. */
+/** The credentials of the request. */
 interface Given {
   readonly email: string;
   readonly password: string;
 }
 
-/** A session that has begun, of whom and in which app. */
+/** A started session, with its user and app. */
 export interface SignedIn {
   readonly app: App;
   readonly started: Omit<StartedSession, 'isRenewed'>;
   readonly userId: string;
 }
 
-/** Right password, live account. */
+/** The result of an authentication: correct password, active account. */
 interface Authenticated {
   readonly app: App;
   readonly credentials: Credentials;
@@ -48,9 +48,9 @@ interface Authenticated {
 }
 
 /**
- * Whose share a try is taken from. A device that the account knows has one of its own, so that no stranger can use up
- * what its owner needs to get in; the name of the account is its address, so that those which nobody has are counted
- * too.
+ * The quotas that an attempt consumes. A known device has a separate quota, so that strangers cannot exhaust the
+ * attempts of the owner. Accounts are identified by address, so that attempts on addresses without an account are
+ * counted too.
  */
 function signInShares(call: Call, { email }: Given): SignInShares {
   const { services, client, request } = call;
@@ -66,7 +66,7 @@ function signInShares(call: Call, { email }: Given): SignInShares {
   };
 }
 
-/** Who the tries are against, for the audit; nobody where nobody has the address. */
+/** Target of the attempt, for the security event; empty if no account has the address. */
 const aboutUser = (credentials: Credentials | undefined) => ({
   target: { kind: 'user', id: credentials?.id ?? null },
 });
@@ -78,7 +78,7 @@ function refuseLocked({ waitSeconds, credentials }: CountedAttempt): void {
   throw new ApiError('too_many_attempts', { retryAfterInSeconds: toRetryAfter(waitSeconds), about });
 }
 
-/** What a right password gives back. */
+/** The quotas to refund after a correct password. */
 function takenOf({ address, account }: SignInShares, { app, deviceKeyHash }: CountedAttempt): readonly Share[] {
   const counted = (name: LimitName, { keyHash }: { keyHash: Buffer }): Share => ({
     keyHash,
@@ -90,8 +90,9 @@ function takenOf({ address, account }: SignInShares, { app, deviceKeyHash }: Cou
 }
 
 /**
- * Unknown address, wrong password and invited user: the same work and the same answer. The try is counted before the
- * password is compared, and not even counted when nobody could compare it.
+ * Authenticates by e-mail address and password. Unknown address, wrong password and invited user get the same response
+ * after the same work. The attempt is counted before the password is compared. If the hash threads are overloaded, the
+ * attempt is refused without being counted.
  *
  * @throws ApiError `app_inactive`, `invalid_credentials`, `user_inactive`, `too_many_attempts`
  * @throws OverloadedError
@@ -124,7 +125,8 @@ async function authenticateUser(call: Call, given: Given): Promise<Authenticated
 }
 
 /**
- * The mail to the owner: once a day for each network, and a few a day in all, also for a program that keeps no cookies.
+ * The mail to the owner about a new device. At most one a day for each network and a few a day in all, because programs
+ * without a cookie jar look like a new device every time.
  */
 function noticeOf(
   call: Call,
@@ -150,7 +152,7 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
   const { row, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'] });
   const session = presented ? { ...row, id: presented.sessionId } : row;
   const device: DeviceOfCall = deviceOfCall(call, app, credentials.id);
-  // Of an address that nobody proved nobody is told: it can be a stranger's.
+  // Do not notify unverified addresses: they may belong to someone else.
   const notice =
     isDeviceKnown || !credentials.isEmailVerified ? undefined : noticeOf(call, app, credentials, session.id);
   const renewedHash = presented?.tokenHash;
@@ -168,9 +170,9 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
 }
 
 /**
- * Signs somebody in with their password: one statement counts the try and looks app and account up, one stores session,
- * device, event and the mail to the owner. If the caller's cookie holds a live session of the same account, that
- * session is renewed: same id, new token.
+ * Signs a user in with a password. One statement counts the attempt and looks up app and account; one statement stores
+ * session, device, event and the mail to the owner. If the caller's cookie holds a live session of the same account,
+ * that session is renewed: same id, new token.
  *
  * @throws ApiError `app_inactive`, `invalid_credentials`, `user_inactive`, `too_many_attempts`
  * @throws OverloadedError when too many passwords wait to be compared

@@ -79,7 +79,7 @@ export const superAdminRoutes = [
     operationId: 'listSuperAdmins',
     tag: 'authorization',
     summary: 'List the super admins',
-    description: 'The super admins of the app, deactivated ones included, and those who are invited to be one.',
+    description: 'Lists the super admins of the app, including deactivated and invited ones.',
     access: accepting({ accessToken: true }, overApp('SUPER_ADMIN')),
     query: superAdminListQuery,
     response: { status: 200, description: 'A page of super admins.', body: superAdminList },
@@ -102,12 +102,12 @@ export const superAdminRoutes = [
     operationId: 'addSuperAdmin',
     freshAuthentication: 'always',
     tag: 'authorization',
-    summary: 'Make somebody a super admin',
+    summary: 'Add a super admin',
     description:
-      'An active user whose account is claimed is a super admin at once. Any other address is invited by ' +
-      'a mail with a code: who sets a password with it (`PUT …/users/password`) within 7 days has ' +
-      'claimed the account and is a super admin; inviting again sends another code. All super admins are ' +
-      'told by mail of a new one.',
+      'An active user whose account is claimed becomes a super admin at once. Any other address gets a ' +
+      'mail with a code. Setting a password with the code (`PUT …/users/password`) within 7 days claims ' +
+      'the account and makes the user a super admin. Repeating the call sends another code. All super ' +
+      'admins get a mail about a new super admin.',
     access: overApp('SUPER_ADMIN'),
     audit: 'super_admin.granted',
     idempotency: 'kept',
@@ -138,11 +138,11 @@ export const superAdminRoutes = [
     url: '/v1/authorization/super-admins/:userId',
     operationId: 'removeSuperAdmin',
     tag: 'authorization',
-    summary: 'Take super admin rights away',
+    summary: 'Remove super admin rights',
     description:
-      'The user is no super admin from the next request on and stays a user of the app; all super admins ' +
-      'are told by mail, and so is the user. An invitation is revoked the same way. The last active ' +
-      'super admin stays.',
+      'The user loses the super admin rights from the next request on, and stays a user of the app. The ' +
+      'user and all super admins get a mail. The call also revokes the invitation of a super admin. The ' +
+      'last active super admin cannot be removed.',
     access: overUser('SUPER_ADMIN'),
     audit: 'super_admin.removed',
     params: userParams,

@@ -17,16 +17,16 @@ const superAdmin = z
     lastName: familyName,
     displayName,
     userState,
-    invitedUntil: time('Until when the invitation can be accepted; absent for who is a super admin').optional(),
+    invitedUntil: time('Expiry of the invitation; absent for super admins who have accepted').optional(),
     mail: mailDelay,
   })
-  .meta({ id: 'SuperAdmin', description: 'A super admin of the app, or somebody who is invited to be one.' });
+  .meta({ id: 'SuperAdmin', description: 'A super admin of the app, or a user who is invited to become one.' });
 
 export const superAdminList = z
   .object({
     metadata: pageMetadata,
     superAdmins: z.array(superAdmin).meta({
-      description: 'Super admins and those invited, in the order in which the users were made.',
+      description: 'Super admins and invited users, in the order in which the users were created.',
       examples: [[]],
     }),
   })
@@ -39,13 +39,13 @@ export const addSuperAdmin = z
     lastName: optional(lastName),
     resetUrl: optional(
       urlTemplate(
-        'URL template of the link in the mail to somebody who is invited, with {{code}} and {{email}}: ' +
-          'where a password is chosen. Default: the setting of the app.',
+        'URL template of the link in the invitation mail, with {{code}} and {{email}}. The page lets the ' +
+          'user choose a password. Default: the setting of the app.',
         'https://app.example.com/reset?code={{code}}&email={{email}}',
       ),
     ),
   })
-  .meta({ id: 'AddSuperAdminRequest', description: 'Who is to be a super admin.' });
+  .meta({ id: 'AddSuperAdminRequest', description: 'The new super admin.' });
 
 export const superAdminAdded = z
   .object({
@@ -53,6 +53,6 @@ export const superAdminAdded = z
     userId: outputId('the user', '118273645546213377'),
     invited: z
       .boolean()
-      .meta({ description: 'Whether they were invited first, because their address is unproven.', examples: [false] }),
+      .meta({ description: 'Whether the user was invited, because the account is not claimed.', examples: [false] }),
   })
   .meta({ id: 'AddSuperAdminResult', description: 'Granted or invited.' });

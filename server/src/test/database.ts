@@ -13,14 +13,14 @@ import { openDatabase } from '../db/open.ts';
 import type { TimeLimits } from '../db/postgresql.ts';
 import { undoable, type UndoableDb } from './undo.ts';
 
-/** A server to test on, as a superuser. Absent, tests run on the embedded database in memory. */
+/** URL of a test server, as superuser. Without it, tests use the embedded database in memory. */
 const serverUrl = process.env['TEST_DATABASE_URL'];
 const cacheDirectory = fileURLToPath(new URL('../../../node_modules/.cache/gatehouse/', import.meta.url));
 const templatePrefix = 'gatehouse_test_template_';
 const databaseName = /^gatehouse_test_(\d+)_[0-9a-f]+$/;
 const templateLifeMs = 24 * 60 * 60_000;
 const templateInUse = '55006';
-/** On a busy machine everything takes long: only a test about a limit makes that one short. */
+/** Long limits, because tests can be slow on a busy machine. A test about a limit shortens only that limit. */
 export const patientLimits: TimeLimits = {
   lock: 120_000,
   statement: 120_000,
@@ -30,7 +30,7 @@ export const patientLimits: TimeLimits = {
 };
 
 /**
- * A database of its own with the schema in place; closing it removes it.
+ * Opens a separate database with the schema. `close` deletes it.
  *
  * @example
  *   const db = await openTestDatabase();
@@ -47,16 +47,16 @@ async function openFresh(): Promise<Db> {
   return openEmbedded({ dataDir: 'memory://', snapshot: await migratedSnapshotFile(), log: () => {} });
 }
 
-/** Marks what runs in the course of a transaction. */
+/** Marks code that runs inside a transaction. */
 const transactions = new AsyncLocalStorage<true>();
 
 /**
- * In the course of a transaction everything goes through the transaction: anyone who waits there for a second
- * connection waits for ever when there is none left, on the embedded database always.
+ * Refuses statements outside of the current transaction. Code in a transaction that waits for a second connection
+ * deadlocks if none is left; on the embedded database it always does.
  */
 function withoutDetours(db: UndoableDb): UndoableDb {
   const refuseDetour = () => {
-    if (transactions.getStore()) throw new Error('A statement beside the transaction that it is part of');
+    if (transactions.getStore()) throw new Error('A statement outside of the current transaction');
   };
   return {
     engine: db.engine,
@@ -75,8 +75,8 @@ function withoutDetours(db: UndoableDb): UndoableDb {
 }
 
 /**
- * Does some work while somebody else holds locks: those that `statement` takes. Not on the embedded database, which has
- * one connection.
+ * Runs `work` while another session holds the locks of `statement`. Not on the embedded database, which has only one
+ * connection.
  *
  * @example
  * const user = sql`SELECT 1 FROM users WHERE id = ${id} FOR UPDATE`;
@@ -85,14 +85,14 @@ function withoutDetours(db: UndoableDb): UndoableDb {
 export const whileLocked = <Result>(db: Db, statement: Sql, work: () => Promise<Result>): Promise<Result> =>
   db.transaction(async (tx) => {
     await tx.query(statement);
-    // Awaited in here, because a request of the tests only begins when somebody waits for it.
+    // Awaited inside, because an injected request starts only when it is awaited.
     return transactions.exit(async () => {
       const result = await work();
       return result;
     });
   });
 
-/** As {@link openTestDatabase}, without the schema. */
+/** Like {@link openTestDatabase}, without the schema. */
 export async function openEmptyDatabase(): Promise<Db> {
   if (serverUrl === undefined) {
     return openEmbedded({ dataDir: 'memory://', snapshot: await emptySnapshotFile(), log: () => {} });
@@ -100,16 +100,16 @@ export async function openEmptyDatabase(): Promise<Db> {
   return openOnServer('template0');
 }
 
-/** The address of a test's database on the server, for a process of its own. */
+/** URL of a test database on the server, for a separate process. */
 export async function urlOfDatabase(db: Db): Promise<string> {
   const [row] = await db.query<{ name: string }>(sql`SELECT current_database() AS name`);
   return urlOf(row?.name);
 }
 
-/** Makes what the tests' databases are copied from, unless an earlier run did. */
+/** Creates the templates of test databases, unless an earlier run has created them. */
 export async function prepareTemplates(): Promise<void> {
   await mkdir(cacheDirectory, { recursive: true });
-  // On a server too: some tests are about the embedded database, even if the others run on PostgreSQL.
+  // Also on a server, because some tests always use the embedded database.
   await writeSnapshot(await emptySnapshotFile(), undefined, async () => {});
   if (serverUrl === undefined) await prepareMigratedSnapshot();
   else await withAdministrator((administrator) => prepareServer(administrator));
@@ -120,7 +120,7 @@ export async function emptySnapshotFile(): Promise<string> {
   return join(cacheDirectory, `empty-${await engineKey()}.tar`);
 }
 
-/** An archive of an embedded database with the schema; made when tests run on that one. */
+/** An archive of an embedded database with the schema; created if tests run on the embedded database. */
 export async function migratedSnapshotFile(): Promise<string> {
   return join(cacheDirectory, `migrated-${await engineKey()}-${schemaKey()}.tar`);
 }
@@ -131,7 +131,7 @@ async function prepareMigratedSnapshot(): Promise<void> {
   });
 }
 
-/** Under another name until it is complete, because several runs may do this at once. */
+/** Writes to a temporary name first, because several runs may do this concurrently. */
 async function writeSnapshot(file: string, base: string | undefined, fill: (db: Db) => Promise<void>): Promise<void> {
   if (existsSync(file)) return;
   const db = await openEmbedded({ dataDir: 'memory://', snapshot: base, log: () => {} });
@@ -160,7 +160,7 @@ async function openOnServer(template: string): Promise<Db> {
   };
 }
 
-/** A template cannot be copied while anything, the server's own housekeeping included, is connected to it. */
+/** A template cannot be copied while a session is connected to it, including background workers of the server. */
 async function createDatabase(administrator: Db, name: string, template: string): Promise<void> {
   for (let tries = 1; ; tries += 1) {
     try {
@@ -182,7 +182,7 @@ function templateName(): string {
   return `${templatePrefix}${schemaKey()}_one_row`;
 }
 
-/** Several runs may start at once: they take turns by a lock on the server. */
+/** A lock on the server serializes concurrent runs. */
 async function prepareServer(administrator: Db): Promise<void> {
   await administrator.query(sql`SELECT pg_advisory_lock(5544001)`);
   await dropLeftovers(administrator);
@@ -191,13 +191,13 @@ async function prepareServer(administrator: Db): Promise<void> {
 }
 
 /**
- * What the first ANALYZE of a young deployment finds: one row in each table. The planner then joins by nested loops.
- * The embedded database is never analysed, so that the tests of both see different plans.
+ * Statistics of a new deployment: one row in each table. The planner then uses nested loops. The embedded database is
+ * never analysed, so that both databases test different plans.
  */
 const statisticsOfOneRow = sql`
   UPDATE pg_class SET relpages = 1, reltuples = 1 WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace`;
 
-/** Named last, so that an interrupted run leaves no unfinished template. */
+/** Renames the database last, so that an interrupted run leaves no incomplete template. */
 async function makeTemplate(administrator: Db, name: string): Promise<void> {
   const unfinished = `gatehouse_test_${process.pid}_${randomBytes(6).toString('hex')}`;
   await createDatabase(administrator, unfinished, 'template0');
@@ -236,7 +236,7 @@ function isOldTemplate(name: string, createdAtMs: number): boolean {
   return name.startsWith(templatePrefix) && name !== templateName() && createdAtMs < Date.now() - templateLifeMs;
 }
 
-/** One connection, so that a lock of the session holds until `work` is done. */
+/** Uses one connection, so that a session lock lasts until `work` has finished. */
 async function withAdministrator(work: (administrator: Db) => Promise<void>): Promise<void> {
   const administrator = await openServer(undefined, 1);
   try {
@@ -260,7 +260,7 @@ function schemaKey(): string {
   return checksumOf(readMigrations()).slice(0, 16);
 }
 
-/** Another engine, or other settings of it, make other files. */
+/** Key of the engine version and settings, which determine the files. */
 async function engineKey(): Promise<string> {
   const packageFile = new URL(
     '../package.json',

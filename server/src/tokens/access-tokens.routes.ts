@@ -113,7 +113,7 @@ export const accessTokenRoutes = [
       status: 200,
       description: 'The keys.',
       body: jwks,
-      headers: { 'Cache-Control': 'How long the keys may be kept.' },
+      headers: { 'Cache-Control': 'How long the keys may be cached.' },
     },
     errors: ['app_not_found', 'app_inactive'],
     handler: async (call) => {

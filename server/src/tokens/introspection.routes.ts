@@ -100,14 +100,14 @@ export const introspectionRoutes = [
     tag: 'authentication',
     summary: 'Introspect a token',
     description:
-      'Tells a backend what a token that it was given stands for: the session or the access token of a human, ' +
-      'or the token of a machine user, with any audience, with the names of RFC 7662. Asked of the database ' +
-      'each time, so a session that has just ended is not active. Asking about a session token counts as use ' +
-      'of the session. A token of another app, and anything that is no token, is not active.',
+      'Describes a token that a backend received, with the field names of RFC 7662. Accepts session ' +
+      'tokens and access tokens of humans, and tokens of machine users with any audience. Each call reads ' +
+      'the database, so a session that has just ended is not active. Introspection of a session token ' +
+      'counts as use of the session. Tokens of other apps and invalid values are not active.',
     access: accepting({ machineScope: 'tokens:read' }, overApp('GENERIC_MACHINE_USER')),
     audit: noAudit('It reads; the last use of a session is a counter.'),
     body: introspectToken,
-    response: { status: 200, description: 'What the token stands for.', body: introspection },
+    response: { status: 200, description: 'The description of the token.', body: introspection },
     handler: (call) => {
       const { token } = call.body;
       if (token.startsWith('gh_s_')) return introspectSession(call, token);

@@ -9,7 +9,7 @@ export const introspectToken = z
       examples: ['gh_s_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
     }),
   })
-  .meta({ id: 'IntrospectTokenRequest', description: 'The token to be looked at. RFC 7662, section 2.1.' });
+  .meta({ id: 'IntrospectTokenRequest', description: 'The token to introspect. RFC 7662, section 2.1.' });
 
 const seconds = (what: string) =>
   z
@@ -26,7 +26,7 @@ const words = (what: string, example: string) =>
 export const introspection = z
   .object({
     active: z.boolean().meta({
-      description: 'Whether the token is good at this moment; if not, nothing else is said.',
+      description: 'Whether the token is valid now. If not, no other field is present.',
       examples: [true],
     }),
     kind: z
@@ -40,24 +40,24 @@ export const introspection = z
       .union([z.string(), z.array(z.string())])
       .optional()
       .meta({
-        description: 'A string or an array of strings: whom the token is for. The name of the app means this API.',
+        description: 'A string or an array of strings: the audience of the token. The name of the app means this API.',
         examples: ['demo'],
       }),
     iat: seconds('When it was issued'),
-    exp: seconds('When it expires, unless a session is used before its idle life is over'),
+    exp: seconds('Expiry; use of a session can extend it'),
     username: words('E-mail address of the user.', 'jon.doe@example.com'),
     email_verified: z
       .boolean()
       .optional()
-      .meta({ description: 'Whether the address of the user is proven.', examples: [true] }),
+      .meta({ description: 'Whether the e-mail address of the user is verified.', examples: [true] }),
     sid: words('Id of the session.', '118273645546213376'),
     amr: z
       .array(z.string())
       .optional()
-      .meta({ description: 'How the user proved who they are (RFC 8176).', examples: [['pwd']] }),
-    org_id: words('The only organization that an access token is good for.', '118273645546213224'),
+      .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd']] }),
+    org_id: words('The only organization for which an access token is valid.', '118273645546213224'),
     scope: words('Scopes of the machine user now, separated by spaces.', 'members:read members:write'),
     client_id: words('Client id of the machine user.', '118273645546213378'),
-    secret_id: words('Id of the secret that the token was got with.', '118273645546213379'),
+    secret_id: words('Id of the secret that the token was issued for.', '118273645546213379'),
   })
-  .meta({ id: 'Introspection', description: 'What a token stands for. RFC 7662, section 2.2.' });
+  .meta({ id: 'Introspection', description: 'Description of a token. RFC 7662, section 2.2.' });

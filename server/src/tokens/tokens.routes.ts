@@ -116,11 +116,11 @@ export const tokenRoutes = [
     tag: 'authentication',
     summary: 'Get a machine token',
     description:
-      'Exchanges the credential of a machine user for an ES256 JWT that any service verifies with the ' +
-      'JWKS of the app. Without `audience` the token is for this API; with it exactly for those ' +
-      'services, and this API refuses it. An app that lists `audiences` in its settings issues tokens for ' +
-      'no others. Keep a token until shortly before it expires: a machine user gets 600 tokens a minute, ' +
-      'unless the app says otherwise.',
+      'Exchanges the credential of a machine user for an ES256 JWT that any service can verify with the ' +
+      'JWKS of the app. Without `audience` the token is for this API. With `audience` it is for exactly ' +
+      'those services, and this API refuses it. If the app setting `audiences` lists any services, tokens ' +
+      'are issued for these only. Reuse a token until shortly before it expires: the default limit is 600 ' +
+      'tokens a minute per machine user.',
     access: publicAccess({ app: 'in-query' }),
     audit: noAudit('A token is stored nowhere and changes nothing; the last use of the secret is a counter.'),
     body: requestToken,
@@ -160,7 +160,7 @@ export const tokenRoutes = [
       status: 200,
       description: 'The keys.',
       body: jwks,
-      headers: { 'Cache-Control': 'How long the keys may be kept.' },
+      headers: { 'Cache-Control': 'How long the keys may be cached.' },
     },
     handler: (call) => {
       // A cache between must not give one app's keys to who verifies tokens of another.
@@ -174,15 +174,15 @@ export const tokenRoutes = [
     url: '/apps/:app/.well-known/jwks.json',
     operationId: 'getAppJwks',
     tag: 'authentication',
-    summary: 'Get the public keys of an app by its address',
-    description: 'The same key set at an address that needs no header, as JOSE libraries want it.',
+    summary: 'Get the public keys of an app by URL',
+    description: 'The same key set at a URL that needs no header, for JOSE libraries.',
     access: publicAccess({ app: 'none' }),
     params: jwksParams,
     response: {
       status: 200,
       description: 'The keys.',
       body: jwks,
-      headers: { 'Cache-Control': 'How long the keys may be kept.' },
+      headers: { 'Cache-Control': 'How long the keys may be cached.' },
     },
     errors: ['app_not_found', 'app_inactive'],
     handler: async (call) => {

@@ -86,7 +86,7 @@ export const appUserRoutes = [
     operationId: 'listUsers',
     tag: 'authorization',
     summary: 'List the users of the app',
-    description: 'All users of the app, oldest first, those who were only invited included.',
+    description: 'Lists all users of the app, oldest first, including invited users.',
     access: accepting({ accessToken: true, machineScope: 'users:read' }, overApp(...governors)),
     query: userListQuery,
     response: { status: 200, description: 'A page of users.', body: userList },
@@ -112,9 +112,9 @@ export const appUserRoutes = [
     tag: 'authorization',
     summary: 'Delete a user',
     description:
-      'Deletes a user for good, with sessions, memberships, codes, mails and everything else that is ' +
-      'known of them; in the audit only the id stays. The last active owner of an organization and the ' +
-      'last active super admin cannot be deleted; machine users cannot delete a super admin.',
+      'Permanently deletes a user with sessions, memberships, codes, mails and all other data; the audit ' +
+      'keeps only the id. The last active owner of an organization and the last active super admin cannot ' +
+      'be deleted; machine users cannot delete a super admin.',
     access: accepting({ machineScope: 'users:write' }, overUser(...governors)),
     audit: 'user.deleted',
     params: userParams,
@@ -132,16 +132,16 @@ export const appUserRoutes = [
     state: 'INACTIVE',
     change: deactivate,
     description:
-      'The user cannot sign in and their sessions end at once; nothing they have is lost. The last ' +
-      'active owner of an organization and the last active super admin cannot be deactivated; machine ' +
-      'users cannot deactivate a super admin. Somebody who has not accepted an invitation yet cannot be ' +
-      'deactivated: revoke it or delete the user. Repeating it changes nothing.',
+      'The user cannot sign in, and their sessions end at once. No other data is deleted. The last active ' +
+      'owner of an organization and the last active super admin cannot be deactivated; machine users ' +
+      'cannot deactivate a super admin. A user who has not accepted an invitation yet cannot be ' +
+      'deactivated: revoke the invitation or delete the user. Repeating the call changes nothing.',
   }),
   stateRoute('reactivate', {
     state: 'ACTIVE',
     change: reactivate,
     description:
-      'The user can sign in again and is in every organization what they were. Their sessions stay ' +
-      'ended. Repeating it changes nothing.',
+      'The user can sign in again and has all former memberships and roles. Ended sessions stay ended. ' +
+      'Repeating the call changes nothing.',
   }),
 ];

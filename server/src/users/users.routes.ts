@@ -61,8 +61,9 @@ export const userRoutes = [
     tag: 'authentication',
     summary: 'Sign up',
     description:
-      'Makes a user and starts their session. The e-mail address is unproven until the code of the mail ' +
-      'comes back. An address that was only invited becomes this user, without the invited roles.',
+      'Creates a user and starts a session. The e-mail address is unverified until the user presents the ' +
+      'code from the mail. If the address was only invited, the invited user becomes this user, without ' +
+      'the invited roles.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     addressLimit: 'signUpsPerAddressPerHour',
@@ -131,8 +132,9 @@ export const userRoutes = [
     tag: 'authentication',
     summary: 'Introspect my session',
     description:
-      'The user of the session. With `includeOrganizations=true` also what they are in their ' +
-      'organizations; an inactive organization is listed without roles.',
+      'Returns the user of the session. With `includeOrganizations=true` the response also has the ' +
+      'organizations of the user with roles and permissions. An inactive organization is listed without ' +
+      'roles.',
     access: accepting({ accessToken: true }, overApp('SESSION_OWNER')),
     query: meQuery,
     response: { status: 200, description: 'The user and the session.', body: me },
@@ -167,8 +169,8 @@ export const userRoutes = [
     tag: 'authentication',
     summary: 'Get a user',
     description:
-      'A user, for themselves, super admins and machine users. Owners and managers of an organization ' +
-      'that the user is in see them too, without phone number and metadata.',
+      'Returns a user to the user, to super admins and to machine users. Owners and managers of an ' +
+      'organization can also read its members, without phone number and metadata.',
     access: accepting(
       { accessToken: true, machineScope: 'users:read' },
       overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
@@ -205,9 +207,9 @@ export const userRoutes = [
     tag: 'authentication',
     summary: 'Update a user',
     description:
-      'Changes names, phone number, language and metadata; what is not named stays. Metadata merges: a ' +
-      'string sets, null removes. A changed phone number is unproven. Keys that begin with `app:` are ' +
-      'for super admins and machine users.',
+      'Changes names, phone number, language and metadata; fields that are absent stay unchanged. ' +
+      'Metadata is merged: a string sets a key, null removes it. A changed phone number is unverified. ' +
+      'Keys that begin with `app:` are for super admins and machine users.',
     access: accepting(
       { machineScope: 'users:write' },
       overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'),

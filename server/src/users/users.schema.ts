@@ -74,9 +74,7 @@ const person = {
     .optional()
     .meta({ description: 'Phone number. E.164.', examples: ['+4915112345678'] }),
   email: z.string().meta({ description: 'E-mail address.', examples: ['jon.doe@example.com'] }),
-  isEmailVerified: z
-    .boolean()
-    .meta({ description: 'Whether somebody with the mailbox has confirmed the address.', examples: [true] }),
+  isEmailVerified: z.boolean().meta({ description: 'Whether the e-mail address is verified.', examples: [true] }),
   isEmailClaimed: z.boolean().meta({
     description:
       'Whether the person behind the account has shown that the address is theirs. Roles are granted to ' +
@@ -86,7 +84,7 @@ const person = {
   isPhoneVerified: z
     .boolean()
     .optional()
-    .meta({ description: 'Whether the phone number is proven.', examples: [false] }),
+    .meta({ description: 'Whether the phone number is verified.', examples: [false] }),
   metadata: metadata('user').optional(),
 };
 
@@ -110,7 +108,7 @@ export const membership = z
       .meta({ description: 'Manager roles held there.', examples: [['ORG_OWNER']] }),
     permissions: z.array(z.string()).meta({ description: 'What the roles allow.', examples: [['documents:write']] }),
   })
-  .meta({ id: 'Membership', description: 'What a user is in an organization.' });
+  .meta({ id: 'Membership', description: 'The roles of a user in an organization.' });
 
 export const me = z
   .object({
@@ -124,7 +122,7 @@ export const me = z
         expiresAt: time('When it ends at the latest'),
         amr: z
           .array(z.string())
-          .meta({ description: 'How the user proved who they are (RFC 8176).', examples: [['pwd']] }),
+          .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd']] }),
       })
       .meta({ description: 'The session of this call.' }),
     organizations: z
@@ -134,7 +132,7 @@ export const me = z
     organizationsTruncated: z
       .boolean()
       .optional()
-      .meta({ description: 'Present and true when there are more.', examples: [true] }),
+      .meta({ description: 'True if there are more organizations; otherwise absent.', examples: [true] }),
   })
   .meta({ id: 'Me', description: 'The signed-in user and the session of the call.' });
 
@@ -158,7 +156,10 @@ export const updateUser = z
     metadata: metadataPatch('user').optional(),
     language: language.nullable().optional(),
   })
-  .meta({ id: 'UpdateUserRequest', description: 'Changes to a user; what is not named stays, null clears.' });
+  .meta({
+    id: 'UpdateUserRequest',
+    description: 'Changes to a user; absent fields stay unchanged, null clears a field.',
+  });
 
 export type UserPatch = Readonly<z.output<typeof updateUser>>;
 
@@ -171,7 +172,7 @@ export const requestVerification = z
     userId: userParams.shape.userId,
     verificationUrl: optional(verificationUrl),
   })
-  .meta({ id: 'RequestEmailVerificationRequest', description: 'Whose address is to be verified.' });
+  .meta({ id: 'RequestEmailVerificationRequest', description: 'The user whose address is to be verified.' });
 
 export const verificationRequested = z
   .object({ message: message('Verification email sent') })
@@ -179,8 +180,8 @@ export const verificationRequested = z
 
 export const verificationCode = text({ min: 1, max: 100 }).meta({
   description:
-    'The code of the mail: 7 letters and digits, or the 26 of its link, in any case. Spaces, dashes and ' +
-    'invisible characters are ignored.',
+    'The code from the mail: the short one with 7 letters and digits, or the long one of the link with ' +
+    '26. Case, spaces, dashes and invisible characters are ignored.',
   examples: ['K7M2QXA'],
 });
 
@@ -194,7 +195,10 @@ export const verifyEmail = z
       examples: ['Password@123JonDoeInc'],
     }),
   })
-  .meta({ id: 'VerifyEmailRequest', description: 'The code of the mail, and what else shows whose account it is.' });
+  .meta({
+    id: 'VerifyEmailRequest',
+    description: 'The code from the mail, and optionally the password of the account.',
+  });
 
 export const emailVerified = z
   .object({ message: message('Email verified') })
