@@ -66,6 +66,15 @@ export const tokenRequests = (): Request[] =>
     body: JSON.stringify({ clientId: seeded.id(index), clientSecret: seeded.machineSecret(index) }),
   }));
 
+/** People exchange their sessions, each for a token that names an organization they own. */
+const accessTokens = (): Request[] =>
+  numbered(organizationsInUse, (index) => ({
+    method: 'POST',
+    path: '/v1/authentication/users/me/access-token',
+    headers: { ...json, ...bearer(seeded.sessionToken(index)) },
+    body: JSON.stringify({ organizationId: seeded.id(index) }),
+  }));
+
 /** Owners list the members of organizations that have more of them than a page. */
 const lists = (): Request[] =>
   numbered(counts.listedOrganizations, (index) => ({
@@ -167,6 +176,15 @@ export const scenarios: readonly Scenario[] = [
     requests: tokenRequests,
     floorRequests: () =>
       numbered(machinesInUse, (index) => ({ method: 'POST', path: `/tokens/${seeded.id(index)}`, headers: app })),
+  },
+  {
+    name: 'access-token',
+    service: `POST users/me/access-token with an organization, ${organizationsInUse} sessions`,
+    floor: 'fastify route: one SELECT by primary key, one ES256 signature',
+    aim: 0.8,
+    requests: accessTokens,
+    floorRequests: () =>
+      numbered(organizationsInUse, (index) => ({ method: 'POST', path: `/tokens/${seeded.id(index)}`, headers: app })),
   },
   {
     name: 'sign-in',

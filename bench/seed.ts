@@ -47,6 +47,8 @@ export async function seed(db: Db): Promise<string> {
   const [app] = await db.query<{ id: string }>(sql`SELECT id FROM apps WHERE name = ${appName}`);
   if (app === undefined) throw new Error('the first start made no app');
   await db.transaction(async (tx) => {
+    await tx.query(sql`
+      UPDATE apps SET settings = settings || '{"audiences": ["https://api.example.com"]}'::jsonb WHERE id = ${app.id}`);
     for (const statement of statements(app.id, await hash(password, hashParameters))) await tx.query(statement);
   });
   await db.query(sql`VACUUM (ANALYZE)`);

@@ -440,6 +440,10 @@ export type AppSettings = {
      */
     managersMayGrantAnyRole: boolean;
     /**
+     * Whether the owners of an organization hold every permission that a role of the organization or a predefined role gives. By default being owner grants no permission.
+     */
+    ownersHoldAllPermissions: boolean;
+    /**
      * Whether documented operations need fresh authentication too, for instance to create machine users. Operations that always need it are not affected.
      */
     stepUp: boolean;
@@ -838,6 +842,10 @@ export type CreateAppRequest = {
          * Whether managers may grant roles that they do not hold.
          */
         managersMayGrantAnyRole?: boolean;
+        /**
+         * Whether the owners of an organization hold every permission that a role of the organization or a predefined role gives. By default being owner grants no permission.
+         */
+        ownersHoldAllPermissions?: boolean;
         /**
          * Whether documented operations need fresh authentication too, for instance to create machine users. Operations that always need it are not affected.
          */
@@ -2187,7 +2195,7 @@ export type PermissionResult = {
      */
     allowed: boolean;
     /**
-     * Keys of the roles through which the user has the permission.
+     * Keys of the roles through which the user has the permission; `ORG_OWNER` if the app lets owners hold all.
      */
     grantedBy: Array<string>;
     /**
@@ -3013,6 +3021,10 @@ export type UpdateAppRequest = {
          */
         managersMayGrantAnyRole?: boolean;
         /**
+         * Whether the owners of an organization hold every permission that a role of the organization or a predefined role gives. By default being owner grants no permission.
+         */
+        ownersHoldAllPermissions?: boolean;
+        /**
          * Whether documented operations need fresh authentication too, for instance to create machine users. Operations that always need it are not affected.
          */
         stepUp?: boolean;
@@ -3203,6 +3215,10 @@ export type UpdateAppSettingsRequest = {
      * Whether managers may grant roles that they do not hold.
      */
     managersMayGrantAnyRole?: boolean;
+    /**
+     * Whether the owners of an organization hold every permission that a role of the organization or a predefined role gives. By default being owner grants no permission.
+     */
+    ownersHoldAllPermissions?: boolean;
     /**
      * Whether documented operations need fresh authentication too, for instance to create machine users. Operations that always need it are not affected.
      */

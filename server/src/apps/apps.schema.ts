@@ -177,6 +177,12 @@ const settingsShape = {
   managersMayGrantAnyRole: z
     .boolean()
     .meta({ description: 'Whether managers may grant roles that they do not hold.', examples: [true] }),
+  ownersHoldAllPermissions: z.boolean().meta({
+    description:
+      'Whether the owners of an organization hold every permission that a role of the organization or a predefined ' +
+      'role gives. By default being owner grants no permission.',
+    examples: [false],
+  }),
   stepUp: z.boolean().meta({
     description:
       'Whether documented operations need fresh authentication too, for instance to create machine ' +
@@ -241,6 +247,7 @@ export const defaultSettings: Settings = {
   auditRetentionDays: null,
   trustedBackends: [],
   managersMayGrantAnyRole: true,
+  ownersHoldAllPermissions: false,
   stepUp: false,
 };
 

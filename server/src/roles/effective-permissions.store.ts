@@ -16,16 +16,28 @@ export const membershipsOf = (appId: string | Sql): Sql => sql`
 /** Whether a membership is in force: its organization and its user are active. Memberships out of force are kept. */
 export const isInForce = sql`(o.status = ANY (${statusesInForce()}::text[]) AND u.state = 'ACTIVE')`;
 
-/** The roles in force of a membership: roles of the organization and predefined roles of the app. */
+/** Where the app says so, owners hold every permission that a role of their organization gives. */
+const ownersHoldAll = (appId: string | Sql): Sql => sql`
+  EXISTS (SELECT FROM apps a WHERE a.id = ${appId} AND a.settings -> 'ownersHoldAllPermissions' = 'true')`;
+
+/**
+ * The roles in force of a membership: roles of the organization and predefined roles of the app. If the app says so, an
+ * owner also has a row for each role of the organization, with `is_held` false.
+ */
 const rolesInForce = (appId: string | Sql): Sql => sql`
-  SELECT r.key, r.permissions
+  SELECT r.key, r.permissions, true AS is_held
   FROM member_roles held
   JOIN roles r ON r.app_id = ${appId} AND r.scope_id = held.scope_id AND r.key = held.role_key
-  WHERE held.app_id = ${appId} AND held.org_id = m.org_id AND held.user_id = m.user_id AND ${isInForce}`;
+  WHERE held.app_id = ${appId} AND held.org_id = m.org_id AND held.user_id = m.user_id AND ${isInForce}
+  UNION ALL
+  SELECT 'ORG_OWNER', r.permissions, false
+  FROM roles r
+  WHERE r.app_id = ${appId} AND r.scope_id IN (0, m.org_id) AND m.is_owner AND ${isInForce}
+    AND ${ownersHoldAll(appId)}`;
 
 /** One row, for a LATERAL join: `keys` of the roles in force and the `permissions` they give together. */
 export const effectiveRoles = (appId: string | Sql): Sql => sql`
-  SELECT COALESCE(array_agg(DISTINCT r.key COLLATE "C"), '{}') AS keys,
+  SELECT COALESCE(array_agg(DISTINCT r.key COLLATE "C") FILTER (WHERE r.is_held), '{}') AS keys,
     COALESCE(array_agg(DISTINCT permission COLLATE "C") FILTER (WHERE permission IS NOT NULL), '{}') AS permissions
   FROM (${rolesInForce(appId)}) AS r LEFT JOIN LATERAL unnest(r.permissions) AS permission ON true`;
 
@@ -35,7 +47,7 @@ export type RefusalReason = 'not_a_member' | 'organization_inactive' | 'user_ina
 export interface PermissionResult {
   readonly permission: string;
   readonly allowed: boolean;
-  /** Keys of the roles that grant it. */
+  /** Keys of the roles that grant it; `ORG_OWNER` if ownership does. */
   readonly grantedBy: string[];
   readonly reason?: RefusalReason;
 }
@@ -80,7 +92,7 @@ function toAnswer({ permissions }: PermissionQuestion, rows: readonly GrantingRo
   const results = permissions.map((permission) => {
     const granting = rows.filter(({ granted }) => granted?.includes(permission));
     // Keys of roles are ASCII.
-    const grantedBy = granting.flatMap(({ key }) => key ?? []).toSorted();
+    const grantedBy = [...new Set(granting.flatMap(({ key }) => key ?? []))].toSorted();
     const allowed = grantedBy.length > 0;
     return { permission, allowed, grantedBy, ...(!allowed && { reason: reasonOf(first) }) };
   });

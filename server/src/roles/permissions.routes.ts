@@ -33,7 +33,7 @@ export const permissionRoutes = [
       'Checks whether a user has permissions in the organization. The response names the granting roles ' +
       'or the reason for a refusal. Members can check themselves; owners, managers, super admins and ' +
       'machine users can check any user. Only roles grant permissions: the status of owner, manager or ' +
-      'super admin does not.',
+      'super admin does not, unless the app setting `ownersHoldAllPermissions` is true for owners.',
     access: accepting(
       { accessToken: true, machineScope: 'permissions:read' },
       overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),

@@ -19,9 +19,11 @@ const result = z
   .object({
     permission: z.string().meta({ description: 'What was asked for.', examples: ['documents:write'] }),
     allowed: z.boolean().meta({ description: 'Whether the user has it.', examples: [true] }),
-    grantedBy: z
-      .array(z.string())
-      .meta({ description: 'Keys of the roles through which the user has the permission.', examples: [['writer']] }),
+    grantedBy: z.array(z.string()).meta({
+      description:
+        'Keys of the roles through which the user has the permission; `ORG_OWNER` if the app lets owners hold all.',
+      examples: [['writer']],
+    }),
     reason: z
       .enum(['not_a_member', 'organization_inactive', 'user_inactive', 'no_role_grants_it'])
       .optional()
