@@ -41,7 +41,7 @@ import { hashMeasurements } from './passwords/hash-measurements.ts';
 import { createPermissionChecks } from './roles/permission-checks.ts';
 import { createPasswordHasher, type PasswordHasher } from './passwords/password-hash.ts';
 
-/** What differs between a deployment and a test; all else is the same for both. */
+/** Dependencies that differ between a deployment and a test. */
 export interface AppDependencies {
   readonly config: Config;
   readonly db: Db;
@@ -56,7 +56,7 @@ export interface AppDependencies {
   readonly outbound?: Outbound;
   readonly routes?: readonly Route[];
   readonly logger?: FastifyServerOptions['logger'];
-  /** What the metrics tell of the deployment beside the app. */
+  /** Metrics of the deployment in addition to those of the app. */
   readonly measurements?: readonly AddMeasurements[];
   /** For what belongs to no request; default: it is not logged. */
   readonly log?: Log;

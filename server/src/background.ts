@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { BackgroundTask } from './calls/background-task.ts';
 import type { Services } from './calls/services.ts';
 
-/** Told of a run that failed; the next one tries again. */
+/** Called after a failed run. The next run retries. */
 export type ReportFailure = (error: unknown, task: string) => void;
 
 export interface Background {

@@ -8,7 +8,7 @@ import { type SettingsPatch, settingsPatch } from './apps/apps.schema.ts';
 import { someAppExists } from './apps/apps.store.ts';
 import { createApp, prepareApp } from './accounts/create-app.ts';
 
-/** What the first start of a development deployment tells its user, once. */
+/** The output of the first start of a development deployment, shown once. */
 export interface FirstApp {
   readonly name: string;
   readonly adminEmail: string;
@@ -35,7 +35,7 @@ function firstSettings({ config }: Services): SettingsPatch {
   throw fault('BOOTSTRAP_SETTINGS', `is not valid: ${z.prettifyError(parsed.error)}`);
 }
 
-/** What the API would refuse with a code is a fault of a variable here. */
+/** Converts an API error to the fault of a variable. */
 function nameVariable(error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   if (error.code === 'password_too_weak') return fault('BOOTSTRAP_ADMIN_PASSWORD', `is too weak: ${error.detail}`);

@@ -4,7 +4,7 @@ import { parseSmtpUrl } from './smtp-url.ts';
 import { normalizeEmail } from './http/email-address.ts';
 import { isAddressRange } from './http/address-range.ts';
 
-/** What the documentation says about one environment variable. */
+/** Documentation of one environment variable. */
 export interface ConfigVariable {
   readonly name: VariableName;
   readonly description: string;
@@ -127,7 +127,9 @@ export const variablesSchema = z.object({
     .describe('Threads of each process that hash passwords. Default: the cores, shared among WORKERS.'),
   SIGN_IN_WAIT_SECONDS: integer(1, 60)
     .default(5)
-    .describe('What a password may be expected to wait until it is hashed; beyond that the call is 503. Default 5.'),
+    .describe(
+      'Maximum expected wait of a password until it is hashed, in seconds; beyond that the call gets 503. Default 5.',
+    ),
   STOP_DELAY_SECONDS: integer(0, 120)
     .optional()
     .describe(
@@ -188,7 +190,7 @@ function isStrongKey(key: Buffer): boolean {
   return steps.size > 1 && new Set(key).size >= minDistinct;
 }
 
-/** Whether a secret is long and varied enough that nobody guesses the secret. */
+/** Whether a secret is too long and varied to be guessed. */
 function isStrongText(text: string): boolean {
   return text.length >= 32 && new Set(text).size >= minDistinct;
 }

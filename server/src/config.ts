@@ -27,14 +27,14 @@ export class ConfigError extends Error {
 /** The configuration of one start. */
 export type Config = Readonly<ReturnType<typeof toConfig>>;
 
-/** What the environment looks like: `process.env`, or a record in tests. */
+/** The environment: `process.env`, or a record in tests. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** A condition between variables. It is asked only when every variable it `reads` is valid by itself. */
 interface Rule {
   readonly variable: VariableName;
   readonly reads: readonly VariableName[];
-  /** What is wrong, or undefined. */
+  /** The problem, or undefined. */
   fault(variables: Variables): string | undefined;
 }
 
@@ -50,7 +50,7 @@ export const developmentFeaturesSentence =
   'development features exist only when NODE_ENV is not production and HOST is loopback or ' +
   'ALLOW_DEVELOPMENT_ON_NETWORK=true';
 
-/** What decides whether the service is in production and whether development features exist. */
+/** The variables that determine production mode and development features. */
 const developmentVariables: readonly VariableName[] = [
   'NODE_ENV',
   'HOST',
@@ -188,7 +188,7 @@ function toConfig(v: Variables) {
      */
     hashConcurrency: v.HASH_CONCURRENCY ?? Math.ceil(availableParallelism() / workers),
 
-    /** What a password may be expected to wait until it is hashed, in seconds. */
+    /** Maximum expected wait of a password until it is hashed, in seconds. */
     signInWaitSeconds: v.SIGN_IN_WAIT_SECONDS,
 
     /** How long a process that is told to stop goes on, unready, so that load balancers notice; in seconds. */

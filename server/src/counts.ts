@@ -1,6 +1,6 @@
 import { type Sql, sql } from './db/db.ts';
 
-/** What is counted per app. */
+/** Counters per app. */
 export type CountedNoun = 'users' | 'organizations';
 
 /** The row of a total that counts what has this id: the time in it, so that what comes at the same moment spreads. */

@@ -35,11 +35,11 @@ export interface CredentialLookups {
   session(key: SessionKey): Promise<FoundSession | undefined>;
   /** The session behind the verified access token of a person. */
   accessToken(key: AccessTokenKey): Promise<FoundSession | undefined>;
-  /** What an access token of a person may say. */
+  /** Claims of the access token of a person. */
   tokenGrant(key: TokenRequestKey): Promise<TokenGrant | undefined>;
   /** The machine user of a verified token, if it is still good. */
   machine(key: MachineKey): Promise<FoundMachine | undefined>;
-  /** What a client credential stands for. */
+  /** The machine user of a client credential. */
   client(key: ClientKey): Promise<FoundClient | undefined>;
 }
 

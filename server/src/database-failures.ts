@@ -4,7 +4,7 @@ import type { ApiError } from './http/errors.ts';
 
 const rememberedForMs = 30_000;
 
-/** What calls failed of because of the database, by the code of their answer. */
+/** Counts calls that failed because of the database, by error code. */
 export class DatabaseFailures {
   readonly #clock: Clock;
   #storageFullAt = -Infinity;

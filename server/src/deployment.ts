@@ -10,10 +10,13 @@ import { checkMasterKey, hasMasterKey } from './keys/master-key-check.ts';
 import { generateMasterKeyFile, masterKeyFile } from './keys/master-key-file.ts';
 import { createSealer, type Sealer } from './keys/seal.ts';
 
-/** What a process of this deployment works on: its database, current and unlocked, and its share of the ids. */
+/** The services of a process: the database, migrated and unsealed, and the id source. */
 export interface Deployment {
   readonly db: Db;
-  /** Connections of their own for finding out who calls: calls that hold all the others do not keep everybody out. */
+  /**
+   * Separate connections for credential lookups, so that calls that hold all other connections do not block
+   * authentication.
+   */
   readonly lookupDb: Db;
   readonly ids: LeasedIdSource;
   /** The time of the database, which each renewal of the lease on ids reads. */
@@ -36,7 +39,7 @@ async function masterKeyOfDirectory(db: Db, dataDir: string): Promise<Buffer> {
   return generateMasterKeyFile(dataDir);
 }
 
-/** Of so many connections of a process, those that only find out who calls. */
+/** The number of connections, out of all connections of a process, that are reserved for credential lookups. */
 const lookupConnections = (poolSize: number): number => Math.min(poolSize - 1, Math.ceil(poolSize / 5));
 
 async function openDatabases(config: Config, log: Log | undefined): Promise<Pick<Deployment, 'db' | 'lookupDb'>> {

@@ -15,7 +15,7 @@ export interface IdSource {
   remainingMs(): number;
 }
 
-/** An id source whose node number no other process uses meanwhile. */
+/** An id source with an exclusive lease of its node number. */
 export interface LeasedIdSource extends IdSource {
   /** Gives the node number back. */
   close(): Promise<void>;
@@ -29,7 +29,7 @@ export interface LeaseOptions {
   readonly renewEveryMs?: number;
 }
 
-/** What an id source needs to know. Times are in milliseconds since 1970. */
+/** Dependencies of an id source. Times are in milliseconds since 1970. */
 export interface IdSourceOptions {
   readonly node: number;
   readonly now?: () => number;
@@ -210,7 +210,7 @@ class NodeLease implements LeasedIdSource {
     else this.#source.until = Number(row.until);
   }
 
-  /** From now, or from the latest id where ids are ahead of the clock. */
+  /** Counted from now, or from the latest id if ids are ahead of the clock. */
   #leaseEnd(): Sql {
     return sql`(GREATEST(clock_timestamp(), to_timestamp(${this.#source.last}::float8 / 1000))
       + ${this.#leaseMs} * interval '1 ms')`;

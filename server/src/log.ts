@@ -12,7 +12,7 @@ interface ErrorFields extends Record<string, unknown> {
   readonly message: string;
 }
 
-/** What a log may hold of an error: never the values that a statement was given, nor what the driver quotes of rows. */
+/** Serializes an error for the log, without parameter values and without row data that the driver quotes. */
 function describeError(error: Error): ErrorFields {
   return {
     type: error.name,

@@ -18,7 +18,7 @@ import { onStopSignal, readyMessage } from './signals.ts';
 import { announceFirstApp, printAddresses } from './terminal.ts';
 import { readVersion } from './version.ts';
 
-/** How long what is in flight may take to finish when the service is told to stop. */
+/** How long requests in progress may take after a stop signal. */
 const drainMs = 10_000;
 /** What is left of that for the answer to a password whose hash began last. */
 const answerMs = 2_000;
@@ -37,7 +37,7 @@ async function warnOfRedirectMatching({ db }: Services, log: FastifyInstance['lo
   );
 }
 
-/** What an operator wants to know of a start, for the log. */
+/** Summary of a start for the log. */
 function describeStart({ workers }: Config, { db, databaseVersion, migrated }: Deployment, isAppCreated: boolean) {
   return {
     version: readVersion(),

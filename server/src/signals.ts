@@ -1,6 +1,6 @@
 import type { ServiceLog } from './log.ts';
 
-/** What a worker sends to its supervisor when it is ready. */
+/** Message of a worker to its supervisor when it is ready. */
 export const readyMessage = 'ready';
 
 /** Runs `stop` on the first SIGTERM or SIGINT, then exits. */

@@ -59,7 +59,8 @@ async function decisionDrafts() {
   );
   const list = decisions.map(({ title, address }) => `- [${title}](${address})`).join('\n');
   const summary = 'Why Gatehouse is built as it is: one page for each decision.';
-  const markdown = `# Decisions\n\n${summary}\n\n${list}\n`;
+  const numbers = 'No decision was withdrawn. Missing numbers were never used.';
+  const markdown = `# Decisions\n\n${summary} ${numbers}\n\n${list}\n`;
   return [{ address: '/docs/decisions', source: '/docs/decisions', summary, group: 'index', markdown }, ...decisions];
 }
 

@@ -113,7 +113,7 @@ export interface ExportedInvitation {
   expiresAt: string;
 }
 
-/** Only those of a claimed account: otherwise they may wait for somebody else, the owner of the mailbox. */
+/** Only for a claimed account: otherwise the invitations may be for someone else, the owner of the mailbox. */
 export const exportInvitations = (db: Queryable, appId: string, userId: string): Promise<ExportedInvitation[]> =>
   db.query(sql`
     SELECT i.org_id AS "orgId", o.name AS "organizationName", i.email, COALESCE(i.role_key, i.grants) AS role, i.status,

@@ -17,7 +17,7 @@ export interface Claim {
   readonly lastName?: string | undefined;
 }
 
-/** What took effect, by organization. */
+/** Grants that took effect, by organization. */
 export type GrantedInvitations = ReadonlyMap<string, readonly Grant[]>;
 
 /** Each organization that gains somebody reads it in its own audit. */
@@ -44,7 +44,7 @@ export async function grantInvitations(
   for (const { orgId, grant } of await acceptInvitations(tx, appId, userId, now)) {
     granted.set(orgId, [...(granted.get(orgId) ?? []), grant]);
   }
-  // In the order of ids, like everybody who changes memberships of several organizations.
+  // In the order of ids, like all changes of memberships in several organizations, to avoid deadlocks.
   for (const [orgId, grants] of [...granted].toSorted(([a], [b]) => (BigInt(a) < BigInt(b) ? -1 : 1))) {
     await grantToMember(tx, appId, { orgId, userId, id: services.ids.next(), now }, grants);
   }

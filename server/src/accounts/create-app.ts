@@ -18,7 +18,7 @@ export interface NewApp {
   readonly settings: SettingsPatch;
 }
 
-/** What takes time, made before the transaction: an app's id, first signing keys and the admin's password hash. */
+/** Prepares slow values before the transaction: the id of the app, its first signing keys and the password hash. */
 export interface PreparedApp {
   readonly id: string;
   readonly app: NewApp;

@@ -64,7 +64,7 @@ export const emailVerificationRoutes = [
     handler: async (call) => {
       const app = await namedAppOf(call);
       const template = chooseUrlTemplate(call, app, 'verificationUrl', call.body.verificationUrl);
-      // A person's own network; that of a backend is everybody's.
+      // For people only: the network of a backend stands for all its users.
       if (call.actor.kind === 'user') {
         await takeLimit(call, 'codeRequestsPerAddressPerHour', addressKey(call.client.ip));
       }

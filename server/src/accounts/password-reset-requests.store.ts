@@ -1,7 +1,7 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** Somebody asked to reset the password of an address. Whether anybody has it is not known yet. */
+/** A request for a password reset. Whether an account has the address is checked later. */
 export interface PasswordResetRequest {
   readonly appId: string;
   readonly id: string;

@@ -36,7 +36,7 @@ async function mayGetCode(
   const waiting = { now, requestedFrom: isKnown ? addressKey(request.ip) : undefined };
   if ((await countUsableCodes(tx, app.id, user.id, 'password_reset', waiting)) >= codesKept.password_reset)
     return false;
-  // The owner of a mailbox is spared more, also from somebody who uses the codes up; nobody is told.
+  // Beyond the quota, no mail is sent and the request is dropped silently.
   return consumeMailQuota(tx, services, app, 'reset', user.email, isKnown ? user.id : undefined);
 }
 

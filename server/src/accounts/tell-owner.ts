@@ -14,7 +14,7 @@ export async function tellOwner(call: Call, email: string): Promise<void> {
   const app = await namedAppOf(call);
   const since = new Date(services.clock.now().getTime() - hourMs);
   await services.db.transaction(async (tx) => {
-    // Locked, so that attempts at the same moment do not each find that nobody told the owner yet.
+    // Locked, so that concurrent attempts do not each notify the owner.
     const owner = await lockUserByEmail(tx, appId, emailKey(email));
     if (!owner || (await mailedSince(tx, appId, owner.id, 'sign_up_attempted', since))) return;
     const { id: userId, email: recipient } = owner;

@@ -9,8 +9,8 @@ import { listActiveSuperAdmins } from '../users/super-admins.store.ts';
 type Purpose = 'super_admin_granted' | 'super_admin_removed';
 
 /**
- * Tells every active super admin that there is one more or one less: nobody gains or loses this power in silence.
- * Called with the user's row locked; those who are one now are told, so call it after granting and before taking away.
+ * Notifies all active super admins that a super admin was added or removed. Call it with the user's row locked, after
+ * granting or before removing the right, so that the affected user gets the mail too.
  */
 export function tellSuperAdmins(tx: Tx, call: Call, purpose: Purpose, email: string): Promise<void> {
   return tellSuperAdminsOf(tx, call.services, call.appId, { purpose, content: { email, ...circumstancesOf(call) } });

@@ -9,7 +9,7 @@ import { notMeUrl } from '../users/not-me-token.ts';
 import type { Circumstances } from '../email/circumstances.ts';
 import type { User } from '../users/users.store.ts';
 
-/** Who causes the mail: a sign-up with somebody's address, or the user who asks for another. */
+/** Cause of the mail: a sign-up, or a request of the user. */
 export type VerificationCause = 'sign-up' | 'request';
 
 /**

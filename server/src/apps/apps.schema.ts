@@ -225,7 +225,7 @@ export const settings = allSettings
   })
   .meta({ id: 'AppSettings', description: 'Settings of an app.' });
 
-/** What an app starts with. */
+/** Default settings of an app. */
 export const defaultSettings: Settings = {
   allowedOrigins: [],
   redirectUrls: [],

@@ -29,7 +29,7 @@ export interface AppRow {
 /** The columns of an app that `toApp` reads. */
 const columns = sql`id, name, display_name, status, settings, created_at, updated_at`;
 
-/** What the patch names is set, the rest stays; groups of settings merge by the same rule. */
+/** Applies a patch: absent settings stay unchanged, also within groups of settings. */
 function mergeSettings<Before extends SettingsPatch>(before: Before, patch: SettingsPatch): Before {
   const groups = Object.entries(patch).filter(([, value]) => isGroup(value)) as [keyof SettingsPatch, object][];
   const merged = groups.map(([name, group]) => [name, { ...(before[name] as object | undefined), ...group }]);

@@ -28,7 +28,7 @@ interface Change {
   readonly appName: string;
   readonly before: Settings;
   readonly config: Config;
-  /** Where the settings are in the request, for the faults. */
+  /** JSON pointer of the settings in the request, for validation errors. */
   readonly pointer: string;
 }
 

@@ -32,7 +32,9 @@ function fixedPlaces({ url, otherwise }: Filled): number[] {
   );
 }
 
-/** What has to be equal. Both fillings count: else a placeholder could stand for a letter x of an entry. */
+/**
+ * The compared parts of a URL. Both fillings must match; otherwise a placeholder could match a letter x of an entry.
+ */
 const fixedParts = (filled: Filled) => {
   const places = fixedPlaces(filled);
   return [filled.url, filled.otherwise].map(({ origin, pathname, hash, searchParams }) => {
@@ -87,7 +89,7 @@ export function allowsTarget(settings: Settings, target: Filled, isTrusted: bool
   );
 }
 
-/** The narrowest entry that allows the template to everybody. */
+/** The narrowest entry that would allow the template for all callers. */
 export function entryFor(template: string, filled: Filled): string {
   const named = new URL(template.replace(placeholder, (_, name: string) => `__${name.trim()}__`));
   const restored = (part: string) => part.replace(/__(\w+?)__/g, '{{$1}}');

@@ -6,7 +6,7 @@ const matchesByOrigin =
   'redirectMatching is "origin": everybody may name each path of the bare origins in redirectUrls as the ' +
   'target of a link. List the pages that links lead to, then set it to "exact".';
 
-/** What an administrator of the app should mend, one sentence each. */
+/** Warnings for administrators of the app, one sentence each. */
 export function settingsWarnings(settings: Settings, config: Config): string[] {
   const entries = entryLists.flatMap((list) =>
     settings[list].flatMap((entry) => {

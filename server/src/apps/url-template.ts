@@ -10,7 +10,7 @@ import { allowsTarget, entryFor, fillTwice, placeholder } from './redirect-match
 
 const refuse = (detail: string): ApiError => new ApiError('redirect_url_not_allowed', { detail });
 
-/** Who names the target of a link, as far as the rule asks. */
+/** The kind of caller who supplies a redirect URL. */
 interface Namer {
   /** Bare origins in `redirectUrls` allow each of their paths. */
   readonly isTrusted: boolean;
@@ -18,7 +18,7 @@ interface Namer {
   readonly isLocal: boolean;
 }
 
-/** Backends and super admins of the app are trusted; everybody else, signed in or not, is a person. */
+/** Backends and super admins of the app are trusted; all other callers are not. */
 const isTrusted = (actor: Actor): boolean =>
   actor.kind === 'machine' || (actor.kind === 'user' && actor.user.isSuperAdmin);
 

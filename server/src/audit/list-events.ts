@@ -52,7 +52,7 @@ function asSeenByOwner(row: EventRow, insiders: ReadonlySet<string>): AuditEvent
   };
 }
 
-/** Everybody whom a row names and whom an owner may or may not know. */
+/** Ids of all users in a row whose visibility must be checked. */
 const namedIn = ({ actor_id, claimed_on_behalf_of, target_id }: EventRow): string[] =>
   [actor_id, claimed_on_behalf_of, target_id].filter((id) => id !== null);
 

@@ -2,7 +2,7 @@ import { listAuditRetentions } from '../apps/apps.store.ts';
 import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteEventsBefore } from './events.store.ts';
 
-/** Few enough that nobody waits for the locks of one statement. */
+/** Batch size. Small, so that the locks of one statement are held only briefly. */
 const batchSize = 500;
 const dayMs = 24 * 3_600_000;
 

@@ -3,7 +3,7 @@ import { type CookieKind, cookieNamesOf } from '../http/credential.ts';
 import type { CallApp } from './call-app.ts';
 import type { Call } from './route.ts';
 
-/** What a cookie needs to know of its app. */
+/** App data that determines the attributes of a cookie. */
 export type CookieApp = Pick<CallApp, 'name' | 'settings'>;
 
 /**

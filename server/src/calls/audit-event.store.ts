@@ -8,7 +8,7 @@ export interface AuditEvent {
   readonly time: Date;
   readonly action: string;
   readonly actor: { readonly kind: string; readonly id: string | null };
-  /** The user id that a machine says it acts for; unproven. */
+  /** The user id on whose behalf a machine user claims to act; not verified. */
   readonly claimedOnBehalfOf: string | null;
   readonly target: { readonly kind: string; readonly id: string | null };
   readonly ip: string | null;

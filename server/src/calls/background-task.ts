@@ -5,7 +5,7 @@ import type { Services } from './services.ts';
  * run every task at the same time, so a task takes what it works on from the database and under its locks.
  */
 export interface BackgroundTask {
-  /** What it does, for the log. */
+  /** Description for the log. */
   readonly name: string;
   /** Pause between the end of one run and the start of the next, in milliseconds. */
   readonly everyMs: number;

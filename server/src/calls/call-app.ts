@@ -16,7 +16,7 @@ export interface CallApp {
   };
 }
 
-/** What the path of a call asks of apps. */
+/** Queries about apps that the request path needs. */
 export interface Apps {
   /** The id of the app with this name. An app's name and id never change. */
   idOf(name: string): Promise<string | undefined>;

@@ -1,6 +1,6 @@
 import type { Actor } from '../access/actor.ts';
 
-/** Who is behind a credential, as the database says now; undefined if it is not good, or not any more. */
+/** The actor of a credential according to the database; undefined if the credential is invalid. */
 export interface Credentials {
   /** The human of a live session, whose use is noted. */
   session(appId: string, token: string): Promise<(Actor & { kind: 'user' }) | undefined>;

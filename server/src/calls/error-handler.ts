@@ -5,7 +5,7 @@ import type { Services } from './services.ts';
 import { OverloadedError } from '../passwords/overloaded-error.ts';
 import { ApiError, toProblem, type ErrorCode } from '../http/errors.ts';
 
-/** What the framework itself refuses, in our words. */
+/** Our error codes for errors of the framework. */
 const frameworkCodes: ReadonlyMap<unknown, ErrorCode> = new Map<string, ErrorCode>([
   ['FST_ERR_CTP_BODY_TOO_LARGE', 'body_too_large'],
   ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'unsupported_media_type'],
@@ -23,7 +23,7 @@ export function toApiError(error: unknown): ApiError {
     return new ApiError('overloaded', { cause: error, retryAfterInSeconds: error.retryAfterInSeconds });
   }
   const { code, statusCode } = (error ?? {}) as Partial<FastifyError>;
-  // The client went away in the middle of its body: nobody's fault here, and nobody reads the answer.
+  // The client closed the connection while it sent the body: not an error of the service, and no response can be sent.
   if (code === 'ECONNRESET' && statusCode === 400) return new ApiError('malformed_request', { cause: error });
   return new ApiError(frameworkCodes.get(code) ?? 'internal_error', { cause: error });
 }

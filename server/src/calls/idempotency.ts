@@ -1,7 +1,7 @@
 import type { Tx } from '../db/db.ts';
 import type { Call } from './route.ts';
 
-/** What makes a call with an idempotency key happen once. The path of a call asks it; a call without a key passes. */
+/** Ensures that a call with an idempotency key runs only once. Calls without a key are not affected. */
 export interface Idempotency {
   /**
    * Answers a call after access was granted. If its key has an answer, this is the answer; otherwise `handle` runs.

@@ -8,21 +8,21 @@ import { accessOverOrganization, decisionOver, granted, type Granted } from './d
 import { auditIdentity } from '../access/actor.ts';
 import type { AuditAction, Call } from './route.ts';
 
-/** What the audit says about one change. Names only, never values: values can be personal or secret. */
+/** The audit event of one change. Names only, never values, because values can be personal or secret. */
 export interface ChangeEvent {
-  /** The app whose audit is told, where it is not the one that the call names. */
+  /** The app of the audit event, if it is not the app of the call. */
   readonly appId?: string;
   readonly target: { readonly kind: string; readonly id: string };
-  /** Where a call brings about more than it declares: a password reset may also accept invitations. */
+  /** Action of an additional event, for example if a password reset also accepts invitations. */
   readonly action?: AuditAction;
   readonly orgId?: string | undefined;
   /** Names of what changed, e.g. `name`, `metadata.plan`. */
   readonly changes?: readonly string[];
-  /** Who acted, where the credential does not say: a person who signs up is nobody before. */
+  /** The actor, if the credential does not identify one: a person who signs up has no credential yet. */
   readonly actor?: { readonly kind: 'user'; readonly id: string };
-  /** Leaves out the client's address and agent: of somebody who deletes their account only the id stays. */
+  /** Omits the client's address and user agent: after the deletion of an account only the user id is kept. */
   readonly withoutClient?: true;
-  /** The user id that a machine says it acts for; unproven. */
+  /** The user id on whose behalf a machine user claims to act; not verified. */
   readonly claimedOnBehalfOf?: string | undefined;
 }
 

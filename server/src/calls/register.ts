@@ -28,7 +28,7 @@ declare module 'fastify' {
   }
 }
 
-/** A route that does not say who may call it, or a mutation that does not say what the audit is told, never starts. */
+/** Refuses to register a route without access, or a mutation without audit event. */
 function checkDeclaration(route: Route): void {
   const where = `${route.method} ${route.url}`;
   if (!route.access) throw new Error(`${where} does not declare its access`);
@@ -87,7 +87,7 @@ function toAddressed(route: Route, appId: string, valid: ValidRequest): Addresse
   return { appId, orgId: valid.orgId, userId, sessionId: valid.params['sessionId'] ?? '' };
 }
 
-/** @throws ApiError `prefetch_refused` for a browser that loads a page before anybody asks for it */
+/** @throws ApiError `prefetch_refused` for a browser that prefetches a page */
 function refusePrefetch({ headers }: FastifyRequest): void {
   const purposes = [headers['sec-purpose'], headers['purpose'], headers['x-purpose'], headers['x-moz']];
   if (purposes.some((purpose) => /prefetch|prerender|preview/i.test(String(purpose))))

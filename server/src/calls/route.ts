@@ -53,7 +53,7 @@ export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly actor: Actor;
   readonly addressed: Addressed;
   readonly held: Held;
-  /** What the caller names the call by, on routes that keep their answer under it. */
+  /** The idempotency key, on routes that store their response. */
   readonly idempotencyKey: string | undefined;
   readonly client: Client;
   readonly services: Services;
@@ -81,7 +81,7 @@ interface RouteBase<
   isExemptFromFreshAuthentication?(
     call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
   ): boolean | Promise<boolean>;
-  /** What is counted for the client address before anything but the app is looked at. */
+  /** Limit per client address, checked directly after the app. */
   readonly addressLimit?: LimitName;
   /** The call looks at the device token that the caller may send, and gives one. */
   readonly knowsDevice?: true;

@@ -1,6 +1,6 @@
 import type { ErrorCode } from '../http/errors.ts';
 
-/** What somebody was kept from, and what it means: the events that the audit gets although nothing changed. */
+/** Audit events for refused calls, with their meanings. */
 export const securityActions = {
   'sign_in.failed':
     'Somebody gave a wrong password for an account (the target), signed in or not, or for an address that has none.',
@@ -19,7 +19,7 @@ export type SecurityAction = keyof typeof securityActions;
 /** Whether events of this action tell of a refusal. */
 export const isSecurityAction = (action: string): boolean => Object.hasOwn(securityActions, action);
 
-/** The refusals that the audit is told of. */
+/** Error codes that cause a security event. */
 const actionOfCode: Partial<Record<ErrorCode, SecurityAction>> = {
   access_denied: 'access.denied',
   human_required: 'access.denied',

@@ -3,9 +3,7 @@ import { deleteWholeShares } from '../limits/limits.store.ts';
 
 const batchSize = 5000;
 
-/**
- * Removes the traces of limits that nobody is near any more. A share without a row is whole, so nothing depends on it.
- */
+/** Deletes the rows of full quotas. A quota without a row is full, so this changes no limit. */
 export const sweepLimits: BackgroundTask = {
   name: 'remove what is known of limits that are whole again',
   everyMs: 600_000,

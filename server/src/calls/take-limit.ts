@@ -8,7 +8,7 @@ import type { Services } from './services.ts';
 import { limits, type LimitName } from '../limits/limits.ts';
 import { type Share, take } from '../limits/limits.store.ts';
 
-/** Under which a share is found: it tells neither the limit nor whose it is to anybody who lacks the master key. */
+/** Database key of a quota. An HMAC, so that a database dump reveals neither the limit nor the subject. */
 export function shareKey(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Buffer {
   return createHmac('sha256', services.sealer.deriveKey('limits'))
     .update(JSON.stringify([name, whose]))
@@ -33,7 +33,7 @@ export function shareInQuery(services: Pick<Services, 'sealer'>, name: LimitName
   return { keyHash: shareKey(services, name, whose), count, periodSeconds: limits[name].periodSeconds };
 }
 
-/** What `Retry-After` says: whole seconds, and never none. */
+/** Value of `Retry-After`: whole seconds, at least one. */
 export const toRetryAfter = (seconds: number): number => Math.max(1, Math.ceil(seconds));
 
 /**

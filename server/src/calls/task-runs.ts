@@ -1,4 +1,4 @@
-/** What the measurements tell of one task. */
+/** The metrics of one task. */
 export interface TaskState {
   readonly failures: number;
   /** How long after its planned time the next successful end is overdue, in milliseconds; 0 if it is not. */

@@ -24,7 +24,7 @@ function toFaults(part: string, issues: readonly z.core.$ZodIssue[]): Fault[] {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({ pointer: pointer(part, [...issue.path, key]), message: 'Unknown field.' }));
     }
-    // What is wrong with a key of a map stands one level deeper.
+    // Issues about the key of a map are nested one level deeper.
     const { message } = issue.code === 'invalid_key' ? (issue.issues[0] ?? issue) : issue;
     return [{ pointer: pointer(part, issue.path), message }];
   });
@@ -52,13 +52,13 @@ const inWords: z.core.$ZodErrorMap = (issue) => {
   return 'Must have another form; see the documentation of this call.';
 };
 
-/** What the bounds of a value count. */
+/** Units of the bounds of a value. */
 function unitsOf(origin: string): string {
   if (origin === 'string') return ' characters long';
   return origin === 'array' || origin === 'set' ? ' items long' : '';
 }
 
-/** A request made of faults must not become an answer several times its size. */
+/** Limits the size of the response to a request with many faults. */
 const faultsShown = 100;
 
 function bounded(faults: readonly Fault[]): readonly Fault[] {

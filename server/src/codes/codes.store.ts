@@ -1,27 +1,27 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** What a code proves. */
+/** Purposes of codes. */
 export type CodePurpose = 'email_verification' | 'invitation' | 'password_reset' | 'email_change' | 'reauthentication';
 
-/** Whose code it is and what for; for invitations also into which organization. */
+/** User and purpose of a code, and for invitations the organization. */
 export interface CodeBinding {
   readonly userId: string;
   readonly purpose: CodePurpose;
   readonly orgId?: string | undefined;
 }
 
-/** What a code is kept with besides its binding. */
+/** Stored data of a code, in addition to its binding. */
 export interface CodeCircumstances {
   /** The address that the code was sent to, where it is not yet the user's. */
   readonly email?: string | undefined;
-  /** The client address that asked for the code, where anybody may ask: some of the tries are kept for it. */
+  /** The client address that requested the code without authentication. Some attempts are reserved for it. */
   readonly requestedFrom?: string | undefined;
 }
 
 const triesPerAddress = 5;
 const triesPerCode = 50;
-/** Strangers, however many, leave anyone who asked for the code their own tries. */
+/** Attempts available to strangers. The rest is reserved for the client that requested the code. */
 const triesOfStrangers = triesPerCode - triesPerAddress;
 
 export async function insertCode(
@@ -45,7 +45,7 @@ export async function insertCode(
       ${code.expiresAt})`);
 }
 
-/** Everybody who locks several codes of a user does it in this order, so that concurrent calls cannot deadlock. */
+/** Order in which several codes of a user are locked, so that concurrent calls cannot deadlock. */
 const inOrder = sql`ORDER BY id FOR UPDATE`;
 
 /**
@@ -175,7 +175,7 @@ export async function findLongCode(
   return row && { id: row.id, longHash: row.long_hash };
 }
 
-/** What follows the use of a code voids others, and none must be locked before an older one. */
+/** Redemption voids other codes. Lock codes from the oldest to the newest, to avoid deadlocks. */
 async function lockCodesOf(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`SELECT id FROM codes WHERE app_id = ${appId} AND user_id = ${userId} ${inOrder}`);
 }
@@ -219,7 +219,7 @@ export async function deleteExpiredCodes(db: Queryable, now: Date, limit: number
   return rows.length;
 }
 
-/** The same for tries where there was no code. */
+/** Deletes expired attempts on codes that did not exist. */
 export async function deleteTriesInVain(db: Queryable, before: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
     WITH old AS MATERIALIZED (
@@ -231,7 +231,7 @@ export async function deleteTriesInVain(db: Queryable, before: Date, limit: numb
   return rows.length;
 }
 
-/** Forgets tries where there was no code, from these addresses. */
+/** Deletes the attempts of these client addresses on codes that did not exist. */
 export async function forgetTriesInVain(tx: Tx, appId: string, addresses: readonly string[]): Promise<void> {
   await tx.query(sql`
     DELETE FROM code_tries_in_vain WHERE app_id = ${appId} AND address = ANY (${[...addresses]}::text[])`);

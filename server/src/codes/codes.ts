@@ -39,7 +39,7 @@ export const codesKept: Readonly<Record<CodePurpose, number>> = {
   reauthentication: 1,
 };
 
-/** What goes into a mail: the code in both lengths and, for a verification, a token that can present it. */
+/** The codes for a mail: short and long, and for a verification also a token that can present the code. */
 export interface IssuedCode {
   /** Seven characters to type; attempts are counted. */
   readonly code: string;
@@ -79,7 +79,7 @@ export async function issueCode(
   return { code, longCode, token };
 }
 
-/** Codes of an address that nobody has are asked for under the id 0. */
+/** The user id for code checks of addresses without an account. */
 const idOrNobody = (userId: string): string | null => (userId === '0' ? null : userId);
 
 /**

@@ -1,9 +1,11 @@
 import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteExpiredCodes, deleteTriesInVain } from './codes.store.ts';
 
-/** Few enough that nobody waits for the locks of one statement. */
+/** Batch size. Small, so that the locks of one statement are held only briefly. */
 const batchSize = 500;
-/** Longer than anybody measures, short enough that addresses do not stay. */
+/**
+ * Long enough to hide from timing measurements whether a code existed, and short, because addresses are personal data.
+ */
 const triesInVainKeptMs = 3_600_000;
 
 async function inBatches(signal: AbortSignal, removeSome: () => Promise<number>): Promise<void> {

@@ -18,11 +18,11 @@ export function batched<Key, Found>(find: (keys: readonly Key[]) => Promise<Foun
 
 /** Which keys may share a statement. */
 export interface Sharing<Key> {
-  /** Keys of two groups never share one: the statement of a group neither delays nor fails another's. */
+  /** Keys of different groups never share a statement, so that a group cannot delay or fail another. */
   readonly groupOf: (key: Key) => string;
-  /** What a key adds to the work of its statement. */
+  /** The cost of a key in its statement. */
   readonly weightOf: (key: Key) => number;
-  /** The weight of all keys of one statement at the most; more go into another. */
+  /** Maximum total weight of the keys of one statement. */
   readonly maxWeight: number;
 }
 

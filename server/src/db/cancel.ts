@@ -2,14 +2,14 @@ import { connect } from 'node:net';
 import type { ClientBase } from 'pg';
 
 const timeoutMs = 1_000;
-/** Where the connection leads, and what the server said at its start; the driver does not declare them. */
+/** Address and backend key of the connection, which the driver does not declare. */
 const fields = ['host', 'port', 'processID', 'secretKey'] as const;
 const cancelRequestCode = 80_877_102;
 
 /**
- * Asks the server to end what it does for `client`, whose connection is about to be closed: a server that waits for a
- * lock does not notice a closed connection, and would go on afterwards. Resolves when the server, or the pooler before
- * it, has taken the request, at the latest after a second; never rejects.
+ * Sends a cancel request for the running statement of `client`, before its connection is closed. A server that waits
+ * for a lock does not notice a closed connection and would execute the statement later. Resolves when the server or the
+ * pooler has accepted the request, at the latest after a second; never rejects.
  *
  * @see https://www.postgresql.org/docs/15/protocol-flow.html#id-1.10.6.7.10 which asks for no encryption
  */

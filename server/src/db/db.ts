@@ -76,7 +76,7 @@ export class DatabaseError extends Error {
   }
 }
 
-/** What hinders the database: the code of the answer. */
+/** Error codes of database problems. */
 export type DatabaseTrouble = 'database_unavailable' | 'database_busy' | 'storage_full' | 'outcome_unknown';
 
 /**

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { Duplex } from 'node:stream';
 import { Worker, type WorkerOptions } from 'node:worker_threads';
 
-/** What the worker is started with. */
+/** Options of the worker. */
 export interface EngineOptions {
   /** The cluster's directory, or `memory://`. */
   readonly directory: string;

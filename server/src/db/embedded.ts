@@ -20,7 +20,7 @@ import { namedStatements } from './statements.ts';
 import { transact, type Lease } from './transaction.ts';
 import { unpack } from './unpack.ts';
 
-/** Where the embedded database lives, and what a new one begins with. */
+/** Directory of the embedded database, and the snapshot for a new one. */
 export interface EmbeddedOptions {
   /** Its directory, or `memory://`. */
   readonly dataDir: string;
@@ -80,7 +80,9 @@ async function prepareCluster(directory: string, snapshot: string | undefined): 
   }
 }
 
-/** Under another name until it is complete: an interrupted first start leaves nothing that looks like a database. */
+/**
+ * Uses a temporary name until the database is complete, so that an interrupted first start leaves no invalid database.
+ */
 async function makeCluster(directory: string, snapshot: string | undefined): Promise<void> {
   const unfinished = `${directory}.new`;
   await rm(unfinished, { recursive: true, force: true });
@@ -224,7 +226,7 @@ export class EmbeddedDatabase implements Db {
     }
   }
 
-  /** What the background processes of a server do. Skipped when nothing was written since the last time. */
+  /** Maintenance that background processes of a server do. Skipped if nothing was written since the last run. */
   async #maintain(): Promise<void> {
     try {
       if ((await this.#walPosition()) === this.#maintainedAt) return;

@@ -25,7 +25,7 @@ export class Gate {
     return this.#held ? this.#wait(() => this.pass(statement)) : statement();
   }
 
-  /** Waits for its turn, and holds everybody else back until `release` is called. */
+  /** Waits for exclusive access, which lasts until `release` is called. */
   hold(): Promise<{ release: () => void }> {
     if (this.#held) return this.#wait(() => this.hold());
     this.#held = true;

@@ -1,7 +1,7 @@
 import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteExpiredDevices } from './devices.store.ts';
 
-/** Few enough that nobody waits for the locks of one statement. */
+/** Batch size. Small, so that the locks of one statement are held only briefly. */
 const batchSize = 500;
 
 /** Removes devices that were not used for long. They count as unknown before that: the look-up asks for the time. */

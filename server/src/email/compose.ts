@@ -21,7 +21,7 @@ export interface ComposedMail {
   readonly html: string;
 }
 
-/** The same at every try, so that anyone who gets a mail twice can tell that it is one. */
+/** The same for every attempt, so that duplicates of a mail can be recognized. */
 const messageIdOf = ({ appId, id }: StoredMail, config: Config): string =>
   `<${appId}.${id}@${new URL(config.publicUrl).hostname}>`;
 

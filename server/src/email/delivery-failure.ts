@@ -18,13 +18,13 @@ export type FailureReason =
 export interface DeliveryFailure {
   readonly reason: FailureReason;
   readonly status?: number;
-  /** Whether another try can only fail as well. */
+  /** Whether a retry would fail as well. */
   readonly isPermanent: boolean;
   /** Whether other mails would fail at this moment too. */
   readonly isOfServer: boolean;
 }
 
-/** What a mail server's refusal of a mail, as opposed to one of us, looks like. */
+/** Reasons for the refusal of a single mail, by SMTP command. */
 const refusals: Readonly<Record<string, FailureReason>> = {
   'RCPT TO': 'recipient_refused',
   DATA: 'message_refused',

@@ -66,7 +66,7 @@ const mailPolicy =
   "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; base-uri 'none'; form-action 'none'; " +
   "frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox";
 
-/** What the page is asked for. */
+/** Query of the page. */
 interface Asked {
   readonly to: string | undefined;
   readonly id: string | undefined;
@@ -92,7 +92,7 @@ function listItem(mail: Mail, chosen: Mail, { to }: Asked): Html {
   </li>`;
 }
 
-/** What a developer opens the mailbox for. */
+/** The code and the links of a mail. */
 function useOf({ code, url }: Mail): Html {
   if (code === undefined && url === undefined) return html``;
   const link =

@@ -9,7 +9,7 @@ export const mailTriedMs = 24 * 3_600_000;
 
 const context = (appId: string, mailId: string): string => `mails:${appId}:${mailId}`;
 
-/** What queueing needs. */
+/** Services needed to queue a mail. */
 export type QueueServices = Pick<Services, 'ids' | 'sealer' | 'clock'>;
 
 /** A mail to somebody, before it is sealed. */

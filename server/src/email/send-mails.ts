@@ -19,7 +19,7 @@ const concurrency = 5;
 const leaseMs = 3 * minuteMs;
 
 export interface SendTiming extends SmtpTiming {
-  /** How long a mail that is on its way may take when the process is told to stop. */
+  /** How long sending of a mail may take after a stop signal. */
   readonly stopMs: number;
 }
 
@@ -85,7 +85,7 @@ class Run {
     }
   }
 
-  /** A code that has been used or replaced meanwhile would only confuse. */
+  /** Skip mails whose code was used or replaced in the meantime. */
   async #isOutdated({ appId, userId }: TakenMail, { code }: MailContent): Promise<boolean> {
     return code !== undefined && !(await isLiveCode(this.#services, appId, userId, code));
   }

@@ -23,7 +23,7 @@ export function deploymentSender({ mailFrom, publicUrl }: Config): Mailbox {
   return { name: '', address: `no-reply@${isLoopback(hostname) ? 'localhost' : hostname}` };
 }
 
-/** Who a mail of an app is from. */
+/** Sender of the mails of an app. */
 export function senderOf(config: Config, { fromName, fromAddress }: Settings['mail']): Mailbox {
   const { name, address } = deploymentSender(config);
   return { name: fromName ?? name, address: fromAddress ?? address };

@@ -43,7 +43,7 @@ const connectionOptions = (smtpUrl: string, timing: SmtpTiming) =>
   }) as const;
 
 /**
- * Tries whether the server can be used: connects, greets, encrypts and signs in as for a mail, and sends none.
+ * Checks whether the server can be used: connects, starts TLS and signs in, but sends no mail.
  *
  * @returns why it cannot be used, else undefined
  */

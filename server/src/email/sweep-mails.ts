@@ -2,9 +2,9 @@ import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteOldMails } from './delivery.store.ts';
 
 const dayMs = 24 * 3_600_000;
-/** What was sent is remembered this long, so that nobody is told the same again at once. */
+/** Retention of sent mails, so that notices are not repeated too soon. */
 const settledLifeMs = 2 * dayMs;
-/** What was given up waits this long for an operator, and what no mail server takes for one. */
+/** Retention of mails that were given up, and of mails that wait for a mail server. */
 const waitingLifeMs = 30 * dayMs;
 const batchSize = 500;
 

@@ -1,4 +1,4 @@
 import type { Config } from '../config.ts';
 
-/** Where every provider sends the browser back to; to be allowed there. */
+/** The callback URL, which must be registered at every provider. */
 export const callbackUrl = (config: Config): string => `${config.publicUrl}/idps/callback`;

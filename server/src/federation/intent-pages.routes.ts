@@ -24,7 +24,9 @@ const anyQuery = z.looseObject({});
 
 const newRandom = (): string => randomBytes(32).toString('base64url');
 
-/** What ties a browser to its intents. One value serves them all, so that two tabs do not undo each other. */
+/**
+ * Cookie that binds intents to a browser. All intents share one value, so that two tabs do not overwrite each other.
+ */
 function browserSecretOf({ request }: Call): string | undefined {
   const value = cookieValue(request, cookieName);
   return value !== undefined && cookieValuePattern.test(value) ? value : undefined;
@@ -85,7 +87,7 @@ function partyOf({ services }: Call, { appId, provider }: Intent): Party {
   return { ...provider, clientSecret };
 }
 
-/** Where this browser is to sign in; what will be checked when it comes back is stored before it leaves. */
+/** Returns the authorization URL for this browser, after storing the values that the callback checks. */
 async function begin(call: Call, intent: Intent, browserSecret: string): Promise<string | undefined> {
   const { services } = call;
   const secrets = {
@@ -143,7 +145,7 @@ function returned({ request, services }: Call): { callback: URL; state: string; 
   return { callback, state, intentId: idSchema.safeParse(state.split('.')[0]).data };
 }
 
-/** What the provider says, checked, turned into a token that redeems the intent. */
+/** Validates the response of the provider and returns a token that redeems the intent. */
 async function finish(call: Call, intent: Intent, callback: URL, state: string): Promise<string> {
   const { services } = call;
   const { appId, id } = intent;
@@ -191,7 +193,7 @@ const page = {
 } as const;
 const sentOn = { status: 302, description: 'The browser is sent on.' } as const;
 
-/** Where browsers go: no JSON, no app header. */
+/** Pages that browsers open: no JSON, no app header. */
 export const intentPageRoutes = [
   route({
     ...page,

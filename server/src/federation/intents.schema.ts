@@ -85,7 +85,7 @@ export const intentCreated = z
 const tokenExample = 'gh_i_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const secret = (what: string, example: string) => text({ max: 500 }).meta({ description: what, examples: [example] });
 
-/** What a client shows of what came back to its success URL. */
+/** Fields of the request that redeem an intent. */
 export const shownIntent = {
   intentId: text({ max: 100 }).meta({ description: 'Id of the intent.', examples: [intentExample] }),
   idpToken: secret('The `intentToken` of the success URL.', tokenExample),

@@ -70,7 +70,7 @@ async function authorizationUrl(
   return url.href;
 }
 
-/** What the library has to check in the answer of a provider. */
+/** Values that the library checks in the response of a provider. */
 const checksOf = ({ state, nonce, codeVerifier, authenticateSince }: FlowSecrets, clock: Clock) => ({
   expectedState: state,
   expectedNonce: nonce,
@@ -111,6 +111,6 @@ async function moreClaims(
 ): Promise<Claims> {
   if (party.type !== 'oidc' || email !== undefined) return {};
   if (config.serverMetadata().userinfo_endpoint === undefined) return {};
-  // What the token says of verification is not about this address.
+  // `email_verified` of the ID token is not about this address.
   return { email_verified: undefined, ...(await oidc.fetchUserInfo(config, accessToken, sub)) };
 }

@@ -3,7 +3,7 @@ import { ProviderFailure } from './failures.ts';
 import type { Profile } from './intent-content.ts';
 import { type Claims, type ProviderRules, vouchesForEmail } from '../identity-providers/provider-types.ts';
 
-/** What somebody else wrote as it may be stored: one line of well-formed text; undefined when nothing is left. */
+/** Sanitizes external text for storage: one line of well-formed text, or undefined if it is empty. */
 function textOf(claim: unknown, maxLength: number): string | undefined {
   if (typeof claim !== 'string') return undefined;
   const clean = claim
@@ -19,7 +19,7 @@ function subjectOf({ sub }: Claims): string {
   throw new ProviderFailure('provider_response_invalid', 'Its name for the person is not valid.');
 }
 
-/** Who somebody is, from proven claims. @throws ProviderFailure */
+/** Extracts the profile from validated claims. @throws ProviderFailure */
 export function profileOf(rules: ProviderRules, claims: Claims & { iss: string }): Profile {
   const email = typeof claims['email'] === 'string' ? normalizeEmail(claims['email']) : undefined;
   const localPart = email?.slice(0, email.lastIndexOf('@'));

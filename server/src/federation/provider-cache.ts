@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import * as oidc from 'openid-client';
 
-/** What this process remembers of providers: their configuration and their keys. */
+/** The cache of provider configurations and keys in this process. */
 export interface ProviderCache {
   /** Returns a cached document, or fetches it and caches it if the answer is a 200. */
   readonly fetchDocument: oidc.CustomFetch;

@@ -58,7 +58,7 @@ function clientAuthentication(clientSecret: string): oidc.ClientAuth {
 const isWebAddress = (value: unknown, protocols: readonly string[]): boolean =>
   typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol);
 
-/** What a sign-in needs of a provider: where to send the browser, and whom to ask. */
+/** Checks that the configuration of a provider has the endpoints for a sign-in. */
 function checkUsable(metadata: oidc.ServerMetadata, isProduction: boolean): void {
   const protocols = isProduction ? ['https:'] : ['https:', 'http:'];
   const needed = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const;

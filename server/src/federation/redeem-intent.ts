@@ -7,7 +7,7 @@ import { openProfile } from './intent-content.ts';
 import { takeIntent } from './intents.store.ts';
 import type { Arrival } from './settle-identity.ts';
 
-/** What a client shows of what came back to it. */
+/** The parameters of the success URL that a client sends. */
 export interface ShownIntent {
   readonly intentId: string;
   readonly idpToken: string;

@@ -1,12 +1,12 @@
 import type { Claims, ProviderRules } from '../identity-providers/provider-types.ts';
 import type { Registration } from './provider-configuration.ts';
 
-/** What it takes to talk to a provider. */
+/** The client configuration for a provider. */
 export interface Party extends ProviderRules, Registration {
   readonly scopes: readonly string[];
 }
 
-/** What ties the answer of a provider to the browser and the question that it belongs to. */
+/** Values that bind the response of a provider to the browser and to the authorization request. */
 export interface FlowSecrets {
   readonly state: string;
   readonly nonce: string;
@@ -33,10 +33,10 @@ export interface RelyingParty {
    * @throws ProviderFailure
    */
   discover(issuer: string): Promise<string>;
-  /** Where the browser goes to sign in. @throws ProviderFailure */
+  /** The authorization URL. @throws ProviderFailure */
   authorizationUrl(party: Party, redirectUri: string, secrets: FlowSecrets): Promise<string>;
   /**
-   * Exchanges what the provider sent the browser back with for proven claims.
+   * Exchanges the parameters of the callback for validated claims.
    *
    * @param callback our address as the browser called it, parameters and all
    * @throws ProviderFailure

@@ -5,7 +5,7 @@ const batchSize = 500;
 /** Anyone who comes late is still sent to the failure URL of their app. */
 const keptMs = 3_600_000;
 
-/** Removes intents that nobody can use any more, with who came back by them. */
+/** Deletes expired intents, with the profiles that they store. */
 export const sweepIntents: BackgroundTask = {
   name: 'remove sign-ins through providers that have expired',
   everyMs: 60_000,

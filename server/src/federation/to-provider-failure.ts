@@ -10,7 +10,7 @@ function ofAuthorizationError(error: string): FailureCode {
   return temporary.has(error) ? 'provider_unavailable' : 'provider_error';
 }
 
-/** What somebody else wrote, short and without anything that could be more than a word. */
+/** Sanitizes text from a provider: short, and only characters of words. */
 const word = (text: string): string => text.replace(/[^\w.-]/g, '').slice(0, 50);
 
 /** The innermost reason that our own side gives. */
@@ -19,7 +19,7 @@ function outboundErrorIn(error: unknown): OutboundError | undefined {
   return undefined;
 }
 
-/** What the library finds wrong, in our words; by its stable codes. */
+/** Our texts for the library's errors, by error code. */
 const reasons: Readonly<Record<string, readonly [FailureCode, string]>> = {
   OAUTH_RESPONSE_IS_NOT_CONFORM: ['provider_unavailable', 'It answered with an unexpected status.'],
   OAUTH_RESPONSE_IS_NOT_JSON: ['provider_unavailable', 'It did not answer with JSON.'],

@@ -67,7 +67,7 @@ export const validateIntentRoutes = [
     method: 'POST',
     url: '/v1/authentication/idp/intents/validate',
     operationId: 'validateIntent',
-    // Asked of callers who link: nobody else has a session here.
+    // Only callers who link an identity have a session here.
     freshAuthentication: 'always',
     tag: 'idp-authentication',
     summary: 'Finish a sign-in with a provider',

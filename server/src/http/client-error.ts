@@ -55,7 +55,7 @@ export function answerClientError(headers: Headers, publicUrl: string) {
 export function answerConnect(headers: Headers, publicUrl: string) {
   return (request: IncomingMessage, socket: Duplex): void => {
     const error = new ApiError('method_not_allowed', { detail: 'This service is no proxy.', headers: { allow: '' } });
-    // Node.js has let go of the connection: that it breaks is for nobody else to hear.
+    // Node.js no longer handles errors of this connection.
     socket.on('error', () => socket.destroy());
     socket.end(toMessage(error, requestIdOf(request), headers, publicUrl), () => socket.destroy());
   };

@@ -4,7 +4,7 @@ import { ApiError } from './errors.ts';
 /** A session token is about 50 characters, a machine token about 600; what is much larger is no token of ours. */
 const longestToken = 8192;
 
-/** A credential as presented, not yet proven. */
+/** A credential as presented, not yet verified. */
 export type Credential =
   | { readonly kind: 'bearer'; readonly token: string }
   | { readonly kind: 'cookie'; readonly token: string };
@@ -67,7 +67,7 @@ function cookieValues(header: string, name: string): string[] {
     .map(([sent, pair]) => trimmed(pair.slice(sent.length + 1)).replace(/^"(.*)"$/, '$1'));
 }
 
-/** The one value of a cookie; several different ones count as none, for nobody can tell whose they are. */
+/** The value of a cookie. Several different values count as none, because their origin is unknown. */
 export function cookieValue(request: FastifyRequest, name: string): string | undefined {
   const values = new Set(cookieValues(headerValues(request, 'cookie').join(';'), name));
   const [value] = values;

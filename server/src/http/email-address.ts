@@ -83,7 +83,7 @@ export const emailAddress = z
     if (normalized === undefined) context.addIssue({ code: 'custom', message: 'Must be an e-mail address.' });
     return normalized ?? '';
   })
-  // Of what a transformation makes, the OpenAPI document knows no type by itself.
+  // The OpenAPI generator cannot derive the type of a transformation.
   .meta({
     type: 'string',
     format: 'idn-email',

@@ -2,7 +2,7 @@ import type { ErrorCode } from './errors.ts';
 
 /** Cause and remedy on the page of an error code. */
 export interface ErrorHelp {
-  /** What usually causes the error. */
+  /** Typical causes of the error. */
   readonly cause: string;
   /** How the caller or an administrator of the app fixes the error. */
   readonly remedy: string;

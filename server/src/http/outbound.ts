@@ -74,7 +74,7 @@ async function readBounded(body: AsyncIterable<Uint8Array> | null): Promise<Buff
   return Buffer.concat(chunks);
 }
 
-/** What to tell of a failed call: the innermost reason that is ours, else that it failed. */
+/** Reason of a failed call: the innermost error message of ours, or a generic one. */
 function toOutboundError(error: unknown, timeout: AbortSignal): OutboundError {
   if (timeout.aborted) return new OutboundError('There was no whole answer in time.', { cause: error });
   for (let inner = error; inner instanceof Error; inner = inner.cause) {

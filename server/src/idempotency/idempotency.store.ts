@@ -20,7 +20,7 @@ export async function tryLockKey(tx: Tx, lock: string): Promise<boolean> {
   return row?.free === true;
 }
 
-/** The answer kept under one of these hashes: those of one key under the current and the old master keys. */
+/** Finds the stored response by the hashes of a key, under the current and the old master keys. */
 export async function findKeptAnswer(
   db: Queryable,
   appId: string,

@@ -1,7 +1,7 @@
 import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteExpiredAnswers } from './idempotency.store.ts';
 
-/** Few enough that nobody waits for the locks of one statement. */
+/** Batch size. Small, so that the locks of one statement are held only briefly. */
 const batchSize = 500;
 
 /**

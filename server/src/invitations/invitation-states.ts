@@ -10,13 +10,13 @@ export const invitationStatuses = {
 
 export type InvitationStatus = keyof typeof invitationStatuses;
 
-/** What happens to invitations. */
+/** Events of invitations. */
 type InvitationEvent =
-  /** The owner of the mailbox has proven it. */
+  /** The owner of the mailbox has verified the address. */
   | 'accept'
-  /** What it grants was granted without it. */
+  /** The user got the grant by other means. */
   | 'settle'
-  /** The same is offered to the address once more. */
+  /** The invitation is sent again. */
   | 'resend'
   | 'revoke';
 
@@ -52,7 +52,7 @@ function outcomeOf(event: InvitationEvent): InvitationStatus {
   return outcome;
 }
 
-/** What the rows of a status have in common; the fragments speak of a row of `invitations i`. */
+/** Conditions of each status; the SQL fragments refer to a row of `invitations i`. */
 export const hasStatus = (status: InvitationStatus, now: Date): Sql => {
   if (status === 'pending') return sql`(i.status = 'pending' AND i.expires_at > ${now})`;
   if (status === 'expired') return sql`(i.status = 'pending' AND i.expires_at <= ${now})`;

@@ -9,7 +9,7 @@ import type { RoleReference } from '../roles/roles.store.ts';
 import { isInvitedAsSuperAdmin } from '../users/super-admins.store.ts';
 import { change, hasStatus, type InvitationStatus, statusAt } from './invitation-states.ts';
 
-/** What is granted once somebody proves that the mailbox is theirs. */
+/** The grant of an invitation, which takes effect on acceptance. */
 export interface NewInvitation {
   readonly id: string;
   readonly orgId: string;
@@ -42,7 +42,7 @@ export async function upsertInvitation(tx: Tx, appId: string, invitation: NewInv
   return row?.id ?? invitation.id;
 }
 
-/** What an invitation offers: this very grant, or every grant of a kind. */
+/** Selects invitations by their grant: one grant, or every grant of a kind. */
 export type Offer = Grant | Grant['kind'];
 
 const offersOneOf = (offers: readonly Offer[]): Sql => {
@@ -75,7 +75,7 @@ export async function settleInvitations(
   if (settled.some((row) => row.is_claimed)) await voidCodesLeftOver(tx, appId, { orgId, userId });
 }
 
-/** What a row says that is granted. */
+/** The grant of a row. */
 interface GrantRow {
   org_id: string;
   grants: 'ORG_OWNER' | 'ORG_USER_MANAGER' | 'ROLE';
@@ -161,7 +161,7 @@ export function invitationsOf(
       AND ${status === undefined ? sql`true` : hasStatus(status, now)}`;
 }
 
-/** What the list shows of them. */
+/** Columns of the list. */
 export const invitationColumns = (appId: string, orgId: string, now: Date): Sql => sql`
   i.id, i.email, COALESCE(i.role_key, i.grants) AS role, ${statusAt(now)} AS status, i.invited_by_kind, i.invited_by_id,
   EXISTS (SELECT FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = i.invited_by_id
@@ -246,7 +246,7 @@ export async function isAwaited(db: Queryable, appId: string, userId: string): P
   return rows.length > 0;
 }
 
-/** Where no invitation to an organization is left, its codes prove nothing any more. */
+/** Voids the codes of an organization for which no invitation is left. */
 export async function voidCodesLeftOver(
   tx: Tx,
   appId: string,

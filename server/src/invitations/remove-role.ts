@@ -20,7 +20,8 @@ export async function removeRole(
   await lockInvitedTo(tx, appId, role);
   await lockOwner();
   await lockRole(tx, appId, role);
-  // Asked again: nobody is invited to it from here on, but somebody may have been since the first time.
+  // Read the invited users again: from here on no invitation can be created, but some may have been created since the
+  // first read.
   const invited = await lockInvitedTo(tx, appId, role);
   await deleteRole(tx, appId, role);
   await deleteInvitedLeftOver(tx, appId, invited);

@@ -5,7 +5,7 @@ import { SealError } from './seal.ts';
 
 const masterKeyBytes = 32;
 
-/** Where the key of an embedded database lies. */
+/** Path of the master key file of an embedded database. */
 export const masterKeyFile = (dataDir: string): string => join(dataDir, 'master.key');
 
 /**

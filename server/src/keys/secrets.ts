@@ -5,7 +5,7 @@ import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:
  */
 export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_';
 
-/** What a code is bound to: the same seven characters are worthless for another app, user, purpose or organization. */
+/** Binding of a code: it is invalid for another app, user, purpose or organization. */
 export interface CodeBinding {
   readonly appId: string;
   readonly userId: string;

@@ -16,7 +16,7 @@ import {
   type StoredSigningKey,
 } from './signing-keys.store.ts';
 
-/** What caches of a JWKS may lag behind: a new key is published this long before it signs. */
+/** Maximum cache time of a JWKS: a new key is published this long before it signs. */
 export const publicationLeadMs = 15 * 60_000;
 /** The longest lifetime of a token that a key of the set signs. */
 const longestTokenLifeMs: Readonly<Record<KeySet, number>> = { machine: 43_199_000, oauth: 3_600_000 };

@@ -16,12 +16,12 @@ export interface LeasedLimit {
 
 type LeasedShare = Share & { readonly count: number };
 
-/** What a process has of one share. Times are in milliseconds since 1970. */
+/** The leased part of one quota in this process. Times are in milliseconds since 1970. */
 interface Lease {
   left: number;
-  /** What is left by then comes from another time, and is not spent any more. */
+  /** When the lease expires. Units that are left then are discarded. */
   until: number;
-  /** Nobody asks the database again before. */
+  /** No request to the database before this time. */
   emptyUntil: number;
   filling: Promise<void> | undefined;
 }

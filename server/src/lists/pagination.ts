@@ -32,7 +32,7 @@ export const pagingQuery = { page: page.optional(), pageSize, cursor: cursor.opt
 /** The query fields of a list that has no total and is only followed by cursor. */
 export const cursorQuery = { pageSize, cursor: cursor.optional() };
 
-/** Where the next page of any list begins. */
+/** Cursor of the next page of a list. */
 export const nextCursor = z
   .string()
   .optional()
@@ -61,7 +61,7 @@ interface Listed<Item> {
   items: Item[];
 }
 
-/** Where a list goes on: after the item of this id; where the total travels, with it. */
+/** Content of a cursor: the id of the last item and, for counted lists, the total. */
 interface Position {
   readonly id: string;
   readonly total?: number;
@@ -100,7 +100,7 @@ function toPosition(position: string): Position {
   return { id, ...(total !== undefined && { total: Number(total) }) };
 }
 
-/** What a list is made of; see `readPage`. */
+/** Definition of a list; see `readPage`. */
 export interface List<Row extends { id: string }, Item> {
   /** The validated query. */
   readonly paging: Paging;

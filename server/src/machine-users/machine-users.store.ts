@@ -72,7 +72,7 @@ export interface MachineLimits {
   readonly tokenLifeSeconds: number | null;
 }
 
-/** What issuing a token takes. */
+/** Data for issuing a token. */
 export interface FoundClient {
   readonly appStatus: 'ACTIVE' | 'INACTIVE';
   readonly lifeSeconds: number | null;

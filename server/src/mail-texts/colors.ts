@@ -3,9 +3,9 @@ type Color = string;
 
 const white = '#ffffff';
 const black = '#000000';
-/** Stands out from a white card and from a dark one. */
+/** Has enough contrast on white and on dark backgrounds. */
 const middleGrey = '#767676';
-/** What mails are drawn on, by day and by night. */
+/** Background colours of mails in light and dark mode. */
 const grounds = [white, '#1c1c1e'];
 
 function channel(color: Color, start: number): number {

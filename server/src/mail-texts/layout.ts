@@ -1,7 +1,7 @@
 import { html, type Html } from '../http/html.ts';
 import { borderOf, inkOn } from './colors.ts';
 
-/** What a mail consists of, in the order in which it is read. */
+/** The parts of a mail, in reading order. */
 export interface Layout {
   readonly language: string;
   readonly direction: 'ltr' | 'rtl';

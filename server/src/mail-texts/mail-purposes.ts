@@ -1,4 +1,4 @@
-/** What a mail has to say; the words come when it is rendered. */
+/** The content of a mail without its texts, which are added when it is rendered. */
 export interface MailContent {
   readonly code?: string;
   /** The long code, where there is no link that holds it. */
@@ -7,7 +7,7 @@ export interface MailContent {
   readonly organizationName?: string;
   /** Key of the role, or `ORG_OWNER`, `ORG_USER_MANAGER`. */
   readonly role?: string;
-  /** What a browser or program says of itself. */
+  /** The user agent. */
   readonly device?: string;
   /** Network address. */
   readonly address?: string;
@@ -27,13 +27,13 @@ export interface MailContent {
   readonly linked?: string;
 }
 
-/** What texts may name; code and links have their own place in a mail. */
+/** Placeholders that texts can use. Code and links have fixed places in a mail. */
 export type MailField = Exclude<keyof MailContent, 'code' | 'longCode' | 'url' | 'notMeUrl' | 'notMeLinks'>;
 
 interface PurposeRules {
-  /** What the texts of this purpose may name, besides the brand. */
+  /** Placeholders that texts of this purpose can use, in addition to the brand name. */
   readonly fields: readonly MailField[];
-  /** What is listed below the text, where the content has it. */
+  /** Values that are listed below the text, if present. */
   readonly details: readonly MailField[];
 }
 

@@ -24,7 +24,7 @@ export const oneLine = (text: string): string =>
     .replace(/[\s\p{Cc}]+/gu, ' ')
     .trim();
 
-/** By code points: a character stays whole. */
+/** Truncates by code points, so that characters stay intact. */
 export const cut = (text: string): string => Array.from(text).slice(0, longestValue).join('');
 
 let characters: Intl.Segmenter | undefined;

@@ -21,7 +21,7 @@ const placeholder = /\{\{(.*?)\}\}/g;
 const mayBeEmpty = /\.(?:note|footer)$/;
 const mayHaveLines = /\.(?:body|note|footer)$/;
 
-/** What is wrong with a text, in words; undefined: nothing. */
+/** Returns the problem of a text, or undefined if it is valid. */
 function faultOf(key: string, value: string): string | undefined {
   const names = namesByKey.get(key);
   if (!names) return 'Must be named <language>.<purpose>.<part>, such as en.invitation.subject, or <language>.footer.';
@@ -53,7 +53,7 @@ export const ownTexts = z
     examples: [{ 'en.invitation.subject': 'Join {{organizationName}} on {{brandName}}' }],
   });
 
-/** What mails of a purpose say: the app's own texts where it has them, else ours. */
+/** The texts of mails of a purpose: the app's own texts, or the defaults. */
 export function purposeWords(own: OwnTexts, words: Words, language: Language, purpose: MailPurpose): PurposeWords {
   const ours = words.purposes[purpose];
   const choose = (part: TextPart) => own[`${language}.${purpose}.${part}`] ?? ours[part];

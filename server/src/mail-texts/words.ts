@@ -18,7 +18,7 @@ export type PurposeWords = Readonly<Record<TextPart, string>>;
 /** All that mails say in one language. */
 export interface Words {
   readonly purposes: Readonly<Record<MailPurpose, PurposeWords>>;
-  /** What mails of every purpose have. */
+  /** Texts that mails of all purposes share. */
   readonly common: {
     readonly codeLabel: string;
     /** Above the long code, in a mail without a link. */

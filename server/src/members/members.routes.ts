@@ -25,7 +25,7 @@ interface Invitee {
   readonly userId?: unknown;
 }
 
-/** A machine says whom it acts for; nobody can check that, so it is noted and decides nothing. */
+/** The user that a machine user claims to act for cannot be verified. It is recorded but not used for decisions. */
 function claimedOnBehalfOf({ actor }: Call, body: Invitee): string | undefined {
   return actor.kind === 'machine' && id.safeParse(body.userId).success ? String(body.userId) : undefined;
 }

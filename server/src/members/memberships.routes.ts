@@ -22,7 +22,7 @@ const paged = <Query extends Omit<Paging, 'pageSize'> & { pageSize?: number | un
   pageSize: query.pageSize ?? defaultPageSize,
 });
 
-/** Anyone who sees the whole app may ask for anybody; others for themselves, and learn nothing of other addresses. */
+/** Super admins and machine users can use any address. Other callers can use only their own. */
 function checkOwnAddress({ actor }: Call, email: string): void {
   if (seesWholeApp(actor)) return;
   if (actor.kind === 'user' && emailKey(actor.user.email) === emailKey(email)) return;

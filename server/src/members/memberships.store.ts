@@ -4,7 +4,7 @@ import type { OrganizationStatus } from '../access/organization-states.ts';
 import { inOrganizationOf } from '../access/relations.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
 
-/** A membership of one user, as read; `id` is that of the organization, which orders the list. */
+/** A membership of one user; `id` is the organization id, by which the list is ordered. */
 export interface MembershipRow {
   id: string;
   name: string;
@@ -14,13 +14,13 @@ export interface MembershipRow {
   roles: string[];
 }
 
-/** Whose memberships, whether only those count in which they own or manage, and who asks. */
+/** Selects memberships: of which user, whether only as owner or manager, and for which actor. */
 export type Whose = ({ readonly userId: string } | { readonly emailKey: string }) & {
   readonly managersOnly: boolean;
   readonly actor: Actor;
 };
 
-/** An address is looked up once; nobody has it: no membership. */
+/** Looks an address up once. Without a user, there are no memberships. */
 const userOf = (appId: string, whose: Whose): Sql =>
   'userId' in whose
     ? sql`${whose.userId}::bigint`

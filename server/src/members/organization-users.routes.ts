@@ -10,7 +10,7 @@ import { readUsers } from './read-users.ts';
 
 const mayList = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
 
-/** Everybody, in the order in which they became members; the total is kept. */
+/** Lists all members in the order in which they joined. The total is stored. */
 function listUsers(call: Call, paging: Paging) {
   const { appId, orgId } = call;
   return readUsers(call, {

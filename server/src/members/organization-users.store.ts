@@ -8,7 +8,7 @@ import {
   separators,
 } from '../search/search-key.ts';
 
-/** A row of the list; `id` is that of the membership, which orders it. */
+/** A row of the list; `id` is the membership id, by which the list is ordered. */
 export interface OrganizationUserRow {
   id: string;
   user_id: string;
@@ -20,7 +20,7 @@ export interface OrganizationUserRow {
   roles: string[];
 }
 
-/** What must be true of a user who is searched for. */
+/** Search criteria for users. */
 export interface Search {
   readonly name?: string | undefined;
   readonly email?: string | undefined;
@@ -41,7 +41,7 @@ export const usersOfPage = (appId: string, orgId: string, members: Sql): Sql => 
 export const membersOf = (appId: string, orgId: string): Sql => sql`
   SELECT m.id, m.user_id, m.is_owner, m.is_manager FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId}`;
 
-/** Those of them who own or manage it. */
+/** Restricts the list to owners and managers. */
 export const managersOf = (appId: string, orgId: string): Sql =>
   sql`${membersOf(appId, orgId)} AND (m.is_owner OR m.is_manager)`;
 
@@ -67,7 +67,7 @@ const hasRole = (appId: string, orgId: string, userId: Sql, role: string): Sql =
   EXISTS (SELECT 1 FROM member_roles mr WHERE mr.app_id = ${appId} AND mr.org_id = ${orgId} AND mr.user_id = ${userId}
     AND mr.scope_id = ${scopeOf(orgId, role)} AND mr.role_key = ${role})`;
 
-/** Predefined roles of the app are told by their prefix. */
+/** Predefined roles of the app are recognized by their prefix. */
 const scopeOf = (orgId: string, role: string): string => (role.startsWith('global:') ? '0' : orgId);
 
 /**

@@ -3,7 +3,7 @@ import type { Language } from '../mail-texts/words.ts';
 /** All that the page says in one language. `{{brandName}}` stands for the name of the app. */
 export interface PageWords {
   readonly title: string;
-  /** What the button does, by the kind of the link. */
+  /** Effect of the button, by the kind of the link. */
   readonly account: string;
   readonly session: string;
   readonly identity: string;

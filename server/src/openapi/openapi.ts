@@ -44,7 +44,7 @@ const general: readonly ErrorCode[] = [
 
 const linkTo = (code: ErrorCode): string => `[\`${code}\`](/errors/${code})`;
 
-/** What the document says about one route. */
+/** The operation object of one route. */
 export interface Operation {
   readonly operationId: string;
   readonly tags: readonly Tag[];
@@ -88,7 +88,7 @@ export interface OpenApiDocument {
   };
 }
 
-/** Where a service without configuration listens. */
+/** Default address of a service without configuration. */
 const defaultUrl = 'http://127.0.0.1:3000';
 
 /** Generators write license and contact into the packages that they make; some cannot do without. */
@@ -139,7 +139,7 @@ function errorSentence(route: Route): string[] {
   return particular.length === 0 ? [] : [`**Errors:** ${particular.map(linkTo).join(', ')}.`];
 }
 
-/** What the routes have in common, besides schemas. */
+/** Shared components other than schemas. */
 interface Shared {
   readonly parameters: SharedParts<Parameter>;
   readonly headers: SharedParts<Header>;

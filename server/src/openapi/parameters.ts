@@ -82,7 +82,7 @@ function headersOf(route: Route): Reference[] {
   ];
 }
 
-/** What zod says about a field goes to the parameter; what remains is its schema. */
+/** Moves the metadata of a zod field to the parameter and returns the remaining schema. */
 function toParameter(where: 'path' | 'query', name: string, required: boolean, field: JsonSchema): Parameter {
   const { description = '', examples = [], deprecated, ...schema } = field;
   return {

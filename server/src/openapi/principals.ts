@@ -44,7 +44,7 @@ export function whoSentence(access: Access): string {
   return `**Who:** ${[...principalsOf(access).map(describe), ...mailed].join(', ')}.${credential}${scope}`;
 }
 
-/** What a caller may present, for the extension `x-credentials`. */
+/** Allowed credentials, for the extension `x-credentials`. */
 export function credentialKindsOf(access: Access): string[] {
   if (access.target === 'platform') return ['platform_key'];
   if (access.target === 'public') return access.acceptsSession ? ['session'] : [];

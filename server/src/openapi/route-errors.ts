@@ -17,11 +17,13 @@ const ofEveryMutation: readonly ErrorCode[] = ['malformed_request', 'unsupported
 
 type Targeted = Extract<Access, { principals: unknown }>;
 
-/** What `decide` answers when it refuses; only over an organization or a user can a caller see what they may not do. */
+/**
+ * Error codes of `decide`. Only for organizations and users can a caller see the target without being allowed to act.
+ */
 function refusals(access: Targeted): ErrorCode[] {
   switch (access.target) {
     case 'app':
-      // Every human is SESSION_OWNER in the app, so where that is enough only machines are turned away.
+      // Every human is SESSION_OWNER in the app. If that principal is allowed, only machine users are refused.
       if (!access.principals.includes('SESSION_OWNER')) return ['access_denied'];
       return access.principals.includes('GENERIC_MACHINE_USER') ? [] : ['human_required'];
     case 'organization':
@@ -38,7 +40,7 @@ function refusals(access: Targeted): ErrorCode[] {
   }
 }
 
-/** What finding out who calls, and deciding whether they may, can end in. */
+/** Error codes of authentication and authorization. */
 function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
   if (access.target === 'platform') return ['route_not_found', 'unauthenticated'];
   if (access.target !== 'public') {

@@ -26,7 +26,7 @@ export interface SchemaCollection {
 
 type Override = NonNullable<z.core.ToJSONSchemaParams['override']>;
 
-/** What is said of a value is said of the value or null as well. */
+/** Moves the metadata of a value to its nullable schema. */
 function whatIsSaidOf(schema: z.core.$ZodTypes): Pick<JsonSchema, 'description' | 'examples'> {
   const { def } = schema._zod;
   const outer = z.globalRegistry.get(schema);

@@ -12,7 +12,7 @@ function onOneLine(value: unknown): string {
   return members.length === 0 ? '{}' : `{ ${members.join(', ')} }`;
 }
 
-/** What stands between two brackets: as many one-line items on a line as fit, an item of several lines on its own. */
+/** Formats the items between two brackets: as many one-line items per line as fit; multi-line items separately. */
 function filled(items: readonly string[], indent: string): string {
   const lines: string[] = [];
   for (const item of items) {

@@ -90,7 +90,7 @@ function createAdmin(services: AdminServices, { id: appId }: App, email: string,
     const now = clock.now();
     const id = ids.next();
     const added = await insertUser(tx, appId, toSuperAdmin({ id, email, passwordHash, now }));
-    // Whom somebody invites at this moment keeps an account that nobody vouches for.
+    // A concurrent invitation can insert an unclaimed account with this address.
     if (added?.id !== id) throw new Error(`${email} has an account already`);
     const content = { email, time: now.toISOString() };
     await tellSuperAdminsOf(tx, services, appId, { purpose: 'super_admin_granted', content });

@@ -4,7 +4,7 @@ import { pendingMigrations, readMigrations, schemaFault } from '../db/migrate.ts
 import { isReadOnly } from '../platform/database-measurements.ts';
 import { fault, type Finding, warning } from './findings.ts';
 
-/** What a server may have been told that endangers what the service promises. */
+/** Server settings that break guarantees of the service. */
 export async function examineServer(db: Db): Promise<Finding[]> {
   const readOnly = (await isReadOnly(db))
     ? [fault('database', 'The database takes no changes: it is a standby, or default_transaction_read_only is on.')]

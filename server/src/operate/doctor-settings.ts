@@ -20,7 +20,7 @@ function templateFaults(settings: ReturnType<typeof withDefaults>, config: Confi
   }
 }
 
-/** What a stored setting is refused for today, one sentence each. */
+/** Problems of stored settings under the current rules, one sentence each. */
 function faultsOf(stored: unknown, config: Config): string[] {
   const parsed = settingsPatch.safeParse(stored);
   if (!parsed.success) {

@@ -48,7 +48,7 @@ async function examineKeys(db: Db, config: Config): Promise<readonly Finding[]> 
   return examineMasterKey(db, createSealer({ current, old: config.masterKeysOld }));
 }
 
-/** What the database holds is of interest only if this build can read it. */
+/** Checks the contents of the database only if this build can read its schema. */
 async function examineContent(db: Db, config: Config): Promise<readonly Finding[]> {
   const [row] = await db.query<{ found: boolean }>(sql`SELECT to_regclass('apps') IS NOT NULL AS found`);
   if (row?.found !== true) return [];

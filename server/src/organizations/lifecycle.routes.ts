@@ -84,7 +84,8 @@ export const lifecycleRoutes = [
       return mutate(call, async (tx) => {
         await lockInvitedOf(tx, appId, orgId);
         await closeOrganization(tx, appId, orgId);
-        // Asked again: nobody is invited to it from here on, but somebody may have been since the first time.
+        // Read the invited users again: from here on no invitation can be created, but some may have been created since
+        // the first read.
         const invited = await lockInvitedOf(tx, appId, orgId);
         await deleteOrganization(tx, appId, orgId);
         await deleteInvitedLeftOver(tx, appId, invited);

@@ -36,7 +36,7 @@ import {
   patchOrganization,
 } from './organizations.store.ts';
 
-/** Who may change which part of an organization. */
+/** Principals that may change each part of an organization. */
 const mayUpdate: readonly Principal[] = ['GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'];
 const mayChange: Readonly<Record<keyof OrganizationPatch, readonly Principal[]>> = {
   name: ['GENERIC_MACHINE_USER', 'ORG_OWNER'],

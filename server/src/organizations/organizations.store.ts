@@ -13,7 +13,7 @@ import type { Role } from '../roles/roles.schema.ts';
 import { rolesAsJson } from '../roles/roles.store.ts';
 import type { OrganizationPatch } from './organizations.schema.ts';
 
-/** What a statement that sets the name of an organization can violate. */
+/** Unique constraints of the name of an organization. */
 export const nameIsUnique = { organizations_name_key: 'organization_name_taken' } as const;
 
 /** @throws ApiError `organization_name_taken` */
@@ -35,7 +35,7 @@ export async function insertOrganization(
   );
 }
 
-/** What the GET of an organization reads beside the relation of its caller. */
+/** Columns of the GET of an organization, in addition to the caller's relation. */
 export interface OrganizationRow {
   id: string;
   name: string;

@@ -10,7 +10,7 @@ export type OutboxTable = 'mails';
 export interface Leased {
   readonly appId: string;
   readonly id: string;
-  /** Tries so far, this one included; tells its lease from a later one. */
+  /** Number of attempts including this one. Distinguishes the lease from a later one. */
   readonly attempts: number;
   readonly giveUpAt: Date;
 }
@@ -32,7 +32,7 @@ export const leaseDue = (
     FROM due WHERE waiting.app_id = due.app_id AND waiting.id = due.id
     RETURNING waiting.*)`;
 
-/** It is out, even if another process has taken it meanwhile. Its content is gone with it. */
+/** Marks a mail as sent, even if another process has leased it in the meantime, and erases its content. */
 export async function markSent(db: Queryable, table: OutboxTable, { appId, id }: Leased, now: Date): Promise<void> {
   await db.query(sql`
     UPDATE ${raw(table)} SET state = 'SENT', settled_at = ${now}, sealed_content = NULL, last_error = NULL
@@ -51,7 +51,7 @@ export async function markVoid(
     WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
 }
 
-/** The try failed; the next one is at `dueAt`. */
+/** Records a failed attempt; the next attempt is at `dueAt`. */
 export async function postpone(
   db: Queryable,
   table: OutboxTable,
@@ -63,7 +63,7 @@ export async function postpone(
     WHERE app_id = ${appId} AND id = ${id} AND attempts = ${attempts} AND state = 'QUEUED'`);
 }
 
-/** The try failed and was the last; the content stays, for an operator may want another. */
+/** Records the last failed attempt. The content is kept, because an operator may retry. */
 export async function giveUp(
   db: Queryable,
   table: OutboxTable,

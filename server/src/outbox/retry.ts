@@ -3,7 +3,7 @@ import { giveUp, type Leased, type OutboxTable, postpone } from './outbox.store.
 
 const secondMs = 1000;
 
-/** Pauses between tries: ten seconds, three times as long each time, at most an hour. */
+/** Pauses between attempts: ten seconds, then three times the previous pause, at most an hour. */
 const firstPauseMs = 10 * secondMs;
 const pauseGrowth = 3;
 const longestPauseMs = 3600 * secondMs;

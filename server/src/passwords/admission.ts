@@ -5,9 +5,9 @@ export interface AdmissionOptions {
   readonly concurrency: number;
   /** Tasks that may wait. */
   readonly maxQueued: number;
-  /** What a task may expect to wait, in milliseconds. */
+  /** Maximum expected wait of a task, in milliseconds. */
   readonly maxWaitMs: number;
-  /** What a task takes, in milliseconds, until the first ones have been measured. */
+  /** Assumed duration of a task, in milliseconds, until the first tasks have been measured. */
   readonly expectedTaskMs: number;
   /** Milliseconds of a clock that is never set; default: that of the process. */
   readonly now?: (() => number) | undefined;
@@ -17,7 +17,7 @@ export interface AdmissionOptions {
 export interface Load {
   readonly running: number;
   readonly waiting: number;
-  /** What the next task would have to wait, in milliseconds. */
+  /** Expected wait of the next task, in milliseconds. */
   readonly expectedWaitMs: number;
 }
 

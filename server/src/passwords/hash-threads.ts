@@ -11,7 +11,7 @@ export interface Argon2Parameters {
   readonly parallelism: number;
 }
 
-/** What a thread is asked. */
+/** Request to a thread. */
 export interface HashJob {
   readonly id: number;
   readonly password: string;
@@ -20,7 +20,7 @@ export interface HashJob {
   readonly parameters: Argon2Parameters;
 }
 
-/** What it answers: the hash, or whether the password has it; or what was wrong. */
+/** Response of a thread: the hash, whether the password matches, or an error. */
 export type HashAnswer =
   | { readonly id: number; readonly result: string | boolean }
   | { readonly id: number; readonly error: string };

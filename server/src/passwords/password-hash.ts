@@ -4,15 +4,13 @@ import { Admission, type Load } from './admission.ts';
 import { type Argon2Parameters, createHashThreads } from './hash-threads.ts';
 import { OverloadedError } from './overloaded-error.ts';
 
-/** What `createPasswordHasher` may be told; each has a default for production. */
+/** Options of `createPasswordHasher`, with defaults for production. */
 export interface PasswordHasherOptions {
   /** Threads that hash, one password at a time each; default: the number of cores. More are no faster. */
   readonly concurrency?: number;
   /** Hashes that may wait; default: 32 for each running one, about half a second to a second of work. */
   readonly maxQueued?: number;
-  /**
-   * What a password may be expected to wait, in seconds; default: 5. Those that would wait longer are refused at once.
-   */
+  /** Maximum expected wait of a password, in seconds; default: 5. Beyond that, passwords are refused at once. */
   readonly maxWaitSeconds?: number;
   /** Cheaper costs make tests fast. Production keeps the default. */
   readonly parameters?: Argon2Parameters;
@@ -54,7 +52,7 @@ export interface PasswordHasher {
 /** RFC 9106 names stronger ones; these are the smallest that OWASP's Password Storage Cheat Sheet accepts. */
 const productionParameters: Argon2Parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
-/** What one hash takes on a slow core: counts until the first ones have been measured. */
+/** Duration of a hash on a slow core. Used until the first hashes have been measured. */
 const expectedTaskMs = 50;
 const defaultWaitSeconds = 5;
 

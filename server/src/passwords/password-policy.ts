@@ -1,7 +1,7 @@
 import { ApiError } from '../http/errors.ts';
 import { isCommonPassword } from './common-passwords.ts';
 
-/** Who will use the password: what an attacker tries first. */
+/** Personal data of the user, which an attacker tries first. */
 export interface PasswordOwner {
   readonly email: string;
   readonly firstName?: string | undefined;
@@ -11,7 +11,7 @@ export interface PasswordOwner {
 const minCharacters = 10;
 const maxCharacters = 128;
 
-/** What a sign-up page may say beforehand: how many characters. */
+/** Allowed length, for sign-up pages. */
 export const passwordLengths = { minLength: minCharacters, maxLength: maxCharacters };
 
 /**

@@ -9,7 +9,7 @@ import { encodings, type Encoding, type Negotiable } from './negotiated.ts';
 export const assetNames = ['scalar.js', 'docs.js', 'pages.css'] as const;
 export type AssetName = (typeof assetNames)[number];
 
-/** Where the build puts the files, packed. Absent while the service runs from its sources. */
+/** Directory of the compressed files of the build. Absent while the service runs from its sources. */
 const builtDirectory = new URL('../assets/', import.meta.url);
 const ownDirectory = new URL('../../assets/', import.meta.url);
 const types: Readonly<Record<string, string>> = {
@@ -18,7 +18,7 @@ const types: Readonly<Record<string, string>> = {
 };
 const suffixes: Readonly<Record<Encoding, string>> = { br: '.br', gzip: '.gz', identity: '' };
 
-/** Where a file comes from. Only the build and a service that runs from its sources need it. */
+/** Source of a file, for the build and for a service that runs from its sources. */
 export function sourceOf(name: AssetName): URL {
   if (name !== 'scalar.js') return new URL(name, ownDirectory);
   const entry = createRequire(import.meta.url).resolve('@scalar/fastify-api-reference');

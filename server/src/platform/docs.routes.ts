@@ -43,7 +43,7 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** What the page says until the reference has drawn itself, which docs.js watches, or where nothing draws it. */
+/** Content of the page until the reference is rendered (docs.js watches for that), or without JavaScript. */
 const opening = html`<main id="opening">
   <h1>Gatehouse API</h1>
   <p>The reference is opening.</p>

@@ -15,7 +15,7 @@ const cacheControl = 'public, max-age=300';
 
 const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(errorCodes, text);
 
-/** What there is to say about a code. */
+/** The content of the page of an error code. */
 /** A code that comes with more than words shows it. */
 const exampleOf = (code: ErrorCode): ApiError =>
   new ApiError(

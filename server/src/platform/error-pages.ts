@@ -30,7 +30,7 @@ const layout = (title: string, content: Html): Html =>
       </body>
     </html> `;
 
-/** What stands between backticks is code, as it is in Markdown. */
+/** Converts text between backticks to code elements. */
 const proseOf = (text: string): Html =>
   html`${text.split('`').map((piece, index) => (index % 2 === 1 ? html`<code>${piece}</code>` : html`${piece}`))}`;
 

@@ -19,7 +19,9 @@ const ready = z
 
 let migrations: readonly Migration[] | undefined;
 
-/** The answer is the same for every fault of the database: send the traffic elsewhere, and ask again. */
+/**
+ * All database faults get the same response, because the reaction is the same: route traffic elsewhere and check again.
+ */
 async function checkReady({ lookupDb: db, databaseFailures, phase }: Services): Promise<void> {
   const now = phase();
   if (now !== 'ready') throw new ApiError('overloaded', { detail: `The service is ${now}.` });

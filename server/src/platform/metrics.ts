@@ -9,12 +9,12 @@ import { answerSupervisor } from './worker-metrics.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** What this app counts. */
+    /** The metrics of this app. */
     metrics: Metrics;
   }
 }
 
-/** The counters of one app together with those of the process it runs in. */
+/** The metrics of one app, and of its process. */
 export interface Metrics {
   readonly contentType: string;
   /** All of them in the text format of Prometheus. */
@@ -36,7 +36,7 @@ function processMetrics(): Registry {
   return processRegistry;
 }
 
-/** Adds measurements of one kind to those of the app. */
+/** Adds measurements to the metrics of the app. */
 export type AddMeasurements = (registry: Registry) => void;
 
 /** Measures every answer of the app, by method, route pattern and status, and what else is given. */
@@ -64,7 +64,7 @@ export function installMetrics(app: FastifyInstance, more: readonly AddMeasureme
  * Serves the metrics at `/metrics` of a port of their own, which the operator keeps private.
  *
  * @returns the listening server; close it with the app
- * @throws ConfigError when nobody can listen there
+ * @throws ConfigError if the address cannot be listened on
  */
 export async function startMetricsListener(
   metrics: Metrics,

@@ -23,7 +23,7 @@ function accepts(header: string, encoding: Encoding): boolean {
   });
 }
 
-/** The best packing that is there and that the caller can open; `identity` everybody can. */
+/** The best available encoding that the caller accepts; every caller accepts `identity`. */
 function bestEncoding(header: string, available: readonly Encoding[]): Encoding {
   return encodings.find((encoding) => available.includes(encoding) && accepts(header, encoding)) ?? 'identity';
 }

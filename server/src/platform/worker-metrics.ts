@@ -4,9 +4,9 @@ import { AggregatorRegistry, Gauge, type MetricObjectWithValues, type MetricValu
 
 type Report = readonly MetricObjectWithValues<MetricValue<string>>[][];
 
-/** What the supervisor sends to a worker. */
+/** Message of the supervisor to a worker. */
 const question = 'metrics';
-/** What a worker sends when it begins to listen: a question of before would be lost. */
+/** Message of a worker when it begins to listen; earlier requests of the supervisor would be lost. */
 const announcement = 'has metrics';
 /** Longer than a worker waits for the database. */
 const patienceMs = 2_000;

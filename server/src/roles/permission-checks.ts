@@ -5,7 +5,7 @@ import { checkPermissions, type PermissionAnswer, type PermissionQuestion } from
 /** Permissions that one statement asks for at the most: each is compared with all that a user holds. */
 const maxPermissions = 500;
 
-/** Answers questions about permissions; those of one app that arrive together share a statement. */
+/** Runs permission checks. Checks of one app that arrive together share a statement. */
 export type PermissionChecks = (question: PermissionQuestion) => Promise<PermissionAnswer>;
 
 declare module '../calls/services.ts' {

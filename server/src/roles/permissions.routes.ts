@@ -7,7 +7,7 @@ import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { checkPermissions, permissionsChecked } from './permissions.schema.ts';
 
-/** No user has this id: what a question about nobody asks for, so that access is decided before it is refused. */
+/** An id that no user has. Checks without a user use it, so that access is decided before they are refused. */
 const nobody = '0';
 
 const selfOf = ({ actor }: Call): string | undefined => (actor.kind === 'user' ? actor.user.id : undefined);
@@ -17,7 +17,7 @@ const withoutSubject = (): ApiError =>
     faults: [{ pointer: '/body/userId', message: 'Required: a machine user has no permissions of its own.' }],
   });
 
-/** Everybody may ask about themselves, managers and backends about others. */
+/** Members can check themselves; managers and backends can check others. */
 function checkMayAsk(call: Call, held: Held, userId: string): void {
   if (userId !== selfOf(call)) evaluate(['ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'], held, 'organization_not_found');
 }

@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { displayName } from './display-name.ts';
 import { isStale, searchableEmail, searchableName, toSearchColumns } from './search-row.ts';
 
-/** Few enough that nobody waits for the locks of one statement. */
+/** Batch size. Small, so that the locks of one statement are held only briefly. */
 const batchSize = 500;
 
 interface Member {
@@ -31,7 +31,7 @@ function readNames(tx: Tx, appId: string, members: readonly Member[]): Promise<N
     FOR SHARE OF u FOR KEY SHARE OF m`);
 }
 
-/** What a member is found by. */
+/** Search parts of a member. */
 function toSearchRow(member: NamedMember) {
   const name = searchableName(displayName({ firstName: member.first_name, lastName: member.last_name }));
   return { ...member, ...toSearchColumns(member.org_id, name, searchableEmail(member.email)) };

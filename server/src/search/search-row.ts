@@ -15,7 +15,7 @@ const foldMark = '\n2';
 export const isStale = sql`right(email_key, 2) <> E'\\n2' AND (octet_length(name_key) > length(name_key)
   OR octet_length(email_key) > length(email_key) OR email_key LIKE '%xn--%')`;
 
-/** What a text is found by. */
+/** Search parts of a text. */
 interface Searchable {
   /** The forms of the text, one a line. */
   readonly key: string;
@@ -28,10 +28,10 @@ function searchable(field: SearchField, texts: readonly string[]): Searchable {
   return { key: forms.join('\n'), parts: [...new Set(forms.flatMap((form) => partsOfKey(field, form)))] };
 }
 
-/** What a display name is found by. */
+/** Search forms of a display name. */
 export const searchableName = (name: string): Searchable => searchable('name', [name]);
 
-/** What an e-mail address is found by: its domain in ASCII and in Unicode. */
+/** Search forms of an e-mail address: with the domain in ASCII and in Unicode. */
 export function searchableEmail(email: string): Searchable {
   const { key, parts } = searchable('email', [email, toUnicodeEmail(email)]);
   return { key: key + foldMark, parts };

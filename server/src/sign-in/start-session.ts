@@ -9,11 +9,11 @@ import type { Call } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import { endSurplusSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
 
-/** What a client keeps: the tokens are shown here and never again. */
+/** Tokens for the client. They are returned only here. */
 export interface StartedSession {
   readonly sessionId: string;
   readonly sessionToken: string;
-  /** What the device holds from now on, so that it is known when it signs in again. */
+  /** The device tokens that the device keeps for later sign-ins. */
   readonly deviceToken: string;
   /** Whether the session existed before, and got a new token. */
   readonly isRenewed: boolean;
@@ -25,7 +25,7 @@ export interface PreparedSession {
   readonly token: string;
 }
 
-/** A user who has just proven who they are. */
+/** A user who has just authenticated. */
 export interface ProvenUser {
   readonly id: string;
   /** How they proved it. @see RFC 8176 */

@@ -47,7 +47,7 @@ interface Invitee {
   readonly urlTemplate: string | undefined;
 }
 
-/** The code sets a password and proves the mailbox (2.7), which is what is still lacking. */
+/** The code sets a password and verifies the mailbox (2.7), which claims the account. */
 async function invite(tx: Tx, call: Call, user: User, { email, urlTemplate }: Invitee): Promise<void> {
   const { services, appId } = call;
   const lifeMs = codeLifeMs.invitation;

@@ -4,7 +4,7 @@ import { type Browser, chromium } from 'playwright-core';
 export const executablePath = '/usr/bin/chromium';
 /** Tests in a browser skip themselves where there is none. */
 export const isInstalled = existsSync(executablePath);
-// Where a browser must be there, a test that skips itself would hide that it is not.
+// If the environment requires a browser, a skipped test would hide that it is missing.
 if (!isInstalled && process.env['REQUIRE_BROWSER'] === '1') throw new Error(`There is no browser at ${executablePath}`);
 
 const flags = [

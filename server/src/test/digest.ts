@@ -2,7 +2,7 @@ import { securityActions } from '../calls/security-actions.ts';
 import { type Db, join, raw, type Sql, sql } from '../db/db.ts';
 import { tablesOfApps } from './tenancy.twin.ts';
 
-/** What a refused call may touch all the same: counters and times of use, by table. `*`: the whole row. */
+/** Columns that a refused call may change, by table: counters and times of use. `*`: the whole row. */
 const countersOf: Readonly<Record<string, readonly string[]>> = {
   codes: ['tries'],
   code_tries: ['*'],

@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 
-/** What a provider does otherwise than it should. Absent: it behaves. */
+/** Faults of a test provider. Absent: no faults. */
 export interface Misbehaviour {
   /** Changes to the configuration. */
   readonly metadata?: Readonly<Record<string, unknown>>;
@@ -20,7 +20,7 @@ export interface Misbehaviour {
   readonly header?: Readonly<Record<string, unknown>>;
   /** The token is signed by a key that nobody publishes, under the id of one that is. */
   readonly forgesSignature?: boolean;
-  /** What the browser is sent back with, in place of the code. */
+  /** Parameters of the callback instead of the code. */
   readonly callback?: Readonly<Record<string, string>>;
   /** The answer of the token endpoint, with status 400. */
   readonly tokenError?: Readonly<Record<string, unknown>>;
@@ -66,7 +66,7 @@ export class TestProvider {
   now: () => Date = () => new Date();
   /** How often each path was called. */
   readonly calls = new Map<string, number>();
-  /** What the last call of the token endpoint presented. */
+  /** Credentials of the last call of the token endpoint. */
   lastTokenRequest: { authorization: string | undefined; form: URLSearchParams } | undefined;
   readonly #granted = new Map<string, Granted>();
   readonly #server = createServer((request, response) => void this.#answer(request, response));
@@ -94,7 +94,7 @@ export class TestProvider {
     return this.#issuer ?? this.origin;
   }
 
-  /** From now on another key signs, and the one before is no longer published. */
+  /** Replaces the signing key and stops publishing the previous one. */
   async rotateKey(): Promise<void> {
     this.#rotations += 1;
     this.#keys = [await makeKey(`key-${this.#rotations}`)];

@@ -23,7 +23,7 @@ export function* nodesOf(value: unknown, pointer = '#'): Generator<{ pointer: st
   }
 }
 
-/** What a reference leads to; undefined: nothing. */
+/** Resolves a reference; undefined if it has no target. */
 export function lookUp(reference: string): unknown {
   const keys = reference
     .slice(2)

@@ -33,12 +33,12 @@ export interface Unseen {
   readonly prove: (subject: Subject) => Promise<void>;
 }
 
-/** What the test must know about the things of a route. Everything else is in the schema. */
+/** Test data about the resources of a route. Everything else is derived from the schema. */
 export interface Kind {
   readonly make: (world: World) => Promise<Thing>;
   /** New values for fields, where the schema has none that will do. */
   readonly values?: Readonly<Record<string, unknown>>;
-  /** What else of the thing may change with a field. */
+  /** Other fields of the resource that may change together with a field. */
   readonly follows?: Readonly<Record<string, readonly string[]>>;
   readonly unseen?: Readonly<Record<string, Unseen>>;
   /** Why null is the same as an absent field here, instead of clearing it. */

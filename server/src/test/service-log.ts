@@ -19,6 +19,6 @@ export function recordsOf(stdout: string): Record<string, unknown>[] {
   return records;
 }
 
-/** What a service that is running has logged so far, except a line that it is just writing. */
+/** Log of a running service so far, without an incomplete last line. */
 export const linesOf = (service: ServiceProcess | undefined): Record<string, unknown>[] =>
   recordsOf((service?.stdout() ?? '').replace(/[^\n]*$/, ''));

@@ -7,7 +7,7 @@ import { openDatabase } from '../db/open.ts';
 import { unpack } from '../db/unpack.ts';
 import { migratedSnapshotFile, openEmptyDatabase, openTestDatabase, urlOfDatabase } from './database.ts';
 
-/** What processes of the service work on, one after the other or on a server together. */
+/** The database and files for processes of the service, used in sequence or, with a server, concurrently. */
 export interface ServicePlace {
   readonly dataDir: string;
   /** Leads a process here. */

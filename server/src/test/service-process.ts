@@ -26,7 +26,7 @@ export interface ServiceProcess {
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
   /** Its stdout, for those who wait for more of it. */
   readonly output: NodeJS.EventEmitter;
-  /** What it has said on stdout so far. */
+  /** Output on stdout so far. */
   stdout(): string;
   signal(name: NodeJS.Signals): void;
   ended(): Promise<Outcome>;

@@ -8,7 +8,7 @@ const users = '/v1/authentication/users';
 /** The address of the stranger, where a pending change of address sends its code. */
 export const strangersOwnEmail = 'stranger@elsewhere.example';
 
-/** What a provider says about the stranger, and about the owner of the mailbox. */
+/** Claims of the stranger and of the owner of the mailbox at a provider. */
 export const strangersClaims = { sub: 'stranger', email: strangersOwnEmail, email_verified: true };
 export const ownersClaims = (email: string) => ({ sub: `owner of ${email}`, email, email_verified: true });
 

@@ -67,7 +67,7 @@ const all = new Set<UndoableDb>();
 export const undoEverywhere = <Result>(work: () => Promise<Result>): Promise<Result> =>
   [...all].reduce((inner, db) => () => db.undo(inner), work)();
 
-/** What goes on in the transaction that will be rolled back. */
+/** Marks code inside the transaction that will be rolled back. */
 class Undoing {
   readonly #tx: Tx;
   readonly #gate = new Gate();

@@ -9,7 +9,7 @@ import { introspection, introspectToken } from './introspection.schema.ts';
 
 type Introspection = z.input<typeof introspection>;
 
-/** Says nothing of why: anyone who tries tokens must not learn which of them were good once. */
+/** Omits the reason, so that callers cannot find out which tokens were valid in the past. */
 const inactive: Introspection = { active: false };
 
 const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);

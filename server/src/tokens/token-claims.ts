@@ -7,7 +7,7 @@ interface SignedClaims {
   readonly appName: string;
 }
 
-/** What tokens of all kinds say. Times are in seconds since 1970. */
+/** Claims of all kinds of tokens. Times are in seconds since 1970. */
 interface CommonClaims {
   readonly kid: string;
   readonly expiresAt: number;
@@ -15,7 +15,7 @@ interface CommonClaims {
   readonly issuedAt: number;
 }
 
-/** What a machine token of ours says. */
+/** Claims of a machine token. */
 export interface MachineClaims extends CommonClaims {
   readonly kind: 'machine';
   readonly machineUserId: string;
@@ -24,7 +24,7 @@ export interface MachineClaims extends CommonClaims {
   readonly audience: string | readonly string[];
 }
 
-/** What the access token of a person says. */
+/** Claims of the access token of a person. */
 export interface PersonClaims extends CommonClaims {
   readonly kind: 'user';
   readonly userId: string;
@@ -47,7 +47,7 @@ function toCommonClaims({ claims, kid, issuer }: SignedClaims): CommonClaims | u
   return { kid, expiresAt: exp, notBefore: nbf, issuedAt: iat };
 }
 
-/** The claims if they are those of a machine token of this issuer. */
+/** Returns the claims if they belong to a machine token of this issuer. */
 export function toMachineClaims(signed: SignedClaims): MachineClaims | undefined {
   const { aud, sub, client_id: clientId, secret_id: secretId } = signed.claims;
   const common = toCommonClaims(signed);
@@ -55,7 +55,7 @@ export function toMachineClaims(signed: SignedClaims): MachineClaims | undefined
   return { ...common, kind: 'machine', machineUserId: sub, secretId, audience: aud };
 }
 
-/** The claims if they are those of the access token of a person of this issuer. */
+/** Returns the claims if they belong to a person's access token of this issuer. */
 export function toPersonClaims(signed: SignedClaims): PersonClaims | undefined {
   const {
     aud,

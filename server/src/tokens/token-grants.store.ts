@@ -11,7 +11,7 @@ export interface TokenRequestKey {
   readonly orgId: string | undefined;
 }
 
-/** What a person is in an organization at this moment. */
+/** Current roles and permissions of a person in an organization. */
 export interface TokenMembership {
   readonly orgId: string;
   readonly status: OrganizationStatus;
@@ -21,7 +21,7 @@ export interface TokenMembership {
   readonly permissions: readonly string[];
 }
 
-/** What issuing an access token takes. */
+/** Data for issuing an access token. */
 export interface TokenGrant {
   /** The audiences that the app lists; null: none is stored. */
   readonly audiences: readonly string[] | null;

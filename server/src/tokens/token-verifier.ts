@@ -10,7 +10,7 @@ export interface NamedApp {
   readonly name: string;
 }
 
-/** What a token of ours says, by the kind of its holder. */
+/** Verified content of a token, by the kind of its holder. */
 export type TokenClaims = MachineClaims | PersonClaims;
 
 /** Checks signed tokens. Whether the holder, the session or secret, and the key are still good, the database says. */

@@ -30,7 +30,7 @@ function toItem(row: AppUserRow) {
   };
 }
 
-/** Nobody can sign in from here on, and nothing that is already on its way to them lets them in later. */
+/** Blocks sign-in, and voids pending codes and resets that could allow it later. */
 async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void> {
   const { appId, services } = call;
   await checkDispensable(tx, appId, user);

@@ -2,7 +2,7 @@ import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { addressKey } from '../http/network-address.ts';
 
-/** The client behind a request that anybody can make for an account. */
+/** The client of an unauthenticated request about an account. */
 export interface Requester {
   readonly ip: string;
   /** Hashes of the device tokens that the client presented. */

@@ -5,7 +5,7 @@ import type { Services } from '../calls/services.ts';
 import { emailKey } from '../http/email-address.ts';
 import type { User } from './users.store.ts';
 
-/** What the recipient of a mail can say was not them. */
+/** The subjects of "not me" links. */
 export type NotMeSubject =
   /** The sign-up itself, while the account is not claimed. */
   | { readonly kind: 'account' }

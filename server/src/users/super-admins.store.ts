@@ -43,7 +43,7 @@ export interface SuperAdminRow {
 
 const isListed = sql`(u.is_super_admin OR u.super_admin_invited_until IS NOT NULL)`;
 
-/** The super admins of an app and those who are invited to be, up to keyset condition, order and limit. */
+/** Selects the super admins of an app and invited ones, without keyset condition, order and limit. */
 export const superAdminsOf = (appId: string, now: Date): Sql => sql`
   SELECT u.id, u.email, u.first_name, u.last_name, u.state, u.super_admin_invited_until,
     EXISTS (SELECT FROM mails m WHERE m.app_id = ${appId} AND m.user_id = u.id AND m.purpose = 'super_admin_invited'
@@ -54,7 +54,7 @@ export const superAdminsOf = (appId: string, now: Date): Sql => sql`
 export const countSuperAdmins = (appId: string): Sql =>
   sql`SELECT count(*) AS total FROM users u WHERE u.app_id = ${appId} AND ${isListed}`;
 
-/** What a user is to the app. */
+/** The status of a user in the app. */
 export interface SuperAdminStanding {
   readonly isSuperAdmin: boolean;
   readonly isInvited: boolean;
@@ -74,7 +74,9 @@ export async function setSuperAdmin(tx: Tx, appId: string, userId: string, is: b
     WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
-/** Lets a user become super admin who proves the mailbox before `until`; again: until then. */
+/**
+ * Invites a user to become super admin by verifying the address before `until`. A repeated call extends the invitation.
+ */
 export async function inviteAsSuperAdmin(tx: Tx, appId: string, userId: string, until: Date): Promise<void> {
   await tx.query(sql`
     UPDATE users SET super_admin_invited_until = ${until} WHERE app_id = ${appId} AND id = ${userId}`);

@@ -24,7 +24,7 @@ import { sendVerification } from '../accounts/verification-mail.ts';
 import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';
 import { insertUser, patchUser, readSelf, toProfile, userColumns, type UserDetailsRow } from './users.store.ts';
 
-/** What backends trust must not be writable by the person it is about. */
+/** Refuses reserved keys from people: backends trust these values. */
 function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void {
   const isBackend = call.held.includes('SUPER_ADMIN') || call.held.includes('GENERIC_MACHINE_USER');
   const reserved = Object.keys(metadata).find((key) => key.startsWith('app:'));

@@ -67,7 +67,7 @@ export async function getUser(db: Queryable, appId: string, userId: string): Pro
   return toUser(row);
 }
 
-/** What the GET of a user reads. */
+/** Reads a user for the GET route. */
 export interface UserDetailsRow extends UserRow {
   metadata: Metadata | null;
 }
@@ -144,7 +144,7 @@ export async function getCredentials(
   return { passwordHash: row.password_hash };
 }
 
-/** What a sign-in compares; no row for an unknown address. */
+/** The credentials for a sign-in; no row for an unknown address. */
 export async function findCredentials(
   db: Queryable,
   appId: string,
@@ -158,7 +158,7 @@ export async function findCredentials(
 
 /**
  * Whether the password that was just compared is still the user's; the row stays locked until the transaction ends.
- * Comparing takes a while: somebody may have claimed or changed the account meanwhile.
+ * Comparing a password takes time, and the account may be claimed or changed in the meantime.
  */
 export async function lockCredentials(
   tx: Tx,
@@ -177,7 +177,7 @@ export async function lockCredentials(
 const ofBackends = (column: Sql): Sql =>
   sql`(SELECT COALESCE(jsonb_object_agg(key, value), '{}') FROM jsonb_each(${column}) WHERE key LIKE 'app:%')`;
 
-/** What a person gives when they sign up. */
+/** The input of a sign-up. */
 export interface NewUser {
   readonly id: string;
   readonly email: string;
@@ -228,7 +228,7 @@ export async function insertUser(
   return row && { id: row.id, email: row.email };
 }
 
-/** Makes a user of an address that was invited: no password and no sign-in method until the mailbox is proven. */
+/** Inserts a user for an invited address, without password or sign-in method until the address is verified. */
 export async function insertInvitedUser(
   tx: Tx,
   appId: string,
@@ -342,7 +342,8 @@ export async function markClaimed(
     now: Date;
   },
 ): Promise<void> {
-  // The spelling of an address that a stranger signed up with goes; that of an invitation or a verified one stays.
+  // Replaces the spelling of the address from an unverified sign-up; keeps the spelling of an invitation or a verified
+  // address.
   await tx.query(sql`
     UPDATE users u SET
       email = CASE WHEN u.state <> 'INVITED' AND NOT u.is_email_verified THEN ${claim.email} ELSE u.email END,

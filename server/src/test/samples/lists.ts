@@ -4,7 +4,7 @@ import { addTo, type Stage } from './stage.ts';
 
 const managers: SampleCall['admits'] = ['manager', 'owner', 'superAdmin', 'machine'];
 
-/** What a search asks for. */
+/** Criteria of a search. */
 type Conditions = Readonly<Partial<Record<'name' | 'role' | 'userId', string>>>;
 
 /** A predefined role that our owner holds here, and our member next door only. */

@@ -10,7 +10,7 @@ const owners = ['owner', 'superAdmin'] as const;
 const aboveManagers = [...owners, 'machine'] as const;
 const managers = ['manager', ...aboveManagers] as const;
 
-/** What a manager may not do to anyone who is more than a plain member. */
+/** Calls of managers that are refused if the target is an owner or manager. */
 export const notByManagers = (operation: OrganizationOperation) =>
   ({
     access: overOrganization(operation, 'ORG_OWNER', 'GENERIC_MACHINE_USER'),

@@ -8,7 +8,7 @@ import type { Stage } from './stage.ts';
 import { type Machine, type Person, type RequestOptions, type World } from '../world/world.ts';
 import { platformKey } from '../setup.ts';
 
-/** Who makes a call: how the audit knows them, and what they present. */
+/** A caller: its audit identity and its credential. */
 export interface Caller {
   readonly kind: 'user' | 'machine' | 'platform' | 'anonymous';
   readonly id: string | null;
@@ -37,7 +37,7 @@ export interface Prepared {
 
 /** One way to call a route, to be tried by every kind of caller. */
 export interface SampleCall {
-  /** What is special about it, where a route has several. */
+  /** Distinguishes several samples of one route. */
   readonly title?: string;
   /**
    * Who gets in. Written here on purpose although the route declares it: nobody is let in by a slip in one of the
@@ -51,7 +51,7 @@ export interface SampleCall {
     /** Callers who get another code than the rest of those who have less. */
     readonly otherwiseTo?: Readonly<Partial<Record<CallerName, ErrorCode>>>;
   };
-  /** What becomes of it for these callers, where the call says more than the access does. */
+  /** Expected results for callers, if they depend on more than the access declaration. */
   readonly outcomes?: Readonly<Partial<Record<CallerName, ErrorCode>>>;
   /** Makes what the call needs. Each call of it gives a call that succeeds, regardless of earlier calls. */
   readonly prepare: (stage: Stage) => Prepared | Promise<Prepared>;
@@ -75,7 +75,7 @@ export interface SampleCall {
   readonly leavesNoClient?: true;
   /** Words of the body that are names, not values, and may stand in the audit. */
   readonly names?: readonly string[];
-  /** What becomes of the call with foreign ids and secrets, where it is not the not-found of what is addressed. */
+  /** Expected result with ids and secrets of another tenant, if it is not the not-found code of the target. */
   readonly foreign?: ErrorCode | 200;
   /** The same where one field alone is foreign, e.g. `body.userId`. */
   readonly foreignIn?: Readonly<Record<string, ErrorCode | 200>>;

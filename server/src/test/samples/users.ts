@@ -58,7 +58,7 @@ async function invited(stage: Stage) {
   return { as: nobody, body: { orgId: stage.orgId, email, verificationCode: code, newPassword: 'Secret@slidezAB' } };
 }
 
-/** What is bound to one person is worth nothing to another. */
+/** Credentials of one user must be useless for another. */
 export const boundToOne = (otherwise: ErrorCode) => ({
   admits: ['addressed'] as const,
   needs: { access: overUser('SESSION_OWNER'), otherwise },
