@@ -134,7 +134,10 @@ describe('says each fault in a sentence of ours:', () => {
       }
       for (const name of Object.keys(prepared.params ?? {})) {
         const params = { ...prepared.params, [name]: value };
-        expectSentences([name, value], faults(await send(one, { ...prepared, params }, { body: prepared.body })));
+        const response = await send(one, { ...prepared, params }, { body: prepared.body });
+        // Without its last part, an address may be that of another route, which leads elsewhere.
+        if (value === '' && response.headers.location) continue;
+        expectSentences([name, value], faults(response));
       }
     }
   });
