@@ -1,12 +1,14 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
-import { sql } from '../db/db.ts';
+import { DatabaseUnavailableError, sql, type Tx } from '../db/db.ts';
 import { routes } from '../routes.ts';
 import { buildTestApp, platformKey, type TestApp } from '../test/setup.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 import { publicAccess } from '../access/access.ts';
 import { errorCodes } from '../http/errors.ts';
+import { OverloadedError } from '../passwords/overloaded-error.ts';
+import { mutate } from './mutate.ts';
 import { noAudit, route } from './route.ts';
 
 const secret = 'hunter2-at-/srv/secret';
@@ -28,6 +30,14 @@ const failures = {
   shape: () => Promise.resolve({ wrong: secret } as unknown as { name: string }),
 } satisfies Record<string, () => Promise<{ name: string }>>;
 
+/** What a call can fail of in its middle, all 503. */
+const troubles = {
+  unavailable: new DatabaseUnavailableError('away'),
+  busy: new DatabaseUnavailableError('locked', { code: 'database_busy' }),
+  full: new DatabaseUnavailableError('full', { code: 'storage_full' }),
+  overloaded: new OverloadedError(1),
+};
+
 const failing = [
   ...Object.entries(failures).map(([name, handler]) =>
     route({ ...shared, method: 'GET', url: `/v1/failing/${name}`, operationId: `fail_${name}`, response, handler }),
@@ -43,6 +53,27 @@ const failing = [
       return { name: '' };
     },
   }),
+  ...(['before', 'after'] as const).flatMap((when) =>
+    Object.entries(troubles).map(([name, trouble]) =>
+      route({
+        ...shared,
+        method: 'POST',
+        url: `/v1/failing/${when}/${name}`,
+        operationId: `fail_${when}_${name}`,
+        audit: noAudit('A test.'),
+        response,
+        handler: async (call) => {
+          const change = async (tx: Tx) => {
+            await tx.query(sql`UPDATE apps SET display_name = 'changed' WHERE id = ${call.appId}`);
+            if (when === 'before') throw trouble;
+            return { result: undefined, event: undefined };
+          };
+          await mutate(call, change);
+          throw trouble;
+        },
+      }),
+    ),
+  ),
   route({
     ...shared,
     method: 'POST',
@@ -222,4 +253,31 @@ test('every answer forbids what no answer of an API needs', async () => {
       'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
     });
   }
+});
+
+describe('a failure in the middle of a call', () => {
+  const call = async (path: string) => {
+    await app.db.query(sql`UPDATE apps SET display_name = 'as before' WHERE id = ${world.appId}`);
+    const answer = await app.app.inject({ method: 'POST', url: path, headers: { 'x-app-name': world.appName } });
+    const [row] = await app.db.query<{ name: string }>(
+      sql`SELECT display_name AS name FROM apps WHERE id = ${world.appId}`,
+    );
+    return { answer, name: row?.name };
+  };
+
+  test.each(Object.keys(troubles))('%s: before the commit nothing was changed', async (name) => {
+    const { answer, name: stored } = await call(`/v1/failing/before/${name}`);
+    expect([answer.statusCode, stored]).toEqual([503, 'as before']);
+    expect(answer.json<{ code: string }>().code).not.toBe('outcome_unknown');
+  });
+
+  test.each(Object.keys(troubles))('%s: after the commit it does not say so', async (name) => {
+    const { answer, name: stored } = await call(`/v1/failing/after/${name}`);
+    expect([answer.statusCode, answer.json<{ code: string }>().code, stored]).toEqual([
+      503,
+      'outcome_unknown',
+      'changed',
+    ]);
+    expect(answer.json<{ detail: string }>().detail).toContain('A part may be done');
+  });
 });

@@ -1,8 +1,10 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { reportRefusal } from './security-events.ts';
 import { DatabaseUnavailableError } from '../db/db.ts';
+import { hasCommitted } from './mutate.ts';
 import type { Services } from './services.ts';
 import { OverloadedError } from '../passwords/overloaded-error.ts';
+import { discardBody } from '../http/discard-body.ts';
 import { ApiError, toProblem, type ErrorCode } from '../http/errors.ts';
 
 /** Our error codes for errors of the framework. */
@@ -60,12 +62,22 @@ async function inOrder(services: Services, request: FastifyRequest, refusal: Api
 /** A page for people where nothing is, or undefined where the problem document is the better answer. */
 export type SendLostPage = (request: FastifyRequest, reply: FastifyReply) => Promise<void> | undefined;
 
+/** A failure after a commit of the same call: the text of its code would say that nothing was changed. */
+function afterCommit({ call }: FastifyRequest, refusal: ApiError): ApiError {
+  if (refusal.status !== 503 || call === undefined || !hasCommitted(call)) return refusal;
+  return new ApiError('outcome_unknown', {
+    detail: 'A part may be done: a later step failed. Look, or repeat it with the same Idempotency-Key.',
+    cause: refusal,
+  });
+}
+
 /** Installs the one place where errors become answers. */
 export function installErrorHandler(app: FastifyInstance, services: Services, sendLostPage: SendLostPage): void {
   const { publicUrl } = services.config;
   app.setErrorHandler(async (error, request, reply) => {
-    const refusal = await inOrder(services, request, toApiError(error));
+    const refusal = afterCommit(request, await inOrder(services, request, toApiError(error)));
     services.databaseFailures.note(refusal);
+    if (refusal.code === 'body_too_large') await discardBody(request.raw);
     // Here every transaction of the call has ended, so that the event stays and no connection is held.
     if (request.call) await reportRefusal(request.call, refusal);
     const lost = refusal.code === 'route_not_found' ? sendLostPage(request, reply.code(404)) : undefined;

@@ -35,6 +35,12 @@ export interface Change<Result> {
   readonly event: ChangeEvent | readonly ChangeEvent[] | undefined;
 }
 
+/** The calls that have committed. */
+const committed = new WeakSet<Call>();
+
+/** Whether this call has committed what may be a change. If it fails after that, its answer must not deny it. */
+export const hasCommitted = (call: Call): boolean => committed.has(call);
+
 /** The call's declared event; see `insertAuditEvent` for `source`. */
 function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
   const { services, client, route } = call;
@@ -65,15 +71,17 @@ function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
  * @param work does the change and says what the audit is to tell
  * @returns the result of `work`
  */
-export function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Change<Result>>): Promise<Result> {
+export async function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Change<Result>>): Promise<Result> {
   const { db, idempotency } = call.services;
-  return db.transaction(async (tx) => {
+  const committedResult = await db.transaction(async (tx) => {
     await idempotency.claimKey(tx, call);
     const change = await work(tx);
     for (const event of [change.event ?? []].flat()) await tx.query(insertEvent(call, event, empty));
     await idempotency.keepAnswer(tx, call, change.result);
     return change.result;
   });
+  committed.add(call);
+  return committedResult;
 }
 
 /**
@@ -89,10 +97,12 @@ export async function mutateInStatement<Row>(
   changes: Sql,
   select: Sql,
 ): Promise<Row[]> {
-  return call.services.db.query<Row>(sql`
+  const rows = await call.services.db.query<Row>(sql`
     WITH ${changes},
     audited AS (${insertEvent(call, event, sql`FROM changed`)})
     ${select}`);
+  committed.add(call);
+  return rows;
 }
 
 /** A change of an organization that fits one UPDATE. */
@@ -132,5 +142,6 @@ export async function mutateOrganization(
     uniqueViolations,
   );
   decideByRelation(call, access.operation, allowed, row);
+  committed.add(call);
   return row?.version ?? undefined;
 }

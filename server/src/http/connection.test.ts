@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { exchange, listen, parseAnswers, type RawAnswer, rawRequest, send } from '../test/raw-http.ts';
@@ -243,4 +245,44 @@ test('an upgrade is ignored', async () => {
     'Connection: Upgrade, close',
   );
   expect((await send(port, request)).status).toBe(200);
+});
+
+describe('a body that is too large', () => {
+  const kib = 1024;
+
+  const headers = [`POST ${machineUsers} HTTP/1.1`, 'Host: localhost', 'Content-Type: application/json'];
+  const inLength = (body: string) => [`Content-Length: ${body.length}`, '', body];
+  const inChunks = (body: string) => ['Transfer-Encoding: chunked', '', body.length.toString(16), body, '0', '', ''];
+
+  test.each([
+    ['with a length', 257, inLength],
+    ['with a length', 4_000, inLength],
+    ['in chunks', 257, inChunks],
+    ['in chunks', 4_000, inChunks],
+  ])('%s, of %i KiB: a client that sends all before it reads gets the answer', async (_form, size, framed) => {
+    const caller = [`X-App-Name: ${world.appName}`, `Authorization: Bearer ${world.admin.token}`];
+    const socket = connect(port, '127.0.0.1');
+    await promisify((bytes: string, sent: (error?: Error | null) => void) => socket.write(bytes, sent))(
+      [...headers, ...caller, ...framed('x'.repeat(size * kib))].join('\r\n'),
+    );
+    const [answer] = parseAnswers((await buffer(socket)).toString());
+    expectProblem(answer, 413, 'body_too_large');
+  });
+
+  test('that never ends is not read without end', async () => {
+    const caller = [`X-App-Name: ${world.appName}`, `Authorization: Bearer ${world.admin.token}`];
+    const request = [...headers, ...caller, 'Content-Length: 10000000000', '', ''].join('\r\n');
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => {});
+    const closed = once(socket.resume(), 'close').catch(() => {});
+    socket.write(request);
+    const more = Buffer.alloc(64 * kib, 'x');
+    const feed = () => {
+      while (socket.writable && socket.write(more));
+    };
+    socket.on('drain', feed);
+    feed();
+    await closed;
+    expect(socket.bytesWritten).toBeLessThan(100_000_000);
+  });
 });

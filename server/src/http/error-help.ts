@@ -366,7 +366,9 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'The operator must free disk space. Until then only read calls succeed, and `/readyz` returns 503.',
   },
   outcome_unknown: {
-    cause: 'The connection to the database was lost after the change was sent and before the database confirmed it.',
+    cause:
+      'The connection to the database was lost after the change was sent and before the database confirmed it, or a ' +
+      'later step of the same call failed.',
     remedy:
       'Read the resource to see whether it was changed. Or repeat the call with the same ' +
       '`Idempotency-Key`: the change is then made only once.',
