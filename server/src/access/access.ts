@@ -3,9 +3,8 @@ import type { MachineScope } from './machine-scopes.ts';
 import type { OrganizationOperation } from './organization-states.ts';
 
 /**
- * Who may call a route, described in the documentation of every operation.
- * What a caller *is* depends on what is addressed: the same human can be ORG_OWNER of one organization and a
- * stranger to the next.
+ * The kinds of callers, described in the documentation of every operation. The principals of a caller depend on the
+ * target: the same human can be ORG_OWNER of one organization and have no relation to another.
  */
 export const principals = {
   SESSION_OWNER: 'the human whose session or user id is addressed',
@@ -18,16 +17,16 @@ export const principals = {
 
 export type Principal = keyof typeof principals;
 
-/** What a call acts on: the caller's stored relation to it decides. */
+/** Access declaration of a route: the target of its calls, and the principals that may act on it. */
 export type Access =
   | PublicAccess
-  /** The operator's key. */
+  /** Only with the operator's key. */
   | { readonly target: 'platform' }
   | Targeted<'app'>
   | (Targeted<'organization'> & {
       readonly from: 'path' | 'header';
       readonly operation: OrganizationOperation;
-      /** Those who act on the app's behalf get through to what is left of a deleted organization too. */
+      /** Super admins and machine users can also access the remaining data of a deleted organization. */
       readonly orDeleted?: true;
     })
   | (Targeted<'user'> & { readonly from: 'path' | 'body'; readonly mailedToken: boolean })
@@ -46,7 +45,7 @@ interface Targeted<Target extends string> extends Accepted {
   readonly principals: readonly Principal[];
 }
 
-/** The credentials that a route accepts beside session tokens. */
+/** The credentials that a route accepts in addition to session tokens. */
 interface Accepted {
   /** People's access tokens (contract 6.1) authenticate too. Absent: they are refused with `session_required`. */
   readonly accessToken?: true;
@@ -80,7 +79,7 @@ export const overApp = (...allowed: Principal[]): TargetedAccess => ({ target: '
 /**
  * Callers by their relation to the organization `:orgId` of the path.
  *
- * @param operation what the route does to the organization: whether that goes depends on the organization's status
+ * @param operation the kind of operation; the status of the organization determines whether it is allowed
  */
 export const overOrganization = (operation: OrganizationOperation, ...allowed: Principal[]): OverOrganization => ({
   target: 'organization',
@@ -88,7 +87,10 @@ export const overOrganization = (operation: OrganizationOperation, ...allowed: P
   operation,
   principals: allowed,
 });
-/** The same; what is left of a deleted organization is there for super admins and machine users. */
+/**
+ * Like {@link overOrganization}, but super admins and machine users can also access the remaining data of a deleted
+ * organization.
+ */
 export const overOrganizationOrDeleted = (
   operation: OrganizationOperation,
   ...allowed: Principal[]
@@ -110,14 +112,16 @@ export const overUser = (...allowed: Principal[]): TargetedAccess => ({
   mailedToken: false,
   principals: allowed,
 });
-/** Callers by their relation to the user `userId` of the body; with `mailedToken` the token of a mail will do too. */
+/**
+ * Callers by their relation to the user `userId` of the body; with `mailedToken` the token of a mail is accepted too.
+ */
 export const overUserInBody = (options: { mailedToken: boolean }, ...allowed: Principal[]): TargetedAccess => ({
   target: 'user',
   from: 'body',
   ...options,
   principals: allowed,
 });
-/** The human whose session `:sessionId` is. */
+/** The owner of the session `:sessionId`. */
 export const overSession = (...allowed: Principal[]): TargetedAccess => ({ target: 'session', principals: allowed });
 
 /** Whether only machine users may call. The decision on access refuses people, with every credential. */
@@ -139,10 +143,10 @@ export const accepting = <Declared extends TargetedAccess>(accepted: Accepted, a
   ...accepted,
 });
 
-/** The principals a caller holds over what is addressed. Empty: they may not even see it. */
+/** The principals that a caller holds for the target. Empty: the caller may not see the target. */
 export type Held = readonly Principal[];
 
-/** What `call` addresses, taken from the validated request. */
+/** Ids of the target of a call, from the validated request. */
 export interface Addressed {
   readonly appId: string;
   readonly orgId: string;
@@ -150,7 +154,7 @@ export interface Addressed {
   readonly sessionId: string;
 }
 
-/** The code of the answer when the caller may not even see what a route with this target addresses. */
+/** Error code by target, for callers who may not see the target. */
 export const notFoundCode = {
   app: 'access_denied',
   organization: 'organization_not_found',

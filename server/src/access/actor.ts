@@ -18,7 +18,7 @@ export interface PresentedSession {
   readonly createdAt: Date;
   readonly expiresAt: Date;
   readonly amr: readonly string[];
-  /** When the human last gave a password, a code or a proof of a provider in this session. */
+  /** When the human last authenticated in this session, by password, code or provider. */
   readonly authenticatedAt: Date;
   /** When the session ends unless it is used. */
   readonly idleExpiresAt: Date;
@@ -30,7 +30,7 @@ export interface PresentedAccessToken {
   readonly orgId: string | undefined;
 }
 
-/** Anyone who is behind a call, as the presented credential proved it. */
+/** The authenticated caller. */
 export type Actor =
   | { readonly kind: 'anonymous' }
   | { readonly kind: 'platform' }
@@ -50,10 +50,10 @@ export type Actor =
       /** Networks that the machine user may call from; null: every network. */
       readonly allowedNetworks: readonly string[] | null;
     }
-  /** The token of a verification mail: proves its address for one code and nothing else. */
+  /** The token of a verification mail: it can present one code and nothing else. */
   | { readonly kind: 'mailed-token'; readonly userId: string; readonly codeId: string };
 
-/** Nobody in particular. */
+/** A caller without a credential. */
 export const anonymous: Actor = { kind: 'anonymous' };
 
 /** The kind and id under which the audit knows the actor. */
@@ -75,7 +75,7 @@ export function auditIdentity(actor: Actor): { kind: string; id: string | null }
 export const onlyOrganizationOf = (actor: Actor): string | undefined =>
   actor.kind === 'user' ? actor.accessToken?.orgId : undefined;
 
-/** The human of a route that only humans get through to. */
+/** Narrows the actor to a signed-in human, for routes that only humans may call. */
 export function signedIn(actor: Actor): Actor & { kind: 'user' } {
   if (actor.kind !== 'user') throw new Error('the route let in a caller who is no signed-in human');
   return actor;

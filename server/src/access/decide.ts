@@ -25,8 +25,8 @@ import {
 } from './relations.ts';
 
 /**
- * The one decision: one of the allowed principals is held → go on; nothing is held → the resource does not exist
- * for this caller; else they see it but may not do this.
+ * Authorizes by principals: allowed if the caller holds any of them; the not-found code if the caller holds none at
+ * all; otherwise `access_denied`.
  *
  * @throws ApiError `notFound` or `access_denied`
  */
@@ -36,10 +36,10 @@ export function evaluate(allowed: readonly Principal[], held: Held, notFound: Er
 }
 
 /**
- * The one decision over an organization: the caller's relation to it and its status both have to allow the operation.
- * People of an organization that is out of service learn just that, regardless of the call.
+ * Authorizes an operation on an organization: the caller's relation and the organization's status must both allow it.
+ * Members of a deactivated organization get `organization_inactive`, regardless of the call.
  *
- * @param relation undefined when there is no such organization
+ * @param relation undefined if the organization does not exist
  * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, `organization_inactive_state`
  */
 export function evaluateOverOrganization(
@@ -55,7 +55,10 @@ export function evaluateOverOrganization(
   return held;
 }
 
-/** What those who see the whole app hold over a deleted organization: the audit, which says that it was deleted. */
+/**
+ * The principals of super admins and machine users for a deleted organization. The audit event of the deletion shows
+ * that it existed.
+ */
 async function heldOverDeleted(db: Queryable, actor: Actor, appId: string, orgId: string): Promise<Held> {
   if (!seesWholeApp(actor)) return [];
   const [deleted] = await db.query(sql`
@@ -64,7 +67,7 @@ async function heldOverDeleted(db: Queryable, actor: Actor, appId: string, orgId
   return deleted ? heldOverApp(actor) : [];
 }
 
-/** What it takes to find and decide on the caller's relation to an organization. */
+/** Reads the caller's relation to an organization and authorizes the operation. */
 async function decideOverOrganization(
   db: Queryable,
   access: OverOrganization,
@@ -81,9 +84,9 @@ async function decideOverOrganization(
 }
 
 /**
- * The one decision over a user.
+ * Authorizes an operation on a user.
  *
- * @param relation undefined when the caller sees no such user
+ * @param relation undefined if the caller may not see the user
  * @throws ApiError `user_not_found`, `access_denied`
  */
 export function evaluateOverUser(allowed: readonly Principal[], relation: UserRelation | undefined): Held {
@@ -92,7 +95,7 @@ export function evaluateOverUser(allowed: readonly Principal[], relation: UserRe
   return held;
 }
 
-/** The own user needs no query: the credential found it. */
+/** The caller's own user needs no query, because authentication has read it. */
 async function heldOverUser(db: Queryable, actor: Actor, appId: string, userId: string): Promise<Held> {
   if (actor.kind === 'mailed-token' || (actor.kind === 'user' && actor.user.id === userId)) {
     return heldOverAnyUser(actor, userId) ?? [];
@@ -112,8 +115,8 @@ async function heldOverSession(db: Queryable, actor: Actor, appId: string, sessi
  * Decides on stored data whether the actor may call a route, with at most one query.
  *
  * @returns the principals the actor holds, for rules that depend on more than the route
- * @throws ApiError `human_required`, `access_denied` (403) or the not-found code of the target (404); over an
- *   organization also what its status says
+ * @throws ApiError `human_required`, `access_denied` (403) or the not-found code of the target (404); for an
+ *   organization also the codes of its status
  */
 export async function decide(db: Queryable, access: Access, actor: Actor, addressed: Addressed): Promise<Held> {
   if (access.target === 'public' || access.target === 'platform') return [];
@@ -124,7 +127,7 @@ export async function decide(db: Queryable, access: Access, actor: Actor, addres
   return held;
 }
 
-/** Where only the person themselves may act, a machine is told that a human is needed. */
+/** Refuses machine users with `human_required` on routes for the signed-in human. */
 function refuseMachine(access: Access): void {
   if (access.target === 'app' && access.principals.includes('SESSION_OWNER')) throw new ApiError('human_required');
 }

@@ -1,7 +1,7 @@
 /** Whether an organization is in service. */
 export type OrganizationStatus = 'Active' | 'Inactive';
 
-/** What can be done to an organization. Every route over one declares the kind of its operation. */
+/** Kinds of operations on an organization. Every route with an organization as target declares its kind. */
 export const organizationOperations = {
   see: 'see that it exists, its name and its status',
   read: 'read what is in it: metadata, people, roles, invitations, audit',
@@ -14,10 +14,10 @@ export const organizationOperations = {
 
 export type OrganizationOperation = keyof typeof organizationOperations;
 
-/** From where somebody acts: as one of its people, or on the app's behalf (super admins and machine users). */
+/** The side of a caller: a member of the organization, or the app (super admins and machine users). */
 type Side = 'people' | 'app';
 
-/** `in outline`: name and status only. A code: refused with it. */
+/** `in outline`: name and status only. An error code: refused with that code. */
 type Ruling = 'allowed' | 'in outline' | 'organization_inactive' | 'organization_inactive_state';
 
 /** The codes that a status can refuse with. */
@@ -29,8 +29,8 @@ const everybody = { people: 'allowed', app: 'allowed' } as const;
 const appOnly = { people: 'organization_inactive', app: 'allowed' } as const;
 
 /**
- * What each status allows. A deactivated organization gives nothing to its people, who still see that it is there;
- * nobody gains anything in it, and the app looks after it until it is reactivated with all it had.
+ * The operations that each status allows. Members of a deactivated organization only see its name and status. Nothing
+ * can be granted in it. The app can still read, change and reactivate it, and no data is lost.
  */
 const rulings: Readonly<Record<OrganizationStatus, Rulings>> = {
   Active: {
@@ -55,13 +55,13 @@ const rulings: Readonly<Record<OrganizationStatus, Rulings>> = {
 
 const statuses = Object.keys(rulings) as OrganizationStatus[];
 
-/** Anyone who holds one of these over an organization acts on the app's behalf. */
+/** Principals that act for the app. */
 const ofTheApp: ReadonlySet<string> = new Set(['SUPER_ADMIN', 'GENERIC_MACHINE_USER']);
 
 const sideOf = (held: readonly string[]): Side =>
   held.some((principal) => ofTheApp.has(principal)) ? 'app' : 'people';
 
-/** What the status of an organization says to an operation of somebody who holds this over it. */
+/** The ruling for an operation, by the status of the organization and the principals of the caller. */
 export const rulingOn = (
   status: OrganizationStatus,
   operation: OrganizationOperation,
@@ -70,14 +70,14 @@ export const rulingOn = (
 
 const allowsOperation = (ruling: Ruling): boolean => ruling === 'allowed' || ruling === 'in outline';
 
-/** The statuses in which an operation goes through, for a statement that decides by itself. */
+/** The statuses that allow an operation, for statements that include the access decision. */
 export const statusesPermitting = (operation: OrganizationOperation, held: readonly string[]): OrganizationStatus[] =>
   statuses.filter((status) => allowsOperation(rulingOn(status, operation, held)));
 
-/** The statuses in which what its people hold in an organization counts. */
+/** The statuses in which memberships and roles are in force. */
 export const statusesInForce = (): OrganizationStatus[] => statusesPermitting('use', []);
 
-/** The codes with which some status refuses an operation to somebody, for the documentation. */
+/** The error codes with which a status can refuse an operation, for the documentation. */
 export const statusRefusals = (operation: OrganizationOperation): StatusRefusal[] =>
   statuses
     .flatMap((status) => Object.values(rulings[status][operation]))

@@ -4,7 +4,7 @@ import type { Held } from './access.ts';
 import { type Actor, onlyOrganizationOf } from './actor.ts';
 import { type OrganizationStatus, statusesInForce } from './organization-states.ts';
 
-/** What the actor is in the app, before anything in it is addressed. */
+/** The principals of the actor in the app, regardless of a target. */
 export function heldOverApp(actor: Actor): Held {
   switch (actor.kind) {
     case 'machine':
@@ -18,7 +18,7 @@ export function heldOverApp(actor: Actor): Held {
   }
 }
 
-/** Super admins and machines see everything in the app: what they do not find does not exist. */
+/** Super admins and machine users see everything in the app. */
 export const seesWholeApp = (actor: Actor): boolean =>
   heldOverApp(actor).some((principal) => principal === 'SUPER_ADMIN' || principal === 'GENERIC_MACHINE_USER');
 
@@ -35,8 +35,8 @@ export function inOrganizationOf(actor: Actor, orgId: Sql): Sql {
 const orgOwner = sql`ARRAY['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER']`;
 
 /**
- * What a human holds over an organization (text[]): owner implies manager, a super admin may do everything that an
- * owner may, a row of `members` makes a member. It speaks of a row of `members caller` that is left-joined.
+ * The principals of a human for an organization (text[]). Owners are also managers, super admins can do everything that
+ * owners can, and a row of `members` makes a member. The expression refers to a left-joined row `members caller`.
  */
 const heldByHuman = (isSuperAdmin: Sql): Sql => sql`
   CASE
@@ -48,8 +48,8 @@ const heldByHuman = (isSuperAdmin: Sql): Sql => sql`
   END`;
 
 /**
- * One row with the principals that the actor holds over the organization, or no row when it does not exist:
- * columns `id`, `status`, `held` (text[]).
+ * One row with the principals of the actor for the organization, or no row if it does not exist: columns `id`,
+ * `status`, `held` (text[]).
  *
  * @param columns further columns of `organizations o`, each after a comma. Use them only after a decision on access
  */
@@ -85,15 +85,14 @@ export const toAsker = (actor: Actor): Asker => ({
 export const heldByAsker = sql`
   CASE WHEN asked.is_machine THEN ARRAY['GENERIC_MACHINE_USER'] ELSE ${heldByHuman(sql`asked.is_super_admin`)} END`;
 
-/** What a caller is to an organization, and the status it is in. */
+/** The principals of a caller for an organization, and its status. */
 export interface OrganizationRelation {
   readonly held: Held;
   readonly status: OrganizationStatus;
 }
 
 /**
- * One row if the caller owns or manages an organization that the user is in, as long as that is in service: column
- * `held` (text[]).
+ * One row if the caller owns or manages an active organization of which the user is a member: column `held` (text[]).
  */
 const throughOrganizations = (caller: Actor & { kind: 'user' }, appId: string, userId: string): Sql => sql`
   SELECT CASE WHEN bool_or(caller.is_owner) THEN ARRAY['ORG_OWNER', 'ORG_USER_MANAGER']
@@ -106,7 +105,7 @@ const throughOrganizations = (caller: Actor & { kind: 'user' }, appId: string, u
     ${inOrganizationOf(caller, sql`caller.org_id`)}
   HAVING count(*) > 0`;
 
-/** Owners and managers see the people of the organizations they own or manage, as long as those are in service. */
+/** Owners and managers see the members of the active organizations that they own or manage. */
 export async function heldThroughOrganizations(
   db: Queryable,
   caller: Actor & { kind: 'user' },
@@ -117,12 +116,15 @@ export async function heldThroughOrganizations(
   return row?.held ?? [];
 }
 
-/** What a caller is to a user. */
+/** The principals of a caller for a user. */
 export interface UserRelation {
   readonly held: Held;
 }
 
-/** What the actor holds over a user regardless of stored data, if that user exists; undefined: organizations decide. */
+/**
+ * The principals of the actor for any existing user, if they do not depend on stored data; undefined if organizations
+ * determine them.
+ */
 export function heldOverAnyUser(actor: Actor, userId: string): Held | undefined {
   switch (actor.kind) {
     case 'mailed-token':
@@ -139,8 +141,8 @@ export function heldOverAnyUser(actor: Actor, userId: string): Held | undefined 
 }
 
 /**
- * One row with what the actor holds over a user, column `held` (text[]), or no row when the user does not exist or is
- * none of the caller's business.
+ * One row with the principals of the actor for a user, column `held` (text[]), or no row if the user does not exist or
+ * the caller may not see the user.
  *
  * @param columns further columns of `users u`, each after a comma. Use them only after a decision on access
  */
