@@ -61,7 +61,7 @@ function blocksIn(text) {
 
 /** @param {string} guide @returns {{ commands: string, expected: string }[]} */
 function blocksOfGuide(guide) {
-  if (!/continues the \[?quick start/i.test(guide)) return [];
+  if (!/continues\s+the\s+\[?quick\s+start/i.test(guide)) return [];
   return blocksIn(guide).filter(({ commands }) => !commands.startsWith('# not pasted'));
 }
 

@@ -46,7 +46,8 @@ function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
   if (access.target !== 'public') {
     const origin: ErrorCode[] = mutates ? ['origin_not_allowed'] : [];
     const session: ErrorCode[] = needsSession(access) ? ['session_required'] : [];
-    const machine: ErrorCode[] = access.machineScope === undefined ? [] : ['insufficient_scope', 'network_not_allowed'];
+    const scope: ErrorCode[] = access.machineScope === undefined ? [] : ['insufficient_scope'];
+    const machine: ErrorCode[] = [...scope, 'network_not_allowed'];
     return [
       'app_name_required',
       'app_not_found',
@@ -59,7 +60,9 @@ function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
   }
   if (access.app === 'none') return [];
   const origin: ErrorCode[] = access.setsCookie ? ['origin_not_allowed'] : [];
-  const session: ErrorCode[] = access.acceptsSession ? ['unauthenticated', 'session_required'] : [];
+  const session: ErrorCode[] = access.acceptsSession
+    ? ['unauthenticated', 'session_required', 'network_not_allowed']
+    : [];
   return ['app_name_required', 'app_not_found', 'app_inactive', ...session, ...origin];
 }
 
