@@ -1,6 +1,6 @@
 import { clientOver, type Client } from './client.ts';
 import { GatehouseError } from './errors.ts';
-import { type ClientOptions, createTransport } from './transport.ts';
+import { type ClientOptions, createTransport, type PreparedRequest } from './transport.ts';
 
 export { type Client } from './client.ts';
 export { GatehouseConnectionError, GatehouseError } from './errors.ts';
@@ -37,6 +37,10 @@ const bodyOf = ({ audience, organizationId }: AccessTokenRequest) => ({
   ...(organizationId !== undefined && { organizationId }),
 });
 
+/** Whether another person may be signed in after the call, or the same one in another way. */
+const changesPerson = ({ method, path }: PreparedRequest): boolean =>
+  method !== 'GET' && path.startsWith('/v1/authentication/') && !path.endsWith('/access-token');
+
 interface Held {
   readonly token: string;
   readonly renewAt: number;
@@ -63,6 +67,7 @@ export function createBrowserClient({ sessionToken, onSignedOut, ...options }: B
     try {
       const response = await transport(request, one);
       isSignedOut = false;
+      if (changesPerson(request)) held.clear();
       return response;
     } catch (error) {
       const ended = error instanceof GatehouseError && error.status === 401 && error.code === 'unauthenticated';
@@ -86,7 +91,7 @@ export function createBrowserClient({ sessionToken, onSignedOut, ...options }: B
   }
 
   async function accessToken(request: AccessTokenRequest = {}): Promise<string> {
-    const key = JSON.stringify([request.audience, request.organizationId]);
+    const key = JSON.stringify([sessionToken?.(), request.audience, request.organizationId]);
     const known = held.get(key);
     const current = await (known ?? renew(key, request));
     if (performance.now() < current.renewAt) return current.token;

@@ -87,6 +87,7 @@ export const nouns = {
   machineUsers: {
     create: 'createMachineUser',
     list: 'listMachineUsers',
+    update: 'updateMachineUser',
     delete: 'deleteMachineUser',
     createSecret: 'createMachineSecret',
     deleteSecret: 'deleteMachineSecret',

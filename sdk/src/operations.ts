@@ -76,9 +76,10 @@ interface Asked {
   readonly options: CallOptions;
 }
 
-/** @throws TypeError for an id that is missing or empty: the path would be that of another operation */
+/** @throws TypeError for an id that is missing, empty or dots: the path would be that of another operation */
 function segmentOf(id: unknown): string {
-  if (typeof id !== 'string' || id === '') throw new TypeError('An id of the path must be a string that is not empty');
+  if (typeof id !== 'string' || /^\.{0,2}$/.test(id))
+    throw new TypeError('An id of the path must be a string that is neither empty nor one or two dots');
   return encodeURIComponent(id);
 }
 

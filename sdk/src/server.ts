@@ -35,6 +35,14 @@ const keyPaths: Readonly<Record<TokenKind, string>> = {
   organization_machine: 'oauth/jwks',
 };
 
+/** Errors of a key set that did not come, or that is none. */
+const faultsOfKeys: ReadonlySet<string> = new Set([
+  'ERR_JOSE_GENERIC',
+  errors.JWKSTimeout.code,
+  errors.JWKSInvalid.code,
+  errors.JWKSMultipleMatchingKeys.code,
+]);
+
 /** Whether the claims are those of the kind. The keys say so already; a fault in one of both is not enough. */
 function isOfKind(kind: TokenKind, claims: JWTPayload): boolean {
   const { roles, token_use: use, client_id: clientId, sub } = claims;
@@ -73,10 +81,7 @@ export function createTokenVerifier(options: VerifyOptions): VerifyToken {
       clockTolerance: options.clockToleranceSeconds ?? 60,
       requiredClaims: ['sub', 'exp', 'iat'],
     }).catch((error: unknown) => {
-      const isFaultOfToken =
-        error instanceof errors.JOSEError &&
-        !(error instanceof errors.JWKSTimeout) &&
-        error.code !== 'ERR_JOSE_GENERIC';
+      const isFaultOfToken = error instanceof errors.JOSEError && !faultsOfKeys.has(error.code);
       if (isFaultOfToken) throw new InvalidTokenError('The token is not valid here.', { cause: error });
       throw new GatehouseConnectionError(`The keys at ${url.origin} could not be fetched.`, { cause: error });
     });
@@ -120,9 +125,9 @@ export interface AuthenticatorOptions extends Omit<ClientOptions, 'token' | 'cre
 
 /** What a route asks for. */
 export interface Requirement {
-  /** The id of an organization that the person must be in. */
+  /** The id of an organization that the person must be in. Named and undefined: nobody passes. */
   readonly organization?: string | undefined;
-  /** A permission that the person must have there. */
+  /** A permission that the person must have there. Named and undefined: nobody passes. */
   readonly permission?: string | undefined;
   /** Whether machine users of the app pass, regardless of organization and permission. Default: no. */
   readonly machines?: boolean | undefined;
@@ -142,13 +147,18 @@ function tokenOf(headers: Headers, takesCookies: boolean): string | undefined {
   const authorization = headers.get('authorization');
   if (authorization !== null) return /^Bearer +([\w.~+/=-]+)$/i.exec(authorization)?.[1];
   const cookie = takesCookies ? (headers.get('cookie') ?? '') : '';
-  return /(?:^|; *)session-token=([\w-]+)/.exec(cookie)?.[1];
+  const pairs = cookie.matchAll(/(?:^|;)[ \t]*session-token=[ \t]*([^;]*?)[ \t]*(?=;|$)/g);
+  const found = new Set(Array.from(pairs, ([, value = '']) => value));
+  // A page of a neighbouring host can set a second one, of another person. As at Gatehouse, several count as none.
+  const [token = ''] = found;
+  return found.size === 1 && /^[\w-]+$/.test(token) ? token : undefined;
 }
 
-/** Gatehouse refused the person: everything else is a fault on our side, and never their 401. */
+/** Gatehouse refused the person: everything else, e.g. the 401 of a proxy, is a fault on our side, never their 401. */
 function refusalOf(error: unknown): Outcome {
   if (error instanceof InvalidTokenError) return refuse(401, 'unauthenticated');
-  if (error instanceof GatehouseError && error.status === 401) return refuse(401, 'unauthenticated');
+  if (error instanceof GatehouseError && error.status === 401 && error.problem.code !== undefined)
+    return refuse(401, 'unauthenticated');
   return refuse(503, 'authentication_unavailable');
 }
 
@@ -213,6 +223,10 @@ export function createAuthenticator(options: AuthenticatorOptions) {
   }
 
   return async (request: { readonly headers: Headers }, requirement: Requirement = {}): Promise<Outcome> => {
+    // An organization or permission that the request did not name must not turn the check off.
+    if ('organization' in requirement && requirement.organization === undefined)
+      return refuse(404, 'organization_not_found');
+    if ('permission' in requirement && requirement.permission === undefined) return refuse(503, 'permission_undefined');
     if (requirement.permission !== undefined && requirement.organization === undefined)
       return refuse(503, 'permission_without_organization');
     const token = tokenOf(request.headers, cookies);

@@ -140,6 +140,15 @@ describe('headers', () => {
     expect(asked).toEqual([]);
   });
 
+  it.each(['', '.', '..'])('an id %j, which would lead to another path, is refused, and not sent', async (id) => {
+    const { asked, fetch } = answering(ok());
+    const client = createClient({ ...options, fetch, token: 't' });
+    await expect(client.organizations.delete(id)).rejects.toThrow(TypeError);
+    await expect(client.roles.delete('1', id)).rejects.toThrow(TypeError);
+    await expect(client.members.setRoles(id, '1', { roles: [] })).rejects.toThrow(TypeError);
+    expect(asked).toEqual([]);
+  });
+
   it('redirects are not followed, because they would take the token along', async () => {
     const { asked, fetch } = answering(ok());
     await createClient({ ...options, fetch, token: 't' }).users.me();

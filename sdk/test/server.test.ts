@@ -1,3 +1,4 @@
+import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildTestApp, type TestApp } from '../../server/src/test/setup.ts';
 import { createWorld, type Machine, type Person, password, type World } from '../../server/src/test/world/world.ts';
@@ -195,6 +196,33 @@ describe('a protected server', () => {
     expect(outcome).toMatchObject({ refusal: { status: 503 } });
   });
 
+  it.each([
+    ['organization', 404],
+    ['permission', 503],
+  ] as const)('lets nobody pass where the request left out the %s that a route asks for', async (name, status) => {
+    const requirement = { ...reading(), [name]: undefined };
+    for (const token of [owner.token, await tokenOf(owner, world, orgId)])
+      expect(await authorize()(requestOf(token), requirement)).toMatchObject({ refusal: { status } });
+  });
+
+  it('takes several different session cookies for none, as the service does', async () => {
+    const ask = (cookie: string) => authorize({ cookies: true })(requestOf(undefined, { cookie }));
+    const [mine, theirs] = [owner, stranger].map(({ token }) => `session-token=${token}`);
+    expect(await ask(`${mine}; ${mine}`)).toMatchObject({ actor: { userId: owner.userId } });
+    expect(await ask(`${theirs}; a=b; ${mine}`)).toMatchObject({ refusal: { status: 401 } });
+    expect(await ask(`${mine};session-token=`)).toMatchObject({ refusal: { status: 401 } });
+  });
+
+  it.each<[string, () => Promise<string> | string, () => Response]>([
+    ['keys that are no key set', () => tokenOf(owner), () => Response.json({ message: 'maintenance' })],
+    ['keys that the service cannot give', () => tokenOf(owner), () => Response.json({ keys: [] }, { status: 500 })],
+    ['the 401 of a proxy', () => owner.token, () => new Response('Proxy authentication', { status: 401 })],
+  ])('never takes %s for a fault of the caller', async (_, given, answer) => {
+    const token = await given();
+    const outcome = await authorize({ fetch: () => Promise.resolve(answer()), retries: 0 })(requestOf(token));
+    expect(outcome).toMatchObject({ refusal: { status: 503 } });
+  });
+
   it('is one middleware in Express', async () => {
     const requireAuth = createRequireAuth({ ...place(), audience, issuerUrl });
     const request = { headers: { authorization: `Bearer ${owner.token}` } };
@@ -218,6 +246,29 @@ describe('a protected server', () => {
 });
 
 describe('a page', () => {
+  it('never gets the access token of the person who was signed in before', async () => {
+    const [first, second] = [await world.person(), await world.person()];
+    let current = first.token;
+    const page = createBrowserClient({ ...place(), sessionToken: () => current });
+    const subject = async () => decodeJwt(await page.accessToken({ audience })).sub;
+    expect(await subject()).toBe(first.userId);
+    current = second.token;
+    expect(await subject()).toBe(second.userId);
+  });
+
+  it('forgets access tokens when it signs in, by the cookie', async () => {
+    const asked: string[] = [];
+    const fetch = (input: string | URL | Request) => {
+      asked.push(new URL(new Request(input).url).pathname.split('/').at(-1) ?? '');
+      return Promise.resolve(Response.json({ token: `token-${asked.length}`, expiresInSeconds: 600 }));
+    };
+    const page = createBrowserClient({ ...place(), fetch });
+    expect([await page.accessToken(), await page.accessToken()]).toEqual(['token-1', 'token-1']);
+    await page.sessions.signIn({ email: 'jon@example.com', password });
+    expect(await page.accessToken()).toBe('token-3');
+    expect(asked).toEqual(['access-token', 'sessions', 'access-token']);
+  });
+
   it('gets access tokens by the session, keeps them in memory, and hears of the end once', async () => {
     const person = await world.person();
     let ends = 0;
