@@ -9,7 +9,7 @@ import { assetUrl, contentHash, findAsset } from './assets.ts';
 import { ifServed, sendPage, wantsMarkdown } from './documentation-answers.ts';
 import { findDocumentationAsset } from './documentation.ts';
 import { html, type Html } from '../http/html.ts';
-import { encodings, type Negotiable, sendNegotiated } from './negotiated.ts';
+import { encodings, type Negotiable, sendNegotiated, varyBy } from './negotiated.ts';
 
 /** Everything that would make the page talk to anyone but this server is off. */
 const scalarConfiguration = {
@@ -116,7 +116,8 @@ function packDocument(routes: readonly Route[], publicUrl: string): Negotiable {
 async function sendDocs(call: Call): Promise<void> {
   const { request, reply } = call;
   if (wantsMarkdown(request)) return sendPage(call, '/docs/api');
-  reply.headers({ vary: 'Accept', link: '</docs.md>; rel="alternate"; type="text/markdown"' });
+  varyBy(reply, 'Accept');
+  reply.header('link', '</docs.md>; rel="alternate"; type="text/markdown"');
   const headers = { 'content-security-policy': contentSecurityPolicy, 'cache-control': 'public, no-cache' };
   await reply.headers(headers).type('text/html; charset=utf-8').send(page().markup);
 }

@@ -3,7 +3,7 @@ import type { Call } from '../calls/route.ts';
 import type { Config } from '../config.ts';
 import { ApiError } from '../http/errors.ts';
 import { findPage, markdownText, pageText } from './documentation.ts';
-import { type Negotiable, sendNegotiated } from './negotiated.ts';
+import { type Negotiable, sendNegotiated, varyBy } from './negotiated.ts';
 
 /** Scripts, styles and the index of the search come from this server only. */
 const contentSecurityPolicy = [
@@ -46,7 +46,8 @@ export async function sendPage(call: Call, path: string): Promise<void> {
   const page = findPage(address);
   if (!page) throw new ApiError('route_not_found');
   if (isMarkdown) return sendText(call, markdownText(page));
-  call.reply.headers({ vary: 'Accept', link: `<${address}.md>; rel="alternate"; type="text/markdown"` });
+  varyBy(call.reply, 'Accept');
+  call.reply.header('link', `<${address}.md>; rel="alternate"; type="text/markdown"`);
   return sendText(call, wantsMarkdown(call.request) ? markdownText(page) : pageText(page));
 }
 
@@ -69,6 +70,7 @@ export function sendLostPage(request: FastifyRequest, reply: FastifyReply, confi
   const isForPeople = method === 'GET' && !url.startsWith('/v1/') && weightOf(headers.accept ?? '', 'text/html') > 0;
   const page = isForPeople && config.servesDocumentation ? findPage('/docs/nothing-here') : undefined;
   if (!page) return undefined;
-  reply.headers({ 'content-security-policy': contentSecurityPolicy, vary: 'Accept' });
+  reply.header('content-security-policy', contentSecurityPolicy);
+  varyBy(reply, 'Accept');
   return sendNegotiated(request, reply, { ...pageText(page), cacheControl: 'no-store' });
 }

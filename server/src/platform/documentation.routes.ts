@@ -6,6 +6,7 @@ import { ApiError } from '../http/errors.ts';
 import { ifServed, sendPage, sendText, wantsMarkdown } from './documentation-answers.ts';
 import { documentationPages, fullText } from './documentation.ts';
 import { counterparts } from './documented-pages.ts';
+import { varyBy } from './negotiated.ts';
 
 /** `/llms.txt`: a line for every page, with the address of its Markdown. @see https://llmstxt.org */
 function listForPrograms(publicUrl: string): string {
@@ -80,6 +81,12 @@ async function sendList({ reply, services }: Call): Promise<void> {
   await reply.type('text/plain; charset=utf-8').send(listForPrograms(services.config.publicUrl));
 }
 
+async function sendFrontPage(call: Call): Promise<void> {
+  if (!wantsMarkdown(call.request)) return sendPage(call, '/');
+  varyBy(call.reply, 'Accept');
+  return sendList(call);
+}
+
 async function sendReferenceAddress({ reply }: Call): Promise<void> {
   await reply.code(308).header('location', '/docs').send();
 }
@@ -89,9 +96,7 @@ const sendRequestedPage = (call: Call) => sendPage(call, pathOf(call));
 
 /** The documentation: pages for people and programs, and the addresses of the documented service. */
 export const documentationRoutes: Route[] = [
-  documentationRoute('/', 'showFrontPage', 'Front page', (call) =>
-    wantsMarkdown(call.request) ? sendList(call) : sendPage(call, '/'),
-  ),
+  documentationRoute('/', 'showFrontPage', 'Front page', sendFrontPage),
   documentationRoute('/llms.txt', 'listPagesForPrograms', 'Every page in one list', sendList),
   documentationRoute('/llms-full.txt', 'showAllPages', 'All pages in one text', (call) => sendText(call, fullText())),
   documentationRoute('/docs.md', 'listOperations', 'Every operation', (call) => sendPage(call, '/docs/api.md')),

@@ -21,6 +21,21 @@ const get = (url: string, accept?: string) =>
 const documented = routes.filter(({ hidden }) => !hidden);
 const actions = routes.flatMap(({ audit }) => (typeof audit === 'string' ? [audit] : []));
 
+describe('a shared cache', () => {
+  it.each(['/', '/docs', ...documentationPages().map(({ address }) => address)])(
+    'is told that %s has a form for people and one for programs, and may answer other origins',
+    async (url) => {
+      for (const accept of [browser, 'text/markdown']) {
+        const { headers } = await get(url, accept);
+        const names = String(headers['vary']).split(', ');
+        const mayBeKept = String(headers['cache-control']) !== 'no-store';
+        expect(names).toEqual(expect.arrayContaining(mayBeKept ? ['Origin', 'Accept'] : ['Origin']));
+        expect(new Set(names).size).toBe(names.length);
+      }
+    },
+  );
+});
+
 describe('pages', () => {
   it.each(documentationPages().map(({ address, title }) => [address, title] as const))(
     '%s is there for people and for programs',
@@ -34,7 +49,7 @@ describe('pages', () => {
       expect([twin.statusCode, twin.headers['content-type']]).toEqual([200, 'text/markdown; charset=utf-8']);
       expect(twin.body).toMatch(/^# \S/);
       const asked = await get(address, 'text/markdown');
-      expect([asked.body === twin.body, asked.headers['vary']]).toEqual([true, 'Accept, Accept-Encoding']);
+      expect([asked.body === twin.body, asked.headers['vary']]).toEqual([true, 'Origin, Accept, Accept-Encoding']);
       expect(title).not.toBe('');
     },
   );

@@ -28,17 +28,20 @@ function bestEncoding(header: string, available: readonly Encoding[]): Encoding 
   return encodings.find((encoding) => available.includes(encoding) && accepts(header, encoding)) ?? 'identity';
 }
 
-/** Adds to what other parts of the service have put into `Vary`. */
-function varyByEncoding(reply: FastifyReply): void {
+/**
+ * Adds the name of a request header to `Vary`, and keeps what other parts of the service have put there. A shared cache
+ * would otherwise give one caller what another has asked for.
+ */
+export function varyBy(reply: FastifyReply, header: string): void {
   const others = reply.getHeader('vary');
-  void reply.header('vary', others === undefined ? 'Accept-Encoding' : `${String(others)}, Accept-Encoding`);
+  void reply.header('vary', others === undefined ? header : `${String(others)}, ${header}`);
 }
 
 /** Answers with the text in the best packing, or with 304 when the caller has it already. */
 export async function sendNegotiated(request: FastifyRequest, reply: FastifyReply, text: Negotiable): Promise<void> {
   // Weak, because it stands for the text in every encoding.
   const etag = `W/"${text.hash}"`;
-  varyByEncoding(reply);
+  varyBy(reply, 'Accept-Encoding');
   reply.headers({ etag, 'cache-control': text.cacheControl });
   if (isKnown(request, etag)) {
     await reply.code(304).send();
