@@ -68,6 +68,7 @@ export const contents = [
       guide('members', 'Members, owners and managers: add, remove, change roles, leave.'),
       guide('invitations', 'Invite people by mail, resend, withdraw, accept.'),
       guide('roles', 'Roles of an organization and of the app, permissions, permission checks.'),
+      guide('product-roles', 'Roles and permissions in your product: which call or claim answers which question.'),
       guide('lists-and-search', 'Pages, cursors, totals and search.'),
     ],
   },

@@ -280,6 +280,8 @@ function faultsOf(route: Route, response: LightMyRequestResponse): string[] {
   const type = String(answered['content-type']);
   const body: unknown = /json/.test(type) && response.body !== '' ? JSON.parse(response.body) : undefined;
   const isRefusal = status >= 400;
+  // What a browser is shown where nothing is.
+  if (status === 404 && !route.url.startsWith('/v1/') && /<h1[^>]*>Nothing is here</.test(response.body)) return [];
   const shape = isRefusal ? problem : route.response.body;
   const parsed = shape && (isRefusal || body !== undefined) ? shape.safeParse(body) : undefined;
   return [
