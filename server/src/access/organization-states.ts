@@ -5,7 +5,7 @@ export type OrganizationStatus = 'Active' | 'Inactive';
 export const organizationOperations = {
   see: 'see that it exists, its name and its status',
   read: 'read what is in it: metadata, people, roles, invitations, audit',
-  use: 'count on what one holds in it: permissions, manager roles, the sight of its people',
+  use: 'use roles in it: permissions, manager roles, access to its members',
   change: 'change its name, metadata and roles',
   grant: 'give somebody something in it, or invite them',
   remove: 'take from somebody what they hold in it, or an invitation to it',

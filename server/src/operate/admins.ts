@@ -54,8 +54,8 @@ const writeEvent = (tx: Tx, { ids, clock }: AdminServices, appId: string, action
   });
 
 /**
- * Gives an active super admin a new password, and notifies them by mail. What a password reset by mail ends, ends here
- * too: sessions, devices, codes, identities that do not vouch for the address, the count of failed sign-ins.
+ * Gives an active super admin a new password, and notifies them by mail. Ends everything that a password reset by mail
+ * ends: sessions, devices, codes, identities that do not vouch for the address, the count of failed sign-ins.
  */
 function resetPassword(services: AdminServices, app: App, email: string, passwordHash: string): Promise<void> {
   const { id: appId } = app;
@@ -98,7 +98,7 @@ function createAdmin(services: AdminServices, { id: appId }: App, email: string,
   });
 }
 
-/** The commands for the day on which no super admin can sign in any more. */
+/** The commands for recovery if no super admin can sign in. */
 export function addAdminCommands(program: Command, { withApp, print, input }: AdminCommands): void {
   const commands = [
     ['reset-admin-password', 'give a super admin a new password and end their sessions', resetPassword],

@@ -29,7 +29,7 @@ interface TokenRequest {
 }
 
 /**
- * The audience as it goes into the token. The app's own name means this API, and is not to be had beside others.
+ * The audience claim of the token. The name of the app means this API and cannot be combined with other audiences.
  *
  * @throws ApiError `validation_failed`
  */
@@ -64,7 +64,7 @@ function checkNetwork({ request }: Call, { allowedNetworks }: MachineLimits): vo
 }
 
 /**
- * Counted once the secret is known to be right: who only knows a client id must not be able to use up its share.
+ * Counted after the secret was verified, so that a caller who only knows the client id cannot use up the quota.
  *
  * @throws ApiError `rate_limited`
  */
@@ -163,7 +163,7 @@ export const tokenRoutes = [
       headers: { 'Cache-Control': 'How long the keys may be cached.' },
     },
     handler: (call) => {
-      // A cache between must not give one app's keys to who verifies tokens of another.
+      // A shared cache must not serve the keys of one app to verifiers of another.
       call.reply.header('vary', 'Origin, X-App-Name');
       return publishedKeys(call, call.appId);
     },
