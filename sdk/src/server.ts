@@ -103,6 +103,8 @@ export type Actor =
       readonly kind: 'user';
       readonly userId: string;
       readonly email: string;
+      /** Whether the person has shown that the address is theirs. Trust no address without it. */
+      readonly emailVerified: boolean;
       /** Of the organization that was asked for. */
       readonly organization?: OrganizationOfActor;
     }
@@ -169,7 +171,12 @@ const emailOf = ({ email }: JWTPayload): string => (typeof email === 'string' ? 
 
 /** Decides by the claims of a person's access token. Permissions that were left out mean: ask, never allow. */
 function decideByClaims(claims: JWTPayload, { organization, permission }: Requirement): Outcome {
-  const actor = { kind: 'user', userId: claims.sub ?? '', email: emailOf(claims) } as const;
+  const actor = {
+    kind: 'user',
+    userId: claims.sub ?? '',
+    email: emailOf(claims),
+    emailVerified: claims['email_verified'] === true,
+  } as const;
   if (organization === undefined) return { actor };
   if (claims['org_id'] !== organization) return refuse(404, 'organization_not_found');
   const permissions = stringsOf(claims['permissions']);
@@ -213,7 +220,12 @@ export function createAuthenticator(options: AuthenticatorOptions) {
     if (!sessions) return refuse(401, 'unauthenticated');
     const query = organization === undefined ? {} : { organizationId: organization, includeOrganizations: true };
     const me = await client.users.me(query, { token });
-    const actor = { kind: 'user', userId: me.userId, email: me.email } as const;
+    const actor = {
+      kind: 'user',
+      userId: me.userId,
+      email: me.email,
+      emailVerified: me.isEmailVerified && me.isEmailClaimed,
+    } as const;
     if (organization === undefined) return { actor };
     const found = me.organizations?.find(({ id }) => id === organization);
     if (!found) return refuse(404, 'organization_not_found');

@@ -7,7 +7,7 @@ import { createRequireAuth as createFastifyAuth } from '../src/fastify.ts';
 import { createRequireAuth as createHonoAuth } from '../src/hono.ts';
 import type { Actor } from '../src/server.ts';
 
-const me = { userId: '7', email: 'jon@example.com' };
+const me = { userId: '7', email: 'jon@example.com', isEmailVerified: true, isEmailClaimed: false };
 const options = {
   baseUrl: 'https://id.example.com',
   appName: 'demo',
@@ -18,7 +18,7 @@ const options = {
         : Response.json({ code: 'unauthenticated' }, { status: 401 }),
     )) as typeof globalThis.fetch,
 };
-const actor: Actor = { kind: 'user', ...me };
+const actor: Actor = { kind: 'user', userId: '7', email: 'jon@example.com', emailVerified: false };
 
 it('is one hook in Fastify', async () => {
   const app = fastify();

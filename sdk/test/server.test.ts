@@ -149,6 +149,7 @@ describe('a protected server', () => {
         kind: 'user',
         userId: owner.userId,
         email: owner.email,
+        emailVerified: true,
         organization: { id: orgId, roles: ['reader'], permissions: ['documents:read'] },
       },
     });

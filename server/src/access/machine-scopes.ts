@@ -51,6 +51,10 @@ const beyondAll: ReadonlySet<MachineScope> = new Set<MachineScope>([
   'password-hashes:read',
 ]);
 
+/** Whether scopes allow more than a machine user that was created without any. */
+export const exceedAll = (scopes: readonly string[]): boolean =>
+  scopes.some((scope) => beyondAll.has(scope as MachineScope));
+
 /** Whether the scopes of a machine user include the one that a call needs. */
 export const includesScope = (held: readonly string[], needed: MachineScope): boolean =>
   held.includes(needed) || (held.includes(allScopes) && !beyondAll.has(needed));

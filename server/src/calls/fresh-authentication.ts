@@ -29,5 +29,17 @@ export async function requireFreshAuthentication(call: Call): Promise<void> {
   if (isFresh(actor.session, services.clock.now()) || hasCurrentPassword(body)) return;
   if (route.freshAuthentication === 'stepUp' && !(await appOfCall(call)).settings.stepUp) return;
   if (await route.isExemptFromFreshAuthentication?.(call)) return;
-  throw new ApiError('reauthentication_required', { headers: { 'www-authenticate': freshAuthenticationChallenge } });
+  throw refusal();
+}
+
+const refusal = () =>
+  new ApiError('reauthentication_required', { headers: { 'www-authenticate': freshAuthenticationChallenge } });
+
+/**
+ * For a handler whose route does not always need fresh authentication: refuses a human caller whose session has none.
+ *
+ * @throws ApiError `reauthentication_required`
+ */
+export function requireFreshSession({ actor, services }: Call): void {
+  if (actor.kind === 'user' && !isFresh(actor.session, services.clock.now())) throw refusal();
 }

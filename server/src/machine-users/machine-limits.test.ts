@@ -213,4 +213,21 @@ describe('a change is refused', () => {
     expect((await patch({ scopes: ['*'], allowedNetworks: null })).statusCode).toBe(200);
     expect(problem(await patch({ scopes: ['*'], tokenLifeSeconds: 300 }))).toBe('401 reauthentication_required');
   });
+
+  test.each(['machine-users:write', 'super-admins:read', 'users:vouch', 'password-hashes:read'])(
+    'neither by a new machine user with %s, which an old session cannot create',
+    async (scope) => {
+      app.clock.advance(601_000);
+      const create = (scopes?: string[]) =>
+        world.call('POST', '/v1/authorization/machine-users', {
+          token: world.admin.token,
+          body: { userName: `robot-${scope}-${scopes?.length ?? 0}`, ...(scopes && { scopes }) },
+        });
+      expect(problem(await create(['audit:read', scope]))).toBe('401 reauthentication_required');
+      expect((await create()).statusCode).toBe(201);
+      expect((await create(['audit:read'])).statusCode).toBe(201);
+      await world.reauthenticate();
+      expect((await create([scope, 'audit:read', 'users:read'])).statusCode).toBe(201);
+    },
+  );
 });

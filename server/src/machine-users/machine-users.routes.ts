@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import { sql } from '../db/db.ts';
 import { overApp } from '../access/access.ts';
-import { allScopes } from '../access/machine-scopes.ts';
+import { allScopes, exceedAll } from '../access/machine-scopes.ts';
 import { appNameOf } from '../calls/authenticate.ts';
 import { changedFields } from '../calls/changed-fields.ts';
+import { requireFreshSession } from '../calls/fresh-authentication.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
@@ -112,7 +113,8 @@ export const machineUserRoutes = [
     summary: 'Create a machine user',
     description:
       'Creates a machine user with its first secret. The secret is shown only once. Without `scopes` it ' +
-      'may do everything that machine users may, except for what a scope has to be named for.',
+      'may do everything that machine users may, except for what a scope has to be named for. ' +
+      'Scopes that `*` does not include need fresh authentication.',
     access: overApp('SUPER_ADMIN'),
     audit: 'machine_user.created',
     idempotency: 'kept',
@@ -121,6 +123,7 @@ export const machineUserRoutes = [
     errors: ['machine_user_name_taken'],
     handler: (call) => {
       const { services, appId, body } = call;
+      if (exceedAll(body.scopes ?? [])) requireFreshSession(call);
       const id = services.ids.next();
       const { clientSecret, stored } = makeSecret(call, {});
       return mutate(call, async (tx) => {

@@ -74,7 +74,7 @@ describe('the constraints of the document', () => {
 
   it('say of page and cursor that each excludes the other', () => {
     const { Page, Cursor } = document.components.parameters;
-    expect(Page?.description).toContain('Not together with `cursor`');
-    expect(Cursor?.description).toContain('Not together with `page`');
+    expect(Page?.description).toContain('Cannot be combined with `cursor`');
+    expect(Cursor?.description).toContain('Cannot be combined with `page`');
   });
 });
