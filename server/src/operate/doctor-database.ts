@@ -30,7 +30,8 @@ export async function examineSchema(db: Db): Promise<Finding[]> {
 /** The time of the database, by which the service goes. */
 export async function databaseNow(db: Db): Promise<Date> {
   const [row] = await db.query<{ now: Date }>(sql`SELECT clock_timestamp() AS now`);
-  return row?.now ?? new Date();
+  if (!row) throw new Error('The database has answered without a row');
+  return row.now;
 }
 
 /**

@@ -67,7 +67,8 @@ export const ifServed =
  */
 export function sendLostPage(request: FastifyRequest, reply: FastifyReply, config: Config): Promise<void> | undefined {
   const { method, url, headers } = request;
-  const isForPeople = method === 'GET' && !url.startsWith('/v1/') && weightOf(headers.accept ?? '', 'text/html') > 0;
+  const isForPrograms = /^\/(?:v1|dev)\//.test(url);
+  const isForPeople = method === 'GET' && !isForPrograms && weightOf(headers.accept ?? '', 'text/html') > 0;
   const page = isForPeople && config.servesDocumentation ? findPage('/docs/nothing-here') : undefined;
   if (!page) return undefined;
   reply.header('content-security-policy', contentSecurityPolicy);
