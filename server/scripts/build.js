@@ -1,15 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** Builds the service into `dist`. In a terminal it says what it does, because `npm start` builds first. */
+/**
+ * Builds the service into `dist`. In a terminal it says what it does, because `npm start` builds first. Arguments are
+ * keys of the only steps to do.
+ */
 const steps = [
-  { name: 'compile TypeScript', work: () => Promise.resolve(compile()) },
-  { name: 'pack pages and an empty database', work: () => import('./build-assets.js') },
-  { name: 'put the modules into a few files', work: () => import('./build-bundle.js') },
-  { name: 'make pages of the documentation', work: () => import('./build-docs.js') },
+  { key: 'compile', name: 'compile TypeScript', work: () => Promise.resolve(compile()) },
+  { key: 'assets', name: 'pack pages and an empty database', work: () => import('./build-assets.js') },
+  { key: 'bundle', name: 'put the modules into a few files', work: () => import('./build-bundle.js') },
+  { key: 'docs', name: 'make pages of the documentation', work: () => import('./build-docs.js') },
 ];
 
-for (const [index, { name, work }] of steps.entries()) {
+const only = process.argv.slice(2);
+for (const [index, { key, name, work }] of steps.entries()) {
+  if (only.length > 0 && !only.includes(key)) continue;
   if (process.stdout.isTTY) process.stdout.write(`Build, step ${index + 1} of ${steps.length}: ${name}\n`);
   await work();
 }
