@@ -1,11 +1,9 @@
-import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { rm, stat, writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { sql } from './db/db.ts';
 import { readMigrations } from './db/migrate.ts';
@@ -235,16 +233,6 @@ describe('a start in a terminal', () => {
     expect(end).toContain(`Mailbox    ${origin}/dev/mailbox\r\n`);
     for (const path of ['/docs', '/dev/mailbox']) expect((await service.call('GET', path)).status).toBe(200);
     expect(await service.stop('SIGTERM')).toBeDefined();
-  });
-});
-
-describe('a build in a terminal', () => {
-  test.runIf(existsSync('/usr/bin/script'))('says what it does, because a start builds first', () => {
-    // This step does nothing after `npm run build`.
-    const build = fileURLToPath(new URL('../scripts/build.js', import.meta.url));
-    const command = `'${process.execPath}' '${build}' docs`;
-    const { stdout } = spawnSync('/usr/bin/script', ['-qec', command, '/dev/null'], { encoding: 'utf8' });
-    expect(stdout).toContain('Build, step 4 of 4: make pages of the documentation\r\n');
   });
 });
 

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -63,3 +64,14 @@ test('the built service has its modules in a few files', () => {
   expect(packages).toEqual(ofSources.filter((name) => name !== 'zod'));
   expect(files.size).toBeLessThan(20);
 });
+
+test.runIf(existsSync('/usr/bin/script'))(
+  'a build says in a terminal what it does, because a start builds first',
+  () => {
+    // This step does nothing after `npm run build`.
+    const build = fileURLToPath(new URL('../scripts/build.js', import.meta.url));
+    const command = `'${process.execPath}' '${build}' docs`;
+    const { stdout } = spawnSync('/usr/bin/script', ['-qec', command, '/dev/null'], { encoding: 'utf8' });
+    expect(stdout).toContain('Build, step 4 of 4: make pages of the documentation\r\n');
+  },
+);

@@ -99,9 +99,9 @@ async function matchShortCode(
 }
 
 /**
- * Finds the long code that somebody presents. No attempt is counted on the code: 128 bits cannot be guessed, and a
- * counter would let strangers use it up. Wrong values count for the client address, and a right one passes however
- * many were wrong before.
+ * Finds the long code that somebody presents. No attempt is counted on the code: its 129 bits cannot be guessed, and a
+ * counter would let strangers exhaust the attempts. Wrong values count for the client address, and a right one passes
+ * however many were wrong before.
  *
  * @throws ApiError `rate_limited`
  */

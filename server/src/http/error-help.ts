@@ -168,7 +168,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'No action is needed. Read the user again.',
   },
   account_unclaimed: {
-    cause: 'A code was requested, but no session of the account has ever verified the address.',
+    cause: 'A re-authentication code requires a claimed account, and this account has not been claimed yet.',
     remedy: 'Verify the address while signed in, or re-authenticate with the current password.',
   },
   sign_up_disabled: {
