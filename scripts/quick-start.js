@@ -20,7 +20,6 @@ import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, delimiter, dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -65,16 +64,6 @@ function blocksOfGuide(guide) {
   return blocksIn(guide).filter(({ commands }) => !commands.startsWith('# not pasted'));
 }
 
-/** @returns {Promise<number>} a port that nobody listens on */
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  if (address === null || typeof address === 'string') throw new Error('There is no free port');
-  return address.port;
-}
-
 /**
  * Where a service keeps its data, and the shell what it knows.
  *
@@ -83,10 +72,14 @@ async function freePort() {
  * @property {Record<string, string>} env the variables that say where the data are
  */
 
-/** @param {Place} place @param {number} port */
-async function startService({ env: own }, port) {
+/**
+ * Starts a service at a port that it chooses, which it tells: another program cannot take it before.
+ *
+ * @param {Place} place
+ */
+async function startService({ env: own }) {
   // The address is in tokens: they hold on when a guide goes on at another port.
-  const env = { PATH: process.env['PATH'], PORT: String(port), PUBLIC_URL: 'http://127.0.0.1:3000', ...own };
+  const env = { PATH: process.env['PATH'], PORT: '0', PUBLIC_URL: 'http://127.0.0.1:3000', ...own };
   const child = spawn(process.execPath, ['server/dist/main.js'], {
     cwd: root,
     env,
@@ -95,7 +88,7 @@ async function startService({ env: own }, port) {
   let printed = '';
   child.stdout.setEncoding('utf8').on('data', (text) => (printed += text));
   const deadline = Date.now() + startTimeoutMs;
-  while (!(await isReady(port))) {
+  while (!printed.includes('the service is ready')) {
     if (child.exitCode !== null) throw new Error(`The service did not start:\n${printed}`);
     if (Date.now() > deadline) {
       child.kill('SIGKILL');
@@ -103,14 +96,9 @@ async function startService({ env: own }, port) {
     }
     await delay(100);
   }
+  const port = Number(/listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(printed)?.[1]);
   const password = /Super admin: admin@example\.com {3}Password: (\S+)/.exec(printed)?.[1];
-  return { child, password };
-}
-
-/** @param {number} port */
-async function isReady(port) {
-  const response = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
-  return response?.ok === true;
+  return { child, port, password };
 }
 
 /** @param {import('node:child_process').ChildProcess} child */
@@ -171,8 +159,7 @@ function compare(page, blocks, printed) {
 
 /** @param {{ commands: string }[]} blocks @param {Place} place @returns {Promise<string[]>} what each block printed */
 async function runBlocks(blocks, place) {
-  const port = await freePort();
-  const { child, password } = await startService(place, port);
+  const { child, port, password } = await startService(place);
   try {
     return await paste(blocks, { directory: place.directory, port, password });
   } finally {
