@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
+import { slugOf } from '../server/scripts/docs/slug.js';
 
 const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard', '*.md'], {
   encoding: 'utf8',
@@ -14,13 +15,7 @@ const withoutCode = (markdown) => markdown.replaceAll(/^(```|~~~)[^]*?^\1\s*$/gm
 /** @param {string} markdown @returns {Set<string>} the anchors that its headings get */
 function anchorsOf(markdown) {
   const headings = markdown.replaceAll(/^(```|~~~)[^]*?^\1\s*$/gm, '').matchAll(/^#{1,6} (.+)$/gm);
-  const slugs = Array.from(headings, ([, heading = '']) =>
-    heading
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-      .replaceAll(' ', '-'),
-  );
-  return new Set(slugs);
+  return new Set(Array.from(headings, ([, heading = '']) => slugOf(heading)));
 }
 
 /** @param {string} file @param {string} link @returns {string | undefined} what is wrong with it */

@@ -2,6 +2,7 @@ import { dirname, join, normalize } from 'node:path/posix';
 import MarkdownIt from 'markdown-it';
 import { createCssVariablesTheme, createHighlighterCore } from 'shiki/core';
 import { createJavaScriptRegexEngine } from 'shiki/engine/javascript';
+import { slugOf } from './slug.js';
 
 /**
  * Markdown to HTML: headings with anchors, links between pages, code in colours by classes. HTML in Markdown is text.
@@ -42,13 +43,6 @@ function fence(token) {
   const pre = `<pre tabindex="0"><code>${highlight(code, language)}</code></pre>`;
   return language === 'mermaid' ? `<details><summary>The calls in their order</summary>${pre}</details>` : pre;
 }
-
-/** @param {string} heading @returns {string} the anchor that GitHub gives a heading */
-export const slugOf = (heading) =>
-  heading
-    .toLowerCase()
-    .replaceAll(/[^\p{L}\p{N} _-]/gu, '')
-    .replaceAll(' ', '-');
 
 /** @param {string} source @param {string} link @returns {string} the file that the link names, with its anchor */
 export const targetOf = (source, link) => {

@@ -5,8 +5,9 @@ import { build } from 'esbuild';
 import MiniSearch from 'minisearch';
 import { contents, reference } from './contents.js';
 import { generatedPages } from './generated.js';
-import { createRenderer, slugOf, targetOf, withAddresses } from './markdown.js';
+import { createRenderer, targetOf, withAddresses } from './markdown.js';
 import { toPage } from './page.js';
+import { slugOf } from './slug.js';
 
 /**
  * The documentation as a whole: reads what is written, adds what is generated, checks every link, and frames it.

@@ -3,7 +3,7 @@ import type { Call } from '../calls/route.ts';
 import type { Config } from '../config.ts';
 import { ApiError } from '../http/errors.ts';
 import { findPage, markdownText, pageText } from './documentation.ts';
-import { type Negotiable, sendNegotiated, varyBy } from './negotiated.ts';
+import { type Negotiable, sendNegotiated, varyBy, weightOf } from './negotiated.ts';
 
 /** Scripts, styles and the index of the search come from this server only. */
 const contentSecurityPolicy = [
@@ -16,16 +16,6 @@ const contentSecurityPolicy = [
   "form-action 'none'",
   "frame-ancestors 'none'",
 ].join('; ');
-
-/** How much a caller wants a media type, from 0 to 1. @see RFC 9110, section 12.5.1 */
-function weightOf(accept: string, type: string): number {
-  const [, parameters] = accept
-    .split(',')
-    .map((part) => part.split(';').map((text) => text.trim().toLowerCase()))
-    .map(([name = '', ...rest]) => [name, rest] as const)
-    .find(([name]) => name === type) ?? [type, ['q=0']];
-  return Number(parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1);
-}
 
 /** Whether a caller asks for Markdown rather than HTML. */
 export function wantsMarkdown({ headers }: FastifyRequest): boolean {
@@ -47,7 +37,8 @@ export async function sendPage(call: Call, path: string): Promise<void> {
   if (!page) throw new ApiError('route_not_found');
   if (isMarkdown) return sendText(call, markdownText(page));
   varyBy(call.reply, 'Accept');
-  call.reply.header('link', `<${address}.md>; rel="alternate"; type="text/markdown"`);
+  const twin = address === '/' ? '/llms.txt' : `${address}.md`;
+  call.reply.header('link', `<${twin}>; rel="alternate"; type="text/markdown"`);
   return sendText(call, wantsMarkdown(call.request) ? markdownText(page) : pageText(page));
 }
 

@@ -136,6 +136,7 @@ describe('lists for programs', () => {
 describe('addresses', () => {
   it('of the front page lead people to pages and programs to the list', async () => {
     const page = await get('/', browser);
+    expect(page.headers['link']).toBe('</llms.txt>; rel="alternate"; type="text/markdown"');
     expect([page.statusCode, page.body]).toEqual([200, expect.stringContaining('href="/docs/tutorial"')]);
     expect((await get('/', 'text/markdown')).body).toBe((await get('/llms.txt')).body);
   });

@@ -15,17 +15,24 @@ export interface Negotiable {
   readonly read: (encoding: Encoding) => Buffer | Promise<Buffer>;
 }
 
-/** Whether an `Accept-Encoding` header names the encoding without ruling it out. @see RFC 9110, section 12.5.3 */
-function accepts(header: string, encoding: Encoding): boolean {
-  return header.split(',').some((part) => {
-    const [name = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
-    return name === encoding && !parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter));
+/**
+ * How much a caller wants a media type or an encoding, from 0 to 1, by an `Accept` or `Accept-Encoding` header. A name
+ * that is not in the header has the weight 0.
+ *
+ * @see RFC 9110, section 12.4.2
+ */
+export function weightOf(header: string, name: string): number {
+  const weights = header.split(',').flatMap((part) => {
+    const [named = '', ...parameters] = part.split(';').map((text) => text.trim().toLowerCase());
+    const weight = parameters.find((parameter) => parameter.startsWith('q='))?.slice(2) ?? 1;
+    return named === name ? [Number(weight)] : [];
   });
+  return Math.max(0, ...weights);
 }
 
 /** The best available encoding that the caller accepts; every caller accepts `identity`. */
 function bestEncoding(header: string, available: readonly Encoding[]): Encoding {
-  return encodings.find((encoding) => available.includes(encoding) && accepts(header, encoding)) ?? 'identity';
+  return encodings.find((encoding) => available.includes(encoding) && weightOf(header, encoding) > 0) ?? 'identity';
 }
 
 /**
