@@ -1,96 +1,8 @@
-import type { z } from 'zod';
 import { accepting, overApp } from '../access/access.ts';
 import { appNameOf } from '../calls/authenticate.ts';
-import { findUsedSession } from '../sessions/used-session.ts';
-import { type Call, noAudit, route } from '../calls/route.ts';
-import type { MachineClaims, PersonClaims } from './token-claims.ts';
-import { issuerOf } from './token-verifier.ts';
+import { noAudit, route } from '../calls/route.ts';
+import { introspect } from './introspect.ts';
 import { introspection, introspectToken } from './introspection.schema.ts';
-
-type Introspection = z.input<typeof introspection>;
-
-/** Omits the reason, so that callers cannot find out which tokens were valid in the past. */
-const inactive: Introspection = { active: false };
-
-const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
-
-async function introspectSession(call: Call, token: string): Promise<Introspection> {
-  const { services, appId } = call;
-  const name = appNameOf(call.request);
-  const found = await findUsedSession(services, appId, token);
-  if (!found) return inactive;
-  const { user, session } = found;
-  return {
-    active: true,
-    kind: 'user',
-    token_type: 'Bearer',
-    sub: user.id,
-    iss: issuerOf(services.config.publicUrl, name),
-    aud: name,
-    iat: inSeconds(session.createdAt),
-    exp: Math.min(inSeconds(session.expiresAt), inSeconds(session.idleExpiresAt)),
-    username: user.email,
-    email_verified: user.isEmailVerified && user.isEmailClaimed,
-    sid: session.id,
-    amr: [...session.amr],
-  };
-}
-
-async function introspectSignedToken(call: Call, token: string): Promise<Introspection> {
-  const { services, appId } = call;
-  const name = appNameOf(call.request);
-  const claims = await services.tokenVerifier.verifyIssued({ id: appId, name }, token);
-  if (!claims) return inactive;
-  const iss = issuerOf(services.config.publicUrl, name);
-  return claims.kind === 'user' ? introspectAccessToken(call, claims, iss) : introspectMachineToken(call, claims, iss);
-}
-
-async function introspectAccessToken(
-  { services, appId }: Call,
-  claims: PersonClaims,
-  iss: string,
-): Promise<Introspection> {
-  const found = await services.lookups.accessToken({ appId, ...claims });
-  if (!found) return inactive;
-  const { user, session } = found;
-  return {
-    active: true,
-    kind: 'user',
-    token_type: 'Bearer',
-    sub: user.id,
-    iss,
-    aud: claims.audience,
-    iat: claims.issuedAt,
-    exp: claims.expiresAt,
-    username: user.email,
-    email_verified: user.isEmailVerified && user.isEmailClaimed,
-    sid: session.id,
-    amr: [...session.amr],
-    ...(claims.orgId !== undefined && { org_id: claims.orgId }),
-  };
-}
-
-async function introspectMachineToken(
-  { services, appId }: Call,
-  claims: MachineClaims,
-  iss: string,
-): Promise<Introspection> {
-  const found = await services.lookups.machine({ appId, ...claims });
-  if (!found) return inactive;
-  return {
-    active: true,
-    kind: 'machine',
-    token_type: 'Bearer',
-    sub: claims.machineUserId,
-    iss,
-    aud: typeof claims.audience === 'string' ? claims.audience : [...claims.audience],
-    iat: claims.issuedAt,
-    exp: claims.expiresAt,
-    client_id: claims.machineUserId,
-    secret_id: claims.secretId,
-    ...(found.scopes.length > 0 && { scope: found.scopes.join(' ') }),
-  };
-}
 
 export const introspectionRoutes = [
   route({
@@ -108,10 +20,7 @@ export const introspectionRoutes = [
     audit: noAudit('It reads; the last use of a session is a counter.'),
     body: introspectToken,
     response: { status: 200, description: 'The description of the token.', body: introspection },
-    handler: (call) => {
-      const { token } = call.body;
-      if (token.startsWith('gh_s_')) return introspectSession(call, token);
-      return token.includes('.') ? introspectSignedToken(call, token) : inactive;
-    },
+    handler: ({ services, appId, request, body }) =>
+      introspect(services, { id: appId, name: appNameOf(request) }, body.token),
   }),
 ];

@@ -1,0 +1,102 @@
+import type { z } from 'zod';
+import type { Services } from '../calls/services.ts';
+import { findUsedSession } from '../sessions/used-session.ts';
+import type { introspection } from './introspection.schema.ts';
+import type { MachineClaims, PersonClaims } from './token-claims.ts';
+import { issuerOf } from './token-verifier.ts';
+
+export type Introspection = z.input<typeof introspection>;
+
+/** The app that is asked about a credential. */
+interface AskedApp {
+  readonly id: string;
+  readonly name: string;
+}
+
+/** Omits the reason, so that callers cannot find out which credentials were valid in the past. */
+const inactive: Introspection = { active: false };
+
+const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
+
+async function introspectSession(services: Services, app: AskedApp, token: string): Promise<Introspection> {
+  const found = await findUsedSession(services, app.id, token);
+  if (!found) return inactive;
+  const { user, session } = found;
+  return {
+    active: true,
+    kind: 'user',
+    token_type: 'Bearer',
+    sub: user.id,
+    iss: issuerOf(services.config.publicUrl, app.name),
+    aud: app.name,
+    iat: inSeconds(session.createdAt),
+    exp: Math.min(inSeconds(session.expiresAt), inSeconds(session.idleExpiresAt)),
+    username: user.email,
+    email_verified: user.isEmailVerified && user.isEmailClaimed,
+    sid: session.id,
+    amr: [...session.amr],
+  };
+}
+
+async function introspectSignedToken(services: Services, app: AskedApp, token: string): Promise<Introspection> {
+  const claims = await services.tokenVerifier.verifyIssued(app, token);
+  if (!claims) return inactive;
+  return claims.kind === 'user'
+    ? introspectAccessToken(services, app, claims)
+    : introspectMachineToken(services, app, claims);
+}
+
+async function introspectAccessToken(services: Services, app: AskedApp, claims: PersonClaims): Promise<Introspection> {
+  const found = await services.lookups.accessToken({ appId: app.id, ...claims });
+  if (!found) return inactive;
+  const { user, session } = found;
+  return {
+    active: true,
+    kind: 'user',
+    token_type: 'Bearer',
+    sub: user.id,
+    iss: issuerOf(services.config.publicUrl, app.name),
+    aud: claims.audience,
+    iat: claims.issuedAt,
+    exp: claims.expiresAt,
+    username: user.email,
+    email_verified: user.isEmailVerified && user.isEmailClaimed,
+    sid: session.id,
+    amr: [...session.amr],
+    ...(claims.orgId !== undefined && { org_id: claims.orgId }),
+  };
+}
+
+async function introspectMachineToken(
+  services: Services,
+  app: AskedApp,
+  claims: MachineClaims,
+): Promise<Introspection> {
+  const found = await services.lookups.machine({ appId: app.id, ...claims });
+  if (!found) return inactive;
+  return {
+    active: true,
+    kind: 'machine',
+    token_type: 'Bearer',
+    sub: claims.machineUserId,
+    iss: issuerOf(services.config.publicUrl, app.name),
+    aud: typeof claims.audience === 'string' ? claims.audience : [...claims.audience],
+    iat: claims.issuedAt,
+    exp: claims.expiresAt,
+    client_id: claims.machineUserId,
+    secret_id: claims.secretId,
+    ...(found.scopes.length > 0 && { scope: found.scopes.join(' ') }),
+  };
+}
+
+/**
+ * Describes a credential of any kind: the one function behind every introspection route. The prefix says what a
+ * credential claims to be; whether it is, the database says.
+ *
+ * @param app the app that the credential must belong to
+ * @see RFC 7662, section 2.2
+ */
+export async function introspect(services: Services, app: AskedApp, token: string): Promise<Introspection> {
+  if (token.startsWith('gh_s_')) return introspectSession(services, app, token);
+  return token.includes('.') ? introspectSignedToken(services, app, token) : inactive;
+}
