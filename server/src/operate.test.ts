@@ -66,5 +66,5 @@ test.runIf(onServer)('a command tells on standard error what the database warns 
   const env = { ...place.env, DATABASE_URL: `${place.env['DATABASE_URL']}?statement_timeout=0` };
   const { code, stdout, stderr } = await runOperate(env, 'list-mails');
   expect({ code, stdout }).toEqual({ code: 0, stdout: '' });
-  expect(stderr).toMatch(/^warn: The database, or the pooler before it, does not limit .*statement_timeout/);
+  expect(stderr).toMatch(/^warn: The database, or the pooler in front of it, does not limit .*statement_timeout/);
 });

@@ -29,7 +29,7 @@ export type AcceptInvitationRequest = {
      */
     firstName?: string | null;
     /**
-     * Family name. Empty: none.
+     * Family name. Empty if there is none.
      */
     lastName?: string | null;
 };
@@ -98,7 +98,7 @@ export type AccountExport = {
      */
     devices: Array<ExportedDevice>;
     /**
-     * Organizations that the user is in, oldest first. At most 1,000.
+     * Organizations of the user, oldest first. At most 1,000.
      */
     organizations: Array<Membership>;
     /**
@@ -114,7 +114,7 @@ export type AccountExport = {
      */
     mails: Array<ExportedMail>;
     /**
-     * What the user did, newest first. At most 1,000.
+     * Actions of the user, newest first. At most 1,000.
      */
     events: Array<ExportedEvent>;
     /**
@@ -188,7 +188,7 @@ export type AddUserToOrganizationResult = {
  */
 export type App = {
     /**
-     * Name of the app, as in the X-App-Name header.
+     * Name of the app, as in the header X-App-Name.
      */
     name: string;
     /**
@@ -233,7 +233,7 @@ export type AppMetadata = {
      */
     displayName: string;
     /**
-     * Providers that are switched on, oldest first.
+     * Enabled providers, oldest first.
      */
     idpConfigs: Array<IdpConfig>;
     /**
@@ -296,7 +296,7 @@ export type AppSettings = {
      */
     sessionIdleSeconds: number;
     /**
-     * Maximum number of live sessions per user. A further sign-in ends the session that was unused for the longest time.
+     * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use.
      */
     sessionsPerUser: number;
     /**
@@ -308,7 +308,7 @@ export type AppSettings = {
      */
     accessTokenLifeSeconds: number;
     /**
-     * Services that access tokens may be for. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only an entry.
+     * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only a listed one.
      */
     audiences: Array<string>;
     /**
@@ -440,11 +440,11 @@ export type AppSettings = {
      */
     managersMayGrantAnyRole: boolean;
     /**
-     * Whether the owners of an organization hold every permission that a role of the organization or a predefined role gives. By default being owner grants no permission.
+     * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
      */
     ownersHoldAllPermissions: boolean;
     /**
-     * Whether documented operations need fresh authentication too, for instance to create machine users. Operations that always need it are not affected.
+     * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
      */
     stepUp: boolean;
     /**
@@ -454,7 +454,7 @@ export type AppSettings = {
 };
 
 /**
- * One thing that happened.
+ * One audit event.
  */
 export type AuditEvent = {
     /**
@@ -466,7 +466,7 @@ export type AuditEvent = {
      */
     time: string;
     /**
-     * What happened: noun and verb.
+     * Action: noun and verb.
      */
     action: string;
     /**
@@ -487,7 +487,7 @@ export type AuditEvent = {
      */
     claimedOnBehalfOf?: string;
     /**
-     * Id of the organization that it happened in.
+     * Id of the organization of the event.
      */
     orgId?: string;
     /**
@@ -495,7 +495,7 @@ export type AuditEvent = {
      */
     target: {
         /**
-         * What it is: `user`, `organization`, `machine`, …
+         * Kind of the target: `user`, `organization`, `machine`, …
          */
         kind: string;
         /**
@@ -512,15 +512,15 @@ export type AuditEvent = {
      */
     userAgent?: string | null;
     /**
-     * Id of the request that did it.
+     * Id of the request.
      */
     requestId: string | null;
     /**
-     * Names of what changed, never values.
+     * Names of the changed fields, never values.
      */
     changes: Array<string>;
     /**
-     * How often a security event happened in its minute: same action, target, actor and network. Absent from events of changes.
+     * Number of occurrences of a security event within its minute: same action, target, actor and network. Absent from events of changes.
      */
     count?: number;
 };
@@ -539,7 +539,7 @@ export type AuditEventList = {
         nextCursor?: string;
     };
     /**
-     * Events, the newest first.
+     * Events, newest first.
      */
     events: Array<AuditEvent>;
 };
@@ -643,7 +643,7 @@ export type CreateAccessTokenResult = {
  */
 export type CreateAppRequest = {
     /**
-     * Name of the app, as in the X-App-Name header.
+     * Name of the app, as in the header X-App-Name.
      */
     name: string;
     /**
@@ -699,7 +699,7 @@ export type CreateAppRequest = {
          */
         sessionIdleSeconds?: number;
         /**
-         * Maximum number of live sessions per user. A further sign-in ends the session that was unused for the longest time.
+         * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use.
          */
         sessionsPerUser?: number;
         /**
@@ -711,7 +711,7 @@ export type CreateAppRequest = {
          */
         accessTokenLifeSeconds?: number;
         /**
-         * Services that access tokens may be for. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only an entry.
+         * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only a listed one.
          */
         audiences?: Array<string>;
         /**
@@ -843,30 +843,30 @@ export type CreateAppRequest = {
          */
         managersMayGrantAnyRole?: boolean;
         /**
-         * Whether the owners of an organization hold every permission that a role of the organization or a predefined role gives. By default being owner grants no permission.
+         * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
          */
         ownersHoldAllPermissions?: boolean;
         /**
-         * Whether documented operations need fresh authentication too, for instance to create machine users. Operations that always need it are not affected.
+         * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
          */
         stepUp?: boolean;
     } | null;
 };
 
 /**
- * An application of Microsoft. Without `tenantType` and `tenantId`: AZURE_AD_TENANT_TYPE_COMMON.
+ * A Microsoft application. Default without `tenantType` and `tenantId`: AZURE_AD_TENANT_TYPE_COMMON.
  */
 export type CreateAzureIdentityProviderRequest = {
     /**
-     * Client id that the provider gave out.
+     * Client id that the provider issued.
      */
     clientId: string;
     /**
-     * Client secret that the provider gave out. It is stored encrypted and never returned.
+     * Client secret that the provider issued. It is stored encrypted and never returned.
      */
     clientSecret: string;
     /**
-     * Whose accounts may sign in: everybody’s, those of organizations, or personal ones.
+     * Which accounts may sign in: all, those of organizations, or personal accounts.
      */
     tenantType?: 'AZURE_AD_TENANT_TYPE_COMMON' | 'AZURE_AD_TENANT_TYPE_ORGANISATIONS' | 'AZURE_AD_TENANT_TYPE_CONSUMERS' | null;
     /**
@@ -880,11 +880,11 @@ export type CreateAzureIdentityProviderRequest = {
  */
 export type CreateGoogleIdentityProviderRequest = {
     /**
-     * Client id that the provider gave out.
+     * Client id that the provider issued.
      */
     clientId: string;
     /**
-     * Client secret that the provider gave out. It is stored encrypted and never returned.
+     * Client secret that the provider issued. It is stored encrypted and never returned.
      */
     clientSecret: string;
 };
@@ -921,7 +921,7 @@ export type CreateIntentRequest = unknown & {
      */
     failureUrl?: string | null;
     /**
-     * The two addresses, in place of the fields of the same names.
+     * The two URLs, instead of the fields of the same names.
      */
     urls?: {
         /**
@@ -944,7 +944,7 @@ export type CreateIntentRequest = unknown & {
 };
 
 /**
- * The intent: ten minutes, one browser, one use.
+ * The intent. It is valid for ten minutes, for one browser and one use.
  */
 export type CreateIntentResult = {
     /**
@@ -952,7 +952,7 @@ export type CreateIntentResult = {
      */
     intentId: string;
     /**
-     * Where to send the browser now.
+     * URL to which to send the browser next.
      */
     authUrl: string;
 };
@@ -1034,7 +1034,7 @@ export type CreateMachineUserResult = {
  */
 export type CreateOidcIdentityProviderRequest = {
     /**
-     * Name for the button.
+     * Label of the button.
      */
     name: string;
     /**
@@ -1042,11 +1042,11 @@ export type CreateOidcIdentityProviderRequest = {
      */
     issuer: string;
     /**
-     * Client id that the provider gave out.
+     * Client id that the provider issued.
      */
     clientId: string;
     /**
-     * Client secret that the provider gave out. It is stored encrypted and never returned.
+     * Client secret that the provider issued. It is stored encrypted and never returned.
      */
     clientSecret: string;
     /**
@@ -1054,7 +1054,7 @@ export type CreateOidcIdentityProviderRequest = {
      */
     scopes?: Array<string> | null;
     /**
-     * Whether `email_verified: true` of this provider proves a mailbox. Only for a provider that checks mailboxes itself: anyone who runs it can sign in to every account of the app but those of super admins.
+     * Whether `email_verified: true` of this provider proves that the person owns the mailbox. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
      */
     trustEmail?: boolean | null;
 };
@@ -1110,7 +1110,7 @@ export type DeleteUserResult = {
 };
 
 /**
- * A device that is known to have signed in.
+ * A known device: it has signed in before.
  */
 export type ExportedDevice = {
     /**
@@ -1122,13 +1122,13 @@ export type ExportedDevice = {
      */
     lastUsedAt: string;
     /**
-     * When it is forgotten (RFC 3339, UTC).
+     * When it expires (RFC 3339, UTC).
      */
     expiresAt: string;
 };
 
 /**
- * Something that the user did.
+ * An action of the user.
  */
 export type ExportedEvent = {
     /**
@@ -1144,15 +1144,15 @@ export type ExportedEvent = {
      */
     action: string;
     /**
-     * Id of the organization that it was about.
+     * Id of the organization of the event.
      */
     orgId: string | null;
     /**
-     * What it was done to.
+     * Id of the target.
      */
     target: {
         /**
-         * Kind of what it was done to.
+         * Kind of the target.
          */
         kind: string;
         /**
@@ -1161,15 +1161,15 @@ export type ExportedEvent = {
         id: string | null;
     };
     /**
-     * Names of what changed.
+     * Names of the changed fields.
      */
     changes: Array<string>;
     /**
-     * Address that it was done from.
+     * Address of the client.
      */
     ip: string | null;
     /**
-     * User agent that it was done with.
+     * User agent of the client.
      */
     userAgent: string | null;
 };
@@ -1187,11 +1187,11 @@ export type ExportedIdentity = {
      */
     issuer: string;
     /**
-     * What the provider calls the user.
+     * Id of the user at the provider.
      */
     subject: string;
     /**
-     * Address as the provider named it.
+     * Address as the provider returned it.
      */
     email: string | null;
     /**
@@ -1217,11 +1217,11 @@ export type ExportedInvitation = {
      */
     organizationName: string;
     /**
-     * Address that was invited.
+     * Invited address.
      */
     email: string;
     /**
-     * What is granted: ORG_OWNER, ORG_USER_MANAGER or a role.
+     * Offered role: ORG_OWNER, ORG_USER_MANAGER or a role key.
      */
     role: string;
     /**
@@ -1239,11 +1239,11 @@ export type ExportedInvitation = {
 };
 
 /**
- * A mail; what it said is not kept.
+ * A mail. Its content is not stored.
  */
 export type ExportedMail = {
     /**
-     * Address that it went to.
+     * Address of the recipient.
      */
     recipient: string;
     /**
@@ -1257,7 +1257,7 @@ export type ExportedMail = {
 };
 
 /**
- * What is known of the user themselves.
+ * Data about the user.
  */
 export type ExportedProfile = {
     /**
@@ -1337,25 +1337,25 @@ export type ExportedSession = {
      */
     lastSeenAt: string;
     /**
-     * When it ends unless it is used (RFC 3339, UTC).
+     * When it ends unless it is used before (RFC 3339, UTC).
      */
     expiresAt: string;
     /**
-     * Address that began it.
+     * Address that started it.
      */
     ip: string | null;
     /**
-     * User agent that began it.
+     * User agent that started it.
      */
     userAgent: string | null;
 };
 
 /**
- * One fault of a request.
+ * One error of a request.
  */
 export type Fault = {
     /**
-     * JSON pointer to the faulty part, beginning with `body`, `path`, `query` or `headers`.
+     * JSON pointer to the invalid part, beginning with `body`, `path`, `query` or `headers`.
      */
     pointer: string;
     /**
@@ -1383,7 +1383,7 @@ export type GrantableRole = {
 };
 
 /**
- * The process is alive.
+ * The process responds.
  */
 export type Health = {
     /**
@@ -1421,7 +1421,7 @@ export type Identity = {
      */
     createdAt: string;
     /**
-     * When it last served to sign in (RFC 3339, UTC).
+     * When it was last used to sign in (RFC 3339, UTC).
      */
     lastUsedAt: string;
 };
@@ -1449,23 +1449,23 @@ export type IdentityProvider = {
      */
     type: 'google' | 'azure' | 'oidc';
     /**
-     * Name for the button.
+     * Label of the button.
      */
     name: string;
     /**
-     * Where its configuration is found.
+     * URL of its configuration.
      */
     issuer: string;
     /**
-     * Whose accounts may sign in: everybody’s, those of organizations, or personal ones.
+     * Which accounts may sign in: all, those of organizations, or personal accounts.
      */
     tenantType?: 'AZURE_AD_TENANT_TYPE_COMMON' | 'AZURE_AD_TENANT_TYPE_ORGANISATIONS' | 'AZURE_AD_TENANT_TYPE_CONSUMERS';
     /**
-     * The one tenant of Microsoft.
+     * The only Microsoft tenant whose users may sign in.
      */
     tenantId?: string;
     /**
-     * Client id that the provider gave out.
+     * Client id that the provider issued.
      */
     clientId: string;
     /**
@@ -1473,11 +1473,11 @@ export type IdentityProvider = {
      */
     scopes: Array<string>;
     /**
-     * Whether `email_verified: true` of this provider proves a mailbox. Only for a provider that checks mailboxes itself: anyone who runs it can sign in to every account of the app but those of super admins.
+     * Whether `email_verified: true` of this provider proves that the person owns the mailbox. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
      */
     trustEmail: boolean;
     /**
-     * Whether people may sign in by it.
+     * Whether people may sign in with this provider.
      */
     enabled: boolean;
     /**
@@ -1517,7 +1517,7 @@ export type IdpConfig = {
      */
     type: 'google' | 'azure' | 'oidc';
     /**
-     * Name for the button.
+     * Label of the button.
      */
     name: string;
 };
@@ -1611,11 +1611,11 @@ export type Invitation = {
      */
     id: string;
     /**
-     * The address that was invited.
+     * The invited address.
      */
     email: string;
     /**
-     * What it grants: the key of a role, `ORG_OWNER` or `ORG_USER_MANAGER`.
+     * The offered role: the key of a role, `ORG_OWNER` or `ORG_USER_MANAGER`.
      */
     role: string;
     /**
@@ -1636,7 +1636,7 @@ export type Invitation = {
         id?: string;
     };
     /**
-     * When the address was invited first (RFC 3339, UTC).
+     * When the address was first invited (RFC 3339, UTC).
      */
     createdAt: string;
     /**
@@ -1655,7 +1655,7 @@ export type Invitation = {
 export type InvitationList = {
     metadata: PageMetadata;
     /**
-     * Invitations, the oldest first.
+     * Invitations, oldest first.
      */
     invitations: Array<Invitation>;
 };
@@ -2219,15 +2219,15 @@ export type PredefinedRoleList = {
  */
 export type Problem = {
     /**
-     * Address of the page about this error.
+     * URL of the page about this error.
      */
     type: string;
     /**
-     * Name of the error for people.
+     * Title of the error for people.
      */
     title: string;
     /**
-     * Status of the answer.
+     * Status of the response.
      */
     status: number;
     /**
@@ -2235,7 +2235,7 @@ export type Problem = {
      */
     detail: string;
     /**
-     * Stable name of the error for programs; each code has one status. Codes can be added: handle an unknown code by its status.
+     * Stable name of the error for programs. Each code has one status. Codes can be added, so handle an unknown code by its status.
      */
     code: string;
     /**
@@ -2243,7 +2243,7 @@ export type Problem = {
      */
     requestId: string;
     /**
-     * With `validation_failed`: every fault of the request.
+     * With `validation_failed`: every error of the request.
      */
     errors?: Array<Fault>;
 };
@@ -2269,7 +2269,7 @@ export type ReactivateUserResult = {
 };
 
 /**
- * The service can do its work.
+ * The service is ready.
  */
 export type Readiness = {
     /**
@@ -2442,7 +2442,7 @@ export type RequestPasswordResetRequest = {
      */
     email: string;
     /**
-     * URL template of the link in the mail, with {{code}} and {{email}}; default: the setting of the app.
+     * URL template of the link in the mail, with {{code}} and {{email}}. Default: the setting of the app.
      */
     resetUrl?: string | null;
     /**
@@ -2454,7 +2454,7 @@ export type RequestPasswordResetRequest = {
 };
 
 /**
- * The same text whether or not the account exists.
+ * The same text, whether or not the account exists.
  */
 export type RequestPasswordResetResult = {
     /**
@@ -2484,7 +2484,7 @@ export type ResendInvitationRequest = {
 };
 
 /**
- * The invitation is queued, or the role was granted at once.
+ * The invitation is queued, or the role was granted directly.
  */
 export type ResendInvitationResult = {
     /**
@@ -2496,13 +2496,13 @@ export type ResendInvitationResult = {
      */
     userId: string;
     /**
-     * Whether a new mail is sent; false: the role was granted at once.
+     * Whether a new mail is sent. If false, the role was granted directly.
      */
     invited: boolean;
 };
 
 /**
- * The code of the mail and the new password.
+ * The code from the mail and the new password.
  */
 export type ResetPasswordRequest = {
     /**
@@ -2877,7 +2877,7 @@ export type UpdateAppRequest = {
          */
         sessionIdleSeconds?: number;
         /**
-         * Maximum number of live sessions per user. A further sign-in ends the session that was unused for the longest time.
+         * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use.
          */
         sessionsPerUser?: number;
         /**
@@ -2889,7 +2889,7 @@ export type UpdateAppRequest = {
          */
         accessTokenLifeSeconds?: number;
         /**
-         * Services that access tokens may be for. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only an entry.
+         * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only a listed one.
          */
         audiences?: Array<string>;
         /**
@@ -3021,11 +3021,11 @@ export type UpdateAppRequest = {
          */
         managersMayGrantAnyRole?: boolean;
         /**
-         * Whether the owners of an organization hold every permission that a role of the organization or a predefined role gives. By default being owner grants no permission.
+         * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
          */
         ownersHoldAllPermissions?: boolean;
         /**
-         * Whether documented operations need fresh authentication too, for instance to create machine users. Operations that always need it are not affected.
+         * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
          */
         stepUp?: boolean;
     };
@@ -3072,7 +3072,7 @@ export type UpdateAppSettingsRequest = {
      */
     sessionIdleSeconds?: number;
     /**
-     * Maximum number of live sessions per user. A further sign-in ends the session that was unused for the longest time.
+     * Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use.
      */
     sessionsPerUser?: number;
     /**
@@ -3084,7 +3084,7 @@ export type UpdateAppSettingsRequest = {
      */
     accessTokenLifeSeconds?: number;
     /**
-     * Services that access tokens may be for. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only an entry.
+     * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only a listed one.
      */
     audiences?: Array<string>;
     /**
@@ -3216,11 +3216,11 @@ export type UpdateAppSettingsRequest = {
      */
     managersMayGrantAnyRole?: boolean;
     /**
-     * Whether the owners of an organization hold every permission that a role of the organization or a predefined role gives. By default being owner grants no permission.
+     * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
      */
     ownersHoldAllPermissions?: boolean;
     /**
-     * Whether documented operations need fresh authentication too, for instance to create machine users. Operations that always need it are not affected.
+     * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
      */
     stepUp?: boolean;
 };
@@ -3230,23 +3230,23 @@ export type UpdateAppSettingsRequest = {
  */
 export type UpdateIdentityProviderRequest = {
     /**
-     * Name for the button.
+     * Label of the button.
      */
     name?: string;
     /**
-     * Client id that the provider gave out.
+     * Client id that the provider issued.
      */
     clientId?: string;
     /**
-     * Client secret that the provider gave out. It is stored encrypted and never returned.
+     * Client secret that the provider issued. It is stored encrypted and never returned.
      */
     clientSecret?: string;
     /**
-     * Whether people may sign in by it.
+     * Whether people may sign in with this provider.
      */
     enabled?: boolean;
     /**
-     * Whether `email_verified: true` of this provider proves a mailbox. Only for a provider that checks mailboxes itself: anyone who runs it can sign in to every account of the app but those of super admins.
+     * Whether `email_verified: true` of this provider proves that the person owns the mailbox. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
      */
     trustEmail?: boolean;
 };
@@ -3332,7 +3332,7 @@ export type UpdateUserRequest = {
      */
     firstName?: string;
     /**
-     * Family name. Empty: none.
+     * Family name. Empty if there is none.
      */
     lastName?: string;
     /**
@@ -3537,7 +3537,7 @@ export type Action = string;
 export type ActorId = string;
 
 /**
- * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+ * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
  */
 export type Cursor = string;
 
@@ -3587,7 +3587,7 @@ export type InvitationId = string;
 export type MachineUserId = string;
 
 /**
- * Name of the app, as in the X-App-Name header.
+ * Name of the app, as in the header X-App-Name.
  */
 export type Name = string;
 
@@ -3597,7 +3597,7 @@ export type Name = string;
 export type OrgId = string;
 
 /**
- * Id of the organization that the call is about.
+ * Id of the organization.
  */
 export type OrganizationId = string;
 
@@ -5147,7 +5147,7 @@ export type GetAppJwksData = {
     body?: never;
     path: {
         /**
-         * Name of the app, as in the X-App-Name header.
+         * Name of the app, as in the header X-App-Name.
          */
         app: string;
     };
@@ -5421,7 +5421,7 @@ export type ListOrganizationsData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -5795,7 +5795,7 @@ export type ListManagersData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -6072,7 +6072,7 @@ export type RemoveUserFromOrganizationData = {
     body?: never;
     headers: {
         /**
-         * Id of the organization that the call is about.
+         * Id of the organization.
          */
         'X-Iam-Orgid': string;
     };
@@ -6140,7 +6140,7 @@ export type AddUserToOrganizationData = {
     body: AddUserToOrganizationRequest;
     headers: {
         /**
-         * Id of the organization that the call is about.
+         * Id of the organization.
          */
         'X-Iam-Orgid': string;
         /**
@@ -6216,7 +6216,7 @@ export type SetOrganizationUserRolesData = {
     body: SetOrganizationUserRolesRequest;
     headers: {
         /**
-         * Id of the organization that the call is about.
+         * Id of the organization.
          */
         'X-Iam-Orgid': string;
     };
@@ -6364,7 +6364,7 @@ export type ListInvitationsData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
         /**
@@ -6563,7 +6563,7 @@ export type ListOrganizationUsersData = {
     body?: never;
     headers: {
         /**
-         * Id of the organization that the call is about.
+         * Id of the organization.
          */
         'X-Iam-Orgid': string;
     };
@@ -6578,7 +6578,7 @@ export type ListOrganizationUsersData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -6627,7 +6627,7 @@ export type SearchOrganizationUsersData = {
     body?: SearchOrganizationUsersRequest;
     headers: {
         /**
-         * Id of the organization that the call is about.
+         * Id of the organization.
          */
         'X-Iam-Orgid': string;
     };
@@ -6642,7 +6642,7 @@ export type SearchOrganizationUsersData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -6770,7 +6770,7 @@ export type ListMyManagerRolesData = {
          */
         pageSize?: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -6828,7 +6828,7 @@ export type ListOrganizationsByEmailData = {
          */
         pageSize?: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
         /**
@@ -7312,7 +7312,7 @@ export type ListUsersData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
         /**
@@ -7560,7 +7560,7 @@ export type ListSuperAdminsData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -7747,7 +7747,7 @@ export type ListMachineUsersData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
     };
@@ -8127,7 +8127,7 @@ export type ListOrganizationAuditEventsData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
         /**
@@ -8197,7 +8197,7 @@ export type ListAuditEventsData = {
          */
         pageSize: number;
         /**
-         * The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
          */
         cursor?: string;
         /**
@@ -8871,7 +8871,7 @@ export type UpdateIdentityProviderError = UpdateIdentityProviderErrors[keyof Upd
 
 export type UpdateIdentityProviderResponses = {
     /**
-     * The provider as it is now.
+     * The changed provider.
      */
     200: IdentityProvider;
 };
@@ -8969,7 +8969,7 @@ export type UpdateAppSettingsError = UpdateAppSettingsErrors[keyof UpdateAppSett
 
 export type UpdateAppSettingsResponses = {
     /**
-     * The settings as they are now.
+     * The changed settings.
      */
     200: AppSettings;
 };
@@ -9074,7 +9074,7 @@ export type GetAppData = {
     body?: never;
     path: {
         /**
-         * Name of the app, as in the X-App-Name header.
+         * Name of the app, as in the header X-App-Name.
          */
         name: string;
     };
@@ -9120,7 +9120,7 @@ export type UpdateAppData = {
     body: UpdateAppRequest;
     path: {
         /**
-         * Name of the app, as in the X-App-Name header.
+         * Name of the app, as in the header X-App-Name.
          */
         name: string;
     };
@@ -9163,7 +9163,7 @@ export type UpdateAppError = UpdateAppErrors[keyof UpdateAppErrors];
 
 export type UpdateAppResponses = {
     /**
-     * The app as it is now.
+     * The changed app.
      */
     200: App;
 };

@@ -5,10 +5,10 @@ import { isInvitedAsSuperAdmin, setSuperAdmin } from '../users/super-admins.stor
 import { tellSuperAdmins } from './tell-super-admins.ts';
 
 /**
- * Anyone who is invited to be a super admin becomes one when a code from the mailbox has come back and their account
- * was claimed with a password of their own. An identity provider that vouches for the address is not enough.
+ * Makes an invited user a super admin, once a code from the mailbox was presented and the account was claimed with its
+ * own password. An identity provider that vouches for the address is not enough.
  *
- * @returns the event, if anybody was invited
+ * @returns the event, or undefined if the user was not invited
  */
 export async function acceptSuperAdmin(
   tx: Tx,

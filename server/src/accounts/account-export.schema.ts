@@ -18,16 +18,16 @@ const profile = z
     createdAt: time('When the user was created'),
     updatedAt: time('When the user was last changed'),
   })
-  .meta({ id: 'ExportedProfile', description: 'What is known of the user themselves.' });
+  .meta({ id: 'ExportedProfile', description: 'Data about the user.' });
 
 const session = z
   .object({
     id: outputId('the session'),
     createdAt: time('When it began'),
     lastSeenAt: time('When it was last used'),
-    expiresAt: time('When it ends unless it is used'),
-    ip: nullable('Address that began it.', '203.0.113.7'),
-    userAgent: nullable('User agent that began it.', 'Mozilla/5.0'),
+    expiresAt: time('When it ends unless it is used before'),
+    ip: nullable('Address that started it.', '203.0.113.7'),
+    userAgent: nullable('User agent that started it.', 'Mozilla/5.0'),
   })
   .meta({ id: 'ExportedSession', description: 'A session that has not ended.' });
 
@@ -35,16 +35,16 @@ const device = z
   .object({
     createdAt: time('When it was first used'),
     lastUsedAt: time('When it last signed in'),
-    expiresAt: time('When it is forgotten'),
+    expiresAt: time('When it expires'),
   })
-  .meta({ id: 'ExportedDevice', description: 'A device that is known to have signed in.' });
+  .meta({ id: 'ExportedDevice', description: 'A known device: it has signed in before.' });
 
 const invitation = z
   .object({
     orgId: outputId('the organization'),
     organizationName: name('Name of the organization.', 'Acme'),
-    email: name('Address that was invited.', 'jon.doe@example.com'),
-    role: name('What is granted: ORG_OWNER, ORG_USER_MANAGER or a role.', 'writer'),
+    email: name('Invited address.', 'jon.doe@example.com'),
+    role: name('Offered role: ORG_OWNER, ORG_USER_MANAGER or a role key.', 'writer'),
     status: name('Status of the invitation.', 'accepted'),
     createdAt: time('When it was sent'),
     expiresAt: time('Until when it can be accepted'),
@@ -55,8 +55,8 @@ const identity = z
   .object({
     provider: name('Name of the identity provider.', 'Google'),
     issuer: name('Issuer of the identity provider.', 'https://accounts.google.com'),
-    subject: name('What the provider calls the user.', '110169484474386276334'),
-    email: nullable('Address as the provider named it.', 'jon.doe@example.com'),
+    subject: name('Id of the user at the provider.', '110169484474386276334'),
+    email: nullable('Address as the provider returned it.', 'jon.doe@example.com'),
     createdAt: time('When it was linked'),
     lastUsedAt: time('When it was last used to sign in'),
   })
@@ -64,29 +64,29 @@ const identity = z
 
 const mail = z
   .object({
-    recipient: name('Address that it went to.', 'jon.doe@example.com'),
+    recipient: name('Address of the recipient.', 'jon.doe@example.com'),
     purpose: name('What it was about.', 'email_verification'),
     createdAt: time('When it was written'),
   })
-  .meta({ id: 'ExportedMail', description: 'A mail; what it said is not kept.' });
+  .meta({ id: 'ExportedMail', description: 'A mail. Its content is not stored.' });
 
 const event = z
   .object({
     id: outputId('the event'),
     time: time('When it happened'),
     action: name('What was done.', 'session.created'),
-    orgId: nullable('Id of the organization that it was about.', '118273645546213376'),
+    orgId: nullable('Id of the organization of the event.', '118273645546213376'),
     target: z
       .object({
-        kind: name('Kind of what it was done to.', 'session'),
+        kind: name('Kind of the target.', 'session'),
         id: nullable('Its id.', '118273645546213376'),
       })
-      .meta({ description: 'What it was done to.', examples: [{ kind: 'session', id: '118273645546213376' }] }),
-    changes: z.array(z.string()).meta({ description: 'Names of what changed.', examples: [['phoneNumber']] }),
-    ip: nullable('Address that it was done from.', '203.0.113.7'),
-    userAgent: nullable('User agent that it was done with.', 'Mozilla/5.0'),
+      .meta({ description: 'Id of the target.', examples: [{ kind: 'session', id: '118273645546213376' }] }),
+    changes: z.array(z.string()).meta({ description: 'Names of the changed fields.', examples: [['phoneNumber']] }),
+    ip: nullable('Address of the client.', '203.0.113.7'),
+    userAgent: nullable('User agent of the client.', 'Mozilla/5.0'),
   })
-  .meta({ id: 'ExportedEvent', description: 'Something that the user did.' });
+  .meta({ id: 'ExportedEvent', description: 'An action of the user.' });
 
 export const accountExport = z
   .object({
@@ -94,11 +94,11 @@ export const accountExport = z
     user: profile,
     sessions: list(session, 'Sessions that have not ended, oldest first.'),
     devices: list(device, 'Known devices, oldest first.'),
-    organizations: list(membership, 'Organizations that the user is in, oldest first.'),
+    organizations: list(membership, 'Organizations of the user, oldest first.'),
     invitations: list(invitation, 'Invitations, oldest first; empty unless the address is verified.'),
     identities: list(identity, 'Linked identities, oldest first.'),
     mails: list(mail, 'Mails of the last days, oldest first.'),
-    events: list(event, 'What the user did, newest first.'),
+    events: list(event, 'Actions of the user, newest first.'),
     truncated: z
       .array(z.string())
       .meta({ description: 'Names of the lists that were truncated.', examples: [['events']] }),

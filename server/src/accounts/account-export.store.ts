@@ -9,11 +9,11 @@ import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-per
 import { ApiError } from '../http/errors.ts';
 import type { UserState } from '../users/users.store.ts';
 
-/** Items of each list; one more is read, to tell whether there are more. */
+/** Items of each list. One more is read, to detect longer lists. */
 export const exportedItems = 1000;
 const limit = sql`LIMIT ${exportedItems + 1}`;
 
-/** Times as they are answered. */
+/** Times in the format of responses. */
 const iso = (column: Sql): Sql => sql`to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
 
 export interface ExportedProfile {
@@ -113,7 +113,7 @@ export interface ExportedInvitation {
   expiresAt: string;
 }
 
-/** Only for a claimed account: otherwise the invitations may be for someone else, the owner of the mailbox. */
+/** Only for a claimed account. Otherwise the invitations may be intended for someone else, the owner of the mailbox. */
 export const exportInvitations = (db: Queryable, appId: string, userId: string): Promise<ExportedInvitation[]> =>
   db.query(sql`
     SELECT i.org_id AS "orgId", o.name AS "organizationName", i.email, COALESCE(i.role_key, i.grants) AS role, i.status,

@@ -13,7 +13,7 @@ import {
 } from './account-export.store.ts';
 
 /**
- * Puts together everything that is known of a user. What is added to the database about people belongs here too.
+ * Collects all data about a user. New tables with data about people must be added here.
  *
  * @throws ApiError `user_not_found`
  */

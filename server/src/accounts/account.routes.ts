@@ -149,7 +149,7 @@ export const accountRoutes = [
       status: 200,
       description: 'The document.',
       body: accountExport,
-      headers: { 'Content-Disposition': 'A name for the file.' },
+      headers: { 'Content-Disposition': 'A suggested file name.' },
     },
     handler: (call) => {
       const { appId, reply, services } = call;
@@ -165,9 +165,9 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Delete my account',
     description:
-      'Permanently deletes the caller with all their data; the audit keeps only the id. Invitations to an ' +
-      'address that the caller never verified stay pending for the owner of the mailbox. The last active ' +
-      'owner of an organization and the last active super admin cannot delete their accounts.',
+      'Permanently deletes the caller with all their data; the audit keeps only the user id. Invitations to an ' +
+      'address that the caller never verified stay pending for the owner of the mailbox. The last active owner of ' +
+      'an organization and the last active super admin cannot delete their accounts.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'user.deleted',

@@ -3,22 +3,25 @@ import { sql } from '../db/db.ts';
 import { indexUser } from '../search/member-search.store.ts';
 import { emailKey } from '../http/email-address.ts';
 
-/** Whether somebody else of the app has this address. */
+/** Whether another user of the app has this address. */
 export async function isEmailTaken(db: Queryable, appId: string, userId: string, email: string): Promise<boolean> {
   const rows = await db.query(sql`
     SELECT 1 FROM users WHERE app_id = ${appId} AND email_key = ${emailKey(email)} AND id <> ${userId}`);
   return rows.length > 0;
 }
 
-/** Takes the address from a user who is locked and about to get another one, or to go: somebody else can have it. */
+/**
+ * Removes the address from a locked user who is about to get another address or to be deleted. Afterwards another user
+ * can have it.
+ */
 export async function releaseEmail(tx: Tx, appId: string, userId: string): Promise<void> {
-  // No address is like it, and no other user's.
+  // A placeholder that is unique and is not an address.
   await tx.query(sql`UPDATE users SET email_key = 'of ' || id WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
 /**
- * Gives a user who is locked another address, verified and claimed by the code that came back from it. What waits for
- * the address before, an invitation as super admin, was for the owner of that mailbox and does not move along.
+ * Sets the address of a locked user, verified and claimed by the code that was sent to it. A pending invitation as
+ * super admin is removed: it was meant for the owner of the previous mailbox.
  *
  * @throws ApiError `email_already_exists`
  */

@@ -6,10 +6,10 @@ import type { Services } from '../calls/services.ts';
 import { markClaimed } from '../users/users.store.ts';
 import { voidWaysIn } from './void-ways-in.ts';
 
-/** How the owner of a mailbox claims an account, and what they bring. */
+/** How the owner of a mailbox claims an account, with the data of each method. */
 export interface Claim {
   readonly way: 'mailed_code' | 'provider';
-  /** The address as they wrote it, of the same key as the account's. */
+  /** The address as the owner spelled it. Its e-mail key equals that of the account. */
   readonly email: string;
   /** Undefined for an identity provider. */
   readonly passwordHash: string | undefined;
@@ -17,10 +17,10 @@ export interface Claim {
   readonly lastName?: string | undefined;
 }
 
-/** Grants that took effect, by organization. */
+/** Roles granted by accepted invitations, by organization. */
 export type GrantedInvitations = ReadonlyMap<string, readonly Grant[]>;
 
-/** Each organization that gains somebody reads it in its own audit. */
+/** One event for each organization, so that it appears in the organization's audit. */
 export function acceptanceEvents(userId: string, granted: GrantedInvitations): ChangeEvent[] {
   const actor = { kind: 'user', id: userId } as const;
   return [...granted].map(([orgId, grants]) => ({
@@ -32,7 +32,7 @@ export function acceptanceEvents(userId: string, granted: GrantedInvitations): C
   }));
 }
 
-/** Lets every live invitation to the claimed address of a locked user take effect. */
+/** Accepts every valid invitation to the claimed address of a locked user. */
 export async function grantInvitations(
   tx: Tx,
   services: Services,
@@ -44,7 +44,7 @@ export async function grantInvitations(
   for (const { orgId, grant } of await acceptInvitations(tx, appId, userId, now)) {
     granted.set(orgId, [...(granted.get(orgId) ?? []), grant]);
   }
-  // In the order of ids, like all changes of memberships in several organizations, to avoid deadlocks.
+  // In the order of ids, like all changes in several organizations, to avoid deadlocks.
   for (const [orgId, grants] of [...granted].toSorted(([a], [b]) => (BigInt(a) < BigInt(b) ? -1 : 1))) {
     await grantToMember(tx, appId, { orgId, userId, id: services.ids.next(), now }, grants);
   }
@@ -53,12 +53,12 @@ export async function grantInvitations(
 
 /**
  * Claims an account by ways (b) and (c) of contract 2.5: a code from the mailbox, or an identity provider that vouches
- * for the address. Rule (P) applies first: everything by which somebody else may sign in is void. Then all pending
- * invitations to the address take effect.
+ * for the address. First, all existing sign-in methods are voided (rule P), because a stranger may have created them.
+ * Then all pending invitations to the address are accepted.
  *
- * The caller has locked the user, refused an INACTIVE or claimed one, and consumed the code.
+ * The caller has locked the user, refused INACTIVE and claimed users, and consumed the code.
  *
- * @returns what the invitations granted
+ * @returns the granted roles
  */
 export async function claimAccount(
   tx: Tx,

@@ -18,7 +18,7 @@ export interface NewApp {
   readonly settings: SettingsPatch;
 }
 
-/** Prepares slow values before the transaction: the id of the app, its first signing keys and the password hash. */
+/** Computes slow values before the transaction: the id of the app, its first signing keys and the password hash. */
 export interface PreparedApp {
   readonly id: string;
   readonly app: NewApp;
@@ -42,7 +42,7 @@ export async function prepareApp(services: Services, app: NewApp): Promise<Prepa
   return { id, app, keys, passwordHash: await services.passwords.hash(app.adminPassword) };
 }
 
-/** A super admin as the operator makes one: the account is claimed, because the operator vouches for the address. */
+/** A super admin created by the operator. The account is claimed, because the operator vouches for the address. */
 export const toSuperAdmin = (account: Pick<NewUser, 'id' | 'email' | 'passwordHash' | 'now'>): NewUser => ({
   ...account,
   emailKey: emailKey(account.email),
@@ -56,7 +56,7 @@ export const toSuperAdmin = (account: Pick<NewUser, 'id' | 'email' | 'passwordHa
 });
 
 /**
- * Makes an app with its first keys and a super admin.
+ * Creates an app with its first keys and a super admin.
  *
  * @throws ApiError `app_name_taken`
  */

@@ -7,18 +7,18 @@ import { shareKey, takeLimit } from '../calls/take-limit.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { getCredentials, lockCredentials } from '../users/users.store.ts';
 
-/** The password of the caller, as it was compared. */
+/** The password of the caller with the stored hash that it was compared with. */
 export interface ComparedPassword {
   readonly id: string;
   readonly passwordHash: string;
 }
 
-/** How the caller confirms a sensitive change: by the current password, or by a session that is fresh. */
+/** How the caller confirms a sensitive change: with the current password, or with a fresh session. */
 export type Confirmation = ComparedPassword | 'fresh-session';
 
 /**
- * Compares the current password of the caller. Attempts are counted and committed before the password is compared; a
- * right one clears the count.
+ * Compares the current password of the caller. Attempts are counted and committed before the comparison; a correct
+ * password resets the count.
  *
  * @throws ApiError `current_password_wrong`, `rate_limited`
  */
@@ -30,8 +30,8 @@ async function comparePassword(call: Call, id: string, password: string): Promis
   if (passwordHash === null) {
     throw new ApiError('current_password_wrong', {
       detail:
-        'This account has no password. Re-authenticate by a mailed code or a provider, or set a password ' +
-        'by a password reset.',
+        'This account has no password. Re-authenticate with a mailed code or a provider, or set a password with a ' +
+        'password reset.',
     });
   }
   if (!matches) throw new ApiError('current_password_wrong');
@@ -40,12 +40,12 @@ async function comparePassword(call: Call, id: string, password: string): Promis
 }
 
 /**
- * Makes a sensitive change of the caller's account. Without a password the session is fresh: the route declares
- * `freshAuthentication`. Comparing takes a while and happens outside of the transaction; `work` therefore begins with
- * `lockConfirmation` and answers undefined if that returns false. Then it is tried a second time, because a concurrent
- * sign-in may have rehashed the password.
+ * Makes a sensitive change of the caller's account. Without a password, the session is fresh, because the route
+ * declares `freshAuthentication`. The password is compared before the transaction, because hashing is slow. `work`
+ * therefore begins with `lockConfirmation` and returns undefined if that returns false. Then the change is retried
+ * once, because a concurrent sign-in may have rehashed the password.
  *
- * @param password the current password as given; undefined if the caller gave none
+ * @param password the current password in the request, or undefined
  * @throws ApiError `current_password_wrong`, `rate_limited`
  */
 export async function withConfirmation<Result>(
@@ -55,16 +55,16 @@ export async function withConfirmation<Result>(
 ): Promise<Result> {
   if (password !== undefined) return withPasswordOf(call, signedIn(call.actor).user.id, password, work);
   if (call.route.freshAuthentication !== 'always') {
-    throw new Error(`${call.route.operationId} neither got a password nor needs fresh authentication`);
+    throw new Error(`${call.route.operationId} has no password and does not require fresh authentication`);
   }
   const done = await work('fresh-session');
-  if (done === undefined) throw new Error('a fresh session was not taken as confirmation');
+  if (done === undefined) throw new Error('a fresh session was not accepted as confirmation');
   return done;
 }
 
 /**
- * Makes a change that the password of a user confirms. The user may be another than the caller, or the caller may have
- * no session.
+ * Makes a change that is confirmed by the password of a user. The user may differ from the caller, or the caller may
+ * have no session.
  *
  * @throws ApiError `current_password_wrong`, `rate_limited`
  */
@@ -81,9 +81,9 @@ export async function withPasswordOf<Result>(
 }
 
 /**
- * Whether the compared password is still that of the caller, who stays locked until the transaction ends.
+ * Whether the compared password is still current. Locks the caller until the transaction ends.
  *
- * @throws ApiError `unauthenticated` if the session has ended since
+ * @throws ApiError `unauthenticated` if the session has ended in the meantime
  */
 export async function lockConfirmation(tx: Tx, call: Call, confirmation: Confirmation): Promise<boolean> {
   await lockCallerWithSession(tx, call);

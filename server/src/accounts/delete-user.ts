@@ -7,9 +7,9 @@ import { eraseUser } from './erase-user.ts';
 import { checkDispensable } from './govern-user.ts';
 
 /**
- * Deletes a user who is locked, for anyone who may.
+ * Deletes a locked user. The caller has checked the permission.
  *
- * @returns the answer and the event; of somebody who deletes themselves the event does not say from where
+ * @returns the response and the event; if users delete themselves, the event has no client address
  * @throws ApiError `last_owner`, `last_super_admin`
  */
 export async function deleteGovernedUser(tx: Tx, call: Call, user: GovernedUser): Promise<Change<{ message: string }>> {

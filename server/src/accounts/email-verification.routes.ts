@@ -20,9 +20,9 @@ import { sendVerification } from './verification-mail.ts';
 /**
  * Consumes the code and marks the address as verified.
  *
- * @param claimedBy null: nothing but the mail was shown, so the account is not claimed
- * @param compared the password that was compared, if one was given
- * @returns undefined, with nothing changed, if the stored password is another one by now
+ * @param claimedBy null if only the mailed token was presented: the account is then not claimed
+ * @param compared the password that was compared, if one was sent
+ * @returns undefined, without a change, if the stored password was replaced in the meantime
  * @throws ApiError `code_invalid`
  */
 async function verifyAddress(
@@ -64,12 +64,12 @@ export const emailVerificationRoutes = [
     handler: async (call) => {
       const app = await namedAppOf(call);
       const template = chooseUrlTemplate(call, app, 'verificationUrl', call.body.verificationUrl);
-      // For people only: the network of a backend stands for all its users.
+      // Only for people, because all users of a backend share its network.
       if (call.actor.kind === 'user') {
         await takeLimit(call, 'codeRequestsPerAddressPerHour', addressKey(call.client.ip));
       }
-      // Not the share of password resets: anyone who signs up with a foreign address must not use up what its owner
-      // needs.
+      // A separate quota from that of password resets: a stranger who signs up with somebody's address must not exhaust
+      // the owner's resets.
       const { email } = await getUser(call.services.db, call.appId, call.body.userId);
       await requireMailQuota(call, 'verification', email);
       return mutate(call, async (tx) => {
@@ -91,11 +91,11 @@ export const emailVerificationRoutes = [
     tag: 'authentication',
     summary: 'Verify an e-mail address',
     description:
-      'Verifies the address with the code from the mail. With a session of the account the call also ' +
-      'claims the account: from then on, roles are granted to the address at once. The token from the ' +
-      'mail, sent as Bearer, only verifies the address, because a stranger may have signed up with it. ' +
-      'Together with the session cookie of the account or with `currentPassword`, the token also claims ' +
-      'the account. The password does not change. Invitations to the address still have to be accepted.',
+      'Verifies the address with the code from the mail. With a session of the account the call also claims the ' +
+      'account: from then on, roles are granted to the address directly. The token from the mail, sent as Bearer, ' +
+      'only verifies the address, because a stranger may have signed up with it. Together with the session cookie ' +
+      'of the account or with `currentPassword`, the token also claims the account. The password does not change. ' +
+      'Invitations to the address still have to be accepted.',
     access: overUserInBody({ mailedToken: true }, 'SESSION_OWNER'),
     audit: 'user.email_verified',
     body: verifyEmail,

@@ -13,11 +13,12 @@ import { emailKey, mailboxKey } from '../http/email-address.ts';
 import { deletePasswordResetRequests } from './password-reset-requests.store.ts';
 
 /**
- * Deletes a user and every trace of them but the id in the audit. What refers to the user's row goes with it;
- * everything else that is stored about a person, under their id, address or network address, is removed here: a new
- * table of that kind gets a line.
+ * Deletes a user and all data about them, except the id in the audit. Rows that refer to the row of the user are
+ * deleted with it. This function deletes everything else that is stored under an id, address or network address of a
+ * person. New tables of this kind must be added here.
  *
- * The caller has locked the user and made sure that the app and its organizations can do without them.
+ * The caller has locked the user and checked that the app and the user's organizations keep another super admin and
+ * owner.
  */
 export async function eraseUser(
   tx: Tx,
@@ -29,7 +30,7 @@ export async function eraseUser(
   const addresses = [...new Set((await addressesOf(tx, appId, user.id)).map(addressKey))];
   await forgetTriesInVain(tx, appId, addresses);
   await deletePasswordResetRequests(tx, appId, key);
-  // Quotas of an address that they never claimed stay: they belong to the owner of the mailbox.
+  // Quotas of an address that the user never claimed are kept, because they belong to the owner of the mailbox.
   const { email } = user;
   const ofMailbox = [key, mailboxKey(email), ...mailboxKinds.map((kind) => mailboxName(kind, email))];
   const reserved = mailboxKinds.map((kind) => reservedName(kind, user.id));

@@ -5,13 +5,16 @@ import type { Call } from '../calls/route.ts';
 import { checkNotLastSuperAdmin } from '../users/super-admins.store.ts';
 import { type GovernedUser, lockGovernedUser } from '../users/app-users.store.ts';
 
-/** A super admin is above the machines of the app. @throws ApiError `access_denied` */
+/** Machine users of the app must not change super admins. @throws ApiError `access_denied` */
 export function checkMachineReach({ actor }: Call, { isSuperAdmin }: Pick<GovernedUser, 'isSuperAdmin'>): void {
   if (actor.kind !== 'machine' || !isSuperAdmin) return;
   throw new ApiError('access_denied', { detail: 'A machine user may not change a super admin.' });
 }
 
-/** The user of the call, locked, whom the caller may change. @throws ApiError `user_not_found`, `access_denied` */
+/**
+ * The target user of the call, locked, if the caller may change them. @throws ApiError `user_not_found`,
+ * `access_denied`
+ */
 export async function lockWithinReach(tx: Tx, call: Call, userId: string): Promise<GovernedUser> {
   const user = await lockGovernedUser(tx, call.appId, userId);
   checkMachineReach(call, user);
@@ -19,8 +22,8 @@ export async function lockWithinReach(tx: Tx, call: Call, userId: string): Promi
 }
 
 /**
- * Makes sure that the app and its organizations can do without a user who is locked. Locks the app and the
- * organizations.
+ * Checks that the app and its organizations keep another super admin and owner without a locked user. Locks the app and
+ * the organizations.
  *
  * @throws ApiError `last_super_admin`, `last_owner`
  */

@@ -13,9 +13,9 @@ import { mailInvitation } from '../invitations/grant-or-invite.ts';
 import { isAwaited, type MovedInvitation, moveInvitations } from '../invitations/invitations.store.ts';
 
 /**
- * Codes are bound to whom they were made for: the holder of the mailbox gets a new one, good as long as the old.
+ * Codes are bound to a user, so the owner of the mailbox gets a new code with the same expiry.
  *
- * @returns false when there were too many such mails: a password reset lets them in all the same
+ * @returns false if the mail quota is exhausted; a password reset also accepts the invitations
  */
 async function mailAgain(tx: Tx, call: Call, app: App, userId: string, moved: MovedInvitation): Promise<boolean> {
   const urlTemplate = chooseUrlTemplate(call, app, 'inviteUrl', undefined);
@@ -26,14 +26,14 @@ async function mailAgain(tx: Tx, call: Call, app: App, userId: string, moved: Mo
 }
 
 /**
- * Somebody leaves an address that they never claimed: for another one, or by deleting the account. Invitations wait for
- * anyone who holds that mailbox, who may be somebody else, and go on: for a user who is only invited, as if nobody had
- * signed up with the address. Otherwise a stranger could undo an invitation by signing up and going again.
+ * Releases an address that a user never claimed, because they change it or delete the account. Invitations belong to
+ * the owner of the mailbox, who may be someone else, so they are moved to a user who is only invited, as if nobody had
+ * signed up with the address. Otherwise a stranger could cancel an invitation by signing up and deleting the account.
  *
- * The caller has locked the user. What remains of them has no address from then on.
+ * The caller has locked the user. Afterwards the user has no address.
  *
- * @returns one event for each organization whose invitation was sent again; it does not say from where the stranger
- * acted
+ * @returns one event for each organization whose invitation was sent again; it does not include the client address of
+ *   the stranger
  */
 export async function leaveToMailbox(
   tx: Tx,
@@ -51,7 +51,7 @@ export async function leaveToMailbox(
   await moveSuperAdminInvitation(tx, appId, { fromId: user.id, toId });
   const moved = await moveInvitations(tx, appId, { fromId: user.id, toId });
   const live = moved.filter(({ expiresAt }) => expiresAt > services.clock.now());
-  // One mail for each organization: its code accepts every pending invitation.
+  // One mail for each organization. Its code accepts every pending invitation.
   const newest = [...new Map(live.map((invitation) => [invitation.orgId, invitation])).values()];
   const sent: MovedInvitation[] = [];
   for (const invitation of newest) if (await mailAgain(tx, call, app, toId, invitation)) sent.push(invitation);

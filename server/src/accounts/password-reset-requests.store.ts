@@ -9,7 +9,7 @@ export interface PasswordResetRequest {
   readonly urlTemplate: string | null;
   readonly ip: string;
   readonly userAgent: string | null;
-  /** Hashes of the device tokens that came with the request. */
+  /** Hashes of the device tokens in the request. */
   readonly deviceHashes: readonly Buffer[];
   readonly requestId: string;
   readonly createdAt: Date;
@@ -28,8 +28,8 @@ export async function insertPasswordResetRequest(
 }
 
 /**
- * Takes the oldest request of all apps that comes after this one and that nobody else is at. It is gone when the
- * transaction commits, and back when it does not.
+ * Claims the oldest request of all apps after the given one, and skips locked rows. A commit deletes the request; a
+ * rollback keeps it.
  */
 export async function takePasswordResetRequest(tx: Tx, afterId: string): Promise<PasswordResetRequest | undefined> {
   const [row] = await tx.query<{
@@ -65,7 +65,7 @@ export async function takePasswordResetRequest(tx: Tx, afterId: string): Promise
   );
 }
 
-/** Forgets what was asked for an address. */
+/** Deletes the requests for an address. */
 export async function deletePasswordResetRequests(tx: Tx, appId: string, emailKey: string): Promise<void> {
   await tx.query(sql`DELETE FROM password_reset_requests WHERE app_id = ${appId} AND email_key = ${emailKey}`);
 }

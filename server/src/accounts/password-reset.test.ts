@@ -155,7 +155,7 @@ describe('asking for a reset', () => {
     await app.db.query(sql`
       CREATE TRIGGER refuse BEFORE INSERT ON codes FOR EACH ROW WHEN (NEW.user_id = ${raw(broken?.id ?? '')})
       EXECUTE FUNCTION refuse()`);
-    await expect(answer()).rejects.toThrow('could not be answered');
+    await expect(answer()).rejects.toThrow('could not be processed');
     expect([await resets(email), await resets(lateEmail)].map((mails) => mails.length)).toEqual([0, 1]);
     await app.db.query(sql`DROP TRIGGER refuse ON codes`);
     await answer();

@@ -34,7 +34,7 @@ import {
 import { userParams } from '../users/users.schema.ts';
 import { getUser, lockUser, setPasswordHash, type User } from '../users/users.store.ts';
 
-/** Sets the password. Claims the account for the owner of the mailbox if it is unclaimed. */
+/** Sets the password. Claims an unclaimed account for the owner of the mailbox. */
 async function givePassword(
   tx: Tx,
   call: Call,
@@ -65,7 +65,7 @@ export const passwordRoutes = [
       'codes are valid, no further mail is sent.',
     access: publicAccess(),
     addressLimit: 'codeRequestsPerAddressPerHour',
-    audit: noAudit('The account is looked up in the background; the event is written together with the code.'),
+    audit: noAudit('The account is looked up in the background, and the event is written together with the code.'),
     body: requestPasswordReset,
     response: { status: 200, description: 'The request is accepted.', body: passwordResetRequested },
     errors: ['redirect_url_not_allowed'],
@@ -94,12 +94,12 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Reset a password',
     description:
-      'Sets a new password with the code from the mail. This verifies the address, ends every session of ' +
-      'the user, forgets all devices and clears the count of failed sign-ins. It unlinks identities whose ' +
-      'provider has not verified the address; a mail lists the unlinked and the remaining identities. The ' +
-      'device of this call becomes a known device, so that failed sign-ins of strangers cannot lock the ' +
-      'user out. If the account was not claimed, the owner of the mailbox claims it: earlier credentials ' +
-      'are void, and pending invitations to the address take effect.',
+      'Sets a new password with the code from the mail. This verifies the address, ends every session of the ' +
+      'user, forgets all devices and resets the count of failed sign-ins. It unlinks identities whose provider ' +
+      'has not verified the address; a mail lists the unlinked and the remaining identities. The device of this ' +
+      'call becomes a known device, so that failed sign-ins of strangers cannot lock the user out. If the account ' +
+      'was not claimed, the owner of the mailbox claims it: earlier credentials are void, and pending invitations ' +
+      'to the address take effect.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'user.password_reset',
@@ -108,7 +108,7 @@ export const passwordRoutes = [
     errors: ['code_invalid', 'password_too_weak', 'user_inactive', 'overloaded'],
     handler: async (call) => {
       const { body, services, appId } = call;
-      // Before the code is checked, so that a weak password does not consume an attempt.
+      // Before the code is checked, so that a weak password does not consume a code attempt.
       checkPassword(body.newPassword, body);
       const proof = await checkMailedCode(call, body, { purpose: 'password_reset' });
       checkPassword(body.newPassword, await getUser(services.db, appId, proof.userId));

@@ -5,7 +5,7 @@ import { newPassword, urlTemplate, verificationCode } from '../users/users.schem
 
 const ignoredOrgId = ignoredField('a password belongs to the user, not to an organization.', '118273645546213376');
 
-/** The current password. Its length is only bounded, because policies may have changed. */
+/** The current password. Only its length is limited, because password rules may have changed since it was set. */
 export const currentPassword = text({ max: 1000 }).meta({
   description: 'The current password of the caller. It may be absent if the session has fresh authentication.',
   examples: ['Password@123JonDoeInc'],
@@ -16,7 +16,7 @@ export const requestPasswordReset = z
     email: emailAddress,
     resetUrl: optional(
       urlTemplate(
-        'URL template of the link in the mail, with {{code}} and {{email}}; default: the setting of the app.',
+        'URL template of the link in the mail, with {{code}} and {{email}}. Default: the setting of the app.',
         'https://app.example.com/reset?code={{code}}&email={{email}}',
       ),
     ),
@@ -26,11 +26,11 @@ export const requestPasswordReset = z
 
 export const passwordResetRequested = z
   .object({ message: message('If the account exists, an email has been sent') })
-  .meta({ id: 'RequestPasswordResetResult', description: 'The same text whether or not the account exists.' });
+  .meta({ id: 'RequestPasswordResetResult', description: 'The same text, whether or not the account exists.' });
 
 export const resetPassword = z
   .strictObject({ email: emailAddress, verificationCode, newPassword, orgId: ignoredOrgId })
-  .meta({ id: 'ResetPasswordRequest', description: 'The code of the mail and the new password.' });
+  .meta({ id: 'ResetPasswordRequest', description: 'The code from the mail and the new password.' });
 
 export const changePassword = z
   .strictObject({ currentPassword: optional(currentPassword), newPassword })

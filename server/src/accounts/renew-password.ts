@@ -3,12 +3,12 @@ import type { Tx } from '../db/db.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { setPasswordByCode } from '../users/users.store.ts';
 
-/** A new password ends what others may have asked for in the owner's name. */
+/** A new password voids pending actions that other people may have requested for the account. */
 export const voidedByPassword = ['password_reset', 'email_change', 'reauthentication'] as const;
 
 /**
- * Sets the password of a claimed account by a code from its mailbox: a reset, or an invitation that was accepted with a
- * new password. All sessions end. The caller has locked the user and consumed the code.
+ * Sets the password of a claimed account with a code from its mailbox: after a reset, or after an invitation was
+ * accepted with a new password. All sessions end. The caller has locked the user and consumed the code.
  */
 export async function renewPassword(
   tx: Tx,

@@ -18,9 +18,9 @@ import { lockUserByEmail, type User } from '../users/users.store.ts';
 const bindingOf = (userId: string) => ({ userId, purpose: 'password_reset' }) as const;
 
 /**
- * Whether a user may get one more code. Who was invited may choose their first password this way, as long as an
- * invitation waits; who is deactivated may not. While three codes wait no further mail is sent: the links of those are
- * valid. Codes that strangers asked for do not hold up a client that the account knows.
+ * Whether a user may get another code. Invited users may choose their first password this way while an invitation is
+ * pending; deactivated users may not. While three codes are valid, no further mail is sent, because their links work.
+ * Codes that strangers requested do not block a client with a known device.
  */
 async function mayGetCode(
   tx: Tx,
@@ -64,7 +64,7 @@ async function writeEvent(tx: Tx, services: Services, userId: string, request: P
   });
 }
 
-/** Looks the address up; if somebody may reset their password, the code, its mail and the event are made with it. */
+/** Looks up the address. If its user may reset the password, creates the code, its mail and the event. */
 async function answerRequest(tx: Tx, services: Services, request: PasswordResetRequest): Promise<void> {
   const now = services.clock.now();
   if (now.getTime() - request.createdAt.getTime() >= codeLifeMs.password_reset) return;
@@ -77,7 +77,7 @@ async function answerRequest(tx: Tx, services: Services, request: PasswordResetR
 }
 
 /**
- * @returns the id of the request that was taken, and the error if answering it failed; undefined: there was none left
+ * @returns the id of the claimed request, and the error if processing failed; undefined if there are no more requests
  */
 async function answerNext(services: Services, afterId: string): Promise<{ id: string; error?: unknown } | undefined> {
   let id: string | undefined;
@@ -95,12 +95,12 @@ async function answerNext(services: Services, afterId: string): Promise<{ id: st
 }
 
 /**
- * Answers the requests to reset a password: the request itself is the same work for every address, and what depends
- * on whether somebody has it happens here. Each request is one transaction, so that a crash loses none and mails none
- * twice; one that fails stays for the next run and holds up no other.
+ * Processes password reset requests in the background, so that the response time does not reveal whether an address has
+ * an account. Each request is one transaction: a crash loses no request and mails none twice. A failed request is
+ * retried in the next run and does not block other requests.
  */
 export const sendPasswordResets: BackgroundTask = {
-  name: 'answer requests to reset a password',
+  name: 'process password reset requests',
   everyMs: 1000,
   run: async (services, signal) => {
     let failed: { error: unknown } | undefined;
@@ -109,6 +109,6 @@ export const sendPasswordResets: BackgroundTask = {
       if ('error' in answered) failed = { error: answered.error };
       answered = signal.aborted ? undefined : await answerNext(services, answered.id);
     }
-    if (failed) throw new Error('a request to reset a password could not be answered', { cause: failed.error });
+    if (failed) throw new Error('a password reset request could not be processed', { cause: failed.error });
   },
 };

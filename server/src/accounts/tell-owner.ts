@@ -8,7 +8,7 @@ import { lockUserByEmail } from '../users/users.store.ts';
 
 const hourMs = 3_600_000;
 
-/** Tells the owner of a mailbox that somebody tried to get an account with it, at most once an hour. */
+/** Notifies the owner of an address that somebody tried to create an account with it, at most once an hour. */
 export async function tellOwner(call: Call, email: string): Promise<void> {
   const { services, appId } = call;
   const app = await namedAppOf(call);

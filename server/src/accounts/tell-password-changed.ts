@@ -65,8 +65,8 @@ const nameOf = ({ name, email }: Identity): string => (email === null ? name : `
 const namesOf = (identities: readonly Identity[]): string => identities.map(nameOf).join(', ');
 
 /**
- * Notifies the owner of the mailbox that the password was reset, and which identities were unlinked by that. Each
- * identity that stays linked has a "not me" link of its own.
+ * Notifies the owner of the mailbox about a password reset and the identities that it unlinked. Each identity that
+ * stays linked gets its own "not me" link.
  *
  * @param reset.identities the identities before the reset
  * @param reset.passwordHash the new hash, which the "not me" link of the mail removes

@@ -16,7 +16,7 @@ export function tellSuperAdmins(tx: Tx, call: Call, purpose: Purpose, email: str
   return tellSuperAdminsOf(tx, call.services, call.appId, { purpose, content: { email, ...circumstancesOf(call) } });
 }
 
-/** The same for a change that no call brings about. */
+/** Like `notifySuperAdmins`, for a change outside of a call. */
 export async function tellSuperAdminsOf(
   tx: Tx,
   services: QueueServices,

@@ -1,19 +1,19 @@
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** An account that holds grants although its owner never presented a mailed code that a stranger could not have. */
+/** An account with roles that its owner has not claimed: no code was presented that a stranger could not have. */
 export interface UnclaimedAccount {
   readonly id: string;
   readonly email: string;
-  /** Whether the migration assumed that the account is its owner's; otherwise it is not claimed. */
+  /** Whether the migration assumed that the account is claimed. If false, the account is not claimed. */
   readonly isAssumed: boolean;
   readonly isSuperAdmin: boolean;
   readonly organizations: number;
 }
 
 /**
- * The accounts of an app that hold grants and are not claimed, or only by the assumption of the migration, in the order
- * of their ids. For the operator: it reads all users of the app.
+ * The accounts of an app that have roles and are unclaimed, or claimed only by assumption of the migration, in the
+ * order of their ids. For the operator only: the query reads all users of the app.
  */
 export function listUnclaimed(db: Queryable, appId: string): Promise<UnclaimedAccount[]> {
   return db.query<UnclaimedAccount>(sql`

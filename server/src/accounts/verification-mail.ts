@@ -13,10 +13,10 @@ import type { User } from '../users/users.store.ts';
 export type VerificationCause = 'sign-up' | 'request';
 
 /**
- * Queues the mail that lets a user verify their address; older short codes and their tokens are void.
+ * Queues the mail with which users verify their address. Voids older short codes and their tokens.
  *
- * @param signUp when, from where and with what the user signed up, as far as it is known
- * @param cause why the mail is sent; it decides whose quota it is charged to
+ * @param signUp time, address and details of the sign-up, if known
+ * @param cause why the mail is sent; decides whose quota it is charged to
  */
 export async function sendVerification(
   tx: Tx,

@@ -6,16 +6,16 @@ import { deleteSessions } from '../sessions/sessions.store.ts';
 import { clearUnclaimedRow } from '../users/users.store.ts';
 
 /**
- * Rule (P) of contract 2.12: voids everything by which somebody may sign in to an account that is not claimed, because
- * a stranger may have set it up. These are the password, sessions, linked identities, known devices and all codes with
- * their mailed tokens, including a pending change of address. Phone number, language and metadata, except keys that
- * backends wrote, are deleted if the address was never verified. Id, address, names, memberships and invitations stay.
+ * Rule (P) of contract 2.12: voids all sign-in methods of an unclaimed account, because a stranger may have created
+ * them. These are the password, sessions, linked identities, known devices and all codes with their mailed tokens,
+ * including a pending change of address. If the address was never verified, also deletes phone number, language and
+ * metadata, except metadata that backends wrote. Id, address, names, memberships and invitations are kept.
  *
- * A new table that lets somebody sign in or act as a user gets a line here; `void-ways-in.test.ts` fails until every
- * table that references `users` is classified.
+ * A new table that lets somebody sign in or act as a user must be added here. `void-sign-in-methods.test.ts` fails
+ * until every table that references `users` is classified.
  *
- * The caller has locked the user's row in this transaction, and has checked under that lock that the account is not
- * claimed. Requests that authenticated earlier and wait for the lock must check that what they rely on still exists: a
+ * The caller has locked the row of the user in this transaction, and has checked under this lock that the account is
+ * unclaimed. Requests that authenticated earlier and wait for the lock must check that their credential still exists: a
  * code by consuming it, a password by `lockCredentials`, a session by `holdSession`.
  *
  * @param now the time of the change

@@ -5,7 +5,7 @@ const idpConfig = z
   .object({
     id: outputId('the identity provider', '118273645546213380'),
     type: z.enum(['google', 'azure', 'oidc']).meta({ description: 'Kind of provider.', examples: ['google'] }),
-    name: z.string().meta({ description: 'Name for the button.', examples: ['Google'] }),
+    name: z.string().meta({ description: 'Label of the button.', examples: ['Google'] }),
   })
   .meta({ id: 'IdpConfig', description: 'A provider that people may sign in with.' });
 
@@ -13,9 +13,7 @@ export const appMetadata = z
   .object({
     appName: z.string().meta({ description: 'Name of the app.', examples: ['demo'] }),
     displayName: z.string().meta({ description: 'Name of the app for people.', examples: ['Demo'] }),
-    idpConfigs: z
-      .array(idpConfig)
-      .meta({ description: 'Providers that are switched on, oldest first.', examples: [[]] }),
+    idpConfigs: z.array(idpConfig).meta({ description: 'Enabled providers, oldest first.', examples: [[]] }),
     passwordPolicy: z
       .object({
         minLength: z.int().meta({ description: 'Minimum number of characters.', examples: [10] }),

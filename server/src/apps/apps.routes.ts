@@ -90,7 +90,7 @@ export const appRoutes = [
     audit: 'app.updated',
     params: appParams,
     body: patchAppBody,
-    response: { status: 200, description: 'The app as it is now.', body: app },
+    response: { status: 200, description: 'The changed app.', body: app },
     errors: ['app_not_found', 'redirect_url_not_allowed'],
     handler: (call) => {
       const { services, params, body } = call;

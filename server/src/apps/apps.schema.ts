@@ -9,7 +9,7 @@ import { emailAddress } from '../http/email-address.ts';
 export const appName = z
   .string({ error: 'Must be a string.' })
   .regex(/^[a-z][a-z0-9-]{1,39}$/, { error: 'Must be 2 to 40 of a-z, 0-9 and -, beginning with a letter.' })
-  .meta({ description: 'Name of the app, as in the X-App-Name header.', examples: ['demo'] });
+  .meta({ description: 'Name of the app, as in the header X-App-Name.', examples: ['demo'] });
 
 const displayNameMeta = { description: 'Name of the app for people.', examples: ['Demo'] };
 const displayName = visibleName({ max: 200 }).meta(displayNameMeta);
@@ -21,7 +21,7 @@ const seconds = (what: string, min: number, max: number, example: number) =>
     .max(max, { error: `At most ${max} seconds.` })
     .meta({ description: `${what}, in seconds.`, examples: [example] });
 
-/** An origin as browsers send it: scheme, host, port, nothing else. */
+/** An origin in the form that browsers send: scheme, host and port only. */
 const isOrigin = (value: string): boolean => URL.canParse(value) && new URL(value).origin === value;
 
 const origin = text({ max: 300 })
@@ -50,7 +50,7 @@ const urlTemplate = (what: string, example: string) =>
     .nullable()
     .meta({ description: `${what} null: the mail has no link, only the code.`, examples: [example] });
 
-/** One line: such texts go into the headers of mails. */
+/** One line, because these texts are used in mail headers. */
 const mailName = (what: string, example: string) =>
   text({ min: 1, max: 200 })
     .refine((value) => !/[\p{Cc}\u2028\u2029]/u.test(value), { error: 'Must be one line.' })
@@ -140,8 +140,7 @@ const settingsShape = {
     .max(1000)
     .meta({
       description:
-        'Maximum number of live sessions per user. A further sign-in ends the session that was unused for ' +
-        'the longest time.',
+        'Maximum number of live sessions per user. A further sign-in ends the session with the oldest last use.',
       examples: [100],
     }),
   machineTokenLifeSeconds: seconds('Lifetime of a machine token', 300, 43_199, 43_199),
@@ -151,9 +150,9 @@ const settingsShape = {
     .max(50, { error: 'At most 50.' })
     .meta({
       description:
-        'Services that access tokens may be for. The first entry is the default for people. The external origin ' +
-        'of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience ' +
-        'while the list is empty, afterwards only an entry.',
+        'Allowed audiences of access tokens. The first entry is the default for people. The external origin of ' +
+        'this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience ' +
+        'while the list is empty, afterwards only a listed one.',
       examples: [['https://api.example.com']],
     }),
   cookieSameSite: z
@@ -179,19 +178,19 @@ const settingsShape = {
     .meta({ description: 'Whether managers may grant roles that they do not hold.', examples: [true] }),
   ownersHoldAllPermissions: z.boolean().meta({
     description:
-      'Whether the owners of an organization hold every permission that a role of the organization or a predefined ' +
-      'role gives. By default being owner grants no permission.',
+      'Whether the owners of an organization have every permission that any role of the organization or any ' +
+      'predefined role gives. By default, being owner gives no permission.',
     examples: [false],
   }),
   stepUp: z.boolean().meta({
     description:
-      'Whether documented operations need fresh authentication too, for instance to create machine ' +
-      'users. Operations that always need it are not affected.',
+      'Whether documented operations need fresh authentication too, for example creating machine users. ' +
+      'Operations that always need it are not affected.',
     examples: [false],
   }),
 };
 
-/** Changes to the settings of an app: what is named is set, the rest stays. */
+/** Changes to the settings of an app. Absent settings stay unchanged. */
 export const settingsPatch = z
   .strictObject({ ...settingsShape, limits: limitSettings.partial().meta(limitsMeta) })
   .partial()
@@ -207,12 +206,12 @@ export const updateSettings = settingsPatch.meta({
 
 export type SettingsPatch = z.output<typeof settingsPatch>;
 
-/** All settings of an app, defaults filled in. */
+/** All settings of an app, including defaults. */
 const allSettings = z.object(settingsShape);
 
 export type Settings = z.output<typeof allSettings>;
 
-/** The settings as an answer, with what an administrator should mend. */
+/** The settings as a response, with warnings for administrators. */
 export const settings = allSettings
   .extend({
     warnings: z

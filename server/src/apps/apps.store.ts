@@ -29,17 +29,17 @@ export interface AppRow {
 /** The columns of an app that `toApp` reads. */
 const columns = sql`id, name, display_name, status, settings, created_at, updated_at`;
 
-/** Applies a patch: absent settings stay unchanged, also within groups of settings. */
+/** Applies a patch. Absent settings stay unchanged, also within groups of settings. */
 function mergeSettings<Before extends SettingsPatch>(before: Before, patch: SettingsPatch): Before {
   const groups = Object.entries(patch).filter(([, value]) => isGroup(value)) as [keyof SettingsPatch, object][];
   const merged = groups.map(([name, group]) => [name, { ...(before[name] as object | undefined), ...group }]);
   return { ...before, ...patch, ...Object.fromEntries(merged) } as Before;
 }
 
-/** Settings as stored, with the defaults for what is not. */
+/** The stored settings, completed with defaults. */
 export const withDefaults = (stored: SettingsPatch): Settings => mergeSettings(defaultSettings, stored);
 
-/** The app of a row that another statement reads with the columns of `apps`. */
+/** Converts a row that another statement has read with the columns of `apps`. */
 export function toApp(row: AppRow): App {
   return {
     id: row.id,
@@ -73,7 +73,7 @@ export async function listApps(db: Queryable): Promise<App[]> {
   return (await db.query<AppRow>(sql`SELECT ${columns} FROM apps ORDER BY id`)).map(toApp);
 }
 
-/** The settings of all apps as they are stored: without defaults, and perhaps not what the schema accepts today. */
+/** The stored settings of all apps, without defaults. They may violate the present schema. */
 export async function listStoredSettings(db: Queryable): Promise<{ name: string; settings: unknown }[]> {
   return db.query(sql`SELECT name, settings FROM apps ORDER BY id`);
 }
@@ -97,9 +97,9 @@ export async function insertApp(
 }
 
 /**
- * Changes an app. Its row is locked meanwhile, so that settings which two callers change at once all stay.
+ * Changes an app. Locks its row, so that concurrent changes of different settings are all kept.
  *
- * @param check refuses what the settings would become, given what they were
+ * @param check throws if the new settings are not allowed; gets the new and the old settings
  * @throws ApiError `app_not_found`, and every error of `check`
  */
 export async function patchApp(
@@ -127,19 +127,19 @@ export async function patchApp(
   return toApp(row);
 }
 
-/** Locks the app until the transaction ends, against others who change what belongs to the app as a whole. */
+/** Locks the app until the transaction ends, against other changes of the app as a whole. */
 export async function lockApp(tx: Tx, appId: string): Promise<void> {
   await tx.query(sql`SELECT 1 FROM apps WHERE id = ${appId} FOR NO KEY UPDATE`);
 }
 
-/** The apps that do not keep their audit events for ever, and for how many days they do. */
+/** The apps with a retention of audit events, and the retention in days. */
 export async function listAuditRetentions(db: Queryable): Promise<{ id: string; days: number }[]> {
   return db.query(sql`
     SELECT id, (settings ->> 'auditRetentionDays')::integer AS days FROM apps
     WHERE settings ->> 'auditRetentionDays' IS NOT NULL ORDER BY id`);
 }
 
-/** How many apps match redirect URLs by origin, and the names of the oldest ten. */
+/** The number of apps that match redirect URLs by origin, and the names of the oldest ten. */
 export async function appsMatchingByOrigin(db: Queryable): Promise<{ total: number; names: string[] }> {
   const rows = await db.query<{ name: string; total: string }>(sql`
     SELECT name, count(*) OVER () AS total FROM apps
@@ -147,7 +147,7 @@ export async function appsMatchingByOrigin(db: Queryable): Promise<{ total: numb
   return { total: Number(rows[0]?.total ?? 0), names: rows.map(({ name }) => name) };
 }
 
-/** Whether any active app lets this origin call from a browser. */
+/** Whether any active app allows calls from pages of this origin. */
 export async function originAllowedByAnyApp(db: Queryable, origin: string): Promise<boolean> {
   const rows = await db.query(sql`
     SELECT 1 FROM apps
@@ -155,7 +155,7 @@ export async function originAllowedByAnyApp(db: Queryable, origin: string): Prom
   return rows.length > 0;
 }
 
-/** Name → id of apps. An app's name and id never change and apps are never deleted, so this cannot go stale. */
+/** Name → id of apps. Never stale, because names and ids never change and apps are never deleted. */
 export function createAppIds(db: Db): (name: string) => Promise<string | undefined> {
   const known = new LRUCache<string, string>({ max: 10_000 });
   return async (name) => {

@@ -3,12 +3,12 @@ import { ApiError, type Fault } from '../http/errors.ts';
 import type { Settings } from './apps.schema.ts';
 import { checkDefaultTemplates } from './url-template.ts';
 
-/** The settings that list addresses of other sites. */
+/** The settings that list URLs or origins of other sites. */
 export const entryLists = ['allowedOrigins', 'redirectUrls'] as const;
 
 /**
- * Returns what is wrong with an entry of `allowedOrigins` or `redirectUrls`, or undefined. Such entries can be stored:
- * they were accepted earlier.
+ * The problem of an entry of `allowedOrigins` or `redirectUrls`, or undefined. Invalid entries may be stored, because
+ * earlier versions accepted them.
  */
 export function entryFault(list: (typeof entryLists)[number], entry: string, config: Config): string | undefined {
   const url = new URL(entry);
@@ -16,8 +16,8 @@ export function entryFault(list: (typeof entryLists)[number], entry: string, con
   const text = list === 'redirectUrls' ? entry.replace(/\?\*$/, '') : entry;
   if (text.includes('*') || url.hostname.includes('*')) {
     return list === 'redirectUrls'
-      ? `"${entry}" has a wildcard and matches nothing. Name each URL; only ?* at the end stands for any query.`
-      : `"${entry}" has a wildcard and matches nothing. Name each origin.`;
+      ? `"${entry}" has a wildcard and matches nothing. List each URL; only ?* at the end stands for any query.`
+      : `"${entry}" has a wildcard and matches nothing. List each origin.`;
   }
   if (/[{}]/.test(url.host)) return `"${entry}" has a placeholder in its host.`;
   if (url.username !== '' || url.password !== '') return `"${entry}" has user info.`;
@@ -32,9 +32,9 @@ interface Change {
   readonly pointer: string;
 }
 
-/** The name of the app stands for this API in machine tokens. No entry of `audiences` may stand for the same. */
+/** The name of the app is the audience of machine tokens at this API. No entry of `audiences` may equal it. */
 function audienceFaults({ audiences }: Settings, { appName, pointer }: Change): Fault[] {
-  const message = 'Must not be the name of the app, which is the audience of machine tokens for this API.';
+  const message = 'Must not be the name of the app, which is the audience of machine tokens at this API.';
   return audiences.flatMap((entry, index) =>
     entry === appName ? [{ pointer: `${pointer}/audiences/${index}`, message }] : [],
   );
@@ -52,12 +52,13 @@ function faultsOf(settings: Settings, change: Change): Fault[] {
   faults.push(...audienceFaults(settings, change));
   const asksForNone = settings.cookieSameSite === 'none' && before.cookieSameSite !== 'none';
   if (!asksForNone || config.publicUrl.startsWith('https:')) return faults;
-  const message = 'Must be lax while PUBLIC_URL is http: browsers drop a SameSite=None cookie that is not Secure.';
+  const message =
+    'Must be lax while PUBLIC_URL is http, because browsers drop a SameSite=None cookie that is not Secure.';
   return [...faults, { pointer: `${pointer}/cookieSameSite`, message }];
 }
 
 /**
- * Checks settings beyond their schema. Only entries that the change adds are judged, so that stored ones do not block
+ * Checks settings beyond their schema. Checks only entries that the change adds, so that stored entries do not block
  * other changes.
  *
  * @throws ApiError `validation_failed`, `redirect_url_not_allowed`

@@ -6,7 +6,7 @@ import { type App, findAppByName } from './apps.store.ts';
 
 const namedApps = new WeakMap<FastifyRequest, Promise<App | undefined>>();
 
-/** The app that the request's header names, read at most once per request; undefined when there is none. */
+/** The app in the header of the request, read at most once per request; undefined if the header is missing. */
 export function namedApp(db: Db, request: FastifyRequest): Promise<App | undefined> {
   const known = namedApps.get(request);
   if (known) return known;

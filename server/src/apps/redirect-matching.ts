@@ -1,14 +1,14 @@
 import type { Settings } from './apps.schema.ts';
 
-/** One quantifier only: with more, white space alone would keep it busy for seconds. */
+/** Has one quantifier only, to avoid catastrophic backtracking on white space. */
 export const placeholder = /\{\{([^{}]*)\}\}/g;
 
-/** Ends an entry whose page takes any query. */
+/** End of an entry that allows any query. */
 const anyQuery = '?*';
 
 /**
- * A template of which each placeholder is replaced by `x`, and by `y`: a value that differs between the two is a
- * placeholder, a value that does not is fixed.
+ * A template filled twice, with `x` and with `y` for each placeholder. Parts that differ contain a placeholder; equal
+ * parts are fixed.
  */
 interface Filled {
   readonly url: URL;
@@ -20,11 +20,11 @@ export function fillTwice(template: string): Filled | undefined {
   const [x, y] = ['x', 'y'].map((value) => template.replace(placeholder, value));
   if (!x || !y || !URL.canParse(x) || !URL.canParse(y)) return undefined;
   const filled = { url: new URL(x), otherwise: new URL(y) };
-  // Compared after parsing: the parser drops tabs and superfluous slashes and takes a backslash for a slash.
+  // Compared after parsing: the parser drops tabs and superfluous slashes, and reads a backslash as a slash.
   return filled.url.origin === filled.otherwise.origin ? filled : undefined;
 }
 
-/** Which query parameters are fixed: their value is not just a placeholder. */
+/** The query parameters whose value is not only a placeholder. */
 function fixedPlaces({ url, otherwise }: Filled): number[] {
   const others = [...otherwise.searchParams];
   return [...url.searchParams].flatMap(([name, value], index) =>
@@ -33,7 +33,8 @@ function fixedPlaces({ url, otherwise }: Filled): number[] {
 }
 
 /**
- * The compared parts of a URL. Both fillings must match; otherwise a placeholder could match a letter x of an entry.
+ * The compared parts of a URL. Both fillings are compared, so that a placeholder does not match a literal `x` in an
+ * entry.
  */
 const fixedParts = (filled: Filled) => {
   const places = fixedPlaces(filled);
@@ -47,7 +48,7 @@ const placeOf = ({ place }: { place: readonly string[] }) => place;
 
 const areEqual = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
 
-/** Whether an entry names an origin and nothing else, not even the path `/`. */
+/** Whether an entry is a bare origin, without even the path `/`. */
 function isBareOrigin(entry: string): boolean {
   const { pathname, search, hash } = new URL(entry);
   return pathname === '/' && search === '' && hash === '' && !/[/?#]$/.test(entry);
@@ -56,7 +57,10 @@ function isBareOrigin(entry: string): boolean {
 const isOriginOf = (entry: string, { url }: Filled): boolean =>
   isBareOrigin(entry) && new URL(entry).origin === url.origin;
 
-/** Path and fragment are equal. Parameters are placeholders, listed in the entry, or the entry takes any query. */
+/**
+ * Whether path and fragment are equal, and each query parameter is a placeholder or is in the entry. An entry that ends
+ * with `?*` allows any query.
+ */
 function matchesExactly(target: Filled, entry: string): boolean {
   if (isBareOrigin(entry)) return false;
   const takesAnyQuery = entry.endsWith(anyQuery);
@@ -67,7 +71,7 @@ function matchesExactly(target: Filled, entry: string): boolean {
   return areEqual(parts, allowedParts);
 }
 
-/** The rule of apps that were created before `exact`: query and fragment are free. */
+/** Rule of the legacy setting `redirectMatching: 'origin'`: query and fragment are not compared. */
 function matchesByOrigin({ url, otherwise }: Filled, entry: string): boolean {
   const { origin, pathname } = new URL(entry);
   return url.origin === origin && (isBareOrigin(entry) || [url, otherwise].every((way) => way.pathname === pathname));
@@ -76,8 +80,8 @@ function matchesByOrigin({ url, otherwise }: Filled, entry: string): boolean {
 /**
  * Whether the app's `redirectUrls` allow a target.
  *
- * @param isTrusted named by a super admin, a machine user of the app or the app's own settings: a bare origin allows
- *   each of its paths
+ * @param isTrusted whether the target comes from a super admin, a machine user or the app settings. Then an entry
+ *   that is a bare origin allows every path
  */
 export function allowsTarget(settings: Settings, target: Filled, isTrusted: boolean): boolean {
   const { redirectUrls, redirectMatching } = settings;

@@ -3,18 +3,18 @@ import type { Db } from '../db/db.ts';
 import { promptly } from '../db/promptly.ts';
 import { appsMatchingByOrigin } from './apps.store.ts';
 
-/** Apps that should be changed to exact matching, counted in the database when the metrics are read. */
+/** Apps that should be changed to exact matching. Counted in the database when the metrics are read. */
 export const redirectMeasurements = (db: Db) => (registry: Registry) => {
   const count = promptly(() => appsMatchingByOrigin(db));
   void new Gauge({
     name: 'gatehouse_apps_matching_redirects_by_origin',
-    help: 'Apps of the whole deployment whose setting redirectMatching is "origin".',
+    help: 'Apps of the whole deployment with the setting redirectMatching "origin".',
     registers: [registry],
     // Every process counts the same rows.
     aggregator: 'max',
     async collect() {
       const apps = await count();
-      // Without the database the last count would be stale.
+      // Removed, because the last count would be stale without the database.
       this.reset();
       if (apps) this.set(apps.total);
       else this.remove();

@@ -155,7 +155,7 @@ describe('cookieSameSite none', () => {
     const answer = await patch(world, { cookieSameSite: 'none' });
     expect(problem(answer)).toBe('400 validation_failed');
     expect(faults(answer)).toEqual({
-      '/body/cookieSameSite': expect.stringMatching(/PUBLIC_URL is http: browsers/) as string,
+      '/body/cookieSameSite': expect.stringMatching(/PUBLIC_URL is http, because browsers/) as string,
     });
     await store(world, { cookieSameSite: 'none' });
     expect((await patch(world, { language: 'ar' })).statusCode).toBe(200);

@@ -3,8 +3,8 @@ import type { Settings } from './apps.schema.ts';
 import { entryFault, entryLists } from './check-settings.ts';
 
 const matchesByOrigin =
-  'redirectMatching is "origin": everybody may name each path of the bare origins in redirectUrls as the ' +
-  'target of a link. List the pages that links lead to, then set it to "exact".';
+  'redirectMatching is "origin": everybody may use each path of the bare origins in redirectUrls as the target of ' +
+  'a link. List the target pages of links, then set redirectMatching to "exact".';
 
 /** Warnings for administrators of the app, one sentence each. */
 export function settingsWarnings(settings: Settings, config: Config): string[] {

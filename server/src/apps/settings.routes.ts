@@ -8,7 +8,7 @@ import { namedAppOf } from './named-app.ts';
 import { checkSettings } from './check-settings.ts';
 import { withWarnings } from './settings-warnings.ts';
 
-/** Only this setting is guarded: a stolen session must not switch off what guards the others. */
+/** Only this setting is protected, because a stolen session must not disable the protection of the others. */
 const keepsStepUp = async (call: Call<unknown, unknown, SettingsPatch>): Promise<boolean> =>
   call.body.stepUp === undefined || call.body.stepUp === (await namedAppOf(call)).settings.stepUp;
 
@@ -39,7 +39,7 @@ export const settingsRoutes = [
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,
-    response: { status: 200, description: 'The settings as they are now.', body: settings },
+    response: { status: 200, description: 'The changed settings.', body: settings },
     errors: ['redirect_url_not_allowed'],
     handler: async (call) => {
       const { appId, body, services } = call;

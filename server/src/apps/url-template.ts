@@ -12,13 +12,16 @@ const refuse = (detail: string): ApiError => new ApiError('redirect_url_not_allo
 
 /** The kind of caller who supplies a redirect URL. */
 interface Namer {
-  /** Bare origins in `redirectUrls` allow each of their paths. */
+  /** A bare origin in `redirectUrls` allows each of its paths. */
   readonly isTrusted: boolean;
-  /** On the same machine as a service in development: an app that lists no `redirectUrls` allows every target. */
+  /**
+   * The caller runs on the same machine as a service in development. An app without `redirectUrls` then allows every
+   * target.
+   */
   readonly isLocal: boolean;
 }
 
-/** Backends and super admins of the app are trusted; all other callers are not. */
+/** Backends and super admins of the app are trusted; other callers are not. */
 const isTrusted = (actor: Actor): boolean =>
   actor.kind === 'machine' || (actor.kind === 'user' && actor.user.isSuperAdmin);
 
@@ -27,29 +30,29 @@ const namerOf = ({ actor, request, services: { config } }: Call): Namer => ({
   isLocal: config.isLocalDevelopment && isLocalCaller(request),
 });
 
-/** The app's own settings name the target. They must list it in development, too. */
+/** The target is in the settings of the app. It must be listed in development, too. */
 const settingsAsNamer: Namer = { isTrusted: true, isLocal: false };
 
-/** Parses a template. What precedes the path must not depend on a placeholder. */
+/** Parses a template. Scheme and host must not depend on a placeholder. */
 function parse(template: string, known: readonly string[]) {
   const unknown = [...template.matchAll(placeholder)]
     .map(([, name = '']) => name.trim())
     .find((name) => !known.includes(name));
   if (unknown !== undefined) {
     const names = known.length === 0 ? 'none' : known.join(', ');
-    throw refuse(`The URL has a placeholder {{${unknown}}}; known here: ${names}.`);
+    throw refuse(`The URL has the placeholder {{${unknown}}}. Allowed here: ${names}.`);
   }
   const plain = template.replace(placeholder, 'x');
   if (/\{\{|\}\}/.test(plain)) throw refuse('A placeholder is not closed.');
   if (!URL.canParse(plain)) throw refuse('This is not a URL.');
   const filled = fillTwice(template);
-  if (!filled) throw refuse('Placeholders may stand in path, query or fragment only.');
+  if (!filled) throw refuse('Placeholders are allowed only in path, query and fragment.');
   return filled;
 }
 
 /**
- * Checks the target of a link or redirect: http(s), no user info, an entry of the app's `redirectUrls`. Plain http is
- * allowed outside production only, loopback that is not listed only with development features.
+ * Validates the target of a link or redirect: http(s), no user info, an entry of the app's `redirectUrls`. Plain http
+ * is allowed only outside production. An unlisted loopback address is allowed only with development features.
  *
  * @param known the placeholders that can be filled in
  * @throws ApiError `redirect_url_not_allowed`, which names the setting and the entry to add
@@ -66,21 +69,21 @@ function checkTarget(settings: Settings, config: Config, template: string, known
   if (allowsTarget(settings, filled, namer.isTrusted)) return;
   const entry = entryFor(template, filled);
   throw refuse(
-    `${url.origin}${url.pathname} is not among the redirect URLs that the app allows. A super admin of ` +
-      `the app can add "${entry}" to the setting redirectUrls.`,
+    `The app does not allow the redirect URL ${url.origin}${url.pathname}. A super admin of the app can add ` +
+      `"${entry}" to the setting redirectUrls.`,
   );
 }
 
 /**
- * Fills in the values, URL-encoded. What comes out is spelled as the parser spells it: one word of ASCII. Anybody may
- * ask for a mail to anybody, and words or lines in a template would be words of ours to anyone who reads the mail.
+ * Fills in the values, URL-encoded. Returns the normalized URL, a single ASCII word. Anyone can cause a mail to anyone,
+ * so a template must not be able to add words or lines to the mail.
  */
 export function fillUrlTemplate(template: string, values: ReadonlyMap<string, string>): string {
   const filled = template.replace(placeholder, (_, name: string) => encodeURIComponent(values.get(name.trim()) ?? ''));
   return new URL(filled).href;
 }
 
-/** The placeholders that each kind of link can fill in. */
+/** The placeholders of each kind of link. */
 const placeholders = {
   verificationUrl: ['code', 'userId', 'sessionToken'],
   resetUrl: ['code', 'email'],
@@ -90,8 +93,8 @@ const placeholders = {
 export type UrlTemplateName = keyof typeof placeholders;
 
 /**
- * The template to use: what the call sends, checked, else the app's default, which was checked when it was set, else
- * none and the mail carries the code only.
+ * The template to use: the validated template of the call, otherwise the default of the app, which was validated when
+ * it was set. Without a template, the mail has only the code.
  *
  * @throws ApiError `redirect_url_not_allowed`
  */
@@ -106,13 +109,13 @@ export function chooseUrlTemplate(
   return sent ?? app.settings[name] ?? undefined;
 }
 
-/** Checks where a browser may be sent after a sign-in elsewhere. @throws ApiError `redirect_url_not_allowed` */
+/** Validates the target of a redirect after a sign-in at a provider. @throws ApiError `redirect_url_not_allowed` */
 export function checkRedirectUrl(call: Call, { settings }: Pick<App, 'settings'>, url: string): void {
   checkTarget(settings, call.services.config, url, [], namerOf(call));
 }
 
 /**
- * Refuses settings whose default templates the same settings would not allow.
+ * Refuses settings whose default templates are not allowed by the same settings.
  *
  * @throws ApiError `redirect_url_not_allowed`
  */

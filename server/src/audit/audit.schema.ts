@@ -30,7 +30,9 @@ const actor = z
 
 const target = z
   .object({
-    kind: z.string().meta({ description: 'What it is: `user`, `organization`, `machine`, …', examples: ['user'] }),
+    kind: z
+      .string()
+      .meta({ description: 'Kind of the target: `user`, `organization`, `machine`, …', examples: ['user'] }),
     id: outputId('the target; null if there is none', '118273645546213378').nullable(),
   })
   .meta({ description: 'The target of the event.' });
@@ -39,7 +41,7 @@ const event = z
   .object({
     id: outputId('the event', '118273645546213379'),
     time: time('When it happened'),
-    action: z.string().meta({ description: 'What happened: noun and verb.', examples: ['organization.updated'] }),
+    action: z.string().meta({ description: 'Action: noun and verb.', examples: ['organization.updated'] }),
     actor,
     claimedOnBehalfOf: z
       .string()
@@ -48,7 +50,7 @@ const event = z
         description: 'The user id on whose behalf a machine user claims to act. Not verified.',
         examples: ['118273645546213377'],
       }),
-    orgId: outputId('the organization that it happened in').optional(),
+    orgId: outputId('the organization of the event').optional(),
     target,
     ip: z
       .string()
@@ -69,28 +71,28 @@ const event = z
     requestId: z
       .string()
       .nullable()
-      .meta({ description: 'Id of the request that did it.', examples: ['req-01HZX3'] }),
+      .meta({ description: 'Id of the request.', examples: ['req-01HZX3'] }),
     changes: z
       .array(z.string())
-      .meta({ description: 'Names of what changed, never values.', examples: [['metadata.plan']] }),
+      .meta({ description: 'Names of the changed fields, never values.', examples: [['metadata.plan']] }),
     count: z
       .int()
       .min(1)
       .optional()
       .meta({
         description:
-          'How often a security event happened in its minute: same action, target, actor and network. ' +
+          'Number of occurrences of a security event within its minute: same action, target, actor and network. ' +
           'Absent from events of changes.',
         examples: [30],
       }),
   })
-  .meta({ id: 'AuditEvent', description: 'One thing that happened.' });
+  .meta({ id: 'AuditEvent', description: 'One audit event.' });
 
 export type AuditEventResource = z.input<typeof event>;
 
 export const auditEventList = z
   .object({
     metadata: z.object({ nextCursor }).meta({ description: 'Continuation of the list.', examples: [{}] }),
-    events: z.array(event).meta({ description: 'Events, the newest first.', examples: [[]] }),
+    events: z.array(event).meta({ description: 'Events, newest first.', examples: [[]] }),
   })
   .meta({ id: 'AuditEventList', description: 'A page of audit events.' });

@@ -133,7 +133,7 @@ export function selectEvents(
   return select(appId, filters, after, limit);
 }
 
-/** Reads a page of events, newest first. @param limit how many at most */
+/** Reads a page of events, newest first. @param limit maximum number */
 export function readEvents(
   db: Db,
   appId: string,
@@ -168,7 +168,7 @@ export async function membersAmong(
 /**
  * Deletes the oldest events of an app before a time, at most `limit`. Skips rows that another process is deleting.
  *
- * @returns how many were removed
+ * @returns the number of deleted rows
  */
 export async function deleteEventsBefore(db: Queryable, appId: string, time: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`

@@ -5,7 +5,7 @@ import type { AuditEventResource } from './audit.schema.ts';
 import { type EventFilters, type EventPosition, type EventRow, membersAmong, readEvents } from './events.store.ts';
 import { isSecurityAction } from '../calls/security-actions.ts';
 
-/** Which page of events is wanted. */
+/** The requested page of events. */
 interface EventPaging {
   readonly pageSize: number;
   readonly cursor?: string | undefined;
@@ -34,9 +34,9 @@ function toEvent(row: EventRow): AuditEventResource {
 }
 
 /**
- * An event as an owner may see it. Of an actor who is not in the organization (a super admin, a machine user, somebody
- * who has left, nobody in particular) it tells the kind alone. What strangers tried is told without whom they tried
- * it on: an owner could make such tries to learn which addresses have an account.
+ * The view of an event for an owner. For an actor who is not a member (super admin, machine user, former member,
+ * anonymous) only the kind is returned. For attempts by non-members, the targeted user is omitted unless that user is
+ * a member. Otherwise an owner could attempt sign-ins to learn which addresses have accounts.
  */
 function asSeenByOwner(row: EventRow, insiders: ReadonlySet<string>): AuditEventResource {
   const isInside = (id: string | null): boolean => id !== null && insiders.has(id);
@@ -61,13 +61,13 @@ async function toOwnersView({ services, appId, orgId }: Call, rows: readonly Eve
   return rows.map((row) => asSeenByOwner(row, insiders));
 }
 
-/** To ask for what an outsider did would tell who it was. */
+/** A filter by the id of a non-member returns nothing, because a match would reveal the actor. */
 async function isAskedForOutsider({ services, appId, orgId }: Call, { actorId }: EventFilters): Promise<boolean> {
   return actorId !== undefined && (await membersAmong(services.db, appId, orgId, [actorId])).size === 0;
 }
 
 /**
- * Reads one page of events, newest first. What it costs depends neither on the position nor on how many there are.
+ * Reads one page of events, newest first. The cost depends neither on the position nor on the number of events.
  *
  * @throws ApiError `validation_failed` for a cursor of another list
  */

@@ -7,11 +7,11 @@ const batchSize = 500;
 const dayMs = 24 * 3_600_000;
 
 /**
- * Removes audit events that are older than their app keeps them, the oldest first, a few at a time. Every app gets its
- * turn however much another has to remove.
+ * Deletes audit events beyond the retention of their app, oldest first, in batches. Takes turns between apps, so that a
+ * large backlog of one app does not delay the others.
  */
 export const sweepEvents: BackgroundTask = {
-  name: 'remove audit events that are past their retention',
+  name: 'delete audit events beyond their retention',
   everyMs: 60_000,
   run: async ({ db, clock }, signal) => {
     let due = await listAuditRetentions(db);

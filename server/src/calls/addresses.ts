@@ -5,7 +5,7 @@ export type Method = Route['method'] | 'HEAD';
 /** The order in which methods are listed in `Allow`. */
 const allMethods: readonly Method[] = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'];
 
-/** A URL of the route table with the methods that it answers to. */
+/** A URL of the route table and the methods that it supports. */
 export interface Address {
   readonly url: string;
   readonly methods: readonly Method[];
@@ -14,7 +14,7 @@ export interface Address {
 
 const isParameter = (segment: string): boolean => segment.startsWith(':');
 
-/** A route that changes something has no HEAD: a HEAD request changes nothing. */
+/** Only routes that change nothing support HEAD. */
 const methodsOf = ({ method, changesState }: Route): Method[] =>
   method === 'GET' && !changesState ? ['GET', 'HEAD'] : [method];
 
@@ -30,13 +30,13 @@ const bySpecificity = (one: Address, other: Address): number => {
   return kinds(one).join('').localeCompare(kinds(other).join(''));
 };
 
-/** The URLs of the table, so ordered that the first one that matches a path is the address of that path. */
+/** The URLs of the table, sorted so that the first one that matches a path is the address of that path. */
 export function addressesOf(routes: readonly Route[]): Address[] {
   const urls = [...new Set(routes.map(({ url }) => url))];
   return urls.map((url) => toAddress(url, routes)).toSorted(bySpecificity);
 }
 
-/** Whether there is a path that matches both URLs. */
+/** Whether a path exists that matches both URLs. */
 function overlap(one: Address, other: Address): boolean {
   const [segments, others] = [one.url.split('/'), other.url.split('/')];
   return (
@@ -49,10 +49,10 @@ function overlap(one: Address, other: Address): boolean {
 }
 
 /**
- * Methods that an address does not answer to, and that the router would pass on to a less specific address:
- * `GET users/invite` would become `GET users/:userId`, which refuses `invite` as an id.
+ * Methods that an address does not support, and that the router would route to a less specific address: `GET
+ * users/invite` would become `GET users/:userId`, which refuses `invite` as an id.
  *
- * @param addresses as `addressesOf` orders them
+ * @param addresses in the order of `addressesOf`
  */
 export function shadowedMethods(addresses: readonly Address[], address: Address): Method[] {
   const lessSpecific = addresses.slice(addresses.indexOf(address) + 1).filter((other) => overlap(address, other));

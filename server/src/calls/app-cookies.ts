@@ -7,8 +7,8 @@ import type { Call } from './route.ts';
 export type CookieApp = Pick<CallApp, 'name' | 'settings'>;
 
 /**
- * The names under which a secret of this app lies in a browser: on https twice, so that apps on one host do not
- * overwrite each other's.
+ * The cookie names for a secret of this app. On https, the names include the app, so that apps on one host do not
+ * overwrite each other's cookies.
  */
 export function cookieNames({ services }: Call, app: CookieApp, kind: CookieKind): string[] {
   const { shared, ofApp } = cookieNamesOf(kind, app.name);
@@ -16,10 +16,10 @@ export function cookieNames({ services }: Call, app: CookieApp, kind: CookieKind
 }
 
 /**
- * Gives cookies to the browser with the attributes that all of ours have: out of reach of scripts, for this host only,
- * not over plain http where the service is on https.
+ * Sets cookies with the attributes of all our cookies: not readable by scripts, for this host only, and only over https
+ * if the service uses https.
  *
- * @param maxAge in seconds; 0 clears
+ * @param maxAge in seconds; 0 deletes the cookies
  */
 export function setCookies(call: Call, app: CookieApp, names: readonly string[], value: string, maxAge: number): void {
   const secure = call.services.config.publicUrl.startsWith('https:');

@@ -1,6 +1,6 @@
 import { empty, type Sql, sql, type Tx } from '../db/db.ts';
 
-/** One line of the audit: who did what to what, from where. Names only, never values. */
+/** One audit event: actor, action, target and origin of the call. Has names of fields only, never values. */
 export interface AuditEvent {
   readonly appId: string;
   readonly id: string;
@@ -34,8 +34,8 @@ export function insertAuditEvent(event: AuditEvent, source: Sql): Sql {
 }
 
 /**
- * Writes an event that no call brings about: a task in the background or the operator's command. What `event` leaves
- * out is null or empty.
+ * Writes an event that is not caused by a call: a background task or a command of the operator. Fields that `event`
+ * omits are null or empty.
  *
  * @param ids the generator of ids
  */
@@ -49,8 +49,9 @@ export async function writeAuditEvent(
 }
 
 /**
- * Forgets from where and with what users acted, or somebody unknown acted on them: of a user who is deleted only the
- * id stays. What others did to them stays as it is: that address is somebody else's.
+ * Removes personal data of a deleted user from the audit: address and user agent of the user's own actions, and of
+ * actions of anonymous callers on the user. Only the user id is kept. Events of other users keep their data, because
+ * the address belongs to someone else.
  */
 export async function clearTracesOf(tx: Tx, appId: string, userIds: readonly string[]): Promise<void> {
   const ids = sql`ANY (${[...userIds]}::bigint[])`;

@@ -12,13 +12,13 @@ import { checkOrigin } from './origin.ts';
 import type { Call, Route } from './route.ts';
 import { tryLimit } from './take-limit.ts';
 
-/** Who calls, in which app. */
+/** The caller, in an app. */
 export interface Caller {
   readonly appId: string;
   readonly actor: Actor;
 }
 
-/** The prefix of a token says what it claims to be; whether it is, the database says. Cookies carry sessions only. */
+/** The prefix of a token only claims a type; the database decides. Cookies can only contain sessions. */
 async function authenticateToken(
   services: Services,
   access: Access,
@@ -45,7 +45,7 @@ export function appNameOf(request: FastifyRequest): string {
   return name;
 }
 
-/** Counts the call for the client address, where the route says so. @throws ApiError `rate_limited` */
+/** Charges the call to the client address, if the route declares it. @throws ApiError `rate_limited` */
 async function limitAddress(services: Services, request: FastifyRequest, { addressLimit }: Route): Promise<void> {
   const app = addressLimit && (await services.apps.named(request));
   if (!app) return;
@@ -54,8 +54,8 @@ async function limitAddress(services: Services, request: FastifyRequest, { addre
 }
 
 /**
- * Where signing in is for anybody, and a Bearer says that somebody is signed in already. To ignore one that is no live
- * session would sign the person in to another account, or create one, where they wanted to link.
+ * For sign-in routes, which are public: a Bearer token means that the caller is already signed in. If an invalid
+ * session were ignored, a caller who wants to link an identity would be signed in to another account, or a new one.
  */
 async function sessionOrAnonymous(
   services: Services,
@@ -115,8 +115,8 @@ async function appCaller(services: Services, request: FastifyRequest, route: Rou
 }
 
 /**
- * Whether the browser holds a live session of a user in its cookie, asked beside another credential: the token of a
- * mail says nothing about who opened it.
+ * Whether the cookie of the browser contains a live session of a user. Needed in addition to another credential: the
+ * token of a mail does not identify the person who opened the mail.
  *
  * @throws ApiError `origin_not_allowed` if there is such a session, and a foreign page makes the call
  */
@@ -133,17 +133,18 @@ export async function hasSessionCookieOf({ services, request, appId }: Call, use
 }
 
 /**
- * Safe methods change nothing, so a page that makes the browser send them gains nothing.
+ * Safe methods change nothing, so cross-site requests with them are harmless.
  *
  * @see RFC 9110, section 9.2.1
  */
 const isSafe = (request: FastifyRequest): boolean => request.method === 'GET' || request.method === 'HEAD';
 
 /**
- * Finds out who calls, before the body is read: app header, limit of the address, credential, origin, in this order.
+ * Authenticates the caller before the body is read: app header, rate limit of the address, credential, origin, in this
+ * order.
  *
  * @throws ApiError `app_name_required`, `app_not_found`, `app_inactive`, `rate_limited`, `unauthenticated`,
- * `origin_not_allowed`
+ *   `origin_not_allowed`
  */
 export function authenticate(services: Services, request: FastifyRequest, route: Route): Promise<Caller> | Caller {
   const { access } = route;

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../http/errors.ts';
 import type { LimitName } from '../limits/limits.ts';
 
-/** The app that a request names, as far as the path of a call needs to know it. */
+/** The app of a request, with the fields that the request path needs. */
 export interface CallApp {
   readonly id: string;
   readonly name: string;
@@ -20,9 +20,9 @@ export interface CallApp {
 export interface Apps {
   /** The id of the app with this name. An app's name and id never change. */
   idOf(name: string): Promise<string | undefined>;
-  /** The app that the header of a request names, read at most once per request; undefined when there is none. */
+  /** The app in the header of a request, read at most once per request; undefined if the header is missing. */
   named(request: FastifyRequest): Promise<CallApp | undefined>;
-  /** Whether pages of this origin may call some active app. */
+  /** Whether any active app allows pages of this origin. */
   someAllows(origin: string): Promise<boolean>;
 }
 

@@ -1,10 +1,10 @@
-/** Whether a value of a patch has entries that are set one by one. */
+/** Whether the entries of a patched value are set individually. */
 export const isGroup = (value: unknown): value is object =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /**
- * The names of what a patch changes, as the audit has them (`name`, `metadata.plan`); none: there is nothing to do.
- * Of a group, such as metadata, each entry counts by itself.
+ * Names of the fields that a patch changes, in the form used by the audit (`name`, `metadata.plan`). An empty list
+ * means that nothing changes. Each entry of a group, such as metadata, is listed separately.
  *
  * @param patch the validated body; fields that are `undefined` are absent
  */

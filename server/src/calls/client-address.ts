@@ -3,9 +3,9 @@ import { bareAddress, isWithin, peerAddress } from '../http/network-address.ts';
 import type { Services } from './services.ts';
 
 /**
- * The address of the person behind a request. A backend that calls for its users names theirs in `X-End-User-Ip`;
- * it is believed if the app lists the backend in `trustedBackends`, and anybody else's header means nothing. Only a
- * request with that header reads the app's settings.
+ * The IP address of the end user. A backend sends the address of its user in `X-End-User-Ip`. The header is ignored
+ * unless the app lists the address of the backend in `trustedBackends`. Only requests with the header read the app
+ * settings.
  */
 export async function clientAddress(services: Services, request: FastifyRequest): Promise<string> {
   const peer = peerAddress(request);

@@ -22,12 +22,12 @@ const maximumOriginLength = 300;
 const isPreflight = ({ method, headers }: FastifyRequest): boolean =>
   method === 'OPTIONS' && headers['access-control-request-method'] !== undefined;
 
-/** A preflight carries no app header, so any active app may allow its origin; the call itself names the app. */
+/** A preflight has no app header, so the origin must be allowed by any active app. The actual call names the app. */
 function isAllowed(services: Services, request: FastifyRequest, origin: string): Promise<boolean> {
   return isPreflight(request) ? services.apps.someAllows(origin) : isAllowedOrigin(services, request, origin);
 }
 
-/** Adds the headers for an allowed origin, and answers its preflight. @returns whether the request is answered */
+/** Adds the headers for an allowed origin and answers its preflight. @returns whether a response was sent */
 async function answerOrigin(
   services: Services,
   request: FastifyRequest,
@@ -46,8 +46,8 @@ async function answerOrigin(
 
 /**
  * Lets pages of an app's allowed origins read responses, including errors. If the database is unavailable, no origin is
- * allowed: the response itself then reports the outage. Every response varies by `Origin`; a request without it pays
- * for nothing else here.
+ * allowed: the response itself then reports the outage. Every response varies by `Origin`; requests without `Origin`
+ * cause no other work.
  *
  * @see Fetch Standard, section 3.3
  */

@@ -2,9 +2,9 @@ import type { Actor } from '../access/actor.ts';
 
 /** The actor of a credential according to the database; undefined if the credential is invalid. */
 export interface Credentials {
-  /** The human of a live session, whose use is noted. */
+  /** The human of a live session. Records the use of the session. */
   session(appId: string, token: string): Promise<(Actor & { kind: 'user' }) | undefined>;
-  /** The machine user or the human of a signed token that was issued for this API. */
+  /** The machine user or human of a signed token that was issued for this API. */
   signedToken(
     app: { id: string; name: string },
     token: string,

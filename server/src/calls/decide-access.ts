@@ -4,14 +4,14 @@ import type { OrganizationRelation, UserRelation } from '../access/relations.ts'
 import type { OrganizationOperation } from '../access/organization-states.ts';
 import type { Call } from './route.ts';
 
-/** Records on the request that access was granted. `register` refuses to answer without this record. */
+/** Records on the request that access was granted. `register` sends no response without this record. */
 function recordDecision(call: Call, held: Held): Held {
   call.request.decided = true;
   return held;
 }
 
 /**
- * Decides on the access that the route of the call declares, with at most one query.
+ * Authorizes the call by the declaration of its route, with at most one query.
  *
  * @returns the principals that the caller holds
  * @throws ApiError as `decide` does
@@ -21,7 +21,7 @@ export async function decideAccess(call: Call): Promise<Held> {
 }
 
 /**
- * Decides on access over an organization from a relation that the statement of the change has read.
+ * Authorizes over an organization, from a relation that the statement of the change has read.
  *
  * @param allowed the principals that may make this change
  * @param relation undefined if the organization does not exist
@@ -37,9 +37,9 @@ export function decideByRelation(
 }
 
 /**
- * Decides on the access that the route declares over a user, by a relation that a statement has read.
+ * Authorizes over a user by the declaration of the route, from a relation that a statement has read.
  *
- * @param relation undefined if the caller sees no such user
+ * @param relation undefined if the caller cannot see the user, or there is none
  * @throws ApiError as `evaluateOverUser` does
  */
 export function decideOverUser(call: Call, relation: UserRelation | undefined): Held {

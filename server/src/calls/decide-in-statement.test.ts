@@ -71,7 +71,7 @@ describe.each(listings)('a $name', ({ method, path, body }) => {
       expect(faults(response)).toEqual({ '/query/cursor': 'Not a cursor of this list.' });
     }
     const both = await ask(owner, '&cursor=forged&page=0');
-    expect(faults(both)).toEqual({ '/query/page': 'Not together with cursor.' });
+    expect(faults(both)).toEqual({ '/query/page': 'Cannot be combined with cursor.' });
   });
 
   it('refuses a cursor of another organization, also to those who see both', async () => {

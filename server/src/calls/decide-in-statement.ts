@@ -16,7 +16,7 @@ import type { Call } from './route.ts';
 export interface Granted {
   /** The relation for the FROM clause: one row if access is granted, otherwise no row. */
   readonly relation: Sql;
-  /** The id of the organization that access is granted to. */
+  /** The id of the organization over which access is granted. */
   readonly id: Sql;
   /** The statuses that permit the operation (`text[]`), for a condition on the status of the updated row. */
   readonly statuses: Sql;
@@ -34,8 +34,8 @@ export function accessOverOrganization({ route }: Call): OverOrganization {
 }
 
 /**
- * The common table expressions with which a statement decides on access over the organization of its call: `relation`
- * is what the caller holds over the organization and its status, `granted` has a row if that is enough.
+ * The common table expressions with which a statement authorizes the call over its organization. `relation` has the
+ * principals of the caller and the status of the organization. `granted` has a row if access is granted.
  *
  * @param allowed the principals that get access
  */
@@ -49,7 +49,7 @@ export function decisionOver(call: Call, { operation }: OverOrganization, allowe
 }
 
 /**
- * Decides on the access that the route declares, by the relation that a statement has read.
+ * Authorizes by the declaration of the route, from a relation that a statement has read.
  *
  * @param relation undefined if the organization does not exist
  * @throws ApiError as `decideAccess` does
@@ -60,7 +60,7 @@ export function decideByDeclaration(call: Call, relation: OrganizationRelation |
 }
 
 /**
- * Reads the organization of the call in one round trip, together with the relation by which access is decided.
+ * Reads the organization of the call in one round trip, together with the relation that decides on access.
  *
  * @param columns columns of `organizations o`, each after a comma
  * @throws ApiError as `decideAccess` does
@@ -74,7 +74,7 @@ export async function readOrganization<Row>(call: Call, columns: Sql): Promise<R
 }
 
 /**
- * Reads a user in one round trip, together with the relation by which access is decided.
+ * Reads a user in one round trip, together with the relation that decides on access.
  *
  * @param columns columns of `users u`, each after a comma
  * @throws ApiError as `decideAccess` does

@@ -278,6 +278,6 @@ describe('a failure in the middle of a call', () => {
       'outcome_unknown',
       'changed',
     ]);
-    expect(answer.json<{ detail: string }>().detail).toContain('A part may be done');
+    expect(answer.json<{ detail: string }>().detail).toContain('A part of the change may have been made');
   });
 });

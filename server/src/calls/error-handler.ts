@@ -7,7 +7,7 @@ import { OverloadedError } from '../passwords/overloaded-error.ts';
 import { discardBody } from '../http/discard-body.ts';
 import { ApiError, toProblem, type ErrorCode } from '../http/errors.ts';
 
-/** Our error codes for errors of the framework. */
+/** Error codes for errors of the framework. */
 const frameworkCodes: ReadonlyMap<unknown, ErrorCode> = new Map<string, ErrorCode>([
   ['FST_ERR_CTP_BODY_TOO_LARGE', 'body_too_large'],
   ['FST_ERR_CTP_INVALID_MEDIA_TYPE', 'unsupported_media_type'],
@@ -17,7 +17,7 @@ const frameworkCodes: ReadonlyMap<unknown, ErrorCode> = new Map<string, ErrorCod
   ['FST_ERR_MAX_PARAM_LENGTH', 'route_not_found'],
 ]);
 
-/** Turns every thrown value into the one error that the caller may see. */
+/** Converts every thrown value to an `ApiError` for the caller. */
 export function toApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   if (error instanceof DatabaseUnavailableError) return new ApiError(error.code, { cause: error });
@@ -25,12 +25,13 @@ export function toApiError(error: unknown): ApiError {
     return new ApiError('overloaded', { cause: error, retryAfterInSeconds: error.retryAfterInSeconds });
   }
   const { code, statusCode } = (error ?? {}) as Partial<FastifyError>;
-  // The client closed the connection while it sent the body: not an error of the service, and no response can be sent.
+  // The client closed the connection while it sent the body. This is not an error of the service, and no response can
+  // be sent.
   if (code === 'ECONNRESET' && statusCode === 400) return new ApiError('malformed_request', { cause: error });
   return new ApiError(frameworkCodes.get(code) ?? 'internal_error', { cause: error });
 }
 
-/** Answers with the problem document of an error; what went wrong on our side is logged. */
+/** Sends the problem document of an error. Errors of the service are logged. */
 export function sendProblem(
   error: ApiError,
   request: FastifyRequest,
@@ -47,38 +48,40 @@ export function sendProblem(
 }
 
 /**
- * Where a route finds out in its own query whether the app is active, a body that cannot be read or is not valid is
- * refused before that query. What comes first in the order of checks is asked here then.
+ * Some routes check in their own query whether the app is active. An unreadable or invalid body is refused before that
+ * query. To keep the documented order of checks, the status of the app is checked here.
  */
 async function inOrder(services: Services, request: FastifyRequest, refusal: ApiError): Promise<ApiError> {
   const access = request.routeOptions.config.route?.access;
   const isBeforeQuery = request.caller !== undefined && request.call === undefined;
   if (!isBeforeQuery || access?.target !== 'public' || access.app !== 'in-query') return refusal;
-  // If this query fails, the refusal that the caller gets anyway is the better answer.
+  // If this query fails, the original refusal is the better response.
   const app = await services.apps.named(request).catch(() => undefined);
   return app && app.status !== 'ACTIVE' ? new ApiError('app_inactive', { cause: refusal }) : refusal;
 }
 
-/** A page for people where nothing is, or undefined where the problem document is the better answer. */
+/** The HTML page for an unknown path, or undefined if the problem document is the better response. */
 export type SendLostPage = (request: FastifyRequest, reply: FastifyReply) => Promise<void> | undefined;
 
-/** A failure after a commit of the same call: the text of its code would say that nothing was changed. */
+/** A failure after a commit of the same call. The default text of its code would claim that nothing was changed. */
 function afterCommit({ call }: FastifyRequest, refusal: ApiError): ApiError {
   if (refusal.status !== 503 || call === undefined || !hasCommitted(call)) return refusal;
   return new ApiError('outcome_unknown', {
-    detail: 'A part may be done: a later step failed. Look, or repeat it with the same Idempotency-Key.',
+    detail:
+      'A part of the change may have been made, because a later step failed. Read the resource, or repeat the call ' +
+      'with the same Idempotency-Key.',
     cause: refusal,
   });
 }
 
-/** Installs the one place where errors become answers. */
+/** Installs the only error handler: every error becomes a problem document here. */
 export function installErrorHandler(app: FastifyInstance, services: Services, sendLostPage: SendLostPage): void {
   const { publicUrl } = services.config;
   app.setErrorHandler(async (error, request, reply) => {
     const refusal = afterCommit(request, await inOrder(services, request, toApiError(error)));
     services.databaseFailures.note(refusal);
     if (refusal.code === 'body_too_large') await discardBody(request.raw);
-    // Here every transaction of the call has ended, so that the event stays and no connection is held.
+    // All transactions of the call have ended, so the event is kept, and no connection is held.
     if (request.call) await reportRefusal(request.call, refusal);
     const lost = refusal.code === 'route_not_found' ? sendLostPage(request, reply.code(404)) : undefined;
     return lost ?? sendProblem(refusal, request, reply, publicUrl);

@@ -3,11 +3,11 @@ import { ApiError } from '../http/errors.ts';
 import { appOfCall } from './call-app.ts';
 import type { Call } from './route.ts';
 
-/** Maximum age of an authentication that counts as fresh. */
+/** Maximum age of an authentication that counts as recent, in seconds. */
 export const freshForSeconds = 600;
 
 const error = 'insufficient_user_authentication';
-/** Tells the client how old an authentication may be. @see RFC 9470, section 3 */
+/** Tells the client the maximum age of the authentication. @see RFC 9470, section 3 */
 export const freshAuthenticationChallenge = `Bearer error="${error}", max_age=${freshForSeconds}`;
 
 const isFresh = ({ authenticatedAt }: PresentedSession, now: Date): boolean =>
@@ -18,8 +18,8 @@ const hasCurrentPassword = (body: unknown): boolean =>
   typeof body === 'object' && body !== null && 'currentPassword' in body && body.currentPassword !== undefined;
 
 /**
- * Refuses a human caller of a route that needs fresh authentication if the session has none. The current password in
- * the body is as good for this one call. Callers without a session are not asked.
+ * Refuses a human caller if the route requires fresh authentication and the session has none. The current password in
+ * the body replaces it for this call. Callers without a session are exempt.
  *
  * @throws ApiError `reauthentication_required`
  */
@@ -36,7 +36,7 @@ const refusal = () =>
   new ApiError('reauthentication_required', { headers: { 'www-authenticate': freshAuthenticationChallenge } });
 
 /**
- * For a handler whose route does not always need fresh authentication: refuses a human caller whose session has none.
+ * For handlers that require fresh authentication only in some cases: refuses a human caller whose session has none.
  *
  * @throws ApiError `reauthentication_required`
  */

@@ -27,8 +27,8 @@ export interface ChangeEvent {
 }
 
 /**
- * The outcome of a mutation: what to answer, and the event; none when nothing changed, one each where several
- * organizations are to know.
+ * The outcome of a mutation: the result and the audit event. There is no event if nothing changed, and one event per
+ * organization if several are affected.
  */
 export interface Change<Result> {
   readonly result: Result;
@@ -38,7 +38,10 @@ export interface Change<Result> {
 /** The calls that have committed. */
 const committed = new WeakSet<Call>();
 
-/** Whether this call has committed what may be a change. If it fails after that, its answer must not deny it. */
+/**
+ * Whether this call has committed a possible change. If the call fails later, its response must not claim that nothing
+ * was changed.
+ */
 export const hasCommitted = (call: Call): boolean => committed.has(call);
 
 /** The call's declared event; see `insertAuditEvent` for `source`. */
@@ -65,10 +68,10 @@ function insertEvent(call: Call, event: ChangeEvent, source: Sql): Sql {
 }
 
 /**
- * One unit of work: the change, its declared audit event, the mails it queues and the answer that is kept under an
- * idempotency key commit together or not at all.
+ * One unit of work. The change, its declared audit event, its queued mails and the response stored under an idempotency
+ * key commit together or not at all.
  *
- * @param work does the change and says what the audit is to tell
+ * @param work makes the change and returns the audit event
  * @returns the result of `work`
  */
 export async function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Change<Result>>): Promise<Result> {
@@ -85,11 +88,11 @@ export async function mutate<Result>(call: Call, work: (tx: Tx) => Promise<Chang
 }
 
 /**
- * The same for a change that fits one statement, in one round trip.
+ * Like `mutate`, for a change that fits one statement, in one round trip.
  *
- * @param changes the common table expressions that make the change, separated by commas. The one called `changed`
- *   yields a row if there was a change to report
- * @param select what the statement returns
+ * @param changes the common table expressions that make the change, separated by commas. The one named `changed`
+ *   yields a row if an event is to be recorded
+ * @param select the result of the statement
  */
 export async function mutateInStatement<Row>(
   call: Call,
@@ -112,7 +115,7 @@ interface OrganizationChange {
   readonly event: ChangeEvent;
   /**
    * Builds `UPDATE organizations … FROM granted.relation … RETURNING version`. An update that depends on the status
-   * compares the status of the updated row with `granted.statuses`: after a wait for a concurrent change PostgreSQL
+   * compares the status of the updated row with `granted.statuses`. After waiting for a concurrent change, PostgreSQL
    * evaluates conditions on the updated row again, but not the decision on access.
    */
   readonly update: (granted: Granted) => Sql;
@@ -121,10 +124,10 @@ interface OrganizationChange {
 }
 
 /**
- * Changes an organization in one round trip: a single statement decides access on the stored relation, updates the row
- * and writes the audit event.
+ * Changes an organization in one round trip: one statement authorizes by the stored relation, updates the row and
+ * writes the audit event.
  *
- * @returns the new version, or undefined when the statement changed nothing
+ * @returns the new version, or undefined if nothing changed
  * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, and the codes of
  *   `uniqueViolations`
  */

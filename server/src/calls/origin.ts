@@ -6,7 +6,7 @@ import { isLoopback } from '../http/loopback.ts';
 
 const isAppName = (text: string): boolean => /^[a-z][a-z0-9-]{1,39}$/.test(text);
 
-/** The service's own pages; outside production under any loopback name of the same port. */
+/** The service's own origin. Outside production also every loopback name with the same port. */
 export function isOwnOrigin(config: Config, origin: string): boolean {
   if (origin === config.publicUrl) return true;
   if (config.isProduction || !URL.canParse(origin)) return false;
@@ -15,18 +15,18 @@ export function isOwnOrigin(config: Config, origin: string): boolean {
   return isLoopback(url.hostname) && url.protocol === own.protocol && url.port === own.port;
 }
 
-/** Whether pages of `origin` may call the app that the request names. */
+/** Whether pages of `origin` may call the app in the header of the request. */
 export async function isAllowedOrigin(services: Services, request: FastifyRequest, origin: string): Promise<boolean> {
   const app = await services.apps.named(request);
   return app?.status === 'ACTIVE' && app.settings.allowedOrigins.includes(origin);
 }
 
-/** Longer origins are cut in the log. */
+/** Longer origins are truncated in the log. */
 const loggedOriginLength = 300;
 
 /**
- * Logs that a web page was refused, so that a missing entry of `allowedOrigins` can be found. Origin and app come from
- * the caller: the origin is cut, and a name that no app can have is left out.
+ * Logs a refused web page, so that the operator finds a missing entry of `allowedOrigins`. The caller controls origin
+ * and app name: the origin is truncated, and a name that is invalid for an app is omitted.
  */
 export function logRefusedOrigin(request: FastifyRequest, check: 'cors' | 'csrf'): void {
   const { origin, 'x-app-name': app } = request.headers;
@@ -46,8 +46,8 @@ function refuse(request: FastifyRequest): never {
 }
 
 /**
- * Refuses calls that a foreign web page made the browser send with its cookies. A caller that sends neither
- * `Origin` nor `Sec-Fetch-Site` is no browser: it has no cookies to abuse.
+ * Refuses calls with cookies that a foreign web page caused. A caller that sends neither `Origin` nor `Sec-Fetch-Site`
+ * is not a browser and therefore has no cookies to abuse.
  *
  * @throws ApiError `origin_not_allowed`
  */

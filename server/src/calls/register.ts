@@ -13,29 +13,32 @@ import { validate, type ValidRequest } from './validate.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The declaration that the framework's route was made of. */
+    /** The declaration from which the route of the framework was built. */
     route?: Route;
   }
   interface FastifyRequest {
-    /** Set by the route's first hook: where the person behind the call is. */
+    /** IP address of the end user. Set by the first hook of the route. */
     clientAddress: string;
-    /** Set by the route's first hook: who calls. */
+    /** The authenticated caller. Set by the first hook of the route. */
     caller: Caller | undefined;
-    /** Set by the route's last hook before the handler, as soon as the request is known to be valid. */
+    /** The validated request. Set by the last hook before the handler. */
     call: Call | undefined;
-    /** Set by `decide-access.ts` once access was granted, before the handler or by its statement. */
+    /**
+     * The principals of the caller. Set by `decide-access.ts` when access is granted: before the handler, or by the
+     * statement of the handler.
+     */
     decided: boolean;
   }
 }
 
-/** Refuses to register a route without access, or a mutation without audit event. */
+/** Refuses to register a route without access, or a mutation without an audit event. */
 function checkDeclaration(route: Route): void {
   const where = `${route.method} ${route.url}`;
   if (!route.access) throw new Error(`${where} does not declare its access`);
   if ('principals' in route.access) {
     const unknown = route.access.principals.filter((principal) => !Object.hasOwn(principals, principal));
     if (unknown.length > 0) throw new Error(`${where} declares unknown principals: ${unknown.join(', ')}`);
-    if (route.access.principals.length === 0) throw new Error(`${where} lets nobody in`);
+    if (route.access.principals.length === 0) throw new Error(`${where} allows no caller`);
     const isForMachines = route.access.principals.includes('GENERIC_MACHINE_USER');
     if (isForMachines !== (route.access.machineScope !== undefined))
       throw new Error(`${where} must name a scope if machine users may call it, and only then`);
@@ -43,11 +46,11 @@ function checkDeclaration(route: Route): void {
   if (isMutation(route) && !route.audit)
     throw new Error(`${where} changes something and does not declare its audit event`);
   if (route.idempotency === 'kept' && (route.decidesInStatement || !('principals' in route.access)))
-    throw new Error(`${where} cannot keep its answer: access is not decided before`);
+    throw new Error(`${where} cannot store its response, because access is not decided before the handler`);
   if (route.freshAuthentication && 'principals' in route.access && route.access.accessToken)
-    throw new Error(`${where} asks for fresh authentication, which an access token never is`);
+    throw new Error(`${where} requires fresh authentication, which access tokens never have`);
   if (route.freshAuthentication && route.decidesInStatement)
-    throw new Error(`${where} cannot ask for fresh authentication: access is not decided before`);
+    throw new Error(`${where} cannot require fresh authentication, because access is not decided before the handler`);
 }
 
 function toCall(
@@ -115,7 +118,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
     preHandler: async (request, reply) => {
       const valid = validate(route, request);
       const call = toCall(services, route, request, reply, valid);
-      // Set before the decision, so that a refusal can be reported.
+      // Set before the decision on access, so that a refusal can be recorded.
       request.call = call;
       requireOrganizationOfToken(route.access, call.actor, call.orgId);
       requireMachineScope(route.access, call.actor);
@@ -126,7 +129,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
     handler: async (request, reply) => {
       const call = request.call as Call<never, never, never>;
       const result = await services.idempotency.answerOnce(call, () => route.handler(call));
-      if (!request.decided) throw new Error(`${route.operationId} answered without a decision on access`);
+      if (!request.decided) throw new Error(`${route.operationId} sent a response without a decision on access`);
       if (reply.sent) return reply;
       if (reply.statusCode === 304) return reply.send();
       return status === 204 ? reply.code(status).send() : reply.code(status).send(result);
@@ -134,7 +137,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
   });
 }
 
-/** Registers every route of the table. Throws on a faulty one, so that the service does not start. */
+/** Registers every route of the table. Throws if a declaration is invalid, so that the service does not start. */
 export function registerRoutes(app: FastifyInstance, services: Services, routes: readonly Route[]): void {
   app.decorateRequest('clientAddress', '');
   app.decorateRequest('caller', undefined);

@@ -7,12 +7,12 @@ import type { Actor } from '../access/actor.ts';
 import type { ErrorCode } from '../http/errors.ts';
 
 /**
- * When a route needs fresh authentication: `always`, or only in apps with the setting `stepUp`, because clients of the
- * documented API do not expect it.
+ * When a route requires fresh authentication: `always`, or only in apps with the setting `stepUp`, because clients of
+ * the documented API do not expect the requirement.
  */
 export type FreshAuthentication = 'always' | 'stepUp';
 
-/** The name of an audit event: noun and what happened to it. */
+/** The name of an audit event: a noun and a past participle. */
 export type AuditAction = `${string}.${string}`;
 
 /** A mutation that deliberately writes no audit event, with the reason. */
@@ -23,7 +23,7 @@ export interface NoAudit {
 /** Declares that a mutating route writes no event, because … */
 export const noAudit = (reason: string): NoAudit => ({ none: reason });
 
-/** A creating route under which no answer is kept for an idempotency key, with the reason. */
+/** A creating route that stores no response for idempotency keys, with the reason. */
 export interface NothingKept {
   readonly none: string;
 }
@@ -33,22 +33,22 @@ export const nothingKept = (reason: string): NothingKept => ({ none: reason });
 
 export type Tag = 'authentication' | 'authorization' | 'idp-authentication' | 'platform';
 
-/** The client as far as the request tells. */
+/** Address and user agent of the client. */
 export interface Client {
   readonly ip: string;
   readonly userAgent: string | undefined;
   readonly requestId: string;
 }
 
-/** Everything a handler may use: the validated request, who calls, what they hold, and the services. */
+/** Everything that a handler may use: the validated request, the caller, the caller's principals, and the services. */
 export interface Call<Params = unknown, Query = unknown, Body = unknown> {
   readonly route: Route;
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
-  /** The app named by the header; empty on routes that name none. */
+  /** The app in the header; empty on routes without an app. */
   readonly appId: string;
-  /** The organization addressed, on routes with that target; else empty. */
+  /** The organization that is the target of the route; empty on other routes. */
   readonly orgId: string;
   readonly actor: Actor;
   readonly addressed: Addressed;
@@ -75,15 +75,15 @@ interface RouteBase<
   readonly summary: string;
   readonly description: string;
   readonly access: Access;
-  /** Human callers need an authentication of the last ten minutes (contract 2.20). Machines never do. */
+  /** Human callers need an authentication within the last ten minutes (contract 2.20). Machine users are exempt. */
   readonly freshAuthentication?: FreshAuthentication;
-  /** Whether this very call needs none, for instance because it sets what is stored already. */
+  /** Whether this call is exempt, for example because it sets the stored value. */
   isExemptFromFreshAuthentication?(
     call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
   ): boolean | Promise<boolean>;
-  /** Limit per client address, checked directly after the app. */
+  /** Rate limit per client address, checked directly after the app. */
   readonly addressLimit?: LimitName;
-  /** The call looks at the device token that the caller may send, and gives one. */
+  /** The call reads the device token that the caller may send, and returns one. */
   readonly knowsDevice?: true;
   readonly params?: Params;
   readonly query?: Query;
@@ -92,24 +92,25 @@ interface RouteBase<
     readonly status: 200 | 201 | 204 | 302 | 308;
     readonly description: string;
     readonly body?: Answer;
-    /** Header name → what it says. */
+    /** Header name → description. */
     readonly headers?: Readonly<Record<string, string>>;
   };
-  /** The codes this route adds to those that its access, method and schemas imply. */
+  /** The codes of this route, in addition to those implied by its access, method and schemas. */
   readonly errors?: readonly ErrorCode[];
   /**
-   * `kept`: an answer to a call with an `Idempotency-Key` is kept for a day and replayed (contract 1.7). The handler's
-   * answer is then exactly what its one `mutate` returns, so that it can be kept in the transaction of the change.
+   * `kept`: the response to a call with an `Idempotency-Key` is stored for a day and replayed (contract 1.7). The
+   * response must equal the result of the only `mutate` call of the handler, so that it is stored in the transaction of
+   * the change.
    */
   readonly idempotency?: 'kept' | NothingKept;
   /**
-   * The handler's own statement decides access instead of a query before it: by the declared principals
-   * (`decide-in-statement.ts`), or by a list of its own (`mutateOrganization`).
+   * The statement of the handler decides on access, instead of an earlier query: by the declared principals
+   * (`decide-in-statement.ts`), or by its own list (`mutateOrganization`).
    */
   readonly decidesInStatement?: 'by-declaration' | 'by-own-list';
-  /** A GET that changes something, since a browser is sent there: HEAD and requests that prefetch are refused. */
+  /** A GET that changes something, because browsers are redirected to it. HEAD and prefetch requests are refused. */
   readonly changesState?: true;
-  /** Left out of the OpenAPI document: pages and probes that answer no JSON. */
+  /** Omitted from the OpenAPI document: pages and probes without a JSON response. */
   readonly hidden?: true;
   readonly handler: (
     call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
@@ -120,29 +121,19 @@ type ReadOrMutation =
   | { readonly method: 'GET'; readonly audit?: never }
   | { readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE'; readonly audit: AuditAction | NoAudit };
 
-/** A route as the rest of the house sees it: the types of its parts are its own business. */
+/** A route as other modules see it, without the types of its parts. */
 export type Route = Omit<RouteBase<z.ZodType, z.ZodType, z.ZodType, z.ZodType>, 'handler'> &
   ReadOrMutation & { readonly handler: (call: Call<never, never, never>) => unknown };
 
 /**
- * Declares a route: everything that is true of it stands here, and the framework, the access check, the audit, the
- * OpenAPI document and the generated tests read it. `access` is required; so is `audit` unless the method is GET.
+ * Declares a route. The framework, the access check, the audit, the OpenAPI document and the generated tests all read
+ * this declaration. `access` is required; so is `audit` unless the method is GET.
  *
- * @example
- * export const organizationRoutes = [
- *   route({
- *     method: 'GET',
- *     url: '/v1/authorization/organizations/:orgId',
- *     operationId: 'getOrganization',
- *     tag: 'authorization',
- *     summary: 'Get an organization',
- *     description: '…',
- *     access: overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_MEMBER'),
- *     params: organizationParams,
- *     response: { status: 200, description: 'The organization.', body: organization },
- *     handler: ({ services, appId, orgId }) => getOrganization(services.db, appId, orgId),
- *   }),
- * ];
+ * @example export const organizationRoutes = [ route({ method: 'GET', url: '/v1/authorization/organizations/:orgId',
+ *   operationId: 'getOrganization', tag: 'authorization', summary: 'Get an organization', description: '…', access:
+ *   overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_MEMBER'), params: organizationParams, response: { status: 200,
+ *   description: 'The organization.', body: organization }, handler: ({ services, appId, orgId }) =>
+ *   getOrganization(services.db, appId, orgId), }), ];
  */
 export function route<
   Params extends z.ZodType = z.ZodType<Record<string, never>>,

@@ -3,20 +3,22 @@ import type { ErrorCode } from '../http/errors.ts';
 /** Audit events for refused calls, with their meanings. */
 export const securityActions = {
   'sign_in.failed':
-    'Somebody gave a wrong password for an account (the target), signed in or not, or for an address that has none.',
-  'sign_in.locked': 'There were too many such tries: no password is compared for a while.',
-  'code.failed':
-    'Somebody gave a code that is wrong, used, expired or void. The target is the user whose code it would be.',
+    'A wrong password was sent for an account (the target), by a signed-in user or not, or for an address without ' +
+    'an account.',
+  'sign_in.locked':
+    'Too many wrong passwords: further sign-ins are refused for a while without comparing the password.',
+  'code.failed': 'A code was wrong, used, expired or void. The target is the user to whom the code would belong.',
   'client_secret.failed':
-    'Somebody asked for a machine token with a wrong client secret. The target is the client id as given.',
+    'A machine token was requested with a wrong client secret. The target is the client id in the request.',
   'idp.failed': 'A sign-in through an identity provider did not succeed.',
   'access.denied':
-    'Somebody signed in called what they may not call. The target is what they addressed, which need not exist.',
+    'A signed-in caller made a call that is not allowed. The target is the resource in the request, which may not ' +
+    'exist.',
 } as const satisfies Record<string, string>;
 
 export type SecurityAction = keyof typeof securityActions;
 
-/** Whether events of this action tell of a refusal. */
+/** Whether events of this action report a refusal. */
 export const isSecurityAction = (action: string): boolean => Object.hasOwn(securityActions, action);
 
 /** Error codes that cause a security event. */

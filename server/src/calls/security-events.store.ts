@@ -1,7 +1,7 @@
 import { type Db, raw, type Sql, sql } from '../db/db.ts';
 import type { AuditEvent } from './audit-event.store.ts';
 
-/** A security event with the number of times that it happened. */
+/** A security event and the number of its occurrences. */
 export interface CountedEvent {
   readonly event: AuditEvent;
   readonly count: number;
@@ -11,13 +11,13 @@ export interface CountedEvent {
   readonly source: Buffer;
 }
 
-/** Sources of one action and target that get a row of their own in a minute. */
+/** Sources of one action and target that get a separate row in a minute. */
 const ownRows = 100;
 
 /** The source that all sources beyond the hundredth share. */
 export const furtherSources = Buffer.alloc(0);
 
-/** The tables that hold the targets which a caller can name. */
+/** The tables of the targets that a caller can name. */
 const tableOfKind: Readonly<Record<string, string>> = {
   user: 'users',
   organization: 'organizations',
@@ -25,7 +25,10 @@ const tableOfKind: Readonly<Record<string, string>> = {
   machine: 'machine_users',
 };
 
-/** The id if such a row is stored, or was as an organization, else null: invented ids must not create rows. */
+/**
+ * The id if such a row is stored, or an organization with this id was, otherwise null: invented ids must not create
+ * rows.
+ */
 function idIfStored(appId: string, kind: string, id: string | null): Sql {
   const table = tableOfKind[kind];
   if (id === null || table === undefined) return sql`${id}::bigint`;
@@ -38,11 +41,11 @@ function idIfStored(appId: string, kind: string, id: string | null): Sql {
 }
 
 /**
- * Adds to the count of the row for this action, target, source and minute, and creates the row if there is none. A new
- * source beyond the hundredth of the target gets no row. One statement; each process that runs it at the same moment
- * may add one source too many.
+ * Increments the count of the row for this action, target, source and minute, or creates the row. New sources beyond
+ * the hundredth of a target get no row. One statement; each process that runs it concurrently may add one source too
+ * many.
  *
- * The commit does not wait for the disk: a database server that crashes loses the counts of its last moment.
+ * The commit does not wait for the disk. A crash of the database server loses the latest counts.
  *
  * @returns false if there are too many sources, and nothing was counted
  */

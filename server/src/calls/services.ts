@@ -12,22 +12,22 @@ import type { TaskRuns } from './task-runs.ts';
 import type { PasswordHasher } from '../passwords/password-hash.ts';
 
 /**
- * What handlers work with, made once by `buildApp`. A room above that makes something of its own adds it by declaration
- * merging, so that this one does not import it.
+ * Dependencies of handlers, created once by `buildApp`. Modules of higher layers add their own by declaration merging,
+ * so that this module does not import them.
  *
  * @see https://www.typescriptlang.org/docs/handbook/declaration-merging.html#module-augmentation
  */
-/** How far the life of the process is. */
+/** Phase of the life cycle of the process. */
 export type Phase = 'starting' | 'ready' | 'stopping';
 
 export interface Services {
   readonly config: Config;
   readonly db: Db;
-  /** Connections that only find out who calls and whether the database is there. */
+  /** Connections used only to authenticate callers and to check that the database is available. */
   readonly lookupDb: Db;
   readonly databaseFailures: DatabaseFailures;
   readonly taskRuns: TaskRuns;
-  /** The log, for what belongs to no request. */
+  /** The log, for messages that belong to no request. */
   readonly log: Log;
   readonly apps: Apps;
   readonly credentials: Credentials;
@@ -35,12 +35,12 @@ export interface Services {
   readonly ids: IdSource;
   readonly sealer: Sealer;
   readonly passwords: PasswordHasher;
-  /** The keys that sign tokens of app machine users, and nothing else. */
+  /** Only for signing tokens of machine users of the app. */
   readonly signingKeys: SigningKeys;
-  /** The keys that sign every other kind of token. */
+  /** For signing every other kind of token. */
   readonly oauthKeys: SigningKeys;
-  /** Tokens that a machine user gets. */
+  /** Issues tokens of machine users. */
   readonly tokenLimit: LeasedLimit;
-  /** The service listens before it is ready, and after it was told to stop; `/readyz` is 503 then. */
+  /** The service listens before it is ready and while it stops; `/readyz` then returns 503. */
   readonly phase: () => Phase;
 }

@@ -5,7 +5,7 @@ const batchSize = 5000;
 
 /** Deletes the rows of full quotas. A quota without a row is full, so this changes no limit. */
 export const sweepLimits: BackgroundTask = {
-  name: 'remove what is known of limits that are whole again',
+  name: 'delete rows of full quotas',
   everyMs: 600_000,
   run: async ({ db, clock }, signal) => {
     let removed = batchSize;

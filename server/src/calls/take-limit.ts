@@ -15,7 +15,7 @@ export function shareKey(services: Pick<Services, 'sealer'>, name: LimitName, wh
     .digest();
 }
 
-/** The share of a limit that belongs to anyone who `whose` names, as large as the app's settings say. */
+/** The quota of one subject (`whose`), with the limit from the app settings. */
 export function shareOf(
   services: Pick<Services, 'sealer'>,
   app: Pick<CallApp, 'settings'>,
@@ -26,7 +26,7 @@ export function shareOf(
   return { keyHash, count: app.settings.limits[name], periodSeconds: limits[name].periodSeconds };
 }
 
-/** The same where the settings lie in the database only: as large as the row `app` of the statement says. */
+/** Like `quotaOf`, for statements that read the limit from the CTE `app` instead of loaded settings. */
 export function shareInQuery(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Share {
   const set = sql`(SELECT (settings -> 'limits' ->> ${name})::integer FROM app)`;
   const count = sql`COALESCE(${set}, ${limits[name].count}::integer)`;
@@ -37,10 +37,10 @@ export function shareInQuery(services: Pick<Services, 'sealer'>, name: LimitName
 export const toRetryAfter = (seconds: number): number => Math.max(1, Math.ceil(seconds));
 
 /**
- * Takes one unit of a limit for anyone who `whose` names: an id, an e-mail key, an address key. Counted in the database
- * and committed before it returns, so that neither parallel requests nor further processes outrun it.
+ * Consumes one unit of the quota of `whose` (an id, e-mail key or address key). The unit is committed before the
+ * function returns, so that concurrent requests and other processes cannot exceed the quota.
  *
- * @returns undefined when there was one, else the whole seconds until one comes back
+ * @returns undefined if a unit was consumed, otherwise the whole seconds until a unit is refilled
  */
 export async function tryLimit(
   services: Services,
@@ -54,7 +54,7 @@ export async function tryLimit(
 }
 
 /**
- * Takes one unit of a limit, or refuses the call.
+ * Consumes one unit of a quota, or refuses the call.
  *
  * @throws ApiError `rate_limited` with `Retry-After`
  * @example await takeLimit(call, 'invitationsPerDay', call.orgId);
@@ -65,10 +65,10 @@ export async function takeLimit(call: Call, name: LimitName, whose: string): Pro
 }
 
 /**
- * The same as `tryLimit` as a part of a change: where the change does not happen, nothing was taken. Anyone who takes
- * of the same limit waits until the change is made.
+ * Like `tryLimit`, but in the caller's transaction: a rollback refunds the unit. Concurrent calls on the same quota
+ * wait for the transaction to end.
  *
- * @returns undefined when there was one, else the whole seconds until one comes back
+ * @returns undefined if a unit was consumed, otherwise the whole seconds until a unit is refilled
  */
 export async function tryLimitWithin(tx: Tx, call: Call, name: LimitName, whose: string): Promise<number | undefined> {
   const app = await appOfCall(call);
@@ -77,7 +77,7 @@ export async function tryLimitWithin(tx: Tx, call: Call, name: LimitName, whose:
 }
 
 /**
- * The same as `takeLimit` as a part of a change.
+ * Like `takeLimit`, but in the caller's transaction.
  *
  * @throws ApiError `rate_limited` with `Retry-After`
  */

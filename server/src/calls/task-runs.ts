@@ -1,7 +1,7 @@
 /** The metrics of one task. */
 export interface TaskState {
   readonly failures: number;
-  /** How long after its planned time the next successful end is overdue, in milliseconds; 0 if it is not. */
+  /** Time in milliseconds by which the next successful end is overdue; 0 if it is not. */
   readonly lagMs: number;
 }
 
@@ -11,12 +11,12 @@ interface Task {
   failures: number;
 }
 
-/** How the runs of the background tasks of this process end. */
+/** Records how the runs of the background tasks of this process end. */
 export class TaskRuns {
   readonly #tasks = new Map<string, Task>();
   readonly #now: () => number;
 
-  /** @param now milliseconds of a clock that is never set */
+  /** @param now milliseconds of a monotonic clock */
   constructor(now: () => number = () => performance.now()) {
     this.#now = now;
   }

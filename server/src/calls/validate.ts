@@ -42,37 +42,37 @@ const kinds: Readonly<Record<string, string>> = {
 
 const listed = (values: readonly unknown[]): string => values.map(String).join(', ');
 
-/** Says in our words what a schema that has none of its own expects; the validator's words never reach a caller. */
+/** Describes what a schema without a message expects. Messages of the validation library never reach a caller. */
 const inWords: z.core.$ZodErrorMap = (issue) => {
   if (issue.input === undefined) return 'Required.';
   if (issue.code === 'invalid_type') return `Must be ${kinds[issue.expected] ?? 'of another type'}.`;
   if (issue.code === 'invalid_value') return `Must be one of ${listed(issue.values)}.`;
   if (issue.code === 'too_small') return `Must be at least ${issue.minimum}${unitsOf(issue.origin)}.`;
   if (issue.code === 'too_big') return `Must be at most ${issue.maximum}${unitsOf(issue.origin)}.`;
-  return 'Must have another form; see the documentation of this call.';
+  return 'Has an invalid form; see the documentation of this call.';
 };
 
-/** Units of the bounds of a value. */
+/** Units of the bounds, by the type of the value. */
 function unitsOf(origin: string): string {
   if (origin === 'string') return ' characters long';
   return origin === 'array' || origin === 'set' ? ' items long' : '';
 }
 
-/** Limits the size of the response to a request with many faults. */
+/** Limits the size of the response to a request with many errors. */
 const faultsShown = 100;
 
 function bounded(faults: readonly Fault[]): readonly Fault[] {
   const more = faults.length - faultsShown;
-  return more > 0 ? [...faults.slice(0, faultsShown), { pointer: '', message: `And ${more} more faults.` }] : faults;
+  return more > 0 ? [...faults.slice(0, faultsShown), { pointer: '', message: `And ${more} more errors.` }] : faults;
 }
 
 const nothing = z.strictObject({});
 const wording = { error: inWords };
-const noBody = z.undefined({ error: 'This call takes no body.' });
+const noBody = z.undefined({ error: 'This call has no body.' });
 
 const needs = new WeakMap<z.ZodType, boolean>();
 
-/** Whether a body needs content: else no content equals `{}`. */
+/** Whether the body is required. If not, an empty body equals `{}`. */
 export function needsContent(body: z.ZodType): boolean {
   const known = needs.get(body) ?? !body.safeParse({}).success;
   needs.set(body, known);
@@ -100,7 +100,8 @@ function organizationHeader(request: FastifyRequest, faults: Fault[]): string {
 const visibleAscii = /^[\x21-\x7e]{1,200}$/;
 
 /**
- * The key of a route that keeps its answer; other routes ignore it. Several headers arrive as one with a space in it.
+ * The idempotency key, on routes that store their response; other routes ignore it. Node.js joins several headers with
+ * a comma and a space, which makes the key invalid.
  */
 function idempotencyKeyOf(route: Route, request: FastifyRequest, faults: Fault[]): string | undefined {
   const value = request.headers['idempotency-key'];
@@ -111,9 +112,9 @@ function idempotencyKeyOf(route: Route, request: FastifyRequest, faults: Fault[]
 }
 
 /**
- * Checks every part of a request against the route's schemas.
+ * Validates every part of a request against the schemas of the route.
  *
- * @throws ApiError `validation_failed` with every fault of every part; `org_id_required`
+ * @throws ApiError `validation_failed` with every error of every part; `org_id_required`
  */
 export function validate(route: Route, request: FastifyRequest): ValidRequest {
   const faults: Fault[] = [];
@@ -122,7 +123,7 @@ export function validate(route: Route, request: FastifyRequest): ValidRequest {
     if (!parsed.success) faults.push(...toFaults(part, parsed.error.issues));
     return parsed.data;
   };
-  // Most calls have no such part and send none.
+  // Most routes do not have this part, and most calls do not send it.
   const parseIfDeclared = (part: string, schema: z.ZodType | undefined, value: unknown): unknown =>
     schema || !isEmptyObject(value) ? parse(part, schema ?? nothing, value) : {};
   const inHeader = route.access.target === 'organization' && route.access.from === 'header';

@@ -13,7 +13,7 @@ export interface CodeBinding {
 
 /** Stored data of a code, in addition to its binding. */
 export interface CodeCircumstances {
-  /** The address that the code was sent to, where it is not yet the user's. */
+  /** The address that the code was sent to, if it is not yet the user's address. */
   readonly email?: string | undefined;
   /** The client address that requested the code without authentication. Some attempts are reserved for it. */
   readonly requestedFrom?: string | undefined;
@@ -49,10 +49,10 @@ export async function insertCode(
 const inOrder = sql`ORDER BY id FOR UPDATE`;
 
 /**
- * Voids all short codes of a binding but the newest few, and the tokens mailed beside them. Where anybody may ask, each
- * client address has its own newest few: a stranger who uses up the attempts that strangers have, and asks again, must
- * not push out the code of a person who has attempts left. The long codes of the same mails stay until they expire.
- * Codes issued before there were long ones are deleted.
+ * Voids all short codes of a binding except the newest few, and the tokens mailed with them. If anyone can request
+ * codes, each client address has its own newest few. Otherwise a stranger could exhaust the stranger attempts of a
+ * code, request new codes, and so push out the owner's code. The long codes of the same mails stay valid until they
+ * expire. Codes that were issued before long codes existed are deleted.
  */
 export async function voidShortCodes(tx: Tx, appId: string, binding: CodeBinding, keep: number): Promise<void> {
   await tx.query(sql`
@@ -71,7 +71,7 @@ export async function voidShortCodes(tx: Tx, appId: string, binding: CodeBinding
     DELETE FROM codes c USING surplus WHERE c.app_id = ${appId} AND c.id = surplus.id AND surplus.long_hash IS NULL`);
 }
 
-/** Voids all codes of a binding, short and long, and the tokens mailed beside them. */
+/** Voids all codes of a binding, short and long, and the tokens mailed with them. */
 export async function voidCodes(tx: Tx, appId: string, binding: CodeBinding): Promise<void> {
   await tx.query(sql`
     DELETE FROM codes WHERE app_id = ${appId} AND id IN (
@@ -81,7 +81,7 @@ export async function voidCodes(tx: Tx, appId: string, binding: CodeBinding): Pr
       ${inOrder})`);
 }
 
-/** Voids every code of a user, or every one for these purposes. */
+/** Voids every code of a user, or only those of these purposes. */
 export async function voidAllCodes(
   tx: Tx,
   appId: string,
@@ -97,9 +97,9 @@ export async function voidAllCodes(
 }
 
 /**
- * Counts the live short codes of a user, outside of organizations, that have attempts left for strangers.
+ * Counts the valid short codes of a user, outside of organizations, that have attempts left for strangers.
  *
- * @param requestedFrom counts only the codes that this client address asked for; undefined: all
+ * @param requestedFrom counts only the codes that this client address requested; undefined: all
  */
 export async function countUsableCodes(
   db: Queryable,
@@ -117,11 +117,10 @@ export async function countUsableCodes(
 }
 
 /**
- * Counts one try from this address against every live code of the binding, and returns those that may still be
- * compared: at most 5 tries per code and address, 50 per code, of which the last 5 are kept for the address that asked
- * for the code. One statement of its own, committed before anything is compared, so that parallel requests cannot
- * outrun the count. Where there is no code to try, something is written all the same: the time to commit must not
- * tell whether somebody has an account.
+ * Counts an attempt of this address on every valid code of the binding, and returns the codes that may still be
+ * compared. Each code allows 5 attempts per address and 50 in all; the last 5 are reserved for the address that
+ * requested the code. A separate statement, committed before the comparison, so that parallel requests cannot exceed
+ * the count. If there is no code, a row is written too: the commit time must not reveal whether an account exists.
  */
 export async function countCodeAttempt(
   db: Queryable,
@@ -157,9 +156,9 @@ export async function countCodeAttempt(
 }
 
 /**
- * Finds the live long code of a binding by its hash, which only the holder of the master key can compute.
+ * Finds the valid long code of a binding by its hash, which can only be computed with the master key.
  *
- * @param hashes of the code that was presented, under each master key
+ * @param hashes of the presented code, under each master key
  */
 export async function findLongCode(
   db: Queryable,
@@ -175,15 +174,15 @@ export async function findLongCode(
   return row && { id: row.id, longHash: row.long_hash };
 }
 
-/** Redemption voids other codes. Lock codes from the oldest to the newest, to avoid deadlocks. */
+/** Redemption voids other codes. Codes are locked from oldest to newest, to avoid deadlocks. */
 async function lockCodesOf(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`SELECT id FROM codes WHERE app_id = ${appId} AND user_id = ${userId} ${inOrder}`);
 }
 
 /**
- * Uses a code of a user up, and voids every other code, short or long, of the same purpose and organization.
+ * Consumes a code of a user, and voids every other code, short or long, of the same purpose and organization.
  *
- * @returns what the code was sent with, or undefined if another request used or voided it first
+ * @returns the stored data of the code, or undefined if another request used or voided it first
  */
 export async function consumeCode(
   tx: Tx,
@@ -203,10 +202,9 @@ export async function consumeCode(
 }
 
 /**
- * Removes codes of all apps that have expired, with the tries of them, at most so many; rows that somebody else holds
- * are left for later.
+ * Deletes at most `limit` expired codes of all apps, with their attempts. Skips locked rows.
  *
- * @returns how many were removed
+ * @returns the number of deleted rows
  */
 export async function deleteExpiredCodes(db: Queryable, now: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
@@ -237,7 +235,7 @@ export async function forgetTriesInVain(tx: Tx, appId: string, addresses: readon
     DELETE FROM code_tries_in_vain WHERE app_id = ${appId} AND address = ANY (${[...addresses]}::text[])`);
 }
 
-/** The user and code of a mailed token that is still good. */
+/** The user and code of a valid mailed token. */
 export async function findMailedToken(
   db: Queryable,
   appId: string,

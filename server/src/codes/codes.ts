@@ -17,7 +17,7 @@ import {
 
 const hourMs = 3_600_000;
 
-/** How long a code is good. */
+/** Lifetimes of codes. */
 export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
   email_verification: 24 * hourMs,
   invitation: 7 * 24 * hourMs,
@@ -27,9 +27,8 @@ export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
 };
 
 /**
- * Short codes of one binding that are valid at the same time. A person can be invited to several roles of one
- * organization; anybody can ask for a reset, which must not void the code that the owner asked for. Long codes are not
- * limited.
+ * Maximum number of valid short codes of one binding. A person can be invited to several roles of one organization.
+ * Anyone can request a reset, which must not void the code that the owner requested. Long codes are not limited.
  */
 export const codesKept: Readonly<Record<CodePurpose, number>> = {
   email_verification: 1,
@@ -39,20 +38,23 @@ export const codesKept: Readonly<Record<CodePurpose, number>> = {
   reauthentication: 1,
 };
 
-/** The codes for a mail: short and long, and for a verification also a token that can present the code. */
+/**
+ * The codes for a mail: short and long, and for a verification also a token that authenticates the call that presents
+ * the code.
+ */
 export interface IssuedCode {
-  /** Seven characters to type; attempts are counted. */
+  /** Seven characters to type. Attempts are counted. */
   readonly code: string;
-  /** 26 characters for the link; it cannot be guessed, and strangers cannot use it up. */
+  /** 26 characters for the link. It cannot be guessed, and strangers cannot exhaust its attempts. */
   readonly longCode: string;
   readonly token: string | undefined;
 }
 
 /**
- * Issues a code in the transaction that queues its mail; both lengths are stored as keyed hashes that include
- * the binding.
+ * Issues a code in the transaction that queues its mail. Both lengths are stored as keyed hashes that include the
+ * binding.
  *
- * @param circumstances.lifeMs how long it is good, where that is not what its purpose says
+ * @param circumstances.lifeMs lifetime in milliseconds; default: the lifetime of its purpose
  */
 export async function issueCode(
   tx: Tx,
@@ -83,7 +85,7 @@ export async function issueCode(
 const idOrNobody = (userId: string): string | null => (userId === '0' ? null : userId);
 
 /**
- * Finds the short code that somebody presents. The attempt is counted and committed before anything is compared.
+ * Finds a presented short code. The attempt is counted and committed before the comparison.
  *
  * @param hashes of the presented code, under each master key
  */
@@ -99,9 +101,9 @@ async function matchShortCode(
 }
 
 /**
- * Finds the long code that somebody presents. No attempt is counted on the code: its 129 bits cannot be guessed, and a
- * counter would let strangers exhaust the attempts. Wrong values count for the client address, and a right one passes
- * however many were wrong before.
+ * Finds a presented long code. No attempt is counted on the code: its 129 bits cannot be guessed, and a counter would
+ * let strangers exhaust the attempts. Only wrong codes are charged to the client address. A correct code is accepted
+ * even if that limit is exhausted.
  *
  * @throws ApiError `rate_limited`
  */
@@ -114,10 +116,10 @@ async function matchLongCode(call: Call, binding: CodeBinding, hashes: readonly 
 }
 
 /**
- * Checks a code that somebody presents, short or long; its length tells which it is.
+ * Checks a presented code. The length shows whether it is short or long.
  *
- * @returns the id of the code, to be used up in the transaction of what it allows
- * @throws ApiError `code_invalid` for every fault; `rate_limited` after many wrong long codes
+ * @returns the id of the code. The caller must consume the code in the transaction of the change that it authorizes
+ * @throws ApiError `code_invalid` for every reason; `rate_limited` after many wrong long codes
  */
 export async function checkCode(call: Call, binding: CodeBinding, input: string): Promise<string> {
   const { services, appId } = call;

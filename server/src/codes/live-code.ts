@@ -10,7 +10,7 @@ async function listLiveCodes(db: Queryable, appId: string, userId: string, now: 
     WHERE app_id = ${appId} AND user_id = ${userId} AND expires_at > ${now} AND code_hash IS NOT NULL`);
 }
 
-/** Whether the short code of a user is still valid: not used, replaced or expired. Counts as no attempt. */
+/** Whether the short code of a user is still valid: not used, replaced or expired. Does not count as an attempt. */
 export async function isLiveCode(services: Services, appId: string, userId: string, code: string): Promise<boolean> {
   const { db, clock, sealer } = services;
   const keys = sealer.deriveKeys('codes');

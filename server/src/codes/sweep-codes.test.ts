@@ -25,7 +25,7 @@ const tryCode = (userId: string, token: string) => {
   return world.call('POST', '/v1/authentication/users/email/verification', { token, body });
 };
 
-test('removes codes that have expired, with their tries, and leaves what lives', async () => {
+test('deletes expired codes with their attempts, and keeps valid codes', async () => {
   const early = await world.person({ verified: false });
   await tryCode(early.userId, early.token);
   await tryCode(world.admin.userId, world.admin.token);

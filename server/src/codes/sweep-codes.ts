@@ -13,11 +13,9 @@ async function inBatches(signal: AbortSignal, removeSome: () => Promise<number>)
   while (removed === batchSize && !signal.aborted) removed = await removeSome();
 }
 
-/**
- * Removes codes that have expired, and the tries of them. They are refused long before: the look-up asks for the time.
- */
+/** Deletes expired codes and their attempts. The lookup compares the time, so expired codes are refused earlier. */
 export const sweepCodes: BackgroundTask = {
-  name: 'remove codes that have expired',
+  name: 'delete expired codes',
   everyMs: 60_000,
   run: async ({ db, clock }, signal) => {
     const now = clock.now();

@@ -5,16 +5,16 @@ const blockSize = 512;
 const directoryType = '5';
 
 /**
- * What is in a tar archive (`.tar`, `.tar.gz`) that the embedded database wrote: files and directories, each directory
- * before what is in it. Plain JavaScript, because the thread of the engine reads one too. Synchronous, because nothing
- * else goes on before the database is open.
+ * Reads a tar archive (`.tar`, `.tar.gz`) that the embedded database wrote: files and directories, each directory
+ * before its content. Plain JavaScript, because the thread of the engine uses it too. Synchronous, because nothing else
+ * runs before the database is open.
  *
  * @param {string} archive
  *
  * @returns {Generator<{ name: string; isDirectory: boolean; content: Buffer }>} names are relative to the cluster and
- *   may begin with a slash; contents are parts of one buffer, which is the caller's to change
+ *   may begin with a slash; contents are parts of one buffer, and the caller may modify them
  *
- * @throws Error when the file cannot be read
+ * @throws Error if the file cannot be read
  */
 export function* entriesOf(archive) {
   const bytes = readFileSync(archive);
@@ -22,7 +22,7 @@ export function* entriesOf(archive) {
 }
 
 /**
- * The ustar format: a header block, then the content filled up to whole blocks; a block of zeros ends the archive.
+ * The ustar format: a header block, then the content padded to whole blocks; a block of zeros ends the archive.
  *
  * @param {Buffer} tar
  *

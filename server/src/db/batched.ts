@@ -1,14 +1,14 @@
 import DataLoader from 'dataloader';
 
-/** Keys of one statement at the most; more go into another. */
+/** Maximum number of keys of one statement. Further keys use another statement. */
 const maxBatchSize = 100;
 
 /**
- * Makes one statement answer for many: requests that arrive in the same turn of the event loop are looked up together.
- * Nothing is remembered. The statement starts after each of its requests has arrived, so it sees every change that was
- * committed before any of them.
+ * Batches lookups: requests that arrive in the same turn of the event loop share one statement. Nothing is cached. The
+ * statement starts after each of its requests has arrived, so it sees every change that was committed before any of
+ * them.
  *
- * @param find answers in the order of the keys
+ * @param find returns the results in the order of the keys
  */
 export function batched<Key, Found>(find: (keys: readonly Key[]) => Promise<Found[]>): (key: Key) => Promise<Found> {
   const batchScheduleFn = (run: () => void) => void setImmediate(run);
@@ -26,7 +26,7 @@ export interface Sharing<Key> {
   readonly maxWeight: number;
 }
 
-/** As {@link batched}, for keys of unequal cost. */
+/** Like {@link batched}, for keys of unequal cost. */
 export function batchedByGroup<Key, Found>(
   find: (keys: readonly Key[]) => Promise<Found[]>,
   { groupOf, weightOf, maxWeight }: Sharing<Key>,

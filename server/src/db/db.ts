@@ -27,37 +27,35 @@ export interface Queryable {
   query<Row>(statement: Sql, uniqueViolations?: UniqueViolations): Promise<Row[]>;
 }
 
-/** An open transaction. Functions that need a lock ask for this type, so that the compiler insists on one. */
+/** An open transaction. Functions that need a row lock take this type, so that the compiler enforces a transaction. */
 export interface Tx extends Queryable {
   readonly isTransaction: true;
-  /**
-   * Runs several statements at once, without parameters, without rows and without a time limit: what a migration needs.
-   */
+  /** Runs several statements of a migration: without parameters, rows and time limit. */
   script(text: string): Promise<void>;
-  /** Lifts the time limits for the rest of this transaction: for the work of an operator, never for a call. */
+  /** Disables the time limits for the rest of this transaction. For work of an operator, never for a call. */
   liftTimeLimits(): Promise<void>;
 }
 
-/** How many connections there are, and how many statements and transactions wait for one. */
+/** Numbers of connections, and of statements and transactions that wait for one. */
 export interface DatabaseLoad {
   readonly used: number;
   readonly idle: number;
-  /** Connections that there may be. */
+  /** Maximum number of connections. */
   readonly size: number;
   readonly waiting: number;
 }
 
-/** The database behind one type, for both engines. */
+/** One interface for both database engines. */
 export interface Db extends Queryable {
   readonly engine: 'postgresql' | 'embedded';
-  /** How busy the connections are. */
+  /** The load of the connections. */
   load(): DatabaseLoad;
   /**
-   * Runs `work` in one transaction (READ COMMITTED): commits when it resolves, rolls back when it throws. A
-   * serialization failure or deadlock is tried again, up to three times.
+   * Runs `work` in one transaction (READ COMMITTED): commits if it resolves, rolls back if it throws. Retries up to
+   * three times after a serialization failure or deadlock.
    */
   transaction<Result>(work: (tx: Tx) => Promise<Result>): Promise<Result>;
-  /** Waits for what is in flight and closes cleanly. */
+  /** Waits for running statements and closes cleanly. */
   close(): Promise<void>;
 }
 
@@ -80,8 +78,8 @@ export class DatabaseError extends Error {
 export type DatabaseTrouble = 'database_unavailable' | 'database_busy' | 'storage_full' | 'outcome_unknown';
 
 /**
- * The database cannot do now what it was asked to. Nothing was changed, and nothing will be: only after
- * `outcome_unknown` the change may have been made.
+ * The database cannot serve the request now. Nothing was changed; only with `outcome_unknown` the change may have been
+ * made.
  */
 export class DatabaseUnavailableError extends Error {
   readonly code: DatabaseTrouble;
@@ -93,7 +91,7 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
-/** Whether `error` is a violation of the unique constraint or index with that name. */
+/** Whether `error` is a violation of the unique constraint or index with this name. */
 export function violatesUnique(error: unknown, constraint: string): boolean {
   return error instanceof DatabaseError && error.sqlState === '23505' && error.constraint === constraint;
 }

@@ -4,12 +4,12 @@ import { createConnection, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** A directory that belongs to this process until `release`, or until the process ends in any way. */
+/** A directory that is locked by this process until `release`, or until the process ends for any reason. */
 export interface DirectoryLock {
   release(): Promise<void>;
 }
 
-/** The directory is open in another process, or elsewhere in this one. */
+/** The directory is open in another process, or already in this one. */
 export class DirectoryInUseError extends Error {
   constructor(directory: string, pid: number | undefined) {
     super(`The directory ${directory} is in use by ${pid === undefined ? 'another process' : `process ${pid}`}`);
@@ -18,24 +18,22 @@ export class DirectoryInUseError extends Error {
 }
 
 const lockName = /^lock\.(\d+)$/;
-/** The path of a socket may have 104 bytes on some systems, 108 on others. */
+/** The path of a socket is limited to 104 bytes on some systems, 108 on others. */
 const longestSocketPath = 100;
 const answerTimeoutMs = 1_000;
 
 /**
- * Takes the directory for this process.
+ * Locks the directory for this process.
  *
- * The lock is a listening socket in the directory, `lock.<n>`: the kernel closes it when the process dies, however that
- * happens, and answers for it across containers that share the directory, where process ids say nothing. The socket
- * with the highest number counts. Anyone who finds it dead adds the next number, with `link`, which fails if another
- * was faster. The file with the highest number is never removed, so that no number is given twice: two starters cannot
- * both win.
+ * The lock is a listening socket in the directory, `lock.<n>`. The kernel closes it when the process dies for any
+ * reason, and it works across containers that share the directory, where process ids have no meaning. Only the socket
+ * with the highest number counts. A process that finds this socket dead adds the next number with `link`, which fails
+ * if another process was faster. The file with the highest number is never removed, so no number is used twice, and two
+ * processes cannot both win.
  *
- * @example
- *   const lock = await lockDirectory('./data');
- *   await lock.release();
+ * @example const lock = await lockDirectory('./data'); await lock.release();
  *
- * @throws DirectoryInUseError when the directory is taken
+ * @throws DirectoryInUseError if the directory is locked
  */
 export async function lockDirectory(directory: string): Promise<DirectoryLock> {
   const path = await realpath(directory);
@@ -61,14 +59,14 @@ async function takeLock(directory: string, alias: string): Promise<DirectoryLock
   }
 }
 
-/** Gives the socket `candidate`, which listens already, the name that makes it the lock. */
+/** Links the socket `candidate`, which listens already, to the name of the lock. */
 async function takeLockName(directory: string, alias: string, candidate: string): Promise<void> {
   const highest = Math.max(0, ...(await generations(directory)));
   if (highest > 0) await assertDead(directory, join(alias, `lock.${highest}`));
   const mine = highest + 1;
   const won = await tryLink(join(directory, candidate), join(directory, `lock.${mine}`));
   if (!won) return takeLockName(directory, alias, candidate);
-  // A slow starter may have added a number that its faster rivals have passed and cleared away since.
+  // A slow process may have added a number that faster processes have already passed and removed.
   const current = await generations(directory);
   if (current.some((generation) => generation > mine)) {
     await unlink(join(directory, `lock.${mine}`));
@@ -93,7 +91,7 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Only a refused connection shows that the process is gone: a busy or suspended process keeps its lock. */
+/** Only a refused connection proves that the process is gone; a busy or suspended process keeps its lock. */
 function assertDead(directory: string, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(path);
@@ -128,7 +126,7 @@ function close(server: Server): Promise<void> {
   });
 }
 
-/** A path to the directory that is short enough for a socket in it. */
+/** A path to the directory that is short enough for a socket in the directory. */
 async function shortAlias(directory: string): Promise<{ path: string; remove: () => Promise<void> }> {
   if (Buffer.byteLength(join(directory, `.${randomUUID()}`)) <= longestSocketPath) {
     return { path: directory, remove: () => Promise.resolve() };

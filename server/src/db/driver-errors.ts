@@ -70,7 +70,7 @@ export function translateOutcome(
   return new DatabaseUnavailableError(translated.message, { code: 'outcome_unknown', cause: error });
 }
 
-/** In our SQL only keywords are in capitals. */
+/** In our SQL, only keywords are in capitals. */
 const changesRows = /\b(?:INSERT|DELETE|MERGE)\b|(?<!\bFOR (?:NO KEY )?)\bUPDATE\b/;
 
 /** The driver found the connection broken before it sent the statement. */

@@ -8,15 +8,15 @@ import { Worker, type WorkerOptions } from 'node:worker_threads';
 export interface EngineOptions {
   /** The cluster's directory, or `memory://`. */
   readonly directory: string;
-  /** A tar archive (`.tar`, `.tar.gz`) of a cluster, for one in memory to begin with. */
+  /** A tar archive (`.tar`, `.tar.gz`) of a cluster, the initial content of a database in memory. */
   readonly snapshot: string | undefined;
-  /** Only make the cluster in the directory, then exit. */
+  /** Only creates the cluster in the directory, then exits. */
   readonly create: boolean;
-  /** The engine, compiled: every thread of a process that starts it shares the machine code. */
+  /** The compiled engine. Every thread of a process that starts the engine shares the machine code. */
   readonly engine: WebAssembly.Module;
 }
 
-// The types of Node name what is compiled, not what compiles.
+// The types of Node.js declare the compiled module, but not the compiler.
 declare global {
   namespace WebAssembly {
     interface Module {}
@@ -38,14 +38,13 @@ const readEngine = (): Promise<Uint8Array> =>
 type Answer = ArrayBuffer | { ready: true } | { dumped: string };
 
 /**
- * Stands in for the driver's socket: what is written goes to the database engine in a worker thread, and its answers
- * are what can be read. One engine per socket; closing the socket ends the engine, cleanly if it was ended by the
- * driver.
+ * Replaces the driver's socket: written bytes go to the database engine in a worker thread, and its responses can be
+ * read. One engine per socket. Closing the socket ends the engine, cleanly if the driver ended the connection.
  */
 export class EmbeddedSocket extends Duplex {
   readonly #worker: Worker;
   #running = true;
-  /** Resolves once the thread is gone and nothing touches the directory any more. */
+  /** Resolves when the thread has ended and no longer uses the directory. */
   readonly stopped: Promise<void>;
 
   constructor(options: EngineOptions) {
@@ -62,7 +61,7 @@ export class EmbeddedSocket extends Duplex {
     });
   }
 
-  /** Writes a tar archive of the whole cluster to `file`, in turn with the statements. */
+  /** Writes a tar archive of the whole cluster to `file`, after the statements that are queued before. */
   dump(file: string): Promise<void> {
     this.#worker.postMessage({ dump: file });
     return new Promise((resolve, reject) => {
@@ -71,7 +70,7 @@ export class EmbeddedSocket extends Duplex {
     });
   }
 
-  /** The worker started with the socket: there is nothing to dial. */
+  /** The worker started with the socket, so there is nothing to connect to. */
   connect(): this {
     return this;
   }
@@ -107,7 +106,10 @@ export class EmbeddedSocket extends Duplex {
     void this.#worker.terminate();
   }
 
-  /** All messages of one statement in one hand-over. Copied into memory of their own, which can change threads. */
+  /**
+   * Sends all messages of one statement at once. They are copied to separate memory that can be transferred to the
+   * thread.
+   */
   #send(chunks: { chunk: Buffer }[]): void {
     const bytes = new Uint8Array(chunks.reduce((length, { chunk }) => length + chunk.length, 0));
     let offset = 0;
@@ -124,7 +126,7 @@ export class EmbeddedSocket extends Duplex {
   }
 }
 
-/** Makes the cluster in a thread of its own: its memory, several hundred megabytes, goes with the thread. */
+/** Creates the cluster in a separate thread: its memory, several hundred megabytes, is freed with the thread. */
 export async function createCluster(directory: string): Promise<void> {
   const worker = startEngine({ directory, snapshot: undefined, create: true, engine: await compileEngine() });
   return new Promise((resolve, reject) => {
@@ -133,7 +135,7 @@ export async function createCluster(directory: string): Promise<void> {
   });
 }
 
-/** Without the parent's loader flags: the worker is plain JavaScript. */
+/** Without the loader flags of the parent, because the worker is plain JavaScript. */
 function startEngine(options: EngineOptions): Worker {
   const settings: WorkerOptions = { workerData: options, execArgv: [], name: 'embedded-database' };
   return new Worker(new URL('embedded-worker.js', import.meta.url), settings);

@@ -5,18 +5,22 @@ import { MemoryFS, PGlite } from '@electric-sql/pglite';
 import { entriesOf } from './archive.js';
 
 /**
- * The thread of the embedded engine. It gets the bytes that a PostgreSQL server would get, and answers with the bytes
- * that a server would send. Plain JavaScript, because a worker is loaded as it is, in development too.
+ * The thread of the embedded engine. It receives the bytes that a PostgreSQL server would receive, and returns the
+ * bytes that a server would send. Plain JavaScript, because workers are loaded without compilation, also in
+ * development.
  *
  * @import { EngineOptions } from './embedded-socket.ts'
  */
 
-/** The engine's status for an error that PostgreSQL itself handles; anything else thrown means that it has crashed. */
+/**
+ * The engine's status for errors that PostgreSQL itself handles. Any other thrown value means that the engine has
+ * crashed.
+ */
 const handledErrorStatus = 100;
 
 /**
- * Memory that begins with an archive. The contents stay where they are in it: the library's own way copies each of them
- * several times, which took longer than everything else at the opening of a database.
+ * Memory that begins with an archive, whose contents are not copied. The library copies each file several times, which
+ * took longer than all other steps of opening a database.
  */
 class FilledMemory extends MemoryFS {
   #archive;
@@ -29,7 +33,7 @@ class FilledMemory extends MemoryFS {
 
   /** @override */
   async initialSyncFs() {
-    if (this.pg === undefined) throw new Error('Memory is filled before it belongs to an engine');
+    if (this.pg === undefined) throw new Error('Memory is filled before the engine starts');
     const { FS } = this.pg.Module;
     const { PGDATA } = PGlite.paths;
     FS.mkdirTree(PGDATA);
@@ -42,8 +46,8 @@ class FilledMemory extends MemoryFS {
 }
 
 /**
- * What is held in memory is meant for a small installation: the defaults take twice as much. Only memory begins with a
- * snapshot: a directory was filled before the engine started.
+ * A database in memory is meant for a small installation, and the defaults use twice as much memory. Only databases in
+ * memory begin with a snapshot here; a directory was filled before the engine started.
  *
  * @param {EngineOptions} options
  */
@@ -62,8 +66,8 @@ async function create(options) {
 }
 
 /**
- * The library goes on after a crash of the engine, with its memory in an unknown state. Ending the thread instead makes
- * it a lost connection and, at the next start, a recovery.
+ * After a crash of the engine, the library continues with memory in an unknown state. Instead, the thread is ended:
+ * callers see a lost connection, and the next start recovers the database.
  *
  * @param {PGlite} engine
  */
@@ -72,7 +76,7 @@ function endOnCrash(engine) {
   /** @type {Record<string, () => void>} */
   const module = Reflect.get(engine, 'mod');
   const step = module[name];
-  if (step === undefined) throw new Error('The embedded engine has no main loop to watch');
+  if (step === undefined) throw new Error('The embedded engine has no main loop to wrap');
   module[name] = () => {
     try {
       step();
@@ -95,7 +99,7 @@ function isHandled(error) {
 function serve(engine, port) {
   /** @param {Uint8Array} request */
   const answer = (request) => {
-    // Copied, because some answers are views of the engine's own buffer, which must not change threads.
+    // Copied, because some responses are views of the engine's own buffer, which must not be transferred.
     const answered = new Uint8Array(engine.execProtocolRawSync(request));
     port.postMessage(answered.buffer, [answered.buffer]);
   };

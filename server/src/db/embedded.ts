@@ -24,27 +24,30 @@ import { unpack } from './unpack.ts';
 export interface EmbeddedOptions {
   /** Its directory, or `memory://`. */
   readonly dataDir: string;
-  /** A tar archive (`.tar`, `.tar.gz`) written by `dump`, for a new database. Absent, one is made from nothing. */
+  /**
+   * A tar archive (`.tar`, `.tar.gz`) written by `dump`, the content of a new database. Without it, an empty database
+   * is created.
+   */
   readonly snapshot?: string | undefined;
   readonly log: Log;
-  /** How often the housekeeping runs that a server does by itself. */
+  /** Interval of the maintenance that a server runs in background processes. */
   readonly maintenanceIntervalMs?: number;
-  /** After this time without an answer the engine counts as hung and is started again. */
+  /** After this time without a response, the engine counts as hung and is restarted. */
   readonly queryTimeoutMs?: number;
 }
 
 const inMemory = 'memory://';
-/** The major version of the PostgreSQL that is embedded: its files cannot be read by another. */
+/** The major version of the embedded PostgreSQL. Other major versions cannot read its files. */
 const majorVersion = '18';
 const defaultQueryTimeoutMs = 30_000;
 const noTimeLimit = 2 ** 31 - 1;
 const defaultIntervalMs = 5 * 60_000;
 
 /**
- * Opens the embedded database, making it first when the directory has none.
+ * Opens the embedded database. Creates it first if the directory has none.
  *
- * @throws DirectoryInUseError when it is open already, here or in another process
- * @throws Error when its files were written by another major version
+ * @throws DirectoryInUseError if the database is already open, in this process or another
+ * @throws Error if another major version wrote its files
  */
 export async function openEmbedded(options: EmbeddedOptions): Promise<EmbeddedDatabase> {
   if (options.dataDir === inMemory) return startOrClose(new EmbeddedDatabase(inMemory, options, undefined));
@@ -97,8 +100,8 @@ function ifMissing(error: unknown): undefined {
 }
 
 /**
- * PostgreSQL inside the process: the same driver as for a server, its socket leads to a worker thread. There is one
- * session. Single statements are sent one behind the other without waiting for answers, transactions take turns.
+ * PostgreSQL inside the process. Uses the same driver as for a server; the socket leads to a worker thread. There is
+ * one session. Single statements are pipelined, and transactions take turns.
  */
 export class EmbeddedDatabase implements Db {
   readonly engine = 'embedded';
@@ -115,7 +118,7 @@ export class EmbeddedDatabase implements Db {
   #maintainedAt = '';
   #closed: Promise<void> | undefined;
 
-  /** Use {@link openEmbedded}, which sees to the lock. */
+  /** Use {@link openEmbedded}, which also locks the directory. */
   constructor(directory: string, options: EmbeddedOptions, lock: DirectoryLock | undefined) {
     this.#directory = directory;
     this.#snapshot = options.snapshot;
@@ -143,7 +146,7 @@ export class EmbeddedDatabase implements Db {
     return { used: Number(isHeld), idle: Number(!isHeld), size: 1, waiting };
   }
 
-  /** Writes the whole database to a tar archive (`.tar`, `.tar.gz`), which can be the `snapshot` of another. */
+  /** Writes the whole database to a tar archive (`.tar`, `.tar.gz`), which can be used as a `snapshot`. */
   dump(file: string): Promise<void> {
     return this.#exclusively(async ({ client, socket }) => {
       await send(client, { text: 'CHECKPOINT' });
@@ -161,7 +164,7 @@ export class EmbeddedDatabase implements Db {
     await this.#connected();
   }
 
-  /** A session that ended, because the engine crashed or hung, is replaced when the next statement asks for one. */
+  /** After a crash or hang of the engine, the next statement opens a new session. */
   #connected(): Promise<Session> {
     if (this.#closed !== undefined) return Promise.reject(new DatabaseUnavailableError('The database is closed'));
     if (this.#socket?.destroyed === true) this.#session = undefined;
@@ -198,7 +201,7 @@ export class EmbeddedDatabase implements Db {
   }
 
   #reportEnd(): void {
-    if (this.#closed === undefined) this.#log('error', 'The embedded database stopped and will be opened again', {});
+    if (this.#closed === undefined) this.#log('error', 'The embedded database stopped and will be reopened', {});
   }
 
   async #acquire(): Promise<Lease> {
@@ -236,7 +239,7 @@ export class EmbeddedDatabase implements Db {
       });
       this.#maintainedAt = await this.#walPosition();
     } catch (error) {
-      if (this.#closed === undefined) this.#log('warn', 'The housekeeping of the embedded database failed', { error });
+      if (this.#closed === undefined) this.#log('warn', 'The maintenance of the embedded database failed', { error });
     }
   }
 
@@ -278,7 +281,7 @@ function createClient(socket: EmbeddedSocket, queryTimeoutMs: number): Client {
     types: resultTypes,
   };
   const client = new Client(options);
-  // A lost session is reported to its statements; without a listener for the event as well Node would exit.
+  // A lost session is reported to its statements. Without a listener for the event, Node.js would exit.
   client.on('error', () => {});
   return client;
 }

@@ -1,17 +1,17 @@
 import { DatabaseUnavailableError } from './db.ts';
 
-/** As long as a statement may take: anyone who waited for this long was waiting for something that hangs. */
+/** The limit of a statement: a statement that waited for this long was waiting for one that hangs. */
 const maximumWaitMs = 30_000;
 
 /**
- * Shares one session: single statements pass side by side, a transaction has the session for itself. In order of
- * arrival, so that neither kind starves the other.
+ * Shares one session: single statements run concurrently, and a transaction has exclusive access. Access is granted in
+ * order of arrival, so that neither kind starves the other.
  */
 export class Gate {
   #held = false;
   readonly #waiting: (() => void)[] = [];
 
-  /** Whether a transaction has the session for itself. */
+  /** Whether a transaction has exclusive access. */
   get isHeld(): boolean {
     return this.#held;
   }
@@ -20,7 +20,7 @@ export class Gate {
     return this.#waiting.length;
   }
 
-  /** Runs `statement` at once, or after the transaction that is open. */
+  /** Runs `statement` immediately, or after the open transaction. */
   pass<Result>(statement: () => Promise<Result>): Promise<Result> {
     return this.#held ? this.#wait(() => this.pass(statement)) : statement();
   }
@@ -40,7 +40,7 @@ export class Gate {
       };
       const timer = setTimeout(() => {
         this.#waiting.splice(this.#waiting.indexOf(turn), 1);
-        reject(new DatabaseUnavailableError('The embedded database was held by one transaction for too long'));
+        reject(new DatabaseUnavailableError('One transaction held the embedded database for too long'));
       }, maximumWaitMs);
       this.#waiting.push(turn);
     });

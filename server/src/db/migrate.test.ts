@@ -50,7 +50,9 @@ test('leaves nothing of a migration that fails, and keeps those before it', asyn
 
 test('refuses a schema newer than the build, which still counts as ready', async () => {
   await migrate(db, [first, second]);
-  await expect(migrate(db, [first])).rejects.toThrow('The database schema is at version 2, this build knows up to 1');
+  await expect(migrate(db, [first])).rejects.toThrow(
+    'The database schema is at version 2, this build supports up to 1',
+  );
   expect(await isCurrent(db, [first])).toBe(true);
 });
 

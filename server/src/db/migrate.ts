@@ -10,7 +10,7 @@ export interface Migration {
   readonly sql: string;
 }
 
-/** The database's schema and this build do not fit together. Nothing was changed. */
+/** The schema of the database and this build are incompatible. Nothing was changed. */
 export class SchemaMismatchError extends Error {
   constructor(message: string) {
     super(message);
@@ -26,13 +26,13 @@ interface AppliedMigration {
 
 const migrationsDirectory = new URL('migrations/', import.meta.url);
 const fileName = /^(\d{4})_([a-z0-9_]+)\.sql$/;
-/** Any number will do, as long as nothing else in the database locks the same one. */
+/** An arbitrary number, as long as nothing else in the database uses the same lock. */
 const advisoryLockKey = 7_240_115_301;
 
 /**
  * The migrations of this build, in order: the files `NNNN_name.sql` beside this module, numbered from 0001.
  *
- * @throws Error when a file's name does not fit, or a number is missing or given twice
+ * @throws Error if a file name is invalid, or a number is missing or duplicate
  */
 export function readMigrations(directory: URL = migrationsDirectory): Migration[] {
   const files = readdirSync(directory).filter((name) => name.endsWith('.sql'));
@@ -46,17 +46,15 @@ export function readMigrations(directory: URL = migrationsDirectory): Migration[
 }
 
 /**
- * Brings the schema up to this build's version. Each migration has a transaction of its own, under a lock that lets
- * several processes start at once. Where a migration has to wait for a lock, it is tried again without end: calls that
- * need the same table go on in between.
+ * Migrates the schema to the version of this build. Each migration has a separate transaction, under a lock that lets
+ * several processes start at once. If a migration waits for a lock too long, it is retried without limit, and calls
+ * that need the same table can run in between.
  *
- * @example
- *   const db = await openDatabase(options);
- *   await migrate(db);
+ * @example const db = await openDatabase(options); await migrate(db);
  *
  * @returns the migrations that this call applied
- * @throws SchemaMismatchError when the schema is newer than this build, or an applied migration was edited afterwards
- * @throws DatabaseError when a migration fails; those before it stay applied
+ * @throws SchemaMismatchError if the schema is newer than this build, or an applied migration was edited afterwards
+ * @throws DatabaseError if a migration fails; earlier ones stay applied
  */
 export async function migrate(
   db: Db,
@@ -72,8 +70,8 @@ export async function migrate(
 }
 
 /**
- * The migrations of this build that the database does not have yet. A newer schema is no obstacle: while versions are
- * exchanged one by one, processes of the old one go on serving.
+ * The migrations of this build that the database does not have yet. A newer schema is allowed: during a rolling
+ * upgrade, processes of the old version keep serving.
  */
 export async function pendingMigrations(
   db: Queryable,
@@ -127,7 +125,7 @@ async function readApplied(db: Queryable): Promise<AppliedMigration[]> {
   return db.query(sql`SELECT version, name, checksum FROM schema_migrations ORDER BY version`);
 }
 
-/** Why this build cannot use the schema of the database, without changing it; undefined if it can. */
+/** The reason why this build cannot use the schema without migrating it; undefined if it can. */
 export async function schemaFault(db: Queryable, migrations: readonly Migration[]): Promise<string | undefined> {
   return misfitOf(await readApplied(db), migrations);
 }
@@ -140,8 +138,8 @@ function assertFits(applied: readonly AppliedMigration[], migrations: readonly M
 function misfitOf(applied: readonly AppliedMigration[], migrations: readonly Migration[]): string | undefined {
   if (applied.length > migrations.length) {
     return (
-      `The database schema is at version ${applied.length}, this build knows up to ${migrations.length}: ` +
-      'use a build at least as new as the one that migrated it'
+      `The database schema is at version ${applied.length}, this build supports up to ${migrations.length}: use a ` +
+      `build at least as new as the one that migrated it`
     );
   }
   for (const [index, { version, name, checksum: before }] of applied.entries()) {
@@ -156,7 +154,7 @@ function misfitOf(applied: readonly AppliedMigration[], migrations: readonly Mig
   return undefined;
 }
 
-/** Line ends do not count: version control may have changed them. */
+/** Line endings are ignored, because version control may have changed them. */
 function checksum({ sql: text }: Migration): string {
   return createHash('sha256').update(text.replaceAll('\r\n', '\n')).digest('hex');
 }

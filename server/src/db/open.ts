@@ -4,34 +4,33 @@ import type { Db, Log } from './db.ts';
 import { openEmbedded } from './embedded.ts';
 import { openPostgresql, type TimeLimits } from './postgresql.ts';
 
-/** Which database, and how. */
+/** The database to open, with its options. */
 export interface DatabaseOptions {
-  /** A PostgreSQL server; absent, the embedded database in `dataDir`. */
+  /** A PostgreSQL server; if absent, the embedded database in `dataDir`. */
   readonly url?: string | undefined;
-  /** The directory of the embedded database, or `memory://` for one that ends with the process. */
+  /** The directory of the embedded database, or `memory://` for a database that ends with the process. */
   readonly dataDir: string;
-  /** Connections to the server that this process may hold. */
+  /** Maximum number of connections of this process to the server. */
   readonly poolSize: number;
-  /** False for a pooler in transaction mode that does not know prepared statements. */
+  /** False for a pooler in transaction mode that does not support prepared statements. */
   readonly prepare: boolean;
   readonly log?: Log | undefined;
-  /** Default: those of the operating guide. */
+  /** Default: the values in the operating guide. */
   readonly limits?: TimeLimits | undefined;
 }
 
-/** An empty database made at build time: unpacking it is several times faster than making one. */
+/** An empty database from the build. Unpacking it is several times faster than creating one. */
 const snapshotFile = fileURLToPath(new URL('snapshot.tar.gz', import.meta.url));
 
 /**
- * Opens the database that the options name. The schema is `migrate`'s business.
+ * Opens a database. `migrate` takes care of the schema.
  *
- * @example
- *   const db = await openDatabase({ url: config.databaseUrl, dataDir: './data', poolSize: 10, prepare: true });
- *   const [row] = await db.query<{ now: Date }>(sql`SELECT now()`);
+ * @example const db = await openDatabase({ url: config.databaseUrl, dataDir: './data', poolSize: 10, prepare: true
+ *   }); const [row] = await db.query<{ now: Date }>(sql`SELECT now()`);
  *
- * @throws DatabaseUnavailableError when the server cannot be reached
- * @throws DirectoryInUseError when another process has the embedded database open
- * @throws Error when the server, or the directory's content, is of a version that this build cannot use
+ * @throws DatabaseUnavailableError if the server cannot be reached
+ * @throws DirectoryInUseError if another process has the embedded database open
+ * @throws Error if this build does not support the version of the server or of the directory's content
  */
 export function openDatabase(options: DatabaseOptions): Promise<Db> {
   const { url, log = () => {} } = options;

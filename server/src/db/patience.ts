@@ -2,26 +2,24 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { DatabaseError as ServerError } from 'pg';
 import { DatabaseUnavailableError, type Log, sql, type Tx } from './db.ts';
 
-/** How a migration waits for locks that others hold. */
+/** How a migration waits for locks of other sessions. */
 export interface Patience {
-  /** How long one attempt waits. Everything that wants the table queues behind it meanwhile. */
+  /** Timeout of one attempt, in milliseconds. Meanwhile all other users of the table queue behind the attempt. */
   readonly lockMs: number;
-  /** The pause before the next attempt, in which that queue goes on. */
+  /** Pause before the next attempt, in milliseconds, so that queued statements can run. */
   readonly pauseMs: number;
   readonly log: Log;
 }
 
-/**
- * An attempt is longer than `deadlock_timeout` (1 s): after that time the server ends an autovacuum that is in the way.
- */
+/** Longer than `deadlock_timeout` (1 s), after which the server ends an autovacuum that blocks the migration. */
 export const defaultPatience: Patience = { lockMs: 2_000, pauseMs: 5_000, log: () => {} };
 
 const lockNotAvailable = '55P03';
 const deadlockDetected = '40P01';
 
 /**
- * Does `work` in `tx`. If it waits too long for a lock, or meets a deadlock, it is undone and done again after a pause,
- * without end. Its locks are free during the pause; those that `tx` had before stay. How long the work takes is not
+ * Runs `work` in `tx`. After a lock timeout or deadlock, `work` is rolled back and retried after a pause, without
+ * limit. Its locks are released during the pause; earlier locks of `tx` are kept. The duration of the work is not
  * limited.
  *
  * @throws every other error of `work`
@@ -40,7 +38,11 @@ export async function withPatience(
       if (!waitedForLock(error)) throw error;
       await tx.script('ROLLBACK TO SAVEPOINT attempt');
       const details = { migration: name, attempts, holders: await lockHolders(tx, lockMs) };
-      log('warn', 'A migration waits for a lock on a table and is tried again; other sessions hold it', details);
+      log(
+        'warn',
+        'A migration could not lock a table within the timeout and will be retried; other sessions hold locks',
+        details,
+      );
       await delay(pauseMs);
     }
   }
@@ -52,8 +54,8 @@ function waitedForLock(error: unknown): boolean {
 }
 
 /**
- * The sessions that had locks on tables during the whole attempt, the oldest first. The role of the service does not
- * see when the transaction of another role began: such sessions count, too.
+ * The sessions that held locks on tables during the whole attempt, oldest first. Sessions of other roles are always
+ * included, because their transaction start is not visible.
  */
 function lockHolders(tx: Tx, lockMs: number): Promise<unknown[]> {
   return tx.query(sql`

@@ -38,7 +38,7 @@ export interface TimeLimits {
   readonly idleInTransaction: number;
   /** Client-side limit, for servers that ignore the limits or do not respond. Longer than the limits of the server. */
   readonly answer: number;
-  /** How long a statement may wait for a connection. */
+  /** How long a statement may wait for a connection, in milliseconds. */
   readonly acquire: number;
 }
 
@@ -51,16 +51,14 @@ const defaultLimits: TimeLimits = {
 };
 const oldestMajorVersion = 15;
 const idleTimeoutMs = 30_000;
-/**
- * Connections are renewed regularly, so that they are distributed again after servers were added behind one address.
- */
+/** Connections are renewed regularly, so that they spread to servers that were added behind the same address. */
 const maximumLifetimeSeconds = 1_800;
 
 /**
  * Connects to a PostgreSQL server. If a pooler refuses the time limits, connects again without them.
  *
- * @throws DatabaseUnavailableError when it cannot be reached
- * @throws Error when its version is too old
+ * @throws DatabaseUnavailableError if the server cannot be reached
+ * @throws Error if its version is too old
  */
 export async function openPostgresql(options: PostgresqlOptions): Promise<Db> {
   const limits = options.limits ?? defaultLimits;
@@ -112,7 +110,7 @@ function createPool({ url, poolSize, log }: PostgresqlOptions, limits: PoolLimit
   return pool;
 }
 
-/** The settings with time limits, and their recommended values for servers where they are off. */
+/** The settings with time limits, and recommended values for servers that have no limits. */
 const advisedSettings = {
   lock_timeout: '5s',
   statement_timeout: '20s',
@@ -132,7 +130,7 @@ class PostgresqlDatabase implements Db {
   readonly #poolSize: number;
   readonly #log: Log;
   #prepare: Preparer;
-  /** Whether the server has no time limits of its own. */
+  /** Whether the server has no time limits. */
   #mustCancel = false;
   #connectionsInUse = 0;
   #closed: Promise<void> | undefined;
@@ -188,7 +186,7 @@ class PostgresqlDatabase implements Db {
     return this.#closed;
   }
 
-  /** @throws Error when the server is too old. Warns if the server has no time limits. */
+  /** @throws Error if the server is too old. Warns if the server has no time limits. */
   async checkServer(): Promise<void> {
     const [row] = await this.query<ServerRow>(sql`
       SELECT current_setting('server_version') AS version, quote_ident(current_user) AS role,
@@ -202,21 +200,27 @@ class PostgresqlDatabase implements Db {
     for (const [setting, value] of Object.entries(advisedSettings)) {
       if (row?.[setting as keyof typeof advisedSettings] !== '0') continue;
       const advice = `ALTER ROLE ${row.role} SET ${setting} = '${value}'`;
-      this.#log('warn', 'The database, or the pooler before it, does not limit how long statements take', { advice });
+      this.#log('warn', 'The database, or the pooler in front of it, does not limit the duration of statements', {
+        advice,
+      });
     }
   }
 
   /**
-   * Whether `error` is due to a prepared statement that the server behind a pooler does not know. If so, stops naming
-   * statements.
+   * Whether `error` is due to a prepared statement that the server behind a pooler does not know. If so, statements are
+   * sent without names from then on.
    */
   #unnames(used: Preparer, error: unknown): boolean {
     if (used === unnamed || !isMisplacedStatement(error)) return false;
     if (this.#prepare !== unnamed) {
       this.#prepare = unnamed;
-      this.#log('warn', 'The pooler before the database knows no prepared statements; they are not used any more', {
-        advice: 'DATABASE_PREPARE=false',
-      });
+      this.#log(
+        'warn',
+        'The pooler in front of the database does not support prepared statements; they are no longer used',
+        {
+          advice: 'DATABASE_PREPARE=false',
+        },
+      );
     }
     return true;
   }

@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 const patienceMs = 1_000;
 
 /**
- * Asks the database for a metric. Metrics are read while the database hangs, too: an answer that takes longer than a
- * second is not waited for, and the next question is not sent before the answer has come.
+ * Queries the database for a metric. Metrics are read even while the database hangs, so the query waits at most a
+ * second for a response. The next query is sent only after the previous response has arrived.
  *
- * @returns a function that resolves to undefined if there is no answer
+ * @returns a function that resolves to undefined if there is no response in time
  */
 export function promptly<Result>(ask: () => Promise<Result>): () => Promise<Result | undefined> {
   let asked: Promise<Result | undefined> | undefined;

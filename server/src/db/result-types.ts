@@ -10,8 +10,8 @@ const asInstant = driverParser(instantOid);
 const characters = { zero: 0x30, dash: 0x2d, blank: 0x20, plus: 0x2b } as const;
 
 /**
- * The form that a server answers in whose time zone is UTC: `2026-02-03 04:05:06.789012+00`. Years below 1000 are left
- * to the driver, because `Date.UTC` reads those below 100 as of the last century.
+ * The format of a server with time zone UTC: `2026-02-03 04:05:06.789012+00`. Years below 1000 are left to the driver,
+ * because `Date.UTC` maps years below 100 to the last century.
  */
 function isPlainUtc(text: string): boolean {
   const end = text.length - 3;
@@ -25,7 +25,7 @@ function isPlainUtc(text: string): boolean {
   );
 }
 
-/** A `timestamptz`. The driver's parser works with regular expressions and takes four times as long. */
+/** Parses a `timestamptz`. The parser of the driver uses regular expressions and takes four times as long. */
 function toInstant(text: string): unknown {
   if (!isPlainUtc(text)) return asInstant(text);
   const digit = (at: number) => text.charCodeAt(at) - characters.zero;
@@ -39,9 +39,9 @@ function toInstant(text: string): unknown {
 const asAnyTextArray = driverParser(textArrayOid);
 
 /**
- * Arrays whose elements need no quotes, such as keys and permissions, without the driver's parser, which goes through
- * them by character. PostgreSQL quotes an element that has a brace, a comma, a quote or a backslash, and one that is
- * empty or looks like NULL.
+ * Parses arrays whose elements need no quotes, such as keys and permissions. Faster than the driver, which parses
+ * character by character. PostgreSQL quotes elements that contain a brace, comma, quote or backslash, are empty, or
+ * look like NULL.
  */
 const asTextArray: Parser = (text) => {
   if (text === '{}') return [];
@@ -52,8 +52,8 @@ const asTextArray: Parser = (text) => {
 };
 
 /**
- * Where the driver's own choice is not ours: a `date` or `timestamp` has no time zone, so that a `Date` would depend on
- * the machine's; an `interval` of months has no length in milliseconds; a `numeric` does not fit a JS number.
+ * Overrides of the driver. A `date` or `timestamp` has no time zone, so a `Date` would depend on the time zone of the
+ * machine. An `interval` of months has no length in milliseconds. A `numeric` does not fit a JavaScript number.
  */
 const overrides = new Map<number, Parser>([
   [instantOid, toInstant],
@@ -67,7 +67,7 @@ const overrides = new Map<number, Parser>([
   [1231, asTextArray], // numeric[]
 ]);
 
-/** How columns become JS values, on both engines. */
+/** Converts columns to JavaScript values, on both engines. */
 export const resultTypes = {
   getTypeParser(oid: number, format?: 'text' | 'binary'): Parser {
     return overrides.get(oid) ?? driverParser(oid, format);

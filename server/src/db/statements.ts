@@ -3,12 +3,12 @@ import type { QueryConfig } from 'pg';
 import type { Sql } from './db.ts';
 
 /**
- * Every named statement stays prepared on every connection for as long as that lives. Statements with a varying number
- * of parameters could go on for ever, so those that come after this many different texts are sent unnamed.
+ * Each named statement stays prepared as long as its connection. Statements with a varying number of parameters have
+ * unlimited texts, so statements beyond this number of texts are sent without a name.
  */
 const maximumNames = 1000;
 
-/** Turns a statement into what the driver sends. */
+/** Converts a statement to the form that the driver sends. */
 export type Preparer = (statement: Sql) => QueryConfig;
 
 /**

@@ -4,15 +4,15 @@ import { DatabaseError, type Sql, type Tx, type UniqueViolations } from './db.ts
 import { breaksConnection, isRepeatable, isUnanswered, translate, translateOutcome } from './driver-errors.ts';
 import type { Preparer } from './statements.ts';
 
-/** In which state a connection is given back. */
+/** The state in which a connection is returned to the pool. */
 export interface ConnectionState {
-  /** It must not be used again. */
+  /** The connection must not be reused. */
   readonly isBroken: boolean;
-  /** The server may still be at work on a statement that is not a COMMIT. */
+  /** The server may still execute a statement other than a COMMIT. */
   readonly isUnanswered: boolean;
 }
 
-/** A connection for one caller alone. */
+/** A connection for exclusive use. */
 export interface Lease {
   readonly client: ClientBase;
   release(state: ConnectionState): void;
@@ -24,8 +24,8 @@ const withoutTimeLimits =
   'SET LOCAL lock_timeout = 0; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0';
 
 /**
- * Runs `work` in a transaction on a connection from `acquire`, again on a fresh one after a serialization failure or
- * a deadlock.
+ * Runs `work` in a transaction on a connection from `acquire`. Retries on a new connection after a serialization
+ * failure or deadlock.
  */
 export async function transact<Result>(
   acquire: () => Promise<Lease>,
@@ -59,9 +59,9 @@ async function attempt<Result>(lease: Lease, prepare: Preparer, work: (tx: Tx) =
 
 class OpenTransaction implements Tx {
   readonly isTransaction = true;
-  /** Whether the connection's state is no longer known. */
+  /** Whether the state of the connection is unknown. */
   broken = false;
-  /** Whether the server may still be at work on a statement that is not a COMMIT. */
+  /** Whether the server may still execute a statement other than a COMMIT. */
   unanswered = false;
   #open = true;
   #isUnlimited = false;
@@ -103,13 +103,13 @@ class OpenTransaction implements Tx {
   async commit(): Promise<void> {
     this.#open = false;
     const result = await this.#send({ text: 'COMMIT' }, (error) => translateOutcome(error, this.#texts));
-    // The server answers a COMMIT after a statement that failed with ROLLBACK, without an error.
+    // After a failed statement, the server responds to a COMMIT with ROLLBACK and without an error.
     if (result.command === 'ROLLBACK') {
       throw new DatabaseError('A statement of the transaction failed, so it was rolled back', '25P02', undefined);
     }
   }
 
-  /** Never throws: the caller has the error that matters. */
+  /** Never throws, because the caller already has the relevant error. */
   async rollback(): Promise<void> {
     this.#open = false;
     if (this.broken) return;
@@ -132,7 +132,7 @@ class OpenTransaction implements Tx {
     });
   }
 
-  /** After its end the connection serves others: a forgotten `await` must not write into their transaction. */
+  /** Rejects queries after the end, because a query that was not awaited would run in another caller's transaction. */
   #assertOpen(): void {
     if (!this.#open) throw new Error('The transaction has ended: was a query in it not awaited?');
   }

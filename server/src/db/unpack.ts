@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { entriesOf } from './archive.js';
 
 /**
- * Unpacks a tar archive (`.tar`, `.tar.gz`) that the embedded database wrote. Synchronous, because a thousand small
- * files take several times as long the other way, and nothing else goes on before the database is open.
+ * Unpacks a tar archive (`.tar`, `.tar.gz`) that the embedded database wrote. Synchronous, because asynchronous writes
+ * of a thousand small files take several times as long, and nothing else runs before the database is open.
  *
- * @throws Error when the archive cannot be read, or the directory exists or cannot be written
+ * @throws Error if the archive cannot be read, or the directory exists or cannot be written
  */
 export function unpack(archive: string, directory: string): void {
   mkdirSync(directory, { mode: 0o700 });

@@ -4,19 +4,19 @@ import type { Call } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import type { DeviceUse } from './devices.store.ts';
 
-/** By which programs that keep no cookies present their device, and by which every answer that has one tells it. */
+/** Request and response header that carries device tokens for clients without a cookie jar. */
 export const deviceHeader = 'x-device-token';
 
 const lifeSeconds = 180 * 24 * 3600;
 
-/** A device holds one token for each account that signs in on it, and these many at most; the newest come last. */
+/** Maximum number of tokens of a device: one for each account that signs in on it, newest last. */
 const tokensHeld = 5;
 const separator = '.';
 const tokenPattern = /^gh_d_[\w-]{43}$/;
 
 /**
- * The device tokens that a request carries, from the header or else the cookie. Each is good for one account only: a
- * token that somebody slips into another's browser makes that browser known to nobody but themselves.
+ * The device tokens of a request, from the header or otherwise the cookie. Each is valid for one account only. An
+ * attacker who plants a token in another browser makes that browser known only for the attacker's account.
  */
 export function presentedDeviceTokens({ request, services }: Call, appName: string): string[] {
   const header = request.headers[deviceHeader];
@@ -28,14 +28,17 @@ export function presentedDeviceTokens({ request, services }: Call, appName: stri
   return [...new Set(tokens)].slice(0, tokensHeld);
 }
 
-/** What is remembered of the device behind a call, and what it is given to keep. */
+/** The stored device of a call, and the token that the device gets. */
 export interface DeviceOfCall {
   readonly use: DeviceUse;
-  /** What the device holds from now on. @param rememberedHash that of the token by which the user is known on it */
+  /**
+   * The tokens of the device after this call. @param rememberedHash hash of the token by which the user's device is
+   * known
+   */
   held(rememberedHash: Buffer): string;
 }
 
-/** The device behind a call, as it is to be remembered for a user who has proven who they are. */
+/** The device of a call, to be stored for an authenticated user. */
 export function deviceOfCall(call: Call, app: CookieApp, userId: string): DeviceOfCall {
   const tokens = presentedDeviceTokens(call, app.name);
   const newToken = newSecret('gh_d_');
@@ -51,14 +54,14 @@ export function deviceOfCall(call: Call, app: CookieApp, userId: string): Device
   };
 }
 
-/** The headers of an answer that makes a device known. */
+/** The headers of a response that makes a device known. */
 export const deviceHeaders = {
   'Set-Cookie': 'The device cookie.',
   'X-Device-Token':
     'The value of the cookie `device-token`, for programs without a cookie jar. Send it with the next sign-in.',
 };
 
-/** Gives the device its tokens: as a cookie, and in a header for programs that keep no cookies. */
+/** Sends the device its tokens: as a cookie, and in a header for clients without a cookie jar. */
 export function setDeviceToken(call: Call, app: CookieApp, held: string): void {
   setCookies(call, app, cookieNames(call, app, 'device-token'), held, lifeSeconds);
   call.reply.header(deviceHeader, held);

@@ -1,27 +1,26 @@
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** A device that has just signed in to an account, as it is remembered. */
+/** A device that has just signed in to an account, as it is stored. */
 export interface DeviceUse {
   readonly userId: string;
-  /** Of the tokens that it presented; one of them may be that of the user. */
+  /** Hashes of the device tokens that the caller presented. */
   readonly presentedHashes: readonly Buffer[];
-  /** Of the token that it gets if none of them is. */
+  /** Hash of the new token, used if none of the presented tokens is known for the user. */
   readonly newHash: Buffer;
   readonly now: Date;
   readonly expiresAt: Date;
 }
 
 /**
- * The devices of one user at most: a program that signs in again and again without its token must not fill the table.
+ * Maximum number of devices of a user: a program that signs in repeatedly without its token must not fill the table.
  */
 const devicesKept = 50;
 
 /**
- * The statement that remembers a device: the one that the user is known by on it lives on, else a new one is added. It
- * returns `token_hash`.
+ * The statement that extends the user's known device, or inserts a new one. It returns `token_hash`.
  *
- * @param source empty, or a FROM clause that yields one row when it may be remembered
+ * @param source empty, or a FROM clause that yields one row if the device may be stored
  */
 const rememberDevice = (appId: string, use: DeviceUse, source: Sql): Sql => sql`
   INSERT INTO devices AS known (app_id, token_hash, user_id, created_at, last_used_at, expires_at)
@@ -36,9 +35,9 @@ const rememberDevice = (appId: string, use: DeviceUse, source: Sql): Sql => sql`
   RETURNING known.token_hash`;
 
 /**
- * The statement that forgets what is too much beside a device that is new.
+ * The statement that deletes the least recently used devices beyond the limit, if a device was added.
  *
- * @param source the FROM clause that yields one row when one was added
+ * @param source the FROM clause that yields a row if a device was added
  */
 const forgetSurplusDevices = (appId: string, userId: string, source: Sql): Sql => sql`
   DELETE FROM devices WHERE app_id = ${appId} AND token_hash IN (
@@ -52,8 +51,8 @@ export const newDevice = ({ newHash }: DeviceUse): Sql => sql`FROM device_stored
 export const storedDevice = sql`SELECT token_hash FROM device_stored`;
 
 /**
- * The common table expressions that store the device of a sign-in and forget the oldest devices beyond the limit:
- * `device_stored`, `surplus_devices_forgotten`.
+ * The common table expressions that store the device of a sign-in and delete the least recently used devices beyond the
+ * limit: `device_stored`, `surplus_devices_forgotten`.
  *
  * @param source empty, or a FROM clause that yields one row if the device may be stored
  */
@@ -61,15 +60,15 @@ export const deviceChanges = (appId: string, use: DeviceUse, source: Sql): Sql =
   device_stored AS (${rememberDevice(appId, use, source)}),
   surplus_devices_forgotten AS (${forgetSurplusDevices(appId, use.userId, newDevice(use))})`;
 
-/** Forgets every device of a user: what was known before may be somebody else's. */
+/** Deletes every device of a user, because known devices may belong to someone else. */
 export async function deleteDevices(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`DELETE FROM devices WHERE app_id = ${appId} AND user_id = ${userId}`);
 }
 
 /**
- * Removes devices of all apps that were not used for long, at most so many; rows in use are left for later.
+ * Deletes at most `limit` expired devices, of all apps. Skips locked rows.
  *
- * @returns how many were removed
+ * @returns the number of deleted rows
  */
 export async function deleteExpiredDevices(db: Queryable, now: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`

@@ -4,9 +4,9 @@ import { deleteExpiredDevices } from './devices.store.ts';
 /** Batch size. Small, so that the locks of one statement are held only briefly. */
 const batchSize = 500;
 
-/** Removes devices that were not used for long. They count as unknown before that: the look-up asks for the time. */
+/** Deletes devices that were unused for a long time. The lookup compares the time, so they count as unknown earlier. */
 export const sweepDevices: BackgroundTask = {
-  name: 'forget devices that were not used for long',
+  name: 'delete devices that were unused for a long time',
   everyMs: 600_000,
   run: async ({ db, clock }, signal) => {
     let removed = batchSize;

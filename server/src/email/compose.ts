@@ -7,7 +7,7 @@ import { oneLine } from '../mail-texts/names.ts';
 import { type Look, renderMail } from '../mail-texts/render.ts';
 import { deploymentSender, type Mailbox, senderOf } from './sender.ts';
 
-/** A mail as it goes to the mail server. */
+/** A mail in the form that is sent to the mail server. */
 export interface ComposedMail {
   readonly messageId: string;
   readonly envelope: { readonly from: string; readonly to: string };
@@ -21,11 +21,11 @@ export interface ComposedMail {
   readonly html: string;
 }
 
-/** The same for every attempt, so that duplicates of a mail can be recognized. */
+/** Constant for all attempts, so that duplicates of a mail can be recognized. */
 const messageIdOf = ({ appId, id }: StoredMail, config: Config): string =>
   `<${appId}.${id}@${new URL(config.publicUrl).hostname}>`;
 
-/** How the mails of an app look to a user. */
+/** The branding of an app's mails to a user. */
 function lookOf({ app, language }: StoredMail): Look {
   const { mail: settings } = app.settings;
   return {
@@ -37,7 +37,7 @@ function lookOf({ app, language }: StoredMail): Look {
   };
 }
 
-/** Puts a mail into words and under its sender. */
+/** Renders a mail and adds its sender. */
 export function composeMail(
   { config }: Pick<Services, 'config'>,
   mail: StoredMail,

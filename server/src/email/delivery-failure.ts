@@ -1,6 +1,6 @@
 /**
- * Why a mail could not be sent: one of a few words, and the status where the mail server gave one. What else the
- * server said is not kept, because servers quote addresses.
+ * The reason why a mail could not be sent: a word from a closed list, and the status of the mail server, if any. Other
+ * text of the server is not stored, because servers quote addresses.
  */
 export type FailureReason =
   | 'recipient_refused'
@@ -20,7 +20,7 @@ export interface DeliveryFailure {
   readonly status?: number;
   /** Whether a retry would fail as well. */
   readonly isPermanent: boolean;
-  /** Whether other mails would fail at this moment too. */
+  /** Whether other mails would fail now, too. */
   readonly isOfServer: boolean;
 }
 
@@ -50,16 +50,16 @@ interface ErrorFields {
 
 const fieldsOf = (error: unknown): ErrorFields => (typeof error === 'object' && error !== null ? error : {});
 
-/** A certificate that is not trusted shows as an error of the socket. */
+/** An untrusted certificate appears as an error of the socket. */
 const isOfCertificate = (code: unknown): boolean => /CERT|ERR_TLS|ERR_SSL|EPROTO/.test(String(code));
 
-/** Reads what went wrong from the error of the SMTP library. */
+/** Classifies an error of the SMTP library. */
 export function toDeliveryFailure(error: unknown): DeliveryFailure {
   const { code, originalCode, command, responseCode } = fieldsOf(error);
   const status = typeof responseCode === 'number' ? { status: responseCode } : {};
   const refusal = refusals[String(command)];
   if (refusal !== undefined && status.status !== undefined && status.status !== 421) {
-    // 503 is about the order of commands: the same mail can go through on another connection.
+    // 503 means a bad sequence of commands: the same mail can be sent on another connection.
     return {
       reason: refusal,
       ...status,

@@ -4,10 +4,10 @@ import type { MailPurpose } from '../mail-texts/mail-purposes.ts';
 import { type Leased, leaseDue } from '../outbox/outbox.store.ts';
 import { mailColumns, type MailRow, type StoredMail, toStoredMail } from './mails.store.ts';
 
-/** A mail that this process alone may send until its lease runs out. */
+/** A mail that only this process may send until its lease expires. */
 export type TakenMail = StoredMail & Leased;
 
-/** Takes mails that are due, the longest waiting first. */
+/** Claims mails that are due, the longest waiting first. */
 export async function takeDueMails(
   db: Queryable,
   asked: { now: Date; leaseUntil: Date; limit: number },
@@ -19,7 +19,7 @@ export async function takeDueMails(
   return rows.map((row) => ({ ...toStoredMail(row), attempts: row.attempts, giveUpAt: row.give_up_at }));
 }
 
-/** A mail that was not sent and will not be, unless an operator says so. */
+/** A mail that was given up. Only an operator can queue it again. */
 export interface GivenUpMail {
   readonly id: string;
   readonly appName: string;
@@ -55,7 +55,7 @@ export async function listGivenUpMails(db: Queryable, limit: number): Promise<Gi
   }));
 }
 
-/** Queues mails that were given up again: one, or all of them. @returns how many */
+/** Queues mails that were given up again: one, or all of them. @returns the number of mails */
 export async function retryGivenUpMails(
   db: Queryable,
   { id, now, giveUpAt }: { id: string | undefined; now: Date; giveUpAt: Date },
@@ -67,7 +67,7 @@ export async function retryGivenUpMails(
   return rows.length;
 }
 
-/** How many mails wait, and how many were given up. */
+/** Numbers of waiting mails and of mails that were given up. */
 export async function countMails(db: Queryable): Promise<{ queued: number; givenUp: number }> {
   const [row] = await db.query<{ queued: number; given_up: number }>(sql`
     SELECT (SELECT count(*) FROM mails WHERE state = 'QUEUED')::integer AS queued,
@@ -75,7 +75,7 @@ export async function countMails(db: Queryable): Promise<{ queued: number; given
   return { queued: row?.queued ?? 0, givenUp: row?.given_up ?? 0 };
 }
 
-/** Removes some mails of which nothing is expected any more. @returns how many */
+/** Deletes at most `limit` mails that are no longer needed. @returns the number of deleted mails */
 export async function deleteOldMails(
   db: Queryable,
   { settledBefore, waitingSince, limit }: { settledBefore: Date; waitingSince: Date; limit: number },

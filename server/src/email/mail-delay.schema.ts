@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Whether the mail of an invitation has gone out, in lists. */
+/** Whether the mail of an invitation was sent, in lists. */
 export const mailDelay = z
   .enum(['delayed'])
   .optional()

@@ -3,7 +3,7 @@ import type { Services } from '../calls/services.ts';
 import { promptly } from '../db/promptly.ts';
 import { countMails } from './delivery.store.ts';
 
-/** Mails that wait and mails that were given up, counted in the database when somebody asks. */
+/** Waiting mails and mails that were given up. Counted in the database when the metrics are read. */
 export const mailMeasurements =
   ({ db, mailServer }: Pick<Services, 'db' | 'mailServer'>) =>
   (registry: Registry) => {
@@ -17,7 +17,7 @@ export const mailMeasurements =
       aggregator: 'max',
       async collect() {
         const counts = await count();
-        // Without the database the last count would be a lie.
+        // Removed, because the last count would be stale without the database.
         this.reset();
         if (!counts) return;
         this.set({ state: 'queued' }, counts.queued);
@@ -26,7 +26,7 @@ export const mailMeasurements =
     });
     void new Gauge({
       name: 'gatehouse_mail_server_up',
-      help: '1 if the mail server of SMTP_URL could be used last, else 0; absent until somebody has tried.',
+      help: '1 if the last use of the mail server of SMTP_URL succeeded, otherwise 0; absent before the first use.',
       registers: [registry],
       aggregator: 'min',
       collect() {

@@ -12,14 +12,14 @@ import { mailboxKey } from '../http/email-address.ts';
 import { insertMail, voidWaitingMails } from './mails.store.ts';
 import { type MailToQueue, queueMail, type QueueServices, sealMail } from './queue-mail.ts';
 
-/** Mails with a code that the owner of a mailbox needs, or asks for. Each kind has a quota of its own. */
+/** Mails with a code that the owner of a mailbox needs or requests. Each kind has a separate quota. */
 export const mailboxKinds = ['verification', 'reset', 'email_change', 'reauthentication', 'notice'] as const;
 
 export type MailboxKind = (typeof mailboxKinds)[number];
 
 /**
- * The subject of a mailbox's quota: the mailbox, not the account. Accounts with a foreign address can be created and
- * deleted again and again, and with one plus tag after another; the mailbox stays the same.
+ * The subject of a mailbox's quota: the mailbox instead of the account. Otherwise an attacker could bypass the quota by
+ * recreating accounts, or with plus tags of one mailbox.
  */
 export const mailboxName = (kind: MailboxKind, email: string): string => `${kind} ${mailboxKey(email)}`;
 
@@ -30,15 +30,15 @@ const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
 /**
- * Mail quotas are off with development features, where nobody outside can cause mails and one mailbox gets many, unless
- * the app sets another number than the default.
+ * Mail quotas are disabled in development, where one mailbox gets many mails, unless the app changed the limit from its
+ * default.
  */
 const applies = ({ config }: Pick<Services, 'config'>, { settings }: Pick<App, 'settings'>, name: LimitName): boolean =>
   !config.developmentFeatures || settings.limits[name] !== limits[name].count;
 
 type QuotaApp = Pick<App, 'id' | 'settings'>;
 
-/** Whether mails wait for room in a quota. */
+/** Whether the quota applies, so that further mails are delayed. A quota above `mostBookings` counts as unlimited. */
 const isBooked = (services: Pick<Services, 'config'>, app: QuotaApp, name: LimitName): boolean =>
   applies(services, app, name) && app.settings.limits[name] <= mostBookings;
 
@@ -59,12 +59,11 @@ async function takeUnit(
 }
 
 /**
- * Consumes a mail of a kind that the owner of a mailbox needs.
+ * Consumes one unit of the mail quota of a mailbox for this kind.
  *
  * @param reservedFor id of the user whose reserved mails may be used, if the request comes from a network or device
- * that
- *   the account has used
- * @returns false if the quota is used up: no mail may be sent
+ *   that the account has used
+ * @returns false if the quota is exhausted: no mail may be sent
  */
 export async function consumeMailQuota(
   db: Queryable,
@@ -82,7 +81,7 @@ export async function consumeMailQuota(
 }
 
 /**
- * Like {@link consumeMailQuota}, but refuses the request if the quota is used up. Committed before it returns.
+ * Like {@link consumeMailQuota}, but refuses the request if the quota is exhausted. Committed before it returns.
  *
  * @throws ApiError `rate_limited` with `Retry-After`
  */
@@ -100,17 +99,18 @@ const queueAt = (tx: Tx, services: QueueServices, appId: string, mail: MailToQue
 
 /** Options of a mail that other people cause. */
 export interface CausedByOthers {
-  /** How long the mail is of use, in milliseconds; it goes out an hour before that at the latest. */
-  readonly usefulMs?: number;
   /**
-   * Whether it replaces a mail of the same purpose, to the same user or about the same invitation, that still waits.
+   * How long the mail is useful, in milliseconds. A mail that cannot be sent at least an hour before then is not
+   * queued.
    */
+  readonly usefulMs?: number;
+  /** Whether the mail replaces a waiting mail of the same purpose, to the same user or about the same invitation. */
   readonly replaces?: boolean;
 }
 
 /**
- * Queues a mail that others cause: a sign-up, an invitation, a notice of a role. One quota for each mailbox, regardless
- * of the kind; what exceeds it waits in the outbox until there is room. A mail that would be of no use by then is not
+ * Queues a mail that other people cause: a sign-up, an invitation, a notice about a role. One quota for each mailbox,
+ * regardless of the kind. Mails beyond the quota wait in the outbox. A mail that would be useless by then is not
  * queued.
  *
  * @returns whether the mail was queued
@@ -141,8 +141,8 @@ export async function queueMailFromOthers(
 export type NoticeServices = QueueServices & Pick<Services, 'config'>;
 
 /**
- * Queues a notice about the security of an account. It has a quota of its own: strangers who fill a mailbox with
- * sign-ups and invitations must not delay it. What exceeds the quota waits.
+ * Queues a security notice about an account. Notices have a separate quota, so that strangers who fill a mailbox with
+ * sign-ups and invitations cannot delay them. Notices beyond the quota wait.
  */
 export async function queueNotice(tx: Tx, services: NoticeServices, app: QuotaApp, mail: MailToQueue): Promise<void> {
   const name = 'codeRequestsPerAccountPerHour';

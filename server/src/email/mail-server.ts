@@ -1,13 +1,13 @@
-/** Whether the mail server of `SMTP_URL` can be used, as this process found last. */
+/** The result of the last use of the mail server of `SMTP_URL` by this process. */
 export class MailServerState {
   #isUp: boolean | undefined;
 
-  /** Undefined until somebody has tried. */
+  /** Undefined before the first use. */
   get isUp(): boolean | undefined {
     return this.#isUp;
   }
 
-  /** @returns whether that is news */
+  /** @returns whether the state changed */
   note(isUp: boolean): boolean {
     const isNews = this.#isUp !== isUp;
     this.#isUp = isUp;

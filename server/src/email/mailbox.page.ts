@@ -53,14 +53,14 @@ summary { cursor: pointer; }
 const styleElement: Html = { markup: `<style>${style}</style>` };
 const styleHash = createHash('sha256').update(style).digest('base64');
 
-/** No script, one style, nothing from elsewhere; only the mail itself may be framed. */
+/** No scripts, one style, no external content; only the page of a mail may be framed. */
 const pagePolicy =
   `default-src 'none'; style-src 'sha256-${styleHash}'; frame-src 'self'; ` +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /**
- * A mail brings styles and perhaps a logo. It runs no script, is of no origin and can be framed by the mailbox only;
- * its links open windows of their own.
+ * A mail has its own styles and possibly a logo. It runs no scripts, has an opaque origin, and can be framed only by
+ * the mailbox. Its links open new windows.
  */
 const mailPolicy =
   "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; base-uri 'none'; form-action 'none'; " +
@@ -78,7 +78,7 @@ const address = (query: Readonly<Record<string, string | undefined>>): string =>
 };
 
 const minute = (time: string): string => time.slice(0, 16).replace('T', ' ');
-/** A mail is written in its own direction, also where it is listed. */
+/** A mail keeps its writing direction, also in the list. */
 const subjectOf = ({ subject }: Mail): Html => html`<bdi>${subject}</bdi>`;
 
 function listItem(mail: Mail, chosen: Mail, { to }: Asked): Html {
@@ -151,7 +151,7 @@ function send(reply: FastifyReply, policy: string, markup: string): void {
   void reply.header('content-security-policy', policy).type('text/html; charset=utf-8').serializer(String).send(markup);
 }
 
-/** Sends the mailbox as a page: the mails on one side, one of them on the other. */
+/** Sends the mailbox as a page: the list of mails, and the selected mail beside it. */
 export function mailboxPage(reply: FastifyReply, mails: readonly Mail[], asked: Asked): void {
   const all = asked.to === undefined ? html`` : html`<a href="/dev/mailbox">All mails</a>`;
   const { markup } = html`<!doctype html>

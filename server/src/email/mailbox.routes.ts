@@ -13,7 +13,7 @@ import { toText } from './sender.ts';
 
 const mailsShown = 100;
 
-/** Mails hold codes: only a developer at this very machine may read them, and no page that rebinds a name to it. */
+/** Mails contain codes, so only a developer on this machine may read them. Pages that use DNS rebinding are refused. */
 function refuseStrangers({ services, request }: Call): void {
   const { developmentFeatures, smtpUrl } = services.config;
   if (!developmentFeatures || smtpUrl !== undefined || !isLocalCaller(request)) throw new ApiError('route_not_found');
@@ -78,7 +78,7 @@ export const mailboxRoutes = [
         mailPage(call.reply, mail);
         return { messages: [mail] };
       }
-      // The form of the page sends its field also when it is empty.
+      // The form of the page sends its field even if it is empty.
       const to = address === '' ? undefined : address;
       const messages = await readMailbox(call.services, to);
       const wantsPage = /text\/html/.test(call.request.headers.accept ?? '');

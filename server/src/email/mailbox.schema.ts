@@ -9,7 +9,7 @@ export const mailboxQuery = z.strictObject({
   show: z
     .enum(['html'], { error: 'Must be html.' })
     .optional()
-    .meta({ description: 'html: nothing but the mail of this id, as its recipient sees it.', examples: ['html'] }),
+    .meta({ description: 'html: only the mail with this id, as its recipient sees it.', examples: ['html'] }),
 });
 
 const mail = z

@@ -3,11 +3,11 @@ import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import type { IssuedCode } from '../codes/codes.ts';
 
 /**
- * The part of a mail that carries a code: the short code to type and, in the link or without one in the text, the long
- * code.
+ * The part of a mail that carries a code: the short code to type, and the long code in the link, or in the text if
+ * there is no link.
  *
- * @param template of the link; undefined or null: the mail has none
- * @param values of the other placeholders of the template
+ * @param template URL template of the link; undefined or null: the mail has no link
+ * @param values values of the other placeholders of the template
  */
 export function mailedCode(
   { code, longCode }: IssuedCode,

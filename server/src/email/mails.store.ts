@@ -14,7 +14,7 @@ export interface StoredMail {
   readonly sealedContent: Buffer;
   readonly createdAt: Date;
   readonly app: { readonly displayName: string; readonly isActive: boolean; readonly settings: Settings };
-  /** Language of the user; null if the user has chosen none. */
+  /** Language that the user chose, or null. */
   readonly language: string | null;
 }
 
@@ -83,8 +83,8 @@ export const insertMail = (appId: string, mail: NewMail, source: Sql): Sql => sq
 export const isDelayed = (now: Date): Sql => sql`(m.state = 'QUEUED' AND m.attempts = 0 AND m.due_at > ${now})`;
 
 /**
- * Voids the delayed mails that a newer one replaces: about the same invitation or, without one, of the same purpose to
- * the same user.
+ * Voids the delayed mails that a newer one replaces: mails about the same invitation or, without an invitation, of the
+ * same purpose to the same user.
  *
  * @returns when the first of them was due; undefined if none waits
  */

@@ -2,7 +2,10 @@ import type { BackgroundTask } from '../calls/background-task.ts';
 import { failureText } from './delivery-failure.ts';
 import { probeSmtp, productionTiming, type SmtpTiming } from './smtp.ts';
 
-/** Waits for `work`, but no longer than until the process is told to stop: its end ends the connection, too. */
+/**
+ * Waits for `work`, but at most until the process is told to stop, because the end of the process closes the
+ * connection.
+ */
 async function unlessStopped<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result | undefined> {
   let stop = () => {};
   const stopped = new Promise<undefined>((resolve) => (stop = () => resolve(undefined)));
@@ -15,8 +18,8 @@ async function unlessStopped<Result>(work: Promise<Result>, signal: AbortSignal)
 }
 
 /**
- * Tries the mail server at the start, and each minute until it can be used. Later the mails that are sent show whether
- * it can. A fault is a warning in the log and in the metrics; the start does not wait for it.
+ * Tests the mail server at the start, and every minute until it works. Later, the mails that are sent show whether it
+ * works. A failure is a warning in the log and in the metrics; the start does not wait for the test.
  */
 export const probeMailServerWithin = (timing: SmtpTiming): BackgroundTask => ({
   name: 'probe the mail server',

@@ -4,7 +4,7 @@ import type { Services } from '../calls/services.ts';
 import type { MailContent, MailPurpose } from '../mail-texts/mail-purposes.ts';
 import { insertMail, type NewMail, type StoredMail } from './mails.store.ts';
 
-/** How long sending a mail is tried. */
+/** How long the service tries to send a mail, in milliseconds. */
 export const mailTriedMs = 24 * 3_600_000;
 
 const context = (appId: string, mailId: string): string => `mails:${appId}:${mailId}`;
@@ -12,7 +12,7 @@ const context = (appId: string, mailId: string): string => `mails:${appId}:${mai
 /** Services needed to queue a mail. */
 export type QueueServices = Pick<Services, 'ids' | 'sealer' | 'clock'>;
 
-/** A mail to somebody, before it is sealed. */
+/** A mail before its content is sealed. */
 export interface MailToQueue {
   readonly userId: string;
   readonly recipient: string;
@@ -23,10 +23,10 @@ export interface MailToQueue {
 }
 
 /**
- * The mail as it is stored, for a statement that queues it on a condition of its own. The content is sealed, for codes
- * must not be readable in a copy of the database.
+ * The row of a mail, for a statement that queues the mail conditionally. The content is sealed, because a copy of the
+ * database must not reveal codes.
  *
- * @param dueAt when it goes out
+ * @param dueAt when the mail is sent
  */
 export function sealMail(
   services: QueueServices,
@@ -41,10 +41,7 @@ export function sealMail(
   return { ...mail, id, sealedContent, now, dueAt, giveUpAt };
 }
 
-/**
- * Queues a mail in the transaction of the change that it reports: no change without its mail, no mail without its
- * change.
- */
+/** Queues a mail in the transaction of the change that it reports, so that both are committed or neither. */
 export async function queueMail(tx: Tx, services: QueueServices, appId: string, mail: MailToQueue): Promise<void> {
   await tx.query(insertMail(appId, sealMail(services, appId, mail), empty));
 }

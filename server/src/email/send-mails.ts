@@ -13,17 +13,17 @@ import { openSmtpPool, productionTiming, type SmtpPool, type SmtpTiming } from '
 const secondMs = 1000;
 const minuteMs = 60 * secondMs;
 
-/** Mails that one process sends at the same time. */
+/** Number of mails that one process sends concurrently. */
 const concurrency = 5;
-/** How long a mail is this process's own. Longer than one can take, so that no other process sends it as well. */
+/** Duration of the lease on a mail. Longer than sending can take, so that no other process sends the mail too. */
 const leaseMs = 3 * minuteMs;
 
 export interface SendTiming extends SmtpTiming {
-  /** How long sending of a mail may take after a stop signal. */
+  /** How long sending a mail may take after a stop signal, in milliseconds. */
   readonly stopMs: number;
 }
 
-/** One run over what is due. */
+/** One run over all mails that are due. */
 class Run {
   readonly #services: Services;
   readonly #timing: SendTiming;
@@ -40,7 +40,7 @@ class Run {
     this.#pool = openSmtpPool(smtpUrl, concurrency, timing);
   }
 
-  /** Sends until nothing is due, the server fails or the process stops. @throws Error that counts what failed */
+  /** Sends until no mail is due, the server fails or the process stops. @throws Error with the numbers of failures */
   async all(): Promise<void> {
     const stop = () => void setTimeout(() => this.#cut.abort(), this.#timing.stopMs).unref();
     this.#signal.addEventListener('abort', stop, { once: true });
@@ -53,7 +53,7 @@ class Run {
     this.#report();
   }
 
-  /** Each goes on by itself: a mail that takes long holds up none of the others. */
+  /** Mails are sent independently, so that a slow one does not delay the others. */
   async #sendAndGoOn(mail: TakenMail): Promise<void> {
     for (let next: TakenMail | undefined = mail; next; [next] = await this.#take(1)) await this.#deliver(next);
   }
@@ -76,7 +76,7 @@ class Run {
     return failure ? this.#settleFailure(mail, failure) : markSent(db, 'mails', mail, clock.now());
   }
 
-  /** The content; undefined when it is sealed under a key that is gone. */
+  /** The content; undefined if the key that sealed it is no longer available. */
   #open(mail: TakenMail): MailContent | undefined {
     try {
       return openContent(this.#services, mail);
@@ -118,7 +118,7 @@ class Run {
   }
 }
 
-/** Sends the mails of the outbox. Without a mail server they wait there. */
+/** Sends the mails of the outbox. Without a mail server, they stay there. */
 export const sendMailsWithin = (timing: SendTiming): BackgroundTask => ({
   name: 'send mails',
   everyMs: secondMs,

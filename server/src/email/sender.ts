@@ -2,7 +2,7 @@ import type { Settings } from '../apps/apps.schema.ts';
 import type { Config } from '../config.ts';
 import { isLoopback } from '../http/loopback.ts';
 
-/** A name, which may be missing, and an address. */
+/** An address with an optional name. */
 export interface Mailbox {
   readonly name: string;
   readonly address: string;
@@ -10,13 +10,13 @@ export interface Mailbox {
 
 const withName = /^\s*"?(?<name>[^"<]*?)"?\s*<(?<address>[^<>]+)>$/;
 
-/** Takes `Name <address>` or an address apart. */
+/** Parses `Name <address>` or an address. */
 export function parseMailbox(text: string): Mailbox {
   const { name = '', address = text.trim() } = withName.exec(text)?.groups ?? {};
   return { name, address };
 }
 
-/** The sender that the deployment has: bounces go there, regardless of the name that an app gives itself. */
+/** The sender address of the deployment, to which bounces are sent, regardless of the name that an app sets. */
 export function deploymentSender({ mailFrom, publicUrl }: Config): Mailbox {
   if (mailFrom !== undefined) return parseMailbox(mailFrom);
   const { hostname } = new URL(publicUrl);
@@ -29,5 +29,5 @@ export function senderOf(config: Config, { fromName, fromAddress }: Settings['ma
   return { name: fromName ?? name, address: fromAddress ?? address };
 }
 
-/** As a mail client shows it. */
+/** The form that mail clients show. */
 export const toText = ({ name, address }: Mailbox): string => (name === '' ? address : `${name} <${address}>`);

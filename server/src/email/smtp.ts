@@ -3,13 +3,13 @@ import type { ComposedMail } from './compose.ts';
 import { type DeliveryFailure, toDeliveryFailure } from './delivery-failure.ts';
 import { parseSmtpUrl } from '../smtp-url.ts';
 
-/** How long things may take, in milliseconds. */
+/** Timeouts in milliseconds. */
 export interface SmtpTiming {
-  /** Until the server has answered a connection. */
+  /** Until the server accepts a connection. */
   readonly connectMs: number;
-  /** Between two signs of life of the server. */
+  /** Between two responses of the server. */
   readonly silenceMs: number;
-  /** All of one mail: a server may give signs of life for ever. */
+  /** For a whole mail, because a server could keep a connection active forever. */
   readonly mailMs: number;
 }
 
@@ -23,12 +23,12 @@ export const productionTiming: SmtpTiming = {
 
 /** Sends mails to one server over a few connections. */
 export interface SmtpPool {
-  /** @throws what the library throws; see `toDeliveryFailure` */
+  /** @throws errors of the library; see `toDeliveryFailure` */
   send(mail: ComposedMail, signal: AbortSignal): Promise<void>;
   close(): void;
 }
 
-/** How to reach the server. A certificate is checked, also after STARTTLS. */
+/** How to reach the server. Certificates are verified, also after STARTTLS. */
 const connectionOptions = (smtpUrl: string, timing: SmtpTiming) =>
   ({
     ...parseSmtpUrl(smtpUrl),
@@ -43,9 +43,9 @@ const connectionOptions = (smtpUrl: string, timing: SmtpTiming) =>
   }) as const;
 
 /**
- * Checks whether the server can be used: connects, starts TLS and signs in, but sends no mail.
+ * Checks whether the server works: connects, starts TLS and signs in, but sends no mail.
  *
- * @returns why it cannot be used, else undefined
+ * @returns the failure, or undefined
  */
 export async function probeSmtp(smtpUrl: string, timing: SmtpTiming): Promise<DeliveryFailure | undefined> {
   const { createTransport } = await import('nodemailer');
@@ -59,19 +59,19 @@ export async function probeSmtp(smtpUrl: string, timing: SmtpTiming): Promise<De
 }
 
 /**
- * Opens connections as mails are sent. Certificates are checked, also after STARTTLS; an authority of one's own is
- * given to Node.js with `NODE_EXTRA_CA_CERTS`.
+ * Opens connections when mails are sent. Certificates are verified, also after STARTTLS. Node.js reads a private
+ * certificate authority from `NODE_EXTRA_CA_CERTS`.
  */
 export function openSmtpPool(smtpUrl: string, connections: number, timing: SmtpTiming): SmtpPool {
   const options = {
     ...connectionOptions(smtpUrl, timing),
     pool: true,
     maxConnections: connections,
-    // A mail whose connection broke may be out already: whether to try again is decided by the outbox.
+    // A mail whose connection broke may have been sent. The outbox decides whether to retry.
     maxRequeues: 0,
   } as const;
   let transport: Transporter | undefined;
-  /** Loads the library with the first mail: a start does not wait for it. */
+  /** Loads the library with the first mail, so that a start does not wait for it. */
   const open = async (): Promise<Transporter> => {
     const { createTransport } = await import('nodemailer');
     return (transport ??= createTransport(options));

@@ -8,7 +8,7 @@ const settledLifeMs = 2 * dayMs;
 const waitingLifeMs = 30 * dayMs;
 const batchSize = 500;
 
-/** Removes mails of which nothing is expected any more, a few at a time. */
+/** Deletes mails that are no longer needed, in batches. */
 export const sweepMails: BackgroundTask = {
   name: 'remove old mails',
   everyMs: 60_000,

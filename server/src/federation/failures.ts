@@ -1,21 +1,23 @@
 /**
- * Why a sign-in through a provider did not succeed: what the front end finds as `error` at its failure URL, with the
- * sentence that goes along. A closed list, and the words are ours: what a provider says could be anybody's.
+ * Reasons why a sign-in through a provider failed: the value of `error` in the failure URL, with its description. A
+ * closed list with our own texts, because the text of a provider could come from anyone.
  */
 export const failures = {
   access_denied: 'The sign-in was cancelled at the provider.',
-  account_not_allowed: 'Accounts of this kind may not sign in here.',
-  provider_unavailable: 'The provider does not answer. Try again later.',
+  account_not_allowed: 'Accounts of this type are not allowed to sign in here.',
+  provider_unavailable: 'The provider did not respond. Try again later.',
   provider_error: 'The provider reported an error.',
-  provider_response_invalid: 'The answer of the provider could not be verified.',
-  provider_disabled: 'Signing in by this provider is switched off.',
-  state_invalid: 'This sign-in was finished or started again elsewhere. Begin again.',
-  intent_expired: 'The sign-in took too long. Begin again.',
+  provider_response_invalid: 'The response of the provider could not be verified.',
+  provider_disabled: 'Sign-in with this provider is disabled.',
+  state_invalid: 'This sign-in was finished or started again elsewhere. Start again.',
+  intent_expired: 'The sign-in took too long. Start again.',
 } as const;
 
 export type FailureCode = keyof typeof failures;
 
-/** A provider let a sign-in down. `reason` is for the operator: a plain sentence without anything of the answer. */
+/**
+ * A sign-in failed because of the provider. `reason` is for the operator: a sentence without any part of the response.
+ */
 export class ProviderFailure extends Error {
   readonly code: FailureCode;
   readonly reason: string;

@@ -272,8 +272,8 @@ it('what fails is logged with the reason, and without anything that the provider
   provider.misbehaviour = {};
   await redeem(there, await goThrough(there, provider, idpId));
   const logged = lines.join('');
-  expect(logged).toContain('Its token is from or for somebody else.');
-  expect(logged).toContain('It answered \\"access_denied\\".');
+  expect(logged).toContain('The token has another issuer or audience.');
+  expect(logged).toContain('The provider responded with the error \\"access_denied\\".');
   expect(logged).not.toMatch(/secret\.example|jon@example|another-client|code-1|gh_i_|eyJ|our:secret/);
   await other.app.close();
 });

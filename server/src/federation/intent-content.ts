@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Sealer } from '../keys/seal.ts';
 
-/** From the first click to the session. */
+/** Lifetime of an intent, in milliseconds. */
 export const intentLifeMs = 600_000;
 
 const secrets = z.strictObject({
@@ -23,15 +23,15 @@ const profile = z.strictObject({
   authenticatedAt: z.int().optional(),
 });
 
-/** On the way to the provider: what its answer will be checked with. */
+/** Values with which the response of the provider will be checked. */
 export type IntentSecrets = z.output<typeof secrets>;
 
-/** On the way back: who somebody is at the provider. */
+/** The profile of the person at the provider. */
 export type Profile = z.output<typeof profile>;
 
 const context = (appId: string, intentId: string): string => `idp_intents:${appId}:${intentId}`;
 
-/** Secrets and names of people are not stored in the open, not even for ten minutes. */
+/** Secrets and names of people are encrypted, even though an intent lives for only ten minutes. */
 export const sealContent = (
   sealer: Sealer,
   appId: string,

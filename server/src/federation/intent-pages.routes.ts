@@ -19,7 +19,7 @@ import { type Party, secondsOf } from './relying-party.ts';
 const cookieName = 'idp-intent';
 const cookieValuePattern = /^gh_i_[\w-]{43}$/;
 
-/** Providers add what they like to the query. */
+/** Allows any query, because providers add parameters. */
 const anyQuery = z.looseObject({});
 
 const newRandom = (): string => randomBytes(32).toString('base64url');
@@ -48,14 +48,14 @@ function withParameters(url: string, parameters: Readonly<Record<string, string>
   return target.href;
 }
 
-/** The audit of the intent's app learns that a sign-in failed, and by the error’s name why. */
+/** Records the failed sign-in in the audit of the app of the intent, with the name of the error. */
 async function reportFailure(call: Call, intent: Intent, error: string): Promise<void> {
   const inApp = { ...call, appId: intent.appId, body: { intentId: intent.id } };
   const target = { kind: 'identity_provider', id: intent.provider.id };
   await call.services.securityEvents.report(inApp, { action: 'idp.failed', target, changes: [`error.${error}`] });
 }
 
-/** Sends the browser back to where the app wants to hear of failures. */
+/** Redirects the browser to the failure URL of the intent. */
 async function sendFailure(call: Call, intent: Intent, error: FailureCode): Promise<void> {
   await reportFailure(call, intent, error);
   const parameters = { intentId: intent.id, error, error_description: failures[error] };
@@ -63,7 +63,8 @@ async function sendFailure(call: Call, intent: Intent, error: FailureCode): Prom
 }
 
 /**
- * The intent that a browser names. Where there is none, there is nowhere to send it.
+ * The intent in the request of a browser. An error is shown as a page, because without an intent there is no URL to
+ * redirect to.
  *
  * @throws ApiError `intent_invalid`, `app_inactive`
  */
@@ -74,10 +75,10 @@ async function namedIntent(call: Call, intentId: string | undefined): Promise<In
   return intent;
 }
 
-/** Another browser than the one that began learns nothing and changes nothing. */
+/** Another browser than the first one gets no information and changes nothing. */
 async function refuseBrowser(call: Call, intent: Intent): Promise<never> {
   await reportFailure(call, intent, 'browser_mismatch');
-  throw new ApiError('intent_invalid', { detail: 'This sign-in was begun in another browser. Begin again.' });
+  throw new ApiError('intent_invalid', { detail: 'This sign-in was started in another browser. Start again.' });
 }
 
 const isOver = ({ services }: Call, { expiresAt }: Intent): boolean => expiresAt <= services.clock.now();
@@ -95,7 +96,7 @@ async function begin(call: Call, intent: Intent, browserSecret: string): Promise
     codeVerifier: newRandom(),
     ...(intent.reauthenticates && { authenticateSince: secondsOf(services.clock.now()) }),
   };
-  // The id says which intent the answer belongs to; the rest cannot be guessed.
+  // The state contains the id of the intent and a random secret.
   const state = `${intent.id}.${newRandom()}`;
   const url = await services.relyingParty.authorizationUrl(partyOf(call, intent), callbackUrl(services.config), {
     ...secrets,
@@ -128,7 +129,7 @@ async function sendToProvider(call: Call, intentId: string): Promise<void> {
   }
 }
 
-/** Every outcome at a provider ends at the failure URL; what we do wrong does not. */
+/** Every failure of a provider redirects to the failure URL. Failures of this service do not. */
 async function giveUp(call: Call, intent: Intent, error: unknown): Promise<void> {
   if (!(error instanceof ProviderFailure)) throw error;
   const { id: idpId } = intent.provider;
@@ -137,7 +138,7 @@ async function giveUp(call: Call, intent: Intent, error: unknown): Promise<void>
   await sendFailure(call, intent, error.code);
 }
 
-/** The state as the provider gave it back, and the intent that it names. */
+/** The state that the provider returned, and the id of the intent in it. */
 function returned({ request, services }: Call): { callback: URL; state: string; intentId: string | undefined } {
   const { search } = new URL(request.url, services.config.publicUrl);
   const callback = new URL(`${callbackUrl(services.config)}${search}`);
@@ -191,9 +192,9 @@ const page = {
   hidden: true,
   changesState: true,
 } as const;
-const sentOn = { status: 302, description: 'The browser is sent on.' } as const;
+const sentOn = { status: 302, description: 'The browser is redirected.' } as const;
 
-/** Pages that browsers open: no JSON, no app header. */
+/** Pages for browsers: no JSON, no app header. */
 export const intentPageRoutes = [
   route({
     ...page,
@@ -201,7 +202,7 @@ export const intentPageRoutes = [
     url: '/idps/start/:intentId',
     operationId: 'startIntent',
     summary: 'Go to the provider',
-    description: 'Binds the intent to this browser and sends it to the provider.',
+    description: 'Binds the intent to this browser and redirects it to the provider.',
     params: intentParams,
     response: sentOn,
     errors: ['intent_invalid', 'app_inactive'],
@@ -213,8 +214,10 @@ export const intentPageRoutes = [
     method: 'GET',
     url: '/idps/callback',
     operationId: 'finishIntent',
-    summary: 'Come back from the provider',
-    description: 'Checks what the provider says and sends the browser to the success or the failure URL of the intent.',
+    summary: 'Return from the provider',
+    description:
+      'Validates the response of the provider and redirects the browser to the success or failure URL of the ' +
+      'intent.',
     response: sentOn,
     errors: ['intent_invalid', 'app_inactive'],
     handler: comeBack,

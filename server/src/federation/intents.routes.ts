@@ -21,7 +21,7 @@ export const intentRoutes = [
       '`codeChallenge`: it prevents an attacker from injecting the result of another sign-in.',
     access: publicAccess(),
     addressLimit: 'idpIntentsPerAddressPerHour',
-    audit: noAudit('Nobody has signed in yet; what becomes of the intent writes its own event.'),
+    audit: noAudit('Nobody has signed in yet. The outcome of the intent writes its own event.'),
     body: createIntent,
     response: { status: 201, description: 'The intent.', body: intentCreated },
     errors: ['redirect_url_not_allowed', 'idp_not_found'],

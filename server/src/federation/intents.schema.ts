@@ -29,7 +29,7 @@ export const createIntent = z
     successUrl: optional(successUrl),
     failureUrl: optional(failureUrl),
     urls: optional(z.strictObject({ successUrl, failureUrl })).meta({
-      description: 'The two addresses, in place of the fields of the same names.',
+      description: 'The two URLs, instead of the fields of the same names.',
       examples: [{ successUrl: 'https://app.example.com/signed-in', failureUrl: 'https://app.example.com/sign-in' }],
     }),
     codeChallenge: optional(
@@ -52,7 +52,7 @@ export const createIntent = z
     error: 'Required to re-authenticate.',
     path: ['codeChallenge'],
   })
-  .refine(isOneForm, { error: 'Name successUrl and failureUrl, or urls with both.', path: ['successUrl'] })
+  .refine(isOneForm, { error: 'Send successUrl and failureUrl, or urls with both.', path: ['successUrl'] })
   .transform(({ urls, successUrl: success = '', failureUrl: failure = '', reauthenticate = false, ...rest }) => ({
     ...rest,
     reauthenticates: reauthenticate,
@@ -76,11 +76,14 @@ export const intentCreated = z
   .object({
     intentId: outputId('the intent', intentExample),
     authUrl: z.string().meta({
-      description: 'Where to send the browser now.',
+      description: 'URL to which to send the browser next.',
       examples: [`https://iam.example.com/idps/start/${intentExample}`],
     }),
   })
-  .meta({ id: 'CreateIntentResult', description: 'The intent: ten minutes, one browser, one use.' });
+  .meta({
+    id: 'CreateIntentResult',
+    description: 'The intent. It is valid for ten minutes, for one browser and one use.',
+  });
 
 const tokenExample = 'gh_i_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA';
 const secret = (what: string, example: string) => text({ max: 500 }).meta({ description: what, examples: [example] });
@@ -107,7 +110,7 @@ export const validateIntent = z
     codeVerifier: optional(shownIntent.codeVerifier),
   })
   .refine(({ idpToken, intentToken }) => (idpToken === undefined) !== (intentToken === undefined), {
-    error: 'Name idpToken, or intentToken in its place.',
+    error: 'Send idpToken, or intentToken instead.',
     path: ['idpToken'],
   })
   .transform(({ idpToken, intentToken, ...rest }) => ({ ...rest, idpToken: idpToken ?? intentToken ?? '' }))

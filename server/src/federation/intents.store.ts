@@ -88,7 +88,7 @@ export interface NewIntent {
   readonly expiresAt: Date;
 }
 
-/** @returns whether the provider exists and is switched on */
+/** @returns whether the provider exists and is enabled */
 export async function insertIntent(db: Queryable, appId: string, intent: NewIntent): Promise<boolean> {
   const rows = await db.query(sql`
     INSERT INTO idp_intents (app_id, id, idp_id, success_url, failure_url, code_challenge, reauthenticates, status,
@@ -187,7 +187,7 @@ export interface RedeemedIntent {
   readonly isEmailTrusted: boolean;
 }
 
-/** Redeems an intent once, if token and purpose match and its provider is switched on. */
+/** Redeems an intent once, if token and purpose match and its provider is enabled. */
 export async function takeIntent(
   tx: Tx,
   appId: string,

@@ -8,7 +8,7 @@ import { configureProvider, type Registration } from './provider-configuration.t
 import { type FlowSecrets, type Party, type RelyingParty, secondsOf } from './relying-party.ts';
 import { toProviderFailure } from './to-provider-failure.ts';
 
-/** Creates the relying party of this process. It remembers the configurations and the keys of providers. */
+/** Creates the relying party of this process. It caches the configurations and keys of providers. */
 export function createOpenidRelyingParty({
   outbound,
   clock,
@@ -45,9 +45,12 @@ export function createOpenidRelyingParty({
 
 function issuerOf(config: oidc.Configuration): string {
   const { issuer } = config.serverMetadata();
-  // The library knows the pattern of Microsoft; there is no configuration at such an address to come back to.
+  // The library has a pattern for Microsoft's multi-tenant issuers, which have no configuration to compare with.
   if (issuer.includes('{')) {
-    throw new ProviderFailure('provider_response_invalid', 'It is many issuers. Register Microsoft as such.');
+    throw new ProviderFailure(
+      'provider_response_invalid',
+      'This issuer stands for many tenants. Register Microsoft as a provider of its own type.',
+    );
   }
   return issuer;
 }
@@ -75,20 +78,21 @@ const checksOf = ({ state, nonce, codeVerifier, authenticateSince }: FlowSecrets
   expectedState: state,
   expectedNonce: nonce,
   pkceCodeVerifier: codeVerifier,
-  // The age that an authentication at that moment has now; the library refuses older ones and a missing `auth_time`.
+  // Converts the earliest allowed time of authentication to a maximum age. The library refuses older authentications
+  // and a missing `auth_time`.
   ...(authenticateSince !== undefined && { maxAge: Math.max(0, secondsOf(clock.now()) - authenticateSince) }),
 });
 
-/** Returns the claims of the ID token. @throws ProviderFailure if there is none or its tenant is not admitted */
+/** Returns the claims of the ID token. @throws ProviderFailure if there is none, or the tenant is not allowed */
 function admittedClaims(party: Party, claims: oidc.IDToken | undefined): oidc.IDToken {
   if (!claims) throw new ProviderFailure('provider_response_invalid', 'There is no ID token.');
   if (!isAdmittedTenant(party, claims)) {
-    throw new ProviderFailure('account_not_allowed', 'The account is a personal one.');
+    throw new ProviderFailure('account_not_allowed', 'The account is a personal account.');
   }
   return claims;
 }
 
-/** Every failure on the way is reported in our own words. */
+/** Reports every failure with a text of our own. */
 async function failing<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -98,8 +102,8 @@ async function failing<Result>(work: () => Promise<Result>): Promise<Result> {
 }
 
 /**
- * Many providers put the address into the answer of their userinfo endpoint only. Google and Microsoft do not, and
- * what Microsoft says of an address counts only beside the claim that vouches for it.
+ * Many providers return the address only from their userinfo endpoint. Google and Microsoft do not. For Microsoft, the
+ * address also counts only together with the claim that verifies it.
  *
  * @see OpenID Connect Core 1.0, section 5.4
  */
@@ -111,6 +115,6 @@ async function moreClaims(
 ): Promise<Claims> {
   if (party.type !== 'oidc' || email !== undefined) return {};
   if (config.serverMetadata().userinfo_endpoint === undefined) return {};
-  // `email_verified` of the ID token is not about this address.
+  // `email_verified` of the ID token does not apply to this address.
   return { email_verified: undefined, ...(await oidc.fetchUserInfo(config, accessToken, sub)) };
 }

@@ -13,10 +13,10 @@ function textOf(claim: unknown, maxLength: number): string | undefined {
   return clean === '' ? undefined : Array.from(clean).slice(0, maxLength).join('');
 }
 
-/** A subject is compared, never shown: it is taken as it is or not at all. @see OpenID Connect Core 1.0, section 2 */
+/** A subject is compared, never shown, so it is used unchanged or refused. @see OpenID Connect Core 1.0, section 2 */
 function subjectOf({ sub }: Claims): string {
   if (typeof sub === 'string' && /^[\x20-\x7e]{1,255}$/.test(sub)) return sub;
-  throw new ProviderFailure('provider_response_invalid', 'Its name for the person is not valid.');
+  throw new ProviderFailure('provider_response_invalid', 'The subject of the person is invalid.');
 }
 
 /** Extracts the profile from validated claims. @throws ProviderFailure */

@@ -3,7 +3,7 @@ import * as oidc from 'openid-client';
 
 /** The cache of provider configurations and keys in this process. */
 export interface ProviderCache {
-  /** Returns a cached document, or fetches it and caches it if the answer is a 200. */
+  /** Returns a cached document, or fetches it and caches it if the status is 200. */
   readonly fetchDocument: oidc.CustomFetch;
   /** Drops the documents of an issuer, so that the next flow fetches them again. */
   forget(issuer: string): void;
@@ -11,16 +11,16 @@ export interface ProviderCache {
   withKeys<Result>(config: oidc.Configuration, work: () => Promise<Result>): Promise<Result>;
 }
 
-/** How long the configuration of a provider and its keys are believed without asking again. */
+/** How long the configuration and the keys of a provider are cached. */
 const metadataLifeMs = 600_000;
 const keysLifeMs = 300_000;
 /**
- * Kept keys are handed to the library as this old: old enough that it fetches them once more when it finds no key
- * for a token, since keys rotate, and young enough that it takes them at all.
+ * The age of cached keys that is reported to the library: old enough that the library fetches keys again if none
+ * matches a token (keys rotate), and young enough that it accepts them.
  */
 const ageOfKeptKeysSeconds = 100;
 
-/** Creates an empty cache over this way of fetching. */
+/** Creates an empty cache for this fetch function. */
 export const createProviderCache = (fetch: oidc.CustomFetch): ProviderCache => ({
   ...cacheDocuments(fetch),
   ...cacheKeys(),

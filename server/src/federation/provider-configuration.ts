@@ -9,14 +9,14 @@ export interface Registration {
   readonly clientSecret: string;
 }
 
-/** How far the clock of a provider may be off ours. */
+/** Tolerated clock difference to a provider, in seconds. */
 const toleranceSeconds = 60;
 
 /**
  * Discovers a provider and configures the library for it.
  *
- * @param means how its configuration is fetched, and how everything else is
- * @throws an error of the library; ProviderFailure if its configuration lacks what a sign-in needs
+ * @param means how to fetch the configuration, and how to make all other requests
+ * @throws an error of the library; ProviderFailure if the configuration lacks parts that a sign-in needs
  */
 export async function configureProvider(
   { issuer, clientId, clientSecret }: Registration,
@@ -31,7 +31,7 @@ export async function configureProvider(
     clientAuthentication(clientSecret),
     {
       [oidc.customFetch]: fetchDocument,
-      // Without it the library does not verify the signature of an ID token from the token endpoint.
+      // Without this option, the library does not verify the signature of an ID token from the token endpoint.
       execute: [oidc.enableNonRepudiationChecks, ...(isProduction ? [] : [oidc.allowInsecureRequests])],
     },
   );
@@ -41,8 +41,8 @@ export async function configureProvider(
 }
 
 /**
- * How the secret is presented: in the body where the provider takes it there, for not all decode the header alike; else
- * as the specification has it.
+ * How the client secret is sent: in the body if the provider supports this, because providers decode the header
+ * differently; otherwise as the specification says.
  *
  * @see OpenID Connect Discovery 1.0, section 3; RFC 6749, section 2.3.1
  */
@@ -64,6 +64,9 @@ function checkUsable(metadata: oidc.ServerMetadata, isProduction: boolean): void
   const needed = ['authorization_endpoint', 'token_endpoint', 'jwks_uri'] as const;
   const missing = needed.filter((name) => !isWebAddress(metadata[name], protocols));
   if (missing.length > 0) {
-    throw new ProviderFailure('provider_response_invalid', `Its configuration lacks ${missing.join(', ')}.`);
+    throw new ProviderFailure(
+      'provider_response_invalid',
+      `The configuration of the provider lacks ${missing.join(', ')}.`,
+    );
   }
 }

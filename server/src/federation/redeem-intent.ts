@@ -18,8 +18,8 @@ export const intentInvalid = (): ApiError =>
   new ApiError('intent_invalid', { about: { target: { kind: 'identity_provider', id: null } } });
 
 /**
- * Whether the client that shows the token is the one that made the intent. A verifier where none belongs is refused
- * too: the client thinks of another intent than this one.
+ * Whether the client that presents the token created the intent. An unexpected verifier is refused too, because the
+ * client then means a different intent.
  *
  * @see RFC 7636, section 4.6; RFC 9700, section 2.1.1
  */
@@ -29,10 +29,10 @@ function isShownByItsClient(codeChallenge: string | null, codeVerifier: string |
 }
 
 /**
- * Uses the intent up.
+ * Consumes the intent.
  *
- * @param reauthenticates whether the intent has to be one that renews an authentication, or one that signs in or links
- * @throws ApiError `intent_invalid` for every fault
+ * @param reauthenticates whether the intent must be one for re-authentication, or one for sign-in or linking
+ * @throws ApiError `intent_invalid` for every reason
  */
 export async function redeemIntent(
   tx: Tx,
@@ -53,7 +53,7 @@ export async function redeemIntent(
   if (!intent || !isShownByItsClient(intent.codeChallenge, shown.codeVerifier)) throw intentInvalid();
   const { idpId, providerName, codeChallenge, sealedContent } = intent;
   const profile = openProfile(services.sealer, appId, intentId, sealedContent);
-  // The app may have withdrawn its trust since the person came back.
+  // The app may have withdrawn `trustEmail` after the person returned.
   const isEmailProven = profile.isEmailProven && intent.isEmailTrusted;
   return { ...profile, isEmailProven, idpId, providerName, isBoundToClient: codeChallenge !== null };
 }

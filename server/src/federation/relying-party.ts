@@ -12,8 +12,8 @@ export interface FlowSecrets {
   readonly nonce: string;
   readonly codeVerifier: string;
   /**
-   * Seconds since the epoch: the provider has to authenticate the person after that, whether or not they have a session
-   * there. Undefined: their session at the provider will do.
+   * Seconds since the epoch: the provider must authenticate the person after this time, even if they have a session
+   * there. Undefined: an existing session at the provider is accepted.
    */
   readonly authenticateSince?: number | undefined;
 }
@@ -24,12 +24,12 @@ declare module '../calls/services.ts' {
   }
 }
 
-/** This service towards identity providers: an OpenID Connect relying party. */
+/** The role of this service towards identity providers: an OpenID Connect relying party. */
 export interface RelyingParty {
   /**
-   * Reads the configuration of a provider again, past the cache.
+   * Reads the configuration of a provider, bypassing the cache.
    *
-   * @returns its issuer, as it writes it itself
+   * @returns its issuer, spelled as in the configuration
    * @throws ProviderFailure
    */
   discover(issuer: string): Promise<string>;
@@ -38,7 +38,7 @@ export interface RelyingParty {
   /**
    * Exchanges the parameters of the callback for validated claims.
    *
-   * @param callback our address as the browser called it, parameters and all
+   * @param callback the callback URL that the browser called, with parameters
    * @throws ProviderFailure
    */
   redeem(party: Party, callback: URL, secrets: FlowSecrets): Promise<Claims & { iss: string; sub: string }>;
@@ -47,10 +47,7 @@ export interface RelyingParty {
 /** Seconds since the epoch. */
 export const secondsOf = (time: Date): number => Math.floor(time.getTime() / 1000);
 
-/**
- * Loads the relying party with its first call: a start does not wait for its library, and many deployments have no
- * provider.
- */
+/** Loads the relying party at its first use, because many deployments have no provider. */
 export function lazyRelyingParty(load: () => Promise<() => RelyingParty>): RelyingParty {
   let created: RelyingParty | undefined;
   const party = async (): Promise<RelyingParty> => {

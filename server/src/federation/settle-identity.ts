@@ -29,7 +29,7 @@ export interface Arrival extends Profile {
   readonly providerName: string;
 }
 
-/** The user to sign in, and the events of the changes that were made. */
+/** The user to sign in, and the audit events of the changes. */
 export interface Settled {
   readonly userId: string;
   readonly isNewUser: boolean;
@@ -87,7 +87,7 @@ async function claimByProvider(
 const hasProvenEmail = (arrival: Arrival): arrival is Arrival & { email: string } =>
   arrival.isEmailProven && arrival.email !== null;
 
-/** Whether this arrival claims the account: it is not claimed, and the provider has verified its current address. */
+/** Whether this sign-in claims the account: it is unclaimed, and the provider has verified its current address. */
 const claimsAccount = (user: User, arrival: Arrival): arrival is Arrival & { email: string } =>
   !user.isEmailClaimed && hasProvenEmail(arrival) && emailKey(arrival.email) === emailKey(user.email);
 const touch = (tx: Tx, call: Call, identityId: string, arrival: Arrival): Promise<void> =>
@@ -125,7 +125,7 @@ async function settleByEmail(tx: Tx, call: Call, app: App, arrival: Arrival): Pr
   const { isSuperAdmin } = await readStanding(tx, appId, user.id);
   if (isSuperAdmin) throw new ApiError('idp_link_required', { about });
   const accepted = user.isEmailClaimed ? [] : await claimByProvider(tx, call, user, arrival);
-  // The user has another identity of this provider, so the mailbox may belong to someone else now.
+  // The user already has another identity of this provider, so the mailbox may belong to someone else now.
   if (await hasOtherSubject(tx, appId, user.id, arrival)) throw new ApiError('idp_link_required', { about });
   const linked = await link(tx, call, user.id, arrival);
   if (!isNewUser) await tellLinked(tx, call, user, arrival, linked.target.id);
@@ -154,7 +154,7 @@ export interface LinkedIdentity {
 }
 
 /**
- * Checks that an arrival is the caller: the identity is linked to them.
+ * Checks that the identity is linked to the caller.
  *
  * @throws ApiError `intent_invalid`, `unauthenticated`
  */
@@ -162,7 +162,7 @@ export async function recognizeCaller(tx: Tx, call: Call, arrival: Arrival): Pro
   await lockCallerWithSession(tx, call);
   const known = await lockUserOfIdentity(tx, call.appId, arrival);
   if (!known || known.userId !== signedIn(call.actor).user.id) {
-    const detail = 'This account at the provider is not linked to yours.';
+    const detail = 'This account at the provider is not linked to your account.';
     throw new ApiError('intent_invalid', { about: providerOf(arrival), detail });
   }
   await touch(tx, call, known.identityId, arrival);

@@ -2,12 +2,14 @@ import type { BackgroundTask } from '../calls/background-task.ts';
 import { deleteExpiredIntents } from './intents.store.ts';
 
 const batchSize = 500;
-/** Anyone who comes late is still sent to the failure URL of their app. */
+/**
+ * Intents are kept a little longer than they are valid, so that late browsers are still redirected to the failure URL.
+ */
 const keptMs = 3_600_000;
 
-/** Deletes expired intents, with the profiles that they store. */
+/** Deletes expired intents with their profiles. */
 export const sweepIntents: BackgroundTask = {
-  name: 'remove sign-ins through providers that have expired',
+  name: 'delete expired sign-ins through providers',
   everyMs: 60_000,
   run: async ({ db, clock }, signal) => {
     const before = new Date(clock.now().getTime() - keptMs);

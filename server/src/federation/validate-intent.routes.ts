@@ -17,7 +17,7 @@ import { intentValidated, validateIntent } from './intents.schema.ts';
 import { intentInvalid, redeemIntent, type ShownIntent } from './redeem-intent.ts';
 import { linkIdentity, settleIdentity } from './settle-identity.ts';
 
-/** Starts a session for anyone who came back. */
+/** Starts a session for a person who returned from a provider. */
 function signIn(call: Call, app: App, shown: ShownIntent) {
   return mutate(call, async (tx) => {
     const { userId, isNewUser, events } = await settleIdentity(tx, call, app, await redeemIntent(tx, call, shown));
@@ -26,17 +26,17 @@ function signIn(call: Call, app: App, shown: ShownIntent) {
   });
 }
 
-/** The session after linking, and what the browser gets. */
+/** The session after linking, and the cookies for the browser. */
 interface AfterLinking {
   readonly sessionId: string;
   readonly sessionToken: string;
-  /** A session that began because the account was claimed, which ends all sessions. */
+  /** A new session, because claiming the account ended all sessions. */
   readonly started?: StartedSession;
 }
 
 /**
- * Links an identity to the signed-in user. Without a code challenge an attacker could make somebody link the attacker's
- * identity, and sign in by it afterwards.
+ * Links an identity to the signed-in user. Without a code challenge, an attacker could make somebody link the
+ * attacker's identity, and then sign in with it.
  */
 async function linkToCaller(call: Call, app: App, actor: Call['actor'] & { kind: 'user' }, shown: ShownIntent) {
   const { sessionId, sessionToken, started } = await mutate<AfterLinking>(call, async (tx) => {
@@ -52,7 +52,7 @@ async function linkToCaller(call: Call, app: App, actor: Call['actor'] & { kind:
   return { sessionId, sessionToken, userId: actor.user.id, isNewUser: false };
 }
 
-/** Once more when the same person came by two ways at the same moment: the second time they are known. */
+/** Retries once if two sign-ins of the same new person run concurrently: at the second attempt the identity exists. */
 async function twice<Result>(work: () => Promise<Result>): Promise<Result> {
   try {
     return await work();
@@ -72,14 +72,14 @@ export const validateIntentRoutes = [
     tag: 'idp-authentication',
     summary: 'Finish a sign-in with a provider',
     description:
-      'Exchanges the parameters of the success URL for a session. If the identity is linked to an ' +
-      'account, the session is for that account. Otherwise, if the provider has verified the address, the ' +
-      'account with this address is linked, or a new account is created. The account of a super admin is ' +
-      'never linked automatically. With the session token of a signed-in human as Bearer, the identity is ' +
-      'linked to that user instead, regardless of its address. The intent then requires a ' +
-      '`codeChallenge`, and the response has the session of the caller. If the account is not claimed and ' +
-      'the provider has verified its address, the account is claimed: earlier passwords, sessions and ' +
-      'identities are void, and the response has a new session.',
+      'Exchanges the parameters of the success URL for a session. If the identity is linked to an account, the ' +
+      'session is for that account. Otherwise, if the provider has verified the address, the identity is linked ' +
+      'to the account with this address, or a new account is created. The account of a super admin is never ' +
+      'linked automatically. With the session token of a signed-in human as Bearer, the identity is linked to ' +
+      'that user instead, regardless of its address. The intent then requires a `codeChallenge`, and the response ' +
+      'has the session of the caller. If the account is not claimed and the provider has verified its address, ' +
+      'the account is claimed: earlier passwords, sessions and identities are void, and the response has a new ' +
+      'session.',
     access: publicAccess({ setsCookie: true, acceptsSession: true }),
     audit: 'session.created',
     body: validateIntent,

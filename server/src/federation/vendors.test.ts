@@ -160,6 +160,8 @@ describe('Microsoft', () => {
     const body = { ...credentials, name: 'Microsoft', issuer: ofMicrosoft(tenant) };
     const response = await world.call('POST', '/v1/authorization/idps/oidc', { token: world.admin.token, body });
     expect(problem(response)).toBe('400 idp_discovery_failed');
-    expect(response.json()).toMatchObject({ detail: expect.stringContaining('Register Microsoft as such.') });
+    expect(response.json()).toMatchObject({
+      detail: expect.stringContaining('Register Microsoft as a provider of its own type.'),
+    });
   });
 });

@@ -1,6 +1,6 @@
 import { BlockList, isIP, isIPv6 } from 'node:net';
 
-/** Whether this is an IP address, alone or with a prefix length: `10.0.0.0/8`. */
+/** Whether this is an IP address, with or without a prefix length: `10.0.0.0/8`. */
 export function isAddressRange(text: string): boolean {
   const [address = '', prefix, ...rest] = text.split('/');
   const longestPrefix = isIP(address) === 6 ? 128 : 32;
@@ -9,8 +9,8 @@ export function isAddressRange(text: string): boolean {
 }
 
 /**
- * What is not somebody's address on the internet: this machine, private and link-local networks (among them the
- * metadata services of clouds), shared and reserved space, multicast, documentation.
+ * Address ranges that are not on the public internet: loopback, private and link-local networks (including the metadata
+ * services of clouds), shared and reserved space, multicast, documentation.
  *
  * @see IANA IPv4 Special-Purpose Address Registry; RFC 6890
  */
@@ -31,7 +31,10 @@ const specialIpv4 = [
   '224.0.0.0/3',
 ];
 
-/** Inside of the space that is routed at all (2000::/3): what carries or tunnels other addresses, and documentation. */
+/**
+ * Excluded ranges within the global unicast space (2000::/3): translation and tunnels of other addresses, and
+ * documentation.
+ */
 const specialIpv6 = ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20'];
 
 function listOf(ranges: readonly string[], family: 'ipv4' | 'ipv6'): BlockList {
@@ -48,8 +51,8 @@ const routedIpv6 = listOf(['2000::/3'], 'ipv6');
 const unroutedIpv6 = listOf(specialIpv6, 'ipv6');
 
 /**
- * Whether an address belongs to the internet at large. An IPv4 address in an IPv6 coat is none: nobody needs it, and
- * it could be any.
+ * Whether an address is on the public internet. IPv4-mapped IPv6 addresses are refused: they have no legitimate use and
+ * could hide any IPv4 address.
  *
  * @example isPublicAddress('169.254.169.254') // false
  */

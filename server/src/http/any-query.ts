@@ -1,4 +1,4 @@
 import { z } from 'zod';
 
-/** The query of a page or a probe: every query is answered the same. */
+/** Query schema of pages and probes, which ignore their query. */
 export const anyQuery = z.looseObject({});

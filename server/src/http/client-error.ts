@@ -11,7 +11,7 @@ type Headers = Readonly<Record<string, string>>;
 function toApiError({ code }: ConnectionError): ApiError {
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return new ApiError('request_timeout');
   if (code === 'HPE_HEADER_OVERFLOW') return new ApiError('headers_too_large');
-  return new ApiError('malformed_request', { detail: 'What arrived is not HTTP.' });
+  return new ApiError('malformed_request', { detail: 'The request is not valid HTTP.' });
 }
 
 function toMessage(error: ApiError, requestId: string, headers: Headers, publicUrl: string): string {
@@ -29,9 +29,10 @@ function toMessage(error: ApiError, requestId: string, headers: Headers, publicU
 }
 
 /**
- * Answers what never became a request: bytes that are not HTTP, headers without end, a client that stalls.
+ * Responds to connections that never sent a valid request: bytes that are not HTTP, headers that do not end, a client
+ * that stalls.
  *
- * @param headers those that every answer has
+ * @param headers headers of every response
  * @see https://nodejs.org/api/http.html#event-clienterror
  */
 export function answerClientError(headers: Headers, publicUrl: string) {
@@ -45,16 +46,19 @@ export function answerClientError(headers: Headers, publicUrl: string) {
 }
 
 /**
- * Answers `CONNECT`, which asks for a tunnel and for no resource of ours: 405, and nothing is allowed there. Node.js
- * closes the connection without a word where nobody answers.
+ * Responds to `CONNECT`, which requests a tunnel, with 405 and an empty list of methods. Without a handler, Node.js
+ * closes the connection without a response.
  *
- * @param headers those that every answer has
+ * @param headers headers of every response
  * @see RFC 9110, sections 9.3.6 and 10.2.1
  * @see https://nodejs.org/api/http.html#event-connect
  */
 export function answerConnect(headers: Headers, publicUrl: string) {
   return (request: IncomingMessage, socket: Duplex): void => {
-    const error = new ApiError('method_not_allowed', { detail: 'This service is no proxy.', headers: { allow: '' } });
+    const error = new ApiError('method_not_allowed', {
+      detail: 'This service is not a proxy.',
+      headers: { allow: '' },
+    });
     // Node.js no longer handles errors of this connection.
     socket.on('error', () => socket.destroy());
     socket.end(toMessage(error, requestIdOf(request), headers, publicUrl), () => socket.destroy());

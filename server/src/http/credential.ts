@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from './errors.ts';
 
-/** A session token is about 50 characters, a machine token about 600; what is much larger is no token of ours. */
+/** Longest accepted credential. A session token has about 50 characters, a machine token about 600. */
 const longestToken = 8192;
 
 /** A credential as presented, not yet verified. */
@@ -9,12 +9,12 @@ export type Credential =
   | { readonly kind: 'bearer'; readonly token: string }
   | { readonly kind: 'cookie'; readonly token: string };
 
-/** The secrets that we keep in browsers. */
+/** The secrets that the service stores in browsers. */
 export type CookieKind = 'session-token' | 'device-token';
 
 /**
- * The two names of a cookie: the documented one, and the one that belongs to one app only, whose prefix makes browsers
- * bind it to https and this host.
+ * The two names of a cookie: the documented one, and the one of a single app. The prefix of the latter makes browsers
+ * bind the cookie to https and this host.
  */
 export const cookieNamesOf = (kind: CookieKind, appName: string) => ({
   shared: kind,
@@ -31,18 +31,18 @@ function headerValues(request: FastifyRequest, name: string): string[] {
 }
 
 /**
- * Removes the white space of HTTP and no other. JavaScript's `trim` also removes U+00A0, and would turn the cookie
- * name `\u00a0__Host-x`, which any page of a sibling domain may set, into `__Host-x`.
+ * Removes only the white space of HTTP. JavaScript's `trim` also removes U+00A0. It would turn the cookie name
+ * `\u00a0__Host-x`, which any page of a sibling domain may set, into `__Host-x`.
  *
  * @see RFC 9110, section 5.6.3
  */
 const trimmed = (value: string): string => value.replace(/^[ \t]+|[ \t]+$/g, '');
 
 /**
- * The token of `Authorization: Bearer …`, in any case of "bearer"; undefined when the header is absent or of
- * another scheme.
+ * The token of `Authorization: Bearer …`, with "bearer" in any case; undefined if the header is absent or has another
+ * scheme.
  *
- * @throws ApiError `unauthenticated` when there are several, or an empty or oversized one
+ * @throws ApiError `unauthenticated` if there are several headers, or an empty or oversized token
  * @see RFC 6750, section 2.1
  */
 export function bearerToken(request: FastifyRequest): string | undefined {
@@ -58,7 +58,7 @@ export function bearerToken(request: FastifyRequest): string | undefined {
   return token;
 }
 
-/** Values of all cookies of that name; browsers send several when cookies of different paths or domains collide. */
+/** Values of all cookies of this name. Browsers send several if cookies of different paths or domains collide. */
 function cookieValues(header: string, name: string): string[] {
   return header
     .split(';')
@@ -67,7 +67,7 @@ function cookieValues(header: string, name: string): string[] {
     .map(([sent, pair]) => trimmed(pair.slice(sent.length + 1)).replace(/^"(.*)"$/, '$1'));
 }
 
-/** The value of a cookie. Several different values count as none, because their origin is unknown. */
+/** The value of a cookie. Several different values are ignored, because their origin is unknown. */
 export function cookieValue(request: FastifyRequest, name: string): string | undefined {
   const values = new Set(cookieValues(headerValues(request, 'cookie').join(';'), name));
   const [value] = values;
@@ -78,10 +78,10 @@ export function cookieValue(request: FastifyRequest, name: string): string | und
 const isOfBrowser = (request: FastifyRequest): boolean => request.headers['sec-fetch-site'] !== undefined;
 
 /**
- * A secret that the caller keeps as a cookie; the app's own cookie is preferred to the shared one. On https a browser
- * presents it by the `__Host-` cookie only: a sibling domain can put a plain cookie into the browser, but not that one.
+ * A secret that the caller stores as a cookie. The cookie of the app takes precedence over the shared one. On https,
+ * browsers must send the `__Host-` cookie, because a sibling domain can set a plain cookie, but not this one.
  *
- * @param publicUrl of the service, whose scheme decides
+ * @param publicUrl URL of the service; its scheme decides
  */
 export function cookieOf(
   request: FastifyRequest,
@@ -95,7 +95,7 @@ export function cookieOf(
   return cookieValue(request, shared);
 }
 
-/** The credential that the caller presents: a bearer token wins over cookies. */
+/** The credential of the caller. A Bearer token takes precedence over cookies. */
 export function presentedCredential(
   request: FastifyRequest,
   of: { appName: string; publicUrl: string },
@@ -106,7 +106,7 @@ export function presentedCredential(
   return token === undefined ? undefined : { kind: 'cookie', token };
 }
 
-/** Which of these cookies carry a token for which `holds` is true. */
+/** The cookies whose token satisfies `holds`. */
 export function presentedCookieNames(
   request: FastifyRequest,
   names: readonly string[],

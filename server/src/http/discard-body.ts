@@ -4,8 +4,8 @@ const mostBytes = 4 * 1024 * 1024;
 const longestMs = 3_000;
 
 /**
- * Reads the rest of a refused body and drops it, up to 4 MiB and 3 seconds. If the connection is closed while bytes are
- * unread, the operating system resets it, and the client loses the answer.
+ * Reads and discards the rest of a refused body, up to 4 MiB and 3 seconds. If the connection is closed while bytes are
+ * unread, the operating system resets it, and the client loses the response.
  *
  * @see RFC 9112, section 9.6
  */

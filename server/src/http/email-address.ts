@@ -3,9 +3,12 @@ import { z } from 'zod';
 
 /** Excludes quoting, white space, control characters, and the characters that mail headers give a meaning. */
 const localPart = /^[^\s@"(),:;<>[\\\]\p{C}]{1,64}$/u;
-/** The same after compatibility forms are replaced, of any length. Programs read a leading hyphen as an option. */
+/**
+ * The same check for text of any length after compatibility forms are replaced. A leading hyphen is refused, because
+ * programs read it as an option.
+ */
 const localPartOnceFolded = /^(?!-)[^\s@"(),:;<>[\\\]\p{C}]+$/u;
-/** URL parsers take a domain with such a last label for an IPv4 address. */
+/** URL parsers read a domain with such a last label as an IPv4 address. */
 const numericLabel = /^(?:[0-9]+|0x[0-9a-f]*)$/;
 
 const strict = {
@@ -18,10 +21,10 @@ const strict = {
 } as const;
 
 /**
- * The ASCII form of a domain. The domain must be valid as it stands: in lower case it equals its ASCII or its Unicode
- * form, so that nothing was dropped from it or replaced in it.
+ * The ASCII form of a domain. The domain must already be normalized: in lower case, it equals its ASCII or Unicode
+ * form. So no character was dropped or replaced.
  *
- * @returns undefined if it is not valid
+ * @returns undefined if it is invalid
  * @see UTS 46, section 4.2
  */
 function toAsciiDomain(input: string): string | undefined {
@@ -55,13 +58,13 @@ export function normalizeEmail(input: string): string | undefined {
   return domain !== undefined && normalized.length <= 254 ? normalized : undefined;
 }
 
-/** The key under which an address is unique in an app: two addresses that differ in case only are the same. */
+/** The key by which an address is unique in an app. Addresses that differ only in case have the same key. */
 export function emailKey(email: string): string {
-  // Lowering can leave a letter and its mark apart (J̌ has no composed form, ǰ has): compose once more.
+  // Compose again, because lower-casing can separate a letter and its mark (J̌ has no composed form, ǰ has one).
   return email.normalize('NFC').toLowerCase().normalize('NFC');
 }
 
-/** A stored address with its domain in Unicode; the address itself if its domain has no such form. */
+/** A stored address with its domain in Unicode, or the address itself if the domain has no Unicode form. */
 export function toUnicodeEmail(email: string): string {
   const at = email.lastIndexOf('@');
   const { domain, error } = toUnicode(email.slice(at + 1), strict);
@@ -69,12 +72,12 @@ export function toUnicodeEmail(email: string): string {
 }
 
 /**
- * The key of the mailbox behind an address: mail to `jon+anything@example.com` lands in the mailbox of
- * `jon@example.com`. Only for counting mails: as addresses of accounts the two stay different.
+ * The key of the mailbox of an address: mail to `jon+anything@example.com` arrives in the mailbox of `jon@example.com`.
+ * Only for counting mails; accounts keep the two addresses apart.
  */
 export const mailboxKey = (email: string): string => emailKey(email).replace(/^([^+]+)\+.*(?=@)/, '$1');
 
-/** An e-mail address of a request, normalized. */
+/** An e-mail address in a request, normalized. */
 export const emailAddress = z
   .string({ error: (issue) => (issue.input === undefined ? 'Required.' : 'Must be a string.') })
   .max(320, { error: 'At most 254 characters.' })

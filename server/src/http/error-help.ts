@@ -30,9 +30,9 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   route_not_found: {
     cause:
-      'The path is misspelt or lacks `/v1`, or the feature is switched off: `/v1/platform` without ' +
-      '`PLATFORM_KEY`, `/metrics` and `/dev/mailbox` in production.',
-    remedy: 'Compare the path with the reference at `/docs`. Ask the operator whether the feature is switched off.',
+      'The path is misspelt or lacks `/v1`, or the endpoint is disabled. `/v1/platform` requires `PLATFORM_KEY`. ' +
+      'In production, `/metrics` requires `METRICS_TOKEN` or a separate port, and there is no `/dev/mailbox`.',
+    remedy: 'Compare the path with the reference at `/docs`. Ask the operator whether the endpoint is enabled.',
   },
   method_not_allowed: {
     cause: 'The path supports other methods only, for example `PATCH` but not `PUT`.',
@@ -40,8 +40,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   prefetch_refused: {
     cause:
-      'A browser or a preview loaded the link ahead of time (`Sec-Purpose: prefetch`), and following the ' +
-      'link changes something.',
+      'A browser or a link preview loaded the page ahead of time (`Sec-Purpose: prefetch`), and loading the page ' +
+      'changes data.',
     remedy: 'No action is needed: the link works when the person follows it. Do not prefetch sign-in links.',
   },
   request_timeout: {
@@ -78,7 +78,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   app_inactive: {
     cause: 'The operator deactivated the app.',
-    remedy: 'Ask the operator, who reactivates it with `PATCH /v1/platform/apps/{name}`.',
+    remedy: 'Ask the operator to reactivate the app with `PATCH /v1/platform/apps/{name}`.',
   },
   app_name_taken: {
     cause: 'The app already exists. An earlier run of the same script may have created it.',
@@ -95,35 +95,41 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
       'The session is valid, but its user authenticated more than ten minutes ago. Sensitive operations ' +
       'require a recent authentication, so that a stolen session cannot perform them.',
     remedy:
-      'Ask the user to re-authenticate, then repeat the call. `POST ' +
-      '/v1/authentication/users/me/reauthentication` accepts the current password, a code from `POST ' +
-      '…/users/me/reauthentication-request`, or a sign-in with a linked provider.',
+      'Ask the user to re-authenticate, then repeat the call. `POST /v1/authentication/users/me/reauthentication` ' +
+      'accepts the current password, a code from `POST …/users/me/reauthentication-request`, or a completed ' +
+      'sign-in with a linked provider.',
   },
   session_required: {
     cause:
-      'The Bearer is an access token of a person. Such tokens read and act in organizations; they never reach ' +
-      'sessions, passwords, addresses, phone numbers, sign-in methods, keys, machine users, exports or ' +
-      'deletion.',
-    remedy: 'Make the call with the session token (`gh_s_…`) or the session cookie, from a page of your own.',
+      'The Bearer token is an access token of a person. Access tokens can read, and can change organizations. ' +
+      'They cannot access sessions, passwords, addresses, phone numbers, sign-in methods, keys, machine users, ' +
+      'exports or deletion.',
+    remedy:
+      'Make the call with the session token (`gh_s_…`), or with the session cookie from a page of an allowed ' +
+      'origin.',
   },
   insufficient_scope: {
-    cause: 'The machine user was given fewer scopes than the operation needs. Scopes of the token are not looked at.',
+    cause:
+      'The machine user lacks a scope that the operation requires. The scopes are read from the machine user, not ' +
+      'from the token.',
     remedy:
-      'Read the missing scope in `WWW-Authenticate`. A super admin adds it by `PATCH …/machine-users/{id}`, `scopes`.',
+      '`WWW-Authenticate` names the missing scope. A super admin can add it to `scopes` with `PATCH ' +
+      '…/machine-users/{id}`.',
   },
   network_not_allowed: {
-    cause: 'The machine user has `allowedNetworks`, and the connection comes from elsewhere, or a proxy hides it.',
+    cause:
+      'The machine user has `allowedNetworks`, and the client address is not in these networks, or a proxy replaces ' +
+      'the address.',
     remedy: 'Call from an allowed network, check `TRUST_PROXY`, or have a super admin change `allowedNetworks`.',
   },
   audience_required: {
-    cause: 'An access token was asked for, and the app’s setting `audiences` is empty.',
+    cause: 'The app setting `audiences` is empty, so the app cannot issue access tokens.',
     remedy:
-      'As a super admin list the services that tokens are for: `PATCH /v1/authorization/apps/settings` with ' +
-      '`audiences`.',
+      'A super admin must add the audience to the setting `audiences` with `PATCH /v1/authorization/apps/settings`.',
   },
   audience_not_allowed: {
-    cause: 'The audience is misspelt, or the app’s setting `audiences` lacks it. Entries are compared as they are.',
-    remedy: 'Ask for an audience of the list, or have a super admin add it to `audiences`.',
+    cause: 'The audience is misspelt, or the app setting `audiences` lacks it. Audiences must match an entry exactly.',
+    remedy: 'Request an audience that is listed, or ask a super admin to add the audience to `audiences`.',
   },
   origin_not_allowed: {
     cause:
@@ -254,8 +260,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   invitation_not_found: {
     cause:
-      'The id belongs to another organization, the invitation was superseded, or a manager requested an ' +
-      'invitation to a manager role.',
+      'The id belongs to another organization, or the invitation was superseded, or a manager tried to read an ' +
+      'invitation of an owner or manager.',
     remedy: 'List the invitations with `GET organizations/{orgId}/invitations`.',
   },
   invitation_closed: {

@@ -51,7 +51,11 @@ export const errorCodes = {
   ],
   insufficient_scope: [403, 'Insufficient scope', 'The machine user lacks the scope that this call needs.'],
   network_not_allowed: [403, 'Network not allowed', 'This machine user may not call from this network.'],
-  audience_required: [400, 'Audience required', 'The app lists no audience that a token could be for.'],
+  audience_required: [
+    400,
+    'Audience required',
+    'The app setting `audiences` is empty, so no access token can be issued.',
+  ],
   audience_not_allowed: [400, 'Audience not allowed', 'The app does not list this audience.'],
   origin_not_allowed: [403, 'Origin not allowed', 'Calls from this origin are not allowed by the app.'],
   access_denied: [403, 'Access denied', 'You can view this resource but are not allowed to perform this action.'],

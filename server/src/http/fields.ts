@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** Text that every store and every reader can hold: no NUL, no half of a surrogate pair. */
+/** Text that every database and JSON parser can store: no NUL, no unpaired surrogates. */
 export const text = (options: { min?: number; max: number }) =>
   z
     .string({ error: (issue) => (issue.input === undefined ? 'Required.' : 'Must be a string.') })
@@ -10,44 +10,44 @@ export const text = (options: { min?: number; max: number }) =>
       error: 'Must be well-formed Unicode without NUL.',
     });
 
-/** Characters that show nothing: white space, controls, format characters, fillers. */
+/** Invisible characters: white space, controls, format characters, fillers. */
 const invisible = /[\s\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u2800]/gu;
 
 /** Whether text has no visible character. */
 export const isBlank = (value: string): boolean => value.replace(invisible, '') === '';
 
-/** A name of something: one line with something to see, trimmed. */
+/** A name: one line, trimmed, with a visible character. */
 export const visibleName = (options: { max: number }) =>
   text({ min: 1, ...options })
     .refine((value) => !isBlank(value) && !/[\p{Cc}\u2028\u2029]/u.test(value.trim()), { error: 'Must be a name.' })
     .transform((value) => value.trim());
 
-/** An optional field of a creating call: null is the same as its absence. In a PATCH null is a value of its own. */
+/** An optional field of a creating call: null equals absence. In a PATCH, null has a meaning of its own. */
 export const optional = <Schema extends z.ZodType>(schema: Schema) =>
   schema
     .nullish()
     .transform((value) => value ?? undefined)
     .optional();
 
-/** The body of a PATCH: each field may be absent, which leaves it as it is, but not all of them. */
+/** The body of a PATCH. Absent fields stay unchanged; at least one field is required. */
 export const patchOf = <Shape extends z.ZodRawShape>(shape: Shape) =>
   z
     .strictObject(shape)
     .partial()
     .refine((patch) => Object.keys(patch).length > 0, {
-      error: `Name at least one of ${Object.keys(shape).join(', ')}.`,
+      error: `Send at least one of ${Object.keys(shape).join(', ')}.`,
     });
 
 const blankToNone = (value: unknown): unknown =>
   value === null || (typeof value === 'string' && isBlank(value)) ? undefined : value;
 
-/** An optional filter of a search or a list: a blank one is the same as none. */
+/** An optional filter of a search or a list. A blank filter is ignored. */
 export const filter = <Schema extends z.ZodType>(schema: Schema) =>
   z.preprocess(blankToNone, schema.optional()).optional();
 
 const offsetTime = z.iso.datetime({ offset: true });
 
-/** An instant of a request: RFC 3339, whose `T` and `Z` may be of lower case. @see RFC 3339, section 5.6 */
+/** A time in a request: RFC 3339, with `T` and `Z` in either case. @see RFC 3339, section 5.6 */
 export const instant = (what: string, example: string) =>
   z
     .string({ error: 'Must be an RFC 3339 time.' })
@@ -58,20 +58,20 @@ export const instant = (what: string, example: string) =>
 /** Largest value of a `bigint` column. */
 const largestId = 9_223_372_036_854_775_807n;
 
-/** An id: a decimal string, never a JSON number, whose numeric order is the order of creation. */
+/** An id: a decimal string, never a JSON number. The numeric order is the order of creation. */
 export const id = z
   .string({ error: (issue) => (issue.input === undefined ? 'Required.' : 'Must be a decimal string.') })
   .regex(/^[0-9]{1,19}$/, { error: 'Must be a decimal string of 1 to 19 digits.' })
   .refine((value) => !/^[0-9]{1,19}$/.test(value) || BigInt(value) <= largestId, {
-    error: 'No id is as large as this.',
+    error: 'Ids are smaller than this.',
   })
   .transform((value) => value.replace(/^0+(?=\d)/, ''));
 
-/** An id as a field of a request or an answer. */
+/** An id as a field of a request or a response. */
 export const idOf = (what: string, example = '118273645546213376') =>
   id.meta({ description: `Id of ${what}.`, examples: [example] });
 
-/** An id of an answer: it comes from the database and needs no check. */
+/** An id in a response. It comes from the database, so it is not validated. */
 export const outputId = (what: string, example = '118273645546213376') =>
   z.string().meta({ description: `Id of ${what}.`, examples: [example] });
 
@@ -81,7 +81,7 @@ export const time = (what: string) =>
     .string()
     .meta({ description: `${what} (RFC 3339, UTC).`, format: 'date-time', examples: ['2026-11-24T09:30:00.000Z'] });
 
-/** The literal message of an answer. */
+/** The literal message of a response. */
 export const message = (example: string) =>
   z.string().meta({ description: 'The result in words.', examples: [example] });
 
@@ -104,7 +104,7 @@ export const queryFlag = (what: string) =>
     .enum(['true', 'false'], { error: 'Must be true or false.' })
     .transform((value) => value === 'true')
     .optional()
-    // The document calls it what it is: generated clients write `true` and `false` themselves.
+    // Documented as boolean: generated clients then write `true` and `false`.
     .meta({ description: `${what} Default: false.`, type: 'boolean', enum: undefined, examples: [true] });
 
 const metadataKey = text({ min: 1, max: 200 });
@@ -117,7 +117,7 @@ export const metadata = (whose: string) =>
     .record(metadataKey, metadataValue)
     .meta({ description: `Metadata of the ${whose}: strings by name, at most 30.`, examples: [metadataExample] });
 
-/** Changes to metadata: a string sets, `null` removes, a key that is not named stays. */
+/** Changes to metadata: a string sets a key, `null` removes it, absent keys stay unchanged. */
 export const metadataPatch = (whose: string) =>
   z
     .record(metadataKey, metadataValue.nullable())
@@ -133,16 +133,16 @@ export const metadataPatch = (whose: string) =>
 export const personName = (what: string, example: string) =>
   visibleName({ max: 200 }).meta({ description: what, examples: [example] });
 
-/** A family name; empty for people who have none, as the service itself makes them of a provider's answer. */
+/** A family name. Empty if a person has none, or if an identity provider did not return one. */
 export const familyNameOrNone = (what: string, example: string) =>
   text({ max: 200 })
     .refine((value) => value.trim() === '' || (!isBlank(value) && !/[\p{Cc}\u2028\u2029]/u.test(value.trim())), {
       error: 'Must be a name.',
     })
     .transform((value) => value.trim())
-    .meta({ description: `${what} Empty: none.`, examples: [example] });
+    .meta({ description: `${what} Empty if there is none.`, examples: [example] });
 
-/** A field that existing clients send and that means nothing to this service. */
+/** A field that existing clients send and this service ignores. */
 export const ignoredField = (why: string, example: string) =>
   z
     .unknown()

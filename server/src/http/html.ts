@@ -1,4 +1,4 @@
-/** Text that may stand in a page as it is. */
+/** Text that needs no escaping in a page. */
 export interface Html {
   readonly markup: string;
 }
@@ -21,7 +21,7 @@ function toMarkup(value: Value): string {
 }
 
 /**
- * A piece of a page. What is put in is escaped, unless it is such a piece itself.
+ * A fragment of HTML. Values are escaped, unless they are fragments.
  *
  * @example html`<h1>${title}</h1>`
  */

@@ -3,7 +3,7 @@ import type { FastifyRequest } from 'fastify';
 const opaque = (tag: string): string => tag.trim().replace(/^W\//, '');
 
 /**
- * Whether the caller has this version already, by weak comparison; the answer is then 304.
+ * Whether the caller already has this version, by weak comparison. The response is then 304.
  *
  * @see RFC 9110, section 13.1.2
  */

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { ApiError } from './errors.ts';
 
-/** Why the body is in no form that is read here; undefined when it is JSON, plain and in UTF-8. */
+/** The reason why the body is refused; undefined if it is plain JSON in UTF-8. */
 function faultOfForm({ headers }: FastifyRequest): string | undefined {
   const { 'content-type': type = '', 'content-encoding': packing = 'identity' } = headers;
   if (!/^(\s*identity\s*(,|$))+$/i.test(packing)) return 'Send the body without a content encoding.';
@@ -11,12 +11,15 @@ function faultOfForm({ headers }: FastifyRequest): string | undefined {
   return /;\s*charset\s*=\s*(?!"?utf-8"?\s*(;|$))/i.test(type) ? 'Send the body in UTF-8.' : undefined;
 }
 
-/** Levels of arrays and objects in a body. No call needs ten; code that walks a value must not run out of stack. */
+/**
+ * Maximum nesting of arrays and objects in a body. No call needs ten levels. The limit protects recursive code from a
+ * stack overflow.
+ */
 export const deepestBody = 64;
 
 const bytes = { quote: 0x22, backslash: 0x5c, openArray: 0x5b, closeArray: 0x5d, openObject: 0x7b, closeObject: 0x7d };
 
-/** Whether JSON text is nested more than `deepestBody` levels deep. Reads bytes, so that nothing is built before. */
+/** Whether JSON text is nested more than `deepestBody` levels deep. Scans bytes, so that nothing is parsed first. */
 function isTooDeep(json: Buffer): boolean {
   let depth = 0;
   let isInString = false;
@@ -39,30 +42,28 @@ function isTooDeep(json: Buffer): boolean {
 
 const tooDeep = `The body is nested more than ${deepestBody} levels deep.`;
 
-/** Whether the headers say that there is no content. @see RFC 9112, section 6.3 */
+/** Whether the headers say that the body is empty. @see RFC 9112, section 6.3 */
 const isEmpty = ({ headers }: FastifyRequest): boolean =>
   headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 
 const isJson = ({ headers }: FastifyRequest): boolean =>
   /^\s*application\/json\s*(;|$)/i.test(headers['content-type'] ?? '');
 
-/**
- * Takes content of another type than JSON if it turns out to be empty, which only its end shows if it comes in chunks.
- */
+/** Accepts a body of another type than JSON if it is empty. If the body is sent in chunks, only its end shows this. */
 async function readNothing(content: IncomingMessage): Promise<void> {
   for await (const chunk of content) if ((chunk as Buffer).length > 0) throw new ApiError('unsupported_media_type');
 }
 
 /**
- * Reads JSON bodies: strict UTF-8, at most 64 levels, no keys that tamper with prototypes, nothing but JSON. No content
- * is no fault here, regardless of its type: programs such as curl name one without sending any. Where content is
- * needed, validation says so.
+ * Parses JSON bodies: strict UTF-8, at most 64 levels, no keys that modify prototypes, no other type. An empty body is
+ * accepted with any content type, because programs such as curl name a type without sending content. Validation refuses
+ * an empty body if the route requires one.
  */
 export function installJsonBody(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser('error', 'error');
   app.removeAllContentTypeParsers();
   app.addHook('preParsing', (request, _reply, _content, done) => {
-    // The framework refuses a type that it does not know before it looks whether there is any content.
+    // The framework refuses an unknown type before it checks whether there is any content.
     const { headers } = request;
     if (headers['content-type'] !== undefined && (isEmpty(request) || !isJson(request))) delete headers['content-type'];
     done();

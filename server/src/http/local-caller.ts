@@ -1,12 +1,12 @@
 import type { FastifyRequest } from 'fastify';
 import { isLoopback } from './loopback.ts';
 
-/** Headers that proxies add. A caller behind a proxy can be anywhere. */
+/** Headers that proxies add. The caller behind a proxy may be remote. */
 const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
 
 /**
- * Whether the caller is on this very machine: a loopback peer, no proxy, and a loopback `Host`, so that no page which
- * rebinds a name to this machine counts.
+ * Whether the caller runs on this machine: a loopback peer, no proxy, and a loopback `Host`. The check of `Host`
+ * excludes pages that use DNS rebinding.
  */
 export function isLocalCaller({ headers, socket }: FastifyRequest): boolean {
   const host = (headers.host ?? '').replace(/:\d+$/, '');

@@ -1,7 +1,9 @@
 import { BlockList, isIP, isIPv4, isIPv6 } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 
-/** Addresses that one customer of a network holds together count as one: an IPv6 /64. */
+/**
+ * The network of an address, because one customer usually holds all its addresses: an IPv6 /64 counts as one address.
+ */
 export function addressKey(ip: string): string {
   if (!isIPv6(ip)) return ip;
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip);
@@ -12,7 +14,7 @@ export function addressKey(ip: string): string {
   return `${network.join(':')}::/64`;
 }
 
-/** An address as text and nothing else: IPv4 without its IPv6 coat, no port, no brackets. */
+/** A plain address: IPv4 without the IPv6 mapping, no port, no brackets. */
 export function bareAddress(reported: string): string | undefined {
   if (isIPv4(reported)) return reported;
   const address = reported
@@ -23,7 +25,7 @@ export function bareAddress(reported: string): string | undefined {
   return isIP(address) === 0 ? undefined : address;
 }
 
-/** Whether one of these addresses or CIDR ranges holds the address. */
+/** Whether one of these addresses or CIDR ranges contains the address. */
 export function isWithin(ranges: readonly string[], address: string): boolean {
   const list = new BlockList();
   for (const range of ranges) {
@@ -34,9 +36,6 @@ export function isWithin(ranges: readonly string[], address: string): boolean {
   return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
-/**
- * Where the connection comes from, seen through the proxies of `TRUST_PROXY`. What they report is believed only if it
- * is an address.
- */
+/** The client address behind the proxies of `TRUST_PROXY`. The report of a proxy is ignored if it is not an address. */
 export const peerAddress = ({ ip, socket }: FastifyRequest): string =>
   bareAddress(ip) ?? bareAddress(socket.remoteAddress ?? '') ?? '';

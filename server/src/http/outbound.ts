@@ -3,7 +3,7 @@ import { isIP, type LookupFunction } from 'node:net';
 import type { Agent, BodyInit } from 'undici';
 import { isPublicAddress } from './address-range.ts';
 
-/** A call to somebody else's server did not bring a usable answer. The message holds nothing of request or answer. */
+/** An outgoing request failed. The message contains no part of the request or response. */
 export class OutboundError extends Error {
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
@@ -18,34 +18,31 @@ interface OutboundRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Calls to servers that others named. */
+/** HTTP requests to servers that users chose. */
 export interface Outbound {
   /**
-   * One HTTP call with an answer that is read as a whole: no redirects, at most so many bytes, within the time.
+   * Sends one HTTP request and reads the whole response. Redirects are errors; size and time are limited.
    *
-   * @throws OutboundError for every failure but the status, which is for the caller to judge
+   * @throws OutboundError if there is no response. Error statuses are returned
    */
   fetch(url: string, request?: OutboundRequest): Promise<Response>;
   close(): Promise<void>;
 }
 
 export interface OutboundOptions {
-  /** Whether addresses inside of our own network may be called: never in production. */
+  /** Whether private addresses may be called: never in production. */
   readonly allowsPrivate: boolean;
-  /** For the whole call, milliseconds. */
+  /** Timeout of the whole call, in milliseconds. */
   readonly timeoutMs?: number;
 }
 
 const defaultTimeoutMs = 5000;
-/** A discovery document has 2 KiB, a key set 5, a token answer 4. */
+/** Largest response. A discovery document has 2 KiB, a key set 5, a token response 4. */
 const longestAnswerBytes = 256 * 1024;
 
-const refusal = (): OutboundError => new OutboundError('The address is not one on the internet.');
+const refusal = (): OutboundError => new OutboundError('The server has no public IP address.');
 
-/**
- * Looks at the addresses to which the connection would go, at the moment it is made: what a name meant when it was
- * checked before need not be what it means now.
- */
+/** Checks the resolved IP addresses at connection time, because an earlier check can be bypassed by DNS rebinding. */
 const publicLookup: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, { ...options, all: true }, (error, addresses: LookupAddress[]) => {
     if (error) return callback(error, []);
@@ -56,27 +53,28 @@ const publicLookup: LookupFunction = (hostname, options, callback) => {
   });
 };
 
-/** A literal address is never looked up. */
+/** Checks IP addresses in URLs, which the DNS lookup does not see. */
 function checkLiteral(url: string): void {
   const host = new URL(url).hostname.replace(/^\[(.*)\]$/, '$1');
   if (isIP(host) !== 0 && !isPublicAddress(host)) throw refusal();
 }
 
-/** Reads a body up to the limit: after unpacking, so that a small answer cannot become a large one. */
+/** Reads the decompressed body up to the limit, as a defence against decompression bombs. */
 async function readBounded(body: AsyncIterable<Uint8Array> | null): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body ?? []) {
     length += chunk.length;
-    if (length > longestAnswerBytes) throw new OutboundError(`The answer has more than ${longestAnswerBytes} bytes.`);
+    if (length > longestAnswerBytes) throw new OutboundError(`The response has more than ${longestAnswerBytes} bytes.`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks);
 }
 
-/** Reason of a failed call: the innermost error message of ours, or a generic one. */
+/** The reason of a failed call: the innermost error message of this module, or a generic one. */
 function toOutboundError(error: unknown, timeout: AbortSignal): OutboundError {
-  if (timeout.aborted) return new OutboundError('There was no whole answer in time.', { cause: error });
+  if (timeout.aborted)
+    return new OutboundError('The server did not respond completely before the timeout.', { cause: error });
   for (let inner = error; inner instanceof Error; inner = inner.cause) {
     if (inner instanceof OutboundError) return inner;
     if (inner instanceof AggregateError) return toOutboundError(inner.errors[0], timeout);
@@ -87,7 +85,7 @@ function toOutboundError(error: unknown, timeout: AbortSignal): OutboundError {
 /** @example const outbound = createOutbound({ allowsPrivate: false }); */
 export function createOutbound({ allowsPrivate, timeoutMs = defaultTimeoutMs }: OutboundOptions): Outbound {
   let agent: Agent | undefined;
-  /** Loads the client with the first call: a start does not wait for it, and many deployments never make a call. */
+  /** Loads the HTTP client at the first call, because many deployments never make one. */
   const loadClient = async () => {
     const client = await import('undici');
     agent ??= new client.Agent({

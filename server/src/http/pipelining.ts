@@ -1,10 +1,10 @@
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 
-/** Requests of one connection that may be without an answer. Clients that pipeline send fewer. */
+/** Unanswered requests of one connection. Clients that pipeline send fewer. */
 export const mostOutstanding = 16;
 
-/** The requests of one connection. Those that wait are few, because the connection is not read meanwhile. */
+/** The requests of one connection. Few requests wait, because the connection is not read meanwhile. */
 class Line {
   readonly #socket: Socket;
   readonly #waiting: (() => void)[] = [];
@@ -13,7 +13,7 @@ class Line {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    // Node.js reads on by itself when a request reads its body: the last of those in work is complete only then.
+    // Node.js resumes reading when a request reads its body: only then is the last request in progress complete.
     socket.on('resume', () => this.#holdBack());
     socket.once('close', () => void this.#waiting.splice(0));
   }
@@ -41,8 +41,8 @@ class Line {
 }
 
 /**
- * Works on at most 16 requests of one connection at a time. Further ones, which the client sent without waiting for
- * answers, begin when an answer has been sent. The connection is not read meanwhile, so that the client must wait too.
+ * Processes at most 16 requests of one connection at a time. Further pipelined requests start after a response was
+ * sent. Meanwhile the connection is not read, so that the client must wait too.
  *
  * @see RFC 9112, section 9.3.2
  */

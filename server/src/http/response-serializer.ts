@@ -2,23 +2,23 @@ import type { FastifyServerOptions } from 'fastify';
 import buildSerializer, { type Schema } from 'fast-json-stringify';
 import { z } from 'zod';
 
-/** Writes an answer as JSON text, and of it only what the schema names. */
+/** Serializes a response as JSON. Writes only what the schema names. */
 type Serializer = (answer: unknown) => string;
 
-/** Without the names: serialization needs every schema whole. */
+/** Without names, because serialization needs every schema in full. */
 const unnamed = z.registry<Record<string, never>>();
 
 const serializers = new WeakMap<z.ZodType, Serializer>();
 
 function compile(schema: z.ZodType): Serializer {
   const options = { io: 'output', metadata: unnamed, unrepresentable: 'any', target: 'draft-7' } as const;
-  // Two libraries' types of the same standard: one of them knows fewer of its forms.
+  // Two libraries have different types for the same standard.
   return buildSerializer(z.toJSONSchema(schema, options) as Schema);
 }
 
 /**
- * The serializer of a response schema, which is the allow-list of what leaves. Compiled with the first answer, once for
- * all routes that have the schema: compiling those of every route took a sixth of the start.
+ * The serializer of a response schema, which is the allow-list of the response. Compiled at the first response and
+ * shared by all routes with the schema: compiling all of them took a sixth of the start time.
  */
 export function serializerOf(schema: z.ZodType): Serializer {
   const known = serializers.get(schema);
@@ -28,14 +28,14 @@ export function serializerOf(schema: z.ZodType): Serializer {
   return compiled;
 }
 
-/** The framework's own compilers are not loaded: requests are validated by `calls/validate.ts`. */
+/** The compilers of the framework are not loaded, because `calls/validate.ts` validates requests. */
 export const schemaController = {
   compilersFactory: {
     buildValidator: () => {
-      throw new Error('a route has a schema of the framework for its requests');
+      throw new Error('a route has a request schema of the framework');
     },
     buildSerializer: () => {
-      throw new Error('a route has a schema of the framework for its answers');
+      throw new Error('a route has a response schema of the framework');
     },
   },
 } satisfies FastifyServerOptions['schemaController'];

@@ -13,7 +13,7 @@ class AlreadyAnswered extends Error {
   readonly result: unknown;
 
   constructor(result: unknown) {
-    super('The call was answered meanwhile');
+    super('The call was completed meanwhile');
     this.name = 'AlreadyAnswered';
     this.result = result;
   }

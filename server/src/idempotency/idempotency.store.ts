@@ -1,7 +1,7 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** An answer as it is kept. */
+/** A response as it is stored. */
 export interface KeptAnswer {
   readonly keyHash: Buffer;
   readonly requestHash: Buffer;
@@ -9,11 +9,11 @@ export interface KeptAnswer {
 }
 
 /**
- * Takes the lock of a key until the transaction ends, if nobody has it. The database lets go of it when the process
- * that holds it dies.
+ * Takes the lock of a key until the transaction ends, unless another transaction holds it. The database releases the
+ * lock if the process dies.
  *
- * @param lock a 64-bit number that stands for the key
- * @returns whether it was free
+ * @param lock a 64-bit number derived from the key
+ * @returns whether the lock was free
  */
 export async function tryLockKey(tx: Tx, lock: string): Promise<boolean> {
   const [row] = await tx.query<{ free: boolean }>(sql`SELECT pg_try_advisory_xact_lock(${lock}::bigint) AS free`);
@@ -33,7 +33,7 @@ export async function findKeptAnswer(
   return row && { keyHash: row.key_hash, requestHash: row.request_hash, sealedAnswer: row.sealed_answer };
 }
 
-/** Keeps an answer, in the place of one that has expired. */
+/** Stores a response and replaces an expired one. */
 export async function insertKeptAnswer(
   tx: Tx,
   appId: string,
@@ -48,9 +48,9 @@ export async function insertKeptAnswer(
 }
 
 /**
- * Removes answers that have expired, at most so many; those in use are left for later.
+ * Deletes at most `limit` expired responses. Skips locked rows.
  *
- * @returns how many were removed
+ * @returns the number of deleted rows
  */
 export async function deleteExpiredAnswers(db: Queryable, now: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`

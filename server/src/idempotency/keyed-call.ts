@@ -3,22 +3,22 @@ import { auditIdentity } from '../access/actor.ts';
 import type { Call } from '../calls/route.ts';
 import { createSealer, type Sealer } from '../keys/seal.ts';
 
-/** A call under an idempotency key: what its answer is found by, and what opens it. */
+/** A call with an idempotency key: the values that find and decrypt its response. */
 export interface KeyedCall {
   readonly userId: string | null;
   readonly machineUserId: string | null;
-  /** Hashes of the key in its context, under the current master key first and the old ones after. */
+  /** Hashes of the key in its context, first under the current master key, then under the old ones. */
   readonly keyHashes: readonly [Buffer, ...Buffer[]];
-  /** Hashes of what is asked for, likewise. */
+  /** Hashes of the request, in the same order. */
   readonly requestHashes: readonly [Buffer, ...Buffer[]];
   readonly sealer: Sealer;
-  /** Stands for the key in its context among the locks of the database. */
+  /** Lock number of the key in its context, for advisory locks of the database. */
   readonly lock: string;
-  /** The answer, once it is kept. */
+  /** The response, once it is stored. */
   kept?: { readonly result: unknown };
 }
 
-/** The same text for the same value, in any order of its fields. */
+/** Serializes a value independently of the order of its fields. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, part: unknown) =>
     typeof part === 'object' && part !== null && !Array.isArray(part)
@@ -29,17 +29,20 @@ function canonical(value: unknown): string {
 
 const hmac = (key: Uint8Array, text: string): Buffer => createHmac('sha256', key).update(text).digest();
 
-/** One for each, in a list that is known not to be empty. */
+/** Maps a list that is not empty, and keeps this in the type. */
 const mapped = <In, Out>([first, ...rest]: readonly [In, ...In[]], to: (one: In) => Out): [Out, ...Out[]] => [
   to(first),
   ...rest.map(to),
 ];
 
-/** The master key of one answer: it takes the service's master key and the caller's idempotency key to have it. */
+/**
+ * The key that encrypts one response. It is derived from the master key of the service and the caller's idempotency
+ * key; both are needed to decrypt.
+ */
 const sealingKey = (key: Buffer, context: string): Buffer =>
   Buffer.from(hkdfSync('sha256', key, '', `gatehouse:idempotency:${context}`, 32));
 
-/** The call's key with all that follows from it; undefined where there is none, or where the route ignores it. */
+/** The key of the call with the values derived from it; undefined if the call has none, or the route ignores it. */
 export function toKeyedCall(call: Call): KeyedCall | undefined {
   const { services, appId, actor, route, request, idempotencyKey } = call;
   if (idempotencyKey === undefined) return undefined;

@@ -5,11 +5,11 @@ import { deleteExpiredAnswers } from './idempotency.store.ts';
 const batchSize = 500;
 
 /**
- * Removes answers that were kept for a day, a few at a time. They are not replayed any more: the look-up asks for the
- * time.
+ * Deletes responses that were stored for a day, in batches. The lookup compares the time, so they are no longer
+ * replayed.
  */
 export const sweepAnswers: BackgroundTask = {
-  name: 'remove answers that were kept for idempotency keys',
+  name: 'delete expired responses of idempotency keys',
   everyMs: 60_000,
   run: async ({ db, clock }, signal) => {
     let removed = batchSize;

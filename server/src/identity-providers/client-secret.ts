@@ -2,7 +2,7 @@ import type { Sealer } from '../keys/seal.ts';
 
 const context = (appId: string, idpId: string): string => `identity_providers:${appId}:${idpId}`;
 
-/** The secret of a provider as it is stored: encrypted, and of no use in another row. */
+/** The stored secret of a provider. The encryption binds it to its row. */
 export const sealClientSecret = (sealer: Sealer, appId: string, idpId: string, secret: string): Buffer =>
   sealer.seal(secret, context(appId, idpId));
 

@@ -48,7 +48,7 @@ export const identityRoutes = [
       mutate(call, async (tx) => {
         const { appId, params } = call;
         const { user } = signedIn(call.actor);
-        // Anyone who unlinks two at once must not end up with none.
+        // Locked, so that two concurrent calls cannot unlink the last two sign-in methods.
         await lockCallerWithSession(tx, call);
         await deleteIdentity(tx, appId, user.id, params.identityId);
         if (!(await hasOtherSignInMethod(tx, appId, user.id, params.identityId)))

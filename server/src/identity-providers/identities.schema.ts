@@ -13,7 +13,7 @@ const identity = z
       .nullable()
       .meta({ description: 'Address at the provider when it was linked.', examples: ['jon.doe@example.com'] }),
     createdAt: time('When it was linked'),
-    lastUsedAt: time('When it last served to sign in'),
+    lastUsedAt: time('When it was last used to sign in'),
   })
   .meta({ id: 'Identity', description: 'An account at an identity provider that a user can sign in with.' });
 

@@ -4,14 +4,14 @@ import { ApiError } from '../http/errors.ts';
 import { isEmailTrusted } from './identity-providers.store.ts';
 import type { ProviderType } from './provider-types.ts';
 
-/** Who somebody is at a provider. */
+/** The identity of a person at a provider. */
 export interface Subject {
   readonly idpId: string;
   readonly issuer: string;
   readonly subject: string;
 }
 
-/** Locks the user whom an identity belongs to, and the identity, until the transaction ends. */
+/** Locks the user of an identity, and the identity, until the transaction ends. */
 export async function lockUserOfIdentity(
   tx: Tx,
   appId: string,
@@ -26,9 +26,9 @@ export async function lockUserOfIdentity(
 }
 
 /**
- * Records an arrival by an identity.
+ * Records a sign-in with an identity.
  *
- * @param arrival.vouchedEmailKey key of the address that the provider vouches for now; null if it vouches for none
+ * @param arrival.vouchedEmailKey key of the address that the provider verifies now; null if it verifies none
  */
 export async function touchIdentity(
   tx: Tx,
@@ -49,10 +49,13 @@ export interface NewIdentity extends Subject {
   readonly now: Date;
 }
 
-/** The name of the constraint that keeps an identity from belonging to two users. */
+/** The constraint that keeps an identity from being linked to two users. */
 export const identityIsUnique = 'identities_subject_key';
 
-/** @throws DatabaseError that violates `identityIsUnique` when somebody else linked it meanwhile */
+/**
+ * @throws DatabaseError for a violation of `identityIsUnique` if the identity was linked to another user in the
+ *   meantime
+ */
 export async function insertIdentity(tx: Tx, appId: string, identity: NewIdentity): Promise<void> {
   await tx.query(sql`
     INSERT INTO identities (app_id, id, user_id, idp_id, issuer, subject, email, vouched_email_key,
@@ -62,8 +65,8 @@ export async function insertIdentity(tx: Tx, appId: string, identity: NewIdentit
 }
 
 /**
- * Whether a user, whom the caller has locked, is linked to another account of the provider than this one. A concurrent
- * arrival by this very account does not count.
+ * Whether a locked user is linked to another identity of this provider. A concurrent sign-in with the same identity
+ * does not count.
  */
 export async function hasOtherSubject(
   tx: Tx,
@@ -79,14 +82,14 @@ export async function hasOtherSubject(
   return rows.length > 0;
 }
 
-/** Unlinks a user from everybody they are elsewhere. */
+/** Unlinks all identities of a user. */
 export async function deleteIdentities(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`DELETE FROM identities WHERE app_id = ${appId} AND user_id = ${userId}`);
 }
 
 /**
- * Unlinks the identities that do not vouch for the present address of a user who is locked. What a generic provider
- * said at the latest arrival no longer counts if the app does not trust it now.
+ * Unlinks the identities whose provider has not verified the present address of a locked user. The claim of a generic
+ * provider no longer counts if the app does not trust the provider now.
  */
 export async function deleteUnvouchedIdentities(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`
@@ -96,7 +99,7 @@ export async function deleteUnvouchedIdentities(tx: Tx, appId: string, userId: s
       AND (i.vouched_email_key IS DISTINCT FROM u.email_key OR NOT ${isEmailTrusted})`);
 }
 
-/** An identity as its owner sees it. */
+/** An identity in the view of its owner. */
 export interface Identity {
   readonly id: string;
   readonly idpId: string;
@@ -119,8 +122,8 @@ export async function listIdentities(db: Queryable, appId: string, userId: strin
 }
 
 /**
- * Whether a user could still sign in without one of their identities: by a password, or by another identity whose
- * provider is switched on. The caller has locked the user.
+ * Whether a user could still sign in without one of their identities: with a password, or with another identity of an
+ * enabled provider. The caller has locked the user.
  */
 export async function hasOtherSignInMethod(
   tx: Tx,

@@ -29,7 +29,7 @@ import {
 } from './identity-providers.store.ts';
 import { azureIssuer, azureTenant, defaultScopes, googleIssuer, tenantTypes } from './provider-types.ts';
 
-/** More than anybody draws buttons for. */
+/** Maximum number of providers of an app. */
 const providerLimit = 50;
 
 type NewProvider = Pick<IdentityProvider, 'type' | 'name' | 'issuer' | 'clientId' | 'scopes' | 'trustEmail'>;
@@ -48,10 +48,10 @@ async function register(call: Call, made: NewProvider, clientSecret: string) {
 }
 
 /**
- * Looks whether the provider is there and is who it is said to be, so that a mistake is found now and not by the
- * first person who wants to sign in.
+ * Reads the configuration of the provider and compares the issuer, so that mistakes are found at registration and not
+ * at the first sign-in.
  *
- * @returns the issuer as the provider writes it
+ * @returns the issuer as the provider spells it
  * @throws ApiError `idp_discovery_failed`
  */
 async function checkIssuer({ services }: Call, issuer: string): Promise<string> {
@@ -76,14 +76,17 @@ const toResource = ({ services }: Call, { createdAt, updatedAt, ...found }: Iden
   updatedAt: updatedAt.toISOString(),
 });
 
-/** What Google and Microsoft say of addresses is judged by their own rules. */
+/** Google and Microsoft have their own rules for verified addresses. */
 function checkTrust({ type }: IdentityProvider, { trustEmail }: ProviderPatch): void {
   if (trustEmail === undefined || type === 'oidc') return;
   const message = 'Only generic providers have this setting.';
   throw new ApiError('validation_failed', { faults: [{ pointer: '/body/trustEmail', message }] });
 }
 
-/** Whether each value is the stored one. A client secret counts as new: stored ones are not opened for this. */
+/**
+ * Whether each value equals the stored one. A client secret always counts as new, because the stored secret is not
+ * decrypted for this.
+ */
 async function hasEqualValues(call: Call<{ idpId: string }, unknown, ProviderPatch>) {
   const { services, appId, params, body } = call;
   const { clientSecret, ...named } = body;
@@ -190,14 +193,13 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Update an identity provider',
     description:
-      'Renames a provider, switches it off or on, or replaces its client id or secret; fields that are ' +
-      'absent stay unchanged. While a provider is off, sign-ins with it are refused; links to accounts ' +
-      'stay.',
+      'Renames a provider, disables or enables it, or replaces its client id or secret. Absent fields stay ' +
+      'unchanged. While a provider is disabled, sign-ins with it are refused; links to accounts are kept.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.updated',
     params: providerParams,
     body: patchProviderBody,
-    response: { status: 200, description: 'The provider as it is now.', body: provider },
+    response: { status: 200, description: 'The changed provider.', body: provider },
     errors: ['idp_not_found'],
     handler: (call) => {
       const { services, appId, params, body } = call;
@@ -222,8 +224,8 @@ export const identityProviderRoutes = [
     tag: 'idp-authentication',
     summary: 'Delete an identity provider',
     description:
-      'Deletes a provider and its links to accounts. The accounts stay; users without a password can set ' +
-      'one with a password reset.',
+      'Deletes a provider and its links to accounts. The accounts are kept; users without a password can set one ' +
+      'with a password reset.',
     access: overApp('SUPER_ADMIN'),
     audit: 'identity_provider.deleted',
     params: providerParams,

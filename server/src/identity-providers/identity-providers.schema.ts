@@ -3,25 +3,25 @@ import { idOf, message, optional, outputId, patchOf, text, time, visibleName } f
 import { providerTypes, tenantTypeNames } from './provider-types.ts';
 
 const clientId = text({ min: 1, max: 500 }).meta({
-  description: 'Client id that the provider gave out.',
+  description: 'Client id that the provider issued.',
   examples: ['1234567890-abc.apps.googleusercontent.com'],
 });
 const clientSecret = text({ min: 1, max: 2000 }).meta({
-  description: 'Client secret that the provider gave out. It is stored encrypted and never returned.',
+  description: 'Client secret that the provider issued. It is stored encrypted and never returned.',
   examples: ['GOCSPX-a-secret-of-the-provider'],
 });
-const nameMeta = { description: 'Name for the button.', examples: ['Acme SSO'] };
+const nameMeta = { description: 'Label of the button.', examples: ['Acme SSO'] };
 const providerName = visibleName({ max: 100 }).meta(nameMeta);
 const trustEmail = z.boolean().meta({
   description:
-    'Whether `email_verified: true` of this provider proves a mailbox. Only for a provider that checks ' +
-    'mailboxes itself: anyone who runs it can sign in to every account of the app but those of super ' +
-    'admins.',
+    'Whether `email_verified: true` of this provider proves that the person owns the mailbox. Set it only if the ' +
+    'provider checks mailboxes itself: its administrators can sign in to every account of the app, except ' +
+    'accounts of super admins.',
   examples: [false],
 });
-const enabled = z.boolean().meta({ description: 'Whether people may sign in by it.', examples: [true] });
+const enabled = z.boolean().meta({ description: 'Whether people may sign in with this provider.', examples: [true] });
 
-/** A scope as RFC 6749 has it. */
+/** A scope as defined by RFC 6749. */
 const scope = z.string().regex(/^[\x21\x23-\x5b\x5d-\x7e]{1,100}$/, { error: 'Must be a scope.' });
 const scopes = z
   .array(scope)
@@ -59,19 +59,19 @@ const tenantId = z
   });
 
 const tenantType = z.enum(tenantTypeNames).meta({
-  description: 'Whose accounts may sign in: everybody’s, those of organizations, or personal ones.',
+  description: 'Which accounts may sign in: all, those of organizations, or personal accounts.',
   examples: ['AZURE_AD_TENANT_TYPE_COMMON'],
 });
 
 export const createAzure = z
   .strictObject({ clientId, clientSecret, tenantType: optional(tenantType), tenantId: optional(tenantId) })
   .refine((body) => body.tenantType === undefined || body.tenantId === undefined, {
-    error: 'Name tenantType or tenantId, not both.',
+    error: 'Send tenantType or tenantId, not both.',
     path: ['tenantId'],
   })
   .meta({
     id: 'CreateAzureIdentityProviderRequest',
-    description: 'An application of Microsoft. Without `tenantType` and `tenantId`: AZURE_AD_TENANT_TYPE_COMMON.',
+    description: 'A Microsoft application. Default without `tenantType` and `tenantId`: AZURE_AD_TENANT_TYPE_COMMON.',
     not: { required: ['tenantType', 'tenantId'] },
     examples: [
       {
@@ -111,14 +111,15 @@ export const provider = z
     id: outputId('the identity provider', '118273645546213380'),
     type: z.enum(providerTypes).meta({ description: 'Kind of provider.', examples: ['google'] }),
     name: z.string().meta(nameMeta),
-    issuer: z
-      .string()
-      .meta({ description: 'Where its configuration is found.', examples: ['https://accounts.google.com'] }),
+    issuer: z.string().meta({ description: 'URL of its configuration.', examples: ['https://accounts.google.com'] }),
     tenantType: tenantType.optional(),
     tenantId: z
       .string()
       .optional()
-      .meta({ description: 'The one tenant of Microsoft.', examples: ['72f988bf-86f1-41af-91ab-2d7cd011db47'] }),
+      .meta({
+        description: 'The only Microsoft tenant whose users may sign in.',
+        examples: ['72f988bf-86f1-41af-91ab-2d7cd011db47'],
+      }),
     clientId,
     scopes: z.array(z.string()).meta({ description: 'What is asked for.', examples: [['openid', 'email', 'profile']] }),
     trustEmail,

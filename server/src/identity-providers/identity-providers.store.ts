@@ -5,7 +5,7 @@ import { ApiError } from '../http/errors.ts';
 import type { ProviderPatch } from './identity-providers.schema.ts';
 import type { ProviderType } from './provider-types.ts';
 
-/** Where people of an app may sign in besides here. */
+/** Stored identity providers of an app. */
 export interface IdentityProvider {
   readonly id: string;
   readonly type: ProviderType;
@@ -33,8 +33,8 @@ export interface IdentityProviderRow {
 }
 
 /**
- * Whether an address counts that provider `p` vouched for at an arrival: always for these types, for every other type
- * only while the app trusts it.
+ * Whether an address that provider `p` verified at a sign-in counts: always for these types, for other types only while
+ * the app trusts the provider.
  */
 export const isEmailTrusted = sql`(p.type IN ('google', 'azure') OR p.trust_email)`;
 
@@ -61,7 +61,7 @@ export async function listProviders(db: Queryable, appId: string): Promise<Ident
   return rows.map(toProvider);
 }
 
-/** The provider locked until the transaction ends. @throws ApiError `idp_not_found` */
+/** Locks the provider until the transaction ends. @throws ApiError `idp_not_found` */
 export async function lockProvider(tx: Tx, appId: string, idpId: string): Promise<IdentityProvider> {
   const [row] = await tx.query<IdentityProviderRow>(
     sql`SELECT ${columns} FROM identity_providers WHERE app_id = ${appId} AND id = ${idpId} FOR NO KEY UPDATE`,
@@ -89,7 +89,7 @@ export async function insertProvider(
         ${provider.now})`);
 }
 
-/** Changes to a provider as they are stored: the secret sealed. */
+/** Changes to a provider in stored form, with the secret sealed. */
 type StoredPatch = Omit<ProviderPatch, 'clientSecret'> & { readonly sealedClientSecret: Buffer | undefined };
 
 /** @throws ApiError `idp_not_found` */
@@ -115,7 +115,7 @@ export async function patchProvider(
   return toProvider(row);
 }
 
-/** Deletes a provider with the identities that people have at it. @throws ApiError `idp_not_found` */
+/** Deletes a provider with its identities. @throws ApiError `idp_not_found` */
 export async function deleteProvider(tx: Tx, appId: string, idpId: string): Promise<void> {
   const rows = await tx.query(
     sql`DELETE FROM identity_providers WHERE app_id = ${appId} AND id = ${idpId} RETURNING id`,

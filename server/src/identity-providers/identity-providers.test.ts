@@ -50,7 +50,7 @@ describe('what is refused at registration', () => {
       'azure',
       { ...credentials, tenantType: 'AZURE_AD_TENANT_TYPE_COMMON', tenantId: '72f988bf-86f1-41af-91ab-2d7cd011db47' },
       '/body/tenantId',
-      'Name tenantType or tenantId, not both.',
+      'Send tenantType or tenantId, not both.',
     ],
     ['oidc', { ...credentials, name: 'A', issuer: 'ftp://a.example' }, '/body/issuer', 'Must be an https URL.'],
     ['oidc', { ...credentials, name: 'A', issuer: 'https://a:b@c.example' }, '/body/issuer', /user info/],
@@ -145,23 +145,27 @@ describe('a generic provider', () => {
   const discovery = '/.well-known/openid-configuration';
 
   it.each([
-    ['is not there', { status: { [discovery]: 404 } }, 'It answered with an unexpected status.'],
-    ['fails', { status: { [discovery]: 500 } }, 'It answered with an unexpected status.'],
-    ['does not answer', { hangs: [discovery] }, 'There was no whole answer in time.'],
+    ['is not there', { status: { [discovery]: 404 } }, 'The provider responded with an unexpected status.'],
+    ['fails', { status: { [discovery]: 500 } }, 'The provider responded with an unexpected status.'],
+    ['does not answer', { hangs: [discovery] }, 'The server did not respond completely before the timeout.'],
     [
       'talks without end',
       { text: { [discovery]: `"${'x'.repeat(300_000)}"` } },
-      'The answer has more than 262144 bytes.',
+      'The response has more than 262144 bytes.',
     ],
-    ['answers nonsense', { text: { [discovery]: '{' } }, 'It did not answer with valid JSON.'],
-    ['is somebody else', { metadata: { issuer: 'https://else.example' } }, 'It says that it is another issuer.'],
+    ['answers nonsense', { text: { [discovery]: '{' } }, 'The response of the provider is not valid JSON.'],
+    ['is somebody else', { metadata: { issuer: 'https://else.example' } }, 'The provider declares another issuer.'],
     ['sends us elsewhere', { redirects: { [discovery]: 'http://127.0.0.1:1/' } }, 'The server could not be reached.'],
-    ['has no keys', { metadata: { jwks_uri: undefined } }, 'Its configuration lacks jwks_uri.'],
-    ['has no token endpoint', { metadata: { token_endpoint: 7 } }, 'Its configuration lacks token_endpoint.'],
+    ['has no keys', { metadata: { jwks_uri: undefined } }, 'The configuration of the provider lacks jwks_uri.'],
+    [
+      'has no token endpoint',
+      { metadata: { token_endpoint: 7 } },
+      'The configuration of the provider lacks token_endpoint.',
+    ],
     [
       'has no page to sign in on',
       { metadata: { authorization_endpoint: 'javascript:alert(1)' } },
-      'Its configuration lacks authorization_endpoint.',
+      'The configuration of the provider lacks authorization_endpoint.',
     ],
   ])('that %s is refused with the reason', async (_, misbehaviour, reason) => {
     provider.misbehaviour = misbehaviour;
@@ -191,7 +195,7 @@ describe('in production', () => {
   });
   afterAll(() => production?.app.close());
 
-  const notPublic = 'The address is not one on the internet.';
+  const notPublic = 'The server has no public IP address.';
 
   it.each([
     ['http://accounts.example.com', 'The issuer must be an https URL.'],

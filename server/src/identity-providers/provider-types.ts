@@ -1,8 +1,8 @@
-/** The kinds of identity provider that this service knows, and what is particular about each. Pure. */
+/** The supported types of identity providers with their specific rules. Pure functions. */
 export const providerTypes = ['google', 'azure', 'oidc'] as const;
 export type ProviderType = (typeof providerTypes)[number];
 
-/** Kinds of Microsoft tenants, as clients name them, and as Microsoft does in addresses. */
+/** Types of Microsoft tenants: the names in our API, and those in Microsoft's URLs. */
 export const tenantTypes = {
   AZURE_AD_TENANT_TYPE_COMMON: 'common',
   AZURE_AD_TENANT_TYPE_ORGANISATIONS: 'organizations',
@@ -17,16 +17,16 @@ export const googleIssuer = 'https://accounts.google.com';
 
 const microsoftOrigin = 'https://login.microsoftonline.com';
 
-/** The tenant in which Microsoft keeps personal accounts. */
+/** The tenant of all personal Microsoft accounts. */
 const consumersTenant = '9188040d-6c67-4c5b-b112-36a304b66dad';
 
-/** @param tenant a tenant's id, or `common`, `organizations`, `consumers` */
+/** @param tenant the id of a tenant, or `common`, `organizations`, `consumers` */
 export const azureIssuer = (tenant: string): string => `${microsoftOrigin}/${tenant}/v2.0`;
 
-/** The tenant, or kind of tenants, that the issuer of a Microsoft provider names. */
+/** The tenant, or type of tenants, in the issuer of a Microsoft provider. */
 const tenantOf = (issuer: string): string => new URL(issuer).pathname.split('/')[1] ?? '';
 
-/** How a Microsoft provider was set up, from its issuer. */
+/** The configuration of a Microsoft provider, derived from its issuer. */
 export function azureTenant(issuer: string): { tenantType: TenantType } | { tenantId: string } {
   const tenant = tenantOf(issuer);
   const tenantType = tenantTypeNames.find((name) => tenantTypes[name] === tenant);
@@ -34,28 +34,28 @@ export function azureTenant(issuer: string): { tenantType: TenantType } | { tena
 }
 
 /**
- * Whether a Microsoft provider is for one tenant with administrators of its own, who answer for its addresses. The
- * tenant of all personal accounts has none: anybody gets one there.
+ * Whether a Microsoft provider is for one tenant whose administrators are trusted for its addresses. The tenant of
+ * personal accounts does not count, because anyone can create an account there.
  */
 function isAdministered(issuer: string): boolean {
   return 'tenantId' in azureTenant(issuer) && tenantOf(issuer) !== consumersTenant;
 }
 
-/** What decides about the claims of a person. */
+/** Settings that decide which claims are trusted. */
 export interface ProviderRules {
   readonly type: ProviderType;
   readonly issuer: string;
   readonly trustEmail: boolean;
 }
 
-/** Claims of an ID token or of the userinfo endpoint, from outside. */
+/** Untrusted claims of an ID token or of the userinfo endpoint. */
 export type Claims = Readonly<Record<string, unknown>>;
 
 const isAffirmed = (value: unknown): boolean => value === true || value === 'true' || value === 1 || value === '1';
 
 /**
- * Whether the provider vouches that the person owns the mailbox. An `email` claim alone says what somebody typed
- * into a profile: in a Microsoft tenant its administrator writes any text.
+ * Whether the provider verifies that the person owns the mailbox. An `email` claim alone proves nothing: the
+ * administrator of a Microsoft tenant can set it to any address.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/migrate-off-email-claim-authorization
  */
@@ -70,11 +70,11 @@ export function vouchesForEmail({ type, issuer, trustEmail }: ProviderRules, cla
   }
 }
 
-/** Whether somebody of this Microsoft tenant may come in by a provider that is for organizations only. */
+/** Whether a provider restricted to organizations accepts this Microsoft tenant. Personal accounts are refused. */
 export function isAdmittedTenant({ type, issuer }: ProviderRules, claims: Claims): boolean {
   if (type !== 'azure' || tenantOf(issuer) !== tenantTypes.AZURE_AD_TENANT_TYPE_ORGANISATIONS) return true;
   return claims['tid'] !== consumersTenant;
 }
 
-/** What is asked for: who it is, and their address. */
+/** The requested scopes: identity and e-mail address. */
 export const defaultScopes: readonly string[] = ['openid', 'email', 'profile'];

@@ -15,18 +15,18 @@ import { emailKey } from '../http/email-address.ts';
 import { type User } from '../users/users.store.ts';
 import { settleInvitations, upsertInvitation } from './invitations.store.ts';
 
-/** Who is to get what, and where. */
+/** The recipient, the role and the organization of a grant. */
 export interface Proposal {
   readonly orgId: string;
   readonly email: string;
   readonly firstName: string;
   readonly lastName: string;
-  /** Finds what is granted, once it is sure that the organization stays. */
+  /** Resolves the role. Called after the organization is locked against deletion. */
   readonly toGrant: (tx: Tx) => Promise<Grant>;
   readonly urlTemplate: string | undefined;
 }
 
-/** The organization as the mail names it. */
+/** The name of the organization for the mail. */
 interface Place {
   readonly id: string;
   readonly name: string;
@@ -35,17 +35,17 @@ interface Place {
 export interface Granted {
   readonly grant: Grant;
   readonly userId: string;
-  /** False: the role is theirs already. True: a mail invites them first. */
+  /** Whether the user was invited. If false, the user has the role now. */
   readonly invited: boolean;
-  /** False: they held it before. */
+  /** False if the user already had the role. */
   readonly isNew: boolean;
 }
 
 const roleName = (grant: Grant): string => (grant.kind === 'ROLE' ? grant.role.key : grant.kind);
 
 /**
- * The mail about a role. Anyone who gives roles can take them back and give them again as often as they like: a mailbox
- * gets a few such mails a day, regardless of what an organization does.
+ * Queues the mail about a new role. Limited per user and day, because an organization can grant and revoke a role
+ * repeatedly to send many mails.
  */
 async function tellGranted(tx: Tx, call: Call, user: User, organization: Place, grant: Grant): Promise<void> {
   const { services } = call;
@@ -56,7 +56,7 @@ async function tellGranted(tx: Tx, call: Call, user: User, organization: Place, 
   await queueMailFromOthers(tx, services, app, mail);
 }
 
-/** @returns whether it was new to them */
+/** @returns whether the user did not have the role before */
 async function grantAtOnce(tx: Tx, call: Call, user: User, organization: Place, grant: Grant): Promise<boolean> {
   const { services, appId } = call;
   const member = { orgId: organization.id, userId: user.id, id: services.ids.next(), now: services.clock.now() };
@@ -68,7 +68,7 @@ async function grantAtOnce(tx: Tx, call: Call, user: User, organization: Place, 
   return true;
 }
 
-/** An invitation that is stored, and where its mail leads. */
+/** A stored invitation, and the URL template for its mail. */
 export interface InvitationToMail {
   readonly id: string;
   readonly userId: string;
@@ -76,14 +76,14 @@ export interface InvitationToMail {
   readonly organization: Place;
   readonly grant: Grant;
   readonly urlTemplate: string | undefined;
-  /** How long its code is good, where that is not seven days. */
+  /** Lifetime of its code in milliseconds; default: seven days. */
   readonly lifeMs?: number;
 }
 
 /**
  * Sends the code of an invitation to its address.
  *
- * @returns false if the mailbox gets so many mails that none was queued
+ * @returns false if the quota of the mailbox was exhausted for too long, so that no mail was queued
  */
 export async function mailInvitation(tx: Tx, call: Call, invitation: InvitationToMail): Promise<boolean> {
   const { services, appId } = call;
@@ -124,12 +124,12 @@ async function invite(
 }
 
 /**
- * Grants a role to the owner of an e-mail address (rule V of contract 2.12). Only an active user whose account is
- * claimed gets the role at once. Everybody else is invited and gets it with the code of the mail: a stranger who signed
- * up with the address, verified or not, must not get what is granted to it later.
+ * Grants a role to the owner of an e-mail address (rule V of contract 2.12). An active user with a claimed account gets
+ * the role at once. Every other address is invited and gets the role with the code of the mail, because a stranger may
+ * have signed up with the address, even if it is verified.
  *
  * @throws ApiError `user_not_active` for a deactivated user, who could not use the code; `access_denied`;
- * `rate_limited`
+ *   `rate_limited`
  */
 export async function grantOrInvite(tx: Tx, call: Call, proposal: Proposal): Promise<Granted> {
   const { user } = await lockOrInsertUser(tx, call, proposal);

@@ -21,10 +21,10 @@ type InvitationEvent =
   | 'revoke';
 
 /**
- * The life of an invitation. What stands here may happen, everything else may not: what was accepted or revoked stays
- * so, and an expired one lets nobody in until somebody who may invite sends it again.
+ * Status transitions of an invitation. Only the listed transitions are allowed: accepted and revoked are final, and an
+ * expired invitation can only be used after it was sent again.
  *
- * `expired` is not stored: a pending invitation is expired from the moment its time is over, without anybody's doing.
+ * `expired` is not stored: a pending invitation counts as expired from its expiry on.
  */
 const transitions: Readonly<
   Record<InvitationStatus, Readonly<Partial<Record<InvitationEvent, Exclude<InvitationStatus, 'expired'>>>>>
@@ -37,18 +37,18 @@ const transitions: Readonly<
 
 const statuses = Object.keys(transitions) as InvitationStatus[];
 
-/** The statuses in which this may happen. */
+/** The statuses in which the event may happen. */
 const statusesBefore = (event: InvitationEvent): InvitationStatus[] =>
   statuses.filter((status) => transitions[status][event] !== undefined);
 
-/** Whether this may happen to an invitation of this status. */
+/** Whether the event may happen to an invitation of this status. */
 export const allowsEvent = (status: InvitationStatus, event: InvitationEvent): boolean =>
   transitions[status][event] !== undefined;
 
-/** The status that an event leads to, from wherever it may happen. */
+/** The status after an event. */
 function outcomeOf(event: InvitationEvent): InvitationStatus {
   const [outcome] = statuses.flatMap((status) => transitions[status][event] ?? []);
-  if (outcome === undefined) throw new Error(`nothing can be done about an invitation by ${event}`);
+  if (outcome === undefined) throw new Error(`no invitation has a status that allows ${event}`);
   return outcome;
 }
 
@@ -59,11 +59,11 @@ export const hasStatus = (status: InvitationStatus, now: Date): Sql => {
   return sql`i.status = ${status}`;
 };
 
-/** The status of a row at some moment. */
+/** The status of a row at a given time. */
 export const statusAt = (now: Date): Sql =>
   sql`CASE WHEN i.status = 'pending' AND i.expires_at <= ${now} THEN 'expired' ELSE i.status END`;
 
-/** The condition on a row under which an event may happen. */
+/** SQL condition that a row has a status that allows the event. */
 const mayHappen = (event: InvitationEvent, now: Date): Sql =>
   sql`(${join(
     statusesBefore(event).map((status) => hasStatus(status, now)),
@@ -71,8 +71,8 @@ const mayHappen = (event: InvitationEvent, now: Date): Sql =>
   )})`;
 
 /**
- * The beginning of a statement that lets something happen to invitations; the caller goes on with `AND …`. Rows in
- * another status stay as they are.
+ * The beginning of a statement that applies an event to invitations; the caller adds `AND …`. Rows in other statuses
+ * stay unchanged.
  */
 export const change = (event: InvitationEvent, now: Date): Sql =>
   sql`UPDATE invitations i SET status = ${outcomeOf(event)} WHERE ${mayHappen(event, now)}`;

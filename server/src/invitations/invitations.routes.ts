@@ -22,7 +22,7 @@ import {
   myInvitationAccepted,
 } from './invitations.schema.ts';
 
-/** Who was forgotten since their code was checked has none any more. */
+/** The user was deleted after the code was checked: report the code as invalid. */
 async function ofCode<Result>(work: Promise<Result>): Promise<Result> {
   return work.catch((error: unknown) => {
     const isGone = error instanceof ApiError && error.code === 'user_not_found';
@@ -30,7 +30,7 @@ async function ofCode<Result>(work: Promise<Result>): Promise<Result> {
   });
 }
 
-/** What the owner of the mailbox sets with the code. */
+/** The password that the owner of the mailbox sets with the code. */
 interface Given {
   readonly email: string;
   readonly passwordHash: string;
@@ -38,7 +38,7 @@ interface Given {
   readonly lastName?: string | undefined;
 }
 
-/** A claimed account gets the new password and keeps everything else; another one is claimed (rule P). */
+/** A claimed account gets the new password and keeps everything else. An unclaimed account is claimed (rule P). */
 async function giveAccount(tx: Tx, { services }: Call, appId: string, user: User, given: Given) {
   if (!user.isEmailClaimed) return claimAccount(tx, services, appId, user.id, { way: 'mailed_code', ...given });
   const now = services.clock.now();
@@ -48,7 +48,7 @@ async function giveAccount(tx: Tx, { services }: Call, appId: string, user: User
   return grantInvitations(tx, services, appId, user.id);
 }
 
-/** Consumes the code, grants the invitations and starts a session. */
+/** Consumes the code, accepts the invitations and starts a session. */
 async function acceptByCode(tx: Tx, call: Call, app: App, proof: { userId: string; codeId: string }, given: Given) {
   const user = await ofCode(lockUser(tx, app.id, proof.userId));
   if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
@@ -58,7 +58,7 @@ async function acceptByCode(tx: Tx, call: Call, app: App, proof: { userId: strin
   return { events, session: await startSession(tx, call, app, { id: user.id, amr: ['pwd'] }) };
 }
 
-/** Accepting is documented as PUT; POST does the same. */
+/** PUT is the documented method; POST does the same. */
 const accept = (method: 'PUT' | 'POST', operationId: string) =>
   route({
     method,
@@ -84,7 +84,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     handler: async (call) => {
       const { body, services } = call;
       const app = await namedAppOf(call);
-      // Before the code, so that a weak password costs none of its tries.
+      // Before the code is checked, so that a weak password does not consume a code attempt.
       checkPassword(body.newPassword, body);
       const proof = await checkMailedCode(call, body, { purpose: 'invitation', orgId: body.orgId });
       const known = await ofCode(getUser(services.db, app.id, proof.userId));
@@ -95,7 +95,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       const started = await mutate(call, async (tx) => {
         const { session, events } = await acceptByCode(tx, call, app, proof, { email, ...names, passwordHash });
         const actor = { kind: 'user', id: proof.userId } as const;
-        // Where no invitation was left there is still the account.
+        // If no invitation was left, the target of the event is the account.
         const event = events.length > 0 ? events : { target: actor, actor, orgId: body.orgId };
         return { result: session, event };
       });
@@ -104,7 +104,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     },
   });
 
-/** For somebody who is signed in already, so that accepting takes no new password and ends no session. */
+/** For a user who is already signed in: accepting sets no password and ends no session. */
 const acceptMine = route({
   method: 'POST',
   url: '/v1/authentication/users/me/invitations/accept',
@@ -128,7 +128,7 @@ const acceptMine = route({
     return mutate(call, async (tx) => {
       const user = await ofCode(lockUser(tx, appId, userId));
       if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
-      // A claim by somebody else ends the session and voids the code in the same transaction.
+      // If somebody else claims the account, the session ends and the code is voided in the same transaction.
       if (!(await consumeCode(tx, appId, user.id, codeId))) throw new ApiError('code_invalid');
       await setEmailVerified(tx, appId, user.id, { claimedBy: 'mailed_code', now: services.clock.now() });
       const events = acceptanceEvents(user.id, await grantInvitations(tx, services, appId, user.id));

@@ -52,9 +52,9 @@ export const invitationParams = z.strictObject({
 const invitation = z
   .object({
     id: outputId('the invitation', '118273645546213378'),
-    email: z.string().meta({ description: 'The address that was invited.', examples: ['jon.doe@example.com'] }),
+    email: z.string().meta({ description: 'The invited address.', examples: ['jon.doe@example.com'] }),
     role: z.string().meta({
-      description: 'What it grants: the key of a role, `ORG_OWNER` or `ORG_USER_MANAGER`.',
+      description: 'The offered role: the key of a role, `ORG_OWNER` or `ORG_USER_MANAGER`.',
       examples: ['writer'],
     }),
     status: z.enum(statusNames).meta({ description: `${meanings}.`, examples: ['pending'] }),
@@ -70,7 +70,7 @@ const invitation = z
           }),
       })
       .meta({ description: 'Who invited.', examples: [{ kind: 'user', id: '118273645546213377' }] }),
-    createdAt: time('When the address was invited first'),
+    createdAt: time('When the address was first invited'),
     expiresAt: time('When the newest code expires'),
     mail: mailDelay,
   })
@@ -79,7 +79,7 @@ const invitation = z
 export const invitationList = z
   .object({
     metadata: pageMetadata,
-    invitations: z.array(invitation).meta({ description: 'Invitations, the oldest first.', examples: [[]] }),
+    invitations: z.array(invitation).meta({ description: 'Invitations, oldest first.', examples: [[]] }),
   })
   .meta({ id: 'InvitationList', description: 'A page of the invitations of an organization.' });
 
@@ -92,8 +92,8 @@ export const invitationResent = z
     message: message('Invitation resent'),
     userId: outputId('the user', '118273645546213377'),
     invited: z.boolean().meta({
-      description: 'Whether a new mail is sent; false: the role was granted at once.',
+      description: 'Whether a new mail is sent. If false, the role was granted directly.',
       examples: [true],
     }),
   })
-  .meta({ id: 'ResendInvitationResult', description: 'The invitation is queued, or the role was granted at once.' });
+  .meta({ id: 'ResendInvitationResult', description: 'The invitation is queued, or the role was granted directly.' });

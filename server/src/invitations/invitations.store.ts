@@ -23,9 +23,9 @@ export interface NewInvitation {
 }
 
 /**
- * Invites, or invites again: one pending invitation per organization, address and role.
+ * Creates an invitation or sends it again: one pending invitation per organization, address and role.
  *
- * @returns the id of the invitation, which is older than this call if the address was invited before
+ * @returns the id of the invitation, which may be older than this call
  */
 export async function upsertInvitation(tx: Tx, appId: string, invitation: NewInvitation): Promise<string> {
   const { grant, now } = invitation;
@@ -57,9 +57,9 @@ const offersOneOf = (offers: readonly Offer[]): Sql => {
 };
 
 /**
- * Closes pending invitations whose grants were made directly: their code must not bring them back later. The codes of a
- * claimed account are void where no invitation is left, because they could set a password for days. The owner of an
- * account that is not claimed can still claim it with them.
+ * Closes pending invitations to roles that were granted directly, so that their codes cannot restore the roles later.
+ * If no invitation is left, the codes of a claimed account are voided, because they could set a password for days. The
+ * owner of an unclaimed account can still claim it with them.
  */
 export async function settleInvitations(
   tx: Tx,
@@ -89,9 +89,9 @@ const toGrant = (row: GrantRow): Grant =>
     : { kind: row.grants };
 
 /**
- * Marks every live invitation to the user's address as accepted, and voids the codes of all of them.
+ * Marks every valid invitation to the user's address as accepted, and voids all their codes.
  *
- * @returns what they grant
+ * @returns the granted roles
  */
 export async function acceptInvitations(
   tx: Tx,
@@ -107,7 +107,7 @@ export async function acceptInvitations(
   return rows.map((row) => ({ orgId: row.org_id, grant: toGrant(row) }));
 }
 
-/** An invitation as it is stored. */
+/** A stored invitation. */
 export interface Invitation {
   readonly id: string;
   readonly userId: string;
@@ -170,7 +170,7 @@ export const invitationColumns = (appId: string, orgId: string, now: Date): Sql 
   EXISTS (SELECT FROM mails m WHERE m.app_id = ${appId} AND m.invitation_id = i.id AND ${isDelayed(now)})
     AS is_mail_delayed`;
 
-/** Takes an invitation back. @returns false when nothing was left to take back */
+/** Revokes an invitation. @returns false if it was no longer pending */
 export async function revokeInvitation(
   tx: Tx,
   appId: string,
@@ -181,7 +181,7 @@ export async function revokeInvitation(
   return rows.length > 0;
 }
 
-/** Takes all invitations of a user to an organization back that offer one of these. @returns their ids */
+/** Revokes all invitations of a user to an organization that offer one of these roles. @returns their ids */
 export async function revokeInvitationsOf(
   tx: Tx,
   appId: string,
@@ -195,7 +195,7 @@ export async function revokeInvitationsOf(
   return rows.map((row) => row.id);
 }
 
-/** Takes all invitations of a user back, wherever they lead. */
+/** Revokes all invitations of a user, in every organization. */
 export async function revokeAllInvitations(
   tx: Tx,
   appId: string,
@@ -207,7 +207,7 @@ export async function revokeAllInvitations(
   return rows.map((row) => ({ id: row.id, orgId: row.org_id }));
 }
 
-/** An invitation that goes on under another user. */
+/** An invitation that was moved to another user. */
 export interface MovedInvitation {
   readonly id: string;
   readonly orgId: string;
@@ -216,7 +216,7 @@ export interface MovedInvitation {
   readonly expiresAt: Date;
 }
 
-/** Gives what waits for one user to another, whose address it is from now on. @returns in the order of their making */
+/** Moves the pending invitations of one user to another, who has the address now. @returns them in order of creation */
 export async function moveInvitations(
   tx: Tx,
   appId: string,
@@ -237,7 +237,7 @@ export async function moveInvitations(
   }));
 }
 
-/** Whether anything waits for a user to prove the address, be its time over or not. */
+/** Whether any pending invitation, expired or not, depends on the user verifying the address. */
 export async function isAwaited(db: Queryable, appId: string, userId: string): Promise<boolean> {
   const rows = await db.query(sql`
     SELECT 1 FROM users u
@@ -258,7 +258,10 @@ export async function voidCodesLeftOver(
   if (open.length === 0) await voidCodes(tx, appId, { userId, purpose: 'invitation', orgId });
 }
 
-/** Those who were invited to an organization and are nothing else yet, locked until the transaction ends. */
+/**
+ * Locks, until the transaction ends, the users who were invited to an organization and have no other membership or
+ * invitation.
+ */
 export async function lockInvitedOf(tx: Tx, appId: string, orgId: string): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(sql`
     SELECT u.id FROM users u
@@ -269,7 +272,9 @@ export async function lockInvitedOf(tx: Tx, appId: string, orgId: string): Promi
   return rows.map((row) => row.id);
 }
 
-/** Those who were invited to a role and are nothing else yet, locked until the transaction ends. */
+/**
+ * Locks, until the transaction ends, the users who were invited to a role and have no other membership or invitation.
+ */
 export async function lockInvitedTo(tx: Tx, appId: string, role: RoleReference): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(sql`
     SELECT u.id FROM users u
@@ -282,8 +287,8 @@ export async function lockInvitedTo(tx: Tx, appId: string, role: RoleReference):
 }
 
 /**
- * Deletes those of these users who were only invited and whom no invitation is left for. Of anyone who tried their
- * codes the audit forgets the address, as of every user who is deleted.
+ * Deletes those of these users who were only invited and have no invitation left. Also removes their client addresses
+ * from the audit, as for every deleted user.
  */
 export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: readonly string[]): Promise<void> {
   if (userIds.length === 0) return;
@@ -301,7 +306,7 @@ export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: read
   if (ids.length > 0) await clearTracesOf(tx, appId, ids);
 }
 
-/** Whether an invitation waits for a user, to an organization or as super admin. */
+/** Whether a user has a pending invitation, to an organization or as super admin. */
 export async function hasLiveInvitation(db: Queryable, appId: string, userId: string, now: Date): Promise<boolean> {
   const rows = await db.query(sql`
     SELECT 1 FROM invitations i

@@ -34,7 +34,7 @@ import {
 
 const mayManage = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
 
-/** Anyone who acts on the app's behalf sees everybody of the app. */
+/** Callers who act for the app see all users of the app. */
 const seesOutsiders = ({ actor, held }: Call): boolean => actor.kind === 'machine' || held.includes('SUPER_ADMIN');
 
 function toItem(call: Call, row: InvitationRow) {
@@ -52,7 +52,7 @@ function toItem(call: Call, row: InvitationRow) {
 }
 
 /**
- * The invitation of the path. To a manager there are none of owners and managers, whom they could not invite either.
+ * The invitation in the path. For managers, invitations of owners and managers do not exist.
  *
  * @throws ApiError `invitation_not_found`
  */
@@ -67,8 +67,7 @@ async function getInvitation(db: Queryable, call: Call, invitationId: string): P
 }
 
 /**
- * The invitation of the path, which nobody else changes until the transaction ends: every change to invitations
- * happens under the lock of the user who is invited.
+ * The invitation in the path, locked until the transaction ends. Every change of invitations locks the invited user.
  *
  * @throws ApiError `invitation_not_found`, `invitation_closed`
  */
@@ -84,31 +83,31 @@ async function lockInvitation(
   if (!allowsEvent(invitation.status, event)) throw new ApiError('invitation_closed');
   if (event === 'resend' && user?.id !== invitation.userId) {
     throw new ApiError('invitation_closed', {
-      detail: 'Anyone who was invited has another address by now. Invite this one again.',
+      detail: 'The invited user has another address now. Invite the previous address with a new invitation.',
     });
   }
   return invitation;
 }
 
-/** What a grant is called in answers and events. */
+/** The name of a grant in responses and events. */
 const nounOf = { ORG_OWNER: 'owner', ORG_USER_MANAGER: 'manager', ROLE: 'member' } as const;
 const wordOf = { ORG_OWNER: 'Owner', ORG_USER_MANAGER: 'Manager', ROLE: 'Member' } as const;
 
-/** Owners and managers are made by owners only: a machine may not renew what it may not grant. */
+/** Only owners may grant these roles, so a machine user may not renew their invitations. */
 function checkMayGrant({ actor }: Call, grant: Grant): void {
   if (actor.kind === 'machine' && grant.kind !== 'ROLE') throw new ApiError('access_denied');
 }
 
 const grantedAction = (grant: Grant): AuditAction => `organization.${nounOf[grant.kind]}_granted`;
 
-/** Sends an invitation again, as if somebody invited the address to the same once more. */
+/** Sends an invitation again, like a new invitation of the address to the same role. */
 async function resend(tx: Tx, call: Call, invitationId: string, urlTemplate: string | undefined) {
   const { appId, orgId } = call;
   const { email, grant: offered } = await lockInvitation(tx, call, invitationId, 'resend');
   checkMayGrant(call, offered);
   const toGrant = async (): Promise<Grant> =>
     offered.kind === 'ROLE' ? { kind: 'ROLE', role: await resolveRole(tx, appId, orgId, offered.role.key) } : offered;
-  // The address has its user, whose names stay.
+  // The address has a user already, whose names are kept.
   const proposal = { orgId, email, firstName: '', lastName: '', toGrant, urlTemplate };
   const { grant, userId, invited } = await grantOrInvite(tx, call, proposal);
   const changes = [grantName(grant)];
@@ -159,9 +158,9 @@ export const manageInvitationRoutes = [
     tag: 'authorization',
     summary: 'Send an invitation again',
     description:
-      'Sends a new code, valid for seven days, for a pending or expired invitation. If the account was ' +
-      'claimed in the meantime, the role is granted at once and the user gets a notice by mail. Only ' +
-      'owners and super admins can resend invitations to become owner or manager.',
+      'Sends a new code, valid for seven days, for a pending or expired invitation. If the account was claimed in ' +
+      'the meantime, the role is granted directly and the user gets a notice by mail. Only owners and super ' +
+      'admins can resend invitations to become owner or manager.',
     access: accepting(
       { accessToken: true, machineScope: 'invitations:write' },
       overOrganization('grant', ...mayManage),

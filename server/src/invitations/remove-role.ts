@@ -4,11 +4,10 @@ import type { RoleReference } from '../roles/roles.store.ts';
 import { deleteRole, lockRole } from '../roles/roles.store.ts';
 
 /**
- * Takes a role away from everybody at once: members lose it, invitations to it are void, and anyone who was invited to
- * nothing else is forgotten, as when their invitation is revoked.
+ * Removes a role from everybody at once. Members lose the role, invitations to it are void, and users who have no other
+ * invitation are deleted, as if their invitation was revoked.
  *
- * @param lockOwner locks what the role belongs to, in the order of locks that everybody keeps: users, organizations,
- * roles
+ * @param lockOwner locks the owner of the role, in the common lock order: users, organizations, roles
  * @throws ApiError `role_not_found`
  */
 export async function removeRole(
@@ -20,8 +19,8 @@ export async function removeRole(
   await lockInvitedTo(tx, appId, role);
   await lockOwner();
   await lockRole(tx, appId, role);
-  // Read the invited users again: from here on no invitation can be created, but some may have been created since the
-  // first read.
+  // Read the invited users again. No further invitation can be created from here on, but some may have been created
+  // since the first read.
   const invited = await lockInvitedTo(tx, appId, role);
   await deleteRole(tx, appId, role);
   await deleteInvitedLeftOver(tx, appId, invited);

@@ -10,10 +10,10 @@ const revoked = (id: string, orgId: string): ChangeEvent => ({
 });
 
 /**
- * Somebody goes out of the organization of the call, or loses roles or manager roles there: no older invitation is to
- * bring that back behind the backs of those who decided it. The caller has locked the user.
+ * Revokes older invitations when a user leaves the organization of the call or loses roles there, so that an old mail
+ * cannot restore the roles. The caller has locked the user.
  *
- * @param offers what the invitations offer that are revoked
+ * @param offers the offers of the invitations to revoke
  * @returns one event for each
  */
 export async function withdrawInvitations(
@@ -29,10 +29,10 @@ export async function withdrawInvitations(
 }
 
 /**
- * Somebody has another address: what waits for them to prove the one of before does not move along. The caller has
- * locked the user, and voids the codes.
+ * Revokes invitations to the previous address when a user changes the address. The caller has locked the user, and
+ * voids the codes.
  *
- * @returns one event for each, for the organization that invited
+ * @returns one event for each, for the inviting organization
  */
 export async function withdrawAllInvitations(tx: Tx, call: Call, userId: string): Promise<ChangeEvent[]> {
   const rows = await revokeAllInvitations(tx, call.appId, userId, call.services.clock.now());

@@ -22,14 +22,14 @@ const cursor = z
   .max(400, { error: 'At most 400 characters.' })
   .meta({
     description:
-      'The `nextCursor` of the previous page, with the same route and filters. Cannot be combined with `page`.',
+      'The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.',
     examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
   });
 
 /** The query fields of every list. */
 export const pagingQuery = { page: page.optional(), pageSize, cursor: cursor.optional() };
 
-/** The query fields of a list that has no total and is only followed by cursor. */
+/** The query fields of a list without total and page numbers. */
 export const cursorQuery = { pageSize, cursor: cursor.optional() };
 
 /** Cursor of the next page of a list. */
@@ -41,7 +41,7 @@ export const nextCursor = z
     examples: ['MTE4MjczNjQ1NTQ2MjEzMzc2.c2lnbmF0dXJl'],
   });
 
-/** Which page of a list, as validated. */
+/** The validated page of a list. */
 export interface Paging {
   page?: number | undefined;
   pageSize: number;
@@ -67,24 +67,24 @@ interface Position {
   readonly total?: number;
 }
 
-/** A cursor only continues the list that it was given for: same app, route, addressed organization and filters. */
+/** A cursor is valid only for the list that returned it: same app, route, organization and filters. */
 export function sealCursor(call: Call, filters: unknown, position: string): string {
   const bound = JSON.stringify([call.appId, call.route.operationId, call.orgId, filters, position]);
   const seal = createHmac('sha256', call.services.sealer.deriveKey('cursor')).update(bound).digest().subarray(0, 16);
   return `${Buffer.from(position).toString('base64url')}.${seal.toString('base64url')}`;
 }
 
-/** The fault of a cursor that was sealed for another list. */
+/** The validation error for a cursor of another list. */
 const foreignCursor = ['/query/cursor', 'Not a cursor of this list.'] as const;
 
-/** The position that a cursor of this list was sealed with; undefined for a cursor of another list. */
+/** The position in a cursor of this list; undefined for a cursor of another list. */
 function positionWithin(call: Call, filters: unknown, value: string): string | undefined {
   const position = Buffer.from(value.split('.')[0] ?? '', 'base64url').toString();
   return constantTimeEqual(Buffer.from(sealCursor(call, filters, position)), Buffer.from(value)) ? position : undefined;
 }
 
 /**
- * The position that a cursor of this list was sealed with.
+ * The position in a cursor of this list.
  *
  * @throws ApiError `validation_failed` for a cursor of another list
  */
@@ -108,44 +108,42 @@ export interface List<Row extends { id: string }, Item> {
   readonly filters?: unknown;
   /** Common table expressions that `total` and `rows` select from, separated by commas. */
   readonly common?: Sql;
-  /** All matches: one row with `total`. */
+  /** All matches; one row with `total`. */
   readonly total: Sql;
   /**
-   * Where the total is not kept but counted: it is counted once, and travels in the cursor. Nobody pays for a count of
-   * everything on each page, and it does not change while somebody pages through.
+   * Whether the total is counted instead of stored. It is counted once and carried in the cursor, so that later pages
+   * do not count again and show the same total.
    */
   readonly totalTravels?: boolean;
-  /** Selects the items; it gets the rest of the statement: conditions after a WHERE, order, limit. */
+  /** Selects the items. The argument is the end of the statement: conditions after a WHERE, order, limit. */
   readonly rows: (continuation: { after: Sql; limit: Sql }) => Sql;
   /** The id column that orders the list, e.g. `o.id`. */
   readonly key: Sql;
   readonly toItem: (row: Row) => Item;
-  /** For a list that reads an index of our own: whether rows are missing there, and what adds them. */
+  /** For a list that reads a search index: whether rows are missing in the index, and what adds them. */
   readonly index?: { readonly isIncomplete: Sql; readonly complete: () => Promise<void> } | undefined;
 }
 
-/**
- * What a page's statement says beside the items: the total if it was counted, and the relation if access is decided.
- */
+/** The head of a page: the total if it was counted, and the relation if the statement decides on access. */
 interface Head {
   readonly total: number | null;
   readonly isIncomplete: boolean | null;
   readonly relation: OrganizationRelation | null;
 }
 
-/** One column, because every item has it as null. */
+/** One column, because it is null in the row of every item. */
 interface HeadColumn {
   readonly head: Head | null;
 }
 
-/** The parts of a page's statement that depend on whether it decides on access. */
+/** The parts of a page's statement that depend on whether the statement decides on access. */
 interface Gate {
   readonly expressions: readonly Sql[];
-  /** For the end of a WHERE. */
+  /** Condition at the end of a WHERE. */
   readonly condition: Sql;
-  /** Guards an expression of the head. */
+  /** Makes an expression of the head null unless access is granted. */
   readonly ifGranted: (expression: Sql) => Sql;
-  /** The row that the head is made of. */
+  /** The source of the row of the head. */
   readonly from: Sql;
   readonly relation: Sql;
 }
@@ -170,7 +168,7 @@ function decidedHere(call: Call): Gate {
   };
 }
 
-/** The statement of one page: the items in their order, then the head. */
+/** The statement of one page: the items in order, then the head. */
 function selectPage<Row extends { id: string }, Item>(
   call: Call,
   { paging, common, total, rows, key, index }: List<Row, Item>,
@@ -200,7 +198,7 @@ async function readRows<Row extends { id: string }, Item>(
   position: Position | undefined,
 ): Promise<{ rows: Row[]; total: number }> {
   const rows = await call.services.db.query<Row & HeadColumn>(selectPage(call, list, position));
-  // The head has no id, and what is null comes last. There is none for an organization that does not exist.
+  // The head has no id, so NULLS LAST puts it at the end. If the organization does not exist, there is no head.
   const head = rows.at(-1)?.head ? rows.pop()?.head : undefined;
   if (call.route.decidesInStatement) decideByDeclaration(call, head?.relation ?? undefined);
   if (head?.isIncomplete) {
@@ -210,17 +208,17 @@ async function readRows<Row extends { id: string }, Item>(
   return { rows, total: position?.total ?? head?.total ?? 0 };
 }
 
-/** A fault of the paging is reported after a decision on access, like every other fault of a handler. */
+/** An invalid cursor or page is reported after the decision on access, like every other error of a handler. */
 async function refusePaging(call: Call, pointer: string, message: string): Promise<never> {
   if (call.route.decidesInStatement) await decideAccess(call);
   throw new ApiError('validation_failed', { faults: [{ pointer, message }] });
 }
 
-/** @throws ApiError `validation_failed` for a cursor of another list, or one together with `page` */
+/** @throws ApiError `validation_failed` for a cursor of another list, or a cursor together with `page` */
 async function positionOf(call: Call, { paging, filters }: { paging: Paging; filters?: unknown }) {
   const { page: number, cursor: value } = paging;
   if (value === undefined) return undefined;
-  if (number !== undefined) return refusePaging(call, '/query/page', 'Not together with cursor.');
+  if (number !== undefined) return refusePaging(call, '/query/page', 'Cannot be combined with cursor.');
   const position = positionWithin(call, filters, value);
   return position === undefined ? refusePaging(call, ...foreignCursor) : toPosition(position);
 }
@@ -229,7 +227,7 @@ async function positionOf(call: Call, { paging, filters }: { paging: Paging; fil
  * Reads one page of a list in the order of an id, in one statement. If the route says `decidesInStatement`, the same
  * statement decides on access.
  *
- * @throws ApiError `validation_failed` for a cursor of another list, or one together with `page`; the codes of
+ * @throws ApiError `validation_failed` for a cursor of another list, or a cursor together with `page`; the codes of
  *   `decideAccess` if the statement decides on access
  */
 export async function readPage<Row extends { id: string }, Item>(

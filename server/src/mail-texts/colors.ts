@@ -1,4 +1,4 @@
-/** A colour as `#rrggbb`. */
+/** A colour, as `#rrggbb`. */
 type Color = string;
 
 const white = '#ffffff';
@@ -23,9 +23,9 @@ export function contrast(one: Color, other: Color): number {
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 }
 
-/** Black or white, the one that is easier to read on the colour: at least 4.5 to 1 on every colour there is. */
+/** Black or white, the one that is easier to read on the colour. The contrast is at least 4.5 to 1 on every colour. */
 export const inkOn = (color: Color): Color => (contrast(color, white) >= contrast(color, black) ? white : black);
 
-/** A border that shows where a button ends, also for a colour that is nearly that of the card. */
+/** A border that shows the edge of a button, also if its colour is similar to the background. */
 export const borderOf = (color: Color): Color =>
   grounds.every((ground) => contrast(color, ground) >= 1.5) ? color : middleGrey;

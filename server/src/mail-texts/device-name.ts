@@ -8,7 +8,7 @@ const systems: readonly (readonly [RegExp, string])[] = [
   [/\bLinux\b/, 'Linux'],
 ];
 
-/** The most telling first: nearly every browser also says that it is Safari. */
+/** In order of precedence, because nearly every browser also claims to be Safari. */
 const programs: readonly (readonly [RegExp, string])[] = [
   [/\bEdgA?(?:iOS)?\//, 'Edge'],
   [/\b(?:OPR|Opera)\//, 'Opera'],
@@ -27,10 +27,10 @@ const first = (table: typeof systems, text: string): string | undefined =>
   table.find(([pattern]) => pattern.test(text))?.[1];
 
 /**
- * Names browser and system of a user agent. Only words of this file come out: what a stranger sends along with a
- * request goes into a mail that others trust, and must not be able to say anything there.
+ * Names browser and system of a user agent. Returns only words of this file: strangers choose the user agent, and the
+ * recipient trusts the mail.
  *
- * @returns undefined for what is not known
+ * @returns undefined if neither is known
  * @example deviceName('Mozilla/5.0 (Windows NT 10.0; Win64; x64) … Chrome/142.0 Safari/537.36') // 'Chrome, Windows'
  */
 export function deviceName(userAgent: string): string | undefined {

@@ -10,7 +10,7 @@ interface Writing {
   readonly comma: string;
 }
 
-/** Every language that mails come in. */
+/** Every language in which mails are written. */
 export const languages: Readonly<Record<Language, Writing>> = {
   en: { words: english, direction: 'ltr', comma: ', ' },
   ar: { words: arabic, direction: 'rtl', comma: '، ' },
@@ -18,14 +18,14 @@ export const languages: Readonly<Record<Language, Writing>> = {
 
 const isLanguage = (text: string): text is Language => Object.hasOwn(languages, text);
 
-/** The language of a mail: the user's, if they chose one, else the app's. */
+/** The language of a mail: the one that the user chose, otherwise the one of the app. */
 export const languageOf = (ofUser: string | null, ofApp: Language): Language =>
   ofUser !== null && isLanguage(ofUser) ? ofUser : ofApp;
 
 const twoDigits = (value: number): string => String(value).padStart(2, '0');
 
 /**
- * A moment in words, in UTC, with Latin digits as codes and addresses have them.
+ * A time in words, in UTC. Digits are Latin, as in codes and addresses.
  *
  * @param time RFC 3339
  * @example timeInWords('2026-11-24T19:51:07.112Z', 'en') // '24 November 2026, 19:51 UTC'

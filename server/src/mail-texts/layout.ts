@@ -26,7 +26,7 @@ const monospace = 'ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,m
 
 const edges = ['right', 'bottom', 'left'].map((side) => `border-${side}-color:#3a3a3c !important`).join(';');
 
-/** For clients that read style sheets; the others show the mail as by day. */
+/** For mail programs that support style sheets. Others show the light mode. */
 const byNight =
   `:root{color-scheme:light dark;supported-color-schemes:light dark}
 @media (max-width:600px){.card{padding:24px 20px !important}}
@@ -90,7 +90,7 @@ function codeBox({ code }: Layout): Html {
   </table>`;
 }
 
-/** Small: most people type the short code, or follow the link. */
+/** In small type, because most people type the short code or follow the link. */
 function longCodeLine({ longCode }: Layout): Html {
   if (!longCode) return html``;
   const value = `font-family:${monospace};font-size:14px;line-height:22px;color:#1c1c1e`;
@@ -125,21 +125,21 @@ function button({ link, color }: Layout): Html {
     )}`;
 }
 
-/** Outlook on Windows knows no `max-width`: it gets a table of that width around the mail, and nobody else does. */
+/** Outlook on Windows ignores `max-width`, so it alone gets a table of that width around the mail. */
 const outlookOpens = `<!--[if mso]><table ${table} width="560" align="center"><tr><td><![endif]-->`;
 const outlookCloses = '<!--[if mso]></td></tr></table><![endif]-->';
 
 const notMeLink = ({ label, url }: Layout['notMe'][number]): Html =>
   smallPrint(html`<a href="${url}" target="_blank" rel="noopener noreferrer" style="color:#5f6368">${label}</a>`);
 
-/** Of this file: nothing that comes from elsewhere is put in this way. */
+/** For constants of this file only: the text is not escaped. */
 function raw(markup: string): Html {
   return { markup };
 }
 
 /**
- * A mail as HTML that mail programs show alike: tables, styles beside what they are about, no script, nothing loaded
- * but the logo.
+ * A mail as HTML that mail programs show alike: tables, inline styles, no scripts, and no external content except the
+ * logo.
  */
 export function layOut(layout: Layout): string {
   const { language, direction, subject, color, heading, paragraphs, note, footer } = layout;
@@ -185,6 +185,6 @@ export function layOut(layout: Layout): string {
         </table>
       </body>
     </html> `;
-  // Indentation is for us: it would be a third of what is sent.
+  // Indentation is only for readers of this file. It would be a third of the mail.
   return markup.replace(/\n\s+/g, '\n');
 }

@@ -1,7 +1,7 @@
 /** The content of a mail without its texts, which are added when it is rendered. */
 export interface MailContent {
   readonly code?: string;
-  /** The long code, where there is no link that holds it. */
+  /** The long code, if the mail has no link that contains it. */
   readonly longCode?: string;
   readonly url?: string;
   readonly organizationName?: string;
@@ -13,13 +13,13 @@ export interface MailContent {
   readonly address?: string;
   /** ISO 8601. */
   readonly time?: string;
-  /** The e-mail address that the mail is about, where that is not the recipient's. */
+  /** The e-mail address that the mail is about, if the mail is sent to another one. */
   readonly email?: string;
   /** Name of an identity provider. */
   readonly provider?: string;
-  /** Link by which the recipient says that it was not them. */
+  /** "Not me" link, by which the recipient reports that somebody else did this. */
   readonly notMeUrl?: string;
-  /** The same for further things that the mail lists, each with its name. */
+  /** "Not me" links of other items that the mail lists, each with its name. */
   readonly notMeLinks?: readonly { readonly name: string; readonly url: string }[];
   /** Names of identity providers that a user can no longer sign in with. */
   readonly unlinked?: string;
@@ -51,16 +51,16 @@ export const mailPurposes = {
     fields: ['unlinked', 'linked', ...circumstances],
     details: ['unlinked', 'linked', ...circumstances],
   },
-  /** With the code that renews the authentication of a session. */
+  /** With the code for re-authentication. */
   reauthentication: { fields: circumstances, details: circumstances },
-  /** To the new address, with the code that proves it. */
+  /** To the new address, with the code that verifies it. */
   email_change: { fields: circumstances, details: [] },
-  /** To the old address, which is told of it. */
+  /** To the old address, as a notification. */
   email_change_requested: { fields: ['email', ...circumstances], details: ['email', ...circumstances] },
   new_device: { fields: circumstances, details: circumstances },
   identity_linked: { fields: ['provider', ...circumstances], details: circumstances },
   super_admin_granted: { fields: ['email', ...circumstances], details: circumstances },
-  /** To somebody whose address is not proven yet, with the code to do so. */
+  /** To an address that is not verified yet, with the code that verifies it. */
   super_admin_invited: { fields: [], details: [] },
   super_admin_removed: { fields: ['email', ...circumstances], details: circumstances },
 } as const satisfies Record<string, PurposeRules>;

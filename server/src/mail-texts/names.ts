@@ -12,7 +12,7 @@ const longestValue = 300;
 const wordJoiner = '\u2060';
 
 /**
- * Characters that show nothing, marks of direction included. Joiners and variation selectors stay: Persian and emoji
+ * Invisible characters, including direction marks. Joiners and variation selectors are kept, because Persian and emoji
  * need them.
  */
 const invisible = /(?!\p{Join_Control}|\p{Variation_Selector})\p{Default_Ignorable_Code_Point}/gu;
@@ -29,7 +29,7 @@ export const cut = (text: string): string => Array.from(text).slice(0, longestVa
 
 let characters: Intl.Segmenter | undefined;
 
-/** Cuts a name for a subject; the ellipsis counts. */
+/** Truncates a name for a subject. The ellipsis counts as a character. */
 function cutForSubject(name: string): string {
   characters ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
   const all = Array.from(characters.segment(cut(name)), ({ segment }) => segment);
@@ -43,10 +43,10 @@ function cutForSubject(name: string): string {
  */
 const linking = /[.:/@\\\u3002\u06D4\u2044\u2215\u29F8\uA789]/;
 
-/** Six digits and more, of any script, with the punctuation of telephone numbers between them. */
+/** Six or more digits of any script, possibly with the punctuation of telephone numbers between them. */
 const telephoneNumber = /\p{Nd}(?:(?:[\s()+./\\\p{Pd}\u2212\u00B7\u2060]|\uFE0F|\u20E3)*\p{Nd}){5,}/gu;
 
-/** Breaks addresses and telephone numbers by an invisible character. */
+/** Breaks addresses and telephone numbers with an invisible character. */
 function unlink(name: string): string {
   const all = Array.from(name);
   const isInside = (index: number) => /\S/.test(all[index - 1] ?? ' ') && /\S/.test(all[index + 1] ?? ' ');
@@ -58,11 +58,11 @@ function unlink(name: string): string {
     .replace(telephoneNumber, (number) => number.replace(/\p{Nd}(?!$|\u2060)/gu, `$&${wordJoiner}`));
 }
 
-/** Whether anything of a name can be seen: marks alone would leave a gap in the sentence. */
+/** Whether a name has visible characters. A name of combining marks only would leave a gap in the sentence. */
 export const isVisible = (name: string): boolean => /[^\s\p{C}\p{Default_Ignorable_Code_Point}]/u.test(name);
 
-/** A name that others chose, as a body of a mail shows it. */
+/** A name chosen by other people, for the body of a mail. */
 export const nameInBody = (name: string): string => unlink(cut(oneLine(name)));
 
-/** A name that others chose, as a subject shows it. */
+/** A name chosen by other people, for a subject. */
 export const nameInSubject = (name: string): string => unlink(cutForSubject(oneLine(name)));

@@ -3,10 +3,10 @@ import { text } from '../http/fields.ts';
 import { type MailPurpose, mailPurposes } from './mail-purposes.ts';
 import { type Language, mailLanguages, type PurposeWords, type TextPart, textParts, type Words } from './words.ts';
 
-/** Texts of an app that take the place of ours, by `<language>.<purpose>.<part>`, or `<language>.footer`. */
+/** The app's own texts, which replace the default texts, by `<language>.<purpose>.<part>` or `<language>.footer`. */
 export type OwnTexts = Readonly<Record<string, string>>;
 
-/** The names that each text may use, by the key of the text. */
+/** The placeholders that each text may use, by the key of the text. */
 const namesByKey = new Map<string, readonly string[]>(
   mailLanguages.flatMap((language) => [
     [`${language}.footer`, ['brandName']] as const,
@@ -17,7 +17,7 @@ const namesByKey = new Map<string, readonly string[]>(
 );
 
 const placeholder = /\{\{(.*?)\}\}/g;
-/** Only these may say nothing: a mail without small print is still a mail. */
+/** Only these may be empty: a mail does not need small print. */
 const mayBeEmpty = /\.(?:note|footer)$/;
 const mayHaveLines = /\.(?:body|note|footer)$/;
 

@@ -8,12 +8,12 @@ import { type MailContent, type MailField, mailPurposes, type MailPurpose } from
 import { footerWords, type OwnTexts, purposeWords } from './own-texts.ts';
 import type { Language, PurposeWords, Words } from './words.ts';
 
-/** How the mails of an app look. */
+/** The branding of an app's mails. */
 export interface Look {
   readonly language: Language;
   readonly brandName: string;
   readonly logoUrl: string | undefined;
-  /** As `#rrggbb`; undefined: ours. */
+  /** As `#rrggbb`; undefined: the default colour. */
   readonly color: string | undefined;
   readonly texts: OwnTexts;
 }
@@ -30,15 +30,15 @@ function roleName(words: Words, role: string | undefined): string {
   return role ?? '';
 }
 
-/** An app's own text of a subject has no line break; this one makes sure of it. */
+/** Validation already refuses line breaks in subjects. This is a second guard. */
 const inOneLine = (text: string): string => text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
 
 type Values = ReadonlyMap<string, string>;
 
 /**
- * What stands for each placeholder in a text.
+ * The value of each placeholder.
  *
- * @param toName how a name that others chose is shown
+ * @param toName how a name chosen by other people is shown
  */
 function valuesOf(
   words: Words,
@@ -65,11 +65,11 @@ function valuesOf(
 
 const placeholder = /\{\{(\w+)\}\}/g;
 
-/** One pass: a value is text, even if it looks like a placeholder. */
+/** Replaces in one pass, so that a value that looks like a placeholder stays text. */
 const fill = (text: string, values: Values): string =>
   text.replace(placeholder, (_, name: string) => values.get(name) ?? '');
 
-/** The same as HTML; a value that is written in the other direction stays in its place. */
+/** Like `fill`, as HTML. A value of the other writing direction is isolated. */
 function fillHtml(text: string, values: Values): Html {
   const pieces = text.split(placeholder).map((piece, index): Html => {
     if (index % 2 === 1) return html`<bdi>${values.get(piece) ?? ''}</bdi>`;
@@ -83,13 +83,13 @@ function fillHtml(text: string, values: Values): Html {
   return html`${pieces}`;
 }
 
-/** The "not me" links of a mail: the one about what the mail reports, then one for each thing that it lists. */
+/** The "not me" links of a mail: first that of the reported event, then one for each listed item. */
 const notMeLinksOf = ({ notMe }: Words['common'], { notMeUrl, notMeLinks = [] }: MailContent) => [
   ...(notMeUrl === undefined ? [] : [{ label: notMe, url: notMeUrl }]),
   ...notMeLinks.map(({ name, url }) => ({ label: `${notMe}: ${nameInBody(name)}`, url })),
 ];
 
-/** Paragraphs are parted by empty lines. */
+/** Empty lines separate paragraphs. */
 const paragraphsOf = (text: string): string[] => text.split(/\n{2,}/).filter((paragraph) => paragraph.trim() !== '');
 
 interface Labelled {
@@ -97,7 +97,7 @@ interface Labelled {
   readonly value: string;
 }
 
-/** The parts of a mail, before they become plain text or HTML. `fill` puts the values into its texts. */
+/** The parts of a mail, before they are rendered as plain text or HTML. `fill` inserts the values into the texts. */
 interface Draft {
   readonly values: Values;
   readonly heading: string;
@@ -164,7 +164,7 @@ function toHtml({ values, ...draft }: Draft, subject: string, { language, logoUr
   });
 }
 
-/** Puts a mail into words, as plain text and as HTML. Text of users is escaped. */
+/** Renders a mail as plain text and as HTML. Text of users is escaped. */
 export function renderMail(purpose: MailPurpose, content: MailContent, look: Look): RenderedMail {
   const { words } = languages[look.language];
   const own = purposeWords(look.texts, words, look.language, purpose);

@@ -6,10 +6,10 @@ export const english: Words = {
     email_verification: {
       subject: 'Confirm your e-mail address for {{brandName}}',
       heading: 'Confirm your e-mail address',
-      body: 'Please confirm that this address is yours to finish signing up for {{brandName}}.',
+      body: 'To finish signing up for {{brandName}}, please confirm that this address is yours.',
       action: 'Confirm my address',
       note:
-        'If you did not sign up for {{brandName}}, do not confirm. Follow the link below: nobody can then ' +
+        'If you did not sign up for {{brandName}}, do not confirm. Open the link below: after that, nobody can ' +
         'use the account with your address.',
     },
     invitation: {
@@ -22,9 +22,7 @@ export const english: Words = {
     role_granted: {
       subject: 'You were added to {{organizationName}} on {{brandName}}',
       heading: 'You were added to {{organizationName}}',
-      body:
-        'You now have the role “{{role}}” in {{organizationName}} on {{brandName}}. There is nothing you ' +
-        'need to do.',
+      body: 'You now have the role “{{role}}” in {{organizationName}} on {{brandName}}. No action is needed.',
       action: 'Open {{brandName}}',
       note: '',
     },
@@ -35,7 +33,7 @@ export const english: Words = {
         'Somebody tried to sign up for {{brandName}} with this address, which has an account ' +
         'already.\n\nIf it was you, sign in instead; you can reset your password if you have forgotten it.',
       action: 'Sign in',
-      note: 'If it was not you, there is nothing you need to do: your account is unchanged.',
+      note: 'If it was not you, no action is needed: your account is unchanged.',
     },
     password_reset: {
       subject: 'Reset your password for {{brandName}}',
@@ -51,15 +49,15 @@ export const english: Words = {
       heading: 'Your password was changed',
       body: 'The password of your account at {{brandName}} was changed.',
       action: 'Open {{brandName}}',
-      note: 'If it was not you, follow the link below: the new password is removed, and you choose another one.',
+      note: 'If it was not you, open the link below: the new password is removed, and you choose another one.',
     },
     password_reset_done: {
       subject: 'Your password for {{brandName}} was reset',
       heading: 'Your password was reset',
       body:
         'The password of your account at {{brandName}} was reset with a code that was sent to this ' +
-        'address.\n\nAll sessions have ended, and all devices were forgotten except the one that was used ' +
-        'now. You can sign in by providers only if they confirm this e-mail address; the others were ' +
+        'address.\n\nAll sessions were ended. All known devices were removed, except the device that was used ' +
+        'now. You can still sign in with providers that confirm this e-mail address. All other providers were ' +
         'unlinked.',
       action: 'Open {{brandName}}',
       note: 'If it was not you, reset your password at once and check who can read your mail.',
@@ -68,17 +66,17 @@ export const english: Words = {
       subject: 'Your code for {{brandName}}',
       heading: 'Confirm that it is you',
       body:
-        'Somebody who is signed in to your account at {{brandName}}, hopefully you, wants to change ' +
-        'something that needs this confirmation.',
+        'Somebody, hopefully you, is signed in to your account at {{brandName}} and wants to make a change that ' +
+        'requires this confirmation.',
       action: 'Open {{brandName}}',
       note:
-        'If it was not you, reset your password at once: somebody else uses your account. Do not give the ' +
+        'If it was not you, reset your password at once: somebody else is using your account. Do not give the ' +
         'code to anybody.',
     },
     email_change: {
       subject: 'Confirm your new e-mail address for {{brandName}}',
       heading: 'Confirm your new e-mail address',
-      body: 'Please confirm that this address is to be the new address of your account at {{brandName}}.',
+      body: 'Please confirm that you want to use this address for your account at {{brandName}}.',
       action: 'Confirm my new address',
       note: 'If you did not ask for this, you can ignore this mail. Do not give the code to anybody.',
     },
@@ -94,18 +92,20 @@ export const english: Words = {
     new_device: {
       subject: 'New sign-in to {{brandName}}',
       heading: 'New sign-in',
-      body: 'Somebody signed in to your account at {{brandName}} from a device that it has not been used on before.',
+      body:
+        'Somebody signed in to your account at {{brandName}} from a device that was not used with the account ' +
+        'before.',
       action: 'Open {{brandName}}',
       note:
-        'If it was you, there is nothing you need to do. If not, follow the link below: the session ends, ' +
-        'and you choose a new password.',
+        'If it was you, no action is needed. If not, open the link below: the session ends, and you ' +
+        'choose a new password.',
     },
     identity_linked: {
       subject: '{{provider}} was linked to your account at {{brandName}}',
       heading: '{{provider}} was linked to your account',
       body: 'From now on you can sign in to {{brandName}} with {{provider}}.',
       action: 'Open {{brandName}}',
-      note: 'If it was not you, follow the link below: {{provider}} is unlinked, and you choose a new password.',
+      note: 'If it was not you, open the link below: {{provider}} is unlinked, and you choose a new password.',
     },
     super_admin_granted: {
       subject: 'There is a new super admin of {{brandName}}',

@@ -1,21 +1,20 @@
 import type { MailField, MailPurpose } from './mail-purposes.ts';
 
-/** Languages that mails come in. */
+/** Languages in which mails are written. */
 export const mailLanguages = ['en', 'ar'] as const;
 export type Language = (typeof mailLanguages)[number];
 
-/** The parts of what a mail says. */
+/** The parts of the text of a mail. */
 export const textParts = ['subject', 'heading', 'body', 'action', 'note'] as const;
 export type TextPart = (typeof textParts)[number];
 
 /**
- * The texts of a mail: subject, heading, body, the label of the button (shown where there is a link) and the small
- * print at the end, which may be empty. `{{name}}` stands for a value; an empty line in the body begins a new
- * paragraph.
+ * The texts of a mail: subject, heading, body, label of the button (shown if there is a link) and small print, which
+ * may be empty. `{{name}}` stands for a value; an empty line in the body begins a new paragraph.
  */
 export type PurposeWords = Readonly<Record<TextPart, string>>;
 
-/** All that mails say in one language. */
+/** The texts of all mails in one language. */
 export interface Words {
   readonly purposes: Readonly<Record<MailPurpose, PurposeWords>>;
   /** Texts that mails of all purposes share. */
@@ -30,8 +29,8 @@ export interface Words {
   readonly labels: Readonly<Record<MailField, string>>;
   /** Names of the roles that every organization has. */
   readonly roles: { readonly ORG_OWNER: string; readonly ORG_USER_MANAGER: string };
-  /** In the place of a name that is not known. */
+  /** Replaces an unknown name. */
   readonly anOrganization: string;
-  /** In the place of a browser or program that is not known. */
+  /** Replaces an unknown browser or program. */
   readonly unknownDevice: string;
 }

@@ -1,17 +1,17 @@
-/** A pointer to a part that operations have in common. */
+/** A reference to a shared component. */
 export interface Reference {
   readonly $ref: string;
 }
 
-/** Parts of a kind that operations have in common. */
+/** Components of one kind that operations share. */
 export interface SharedParts<Part extends object> {
-  /** The parts that stand in the components, by name. */
+  /** The components by name. */
   readonly components: Readonly<Record<string, Part>>;
   /** The part itself, or a reference to its component. */
   readonly refer: (part: Named<Part>) => Part | Reference;
 }
 
-/** A part as an operation uses it: `orgId` and its parameter, `ETag` and its header. */
+/** A part that an operation uses: `orgId` and its parameter, `ETag` and its header. */
 export interface Named<Part> {
   readonly name: string;
   readonly part: Part;
@@ -35,10 +35,10 @@ function countUses<Part>(uses: readonly Named<Part>[]): Map<string, Named<Part> 
 }
 
 /**
- * Finds the parts that several operations use alike. Of those that differ under one name the most used one becomes the
- * component; the others stay in place.
+ * Finds parts that several operations share. If parts of one name differ, the most frequent one becomes the component,
+ * and the others stay inline.
  *
- * @param always components that stand there in any case
+ * @param always components that are always included
  */
 export function sharePartsOf<Part extends object>(
   kind: 'parameters' | 'headers',

@@ -19,9 +19,7 @@ import { readVersion } from '../version.ts';
 
 export { errorsOf };
 
-/**
- * Codes that tell nothing about an operation: they come of a faulty request or credential, or of a service in trouble.
- */
+/** Codes that any operation can return: a malformed request, a wrong credential, or an outage of the service. */
 const general: readonly ErrorCode[] = [
   'malformed_request',
   'validation_failed',
@@ -55,7 +53,7 @@ export interface Operation {
   readonly 'x-machine-scope'?: string;
   /** Present if human callers need fresh authentication. */
   readonly 'x-fresh-authentication'?: FreshAuthentication;
-  /** Every code that the operation may answer. */
+  /** Every code that the operation may return. */
   readonly 'x-error-codes': readonly ErrorCode[];
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters: readonly (Parameter | Reference)[];
@@ -66,7 +64,7 @@ export interface Operation {
   readonly responses: Readonly<Record<string, Response | Reference>>;
 }
 
-/** An OpenAPI 3.1 document, as far as ours use the format. */
+/** The part of the OpenAPI 3.1 format that this document uses. */
 export interface OpenApiDocument {
   readonly openapi: string;
   readonly info: {
@@ -91,7 +89,7 @@ export interface OpenApiDocument {
 /** Default address of a service without configuration. */
 const defaultUrl = 'http://127.0.0.1:3000';
 
-/** Generators write license and contact into the packages that they make; some cannot do without. */
+/** Generators write license and contact into the generated packages; some generators require them. */
 const infoOf = (publicUrl: string): OpenApiDocument['info'] => ({
   title: 'Gatehouse',
   version: readVersion(),
@@ -125,9 +123,9 @@ function requestBodyOf(schemas: SchemaCollection, { body }: Route): Pick<Operati
 }
 
 const ofFreshness: Readonly<Record<FreshAuthentication, string>> = {
-  always: '**Fresh authentication:** people need an authentication of the last ten minutes; machine users do not.',
+  always: '**Fresh authentication:** people need an authentication within the last ten minutes; machine users do not.',
   stepUp:
-    '**Fresh authentication:** if the app setting `stepUp` is true, people need an authentication of the ' +
+    '**Fresh authentication:** if the app setting `stepUp` is true, people need an authentication within the ' +
     'last ten minutes; machine users do not.',
 };
 
@@ -182,7 +180,7 @@ function toPaths(
 }
 
 /**
- * Describes the routes in OpenAPI 3.1, in their order. The same routes make the same document, byte for byte.
+ * Describes the routes in OpenAPI 3.1, in order. The output is deterministic, byte for byte.
  *
  * @param publicUrl the origin at which clients reach the service
  */
@@ -200,7 +198,7 @@ export function toOpenApi(routes: readonly Route[], publicUrl: string = defaultU
   return {
     openapi: '3.1.1',
     info: infoOf(publicUrl),
-    servers: [{ url: publicUrl, description: 'The service that serves this document.' }],
+    servers: [{ url: publicUrl, description: 'The service that returned this document.' }],
     tags: (Object.keys(tagDescriptions) as Tag[]).map((name) => ({ name, description: tagDescriptions[name] })),
     paths: schemas.resolve(paths),
     components: {

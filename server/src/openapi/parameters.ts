@@ -14,13 +14,13 @@ export interface Parameter {
   readonly schema: JsonSchema;
 }
 
-/** The headers that operations take. */
+/** The headers that operations accept. */
 export const headerParameters = {
   OrganizationId: {
     name: 'X-Iam-Orgid',
     in: 'header',
     required: true,
-    description: 'Id of the organization that the call is about.',
+    description: 'Id of the organization.',
     example: '118273645546213376',
     schema: { type: 'string', pattern: '^[0-9]{1,19}$' },
   },
@@ -67,7 +67,7 @@ export const headerParameters = {
 
 const referTo = (name: keyof typeof headerParameters): Reference => ({ $ref: `#/components/parameters/${name}` });
 
-/** Whether a route reads something that has a version. */
+/** Whether a route reads a versioned resource. */
 export const hasVersion = ({ method, response }: Route): boolean =>
   method === 'GET' && response.headers?.['ETag'] !== undefined;
 
@@ -102,7 +102,7 @@ function fieldsOf(schemas: SchemaCollection, where: 'path' | 'query', schema: z.
   return Object.entries(properties).map(([name, field]) => toParameter(where, name, required.includes(name), field));
 }
 
-/** The parameters of path and query that a route declares. */
+/** The path and query parameters that a route declares. */
 export const declaredParameters = (schemas: SchemaCollection, route: Route): Named<Parameter>[] =>
   [...fieldsOf(schemas, 'path', route.params), ...fieldsOf(schemas, 'query', route.query)].map((part) => ({
     name: part.name,
@@ -110,8 +110,8 @@ export const declaredParameters = (schemas: SchemaCollection, route: Route): Nam
   }));
 
 /**
- * Everything besides the body that a route takes. The app header is no parameter but a security scheme: clients set it
- * once, not in each call.
+ * All parameters of a route. The app header is documented as a security scheme, because clients configure it once
+ * instead of for each call.
  */
 export function parametersOf(
   schemas: SchemaCollection,

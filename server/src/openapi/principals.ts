@@ -1,15 +1,15 @@
 import { type Access, needsSession, type Principal, principals } from '../access/access.ts';
 
 /**
- * Who holds what the next one holds, and more: anyone who stands before an allowed principal is allowed as well.
- * Over a user a super admin is told apart from the owners of the user's organizations.
+ * Principals by target, strongest first: each includes the rights of the following ones. For users, super admins are
+ * listed separately from the owners of the user's organizations.
  */
 const ladders: Readonly<Record<string, readonly Principal[]>> = {
   organization: ['SUPER_ADMIN', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'],
   user: ['ORG_OWNER', 'ORG_USER_MANAGER'],
 };
 
-/** Names of those who may call: what the route declares, and who is implied by it. */
+/** Names of the allowed callers: the declared principals and those that they imply. */
 export function principalsOf(access: Access): string[] {
   if (access.target === 'public') return ['PUBLIC'];
   if (access.target === 'platform') return ['PLATFORM_OPERATOR'];
@@ -23,20 +23,20 @@ function describe(name: string): string {
   return `\`${name}\` (${principals[name as Principal]})`;
 }
 
-/** The sentence on who may call. */
+/** The sentence about the allowed callers. */
 export function whoSentence(access: Access): string {
   if (access.target === 'platform') return '**Who:** the operator of the deployment, with a platform key.';
   if (access.target === 'public') {
     if (access.acceptsSession) {
       return (
-        '**Who:** `PUBLIC`: anyone; a session token as Bearer makes the caller its human, any other Bearer ' +
-        'is refused, cookies are not looked at.'
+        '**Who:** `PUBLIC`: anyone. A session token sent as Bearer authenticates its user. Any other Bearer token ' +
+        'is refused. Cookies are ignored.'
       );
     }
-    const needed = access.app === 'none' ? 'not even the app header is needed' : 'only the app header is needed';
-    return `**Who:** \`PUBLIC\`: anyone; credentials are not looked at, ${needed}.`;
+    const needed = access.app === 'none' ? 'and the app header is not required' : 'and only the app header is required';
+    return `**Who:** \`PUBLIC\`: anyone. Credentials are ignored, ${needed}.`;
   }
-  const mailed = access.target === 'user' && access.mailedToken ? ['anyone who presents the token of the mail'] : [];
+  const mailed = access.target === 'user' && access.mailedToken ? ['anyone with the token of the mail'] : [];
   const isForPeople = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
   const credential =
     isForPeople && !needsSession(access) ? ' **Credential:** an access token of a person is accepted too.' : '';
@@ -71,8 +71,8 @@ const isAppNamed = (access: Access): boolean =>
   access.target === 'public' ? access.app !== 'none' : access.target !== 'platform';
 
 /**
- * What a call presents: the app header wherever an app is named, and one of the credentials. The header is no secret;
- * as a security scheme it is configured once in a generated client.
+ * The security requirement of an operation: the app header if it needs an app, and one of the credentials. The header
+ * is not a secret, but as a security scheme it is configured once in a generated client.
  */
 export const securityOf = (access: Access): Requirement[] =>
   isAppNamed(access)
@@ -91,8 +91,8 @@ export const securitySchemes = {
     type: 'http',
     scheme: 'bearer',
     description:
-      'The opaque session token of a human (`gh_s_…`), the access token of a machine user, or, where the ' +
-      'operation says so, the access token of a human (both are JWTs signed with ES256).',
+      'The opaque session token of a human (`gh_s_…`) or the access token of a machine user. Some operations also ' +
+      'accept the access token of a human. Both access tokens are JWTs signed with ES256.',
   },
   sessionCookie: {
     type: 'apiKey',

@@ -16,38 +16,38 @@ export interface Response {
   readonly description: string;
   readonly headers: Readonly<Record<string, Header | Reference>>;
   readonly content?: Readonly<Record<string, { readonly schema: JsonSchema }>>;
-  /** Every code that may come with this status. */
+  /** Every code that can have this status. */
   readonly 'x-error-codes'?: readonly ErrorCode[];
 }
 
 const fault = z
   .object({
     pointer: z.string().meta({
-      description: 'JSON pointer to the faulty part, beginning with `body`, `path`, `query` or `headers`.',
+      description: 'JSON pointer to the invalid part, beginning with `body`, `path`, `query` or `headers`.',
       examples: ['/body/email'],
     }),
     message: z.string().meta({ description: 'Description of the problem.', examples: ['Must be an e-mail address.'] }),
   })
-  .meta({ id: 'Fault', description: 'One fault of a request.' });
+  .meta({ id: 'Fault', description: 'One error of a request.' });
 
-/** The schema of every refusal. @see RFC 9457 */
+/** The schema of every error response. @see RFC 9457 */
 export const problem = z
   .object({
     type: z.string().meta({
-      description: 'Address of the page about this error.',
+      description: 'URL of the page about this error.',
       format: 'uri',
       examples: ['https://iam.example.com/errors/validation_failed'],
     }),
-    title: z.string().meta({ description: 'Name of the error for people.', examples: ['Validation failed'] }),
-    status: z.int().meta({ description: 'Status of the answer.', examples: [400] }),
+    title: z.string().meta({ description: 'Title of the error for people.', examples: ['Validation failed'] }),
+    status: z.int().meta({ description: 'Status of the response.', examples: [400] }),
     detail: z.string().meta({
       description: 'Description of this occurrence: a sentence that is safe to show.',
       examples: ['The request is invalid; `errors` lists every problem.'],
     }),
-    // No enum: clients of today must read the codes of tomorrow.
+    // No enum, because existing clients must accept codes that are added later.
     code: z.string().meta({
       description:
-        'Stable name of the error for programs; each code has one status. Codes can be added: handle an ' +
+        'Stable name of the error for programs. Each code has one status. Codes can be added, so handle an ' +
         'unknown code by its status.',
       examples: ['validation_failed'],
     }),
@@ -59,13 +59,13 @@ export const problem = z
       .array(fault)
       .optional()
       .meta({
-        description: 'With `validation_failed`: every fault of the request.',
+        description: 'With `validation_failed`: every error of the request.',
         examples: [[{ pointer: '/body/email', message: 'Must be an e-mail address.' }]],
       }),
   })
   .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' });
 
-/** The headers of refusals, and the one that every answer has. */
+/** The headers of error responses, and the one of every response. */
 export const headerComponents: Readonly<Record<string, Header>> = {
   RequestId: {
     description:
@@ -75,7 +75,7 @@ export const headerComponents: Readonly<Record<string, Header>> = {
     example: 'req-01HZX3',
   },
   WwwAuthenticate: {
-    description: 'How to present a credential, or how old the authentication may be (RFC 9470).',
+    description: 'The required kind of credential, or the maximum age of the authentication (RFC 9470).',
     schema: { type: 'string' },
     example: 'Bearer',
   },
@@ -90,7 +90,7 @@ const ofStatus: Readonly<Record<number, Response['headers']>> = {
   503: { 'Retry-After': referTo('RetryAfter') },
 };
 
-/** The refusals of each status: name of the component, and what they have in common. @see RFC 9110, section 15 */
+/** The error responses of each status: name of the component, and the common parts. @see RFC 9110, section 15 */
 const refusals: Readonly<Record<number, readonly [component: string, description: string]>> = {
   400: ['BadRequest', 'The request is malformed or invalid.'],
   401: ['Unauthorized', 'The credential is missing or invalid.'],
@@ -117,7 +117,7 @@ function refusalOf(status: number): readonly [component: string, description: st
   return found;
 }
 
-/** The headers that only the answers of some routes have. */
+/** Headers that only responses of some routes have. */
 function declaredHeaders({ response: { headers = {} }, idempotency }: Route): Record<string, Header> {
   const ofReplay: Header = {
     description: '`true` if this is the stored response to an earlier, identical request.',
@@ -130,7 +130,7 @@ function declaredHeaders({ response: { headers = {} }, idempotency }: Route): Re
   return { ...declared, ...(idempotency === 'kept' && { 'Idempotent-Replayed': ofReplay }) };
 }
 
-/** The headers that a route declares, for the search of what several have in common. */
+/** The headers that a route declares. Read to find those that several routes have in common. */
 export const headersOf = (route: Route): Named<Header>[] =>
   Object.entries(declaredHeaders(route)).map(([name, part]) => ({ name, part }));
 
@@ -147,8 +147,8 @@ function success(schemas: SchemaCollection, route: Route, refer: ReferToHeader):
 }
 
 /**
- * Every answer of a route by its status. Refusals are components, one for each status, so that they are the same types
- * in generated code when a route gains codes; which of the codes a route answers is said by its `x-error-codes`.
+ * Every response of a route, by status. Each status has one component for errors, so that generated types stay the same
+ * when a route gains codes. `x-error-codes` lists the codes of a route.
  */
 export function responsesOf(
   schemas: SchemaCollection,
@@ -172,7 +172,7 @@ function refusal(schemas: SchemaCollection, status: number, codes: readonly Erro
   };
 }
 
-/** The refusals that `responsesOf` refers to, each with the codes that routes answer with its status. */
+/** The components that `responsesOf` refers to, each with all codes that any route returns with its status. */
 export function responseComponents(schemas: SchemaCollection, routes: readonly Route[]): Record<string, Response> {
   const answered = new Set(routes.flatMap(errorsOf));
   const codes = (Object.keys(errorCodes) as ErrorCode[]).filter((code) => answered.has(code));

@@ -3,7 +3,9 @@ import { type Access, needsSession, notFoundCode } from '../access/access.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
 import { isMutation, type Route } from '../calls/route.ts';
 
-/** Every request is checked against schemas, if only to hold nothing, and every call needs the database and luck. */
+/**
+ * Every request is validated, even against an empty schema. Every call needs the database and may fail unexpectedly.
+ */
 const ofEveryRoute: readonly ErrorCode[] = [
   'validation_failed',
   'internal_error',
@@ -12,7 +14,7 @@ const ofEveryRoute: readonly ErrorCode[] = [
   'storage_full',
   'outcome_unknown',
 ];
-/** The framework reads a body that is sent even where none is wanted. */
+/** The framework reads the body of a request even if the route has none. */
 const ofEveryMutation: readonly ErrorCode[] = ['malformed_request', 'unsupported_media_type', 'body_too_large'];
 
 type Targeted = Extract<Access, { principals: unknown }>;
@@ -67,8 +69,8 @@ function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
 }
 
 /**
- * The complete list of codes that a route may answer, in the order of the table: those it declares and those that its
- * access, its method and its schemas imply.
+ * The complete list of codes that a route may return, in the order of the table: the declared codes, and the codes
+ * implied by its access, method and schemas.
  */
 export function errorsOf(route: Route): ErrorCode[] {
   const mutates = isMutation(route);

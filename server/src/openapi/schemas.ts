@@ -11,16 +11,16 @@ export interface JsonSchema {
   properties?: Record<string, JsonSchema>;
 }
 
-/** A schema as requests send it, or as answers show it: defaults and transformations make the two differ. */
+/** A schema for requests or for responses. Defaults and transformations make the two differ. */
 export type Direction = 'input' | 'output';
 
-/** Gathers the schemas of a document: those with a name are written once, the others where they are used. */
+/** Collects the schemas of a document. Named schemas are written once, others inline. */
 export interface SchemaCollection {
-  /** The schema for use in place; its references hold until `resolve`. */
+  /** The schema for inline use. Its references are preliminary until `resolve`. */
   add(schema: z.ZodType, direction: Direction): JsonSchema;
   /** The named schemas by their final names, in alphabetical order. */
   components(): Record<string, JsonSchema>;
-  /** Turns the references of everything that was built with `add` into those of the finished document. */
+  /** Replaces preliminary references in everything that was built with `add` by final references. */
   resolve<Part>(part: Part): Part;
 }
 
@@ -37,24 +37,24 @@ function whatIsSaidOf(schema: z.core.$ZodTypes): Pick<JsonSchema, 'description' 
 }
 
 /**
- * Zod leaves out the examples of a request field that is transformed, as they might show the result; ours always show
- * what is sent. And an answer may grow fields one day: only what is declared strict is closed.
+ * Zod omits the examples of a transformed request field, because they could show the result; our examples always show
+ * the input. Response objects are open, because fields may be added later; only objects declared strict are closed.
  */
 const amend: Override = ({ zodSchema, jsonSchema }) => {
   if (jsonSchema.$ref === undefined) Object.assign(jsonSchema, whatIsSaidOf(zodSchema));
-  // Every integer of JSON that JavaScript can hold: no bound worth a word.
+  // The default bounds of integers in JavaScript are not worth documenting.
   if (jsonSchema.minimum === Number.MIN_SAFE_INTEGER) delete jsonSchema.minimum;
   if (jsonSchema.maximum === Number.MAX_SAFE_INTEGER) delete jsonSchema.maximum;
   if (jsonSchema.minLength === 0) delete jsonSchema.minLength;
-  // A generated client matches the pattern against what it parsed by the format.
+  // Removed, because a generated client matches the pattern against the value that it has already parsed by `format`.
   if (jsonSchema.format !== undefined) delete jsonSchema.pattern;
   const { def } = zodSchema._zod;
   if (def.type === 'object' && def.catchall === undefined) delete jsonSchema.additionalProperties;
 };
 
 /**
- * A value or null as one schema with two types: shorter than two alternatives, told once, and what readers of the
- * document expect. Some of them (Scalar) take a schema without a `type` for a fault.
+ * A value or null, as one schema with two types. This is shorter than two alternatives, and tools expect it. Some tools
+ * (Scalar) report a schema without `type` as an error.
  */
 function withNullAsType(schema: JsonSchema): JsonSchema {
   const { anyOf, ...said } = schema;
@@ -70,8 +70,8 @@ function withNullAsType(schema: JsonSchema): JsonSchema {
 }
 
 /**
- * One string or several, as `aud` has it (RFC 7519): languages with static types have none for that. Requests name the
- * type that says everything, the array; in answers nothing is said.
+ * One string or several, such as `aud` (RFC 7519). Statically typed languages have no such type. Request schemas
+ * declare only the array, which covers every case. Response schemas declare no type.
  */
 function withoutOneOrSeveral(schema: JsonSchema, io: Direction): JsonSchema {
   const { anyOf, ...said } = schema;
@@ -81,7 +81,7 @@ function withoutOneOrSeveral(schema: JsonSchema, io: Direction): JsonSchema {
   return io === 'input' ? { ...several, ...said } : said;
 }
 
-/** An answer may gain fields, also where a request is refused for one that is unknown. */
+/** Responses may gain fields later, also if requests refuse unknown fields. */
 function open(schema: JsonSchema): JsonSchema {
   const { additionalProperties, ...rest } = schema;
   return additionalProperties === false ? rest : schema;
@@ -124,7 +124,7 @@ function createNamedSchemas() {
 
   return {
     named,
-    /** The name in the document: input and output share a name as long as they are alike. */
+    /** The name in the document. Input and output share a name if they are equal. */
     finalName: (direction: Direction, name: string): string =>
       direction === 'input' && differs(name) ? `${name}Input` : name,
     remember(direction: Direction, name: string, schema: JsonSchema): void {
@@ -135,7 +135,7 @@ function createNamedSchemas() {
   };
 }
 
-/** Makes an empty collection. */
+/** Creates an empty collection. */
 export function collectSchemas(): SchemaCollection {
   const schemas = createNamedSchemas();
 

@@ -1,4 +1,4 @@
-/** Longest line, but for texts. */
+/** Longest line, except for long strings. */
 const width = 160;
 
 const isComposite = (value: unknown): value is object => typeof value === 'object' && value !== null;
@@ -12,7 +12,9 @@ function onOneLine(value: unknown): string {
   return members.length === 0 ? '{}' : `{ ${members.join(', ')} }`;
 }
 
-/** Formats the items between two brackets: as many one-line items per line as fit; multi-line items separately. */
+/**
+ * Formats the items between two brackets. One-line items share lines as far as they fit; multi-line items stand alone.
+ */
 function filled(items: readonly string[], indent: string): string {
   const lines: string[] = [];
   for (const item of items) {
@@ -25,10 +27,10 @@ function filled(items: readonly string[], indent: string): string {
   return lines.join(`,\n${indent}`);
 }
 
-/** @param column where the value begins in its line */
+/** @param column column at which the value begins */
 function format(value: unknown, indent: string, column: number): string {
   const short = onOneLine(value);
-  // The last character is the comma that may follow.
+  // Reserves one character for a following comma.
   if (!isComposite(value) || column + short.length < width) return short;
   const deeper = `${indent}  `;
   if (Array.isArray(value)) {
@@ -41,8 +43,5 @@ function format(value: unknown, indent: string, column: number): string {
   return `{\n${deeper}${filled(members, deeper)}\n${indent}}`;
 }
 
-/**
- * Writes a JSON value as a text file: what fits a line of 160 characters stands on one, so that a small change is a
- * small diff.
- */
+/** Serializes a JSON value with lines of up to 160 characters, so that a small change makes a small diff. */
 export const toText = (value: unknown): string => `${format(JSON.parse(JSON.stringify(value)), '', 0)}\n`;

@@ -5,7 +5,7 @@ import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { encodings, type Encoding, type Negotiable } from './negotiated.ts';
 
-/** The files that our pages load. */
+/** The files that our HTML pages load. */
 export const assetNames = ['scalar.js', 'docs.js', 'pages.css'] as const;
 export type AssetName = (typeof assetNames)[number];
 
@@ -25,7 +25,7 @@ export function sourceOf(name: AssetName): URL {
   return new URL('./js/standalone.js', pathToFileURL(entry));
 }
 
-/** Changes with the content, so that an address with it in its name can be cached for ever. */
+/** A hash of the content. URLs that include the hash can be cached forever. */
 export function contentHash(content: Buffer): string {
   return createHash('sha256').update(content).digest('hex').slice(0, 16);
 }
@@ -43,7 +43,7 @@ const hashOf = (name: AssetName): string => (known ??= readHashes())[name];
 /** E.g. `scalar.js` → `scalar-3f5a….js`. */
 const fileName = (name: AssetName): string => name.replace('.', `-${hashOf(name)}.`);
 
-/** The address of a file on this server. */
+/** The path of a file on this server. */
 export const assetUrl = (name: AssetName): string => `/docs/assets/${fileName(name)}`;
 
 /** The file of that name, or undefined. */

@@ -1,7 +1,7 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { TaskRuns } from '../calls/task-runs.ts';
 
-/** How the background tasks get on. */
+/** Measures how the background tasks proceed. */
 export const backgroundMeasurements = (runs: TaskRuns) => (registry: Registry) => {
   void new Counter({
     name: 'gatehouse_background_task_failures_total',
@@ -15,7 +15,7 @@ export const backgroundMeasurements = (runs: TaskRuns) => (registry: Registry) =
   });
   void new Gauge({
     name: 'gatehouse_background_task_lag_seconds',
-    help: 'How long the next successful end of a background task is overdue.',
+    help: 'Seconds by which the next successful end of a background task is overdue.',
     labelNames: ['task'],
     registers: [registry],
     aggregator: 'max',

@@ -4,7 +4,7 @@ import type { Services } from '../calls/services.ts';
 import { type Db, sql } from '../db/db.ts';
 import { promptly } from '../db/promptly.ts';
 
-/** Whether the database takes changes. A server that is no longer the primary after a failover does not. */
+/** Whether the database accepts changes. After a failover, the former primary does not. */
 export async function isReadOnly(db: Db): Promise<boolean> {
   const [row] = await db.query<{ isReadOnly: boolean }>(
     sql`SELECT current_setting('transaction_read_only')::boolean AS "isReadOnly"`,
@@ -15,7 +15,7 @@ export async function isReadOnly(db: Db): Promise<boolean> {
 function measureFailures(failures: DatabaseFailures, registry: Registry): void {
   void new Counter({
     name: 'gatehouse_database_failures_total',
-    help: 'Answers with status 503 because of the database, by error code.',
+    help: 'Responses with status 503 because of the database, by error code.',
     labelNames: ['code'],
     registers: [registry],
     collect() {
@@ -25,12 +25,12 @@ function measureFailures(failures: DatabaseFailures, registry: Registry): void {
   });
 }
 
-/** If one of several processes cannot reach the database, the sum says so. */
+/** A sum, so that it shows if one of several processes cannot reach the database. */
 function measureState(db: Db, registry: Registry): void {
   const ask = promptly(() => isReadOnly(db));
   void new Gauge({
     name: 'gatehouse_database_up',
-    help: '1 if the database answers within a second, else 0.',
+    help: '1 if the database answers within a second, otherwise 0.',
     registers: [registry],
     aggregator: 'min',
     async collect() {
@@ -39,7 +39,7 @@ function measureState(db: Db, registry: Registry): void {
   });
   void new Gauge({
     name: 'gatehouse_database_read_only',
-    help: '1 if the database takes no changes; absent if the database does not answer.',
+    help: '1 if the database is read-only; absent if the database does not answer.',
     registers: [registry],
     aggregator: 'max',
     async collect() {
@@ -50,11 +50,11 @@ function measureState(db: Db, registry: Registry): void {
   });
 }
 
-/** @param pools by the value of the label `pool` */
+/** @param pools the pools by the value of the label `pool` */
 function measurePools(pools: ReadonlyMap<string, Db>, registry: Registry): void {
   void new Gauge({
     name: 'gatehouse_database_pool_connections',
-    help: 'Connections to the database that are in use, or idle.',
+    help: 'Connections to the database, in use or idle.',
     labelNames: ['pool', 'state'],
     registers: [registry],
     collect() {
@@ -66,7 +66,7 @@ function measurePools(pools: ReadonlyMap<string, Db>, registry: Registry): void 
     },
   });
   const single = {
-    size: 'Connections to the database that there may be.',
+    size: 'Maximum number of connections to the database.',
     waiting: 'Calls that wait for a connection.',
   };
   for (const figure of ['size', 'waiting'] as const) {
@@ -82,7 +82,7 @@ function measurePools(pools: ReadonlyMap<string, Db>, registry: Registry): void 
   }
 }
 
-/** The database, as this process sees it. */
+/** Measures the database from the view of this process. */
 export const databaseMeasurements =
   ({ db, lookupDb, databaseFailures }: Pick<Services, 'db' | 'lookupDb' | 'databaseFailures'>) =>
   (registry: Registry) => {

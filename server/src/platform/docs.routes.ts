@@ -11,7 +11,7 @@ import { findDocumentationAsset } from './documentation.ts';
 import { html, type Html } from '../http/html.ts';
 import { encodings, type Negotiable, sendNegotiated, varyBy } from './negotiated.ts';
 
-/** Everything that would make the page talk to anyone but this server is off. */
+/** Disables everything that would make the page contact other servers. */
 const scalarConfiguration = {
   withDefaultFonts: false,
   telemetry: false,
@@ -19,10 +19,9 @@ const scalarConfiguration = {
   mcp: { disabled: true },
   hideClientButton: true,
   showDeveloperTools: 'never',
-  // Drawing all operations of a group takes seconds in which the page does not react; a group is drawn once it is
-  // opened.
+  // Rendering all operations of a group blocks the page for seconds, so a group is rendered when it is opened.
   defaultOpenFirstTag: false,
-  // Requests go to where the page came from, which can differ from PUBLIC_URL by name (localhost, 127.0.0.1).
+  // Requests go to the origin of the page, which can differ from PUBLIC_URL (localhost, 127.0.0.1).
   servers: [{ url: '/' }],
   authentication: {
     preferredSecurityScheme: [['appName', 'bearerToken']],
@@ -30,7 +29,7 @@ const scalarConfiguration = {
   },
 };
 
-/** Scalar puts its styles into the page; scripts come from files of this server only. */
+/** Scalar adds inline styles to the page. Scripts are loaded from this server only. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -54,7 +53,7 @@ const opening = html`<main id="opening">
   </p>
 </main>`;
 
-/** Lies over the reference, with its heading about where the reference will have its own. */
+/** Covers the reference, with its heading at the place of the heading of the reference. */
 const openingStyle = html`<style>
   #opening {
     position: fixed;
@@ -99,7 +98,7 @@ const page = (): Html =>
       </body>
     </html> `;
 
-/** The document as it is sent; packed once, in a few milliseconds. */
+/** The document as it is sent. It is compressed once, in a few milliseconds. */
 function packDocument(routes: readonly Route[], publicUrl: string): Negotiable {
   const identity = Buffer.from(JSON.stringify(toOpenApi(routes, publicUrl)));
   const br = brotliCompressSync(identity, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
@@ -128,7 +127,7 @@ async function sendAsset({ request, reply, params }: Call<{ file: string }>): Pr
   await sendNegotiated(request, reply, asset);
 }
 
-/** Returns the packed document for an origin. A process has one origin, so it packs the document once. */
+/** Returns the compressed document for an origin. A process has one origin, so it compresses the document once. */
 function documentCache(routes: () => readonly Route[]): (publicUrl: string) => Negotiable {
   const documents = new Map<string, Negotiable>();
   return (publicUrl) => {
@@ -162,7 +161,7 @@ const docs = route({
   operationId: 'showDocs',
   tag: 'platform',
   summary: 'API reference',
-  description: 'The reference of the API, in which every operation can be tried.',
+  description: 'The reference of the API. You can try every operation in it.',
   access: publicAccess({ app: 'none' }),
   query: anyQuery,
   response: { status: 200, description: 'The page.' },
@@ -176,8 +175,8 @@ const docsAsset = route({
   url: '/docs/assets/:file',
   operationId: 'getDocsAsset',
   tag: 'platform',
-  summary: 'A file of our pages',
-  description: 'Scripts and styles; the name changes with the content.',
+  summary: 'A file that the pages load',
+  description: 'Scripts and styles. The name changes with the content.',
   access: publicAccess({ app: 'none' }),
   params: z.strictObject({ file: z.string().meta({ description: 'Name of the file.', examples: ['docs.js'] }) }),
   response: { status: 200, description: 'The file.' },
@@ -189,7 +188,7 @@ const docsAsset = route({
 /**
  * The description of the API, for programs and for people.
  *
- * @param routes the whole table, these routes included; called when the first document is requested
+ * @param routes the whole route table, including these routes; called at the first request of the document
  */
 export const docsRoutes = (routes: () => readonly Route[]): Route[] => [
   openApiDocument(documentCache(routes)),

@@ -5,7 +5,7 @@ import { ApiError } from '../http/errors.ts';
 import { findPage, markdownText, pageText } from './documentation.ts';
 import { type Negotiable, sendNegotiated, varyBy, weightOf } from './negotiated.ts';
 
-/** Scripts, styles and the index of the search come from this server only. */
+/** Scripts, styles and the search index are loaded from this server only. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -17,7 +17,7 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** Whether a caller asks for Markdown rather than HTML. */
+/** Whether the caller prefers Markdown to HTML. */
 export function wantsMarkdown({ headers }: FastifyRequest): boolean {
   const accept = headers.accept ?? '';
   const weight = weightOf(accept, 'text/markdown');
@@ -29,7 +29,7 @@ export async function sendText({ request, reply }: Call, text: Negotiable): Prom
   await sendNegotiated(request, reply, text);
 }
 
-/** Sends the page at an address; with the suffix `.md`, or to callers that ask for it, as Markdown. */
+/** Sends the page of a path, as Markdown if the path ends with `.md` or the caller prefers Markdown. */
 export async function sendPage(call: Call, path: string): Promise<void> {
   const isMarkdown = path.endsWith('.md');
   const address = isMarkdown ? path.slice(0, -'.md'.length) : path;
@@ -42,7 +42,7 @@ export async function sendPage(call: Call, path: string): Promise<void> {
   return sendText(call, wantsMarkdown(call.request) ? markdownText(page) : pageText(page));
 }
 
-/** Answers only where documentation is served; see `DOCS`. */
+/** Responds only if documentation is served; see `DOCS`. */
 export const ifServed =
   <Asked extends Call>(answer: (call: Asked) => Promise<void>) =>
   (call: Asked): Promise<void> => {
@@ -51,10 +51,10 @@ export const ifServed =
   };
 
 /**
- * Sends what a browser sees where nothing is: a page with the search. Programs, and callers of the API, get the problem
- * document instead.
+ * Sends the page for unknown paths, which has a search field, to browsers. Programs and callers of the API get the
+ * problem document instead.
  *
- * @returns undefined if the problem document is the better answer
+ * @returns undefined if the problem document is the better response
  */
 export function sendLostPage(request: FastifyRequest, reply: FastifyReply, config: Config): Promise<void> | undefined {
   const { method, url, headers } = request;

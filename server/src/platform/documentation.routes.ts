@@ -19,7 +19,7 @@ function listForPrograms(publicUrl: string): string {
     '> Users, sessions, organizations, roles, invitations and machine tokens of many apps over HTTP.',
     [
       `The API as data: [openapi.json](${publicUrl}/openapi.json).`,
-      `Everything in one text: [llms-full.txt](${publicUrl}/llms-full.txt).`,
+      `All pages in one text: [llms-full.txt](${publicUrl}/llms-full.txt).`,
       `Every error code: [errors](${publicUrl}/errors).`,
     ].join(' '),
     ...sections,
@@ -29,11 +29,11 @@ function listForPrograms(publicUrl: string): string {
 
 type Params = Readonly<Record<string, string>>;
 
-/** Parts of an address: letters, digits and what file names have. */
+/** Parts of a path: letters, digits and the punctuation of file names. */
 const segment = z
   .string()
   .max(200)
-  .meta({ description: 'Part of the address of a page.', examples: ['guides'] });
+  .meta({ description: 'Part of the path of a page.', examples: ['guides'] });
 
 const shared = {
   method: 'GET',
@@ -44,7 +44,7 @@ const shared = {
   hidden: true,
 } as const;
 
-/** A route of the documentation, which `DOCS=off` takes away. */
+/** A route of the documentation. `DOCS=off` disables it. */
 function documentationRoute(
   url: string,
   operationId: string,
@@ -58,14 +58,14 @@ function documentationRoute(
     url,
     operationId,
     summary,
-    description: `${summary}, for people or, as Markdown, for programs.`,
+    description: `${summary}. HTML for people or, on request, Markdown for programs.`,
     ...(names.length > 0 && { params: z.strictObject(Object.fromEntries(names.map((name) => [name, segment]))) }),
     response,
     handler: ifServed(send),
   });
 }
 
-/** The address of a request, without its query. */
+/** The path of a request, without the query. */
 const pathOf = ({ request }: Call): string => request.url.split('?')[0] ?? '';
 
 async function sendCounterpart(call: Call): Promise<void> {
@@ -91,16 +91,16 @@ async function sendReferenceAddress({ reply }: Call): Promise<void> {
   await reply.code(308).header('location', '/docs').send();
 }
 
-const elsewhere = { status: 308, description: 'The page has this address.' } as const;
+const elsewhere = { status: 308, description: 'The URL of the page.' } as const;
 const sendRequestedPage = (call: Call) => sendPage(call, pathOf(call));
 
-/** The documentation: pages for people and programs, and the addresses of the documented service. */
+/** The documentation: pages for people and programs, and redirects from the paths of the documented service. */
 export const documentationRoutes: Route[] = [
   documentationRoute('/', 'showFrontPage', 'Front page', sendFrontPage),
-  documentationRoute('/llms.txt', 'listPagesForPrograms', 'Every page in one list', sendList),
+  documentationRoute('/llms.txt', 'listPagesForPrograms', 'List of all pages', sendList),
   documentationRoute('/llms-full.txt', 'showAllPages', 'All pages in one text', (call) => sendText(call, fullText())),
   documentationRoute('/docs.md', 'listOperations', 'Every operation', (call) => sendPage(call, '/docs/api.md')),
-  // A browser keeps the fragment, which names the operation.
+  // A browser keeps the fragment, which has the name of the operation.
   documentationRoute('/docs/', 'showReferenceWithSlash', 'The reference', sendReferenceAddress, elsewhere),
   documentationRoute('/docs/:page', 'showDocumentationPage', 'A page of the documentation', sendRequestedPage),
   documentationRoute('/docs/:section/:page', 'showSectionPage', 'A page of a section', sendRequestedPage),

@@ -7,11 +7,11 @@ export interface DocumentationPage {
   /** The path, without a suffix. */
   readonly address: string;
   readonly title: string;
-  /** One line: what a reader finds there. */
+  /** A summary of one line. */
   readonly summary: string;
-  /** The section that lists it. */
+  /** The section that contains it. */
   readonly group: string;
-  /** Its name in the directory of the build, without a suffix. */
+  /** Its file name in the directory of the build, without suffix. */
   readonly file: string;
   /** Hashes of the HTML and of the Markdown. */
   readonly page: string;
@@ -35,13 +35,16 @@ const types: Readonly<Record<string, string>> = {
   txt: 'text/plain; charset=utf-8',
 };
 
-/** Where the build puts the pages: beside this module's directory, or in `dist` while it runs from its source. */
+/**
+ * The directory of the built pages: beside the directory of this module, or in `dist` if the service runs from its
+ * sources.
+ */
 const directories = [new URL('../pages/', import.meta.url), new URL('../../dist/pages/', import.meta.url)];
 const nothing: Manifest = { pages: [], assets: {}, full: '' };
 
 let known: { readonly directory: URL; readonly manifest: Manifest } | undefined;
 
-/** Read once, with the first page that is asked for. Without a build there are no pages. */
+/** Read once, when the first page is requested. Without a build there are no pages. */
 function documentation() {
   if (known) return known;
   const [first] = directories;
@@ -65,25 +68,25 @@ function fileOf(name: string, hash: string, cacheControl: string): Negotiable {
 
 const pageCaching = 'public, max-age=300';
 
-/** Every page that a list names, in reading order. */
+/** Every listed page, in reading order. */
 export const documentationPages = (): readonly DocumentationPage[] =>
   documentation().manifest.pages.filter(({ group }) => group !== 'hidden');
 
-/** The page at an address without a suffix, or undefined. */
+/** The page at a path without a suffix, or undefined. */
 export const findPage = (address: string): DocumentationPage | undefined =>
   documentation().manifest.pages.find((page) => page.address === address);
 
-/** A page as people read it. */
+/** A page as HTML. */
 export const pageText = ({ file, page }: DocumentationPage): Negotiable => fileOf(`${file}.html`, page, pageCaching);
 
-/** A page as programs read it. */
+/** A page as Markdown. */
 export const markdownText = ({ file, markdown }: DocumentationPage): Negotiable =>
   fileOf(`${file}.md`, markdown, pageCaching);
 
 /** The whole documentation in one text. */
 export const fullText = (): Negotiable => fileOf('llms-full.txt', documentation().manifest.full, pageCaching);
 
-/** A file that pages load, by its name with a hash in it, or undefined. */
+/** The file that pages load under this name (with a hash in it), or undefined. */
 export function findDocumentationAsset(name: string): Negotiable | undefined {
   const { assets } = documentation().manifest;
   const hash = Object.hasOwn(assets, name) ? assets[name] : undefined;

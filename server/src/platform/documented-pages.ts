@@ -1,5 +1,5 @@
 /**
- * The pages of the documented service and ours that say the same, so that links to its documentation lead to ours.
+ * Maps pages of the documented service to our pages on the same topic, so that links to its documentation lead to ours.
  */
 export const counterparts: Readonly<Record<string, string>> = {
   '/api-tutorials/basic-flows': '/docs/concepts/overview',

@@ -8,7 +8,7 @@ import { ifServed } from './documentation-answers.ts';
 import { codePage, codePageMarkdown, type ErrorEntry, indexPage } from './error-pages.ts';
 import type { Html } from '../http/html.ts';
 
-/** Styles come from a file of this server; nothing else is loaded. */
+/** Styles are loaded from this server, and nothing else. */
 const contentSecurityPolicy =
   "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 const cacheControl = 'public, max-age=300';
@@ -16,7 +16,7 @@ const cacheControl = 'public, max-age=300';
 const isErrorCode = (text: string): text is ErrorCode => Object.hasOwn(errorCodes, text);
 
 /** The content of the page of an error code. */
-/** A code that comes with more than words shows it. */
+/** Shows codes whose response has more fields than text. */
 const exampleOf = (code: ErrorCode): ApiError =>
   new ApiError(
     code,
@@ -45,9 +45,9 @@ const codeParams = z.strictObject({
 const page = { tag: 'platform', access: publicAccess({ app: 'none' }), query: anyQuery, hidden: true } as const;
 
 /**
- * A page for every error code: where the `type` of a problem document leads.
+ * One page for every error code. The `type` of a problem document links to it.
  *
- * @param routes the whole table, which says who answers what
+ * @param routes the whole route table, which says which operations return which code
  */
 export function errorPageRoutes(routes: () => readonly Route[]): Route[] {
   const describe = ({ services, params }: Call<{ code: string }>) =>
@@ -59,7 +59,7 @@ export function errorPageRoutes(routes: () => readonly Route[]): Route[] {
       url: '/errors',
       operationId: 'listErrorPages',
       summary: 'Error codes',
-      description: 'Every error code with its status and meaning.',
+      description: 'All error codes with status and meaning.',
       response: { status: 200, description: 'The page.' },
       errors: ['route_not_found'],
       handler: ifServed((call: Call) => sendPage(call, indexPage())),
@@ -71,7 +71,7 @@ export function errorPageRoutes(routes: () => readonly Route[]): Route[] {
       url: '/errors/:code',
       operationId: 'showErrorPage',
       summary: 'An error code',
-      description: 'What an error code means.',
+      description: 'The meaning of an error code.',
       params: codeParams,
       response: { status: 200, description: 'The page.' },
       errors: ['route_not_found'],
@@ -84,7 +84,7 @@ export function errorPageRoutes(routes: () => readonly Route[]): Route[] {
       url: '/errors/:code.md',
       operationId: 'showErrorPageAsMarkdown',
       summary: 'An error code as Markdown',
-      description: 'What an error code means, for programs that read text.',
+      description: 'The meaning of an error code, for programs that read text.',
       params: codeParams,
       response: { status: 200, description: 'The text.' },
       errors: ['route_not_found'],

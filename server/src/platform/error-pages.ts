@@ -5,15 +5,15 @@ import type { Route } from '../calls/route.ts';
 import { assetUrl } from './assets.ts';
 import { html, type Html } from '../http/html.ts';
 
-/** One error code with what a page says about it. */
+/** One error code and the content of its page. */
 export interface ErrorEntry {
   readonly code: ErrorCode;
-  /** The documented operations that may answer it. */
+  /** The documented operations that may return it. */
   readonly answeredBy: readonly Route[];
   readonly example: Problem;
 }
 
-const ofNoOperation = 'The service itself answers it, before it knows which operation is meant.';
+const ofNoOperation = 'The service returns it before it knows the operation.';
 
 const layout = (title: string, content: Html): Html =>
   html`<!doctype html>
@@ -73,7 +73,7 @@ export function codePage({ code, answeredBy, example }: ErrorEntry): Html {
   );
 }
 
-/** The same for programs that read text. */
+/** The page of one code as Markdown. */
 export function codePageMarkdown({ code, answeredBy, example }: ErrorEntry): string {
   const [status, title, detail] = errorCodes[code];
   const { cause, remedy } = errorHelp[code];
@@ -83,11 +83,11 @@ export function codePageMarkdown({ code, answeredBy, example }: ErrorEntry): str
     `\`${code}\`, status ${status}`,
     detail,
     `## Usual cause\n\n${cause}`,
-    `## How to mend it\n\n${remedy}`,
-    `## What the answer looks like\n\n\`\`\`json\n${JSON.stringify(example, undefined, 2)}\n\`\`\``,
-    'Decide by `code`, which stays the same; show `detail`, which may say more; quote `requestId` when ' +
-      'you report a problem.',
-    `## Operations that may answer it\n\n${operations.length === 0 ? ofNoOperation : operations.join('\n')}\n`,
+    `## How to fix it\n\n${remedy}`,
+    `## Example response\n\n\`\`\`json\n${JSON.stringify(example, undefined, 2)}\n\`\`\``,
+    'Programs should check `code`, which never changes. Show `detail` to people: it may be more specific. Quote ' +
+      '`requestId` when you report a problem.',
+    `## Operations that may return it\n\n${operations.length === 0 ? ofNoOperation : operations.join('\n')}\n`,
   ].join('\n\n');
 }
 

@@ -11,11 +11,11 @@ import { anyQuery } from '../http/any-query.ts';
 
 const healthy = z
   .object({ status: z.literal('ok').meta({ description: 'Always `ok`.', examples: ['ok'] }) })
-  .meta({ id: 'Health', description: 'The process is alive.' });
+  .meta({ id: 'Health', description: 'The process responds.' });
 
 const ready = z
   .object({ status: z.literal('ready').meta({ description: 'Always `ready`.', examples: ['ready'] }) })
-  .meta({ id: 'Readiness', description: 'The service can do its work.' });
+  .meta({ id: 'Readiness', description: 'The service is ready.' });
 
 let migrations: readonly Migration[] | undefined;
 
@@ -31,12 +31,16 @@ async function checkReady({ lookupDb: db, databaseFailures, phase }: Services): 
     throw new ApiError('database_unavailable', { cause });
   });
   if (!current)
-    throw new ApiError('database_unavailable', { detail: 'The database lacks migrations of this version.' });
-  if (await isReadOnly(db))
-    throw new ApiError('database_unavailable', { detail: 'The database takes no changes now.' });
+    throw new ApiError('database_unavailable', {
+      detail: 'The database schema is older than this version of the service.',
+    });
+  if (await isReadOnly(db)) throw new ApiError('database_unavailable', { detail: 'The database is read-only.' });
 }
 
-/** A token opens the metrics; a port of their own hides them here; development features open them. */
+/**
+ * With `METRICS_TOKEN`, the token is required. Without it, metrics are served here only in development, and only if
+ * they have no separate port.
+ */
 function checkMetricsAccess({ services: { config }, request }: Call): void {
   if (config.metricsToken !== undefined) {
     const presented = sha256(bearerToken(request) ?? '');
@@ -73,9 +77,9 @@ export const healthRoutes = [
     tag: 'platform',
     summary: 'Readiness probe',
     description:
-      'Answers 200 when the start has ended, no stop has begun, and the database answers, has every migration of ' +
-      'this version and takes changes, else 503. For half a minute after a change found the storage full it is ' +
-      '503 too.',
+      'Returns 200 if the service has started and is not stopping, and the database is reachable, migrated and ' +
+      'writable. Otherwise returns 503. Also returns 503 for 30 seconds after a change failed because the disk of ' +
+      'the database was full.',
     access: publicAccess({ app: 'none' }),
     query: anyQuery,
     response: { status: 200, description: 'It can.', body: ready },

@@ -9,26 +9,26 @@ import { answerSupervisor } from './worker-metrics.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** The metrics of this app. */
+    /** Registers the metrics of this app. */
     metrics: Metrics;
   }
 }
 
-/** The metrics of one app, and of its process. */
+/** The metrics of one app and of its process. */
 export interface Metrics {
   readonly contentType: string;
-  /** All of them in the text format of Prometheus. */
+  /** All metrics in the text format of Prometheus. */
   text(): Promise<string>;
 }
 
-/** Below a millisecond as well: reading one row takes less. */
+/** Includes buckets below a millisecond, because reading one row takes less. */
 const buckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
-/** In the place of addresses that no route serves: those are the callers' to choose, and without number. */
+/** Replaces paths without a route: callers choose them, so their number is unlimited. */
 const noRoute = 'none';
 
 let processRegistry: Registry | undefined;
 
-/** Once per process: each collection keeps observers of the event loop and the garbage collector running. */
+/** Once per process, because each collection keeps observers of the event loop and the garbage collector running. */
 function processMetrics(): Registry {
   if (processRegistry) return processRegistry;
   processRegistry = new Registry();
@@ -39,13 +39,13 @@ function processMetrics(): Registry {
 /** Adds measurements to the metrics of the app. */
 export type AddMeasurements = (registry: Registry) => void;
 
-/** Measures every answer of the app, by method, route pattern and status, and what else is given. */
+/** Measures every response of the app, by method, route pattern and status, and by the given labels. */
 export function installMetrics(app: FastifyInstance, more: readonly AddMeasurements[] = []): void {
   const registry = new Registry();
   for (const add of more) add(registry);
   const durations = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Time from the arrival of a request to the end of its answer.',
+    help: 'Time from the arrival of a request to the end of its response.',
     labelNames: ['method', 'route', 'status'],
     buckets,
     registers: [registry],
@@ -61,10 +61,10 @@ export function installMetrics(app: FastifyInstance, more: readonly AddMeasureme
 }
 
 /**
- * Serves the metrics at `/metrics` of a port of their own, which the operator keeps private.
+ * Serves the metrics at `/metrics` on a separate port, which the operator keeps private.
  *
  * @returns the listening server; close it with the app
- * @throws ConfigError if the address cannot be listened on
+ * @throws ConfigError if the port cannot be opened
  */
 export async function startMetricsListener(
   metrics: Metrics,

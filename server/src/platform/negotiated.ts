@@ -1,14 +1,14 @@
 import { isKnown } from '../http/if-none-match.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** The encodings of a text, best first. */
+/** The encodings of a text, in order of preference. */
 export const encodings = ['br', 'gzip', 'identity'] as const;
 export type Encoding = (typeof encodings)[number];
 
-/** One text in one or more packings. */
+/** One text in one or more encodings. */
 export interface Negotiable {
   readonly type: string;
-  /** Tells the versions of the text apart. */
+  /** Identifies the version of the text. */
   readonly hash: string;
   readonly cacheControl: string;
   readonly available: readonly Encoding[];
@@ -16,8 +16,8 @@ export interface Negotiable {
 }
 
 /**
- * How much a caller wants a media type or an encoding, from 0 to 1, by an `Accept` or `Accept-Encoding` header. A name
- * that is not in the header has the weight 0.
+ * The weight of a media type or an encoding in an `Accept` or `Accept-Encoding` header, from 0 to 1. A name that is not
+ * in the header has the weight 0.
  *
  * @see RFC 9110, section 12.4.2
  */
@@ -36,17 +36,17 @@ function bestEncoding(header: string, available: readonly Encoding[]): Encoding 
 }
 
 /**
- * Adds the name of a request header to `Vary`, and keeps what other parts of the service have put there. A shared cache
- * would otherwise give one caller what another has asked for.
+ * Adds the name of a request header to `Vary` and keeps existing names. Otherwise a shared cache would serve a response
+ * in the wrong format.
  */
 export function varyBy(reply: FastifyReply, header: string): void {
   const others = reply.getHeader('vary');
   void reply.header('vary', others === undefined ? header : `${String(others)}, ${header}`);
 }
 
-/** Answers with the text in the best packing, or with 304 when the caller has it already. */
+/** Sends the text in the preferred encoding, or 304 if the caller already has it. */
 export async function sendNegotiated(request: FastifyRequest, reply: FastifyReply, text: Negotiable): Promise<void> {
-  // Weak, because it stands for the text in every encoding.
+  // Weak, because the tag identifies the text in every encoding.
   const etag = `W/"${text.hash}"`;
   varyBy(reply, 'Accept-Encoding');
   reply.headers({ etag, 'cache-control': text.cacheControl });

@@ -4,17 +4,17 @@ import { AggregatorRegistry, Gauge, type MetricObjectWithValues, type MetricValu
 
 type Report = readonly MetricObjectWithValues<MetricValue<string>>[][];
 
-/** Message of the supervisor to a worker. */
+/** Message from the supervisor to a worker. */
 const question = 'metrics';
-/** Message of a worker when it begins to listen; earlier requests of the supervisor would be lost. */
+/** Message of a worker when it starts to listen, because earlier requests of the supervisor would be lost. */
 const announcement = 'has metrics';
-/** Longer than a worker waits for the database. */
+/** Longer than a worker waits for the database, in milliseconds. */
 const patienceMs = 2_000;
 
 const isReport = (message: unknown): message is { readonly metrics: Report } =>
   typeof message === 'object' && message !== null && 'metrics' in message && Array.isArray(message.metrics);
 
-/** Lets this worker answer when the supervisor asks for its metrics. */
+/** Makes this worker answer when the supervisor requests its metrics. */
 export function answerSupervisor(registries: readonly Registry[]): void {
   process.on('message', (message) => {
     if (message !== question) return;
@@ -25,10 +25,10 @@ export function answerSupervisor(registries: readonly Registry[]): void {
 }
 
 /**
- * The metrics of all workers together. A worker that is starting or stuck is left out after two seconds:
+ * The metrics of all workers together. After two seconds, workers that have not answered are omitted;
  * `gatehouse_workers` says how many have answered.
  *
- * @param configured how many workers there should be
+ * @param configured the configured number of workers
  */
 export function metricsOfWorkers(configured: number) {
   const listening = new Set<Worker>();
@@ -36,7 +36,7 @@ export function metricsOfWorkers(configured: number) {
   cluster.on('message', (worker, message) => message === announcement && listening.add(worker));
   cluster.on('exit', (worker) => listening.delete(worker));
 
-  /** A worker that owes an answer is not asked again: questions would pile up. */
+  /** A worker that has not answered yet is not asked again, so that requests do not accumulate. */
   const ask = (worker: Worker): Promise<Report | undefined> => {
     const open = asked.get(worker) ?? askOnce(worker).finally(() => asked.delete(worker));
     asked.set(worker, open);
@@ -75,7 +75,7 @@ function sumOf(reports: readonly Report[], configured: number): Promise<string> 
   const sum = AggregatorRegistry.aggregate(reports.flat());
   const workers = new Gauge({
     name: 'gatehouse_workers',
-    help: 'Worker processes: how many there should be, and how many have answered.',
+    help: 'Worker processes: the configured number, and the number that has answered.',
     labelNames: ['state'],
     registers: [sum],
   });

@@ -39,7 +39,7 @@ describe('the service does not start with a route that', () => {
     ['does not say who may call it', faulty({ access: undefined }), 'does not declare its access'],
     ['changes something the audit is not told of', faulty({ audit: undefined }), 'does not declare its audit event'],
     ['is for somebody unknown', faulty({ access: overApp('ORG_BOSS' as 'ORG_OWNER') }), 'unknown principals: ORG_BOSS'],
-    ['is for nobody', faulty({ access: ofNobody }), 'lets nobody in'],
+    ['is for nobody', faulty({ access: ofNobody }), 'allows no caller'],
     ['is there twice', sound, 'already declared'],
   ])('%s', async (_, flawed, message) => {
     await expect(buildTestApp({ db, routes: [sound, flawed] })).rejects.toThrow(message);
