@@ -16,13 +16,15 @@ import { mailMeasurements } from './email/mail-measurements.ts';
 import { answerClientError, answerConnect } from './http/client-error.ts';
 import { createCredentialLookups, createCredentials } from './credential-lookups.ts';
 import { installCors } from './calls/cors.ts';
-import { installErrorHandler, sendProblem, toApiError } from './calls/error-handler.ts';
+import { installErrorHandler, toApiError } from './calls/error-handler.ts';
+import { installFormBody } from './http/form-body.ts';
 import { installJsonBody } from './http/json-body.ts';
 import { installNotFound } from './calls/not-found.ts';
 import { createOutbound, type Outbound } from './http/outbound.ts';
 import { limitPipelining } from './http/pipelining.ts';
 import { registerRoutes } from './calls/register.ts';
 import { requestIdOf } from './http/request-id.ts';
+import { sendError } from './http/send-error.ts';
 import { schemaController } from './http/response-serializer.ts';
 import type { Route } from './calls/route.ts';
 import { lazyRelyingParty } from './federation/relying-party.ts';
@@ -142,7 +144,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     clientErrorHandler: answerClientError(headers, config.publicUrl),
     frameworkErrors: (error, request, reply) => {
       reply.headers(headers).headers({ 'x-request-id': request.id, vary: 'Origin' });
-      sendProblem(toApiError(error), request, reply, config.publicUrl);
+      sendError(toApiError(error), request, reply, config.publicUrl);
     },
   });
   app.server.on('connect', answerConnect(headers, config.publicUrl));
@@ -164,6 +166,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
   logAnswers(app);
   installErrorHandler(app, services, (request, reply) => sendLostPage(request, reply, config));
   installJsonBody(app);
+  installFormBody(app);
   installCors(app, services);
   registerRoutes(app, services, routes);
   installNotFound(app, routes);

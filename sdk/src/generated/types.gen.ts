@@ -419,6 +419,10 @@ export type AppSettings = {
          */
         tokenRequestsPerMachinePerMinute: number;
         /**
+         * Tokens that one machine user introspects with its secret in a minute.
+         */
+        introspectionsPerMachinePerMinute: number;
+        /**
          * Invitations of one organization in a day.
          */
         invitationsPerDay: number;
@@ -821,6 +825,10 @@ export type CreateAppRequest = {
              * Tokens that one machine user gets in a minute.
              */
             tokenRequestsPerMachinePerMinute?: number;
+            /**
+             * Tokens that one machine user introspects with its secret in a minute.
+             */
+            introspectionsPerMachinePerMinute?: number;
             /**
              * Invitations of one organization in a day.
              */
@@ -1549,6 +1557,10 @@ export type Introspection = {
      */
     token_type?: string;
     /**
+     * Id of the token; session tokens have none.
+     */
+    jti?: string;
+    /**
      * Id of the user or machine user.
      */
     sub?: string;
@@ -1564,6 +1576,10 @@ export type Introspection = {
      * When it was issued, in seconds since 1970.
      */
     iat?: number;
+    /**
+     * Not valid before; session tokens have none, in seconds since 1970.
+     */
+    nbf?: number;
     /**
      * Expiry; use of a session can extend it, in seconds since 1970.
      */
@@ -1593,7 +1609,7 @@ export type Introspection = {
      */
     scope?: string;
     /**
-     * Client id of the machine user.
+     * Client id of the machine user; for a person, the name of the app.
      */
     client_id?: string;
     /**
@@ -3000,6 +3016,10 @@ export type UpdateAppRequest = {
              */
             tokenRequestsPerMachinePerMinute?: number;
             /**
+             * Tokens that one machine user introspects with its secret in a minute.
+             */
+            introspectionsPerMachinePerMinute?: number;
+            /**
              * Invitations of one organization in a day.
              */
             invitationsPerDay?: number;
@@ -3194,6 +3214,10 @@ export type UpdateAppSettingsRequest = {
          * Tokens that one machine user gets in a minute.
          */
         tokenRequestsPerMachinePerMinute?: number;
+        /**
+         * Tokens that one machine user introspects with its secret in a minute.
+         */
+        introspectionsPerMachinePerMinute?: number;
         /**
          * Invitations of one organization in a day.
          */

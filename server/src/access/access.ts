@@ -35,7 +35,7 @@ export type Access =
 /** Access without a credential; see `publicAccess`. */
 interface PublicAccess {
   readonly target: 'public';
-  readonly app: 'checked' | 'in-query' | 'none';
+  readonly app: 'checked' | 'in-query' | 'in-path' | 'none';
   readonly setsCookie: boolean;
   readonly acceptsSession?: true;
 }
@@ -61,7 +61,8 @@ export type OverOrganization = Extract<Access, { target: 'organization' }>;
  * Access without a credential.
  *
  * @param options.app `checked` (the default): the app header is required and the app is active; `in-query`: the same,
- *   but the handler's own query checks the status of the app; `none`: no app header, for pages and probes
+ *   but the handler's own query checks the status of the app; `in-path`: the same, but `:app` in the path names the
+ *   app; `none`: no app header, for pages and probes
  * @param options.setsCookie the response sets a session cookie: requests from foreign origins are refused
  * @param options.acceptsSession a session token sent as Bearer authenticates its user; an invalid token is refused
  */

@@ -12,7 +12,7 @@ import {
   type Principal,
 } from './access.ts';
 import { type Actor, onlyOrganizationOf } from './actor.ts';
-import { includesScope } from './machine-scopes.ts';
+import { includesScope, type MachineScope } from './machine-scopes.ts';
 import { type OrganizationOperation, rulingOn } from './organization-states.ts';
 import {
   heldOverAnyUser,
@@ -168,8 +168,12 @@ export function requireAccepted(access: Access, actor: Actor, peer: string): voi
  */
 export function requireMachineScope(access: Access, actor: Actor): void {
   if (actor.kind !== 'machine' || !('principals' in access) || access.machineScope === undefined) return;
-  const scope = access.machineScope;
-  if (includesScope(actor.scopes, scope)) return;
+  requireScope(actor.scopes, access.machineScope);
+}
+
+/** @param granted the stored scopes of a machine user @throws ApiError `insufficient_scope` */
+export function requireScope(granted: readonly string[], scope: MachineScope): void {
+  if (includesScope(granted, scope)) return;
   throw new ApiError('insufficient_scope', {
     detail: `The machine user lacks the scope ${scope}.`,
     headers: { 'www-authenticate': `Bearer error="insufficient_scope", scope="${scope}"` },

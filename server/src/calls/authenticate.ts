@@ -77,6 +77,11 @@ async function publicCaller(
   access: Access & { target: 'public' },
 ): Promise<Caller> {
   if (access.app === 'none') return { appId: '', actor: anonymous };
+  if (access.app === 'in-path') {
+    const appId = await services.apps.idOf((request.params as { app: string }).app);
+    if (appId === undefined) throw new ApiError('app_not_found');
+    return { appId, actor: anonymous };
+  }
   const name = appNameOf(request);
   if (access.app === 'in-query') {
     const appId = await services.apps.idOf(name);

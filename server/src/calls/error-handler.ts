@@ -5,7 +5,8 @@ import { hasCommitted } from './mutate.ts';
 import type { Services } from './services.ts';
 import { OverloadedError } from '../passwords/overloaded-error.ts';
 import { discardBody } from '../http/discard-body.ts';
-import { ApiError, toProblem, type ErrorCode } from '../http/errors.ts';
+import { ApiError, type ErrorCode } from '../http/errors.ts';
+import { sendError } from '../http/send-error.ts';
 
 /** Error codes for errors of the framework. */
 const frameworkCodes: ReadonlyMap<unknown, ErrorCode> = new Map<string, ErrorCode>([
@@ -29,22 +30,6 @@ export function toApiError(error: unknown): ApiError {
   // be sent.
   if (code === 'ECONNRESET' && statusCode === 400) return new ApiError('malformed_request', { cause: error });
   return new ApiError(frameworkCodes.get(code) ?? 'internal_error', { cause: error });
-}
-
-/** Sends the problem document of an error. Errors of the service are logged. */
-export function sendProblem(
-  error: ApiError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  publicUrl: string,
-): FastifyReply {
-  if (error.status >= 500) request.log.error({ err: error.cause ?? error }, error.message);
-  return reply
-    .code(error.status)
-    .headers(error.headers)
-    .type('application/problem+json')
-    .serializer(JSON.stringify)
-    .send(toProblem(error, request.id, publicUrl));
 }
 
 /**
@@ -84,6 +69,6 @@ export function installErrorHandler(app: FastifyInstance, services: Services, se
     // All transactions of the call have ended, so the event is kept, and no connection is held.
     if (request.call) await reportRefusal(request.call, refusal);
     const lost = refusal.code === 'route_not_found' ? sendLostPage(request, reply.code(404)) : undefined;
-    return lost ?? sendProblem(refusal, request, reply, publicUrl);
+    return lost ?? sendError(refusal, request, reply, publicUrl);
   });
 }

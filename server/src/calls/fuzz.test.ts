@@ -35,6 +35,14 @@ const problem = z.strictObject({
   errors: z.array(z.strictObject({ pointer: z.string().regex(/^(\/|$)/), message: z.string().min(1) })).optional(),
 });
 
+const oauthError = z.strictObject({
+  error: z.string().regex(/^[a-z_]+$/),
+  error_description: z.string().regex(/^[\x20\x21\x23-\x5b\x5d-\x7e]+$/),
+  error_uri: z.url(),
+});
+
+const formType = 'application/x-www-form-urlencoded';
+
 /**
  * Text as attackers write it: NUL, halves of pairs, right-to-left marks, SQL, paths, templates, names of prototypes.
  */
@@ -254,6 +262,11 @@ function fillIn<Value>(value: Value): Value {
 /** As a browser would: what is no Unicode cannot stand in an address. */
 const encode = (text: string): string => encodeURIComponent(text.toWellFormed());
 
+const toForm = (body: unknown): string =>
+  new URLSearchParams(
+    Object.fromEntries(Object.entries(body ?? {}).map(([name, value]) => [name, String(value)])),
+  ).toString();
+
 function send(route: Route, attempt: Attempt, token: string): Promise<LightMyRequestResponse> {
   const { path, query, body, headers: extra, orgId: inHeader } = fillIn(attempt);
   const filled = route.url.replace(/:([A-Za-z]+)/g, (_, name: string) => encode(path[name] ?? '') || '%20');
@@ -268,9 +281,9 @@ function send(route: Route, attempt: Attempt, token: string): Promise<LightMyReq
       'x-app-name': world.appName,
       'x-iam-orgid': inHeader,
       authorization: `Bearer ${isPlatform ? platformKey : token}`,
-      ...(body !== undefined && { 'content-type': 'application/json' }),
+      ...(body !== undefined && { 'content-type': route.oauth ? formType : 'application/json' }),
     },
-    ...(body !== undefined && { payload: JSON.stringify(body) }),
+    ...(body !== undefined && { payload: route.oauth ? toForm(body) : JSON.stringify(body) }),
   });
 }
 
@@ -282,12 +295,16 @@ function faultsOf(route: Route, response: LightMyRequestResponse): string[] {
   const isRefusal = status >= 400;
   // What a browser is shown where nothing is.
   if (status === 404 && !route.url.startsWith('/v1/') && /<h1[^>]*>Nothing is here</.test(response.body)) return [];
-  const shape = isRefusal ? problem : route.response.body;
+  // An address that leads to no route is refused with a problem, before the route is known.
+  const refusal = route.oauth ? z.union([oauthError, problem]) : problem;
+  const shape = isRefusal ? refusal : route.response.body;
   const parsed = shape && (isRefusal || body !== undefined) ? shape.safeParse(body) : undefined;
   return [
     ...(status >= 500 ? [`status ${status}`] : []),
     ...(isRefusal || status === route.response.status ? [] : [`undeclared status ${status}`]),
-    ...(isRefusal && type !== 'application/problem+json' ? [`type ${type}`] : []),
+    ...(isRefusal && !(route.oauth ? /^application\/(problem\+)?json/ : /^application\/problem\+json$/).test(type)
+      ? [`type ${type}`]
+      : []),
     ...(parsed?.success === false ? [`shape ${parsed.error.message}`] : []),
   ];
 }

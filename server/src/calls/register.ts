@@ -104,7 +104,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
   app.route({
     method: route.method,
     url: route.url,
-    config: { route },
+    config: { route, takesForm: route.oauth ?? false },
     exposeHeadRoute: route.method === 'GET' && !route.changesState,
     ...(body && {
       schema: { response: { [status]: {} } },

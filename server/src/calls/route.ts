@@ -110,6 +110,13 @@ interface RouteBase<
   readonly decidesInStatement?: 'by-declaration' | 'by-own-list';
   /** A GET that changes something, because browsers are redirected to it. HEAD and prefetch requests are refused. */
   readonly changesState?: true;
+  /**
+   * An endpoint of OAuth for standard clients: it takes a form instead of JSON, ignores unknown parameters and returns
+   * errors of OAuth.
+   *
+   * @see RFC 6749, sections 3.2 and 5.2
+   */
+  readonly oauth?: true;
   /** Omitted from the OpenAPI document: pages and probes without a JSON response. */
   readonly hidden?: true;
   readonly handler: (

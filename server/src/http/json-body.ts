@@ -65,6 +65,7 @@ export function installJsonBody(app: FastifyInstance): void {
   app.addHook('preParsing', (request, _reply, _content, done) => {
     // The framework refuses an unknown type before it checks whether there is any content.
     const { headers } = request;
+    if (request.routeOptions.config.takesForm) return done();
     if (headers['content-type'] !== undefined && (isEmpty(request) || !isJson(request))) delete headers['content-type'];
     done();
   });

@@ -91,6 +91,11 @@ export const limits = {
     periodSeconds: 60,
     description: 'Tokens that one machine user gets in a minute.',
   },
+  introspectionsPerMachinePerMinute: {
+    count: 30_000,
+    periodSeconds: 60,
+    description: 'Tokens that one machine user introspects with its secret in a minute.',
+  },
   invitationsPerDay: {
     count: 100,
     periodSeconds: day,

@@ -76,8 +76,11 @@ export interface MachineLimits {
 export interface FoundClient {
   readonly appStatus: 'ACTIVE' | 'INACTIVE';
   readonly lifeSeconds: number | null;
-  /** How many tokens a machine user of the app gets in a minute; null: as many as by default. */
-  readonly tokensPerMinute: number | null;
+  /** Quotas of a machine user of the app; null: the default. */
+  readonly counts: {
+    readonly tokenRequestsPerMachinePerMinute: number | null;
+    readonly introspectionsPerMachinePerMinute: number | null;
+  };
   readonly secretId: string | null;
   readonly lastUsedAt: Date | null;
   /** The audiences that the app lists; null: none is stored. */
@@ -104,6 +107,7 @@ export async function findClients(
     status: 'ACTIVE' | 'INACTIVE';
     life: number | null;
     tokens_per_minute: number | null;
+    introspections_per_minute: number | null;
     audiences: string[] | null;
     secret_id: string | null;
     last_used_at: Date | null;
@@ -115,6 +119,7 @@ export async function findClients(
   }>(sql`
     SELECT asked.place::integer, a.status, (a.settings ->> 'machineTokenLifeSeconds')::integer AS life,
       (a.settings -> 'limits' ->> 'tokenRequestsPerMachinePerMinute')::integer AS tokens_per_minute,
+      (a.settings -> 'limits' ->> 'introspectionsPerMachinePerMinute')::integer AS introspections_per_minute,
       a.settings -> 'audiences' AS audiences,
       s.id AS secret_id, s.last_used_at, k.kid, m.scopes, m.allowed_audiences, m.allowed_networks,
       m.token_life_seconds
@@ -138,7 +143,10 @@ export async function findClients(
       row && {
         appStatus: row.status,
         lifeSeconds: row.life,
-        tokensPerMinute: row.tokens_per_minute,
+        counts: {
+          tokenRequestsPerMachinePerMinute: row.tokens_per_minute,
+          introspectionsPerMachinePerMinute: row.introspections_per_minute,
+        },
         audiences: row.audiences,
         secretId: row.secret_id,
         lastUsedAt: row.last_used_at,

@@ -33,7 +33,8 @@ export function whoSentence(access: Access): string {
         'is refused. Cookies are ignored.'
       );
     }
-    const needed = access.app === 'none' ? 'and the app header is not required' : 'and only the app header is required';
+    const isNamed = access.app !== 'none' && access.app !== 'in-path';
+    const needed = isNamed ? 'and only the app header is required' : 'and the app header is not required';
     return `**Who:** \`PUBLIC\`: anyone. Credentials are ignored, ${needed}.`;
   }
   const mailed = access.target === 'user' && access.mailedToken ? ['anyone with the token of the mail'] : [];
@@ -68,7 +69,7 @@ function credentialsOf(access: Access): Requirement[] {
 }
 
 const isAppNamed = (access: Access): boolean =>
-  access.target === 'public' ? access.app !== 'none' : access.target !== 'platform';
+  access.target === 'public' ? access.app !== 'none' && access.app !== 'in-path' : access.target !== 'platform';
 
 /**
  * The security requirement of an operation: the app header if it needs an app, and one of the credentials. The header

@@ -61,6 +61,7 @@ function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
     ];
   }
   if (access.app === 'none') return [];
+  if (access.app === 'in-path') return ['app_not_found', 'app_inactive'];
   const origin: ErrorCode[] = access.setsCookie ? ['origin_not_allowed'] : [];
   const session: ErrorCode[] = access.acceptsSession
     ? ['unauthenticated', 'session_required', 'network_not_allowed']

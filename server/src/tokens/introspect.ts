@@ -3,14 +3,13 @@ import type { Services } from '../calls/services.ts';
 import { findUsedSession } from '../sessions/used-session.ts';
 import type { introspection } from './introspection.schema.ts';
 import type { MachineClaims, PersonClaims } from './token-claims.ts';
-import { issuerOf } from './token-verifier.ts';
+import { issuerOf, type NamedApp } from './token-verifier.ts';
 
 export type Introspection = z.input<typeof introspection>;
 
-/** The app that is asked about a credential. */
-interface AskedApp {
-  readonly id: string;
-  readonly name: string;
+interface Options {
+  /** Audiences of which the asking service may know tokens; null: all. Sessions are for the whole app. */
+  readonly audiences: readonly string[] | null;
 }
 
 /** Omits the reason, so that callers cannot find out which credentials were valid in the past. */
@@ -18,7 +17,7 @@ const inactive: Introspection = { active: false };
 
 const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
 
-async function introspectSession(services: Services, app: AskedApp, token: string): Promise<Introspection> {
+async function introspectSession(services: Services, app: NamedApp, token: string): Promise<Introspection> {
   const found = await findUsedSession(services, app.id, token);
   if (!found) return inactive;
   const { user, session } = found;
@@ -27,6 +26,7 @@ async function introspectSession(services: Services, app: AskedApp, token: strin
     kind: 'user',
     token_type: 'Bearer',
     sub: user.id,
+    client_id: app.name,
     iss: issuerOf(services.config.publicUrl, app.name),
     aud: app.name,
     iat: inSeconds(session.createdAt),
@@ -38,27 +38,27 @@ async function introspectSession(services: Services, app: AskedApp, token: strin
   };
 }
 
-async function introspectSignedToken(services: Services, app: AskedApp, token: string): Promise<Introspection> {
-  const claims = await services.tokenVerifier.verifyIssued(app, token);
-  if (!claims) return inactive;
-  return claims.kind === 'user'
-    ? introspectAccessToken(services, app, claims)
-    : introspectMachineToken(services, app, claims);
-}
+/** What is read from the token itself. */
+const fromClaims = (services: Services, app: NamedApp, claims: MachineClaims | PersonClaims) => ({
+  token_type: 'Bearer',
+  iss: issuerOf(services.config.publicUrl, app.name),
+  aud: typeof claims.audience === 'string' ? claims.audience : [...claims.audience],
+  iat: claims.issuedAt,
+  nbf: claims.notBefore,
+  exp: claims.expiresAt,
+  ...(claims.tokenId !== undefined && { jti: claims.tokenId }),
+});
 
-async function introspectAccessToken(services: Services, app: AskedApp, claims: PersonClaims): Promise<Introspection> {
+async function introspectAccessToken(services: Services, app: NamedApp, claims: PersonClaims): Promise<Introspection> {
   const found = await services.lookups.accessToken({ appId: app.id, ...claims });
   if (!found) return inactive;
   const { user, session } = found;
   return {
     active: true,
     kind: 'user',
-    token_type: 'Bearer',
+    ...fromClaims(services, app, claims),
     sub: user.id,
-    iss: issuerOf(services.config.publicUrl, app.name),
-    aud: claims.audience,
-    iat: claims.issuedAt,
-    exp: claims.expiresAt,
+    client_id: app.name,
     username: user.email,
     email_verified: user.isEmailVerified && user.isEmailClaimed,
     sid: session.id,
@@ -69,7 +69,7 @@ async function introspectAccessToken(services: Services, app: AskedApp, claims: 
 
 async function introspectMachineToken(
   services: Services,
-  app: AskedApp,
+  app: NamedApp,
   claims: MachineClaims,
 ): Promise<Introspection> {
   const found = await services.lookups.machine({ appId: app.id, ...claims });
@@ -77,16 +77,26 @@ async function introspectMachineToken(
   return {
     active: true,
     kind: 'machine',
-    token_type: 'Bearer',
+    ...fromClaims(services, app, claims),
     sub: claims.machineUserId,
-    iss: issuerOf(services.config.publicUrl, app.name),
-    aud: typeof claims.audience === 'string' ? claims.audience : [...claims.audience],
-    iat: claims.issuedAt,
-    exp: claims.expiresAt,
     client_id: claims.machineUserId,
     secret_id: claims.secretId,
     ...(found.scopes.length > 0 && { scope: found.scopes.join(' ') }),
   };
+}
+
+async function introspectSignedToken(
+  services: Services,
+  app: NamedApp,
+  token: string,
+  { audiences }: Options,
+): Promise<Introspection> {
+  const claims = await services.tokenVerifier.verifyIssued(app, token);
+  const isKnown = claims && (!audiences || [claims.audience].flat().some((one) => audiences.includes(one)));
+  if (!isKnown) return inactive;
+  return claims.kind === 'user'
+    ? introspectAccessToken(services, app, claims)
+    : introspectMachineToken(services, app, claims);
 }
 
 /**
@@ -94,9 +104,15 @@ async function introspectMachineToken(
  * credential claims to be; whether it is, the database says.
  *
  * @param app the app that the credential must belong to
+ * @param token the credential as presented: a session token or a signed token; anything else is not active
  * @see RFC 7662, section 2.2
  */
-export async function introspect(services: Services, app: AskedApp, token: string): Promise<Introspection> {
+export async function introspect(
+  services: Services,
+  app: NamedApp,
+  token: string,
+  options: Options,
+): Promise<Introspection> {
   if (token.startsWith('gh_s_')) return introspectSession(services, app, token);
-  return token.includes('.') ? introspectSignedToken(services, app, token) : inactive;
+  return token.includes('.') ? introspectSignedToken(services, app, token, options) : inactive;
 }

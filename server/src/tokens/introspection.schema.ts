@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { appName } from '../apps/apps.schema.ts';
 import { text } from '../http/fields.ts';
 
 export const introspectToken = z
@@ -10,6 +11,33 @@ export const introspectToken = z
     }),
   })
   .meta({ id: 'IntrospectTokenRequest', description: 'The token to introspect. RFC 7662, section 2.1.' });
+
+export const introspectionParams = z.strictObject({ app: appName });
+
+/** Form of an OAuth client. Unknown parameters are ignored (RFC 6749, section 3.2), such as `token_type_hint`. */
+export const introspectionForm = z
+  .object({
+    token: text({ min: 1, max: 8192 }).meta({
+      description: 'The token that somebody presented.',
+      examples: ['gh_s_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+    }),
+    client_id: text({ min: 1, max: 100 })
+      .optional()
+      .meta({
+        description: 'Client id, if the client does not authenticate by Basic.',
+        examples: ['118273645546213378'],
+      }),
+    client_secret: text({ min: 1, max: 200 })
+      .optional()
+      .meta({
+        description: 'Client secret, if the client does not authenticate by Basic.',
+        examples: ['gh_m_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+      }),
+  })
+  .meta({
+    id: 'IntrospectionForm',
+    description: 'The token, and the credential of the client. RFC 7662, section 2.1.',
+  });
 
 const seconds = (what: string) =>
   z
@@ -34,6 +62,7 @@ export const introspection = z
       .optional()
       .meta({ description: 'Whose token it is: a human’s session or a machine user’s.', examples: ['user'] }),
     token_type: words('How it is presented (RFC 6750).', 'Bearer'),
+    jti: words('Id of the token; session tokens have none.', '5b1f7a52-8f5c-4a2e-9d63-0f6f6d1a7c11'),
     sub: words('Id of the user or machine user.', '118273645546213377'),
     iss: words('The app that issued it.', 'https://id.example.com/apps/demo'),
     aud: z
@@ -44,6 +73,7 @@ export const introspection = z
         examples: ['demo'],
       }),
     iat: seconds('When it was issued'),
+    nbf: seconds('Not valid before; session tokens have none'),
     exp: seconds('Expiry; use of a session can extend it'),
     username: words('E-mail address of the user.', 'jon.doe@example.com'),
     email_verified: z
@@ -57,7 +87,7 @@ export const introspection = z
       .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd']] }),
     org_id: words('The only organization for which an access token is valid.', '118273645546213224'),
     scope: words('Scopes of the machine user now, separated by spaces.', 'members:read members:write'),
-    client_id: words('Client id of the machine user.', '118273645546213378'),
+    client_id: words('Client id of the machine user; for a person, the name of the app.', '118273645546213378'),
     secret_id: words('Id of the secret that the token was issued for.', '118273645546213379'),
   })
   .meta({ id: 'Introspection', description: 'Description of a token. RFC 7662, section 2.2.' });

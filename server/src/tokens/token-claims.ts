@@ -13,6 +13,8 @@ interface CommonClaims {
   readonly expiresAt: number;
   readonly notBefore: number;
   readonly issuedAt: number;
+  /** Id of the token. */
+  readonly tokenId: string | undefined;
 }
 
 /** Claims of a machine token. */
@@ -42,9 +44,9 @@ const isAudience = (value: unknown): value is string | string[] =>
   typeof value === 'string' || (Array.isArray(value) && value.every((one) => typeof one === 'string'));
 
 function toCommonClaims({ claims, kid, issuer }: SignedClaims): CommonClaims | undefined {
-  const { iss, exp, nbf, iat } = claims;
+  const { iss, exp, nbf, iat, jti } = claims;
   if (iss !== issuer || typeof exp !== 'number' || typeof nbf !== 'number' || typeof iat !== 'number') return undefined;
-  return { kid, expiresAt: exp, notBefore: nbf, issuedAt: iat };
+  return { kid, expiresAt: exp, notBefore: nbf, issuedAt: iat, tokenId: typeof jti === 'string' ? jti : undefined };
 }
 
 /** Returns the claims if they belong to a machine token of this issuer. */

@@ -1,32 +1,16 @@
-import { unusedId } from '../ids.ts';
 import { randomUUID } from 'node:crypto';
 import { defaultSettings } from '../apps/apps.schema.ts';
 import { findAppByName } from '../apps/apps.store.ts';
 import { publicAccess } from '../access/access.ts';
 import { appNameOf } from '../calls/authenticate.ts';
 import { ApiError } from '../http/errors.ts';
-import { id as idSchema } from '../http/fields.ts';
 import { type Call, noAudit, route } from '../calls/route.ts';
-import { isWithin, peerAddress } from '../http/network-address.ts';
 import { signJwt } from '../keys/jws.ts';
-import { sha256 } from '../keys/secrets.ts';
 import { listPublishedKeys, type PublicJwk } from '../keys/signing-keys.store.ts';
-import { limits } from '../limits/limits.ts';
-import { shareKey, toRetryAfter } from '../calls/take-limit.ts';
-import type { Services } from '../calls/services.ts';
 import { issuedToken, jwks, jwksParams, requestToken } from '../machine-users/machine-users.schema.ts';
-import { type MachineLimits, touchSecret } from '../machine-users/machine-users.store.ts';
+import { authenticateClient } from './authenticate-client.ts';
 import { toTimes } from './token-times.ts';
 import { issuerOf } from './token-verifier.ts';
-
-/** How long the last use of a secret may lag behind. */
-const touchEveryMs = 60_000;
-
-interface TokenRequest {
-  readonly clientId: string;
-  readonly clientSecret: string;
-  readonly audience?: string | string[] | undefined;
-}
 
 /**
  * The audience claim of the token. The name of the app means this API and cannot be combined with other audiences.
@@ -58,51 +42,6 @@ function checkAudience(
   throw new ApiError('audience_not_allowed');
 }
 
-/** @throws ApiError `network_not_allowed` */
-function checkNetwork({ request }: Call, { allowedNetworks }: MachineLimits): void {
-  if (allowedNetworks && !isWithin(allowedNetworks, peerAddress(request))) throw new ApiError('network_not_allowed');
-}
-
-/**
- * Counted after the secret was verified, so that a caller who only knows the client id cannot use up the quota.
- *
- * @throws ApiError `rate_limited`
- */
-async function limitTokens(services: Services, appId: string, machineUserId: string, tokensPerMinute: number | null) {
-  const name = 'tokenRequestsPerMachinePerMinute';
-  const { count, periodSeconds } = limits[name];
-  const keyHash = shareKey(services, name, machineUserId);
-  const wait = await services.tokenLimit.take(appId, { keyHash, count: tokensPerMinute ?? count, periodSeconds });
-  if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: toRetryAfter(wait) });
-}
-
-/** @throws ApiError `app_inactive`, `invalid_client`, `network_not_allowed`, `rate_limited` */
-async function authenticateClient(call: Call, body: TokenRequest, now: Date) {
-  const { services, appId } = call;
-  const id = idSchema.safeParse(body.clientId).data ?? unusedId;
-  const client = await services.lookups.client({ appId, clientId: id, secretHash: sha256(body.clientSecret) });
-  if (!client) throw new ApiError('app_not_found');
-  if (client.appStatus !== 'ACTIVE') throw new ApiError('app_inactive');
-  if (client.secretId === null || client.limits === null) {
-    throw new ApiError('invalid_client', { about: { target: { kind: 'machine', id: id === unusedId ? null : id } } });
-  }
-  if (client.kid === null) throw new Error('the app has no signing key in use');
-  checkNetwork(call, client.limits);
-  await limitTokens(services, appId, id, client.tokensPerMinute);
-  if (client.lastUsedAt === null || now.getTime() - client.lastUsedAt.getTime() >= touchEveryMs) {
-    await touchSecret(services.db, appId, id, client.secretId, now);
-  }
-  return {
-    id,
-    secretId: client.secretId,
-    kid: client.kid,
-    audiences: client.audiences,
-    scopes: client.limits.scopes,
-    allowedAudiences: client.limits.allowedAudiences,
-    lifeSeconds: client.limits.tokenLifeSeconds ?? client.lifeSeconds ?? defaultSettings.machineTokenLifeSeconds,
-  };
-}
-
 async function publishedKeys(call: Call, appId: string): Promise<{ keys: PublicJwk[] }> {
   call.reply.header('cache-control', 'public, max-age=300');
   return { keys: await listPublishedKeys(call.services.db, appId, 'machine', call.services.clock.now()) };
@@ -131,20 +70,23 @@ export const tokenRoutes = [
       const appName = appNameOf(call.request);
       const aud = audienceOf(body.audience, appName);
       const now = services.clock.now();
-      const client = await authenticateClient(call, body, now);
-      checkAudience(body.audience, client);
-      const token = signJwt(await services.signingKeys.privateKey(appId, client.kid), client.kid, {
+      const { id, secretId, limits, found } = await authenticateClient(call, body, 'tokenRequestsPerMachinePerMinute');
+      const { kid, audiences } = found;
+      if (kid === null) throw new Error('the app has no signing key in use');
+      checkAudience(body.audience, { audiences, allowedAudiences: limits.allowedAudiences });
+      const lifeSeconds = limits.tokenLifeSeconds ?? found.lifeSeconds ?? defaultSettings.machineTokenLifeSeconds;
+      const token = signJwt(await services.signingKeys.privateKey(appId, kid), kid, {
         iss: issuerOf(services.config.publicUrl, appName),
         aud,
-        sub: client.id,
-        client_id: client.id,
-        secret_id: client.secretId,
+        sub: id,
+        client_id: id,
+        secret_id: secretId,
         roles: ['GENERIC_MACHINE_USER'],
-        ...(client.scopes.length > 0 && { scope: client.scopes.join(' ') }),
-        ...toTimes(now, { lifeSeconds: client.lifeSeconds }),
+        ...(limits.scopes.length > 0 && { scope: limits.scopes.join(' ') }),
+        ...toTimes(now, { lifeSeconds }),
         jti: randomUUID(),
       });
-      return { token, expiresInSeconds: client.lifeSeconds };
+      return { token, expiresInSeconds: lifeSeconds };
     },
   }),
 

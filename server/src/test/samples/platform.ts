@@ -20,6 +20,18 @@ const tokenSamples: SampleCalls = {
       }),
     },
   ],
+  introspectTokenAsClient: [
+    {
+      admits: 'everyone',
+      foreign: 'invalid_client',
+      foreignIn: { 'body.token': 200 },
+      prepare: ({ world, machine: { machineUserId, clientSecret }, owner: { token } }) => ({
+        as: nobody,
+        params: { app: world.appName },
+        body: { token, client_id: machineUserId, client_secret: clientSecret },
+      }),
+    },
+  ],
   createAccessToken: [
     {
       admits: ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'],

@@ -92,12 +92,18 @@ export function urlOf(route: Route, { params = {}, query }: Prepared): string {
 
 /** Whether the app header says which app a call is about. */
 export const isAppNamed = ({ access }: Route): boolean =>
-  access.target !== 'platform' && !(access.target === 'public' && access.app === 'none');
+  access.target !== 'platform' && !(access.target === 'public' && (access.app === 'none' || access.app === 'in-path'));
+
+/** The code of a problem document, or of an error of OAuth, which links to the page of the code. */
+function codeOf(response: LightMyRequestResponse): ErrorCode {
+  const { code, error_uri: page } = response.json<{ code?: ErrorCode; error_uri?: string }>();
+  return code ?? (page?.split('/').at(-1) as ErrorCode);
+}
 
 /** A route must not answer a code that its documentation does not list. */
 function checkListed(route: Route, response: LightMyRequestResponse): void {
   if (response.statusCode < 400) return;
-  const { code } = response.json<{ code: ErrorCode }>();
+  const code = codeOf(response);
   if (!errorsOf(route).includes(code)) throw new Error(`${route.operationId} answered ${code}, which it does not list`);
 }
 
@@ -118,7 +124,7 @@ export async function perform(
     headers,
     app: isAppNamed(route) ? app : null,
     ...(orgId !== undefined && { orgId }),
-    ...(body && { body }),
+    ...(body && (route.oauth ? { form: body as Readonly<Record<string, string>> } : { body })),
   };
   const response = await world.call(route.method, urlOf(route, prepared), options);
   checkListed(route, response);
@@ -127,4 +133,4 @@ export async function perform(
 
 /** The code of a refusal, or the status of a success. */
 export const outcomeOf = (response: LightMyRequestResponse): number | ErrorCode =>
-  response.statusCode < 400 ? response.statusCode : response.json<{ code: ErrorCode }>().code;
+  response.statusCode < 400 ? response.statusCode : codeOf(response);

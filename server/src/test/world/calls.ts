@@ -9,6 +9,8 @@ export interface RequestOptions {
   token?: string | undefined;
   headers?: Record<string, string>;
   body?: unknown;
+  /** The body of a form, instead of JSON. */
+  form?: Readonly<Record<string, string>>;
   /** The organization header. */
   orgId?: string;
 }
@@ -23,7 +25,7 @@ export interface Calls {
 /** Returns the function that calls the service, by default in the name of this app. */
 export const callOf =
   (service: FastifyInstance, appName: string): Calls['call'] =>
-  (method, url, { app = appName, token, headers = {}, body, orgId } = {}) =>
+  (method, url, { app = appName, token, headers = {}, body, form, orgId } = {}) =>
     service.inject({
       method,
       url,
@@ -31,8 +33,10 @@ export const callOf =
         ...(app !== null && { 'x-app-name': app }),
         ...(token !== undefined && { authorization: `Bearer ${token}` }),
         ...(orgId !== undefined && { 'x-iam-orgid': orgId }),
+        ...(form && { 'content-type': 'application/x-www-form-urlencoded' }),
         ...headers,
       },
+      ...(form && { payload: new URLSearchParams(form).toString() }),
       ...(body !== undefined && { payload: body as object }),
     });
 

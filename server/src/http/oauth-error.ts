@@ -1,0 +1,46 @@
+import type { ApiError, ErrorCode } from './errors.ts';
+
+/** An error of an OAuth endpoint. @see RFC 6749, section 5.2 */
+export interface OauthError {
+  readonly error: string;
+  readonly error_description: string;
+  /** The page of our error code. */
+  readonly error_uri: string;
+}
+
+/** Our codes that OAuth knows by the same or another name. */
+const oauthCodes: Partial<Record<ErrorCode, string>> = {
+  invalid_client: 'invalid_client',
+  insufficient_scope: 'insufficient_scope',
+  app_inactive: 'unauthorized_client',
+  network_not_allowed: 'unauthorized_client',
+};
+
+function oauthCodeOf({ code, status }: ApiError): string {
+  const known = oauthCodes[code];
+  if (known !== undefined) return known;
+  if (status === 429 || status === 503) return 'temporarily_unavailable';
+  return status >= 500 ? 'server_error' : 'invalid_request';
+}
+
+/** Removes what a description must not contain. */
+const describable = (text: string): string => text.replaceAll(/["\\`]/g, "'").replaceAll(/[^\x20-\x7e]/g, ' ');
+
+/** Converts an error to the answer of an OAuth endpoint. */
+export const toOauthError = (error: ApiError, publicUrl: string): OauthError => ({
+  error: oauthCodeOf(error),
+  error_description: describable(
+    [error.detail, ...(error.faults ?? []).map(({ pointer, message }) => `${pointer}: ${message}`)].join(' '),
+  ),
+  error_uri: `${publicUrl}/errors/${error.code}`,
+});
+
+/**
+ * Headers of the answer. A client that may not call is asked for the credential that these endpoints take.
+ *
+ * @see RFC 6749, section 5.2
+ */
+export const oauthErrorHeaders = (error: ApiError, realm: string): Readonly<Record<string, string>> => ({
+  ...error.headers,
+  ...(error.status === 401 && { 'www-authenticate': `Basic realm="${realm}", charset="UTF-8"` }),
+});

@@ -1,0 +1,71 @@
+import { unusedId } from '../ids.ts';
+import { ApiError } from '../http/errors.ts';
+import type { ClientCredentials } from '../http/client-credentials.ts';
+import { id as idSchema } from '../http/fields.ts';
+import type { Call } from '../calls/route.ts';
+import { isWithin, peerAddress } from '../http/network-address.ts';
+import { sha256 } from '../keys/secrets.ts';
+import { limits } from '../limits/limits.ts';
+import { shareKey, toRetryAfter } from '../calls/take-limit.ts';
+import { type FoundClient, type MachineLimits, touchSecret } from '../machine-users/machine-users.store.ts';
+
+/** How long the last use of a secret may lag behind. */
+const touchEveryMs = 60_000;
+
+/** What a machine user does with its secret; each has a quota of its own. */
+type SecretUse = 'tokenRequestsPerMachinePerMinute' | 'introspectionsPerMachinePerMinute';
+
+/** A machine user that presented a valid secret. */
+export interface AuthenticatedClient {
+  readonly id: string;
+  readonly secretId: string;
+  readonly limits: MachineLimits;
+  /** The app of the machine user, as far as clients need it. */
+  readonly found: FoundClient;
+}
+
+/** @throws ApiError `network_not_allowed` */
+function checkNetwork({ request }: Call, { allowedNetworks }: MachineLimits): void {
+  if (allowedNetworks && !isWithin(allowedNetworks, peerAddress(request))) throw new ApiError('network_not_allowed');
+}
+
+/**
+ * Counted after the secret was verified, so that a caller who only knows the client id cannot use up the quota.
+ *
+ * @throws ApiError `rate_limited`
+ */
+async function limitUse({ services, appId }: Call, use: SecretUse, id: string, found: FoundClient): Promise<void> {
+  const { count, periodSeconds } = limits[use];
+  const keyHash = shareKey(services, use, id);
+  const wait = await services.tokenLimit.take(appId, { keyHash, count: found.counts[use] ?? count, periodSeconds });
+  if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: toRetryAfter(wait) });
+}
+
+/**
+ * Verifies the secret of a machine user of the app that the call names. One query; a second one each minute notes the
+ * use of the secret.
+ *
+ * @param use the quota that the call consumes
+ * @throws ApiError `app_not_found`, `app_inactive`, `invalid_client`, `network_not_allowed`, `rate_limited`
+ */
+export async function authenticateClient(
+  call: Call,
+  { clientId, clientSecret }: ClientCredentials,
+  use: SecretUse,
+): Promise<AuthenticatedClient> {
+  const { services, appId } = call;
+  const id = idSchema.safeParse(clientId).data ?? unusedId;
+  const found = await services.lookups.client({ appId, clientId: id, secretHash: sha256(clientSecret) });
+  if (!found) throw new ApiError('app_not_found');
+  if (found.appStatus !== 'ACTIVE') throw new ApiError('app_inactive');
+  if (found.secretId === null || found.limits === null) {
+    throw new ApiError('invalid_client', { about: { target: { kind: 'machine', id: id === unusedId ? null : id } } });
+  }
+  checkNetwork(call, found.limits);
+  await limitUse(call, use, id, found);
+  const now = services.clock.now();
+  if (found.lastUsedAt === null || now.getTime() - found.lastUsedAt.getTime() >= touchEveryMs) {
+    await touchSecret(services.db, appId, id, found.secretId, now);
+  }
+  return { id, secretId: found.secretId, limits: found.limits, found };
+}
