@@ -2,10 +2,11 @@ import { dirname, join, normalize } from 'node:path/posix';
 import MarkdownIt from 'markdown-it';
 import { createCssVariablesTheme, createHighlighterCore } from 'shiki/core';
 import { createJavaScriptRegexEngine } from 'shiki/engine/javascript';
+import { diagram } from './diagram.js';
 import { slugOf } from './slug.js';
 
 /**
- * Markdown to HTML: headings with anchors, links between pages, code in colours by classes. HTML in Markdown is text.
+ * Markdown to HTML: headings with anchors, links between pages, code in colours by classes, diagrams as lists. HTML in Markdown is text.
  *
  * @typedef {{ title: string, anchor: string, text: string }} Part a heading with the text below it
  * @typedef {{ html: string, title: string, parts: Part[] }} Rendered
@@ -40,8 +41,7 @@ function highlight(code, language) {
 function fence(token) {
   const [language = ''] = (token?.info ?? '').split(' ');
   const code = (token?.content ?? '').trimEnd();
-  const pre = `<pre tabindex="0"><code>${highlight(code, language)}</code></pre>`;
-  return language === 'mermaid' ? `<details><summary>The calls in their order</summary>${pre}</details>` : pre;
+  return language === 'mermaid' ? diagram(code) : `<pre tabindex="0"><code>${highlight(code, language)}</code></pre>`;
 }
 
 /** @param {string} source @param {string} link @returns {string} the file that the link names, with its anchor */

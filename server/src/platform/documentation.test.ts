@@ -36,6 +36,30 @@ describe('a shared cache', () => {
   );
 });
 
+describe('diagrams', () => {
+  it('are lists, which every browser and screen reader shows', async () => {
+    for (const { address } of documentationPages()) {
+      const { body } = await get(address, browser);
+      expect([address, /sequenceDiagram|flowchart (?:LR|TD)|stateDiagram/.exec(body)?.[0]]).toEqual([
+        address,
+        undefined,
+      ]);
+    }
+  });
+
+  it.each([
+    ['account', '<li><b>Person</b> → <b>Gatehouse</b> POST users/me/email'],
+    ['account', '<li>If last owner of an organization, or last super admin:<ol><li>'],
+    ['account', '</ol></li><li>Otherwise:<ol><li>'],
+    ['account', '<li><b>Gatehouse</b> count the attempt'],
+    ['high-availability', '<b>primary</b> → <b>standby</b> (streaming replication)'],
+    ['organizations', '<b>Active</b> → <b>Inactive</b> (deactivate)'],
+  ])('of %s say %s', async (guide, line) => {
+    const { address = '' } = documentationPages().find((page) => page.address.endsWith(`/${guide}`)) ?? {};
+    expect((await get(address, browser)).body).toContain(line);
+  });
+});
+
 describe('pages', () => {
   it.each(documentationPages().map(({ address, title }) => [address, title] as const))(
     '%s is there for people and for programs',
