@@ -8,6 +8,14 @@ trap 'rm -rf "$work"' EXIT
 cd "$root"
 npm run --silent build --workspace sdk
 npm pack --silent --workspace sdk --pack-destination "$work" >/dev/null
+mkdir "$work/tools"
+cp .ci/tools/{package.json,package-lock.json} "$work/tools"
+npm ci --silent --no-audit --no-fund --prefix "$work/tools"
+checks=$work/tools/node_modules/.bin
+"$checks/publint" --strict --pack false sdk
+# The package is for ES modules only, and its entries are subpaths: TypeScript resolves neither as `node10` does.
+"$checks/attw" --profile esm-only --quiet "$work"/gatehouse-sdk-*.tgz
+
 cd "$work"
 printf '{ "type": "module", "private": true }' >package.json
 npm install --silent --no-audit --no-fund ./gatehouse-sdk-*.tgz
