@@ -7,11 +7,13 @@ WORKDIR /source
 COPY package.json package-lock.json ./
 COPY server/package.json server/
 COPY bench/package.json bench/
+COPY sdk/package.json sdk/
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 COPY LICENSE README.md SECURITY.md CHANGELOG.md tsconfig.base.json ./
 COPY docs docs
 COPY scripts/production-tree.sh scripts/
 COPY server server
+COPY sdk/src sdk/src
 RUN npm run build && scripts/production-tree.sh /gatehouse
 
 FROM node:24-bookworm-slim

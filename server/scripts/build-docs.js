@@ -26,6 +26,7 @@ const inputs = [
   'CHANGELOG.md',
   'package-lock.json',
   'server/package.json',
+  'sdk/src/nouns.ts',
   'server/scripts/build-docs.js',
   ...(await filesBelow('docs', /\.(md|json)$/)),
   ...(await filesBelow('server/scripts/docs', /\.js$/)),

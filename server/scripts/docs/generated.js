@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { boundsOf, exampleOf, fieldsOf, resolve, typeOf } from './schema.js';
 
 /**
@@ -37,6 +38,7 @@ import { boundsOf, exampleOf, fieldsOf, resolve, typeOf } from './schema.js';
  * @property {readonly { name: string, description: string, secret: boolean }[]} variables
  * @property {Readonly<Record<string, string>>} securityActions
  * @property {Readonly<Record<string, readonly [number, string, string]>>} errorCodes
+ * @property {Readonly<Record<string, string>>} sdkMethods noun and verb of each operation, by its id
  */
 
 /** @param {string} text */
@@ -94,6 +96,26 @@ function curlOf(openApi, method, path, { parameters = [], requestBody, security 
   return block('bash', lines.join(' \\\n  '));
 }
 
+/** @param {Sources} sources @param {string} path @param {Operation} operation */
+function typescriptOf({ openApi, sdkMethods }, path, { operationId, parameters = [], requestBody }) {
+  const method = sdkMethods[operationId];
+  if (method === undefined) return undefined;
+  const needed = parameters.map((parameter) => parameterOf(openApi, parameter)).filter(({ required }) => required);
+  const ids = [
+    ...needed.filter(({ name }) => name.toLowerCase() === 'x-iam-orgid').map(() => 'orgId'),
+    ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name),
+  ];
+  const query = needed.filter((parameter) => parameter.in === 'query' && parameter.name !== 'pageSize');
+  const body = requestBody?.content['application/json'];
+  const input = {
+    ...Object.fromEntries(query.map(({ name, schema = {} }) => [name, exampleOf(openApi, schema)])),
+    .../** @type {object} */ (body ? exampleOf(openApi, body.schema) : {}),
+  };
+  const literal = inspect(input, { depth: Infinity, maxArrayLength: Infinity, breakLength: 100 });
+  const given = Object.keys(input).length > 0 ? [...ids, literal] : ids;
+  return block('typescript', `await client.${method}(${given.join(', ')});`);
+}
+
 /**
  * @param {Sources} sources
  * @param {string} method
@@ -101,7 +123,8 @@ function curlOf(openApi, method, path, { parameters = [], requestBody, security 
  * @param {Operation} operation
  * @returns {GeneratedPage}
  */
-function operationPage({ openApi, routes, errorCodes }, method, path, operation) {
+function operationPage(sources, method, path, operation) {
+  const { openApi, routes, errorCodes } = sources;
   const parameters = (operation.parameters ?? []).map((parameter) => parameterOf(openApi, parameter));
   const body = operation.requestBody?.content['application/json'];
   const success = Object.entries(operation.responses).filter(([status]) => Number(status) < 400);
@@ -131,6 +154,7 @@ function operationPage({ openApi, routes, errorCodes }, method, path, operation)
       `[Try it in the reference](${anchor}).`,
       '## Request',
       curlOf(openApi, method, path, operation),
+      typescriptOf(sources, path, operation),
       parameters.length > 0 &&
         table(
           ['Parameter', 'In', 'Required', 'Meaning'],

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile, readdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import MiniSearch from 'minisearch';
 import { contents, reference } from './contents.js';
 import { generatedPages } from './generated.js';
@@ -96,13 +96,30 @@ function frameDrafts(others) {
   ];
 }
 
+/** @returns {Promise<Record<string, string>>} the SDK's method of each operation, e.g. `organizations.update` */
+async function sdkMethods() {
+  const { code } = await transform(await readText('sdk/src/nouns.ts'), { loader: 'ts' });
+  const { nouns } = await import(`data:text/javascript,${encodeURIComponent(code)}`);
+  const methods = Object.entries(nouns).flatMap(([noun, verbs]) =>
+    Object.entries(verbs).map(([verb, operationId]) => [operationId, `${noun}.${verb}`]),
+  );
+  return Object.fromEntries(methods);
+}
+
 /** @returns {Promise<Draft[]>} */
 async function generatedDrafts() {
   const [{ routes }, { configVariables }, { securityActions }, { errorCodes }] = await Promise.all(
     ['routes.js', 'config-variables.js', 'calls/security-actions.js', 'http/errors.js'].map(load),
   );
   const openApi = JSON.parse(await readText('docs/openapi.json'));
-  const pages = generatedPages({ openApi, routes, variables: configVariables, securityActions, errorCodes });
+  const pages = generatedPages({
+    openApi,
+    routes,
+    variables: configVariables,
+    securityActions,
+    errorCodes,
+    sdkMethods: await sdkMethods(),
+  });
   return pages.map((page) => ({ ...page, source: page.address }));
 }
 
