@@ -113,7 +113,8 @@ async function stopService(child) {
 const shellState = 'shell-state.sh';
 
 /**
- * Pastes all blocks into one shell, as a reader does; into that of the quick start, if there was one before.
+ * Pastes all blocks into one shell, as a reader does: the quick start in the checkout, a guide in a
+ * directory of its own and, if there was a quick start before, with its variables.
  *
  * @param {{ commands: string }[]} blocks
  * @param {{ directory: string, port: number, password: string | undefined }} place a first start printed the password
@@ -126,14 +127,17 @@ async function paste(blocks, { directory, port, password }) {
     .join('')
     .replace('http://127.0.0.1:3000', `http://127.0.0.1:${port}`)
     .replace(/^admin_password=.*$/m, `admin_password='${password}'`);
-  const resumed = password === undefined ? `. ./${shellState}\nurl=http://127.0.0.1:${port}\n` : '';
+  const isQuickStart = password !== undefined;
+  const state = join(directory, shellState);
+  const resumed = isQuickStart ? '' : `. '${state}'\nurl=http://127.0.0.1:${port}\n`;
   const kept =
     '{ compgen -v | grep \'^[a-z]\' | while read -r name; do declare -p "$name"; done; declare -f; } ' +
-    `>${shellState}\n`;
-  await writeFile(join(directory, 'pasted.sh'), resumed + pasted + kept);
+    `>'${state}'\n`;
+  const script = join(directory, 'pasted.sh');
+  await writeFile(script, resumed + pasted + kept);
   const path = [dirname(process.execPath), process.env['PATH']].join(delimiter);
-  const shell = spawn('bash', ['-euo', 'pipefail', 'pasted.sh'], {
-    cwd: directory,
+  const shell = spawn('bash', ['-euo', 'pipefail', script], {
+    cwd: isQuickStart ? root : directory,
     env: { PATH: path, HOME: directory },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -53,5 +53,5 @@ for (const look of looks) {
   await context.close();
 }
 await browser.close();
-console.log(found.map((each) => `${each}\n`).join('') + `${looked} pages looked at, ${found.length} breaches`);
+process.stdout.write([...found, `${looked} pages looked at, ${found.length} breaches`, ''].join('\n'));
 process.exitCode = looked > 100 && found.length === 0 ? 0 : 1;

@@ -16,7 +16,8 @@ node --input-type=module --eval '
     if (code === undefined) throw new Error(`${name} shows no TypeScript`);
     return code;
   });
-  const ids = new Set(snippets.flatMap((code) => [...(/^await [\w.]+\(([\w, ]*)/.exec(code)?.[1] ?? "").matchAll(/\w+/g)]).map(String));
+  const idsOf = (code) => /^await [\w.]+\(([\w, ]*)/.exec(code)?.[1]?.match(/\w+/g) ?? [];
+  const ids = new Set(snippets.flatMap(idsOf));
   const head = [`import type { Client } from "../src/index.ts";`, "declare const client: Client;"];
   const lines = [...head, ...[...ids].map((id) => `declare const ${id}: string;`), ...snippets];
   writeFileSync(target, lines.join("\n"));

@@ -6,7 +6,8 @@ import { diagram } from './diagram.js';
 import { slugOf } from './slug.js';
 
 /**
- * Markdown to HTML: headings with anchors, links between pages, code in colours by classes, diagrams as lists. HTML in Markdown is text.
+ * Markdown to HTML: headings with anchors, links between pages, code in colours by classes, diagrams as lists. HTML in
+ * Markdown is text.
  *
  * @typedef {{ title: string, anchor: string, text: string }} Part a heading with the text below it
  * @typedef {{ html: string, title: string, parts: Part[] }} Rendered

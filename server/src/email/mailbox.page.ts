@@ -5,14 +5,15 @@ import type { Mail } from './mailbox.schema.ts';
 
 const style = `
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif;
-  --page: #fff; --text: #1c2024; --quiet: #60646c; --line: #dcdee3; --fill: #f5f6f8; --chosen: #e8f0fe; --accent: #1f5fd0;
-    --ink: #fff; }
+  --page: #fff; --text: #1c2024; --quiet: #60646c; --line: #dcdee3; --fill: #f5f6f8; --chosen: #e8f0fe;
+    --accent: #1f5fd0; --ink: #fff; }
 @media (prefers-color-scheme: dark) {
-  :root { --page: #121314; --text: #edeef0; --quiet: #a6abb3; --line: #363a3f; --fill: #1b1c1f; --chosen: #22304a;
-    --accent: #8ab4ff; --ink: #10131a; }
+  :root { --page: #121314; --text: #edeef0; --quiet: #a6abb3; --line: #363a3f; --fill: #1b1c1f;
+    --chosen: #22304a; --accent: #8ab4ff; --ink: #10131a; }
 }
 * { box-sizing: border-box; }
-body { margin: 0; color: var(--text); background: var(--page); min-height: 100vh; display: flex; flex-direction: column; }
+body { margin: 0; color: var(--text); background: var(--page); min-height: 100vh;
+  display: flex; flex-direction: column; }
 header { display: flex; flex-wrap: wrap; gap: .5rem 1.5rem; align-items: center; padding: .75rem 1.25rem;
   border-bottom: 1px solid var(--line); }
 h1 { font-size: 1.1rem; margin: 0; }
