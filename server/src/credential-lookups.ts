@@ -18,6 +18,7 @@ import {
   type AccessTokenKey,
   findSessions,
   findSessionsOfAccessTokens,
+  type FoundAccessToken,
   type FoundSession,
   type SessionKey,
 } from './sessions/sessions.store.ts';
@@ -34,7 +35,7 @@ declare module './calls/services.ts' {
 export interface CredentialLookups {
   session(key: SessionKey): Promise<FoundSession | undefined>;
   /** The session behind the verified access token of a person. */
-  accessToken(key: AccessTokenKey): Promise<FoundSession | undefined>;
+  accessToken(key: AccessTokenKey): Promise<FoundAccessToken | undefined>;
   /** Claims of the access token of a person. */
   tokenGrant(key: TokenRequestKey): Promise<TokenGrant | undefined>;
   /** The machine user of a verified token, if it is still good. */
@@ -58,9 +59,12 @@ export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups
  * The human of an access token. A token for one organization stands for the membership there: it carries no right that
  * reaches beyond, so its human is no super admin.
  */
-function toBearerOfAccessToken({ user, session }: FoundSession, orgId: string | undefined): Actor & { kind: 'user' } {
+function toBearerOfAccessToken(
+  { user, session, isOrganizationSuspended }: FoundAccessToken,
+  orgId: string | undefined,
+): Actor & { kind: 'user' } {
   const isSuperAdmin = user.isSuperAdmin && orgId === undefined;
-  return { kind: 'user', user: { ...user, isSuperAdmin }, session, accessToken: { orgId } };
+  return { kind: 'user', user: { ...user, isSuperAdmin }, session, accessToken: { orgId, isOrganizationSuspended } };
 }
 
 /** Answers the path of a call; it asks the look-ups, so that calls of one moment share a statement. */

@@ -28,6 +28,8 @@ export interface PresentedSession {
 export interface PresentedAccessToken {
   /** The only organization that the token is good for; undefined: every organization of the person. */
   readonly orgId: string | undefined;
+  /** That organization is deactivated now. */
+  readonly isOrganizationSuspended: boolean;
 }
 
 /** The authenticated caller. */

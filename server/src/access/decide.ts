@@ -11,7 +11,7 @@ import {
   type OverOrganization,
   type Principal,
 } from './access.ts';
-import { type Actor, onlyOrganizationOf } from './actor.ts';
+import type { Actor } from './actor.ts';
 import { includesScope, type MachineScope } from './machine-scopes.ts';
 import { type OrganizationOperation, rulingOn } from './organization-states.ts';
 import {
@@ -182,13 +182,18 @@ export function requireScope(granted: readonly string[], scope: MachineScope): v
 }
 
 /**
- * Refuses every organization but that of the caller's access token, as if it did not exist.
+ * Limits a caller to the organization of their access token. Other organizations do not exist for this caller. While
+ * the organization is deactivated, the token is refused where no organization is addressed; else the status of the
+ * organization decides.
  *
  * @param orgId the organization that a call addresses
- * @throws ApiError `organization_not_found`
+ * @throws ApiError `organization_not_found`, `organization_inactive`
  */
 export function requireOrganizationOfToken(access: Access, actor: Actor, orgId: string): void {
-  const only = onlyOrganizationOf(actor);
-  if (only === undefined || access.target !== 'organization' || orgId === only) return;
-  throw new ApiError(notFoundCode.organization, { isDenial: true });
+  const token = actor.kind === 'user' ? actor.accessToken : undefined;
+  if (token?.orgId === undefined) return;
+  if (access.target === 'organization' && orgId !== token.orgId)
+    throw new ApiError(notFoundCode.organization, { isDenial: true });
+  if (access.target !== 'organization' && token.isOrganizationSuspended)
+    throw new ApiError('organization_inactive', { isDenial: true });
 }

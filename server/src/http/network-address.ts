@@ -25,15 +25,31 @@ export function bareAddress(reported: string): string | undefined {
   return isIP(address) === 0 ? undefined : address;
 }
 
-/** Whether one of these addresses or CIDR ranges contains the address. */
+/** A range of IPv4 that is written as IPv4-mapped IPv6: `::ffff:203.0.113.0/120`. */
+const mappedRange = /^::ffff:(\d+\.\d+\.\d+\.\d+)(?:\/(\d+))?$/i;
+
+function parseRange(range: string): { network: string; prefix: number; family: 'ipv4' | 'ipv6' } {
+  const [, mapped, mappedPrefix = '128'] = mappedRange.exec(range) ?? [];
+  if (mapped !== undefined && Number(mappedPrefix) >= 96)
+    return { network: mapped, prefix: Number(mappedPrefix) - 96, family: 'ipv4' };
+  const [network = '', prefix] = range.split('/');
+  const family = isIPv6(network) ? 'ipv6' : 'ipv4';
+  return { network, prefix: Number(prefix ?? (family === 'ipv6' ? 128 : 32)), family };
+}
+
+/**
+ * Whether one of these addresses or CIDR ranges contains the address. Ranges of IPv6 contain no address of IPv4: `::/0`
+ * is every address of IPv6, `0.0.0.0/0` every address of IPv4. `BlockList` would find IPv4 in `::/0`.
+ *
+ * @param address a bare address
+ */
 export function isWithin(ranges: readonly string[], address: string): boolean {
+  const own = isIPv6(address) ? 'ipv6' : 'ipv4';
   const list = new BlockList();
-  for (const range of ranges) {
-    const [network = '', prefix] = range.split('/');
-    const family = isIPv6(network) ? 'ipv6' : 'ipv4';
-    list.addSubnet(network, Number(prefix ?? (family === 'ipv6' ? 128 : 32)), family);
+  for (const { network, prefix, family } of ranges.map(parseRange)) {
+    if (family === own) list.addSubnet(network, prefix, family);
   }
-  return list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  return list.check(address, own);
 }
 
 /** The client address behind the proxies of `TRUST_PROXY`. The report of a proxy is ignored if it is not an address. */

@@ -124,6 +124,29 @@ describe('networks', () => {
     }
   });
 
+  describe('of one family admit no addresses of the other:', () => {
+    const [ipv4, ipv6] = ['203.0.113.7', '2001:db8::1'];
+    test.each<[networks: string[], admitted: string[], refused: string[]]>([
+      [['::/0'], [ipv6, '::1'], [ipv4, `::ffff:${ipv4}`]],
+      [
+        ['::/80', '::/1'],
+        ['::1', ipv6],
+        [ipv4, `::ffff:${ipv4}`],
+      ],
+      [['::ffff:0:0/96'], [], [ipv4, `::ffff:${ipv4}`, ipv6]],
+      [['0.0.0.0/0'], [ipv4, `::ffff:${ipv4}`], [ipv6, '::1', '::']],
+      [['0.0.0.0/0', '::/0'], [ipv4, `::ffff:${ipv4}`, ipv6], []],
+      [['::ffff:203.0.113.0/120'], [ipv4, `::ffff:${ipv4}`], ['203.0.114.7', ipv6]],
+      [['::ffff:203.0.113.7'], [ipv4], ['203.0.113.8']],
+    ])('%j', async (allowedNetworks, admitted, refused) => {
+      expect((await patch({ allowedNetworks })).statusCode).toBe(200);
+      const outcomes = async (addresses: string[]) =>
+        Promise.all(addresses.map((address) => use(machine.token, from(address))));
+      expect(await outcomes(admitted)).toEqual(admitted.map(() => '200'));
+      expect(await outcomes(refused)).toEqual(refused.map(() => '403 network_not_allowed'));
+    });
+  });
+
   test('are never what a backend says of its end user', async () => {
     const settings = { trustedBackends: ['198.51.100.1'] };
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { settings });

@@ -36,7 +36,7 @@ const allowedNetworks = z
   .meta({
     description:
       'Networks from which the machine user may get tokens and call this API, by the address of the connection. ' +
-      'null: every network.',
+      '`0.0.0.0/0` is all of IPv4, `::/0` all of IPv6. null: every network.',
     examples: [['203.0.113.0/24']],
   });
 const tokenLifeSeconds = z

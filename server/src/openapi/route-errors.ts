@@ -49,12 +49,14 @@ function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
     const origin: ErrorCode[] = mutates ? ['origin_not_allowed'] : [];
     const session: ErrorCode[] = needsSession(access) ? ['session_required'] : [];
     const scope: ErrorCode[] = access.machineScope === undefined ? [] : ['insufficient_scope'];
+    const token: ErrorCode[] = access.accessToken ? ['organization_inactive'] : [];
     const machine: ErrorCode[] = [...scope, 'network_not_allowed'];
     return [
       'app_name_required',
       'app_not_found',
       'unauthenticated',
       ...session,
+      ...token,
       ...machine,
       ...origin,
       ...refusals(access),

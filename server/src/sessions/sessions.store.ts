@@ -87,6 +87,12 @@ export async function findSessions(
   });
 }
 
+/** The live session of an access token. */
+export interface FoundAccessToken extends FoundSession {
+  /** The token names an organization that is deactivated now. */
+  readonly isOrganizationSuspended: boolean;
+}
+
 /** A verified access token of a person, as its session is looked up. */
 export interface AccessTokenKey {
   readonly appId: string;
@@ -112,11 +118,12 @@ export async function findSessionsOfAccessTokens(
   db: Queryable,
   keys: readonly AccessTokenKey[],
   now: Date,
-): Promise<(FoundSession | undefined)[]> {
+): Promise<(FoundAccessToken | undefined)[]> {
   const column = <Value>(valueOf: (key: AccessTokenKey) => Value) => keys.map(valueOf);
-  const rows = await db.query<PresentedRow & { place: number }>(sql`
+  const rows = await db.query<PresentedRow & { place: number; is_suspended: boolean }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.authenticated_at, s.user_id, ${profileColumns}, u.is_super_admin, u.language
+      s.authenticated_at, s.user_id, ${profileColumns}, u.is_super_admin, u.language,
+      asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended
     FROM unnest(${column(({ appId }) => appId)}::bigint[], ${column(({ sessionId }) => sessionId)}::bigint[],
       ${column(({ userId }) => userId)}::bigint[], ${column(({ orgId }) => orgId ?? null)}::bigint[],
       ${column(({ audience }) => audience)}::text[], ${column(({ authenticatedAt }) => authenticatedAt)}::bigint[],
@@ -130,11 +137,12 @@ export async function findSessionsOfAccessTokens(
       AND a.settings -> 'audiences' @> to_jsonb(asked.audience)
     JOIN oauth_signing_keys k ON k.app_id = asked.app_id AND k.kid = asked.kid AND k.revoked_at IS NULL
     LEFT JOIN members m ON m.app_id = asked.app_id AND m.org_id = asked.org_id AND m.user_id = asked.user_id
+    LEFT JOIN organizations o ON o.app_id = asked.app_id AND o.id = asked.org_id AND o.status = 'Active'
     WHERE asked.org_id IS NULL OR m.user_id IS NOT NULL`);
   const found = new Map(rows.map((row) => [row.place, row]));
   return keys.map((_, index) => {
     const row = found.get(index + 1);
-    return row && toFoundSession(row);
+    return row && { ...toFoundSession(row), isOrganizationSuspended: row.is_suspended };
   });
 }
 

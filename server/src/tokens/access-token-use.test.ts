@@ -246,6 +246,49 @@ describe('a token for one organization', () => {
   });
 });
 
+describe('a token for an organization that was', () => {
+  const isActive = async (token: string) => {
+    const machine = await world.machine();
+    const url = '/v1/authentication/token/introspection';
+    const inJson = await world.call('POST', url, { token: machine.token, body: { token } });
+    const form = { token, client_id: machine.machineUserId, client_secret: machine.clientSecret };
+    const inForm = await world.call('POST', `/apps/${world.appName}/oauth/introspect`, { app: null, form });
+    return [inJson, inForm].map((response) => response.json<{ active: boolean }>().active);
+  };
+
+  async function tokensOfMember() {
+    const orgId = await world.organization(await world.person());
+    const member = await world.member(orgId);
+    const url = `/v1/authorization/organizations/${orgId}`;
+    return { url, named: await tokenOf(member, orgId), plain: await tokenOf(member) };
+  }
+
+  const end = async (method: 'POST' | 'DELETE', url: string) => {
+    expect((await world.call(method, url, { token: world.admin.token })).statusCode).toBeLessThan(300);
+  };
+
+  test('deactivated is not active, and good for nothing until the reactivation', async () => {
+    const { url, named, plain } = await tokensOfMember();
+    expect(await isActive(named)).toEqual([true, true]);
+    await end('POST', `${url}/deactivate`);
+    expect(await isActive(named)).toEqual([false, false]);
+    for (const path of [`${url}/roles`, `${url}/managers?pageSize=1`, '/v1/authentication/users/me']) {
+      expect([path, await use(named, path)]).toEqual([path, both('403 organization_inactive')]);
+    }
+    expect([await isActive(plain), await use(plain)]).toEqual([[true, true], both('200')]);
+    await end('POST', `${url}/reactivate`);
+    expect([await isActive(named), await use(named)]).toEqual([[true, true], both('200')]);
+  });
+
+  test('deleted is not active, and refused', async () => {
+    const { url, named, plain } = await tokensOfMember();
+    await end('POST', `${url}/deactivate`);
+    await end('DELETE', url);
+    expect([await isActive(named), await use(named)]).toEqual([[false, false], both('401 unauthenticated')]);
+    expect([await isActive(plain), await use(plain)]).toEqual([[true, true], both('200')]);
+  });
+});
+
 test('a token is not taken from a cookie', async () => {
   const token = await tokenOf(await world.person());
   for (const name of ['session-token', `__Host-session-token-${world.appName}`]) {

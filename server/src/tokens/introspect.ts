@@ -51,7 +51,7 @@ const fromClaims = (services: Services, app: NamedApp, claims: MachineClaims | P
 
 async function introspectAccessToken(services: Services, app: NamedApp, claims: PersonClaims): Promise<Introspection> {
   const found = await services.lookups.accessToken({ appId: app.id, ...claims });
-  if (!found) return inactive;
+  if (!found || found.isOrganizationSuspended) return inactive;
   const { user, session } = found;
   return {
     active: true,
