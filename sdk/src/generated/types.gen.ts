@@ -3292,7 +3292,7 @@ export type UpdateMachineUserRequest = {
      */
     allowedAudiences?: Array<string> | null;
     /**
-     * Networks from which the machine user may get tokens and call this API, by the address of the connection. null: every network.
+     * Networks from which the machine user may get tokens and call this API, by the address of the connection. `0.0.0.0/0` is all of IPv4, `::/0` all of IPv6. null: every network.
      */
     allowedNetworks?: Array<string> | null;
     /**
