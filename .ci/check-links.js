@@ -22,7 +22,7 @@ function anchorsOf(markdown) {
 function fault(file, link) {
   const [path = '', anchor] = link.split('#');
   const target = path === '' ? file : normalize(join(dirname(file), decodeURI(path)));
-  if (target.startsWith('..') || !existsSync(target)) return `${file}: ${link} leads nowhere`;
+  if (target.startsWith('..') || !existsSync(target)) return `${file}: ${link}: the target does not exist`;
   if (anchor === undefined || statSync(target).isDirectory() || !target.endsWith('.md')) return undefined;
   return anchorsOf(readFileSync(target, 'utf8')).has(anchor) ? undefined : `${file}: ${link} names no heading`;
 }

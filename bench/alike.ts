@@ -4,11 +4,11 @@ import { sql } from '../server/src/db/db.ts';
 import { appName, hashParameters, password, seeded } from './seed.ts';
 
 /**
- * Whether the time of an answer tells if somebody has an account: each call is made for addresses that are known and
- * for such that are not, in random order, one after the other, from one client. Nothing else runs meanwhile.
+ * Measures whether response times reveal that an account exists. Each call is made for known and unknown addresses, in
+ * random order, sequentially, from one client. Nothing else runs meanwhile.
  */
 
-/** Milliseconds until the answer. */
+/** Milliseconds until the response. */
 export interface Distribution {
   readonly p50: number;
   readonly p90: number;
@@ -21,8 +21,7 @@ export interface Likeness {
   readonly known: Distribution;
   readonly unknown: Distribution;
   /**
-   * How often an answer about a known address takes longer than one about an unknown one: one half if nothing tells
-   * them apart.
+   * Share of pairs in which the response for the known address takes longer: one half if they are indistinguishable.
    */
   readonly knownSlower: number;
 }
@@ -62,12 +61,12 @@ const probes: readonly Probe[] = [
   },
 ];
 
-/** Every address is asked about once by each call, so no limit of an account is reached. */
+/** Each call uses every address once, so no limit of an account is reached. */
 const samplesPerSecond = 100;
 const warmUp = 40;
 const first = 1_000;
 
-/** Limits out of the way; accounts whose code is asked for have one. */
+/** Raises the limits. The accounts for which codes are requested have a code. */
 export async function prepareAlike(db: Db, appId: string): Promise<void> {
   const limits = { signInsPerAddressPerHour: 1_000_000, codeRequestsPerAddressPerHour: 1_000_000 };
   await db.query(sql`
@@ -99,7 +98,7 @@ function distribution(times: readonly number[]): Distribution {
   return { p50: at(0.5), p90: at(0.9), p99: at(0.99) };
 }
 
-/** The share of pairs of which the first is larger. @see Mann and Whitney, 1947 */
+/** The share of pairs in which the first value is larger. @see Mann and Whitney, 1947 */
 function shareLarger(some: readonly number[], others: readonly number[]): number {
   const sorted = others.toSorted((a, b) => a - b);
   const below = (value: number) => {
@@ -129,7 +128,7 @@ async function measureProbe(url: string, probe: Probe, samples: number): Promise
   return { call: probe.call, samples, ...distributions, knownSlower: shareLarger(known, unknown) };
 }
 
-/** @param seconds as for the other scenarios; a hundred times as many addresses of each kind are asked about */
+/** @param seconds as for the other scenarios; uses a hundred times as many addresses of each kind */
 export async function alike(url: string, { seconds }: { readonly seconds: number }): Promise<Likeness[]> {
   const results: Likeness[] = [];
   for (const probe of probes) results.push(await measureProbe(url, probe, seconds * samplesPerSecond));
@@ -139,7 +138,7 @@ export async function alike(url: string, { seconds }: { readonly seconds: number
 const fixed = (value: number): string => value.toFixed(2);
 const triple = ({ p50, p90, p99 }: Distribution): string => [p50, p90, p99].map(fixed).join(' / ');
 
-/** A table that is Markdown. */
+/** A Markdown table. */
 export function alikeLines(results: readonly Likeness[]): string[] {
   return [
     `| call (${results[0]?.samples ?? 0} each, ms: p50 / p90 / p99) | known | unknown | known slower |`,

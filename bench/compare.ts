@@ -1,7 +1,7 @@
 import type { Measurement } from './load.ts';
 import { each, type ProcessorTime } from './processor-time.ts';
 
-/** The middle of several ratios, with the smallest and the largest. */
+/** The median of several ratios, with the smallest and the largest. */
 export interface Spread {
   readonly median: number;
   readonly min: number;
@@ -11,15 +11,15 @@ export interface Spread {
 const figures = ['perSecond', 'p50', 'p99'] as const satisfies readonly (keyof Measurement)[];
 type Figure = (typeof figures)[number];
 
-/** What one request costs; undefined what the kernel or the database does not say. */
+/** The cost of one request; undefined if the kernel or the database does not report it. */
 export interface Cost {
   /** In milliseconds. */
   readonly processor: ProcessorTime | undefined;
-  /** Statements sent to the database, `BEGIN` and `COMMIT` among them. */
+  /** Statements sent to the database, including `BEGIN` and `COMMIT`. */
   readonly statements: number | undefined;
 }
 
-/** What one side did, and what each request cost. */
+/** The throughput of one side, and the cost of each request. */
 export interface Costed extends Measurement {
   readonly cost: Cost;
 }
@@ -29,11 +29,11 @@ interface Pair {
   readonly service: Costed;
 }
 
-/** Floor and service, measured in turns, so that a slow machine slows both. */
+/** Floor and service, measured alternately, so that a slow machine slows both. */
 export interface Comparison {
   readonly floor: Readonly<Record<Figure, number>>;
   readonly service: Readonly<Record<Figure, number>>;
-  /** Service over floor, of each pair. */
+  /** Ratio of service to floor for each pair. */
   readonly ratios: Readonly<Record<Figure, Spread>>;
   readonly costs: { readonly floor: Cost; readonly service: Cost };
   readonly pairs: readonly Pair[];
@@ -61,7 +61,7 @@ function medianCost(costs: readonly Cost[]): Cost {
   };
 }
 
-/** Warms both up, then measures them in turns. */
+/** Warms both up, then measures them alternately. */
 export async function compare(
   count: number,
   floor: () => Promise<Costed>,

@@ -5,23 +5,26 @@ import type { DatabaseFacts } from './database.ts';
 import type { Options } from './options.ts';
 import { counts, hashParameters } from './seed.ts';
 
-/** What must be alike before figures of two runs may be compared. */
+/** Conditions that must be equal before the results of two runs are compared. */
 export interface Conditions {
-  /** Of the service that is measured. */
+  /** Of the measured service. */
   readonly commit: string;
   readonly machine: {
     readonly cpu: string;
     readonly cores: number;
     readonly memoryGibibytes: number;
     readonly kernel: string;
-    /** Processes that were running or waiting for a core in the minute before. */
+    /** Processes that were running or waiting for a core in the preceding minute. */
     readonly loadBefore: number;
   };
   readonly node: string;
   readonly database: DatabaseFacts;
 }
 
-/** @returns the commit of the work tree that has the file, and whether it has changes; `unknown` outside of one */
+/**
+ * @returns the commit of the work tree that contains the file, and whether it has changes; `unknown` outside a work
+ *   tree
+ */
 function commitOf(file: string): string {
   const git = (...args: string[]) =>
     execFileSync('git', ['-C', dirname(file), ...args], {

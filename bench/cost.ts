@@ -3,16 +3,19 @@ import type { Cost, Costed } from './compare.ts';
 import type { Measurement } from './load.ts';
 import { each, postmasterOf, withProcessorTime } from './processor-time.ts';
 
-/** Measures what the requests of a load cost beside their time. */
+/** Measures the cost of the requests of a load besides their time. */
 export interface CostMeter {
-  /** @param pid the process that serves the load */
+  /** @param pid process id of the service under load */
   measure(pid: number, load: () => Promise<Measurement>): Promise<Costed>;
 }
 
-/** Statements since the server started, of this database; undefined without the extension. */
+/** Number of statements of this database since the server started; undefined without the extension. */
 type Counter = () => Promise<number | undefined>;
 
-/** @param db on the server under measurement; undefined: it is embedded, and no second process can open it */
+/**
+ * @param db a connection to the measured server; undefined for the embedded database, which a second process cannot
+ *   open
+ */
 export async function createCostMeter(db: Db | undefined): Promise<CostMeter> {
   const postmaster = db && postmasterOf(await backendOf(db));
   const count = db ? await createCounter(db) : unknown;
@@ -36,7 +39,7 @@ async function backendOf(db: Db): Promise<number> {
   return row?.pid ?? Number.NaN;
 }
 
-/** Counts by `pg_stat_statements`, if the server has loaded it and lets us use it. */
+/** Counts statements with `pg_stat_statements`, if the server has loaded it and grants access. */
 async function createCounter(db: Db): Promise<Counter> {
   const count = async (): Promise<number> => {
     const [row] = await db.query<{ calls: string }>(sql`

@@ -8,11 +8,11 @@ import type { Options } from './options.ts';
 
 const name = 'gatehouse_bench';
 
-/** The database of one run, made for it and gone after it. */
+/** The database of one run, created for it and dropped afterwards. */
 export interface BenchDatabase {
-  /** What a process needs in its environment to open it. */
+  /** Environment variables with which a process opens the database. */
   readonly env: Readonly<Record<string, string>>;
-  /** The same data for a second process: the server's own database, or a copy of the embedded one. */
+  /** The same data for a second process: the same database on a server, or a copy of the embedded database. */
   twin(): Promise<Readonly<Record<string, string>>>;
   open(): Promise<Db>;
   drop(): Promise<void>;
@@ -60,7 +60,7 @@ async function createEmbedded(): Promise<BenchDatabase> {
   };
 }
 
-/** What the figures depend on. */
+/** The conditions of the results. */
 export interface DatabaseFacts {
   readonly version: string;
   readonly size: string;
@@ -80,7 +80,7 @@ const settings = [
 
 async function first<Row>(db: Db, statement: Sql): Promise<Row> {
   const [row] = await db.query<Row>(statement);
-  if (row === undefined) throw new Error('the database answered without a row');
+  if (row === undefined) throw new Error('the database returned no row');
   return row;
 }
 

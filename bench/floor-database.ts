@@ -2,7 +2,7 @@ import { Pool, type PoolClient } from 'pg';
 import { type Db, type Queryable, type Sql, sql } from '../server/src/db/db.ts';
 import { openDatabase } from '../server/src/db/open.ts';
 
-/** The least that a request can do with a database. */
+/** The minimal database work of a request. */
 export interface FloorDatabase {
   query(name: string, text: string, values: unknown[]): Promise<unknown[]>;
   transaction(statements: readonly Statement[]): Promise<void>;
@@ -14,7 +14,7 @@ export interface Statement {
   readonly values: unknown[];
 }
 
-/** The driver as it comes for a server; the embedded engine only opens through the service's own module. */
+/** The plain driver for a server. The embedded engine can only be opened with the module of the service. */
 export async function openFloorDatabase(env: NodeJS.ProcessEnv): Promise<FloorDatabase> {
   const { DATABASE_URL: url, DATA_DIR: dataDir = '', DATABASE_POOL_SIZE: size } = env;
   if (url !== undefined) return overPool(new Pool({ connectionString: url, max: Number(size) }));
@@ -41,7 +41,7 @@ async function runTransaction(client: PoolClient, statements: readonly Statement
   await client.query('COMMIT');
 }
 
-/** `$1` texts for the module that builds its statements from templates. */
+/** Converts `$1` statements for the module, which builds its statements from templates. */
 function toSql(text: string, values: unknown[]): Sql {
   const strings = text.split(/\$\d+/);
   return sql(Object.assign(strings, { raw: strings }), ...values);

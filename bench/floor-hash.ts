@@ -3,8 +3,8 @@ import { summarize } from './load.ts';
 import { hashParameters, password } from './seed.ts';
 
 /**
- * What the machine can hash when it does nothing else: the library straight, on as many threads as there are cores
- * (`UV_THREADPOOL_SIZE`), with as many passwords waiting as the load has connections.
+ * Measures the hashing capacity of the idle machine: the hashing library on as many threads as there are cores
+ * (`UV_THREADPOOL_SIZE`), with as many waiting passwords as the load has connections.
  */
 async function run({ seconds, inFlight }: { seconds: number; inFlight: number }) {
   const stored = await hash(password, hashParameters);

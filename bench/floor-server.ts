@@ -4,9 +4,9 @@ import fastify from 'fastify';
 import { type FloorDatabase, openFloorDatabase } from './floor-database.ts';
 
 /**
- * What any implementation over this framework, this driver and these tables has to pay: no authentication, no
- * validation, no access decision, no headers of its own, and no index on events but the primary key. Parameters stand
- * in each statement in order, once each.
+ * The minimal cost of any implementation with this framework, this driver and these tables: no authentication, no
+ * validation, no access decision, no extra headers, and no index on events except the primary key. Parameters are used
+ * in order, once each.
  */
 const selectUser = `
   SELECT id, email, is_email_verified, first_name, last_name, phone_number, is_phone_verified, state
@@ -44,7 +44,7 @@ const insertSession = `
 
 const appId = process.env['APP_ID'] ?? '';
 const dayMs = 86_400_000;
-/** Above every id that the service gives during the run. */
+/** Larger than every id that the service generates during the run. */
 let nextId = 8_000_000_000_000_000_000n;
 
 interface ById {
@@ -85,7 +85,7 @@ const member = {
 };
 const members = { type: 'object', properties: { users: { type: 'array', items: member } } };
 
-/** What a change writes: the values of the `UPDATE`, and those of the `INSERT`. */
+/** The values of a change: those of the `UPDATE`, and those of the `INSERT`. */
 function changeOf(id: string, metadata: object) {
   const now = new Date();
   const event = [appId, String((nextId += 1n)), id, now, 'organization.updated', 'user', id, 'organization', id];

@@ -1,6 +1,6 @@
 import autocannon, { type Options, type Request } from 'autocannon';
 
-/** One way to ask; a load goes through many of them. */
+/** One request; a load alternates between many of them. */
 export type { Request } from 'autocannon';
 
 export interface LoadOptions {
@@ -8,11 +8,11 @@ export interface LoadOptions {
   readonly requests: readonly Request[];
   readonly connections: number;
   readonly seconds: number;
-  /** Requests per second in all; absent: as many as are answered. */
+  /** Requests per second in all; if absent, as many as are answered. */
   readonly rate?: number;
 }
 
-/** What came of a load. Times are in milliseconds. */
+/** The result of a load. Times are in milliseconds. */
 export interface Measurement {
   readonly answers: number;
   readonly perSecond: number;
@@ -21,10 +21,10 @@ export interface Measurement {
 }
 
 export interface LoadResult extends Measurement {
-  /** How many answers there were of each status. */
+  /** Number of responses by status. */
   readonly statuses: Readonly<Record<number, number>>;
   readonly errors: number;
-  /** Times of the answers of one status. */
+  /** Response times of one status. */
   timesOf(status: number): Measurement;
 }
 
@@ -42,7 +42,7 @@ export function summarize(times: readonly number[], seconds: number): Measuremen
   };
 }
 
-/** Every connection goes through requests of its own: else all of them would write the same row at the same time. */
+/** Every connection has separate requests. Otherwise all would write the same row at the same time. */
 function share(requests: readonly Request[], connection: number, connections: number): Request[] {
   const own = requests.filter(
     (_, index) => index % connections === connection % Math.min(connections, requests.length),
@@ -50,7 +50,7 @@ function share(requests: readonly Request[], connection: number, connections: nu
   return own.length > 0 ? own : [...requests];
 }
 
-/** Runs the driver to its end. Its own percentiles are whole milliseconds, so every time is handed on. */
+/** Runs the load driver to its end. Its percentiles are rounded to milliseconds, so every time is recorded here. */
 function drive(options: Options, answered: (status: number, time: number) => void, failed: () => void): Promise<void> {
   return new Promise((resolve, reject) => {
     const instance = autocannon(options, (error: Error | null) => (error ? reject(error) : resolve()));
@@ -59,7 +59,7 @@ function drive(options: Options, answered: (status: number, time: number) => voi
   });
 }
 
-/** Offers a load and counts what comes back. */
+/** Generates a load and counts the responses. */
 export async function load({ url, requests, connections, seconds, rate }: LoadOptions): Promise<LoadResult> {
   const times = new Map<number, number[]>();
   let next = 0;
@@ -88,7 +88,7 @@ export async function load({ url, requests, connections, seconds, rate }: LoadOp
   };
 }
 
-/** A load of which every answer has to be a success: a fast refusal is no throughput. */
+/** A load in which every response must be a success, because fast refusals are not throughput. */
 export async function measure(options: LoadOptions): Promise<Measurement> {
   const result = await load(options);
   const refused = Object.keys(result.statuses).filter((status) => !status.startsWith('2'));

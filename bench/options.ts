@@ -4,10 +4,10 @@ import { parseArgs } from 'node:util';
 export const engines = ['postgresql', 'embedded'] as const;
 export type Engine = (typeof engines)[number];
 
-/** What a run was asked for; see `usage`. */
+/** Options of a run; see `usage`. */
 export interface Options {
   readonly engine: Engine;
-  /** A PostgreSQL server on which the run may make and drop a database of its own. */
+  /** A PostgreSQL server on which the run may create and drop a database. */
   readonly databaseUrl: string | undefined;
   readonly seconds: number;
   readonly pairs: number;
@@ -57,7 +57,7 @@ function chooseEngine(asked: string | undefined, databaseUrl: string | undefined
   return engine;
 }
 
-/** The load stays on this machine: it is made to saturate its target. */
+/** The load stays on this machine, because it saturates its target. */
 function localUrl(url: string | undefined): string | undefined {
   if (!url) return undefined;
   if (!['127.0.0.1', 'localhost', '[::1]'].includes(new URL(url).hostname)) {
@@ -66,7 +66,7 @@ function localUrl(url: string | undefined): string | undefined {
   return url;
 }
 
-/** @returns undefined when only help was asked for */
+/** @returns undefined if only the help was requested */
 export function readOptions(args: readonly string[], env: NodeJS.ProcessEnv): Options | undefined {
   const { values } = parseArgs({ args: [...args], options: flags });
   if (values.help) return undefined;

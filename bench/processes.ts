@@ -10,13 +10,13 @@ import type { Measurement } from './load.ts';
 import { processMilliseconds } from './processor-time.ts';
 import { appName, password } from './seed.ts';
 
-/** A process under measurement. */
+/** A measured process. */
 export interface Running {
   readonly pid: number;
   readonly url: string;
   /** From spawn to the first 200 of `/readyz`. */
   readonly readyMs: number;
-  /** Processor time of all its threads until then; NaN if the kernel is not Linux. */
+  /** CPU time of all its threads until then; NaN if the kernel is not Linux. */
   readonly processorMs: number;
   /** Resident memory now, in MiB. */
   memory(): number;
@@ -81,7 +81,7 @@ async function start(args: readonly string[], env: Env, port: number): Promise<R
   return { pid, url, readyMs, processorMs, memory: () => residentMebibytes(pid), stop: () => stop(child) };
 }
 
-/** The service as in production, but for the address: plain http is for loopback only. */
+/** The service in production mode, except that it uses plain http on a loopback address. */
 export async function startServer(main: string, database: Env, poolSize: number): Promise<Running> {
   const port = await freePort();
   const env = {
@@ -94,13 +94,13 @@ export async function startServer(main: string, database: Env, poolSize: number)
     BOOTSTRAP_APP: appName,
     BOOTSTRAP_ADMIN_EMAIL: 'admin@bench.example',
     BOOTSTRAP_ADMIN_PASSWORD: password,
-    // What is measured is issuing tokens, not refusing them.
+    // The limit is raised, because the load measures issued tokens instead of refusals.
     BOOTSTRAP_SETTINGS: JSON.stringify({ limits: { tokenRequestsPerMachinePerMinute: 1_000_000 } }),
   };
   return start([...nodeFlags(), main], env, port);
 }
 
-/** `BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=…'` looks into floor and service during a run. */
+/** `BENCH_NODE_FLAGS='--cpu-prof --cpu-prof-dir=…'` profiles floor and service during a run. */
 function nodeFlags(): string[] {
   return (process.env['BENCH_NODE_FLAGS'] ?? '').split(' ').filter((flag) => flag !== '');
 }
@@ -125,7 +125,7 @@ export async function startBare(database: Env, poolSize: number): Promise<Runnin
   return start([...nodeFlags(), main], env, await freePort());
 }
 
-/** Bare hashing on all cores; each call is one measurement. */
+/** Plain hashing on all cores; each call is one measurement. */
 export interface HashFloor {
   readonly pid: number;
   run(seconds: number, inFlight: number): Promise<Measurement>;

@@ -1,14 +1,14 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename } from 'node:path';
 
-/** Which part of the work a thread does. */
+/** The kind of work of a thread. */
 const parts = ['event loop', 'hashing', 'runtime', 'PostgreSQL', 'load'] as const;
 type Part = (typeof parts)[number];
 
-/** Milliseconds of processor. */
+/** Milliseconds of CPU time. */
 export type ProcessorTime = Readonly<Record<Part, number>>;
 
-/** What a thread that hashes gives itself. */
+/** The priority that hashing threads set for themselves. */
 const hashingNiceness = 10;
 const nanosecondsPerMillisecond = 1_000_000;
 const millisecondsPerTick = 10;
@@ -17,7 +17,7 @@ function spentBy(directory: string): number {
   return Number(readFileSync(`${directory}/schedstat`, 'utf8').split(' ')[0]) / nanosecondsPerMillisecond;
 }
 
-/** Fields of `proc_pid_stat(5)` from the third on: the second is a name, which may have blanks and parentheses. */
+/** Fields of `proc_pid_stat(5)` from the third on. The second is a name, which may contain spaces and parentheses. */
 function statOf(directory: string): string[] {
   const stat = readFileSync(`${directory}/stat`, 'utf8');
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
@@ -29,7 +29,7 @@ const parentOf = (directory: string): number => Number(statOf(directory)[1]);
 /**
  * The process whose children are the backends of a server.
  *
- * @returns undefined if the backend does not run on this Linux, or not in this namespace of processes
+ * @returns undefined if the backend runs on another machine or in another process namespace
  */
 export function postmasterOf(backend: number): number | undefined {
   try {
@@ -40,7 +40,7 @@ export function postmasterOf(backend: number): number | undefined {
   }
 }
 
-/** Of a process since it began, in steps of 10 ms; NaN if the kernel is not Linux. */
+/** CPU time of a process since its start, in steps of 10 ms; NaN if the kernel is not Linux. */
 export function processMilliseconds(pid: number): number {
   if (process.platform !== 'linux') return Number.NaN;
   const stat = statOf(`/proc/${pid}`);
@@ -67,13 +67,13 @@ interface Spent {
   readonly milliseconds: number;
 }
 
-/** What is watched: the process that serves, and the server of the database. */
+/** The measured processes: the service, and the server of the database. */
 export interface Watched {
   readonly pid: number;
   readonly postmaster: number | undefined;
 }
 
-/** By thread or process; those that end meanwhile are left out. */
+/** By thread or process. Threads and processes that end during the measurement are omitted. */
 function spentSoFar({ pid, postmaster }: Watched): ReadonlyMap<string, Spent> {
   const spent = new Map<string, Spent>();
   const note = (directory: string, partOf: () => Part | undefined) => {
@@ -90,8 +90,8 @@ function spentSoFar({ pid, postmaster }: Watched): ReadonlyMap<string, Spent> {
 }
 
 /**
- * Does something and says what processor time it took: that of the watched process by what its threads are for, of the
- * main thread of this process, which is the load, and of the watched server of PostgreSQL.
+ * Runs `work` and measures the CPU time that it took: of the service by kind of thread, of the main thread of this
+ * process (the load), and of the PostgreSQL server.
  *
  * @returns without `spent` if the kernel is not Linux
  */
@@ -102,7 +102,7 @@ export async function withProcessorTime<Result>(
   if (process.platform !== 'linux') return { result: await work() };
   const before = spentSoFar(watched);
   const result = await work();
-  // The embedded database is among the threads of the service.
+  // The embedded database runs in threads of the service.
   const unknown = watched.postmaster === undefined ? { PostgreSQL: Number.NaN } : {};
   const spent: Record<Part, number> = { ...each(() => 0), ...unknown };
   for (const [directory, { part, milliseconds }] of spentSoFar(watched)) {

@@ -10,11 +10,11 @@ import { counts, hashParameters } from './seed.ts';
 import { startFigures, type Starts } from './starts.ts';
 import type { Storm } from './storm.ts';
 
-/** Everything a run found out. */
+/** All results of a run. */
 export interface Report {
   readonly options: Options;
   readonly conditions: Conditions;
-  /** The start that made the schema, the app and its admin. */
+  /** The first start, which created the schema, the app and its admin. */
   readonly firstStartMs: number;
   readonly starts: Starts | undefined;
   readonly comparisons: Readonly<Record<string, Comparison>>;
@@ -34,7 +34,7 @@ function row({ name, aim }: Scenario, { floor, service, ratios }: Comparison): s
 
 const head = ['scenario', '/s', 'floor', 'ratio', 'aim', 'p50 ms', 'floor', 'ratio', 'p99 ms', 'floor', 'ratio'];
 
-/** A table that is Markdown and reads well in a terminal too. */
+/** A Markdown table that is also readable in a terminal. */
 function table(rows: readonly string[][]): string[] {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)));
   const lines = rows.map((cells) => `| ${cells.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`);
@@ -56,8 +56,8 @@ const costHead = ['of one request', 'statements', 'floor', 'event loop', 'floor'
   .concat(['ratio by loop', 'by all']);
 
 /**
- * What the processor time alone lets the ratio of throughputs be: by the event loops if every process has a core for
- * itself, by all of it if the processes share the cores.
+ * The ratio of throughputs that CPU time alone would allow: by the event loops if every process has its own core, by
+ * the total if the processes share the cores.
  */
 function boundsOf({ floor, service }: Comparison['costs']): [loop: number, all: number] {
   const over = (figure: (time: ProcessorTime) => number) =>
@@ -65,7 +65,7 @@ function boundsOf({ floor, service }: Comparison['costs']): [loop: number, all: 
   return [over((time) => time['event loop']), over((time) => Object.values(time).reduce((sum, part) => sum + part, 0))];
 }
 
-/** Statements, and milliseconds of processor of everything on the machine that has a part in one request. */
+/** Statements, and milliseconds of CPU time of all processes that take part in one request. */
 function costRow({ name }: Scenario, { costs }: Comparison): string[] {
   const both = (figure: (cost: Cost) => number | undefined) =>
     [costs.service, costs.floor].map((cost) => fixed(figure(cost) ?? Number.NaN, 3));
@@ -82,15 +82,15 @@ function costRow({ name }: Scenario, { costs }: Comparison): string[] {
 
 function stormLines({ offeredPerSecond, accepted, refused, usersMeCalm, usersMeInStorm }: Storm): string[] {
   return [
-    `Storm: ${offeredPerSecond} sign-ins/s offered, ${fixed(accepted.perSecond)}/s let in (p50 ` +
+    `Storm: ${offeredPerSecond} sign-ins/s offered, ${fixed(accepted.perSecond)}/s accepted (p50 ` +
       `${fixed(accepted.p50)} ms),`,
     `  ${fixed(refused.perSecond)}/s refused with 503 (p50 ${fixed(refused.p50)} ms, p99 ${fixed(refused.p99)} ms);`,
-    `  GET users/me: p50 ${fixed(usersMeCalm.p50)}, p99 ${fixed(usersMeCalm.p99)} ms calm,`,
+    `GET users/me: p50 ${fixed(usersMeCalm.p50)}, p99 ${fixed(usersMeCalm.p99)} ms without the storm,`,
     `  p50 ${fixed(usersMeInStorm.p50)}, p99 ${fixed(usersMeInStorm.p99)} ms in the storm`,
   ];
 }
 
-const startWords = { readyMs: 'ms until ready', processorMs: 'ms of processor until ready', idleMebibytes: 'MiB idle' };
+const startWords = { readyMs: 'ms until ready', processorMs: 'ms of CPU time until ready', idleMebibytes: 'MiB idle' };
 
 function startTable({ bare, service, ratios }: Starts): string[] {
   const rows = startFigures.map((figure) => [
@@ -109,15 +109,15 @@ export function printReport(report: Report): void {
     ...(report.storm ? stormLines(report.storm) : []),
     ...(report.likeness.length > 0 ? alikeLines(report.likeness) : []),
     ...(report.starts ? startTable(report.starts) : []),
-    `Ready after ${fixed(report.firstStartMs, 0)} ms when it was started for the first time`,
+    `Ready after ${fixed(report.firstStartMs, 0)} ms at the first start`,
     '',
-    'Ratios are of this run. Compare them with those of a run under the same conditions only:',
+    'Ratios of this run. Compare them only with those of a run under the same conditions:',
     ...table(conditionLines(report.options, report.conditions)),
   ];
   process.stdout.write(`\n${lines.join('\n')}\n`);
 }
 
-/** @returns where the report was written */
+/** @returns the path of the report */
 export async function writeReport(report: Report): Promise<string> {
   const { databaseUrl: _secret, server: _path, ...options } = report.options;
   const time = new Date().toISOString();

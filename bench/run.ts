@@ -14,7 +14,7 @@ import { seed } from './seed.ts';
 import { measureStarts } from './starts.ts';
 import { type Storm, storm } from './storm.ts';
 
-/** The two sides of every comparison, running. */
+/** The two running sides of every comparison. */
 interface Sides {
   readonly server: Running;
   readonly floor: Running;
@@ -27,7 +27,7 @@ interface Sides {
 const note = (text: string): void => void process.stderr.write(`${text}\n`);
 const wants = ({ only }: Options, name: string): boolean => only.length === 0 || only.includes(name);
 
-/** The first start makes schema and app; what it leaves is filled. */
+/** The first start creates schema and app, which are then filled. */
 async function prepare(options: Options, database: BenchDatabase): Promise<Prepared> {
   const first = await startServer(options.server, database.env, options.poolSize);
   await first.stop();
@@ -35,7 +35,7 @@ async function prepare(options: Options, database: BenchDatabase): Promise<Prepa
   const db = await database.open();
   try {
     const appId = await seed(db);
-    // Or the service would do it while it is measured.
+    // Otherwise the service would do this during the measurement.
     for (let next = await findUnsearchable(db); next; next = await findUnsearchable(db)) {
       await indexOrganization(db, next.appId, next.orgId);
     }
@@ -131,7 +131,7 @@ async function runAll(options: Options, database: BenchDatabase): Promise<Report
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2), process.env);
   if (options === undefined) return note(usage);
-  if (options.engine === 'embedded') note('Embedded database: the aims are about PostgreSQL, see BENCH_DATABASE_URL.');
+  if (options.engine === 'embedded') note('Embedded database: the goals are for PostgreSQL, see BENCH_DATABASE_URL.');
   const database = await createBenchDatabase(options);
   try {
     const report = await runAll(options, database);

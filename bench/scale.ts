@@ -21,9 +21,9 @@ const flags = {
   help: { type: 'boolean', default: false },
 } as const;
 
-/** Until caches are filled and statements are planned for good. */
+/** Until caches are filled and statement plans are stable. */
 const warmUps = 50;
-/** How much more the largest may take than the smallest. */
+/** Largest allowed ratio of the cost at the largest size to the cost at the smallest. */
 const aims = { p50: 1.5, buffersPerDescent: 3 } as const;
 
 const note = (text: string): void => void process.stderr.write(`${text}\n`);
@@ -37,7 +37,7 @@ interface Measured {
 
 interface Outcome {
   readonly name: string;
-  /** Empty: the service has no such route. */
+  /** Empty if the service has no such route. */
   readonly sizes: readonly Measured[];
   readonly growth: number;
   readonly buffersPerDescent: number;
@@ -55,7 +55,7 @@ async function timeOnce({ app }: Subject, request: Request): Promise<number> {
 }
 
 /**
- * Request by request in turns, so that other load on the machine affects all sizes equally.
+ * Alternates between the sizes for each request, so that other load on the machine affects all sizes equally.
  *
  * @returns each p50, in milliseconds
  */
@@ -150,8 +150,8 @@ function report(outcomes: readonly Outcome[], users: readonly number[]): string 
   return [
     table([head, ...outcomes.map(row)]),
     '',
-    `p50 may grow ${aims.p50} times, buffers by ${aims.buffersPerDescent} for each descent of an index; ` +
-      `${missed} fall short.`,
+    `p50 may grow ${aims.p50} times, buffers by ${aims.buffersPerDescent} for each index descent; ${missed} ` +
+      `exceed this.`,
     ...scanned,
   ].join('\n');
 }

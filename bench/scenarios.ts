@@ -1,16 +1,16 @@
 import type { Request } from './load.ts';
 import { appName, counts, password, seeded } from './seed.ts';
 
-/** One comparison: what the service is asked, and what the floor is asked for the same. */
+/** One comparison: the request to the service, and the corresponding request to the floor. */
 export interface Scenario {
   readonly name: string;
-  /** What is compared, as a reader wants to know it. */
+  /** Description of the comparison for readers. */
   readonly service: string;
   readonly floor: string;
-  /** The share of the floor's throughput that we want on PostgreSQL. */
+  /** Required share of the floor's throughput on PostgreSQL. */
   readonly aim: number;
   readonly requests: (machineTokens: readonly string[]) => Request[];
-  /** Absent: the floor is hashing without HTTP. */
+  /** Absent if the floor is hashing without HTTP. */
   readonly floorRequests?: () => Request[];
 }
 
@@ -49,7 +49,7 @@ export const usersMe = (): Request[] =>
     headers: { ...app, ...bearer(seeded.sessionToken(index)) },
   }));
 
-/** People come back with the device that they came with. */
+/** People sign in again from their known device. */
 export const signIns = (): Request[] =>
   numbered(counts.users, (index) => ({
     method: 'POST',
@@ -66,7 +66,7 @@ export const tokenRequests = (): Request[] =>
     body: JSON.stringify({ clientId: seeded.id(index), clientSecret: seeded.machineSecret(index) }),
   }));
 
-/** People exchange their sessions, each for a token that names an organization they own. */
+/** People exchange their sessions for tokens of an organization that they own. */
 const accessTokens = (): Request[] =>
   numbered(organizationsInUse, (index) => ({
     method: 'POST',
@@ -75,7 +75,7 @@ const accessTokens = (): Request[] =>
     body: JSON.stringify({ organizationId: seeded.id(index) }),
   }));
 
-/** Owners list the members of organizations that have more of them than a page. */
+/** Owners list the members of organizations that have more members than a page. */
 const lists = (): Request[] =>
   numbered(counts.listedOrganizations, (index) => ({
     method: 'GET',
@@ -83,7 +83,7 @@ const lists = (): Request[] =>
     headers: { ...app, ...bearer(seeded.sessionToken(index + 1)), 'x-iam-orgid': seeded.id(index + 1) },
   }));
 
-/** The member after the owner: one who has a role, and no other say in the organization. */
+/** The member after the owner, who has a role but is neither owner nor manager. */
 const permissionChecks = (): Request[] =>
   numbered(organizationsInUse, (index) => ({
     method: 'POST',
@@ -188,7 +188,7 @@ export const scenarios: readonly Scenario[] = [
   },
   {
     name: 'sign-in',
-    service: 'POST sessions with a password, from a device that is known',
+    service: 'POST sessions with a password, from a known device',
     floor: 'argon2id on all cores, without HTTP and database',
     aim: 0.9,
     requests: signIns,

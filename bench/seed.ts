@@ -3,7 +3,7 @@ import { type Db, type Sql, sql } from '../server/src/db/db.ts';
 
 export const appName = 'bench';
 export const password = 'Correct-Horse-7-Battery';
-/** What the service uses in production. */
+/** The cost that the service uses in production. */
 export const hashParameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 } as const;
 
 export const counts = {
@@ -11,7 +11,7 @@ export const counts = {
   sessions: 20_000,
   organizations: 1_000,
   membersOfEach: 10,
-  /** Organizations whose members fill a page of fifty: those after the first. */
+  /** Organizations whose members fill a page of fifty: the organizations after the first. */
   listedOrganizations: 128,
   membersOfListed: 60,
   membersOfTheBigOne: 5_000,
@@ -19,9 +19,9 @@ export const counts = {
   events: 50_000,
 } as const;
 
-// Numbers instead of random values, so that the load knows every id and secret without asking the database.
+// Numbers instead of random values, so that the load can compute every id and secret without a query.
 const firstId = 100_000_000_000_000_000n;
-/** As in the service's own ids, the lowest 22 bits are below the time. Totals spread over rows by the bits above. */
+/** As in the ids of the service, the lowest 22 bits are below the time. Counter rows are chosen by the bits above. */
 const idOf = (index: number): bigint => firstId + (BigInt(index) << 22n);
 const padded = (index: number): string => String(index).padStart(43, '0');
 
@@ -34,18 +34,18 @@ export const seeded = {
   machineSecret: (index: number): string => `gh_m_${padded(index)}`,
 };
 
-/** The service's times have milliseconds; finer ones would not be found again by those it compares. */
+/** The service's times have milliseconds. Finer times would not match when the service compares them. */
 const now = sql`date_trunc('milliseconds', now())`;
 const idAt = (index: Sql): Sql => sql`(${firstId}::bigint + ((${index})::bigint << 22))`;
 const id = idAt(sql`n`);
 
-/** Sessions and secrets store their last use once a minute: all at one moment would be a burst of writes. */
+/** Sessions and secrets store their last use once a minute. Equal times would cause a burst of writes. */
 const spreadOverAMinute = sql`${now} - n % 60 * interval '1 second'`;
 
-/** Fills the app that the first start made. */
+/** Fills the app that the first start created. */
 export async function seed(db: Db): Promise<string> {
   const [app] = await db.query<{ id: string }>(sql`SELECT id FROM apps WHERE name = ${appName}`);
-  if (app === undefined) throw new Error('the first start made no app');
+  if (app === undefined) throw new Error('the first start created no app');
   await db.transaction(async (tx) => {
     await tx.query(sql`
       UPDATE apps SET settings = settings || '{"audiences": ["https://api.example.com"]}'::jsonb WHERE id = ${app.id}`);
@@ -57,7 +57,7 @@ export async function seed(db: Db): Promise<string> {
 
 function statements(appId: string, passwordHash: string): Sql[] {
   return [
-    // The floor's own table: the indexes of the audit are a cost of the service.
+    // A separate table for the floor, because the indexes of the audit are a cost of the service.
     sql`CREATE TABLE floor_events (LIKE audit_events INCLUDING DEFAULTS, PRIMARY KEY (app_id, id))`,
     sql`
       INSERT INTO users (app_id, id, email, email_key, is_email_verified, claimed_by, first_name, last_name, state,
@@ -119,7 +119,7 @@ function statements(appId: string, passwordHash: string): Sql[] {
   ];
 }
 
-/** The totals that the service keeps while it adds and removes rows. */
+/** The totals that the service stores when it adds and removes rows. */
 function totals(appId: string): Sql[] {
   return [
     sql`DELETE FROM app_counts WHERE app_id = ${appId}`,

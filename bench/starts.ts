@@ -2,23 +2,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Spread, spread } from './compare.ts';
 import type { Running } from './processes.ts';
 
-/** What it takes to be ready, and to stay so without requests. */
+/** The cost of a start, and of an idle service. */
 export interface Start {
   /** From spawn to the first 200 of `/readyz`. */
   readonly readyMs: number;
-  /** Processor time of the whole process until then. */
+  /** CPU time of the whole process until then. */
   readonly processorMs: number;
-  /** Resident memory a while later. */
+  /** Resident memory some time later. */
   readonly idleMebibytes: number;
 }
 
 export const startFigures = ['readyMs', 'processorMs', 'idleMebibytes'] as const satisfies readonly (keyof Start)[];
 
-/** Starts of the service beside those of the bare framework with the same driver, in turns. */
+/** Starts the service and the bare framework with the same driver, alternately. */
 export interface Starts {
   readonly bare: Start;
   readonly service: Start;
-  /** Service over bare framework, of each pair. */
+  /** Ratio of service to bare framework for each pair. */
   readonly ratios: Readonly<Record<keyof Start, Spread>>;
   readonly pairs: readonly { readonly bare: Start; readonly service: Start }[];
 }
@@ -40,7 +40,7 @@ async function measureStart(start: () => Promise<Running>): Promise<Start> {
   }
 }
 
-/** @param count pairs of starts; what both sides need on disk was read by an earlier start */
+/** @param count pairs of starts; an earlier start has read the files of both sides from disk */
 export async function measureStarts(
   count: number,
   bare: () => Promise<Running>,

@@ -2,19 +2,19 @@ import { load, type Measurement } from './load.ts';
 import type { Options } from './options.ts';
 import { signIns, usersMe } from './scenarios.ts';
 
-/** What a storm of sign-ins does to everybody else. */
+/** The effect of a storm of sign-ins on other callers. */
 export interface Storm {
   readonly offeredPerSecond: number;
   readonly accepted: Measurement;
   readonly refused: Measurement;
-  /** `GET users/me` at a moderate rate without the storm, and in it. */
+  /** `GET users/me` at a moderate rate, without the storm and during it. */
   readonly usersMeCalm: Measurement;
   readonly usersMeInStorm: Measurement;
 }
 
 const usersMePerSecond = 200;
 const times = 3;
-/** Those who are let in wait for about a second, and every one of them holds a connection. */
+/** Accepted sign-ins wait for about a second, and each holds a connection. */
 const stormConnections = 400;
 
 async function usersMeAt(url: string, seconds: number): Promise<Measurement> {
@@ -25,7 +25,7 @@ async function usersMeAt(url: string, seconds: number): Promise<Measurement> {
   return result;
 }
 
-/** Finds out what the machine can hash, then offers three times as much. */
+/** Measures the hashing capacity of the machine, then offers three times as many sign-ins. */
 export async function storm(url: string, { connections, seconds }: Options): Promise<Storm> {
   const requests = signIns();
   const { perSecond } = await load({ url, requests, connections, seconds });

@@ -1,13 +1,13 @@
 /**
- * Kills the service again and again while clients write, and looks for every write that was acknowledged. Outside of
- * CI, because it takes long.
+ * Kills the service repeatedly while clients write, and checks that every acknowledged write exists. Outside of CI,
+ * because it takes long.
  *
  *   npm run kills                                      1,000 kills on an embedded database in a temporary directory
  *   npm run kills -- --database postgresql://…/empty   on a PostgreSQL server; the database must be empty
  *   npm run kills -- --kills 50
  *
  * Each round starts the service, lets it serve writes for 20 to 150 ms after the first one and sends SIGKILL. At the
- * end every acknowledged machine user must be there, and each stored one must have its audit event, which is written in
+ * end every acknowledged machine user must exist, and each stored one must have its audit event, which is written in
  * the same transaction.
  */
 import { spawn } from 'node:child_process';
@@ -39,7 +39,7 @@ const port = address !== null && typeof address === 'object' ? address.port : 0;
 
 let failedStarts = 0;
 
-/** Starts the service; again if it ends, as a service manager does, because a busy machine connects slowly. */
+/** Starts the service. Retries if it ends, like a service manager, because a busy machine connects slowly. */
 async function start() {
   const deadline = Date.now() + startTimeoutMs;
   for (;;) {

@@ -42,7 +42,7 @@ const masks = [
 
 /**
  * @param {string} readme
- * @returns {{ commands: string, expected: string }[]} the blocks to paste, each with what it prints
+ * @returns {{ commands: string, expected: string }[]} the blocks to paste, each with its expected output
  */
 function readBlocks(readme) {
   const section = /^## Quick start\n(.*?)(?=^## )/ms.exec(readme)?.[1];
@@ -65,20 +65,20 @@ function blocksOfGuide(guide) {
 }
 
 /**
- * Where a service keeps its data, and the shell what it knows.
+ * The data directory of a service, and the variables of the shell.
  *
  * @typedef {object} Place
  * @property {string} directory
- * @property {Record<string, string>} env the variables that say where the data are
+ * @property {Record<string, string>} env the variables that locate the data
  */
 
 /**
- * Starts a service at a port that it chooses, which it tells: another program cannot take it before.
+ * Starts a service on a free port that it chooses and reports, so that no other program can take the port in between.
  *
  * @param {Place} place
  */
 async function startService({ env: own }) {
-  // The address is in tokens: they hold on when a guide goes on at another port.
+  // Tokens contain the URL of the service, so they remain valid when a guide continues on another port.
   const env = { PATH: process.env['PATH'], PORT: '0', PUBLIC_URL: 'http://127.0.0.1:3000', ...own };
   const child = spawn(process.execPath, ['server/dist/main.js'], {
     cwd: root,
@@ -109,16 +109,16 @@ async function stopService(child) {
   if (code !== 0) throw new Error(`The service ended with ${code} instead of 0`);
 }
 
-/** What the shell knows, for the blocks of a guide that are pasted into it later. */
+/** The state of the shell, for the blocks of a guide that are pasted later. */
 const shellState = 'shell-state.sh';
 
 /**
- * Pastes all blocks into one shell, as a reader does: the quick start in the checkout, a guide in a
- * directory of its own and, if there was a quick start before, with its variables.
+ * Pastes all blocks into one shell, like a reader: the quick start in the checkout, a guide in a separate directory,
+ * with the variables of the quick start, if there was one.
  *
  * @param {{ commands: string }[]} blocks
  * @param {{ directory: string, port: number, password: string | undefined }} place a first start printed the password
- * @returns {Promise<string[]>} what each block printed
+ * @returns {Promise<string[]>} the output of each block
  */
 async function paste(blocks, { directory, port, password }) {
   const separator = `--- end of block ${process.pid} ---`;
@@ -161,7 +161,7 @@ function compare(page, blocks, printed) {
   if (differences.length > 0) throw new Error(differences.join('\n\n'));
 }
 
-/** @param {{ commands: string }[]} blocks @param {Place} place @returns {Promise<string[]>} what each block printed */
+/** @param {{ commands: string }[]} blocks @param {Place} place @returns {Promise<string[]>} the output of each block */
 async function runBlocks(blocks, place) {
   const { child, port, password } = await startService(place);
   try {
@@ -185,10 +185,10 @@ async function check(page, blocks, place) {
  * @param {string} parent
  */
 const placesInDirectories = (parent) => ({
-  /** @param {string} name @param {Place} [original] what is copied @returns {Promise<Place>} */
+  /** @param {string} name @param {Place} [original] the place to copy @returns {Promise<Place>} */
   make: async (name, original) => {
     const directory = join(parent, name);
-    // The files of the lock on a directory are sockets, which cannot be copied and need not be.
+    // The lock files of a directory are sockets, which cannot be copied and are not needed.
     const filter = (/** @type {string} */ path) => !/^lock\.\d+$/.test(basename(path));
     await (original ? cp(original.directory, directory, { recursive: true, filter }) : mkdir(directory));
     return { directory, env: { DATA_DIR: join(directory, 'data') } };
@@ -197,7 +197,7 @@ const placesInDirectories = (parent) => ({
 });
 
 /**
- * Places with a database of their own on a server.
+ * Places with a separate database on a server.
  *
  * @param {string} parent
  * @param {string} server
@@ -214,7 +214,7 @@ function placesOnServer(parent, server) {
     await client.end();
   };
   return {
-    /** @param {string} name @param {Place} [original] what is copied @returns {Promise<Place>} */
+    /** @param {string} name @param {Place} [original] the place to copy @returns {Promise<Place>} */
     make: async (name, original) => {
       const database = `gatehouse_${process.pid}_${name.replaceAll(/\W/g, '_').toLowerCase()}`;
       const url = new URL(server);
@@ -255,7 +255,7 @@ try {
   const origin = await places.make('README');
   if (guides.length === 0) await check('README.md', quickStart, origin);
   else await runBlocks(quickStart, origin);
-  // Two at a time: one waits for its service while the other calls.
+  // Two at a time, because each waits for its service often.
   const queue = [...guides];
   const workOff = async () => {
     for (let guide = queue.shift(); guide !== undefined; guide = queue.shift())

@@ -1,11 +1,12 @@
 /**
- * Writes the dump of a release, which the tests migrate from then on: `<version>.sql`, loadable on PostgreSQL and the
- * embedded database, and `<version>.json`, what the API answered when the dump was written.
+ * Writes the dump of a release, from which the tests then migrate: `<version>.sql`, loadable on PostgreSQL and the
+ * embedded database, and `<version>.json` with the responses of the API when the dump was written.
  *
  *   npm run build
  *   node .ci/tools/dump-release.js DIRECTORY postgresql://postgres@127.0.0.1:5432/postgres
  *
- * DIRECTORY is a checkout of the release with `server/dist`; the URL is a server of pg_dump's version, as a superuser.
+ * DIRECTORY is a checkout of the release with `server/dist`. The URL is a server of the same version as pg_dump, as a
+ * superuser.
  */
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -17,7 +18,9 @@ const target = new URL('../../server/src/test/fixtures/releases/', import.meta.u
 const [directory = '', serverUrl = ''] = process.argv.slice(2);
 if (serverUrl === '') throw new Error('usage: dump-release.js DIRECTORY SERVER_URL');
 
-/** Statements only: no settings of the session, which differ between servers, and no comments. @param {string} dump */
+/**
+ * Statements only, without settings of the session (which differ between servers) and comments. @param {string} dump
+ */
 function toPlainSql(dump) {
   const kept = dump
     .split('\n')

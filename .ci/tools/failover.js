@@ -1,8 +1,8 @@
 /**
- * Tries the guide "High availability": two PostgreSQL servers with synchronous replication, HAProxy with
- * deploy/haproxy.cfg in front of them, and the service, which writes without a pause. The primary is killed, the
- * standby is promoted, the old primary comes back as it was. The service must go on without a restart, every write
- * that it acknowledged must be there, and none may reach the old primary.
+ * Tests the guide "High availability": two PostgreSQL servers with synchronous replication, HAProxy with
+ * deploy/haproxy.cfg in front of them, and the service under a constant load of writes. The primary is killed, the
+ * standby is promoted, and the old primary comes back unchanged. The service must keep running without a restart, every
+ * acknowledged write must exist, and no write may reach the old primary.
  *
  *   npm run build
  *   node .ci/tools/failover.js      needs PostgreSQL 15 and HAProxy of Debian; as root, PostgreSQL runs as postgres
@@ -23,7 +23,7 @@ const binaries = '/usr/lib/postgresql/15/bin';
 const haproxy = '/usr/sbin/haproxy';
 const deadlineMs = 120_000;
 const writers = 4;
-/** Writes that are acknowledged before the primary dies, after the promotion, and after the old primary is back. */
+/** Number of writes to acknowledge before the primary dies, after the promotion, and after the old primary is back. */
 const writesPerPhase = 40;
 const password = 'Password@123JonDoeInc';
 
@@ -37,10 +37,10 @@ async function freePort() {
   return address.port;
 }
 
-/** @param {string} what @param {() => unknown} condition what it returns may be a promise */
+/** @param {string} what @param {() => unknown} condition may return a promise */
 async function until(what, condition) {
   for (const deadline = Date.now() + deadlineMs; !(await condition()); await delay(50))
-    if (Date.now() > deadline) throw new Error(`This did not happen in time: ${what}`);
+    if (Date.now() > deadline) throw new Error(`Timeout while waiting for: ${what}`);
 }
 
 /** @param {string} text */
@@ -101,7 +101,7 @@ async function startPrimary(primary, secret) {
   const server = { key: join(primary.directory, 'server.key'), certificate: join(primary.directory, 'server.crt') };
   runAsPostgres('/usr/bin/openssl', ...certificateOptions, '-keyout', server.key, '-out', server.certificate);
   await appendFile(join(primary.directory, 'postgresql.auto.conf'), 'ssl = on\n');
-  // As in the guide: the service with TLS and a password, the check of HAProxy and the standby without.
+  // As in the guide: the service uses TLS and a password; the check of HAProxy and the standby do not.
   const access = [
     'hostssl gatehouse gatehouse 127.0.0.1/32 scram-sha-256',
     'host postgres haproxy_check 127.0.0.1/32 trust',
@@ -152,7 +152,7 @@ async function startHaproxy(directory, port, servers) {
   return { child, isUp: (/** @type {string} */ name) => said.includes(`gatehouse-database/${name} is UP`) };
 }
 
-/** The changes that the file describes for Patroni. @param {string} config */
+/** Applies the changes that the file describes for Patroni. @param {string} config */
 const withPatroni = (config) =>
   config
     .replaceAll(/^ +(option )?tcp-check.*\n/gm, '')
@@ -207,7 +207,7 @@ function callsTo(port) {
 }
 
 /**
- * Writes until it is told to stop or the service is gone, and notes what came of it.
+ * Writes until it is told to stop or the service is gone, and records the results.
  *
  * @param {ReturnType<typeof callsTo>['call']} call
  */
@@ -293,12 +293,12 @@ try {
   kill(primary);
   runAsPostgres('pg_ctl', 'promote', '-w', '-s', '-D', standby.directory);
   await writing.more();
-  say(`${writing.acknowledged.length} writes acknowledged; the old primary is started as it was`);
+  say(`${writing.acknowledged.length} writes acknowledged; the old primary is started unchanged`);
   const before = await rowsOf(primary, { afterStart: true });
-  await until('HAProxy takes the old primary for a primary', () => proxy.isUp('one'));
-  // The service keeps its connections; what counts is where a new one leads.
+  await until('HAProxy routes to the old primary', () => proxy.isUp('one'));
+  // The service keeps its connections, so the test needs a new connection.
   const [reached] = await ask(proxyPort, 'SELECT inet_server_port() AS port');
-  if (reached?.['port'] !== standby.port) throw new Error('A new connection leads to the old primary');
+  if (reached?.['port'] !== standby.port) throw new Error('A new connection reaches the old primary');
   await writing.more();
   await writing.stop();
 
@@ -331,10 +331,10 @@ async function namesOn(server) {
   return rows.map((row) => String(row['user_name']));
 }
 
-/** @param {Server} server @returns {Promise<number>} how many machine users there are */
+/** @param {Server} server @returns {Promise<number>} the number of machine users there */
 async function rowsOf(server, { afterStart = false } = {}) {
   if (afterStart) {
-    // It waits for its standby, which is gone.
+    // The old primary would wait for its standby, which is gone.
     await appendFile(join(server.directory, 'postgresql.auto.conf'), "synchronous_standby_names = ''\n");
     start(server);
   }

@@ -1,4 +1,4 @@
-/** Fills a release of the service through its API, and notes what the API then answers. */
+/** Fills a release of the service through its API, and records the responses of the API. */
 import { admin, platformKey, until } from './release-service.js';
 
 const password = 'testJohndoe@12AB';
@@ -9,7 +9,7 @@ const authorization = '/v1/authorization';
 /** @typedef {[as: string, path: string, headers?: Record<string, string>]} Read */
 
 /**
- * @param {string} url where the release answers
+ * @param {string} url URL of the release
  * @returns the calls of one caller; each throws unless it succeeds
  */
 export const callsTo =
@@ -19,7 +19,7 @@ export const callsTo =
    * @param {string} path
    * @param {Caller} [caller]
    * @param {unknown} [body]
-   * @returns {Promise<any>} the body of the answer
+   * @returns {Promise<any>} the body of the response
    */
   async (method, path, { token, app = 'demo', headers = {} } = {}, body) => {
     const response = await fetch(url + path, {
@@ -51,8 +51,8 @@ const mailsOf = (url) => async (email) => {
 };
 
 /**
- * People, organizations, roles, machines and pending invitations, by the calls that the release has. Names begin with
- * `prefix`, so that a database can be filled several times.
+ * People, organizations, roles, machines and pending invitations, created by calls that the release supports. Names
+ * begin with `prefix`, so that a database can be filled several times.
  *
  * @param {string} url
  * @param {string} [prefix]
@@ -72,7 +72,7 @@ export async function fillRelease(url, prefix = 'a') {
     const { userId, sessionToken } = await call('POST', `${authentication}/users`, {}, body);
     return { userId, token: sessionToken, email: body.email };
   };
-  /** @param {string} name @returns {Promise<any>} somebody whose address is verified and whose account is claimed */
+  /** @param {string} name @returns {Promise<any>} a user whose address is verified and whose account is claimed */
   const person = async (name) => {
     const { userId, token, email } = await signUp(name, { metadata: { team: 'blue' }, phoneNumber: '+4915112345678' });
     const { code } = await mailTo(email);
@@ -153,7 +153,7 @@ export async function fillRelease(url, prefix = 'a') {
 
   const replay = has('GET', '/v1/authorization/super-admins') ? await fillLater() : undefined;
 
-  /** What came after 0.1.0. */
+  /** Features after 0.1.0. */
   async function fillLater() {
     const roles = [{ key: 'auditor', displayName: 'Auditor', allowedPermissions: ['audit:read'] }];
     await call('POST', `${authorization}/predefined-roles`, asAdmin, { roles });
@@ -264,11 +264,11 @@ async function readRelease(url, tokens, reads) {
   return answers;
 }
 
-/** Differ from call to call: every call is a use. */
+/** Fields that differ between calls, because every call is a use. */
 const changing = new Set(['lastSeenAt', 'lastUsedAt', 'expiresAt', 'exportedAt']);
 
 /**
- * Whether an answer has the values of another one. Either may have fields that the other build does not know.
+ * Whether a response has the values of another one. Either may have fields that the other build does not have.
  *
  * @param {any} now
  * @param {any} before
@@ -286,12 +286,12 @@ function agrees(now, before) {
 }
 
 /**
- * Reads what a sample noted once more, from another release on the same database. Settings of the app are those of the
- * last sample, and lists of the whole app grow with each.
+ * Repeats the reads of a sample with another release on the same database. Settings of the app are those of the last
+ * sample, and lists of the whole app grow with each sample.
  *
  * @param {string} url
  * @param {Awaited<ReturnType<typeof fillRelease>>} sample
- * @returns {Promise<string[]>} what is answered otherwise
+ * @returns {Promise<string[]>} the differences
  */
 export async function readAgain(url, { tokens, answers }) {
   const ofApp =

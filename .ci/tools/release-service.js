@@ -1,4 +1,4 @@
-/** A built release as a process on a PostgreSQL server, and the databases that it works on. */
+/** A built release as a process on a PostgreSQL server, and its databases. */
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -9,7 +9,7 @@ import { Client } from 'pg';
 
 const startTimeoutMs = 120_000;
 
-/** The master key of the server's tests, which read the dumps that these tools write. */
+/** The master key of the server's tests, which read the dumps of these tools. */
 const masterKey = createHash('sha256').update('master key of the tests').digest('base64');
 
 export const admin = { email: 'admin@example.com', password: 'Password@123JonDoeInc' };
@@ -29,13 +29,13 @@ async function freePort() {
 export async function until(what, holds) {
   const deadline = Date.now() + startTimeoutMs;
   while (!(await holds())) {
-    if (Date.now() > deadline) throw new Error(`Not in time: ${what}`);
+    if (Date.now() > deadline) throw new Error(`Timeout while waiting for: ${what}`);
     await delay(50);
   }
 }
 
 /**
- * Starts the service that is built in a directory, as in development: mails are readable at /dev/mailbox.
+ * Starts the built service of a directory in development mode, so that mails are readable at /dev/mailbox.
  *
  * @param {string} directory a checkout with `server/dist`
  * @param {string} databaseUrl
@@ -67,7 +67,7 @@ export async function startRelease(directory, databaseUrl) {
   });
   return {
     url: `http://127.0.0.1:${port}`,
-    /** Ends the service as an operator does. @returns {Promise<number | null>} its exit code */
+    /** Ends the service with the signal of an operator. @returns {Promise<number | null>} its exit code */
     stop: async () => {
       child.kill('SIGTERM');
       const [code] = await ended;
@@ -79,7 +79,7 @@ export async function startRelease(directory, databaseUrl) {
 /** @typedef {Awaited<ReturnType<typeof startRelease>>} Release */
 
 /**
- * A new database for the time of `work`.
+ * Creates a database, runs `work` and drops the database.
  *
  * @template Result
  * @param {string} serverUrl a PostgreSQL server, as a superuser

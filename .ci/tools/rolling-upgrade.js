@@ -1,12 +1,12 @@
 /**
- * Upgrades from an older build to this one while clients go on: two processes of the old build, then a process of this
- * one, which migrates, then the old ones are replaced one by one.
+ * Upgrades from an older build to this one under load: two processes of the old build run, a process of this build
+ * starts and migrates, then the old processes are replaced one by one.
  *
  *   npm run build
  *   node .ci/tools/rolling-upgrade.js OLD_DIRECTORY postgresql://postgres@127.0.0.1:5432/postgres
  *
  * The old build must read and write on the new schema, each build must read what the other one wrote, no call may be
- * refused, and every write that was acknowledged must be there at the end. See docs/adr/0073-expand-and-contract.md.
+ * refused, and every acknowledged write must exist at the end. See docs/adr/0073-expand-and-contract.md.
  */
 import { deepStrictEqual } from 'node:assert';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +23,7 @@ const say = (/** @type {string} */ line) => void process.stdout.write(`${line}\n
 const [oldDirectory = '', serverUrl = ''] = process.argv.slice(2);
 if (serverUrl === '') throw new Error('usage: rolling-upgrade.js OLD_DIRECTORY SERVER_URL');
 
-/** Asks the processes in turns, as a proxy in front of them does; one that is about to stop gets no more calls. */
+/** Distributes calls over the processes in turn, like a proxy. A process that is about to stop gets no more calls. */
 function createPool() {
   /** @type {Release[]} */
   let members = [];
@@ -32,7 +32,7 @@ function createPool() {
   const calls = new Map();
   return {
     add: (/** @type {Release} */ member) => void (members = [...members, member]),
-    /** Takes a process out, waits for its calls and stops it. @param {Release} member */
+    /** Removes a process from the pool, waits for its calls and stops it. @param {Release} member */
     retire: async (member) => {
       members = members.filter((other) => other !== member);
       await until('the calls of a process have ended', () => (calls.get(member) ?? 0) === 0);
@@ -54,7 +54,7 @@ function createPool() {
 }
 
 /**
- * Signs people up, creates machine users, adds metadata of an organization and asks who is calling, without a pause.
+ * Signs people up, creates machine users, adds metadata of an organization and introspects sessions, without a pause.
  *
  * @param {ReturnType<typeof createPool>} pool
  * @param {{ token: string, organization: string }} options
@@ -137,7 +137,7 @@ await withDatabase(serverUrl, async (databaseUrl) => {
     const before = await migrations();
     const setUp = callsTo(first.url);
     const { sessionToken: token } = await setUp('POST', '/v1/authentication/users/sessions', {}, admin);
-    // The limits are those of one address; here are many clients.
+    // The limits apply per client address, but here one address stands for many clients.
     const limits = { signUpsPerAddressPerHour: 1_000_000 };
     await setUp('PATCH', '/v1/platform/apps/demo', { app: '', token: platformKey }, { settings: { limits } });
     const { orgId } = await setUp(
@@ -157,7 +157,7 @@ await withDatabase(serverUrl, async (databaseUrl) => {
     await load.more();
 
     const third = await start(here);
-    say(`schema ${before} of the old build, ${await migrations()} of this one; both builds run`);
+    say(`schema ${before} of the old build, ${await migrations()} of this build; both builds run`);
     await load.more();
     const ofOld = await fillRelease(first.url, 'old');
     const ofNew = await fillRelease(third.url, 'new');

@@ -1,7 +1,7 @@
 import { largestOrganization, timeOf, userId } from './generate.ts';
 import type { Subject } from './subject.ts';
 
-/** A request of a case, as `inject` takes it. */
+/** A request of a case, in the form of `inject`. */
 export interface Request {
   readonly method: 'GET' | 'POST';
   readonly url: string;
@@ -9,10 +9,10 @@ export interface Request {
   readonly payload?: object;
 }
 
-/** Something whose cost must not depend on how much there is. */
+/** An operation whose cost must not depend on the amount of data. */
 export interface Case {
   readonly name: string;
-  /** What is asked; made once for each size, when the subject has something to say, such as a cursor. */
+  /** The request. Built once for each size, after the subject has returned values such as a cursor. */
   readonly prepare: (subject: Subject) => Promise<Request>;
 }
 
@@ -57,7 +57,7 @@ const firstPage = (name: string, of: Of): Case => ({
   },
 });
 
-/** The last page, by the cursor of the one before. */
+/** The last page, by the cursor of the page before. */
 const lastPage = (name: string, of: Of): Case => ({
   name: `${name}, at the end by cursor`,
   prepare: async (subject) => {
@@ -84,7 +84,7 @@ const listUsers = as('admin', 'organizations/users');
 const listOrganizations = as('admin', 'organizations');
 const listAppUsers = as('admin', 'users');
 
-/** Pages and searches of the contract, 1.5 and 3.3: at most a hundred hits, three characters or more. */
+/** Pages and searches of the contract, 1.5 and 3.3: at most a hundred results, three characters or more. */
 export const listCases: readonly Case[] = [
   firstPage(users, listUsers),
   lastPage(users, listUsers),
@@ -94,7 +94,7 @@ export const listCases: readonly Case[] = [
   search('a full name in Latin', () => ({ name: 'laura clark' })),
   search('a full name in Arabic', () => ({ name: 'خالد العتيبي' })),
   search('a full name in Cyrillic', () => ({ name: 'ольга семенов' })),
-  search('a full name without its marks', () => ({ name: 'zdenek quix' })),
+  search('a full name without its accents', () => ({ name: 'zdenek quix' })),
   search('an address', ({ size }) => ({ email: `.${size.users - 5}@mail` })),
   search('a name and a role', () => ({ name: 'quixworth', role: 'global:reader' })),
   firstPage('organizations', listOrganizations),
@@ -107,7 +107,7 @@ const monthAgo = (month: number): string => timeOf(month, 10).toISOString();
 const eventsOf = (path: string, query = ''): Of => as('admin', `${path}${query}`);
 const ofLargest = `organizations/${largestOrganization}/audit-events`;
 
-/** After some pages, so that the cursor is one of the middle or of the end. */
+/** After some pages, so that the cursor is in the middle or at the end. */
 const nextPage = (name: string, of: Of): Case => ({
   name: `${name}, by cursor`,
   prepare: async (subject) => {
@@ -127,12 +127,12 @@ export const auditCases: readonly Case[] = [
   firstPage('events of an organization, as its owner', as('owner', ofLargest)),
   firstPage('events of an organization, one month', eventsOf(ofLargest, between)),
   firstPage('events of an organization, a rare action', eventsOf(ofLargest, '?action=organization.deactivated')),
-  firstPage('events of an organization, an action that never was', eventsOf(ofLargest, '?action=never.happened')),
+  firstPage('events of an organization, an action that never occurred', eventsOf(ofLargest, '?action=never.happened')),
   firstPage('events of an organization, of one actor', eventsOf(ofLargest, `?actorId=${userId(5)}`)),
   firstPage('events of an organization by an actor who never acted there', eventsOf(ofLargest, '?actorId=1')),
   firstPage('events of the app', eventsOf('audit-events')),
   nextPage('events of the app, of the first month', eventsOf('audit-events', until)),
   firstPage('events of the app, of one actor', eventsOf('audit-events', `?actorId=${userId(5)}`)),
-  firstPage('events of the app, an action that never was', eventsOf('audit-events', '?action=never.happened')),
+  firstPage('events of the app, an action that never occurred', eventsOf('audit-events', '?action=never.happened')),
   firstPage('events of the app, a rare action', eventsOf('audit-events', '?action=organization.deactivated')),
 ];

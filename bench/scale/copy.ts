@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Client } from 'pg';
 import { from } from 'pg-copy-streams';
 
-/** A value of a row; what is not text is written as PostgreSQL reads it. */
+/** A value of a row. Values other than text are in PostgreSQL syntax. */
 type Value = string | number | bigint | boolean | Date | null;
 
 const special: Readonly<Record<string, string>> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' };
@@ -17,7 +17,8 @@ function encode(value: Value): string {
 const chunkLength = 1 << 16;
 
 /**
- * Runs `work` with a connection of its own, on which references are taken as they come: the generator makes no other.
+ * Runs `work` with a separate connection on which foreign keys are not checked, because the generator creates only
+ * valid references.
  */
 export async function withLoader<Result>(url: string, work: (client: Client) => Promise<Result>): Promise<Result> {
   const client = new Client({ connectionString: url });
@@ -30,7 +31,7 @@ export async function withLoader<Result>(url: string, work: (client: Client) => 
   }
 }
 
-/** Fills a table by COPY, in the order of the rows. @returns how many there were */
+/** Fills a table by COPY, in the order of the rows. @returns the number of rows */
 export async function copy(
   client: Client,
   table: string,
@@ -51,7 +52,7 @@ export async function copy(
   return count;
 }
 
-/** Builds the indexes that serve no constraint after `fill` and not row by row: many times faster. */
+/** Builds the indexes without a constraint after `fill` instead of row by row, which is many times faster. */
 export async function withoutIndexes(client: Client, tables: readonly string[], fill: () => Promise<void>) {
   const { rows } = await client.query<{ name: string; definition: string }>(
     `SELECT i.indexname AS name, i.indexdef AS definition FROM pg_indexes i

@@ -4,7 +4,7 @@ import { searchableEmail, searchableName, toSearchColumns } from '../../server/s
 import { copy, withLoader, withoutIndexes } from './copy.ts';
 import { commonName, type Name, peopleOfRareName, rareNames } from './names.ts';
 
-/** How large an app is; see `sizeOf`. */
+/** Size of an app; see `sizeOf`. */
 export interface Size {
   readonly users: number;
   readonly organizations: number;
@@ -22,7 +22,7 @@ const shareOfLargest = 5;
 
 const firstId = 100_000_000_000_000_000n;
 const kinds = { user: 1n, organization: 2n, member: 3n, event: 4n, session: 5n } as const;
-/** Laid out like the service's own: what differs stands in the bits of the time. */
+/** Ids with the layout of the service: the varying bits are those of the time. */
 const id = (kind: keyof typeof kinds, index: number): bigint => firstId + (BigInt(index) << 22n) + kinds[kind];
 
 export const largestOrganization = String(id('organization', 0));
@@ -31,14 +31,14 @@ export const userId = (index: number): string => String(id('user', index));
 const start = Date.UTC(2026, 0, 1);
 const later = new Date(Date.UTC(2100, 0, 1));
 const monthMs = 30 * 86_400_000;
-/** The moment of an event or a user among `count`: spread over ten months. */
+/** The time of an event or a user among `count`: spread over ten months. */
 export const timeOf = (index: number, count: number): Date =>
   new Date(start + Math.floor((index / count) * 10 * monthMs));
 
-/** Numbers that look random and are the same at every run. */
+/** Pseudorandom numbers that are equal in every run. */
 const scatter = (index: number): number => Math.imul(index ^ 0x9e3779b9, 0x85ebca6b) >>> 0;
 
-/** Anyone who is in the largest organization, spread among all others. */
+/** Members of the largest organization, spread among all users. */
 const isInLargest = (index: number): boolean => index % shareOfLargest === 0;
 
 function nameAt(index: number, { users }: Size): Name {
@@ -96,7 +96,7 @@ function* memberRows(appId: string, size: Size) {
 
 const scopes = ['global:reader', 'global:writer', 'editor'] as const;
 
-/** Everybody reads; some also write, or edit by a role of the organization. */
+/** All members read. Some can also write, or edit with a role of the organization. */
 function* memberRoleRows(appId: string, size: Size) {
   for (const { organization, user } of memberships(size)) {
     const orgId = id('organization', organization);
@@ -117,7 +117,7 @@ function* roleRows(appId: string, size: Size) {
   }
 }
 
-/** Names come round: their parts are worked out once. */
+/** Names repeat, so their parts are computed once. */
 const searchableNames = new Map<string, ReturnType<typeof searchableName>>();
 
 function searchableOnce({ first, last }: Name): ReturnType<typeof searchableName> {
@@ -145,10 +145,10 @@ const actions = [
   'user.updated',
   'access.denied',
 ] as const;
-/** Rare enough that a filter by it finds few among many. */
+/** Rare enough that a filter by it finds few events among many. */
 const rareAction = 'organization.deactivated';
 
-/** Every fifth event is of the largest organization. */
+/** Every fifth event belongs to the largest organization. */
 function* eventRows(appId: string, size: Size) {
   for (let index = 0; index < size.events; index += 1) {
     const random = scatter(index);
@@ -173,7 +173,7 @@ function* eventRows(appId: string, size: Size) {
   }
 }
 
-/** Every other user is signed in, with a token that nobody knows. */
+/** Every other user is signed in, with an unknown token. */
 function* sessionRows(appId: string, size: Size) {
   for (let index = 0; index < size.users; index += 2) {
     const hash = `\\x${String(index).padStart(64, '0')}`;
@@ -205,7 +205,7 @@ const rowsOf = {
   audit_events: eventRows,
 } as const;
 
-/** As the service keeps them while it adds and removes. */
+/** The totals that the service stores when it adds and removes rows. */
 const totals = [
   `DELETE FROM app_counts`,
   `INSERT INTO app_counts (app_id, noun, slot, total)
@@ -225,13 +225,13 @@ async function fill(client: Client, appId: string, size: Size, note: (text: stri
   }
 }
 
-/** Fills an app by COPY with people, organizations, memberships, what they are found by, and events. */
+/** Fills an app by COPY with people, organizations, memberships, search index rows and events. */
 export async function generate(url: string, appId: string, size: Size, note: (text: string) => void): Promise<void> {
   await withLoader(url, async (client) => {
     await withoutIndexes(client, Object.keys(rowsOf), () => fill(client, appId, size, note));
     for (const statement of totals) await client.query(statement);
     await client.query('VACUUM (ANALYZE)');
-    // Else it is written while the first requests are measured.
+    // Otherwise it is written while the first requests are measured.
     await client.query('CHECKPOINT');
   });
 }

@@ -1,4 +1,4 @@
-/** Names as people have them, by script: given names, family names, and how the two are written in an address. */
+/** Common names by script: given names, family names, and their spelling in addresses. */
 interface Script {
   readonly given: readonly string[];
   readonly family: readonly string[];
@@ -56,7 +56,7 @@ const scripts: readonly Script[] = [
   },
 ];
 
-/** How many given names and family names every script has. */
+/** Number of given names and of family names of every script. */
 const [givenCount, familyCount] = [14, 20];
 
 export interface Name {
@@ -64,7 +64,10 @@ export interface Name {
   readonly last: string;
 }
 
-/** Kept out of the combinations: in every script one given name and one family name, each common, are together rare. */
+/**
+ * Excluded from the combinations: one given name and one family name of each script, both frequent, whose combination
+ * is rare.
+ */
 const [rareGiven, rareFamily] = [4, 14];
 
 function pick(script: Script | undefined, given: number, family: number): Name {
@@ -73,7 +76,7 @@ function pick(script: Script | undefined, given: number, family: number): Name {
   return { first, last };
 }
 
-/** Every given name of a script with every family name, all scripts in turns; but for the rare ones. */
+/** Combines every given name of a script with every family name, alternating between scripts, without the rare ones. */
 export function commonName(index: number): Name {
   const rest = Math.floor(index / scripts.length);
   const [given, family] = [rest % givenCount, Math.floor(rest / givenCount) % familyCount];
@@ -81,7 +84,7 @@ export function commonName(index: number): Name {
   return pick(scripts[index % scripts.length], given, isRare ? family + 1 : family);
 }
 
-/** Of each as many people have it as of every other, however many there are. */
+/** Every name has the same number of people, at every size. */
 export const rareNames: readonly Name[] = [
   { first: 'Zdeněk', last: 'Quixworth' },
   ...scripts.map((script) => pick(script, rareGiven, rareFamily)),

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import type { Sql } from '../../server/src/db/db.ts';
 
-/** A node of a plan, as EXPLAIN (FORMAT JSON) gives it. */
+/** A node of a plan, in the format of EXPLAIN (FORMAT JSON). */
 interface Node {
   readonly 'Node Type': string;
   readonly 'Index Name'?: string;
@@ -14,11 +14,11 @@ interface Node {
   readonly Plans?: readonly Node[];
 }
 
-/** What a request costs the database. */
+/** The cost of a request in the database. */
 export interface Cost {
-  /** Pages of 8 KiB that were looked at. */
+  /** Pages of 8 KiB that were read. */
   readonly buffers: number;
-  /** How often the tree of an index was descended. */
+  /** Number of index descents. */
   readonly descents: number;
   /** Names of the indexes. */
   readonly indexes: readonly string[];
@@ -60,7 +60,7 @@ function toText(value: unknown): string {
 
 const isMissing = (value: unknown): boolean => value === null || value === undefined;
 
-/** A parameter as SQL; the statement says what type it is. */
+/** A parameter as SQL; the statement determines its type. */
 function literal(value: unknown): string {
   if (isMissing(value)) return 'NULL';
   if (!Array.isArray(value)) return quote(toText(value));
@@ -72,8 +72,8 @@ const reads = /^\s*(?:SELECT|WITH)\b/i;
 const writes = /\b(?:INSERT INTO|UPDATE \w+|DELETE FROM)\b/;
 
 /**
- * As a prepared statement that has run before: from the sixth time on the server may use a plan that knows no
- * parameters, and that is what a service that runs for days gets.
+ * Executes as a prepared statement that has run before. From the sixth execution on, the server may use a generic plan,
+ * as in a service that has run for days.
  */
 const warmUps = 6;
 
@@ -93,12 +93,12 @@ async function explain(client: Client, { text, values }: Sql): Promise<Cost> {
   }
 }
 
-/** What the reading statements of a request cost together. */
+/** The total cost of the reading statements of a request. */
 export async function costOfStatements(url: string, statements: readonly Sql[]): Promise<Cost> {
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    // One transaction, so that a request's statement which tells the planner something is heard by those after it.
+    // One transaction, because a request may set planner options for its later statements.
     await client.query('BEGIN READ ONLY');
     let cost = nothing;
     for (const statement of statements) {

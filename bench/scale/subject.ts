@@ -23,12 +23,12 @@ export interface Subject {
   readonly app: FastifyInstance;
   /** Sessions of the super admin, and of the owner of the largest organization. */
   readonly tokens: { readonly admin: string; readonly owner: string };
-  /** The statements since the last call. */
+  /** Returns the statements since the last call. */
   take(): Sql[];
   close(): Promise<void>;
 }
 
-/** Remembers the statements that go through to `db`. */
+/** Records the statements that go to `db`. */
 function remembering(db: Db): { db: Db; take: () => Sql[] } {
   let statements: Sql[] = [];
   const queryOf =
@@ -106,7 +106,7 @@ async function signIn(app: FastifyInstance): Promise<string> {
   return response.json<{ sessionToken: string }>().sessionToken;
 }
 
-/** A session of somebody who has no password, as a sign-in would store it. */
+/** Inserts a session of a user without a password, like a sign-in. */
 async function openSession(db: Db, userIndex: number): Promise<string> {
   const token = `gh_s_${randomBytes(32).toString('base64url')}`;
   await db.query(sql`
@@ -119,7 +119,7 @@ async function openSession(db: Db, userIndex: number): Promise<string> {
   return token;
 }
 
-/** Makes the database of a size, unless an earlier run left it, and starts the service on it. */
+/** Creates the database of a size, unless an earlier run left it, and starts the service on it. */
 export async function openSubject(serverUrl: string, size: Size, note: (text: string) => void): Promise<Subject> {
   const isNew = await makeDatabase(serverUrl, size);
   const url = Object.assign(new URL(serverUrl), { pathname: `/${databaseOf(size)}` }).href;

@@ -1,5 +1,5 @@
-// Draws a button for each identity provider of an app, signs in by it and shows who that is.
-// The app has to allow the origin of this page; see docs/guides/social-login.md.
+// Shows a button for each identity provider of an app, signs in with it and shows the user. The app must allow the
+// origin of this page; see docs/guides/social-login.md.
 
 const service = 'http://127.0.0.1:3000';
 const app = 'demo';
@@ -7,7 +7,7 @@ const app = 'demo';
 /** @type {(id: string) => HTMLElement} */
 const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
-/** Calls the API; the session is in a cookie that no script can read. */
+/** Calls the API. The session is in a cookie that scripts cannot read. */
 async function call(method, path, body) {
   const response = await fetch(`${service}/v1/authentication/${path}`, {
     method,
@@ -27,7 +27,7 @@ const base64url = (bytes) =>
     .replaceAll('/', '_')
     .replaceAll('=', '');
 
-/** Leaves for the provider. What is kept here proves later that the sign-in was begun in this very tab (RFC 7636). */
+/** Redirects to the provider. The stored verifier later proves that the sign-in was started in this tab (RFC 7636). */
 async function begin(idpId) {
   const codeVerifier = base64url(crypto.getRandomValues(new Uint8Array(32)));
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(codeVerifier));
@@ -39,19 +39,19 @@ async function begin(idpId) {
   location.assign(authUrl);
 }
 
-/** Comes back: with a token, or with the reason why there is none. */
+/** Handles the return from the provider, with a token or an error. */
 async function finish(parameters) {
-  // What came in the address does not stay in the history.
+  // Removes the parameters of the URL from the history.
   history.replaceState(null, '', location.pathname);
   const intentId = parameters.get('intentId');
   const codeVerifier = sessionStorage.getItem(`intent ${intentId}`);
   sessionStorage.removeItem(`intent ${intentId}`);
-  if (codeVerifier === null) throw new Error('This sign-in was not begun here. Begin again.');
+  if (codeVerifier === null) throw new Error('This sign-in was not started here. Start again.');
   if (parameters.has('error')) throw new Error(parameters.get('error_description'));
   await call('POST', 'idp/intents/validate', { intentId, idpToken: parameters.get('intentToken'), codeVerifier });
 }
 
-/** Anyone who is signed in; undefined when nobody is. */
+/** The signed-in user, or undefined. */
 const me = () => call('GET', 'users/me').catch(() => undefined);
 
 async function signOut() {

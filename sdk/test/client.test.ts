@@ -8,7 +8,7 @@ import type { PreparedRequest } from '../src/transport.ts';
 const url = (path: string) => new URL(path, import.meta.url);
 const options = { baseUrl: 'https://id.example.com', appName: 'demo', maxRetryDelayMs: 5_000 };
 
-/** A fetch that answers in turn, and remembers what it was asked. */
+/** A fetch that returns these responses in turn, and records the requests. */
 function answering(...answers: (() => Response | Promise<Response>)[]) {
   const asked: Request[] = [];
   const fetch = (input: string | URL | Request, init?: RequestInit) => {

@@ -8,7 +8,7 @@ import {
 } from '../src/access/access.ts';
 import type { Route } from '../src/calls/route.ts';
 
-/** A weaker declaration in place of a route's own. */
+/** A weaker declaration for a route. */
 export interface AccessMutant {
   readonly what: string;
   readonly access: Access;
@@ -19,9 +19,7 @@ type Targeted = Extract<Access, { principals: readonly Principal[] }>;
 const ladder: readonly Principal[] = ['SUPER_ADMIN', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'];
 const everyPrincipal = Object.keys(principals) as Principal[];
 
-/**
- * Anyone who holds the first of a pair over a target holds the second as well, or nobody holds the first.
- */
+/** Over a target, every holder of the first principal of a pair also holds the second, or the first has no holders. */
 const meaningful: Readonly<Record<Targeted['target'], (added: Principal, listed: readonly Principal[]) => boolean>> = {
   app: (added, listed) =>
     added === 'SESSION_OWNER' ||
@@ -34,7 +32,7 @@ const meaningful: Readonly<Record<Targeted['target'], (added: Principal, listed:
   session: () => false,
 };
 
-/** One more principal, for each that makes a difference. */
+/** Adds one more principal, for each principal that makes a difference. */
 const widened = (access: Targeted): AccessMutant[] =>
   everyPrincipal
     .filter((added) => !access.principals.includes(added) && meaningful[access.target](added, access.principals))
@@ -54,8 +52,8 @@ function weakerThan(access: Targeted): AccessMutant[] {
 }
 
 /**
- * The weaker declarations that a route could have by mistake. A handler that decides by a list of its own does not go
- * by the declaration; such lists are among the guards in the sources.
+ * The weaker declarations that a route could have by mistake. Handlers that decide by their own list do not use the
+ * declaration; these lists are among the guards in the sources.
  */
 export function accessMutants({ access, decidesInStatement }: Route): AccessMutant[] {
   if (access === platformAccess) return [{ what: 'anyone', access: publicAccess({ app: 'none' }) }];

@@ -10,7 +10,7 @@ import { callOf } from '../src/test/world/world.ts';
 import { type AccessMutant, accessMutants } from './access-mutants.ts';
 import type { Result } from './report.ts';
 
-// Gives every route a weaker access than its own, one at a time, and lets the generated check of access look at it.
+// Weakens the access of every route, one at a time, and runs the generated check of access.
 
 let app: TestApp;
 const results: Result[] = [];
@@ -25,13 +25,11 @@ afterAll(async () => {
 
 const casesOf = (route: Route): Case[] => cases.filter((one) => one.route.operationId === route.operationId);
 
-/** The service with a route as it is given, on the database of everybody else. */
+/** The service with a given route, on the database of the sample world. */
 const serving = (route: Route): Promise<TestApp> =>
   buildTestApp({ db: app.db, clock: app.clock, routes: [route], env: { DATA_DIR: '/nonexistent' } });
 
-/**
- * What the check, or already the start of the service, says of a route as it is given; undefined when nothing is wrong.
- */
+/** The complaint of the check, or of the start of the service, about a given route; undefined if there is none. */
 async function complaint(callers: Callers, route: Route): Promise<string | undefined> {
   let service: TestApp | undefined;
   try {
@@ -46,7 +44,7 @@ async function complaint(callers: Callers, route: Route): Promise<string | undef
   }
 }
 
-/** Tries a mutant among callers of its own: what one does must not be blamed on the next. */
+/** Tests a mutant with separate callers, so that its effects are not attributed to the next mutant. */
 async function tryOut(route: Route, { what, access }: AccessMutant): Promise<Result> {
   const why = await complaint(await createCallers(app), { ...route, access });
   const name = `${route.operationId}: ${what}`;

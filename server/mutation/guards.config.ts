@@ -6,7 +6,7 @@ import { findMutants, withSwitches } from './mutants.ts';
 const server = fileURLToPath(new URL('../', import.meta.url));
 const mutants = findMutants(server);
 
-/** Puts a switch in front of every guard while the sources are loaded; the files stay as they are. */
+/** Adds a switch to every guard while the sources are loaded; the files stay unchanged. */
 function switchable(code: string, id: string): string | undefined {
   const file = relative(server, id);
   const some = mutants.filter((mutant) => mutant.file === file);

@@ -1,9 +1,9 @@
-/** A guard without which the generated tests notice nothing, and what else stands in the way. */
+/** A guard that the generated tests do not cover, with the second guard that protects the data. */
 export interface Harmless {
-  /** Path below the server's folder. */
+  /** Path relative to the server's directory. */
   readonly file: string;
   readonly guard: string;
-  /** Code of the declaration around the guard, up to it: of several entries the one whose code is nearest counts. */
+  /** Code of the declaration before the guard. If several entries match, the nearest code counts. */
   readonly context: string;
   readonly reason: string;
 }

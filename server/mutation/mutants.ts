@@ -11,22 +11,22 @@ export interface Mutation {
 }
 
 export interface Mutant extends Mutation {
-  /** Its number among all. */
+  /** Sequential number of the mutant. */
   readonly id: number;
   readonly kind: Kind;
-  /** Path below the server's folder. */
+  /** Path relative to the server's directory. */
   readonly file: string;
   readonly line: number;
   readonly original: string;
-  /** The declaration that it stands in, up to it. */
+  /** The code of its declaration up to the mutant. */
   readonly context: string;
   readonly form: Form;
 }
 
-/** What a guard is a part of; a piece of SQL unless it says otherwise. */
+/** The kind of code that contains a guard; by default a piece of SQL. */
 type Form = 'sql' | 'statement' | 'expression' | 'list';
 
-/** A guard, found by how it is written, and what stands there without it. */
+/** A guard, found by its pattern, and its replacement. */
 interface Guard {
   readonly kind: Kind;
   readonly pattern: RegExp;
@@ -89,7 +89,7 @@ function mutationsOf({ pattern, replacement }: Guard, source: string): Mutation[
   }));
 }
 
-/** What is declared around a guard, from its first line to that of the guard. */
+/** The declaration around a guard, from its first line to the line of the guard. */
 function declarationUpTo(source: string, { start, end }: Mutation): string {
   const beginnings = [...source.slice(0, start).matchAll(/^(?:export|async|function|const|class) /gm)];
   return source.slice(beginnings.at(-1)?.index ?? 0, end);
@@ -119,7 +119,7 @@ function mutantsOfFile(folder: string, path: string): Omit<Mutant, 'id'>[] {
   ];
 }
 
-/** Every guard in the sources of the server, found by how it is written: new code is included. */
+/** Every guard in the sources of the server, found by pattern, so that new code is included. */
 export function findMutants(folder: string): Mutant[] {
   const files = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' }).filter(isProduct);
   return files
@@ -128,7 +128,7 @@ export function findMutants(folder: string): Mutant[] {
     .map((mutant, id) => ({ ...mutant, id }));
 }
 
-/** The patterns that no source has: what they were written for is written in another way now, and is not tried. */
+/** The patterns without a match: the code was rewritten and is no longer tested. */
 export function findIdlePatterns(folder: string): RegExp[] {
   const files = readdirSync(join(folder, 'src'), { recursive: true, encoding: 'utf8' }).filter(isProduct);
   const sources = files.map((file) => ({
@@ -140,7 +140,10 @@ export function findIdlePatterns(folder: string): RegExp[] {
   return guards.filter(isIdle).map(({ pattern }) => pattern);
 }
 
-/** What switchable sources ask: notes that the guard with this number was reached, and says whether it is gone. */
+/**
+ * Called by switchable sources. Records that the guard with this number was reached, and returns whether it is
+ * disabled.
+ */
 export const isGone = 'globalThis.__isGone';
 
 const switches: Readonly<Record<Form, (id: number, original: string, replacement: string) => string>> = {

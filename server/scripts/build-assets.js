@@ -3,16 +3,16 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
 
 /**
- * Completes `dist` with what the compiler does not put there: the files of our pages, packed, so that no request pays
- * for packing them; the list of common passwords; and what `build-snapshot.js` adds.
+ * Completes `dist` with files that the compiler does not produce: the files of our pages, compressed in advance; the
+ * list of common passwords; and the output of `build-snapshot.js`.
  */
 const dist = new URL('../dist/', import.meta.url);
 const target = new URL('assets/', dist);
 const manifest = new URL('manifest.json', target);
-// A tenth larger than the smallest that brotli can do, in a third of a second instead of six.
+// Output a tenth larger than the best compression of brotli, in a third of a second instead of six.
 const brotliOptions = { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constants.BROTLI_PARAM_LGWIN]: 24 } };
 
-// The manifest says that a build is complete; without one the service reads the sources, as this script does.
+// The manifest marks a complete build. Without it, the service reads the sources, as this script does.
 const before = await readFile(manifest, 'utf8').catch(() => '');
 /** @type {typeof import('../src/platform/assets.ts')} */
 const { assetNames, contentHash, sourceOf } = await import(new URL('platform/assets.js', dist).href);

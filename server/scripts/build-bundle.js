@@ -4,14 +4,17 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 /**
- * Puts the three hundred modules that a start loads into a few files, `main.js` and `part-….js`: Node.js takes about a
- * millisecond to find, read and link each. What is imported by `import()` is in a part of its own. Packages stay where
- * they are, except zod: a hundred modules by itself. See docs/adr/0075-modules-in-a-few-files.md.
+ * Bundles the three hundred modules of a start into a few files, `main.js` and `part-….js`, because Node.js takes about
+ * a millisecond to find, read and link each module. Modules that are loaded by `import()` get a separate part. Packages
+ * are not bundled, except zod, which alone has a hundred modules. See docs/adr/0075-modules-in-a-few-files.md.
  */
 const dist = fileURLToPath(new URL('../dist/', import.meta.url));
 const part = /^part-.*\.js(?:\.map)?$/;
 
-/** Gives each module its own address in `dist` as `import.meta.url`: it looks for files beside itself. */
+/**
+ * Sets `import.meta.url` of each module to its original path in `dist`, because modules look for files beside
+ * themselves.
+ */
 const ownAddresses = {
   name: 'own-addresses',
   /** @param {import('esbuild').PluginBuild} plugin */
@@ -24,7 +27,7 @@ const ownAddresses = {
   },
 };
 
-/** Half of the modules of zod are translations; what is never used is left out. */
+/** Half of the modules of zod are translations, which are omitted because they are not used. */
 const zodToo = {
   name: 'zod-too',
   /** @param {import('esbuild').PluginBuild} plugin */

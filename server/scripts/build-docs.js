@@ -5,7 +5,7 @@ import { brotliCompress, constants } from 'node:zlib';
 
 /**
  * Builds the documentation that the service serves, in `dist/pages`: each page as HTML and as Markdown, the files that
- * pages load, and `manifest.json`, which names them all. Nothing is done if nothing that it reads has changed.
+ * pages load, and `manifest.json`, which lists them all. Does nothing if no input has changed.
  */
 const root = new URL('../../', import.meta.url);
 const target = new URL('../dist/pages/', import.meta.url);
@@ -38,7 +38,7 @@ const inputHash = hashOf(hashes.join());
 const built = await readFile(manifestFile, 'utf8').then(JSON.parse, () => undefined);
 if (built?.inputHash !== inputHash) await build();
 
-/** The manifest is written last: without it there is no documentation, half of one is never served. */
+/** The manifest is written last. Without it no documentation is served, so an incomplete build is never served. */
 async function build() {
   const { buildSite } = await import('./docs/site.js');
   const { pages, assets, full } = await buildSite();

@@ -4,8 +4,8 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Completes `dist` with what the compiler does not put there: the migrations, and an empty embedded database, so that
- * the first start need not make one. Skipped when it is there already, made by the same engine.
+ * Completes `dist` with files that the compiler does not produce: the migrations, and an empty embedded database, so
+ * that the first start need not create one. Skipped if the snapshot exists and was made by the same engine.
  */
 const target = new URL('../dist/db/', import.meta.url);
 const snapshot = new URL('snapshot.tar.gz', target);
@@ -18,7 +18,7 @@ const key = await snapshotKey();
 const current = await readFile(stamp, 'utf8').catch(() => '');
 if (current !== key) await buildSnapshot();
 
-/** Another engine, or other settings of it, make another snapshot. */
+/** Another engine, or other settings of the engine, make another snapshot. */
 async function snapshotKey() {
   const engine = createRequire(import.meta.url).resolve('@electric-sql/pglite');
   const packageFile = await readFile(new URL('../package.json', `file://${engine}`));

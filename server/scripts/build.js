@@ -2,14 +2,14 @@ import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Builds the service into `dist`. In a terminal it says what it does, because `npm start` builds first. Arguments are
- * keys of the only steps to do.
+ * Builds the service into `dist`. In a terminal it prints its steps, because `npm start` builds first. Arguments select
+ * steps by key.
  */
 const steps = [
   { key: 'compile', name: 'compile TypeScript', work: () => Promise.resolve(compile()) },
   { key: 'assets', name: 'pack pages and an empty database', work: () => import('./build-assets.js') },
-  { key: 'bundle', name: 'put the modules into a few files', work: () => import('./build-bundle.js') },
-  { key: 'docs', name: 'make pages of the documentation', work: () => import('./build-docs.js') },
+  { key: 'bundle', name: 'bundle the modules into a few files', work: () => import('./build-bundle.js') },
+  { key: 'docs', name: 'build the pages of the documentation', work: () => import('./build-docs.js') },
 ];
 
 const only = process.argv.slice(2);
@@ -19,7 +19,7 @@ for (const [index, { key, name, work }] of steps.entries()) {
   await work();
 }
 
-/** `npm run` puts the compiler on the path. */
+/** `npm run` adds the compiler to the path. */
 function compile() {
   const cwd = fileURLToPath(new URL('..', import.meta.url));
   const { status, error } = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd, stdio: 'inherit' });

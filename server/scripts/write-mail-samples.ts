@@ -10,7 +10,7 @@ import { mailSamples } from '../src/test/mail-samples.ts';
 const target = new URL('../../docs/mail-samples/', import.meta.url);
 const withPictures = !process.argv.includes('--no-pictures');
 
-/** As wide as a mail is in a window of its own. */
+/** The width of a mail in its own window. */
 const width = 640;
 
 const browser = withPictures

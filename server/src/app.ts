@@ -47,12 +47,12 @@ import { createPasswordHasher, type PasswordHasher } from './passwords/password-
 export interface AppDependencies {
   readonly config: Config;
   readonly db: Db;
-  /** For finding out who calls; default: `db`. */
+  /** For authenticating callers; default: `db`. */
   readonly lookupDb?: Db;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly sealer: Sealer;
-  /** How far the life of the process is. Default: ready. */
+  /** Phase of the life cycle of the process. Default: ready. */
   readonly phase?: () => Phase;
   readonly passwords?: PasswordHasher;
   readonly outbound?: Outbound;
@@ -60,11 +60,11 @@ export interface AppDependencies {
   readonly logger?: FastifyServerOptions['logger'];
   /** Metrics of the deployment in addition to those of the app. */
   readonly measurements?: readonly AddMeasurements[];
-  /** For what belongs to no request; default: it is not logged. */
+  /** For messages that belong to no request; default: no log. */
   readonly log?: Log;
 }
 
-/** Headers of every answer; a page that needs more than nothing says so itself. */
+/** Default headers of every response; pages that load resources set their own policy. */
 function securityHeaders(publicUrl: string): Record<string, string> {
   return {
     'x-content-type-options': 'nosniff',
@@ -75,7 +75,7 @@ function securityHeaders(publicUrl: string): Record<string, string> {
   };
 }
 
-/** Proxies to believe: a number counts hops from the right of X-Forwarded-For, a list names their addresses. */
+/** Trusted proxies: a number counts hops from the right of X-Forwarded-For, a list contains their addresses. */
 function trustedProxies(trusted: Config['trustProxy']) {
   if (trusted === 0) return false;
   return typeof trusted === 'number' ? (_address: string, hop: number) => hop < trusted : trusted;
@@ -124,7 +124,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
   };
 }
 
-/** The one composition root: `main.ts` and the tests call the same. */
+/** The only composition root: `main.ts` and the tests use it. */
 export async function buildApp(dependencies: AppDependencies): Promise<{ app: FastifyInstance; services: Services }> {
   const { config, routes = allRoutes } = dependencies;
   const outbound = dependencies.outbound ?? createOutbound({ allowsPrivate: !config.isProduction });

@@ -12,7 +12,7 @@ import { sweepIntents } from './federation/sweep-intents.ts';
 import { sweepSessions } from './sessions/sweep-sessions.ts';
 import { sendPasswordResets } from './accounts/send-password-resets.ts';
 
-/** Everything that goes on in the background. */
+/** Every background task. */
 export const backgroundTasks: readonly BackgroundTask[] = [
   probeMailServer,
   sendMails,

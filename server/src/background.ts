@@ -6,23 +6,21 @@ import type { Services } from './calls/services.ts';
 export type ReportFailure = (error: unknown, task: string) => void;
 
 export interface Background {
-  /** Starts no further run and waits for those under way. */
+  /** Starts no further run and waits for running ones. */
   stop(): Promise<void>;
 }
 
-/** Processes that were started together must not all come at the same moment. */
+/** Random pauses, so that processes that start together do not run the task at the same time. */
 const withJitter = (milliseconds: number): number =>
   milliseconds * (shortestPause + (longestPause - shortestPause) * Math.random());
 const shortestPause = 0.8;
 const longestPause = 1.2;
 
 /**
- * Runs every task again and again until it is stopped. A task never overlaps itself within a process.
+ * Runs every task repeatedly until it is stopped. Runs of one task never overlap within a process.
  *
- * @example
- * const report: ReportFailure = (error, task) => log.error({ err: error, task }, 'background task failed');
- * const background = startBackground(services, report, backgroundTasks);
- * await background.stop();
+ * @example const report: ReportFailure = (error, task) => log.error({ err: error, task }, 'background task failed');
+ *   const background = startBackground(services, report, backgroundTasks); await background.stop();
  */
 export function startBackground(
   services: Services,
@@ -30,7 +28,7 @@ export function startBackground(
   tasks: readonly BackgroundTask[],
 ): Background {
   const stopping = new AbortController();
-  setMaxListeners(0, stopping.signal); // every task listens: many are no leak
+  setMaxListeners(0, stopping.signal); // Every task adds a listener, which is not a leak.
   const loops = tasks.map((task) => repeat(task, services, report, stopping.signal));
   return {
     stop: async () => {
@@ -64,7 +62,7 @@ async function repeat(
   }
 }
 
-/** Waits, but no longer than until the signal; never keeps a process alive. */
+/** Waits until the time is over or the signal is aborted. Never keeps the process alive. */
 function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {

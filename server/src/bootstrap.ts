@@ -12,13 +12,13 @@ import { createApp, prepareApp } from './accounts/create-app.ts';
 export interface FirstApp {
   readonly name: string;
   readonly adminEmail: string;
-  /** Only when it was made up here. */
+  /** Only if it was generated. */
   readonly generatedPassword: string | undefined;
 }
 
 const fault = (variable: string, message: string): ConfigError => new ConfigError([{ variable, message }]);
 
-/** The admin of the first app: from the environment, or made up where development features exist. */
+/** The super admin of the first app: from the environment, or generated if development features are enabled. */
 function firstAdmin({ config }: Services): { email: string; password: string; isGenerated: boolean } {
   const { bootstrapAdminEmail: email, bootstrapAdminPassword: password } = config;
   if (email !== undefined && password !== undefined) return { email, password, isGenerated: false };
@@ -35,7 +35,7 @@ function firstSettings({ config }: Services): SettingsPatch {
   throw fault('BOOTSTRAP_SETTINGS', `is not valid: ${z.prettifyError(parsed.error)}`);
 }
 
-/** Converts an API error to the fault of a variable. */
+/** Converts an API error to the error of a variable. */
 function nameVariable(error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   if (error.code === 'password_too_weak') return fault('BOOTSTRAP_ADMIN_PASSWORD', `is too weak: ${error.detail}`);
@@ -47,15 +47,15 @@ function nameVariable(error: unknown): unknown {
     : error;
 }
 
-/** One process at a time. The lock is on the one row of `deployment`, which is there before any app. */
+/** Locks the single row of `deployment`, which exists before any app, so that only one process continues. */
 async function lockBootstrap(tx: Tx): Promise<void> {
   await tx.query(sql`SELECT 1 FROM deployment FOR UPDATE`);
 }
 
 /**
- * Makes the first app of a deployment that has none. Several processes may start at once: one of them makes it.
+ * Creates the first app of a new deployment. If several processes start at once, one of them creates it.
  *
- * @returns the app that was made, undefined when there is one already
+ * @returns the created app, or undefined if there was one
  */
 export async function bootstrap(services: Services): Promise<FirstApp | undefined> {
   const { config, db } = services;

@@ -1,4 +1,4 @@
-/** The one source of time: the clock of the database in production, one that they move by hand in tests. */
+/** The only source of time: the clock of the database in production, a manual clock in tests. */
 export interface Clock {
   /** Now. */
   now(): Date;

@@ -8,11 +8,11 @@ import { isAddressRange } from './http/address-range.ts';
 export interface ConfigVariable {
   readonly name: VariableName;
   readonly description: string;
-  /** A secret may also be given as `<NAME>_FILE`, the path of a file that holds it. */
+  /** A secret can also be given as `<NAME>_FILE`, the path of a file that contains it. */
   readonly secret: boolean;
 }
 
-/** The environment after each variable was checked by itself. */
+/** The environment after each variable was validated separately. */
 export type Variables = z.infer<typeof variablesSchema>;
 
 /** The name of a variable that the service reads. */
@@ -20,29 +20,29 @@ export type VariableName = keyof Variables;
 
 const minDistinct = 10;
 const weakKey =
-  'must be 32 random bytes: make them with `openssl rand -base64 32`, and keep the weak key in ' +
+  'must be 32 random bytes: generate them with `openssl rand -base64 32`, and keep the weak key in ' +
   'MASTER_KEYS_OLD until `operate reseal` has run';
 const weakText = [
   `must have at least 32 characters, ${minDistinct} of them distinct:`,
-  'make one with `openssl rand -hex 32`',
+  'generate one with `openssl rand -hex 32`',
 ].join(' ');
 
 const followPrimary =
-  'the service connects to one address. Put a proxy that follows the primary there, see ' +
+  'the service connects to one address. Use a proxy there that follows the primary, see ' +
   'docs/guides/high-availability.md';
 
-/** Every environment variable: what it accepts, what it becomes, what it means. */
+/** Every environment variable: accepted values, parsed type and description. */
 export const variablesSchema = z.object({
   HOST: matching(/^[\w.:-]+$/, 'must be a host name or an IP address')
     .default('127.0.0.1')
     .describe('Address to listen on. Default 127.0.0.1.'),
-  PORT: integer(0, 65_535).default(3000).describe('Port to listen on; 0 takes a free one. Default 3000.'),
+  PORT: integer(0, 65_535).default(3000).describe('Port to listen on; 0 takes a free port. Default 3000.'),
   NODE_ENV: z
     .enum(['production', 'development', 'test'], 'must be production, development or test')
     .optional()
     .describe(
-      'production turns every development feature off. Default: development if HOST and PUBLIC_URL are ' +
-        'loopback or ALLOW_DEVELOPMENT_ON_NETWORK=true, else production.',
+      'production disables every development feature. Default: development if HOST and PUBLIC_URL are loopback or ' +
+        'ALLOW_DEVELOPMENT_ON_NETWORK=true, otherwise production.',
     ),
   DATABASE_URL: matching(/^postgres(ql)?:\/\/./, 'must be a postgresql:// URL')
     .superRefine((url, context) => {
@@ -56,7 +56,7 @@ export const variablesSchema = z.object({
   DATA_DIR: z.string().default('./data').describe('Directory of the embedded database. Default ./data.'),
   DATABASE_PREPARE: flag()
     .default(true)
-    .describe('false for a PgBouncer in transaction mode that knows no prepared statements. Default true.'),
+    .describe('false for a PgBouncer in transaction mode that does not support prepared statements. Default true.'),
   DATABASE_POOL_SIZE: integer(1, 1000).default(10).describe('Database connections of each process. Default 10.'),
   ALLOW_EMBEDDED: flag().default(false).describe('true allows the embedded database in production. Default false.'),
   PUBLIC_URL: matching(/^https?:\/\/[^/?#@\s]+\/?$/, 'must be an http or https origin, without path, query or user')
@@ -68,17 +68,18 @@ export const variablesSchema = z.object({
     .refine(isStrongKey, weakKey)
     .optional()
     .describe(
-      '32 random bytes in base64; encrypts keys and secrets in the database. The embedded database makes its own.',
+      '32 random bytes in base64; encrypts keys and secrets in the database. With the embedded database, it is ' +
+        'generated.',
     )
     .meta({ secret: true }),
   MASTER_KEYS_OLD: list()
     .pipe(z.array(masterKey()))
     .default([])
-    .describe('Earlier master keys, separated by commas, which still decrypt.')
+    .describe('Earlier master keys, separated by commas, which can still decrypt.')
     .meta({ secret: true }),
   BOOTSTRAP_APP: matching(/^[a-z][a-z0-9-]{1,39}$/, 'must be 2 to 40 of a-z, 0-9 and -, beginning with a letter')
     .optional()
-    .describe('Name of the app to make while there is none.'),
+    .describe('Name of the app to create if there is none.'),
   BOOTSTRAP_ADMIN_EMAIL: z
     .string()
     .refine((text) => normalizeEmail(text) !== undefined, 'must be an e-mail address')
@@ -96,8 +97,8 @@ export const variablesSchema = z.object({
     .refine((keys) => keys.every(isStrongText), weakText)
     .default([])
     .describe(
-      'Bearer key of the platform API, at least 32 characters, or two separated by a comma while ' +
-        'rotating. Unset: no platform API.',
+      'Bearer key of the platform API, at least 32 characters, or two separated by a comma while rotating. Unset: ' +
+        'no platform API.',
     )
     .meta({ secret: true }),
   SMTP_URL: z
@@ -117,14 +118,14 @@ export const variablesSchema = z.object({
       'must be a number of hops or CIDR ranges',
     )
     .default(0)
-    .describe('Proxies to believe: a number of hops, or CIDR ranges separated by commas. Default none.'),
+    .describe('Trusted proxies: a number of hops, or CIDR ranges separated by commas. Default none.'),
   WORKERS: z
     .union([z.literal('auto'), integer(1, 256)], 'must be auto or a whole number from 1 to 256')
     .default(1)
-    .describe('Processes; auto takes one for each core. More than one needs DATABASE_URL. Default 1.'),
+    .describe('Number of processes; auto: one for each core. More than one needs DATABASE_URL. Default 1.'),
   HASH_CONCURRENCY: integer(1, 256)
     .optional()
-    .describe('Threads of each process that hash passwords. Default: the cores, shared among WORKERS.'),
+    .describe('Threads of each process that hash passwords. Default: the number of cores, divided among WORKERS.'),
   SIGN_IN_WAIT_SECONDS: integer(1, 60)
     .default(5)
     .describe(
@@ -133,7 +134,8 @@ export const variablesSchema = z.object({
   STOP_DELAY_SECONDS: integer(0, 120)
     .optional()
     .describe(
-      'After SIGTERM /readyz is 503 for this time, and everything else is answered. Default 5, in development 0.',
+      'Seconds after SIGTERM during which /readyz returns 503 and all other calls are served. Default 5, in ' +
+        'development 0.',
     ),
   LOG_LEVEL: z
     .enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'], 'must be a log level')
@@ -142,20 +144,20 @@ export const variablesSchema = z.object({
   DOCS: z
     .enum(['on', 'off'], 'must be on or off')
     .default('on')
-    .describe('off serves no documentation: no reference, guides, error pages and llms.txt. Default on.'),
+    .describe('off disables the documentation: reference, guides, error pages and llms.txt. Default on.'),
   METRICS_TOKEN: z
     .string()
     .refine(isStrongText, weakText)
     .optional()
     .describe('Bearer token for /metrics, at least 32 characters.')
     .meta({ secret: true }),
-  METRICS_PORT: integer(0, 65_535).optional().describe('A port of its own for /metrics.'),
+  METRICS_PORT: integer(0, 65_535).optional().describe('Separate port for /metrics.'),
   ALLOW_DEVELOPMENT_ON_NETWORK: flag()
     .default(false)
-    .describe('true keeps the development features when HOST or PUBLIC_URL is not loopback. Default false.'),
+    .describe('true keeps the development features if HOST or PUBLIC_URL is not loopback. Default false.'),
 });
 
-/** Every variable with its meaning, in the order of the documentation. */
+/** Every variable with its description, in the order of the documentation. */
 export const configVariables: readonly ConfigVariable[] = variablesSchema.keyof().options.map((name) => {
   const { description = '', secret } = variablesSchema.shape[name].meta() ?? {};
   return { name, description, secret: secret === true };
@@ -184,7 +186,7 @@ function masterKey() {
   return matching(/^[\w+/-]{43}=?$/, 'must be 32 bytes in base64').transform((text) => Buffer.from(text, 'base64'));
 }
 
-/** Whether the bytes can be random: not equal, not counting by a fixed step, not a short pattern. */
+/** Whether the bytes can be random: not constant, not an arithmetic sequence, not a short repeated pattern. */
 function isStrongKey(key: Buffer): boolean {
   const steps = new Set(key.subarray(1).map((byte, index) => (byte - (key[index] ?? 0) + 256) % 256));
   return steps.size > 1 && new Set(key).size >= minDistinct;

@@ -5,13 +5,13 @@ import { isLoopback } from './http/loopback.ts';
 
 export { configVariables } from './config-variables.ts';
 
-/** One thing wrong with one variable. The message never holds the value: it may be a secret. */
+/** One problem of one variable. The message never contains the value, because the value may be a secret. */
 export interface ConfigFault {
   readonly variable: string;
   readonly message: string;
 }
 
-/** The environment cannot be used. `faults` names every variable that must change. */
+/** The environment is invalid. `faults` lists every variable that must change. */
 export class ConfigError extends Error {
   readonly faults: readonly ConfigFault[];
 
@@ -30,7 +30,7 @@ export type Config = Readonly<ReturnType<typeof toConfig>>;
 /** The environment: `process.env`, or a record in tests. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** A condition between variables. It is asked only when every variable it `reads` is valid by itself. */
+/** A condition between variables. Checked only if every variable that it `reads` is valid. */
 interface Rule {
   readonly variable: VariableName;
   readonly reads: readonly VariableName[];
@@ -38,10 +38,10 @@ interface Rule {
   fault(variables: Variables): string | undefined;
 }
 
-/** Why a start without NODE_ENV is held to the rules of production; what to set to try the service. */
+/** Why a start without NODE_ENV follows the rules of production, and how to try the service. */
 const countsAsProduction =
-  'in production, and without NODE_ENV a HOST or PUBLIC_URL that is not loopback counts as production: ' +
-  'NODE_ENV is not set; for a trial on a network of your own set ALLOW_DEVELOPMENT_ON_NETWORK=true';
+  'in production, and without NODE_ENV a HOST or PUBLIC_URL that is not loopback counts as production: NODE_ENV ' +
+  'is not set; for a trial on a private network set ALLOW_DEVELOPMENT_ON_NETWORK=true';
 
 const inProduction = ({ NODE_ENV }: Variables): string => (NODE_ENV ? 'in production' : countsAsProduction);
 
@@ -64,8 +64,8 @@ const rules: readonly Rule[] = [
     reads: ['DATABASE_URL', 'ALLOW_EMBEDDED', ...developmentVariables],
     fault: (v) =>
       isProduction(v) && !v.DATABASE_URL && !v.ALLOW_EMBEDDED
-        ? 'is required, unless ALLOW_EMBEDDED=true accepts that a power cut can damage the embedded ' +
-          `database, ${inProduction(v)}`
+        ? 'is required, unless ALLOW_EMBEDDED=true accepts that a power failure can damage the embedded database, ' +
+          inProduction(v)
         : undefined,
   },
   {
@@ -91,7 +91,7 @@ const rules: readonly Rule[] = [
     reads: ['MASTER_KEY', 'DATABASE_URL', ...developmentVariables],
     fault: (v) =>
       !v.DATABASE_URL && !v.MASTER_KEY && !hasDevelopmentFeatures(v)
-        ? `is required: making one is a development feature, and ${developmentFeaturesSentence}`
+        ? `is required: generating one is a development feature, and ${developmentFeaturesSentence}`
         : undefined,
   },
   {
@@ -128,10 +128,10 @@ const rules: readonly Rule[] = [
 ];
 
 /**
- * Reads the configuration from an environment. An empty variable counts as unset; a secret may be given as
+ * Reads the configuration from an environment. An empty variable counts as unset; a secret can be given as
  * `<NAME>_FILE` instead.
  *
- * @throws ConfigError with every fault at once, each naming its variable and none its value
+ * @throws ConfigError with all problems at once; the messages name variables, never values
  * @example const config = loadConfig(process.env);
  */
 export function loadConfig(env: Environment): Config {
@@ -152,22 +152,22 @@ function toConfig(v: Variables) {
   return {
     /** Address to listen on. */
     host: v.HOST,
-    /** Port to listen on; 0 takes a free one. */
+    /** Port to listen on; 0 takes a free port. */
     port: v.PORT,
     /** Processes that share the port. */
     workers,
-    /** Proxies to believe, counted or matched from the right of `X-Forwarded-For`; 0 believes none. */
+    /** Trusted proxies, counted or matched from the right of `X-Forwarded-For`; 0: no proxy is trusted. */
     trustProxy: v.TRUST_PROXY,
     /**
-     * Origin under which clients reach the service, without a slash at the end. With port 0 it cannot name the port.
+     * Origin under which clients reach the service, without a trailing slash. With port 0, the port is not part of it.
      */
     publicUrl: v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT}`,
 
     /** Whether this is a deployment for real users. */
     isProduction: isProduction(v),
-    /** Whether the development mailbox, generated key and admin, and loopback redirects exist. */
+    /** Whether the development mailbox, the generated key and admin, and loopback redirects are enabled. */
     developmentFeatures: hasDevelopmentFeatures(v),
-    /** Development that nobody but this machine reaches: HOST and PUBLIC_URL are loopback. */
+    /** Development that can be reached only from this machine: HOST and PUBLIC_URL are loopback. */
     isLocalDevelopment: hasDevelopmentFeatures(v) && isOnThisMachine(v),
 
     /** PostgreSQL; undefined: the embedded database. */
@@ -176,25 +176,26 @@ function toConfig(v: Variables) {
     dataDir: v.DATA_DIR,
     /** Whether to use named prepared statements. */
     databasePrepare: v.DATABASE_PREPARE,
-    /** Connections of each process. */
+    /** Number of connections of each process. */
     databasePoolSize: v.DATABASE_POOL_SIZE,
 
     /** 32 bytes; undefined: the key file in `dataDir`. */
     masterKey: v.MASTER_KEY,
-    /** Earlier master keys, 32 bytes each, which still decrypt. */
+    /** Earlier master keys, 32 bytes each, which can still decrypt. */
     masterKeysOld: v.MASTER_KEYS_OLD,
-    /**
-     * Passwords hashed at one time in each process; one more than its cores, so that no core is idle.
-     */
+    /** Concurrent password hashes in each process: one more than its cores, so that no core is idle. */
     hashConcurrency: v.HASH_CONCURRENCY ?? Math.ceil(availableParallelism() / workers),
 
     /** Maximum expected wait of a password until it is hashed, in seconds. */
     signInWaitSeconds: v.SIGN_IN_WAIT_SECONDS,
 
-    /** How long a process that is told to stop goes on, unready, so that load balancers notice; in seconds. */
+    /**
+     * How long a process that was told to stop keeps serving while it is not ready, in seconds, so that load balancers
+     * notice.
+     */
     stopDelaySeconds: v.STOP_DELAY_SECONDS ?? (hasDevelopmentFeatures(v) ? 0 : 5),
 
-    /** Name of the app to make while there is none. */
+    /** Name of the app to create if there is none. */
     bootstrapApp: v.BOOTSTRAP_APP,
     /** Super admin of that app. E-mail and password are both set or both undefined. */
     bootstrapAdminEmail: v.BOOTSTRAP_ADMIN_EMAIL,
@@ -210,18 +211,18 @@ function toConfig(v: Variables) {
     /** Sender of mails. */
     mailFrom: v.MAIL_FROM,
 
-    /** The least severe level that is logged. */
+    /** The lowest level that is logged. */
     logLevel: v.LOG_LEVEL,
-    /** Whether pages for people and programs are served beside the API. */
+    /** Whether the documentation pages are served in addition to the API. */
     servesDocumentation: v.DOCS === 'on',
     /** Bearer token for the metrics. */
     metricsToken: v.METRICS_TOKEN,
-    /** A port of their own for the metrics. */
+    /** Separate port for the metrics. */
     metricsPort: v.METRICS_PORT,
   };
 }
 
-/** The text of every variable that is set, secrets also from their files. */
+/** The text of every variable that is set. Secrets are also read from their files. */
 function readTexts(env: Environment, faults: ConfigFault[]): ReadonlyMap<VariableName, string> {
   const texts = new Map<VariableName, string>();
   for (const { name, secret } of configVariables) {
@@ -238,13 +239,16 @@ function readSecret(env: Environment, name: VariableName, faults: ConfigFault[])
   if (env[name]) return fault(`and ${name}_FILE are both set`);
   try {
     const text = readFileSync(path, 'utf8').replace(/\r?\n$/, '');
-    return text === '' ? fault(`is empty in the file that ${name}_FILE names`) : text;
+    return text === '' ? fault(`is empty in the file of ${name}_FILE`) : text;
   } catch {
-    return fault(`cannot be read from the file that ${name}_FILE names`);
+    return fault(`cannot be read from the file of ${name}_FILE`);
   }
 }
 
-/** Checks each variable by itself. What is faulty falls back to its default, and no rule reads it. */
+/**
+ * Validates each variable separately. An invalid variable falls back to its default, and rules that read it are
+ * skipped.
+ */
 function parseTexts(texts: ReadonlyMap<VariableName, string>, faults: ConfigFault[]): Variables {
   const result = variablesSchema.safeParse(Object.fromEntries(texts));
   if (result.success) return result.data;
@@ -253,7 +257,10 @@ function parseTexts(texts: ReadonlyMap<VariableName, string>, faults: ConfigFaul
   return variablesSchema.parse(Object.fromEntries([...texts].filter(([name]) => !messages.has(name))));
 }
 
-/** Without NODE_ENV a service that the network can reach is in production: nobody is to run one open by omission. */
+/**
+ * Without NODE_ENV, a service that is reachable from the network runs in production mode, so that no open service runs
+ * by omission.
+ */
 function isProduction(v: Variables): boolean {
   if (v.NODE_ENV) return v.NODE_ENV === 'production';
   return !isOnThisMachine(v) && !v.ALLOW_DEVELOPMENT_ON_NETWORK;
@@ -267,7 +274,7 @@ function hasDevelopmentFeatures(v: Variables): boolean {
   return !isProduction(v) && (isLoopback(v.HOST) || v.ALLOW_DEVELOPMENT_ON_NETWORK);
 }
 
-/** The embedded database serves one process; PostgreSQL serves one for each core. */
+/** The embedded database allows one process; PostgreSQL allows one for each core. */
 function automaticWorkers({ DATABASE_URL }: Variables): number {
   return DATABASE_URL ? availableParallelism() : 1;
 }

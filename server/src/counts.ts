@@ -3,13 +3,13 @@ import { type Sql, sql } from './db/db.ts';
 /** Counters per app. */
 export type CountedNoun = 'users' | 'organizations';
 
-/** The row of a total that counts what has this id: the time in it, so that what comes at the same moment spreads. */
+/** The row of a counter for this id: chosen by the time in the id, so that concurrent changes use different rows. */
 const slotOf = (id: Sql): Sql => sql`((${id} >> 22) & 7)`;
 
 /**
- * A part of the statement that adds or removes users or organizations: changes the total of the app with it.
+ * A part of the statement that adds or removes users or organizations. Updates the total of the app.
  *
- * @param rows what was added or removed, with its `id`
+ * @param rows the added or removed rows, with their `id`
  */
 export function countInApp(appId: string, noun: CountedNoun, rows: Sql, by: 1 | -1): Sql {
   return sql`
@@ -19,9 +19,9 @@ export function countInApp(appId: string, noun: CountedNoun, rows: Sql, by: 1 | 
 }
 
 /**
- * A part of the statement that adds or removes members: changes the totals of their organizations with it.
+ * A part of the statement that adds or removes members. Updates the totals of their organizations.
  *
- * @param rows who was added or removed: `org_id`, `user_id`
+ * @param rows the added or removed members: `org_id`, `user_id`
  */
 export function countInOrganization(appId: string, rows: Sql, by: 1 | -1): Sql {
   return sql`
@@ -31,10 +31,10 @@ export function countInOrganization(appId: string, rows: Sql, by: 1 | -1): Sql {
     ON CONFLICT (app_id, org_id, slot) DO UPDATE SET total = c.total + EXCLUDED.total`;
 }
 
-/** How many users or organizations an app has, for `readPage`. */
+/** Number of users or organizations of an app, for `readPage`. */
 export const totalOfApp = (appId: string, noun: CountedNoun): Sql =>
   sql`SELECT COALESCE(sum(total), 0) AS total FROM app_counts WHERE app_id = ${appId} AND noun = ${noun}`;
 
-/** How many members an organization has, for `readPage`. */
+/** Number of members of an organization, for `readPage`. */
 export const totalOfOrganization = (appId: string, orgId: string): Sql =>
   sql`SELECT COALESCE(sum(total), 0) AS total FROM member_counts WHERE app_id = ${appId} AND org_id = ${orgId}`;

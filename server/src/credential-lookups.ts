@@ -31,20 +31,20 @@ declare module './calls/services.ts' {
   }
 }
 
-/** The look-ups behind every authenticated call, and behind every token. */
+/** The lookups that authenticate every call and issue every token. */
 export interface CredentialLookups {
   session(key: SessionKey): Promise<FoundSession | undefined>;
-  /** The session behind the verified access token of a person. */
+  /** The session of the verified access token of a person. */
   accessToken(key: AccessTokenKey): Promise<FoundAccessToken | undefined>;
   /** Claims of the access token of a person. */
   tokenGrant(key: TokenRequestKey): Promise<TokenGrant | undefined>;
-  /** The machine user of a verified token, if it is still good. */
+  /** The machine user of a verified token, if it is still valid. */
   machine(key: MachineKey): Promise<FoundMachine | undefined>;
   /** The machine user of a client credential. */
   client(key: ClientKey): Promise<FoundClient | undefined>;
 }
 
-/** The look-ups of one process; credentials of calls that arrive together share a statement. */
+/** The lookups of one process. Credentials of calls that arrive together share a statement. */
 export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups {
   return {
     session: batched((keys: readonly SessionKey[]) => findSessions(db, keys, clock.now())),
@@ -56,8 +56,8 @@ export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups
 }
 
 /**
- * The human of an access token. A token for one organization stands for the membership there: it carries no right that
- * reaches beyond, so its human is no super admin.
+ * The human of an access token. A token for one organization is valid only for the membership there, so its human does
+ * not act as super admin.
  */
 function toBearerOfAccessToken(
   { user, session, isOrganizationSuspended }: FoundAccessToken,
@@ -67,7 +67,7 @@ function toBearerOfAccessToken(
   return { kind: 'user', user: { ...user, isSuperAdmin }, session, accessToken: { orgId, isOrganizationSuspended } };
 }
 
-/** Answers the path of a call; it asks the look-ups, so that calls of one moment share a statement. */
+/** The lookups of the request path, batched so that concurrent calls share a statement. */
 export function createCredentials(services: Pick<Services, 'db' | 'clock' | 'lookups' | 'tokenVerifier'>): Credentials {
   const { db, clock, lookups, tokenVerifier } = services;
   return {

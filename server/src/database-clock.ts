@@ -10,26 +10,29 @@ export interface ClockReading {
   readonly receivedAt: number;
 }
 
-/** Clocks may differ by this much. A larger difference is reported, and a larger step back is a step. */
+/**
+ * Tolerated difference between clocks. A larger difference is reported, and a larger backward step counts as a step.
+ */
 const toleratedMs = 2_000;
-/** A reported difference counts as gone below this: a clock at the limit must not be reported again and again. */
+/**
+ * Below this value, a reported difference counts as resolved, so that a clock near the limit is not reported
+ * repeatedly.
+ */
 const settledMs = 1_000;
 
-/** Whether a difference between two clocks needs a look. */
+/** Whether a difference between two clocks must be reported. */
 export const isOff = (offsetSeconds: number): boolean => Math.abs(offsetSeconds) * 1000 > toleratedMs;
 
 /**
- * The time of the database, counted on between two readings with the monotonic clock of this process. So processes on
- * machines whose clocks are wrong agree about what has expired.
+ * The time of the database. Between two readings it advances with the monotonic clock of this process, so that machines
+ * with wrong clocks agree about what has expired.
  *
- * A reading says only that the database's time was `databaseMs` at some moment between question and answer. The clock
- * moves only if it contradicts that: a slow answer does not make it late. Until the first reading it shows the time of
- * this machine.
+ * A reading only says that the database's time was `databaseMs` at some time between request and response. The clock is
+ * corrected only if it contradicts a reading, so a slow response does not shift it. Until the first reading it shows
+ * the time of this machine.
  *
- * @example
- *   const clock = new DatabaseClock();
- *   const ids = await leaseNode(db, { clock }); // reads the database's clock with each renewal
- *   clock.now();
+ * @example const clock = new DatabaseClock(); const ids = await leaseNode(db, { clock }); // reads the database's
+ *   clock with each renewal clock.now();
  */
 export class DatabaseClock implements Clock {
   readonly #log: Log;
@@ -57,8 +60,7 @@ export class DatabaseClock implements Clock {
   }
 
   /**
-   * Takes over a reading, and logs a warning when the clock of this machine begins to differ, or differs by another
-   * amount.
+   * Applies a reading. Logs a warning if the clock of this machine begins to differ, or differs by another amount.
    *
    * @returns whether the database's clock was set back
    */

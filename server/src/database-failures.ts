@@ -29,12 +29,13 @@ export class DatabaseFailures {
   }
 
   /**
-   * Whether a change found the storage full within the last half minute. Only a change can tell, and while the service
-   * says that it is not ready there may be none; so it is ready again after that time, until the next one fails.
+   * Whether a change found the storage full within the last half minute. Only a change can detect this, and while the
+   * service is not ready there may be none. The service is therefore ready again after that time, until the next
+   * failure.
    */
   get isStorageFull(): boolean {
     const elapsedMs = this.#clock.now().getTime() - this.#storageFullAt;
-    // A clock that was set back must not make the half minute longer.
+    // Otherwise a clock that was set back would prolong the half minute.
     return elapsedMs >= 0 && elapsedMs < rememberedForMs;
   }
 }

@@ -1,9 +1,9 @@
-/** Parameters of libpq that choose among several servers. The driver ignores them without a word. */
+/** Parameters of libpq that choose among several servers. The driver ignores them silently. */
 const choices = ['target_session_attrs', 'load_balance_hosts'];
 
 /**
- * Says why a connection URL cannot follow a primary among several servers. libpq reads a list of hosts there; the
- * driver takes the list for one name.
+ * The reason why a connection URL cannot follow a primary among several servers. libpq reads a list of hosts there; the
+ * driver reads the list as one name.
  *
  * @returns undefined if the URL names one host
  * @see https://www.postgresql.org/docs/15/libpq-connect.html#LIBPQ-MULTIPLE-HOSTS

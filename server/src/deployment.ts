@@ -10,7 +10,7 @@ import { checkMasterKey, hasMasterKey } from './keys/master-key-check.ts';
 import { generateMasterKeyFile, masterKeyFile } from './keys/master-key-file.ts';
 import { createSealer, type Sealer } from './keys/seal.ts';
 
-/** The services of a process: the database, migrated and unsealed, and the id source. */
+/** The services of a process: the migrated database, the sealer and the id source. */
 export interface Deployment {
   readonly db: Db;
   /**
@@ -19,21 +19,22 @@ export interface Deployment {
    */
   readonly lookupDb: Db;
   readonly ids: LeasedIdSource;
-  /** The time of the database, which each renewal of the lease on ids reads. */
+  /** The time of the database. Each renewal of the lease on ids reads it. */
   readonly clock: DatabaseClock;
   readonly sealer: Sealer;
   /** For people, e.g. `16.4`. */
   readonly databaseVersion: string;
-  /** How many migrations this start applied. */
+  /** Number of migrations that this start applied. */
   readonly migrated: number;
   readonly close: () => Promise<void>;
 }
 
-/** The key beside the embedded database; made only while the database has none, so that a lost one is noticed. */
+/** The key file of the embedded database. Created only with a new database, so that a lost file is noticed. */
 async function masterKeyOfDirectory(db: Db, dataDir: string): Promise<Buffer> {
   if (!existsSync(masterKeyFile(dataDir)) && (await hasMasterKey(db))) {
     throw new Error(
-      `${masterKeyFile(dataDir)} is gone, and the database cannot be read without it. Put it back, or set MASTER_KEY.`,
+      `${masterKeyFile(dataDir)} is missing, and the database cannot be read without it. Restore the file, or set ` +
+        `MASTER_KEY.`,
     );
   }
   return generateMasterKeyFile(dataDir);
@@ -57,7 +58,7 @@ async function versionOf(db: Db): Promise<string> {
   return row?.version ?? 'unknown';
 }
 
-/** Opens the database, brings its schema up to date and makes sure that the master key is its own. */
+/** Opens and migrates the database, and checks that the master key belongs to it. */
 export async function openDeployment(config: Config, log?: Log): Promise<Deployment> {
   const { db, lookupDb } = await openDatabases(config, log);
   const closeDatabases = async () => {

@@ -3,27 +3,27 @@ import { performance } from 'node:perf_hooks';
 import { DatabaseClock } from './database-clock.ts';
 import { DatabaseUnavailableError, sql, type Db, type Sql } from './db/db.ts';
 
-/** Makes ids: decimal strings whose numeric order is the order of creation. */
+/** Generates ids: decimal strings whose numeric order is the order of creation. */
 export interface IdSource {
   /**
    * The next id.
    *
-   * @throws DatabaseUnavailableError when the lease on the node number has run out
+   * @throws DatabaseUnavailableError if the lease on the node number has expired
    */
   next(): string;
-  /** How long ids can still be given without the database, in milliseconds; negative if the lease has run out. */
+  /** How long ids can still be generated without the database, in milliseconds; negative if the lease has expired. */
   remainingMs(): number;
 }
 
 /** An id source with an exclusive lease of its node number. */
 export interface LeasedIdSource extends IdSource {
-  /** Gives the node number back. */
+  /** Returns the node number. */
   close(): Promise<void>;
 }
 
-/** How long a lease lasts and how often it is renewed. */
+/** Duration of a lease, and interval of its renewal. */
 export interface LeaseOptions {
-  /** Gives ids their time. Each renewal reads the database's clock for it. */
+  /** The clock for ids. Each renewal reads the database's clock for it. */
   readonly clock?: DatabaseClock;
   readonly leaseMs?: number;
   readonly renewEveryMs?: number;
@@ -33,9 +33,9 @@ export interface LeaseOptions {
 export interface IdSourceOptions {
   readonly node: number;
   readonly now?: () => number;
-  /** No id gets this time or a later one. */
+  /** Ids have an earlier time than this. */
   readonly until?: number;
-  /** No id gets this time or an earlier one. */
+  /** Ids have a later time than this. */
   readonly after?: number;
 }
 
@@ -58,21 +58,21 @@ export function createIdSource(options: IdSourceOptions): IdSource {
 }
 
 /**
- * Leases a node number from the table `node_leases` and keeps it by renewing the lease.
+ * Leases a node number from the table `node_leases` and renews the lease.
  *
- * Ids carry the database's time, read with each renewal and counted on with this machine's monotonic clock. So machines
- * need not agree about the time, and as a lease starts after the time up to which the one before it could give ids, two
- * holders of a number never give the same.
+ * Ids carry the database's time, which is read with each renewal and advanced by this machine's monotonic clock. So
+ * machines need not agree about the time. A lease starts after the last time for which the previous lease could
+ * generate ids, so two holders of a number never generate the same id.
  *
- * If the database's clock is set back, another number is leased and ids go on above the latest one, ahead of the clock,
- * until it has caught up. The lease then lasts from the time of the latest id.
+ * If the database's clock is set back, another number is leased. Ids continue above the latest one, ahead of the clock,
+ * until the clock has caught up. The lease then lasts from the time of the latest id.
  *
  * @example
  *   const ids = await leaseNode(db);
  *   const id = ids.next();
  *   await ids.close();
  *
- * @throws DatabaseUnavailableError when the database cannot be reached or every number is taken
+ * @throws DatabaseUnavailableError if the database cannot be reached or every number is taken
  */
 export async function leaseNode(db: Db, options: LeaseOptions = {}): Promise<LeasedIdSource> {
   const lease = new NodeLease(db, options);
@@ -86,7 +86,7 @@ class Snowflake implements IdSource {
   readonly #now: () => number;
   #last: number;
   #sequence = lastSequence;
-  /** Time and node of `#last`, in place: what is left to do per id is one addition. */
+  /** Time and node of `#last`, precomputed: each id then takes one addition. */
   #base = 0n;
 
   constructor({ node, now = Date.now, until = Number.POSITIVE_INFINITY, after = 0 }: IdSourceOptions) {
@@ -113,13 +113,13 @@ class Snowflake implements IdSource {
     return this.until - Math.max(this.#now(), this.#last);
   }
 
-  /** No id is given from now on, not even another one of the current millisecond. */
+  /** No id is generated from now on, not even another one in the current millisecond. */
   stop(): void {
     this.until = 0;
     this.#sequence = lastSequence;
   }
 
-  /** A clock that was set back, or that more than 4096 ids per millisecond outran, is left behind by the ids. */
+  /** If the clock was set back, or more than 4096 ids per millisecond were generated, ids run ahead of the clock. */
   #enter(time: number): void {
     if (time >= this.until) throw new DatabaseUnavailableError('The lease on the node number for ids has run out');
     this.#last = time;
@@ -141,7 +141,7 @@ class NodeLease implements LeasedIdSource {
   readonly #renewEveryMs: number;
   readonly #holder = randomUUID();
   #source = new Snowflake({ node: 0, until: 0 });
-  /** The database's clock was set back since the number was leased. */
+  /** The database's clock was set back after the number was leased. */
   #isSetBack = false;
   #timer: NodeJS.Timeout | undefined;
   #renewal: Promise<void> | undefined;
@@ -179,8 +179,8 @@ class NodeLease implements LeasedIdSource {
   }
 
   /**
-   * Rows that others are just taking are passed over, so that many processes can start at once. The margin of a few
-   * milliseconds stands for what is lost in rounding.
+   * Skips rows that other processes are leasing, so that many processes can start at once. The margin of a few
+   * milliseconds covers rounding.
    */
   async #take(): Promise<void> {
     const row = await this.#ask(sql`
@@ -197,9 +197,9 @@ class NodeLease implements LeasedIdSource {
   }
 
   /**
-   * A lease that expired is still ours if no other process took the number. A number that was taken is replaced. So is
-   * a number that was leased before the clock was set back: the table, not the memory of this process, then keeps ids
-   * unique.
+   * An expired lease is still valid if no other process took the number. If the number was taken, another number is
+   * leased. The same happens if the number was leased before the clock was set back, so that the table keeps ids
+   * unique, and not the memory of this process.
    */
   async #renew(): Promise<void> {
     const row = await this.#ask(sql`
@@ -236,7 +236,7 @@ class NodeLease implements LeasedIdSource {
   }
 }
 
-/** Whole milliseconds, rounded down, as text: a bigint has no other safe form. */
+/** Whole milliseconds, rounded down, as text, because a bigint has no other safe representation. */
 const leaseTimes = sql`
   floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now,
   floor(extract(epoch FROM leased_until) * 1000)::bigint AS until`;

@@ -1,6 +1,6 @@
 import { ConfigError } from './config.ts';
 
-/** Where a listener is asked to begin, and the variable that says so. */
+/** Where a listener should listen, and the variable that configures it. */
 interface Place {
   readonly variable: 'PORT' | 'METRICS_PORT';
   readonly host: string;
@@ -16,18 +16,18 @@ function faultOf(code: unknown, { variable, host, port }: Place) {
       return { variable, message: `cannot be used: this user may not listen on ${address} (EACCES)` };
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return { variable: 'HOST', message: `cannot be used: ${host} is no address of this machine (${code})` };
+      return { variable: 'HOST', message: `cannot be used: ${host} is not an address of this machine (${code})` };
     default:
       return undefined;
   }
 }
 
 /**
- * Waits until a listener has begun. What keeps it from that is mostly a variable that must change, so that is what is
- * said instead of the system call that failed.
+ * Waits until a listener has started. A failure is usually due to a variable, so the error names the variable instead
+ * of the failed system call.
  *
- * @param begun the listener, beginning at `place`
- * @throws ConfigError when something else listens there, or nobody can
+ * @param begun the starting listener
+ * @throws ConfigError if another process listens there, or the address cannot be used
  * @example await listening({ variable: 'PORT', ...place }, app.listen(place));
  */
 export async function listening<Server>(place: Place, begun: Promise<Server>): Promise<Server> {

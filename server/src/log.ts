@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { destination, pino } from 'pino';
 import { DatabaseError, type Log } from './db/db.ts';
 
-/** How often the stack of one cause is written: a database that is away would otherwise fill the disk with it. */
+/** How often the stack of one cause is logged. Otherwise an outage of the database would fill the disk. */
 const stackEveryMs = 60_000;
 const rememberedCauses = 500;
 
@@ -12,7 +12,7 @@ interface ErrorFields extends Record<string, unknown> {
   readonly message: string;
 }
 
-/** Serializes an error for the log, without parameter values and without row data that the driver quotes. */
+/** Serializes an error for the log, without parameter values and row data. */
 function describeError(error: Error): ErrorFields {
   return {
     type: error.name,
@@ -27,7 +27,7 @@ function stackOf({ stack = '', cause }: Error): string {
   return cause instanceof Error ? `${stack}\nCaused by: ${stackOf(cause)}` : stack;
 }
 
-/** Errors with the same messages that were thrown at the same place have one cause. */
+/** Errors with the same messages that were thrown at the same location have one cause. */
 function causeOf(error: Error): string {
   const [, place = ''] = /^\s+at (.*)$/m.exec(error.stack ?? '') ?? [];
   const inner = error.cause instanceof Error ? causeOf(error.cause) : '';
@@ -38,7 +38,7 @@ function causeOf(error: Error): string {
  * Describes errors with one stack per cause and minute. Others have an empty stack and a number: `repeats` counts the
  * errors of this cause since the last stack.
  *
- * @param now milliseconds of a clock that is never set
+ * @param now milliseconds of a monotonic clock
  */
 function createErrorSerializer(now: () => number) {
   const causes = new LRUCache<string, { stackAt: number; repeats: number }>({ max: rememberedCauses });
@@ -55,10 +55,13 @@ function createErrorSerializer(now: () => number) {
   };
 }
 
-/** Lines are written together, at the latest after this time: a system call for each would cost every request. */
+/**
+ * Lines are written together, at the latest after this time, because a system call for each line would slow down every
+ * request.
+ */
 const flushEveryMs = 200;
 
-/** The service's logger: JSON lines. No header, body, query or address of a person is ever logged. */
+/** The logger of the service: JSON lines. Headers, bodies, queries and addresses of people are never logged. */
 export const loggerOptions = (level: string, now: () => number = () => performance.now()) => {
   const serializer = createErrorSerializer(now);
   return { level, base: { pid: process.pid }, serializers: { err: serializer, error: serializer } };
@@ -66,15 +69,15 @@ export const loggerOptions = (level: string, now: () => number = () => performan
 
 /** The log of one process: JSON lines on standard output. */
 export interface ServiceLog {
-  /** For the framework, which makes a logger of its own with them. */
+  /** Options for the framework, which creates its own logger. */
   readonly options: ReturnType<typeof loggerOptions> & { readonly stream: ReturnType<typeof destination> };
-  /** Writes a line outside of requests. */
+  /** Writes a line that belongs to no request. */
   readonly write: Log;
   /** Writes what waits. */
   readonly flush: () => void;
 }
 
-/** Opens the log of this process. If the process is killed outright, the lines of the last 200 ms can be lost. */
+/** Opens the log of this process. If the process is killed, the lines of the last 200 ms can be lost. */
 export function openLog(level: string): ServiceLog {
   const stream = destination({ fd: 1, sync: true, minLength: 4096, periodicFlush: flushEveryMs });
   const flush = () => stream.flushSync();
@@ -88,17 +91,17 @@ export function openLog(level: string): ServiceLog {
   };
 }
 
-/** Writes to the log what Node.js would print on standard error: its warnings, and the error that ends the process. */
+/** Logs what Node.js would print on standard error: its warnings, and the error that ends the process. */
 export function logProcess({ write, flush }: ServiceLog): void {
   process.removeAllListeners('warning').on('warning', (warning) => write('warn', warning.message, { err: warning }));
   process.on('uncaughtException', (error) => {
-    write('error', 'An error that was not expected ends this process', { err: error });
+    write('error', 'An unexpected error ends this process', { err: error });
     flush();
     process.exit(1);
   });
 }
 
-/** One line for each answer, by route and not by path or query: those can name people. */
+/** One line for each response, with the route instead of path or query, because those can identify people. */
 export function logAnswers(app: FastifyInstance): void {
   app.addHook('onResponse', (request, reply, done) => {
     request.log.info(

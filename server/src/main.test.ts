@@ -121,7 +121,7 @@ describe('a start is refused', () => {
       BOOTSTRAP_ADMIN_PASSWORD: 'Administrator@Gatehouse-1',
     };
     const outcome = await runService({ ...place.env, ...onNetwork, HOST: '203.0.113.1' });
-    expectRefusal(outcome, /^HOST cannot be used: 203\.0\.113\.1 is no address of this machine/m);
+    expectRefusal(outcome, /^HOST cannot be used: 203\.0\.113\.1 is not an address of this machine/m);
   });
 
   test('while the database cannot be reached', async () => {

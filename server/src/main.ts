@@ -3,7 +3,7 @@ import { type Config, ConfigError, loadConfig } from './config.ts';
 import { logProcess, openLog, type ServiceLog } from './log.ts';
 import { keepValuesYoung } from './young-generation.ts';
 
-/** What went wrong at start, for people: faults of the configuration line by line, else the one sentence. */
+/** The error of a failed start, for people: the problems of the configuration line by line, otherwise one sentence. */
 function explain(error: unknown): string {
   if (error instanceof ConfigError)
     return error.faults.map(({ variable, message }) => `${variable} ${message}`).join('\n');
@@ -17,7 +17,10 @@ async function serveHere(config: Config, log: ServiceLog): Promise<void> {
   await serve(config, deployment, log);
 }
 
-/** Each process loads what it runs: the supervisor of workers neither serves nor has a database. */
+/**
+ * Each process loads only the code that it runs: the supervisor of workers neither serves requests nor opens a
+ * database.
+ */
 async function serveOrSupervise(config: Config): Promise<void> {
   const log = openLog(config.logLevel);
   logProcess(log);

@@ -20,7 +20,7 @@ afterEach(async () => {
   await place.remove();
 });
 
-const stopIt = 'The embedded database has room for one process: stop the service, run the command, start it.';
+const stopIt = 'The embedded database allows only one process: stop the service, run the command, start the service.';
 const commands = [
   ['list-mails'],
   ['retry-mail', 'all'],

@@ -12,10 +12,10 @@ import { addMailCommands } from './operate/mails.ts';
 import { reseal } from './operate/reseal.ts';
 import { addAccountCommands } from './operate/accounts.ts';
 
-/** Commands of the operator that work on the database itself, with the same environment as the service. */
+/** Commands of the operator that work on the database directly, with the same environment as the service. */
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 
-/** Standard output is for results: what a migration waits for, for example, is told on standard error. */
+/** Standard output is only for results. Messages, for example about a migration that waits, go to standard error. */
 const log: Log = (level, message, details) => {
   if (level !== 'info') process.stderr.write(`${level}: ${message} ${JSON.stringify(details)}\n`);
 };
@@ -41,14 +41,14 @@ const withApp = (name: string, work: (deployment: Deployment, appId: string) => 
   withDeployment(async (deployment) => work(deployment, await appIdOf(deployment, name)));
 
 const program = new Command('operate')
-  .description('Work on the keys, mails and accounts of a deployment.')
+  .description('Manage the keys, mails and accounts of a deployment.')
   .showHelpAfterError();
 
 addKeyCommands(program, withApp, print);
 
 program
   .command('reseal')
-  .description('encrypt everything under the current MASTER_KEY, so that MASTER_KEYS_OLD can be dropped')
+  .description('encrypt everything under the current MASTER_KEY, so that MASTER_KEYS_OLD can be removed')
   .action(() =>
     withDeployment(async ({ db, sealer }) => {
       const { keys, mails, secrets } = await reseal(db, sealer);

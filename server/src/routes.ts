@@ -41,7 +41,7 @@ import { emailVerificationRoutes } from './accounts/email-verification.routes.ts
 import { passwordRoutes } from './accounts/password.routes.ts';
 import { userRoutes } from './users/users.routes.ts';
 
-/** The API's table of contents. */
+/** All routes of the API. */
 export const routes: readonly Route[] = [
   ...userRoutes,
   ...emailVerificationRoutes,

@@ -18,22 +18,22 @@ import { onStopSignal, readyMessage } from './signals.ts';
 import { announceFirstApp, printAddresses } from './terminal.ts';
 import { readVersion } from './version.ts';
 
-/** How long requests in progress may take after a stop signal. */
+/** How long requests in progress may take after a stop signal, in milliseconds. */
 const drainMs = 10_000;
-/** What is left of that for the answer to a password whose hash began last. */
+/** The part of this time that remains for a response after the last password hash has begun. */
 const answerMs = 2_000;
-/** How long a server may take to close its sessions. */
+/** How long a server may take to close its sessions, in milliseconds. */
 const closeMs = 5_000;
 const sweepEveryMs = 50;
 
-/** Apps that were created before redirect URLs were matched exactly are less safe than new ones until they change. */
+/** Apps from before the exact matching of redirect URLs are less safe until their setting is changed. */
 async function warnOfRedirectMatching({ db }: Services, log: FastifyInstance['log']): Promise<void> {
   const { total, names } = await appsMatchingByOrigin(db);
   if (total === 0) return;
   log.warn(
     { apps: names, total },
-    'redirectMatching is "origin" in these apps: bare origins in redirectUrls serve everybody; see the ' +
-      'guide on settings',
+    'redirectMatching is "origin" in these apps: bare origins in redirectUrls apply to all callers; see the guide ' +
+      'on settings',
   );
 }
 
@@ -48,10 +48,12 @@ function describeStart({ workers }: Config, { db, databaseVersion, migrated }: D
   };
 }
 
-/** Waits for `work`, but no longer than this. */
+/** Waits for `work`, but at most for this time. */
 const atMost = (milliseconds: number, work: Promise<unknown>) => Promise.race([work, delay(milliseconds)]);
 
-/** Stops accepting, lets what is in flight finish, and cuts what takes too long or has asked for nothing. */
+/**
+ * Stops accepting connections, lets requests in progress finish, and closes connections that are idle or take too long.
+ */
 async function drain(app: FastifyInstance, open: ReadonlySet<Socket>): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
   const sweep = setInterval(() => {
@@ -64,7 +66,7 @@ async function drain(app: FastifyInstance, open: ReadonlySet<Socket>): Promise<v
   });
 }
 
-/** The connections of a server that are open. */
+/** The open connections of a server. */
 function trackConnections(app: FastifyInstance): ReadonlySet<Socket> {
   const open = new Set<Socket>();
   app.server.on('connection', (socket: Socket) => {
@@ -92,12 +94,14 @@ export async function serve(config: Config, deployment: Deployment, log: Service
   });
   if (db.engine === 'embedded') {
     app.log.warn(
-      'the embedded database survives a crash of the process, not a power cut; use DATABASE_URL in production',
+      'the embedded database survives a crash of the process, but not a power failure; use DATABASE_URL in production',
     );
   }
   const connections = trackConnections(app);
   if (!config.developmentFeatures && config.smtpUrl === undefined) {
-    app.log.warn('without SMTP_URL nobody gets a mail: mails wait in the outbox for 30 days; see the operating guide');
+    app.log.warn(
+      'SMTP_URL is not set, so no mails are sent: they wait in the outbox for 30 days; see the operating guide',
+    );
   }
   const { host, port, metricsPort } = config;
   await listening({ variable: 'PORT', host, port }, app.listen({ host, port }));
@@ -105,12 +109,13 @@ export async function serve(config: Config, deployment: Deployment, log: Service
   const metricsServer = hasOwnListener
     ? await startMetricsListener(app.metrics, { host, port: metricsPort }, log.write)
     : undefined;
-  // After the listeners: a port that cannot be used must not cost the password that is printed only once.
+  // After the listeners have started: otherwise a port that cannot be used would lose the password that is printed only
+  // once.
   const first = await bootstrap(services);
   if (first) announceFirstApp(first);
   await warnOfRedirectMatching(services, app.log);
   const reportFailure: ReportFailure = (error, task) =>
-    app.log.error({ err: error, task }, 'a background task failed; it is tried again');
+    app.log.error({ err: error, task }, 'a background task failed and will be retried');
   const background = startBackground(services, reportFailure, backgroundTasks);
   onStopSignal(log, async () => {
     phase = 'stopping';
@@ -118,10 +123,11 @@ export async function serve(config: Config, deployment: Deployment, log: Service
     metricsServer?.close();
     services.passwords.closeWithin(drainMs - answerMs);
     await Promise.all([drain(app, connections), atMost(drainMs, background.stop())]);
-    // A server that does not answer must not keep the process: it ends the sessions and the lease by itself.
+    // A database server that does not respond must not keep the process alive: it ends the sessions and the lease by
+    // itself.
     await (db.engine === 'embedded' ? close() : atMost(closeMs, close()));
   });
-  // Last: a signal may follow as soon as the service says that it is ready.
+  // Installed before the service reports that it is ready, because a signal may follow immediately.
   phase = 'ready';
   app.log.info(describeStart(config, deployment, first !== undefined), 'the service is ready');
   if (cluster.isWorker) process.send?.(readyMessage);

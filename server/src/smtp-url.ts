@@ -1,6 +1,6 @@
 import { isLoopback } from './http/loopback.ts';
 
-/** Percent signs that encode nothing make no URL of ours. */
+/** Percent signs that encode nothing make the URL invalid. */
 function decode(text: string): string | undefined {
   try {
     return decodeURIComponent(text);
@@ -10,10 +10,10 @@ function decode(text: string): string | undefined {
 }
 
 /**
- * What an SMTP URL says. `smtps` is encrypted from the first byte on; `smtp` must become so by STARTTLS, unless the
- * server is on this very machine or the URL says `?requireTLS=false`.
+ * Parses an SMTP URL. `smtps` is encrypted from the first byte. `smtp` must upgrade with STARTTLS, unless the server is
+ * on this machine or the URL has `?requireTLS=false`.
  *
- * @returns undefined when it says something else
+ * @returns undefined if the URL is invalid
  */
 export function parseSmtpUrl(text: string) {
   const url = URL.canParse(text) ? new URL(text) : undefined;

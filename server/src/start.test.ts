@@ -72,6 +72,6 @@ test.runIf(existsSync('/usr/bin/script'))(
     const build = fileURLToPath(new URL('../scripts/build.js', import.meta.url));
     const command = `'${process.execPath}' '${build}' docs`;
     const { stdout } = spawnSync('/usr/bin/script', ['-qec', command, '/dev/null'], { encoding: 'utf8' });
-    expect(stdout).toContain('Build, step 4 of 4: make pages of the documentation\r\n');
+    expect(stdout).toContain('Build, step 4 of 4: build the pages of the documentation\r\n');
   },
 );

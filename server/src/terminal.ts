@@ -1,18 +1,18 @@
 import type { FirstApp } from './bootstrap.ts';
 import type { Config } from './config.ts';
 
-/** Prints the generated password to the terminal, not to the log: a log is kept. */
+/** Prints the generated password to the terminal instead of the log, because logs are stored. */
 export function announceFirstApp({ name, adminEmail, generatedPassword }: FirstApp): void {
   if (generatedPassword === undefined) return;
   process.stdout.write(
-    `\nFirst start. App: ${name}   Super admin: ${adminEmail}   Password: ${generatedPassword}   (shown this once)\n\n`,
+    `\nFirst start. App: ${name} Super admin: ${adminEmail} Password: ${generatedPassword} (shown only once)\n\n`,
   );
 }
 
 /**
- * Prints, in a terminal, the addresses that somebody who tries the service opens first.
+ * Prints, in a terminal, the URLs that a new developer opens first.
  *
- * @param port where the service listens, which `PORT=0` leaves open
+ * @param port the port of the service, which is not configured with `PORT=0`
  */
 export function printAddresses(config: Config, port: number): void {
   if (!process.stdout.isTTY) return;

@@ -7,10 +7,10 @@ import { startMetricsListener } from './platform/metrics.ts';
 import { metricsOfWorkers } from './platform/worker-metrics.ts';
 import { onStopSignal, readyMessage } from './signals.ts';
 
-/** A worker that dies sooner than this after its start is not started again at once. */
+/** A worker that dies sooner than this after its start is restarted after a pause. */
 const shortLifeMs = 5000;
 
-/** Keeps as many processes as configured; they share the port and the database, and nothing else. */
+/** Keeps the configured number of processes running. They share only the port and the database. */
 export async function superviseWorkers(config: Config, log: ServiceLog): Promise<void> {
   const { host, metricsPort, workers: count } = config;
   let isStopping = false;
@@ -20,12 +20,12 @@ export async function superviseWorkers(config: Config, log: ServiceLog): Promise
     return cluster.fork().once('exit', function (this: Worker, code: number | null, signal: string | null) {
       if (isStopping || isStarting) return;
       const details = { worker: this.process.pid, code, signal };
-      log.write('error', 'A worker ended that nobody stopped; another one is started', details);
+      log.write('error', 'A worker ended unexpectedly; another one is started', details);
       setTimeout(() => isStopping || fork(), performance.now() - startedAt < shortLifeMs ? shortLifeMs : 0);
     });
   };
   let metricsServer: Server | undefined;
-  // Before the first worker: a signal to this process alone must not leave workers behind.
+  // Before the first worker starts, because a signal to this process alone must not leave workers behind.
   onStopSignal(log, async () => {
     isStopping = true;
     metricsServer?.close();
@@ -34,11 +34,11 @@ export async function superviseWorkers(config: Config, log: ServiceLog): Promise
     for (const worker of workers) worker.process.kill('SIGTERM');
     await Promise.all(exits);
   });
-  // Before the workers, so that the metrics of a start can be read, and a port that is taken ends the start.
+  // Before the workers start, so that metrics are available during the start, and a port in use ends the start.
   if (metricsPort !== undefined)
     metricsServer = await startMetricsListener(metricsOfWorkers(count), { host, port: metricsPort }, log.write);
   if (isStopping) return;
-  // The first one alone migrates and makes the first app; what is wrong then is wrong for all.
+  // Only the first worker migrates and creates the first app. Its errors would affect all workers.
   const first = fork();
   await Promise.race([untilReady(first), once(first, 'exit')]);
   if (isStopping) return;
@@ -47,7 +47,7 @@ export async function superviseWorkers(config: Config, log: ServiceLog): Promise
   for (let started = 1; started < count; started += 1) fork();
 }
 
-/** A worker listens before it is ready, and what keeps the service from starting can come to light in between. */
+/** A worker listens before it is ready, and a problem that prevents the start can appear in between. */
 function untilReady(worker: Worker): Promise<void> {
   return new Promise((resolve) => {
     worker.on('message', (message: unknown) => message === readyMessage && resolve());

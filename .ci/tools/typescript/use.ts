@@ -1,4 +1,4 @@
-/** Uses the client that was generated for TypeScript, as a program of a customer would. */
+/** Uses the generated TypeScript client like a program of a customer. */
 import assert from 'node:assert/strict';
 import { env, stdout } from 'node:process';
 import { createClient, createConfig } from './client/client';

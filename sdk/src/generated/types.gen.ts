@@ -17,7 +17,7 @@ export type AcceptInvitationRequest = {
      */
     email: string;
     /**
-     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short code with 7 letters and digits, or the long code from the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode: string;
     /**
@@ -65,7 +65,7 @@ export type AcceptMyInvitationRequest = {
      */
     orgId: string;
     /**
-     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short code with 7 letters and digits, or the long code from the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode: string;
 };
@@ -140,7 +140,7 @@ export type AddSuperAdminRequest = {
      */
     lastName?: string | null;
     /**
-     * URL template of the link in the invitation mail, with {{code}} and {{email}}. The page lets the user choose a password. Default: the setting of the app.
+     * URL template of the link in the invitation mail, with {{code}} and {{email}}. The page must let the user choose a password. Default: the setting of the app.
      */
     resetUrl?: string | null;
 };
@@ -363,11 +363,11 @@ export type AppSettings = {
          */
         signInsPerAddressPerHour: number;
         /**
-         * Failed sign-ins to one account in an hour from devices that it does not know.
+         * Failed sign-ins to one account in an hour from devices that are unknown to the account.
          */
         signInsPerAccountPerHour: number;
         /**
-         * Failed sign-ins to one account in an hour from one device that has signed in to it before.
+         * Failed sign-ins to one account in an hour from one known device.
          */
         signInsPerDevicePerHour: number;
         /**
@@ -411,7 +411,7 @@ export type AppSettings = {
          */
         rejectionsPerUserPerDay: number;
         /**
-         * Sign-ins through identity providers begun from one client address in an hour.
+         * Sign-ins through identity providers started from one client address in an hour.
          */
         idpIntentsPerAddressPerHour: number;
         /**
@@ -427,7 +427,7 @@ export type AppSettings = {
          */
         invitationsPerDay: number;
         /**
-         * Mails to one user in a day about roles that were granted at once.
+         * Mails to one user in a day about roles that were granted directly.
          */
         roleMailsPerUserPerDay: number;
     };
@@ -553,7 +553,7 @@ export type AuditEventList = {
  */
 export type ChangeEmailRequest = {
     /**
-     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short code with 7 letters and digits, or the long code from the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode: string;
 };
@@ -597,7 +597,7 @@ export type CheckPermissionsRequest = {
 };
 
 /**
- * What the user may do.
+ * The permissions of the user.
  */
 export type CheckPermissionsResult = {
     /**
@@ -609,7 +609,7 @@ export type CheckPermissionsResult = {
      */
     orgId: string;
     /**
-     * One result for each permission, in their order.
+     * One result for each permission, in the order of the request.
      */
     results: Array<PermissionResult>;
 };
@@ -770,11 +770,11 @@ export type CreateAppRequest = {
              */
             signInsPerAddressPerHour?: number;
             /**
-             * Failed sign-ins to one account in an hour from devices that it does not know.
+             * Failed sign-ins to one account in an hour from devices that are unknown to the account.
              */
             signInsPerAccountPerHour?: number;
             /**
-             * Failed sign-ins to one account in an hour from one device that has signed in to it before.
+             * Failed sign-ins to one account in an hour from one known device.
              */
             signInsPerDevicePerHour?: number;
             /**
@@ -818,7 +818,7 @@ export type CreateAppRequest = {
              */
             rejectionsPerUserPerDay?: number;
             /**
-             * Sign-ins through identity providers begun from one client address in an hour.
+             * Sign-ins through identity providers started from one client address in an hour.
              */
             idpIntentsPerAddressPerHour?: number;
             /**
@@ -834,7 +834,7 @@ export type CreateAppRequest = {
              */
             invitationsPerDay?: number;
             /**
-             * Mails to one user in a day about roles that were granted at once.
+             * Mails to one user in a day about roles that were granted directly.
              */
             roleMailsPerUserPerDay?: number;
         };
@@ -1297,7 +1297,7 @@ export type ExportedProfile = {
      */
     isEmailVerified: boolean;
     /**
-     * Whether the person behind the account has shown that the address is theirs. Roles are granted to the address at once only if it is verified and claimed.
+     * Whether the owner of the account has shown that the address is theirs. Roles are granted to the address directly only if it is verified and claimed.
      */
     isEmailClaimed: boolean;
     /**
@@ -1385,7 +1385,7 @@ export type GrantableRole = {
      */
     displayName: string;
     /**
-     * What the role allows.
+     * Permissions that the role gives.
      */
     allowedPermissions: Array<string>;
 };
@@ -1693,7 +1693,7 @@ export type InviteManagerRequest = {
      */
     lastName: string;
     /**
-     * URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}; default: the setting of the app.
+     * URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}. Default: the setting of the app.
      */
     inviteUrl?: string | null;
     /**
@@ -1717,7 +1717,7 @@ export type InviteManagerResult = {
      */
     userId: string;
     /**
-     * Whether the user was invited; false: the role was granted at once.
+     * Whether the user was invited. If false, the role was granted directly.
      */
     invited: boolean;
 };
@@ -1739,7 +1739,7 @@ export type InviteMemberRequest = {
      */
     lastName: string;
     /**
-     * URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}; default: the setting of the app.
+     * URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}. Default: the setting of the app.
      */
     inviteUrl?: string | null;
     /**
@@ -1767,7 +1767,7 @@ export type InviteMemberResult = {
      */
     userId: string;
     /**
-     * Whether the user was invited; false: the role was granted at once.
+     * Whether the user was invited. If false, the role was granted directly.
      */
     invited: boolean;
 };
@@ -1785,7 +1785,7 @@ export type InviteOwnerResult = {
      */
     userId: string;
     /**
-     * Whether the user was invited; false: the role was granted at once.
+     * Whether the user was invited. If false, the role was granted directly.
      */
     invited: boolean;
 };
@@ -1948,7 +1948,7 @@ export type ManagerRoles = {
      */
     orgName: string;
     /**
-     * Manager roles held there.
+     * Manager roles in the organization.
      */
     roles: Array<'ORG_OWNER' | 'ORG_USER_MANAGER'>;
 };
@@ -1990,7 +1990,7 @@ export type Me = {
      */
     isEmailVerified: boolean;
     /**
-     * Whether the person behind the account has shown that the address is theirs. Roles are granted to the address at once only if it is verified and claimed.
+     * Whether the owner of the account has shown that the address is theirs. Roles are granted to the address directly only if it is verified and claimed.
      */
     isEmailClaimed: boolean;
     /**
@@ -2055,11 +2055,11 @@ export type Membership = {
      */
     roles: Array<string>;
     /**
-     * Manager roles held there.
+     * Manager roles in the organization.
      */
     managerRoles: Array<'ORG_OWNER' | 'ORG_USER_MANAGER'>;
     /**
-     * What the roles allow.
+     * Permissions that the roles give.
      */
     permissions: Array<string>;
 };
@@ -2106,7 +2106,7 @@ export type Organization = {
 export type OrganizationList = {
     metadata: PageMetadata;
     /**
-     * Organizations in the order of their creation.
+     * Organizations in the order of creation.
      */
     organizations: Array<OrganizationSummary>;
 };
@@ -2130,7 +2130,7 @@ export type OrganizationSummary = {
 };
 
 /**
- * A user and what they hold in the organization.
+ * A user with the roles that they have in the organization.
  */
 export type OrganizationUser = {
     /**
@@ -2203,15 +2203,15 @@ export type PasswordUpdatedResult = {
  */
 export type PermissionResult = {
     /**
-     * What was asked for.
+     * The checked permission.
      */
     permission: string;
     /**
-     * Whether the user has it.
+     * Whether the user has the permission.
      */
     allowed: boolean;
     /**
-     * Keys of the roles through which the user has the permission; `ORG_OWNER` if the app lets owners hold all.
+     * Keys of the roles that give the permission to the user; `ORG_OWNER` if the app lets owners have every permission.
      */
     grantedBy: Array<string>;
     /**
@@ -2300,7 +2300,7 @@ export type ReauthenticateRequest = unknown & {
      */
     currentPassword?: string | null;
     /**
-     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short code with 7 letters and digits, or the long code from the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode?: string | null;
     /**
@@ -2394,7 +2394,7 @@ export type RequestEmailChangeResult = {
 };
 
 /**
- * The user whose address is to be verified.
+ * The user whose address will be verified.
  */
 export type RequestEmailVerificationRequest = {
     /**
@@ -2402,7 +2402,7 @@ export type RequestEmailVerificationRequest = {
      */
     userId: string;
     /**
-     * URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}; default: the setting of the app.
+     * URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}. Default: the setting of the app.
      */
     verificationUrl?: string | null;
 };
@@ -2494,7 +2494,7 @@ export type RequestReauthenticationResult = {
  */
 export type ResendInvitationRequest = {
     /**
-     * URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}; default: the setting of the app.
+     * URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}. Default: the setting of the app.
      */
     inviteUrl?: string | null;
 };
@@ -2526,7 +2526,7 @@ export type ResetPasswordRequest = {
      */
     email: string;
     /**
-     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short code with 7 letters and digits, or the long code from the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode: string;
     /**
@@ -2564,7 +2564,7 @@ export type Role = {
  */
 export type RoleList = {
     /**
-     * Roles of the organization, then the predefined ones, each by key.
+     * Roles of the organization, then predefined roles, each sorted by key.
      */
     roles: Array<GrantableRole>;
 };
@@ -2608,15 +2608,15 @@ export type Session = {
      */
     lastSeenAt: string;
     /**
-     * When it ends unless it is used (RFC 3339, UTC).
+     * When it ends unless it is used before (RFC 3339, UTC).
      */
     expiresAt: string;
     /**
-     * User agent that began it.
+     * User agent that started it.
      */
     userAgent: string | null;
     /**
-     * Address that began it.
+     * Address that started it.
      */
     ip: string | null;
     /**
@@ -2686,7 +2686,7 @@ export type SetupOrganizationRequest = {
         [key: string]: string;
     } | null;
     /**
-     * URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}; default: the setting of the app.
+     * URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}. Default: the setting of the app.
      */
     inviteUrl?: string | null;
 };
@@ -2708,7 +2708,7 @@ export type SetupOrganizationResult = {
      */
     ownerUserId: string;
     /**
-     * Whether the owner was invited; false: the user became the owner at once.
+     * Whether the owner was invited. If false, the user became the owner at once.
      */
     invited: boolean;
 };
@@ -2758,7 +2758,7 @@ export type SignUpRequest = {
         [key: string]: string;
     } | null;
     /**
-     * URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}; default: the setting of the app.
+     * URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}. Default: the setting of the app.
      */
     verificationUrl?: string | null;
     /**
@@ -2774,7 +2774,7 @@ export type SignUpRequest = {
 };
 
 /**
- * A session that has just begun.
+ * A session that has just started.
  */
 export type StartedSession = {
     /**
@@ -2960,11 +2960,11 @@ export type UpdateAppRequest = {
              */
             signInsPerAddressPerHour?: number;
             /**
-             * Failed sign-ins to one account in an hour from devices that it does not know.
+             * Failed sign-ins to one account in an hour from devices that are unknown to the account.
              */
             signInsPerAccountPerHour?: number;
             /**
-             * Failed sign-ins to one account in an hour from one device that has signed in to it before.
+             * Failed sign-ins to one account in an hour from one known device.
              */
             signInsPerDevicePerHour?: number;
             /**
@@ -3008,7 +3008,7 @@ export type UpdateAppRequest = {
              */
             rejectionsPerUserPerDay?: number;
             /**
-             * Sign-ins through identity providers begun from one client address in an hour.
+             * Sign-ins through identity providers started from one client address in an hour.
              */
             idpIntentsPerAddressPerHour?: number;
             /**
@@ -3024,7 +3024,7 @@ export type UpdateAppRequest = {
              */
             invitationsPerDay?: number;
             /**
-             * Mails to one user in a day about roles that were granted at once.
+             * Mails to one user in a day about roles that were granted directly.
              */
             roleMailsPerUserPerDay?: number;
         };
@@ -3159,11 +3159,11 @@ export type UpdateAppSettingsRequest = {
          */
         signInsPerAddressPerHour?: number;
         /**
-         * Failed sign-ins to one account in an hour from devices that it does not know.
+         * Failed sign-ins to one account in an hour from devices that are unknown to the account.
          */
         signInsPerAccountPerHour?: number;
         /**
-         * Failed sign-ins to one account in an hour from one device that has signed in to it before.
+         * Failed sign-ins to one account in an hour from one known device.
          */
         signInsPerDevicePerHour?: number;
         /**
@@ -3207,7 +3207,7 @@ export type UpdateAppSettingsRequest = {
          */
         rejectionsPerUserPerDay?: number;
         /**
-         * Sign-ins through identity providers begun from one client address in an hour.
+         * Sign-ins through identity providers started from one client address in an hour.
          */
         idpIntentsPerAddressPerHour?: number;
         /**
@@ -3223,7 +3223,7 @@ export type UpdateAppSettingsRequest = {
          */
         invitationsPerDay?: number;
         /**
-         * Mails to one user in a day about roles that were granted at once.
+         * Mails to one user in a day about roles that were granted directly.
          */
         roleMailsPerUserPerDay?: number;
     };
@@ -3328,7 +3328,7 @@ export type UpdateOrganizationResult = {
 };
 
 /**
- * Roles to add or replace; roles that are not listed stay as they are.
+ * Roles to add or replace. Roles that are not listed stay unchanged.
  */
 export type UpdateRolesRequest = {
     /**
@@ -3418,7 +3418,7 @@ export type User = {
      */
     isEmailVerified: boolean;
     /**
-     * Whether the person behind the account has shown that the address is theirs. Roles are granted to the address at once only if it is verified and claimed.
+     * Whether the owner of the account has shown that the address is theirs. Roles are granted to the address directly only if it is verified and claimed.
      */
     isEmailClaimed: boolean;
     /**
@@ -3443,7 +3443,7 @@ export type User = {
 export type UserList = {
     metadata: PageMetadata;
     /**
-     * Users in the order in which they were created.
+     * Users in order of creation.
      */
     users: Array<User>;
 };
@@ -3531,11 +3531,11 @@ export type VerifyEmailRequest = {
      */
     userId: string;
     /**
-     * The code from the mail: the short one with 7 letters and digits, or the long one of the link with 26. Case, spaces, dashes and invisible characters are ignored.
+     * The code from the mail: the short code with 7 letters and digits, or the long code from the link with 26. Case, spaces, dashes and invisible characters are ignored.
      */
     verificationCode: string;
     /**
-     * The password of the account. A caller who presents the token of the mail claims the account with it.
+     * The password of the account. With the password, a caller who presents the token of the mail claims the account.
      */
     currentPassword?: string | null;
 };
@@ -3782,7 +3782,7 @@ export type GetMeData = {
          */
         includeOrganizations?: boolean;
         /**
-         * Only this organization.
+         * Restricts the result to this organization.
          */
         organizationId?: string;
     };
@@ -4504,7 +4504,7 @@ export type SignInError = SignInErrors[keyof SignInErrors];
 
 export type SignInResponses = {
     /**
-     * The session has begun.
+     * The session has started.
      */
     201: StartedSession;
 };
@@ -7200,7 +7200,7 @@ export type CreatePredefinedRolesError = CreatePredefinedRolesErrors[keyof Creat
 
 export type CreatePredefinedRolesResponses = {
     /**
-     * The roles as they are now.
+     * The changed roles.
      */
     201: PredefinedRoleList;
 };
@@ -7751,7 +7751,7 @@ export type RemoveSuperAdminError = RemoveSuperAdminErrors[keyof RemoveSuperAdmi
 
 export type RemoveSuperAdminResponses = {
     /**
-     * The user is no super admin.
+     * The user is no longer a super admin.
      */
     204: void;
 };

@@ -1,11 +1,11 @@
 /**
- * The table of contents of the documentation: every page that is written by hand, in reading order. The addresses, the
- * sidebar, `/llms.txt` and the check of links follow from it. A new page is one line here.
+ * The table of contents of the documentation: every handwritten page, in reading order. The addresses, the sidebar,
+ * `/llms.txt` and the check of links follow from it. A new page needs one line here.
  *
  * @typedef {object} Entry
  * @property {string} address path on the service, without a suffix
  * @property {string} source file of the repository, or one section of it
- * @property {string} summary one line: what a reader finds there
+ * @property {string} summary the content of the page, in one line
  *
  * @typedef {object} Section
  * @property {string} title
@@ -37,24 +37,24 @@ export const contents = [
       {
         address: '/docs/concepts/overview',
         source: 'docs/concepts.md',
-        summary: 'App, organization, people and machines, and which token goes where, in one picture.',
+        summary: 'App, organization, people and machines, and where each token is used, in one picture.',
       },
       {
         address: '/docs/concepts/glossary',
         source: 'docs/glossary.md',
-        summary: 'The nouns of the API and of this documentation, one meaning each.',
+        summary: 'The terms of the API and of this documentation, with one meaning each.',
       },
-      guide('differences', 'Where Gatehouse differs from the service whose API it implements, and why.'),
+      guide('differences', 'Differences between Gatehouse and the service whose API it implements, with reasons.'),
     ],
   },
   {
     title: 'People',
     entries: [
-      guide('sign-up-and-verification', 'Sign up, verify an address, claim an account, refuse an address.'),
-      guide('sign-in-and-sessions', 'Sign in, read who is signed in, list and end sessions, known devices.'),
-      guide('passwords', 'Rules for passwords, forgotten passwords, changing one.'),
-      guide('reauthentication', 'Which calls need a recent sign-in, and how a person proves it.'),
-      guide('account', 'What people do with their own account: profile, address, export, deletion.'),
+      guide('sign-up-and-verification', 'Sign up, verify an address, claim an account, reject a sign-up.'),
+      guide('sign-in-and-sessions', 'Sign in, introspect a session, list and end sessions, known devices.'),
+      guide('passwords', 'Rules for passwords, password reset, change of password.'),
+      guide('reauthentication', 'Calls that need a recent sign-in, and how to re-authenticate.'),
+      guide('account', 'Users and their own account: profile, address, export, deletion.'),
       guide('social-login', 'Sign-in with identity providers: intents, linking, redirect targets.'),
       guide('social-login-google', 'Set up Google as an identity provider.'),
       guide('social-login-microsoft', 'Set up Microsoft as an identity provider.'),
@@ -68,18 +68,18 @@ export const contents = [
       guide('members', 'Members, owners and managers: add, remove, change roles, leave.'),
       guide('invitations', 'Invite people by mail, resend, withdraw, accept.'),
       guide('roles', 'Roles of an organization and of the app, permissions, permission checks.'),
-      guide('product-roles', 'Roles and permissions in your product: which call or claim answers which question.'),
+      guide('product-roles', 'Roles and permissions in your product: which call or claim to use for which question.'),
       guide('lists-and-search', 'Pages, cursors, totals and search.'),
     ],
   },
   {
     title: 'Machines and tokens',
     entries: [
-      guide('tokens', 'Which token for what, and which key set signs it.'),
-      guide('verify-tokens', 'Verify tokens in your own services: what to check, and what libraries need.'),
+      guide('tokens', 'Which token to use for which purpose, and which key set signs it.'),
+      guide('verify-tokens', 'Verify tokens in your own services: required checks, and library settings.'),
       guide('machine-users', 'Machine users, their secrets, and tokens that any service verifies.'),
       guide('introspection', 'Ask whether a session or a token is valid now.'),
-      guide('typescript-sdk', 'Call the API and protect servers from TypeScript, and from pages.'),
+      guide('typescript-sdk', 'Call the API and protect servers from TypeScript, and from web pages.'),
       guide('generated-clients', 'Generate a client from the OpenAPI document.'),
     ],
   },
@@ -89,47 +89,47 @@ export const contents = [
       guide('app-settings', 'Settings of an app, with defaults and examples.'),
       guide('app-users', 'Find, change, deactivate and delete users of an app; super admins.'),
       guide('mail', 'Mails, their languages, links and templates, and how they are sent.'),
-      guide('limits', 'Limits and quotas, and what a caller sees of them.'),
-      guide('idempotency', 'Repeat a call without doing it twice.'),
-      guide('audit', 'Who did what, when and from where.'),
+      guide('limits', 'Limits and quotas, and their effect on callers.'),
+      guide('idempotency', 'Repeat a call without making the change twice.'),
+      guide('audit', 'Who made which change, when and from where.'),
     ],
   },
   {
     title: 'Operating',
     entries: [
-      operating('overview', 'Start, configure, back up, upgrade and watch the service.', 'docs/guides/operating.md'),
+      operating('overview', 'Start, configure, back up, upgrade and monitor the service.', 'docs/guides/operating.md'),
       operating('deployment', 'Docker, Compose, systemd, Caddy and nginx.', 'docs/guides/deployment.md'),
       operating(
         'high-availability',
-        'PostgreSQL with a standby, and what is lost when.',
+        'PostgreSQL with a standby, and the data that a failure can lose.',
         'docs/guides/high-availability.md',
       ),
-      operating('scale', 'What large apps and organizations cost.', 'docs/guides/scale.md'),
+      operating('scale', 'Cost of large apps and organizations.', 'docs/guides/scale.md'),
       operating('benchmarks', 'Measured speed, with the commands that measured it.', 'docs/guides/benchmarks.md'),
       {
         address: '/docs/security',
         source: 'SECURITY.md',
-        summary: 'What protects an installation, what does not, and how to report a fault.',
+        summary: 'Protection of an installation, its limits, and how to report a vulnerability.',
       },
       {
         address: '/docs/changelog',
         source: 'CHANGELOG.md',
-        summary: 'What changed with each release, and what to do about it.',
+        summary: 'Changes of each release, and what to do about them.',
       },
     ],
   },
 ];
 
-/** Addresses of pages that are generated, or have a program of their own. */
+/** Paths of generated pages, and of pages with a separate program. */
 export const reference = {
   title: 'Reference',
   entries: [
-    { address: '/docs', summary: 'The reference of the API, in which every operation can be tried.' },
-    { address: '/docs/api', summary: 'Every operation: who may call it, fields, answers, errors.' },
+    { address: '/docs', summary: 'The reference of the API, in which you can try every operation.' },
+    { address: '/docs/api', summary: 'Every operation: allowed callers, fields, responses, errors.' },
     { address: '/docs/settings', summary: 'Every setting of an app.' },
     { address: '/docs/variables', summary: 'Every environment variable of the service.' },
     { address: '/docs/audit-events', summary: 'Every event of the audit.' },
     { address: '/errors', summary: 'Every error code: cause, remedy, example.' },
-    { address: '/docs/decisions', summary: 'Why Gatehouse is built as it is: one page for each decision.' },
+    { address: '/docs/decisions', summary: 'Architecture decisions: one page for each decision.' },
   ],
 };

@@ -2,8 +2,8 @@ import { inspect } from 'node:util';
 import { boundsOf, exampleOf, fieldsOf, resolve, typeOf } from './schema.js';
 
 /**
- * Pages that are generated from the program: operations, settings, variables, audit events, errors. What they say is
- * said once, in the declarations of the routes and schemas.
+ * Pages that are generated from the program: operations, settings, variables, audit events, errors. Their texts come
+ * from the declarations of the routes and schemas.
  *
  * @typedef {import('./schema.js').Schema} Schema
  * @typedef {{ address: string, title: string, summary: string, markdown: string, group: string }} GeneratedPage
@@ -169,7 +169,8 @@ function operationPage(sources, method, path, operation) {
       '## Answer',
       ...answers,
       errors.length > 0 && `## Errors\n\n${table(['Status', 'Code', 'Meaning'], errors)}`,
-      typeof event === 'string' && `## Audit\n\nIt writes the event [\`${event}\`](/docs/audit-events/${event}).`,
+      typeof event === 'string' &&
+        `## Audit\n\nThe operation records the event [\`${event}\`](/docs/audit-events/${event}).`,
     ),
   };
 }
@@ -192,10 +193,11 @@ function operationPages(sources) {
     group: 'index',
     address: '/docs/api',
     title: 'Operations',
-    summary: 'Every operation: who may call it, fields, answers, errors.',
+    summary: 'Every operation: allowed callers, fields, responses, errors.',
     markdown: paragraphs(
       '# Operations',
-      'Every operation of the API. [The reference](/docs) lets you try them; [openapi.json](/openapi.json) is data.',
+      'Every operation of the API. You can try them in [the reference](/docs); [openapi.json](/openapi.json) is ' +
+        'the machine-readable document.',
       ...groups,
     ),
   };
@@ -258,7 +260,7 @@ function variablePages({ variables }) {
     markdown: paragraphs(
       `# ${name}`,
       description,
-      secret && `It is a secret. \`${name}_FILE\` may name a file that holds it instead.`,
+      secret && `This variable is a secret. \`${name}_FILE\` can instead contain the path of a file with the secret.`,
       'See [Operating Gatehouse](/docs/operating/overview).',
     ),
   }));
@@ -266,7 +268,7 @@ function variablePages({ variables }) {
 }
 
 const aboutRefusals =
-  'It tells of a refusal; nothing was changed. Equal refusals of one minute are one event with a `count`.';
+  'Records a refused call; nothing was changed. Equal refusals within a minute are one event with a `count`.';
 
 /** @param {Sources} sources @returns {GeneratedPage[]} */
 function auditEventPages({ routes, securityActions, openApi }) {
@@ -281,7 +283,7 @@ function auditEventPages({ routes, securityActions, openApi }) {
   const changes = [...writers].map(([name, by]) => ({
     name,
     summary: `Written by: ${by.map((link) => link.replace(/^\[(.*)\]\(.*\)$/, '$1')).join(', ')}.`,
-    text: `It is written, in the same transaction as the change, by:\n\n${by.map((link) => `- ${link}`).join('\n')}`,
+    text: `Recorded, in the transaction of the change, by:\n\n${by.map((link) => `- ${link}`).join('\n')}`,
   }));
   const refusals = Object.entries(securityActions).map(([name, meaning]) => ({
     name,

@@ -6,8 +6,8 @@ import { diagram } from './diagram.js';
 import { slugOf } from './slug.js';
 
 /**
- * Markdown to HTML: headings with anchors, links between pages, code in colours by classes, diagrams as lists. HTML in
- * Markdown is text.
+ * Converts Markdown to HTML: headings with anchors, links between pages, syntax highlighting by classes, diagrams as
+ * lists. HTML in Markdown is shown as text.
  *
  * @typedef {{ title: string, anchor: string, text: string }} Part a heading with the text below it
  * @typedef {{ html: string, title: string, parts: Part[] }} Rendered
@@ -109,7 +109,7 @@ export function createRenderer(resolveLink) {
 }
 
 /**
- * The Markdown as the service serves it: its links lead to the Markdown of other pages.
+ * The Markdown that the service serves: its links lead to the Markdown of other pages.
  *
  * @param {string} markdown @param {string} source @param {ResolveLink} resolveLink
  */

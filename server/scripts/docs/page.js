@@ -1,5 +1,5 @@
 /**
- * The frame of a page: header, contents, text, the pages before and after.
+ * The layout of a page: header, contents, text, links to the previous and next page.
  *
  * @typedef {{ address: string, title: string }} Link
  * @typedef {{ title: string, entries: Link[] }} Group
@@ -9,7 +9,7 @@
  * @property {string} title
  * @property {string} summary
  * @property {string} body HTML
- * @property {Group[]} groups the contents as this page shows them
+ * @property {Group[]} groups the contents in the sidebar of this page
  * @property {Link | undefined} before
  * @property {Link | undefined} after
  *

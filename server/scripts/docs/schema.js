@@ -30,7 +30,7 @@ export function resolve(document, schema) {
   return name === undefined ? schema : resolve(document, document.components.schemas[name] ?? {});
 }
 
-/** @param {WithSchemas} document @param {Schema} given @returns {unknown} a value that fits the schema */
+/** @param {WithSchemas} document @param {Schema} given @returns {unknown} an example value of the schema */
 export function exampleOf(document, given) {
   const schema = resolve(document, given);
   if (schema.examples?.length) return schema.examples[0];
@@ -73,7 +73,8 @@ export function boundsOf({ minimum, maximum, minLength, maxLength, maxItems }) {
 
 /**
  * @param {WithSchemas} document @param {Schema} given @param {string} [prefix]
- * @returns {{ name: string, schema: Schema, required: boolean }[]} the fields of an object, with those of objects in it
+ * @returns {{ name: string, schema: Schema, required: boolean }[]} the fields of an object, including those of nested
+ *   objects
  */
 export function fieldsOf(document, given, prefix = '') {
   const schema = resolve(document, given);

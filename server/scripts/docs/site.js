@@ -10,9 +10,10 @@ import { toPage } from './page.js';
 import { slugOf } from './slug.js';
 
 /**
- * The documentation as a whole: reads what is written, adds what is generated, checks every link, and frames it.
+ * Builds the whole documentation: reads the handwritten pages, adds the generated ones, checks every link, and adds the
+ * layout.
  *
- * @typedef {object} Draft a page before it has its frame
+ * @typedef {object} Draft a page without its layout
  * @property {string} address
  * @property {string} source the file of the repository, or the address of a generated page
  * @property {string} summary
@@ -59,13 +60,15 @@ async function decisionDrafts() {
     }),
   );
   const list = decisions.map(({ title, address }) => `- [${title}](${address})`).join('\n');
-  const summary = 'Why Gatehouse is built as it is: one page for each decision.';
+  const summary = 'Architecture decisions: one page for each decision.';
   const numbers = 'No decision was withdrawn. Missing numbers were never used.';
   const markdown = `# Decisions\n\n${summary} ${numbers}\n\n${list}\n`;
   return [{ address: '/docs/decisions', source: '/docs/decisions', summary, group: 'index', markdown }, ...decisions];
 }
 
-/** @param {Draft[]} others @returns {Draft[]} pages that no list names: the front page, and that of lost people */
+/**
+ * @param {Draft[]} others @returns {Draft[]} pages outside the lists: the front page, and the page for unknown paths
+ */
 function frameDrafts(others) {
   const titles = new Map(others.map(({ address, markdown }) => [address, /^# (.*)$/m.exec(markdown)?.[1] ?? address]));
   const sections = [...contents, reference].map(({ title, entries }) => {
@@ -76,7 +79,7 @@ function frameDrafts(others) {
   });
   const summary = 'Users, sessions, organizations, roles, invitations and machine tokens of many apps over HTTP.';
   const lists = 'Programs read [llms.txt](/llms.txt) and [openapi.json](/openapi.json).';
-  const lost = 'The address is misspelt, or the page has moved. Search for it, or look at [the front page](/).';
+  const lost = 'The path is misspelt, or the page has moved. Search for it, or go to [the front page](/).';
   const shared = { group: 'hidden' };
   return [
     {
@@ -91,7 +94,7 @@ function frameDrafts(others) {
       address: '/docs/nothing-here',
       source: '/docs/nothing-here',
       summary: lost,
-      markdown: `# Nothing is here\n\n${lost}\n`,
+      markdown: `# Page not found\n\n${lost}\n`,
     },
   ];
 }
@@ -125,7 +128,8 @@ async function generatedDrafts() {
 
 /**
  * @param {readonly Draft[]} drafts
- * @returns {import('./markdown.js').ResolveLink} files of the documentation become addresses; others get no link
+ * @returns {import('./markdown.js').ResolveLink} files of the documentation become paths; links to other files are
+ *   removed
  */
 function linksBetween(drafts) {
   const addresses = new Map(drafts.map(({ source, address }) => [source, address]));
@@ -141,7 +145,7 @@ function linksBetween(drafts) {
   };
 }
 
-/** @param {readonly { address: string, html: string }[]} pages @throws Error for a link to no page or heading */
+/** @param {readonly { address: string, html: string }[]} pages @throws Error for a link to a missing page or heading */
 function checkLinks(pages) {
   const anchors = new Map(
     pages.map(({ address, html }) => [address, new Set(Array.from(html.matchAll(/ id="([^"]+)"/g), ([, id]) => id))]),
@@ -152,12 +156,12 @@ function checkLinks(pages) {
         const known = anchors.get(path === '#' ? address : path);
         return !known || (anchor && !known.has(decodeURIComponent(anchor)));
       })
-      .map(([link]) => `${address}: ${link} leads nowhere`),
+      .map(([link]) => `${address}: the target of ${link} does not exist`),
   );
   if (faults.length > 0) throw new Error(faults.join('\n'));
 }
 
-/** The script of the pages, with the search in it. */
+/** The script of the pages, including the search. */
 async function bundleScript() {
   const { outputFiles } = await build({
     entryPoints: [fileURLToPath(new URL('server/assets/documentation.js', root))],
@@ -179,12 +183,12 @@ function indexFor(pages) {
       return { id, title: part.title, page: title, text: part.text.slice(0, 2000) };
     }),
   );
-  // Two headings of a page may have the same words.
+  // Two headings of a page may be equal.
   search.addAll([...new Map(parts.map((part) => [part.id, part])).values()]);
   return JSON.stringify(search);
 }
 
-/** Builds everything. @throws Error for a link that leads nowhere */
+/** Builds everything. @throws Error for a link without a target */
 export async function buildSite() {
   const [{ html }, { assetUrl }] = await Promise.all(['http/html.js', 'platform/assets.js'].map(load));
   const { version } = JSON.parse(await readText('server/package.json'));

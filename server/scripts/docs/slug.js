@@ -1,5 +1,5 @@
 /**
- * The anchor that GitHub gives a heading, and we do too.
+ * The anchor of a heading, by the rules of GitHub.
  *
  * @param {string} heading @returns {string}
  */

@@ -294,7 +294,7 @@ function faultsOf(route: Route, response: LightMyRequestResponse): string[] {
   const body: unknown = /json/.test(type) && response.body !== '' ? JSON.parse(response.body) : undefined;
   const isRefusal = status >= 400;
   // What a browser is shown where nothing is.
-  if (status === 404 && !route.url.startsWith('/v1/') && /<h1[^>]*>Nothing is here</.test(response.body)) return [];
+  if (status === 404 && !route.url.startsWith('/v1/') && /<h1[^>]*>Page not found</.test(response.body)) return [];
   // An address that leads to no route is refused with a problem, before the route is known.
   const refusal = route.oauth ? z.union([oauthError, problem]) : problem;
   const shape = isRefusal ? refusal : route.response.body;

@@ -31,7 +31,9 @@ const answerTimeoutMs = 1_000;
  * if another process was faster. The file with the highest number is never removed, so no number is used twice, and two
  * processes cannot both win.
  *
- * @example const lock = await lockDirectory('./data'); await lock.release();
+ * @example
+ *   const lock = await lockDirectory('./data');
+ *   await lock.release();
  *
  * @throws DirectoryInUseError if the directory is locked
  */

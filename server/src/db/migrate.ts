@@ -50,7 +50,9 @@ export function readMigrations(directory: URL = migrationsDirectory): Migration[
  * several processes start at once. If a migration waits for a lock too long, it is retried without limit, and calls
  * that need the same table can run in between.
  *
- * @example const db = await openDatabase(options); await migrate(db);
+ * @example
+ *   const db = await openDatabase(options);
+ *   await migrate(db);
  *
  * @returns the migrations that this call applied
  * @throws SchemaMismatchError if the schema is newer than this build, or an applied migration was edited afterwards

@@ -131,5 +131,5 @@ test('a start in production without a mail server says what becomes of mails', a
     BOOTSTRAP_ADMIN_PASSWORD: 'Password@123JonDoeInc',
   };
   running = await startService(production);
-  expect((await running.stop()).stdout).toContain('without SMTP_URL nobody gets a mail');
+  expect((await running.stop()).stdout).toContain('SMTP_URL is not set, so no mails are sent');
 });

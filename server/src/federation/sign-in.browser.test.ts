@@ -188,7 +188,7 @@ describe.skipIf(!isInstalled)(`signing in with a provider in a browser (skipped 
     await page.getByRole('button', { name: 'Sign in with Acme SSO' }).waitFor();
     const victim = await browser.newContext();
     const lured = await open(success(), victim);
-    await expect.poll(() => alert(lured).textContent()).toBe('This sign-in was not begun here. Begin again.');
+    await expect.poll(() => alert(lured).textContent()).toBe('This sign-in was not started here. Start again.');
     expect(await victim.cookies(origin)).toEqual([]);
     await victim.close();
   });

@@ -1,13 +1,13 @@
 import { type KeyObject, sign, verify } from 'node:crypto';
 
-/** The header of every token we issue: nothing else may stand in it. */
+/** The header of every token that this service issues. No other fields are allowed. */
 export interface JwtHeader {
   readonly alg: 'ES256';
   readonly typ: 'at+jwt';
   readonly kid: string;
 }
 
-/** A token taken apart. Its signature is **not** checked yet: use `claims` only after `verifySignature`. */
+/** A decoded token. Its signature is **not** checked yet: use `claims` only after `verifySignature`. */
 export interface DecodedJwt {
   readonly header: JwtHeader;
   readonly claims: Readonly<Record<string, unknown>>;
@@ -19,12 +19,12 @@ type JsonObject = Record<string, unknown>;
 
 const maxTokenLength = 8 * 1024;
 const signatureBytes = 64;
-/** Ours are thumbprints in base64url. The key is looked up by what stands here before any signature is checked. */
+/** Our key ids are thumbprints in base64url. The key is looked up by this value before any signature is checked. */
 const kidPattern = /^[\w-]{1,100}$/;
 const strictUtf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
- * Signs a JWT access token with ES256 (RFC 7515, RFC 7518 section 3.4, RFC 9068). Straight on `node:crypto`, because
+ * Signs a JWT access token with ES256 (RFC 7515, RFC 7518 section 3.4, RFC 9068). Uses `node:crypto` directly, because
  * this is a hot path and one algorithm needs no library.
  *
  * @param privateKey a P-256 key
@@ -39,10 +39,10 @@ export function signJwt(privateKey: KeyObject, kid: string, claims: JsonObject):
 }
 
 /**
- * Takes a token apart if it has exactly the form that `signJwt` gives it, else returns undefined: three parts of
- * canonical base64url, at most 8 KiB, JSON objects in strict UTF-8, and a header of `alg`, `typ` and `kid` only. So
- * `none`, HMAC with the public key as secret, and keys smuggled in by `jwk`, `jku`, `x5u` or `crit` end here
- * (RFC 8725, sections 3.1 and 3.10).
+ * Decodes a token that has exactly the form of `signJwt`, otherwise returns undefined: three parts of canonical
+ * base64url, at most 8 KiB, JSON objects in strict UTF-8, and a header with only `alg`, `typ` and `kid`. This refuses
+ * `none`, HMAC with the public key as secret, and keys injected with `jwk`, `jku`, `x5u` or `crit` (RFC 8725, sections
+ * 3.1 and 3.10).
  */
 export function decodeJwt(token: string): DecodedJwt | undefined {
   if (token.length > maxTokenLength) return undefined;
@@ -57,8 +57,8 @@ export function decodeJwt(token: string): DecodedJwt | undefined {
 }
 
 /**
- * Whether the token was signed by the owner of `publicKey` (P-256): the signature is r and s, 32 bytes each
- * (RFC 7518, section 3.4). Says nothing about expiry, issuer or audience.
+ * Whether the token was signed by the owner of `publicKey` (P-256): the signature is r and s, 32 bytes each (RFC 7518,
+ * section 3.4). Does not check expiry, issuer or audience.
  *
  * @example
  * const decoded = decodeJwt(token);
@@ -73,7 +73,7 @@ function encodeJson(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
-/** Only the one canonical spelling: `Buffer` alone ignores foreign characters, padding and stray bits at the end. */
+/** Only the canonical spelling: `Buffer` alone ignores foreign characters, padding and stray bits at the end. */
 function decodeBase64url(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64url');
   return bytes.length > 0 && bytes.toString('base64url') === text ? bytes : undefined;

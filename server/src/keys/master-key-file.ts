@@ -9,11 +9,12 @@ const masterKeyBytes = 32;
 export const masterKeyFile = (dataDir: string): string => join(dataDir, 'master.key');
 
 /**
- * The master key (32 bytes) of an embedded database: read from `<dataDir>/master.key`, made there on the first start.
- * The file holds base64, mode 0600; losing it loses the signing keys and provider secrets in the database.
+ * The master key (32 bytes) of an embedded database: read from `<dataDir>/master.key`, which is created at the first
+ * start. The file contains base64, with mode 0600. Without the file, the signing keys and provider secrets in the
+ * database are lost.
  *
- * @throws SealError when the file is there but does not hold a key
- * @throws NodeJS.ErrnoException when the directory cannot be read or written
+ * @throws SealError if the file exists but does not contain a key
+ * @throws NodeJS.ErrnoException if the directory cannot be read or written
  * @example const current = config.masterKey ?? generateMasterKeyFile(config.dataDir);
  */
 export function generateMasterKeyFile(dataDir: string): Buffer {
@@ -28,13 +29,13 @@ function readKey(file: string): Buffer | undefined {
   const text = unlessCode('ENOENT', () => readFileSync(file, 'utf8'));
   if (text === undefined) return undefined;
   const key = Buffer.from(text.trim(), 'base64');
-  if (key.length !== masterKeyBytes) throw new SealError(`${file} does not hold a key of ${masterKeyBytes} bytes.`);
+  if (key.length !== masterKeyBytes) throw new SealError(`${file} does not contain a key of ${masterKeyBytes} bytes.`);
   return key;
 }
 
 /**
- * Writes aside and links into place: the name appears once, with its whole content, even if another process starts
- * meanwhile.
+ * Writes a temporary file and links it, so that the file appears once with its whole content, even if another process
+ * starts at the same time.
  */
 function createKey(dataDir: string, file: string): Buffer {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
@@ -48,7 +49,7 @@ function createKey(dataDir: string, file: string): Buffer {
   syncPath(dataDir);
   const key = readKey(file);
   if (key) return key;
-  throw new SealError(`${file} was removed while it was being made.`);
+  throw new SealError(`${file} was removed while it was being created.`);
 }
 
 function writeDurably(file: string, content: string): void {
@@ -56,7 +57,7 @@ function writeDurably(file: string, content: string): void {
   syncPath(file);
 }
 
-/** Without this a power cut after the first start could leave a database and no key. */
+/** Otherwise a power failure after the first start could leave a database without its key. */
 function syncPath(path: string): void {
   const descriptor = openSync(path, 'r');
   try {

@@ -3,7 +3,7 @@ import { LRUCache } from 'lru-cache';
 import { constantTimeEqual } from './secrets.ts';
 
 /**
- * A value cannot be sealed or opened: wrong key, wrong context, damaged bytes. The message never holds key or
+ * A value cannot be sealed or opened: wrong key, wrong context, damaged bytes. The message never contains key or
  * plaintext.
  */
 export class SealError extends Error {
@@ -13,9 +13,9 @@ export class SealError extends Error {
   }
 }
 
-/** Encrypts what must not be readable in the database, and derives keys from the master key. */
+/** Encrypts secrets for storage in the database, and derives keys from the master key. */
 export interface Sealer {
-  /** Names the current master key without revealing it: 16 hexadecimal characters. */
+  /** Identifies the current master key without revealing it: 16 hexadecimal characters. */
   readonly keyId: string;
   /**
    * Encrypts under the current master key: 37 bytes longer than the plaintext.
@@ -67,13 +67,12 @@ const overheadBytes = headerBytes + nonceBytes + tagBytes;
  * The sealer for one current and any number of old master keys (32 random bytes each).
  *
  * Sealed bytes are: version (1), key id (8), nonce (12), tag (16), ciphertext; AES-256-GCM with a random 96-bit nonce
- * (NIST SP 800-38D, section 8.2.2), which holds for 2^32 values under one master key. Every key in use is derived
+ * (NIST SP 800-38D, section 8.2.2), At most 2^32 values may be sealed under one master key. Every key in use is derived
  * with HKDF-SHA-256 (RFC 5869); the master key itself encrypts nothing.
  *
  * @throws SealError when a key is not 32 bytes long
- * @example
- * const sealer = createSealer({ current: masterKey, old: [] });
- * sealer.open(sealer.seal('secret', 'apps:1'), 'apps:1').toString(); // 'secret'
+ * @example const sealer = createSealer({ current: masterKey, old: [] }); sealer.open(sealer.seal('secret', 'apps:1'),
+ *   'apps:1').toString(); // 'secret'
  */
 export function createSealer({ current, old }: { current: Buffer; old: readonly Buffer[] }): Sealer {
   const newest = expand(current);

@@ -1,8 +1,6 @@
 import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 
-/**
- * What a secret is for, readable at its front: session, machine user, mailed verification token, known device, intent.
- */
+/** Prefix of a secret, which shows its kind: session, machine user, mailed verification token, known device, intent. */
 export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_';
 
 /** Binding of a code: it is invalid for another app, user, purpose or organization. */
@@ -27,8 +25,8 @@ const randomCode = (length: number): string =>
   Array.from({ length }, () => codeAlphabet[randomInt(codeAlphabet.length)]).join('');
 
 /**
- * A new bearer secret: the prefix, by which secret scanners recognise a leak, and 256 random bits in base64url
- * (43 characters). At 256 bits a fast hash is enough to store it (NIST SP 800-63B, section 5.1.2.2).
+ * Generates a bearer secret: the prefix, by which secret scanners recognise a leak, and 256 random bits in base64url
+ * (43 characters). With 256 bits, a fast hash is sufficient for storage (NIST SP 800-63B, section 5.1.2.2).
  *
  * @example newSecret('gh_s_') // 'gh_s_9rZ…'
  */
@@ -37,28 +35,30 @@ export function newSecret(prefix: SecretPrefix): string {
 }
 
 /**
- * The SHA-256 (32 bytes) under which a secret is stored and looked up, so that a stolen database holds no credential.
+ * The SHA-256 (32 bytes) under which a secret is stored and looked up, so that a stolen database contains no
+ * credentials.
  */
 export function sha256(secret: string): Buffer {
   return hash('sha256', secret, 'buffer');
 }
 
 /**
- * A new code of seven characters, about 34.7 bits, every one equally likely. Too few bits to stand alone: callers
- * limit the tries and the life of each code.
+ * Generates a code of seven characters, about 34.7 bits, uniformly distributed. This is too short on its own: callers
+ * limit the attempts and the lifetime of each code.
  *
  * @example newCode() // 'K7PQ2XM'
  */
 export const newCode = (): string => randomCode(codeLength);
 
 /**
- * A new code of 26 characters, 128.8 bits, for the link of a mail. It cannot be guessed, so no attempts are counted.
+ * Generates a code of 26 characters, 128.8 bits, for the link of a mail. It cannot be guessed, so no attempts are
+ * counted.
  *
  * @example newLongCode() // 'K7PQ2XMHB4T8V9WNRC3DYJ6FAG'
  */
 export const newLongCode = (): string => randomCode(longCodeLength);
 
-/** Whether a value has the length of a long code. The length alone tells which kind a presented code is. */
+/** Whether a value has the length of a long code. Short and long codes differ only in length. */
 export const isLongCode = (input: string): boolean => normalizeCode(input).length === longCodeLength;
 
 /**
@@ -68,12 +68,12 @@ export const isLongCode = (input: string): boolean => normalizeCode(input).lengt
  */
 export const groupCode = (code: string): string => code.replace(/.{4}(?=.)/g, '$&-');
 
-/** White space, dashes and format characters (zero-width and directional marks). No code contains any of them. */
+/** White space, dashes and format characters (zero-width and directional marks). They never occur in a code. */
 const codeSeparators = /[\s\p{White_Space}\p{Dash}\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;
 
 /**
- * The code as it was issued, from the text that a person typed or pasted: codes are often copied in groups, or with
- * invisible characters of a mail or a chat around them.
+ * The issued code, from text that a person typed or pasted. Codes are often copied in groups, or with invisible
+ * characters of a mail or a chat.
  *
  * @example normalizeCode(' k7p-q2xm ') // 'K7PQ2XM'
  */
@@ -82,18 +82,18 @@ export function normalizeCode(input: string): string {
 }
 
 /**
- * The HMAC-SHA-256 (32 bytes) under which a code is stored. Keyed, because 34.7 bits can be searched in seconds
- * once a plain hash is stolen; the key is derived from the master key and is not in the database.
+ * The HMAC-SHA-256 (32 bytes) under which a code is stored. Keyed, because a plain hash of 34.7 bits could be searched
+ * in seconds; the key is derived from the master key and is not in the database.
  *
  * @param key 32 bytes from `Sealer.deriveKey`
  */
 export function codeHash(key: Buffer, { appId, userId, purpose, orgId, code }: CodeBinding): Buffer {
-  // A JSON array marks where each part ends: ('1', '23') and ('12', '3') must not hash alike.
+  // JSON separates the parts: ('1', '23') and ('12', '3') must have different hashes.
   const message = JSON.stringify([appId, userId, purpose, orgId ?? null, normalizeCode(code)]);
   return createHmac('sha256', key).update(message).digest();
 }
 
-/** Whether two byte strings are equal, in a time that depends on their lengths only. */
+/** Whether two byte strings are equal, in a time that depends only on their lengths. */
 export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }

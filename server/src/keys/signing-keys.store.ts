@@ -2,20 +2,20 @@ import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
 /**
- * The key sets of an app. `machine` signs tokens of app machine users and nothing else, for ever: verifiers that trust
- * this set check no more than signature, issuer, audience and expiry. `oauth` signs all other kinds of tokens.
+ * The key sets of an app. `machine` only ever signs tokens of machine users of the app, because verifiers that trust
+ * this set check only signature, issuer, audience and expiry. `oauth` signs all other kinds of tokens.
  */
 export const keySets = ['machine', 'oauth'] as const;
 
 export type KeySet = (typeof keySets)[number];
 
-/** Each set has a table of its own, so that no statement can mix up the sets. */
+/** Each set has a separate table, so that no statement can confuse the sets. */
 const tables: Readonly<Record<KeySet, Sql>> = {
   machine: sql`signing_keys`,
   oauth: sql`oauth_signing_keys`,
 };
 
-/** The public half, as JWKS publishes it. @see RFC 7517, RFC 7518 section 6.2.1 */
+/** The public key, as published in the JWKS. @see RFC 7517, RFC 7518 section 6.2.1 */
 export interface PublicJwk {
   readonly kty: 'EC';
   readonly crv: 'P-256';
@@ -47,7 +47,7 @@ export async function endPublication(tx: Tx, appId: string, set: KeySet, publish
     UPDATE ${tables[set]} SET published_until = ${publishedUntil} WHERE app_id = ${appId} AND published_until IS NULL`);
 }
 
-/** The keys that verify tokens now: published, not revoked. */
+/** The keys with which tokens are verified now: published and not revoked. */
 export async function listPublishedKeys(db: Queryable, appId: string, set: KeySet, now: Date): Promise<PublicJwk[]> {
   const rows = await db.query<{ public_jwk: PublicJwk }>(sql`
     SELECT public_jwk FROM ${tables[set]}
@@ -91,7 +91,7 @@ export async function revokeSigningKey(tx: Tx, appId: string, set: KeySet, kid: 
   return rows.length > 0;
 }
 
-/** Whether the app has a key that signs now. */
+/** Whether the app has a key that can sign now. */
 export async function someKeySigns(db: Queryable, appId: string, set: KeySet, now: Date): Promise<boolean> {
   const rows = await db.query(sql`
     SELECT 1 FROM ${tables[set]}

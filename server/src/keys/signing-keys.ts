@@ -16,9 +16,9 @@ import {
   type StoredSigningKey,
 } from './signing-keys.store.ts';
 
-/** Maximum cache time of a JWKS: a new key is published this long before it signs. */
+/** Maximum cache time of a JWKS. A new key is published this long before it signs. */
 export const publicationLeadMs = 15 * 60_000;
-/** The longest lifetime of a token that a key of the set signs. */
+/** The longest lifetime of a token that is signed with a key of the set. */
 const longestTokenLifeMs: Readonly<Record<KeySet, number>> = { machine: 43_199_000, oauth: 3_600_000 };
 
 /** Binds a sealed key to its row. */
@@ -28,7 +28,7 @@ const cacheKey = (appId: string, kid: string): string => `${appId}/${kid}`;
 
 const generate = promisify(generateKeyPair);
 
-/** Makes an ES256 key pair; its `kid` is the thumbprint of the public half. @see RFC 7638 */
+/** Generates an ES256 key pair; its `kid` is the thumbprint of the public key. @see RFC 7638 */
 export async function makeSigningKey(
   sealer: Sealer,
   appId: string,
@@ -44,14 +44,14 @@ export async function makeSigningKey(
   return { set, kid, publicJwk, sealedPrivateKey: sealer.seal(pkcs8, context(set, appId, kid)), activeFrom };
 }
 
-/** Makes the successor of an app's key, ready for `rotateSigningKey`: it is to sign once every cache has seen it. */
+/** Generates the successor of an app's key for `rotateSigningKey`. It signs only after every cache has seen it. */
 export function makeSuccessor(sealer: Sealer, appId: string, set: KeySet, now: Date): Promise<StoredSigningKey> {
   return makeSigningKey(sealer, appId, set, new Date(now.getTime() + publicationLeadMs));
 }
 
 /**
- * Adds a successor to the app's key of the same set. It is published at once, signs after 15 minutes, and the old one
- * stays published until the last token that it signed has expired, and 15 minutes more.
+ * Adds a successor to the app's key of the same set. The successor is published at once and signs after 15 minutes. The
+ * old key stays published until 15 minutes after the last token that it signed has expired.
  */
 export async function rotateSigningKey(tx: Tx, appId: string, successor: StoredSigningKey, now: Date): Promise<void> {
   const lastUse = successor.activeFrom.getTime();
@@ -61,11 +61,11 @@ export async function rotateSigningKey(tx: Tx, appId: string, successor: StoredS
 }
 
 /**
- * Revokes a key: every token it signed is refused at once. When no other one signs yet, the successor does from now
- * on, even if a cache still holds the key set: a stolen key must not be kept for the sake of caches.
+ * Revokes a key: every token that it signed is refused at once. If no other key signs yet, the successor signs from now
+ * on, even though caches may lack it, because a stolen key must not stay valid for the sake of caches.
  *
- * @param spare what signs from now on when there is no successor either; the key is one of the same set
- * @returns whether there was such a key to revoke
+ * @param spare a new key of the same set, used if there is no successor either
+ * @returns whether the key existed and was not revoked before
  */
 export async function revokeKey(
   tx: Tx,
@@ -86,16 +86,16 @@ export async function revokeKey(
 export const openPrivateKey = (sealer: Sealer, appId: string, set: KeySet, kid: string, sealed: Buffer): Buffer =>
   sealer.open(sealed, context(set, appId, kid));
 
-/** The same private key under the current master key. */
+/** The private key, sealed again under the current master key. */
 export function resealPrivateKey(sealer: Sealer, appId: string, set: KeySet, kid: string, sealed: Buffer): Buffer {
   return sealer.seal(openPrivateKey(sealer, appId, set, kid, sealed), context(set, appId, kid));
 }
 
-/** Keys of one set, ready for use. The key of a `kid` never changes, so it is cached; its status is not. */
+/** Keys of one set, ready for use. The key of a `kid` never changes, so it is cached; its status is not cached. */
 export interface SigningKeys {
-  /** @throws Error when the key is not stored or not under a known master key */
+  /** @throws Error if the key is not stored, or not sealed under a configured master key */
   privateKey(appId: string, kid: string): Promise<KeyObject>;
-  /** The published key of that id, undefined when there is none in this app. */
+  /** The published key with this id; undefined if there is none in this app. */
   publicKey(appId: string, kid: string, now: Date): Promise<KeyObject | undefined>;
 }
 

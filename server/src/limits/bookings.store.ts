@@ -1,23 +1,22 @@
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** A quota whose units are booked ahead: so many in any hour, and so many in any day. */
+/** A quota whose units are booked ahead, with a limit per hour and per day. */
 export interface BookedQuota {
   readonly keyHash: Buffer;
   readonly perHour: number;
   readonly perDay: number;
 }
 
-/** Bookings that are remembered of one quota at most. A larger number is no limit. */
+/** Maximum number of stored bookings of a quota. A larger limit means unlimited. */
 export const mostBookings = 500;
 
 /**
- * Books the earliest moment at which a unit of the quota is free: not before the one booked last, and so that no hour
- * and no day holds more than the quota allows. One statement on one row, so parallel bookings and other processes get
- * different moments.
+ * Books the earliest time at which a unit of the quota is free: not before the last booking, and such that no hour and
+ * no day exceeds the quota. One statement on one row, so parallel bookings and other processes get different times.
  *
  * @param longestWaitMs a unit that is not free within this time is not booked
- * @returns the moment, which may be `now`; undefined if nothing was booked
+ * @returns the time, which may be `now`; undefined if nothing was booked
  */
 export async function book(
   db: Queryable,
@@ -29,7 +28,7 @@ export async function book(
   const kept = Math.min(perDay, mostBookings);
   const before = (count: number, period: string) =>
     sql`known.booked[cardinality(known.booked) - ${count - 1}::integer] + ${period}::interval`;
-  // Elements before the first are null, which GREATEST passes over.
+  // Elements before the first are null, and GREATEST ignores null.
   const next = sql`GREATEST(${now}::timestamptz, known.booked[cardinality(known.booked)],
     ${before(perHour, '1 hour')}, ${before(perDay, '1 day')})`;
   const latest = new Date(now.getTime() + longestWaitMs);

@@ -3,13 +3,13 @@ import type { Clock } from '../clock.ts';
 import type { Db } from '../db/db.ts';
 import { type Share, take } from './limits.store.ts';
 
-/** A limit on a hot path: a process takes a few units at a time from the database and spends them by itself. */
+/** A limit on a hot path: a process leases a few units at a time from the database and consumes them locally. */
 export interface LeasedLimit {
   /**
-   * Takes one unit of a share. However many processes take, they never get more than the share has; a process that
-   * stops spending loses what it took ahead.
+   * Consumes one unit of a quota. All processes together never exceed the quota. Leased units that a process does not
+   * use are lost.
    *
-   * @returns undefined when there was one, else the seconds until it is worth another try
+   * @returns undefined if a unit was consumed, otherwise the seconds until the next attempt can succeed
    */
   take(appId: string, share: LeasedShare): Promise<number | undefined>;
 }
@@ -19,18 +19,18 @@ type LeasedShare = Share & { readonly count: number };
 /** The leased part of one quota in this process. Times are in milliseconds since 1970. */
 interface Lease {
   left: number;
-  /** When the lease expires. Units that are left then are discarded. */
+  /** When the lease expires. Remaining units are then discarded. */
   until: number;
   /** No request to the database before this time. */
   emptyUntil: number;
   filling: Promise<void> | undefined;
 }
 
-/** A twentieth of a share at a time: few writes for who takes much, and little lost for who takes little. */
+/** Lease a twentieth of the quota at a time: few writes under load, and few units lost when a lease expires. */
 const parts = 20;
-/** Shares that a process remembers. */
+/** Maximum number of quotas that a process tracks. */
 const remembered = 10_000;
-/** How long a process takes the database's word that there is none. */
+/** Maximum time, in milliseconds, for which a process remembers that a quota is exhausted. */
 const longestRefusalMs = 1_000;
 
 const chunkOf = ({ count }: LeasedShare): number => Math.max(1, Math.floor(count / parts));
@@ -50,7 +50,7 @@ export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
   async function fill(lease: Lease, appId: string, share: LeasedShare): Promise<void> {
     const now = clock.now();
     const chunk = chunkOf(share);
-    // Near the end of a share there may be one although there is no chunk.
+    // If no full chunk is left, try a single unit.
     for (const units of chunk > 1 ? [chunk, 1] : [1]) {
       const wait = await take(db, appId, share, now, units);
       if (wait === undefined) {
@@ -71,7 +71,7 @@ export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
           lease.left -= 1;
           return undefined;
         }
-        // Further away it is of a clock that was set back since.
+        // A later time means that the clock was set back. Ignore it and ask the database.
         const isEmpty = now < lease.emptyUntil && lease.emptyUntil - now <= longestRefusalMs;
         if (isEmpty) return (lease.emptyUntil - now) / 1000;
         lease.filling ??= fill(lease, appId, share).finally(() => (lease.filling = undefined));

@@ -6,7 +6,7 @@ export interface Share<Key = Buffer> {
   readonly keyHash: Key;
   /** Number of units. */
   readonly count: number | Sql;
-  /** Time in which all units are refilled. */
+  /** Time in which all units are refilled, in seconds. */
   readonly periodSeconds: number;
 }
 
@@ -16,7 +16,7 @@ export interface Share<Key = Buffer> {
 const unitOf = ({ count, periodSeconds }: Share<unknown>): Sql =>
   sql`(floor(${periodSeconds}::float8 * 1000000 / ${count}::float8) * interval '1 microsecond')`;
 
-/** Clocks of two processes differ by less than this. */
+/** Maximum tolerated difference between the clocks of two processes. */
 const clockDoubtSeconds = 60;
 
 const periodOf = ({ periodSeconds }: Share<unknown>): Sql => sql`make_interval(secs => ${periodSeconds}::float8)`;
@@ -33,8 +33,8 @@ const wholeAt = ({ periodSeconds }: Share<unknown>, now: Date): Sql => sql`
  * The statement that consumes one unit. It returns a row if a unit was available. Only the time when the quota is full
  * again is stored (generic cell rate algorithm), so consumption writes a single row, also under concurrency.
  *
- * @param source empty, or a FROM clause that yields one row if a unit is to be consumed
- * @param units several at once: all of them or none
+ * @param source empty, or a FROM clause that yields one row if a unit must be consumed
+ * @param units number of units: all are consumed, or none
  */
 export function takeUnit(appId: string, share: Share<Buffer | Sql>, now: Date, source: Sql, units = 1): Sql {
   const unit = units === 1 ? unitOf(share) : sql`(${unitOf(share)} * ${units}::float8)`;
@@ -74,7 +74,7 @@ export async function take(
 /**
  * The statement that refunds one unit.
  *
- * @param where a further condition
+ * @param where an additional condition
  */
 export const returnUnit = (appId: string, share: Share, where: Sql): Sql => sql`
   UPDATE rate_limits SET full_at = full_at - ${unitOf(share)}

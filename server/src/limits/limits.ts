@@ -10,8 +10,8 @@ const hour = 3600;
 const day = 24 * hour;
 
 /**
- * The closed list of limits, each a number in the app setting `limits`. The name says what is counted, per subject and
- * period. The whole number can be used at once; used units are refilled evenly over the period.
+ * The closed list of limits, each a number in the app setting `limits`. The name gives what is counted, the subject and
+ * the period. All units can be consumed at once; consumed units are refilled evenly over the period.
  */
 export const limits = {
   signInsPerAddressPerHour: {
@@ -22,12 +22,12 @@ export const limits = {
   signInsPerAccountPerHour: {
     count: 20,
     periodSeconds: hour,
-    description: 'Failed sign-ins to one account in an hour from devices that it does not know.',
+    description: 'Failed sign-ins to one account in an hour from devices that are unknown to the account.',
   },
   signInsPerDevicePerHour: {
     count: 20,
     periodSeconds: hour,
-    description: 'Failed sign-ins to one account in an hour from one device that has signed in to it before.',
+    description: 'Failed sign-ins to one account in an hour from one known device.',
   },
   newDeviceMailsPerUserPerDay: {
     count: 10,
@@ -84,7 +84,7 @@ export const limits = {
   idpIntentsPerAddressPerHour: {
     count: 300,
     periodSeconds: hour,
-    description: 'Sign-ins through identity providers begun from one client address in an hour.',
+    description: 'Sign-ins through identity providers started from one client address in an hour.',
   },
   tokenRequestsPerMachinePerMinute: {
     count: 600,
@@ -104,7 +104,7 @@ export const limits = {
   roleMailsPerUserPerDay: {
     count: 20,
     periodSeconds: day,
-    description: 'Mails to one user in a day about roles that were granted at once.',
+    description: 'Mails to one user in a day about roles that were granted directly.',
   },
 } as const satisfies Record<string, Limit>;
 

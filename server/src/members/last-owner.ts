@@ -3,14 +3,13 @@ import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 
 /**
- * Makes sure that an owner can be taken away: every organization concerned keeps another active owner. Anyone who
- * removes, demotes, deletes or deactivates an owner, or lets them leave, calls this first, in the same transaction.
+ * Checks that each affected organization keeps another active owner. Call this before an owner is removed, demoted,
+ * deleted, deactivated or leaves, in the same transaction.
  *
- * The organizations stay locked until the transaction ends, so that of two requests at the same moment the second
- * counts what the first left. Order of locks, everywhere: the user's row (`lockUser`: from then on nobody makes them
- * owner of anything), then organizations in the order of their ids (here), then memberships.
+ * The organizations stay locked until the transaction ends, so that a concurrent request sees the result of this one.
+ * Lock order everywhere: user (`lockUser`; blocks new ownerships), then organizations by id, then memberships.
  *
- * @param orgId the one organization concerned; without it all organizations of the user
+ * @param orgId the affected organization; default: all organizations of the user
  * @throws ApiError `last_owner`
  */
 export async function checkNotLastOwner(tx: Tx, appId: string, userId: string, orgId?: string): Promise<void> {
@@ -20,7 +19,8 @@ export async function checkNotLastOwner(tx: Tx, appId: string, userId: string, o
       AND (${orgId ?? null}::bigint IS NULL OR org_id = ${orgId ?? null}::bigint)`;
   await tx.query(sql`
     SELECT id FROM organizations WHERE app_id = ${appId} AND id IN (${concerned}) ORDER BY id FOR NO KEY UPDATE`);
-  // A statement of its own: only what begins after the locks were given sees what others did before.
+  // A separate statement, because only a statement that starts after the lock sees the commits of the previous lock
+  // holders.
   const [orphaned] = await tx.query(sql`
     SELECT m.org_id FROM members m
     WHERE m.app_id = ${appId} AND m.user_id = ${userId} AND m.is_owner AND m.org_id IN (${concerned})

@@ -32,7 +32,7 @@ export const leaveOrganizationRoutes = [
         await checkNotLastOwner(tx, appId, userId, orgId);
         // A super admin may act in every organization without being a member of it.
         if (!(await deleteMember(tx, appId, orgId, userId))) {
-          throw new ApiError('organization_not_found', { detail: 'You are no member of this organization.' });
+          throw new ApiError('organization_not_found', { detail: 'You are not a member of this organization.' });
         }
         const withdrawn = await withdrawInvitations(tx, call, userId, [...managerGrants, 'ROLE']);
         return { result: undefined, event: [{ target: { kind: 'user', id: userId }, orgId }, ...withdrawn] };

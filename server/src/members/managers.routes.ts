@@ -62,7 +62,7 @@ export const managerRoutes = [
         const { id: userId } = await lockUser(tx, appId, params.userId);
         const held = await findManagerRoles(tx, appId, orgId, userId);
         if (held.length === 0) {
-          throw new ApiError('user_not_found', { detail: 'The organization has no owner or manager of this id.' });
+          throw new ApiError('user_not_found', { detail: 'The organization has no owner or manager with this id.' });
         }
         await checkNotLastOwner(tx, appId, userId, orgId);
         await takeManagerRoles(tx, appId, orgId, userId);

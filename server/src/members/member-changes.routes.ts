@@ -26,7 +26,7 @@ import { checkManagerReach, isManagerOnly } from './reach.ts';
 const mayChangeMembers = ['ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'] as const;
 
 /**
- * Locks the member of the path until the transaction ends, and returns their grants.
+ * Locks the member in the path until the transaction ends, and returns their grants.
  *
  * @throws ApiError `user_not_found`
  */
@@ -37,7 +37,7 @@ async function lockMember(
 ): Promise<{ user: User; held: readonly Grant[] }> {
   const user = await lockUser(tx, appId, userId);
   const held = await findGrants(tx, appId, { orgId, userId: user.id });
-  if (!held) throw new ApiError('user_not_found', { detail: 'The organization has no user of this id.' });
+  if (!held) throw new ApiError('user_not_found', { detail: 'The organization has no user with this id.' });
   return { user, held };
 }
 

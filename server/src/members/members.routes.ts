@@ -25,12 +25,12 @@ interface Invitee {
   readonly userId?: unknown;
 }
 
-/** The user that a machine user claims to act for cannot be verified. It is recorded but not used for decisions. */
+/** The user that a machine user claims to act for cannot be verified. It is recorded, but decisions ignore it. */
 function claimedOnBehalfOf({ actor }: Call, body: Invitee): string | undefined {
   return actor.kind === 'machine' && id.safeParse(body.userId).success ? String(body.userId) : undefined;
 }
 
-/** Grants to an address, or invites it, in the organization of the call. */
+/** Grants a role of the organization of the call to an address, or invites the address. */
 async function grantTo(call: Call, body: Invitee, toGrant: Proposal['toGrant'], word: string) {
   const { orgId } = call;
   const app = await namedAppOf(call);
@@ -48,14 +48,14 @@ async function grantTo(call: Call, body: Invitee, toGrant: Proposal['toGrant'], 
   });
 }
 
-/** A human may only name people they can already see; new people come in by e-mail. */
+/** Humans may name only users whom they can already see. Other people are added by e-mail address. */
 async function checkVisible(tx: Tx, { actor, appId, held }: Call, userId: string): Promise<void> {
   if (actor.kind !== 'user' || held.includes('SUPER_ADMIN')) return;
   const isVisible = actor.user.id === userId || (await heldThroughOrganizations(tx, actor, appId, userId)).length > 0;
   if (!isVisible) throw new ApiError('user_not_found', { isDenial: true });
 }
 
-/** Owners and managers are made the same way. */
+/** The routes for owners and managers are the same. */
 const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Grant) => {
   const word = noun === 'owner' ? 'Owner' : 'Manager';
   return route({
@@ -65,8 +65,8 @@ const inviteRoute = (noun: 'manager' | 'owner', operationId: string, grant: Gran
     tag: 'authorization',
     summary: `Add ${noun === 'owner' ? 'an owner' : 'a manager'} to an organization`,
     description:
-      `An active user whose account is claimed becomes ${noun} at once and gets a notice by mail. Any ` +
-      'other address is invited.',
+      `An active user whose account is claimed becomes ${noun} at once and gets a mail about it. Any other ` +
+      `address is invited.`,
     access: accepting({ accessToken: true }, overOrganization('grant', 'ORG_OWNER')),
     audit: `organization.${noun}_granted`,
     idempotency: 'kept',
@@ -95,8 +95,8 @@ export const memberRoutes = [
     tag: 'authorization',
     summary: 'Add a member to an organization',
     description:
-      'An active user whose account is claimed (`isEmailClaimed`) gets the role at once and a notice by ' +
-      'mail. Any other address is invited.',
+      'An active user whose account is claimed (`isEmailClaimed`) gets the role at once and a mail about it. Any ' +
+      'other address is invited.',
     access: accepting(
       { accessToken: true, machineScope: 'members:write' },
       overOrganization('grant', ...mayAddMembers),

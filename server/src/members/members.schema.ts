@@ -18,9 +18,10 @@ export const granted = (name: string, example: string) =>
     .object({
       message: message(example),
       userId: outputId('the user', '118273645546213377'),
-      invited: z
-        .boolean()
-        .meta({ description: 'Whether the user was invited; false: the role was granted at once.', examples: [true] }),
+      invited: z.boolean().meta({
+        description: 'Whether the user was invited. If false, the role was granted directly.',
+        examples: [true],
+      }),
     })
     .meta({ id: name, description: 'The role is granted or the invitation is on its way.' });
 
@@ -32,7 +33,7 @@ export const addUser = z
   .strictObject({
     roles: z
       .array(roleReference)
-      .min(1, { error: 'Name at least one role.' })
+      .min(1, { error: 'Send at least one role.' })
       .max(100, { error: 'At most 100.' })
       .meta({ description: 'Roles to add to those that the user has.', examples: [['reader', 'writer']] }),
   })

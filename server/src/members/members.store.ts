@@ -13,7 +13,7 @@ export type ManagerRole = 'ORG_OWNER' | 'ORG_USER_MANAGER';
 /** A manager role, or a role, that is granted to a member. */
 export type Grant = { readonly kind: ManagerRole } | { readonly kind: 'ROLE'; readonly role: RoleReference };
 
-/** The kinds of grants that only owners can make. */
+/** The kinds of grants that only owners may make. */
 export const managerGrants = ['ORG_OWNER', 'ORG_USER_MANAGER'] as const satisfies readonly Grant['kind'][];
 
 /** Name of a grant in audit events. */
@@ -21,7 +21,7 @@ export const grantName = (grant: Grant): string =>
   grant.kind === 'ROLE' ? `roles.${grant.role.key}` : `managerRoles.${grant.kind}`;
 
 /**
- * The audit note for a grant by id to an unclaimed account. The grant is allowed, but the account may belong to a
+ * The audit note for a grant by id to an unclaimed account. Such grants are allowed, but the account may belong to a
  * stranger who signed up with the address.
  */
 export const claimNote = ({ isEmailClaimed }: { isEmailClaimed: boolean }): string[] =>
@@ -36,7 +36,7 @@ export interface Membership {
   readonly permissions: string[];
 }
 
-/** How many memberships introspection shows. */
+/** Maximum number of memberships in a response of introspection. */
 export const membershipsShown = 100;
 
 export const toManagerRoles = (row: { is_owner: boolean; is_manager: boolean }): ManagerRole[] => [
@@ -57,10 +57,10 @@ export interface MembershipJson {
 
 /**
  * SQL expression for the organizations of a user with the roles in force, as one JSON array of {@link MembershipJson}.
- * It returns one more than is shown, so that the caller can detect truncation.
+ * It returns one more than the maximum, so that the caller can detect truncation.
  *
- * @param orgId the one organization that is asked for; undefined: all
- * @param asker who asks; an access token may limit them to one organization
+ * @param orgId restricts the result to one organization; undefined: all
+ * @param asker the caller; an access token may restrict it to one organization
  */
 export const membershipsAsJson = (appId: string, userId: string, orgId: string | undefined, asker: Actor): Sql => sql`
   (SELECT COALESCE(json_agg(membership ORDER BY membership.id::bigint), '[]') FROM (

@@ -26,7 +26,7 @@ const paged = <Query extends Omit<Paging, 'pageSize'> & { pageSize?: number | un
 function checkOwnAddress({ actor }: Call, email: string): void {
   if (seesWholeApp(actor)) return;
   if (actor.kind === 'user' && emailKey(actor.user.email) === emailKey(email)) return;
-  throw new ApiError('access_denied', { detail: 'You may ask for your own address only.', isDenial: true });
+  throw new ApiError('access_denied', { detail: 'You may use only your own address.', isDenial: true });
 }
 
 export const membershipRoutes = [

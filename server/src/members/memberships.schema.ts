@@ -4,7 +4,7 @@ import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { emailAddress } from '../http/email-address.ts';
 import { membership } from '../users/users.schema.ts';
 
-/** Paging is optional here: without it the first 100 are answered. */
+/** Paging is optional here. Without paging, the response has the first 100. */
 const optionalPaging = { ...pagingQuery, pageSize: pagingQuery.pageSize.optional() };
 
 export const managerRolesQuery = z.strictObject(optionalPaging);

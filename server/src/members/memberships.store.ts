@@ -20,7 +20,7 @@ export type Whose = ({ readonly userId: string } | { readonly emailKey: string }
   readonly actor: Actor;
 };
 
-/** Looks an address up once. Without a user, there are no memberships. */
+/** Looks up the address once. Without a user, there are no memberships. */
 const userOf = (appId: string, whose: Whose): Sql =>
   'userId' in whose
     ? sql`${whose.userId}::bigint`
@@ -31,12 +31,12 @@ const conditions = (appId: string, whose: Whose): Sql => sql`
   ${inOrganizationOf(whose.actor, sql`m.org_id`)}
   ${whose.managersOnly ? sql`AND (m.is_owner OR m.is_manager)` : empty}`;
 
-/** How many there are, for `readPage`. */
+/** The total, for `readPage`. */
 export const countMemberships = (appId: string, whose: Whose): Sql =>
   sql`SELECT count(*) AS total FROM members m WHERE ${conditions(appId, whose)}`;
 
 /**
- * A page of memberships with what they give now: in a deactivated organization nothing.
+ * A page of memberships with their effective roles; a deactivated organization has none.
  *
  * @param continuation keyset condition on `m.org_id`, order and limit
  */

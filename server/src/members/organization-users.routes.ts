@@ -22,8 +22,8 @@ function listUsers(call: Call, paging: Paging) {
 }
 
 /**
- * Anyone who is found. They are selected before they are ordered: a plan that walks through the members in their order
- * until it has seen enough matches would read all of a large organization for a rare name.
+ * Orders the results of a search. They are selected before they are sorted. Otherwise the planner might walk through
+ * the members in order until it has found enough, and read all of a large organization for a rare name.
  */
 function searchUsers(call: Call, paging: Paging, search: Search) {
   const { services, appId, orgId } = call;

@@ -18,7 +18,7 @@ export const organizationUser = z
       .array(z.enum(['ORG_OWNER', 'ORG_USER_MANAGER']))
       .meta({ description: 'Manager roles held in the organization.', examples: [['ORG_USER_MANAGER']] }),
   })
-  .meta({ id: 'OrganizationUser', description: 'A user and what they hold in the organization.' });
+  .meta({ id: 'OrganizationUser', description: 'A user with the roles that they have in the organization.' });
 
 export const organizationUsers = z
   .object({
@@ -29,7 +29,7 @@ export const organizationUsers = z
   })
   .meta({ id: 'OrganizationUserList', description: 'A page of the users of an organization.' });
 
-/** Text to be found in a name or an address. */
+/** Text to search for in a name or an address. */
 const fragment = (what: string, example: string) =>
   text({ min: 1, max: 200 })
     .refine((value) => searchKey(value) !== '', { error: 'Must contain something to search for.' })

@@ -28,7 +28,7 @@ export interface Search {
   readonly role?: string | undefined;
 }
 
-/** Users of the page `members`, which selects `id`, `user_id` and the manager roles, and is short. */
+/** Users of the page `members`, a short list of `id`, `user_id` and the manager roles. */
 export const usersOfPage = (appId: string, orgId: string, members: Sql): Sql => sql`
   WITH members_of_page AS MATERIALIZED (${members})
   SELECT m.id, m.user_id, u.email, u.first_name, u.last_name, m.is_owner, m.is_manager,
@@ -45,7 +45,7 @@ export const membersOf = (appId: string, orgId: string): Sql => sql`
 export const managersOf = (appId: string, orgId: string): Sql =>
   sql`${membersOf(appId, orgId)} AND (m.is_owner OR m.is_manager)`;
 
-/** The members of a page of search results: the page is cut before it is joined. */
+/** The members of a page of search results. The page is limited before it is joined. */
 export const membersAmongFound = (appId: string, orgId: string, continuation: Sql): Sql => sql`
   SELECT m.id, m.user_id, m.is_owner, m.is_manager
   FROM (SELECT found.id, found.user_id FROM found WHERE true ${continuation}) AS found
@@ -53,7 +53,7 @@ export const membersAmongFound = (appId: string, orgId: string, continuation: Sq
 
 const keyColumns = { name: sql`s.name_key`, email: sql`s.email_key` } as const;
 
-/** Looks at the text itself: the index may have hashed different parts to the same number. */
+/** Compares the text itself, because the index may have hashed different parts to the same number. */
 function contains(field: SearchField, key: string): Sql {
   if (isSubstring(key)) return sql`strpos(${keyColumns[field]}, ${key}) > 0`;
   const blanks = ' '.repeat(separators.length);
@@ -71,10 +71,10 @@ const hasRole = (appId: string, orgId: string, userId: Sql, role: string): Sql =
 const scopeOf = (orgId: string, role: string): string => (role.startsWith('global:') ? '0' : orgId);
 
 /**
- * Members by name or address, and by the other filters.
+ * Finds members by name or address, and by the other filters.
  *
- * The parts are mixed with the organization and find its members alone. Nothing else stands beside them in the first
- * step: a plan made for the average app would rather walk through all members of this one, which may be the largest.
+ * The indexed hashes include the organization, so they find only its members. The first step has no other conditions: a
+ * plan for the average app would walk through all members of the organization, which may be the largest.
  */
 function searchedByText(appId: string, orgId: string, search: Search, texts: [SearchField, string][]): Sql {
   const parts = texts.flatMap(([field, key]) => partsOfQuery(field, key));
@@ -92,7 +92,7 @@ function searchedByText(appId: string, orgId: string, search: Search, texts: [Se
     SELECT s.member_id AS id, s.user_id FROM s WHERE ${join(conditions, ' AND ')}`;
 }
 
-/** Members by their id or role alone. */
+/** Finds members by id or role only. */
 function searchedByFacts(appId: string, orgId: string, { userId, role }: Search): Sql {
   if (userId !== undefined) {
     const withRole = role === undefined ? empty : sql`AND ${hasRole(appId, orgId, sql`m.user_id`, role)}`;
@@ -106,7 +106,7 @@ function searchedByFacts(appId: string, orgId: string, { userId, role }: Search)
       AND mr.org_id = ${orgId}`;
 }
 
-/** Whether a search reads what members are found by. */
+/** Whether a search uses the search index. */
 export const isByText = ({ name, email }: Search): boolean => name !== undefined || email !== undefined;
 
 /** The members that a search finds: `id` of the membership, `user_id`. */

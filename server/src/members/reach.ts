@@ -4,15 +4,15 @@ import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
 import { findManagerRoles, type Grant, holdsRoles } from './members.store.ts';
 
-/** Whether somebody acts as manager of the organization and as nothing more. */
+/** Whether the caller is a manager, but neither an owner nor a super admin. */
 export const isManagerOnly = ({ actor, held }: Call): boolean =>
   actor.kind === 'user' && !held.includes('ORG_OWNER') && !held.includes('SUPER_ADMIN');
 
 /**
- * What a manager may not do, by any route: change an owner, another manager or themselves; and, where
- * the app says so, grant roles that they do not hold.
+ * Rejects changes that a manager may not make on any route: of an owner, another manager or themselves. Unless
+ * `managersMayGrantAnyRole` is set, a manager also cannot grant roles that they do not have.
  *
- * @param call made by somebody whom the route let in
+ * @param call an authorized call
  * @throws ApiError `access_denied`
  */
 export async function checkManagerReach(
@@ -29,6 +29,6 @@ export async function checkManagerReach(
   if (app?.settings.managersMayGrantAnyRole) return;
   const roles = grants.flatMap((grant) => (grant.kind === 'ROLE' ? [grant.role] : []));
   if (!(await holdsRoles(tx, appId, { orgId: member.orgId, userId: actor.user.id }, roles))) {
-    throw new ApiError('access_denied', { detail: 'A manager of this app may only grant roles that they hold.' });
+    throw new ApiError('access_denied', { detail: 'A manager of this app may grant only roles that they have.' });
   }
 }

@@ -19,7 +19,7 @@ function toItem(row: OrganizationUserRow) {
   };
 }
 
-/** A page of the users of an organization: all of them, those found, or those who manage it. */
+/** A page of the users of an organization: all, those found by a search, or its owners and managers. */
 export async function readUsers(
   call: Call,
   list: Pick<

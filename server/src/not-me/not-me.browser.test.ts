@@ -68,7 +68,7 @@ describe.skipIf(!isInstalled)(`the "not me" page in a browser (skipped without $
     await page.close();
     const { page: changed } = await open(`${link.slice(0, -3)}AAA`);
     await changed.getByRole('button').click();
-    await changed.getByText('This link is not valid any more').waitFor();
+    await changed.getByText('This link is no longer valid').waitFor();
     await changed.close();
   });
 });

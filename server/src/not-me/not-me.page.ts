@@ -31,7 +31,7 @@ button:disabled { opacity: .55; cursor: default; }
 @media (max-width: 30rem) { main { padding: 1.5rem 1.25rem; } }
 `;
 
-/** Shows the words for the kind of the link, and sends its token when the button is pressed. */
+/** Shows the text for the kind of the link, and sends its token when the button is pressed. */
 const script = `
 (() => {
   const element = (id) => document.getElementById(id);
@@ -67,7 +67,7 @@ const script = `
 
 const hashOf = (text: string): string => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-/** One script, one style, one address to talk to; the page cannot be framed. */
+/** Allows one script, one style and requests to this server; the page cannot be framed. */
 const policy =
   `default-src 'none'; script-src ${hashOf(script)}; style-src ${hashOf(style)}; connect-src 'self'; ` +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -75,13 +75,13 @@ const policy =
 const styleElement: Html = { markup: `<style>${style}</style>` };
 const scriptElement: Html = { markup: `<script>${script}</script>` };
 
-/** The language of a browser that the page has words in, else the language of the app. */
+/** The preferred language of the browser if the page supports it, otherwise the language of the app. */
 export function pageLanguage({ headers }: FastifyRequest, { settings }: App): Language {
   const wanted = (headers['accept-language'] ?? '').split(',').map((part) => part.trim().slice(0, 2).toLowerCase());
   return wanted.map((tag) => mailLanguages.find((language) => language === tag)).find(Boolean) ?? settings.language;
 }
 
-/** A text with the name of the app, which stays in its place in a text of the other direction. */
+/** Inserts the name of the app, isolated if its writing direction differs. */
 function fill(text: string, brandName: string): Html {
   const pieces = text.split('{{brandName}}').map((piece, index) => {
     return index === 0 ? html`${piece}` : html`<bdi>${brandName}</bdi>${piece}`;
@@ -119,7 +119,7 @@ function page({ name, displayName, settings }: App, language: Language): Html {
     </html>`;
 }
 
-/** Answers with the page. Its link holds a token, so neither caches nor other sites may see it. */
+/** Sends the page. Its link contains a token, so caches and other sites must not see it. */
 export async function sendNotMePage(reply: FastifyReply, app: App, language: Language): Promise<void> {
   reply.headers({
     'content-security-policy': policy,

@@ -15,12 +15,12 @@ export const notMeRoutes = [
     tag: 'authentication',
     summary: 'Report that it was not me',
     description:
-      'The button of the page `/apps/{app}/not-me` sends this call. The effect depends on the mail. ' +
-      'Verification mail: rejects the sign-up if the account is not claimed. Password, sessions, ' +
-      'identities, devices and codes become void and the address becomes unverified; id, address and ' +
-      'memberships stay. At most twice a day for one account. Mail about a new device: ends that session. ' +
-      'Mail about a new identity or password: removes it and ends all sessions. Mails about a device, ' +
-      'identity or password also start a password reset. The links are valid for 30 days.',
+      'The button of the page `/apps/{app}/not-me` sends this call. The effect depends on the mail. Verification ' +
+      'mail: rejects the sign-up if the account is not claimed. Password, sessions, identities, devices and codes ' +
+      'become void, and the address becomes unverified. Id, address and memberships are kept. At most two ' +
+      'sign-ups of one account can be rejected a day. Mail about a new device: ends that session. Mail about a ' +
+      'new identity or password: removes it and ends all sessions. Mails about a device, identity or password ' +
+      'also start a password reset. The links are valid for 30 days.',
     access: publicAccess(),
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: 'user.rejected',
@@ -39,7 +39,7 @@ export const notMeRoutes = [
     operationId: 'showNotMePage',
     tag: 'platform',
     summary: 'The page of "not me" links',
-    description: 'Where the links of mails lead. The page changes nothing; its button does.',
+    description: 'The target of the links in mails. The page changes nothing; its button does.',
     access: publicAccess({ app: 'none' }),
     hidden: true,
     params: pageParams,

@@ -1,6 +1,6 @@
 import type { Language } from '../mail-texts/words.ts';
 
-/** All that the page says in one language. `{{brandName}}` stands for the name of the app. */
+/** The texts of the page in one language. `{{brandName}}` stands for the name of the app. */
 export interface PageWords {
   readonly title: string;
   /** Effect of the button, by the kind of the link. */
@@ -24,27 +24,26 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
   en: {
     title: 'Was this not you?',
     account:
-      'Somebody signed up for {{brandName}} with your e-mail address. If it was not you, press the ' +
-      'button: the password and all sessions of that account are removed, and nobody can use it with ' +
-      'your address.',
+      'Somebody signed up for {{brandName}} with your e-mail address. If it was not you, press the button. The ' +
+      'password and all sessions of that account are removed, and nobody can use the account with your address.',
     session:
       'Somebody signed in to your account at {{brandName}} from a new device. If it was not you, press ' +
       'the button: that session ends, and you get a mail to choose a new password.',
     identity:
-      'A new way to sign in was added to your account at {{brandName}}. If it was not you, press the ' +
-      'button: it is removed, all sessions end, and you get a mail to choose a new password.',
+      'A new sign-in method was added to your account at {{brandName}}. If it was not you, press the button: the ' +
+      'sign-in method is removed, all sessions end, and you get a mail to choose a new password.',
     password:
       'The password of your account at {{brandName}} was changed. If it was not you, press the button: ' +
       'the new password is removed, all sessions end, and you get a mail to choose another one.',
     keep: 'If it was you, close this page. Nothing changes.',
     button: 'This was not me',
     doneTitle: 'Done',
-    doneAccount: 'The sign-up is rejected. There is nothing else you need to do.',
-    doneOther: 'It is removed. We have sent you a mail to choose a new password. Please do so now.',
+    doneAccount: 'The sign-up is rejected. No further action is needed.',
+    doneOther: 'It was removed. You get a mail to choose a new password. Please do so now.',
     incomplete: 'This link is incomplete. Open it again from the mail, or copy all of it.',
-    invalid: 'This link is not valid any more: it has expired, or the account was confirmed since.',
-    later: 'There were too many requests. Please try again later.',
-    failed: 'This did not work. Please check your connection and try again.',
+    invalid: 'This link is no longer valid: it has expired, or the account was confirmed in the meantime.',
+    later: 'Too many requests. Please try again later.',
+    failed: 'The request failed. Please check your connection and try again.',
     noScript: 'This page needs JavaScript to read the link.',
   },
   ar: {

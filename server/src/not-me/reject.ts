@@ -17,14 +17,13 @@ import { fingerprintOf, mailboxOf, type NotMeToken, openNotMeToken } from '../us
 
 const invalid = (userId: string | null): ApiError =>
   new ApiError('code_invalid', {
-    detail:
-      'This link is not valid, has expired, or belongs to an account that was confirmed or got another address since.',
+    detail: 'This link is invalid or has expired, or the account has since been claimed or has another address.',
     about: { target: { kind: 'user', id: userId } },
   });
 
 /**
- * Rejects a sign-up: rule (P) applies, and the address is not verified any more. Id, address and the memberships that
- * others gave stay.
+ * Rejects a sign-up: applies rule (P) and marks the address as unverified. Id, address and memberships granted by
+ * others are kept.
  *
  * @throws ApiError `code_invalid` if the account is claimed, `rate_limited`
  */
@@ -36,7 +35,10 @@ async function rejectSignUp(tx: Tx, call: Call, user: User): Promise<void> {
   await setEmailUnverified(tx, call.appId, user.id, now);
 }
 
-/** Removes what was rejected. A credential that somebody else added has sessions: those end with it. */
+/**
+ * Removes the rejected session or credential. Also ends all sessions after a rejected credential, because it may have
+ * been used to sign in.
+ */
 async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken): Promise<void> {
   const { appId, services } = call;
   if (kind === 'session') {
@@ -49,7 +51,7 @@ async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken)
   await deleteSessions(tx, appId, userId);
 }
 
-/** Requests a reset for the recipient. The background task answers it within the quotas of the mailbox. */
+/** Requests a password reset for the recipient. The background task processes it within the quotas of the mailbox. */
 async function startReset(tx: Tx, call: Call, app: App, { email }: User): Promise<void> {
   const { services, client, appId } = call;
   await insertPasswordResetRequest(tx, appId, {
@@ -65,14 +67,13 @@ async function startReset(tx: Tx, call: Call, app: App, { email }: User): Promis
 }
 
 /**
- * Does what the recipient of a mail asked for with its "not me" link. The link can be used again: what it names stays
- * removed. The link of an identity or password then ends all sessions again, because somebody who removed the
- * credential before may still have one.
+ * Applies the "not me" link of a mail. The link is reusable. A repeated use of an identity or password link ends all
+ * sessions again, even if the credential is already removed, because an attacker may still have a session.
  *
- * @param token of the link, as `notMeUrl` issued it
- * @throws ApiError `code_invalid` for a token that is wrong, expired, of a deleted user or sent to an address that the
- *   user no longer has, and for the sign-up of an account that is claimed
- * @throws ApiError `rate_limited` for the third sign-up of one account that is rejected in a day
+ * @param token token of the link, from `notMeUrl`
+ * @throws ApiError `code_invalid` for a token that is wrong, expired, of a deleted user or sent to an address that
+ *   the user no longer has, and for the sign-up of a claimed account
+ * @throws ApiError `rate_limited` if the sign-up of this account was already rejected twice today
  * @see contract 2.5
  */
 export async function reject(call: Call, token: string): Promise<void> {

@@ -7,7 +7,7 @@ const line = ({ id, isAssumed, email, organizations, isSuperAdmin }: UnclaimedAc
   return [id, isAssumed ? 'assumed' : 'unclaimed', email, grants.join(', ')].join('  ');
 };
 
-/** The commands that look at accounts. */
+/** The commands about accounts. */
 export function addAccountCommands(
   program: Command,
   withApp: (name: string, work: (deployment: Deployment, appId: string) => Promise<void>) => Promise<void>,
@@ -16,7 +16,7 @@ export function addAccountCommands(
   program
     .command('list-unclaimed <app>')
     .description(
-      'list the accounts that hold grants although their owner never reset the password or accepted an invitation',
+      'list the accounts that have roles although their owner never reset the password or accepted an invitation',
     )
     .action((app: string) =>
       withApp(app, async ({ db }, appId) => {

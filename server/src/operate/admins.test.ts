@@ -55,7 +55,7 @@ describe('what is refused changes nothing', () => {
       /no super admin/,
     ],
     ['resetting that of a user', (user) => ['reset-admin-password', world.appName, user], /no super admin of this app/],
-    ['what is no address', () => ['create-admin', world.appName, 'jon'], /"jon" is no e-mail address/],
+    ['what is no address', () => ['create-admin', world.appName, 'jon'], /"jon" is not an e-mail address/],
     ['creating somebody with an account', (user) => ['create-admin', world.appName, user], /has an account already/],
     [
       'a weak password',

@@ -22,7 +22,7 @@ import { passwordFault } from '../passwords/password-policy.ts';
 import { readStanding } from '../users/super-admins.store.ts';
 import { insertUser, lockUserByEmail } from '../users/users.store.ts';
 
-/** What the commands work with; tests pass their own. */
+/** Dependencies of the commands. Tests pass their own. */
 export interface AdminServices extends Pick<Deployment, 'db' | 'sealer'> {
   readonly config: Config;
   readonly ids: IdSource;
@@ -36,7 +36,7 @@ export interface AdminCommands {
   readonly input: NodeJS.ReadableStream;
 }
 
-/** A new password and its hash. It is generated, unless the operator gives one. */
+/** A new password with its hash. Generated, unless the operator enters one. */
 async function newPassword(services: AdminServices, email: string, given: string | undefined) {
   const password = given ?? randomBytes(18).toString('base64url');
   const fault = passwordFault(password, { email, firstName: 'Super', lastName: 'Admin' });
@@ -54,8 +54,9 @@ const writeEvent = (tx: Tx, { ids, clock }: AdminServices, appId: string, action
   });
 
 /**
- * Gives an active super admin a new password, and notifies them by mail. Ends everything that a password reset by mail
- * ends: sessions, devices, codes, identities that do not vouch for the address, the count of failed sign-ins.
+ * Sets a new password of an active super admin, and notifies them by mail. Like a password reset by mail, ends all
+ * sessions and deletes devices, codes, identities whose provider has not verified the address, and the count of failed
+ * sign-ins.
  */
 function resetPassword(services: AdminServices, app: App, email: string, passwordHash: string): Promise<void> {
   const { id: appId } = app;
@@ -63,10 +64,12 @@ function resetPassword(services: AdminServices, app: App, email: string, passwor
     const user = await lockUserByEmail(tx, appId, emailKey(email));
     const standing = user && (await readStanding(tx, appId, user.id));
     if (!user || !standing?.isSuperAdmin) throw new Error(`no super admin of this app has the address ${email}`);
-    if (user.state !== 'ACTIVE') throw new Error(`${email} is deactivated; make another super admin: create-admin`);
+    if (user.state !== 'ACTIVE')
+      throw new Error(`${email} is deactivated; create another super admin with create-admin`);
     if (!user.isEmailClaimed) {
       throw new Error(
-        `the account of ${email} is not claimed; they reset the password by mail, or make another super admin`,
+        `the account of ${email} is not claimed; the owner can reset the password by mail, or create another ` +
+          `super admin`,
       );
     }
     await renewPassword(tx, appId, user.id, passwordHash, services.clock.now());
@@ -79,13 +82,14 @@ function resetPassword(services: AdminServices, app: App, email: string, passwor
 }
 
 /**
- * Adds a super admin whose account is claimed: the operator vouches for the address. All super admins are told by mail.
+ * Adds a super admin whose account is claimed, because the operator vouches for the address. All super admins are
+ * notified by mail.
  */
 function createAdmin(services: AdminServices, { id: appId }: App, email: string, passwordHash: string): Promise<void> {
   const { ids, clock } = services;
   return services.db.transaction(async (tx) => {
     if (await lockUserByEmail(tx, appId, emailKey(email))) {
-      throw new Error(`${email} has an account already: a super admin grants the role, or choose another address`);
+      throw new Error(`${email} has an account already: a super admin can grant the role, or choose another address`);
     }
     const now = clock.now();
     const id = ids.next();
@@ -101,28 +105,28 @@ function createAdmin(services: AdminServices, { id: appId }: App, email: string,
 /** The commands for recovery if no super admin can sign in. */
 export function addAdminCommands(program: Command, { withApp, print, input }: AdminCommands): void {
   const commands = [
-    ['reset-admin-password', 'give a super admin a new password and end their sessions', resetPassword],
+    ['reset-admin-password', 'set a new password of a super admin and end their sessions', resetPassword],
     ['create-admin', 'add a super admin with an address that has no account yet', createAdmin],
   ] as const;
   for (const [name, description, change] of commands) {
     program
       .command(`${name} <app> <email>`)
       .description(description)
-      .option('--password-stdin', 'read the password from standard input instead of making one')
+      .option('--password-stdin', 'read the password from standard input instead of generating one')
       .action((app: string, address: string, options: { passwordStdin?: boolean }) =>
         withApp(app, async (services, found) => {
           const email = normalizeEmail(address);
-          if (email === undefined) throw new Error(`"${address}" is no e-mail address`);
+          if (email === undefined) throw new Error(`"${address}" is not an e-mail address`);
           const given = options.passwordStdin === true ? (await text(input)).replace(/\r?\n$/, '') : undefined;
           const { password, hash } = await newPassword(services, email, given);
           await change(services, found, email, hash);
-          print(given === undefined ? `${email}  password: ${password}  (shown this once)` : `${email}  password set`);
+          print(given === undefined ? `${email}  password: ${password}  (shown only once)` : `${email}  password set`);
         }),
       );
   }
 }
 
-/** A deployment as these commands need it. */
+/** A deployment, as far as these commands need it. */
 export const toAdminServices = ({ db, ids, clock, sealer }: Deployment, config: Config): AdminServices => ({
   config,
   db,

@@ -10,7 +10,7 @@ import { openPrivateKey, publicationLeadMs } from '../keys/signing-keys.ts';
 import { type KeySet, keySets, listSealedKeys, listSigningKeys, someKeySigns } from '../keys/signing-keys.store.ts';
 import { fault, type Finding, warning } from './findings.ts';
 
-/** A sealed value: what it is, and how it is opened. */
+/** A sealed value: its description, and the function that opens it. */
 interface Sealed {
   readonly bytes: Uint8Array;
   readonly open: () => unknown;
@@ -44,10 +44,10 @@ async function sealedKeysOf(db: Db, sealer: Sealer, set: KeySet): Promise<Sealed
   }));
 }
 
-/** Whether the master key decrypts what is stored. */
+/** Checks that the configured master keys decrypt the stored values. */
 export async function examineMasterKey(db: Db, sealer: Sealer): Promise<Finding[]> {
   if ((await matchesDatabase(db, sealer)) === false) {
-    return [fault('keys', 'MASTER_KEY is not the key of this database: a start is refused.')];
+    return [fault('keys', 'MASTER_KEY is not the key of this database. The service will not start.')];
   }
   const keys = (await Promise.all(keySets.map((set) => sealedKeysOf(db, sealer, set)))).flat();
   const secrets = (await listSealedSecrets(db)).map(({ appId, idpId, sealed }) => ({
@@ -66,8 +66,8 @@ export async function examineMasterKey(db: Db, sealer: Sealer): Promise<Finding[
 }
 
 /**
- * Whether each active app has a key that signs machine tokens now, and none that begins later than a successor does.
- * The first key of the set `oauth` is created when it is needed.
+ * Reports active apps without a current key for machine tokens, and keys whose start is later than the publication
+ * lead. The first key of the set `oauth` is created when it is needed.
  */
 export async function examineSigningKeys(db: Db, now: Date): Promise<Finding[]> {
   const apps = (await listApps(db)).filter(({ status }) => status === 'ACTIVE');
@@ -76,14 +76,20 @@ export async function examineSigningKeys(db: Db, now: Date): Promise<Finding[]> 
   for (const { id, name } of apps) {
     if (!(await someKeySigns(db, id, 'machine', now))) {
       const remedy = `run operate rotate-key ${name}`;
-      findings.push(fault('keys', `The app ${name} has no key that signs: machine users get no tokens; ${remedy}.`));
+      findings.push(
+        fault('keys', `The app ${name} has no current signing key: machine users get no tokens; ${remedy}.`),
+      );
     }
     const keys = (await Promise.all(keySets.map((set) => listSigningKeys(db, id, set)))).flat();
     const late = keys.filter(({ activeFrom, revokedAt }) => !revokedAt && activeFrom.getTime() > latestStart);
     for (const { kid, activeFrom } of late) {
       const start = activeFrom.toISOString();
       findings.push(
-        warning('keys', `The key ${kid} of the app ${name} signs only from ${start}: its clock was wrong.`),
+        warning(
+          'keys',
+          `Key ${kid} of the app ${name} becomes active only at ${start}. The clock of the process that created the ` +
+            `key was probably wrong.`,
+        ),
       );
     }
   }

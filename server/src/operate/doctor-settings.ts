@@ -9,7 +9,7 @@ import { roleKey } from '../roles/roles.schema.ts';
 import { listRoleKeys } from '../roles/roles.store.ts';
 import { type Finding, warning } from './findings.ts';
 
-/** Why the default URL templates would be refused, if they would be. */
+/** The reason why a default URL template would be refused now, or undefined. */
 function templateFaults(settings: ReturnType<typeof withDefaults>, config: Config): string[] {
   try {
     checkDefaultTemplates(settings, config);
@@ -30,11 +30,11 @@ function faultsOf(stored: unknown, config: Config): string[] {
   }
   const settings = withDefaults(parsed.data);
   const isPlain = settings.cookieSameSite === 'none' && !config.publicUrl.startsWith('https:');
-  const cookie = 'cookieSameSite is "none" while PUBLIC_URL is http: browsers drop the session cookie.';
+  const cookie = 'cookieSameSite is "none" while PUBLIC_URL is http, but browsers drop such cookies without https.';
   return [...settingsWarnings(settings, config), ...templateFaults(settings, config), ...(isPlain ? [cookie] : [])];
 }
 
-/** Takes the stored settings of all apps through today's rules. */
+/** Validates the stored settings of all apps by the current rules. */
 export async function examineSettings(db: Db, config: Config): Promise<Finding[]> {
   const apps = await listStoredSettings(db);
   return apps.flatMap(({ name, settings }) =>
@@ -42,7 +42,7 @@ export async function examineSettings(db: Db, config: Config): Promise<Finding[]
   );
 }
 
-/** Takes the stored keys of roles through today's rules. */
+/** Validates the stored keys of roles by the current rules. */
 export async function examineRoles(db: Db): Promise<Finding[]> {
   return (await listRoleKeys(db)).flatMap(({ appName, orgId, key }) => {
     const parsed = roleKey.safeParse(key);

@@ -122,7 +122,7 @@ describe('the database', () => {
   it('that does not exist yet is not made', async () => {
     const DATA_DIR = await mkdtemp(join(tmpdir(), 'gatehouse-doctor-'));
     expect(await doctor({ env: { DATA_DIR }, open: openExisting })).toEqual(
-      found(/^fault {2}database {2}There is no database in .* yet: the first start makes it$/),
+      found(/^fault {2}database {2}There is no database in .* yet: the first start creates it$/),
     );
     await rm(DATA_DIR, { recursive: true });
   });
@@ -157,7 +157,7 @@ describe('the database', () => {
     const commits = /^warning {2}database {2}synchronous_commit is off/;
     expect(await doctor({ env: { DATABASE_URL }, open: openExisting })).toEqual(found(limits, commits));
     await setOnServer('default_transaction_read_only = on');
-    const readOnly = /^fault {2}database {2}The database takes no changes/;
+    const readOnly = /^fault {2}database {2}The database is read-only/;
     expect(await doctor({ env: { DATABASE_URL }, open: openExisting })).toEqual(found(limits, readOnly, commits));
   });
 });
@@ -221,12 +221,15 @@ describe('the keys', () => {
   });
 
   test.each([
-    ['is revoked', sql`revoked_at = now()`, [/^fault {2}keys {2}The app \S+ has no key that signs: .*rotate-key/]],
-    ['has ended', sql`published_until = now() - interval '1 day'`, [/^fault {2}keys {2}The app \S+ has no key/]],
+    ['is revoked', sql`revoked_at = now()`, [/^fault {2}keys {2}The app \S+ has no current signing key: .*rotate-key/]],
+    ['has ended', sql`published_until = now() - interval '1 day'`, [/^fault {2}keys {2}The app \S+ has no current/]],
     [
       'begins in a day',
       sql`active_from = now() + interval '1 day'`,
-      [/^fault {2}keys {2}The app \S+ has no key/, /^warning {2}keys {2}The key \S+ of the app \S+ signs only from 20/],
+      [
+        /^fault {2}keys {2}The app \S+ has no current/,
+        /^warning {2}keys {2}Key \S+ of the app \S+ becomes active only at 20/,
+      ],
     ],
   ])('of which the only one %s do not sign', async (_, assignment, findings) => {
     await app.db.query(sql`UPDATE signing_keys SET ${assignment}`);

@@ -15,27 +15,27 @@ import { examineRoles, examineSettings } from './doctor-settings.ts';
 import { embeddedIsForOne } from './embedded-is-for-one.ts';
 import { check, fault, type Finding, warning } from './findings.ts';
 
-/** What the command works with; tests pass their own. */
+/** Dependencies of the command. Tests pass their own. */
 export interface DoctorSurroundings {
   readonly env: Environment;
-  /** Opens the database as it is. */
+  /** Opens the database without changing it. */
   readonly open: (config: Config, log: Log) => Promise<Db>;
   /** The time of this machine, in milliseconds since 1970. */
   readonly machineNow: () => number;
   readonly print: (text: string) => void;
 }
 
-/** A database that exists, without migrations and without a lease: the doctor changes nothing. */
+/** Opens an existing database without migrations and without a lease, because the doctor changes nothing. */
 export function openExisting({ databaseUrl: url, dataDir, databasePrepare }: Config, log: Log): Promise<Db> {
   if (url === undefined && !existsSync(join(dataDir, 'postgresql'))) {
-    throw new Error(`There is no database in ${dataDir} yet: the first start makes it`);
+    throw new Error(`There is no database in ${dataDir} yet: the first start creates it`);
   }
   return openDatabase({ url, dataDir, poolSize: 1, prepare: databasePrepare, log });
 }
 
 async function examineMail({ smtpUrl, isProduction }: Config): Promise<Finding[]> {
   if (smtpUrl === undefined) {
-    return isProduction ? [warning('mail', 'SMTP_URL is not set: nobody gets a mail.')] : [];
+    return isProduction ? [warning('mail', 'SMTP_URL is not set: no mails are sent.')] : [];
   }
   const failure = await probeSmtp(smtpUrl, productionTiming);
   if (failure === undefined) return [];
@@ -44,7 +44,7 @@ async function examineMail({ smtpUrl, isProduction }: Config): Promise<Finding[]
 
 async function examineKeys(db: Db, config: Config): Promise<readonly Finding[]> {
   const current = config.masterKey ?? readMasterKeyFile(config.dataDir);
-  if (current === undefined) return [fault('keys', `There is no master key in ${config.dataDir}: put it back.`)];
+  if (current === undefined) return [fault('keys', `There is no master key in ${config.dataDir}: restore the file.`)];
   return examineMasterKey(db, createSealer({ current, old: config.masterKeysOld }));
 }
 
@@ -61,7 +61,7 @@ async function examineContent(db: Db, config: Config): Promise<readonly Finding[
   return findings.flat();
 }
 
-/** Whether the database can be reached, what it is, and what it holds. */
+/** Checks whether the database can be reached, its version and its contents. */
 async function examineDatabase(config: Config, { open, machineNow }: DoctorSurroundings): Promise<readonly Finding[]> {
   const logged: Finding[] = [];
   const log: Log = (level, message, { advice }) => {
@@ -93,7 +93,7 @@ function explain(error: unknown): string {
   return error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message;
 }
 
-/** Everything that an operator should mend. */
+/** Every problem that an operator should fix. */
 async function examine(surroundings: DoctorSurroundings): Promise<readonly Finding[]> {
   let config: Config;
   try {
@@ -106,12 +106,12 @@ async function examine(surroundings: DoctorSurroundings): Promise<readonly Findi
   return findings.flat();
 }
 
-/** The command that lists what an operator should mend, one line each. It changes nothing. */
+/** The command that lists problems that an operator should fix, one line each. It changes nothing. */
 export function addDoctorCommand(program: Command, surroundings: DoctorSurroundings): void {
   const { print } = surroundings;
   program
     .command('doctor')
-    .description('list what should be mended: configuration, database, clock, mail, keys, stored settings')
+    .description('list problems to fix: configuration, database, clock, mail, keys, stored settings')
     .option('--json', 'print JSON')
     .action(async ({ json }: { json?: boolean }) => {
       const findings = await examine(surroundings);

@@ -1,8 +1,14 @@
-/** One thing that an operator should mend. */
+/** One problem that an operator should fix. */
 export interface Finding {
-  /** A fault keeps something from working now; a warning is a risk, or a value that is refused when it is set again. */
+  /**
+   * A fault keeps something from working now. A warning is a risk, or a stored value that would be refused if it were
+   * set again.
+   */
   readonly severity: 'fault' | 'warning';
-  /** Where to look: `configuration`, `database`, `clock`, `mail`, `keys`, `settings of <app>`, `roles of <app>`. */
+  /**
+   * The area of the problem: `configuration`, `database`, `clock`, `mail`, `keys`, `settings of <app>`, `roles of
+   * <app>`.
+   */
   readonly area: string;
   /** One line. */
   readonly message: string;
@@ -15,11 +21,11 @@ const finding =
 export const fault = finding('fault');
 export const warning = finding('warning');
 
-/** Runs a check. A check that fails is a finding, so that the others are still made. */
+/** Runs a check. A failure of the check is reported as a finding, so that the other checks still run. */
 export async function check(area: string, work: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {
   try {
     return await work();
   } catch (error) {
-    return [fault(area, `This could not be checked: ${error instanceof Error ? error.message : String(error)}`)];
+    return [fault(area, `This check failed: ${error instanceof Error ? error.message : String(error)}`)];
   }
 }

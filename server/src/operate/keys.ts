@@ -46,7 +46,7 @@ async function rotate(deployment: KeyDeployment, appId: string, set: KeySet, pri
   print(`${key.kid} signs from ${key.activeFrom.toISOString()}`);
 }
 
-/** The set that a key belongs to. @throws Error if the app has no such key */
+/** The set of a key. @throws Error if the app has no such key */
 async function setOf({ db }: KeyDeployment, appId: string, kid: string): Promise<KeySet> {
   for (const set of keySets) {
     if ((await listSigningKeys(db, appId, set)).some((key) => key.kid === kid)) return set;
@@ -77,7 +77,7 @@ export function addKeyCommands(
   program
     .command('rotate-key <app>')
     .description(
-      'add a signing key: published at once, signs in 15 minutes; the old one verifies until its tokens have expired',
+      'add a signing key: published at once, signs in 15 minutes; the old key verifies until its tokens have expired',
     )
     .addOption(
       new Option('--set <set>', 'machine: tokens of app machine users; oauth: all other tokens')

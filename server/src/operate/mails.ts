@@ -8,7 +8,7 @@ const mailsListed = 1000;
 const line = (mail: GivenUpMail): string =>
   [mail.id, mail.createdAt.toISOString(), mail.appName, mail.purpose, mail.recipient, mail.lastError].join('  ');
 
-/** The commands that work on mails which were given up. */
+/** The commands for mails that were given up. */
 export function addMailCommands(
   program: Command,
   withDeployment: (work: (deployment: Deployment) => Promise<void>) => Promise<void>,
@@ -24,10 +24,10 @@ export function addMailCommands(
     );
   program
     .command('retry-mail <id>')
-    .description('queue a mail that was given up again, and try for another day; "all" for every one of them')
+    .description('queue a mail that was given up again, and try for another day; "all" queues all of them')
     .action((id: string) =>
       withDeployment(async ({ db, clock }) => {
-        if (id !== 'all' && !/^\d{1,19}$/.test(id)) throw new Error(`"${id}" is no id of a mail`);
+        if (id !== 'all' && !/^\d{1,19}$/.test(id)) throw new Error(`"${id}" is not the id of a mail`);
         const now = clock.now();
         const giveUpAt = new Date(now.getTime() + mailTriedMs);
         const count = await retryGivenUpMails(db, { id: id === 'all' ? undefined : id, now, giveUpAt });

@@ -36,9 +36,9 @@ async function resealSecrets(tx: Tx, sealer: Sealer): Promise<number> {
 }
 
 /**
- * Encrypts everything that is still under an old master key under the current one, in one transaction; from then on the
+ * Encrypts every value that is sealed under an old master key under the current one, in one transaction. Afterwards the
  * database expects the current key. Codes that were mailed before are hashed under the old key and stay valid only
- * while it is configured; so do the sign-ins through providers that are under way, for ten minutes.
+ * while the old key is configured. The same applies to sign-ins through providers in progress, for ten minutes.
  */
 export function reseal(db: Db, sealer: Sealer): Promise<{ keys: number; mails: number; secrets: number }> {
   return db.transaction(async (tx) => {

@@ -11,7 +11,10 @@ import { closeOrganization, deleteOrganization, setStatus } from './organization
 
 const mayGovern = ['SUPER_ADMIN', 'GENERIC_MACHINE_USER'] as const;
 
-/** Puts the organization of the call into a status; where it is in it already, nothing changes. @returns its version */
+/**
+ * Sets the status. Changes nothing if the organization already has this status. @returns the version of the
+ * organization
+ */
 async function changeStatus(call: Call, status: OrganizationStatus): Promise<string> {
   const { services, appId, orgId } = call;
   const event = { target: { kind: 'organization', id: orgId }, orgId, changes: ['status'] };
@@ -35,7 +38,7 @@ const statusRoute = (verb: 'deactivate' | 'reactivate', status: OrganizationStat
     ),
     decidesInStatement: 'by-own-list',
     audit: `organization.${verb}d`,
-    idempotency: nothingKept('It creates nothing; repeating it changes nothing.'),
+    idempotency: nothingKept('Creates nothing. Repeating the call changes nothing.'),
     params: organizationParams,
     response: {
       status: 200,
@@ -72,9 +75,9 @@ export const lifecycleRoutes = [
     tag: 'authorization',
     summary: 'Delete an organization',
     description:
-      'Permanently deletes the organization with its metadata, roles, memberships and invitations. Its ' +
-      'members stay users of the app; users who were only invited to it are deleted. Its name becomes ' +
-      'available again. Its audit events stay.',
+      'Permanently deletes the organization with its metadata, roles, memberships and invitations. Its members ' +
+      'stay users of the app; users who were only invited to it are deleted. Its name becomes available again. ' +
+      'Its audit events are kept.',
     access: overOrganization('govern', 'SUPER_ADMIN'),
     audit: 'organization.deleted',
     params: organizationParams,
@@ -84,8 +87,8 @@ export const lifecycleRoutes = [
       return mutate(call, async (tx) => {
         await lockInvitedOf(tx, appId, orgId);
         await closeOrganization(tx, appId, orgId);
-        // Read the invited users again: from here on no invitation can be created, but some may have been created since
-        // the first read.
+        // Read the invited users again. No further invitation can be created from here on, but some may have been
+        // created since the first read.
         const invited = await lockInvitedOf(tx, appId, orgId);
         await deleteOrganization(tx, appId, orgId);
         await deleteInvitedLeftOver(tx, appId, invited);

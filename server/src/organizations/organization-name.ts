@@ -1,8 +1,8 @@
 /**
- * The key under which an organization's name is unique in an app: compatibility forms, case and runs of white space
- * make no difference.
+ * The key by which the name of an organization is unique in an app. Compatibility forms, case and repeated white space
+ * are ignored.
  *
- * @example organizationNameKey('  ACME   Ltd ') // 'acme ltd'
+ * @example organizationNameKey(' ACME Ltd ') // 'acme ltd'
  */
 export function organizationNameKey(name: string): string {
   return name.normalize('NFKC').replace(/\s+/gu, ' ').trim().toLowerCase();

@@ -23,7 +23,7 @@ const organizationName = visibleName({ max: 200 }).meta({
 });
 
 export const inviteUrl = urlTemplate(
-  'URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}; default: the setting of the app.',
+  'URL template of the link in the mail, with {{code}}, {{email}} and {{orgId}}. Default: the setting of the app.',
   'https://app.example.com/join?code={{code}}&email={{email}}&orgId={{orgId}}',
 );
 
@@ -47,7 +47,7 @@ export const organizationSetUp = z
     orgId,
     ownerUserId: outputId('the owner', '118273645546213377'),
     invited: z.boolean().meta({
-      description: 'Whether the owner was invited; false: the user became the owner at once.',
+      description: 'Whether the owner was invited. If false, the user became the owner at once.',
       examples: [true],
     }),
   })
@@ -66,7 +66,7 @@ export const organizationList = z
     metadata: pageMetadata,
     organizations: z
       .array(z.object(listed).meta({ id: 'OrganizationSummary', description: 'An organization in a list.' }))
-      .meta({ description: 'Organizations in the order of their creation.', examples: [[]] }),
+      .meta({ description: 'Organizations in the order of creation.', examples: [[]] }),
   })
   .meta({ id: 'OrganizationList', description: 'A page of organizations.' });
 

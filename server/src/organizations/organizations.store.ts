@@ -52,8 +52,8 @@ export const organizationColumns = (appId: string, shows: { metadata: boolean; r
   ${shows.roles ? rolesAsJson(appId, sql`o.id`) : sql`NULL`} AS roles`;
 
 /**
- * The organization, which stays until the transaction ends: anyone who adds something to it must not meet its deletion.
- * Taken after the user's row, before memberships.
+ * Locks the organization against deletion until the transaction ends. Call this before adding anything to it. Lock
+ * order: user, organization, memberships.
  *
  * @throws ApiError `organization_not_found`
  */
@@ -66,8 +66,8 @@ export async function keepOrganization(tx: Tx, appId: string, orgId: string): Pr
 }
 
 /**
- * Where a list reads from, the id that orders it, and how many there are: all organizations of the app, whose total is
- * kept, or those a user is in, which are counted.
+ * SQL parts of the organization list: FROM clause, sort key and total. The total of the app is stored; the total of a
+ * user is counted.
  */
 export function organizationsOf(
   appId: string,
@@ -126,8 +126,8 @@ export const setStatus = (granted: Granted, appId: string, status: OrganizationS
   RETURNING o.version`;
 
 /**
- * Locks an organization that is about to go: anyone who adds something to it (`keepOrganization`) is done or waits, and
- * finds it gone.
+ * Locks an organization for deletion. Concurrent additions (`keepOrganization`) have finished, or wait and then fail
+ * with `organization_not_found`.
  *
  * @throws ApiError `organization_not_found`
  */
@@ -137,9 +137,9 @@ export async function closeOrganization(tx: Tx, appId: string, orgId: string): P
 }
 
 /**
- * Deletes an organization that was closed, with its roles, members and invitations; its people stay users of the app,
- * and its audit events stay. It is counted off afterwards: its members take their time, in which the total would be
- * kept from other organizations.
+ * Deletes an organization that is locked for deletion, with its roles, members and invitations. Its members stay users
+ * of the app, and its audit events are kept. The total of the app is decremented last. Deleting the members takes long,
+ * and the counter row would stay locked meanwhile.
  */
 export async function deleteOrganization(tx: Tx, appId: string, orgId: string): Promise<void> {
   await tx.query(sql`DELETE FROM organizations WHERE app_id = ${appId} AND id = ${orgId}`);
@@ -147,7 +147,7 @@ export async function deleteOrganization(tx: Tx, appId: string, orgId: string): 
 }
 
 /**
- * Locks an organization until the transaction ends, against others who change what belongs to it.
+ * Locks an organization until the transaction ends, against other changes of its parts.
  *
  * @param versions the versions that If-Match accepts; undefined accepts any
  * @returns its version
@@ -167,7 +167,7 @@ export async function lockOrganization(
   return row.version;
 }
 
-/** Something that belongs to the organization is changed. @returns the new version */
+/** Increments the version after a change to a part of the organization, such as its roles. @returns the new version */
 export async function raiseVersion(tx: Tx, appId: string, orgId: string, now: Date): Promise<string> {
   const [row] = await tx.query<{ version: string }>(sql`
     UPDATE organizations SET version = version + 1, updated_at = ${now}

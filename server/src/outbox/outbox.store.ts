@@ -1,12 +1,12 @@
 import { type Queryable, raw, type Sql, sql } from '../db/db.ts';
 
 /**
- * A table of what waits to be sent. Its rows have `state` (`QUEUED`, `SENT`, `VOID` or `GIVEN_UP`), `attempts`,
- * `due_at`, `give_up_at`, `settled_at`, `last_error` and `sealed_content`.
+ * A table of messages to send. Its rows have `state` (`QUEUED`, `SENT`, `VOID` or `GIVEN_UP`), `attempts`, `due_at`,
+ * `give_up_at`, `settled_at`, `last_error` and `sealed_content`.
  */
 export type OutboxTable = 'mails';
 
-/** A row that this process alone may send until its lease runs out. */
+/** A row that only this process may send until its lease expires. */
 export interface Leased {
   readonly appId: string;
   readonly id: string;
@@ -16,9 +16,8 @@ export interface Leased {
 }
 
 /**
- * The common table expression `leased`: rows that are due, the longest waiting first. Processes that ask at the same
- * moment get different ones: a row that another one has just locked is passed over, and afterwards it is not due before
- * `leaseUntil`.
+ * The common table expression `leased`: rows that are due, the longest waiting first. Concurrent processes get
+ * different rows: locked rows are skipped, and a leased row is due again only at `leaseUntil`.
  */
 export const leaseDue = (
   table: OutboxTable,
@@ -39,7 +38,7 @@ export async function markSent(db: Queryable, table: OutboxTable, { appId, id }:
     WHERE app_id = ${appId} AND id = ${id}`);
 }
 
-/** It is not to be sent any more: what is in it does not hold. */
+/** Marks a queued row as void, because its content is no longer valid. */
 export async function markVoid(
   db: Queryable,
   table: OutboxTable,

@@ -8,17 +8,17 @@ const firstPauseMs = 10 * secondMs;
 const pauseGrowth = 3;
 const longestPauseMs = 3600 * secondMs;
 
-/** Some later than others: what failed together need not come back together. */
+/** Randomized, so that messages that failed together are not retried together. */
 function pauseAfter(attempts: number): number {
   const pause = Math.min(firstPauseMs * pauseGrowth ** (attempts - 1), longestPauseMs);
   return pause * (0.9 + 0.2 * Math.random());
 }
 
 /**
- * Settles a try that failed: there is another after a pause, unless the failure is permanent or the time to give up has
+ * Records a failed attempt. Schedules the next attempt, unless the failure is permanent or the time to give up has
  * come.
  *
- * @param failure.error what an operator reads
+ * @param failure.error text for the operator
  */
 export async function retryOrGiveUp(
   db: Queryable,

@@ -1,19 +1,19 @@
 import { OverloadedError } from './overloaded-error.ts';
 
 export interface AdmissionOptions {
-  /** Tasks that run at one time. */
+  /** Maximum number of concurrent tasks. */
   readonly concurrency: number;
-  /** Tasks that may wait. */
+  /** Maximum number of waiting tasks. */
   readonly maxQueued: number;
   /** Maximum expected wait of a task, in milliseconds. */
   readonly maxWaitMs: number;
   /** Assumed duration of a task, in milliseconds, until the first tasks have been measured. */
   readonly expectedTaskMs: number;
-  /** Milliseconds of a clock that is never set; default: that of the process. */
+  /** Milliseconds of a monotonic clock; default: the clock of the process. */
   readonly now?: (() => number) | undefined;
 }
 
-/** How busy the threads are. */
+/** The load of the threads. */
 export interface Load {
   readonly running: number;
   readonly waiting: number;
@@ -21,10 +21,10 @@ export interface Load {
   readonly expectedWaitMs: number;
 }
 
-/** How much a new measurement counts beside those before it. */
+/** Weight of a new measurement against the previous ones. */
 const weight = 0.2;
 
-/** Lets in what can begin within a bounded time, and refuses the rest at once. */
+/** Admits tasks that can begin within a bounded time, and refuses the others at once. */
 export class Admission {
   readonly #options: AdmissionOptions;
   readonly #now: () => number;
@@ -47,7 +47,7 @@ export class Admission {
     return { running: this.#admitted - waiting, waiting, expectedWaitMs: placesBefore * this.#interval(waiting) };
   }
 
-  /** @throws OverloadedError when a task that came now would wait for too long, or too many wait already */
+  /** @throws OverloadedError if a new task would wait too long, or too many tasks wait already */
   expectRoom(): void {
     const { concurrency, maxQueued, maxWaitMs } = this.#options;
     const { expectedWaitMs } = this.load;
@@ -70,9 +70,9 @@ export class Admission {
   }
 
   /**
-   * Lets in only what is expected to begin within this time from now.
+   * Admits only tasks that are expected to begin within this time from now.
    *
-   * @returns how many of the tasks that wait are expected to begin by then
+   * @returns the number of waiting tasks that are expected to begin by then
    */
   closeWithin(milliseconds: number): number {
     this.#closesAt = this.#now() + milliseconds;
@@ -88,7 +88,8 @@ export class Admission {
   }
 
   /**
-   * Threads that get no processor end nothing, so that nothing is measured: then the time since the latest end tells.
+   * Without CPU time, the threads complete no tasks, so nothing is measured. Then the time since the last completed
+   * task counts.
    */
   #interval(waiting: number): number {
     return waiting === 0 ? this.#intervalMs : Math.max(this.#intervalMs, this.#now() - this.#latestEnd);

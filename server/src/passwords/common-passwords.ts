@@ -1,13 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { brotliDecompressSync } from 'node:zlib';
 
-/** Read at start, so that a build without the file fails at once. Source and licence: common-passwords.md. */
+/** Read at start, so that a build without the file fails immediately. Source and licence: common-passwords.md. */
 const packed = readFileSync(new URL('./common-passwords.txt.br', import.meta.url));
 let unpacked: Buffer | undefined;
 
 /**
- * Lines in byte order, each ended by a newline, in one buffer that is searched in place: a `Set` of as many strings
- * would take several times the memory.
+ * Sorted lines in one buffer that is searched in place, each ending with a newline. A `Set` of these strings would take
+ * several times the memory.
  */
 function commonPasswords(): Buffer {
   unpacked ??= brotliDecompressSync(packed);
@@ -17,8 +17,8 @@ function commonPasswords(): Buffer {
 const newline = 0x0a;
 
 /**
- * Whether a password is on the list of common ones. The list holds lower-case entries of ten characters and more;
- * shorter passwords are refused for their length.
+ * Whether a password is on the list of common passwords. The list has lower-case entries of ten or more characters,
+ * because shorter passwords are always refused.
  *
  * @param folded the password in NFC and lower case
  * @example isCommonPassword('password123') // true
@@ -40,7 +40,7 @@ export function isCommonPassword(folded: string): boolean {
 }
 
 /**
- * Where the line begins that holds the byte at `position`. (A negative offset would make `lastIndexOf` count from the
+ * Start of the line that contains the byte at `position`. (A negative offset would make `lastIndexOf` count from the
  * end.)
  */
 function lineStart(list: Buffer, position: number): number {

@@ -1,11 +1,11 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { PasswordHasher } from './password-hash.ts';
 
-/** How busy the threads are that hash passwords. */
+/** Measures the load of the threads that hash passwords. */
 export const hashMeasurements = (passwords: PasswordHasher) => (registry: Registry) => {
   void new Gauge({
     name: 'gatehouse_password_hashes',
-    help: 'Passwords that are hashed now, or wait for it.',
+    help: 'Passwords that are being hashed, or wait for it.',
     labelNames: ['state'],
     registers: [registry],
     collect() {
@@ -16,7 +16,7 @@ export const hashMeasurements = (passwords: PasswordHasher) => (registry: Regist
   });
   void new Gauge({
     name: 'gatehouse_password_hash_expected_wait_seconds',
-    help: 'How long a further password would wait, by the latest ones.',
+    help: 'Expected wait of another password, by recent measurements.',
     registers: [registry],
     aggregator: 'max',
     collect() {

@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 export interface Argon2Parameters {
   /** KiB of memory. */
   readonly memoryCost: number;
-  /** Passes over the memory. */
+  /** Number of passes over the memory. */
   readonly timeCost: number;
   /** Lanes. */
   readonly parallelism: number;
@@ -15,7 +15,7 @@ export interface Argon2Parameters {
 export interface HashJob {
   readonly id: number;
   readonly password: string;
-  /** The hash to compare with; undefined: make one with these parameters. */
+  /** The hash to verify against; undefined: hash the password with these parameters. */
   readonly hash: string | undefined;
   readonly parameters: Argon2Parameters;
 }
@@ -33,16 +33,16 @@ interface Pending {
   reject(error: Error): void;
 }
 
-/** A thread is handed its next job before it has finished one: it never waits for the event loop, which may be busy. */
+/** Each thread has a second job queued, so that it does not idle while the event loop is busy. */
 const jobsPerThread = 2;
 
-/** One thread with what it was handed. It keeps the process alive only while it has something to do. */
+/** One thread with its jobs. It keeps the process alive only while it has jobs. */
 class HashThread {
   readonly #worker = new Worker(new URL('hash-worker.js', import.meta.url));
   readonly #pending = new Map<number, Pending>();
   #nextId = 0;
 
-  /** @param freed called when it can take another job, or is gone */
+  /** @param freed called when the thread can take another job, or has ended */
   constructor(freed: (gone: HashThread | undefined) => void) {
     this.#worker.unref();
     this.#worker.on('message', (answer: HashAnswer) => {
@@ -82,15 +82,15 @@ class HashThread {
   }
 }
 
-/** Threads that hash passwords, each on a core of its own and behind everything else that wants the processor. */
+/** Threads that hash passwords, at low CPU priority. */
 export interface HashThreads {
-  /** Hashes or compares, in the order of the calls. */
+  /** Hashes or verifies, in the order of the calls. */
   run(work: Work): Promise<string | boolean>;
-  /** Gives up what waits behind the first `kept`; threads finish what they were handed. */
+  /** Rejects all waiting jobs except the first `kept`. Jobs already sent to a thread are finished. */
   giveUpWaiting(kept: number, reason: Error): void;
 }
 
-/** @param size threads at most; each is started when there is work for it */
+/** @param size maximum number of threads; each is started when it is needed */
 export function createHashThreads(size: number): HashThreads {
   const threads: HashThread[] = [];
   const waiting: Pending[] = [];

@@ -4,15 +4,15 @@ import { parentPort } from 'node:worker_threads';
 import { hashSync, verifySync } from '@node-rs/argon2';
 
 /**
- * A thread that hashes passwords, one after the other. Plain JavaScript, because a worker is loaded as it is, in
- * development too.
+ * A thread that hashes passwords, one at a time. Plain JavaScript, because workers are loaded without compilation, also
+ * in development.
  *
  * @import { HashJob, HashAnswer } from './hash-threads.ts'
  */
 
 /**
- * Behind everything else that wants the processor: a storm of sign-ins takes what is left over. On Linux a priority is
- * that of one thread; elsewhere it would be that of the whole process.
+ * Lowest CPU priority, so that many sign-ins do not slow down other requests. On Linux the priority applies to a single
+ * thread; on other systems it would apply to the whole process.
  */
 const niceness = 10;
 if (process.platform === 'linux') setPriority(niceness);

@@ -1,6 +1,6 @@
-/** No capacity for another password hash now: the caller answers at once instead of piling up work. */
+/** There is no capacity for another password hash now. The caller responds immediately instead of queueing work. */
 export class OverloadedError extends Error {
-  /** When there is expected to be room again, in seconds. */
+  /** Seconds until capacity is expected. */
   readonly retryAfterInSeconds: number;
 
   constructor(retryAfterInSeconds: number) {

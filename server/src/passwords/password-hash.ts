@@ -6,9 +6,9 @@ import { OverloadedError } from './overloaded-error.ts';
 
 /** Options of `createPasswordHasher`, with defaults for production. */
 export interface PasswordHasherOptions {
-  /** Threads that hash, one password at a time each; default: the number of cores. More are no faster. */
+  /** Number of threads, each for one password at a time; default: the number of cores. More threads are not faster. */
   readonly concurrency?: number;
-  /** Hashes that may wait; default: 32 for each running one, about half a second to a second of work. */
+  /** Maximum number of waiting hashes; default: 32 for each running hash, about half a second to a second of work. */
   readonly maxQueued?: number;
   /** Maximum expected wait of a password, in seconds; default: 5. Beyond that, passwords are refused at once. */
   readonly maxWaitSeconds?: number;
@@ -16,40 +16,45 @@ export interface PasswordHasherOptions {
   readonly parameters?: Argon2Parameters;
 }
 
-/** Hashes and checks passwords off the event loop, a bounded number at a time. */
+/** Hashes and verifies passwords outside the event loop, with bounded concurrency. */
 export interface PasswordHasher {
   /**
-   * Asked before a call begins what ends in hashing: a call that would be turned away then costs nothing now.
+   * Called before a call starts work that ends in hashing, so that a refused call costs little.
    *
-   * @throws OverloadedError when too many are waiting, or the wait would be too long
+   * @throws OverloadedError if too many hashes are waiting, or the wait would be too long
    */
   expectRoom(): void;
   /**
-   * The argon2id hash as a PHC string, with a salt of its own.
+   * The argon2id hash as a PHC string, with a random salt.
    *
-   * @throws OverloadedError when too many are waiting
+   * @throws OverloadedError if too many hashes are waiting
    */
   hash(password: string): Promise<string>;
   /**
-   * Whether `password` has that hash. With `null` (no such user, or one without a password) it does the same work and
-   * answers false, so that the time tells nothing.
+   * Whether `password` matches the hash. With `null` (no such user, or no password) it does the same work and returns
+   * false, so that the response time reveals nothing.
    *
-   * @throws OverloadedError when too many are waiting
-   * @throws Error when the stored hash is not a PHC string of argon2
+   * @throws OverloadedError if too many hashes are waiting
+   * @throws Error if the stored hash is not a PHC string of argon2
    */
   verify(hash: string | null, password: string): Promise<boolean>;
-  /** How busy the threads are. */
+  /** The load of the threads. */
   load(): Load;
   /**
-   * Before a stop: refuses at once each hash that is not expected to begin within this time, and when it is over each
-   * that still waits, so that every call gets an answer.
+   * Called before a stop. Refuses hashes that are not expected to begin within this time, at once, and all that still
+   * wait when the time is over, so that every call gets a response.
    */
   closeWithin(milliseconds: number): void;
-  /** Whether `hash` was made with other parameters than today's: hash the password again at the next right sign-in. */
+  /**
+   * Whether `hash` has other parameters than the current ones. If so, the next successful sign-in hashes the password
+   * again.
+   */
   needsRehash(hash: string): boolean;
 }
 
-/** RFC 9106 names stronger ones; these are the smallest that OWASP's Password Storage Cheat Sheet accepts. */
+/**
+ * RFC 9106 recommends stronger parameters; these are the smallest that OWASP's Password Storage Cheat Sheet accepts.
+ */
 const productionParameters: Argon2Parameters = { memoryCost: 19_456, timeCost: 2, parallelism: 1 };
 
 /** Duration of a hash on a slow core. Used until the first hashes have been measured. */
@@ -57,12 +62,11 @@ const expectedTaskMs = 50;
 const defaultWaitSeconds = 5;
 
 /**
- * The one password hasher of a process: argon2id over the NFC form of the password (NIST SP 800-63B, section 5.1.1.2),
- * so that a composed and a decomposed é are the same password.
+ * The password hasher of a process: argon2id over the NFC form of the password (NIST SP 800-63B, section 5.1.1.2), so
+ * that a composed and a decomposed é are equal.
  *
- * @example
- * const hasher = createPasswordHasher();
- * await hasher.verify(await hasher.hash('correct horse'), 'correct horse'); // true
+ * @example const hasher = createPasswordHasher(); await hasher.verify(await hasher.hash('correct horse'), 'correct
+ *   horse'); // true
  */
 export function createPasswordHasher(options: PasswordHasherOptions = {}): PasswordHasher {
   const { concurrency = availableParallelism(), parameters = productionParameters } = options;
@@ -87,7 +91,7 @@ export function createPasswordHasher(options: PasswordHasherOptions = {}): Passw
       return (await admission.run(() => threads.run(work))) === true && hash !== null;
     },
     closeWithin: (milliseconds) => {
-      // Threads are handed the next hashes while they do others; those are not taken back.
+      // Each thread already has its next job, which cannot be taken back.
       threads.giveUpWaiting(Math.max(0, admission.closeWithin(milliseconds) - concurrency), new OverloadedError(1));
       setTimeout(() => threads.giveUpWaiting(0, new OverloadedError(1)), milliseconds).unref();
     },

@@ -15,12 +15,12 @@ const maxCharacters = 128;
 export const passwordLengths = { minLength: minCharacters, maxLength: maxCharacters };
 
 /**
- * Why a new password is too weak, in a sentence that may be shown, or undefined. Length counts code points of the NFC
- * form; then come the list of common passwords and the owner's own e-mail and name. No composition rules: they make
- * passwords predictable (NIST SP 800-63B, section 5.1.1.2). Never applied at sign-in.
+ * The reason why a new password is too weak, as a sentence for the user, or undefined. Checks the length in code points
+ * of the NFC form, the list of common passwords, and the user's own e-mail address and name. No composition rules,
+ * because they make passwords predictable (NIST SP 800-63B, section 5.1.1.2). Never applied at sign-in.
  *
- * @example
- * passwordFault('password123', { email: 'jane@example.com' }) // 'The password is one of the most common ones.'
+ * @example passwordFault('password123', { email: 'jane@example.com' }) // 'The password is one of the most common
+ *   ones.'
  */
 export function passwordFault(password: string, owner: PasswordOwner): string | undefined {
   const normalized = password.normalize('NFC');
@@ -28,7 +28,7 @@ export function passwordFault(password: string, owner: PasswordOwner): string | 
   if (characters < minCharacters) return `The password needs at least ${minCharacters} characters.`;
   if (characters > maxCharacters) return `The password can have at most ${maxCharacters} characters.`;
   const folded = normalized.toLowerCase();
-  if (isCommonPassword(folded)) return 'The password is one of the most common ones.';
+  if (isCommonPassword(folded)) return 'The password is one of the most common passwords.';
   if (isOwnersIdentity(folded, owner)) return 'The password must not be the e-mail address or the name.';
   return undefined;
 }
@@ -46,7 +46,7 @@ function isOwnersIdentity(password: string, { email, firstName = '', lastName = 
   return letters !== '' && identities.some((identity) => lettersAndDigits(identity) === letters);
 }
 
-/** Case and separators do not make a name a secret: `Jane.Doe_Smith` is `janedoesmith`. */
+/** Ignores case and separators: `Jane.Doe_Smith` equals `janedoesmith`. */
 function lettersAndDigits(text: string): string {
   return text
     .normalize('NFC')

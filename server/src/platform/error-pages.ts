@@ -60,15 +60,15 @@ export function codePage({ code, answeredBy, example }: ErrorEntry): Html {
       <p class="lead">${proseOf(detail)}</p>
       <h2>Usual cause</h2>
       <p>${proseOf(cause)}</p>
-      <h2>How to mend it</h2>
+      <h2>How to fix it</h2>
       <p>${proseOf(remedy)}</p>
-      <h2>What the answer looks like</h2>
+      <h2>Example response</h2>
       <pre><code>${JSON.stringify(example, undefined, 2)}</code></pre>
       <p>
-        Decide by <code>code</code>, which stays the same; show <code>detail</code>, which may say more; quote
-        <code>requestId</code> when you report a problem.
+        Programs should check <code>code</code>, which never changes. Show <code>detail</code> to people: it may be more
+        specific. Quote <code>requestId</code> when you report a problem.
       </p>
-      <h2>Operations that may answer it</h2>
+      <h2>Operations that may return it</h2>
       ${operationList(answeredBy)}`,
   );
 }

@@ -17,7 +17,7 @@ import { circumstancesOf } from '../email/circumstances.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { reauthenticate, reauthenticated, reauthenticationRequested } from './reauthentication.schema.ts';
 
-/** Renews the authentication of the caller's session, and of no other. */
+/** Renews the authentication of the current session only. */
 async function renew(tx: Tx, call: Call, authenticatedAt = call.services.clock.now()) {
   const { user, session } = signedIn(call.actor);
   await renewAuthentication(tx, call.appId, user.id, session.id, authenticatedAt);
@@ -51,7 +51,7 @@ const renewByProvider = (call: Call, intent: ShownIntent) =>
   mutate(call, async (tx) => {
     const arrival = await redeemIntent(tx, call, intent, { reauthenticates: true });
     await recognizeCaller(tx, call, arrival);
-    // The intent may be shown minutes after the person came back.
+    // The client may redeem the intent minutes after the person returned from the provider.
     return renew(
       tx,
       call,

@@ -18,14 +18,17 @@ export const reauthenticate = z
     codeVerifier: optional(codeVerifier),
   })
   .refine((body) => proofs.filter((name) => body[name] !== undefined).length === 1, {
-    error: 'Name exactly one of currentPassword, verificationCode, intentId.',
+    error: 'Send exactly one of currentPassword, verificationCode, intentId.',
   })
   .refine(
     ({ intentId: id, idpToken: token, intentToken: same, codeVerifier: verifier }) =>
       id === undefined
         ? token === undefined && same === undefined && verifier === undefined
         : (token === undefined) !== (same === undefined) && verifier !== undefined,
-    { error: 'With intentId, name idpToken (or intentToken) and codeVerifier; else none of them.', path: ['idpToken'] },
+    {
+      error: 'With intentId, send idpToken (or intentToken) and codeVerifier; otherwise send none of them.',
+      path: ['idpToken'],
+    },
   )
   .transform(({ currentPassword: password, verificationCode: code, intentId: id, ...rest }) => {
     if (password !== undefined) return { by: 'password', password } as const;

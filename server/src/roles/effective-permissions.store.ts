@@ -3,26 +3,32 @@ import { type Asker, heldByAsker, type OrganizationRelation } from '../access/re
 import { statusesInForce } from '../access/organization-states.ts';
 
 /**
- * The effective roles and permissions of memberships, in one place for the permission check, introspection and every
- * list that shows roles. The SQL fragments refer to the aliases `members m`, `organizations o` and `users u`.
+ * The effective roles and permissions of memberships. Used by the permission check, introspection and every list that
+ * shows roles. The SQL fragments refer to the aliases `members m`, `organizations o` and `users u`.
  */
 
-/** Memberships with the two rows that decide whether they count. */
+/** Memberships with the organization and the user, which decide whether the membership is in force. */
 export const membershipsOf = (appId: string | Sql): Sql => sql`
   members m
   JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
   JOIN users u ON u.app_id = ${appId} AND u.id = m.user_id`;
 
-/** Whether a membership is in force: its organization and its user are active. Memberships out of force are kept. */
+/**
+ * Whether a membership is in force: its organization and its user are active. Other memberships are kept, but give
+ * nothing.
+ */
 export const isInForce = sql`(o.status = ANY (${statusesInForce()}::text[]) AND u.state = 'ACTIVE')`;
 
-/** Where the app says so, owners hold every permission that a role of their organization gives. */
+/**
+ * Whether the setting `ownersHoldAllPermissions` is on. Owners then have every permission of any role of their
+ * organization.
+ */
 const ownersHoldAll = (appId: string | Sql): Sql => sql`
   EXISTS (SELECT FROM apps a WHERE a.id = ${appId} AND a.settings -> 'ownersHoldAllPermissions' = 'true')`;
 
 /**
- * The roles in force of a membership: roles of the organization and predefined roles of the app. If the app says so, an
- * owner also has a row for each role of the organization, with `is_held` false.
+ * The roles in force of a membership: roles of the organization and predefined roles of the app. If
+ * `ownersHoldAllPermissions` is on, an owner also has a row for each role of the organization, with `is_held` false.
  */
 const rolesInForce = (appId: string | Sql): Sql => sql`
   SELECT r.key, r.permissions, true AS is_held
@@ -78,7 +84,10 @@ interface GrantingRow extends OrganizationRelation {
   granted: string[] | null;
 }
 
-/** Non-members get `not_a_member` regardless of the status of organization and user, which must not be disclosed. */
+/**
+ * Non-members get `not_a_member` regardless of the status of organization and user, because the status must not be
+ * disclosed.
+ */
 function reasonOf({ status, state }: GrantingRow): RefusalReason {
   if (state === null) return 'not_a_member';
   if (!statusesInForce().includes(status)) return 'organization_inactive';
@@ -99,7 +108,7 @@ function toAnswer({ permissions }: PermissionQuestion, rows: readonly GrantingRo
   return { relation: { held: first.held, status: first.status }, results };
 }
 
-/** An object, because the database finds its keys by binary search and reads through an array. */
+/** An object, because PostgreSQL searches object keys by binary search but arrays linearly. */
 const toKeys = (permissions: readonly string[]): string =>
   JSON.stringify(Object.fromEntries(permissions.map((permission) => [permission, 0])));
 
@@ -135,10 +144,10 @@ export function selectGrants(questions: readonly PermissionQuestion[]): Sql {
 }
 
 /**
- * Runs permission checks: the granting roles or the reason of the refusal, and the actor's relation to the
+ * Runs permission checks. Each returns the granting roles or the reason of the refusal, and the actor's relation to the
  * organization.
  *
- * @returns the answers in the order of the questions
+ * @returns the results in the order of the checks
  */
 export async function checkPermissions(
   db: Queryable,

@@ -2,7 +2,7 @@ import { batchedByGroup } from '../db/batched.ts';
 import type { Db } from '../db/db.ts';
 import { checkPermissions, type PermissionAnswer, type PermissionQuestion } from './effective-permissions.store.ts';
 
-/** Permissions that one statement asks for at the most: each is compared with all that a user holds. */
+/** Maximum number of permissions in one statement, because each is compared with all permissions of the user. */
 const maxPermissions = 500;
 
 /** Runs permission checks. Checks of one app that arrive together share a statement. */

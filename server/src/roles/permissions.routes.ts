@@ -7,7 +7,7 @@ import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { checkPermissions, permissionsChecked } from './permissions.schema.ts';
 
-/** An id that no user has. Checks without a user use it, so that access is decided before they are refused. */
+/** An id that no user has. Checks without a user use this id, so that access is decided before the check is refused. */
 const nobody = '0';
 
 const selfOf = ({ actor }: Call): string | undefined => (actor.kind === 'user' ? actor.user.id : undefined);

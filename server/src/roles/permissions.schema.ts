@@ -9,7 +9,7 @@ export const checkPermissions = z
     }),
     permissions: z
       .array(text({ min: 1, max: 200 }))
-      .min(1, { error: 'Name at least one permission.' })
+      .min(1, { error: 'Send at least one permission.' })
       .max(100, { error: 'At most 100.' })
       .meta({ description: 'Permissions to check, 1 to 100.', examples: [['documents:read', 'documents:write']] }),
   })
@@ -17,11 +17,12 @@ export const checkPermissions = z
 
 const result = z
   .object({
-    permission: z.string().meta({ description: 'What was asked for.', examples: ['documents:write'] }),
-    allowed: z.boolean().meta({ description: 'Whether the user has it.', examples: [true] }),
+    permission: z.string().meta({ description: 'The checked permission.', examples: ['documents:write'] }),
+    allowed: z.boolean().meta({ description: 'Whether the user has the permission.', examples: [true] }),
     grantedBy: z.array(z.string()).meta({
       description:
-        'Keys of the roles through which the user has the permission; `ORG_OWNER` if the app lets owners hold all.',
+        'Keys of the roles that give the permission to the user; `ORG_OWNER` if the app lets owners have every ' +
+        'permission.',
       examples: [['writer']],
     }),
     reason: z
@@ -38,6 +39,8 @@ export const permissionsChecked = z
   .object({
     userId: outputId('the user', '118273645546213377'),
     orgId: outputId('the organization'),
-    results: z.array(result).meta({ description: 'One result for each permission, in their order.', examples: [[]] }),
+    results: z
+      .array(result)
+      .meta({ description: 'One result for each permission, in the order of the request.', examples: [[]] }),
   })
-  .meta({ id: 'CheckPermissionsResult', description: 'What the user may do.' });
+  .meta({ id: 'CheckPermissionsResult', description: 'The permissions of the user.' });

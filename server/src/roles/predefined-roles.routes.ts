@@ -24,7 +24,7 @@ export const predefinedRoleRoutes = [
     audit: 'predefined_roles.created',
     idempotency: 'kept',
     body: createPredefinedRoles,
-    response: { status: 201, description: 'The roles as they are now.', body: predefinedRoleList },
+    response: { status: 201, description: 'The changed roles.', body: predefinedRoleList },
     errors: ['role_limit_exceeded'],
     handler: (call) => {
       const { services, appId, body } = call;

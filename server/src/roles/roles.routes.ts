@@ -8,7 +8,7 @@ import { removeRole } from '../invitations/remove-role.ts';
 import { type Role, roleList, roleParams, rolesUpdated, updateRoles } from './roles.schema.ts';
 import { checkRoleLimit, listRoles, putRoles } from './roles.store.ts';
 
-/** @returns the version of the organization afterwards, raised if any role is not as it was */
+/** @returns the version of the organization afterwards, incremented if any role changed */
 function updateRolesOf(call: Call, roles: readonly Role[]): Promise<string> {
   const { services, appId, orgId } = call;
   const now = services.clock.now();

@@ -2,10 +2,12 @@ import { z } from 'zod';
 import { principals } from '../access/access.ts';
 import { idOf, message, text, visibleName } from '../http/fields.ts';
 
-/** How keys are compared with built-in names: a role named "org-owner" would pass for the manager role. */
+/**
+ * How keys are compared with built-in names, because a role named "org-owner" could be mistaken for the manager role.
+ */
 const folded = (key: string): string => key.toLowerCase().replace(/[ _.-]/g, '');
 
-/** Names that mean something built in: principals, and predefined roles, whose keys begin with `global:`. */
+/** Reserved names: principals, and predefined roles, whose keys begin with `global:`. */
 const builtInNames = new Set(['PUBLIC', 'ORG_MACHINE_USER', ...Object.keys(principals)].map(folded));
 const isBuiltIn = (key: string): boolean => builtInNames.has(folded(key)) || folded(key).startsWith('global');
 
@@ -34,7 +36,7 @@ export const role = z
 
 export type Role = Readonly<z.output<typeof role>>;
 
-/** Several roles, each key once. */
+/** Several roles with distinct keys. */
 export const roles = z
   .array(role)
   .max(100, { error: 'At most 100.' })
@@ -44,13 +46,13 @@ export const roles = z
     examples: [[{ key: 'writer', displayName: 'Writer', allowedPermissions: ['documents:write'] }]],
   });
 
-/** The role key in a grant: a role of the organization or, with `global:`, a predefined one of the app. */
+/** The role key in a grant: a role of the organization or, with `global:`, a predefined role of the app. */
 export const roleReference = text({ min: 1, max: 100 }).meta({
   description: 'Key of a role of the organization, or of a predefined one with its prefix `global:`.',
   examples: ['writer'],
 });
 
-/** A role as it is answered, predefined ones included. */
+/** A role in a response, including predefined roles. */
 export const grantableRole = z
   .object({
     key: z.string().meta({
@@ -60,13 +62,13 @@ export const grantableRole = z
     displayName: z.string().meta({ description: 'Name of the role for people.', examples: ['Writer'] }),
     allowedPermissions: z
       .array(z.string())
-      .meta({ description: 'What the role allows.', examples: [['documents:read', 'documents:write']] }),
+      .meta({ description: 'Permissions that the role gives.', examples: [['documents:read', 'documents:write']] }),
   })
   .meta({ id: 'GrantableRole', description: 'A role that can be granted.' });
 
 export const updateRoles = z.strictObject({ roles }).meta({
   id: 'UpdateRolesRequest',
-  description: 'Roles to add or replace; roles that are not listed stay as they are.',
+  description: 'Roles to add or replace. Roles that are not listed stay unchanged.',
 });
 
 export const rolesUpdated = z
@@ -77,11 +79,11 @@ export const roleList = z
   .object({
     roles: z
       .array(grantableRole)
-      .meta({ description: 'Roles of the organization, then the predefined ones, each by key.', examples: [[]] }),
+      .meta({ description: 'Roles of the organization, then predefined roles, each sorted by key.', examples: [[]] }),
   })
   .meta({ id: 'RoleList', description: 'The roles that can be granted in the organization.' });
 
-/** The key in an address; any text, for what is no key is no role either. */
+/** The key in a path. Any text is accepted, because an invalid key simply names no role. */
 const addressedKey = text({ min: 1, max: 100 });
 
 export const roleParams = z.strictObject({
@@ -90,7 +92,7 @@ export const roleParams = z.strictObject({
 });
 
 export const createPredefinedRoles = z
-  .strictObject({ roles: roles.min(1, { error: 'Name at least one role.' }) })
+  .strictObject({ roles: roles.min(1, { error: 'Send at least one role.' }) })
   .meta({ id: 'CreatePredefinedRolesRequest', description: 'Predefined roles of the app, their keys without prefix.' });
 
 export const predefinedRoleList = z

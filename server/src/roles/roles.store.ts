@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Role } from './roles.schema.ts';
 
-/** A role as it is stored: of one organization, or of the app (`scope_id` 0). */
+/** A stored role: of one organization, or of the app (`scope_id` 0). */
 export interface RoleReference {
   readonly scopeId: string;
   readonly key: string;
@@ -18,7 +18,7 @@ export const appScope = '0';
  */
 const rolesPerScope = (scopeId: string): number => (scopeId === appScope ? 100 : 200);
 
-/** Permissions in the order given, each once. */
+/** Distinct permissions in the order of the request. */
 const toStored = (role: Role): Role => ({ ...role, allowedPermissions: [...new Set(role.allowedPermissions)] });
 
 /**

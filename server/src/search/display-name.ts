@@ -1,3 +1,3 @@
-/** How a person is shown: given and family name. Identity providers know some people by one name only. */
+/** The display name of a person: given and family name. Identity providers may return only one name. */
 export const displayName = ({ firstName, lastName }: { firstName: string; lastName: string }): string =>
   `${firstName} ${lastName}`.trim();

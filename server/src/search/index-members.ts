@@ -2,11 +2,12 @@ import type { BackgroundTask } from '../calls/background-task.ts';
 import { findUnsearchable, indexOrganization } from './member-search.store.ts';
 
 /**
- * Makes members findable whom no search finds yet, or not by the present fold: one organization after the other, in
- * batches. What is left to do stands in the rows, so that any number of processes may do it and stop at any time.
+ * Adds members to the search index that are missing there or were indexed by an earlier version of the fold. Works
+ * through the organizations in batches. The remaining work is derived from the rows, so any number of processes can run
+ * the task and stop at any time.
  */
 export const indexMembersOfBefore: BackgroundTask = {
-  name: 'make members findable',
+  name: 'add members to the search index',
   everyMs: 10_000,
   run: async ({ db }, signal) => {
     while (!signal.aborted) {

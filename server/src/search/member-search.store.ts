@@ -18,7 +18,7 @@ interface NamedMember extends Member {
   email: string;
 }
 
-/** The members with their names, which cannot change until the transaction ends. */
+/** The members with their names, locked until the transaction ends. */
 function readNames(tx: Tx, appId: string, members: readonly Member[]): Promise<NamedMember[]> {
   return tx.query<NamedMember>(sql`
     SELECT m.org_id, m.user_id, m.id, u.first_name, u.last_name, u.email
@@ -37,7 +37,7 @@ function toSearchRow(member: NamedMember) {
   return { ...member, ...toSearchColumns(member.org_id, name, searchableEmail(member.email)) };
 }
 
-/** Makes members findable by the names they have now. */
+/** Updates the search index for members with their present names. */
 async function indexMembers(tx: Tx, appId: string, members: readonly Member[]): Promise<void> {
   const rows = (await readNames(tx, appId, members)).map(toSearchRow);
   if (rows.length === 0) return;
@@ -56,14 +56,12 @@ async function indexMembers(tx: Tx, appId: string, members: readonly Member[]): 
     WHERE m.app_id = ${appId} AND m.org_id = row.org_id AND m.user_id = row.user_id AND NOT m.is_searchable`);
 }
 
-/** Makes a member findable. */
+/** Adds a member to the search index. */
 export async function indexMember(tx: Tx, appId: string, member: { orgId: string; userId: string }): Promise<void> {
   await indexMembers(tx, appId, [{ org_id: member.orgId, user_id: member.userId }]);
 }
 
-/**
- * Anyone who changes a name or an address calls this afterwards, so that the user is found by the new one everywhere.
- */
+/** Updates the search index in all organizations of a user. Call this after a change of name or address. */
 export async function indexUser(tx: Tx, appId: string, userId: string): Promise<void> {
   for (let after = '0', read = batchSize; read === batchSize;) {
     const members = await tx.query<Member>(sql`
@@ -75,7 +73,7 @@ export async function indexUser(tx: Tx, appId: string, userId: string): Promise<
   }
 }
 
-/** Members of one organization whom no search finds yet, or not by the present fold. */
+/** Members of one organization that are not in the search index, or not in the current version of the fold. */
 function unsearchable(db: Queryable, appId: string, orgId: string): Promise<Member[]> {
   return db.query<Member>(sql`
     (SELECT org_id, user_id FROM members WHERE app_id = ${appId} AND org_id = ${orgId} AND NOT is_searchable
@@ -85,14 +83,14 @@ function unsearchable(db: Queryable, appId: string, orgId: string): Promise<Memb
       ORDER BY user_id LIMIT ${batchSize})`);
 }
 
-/** Whether an organization has members whom no search finds yet, or not by the present fold. */
+/** Whether an organization has members that are not in the search index, or not in the current version of the fold. */
 export const isUnsearchable = (appId: string, orgId: string): Sql => sql`
   (EXISTS (SELECT FROM members WHERE app_id = ${appId} AND org_id = ${orgId} AND NOT is_searchable)
     OR EXISTS (SELECT FROM member_search WHERE app_id = ${appId} AND org_id = ${orgId} AND ${isStale}))`;
 
 /**
- * Makes every member of an organization findable. Almost always there is nothing to do: rows are missing or of an
- * earlier fold only after an upgrade, or if a process of the release before wrote them.
+ * Adds every missing member of an organization to the search index. Usually there is nothing to do: rows are missing or
+ * outdated only after an upgrade, or if a process of the previous release wrote them.
  */
 export async function indexOrganization(db: Db, appId: string, orgId: string, signal?: AbortSignal): Promise<void> {
   for (;;) {
@@ -102,7 +100,9 @@ export async function indexOrganization(db: Db, appId: string, orgId: string, si
   }
 }
 
-/** An organization of any app with members whom no search finds yet, or not by the present fold. */
+/**
+ * An organization of any app with members that are not in the search index, or not in the current version of the fold.
+ */
 export async function findUnsearchable(db: Queryable): Promise<{ appId: string; orgId: string } | undefined> {
   const [row] = await db.query<{ app_id: string; org_id: string }>(sql`
     (SELECT app_id, org_id FROM members WHERE NOT is_searchable ORDER BY app_id, org_id LIMIT 1)

@@ -30,7 +30,7 @@ export function earlierSearchKey(text: string): string {
 const latin = Object.entries(lettersByAscii).flatMap(([ascii, letters]) =>
   Array.from(letters, (letter): [string, string] => [letter, ascii]),
 );
-/** Letters of Arabic, Persian, Urdu and Kurdish that differ in form only. */
+/** Letters of Arabic, Persian, Urdu and Kurdish that differ only in form. */
 const arabic = { ٱ: 'ا', ة: 'ه', ۃ: 'ه', ہ: 'ه', ھ: 'ه', ە: 'ه', ک: 'ك', ڪ: 'ك', ی: 'ي', ے: 'ي' };
 const punctuation = { '‘': "'", ʻ: "'", '—': '-', '−': '-' };
 const replaceLetters = replacing({ ...Object.fromEntries(latin), ...arabic, ...punctuation });
@@ -46,13 +46,13 @@ function toAsciiDigit(digit: string): string {
 }
 
 /**
- * The key under which names and addresses are compared in a search. The key ignores compatibility forms, case, accents,
- * letters with strokes and ligatures, Arabic vowel signs and letter forms, the script of digits, runs of white space.
- * The key is computed here because the two database engines collate differently.
+ * The key by which names and addresses are compared in a search. The key ignores compatibility forms, case, accents,
+ * strokes of letters, ligatures, Arabic vowel signs, letter forms, the script of digits, and repeated white space. The
+ * key is computed here because the two database engines collate differently.
  *
  * A change of this function requires a new version of the fold, see `search-row.ts`.
  *
- * @example searchKey('  أحمد ISIK Łukasz ') // 'احمد isik lukasz'
+ * @example searchKey(' أحمد ISIK Łukasz ') // 'احمد isik lukasz'
  */
 export function searchKey(text: string): string {
   return replaceLetters(earlierSearchKey(text)).replace(/[^\P{Nd}0-9]/gu, toAsciiDigit);
@@ -79,7 +79,7 @@ function beginningsOf(characters: readonly string[]): string[] {
 }
 
 /**
- * 32-bit hash of a part (FNV-1a with a final mix). After a collision, a row that does not match is read and discarded.
+ * 32-bit hash of a part (FNV-1a with a final mix). A collision is harmless: the extra row is rechecked and discarded.
  */
 function hash(field: SearchField, part: string): number {
   let value = 0x811c9dc5;
@@ -120,7 +120,7 @@ export function partsOfQuery(field: SearchField, key: string): number[] {
 /** Whether a query is long enough to match anywhere. */
 export const isSubstring = (key: string): boolean => Array.from(key).length >= substringLength;
 
-/** The indexed form of parts: mixed with the organization, so that organizations share no part. */
+/** The indexed form of parts: hashed together with the organization, so that organizations share no part. */
 export function partsWithin(orgId: string, parts: readonly number[]): number[] {
   const mask = Number(BigInt.asIntN(32, BigInt(orgId)));
   return parts.map((part) => part ^ mask);

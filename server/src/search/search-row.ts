@@ -3,21 +3,21 @@ import { toUnicodeEmail } from '../http/email-address.ts';
 import { earlierSearchKey, partsOfKey, partsWithin, type SearchField, searchKey } from './search-key.ts';
 
 /**
- * Ends `email_key` of every row of this version of the fold. A process of an earlier release that writes the row
- * removes the mark, so that the row is folded again.
+ * Ends `email_key` of every row of this version of the fold. If a process of an earlier release writes the row, the
+ * mark is lost, so the row is indexed again.
  */
 const foldMark = '\n2';
 
 /**
- * Rows of `member_search` that an earlier version of the fold wrote and this one may fold differently: their keys have
- * more than ASCII, or a domain in Unicode. It is the condition of the index `member_search_stale`.
+ * Rows of `member_search` that an earlier version of the fold wrote and the current version may fold differently: their
+ * keys have characters beyond ASCII, or a domain in Unicode. This is the condition of the index `member_search_stale`.
  */
 export const isStale = sql`right(email_key, 2) <> E'\\n2' AND (octet_length(name_key) > length(name_key)
   OR octet_length(email_key) > length(email_key) OR email_key LIKE '%xn--%')`;
 
 /** Search parts of a text. */
 interface Searchable {
-  /** The forms of the text, one a line. */
+  /** The forms of the text, one per line. */
   readonly key: string;
   /** Hashes of their parts. */
   readonly parts: readonly number[];

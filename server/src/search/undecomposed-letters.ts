@@ -1,6 +1,4 @@
-/**
- * Letters that have no decomposition, by the ASCII letters that they are found by: those of PostgreSQL's `unaccent`.
- */
+/** Letters without a decomposition, with the ASCII letters by which they are found, as in PostgreSQL's `unaccent`. */
 export const lettersByAscii: Readonly<Record<string, string>> = {
   a: 'ᴀᶏⱥ',
   aa: 'ꜳ',

@@ -6,8 +6,8 @@ import { holdSession } from './sessions.store.ts';
 import { lockActiveUser } from '../users/users.store.ts';
 
 /**
- * Checks once more, under the lock of the user that a call changes, that the session of the caller exists: a claim or a
- * reset may have ended it while the call waited for the lock. Callers without a session, such as machines, pass.
+ * Checks again, under the lock of the user, that the session of the caller still exists: a claim or a reset may have
+ * ended it while the call waited for the lock. Callers without a session, such as machine users, pass.
  *
  * @throws ApiError `unauthenticated`
  */

@@ -23,7 +23,7 @@ async function sessionsOf({ services, appId, actor }: Call, userId: string) {
   };
 }
 
-/** No event where there were none. @param ended the hashes of their tokens */
+/** Returns no event if no session ended. @param ended the token hashes of the ended sessions */
 const sessionsEnded = (userId: string, ended: Buffer[]) => ({
   result: ended,
   event: ended.length > 0 ? { target: { kind: 'user', id: userId } } : undefined,

@@ -10,22 +10,22 @@ export const startedSession = z
     }),
     userId: outputId('the user', '118273645546213377'),
   })
-  .meta({ id: 'StartedSession', description: 'A session that has just begun.' });
+  .meta({ id: 'StartedSession', description: 'A session that has just started.' });
 
 const session = z
   .object({
     id: outputId('the session'),
     createdAt: time('When it began'),
     lastSeenAt: time('When it was last used, to the minute'),
-    expiresAt: time('When it ends unless it is used'),
+    expiresAt: time('When it ends unless it is used before'),
     userAgent: z
       .string()
       .nullable()
-      .meta({ description: 'User agent that began it.', examples: ['Mozilla/5.0'] }),
+      .meta({ description: 'User agent that started it.', examples: ['Mozilla/5.0'] }),
     ip: z
       .string()
       .nullable()
-      .meta({ description: 'Address that began it.', examples: ['203.0.113.7'] }),
+      .meta({ description: 'Address that started it.', examples: ['203.0.113.7'] }),
     current: z.boolean().meta({ description: 'Whether the current call uses this session.', examples: [true] }),
   })
   .meta({ id: 'Session', description: 'A live session of a user.' });

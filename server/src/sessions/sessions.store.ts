@@ -3,7 +3,7 @@ import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { PresentedSession, SignedInUser } from '../access/actor.ts';
 
-/** A session as its owner sees it in a list. */
+/** A session in the view of its owner. */
 export interface Session {
   readonly id: string;
   readonly createdAt: Date;
@@ -35,7 +35,7 @@ function toSignedInUser(row: PresentedRow): SignedInUser {
   };
 }
 
-/** A presented token, as it is looked up. */
+/** A presented token, for the lookup. */
 export interface SessionKey {
   readonly appId: string;
   readonly tokenHash: Buffer;
@@ -61,8 +61,8 @@ function toFoundSession(row: PresentedRow): FoundSession {
 }
 
 /**
- * The live sessions of these tokens with their users, each if session, user and app are all good at this moment: one
- * query for all of them.
+ * Finds the sessions of these tokens and their users, in one query. Expired sessions and inactive users or apps yield
+ * undefined.
  *
  * @returns in the order of the keys
  */
@@ -89,28 +89,28 @@ export async function findSessions(
 
 /** The live session of an access token. */
 export interface FoundAccessToken extends FoundSession {
-  /** The token names an organization that is deactivated now. */
+  /** Whether the organization of the token is deactivated. */
   readonly isOrganizationSuspended: boolean;
 }
 
-/** A verified access token of a person, as its session is looked up. */
+/** A verified access token of a person, for the lookup of its session. */
 export interface AccessTokenKey {
   readonly appId: string;
   readonly sessionId: string;
   readonly userId: string;
-  /** The organization that the token names. */
+  /** The organization in the token. */
   readonly orgId: string | undefined;
   readonly audience: string;
-  /** When the human had last authenticated when the token was issued, in seconds since 1970. */
+  /** When the human had last authenticated before the token was issued, in seconds since 1970. */
   readonly authenticatedAt: number;
-  /** The key that signed the token. */
+  /** The id of the key that signed the token. */
   readonly kid: string;
 }
 
 /**
- * The sessions of verified access tokens with their users, each if session, user, membership, key and app are all good
- * at this moment and the app still lists the audience: one query for all of them. A token of an earlier authentication
- * is not good: a person who signs in again with a session replaces its tokens.
+ * Finds the sessions of verified access tokens and their users, in one query. A token yields undefined unless session,
+ * user, membership, key and app are active and the app still lists the audience. A token issued before the latest
+ * authentication of the session is invalid.
  *
  * @returns in the order of the keys
  */
@@ -147,9 +147,9 @@ export async function findSessionsOfAccessTokens(
 }
 
 /**
- * Notes a session's use and lets its idle limit slide by the app's setting.
+ * Records a use of the session and extends its idle lifetime.
  *
- * @returns when the session ends unless it is used again; undefined if another call noted a use meanwhile
+ * @returns when the session ends unless it is used again; undefined if another call recorded a use in the meantime
  */
 export async function touchSession(
   db: Queryable,
@@ -169,7 +169,7 @@ export async function touchSession(
   return row?.idle_expires_at;
 }
 
-/** Records a newer authentication of the human in one session; the session and its token stay. */
+/** Records a newer authentication of the human in one session. The session keeps its token. */
 export async function renewAuthentication(
   tx: Tx,
   appId: string,
@@ -182,7 +182,7 @@ export async function renewAuthentication(
     WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${sessionId}`);
 }
 
-/** A session that begins. */
+/** A session to store. */
 export interface NewSession {
   readonly id: string;
   readonly userId: string;
@@ -196,9 +196,9 @@ export interface NewSession {
 }
 
 /**
- * The statement that begins a session.
+ * The statement that inserts a session.
  *
- * @param source empty, or a FROM clause that yields one row when it may begin
+ * @param source empty, or a FROM clause that yields one row if the session may start
  */
 export const insertSession = (appId: string, session: NewSession, source: Sql): Sql => sql`
   INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
@@ -210,12 +210,12 @@ export const insertSession = (appId: string, session: NewSession, source: Sql): 
   ${source}`;
 
 /**
- * The statement that renews the session which a person presents when they sign in again: the id stays, and the session
- * gets the token, the authentication and the lifetime of a new one. It returns no row if the session is not theirs, has
- * ended, or got another token meanwhile.
+ * The statement that renews the presented session when a person signs in again. The id is kept, and the session gets a
+ * new token, authentication time and lifetime. It returns no row if the session belongs to another user, has ended, or
+ * got another token in the meantime.
  *
  * @param presentedHash hash of the presented token
- * @param condition a further condition, such as on a row of the same statement
+ * @param condition an additional condition, for example on a row of the same statement
  */
 export const renewSession = (
   appId: string,
@@ -231,12 +231,12 @@ export const renewSession = (
   RETURNING id, user_id`;
 
 /**
- * The statement that ends the longest unused live sessions of a user beyond a number. Sign-ins at the same moment do
- * not see each other's session; the next one ends what they left too many.
+ * The statement that ends the least recently used sessions of a user beyond a limit. Concurrent sign-ins do not see
+ * each other's sessions and may exceed the limit. The next sign-in ends the surplus.
  *
- * @param kept id of the session that has just begun, which is never ended and may not be visible yet
- * @param most sessions that a user may have
- * @param condition a further condition, such as on a row of the same statement
+ * @param kept id of the new session, which is never ended and may not be visible yet
+ * @param most maximum number of sessions of a user
+ * @param condition an additional condition, for example on a row of the same statement
  */
 export const endSurplusSessions = (
   appId: string,
@@ -278,8 +278,8 @@ export async function listSessions(db: Queryable, appId: string, userId: string,
 }
 
 /**
- * Whether the session of a locked user still exists. It stays until the transaction ends. Requests that wait for the
- * lock of a user ask this, because a claim of the account may have ended the session that they authenticated with.
+ * Whether the session of a locked user still exists. It cannot end until the transaction ends. Called by requests that
+ * have waited for the lock of a user, because a claim of the account may have ended their session.
  */
 export async function holdSession(tx: Tx, appId: string, sessionId: string): Promise<boolean> {
   const rows = await tx.query(sql`
@@ -287,7 +287,7 @@ export async function holdSession(tx: Tx, appId: string, sessionId: string): Pro
   return rows.length > 0;
 }
 
-/** Ends one session. @returns the hash of its token, undefined when there was no such session */
+/** Ends one session. @returns the hash of its token, or undefined if there was no such session */
 export async function deleteSession(tx: Tx, appId: string, sessionId: string): Promise<Buffer | undefined> {
   const [row] = await tx.query<{ token_hash: Buffer }>(
     sql`DELETE FROM sessions WHERE app_id = ${appId} AND id = ${sessionId} RETURNING token_hash`,
@@ -295,7 +295,7 @@ export async function deleteSession(tx: Tx, appId: string, sessionId: string): P
   return row?.token_hash;
 }
 
-/** Ends all sessions of a user but one, or all. @returns the hashes of their tokens */
+/** Ends all sessions of a user, or all except one. @returns the hashes of their tokens */
 export async function deleteSessions(tx: Tx, appId: string, userId: string, exceptId?: string): Promise<Buffer[]> {
   const rows = await tx.query<{ token_hash: Buffer }>(sql`
     DELETE FROM sessions
@@ -305,9 +305,9 @@ export async function deleteSessions(tx: Tx, appId: string, userId: string, exce
 }
 
 /**
- * Removes sessions of all apps that have run out, at most so many; rows that somebody else holds are left for later.
+ * Deletes at most `limit` expired sessions, of all apps. Skips locked rows.
  *
- * @returns how many were removed
+ * @returns the number of deleted rows
  */
 export async function deleteEndedSessions(db: Queryable, now: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`

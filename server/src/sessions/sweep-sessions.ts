@@ -4,9 +4,9 @@ import { deleteEndedSessions } from './sessions.store.ts';
 /** Batch size. Small, so that the locks of one statement are held only briefly. */
 const batchSize = 500;
 
-/** Removes sessions that have run out, a few at a time. They are refused long before: the look-up asks for the time. */
+/** Deletes expired sessions in batches. The lookup compares the time, so expired sessions are refused earlier. */
 export const sweepSessions: BackgroundTask = {
-  name: 'remove sessions that have ended',
+  name: 'delete expired sessions',
   everyMs: 60_000,
   run: async ({ db, clock }, signal) => {
     let removed = batchSize;

@@ -4,7 +4,10 @@ import type { Services } from '../calls/services.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { type FoundSession, touchSession } from './sessions.store.ts';
 
-/** How long a session's last use may lag behind, so that reading stays reading; less where its idle life is short. */
+/**
+ * Maximum delay of the recorded last use, so that most calls only read; shorter for sessions with a short idle
+ * lifetime.
+ */
 const touchEveryMs = 60_000;
 const touchesPerIdleLife = 10;
 
@@ -13,13 +16,15 @@ function isTouchDue({ lastSeenAt, session }: FoundSession, now: Date): boolean {
   return now.getTime() - lastSeenAt.getTime() >= Math.min(touchEveryMs, idleLifeMs / touchesPerIdleLife);
 }
 
-/** A use that cannot be noted now is noted by the next call: anyone who only reads is not refused for it. */
+/**
+ * If the use cannot be recorded now, the next call records it, so that the outage does not fail calls that only read.
+ */
 function passOver(error: unknown): undefined {
   if (!(error instanceof DatabaseUnavailableError)) throw error;
   return undefined;
 }
 
-/** The live session of a token, with its use noted. */
+/** The live session of a token. Records its use. */
 export async function findUsedSession(
   services: Pick<Services, 'db' | 'clock' | 'lookups'>,
   appId: string,

@@ -25,7 +25,7 @@ export const signInRoutes = [
     body: signIn,
     response: {
       status: 201,
-      description: 'The session has begun.',
+      description: 'The session has started.',
       body: startedSession,
       headers: sessionHeaders,
     },

@@ -76,17 +76,18 @@ function toCountedAttempt(appId: string, row: CountedRow): CountedAttempt {
 
 /**
  * Counts an attempt to sign in and looks up the app and the credentials. One statement, the same whether or not the
- * address has an account. It commits before the password is compared. In outline:
+ * address has an account. The statement commits before the password is compared. In outline:
  *
  * 1. `app`, `active`: the app, and one row if it is active. An inactive app consumes no quota.
  * 2. `account`: the user with this address.
  * 3. `known_device`: a device token of the caller that this account knows.
  * 4. A known device consumes its own quota and no other. Otherwise the quota of the client address is consumed, then
- *    that of the account if the client address had some left: a network without quota cannot lock accounts.
- * 5. The result: app, account, the session that the caller presents, which quotas had room and when others have.
+ * that of the account if the client address had some left: a network without quota cannot lock accounts.
+ * 5. The result: app, account, the session that the caller presents, which quotas had room and when others are
+ * refilled.
  *
- * The commit does not wait for the disk. Other sessions see the attempt at once; a crash of the database server loses
- * only the attempts of its last moment.
+ * The commit does not wait for the disk. Other sessions see the attempt at once. A crash of the database server loses
+ * only the latest attempts.
  *
  * @param shares the quotas; their sizes come from the row `app` of the statement
  * @param presentedHash hash of the session token that the caller keeps as a cookie
@@ -146,12 +147,12 @@ export interface RightSignIn {
   readonly session: NewSession;
   /** Hash of the token of the presented session, if `session` renews that one. */
   readonly renewedHash: Buffer | undefined;
-  /** Live sessions that the user may have. */
+  /** Maximum number of live sessions of the user. */
   readonly sessionsPerUser: number;
   readonly device: DeviceUse;
   /** The mail to the owner if the device is new to the account, and its quotas. Undefined: no mail is sent. */
   readonly notice: { readonly mail: NewMail; readonly shares: readonly [network: Share, user: Share] } | undefined;
-  /** The quotas to refund, because a right password costs nothing. In the order in which they were consumed. */
+  /** The quotas to refund after a correct password, in the order in which they were consumed. */
   readonly taken: readonly Share[];
 }
 
@@ -191,7 +192,7 @@ function sessionChanges(appId: string, { credentials, session, renewedHash }: Ri
  * 1. `changed`, `session_stored`: lock the user and store the session.
  * 2. `surplus_sessions_ended`: end the oldest sessions beyond the limit per user.
  * 3. `password_rehashed`: replace a hash whose parameters are outdated.
- * 4. `device_stored`, `surplus_devices_forgotten`: remember the device, forget the oldest beyond the limit.
+ * 4. `device_stored`, `surplus_devices_forgotten`: store the device, delete the oldest devices beyond the limit.
  * 5. `notice_…`: queue a mail to the owner if the device is new, within the quotas of the network and of the user.
  * 6. `…_quota_refunded`: refund the quotas that the attempt consumed.
  */

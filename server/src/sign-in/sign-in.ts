@@ -146,7 +146,7 @@ function noticeOf(
   };
 }
 
-/** @returns undefined when the stored password or the presented session changed while the password was compared */
+/** @returns undefined if the stored password or the presented session changed during the comparison */
 async function store(call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> {
   const { app, credentials, isDeviceKnown, presented } = authenticated;
   const { row, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'] });
@@ -175,7 +175,7 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
  * that session is renewed: same id, new token.
  *
  * @throws ApiError `app_inactive`, `invalid_credentials`, `user_inactive`, `too_many_attempts`
- * @throws OverloadedError when too many passwords wait to be compared
+ * @throws OverloadedError if too many passwords are waiting for comparison
  * @see contract 2.2
  */
 export async function signInWithPassword(call: Call, given: Given): Promise<SignedIn> {

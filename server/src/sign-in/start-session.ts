@@ -19,7 +19,7 @@ export interface StartedSession {
   readonly isRenewed: boolean;
 }
 
-/** A session that is about to be stored, with its token. */
+/** A new session, not stored yet, with its token. */
 export interface PreparedSession {
   readonly row: NewSession;
   readonly token: string;
@@ -28,7 +28,7 @@ export interface PreparedSession {
 /** A user who has just authenticated. */
 export interface ProvenUser {
   readonly id: string;
-  /** How they proved it. @see RFC 8176 */
+  /** Methods of authentication. @see RFC 8176 */
   readonly amr: readonly string[];
 }
 
@@ -51,20 +51,20 @@ export function prepareSession({ services, client }: Call, app: App, user: Prove
 }
 
 /**
- * Remembers the device behind the call as one that the user signs in from.
+ * Stores the device of the call as one from which the user signs in.
  *
- * @returns what the device is to hold, for `setDeviceToken`
+ * @returns the tokens of the device, for `setDeviceToken`
  */
 export async function rememberDeviceOf(tx: Tx, call: Call, app: App, userId: string): Promise<string> {
   const device = deviceOfCall(call, app, userId);
   const [row] = await tx.query<{ token_hash: Buffer }>(sql`
     WITH ${deviceChanges(app.id, device.use, empty)}
     ${storedDevice}`);
-  if (!row) throw new Error('a device was not remembered');
+  if (!row) throw new Error('a device was not stored');
   return device.held(row.token_hash);
 }
 
-/** Hash of the session token that the caller keeps as a cookie. A Bearer token is not looked at. */
+/** Hash of the session token in the caller's cookie. A Bearer token is ignored. */
 export function presentedSessionHash({ request, services }: Call): Buffer | undefined {
   const { publicUrl } = services.config;
   const appName = String(request.headers['x-app-name']);
@@ -93,7 +93,7 @@ export async function startSession(tx: Tx, call: Call, app: App, user: ProvenUse
   return { sessionId: renewedId ?? row.id, sessionToken: token, deviceToken, isRenewed: renewedId !== undefined };
 }
 
-/** The audit event of a session that has begun or was renewed. */
+/** The audit event of a started or renewed session. */
 export const sessionEvent = (
   userId: string,
   { sessionId, isRenewed }: Pick<StartedSession, 'sessionId' | 'isRenewed'>,
@@ -104,10 +104,10 @@ export const sessionEvent = (
     actor: { kind: 'user', id: userId },
   }) as const;
 
-/** The headers of an answer that starts a session. */
+/** The headers of a response that starts a session. */
 export const sessionHeaders = { ...deviceHeaders, 'Set-Cookie': 'The session cookie and the device cookie.' };
 
-/** Gives session and device to the browser too. */
+/** Sends session and device as cookies, too. */
 export function setSessionCookies(
   call: Call,
   app: App,

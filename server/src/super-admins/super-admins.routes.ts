@@ -41,13 +41,13 @@ function toItem(row: SuperAdminRow) {
   };
 }
 
-/** The address as the inviter wrote it, and the template of the link in the mail to it. */
+/** The address as the inviter spelled it, and the URL template for its mail. */
 interface Invitee {
   readonly email: string;
   readonly urlTemplate: string | undefined;
 }
 
-/** The code sets a password and verifies the mailbox (2.7), which claims the account. */
+/** The code sets a password and verifies the address (2.7), which claims the account. */
 async function invite(tx: Tx, call: Call, user: User, { email, urlTemplate }: Invitee): Promise<void> {
   const { services, appId } = call;
   const lifeMs = codeLifeMs.invitation;
@@ -59,7 +59,7 @@ async function invite(tx: Tx, call: Call, user: User, { email, urlTemplate }: In
   await queueMailFromOthers(tx, services, app, mail, { usefulMs: lifeMs, replaces: true });
 }
 
-/** @returns what changed; nothing for somebody who is a super admin already */
+/** @returns what changed; nothing for a user who is already a super admin */
 async function grantOrInvite(tx: Tx, call: Call, user: User, invitee: Invitee): Promise<string[]> {
   const { isSuperAdmin } = await readStanding(tx, call.appId, user.id);
   if (isSuperAdmin) return [];
@@ -146,7 +146,7 @@ export const superAdminRoutes = [
     access: overUser('SUPER_ADMIN'),
     audit: 'super_admin.removed',
     params: userParams,
-    response: { status: 204, description: 'The user is no super admin.' },
+    response: { status: 204, description: 'The user is no longer a super admin.' },
     errors: ['last_super_admin'],
     handler: (call) => {
       const { appId, services, params } = call;
@@ -154,7 +154,7 @@ export const superAdminRoutes = [
         const user = await lockUser(tx, appId, params.userId);
         const { isSuperAdmin, isInvited } = await readStanding(tx, appId, user.id);
         if (!isSuperAdmin && !isInvited) {
-          throw new ApiError('user_not_found', { detail: 'This user is no super admin and not invited to be one.' });
+          throw new ApiError('user_not_found', { detail: 'This user is neither a super admin nor invited to be one.' });
         }
         if (isSuperAdmin) {
           await checkNotLastSuperAdmin(tx, appId, user.id);

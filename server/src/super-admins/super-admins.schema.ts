@@ -39,8 +39,8 @@ export const addSuperAdmin = z
     lastName: optional(lastName),
     resetUrl: optional(
       urlTemplate(
-        'URL template of the link in the invitation mail, with {{code}} and {{email}}. The page lets the ' +
-          'user choose a password. Default: the setting of the app.',
+        'URL template of the link in the invitation mail, with {{code}} and {{email}}. The page must let the user ' +
+          'choose a password. Default: the setting of the app.',
         'https://app.example.com/reset?code={{code}}&email={{email}}',
       ),
     ),

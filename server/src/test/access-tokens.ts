@@ -10,7 +10,7 @@ import type { World } from './world/world.ts';
 /** The external origin of the service under test, which is the audience of access tokens for this API. */
 export const publicUrl = 'http://127.0.0.1:3000';
 
-/** A service for which tests get tokens that this API has to refuse. */
+/** An audience whose tokens this API must refuse. */
 export const anotherService = 'another-service';
 
 /** Stores the audiences of an app, without an event or a mail. */
@@ -18,7 +18,7 @@ export const listAudiences = ({ test, appId }: World, audiences = [publicUrl, an
   test.db.query(sql`
     UPDATE apps SET settings = settings || ${JSON.stringify({ audiences })}::jsonb WHERE id = ${appId}`);
 
-/** The operations that accept access tokens of people. Written here on purpose although each route declares it. */
+/** The operations that accept access tokens of people. Listed here on purpose, although each route declares it. */
 export const acceptingAccessTokens: ReadonlySet<string> = new Set([
   'getMe',
   'getUser',
@@ -56,10 +56,9 @@ export const acceptingAccessTokens: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * An access token for a session, signed by the key of the app. Unlike the route it asks nobody whether the person may
- * have it.
+ * An access token for a session, signed with the key of the app. Unlike the route, it checks no permission.
  *
- * @param claims claims that differ from those of an honest token for this API
+ * @param claims claims that differ from those of a valid token for this API
  */
 export async function signAccessToken(
   { test, appId, appName }: World,

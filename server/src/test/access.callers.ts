@@ -9,15 +9,13 @@ import { platformKey, type TestApp } from './setup.ts';
 import { createWorld, password, type World } from './world/world.ts';
 import { acceptingAccessTokens, anotherService, signAccessToken } from './access-tokens.ts';
 
-/**
- * What a caller holds over the target of a sample call: the organization, one of its members, a session.
- */
+/** The principals of a caller over the target of a sample call: the organization, one of its members, a session. */
 type Standing = Readonly<Record<'app' | 'organization' | 'user' | 'session', readonly Principal[]>>;
 
 const nothing = { app: [], organization: [], user: [], session: [] } as const satisfies Standing;
 const person = { ...nothing, app: ['SESSION_OWNER'] } as const satisfies Standing;
 
-/** Callers whose credential is good, and what they are. Said independently of how the service finds it out. */
+/** Callers with a valid credential, and their principals. Written independently of the service's own rules. */
 const standings = {
   stranger: person,
   neighbour: person,
@@ -28,7 +26,7 @@ const standings = {
     organization: ['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'],
     user: ['ORG_OWNER', 'ORG_USER_MANAGER'],
   },
-  /** The person whose user or session id is addressed, who is a plain member. */
+  /** The person whose user or session id is the target; a plain member. */
   addressed: {
     app: ['SESSION_OWNER'],
     organization: ['ORG_MEMBER'],
@@ -50,8 +48,8 @@ const standings = {
 } as const satisfies Record<string, Standing>;
 
 /**
- * Callers who present an access token instead of the session, with the callers whose rights they have where a route
- * accepts one. In another organization a token for one organization is worth as much as a stranger's.
+ * Callers with an access token instead of the session, and the callers with the same rights on routes that accept
+ * access tokens. In another organization, a token for one organization gives no more rights than a stranger has.
  */
 const byAccessToken = {
   ownerByToken: 'owner',
@@ -65,11 +63,11 @@ type TokenCallerName = keyof typeof byAccessToken;
 
 export const isByAccessToken = (name: CallerName): name is TokenCallerName => name in byAccessToken;
 
-/** The caller with the same rights who presents a session token. */
+/** The caller with the same rights and a session token. */
 export const equalOf = (name: CallerName): Exclude<CallerName, TokenCallerName> =>
   isByAccessToken(name) ? byAccessToken[name] : name;
 
-/** Callers who are nobody to the app, regardless of what they present. */
+/** Callers without a valid credential for the app. */
 const rejected = [
   'none',
   'garbage',
@@ -101,7 +99,9 @@ export const callerNames: readonly CallerName[] = [
   'operator',
 ];
 
-/** The bearer token of every kind of caller; those of the addressed person, and access tokens, come with the call. */
+/**
+ * The bearer token of every kind of caller. Tokens of the target person, and access tokens, are created with the call.
+ */
 export type Tokens = Readonly<Record<Exclude<CallerName, 'addressed' | TokenCallerName>, string | undefined>>;
 
 async function tokenForAudience({ world, machine }: Stage, audience: string): Promise<string> {
@@ -110,7 +110,7 @@ async function tokenForAudience({ world, machine }: Stage, audience: string): Pr
   return response.json<{ token: string }>().token;
 }
 
-/** Access tokens that are well signed and good for nothing here. */
+/** Access tokens with a valid signature that this API must refuse. */
 const unfitAccessTokens = async ({ world, owner, stranger, orgId }: Stage, foreign: Stage) => ({
   accessTokenForAnotherService: await signAccessToken(world, owner.token, { aud: anotherService }),
   accessTokenOfEndedSession: await endedSession(world, (token) => signAccessToken(world, token)),
@@ -141,7 +141,7 @@ export async function mailedTokenTo(world: World, email: string): Promise<string
   return new URL(url).searchParams.get('token') ?? '';
 }
 
-/** Somebody who has not proven their address and was mailed a link. */
+/** A user with an unverified address, to whom a link was mailed. */
 export async function personWithMailedLink(world: World) {
   const email = `linked-${world.test.services.ids.next()}@example.com`;
   const verificationUrl = 'http://localhost/verify?token={{sessionToken}}';
@@ -153,7 +153,7 @@ export async function personWithMailedLink(world: World) {
 
 const lifeOfMachineTokensMs = 12 * 3_600_000;
 
-/** A person whose state or session is put into the past by hand. */
+/** A person whose state or session is moved into the past in the database. */
 async function outdatedPerson(world: World, outdate: (userId: string) => Sql): Promise<string> {
   const { userId, token } = await world.person();
   await world.test.db.query(outdate(userId));
@@ -172,7 +172,7 @@ const outdatedPeople = async (world: World) => ({
   deactivatedUser: await outdatedPerson(world, (id) => sql`UPDATE users SET state = 'INACTIVE' WHERE id = ${id}`),
 });
 
-/** A machine token that was good once; the clock moves past its end. */
+/** A machine token that expires when the clock is moved. */
 async function expiredMachineToken(world: World): Promise<string> {
   const { token } = await world.machine();
   world.test.clock.advance(lifeOfMachineTokensMs);
@@ -208,7 +208,7 @@ async function issueTokens(stage: Stage, foreign: Stage, expiredToken: string): 
   };
 }
 
-/** Two stages in apps of their own, and a token of every kind for the first. */
+/** Two stages in separate apps, and a token of every kind for the first. */
 export interface Callers {
   readonly stage: Stage;
   readonly foreign: Stage;
@@ -224,7 +224,7 @@ export async function createCallers(test: TestApp): Promise<Callers> {
   return { stage, foreign, tokens: await issueTokens(stage, foreign, expiredToken) };
 }
 
-/** Access tokens are signed for each call: samples move the clock and renew authentications. */
+/** Access tokens are signed for each call, because samples move the clock and renew authentications. */
 export async function tokenOf(
   { stage, tokens }: Pick<Callers, 'stage' | 'tokens'>,
   name: CallerName,
@@ -238,7 +238,7 @@ export async function tokenOf(
   return signAccessToken(world, session, organizations[name as keyof typeof organizations]);
 }
 
-/** Whose session token or access token a caller presents. */
+/** The person whose session token or access token a caller presents. */
 const holderOf = (name: CallerName): keyof Tokens => {
   if (name === 'ownerByTokenNextDoor') return 'owner';
   const equal = equalOf(name);
@@ -259,19 +259,21 @@ function refusalOf(
   return held.length === 0 ? notFoundCode[access.target] : 'access_denied';
 }
 
-/** A mailed token is for one route; there it stands for its own user and is a stranger to everybody else. */
+/**
+ * A mailed token is valid for one route. There it authenticates its own user; everywhere else it counts as a stranger.
+ */
 function refusalOfMailedToken(access: Access): ErrorCode {
   return access.target === 'user' && access.from === 'body' && access.mailedToken
     ? 'user_not_found'
     : 'unauthenticated';
 }
 
-/** Callers who are something in the organization, without being above it. */
+/** Callers with a role in the organization, but no rights over it from outside. */
 const people: ReadonlySet<CallerName> = new Set(['addressed', 'member', 'manager', 'owner']);
 
 /**
- * What becomes of an operation over a deactivated organization. Said independently of the table that decides: what
- * its people get instead, where anything, and what those get who act on the app's behalf and are let in.
+ * Expected result of an operation over a deactivated organization, for its members and for callers who act for the app.
+ * Written independently of the table that decides.
  */
 const whileInactive: Readonly<Record<OrganizationOperation, { people?: ErrorCode; app?: ErrorCode }>> = {
   see: {},
@@ -283,7 +285,7 @@ const whileInactive: Readonly<Record<OrganizationOperation, { people?: ErrorCode
   govern: { people: 'organization_inactive' },
 };
 
-/** What will become of a call over an organization that is deactivated. */
+/** The expected result of a call over a deactivated organization. */
 export function outcomeWhileInactive(route: Route, sample: SampleCall, caller: CallerName): number | ErrorCode {
   const refusal = refusalOfAccessToken(route, caller);
   if (refusal !== undefined) return refusal;
@@ -292,20 +294,20 @@ export function outcomeWhileInactive(route: Route, sample: SampleCall, caller: C
   if (route.access.target !== 'organization') return whileActive;
   const refused = whileInactive[route.access.operation];
   if (people.has(name)) return refused.people ?? whileActive;
-  // The status is asked for with the route's own access, before everything else that this very call needs.
+  // The status is checked together with the route's own access, before additional conditions of the call.
   const { admits, prepare } = sample;
   const isLetIn = outcomeWhileActive(route, { admits, prepare }, name) === route.response.status;
   return isLetIn ? (refused.app ?? whileActive) : whileActive;
 }
 
-/** What the declaration says will become of a call. */
+/** The result that the declaration implies for a call. */
 export const expectedOutcome = (route: Route, sample: SampleCall, name: CallerName): number | ErrorCode =>
   (sample.whileInactive ? outcomeWhileInactive : outcomeWhileActive)(route, sample, name);
 
 /** Whether the caller presents the token of a live session. */
 const isSignedIn = (name: CallerName): boolean => name in standings && name !== 'machine';
 
-/** What becomes of an access token where a session is needed. */
+/** The expected result for an access token if a session is required. */
 function refusalOfAccessToken({ access, operationId }: Route, name: CallerName): ErrorCode | undefined {
   if (!isByAccessToken(name) || acceptingAccessTokens.has(operationId)) return undefined;
   if (access.target === 'public') return access.acceptsSession ? 'session_required' : undefined;

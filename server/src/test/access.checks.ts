@@ -16,7 +16,7 @@ import type { World } from './world/world.ts';
 
 type Outcomes = Record<string, unknown>;
 
-/** The addressed person calls where a sample has one, and gets an access token if they have a session. */
+/** Uses the target person if a sample has one, with an access token if they have a session. */
 const callersOf = ({ addressed }: Prepared): readonly CallerName[] =>
   callerNames.filter((name) => {
     if (equalOf(name) !== 'addressed') return true;
@@ -41,7 +41,7 @@ async function outcomes(
   return found;
 }
 
-/** Everybody who is to be refused calls the same prepared call: nobody may spoil it for the next. */
+/** All callers who must be refused make the same prepared call, so none of them may change it for the next. */
 async function expectRefusals(callers: Callers, world: World, one: Case, prepared: Prepared): Promise<void> {
   const names = callersOf(prepared).filter((name) => !succeeds(one, name));
   const before = await digestOfEverything(world.test.db);
@@ -50,7 +50,9 @@ async function expectRefusals(callers: Callers, world: World, one: Case, prepare
   expect(await digestOfEverything(world.test.db)).toEqual(before);
 }
 
-/** Whether the sample says that a caller gets in; an access token gets in with its equal where one is accepted. */
+/**
+ * Whether the sample admits a caller. An access token is admitted like its session if the route accepts access tokens.
+ */
 function isAdmitted({ route, sample: { admits } }: Case, name: CallerName): boolean {
   const isOpen = route.access.target === 'public' && !route.access.acceptsSession;
   if (isByAccessToken(name) && !isOpen && !acceptingAccessTokens.has(route.operationId)) return false;
@@ -58,10 +60,10 @@ function isAdmitted({ route, sample: { admits } }: Case, name: CallerName): bool
 }
 
 /**
- * Lets every kind of caller make a call: those whom the sample admits get in, the others are refused as the
- * declaration says, and a refusal changes nothing.
+ * Lets every kind of caller make a call. Callers whom the sample admits succeed. Others are refused as the declaration
+ * says, and a refusal changes nothing.
  *
- * @param world where the calls are made, when it is not that of the stage
+ * @param world where the calls are made; default: the world of the stage
  */
 export async function expectDeclaredAccess(callers: Callers, one: Case, world = callers.stage.world): Promise<void> {
   const { stage } = callers;

@@ -40,7 +40,7 @@ describe('lets in whom it declares and nobody else:', () => {
 
 describe('answers what the caller is and holds, and leaves what it should:', () => {
   const answering = cases.filter(({ sample }) => sample.answers ?? sample.afterwards);
-  /** A stage on which nobody has done anything yet. */
+  /** A stage that is not used yet. */
   let untouched: Stage;
   beforeAll(async () => {
     untouched = await createStage(await createWorld(app));
@@ -72,7 +72,7 @@ describe('the operator’s routes', () => {
   });
 });
 
-/** Makes every call by the one it is meant for, to an app in some state, and expects nothing to change. */
+/** Makes every call with its intended caller, to an app in some state, and expects no change. */
 async function expectAllRefused(header: string | null, expected: (one: Case) => ErrorCode): Promise<void> {
   const calls = cases.filter(({ route }) => isAppNamed(route));
   const before = await digestOfEverything(app.db);

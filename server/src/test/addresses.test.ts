@@ -14,13 +14,13 @@ afterAll(() => app?.close());
 
 const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
-/** What the table declares at exactly this URL, even if less specific URLs would take it too. */
+/** The declaration with exactly this URL, even if less specific URLs would match too. */
 function declaredAt(url: string): string[] {
   const here = routes.filter((route) => route.url === url);
   return here.flatMap(({ method, changesState }) => (method === 'GET' && !changesState ? ['GET', 'HEAD'] : [method]));
 }
 
-/** Parameters stand for ids, names and words alike. */
+/** Parameters match ids, names and words. */
 const filled = (url: string): string[] => ['1', 'demo'].map((value) => url.replace(/:[A-Za-z]+/g, value));
 
 describe.each([...new Set(routes.map(({ url }) => url))])('%s', (url) => {
@@ -39,7 +39,7 @@ describe.each([...new Set(routes.map(({ url }) => url))])('%s', (url) => {
   });
 });
 
-/** Addresses that a less specific URL of the table takes as well: the cases that the router would mix up. */
+/** Paths that a less specific URL of the table also matches, which the router could confuse. */
 test.each([
   ['GET', '/v1/authentication/users/invite', 'POST, PUT'],
   ['PATCH', '/v1/authorization/idps/google', 'POST'],

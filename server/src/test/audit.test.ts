@@ -13,7 +13,7 @@ import { buildTestApp, type TestApp } from './setup.ts';
 import type { UndoableDb } from './undo.ts';
 import { createWorld } from './world/world.ts';
 
-/** At most one event of a kind is written within it. */
+/** At most one event of a kind is written within this time. */
 const windowOfEventsMs = 60_000;
 
 let db: UndoableDb;
@@ -45,7 +45,7 @@ const eventsAfter = (id: string): Promise<Event[]> =>
 
 interface Outcome {
   readonly events: readonly Event[];
-  /** Every field of request and answer by name, the answer's last. */
+  /** Every field of request and response by name; the response overrides the request. */
   readonly fields: Readonly<Record<string, unknown>>;
   readonly prepared: Prepared;
   readonly requestId: string;
@@ -69,7 +69,7 @@ async function appIdOf(name: unknown): Promise<string | undefined> {
   return row?.id;
 }
 
-/** Who signs up, in or accepts is nobody before the call: the answer says who it was. */
+/** Callers who sign up, sign in or accept are anonymous before the call; the response identifies them. */
 function actorOf({ prepared: { as }, fields }: Outcome) {
   if (as.kind === 'anonymous') return { actor_kind: 'user', actor_id: fields['userId'] };
   return { actor_kind: as.kind, actor_id: as.id };
@@ -95,7 +95,7 @@ async function expectedEvent({ route, sample }: Case, outcome: Outcome) {
 
 const isId = (text: string): boolean => /^[0-9]{15,19}$/.test(text);
 
-/** What the body says, except ids: names of fields are no values, and some words are names. */
+/** Values in the body, except ids, names of fields, and words that are also names. */
 function valuesIn(value: unknown, names: readonly string[] = []): string[] {
   if (typeof value === 'string') return isId(value) || names.includes(value) ? [] : [value];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap((one) => valuesIn(one, names)) : [];
@@ -131,13 +131,13 @@ describe('nothing changed and no event is written:', () => {
   });
 });
 
-/** Callers whose credential is good; what they are not let in to is their access denied. */
+/** Callers with a valid credential; their refusals are recorded as `access.denied`. */
 const signedIn = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'machine'] as const;
 
 const callerNamed = (name: (typeof signedIn)[number]): Caller =>
   name === 'machine' ? robot(stage.machine) : human(stage[name]);
 
-/** What a caller addressed, as the audit knows it. */
+/** The target of a call, in the form of the audit. */
 function addressedBy({ access }: Route, { params = {}, body = {}, orgId }: Prepared) {
   const ids: Readonly<Record<string, unknown>> = { ...body, ...params, orgId: orgId ?? params['orgId'] };
   switch (access.target) {
@@ -156,17 +156,17 @@ function addressedBy({ access }: Route, { params = {}, body = {}, orgId }: Prepa
 
 const isNotFound = (code: ErrorCode): boolean => errorCodes[code][0] === 404;
 
-/** Whether the route's own access lets the caller through to the handler. */
+/** Whether the access of the route lets the call reach the handler. */
 function isLetIn({ route, sample }: Pick<Case, 'route' | 'sample'>, name: CallerName): boolean {
   const { admits, prepare } = sample;
   return typeof expectedOutcome(route, { admits, prepare }, name) === 'number';
 }
 
-/** To a machine, which sees the whole app, what it does not find does not exist. */
+/** A machine user sees the whole app. What it does not find does not exist. */
 const isDenial = (code: ErrorCode, { kind }: Caller): boolean =>
   securityActionOf(code, false) === 'access.denied' || (isNotFound(code) && kind !== 'machine');
 
-/** The event of a refusal; the requests of a test are told apart by the caller's name. */
+/** The event of a refusal. The requests of a test are distinguished by the caller's name. */
 const deniedTo = (name: CallerName, caller: Caller, route: Route, prepared: Prepared) => ({
   app_id: stage.world.appId,
   action: 'access.denied',
@@ -179,17 +179,17 @@ const deniedTo = (name: CallerName, caller: Caller, route: Route, prepared: Prep
   changes: [],
 });
 
-/** Makes a call by somebody who is refused. @returns what the audit was told, and what it is to be told */
+/** Makes a call that is refused. @returns the recorded event, and the expected one */
 async function refuse({ route, sample }: Case, prepared: Prepared, name: (typeof signedIn)[number], code: ErrorCode) {
   const caller = callerNamed(name);
   const known = await newestId();
   const headers = { ...prepared.headers, 'x-request-id': `refused-${name}`, 'user-agent': 'generated test' };
   await perform(stage.world, route, { ...prepared, headers }, { token: caller.token });
   const told = await eventsAfter(known);
-  // What only the handler finds to be out of sight it may report as denied.
+  // The handler may record a denial if only the handler finds that the target is not visible.
   const isOptional = told.length === 0 && isNotFound(code) && isLetIn({ route, sample }, name);
   const isTold = isDenial(code, caller) && !isOptional;
-  // A secret of somebody else is no access denied, but may be an event of its own.
+  // A wrong secret is not recorded as `access.denied`, but may have its own event.
   const other = isDenial(code, caller) ? undefined : securityActionOf(code, false);
   const expected = isTold ? [deniedTo(name, caller, route, prepared)] : other ? [{ action: other }] : [];
   return { name, told, expected };

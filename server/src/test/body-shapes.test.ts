@@ -23,7 +23,7 @@ afterAll(() => app?.close());
 
 const deep = (open: string, close: string, levels: number) => `${open.repeat(levels)}1${close.repeat(levels)}`;
 
-/** JSON that is hard on code that walks, copies, sorts, hashes or echoes it. */
+/** JSON that is difficult for code that traverses, copies, sorts, hashes or echoes it. */
 const shapes: Readonly<Record<string, string>> = {
   'arrays, as deep as allowed': deep('[', ']', 60),
   'objects, as deep as allowed': deep('{"a":', '}', 60),
@@ -40,7 +40,7 @@ const shapes: Readonly<Record<string, string>> = {
   'an integer beyond bigint': '9223372036854775808',
 };
 
-/** Every field that the schema knows, the ignored ones included, and one that it does not. */
+/** Every field of the schema, including ignored ones, and an unknown one. */
 function fieldsOf({ body }: Route): string[] {
   if (!body) return ['unknown'];
   const { $defs = {}, $ref = '', ...root } = z.toJSONSchema(body, { io: 'input', unrepresentable: 'any' });
@@ -73,7 +73,7 @@ function send(route: Route, prepared: Prepared, payload: string) {
   });
 }
 
-/** What is wrong with the answers: it is no answer of a route, or many times as large as the request. */
+/** Problems of the responses: undeclared ones, or many times as large as the request. */
 async function faultsOf({ route, sample }: Case): Promise<string[]> {
   const prepared = await sample.prepare(stage);
   const found: string[] = [];

@@ -2,9 +2,9 @@ import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
 export const executablePath = '/usr/bin/chromium';
-/** Tests in a browser skip themselves where there is none. */
+/** Tests in a browser are skipped if there is none. */
 export const isInstalled = existsSync(executablePath);
-// If the environment requires a browser, a skipped test would hide that it is missing.
+// If the environment requires a browser, skipping would hide that it is missing.
 if (!isInstalled && process.env['REQUIRE_BROWSER'] === '1') throw new Error(`There is no browser at ${executablePath}`);
 
 const flags = [
@@ -17,5 +17,5 @@ const flags = [
   '--disable-quic',
 ];
 
-/** A browser that asks nobody for anything by itself. */
+/** A browser that makes no requests by itself. */
 export const launchBrowser = (): Promise<Browser> => chromium.launch({ executablePath, args: flags });

@@ -4,20 +4,20 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /**
- * For processes that end after a few calls: half of the time of a start went into optimizing code, that of the embedded
- * engine above all. What they do is the same without.
+ * For processes that end after a few calls: half of their start time is spent optimizing code, mostly of the embedded
+ * engine. Without optimization they work the same.
  */
 export const briefly = ['--liftoff-only', '--no-opt'];
 
-/** Loads TypeScript; that of `require` is left out, which has nothing to do here. */
+/** Loads TypeScript. The hook for `require` is omitted, because it is not needed. */
 export const typescript = ['--import', 'tsx/esm'];
 
-/** A script of this directory in a process of its own. */
+/** A script of this directory in a separate process. */
 export interface Child {
   readonly pid: number;
-  /** What it prints, line by line. */
+  /** Its output, line by line. */
   readonly lines: AsyncIterator<string>;
-  /** Kills it with SIGKILL and waits until it is gone. */
+  /** Kills it with SIGKILL and waits until it has ended. */
   kill(): Promise<void>;
 }
 

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 
-/** A clock that tests move by hand. */
+/** A clock that tests set by hand. */
 export interface TestClock extends Clock {
   advance(milliseconds: number): void;
 }
@@ -19,7 +19,7 @@ export function createTestClock(start = new Date()): TestClock {
   return clock;
 }
 
-/** Sets the clocks back that `work` moves, however it ends: what it did is taken back too. */
+/** Restores the clocks that `work` moves, also after a failure, because its changes are undone too. */
 export async function withoutTimePassing<Result>(work: () => Promise<Result>): Promise<Result> {
   const before = clocks.map((clock) => [clock, clock.now().getTime()] as const);
   try {

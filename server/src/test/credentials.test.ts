@@ -33,7 +33,7 @@ afterAll(() => app?.close());
 
 const guarded = routes.filter(({ access }) => access.target !== 'public');
 
-/** The credential is looked at before anything else of the call. */
+/** The credential is checked before every other part of the call. */
 const send = (route: Route, cookie: string) =>
   world.call(route.method, route.url.replace(/:[A-Za-z]+/g, '1'), {
     app: isAppNamed(route) ? world.appName : null,
@@ -41,7 +41,7 @@ const send = (route: Route, cookie: string) =>
     orgId: '1',
   });
 
-/** Everything that authenticates somewhere and is not the session of a human. */
+/** Every credential that is valid somewhere, except the session of a human. */
 const others: [string, () => string][] = [
   ['the token of a machine', () => machine.token],
   ['the secret of a machine', () => machine.clientSecret],

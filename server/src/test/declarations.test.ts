@@ -23,7 +23,7 @@ const sound = route({
   handler: () => {},
 });
 
-/** The sound route as it would look without the compiler. */
+/** The valid route, with the type that it would have without the compiler. */
 const faulty = (fault: Readonly<Record<string, unknown>>): Route => ({ ...sound, ...fault });
 
 const ofNobody: Access = { target: 'organization', from: 'path', operation: 'read', principals: [] };
@@ -72,7 +72,7 @@ describe('a route that decides in its own statement', () => {
 describe('every response schema has a serializer', () => {
   const withBody = routes.flatMap(({ operationId, response: { body } }) => (body ? [{ operationId, body }] : []));
 
-  // It is compiled with the first answer: a schema that cannot be compiled would start, and fail then.
+  // Compiled at the first response. Otherwise a schema that cannot be compiled would fail only then.
   it.each(withBody)('$operationId', ({ body }) => {
     expect(serializerOf(body)).toBeTypeOf('function');
   });

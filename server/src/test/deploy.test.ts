@@ -7,7 +7,7 @@ import { deployed } from './reverse-proxy.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 
 // The examples of `deploy/` name variables, metrics and routes of the service. CI runs the examples; these tests find
-// what a run does not show.
+// mistakes that a run does not show.
 
 const read = (file: string): string => readFileSync(deployed(file), 'utf8');
 

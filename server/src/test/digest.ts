@@ -13,10 +13,10 @@ const countersOf: Readonly<Record<string, readonly string[]>> = {
   machine_secrets: ['last_used_at'],
 };
 
-/** Whether a row of `audit_events` tells of a refusal: those a refused call may add, and no others. */
+/** Whether a row of `audit_events` records a refusal. A refused call may add such rows and no others. */
 export const isSecurityEvent = sql`action = ANY (${Object.keys(securityActions)}::text[])`;
 
-/** Rows that a refused call may add; what exactly it adds is a matter of its own. */
+/** Rows that a refused call may add; other tests check which ones. */
 const declared: Readonly<Record<string, Sql>> = { audit_events: sql`WHERE NOT ${isSecurityEvent}` };
 
 /** The tables of the schema as the catalog knows them. */
@@ -27,7 +27,7 @@ export async function tablesOf(db: Db): Promise<string[]> {
   return rows.map((row) => row.name);
 }
 
-/** How many rows there are and the sum of their hashes: it is the same in any order and costs no sorting. */
+/** The number of rows and the sum of their hashes, which does not depend on the order and needs no sorting. */
 function digestOf(table: string, ignored: readonly string[], where: Sql): Sql {
   if (ignored.includes('*')) return sql`SELECT ${table}::text AS name, '' AS digest`;
   const line = ignored.length === 0 ? sql`t::text` : sql`(to_jsonb(t) - ${[...ignored]}::text[])::text`;
@@ -41,7 +41,9 @@ async function digests(db: Db, statements: readonly Sql[]): Promise<Record<strin
   return Object.fromEntries(rows.map((row) => [row.name, row.digest]));
 }
 
-/** A digest of every table, blind to the counters that a refusal may raise and to the security events it may write. */
+/**
+ * A digest of every table, without the counters that a refusal may increase and the security events that it may write.
+ */
 export async function digestOfEverything(db: Db): Promise<Record<string, string>> {
   const tables = await tablesOf(db);
   return digests(
@@ -51,9 +53,9 @@ export async function digestOfEverything(db: Db): Promise<Record<string, string>
 }
 
 /**
- * A digest of every row of one app, counters included: anyone who calls in another app must not touch even those.
+ * A digest of every row of one app, including counters, because callers in another app must not change even those.
  *
- * @param only the tables to look at; all by default
+ * @param only the tables to read; default: all
  */
 export async function digestOfApp(db: Db, appId: string, only?: readonly string[]): Promise<Record<string, string>> {
   const tables = only ?? (await tablesOfApps(db)).map(({ name }) => name);
@@ -64,15 +66,15 @@ export async function digestOfApp(db: Db, appId: string, only?: readonly string[
   );
 }
 
-/** Columns of texts that say what a row is, not whose. */
+/** Columns with texts that describe the kind of a row, not its owner. */
 const kinds = new Set(['action', 'grants', 'noun', 'purpose', 'role_key', 'state', 'status']);
 
-/** Tables whose number of rows depends on ids, or on what the service remembers of refusals. */
+/** Tables whose number of rows depends on ids, or on the service's memory of refusals. */
 const varying = new Set(['app_counts', 'member_counts', 'audit_events', 'rate_limits']);
 
 /**
- * How many rows of an app there are in these tables and of what kind: the same after the same call, regardless of the
- * ids that it gave.
+ * Numbers of rows of an app in these tables, by kind. They are equal after the same call, regardless of the generated
+ * ids.
  */
 export async function traitsOfApp(db: Db, appId: string, named: readonly string[]): Promise<Record<string, string>> {
   const only = named.filter((table) => !varying.has(table));
@@ -95,7 +97,7 @@ export async function traitsOfApp(db: Db, appId: string, named: readonly string[
   );
 }
 
-/** A digest of every row that names one of these ids, counters included. */
+/** A digest of every row that contains one of these ids, including counters. */
 export async function digestOfRowsNaming(db: Db, ids: readonly string[]): Promise<Record<string, string>> {
   const columns = await db.query<{ table: string; name: string; type: string }>(sql`
     SELECT relname AS table, attname AS name, atttypid::regtype::text AS type

@@ -2,9 +2,8 @@ import { sql } from '../db/db.ts';
 import { openDatabase } from '../db/open.ts';
 
 /**
- * Writes until it is killed, and prints each number once the database has acknowledged it: the even ones with single
- * statements, the odd ones with transactions of two rows. Arguments: a database URL or `-`, a directory, the first
- * number.
+ * Writes until it is killed, and prints each number once the database has acknowledged it: even numbers with single
+ * statements, odd ones with transactions of two rows. Arguments: a database URL or `-`, a directory, the first number.
  */
 const [url = '-', dataDir = '', first = '0'] = process.argv.slice(2);
 const db = await openDatabase({ url: url === '-' ? undefined : url, dataDir, poolSize: 4, prepare: true });

@@ -4,9 +4,9 @@ import type { Db } from '../db/db.ts';
 import { openDeployment } from '../deployment.ts';
 
 /**
- * Answers one call and is killed on the way: `before` or `after` the commit of its transaction, in either case before
- * it has answered. Arguments: when, token, idempotency key, name of the machine user to make. The configuration is that
- * of the service, from the environment.
+ * Serves one call and is killed `before` or `after` the commit of its transaction, in both cases before the response.
+ * Arguments: when, token, idempotency key, name of the machine user to create. The configuration of the service is read
+ * from the environment.
  */
 const [when = 'after', token = '', key = '', userName = ''] = process.argv.slice(2);
 const config = loadConfig(process.env);

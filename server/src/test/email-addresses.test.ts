@@ -10,16 +10,16 @@ import { badAddresses } from './email-addresses.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { createWorld, faults } from './world/world.ts';
 
-/** The way to a field of a body or query. */
+/** The path to a field of a body or query. */
 type Path = readonly string[];
 
-/** Names of fields that hold an address. */
+/** Names of fields that contain an address. */
 const isAddress = /email$|^fromAddress$|^replyTo$/i;
 
 const isFlag = (property: z.core.JSONSchema._JSONSchema): boolean =>
   typeof property === 'object' && property.type === 'boolean';
 
-/** The paths of all fields that hold an address. */
+/** The paths of all fields that contain an address. */
 function addressesIn(schema: z.ZodType | undefined): Path[] {
   if (schema === undefined) return [];
   const root = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' });
@@ -40,7 +40,7 @@ function addressesIn(schema: z.ZodType | undefined): Path[] {
   return search(root, []);
 }
 
-/** Text to be searched for is no address. */
+/** Text to search for is not an address. */
 const withoutAddresses = new Set(['searchOrganizationUsers']);
 
 interface Entrance extends Case {
@@ -48,7 +48,7 @@ interface Entrance extends Case {
   readonly path: Path;
 }
 
-/** Every field of every route that takes an address, in one way to call it. */
+/** Every field of every route that takes an address, in one sample call. */
 const entrances: readonly Entrance[] = cases
   .filter(({ route }, index) => cases.findIndex((other) => other.route === route) === index)
   .filter(({ route }) => !withoutAddresses.has(route.operationId))

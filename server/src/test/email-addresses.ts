@@ -1,4 +1,4 @@
-/** Addresses that are taken, and as what they are stored. */
+/** Addresses that are accepted, and their stored form. */
 export const goodAddresses: readonly (readonly [input: string, stored: string])[] = [
   ['jon@example.com', 'jon@example.com'],
   ['  Jon.Doe+News@EXAMPLE.Com\n', 'Jon.Doe+News@example.com'],
@@ -16,7 +16,7 @@ export const goodAddresses: readonly (readonly [input: string, stored: string])[
   ['فاطمة@مثال.إختبار', 'فاطمة@xn--mgbh0fb.xn--kgbechtv'],
 ];
 
-/** Addresses that are refused everywhere, and why. */
+/** Addresses that are refused everywhere, with the reason. */
 export const badAddresses: readonly (readonly [reason: string, address: string])[] = [
   ['a path', 'jon@example.com/x'],
   ['a query', 'jon@example.com?x'],

@@ -41,7 +41,7 @@ async function send({ route }: Case, prepared: Prepared, content: object) {
   return outcomeOf(response);
 }
 
-/** Ways to send nothing: no header at all, as programs name a type without content, and as an empty object. */
+/** Ways to send no content: without headers, with a type but no content as some programs do, and an empty object. */
 const nothings: Readonly<Record<string, object>> = {
   'no content': {},
   'no content of type JSON': { type: 'application/json', payload: '' },

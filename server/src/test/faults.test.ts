@@ -13,9 +13,9 @@ let db: UndoableDb;
 let app: TestApp;
 let stage: Stage;
 
-/** What a message of the validator looks like in these tests: no message may. */
+/** Pattern of the validator's own messages, which must never appear. */
 const words = 'Words of the validator';
-/** The validator's own words. Other test files of the process share its configuration. */
+/** Keep the validator's default texts: other test files of the process share its configuration. */
 const ownWords = { ...z.config() };
 
 beforeAll(async () => {
@@ -71,7 +71,7 @@ async function send(
   });
 }
 
-/** A value of each kind, and those at which bounds, patterns and lists fail. */
+/** A value of each kind, and values that violate bounds, patterns and lists. */
 const values: readonly unknown[] = [
   null,
   true,
@@ -100,7 +100,7 @@ const values: readonly unknown[] = [
   { signInsPerAddressPerHour: 0 },
 ];
 
-/** How often each value is wrong is nothing to assert; that it is said in a sentence of ours is. */
+/** The number of errors varies. Each must have a text of the service. */
 function expectSentences(what: unknown, found: Record<string, string>): void {
   for (const [pointer, message] of Object.entries(found)) {
     expect([what, pointer, message]).toEqual([what, pointer, expect.stringMatching(/^[A-Z][^\n]*[.]$/)]);
@@ -135,7 +135,7 @@ describe('says each fault in a sentence of ours:', () => {
       for (const name of Object.keys(prepared.params ?? {})) {
         const params = { ...prepared.params, [name]: value };
         const response = await send(one, { ...prepared, params }, { body: prepared.body });
-        // Without its last part, an address may be that of another route, which leads elsewhere.
+        // Without its last part, the path may match another route.
         if (value === '' && response.headers.location) continue;
         expectSentences([name, value], faults(response));
       }

@@ -11,7 +11,7 @@ import { buildTestApp, type TestApp } from './setup.ts';
 import type { UndoableDb } from './undo.ts';
 import { createWorld } from './world/world.ts';
 
-/** The operations that ask. Written here on purpose although each route declares it. */
+/** The operations that need fresh authentication. Listed here on purpose, although each route declares it. */
 const asking = {
   always: [
     'validateIntent',
@@ -56,7 +56,7 @@ const requireStepUp = () =>
   app.db.query(sql`
     UPDATE apps SET settings = settings || '{"stepUp": true}'::jsonb WHERE id = ${stage.world.appId}`);
 
-/** The call without a password, which would be as good as a fresh session; settings only with the one that asks. */
+/** The call without a password, which would replace a fresh session; for settings, only with the protected one. */
 function withoutProof({ route }: Case, { body, ...rest }: Prepared): Prepared {
   if (route.operationId === 'updateAppSettings') return { ...rest, body: { stepUp: true } };
   if (!body) return rest;
@@ -64,7 +64,7 @@ function withoutProof({ route }: Case, { body, ...rest }: Prepared): Prepared {
   return { ...rest, body: others };
 }
 
-/** Who calls: the human of the sample; where nobody has to be signed in, somebody who is. */
+/** The caller: the human of the sample, or a signed-in user if the route is public. */
 const callerOf = ({ as }: Prepared) => (as.kind === 'user' ? as : human(stage.stranger));
 
 const byName = (some: readonly Case[]) => some.map((one) => [one.name, one] as const);

@@ -1,7 +1,7 @@
 import { openDatabase } from '../db/open.ts';
 import { leaseNode } from '../ids.ts';
 
-/** Prints ids from a node lease of its own. Arguments: a database URL, how many. */
+/** Prints ids from a separate node lease. Arguments: a database URL, the number of ids. */
 const [url = '', count = '0'] = process.argv.slice(2);
 const db = await openDatabase({ url, dataDir: '', poolSize: 1, prepare: true });
 const ids = await leaseNode(db);

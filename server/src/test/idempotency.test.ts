@@ -19,7 +19,7 @@ afterAll(() => app?.close());
 
 const keeping = cases.filter(({ route }) => route.idempotency === 'kept').map((one) => [one.name, one] as const);
 
-/** The call under a key that no other call has. */
+/** The call with a unique key. */
 async function prepareKeyed({ sample }: Case): Promise<Prepared> {
   const prepared = await sample.prepare(stage);
   const key = `key-${app.services.ids.next()}`;

@@ -6,14 +6,14 @@ import type { World } from './world/world.ts';
 export const successUrl = 'http://localhost:4000/signed-in?from=provider#top';
 export const failureUrl = 'http://localhost:4000/sign-in';
 
-/** A browser as far as these flows need one: it keeps the cookie of `/idps`. */
+/** A browser as far as these flows need one: it stores the cookie of `/idps`. */
 export interface Browser {
   cookie: string | undefined;
 }
 
 export const newBrowser = (): Browser => ({ cookie: undefined });
 
-/** Calls one of our pages as a browser does. */
+/** Calls a page of the service like a browser. */
 export async function visit(world: World, browser: Browser, url: string): Promise<LightMyRequestResponse> {
   const { pathname, search } = new URL(url);
   const headers = browser.cookie === undefined ? {} : { cookie: browser.cookie };
@@ -23,13 +23,13 @@ export async function visit(world: World, browser: Browser, url: string): Promis
   return response;
 }
 
-/** A secret of a client, and what it tells beforehand. */
+/** A verifier of a client, and its challenge. */
 export function newVerifier(): { codeVerifier: string; codeChallenge: string } {
   const codeVerifier = randomBytes(32).toString('base64url');
   return { codeVerifier, codeChallenge: createHash('sha256').update(codeVerifier).digest('base64url') };
 }
 
-/** Makes an intent. */
+/** Creates an intent. */
 export async function createIntent(
   world: World,
   idpId: string,
@@ -47,18 +47,21 @@ const locationOf = (response: LightMyRequestResponse): string => {
   return location;
 };
 
-/** From our start page to the provider. @returns where the provider sends the browser back to */
+/**
+ * Follows the redirect from the start page to the provider. @returns the URL to which the provider redirects the
+ * browser
+ */
 export async function goToProvider(world: World, browser: Browser, provider: TestProvider, authUrl: string) {
   return provider.signIn(locationOf(await visit(world, browser, authUrl)));
 }
 
-/** Comes back. @returns what the app’s own address is called with */
+/** Opens the callback. @returns the parameters of the success or failure URL */
 export async function comeBack(world: World, browser: Browser, callback: string): Promise<Record<string, string>> {
   const target = new URL(locationOf(await visit(world, browser, callback)));
   return { to: `${target.origin}${target.pathname}${target.hash}`, ...Object.fromEntries(target.searchParams) };
 }
 
-/** The whole way there and back in a new browser. */
+/** The whole flow in a new browser. */
 export async function goThrough(
   world: World,
   provider: TestProvider,
@@ -73,7 +76,7 @@ export async function goThrough(
   return comeBack(world, browser, await provider.signIn(location));
 }
 
-/** Redeems what came back. */
+/** Redeems the result of a flow. */
 export function redeem(
   world: World,
   { intentId, intentToken }: Readonly<Record<string, string>>,

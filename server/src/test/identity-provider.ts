@@ -3,28 +3,28 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { type CryptoKey, exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 
-/** Faults of a test provider. Absent: no faults. */
+/** Faults of a test provider. Absent: none. */
 export interface Misbehaviour {
   /** Changes to the configuration. */
   readonly metadata?: Readonly<Record<string, unknown>>;
-  /** Addresses that answer with this status and nothing of use. */
+  /** URLs that return this status without a usable body. */
   readonly status?: Readonly<Record<string, number>>;
-  /** Addresses that answer never. */
+  /** URLs that never respond. */
   readonly hangs?: readonly string[];
-  /** Addresses that answer with this text. */
+  /** URLs that respond with this text. */
   readonly text?: Readonly<Record<string, string>>;
-  /** Addresses that send the caller elsewhere. */
+  /** URLs that redirect. */
   readonly redirects?: Readonly<Record<string, string>>;
   /** Changes to the ID token: undefined leaves a claim out. */
   readonly claims?: Readonly<Record<string, unknown>>;
   readonly header?: Readonly<Record<string, unknown>>;
-  /** The token is signed by a key that nobody publishes, under the id of one that is. */
+  /** The token is signed with an unpublished key, under the id of a published one. */
   readonly forgesSignature?: boolean;
   /** Parameters of the callback instead of the code. */
   readonly callback?: Readonly<Record<string, string>>;
-  /** The answer of the token endpoint, with status 400. */
+  /** The response of the token endpoint, with status 400. */
   readonly tokenError?: Readonly<Record<string, unknown>>;
-  /** Changes to the answer of the userinfo endpoint. */
+  /** Changes to the response of the userinfo endpoint. */
   readonly userinfo?: Readonly<Record<string, unknown>>;
 }
 
@@ -56,15 +56,15 @@ function sendJson(response: ServerResponse, body: unknown, status = 200): void {
 }
 
 /**
- * A provider on this machine that speaks OpenID Connect and misbehaves when told to. Anyone who comes to sign in is at
- * once sent back as the person that the test says.
+ * A local OpenID Connect provider with configurable faults. A sign-in immediately redirects back with the person that
+ * the test chooses.
  */
 export class TestProvider {
-  /** Claims of anyone who signs in. */
+  /** Claims of the next person who signs in. */
   person: Readonly<Record<string, unknown>> = {};
   misbehaviour: Misbehaviour = {};
   now: () => Date = () => new Date();
-  /** How often each path was called. */
+  /** Number of calls of each path. */
   readonly calls = new Map<string, number>();
   /** Credentials of the last call of the token endpoint. */
   lastTokenRequest: { authorization: string | undefined; form: URLSearchParams } | undefined;
@@ -74,14 +74,14 @@ export class TestProvider {
   #issuer: string | undefined;
   #rotations = 0;
 
-  /** @param issuer the address that it goes by, when calls to that are brought here; else its own */
+  /** @param issuer its issuer, if calls to that URL are redirected here; default: its own URL */
   static async start(issuer?: string): Promise<TestProvider> {
     const provider = new TestProvider();
     provider.#issuer = issuer;
     await provider.rotateKey();
     provider.#server.listen(0, '127.0.0.1');
     await once(provider.#server, 'listening');
-    // A test that fails must not hang on it.
+    // A failed test must not hang because of this server.
     provider.#server.unref();
     return provider;
   }
@@ -100,7 +100,7 @@ export class TestProvider {
     this.#keys = [await makeKey(`key-${this.#rotations}`)];
   }
 
-  /** What a browser does that is sent here: goes there, and is sent back. @returns where to */
+  /** Follows the redirects of a browser to the provider and back. @returns the URL of the callback */
   async signIn(authorizationUrl: string): Promise<string> {
     const url = authorizationUrl.replace(this.issuer, this.origin);
     const response = await fetch(url, { redirect: 'manual' });

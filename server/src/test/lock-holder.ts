@@ -1,6 +1,6 @@
 import { DirectoryInUseError, lockDirectory } from '../db/directory-lock.ts';
 
-/** Tries to take the lock on the directory in its argument, says how that went, and keeps it until it is killed. */
+/** Tries to lock the directory in its argument, prints the result, and holds the lock until it is killed. */
 try {
   await lockDirectory(process.argv[2] ?? '');
   process.stdout.write('locked\n');

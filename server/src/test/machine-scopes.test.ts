@@ -13,7 +13,7 @@ import { buildTestApp, type TestApp } from './setup.ts';
 import type { UndoableDb } from './undo.ts';
 import { createWorld } from './world/world.ts';
 
-/** The scope of each operation that machine users may call. Written here on purpose although each route declares it. */
+/** The scope of each operation that machine users may call. Listed here on purpose, although each route declares it. */
 const scopeOf: Readonly<Record<string, MachineScope>> = {
   getUser: 'users:read',
   updateUser: 'users:write',
@@ -64,7 +64,7 @@ beforeAll(async () => {
 aroundEach((runTest) => db.undo(runTest));
 afterAll(() => app?.close());
 
-/** What is stored holds, not what the token says. */
+/** The stored scopes count, not those in the token. */
 const store = (scopes: readonly string[]) =>
   app.db.query(sql`
     UPDATE machine_users SET scopes = ${[...scopes]}::text[]

@@ -20,7 +20,7 @@ const code = 'K7M2QXA';
 const longCode = 'K7PQ2XMHB4T8V9WNRC3DYJ6FAG';
 const link = (page: string) => ({ code, url: `https://app.acme.example/${page}?code=${longCode}` });
 
-/** Shorter than a real one. */
+/** Shorter than a real token. */
 const notMe = { ...circumstances, notMeUrl: 'https://id.acme.example/apps/acme/not-me#gh_n_aYf3kQ0N1x9bT2m' };
 
 const contents: Readonly<Record<MailPurpose, MailContent>> = {
@@ -65,7 +65,7 @@ const sample = (name: string, purpose: MailPurpose, content: MailContent, look: 
   ...renderMail(purpose, content, look),
 });
 
-/** Every mail in every language, and what an app can make of one. */
+/** Every mail in every language, and one with the branding of an app. */
 export const mailSamples: readonly MailSample[] = mailLanguages.flatMap((language) => [
   ...purposes.map((purpose) => sample(purpose, purpose, contents[purpose], plain(language))),
   sample('invitation-of-an-app', 'invitation', contents.invitation, {

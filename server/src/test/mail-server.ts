@@ -3,10 +3,10 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { type ParsedMail, simpleParser } from 'mailparser';
 import { SMTPServer, type SMTPServerOptions } from 'smtp-server';
 
-/** A real mail server on this machine. */
+/** A real local mail server. */
 export interface MailServer {
   readonly port: number;
-  /** Mails that it has taken. */
+  /** Received mails. */
   readonly mails: readonly ReceivedMail[];
   close(): Promise<void>;
 }
@@ -16,7 +16,7 @@ export interface ReceivedMail extends ParsedMail {
   readonly raw: string;
 }
 
-/** An answer of the server other than yes. */
+/** A refusal of the server. */
 export function refusal(responseCode: number, message: string): Error {
   return Object.assign(new Error(message), { responseCode });
 }
@@ -26,7 +26,7 @@ export interface MailServerOptions extends SMTPServerOptions {
   readonly onMail?: (mail: ReceivedMail) => Promise<void> | void;
 }
 
-/** Starts a mail server that takes everything, without TLS and sign-in, unless the options say otherwise. */
+/** Starts a mail server that accepts every mail, without TLS and sign-in, unless the options say otherwise. */
 export async function startMailServer({ onMail, ...options }: MailServerOptions = {}): Promise<MailServer> {
   const mails: ReceivedMail[] = [];
   const server = new SMTPServer({
@@ -49,14 +49,14 @@ export async function startMailServer({ onMail, ...options }: MailServerOptions 
     await onMail?.(mail);
     mails.push(mail);
   };
-  // Clients that break off are what some tests are about.
+  // Some tests are about clients that disconnect.
   server.on('error', () => {});
   server.listen(0, '127.0.0.1');
   await once(server.server, 'listening');
   return { port: portOf(server.server), mails, close: () => new Promise((resolve) => server.close(() => resolve())) };
 }
 
-/** A server that says what it is told to, or nothing at all. */
+/** A server that sends given responses, or none. */
 export async function startRawServer(onConnection: (socket: Socket) => void): Promise<MailServer> {
   const open = new Set<Socket>();
   const server = createServer((socket) => {
@@ -72,7 +72,7 @@ export async function startRawServer(onConnection: (socket: Socket) => void): Pr
   return { port: portOf(server), mails: [], close };
 }
 
-/** A port of this machine where nobody listens. */
+/** A local port without a listener. */
 export async function closedPort(): Promise<number> {
   const server = await startRawServer(() => {});
   await server.close();

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { JsonSchema } from '../openapi/schemas.ts';
 import { document, nodesOf, operations, resolved, responsesOf } from './openapi.document.ts';
 
-/** Every schema of requests, or of answers, with what it refers to. */
+/** Every schema of requests, or of responses, including the schemas that it refers to. */
 function schemasOf(direction: 'requests' | 'answers'): { pointer: string; node: JsonSchema }[] {
   const roots = operations.flatMap(({ operation }) =>
     direction === 'requests'

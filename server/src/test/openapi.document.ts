@@ -32,17 +32,17 @@ export function lookUp(reference: string): unknown {
   return keys.reduce<unknown>((value, key) => (value as Record<string, unknown> | undefined)?.[key], document);
 }
 
-/** The schema itself instead of a reference to it. */
+/** The schema, with a reference resolved. */
 export const resolved = (schema: JsonSchema): JsonSchema =>
   schema.$ref === undefined ? schema : (lookUp(schema.$ref) as JsonSchema);
 
-/** The part itself instead of a reference to it. */
+/** The part, with a reference resolved. */
 export const follow = <Part extends object>(part: Part | Reference): Part =>
   '$ref' in part ? (lookUp(part.$ref) as Part) : part;
 
 /** All parameters of an operation. */
 export const parametersOf = ({ parameters }: Operation) => parameters.map((parameter) => follow<Parameter>(parameter));
 
-/** All answers of an operation. */
+/** All responses of an operation. */
 export const responsesOf = ({ responses }: Operation) =>
   Object.entries(responses).map(([status, response]) => ({ status, response: follow<Response>(response) }));

@@ -4,13 +4,13 @@ import { operations } from './openapi.document.ts';
 import { exampleRequests, type ExampleRequest } from './openapi.examples.ts';
 import { createWorld, type World } from './world/world.ts';
 
-/** A cursor is sealed for one list, so no example of one can be good. */
+/** A cursor is sealed for one list, so its example can never be valid. */
 const sealed = ['cursor'];
 
-/** Refusals of what an example names, not of how it is written: there is no such code, role or provider. */
+/** Refusals because of values in the examples, not of their form: there is no such code, role or provider. */
 const aboutWhatIsNamed = new Set(['code_invalid', 'intent_invalid', 'unknown_role', 'idp_discovery_failed']);
 
-/** Where the examples of URL templates lead: what a person names must match a URL with a path. */
+/** Targets of the URL templates in the examples: a URL from a person must match an entry with a path. */
 const paths = ['', '/verify', '/reset', '/join', '/signed-in', '/sign-in'];
 const settings = {
   redirectUrls: paths.map((path) => `https://app.example.com${path}`),
@@ -22,7 +22,7 @@ let test: TestApp;
 beforeAll(async () => void (test = await buildTestApp()));
 afterAll(() => test?.close());
 
-/** Sends the request as the one who may make it: the operator, a person of the app, or no one. */
+/** Sends the request as an allowed caller: the operator, a person of the app, or anonymous. */
 function send(world: World, path: string, method: string, security: readonly object[], example: ExampleRequest) {
   const isOperators = security.some((one) => 'platformKey' in one);
   const isPublic = !isOperators && security.every((one) => !('bearerToken' in one));
@@ -41,11 +41,11 @@ const requests = operations.flatMap(({ path, method, operation }) =>
 );
 
 it.each(requests)('$operation.operationId takes its example', async ({ path, method, operation, example }) => {
-  // An app of its own: some of these calls end the session of the caller or deactivate the app.
+  // A separate app, because some of these calls end the session of the caller or deactivate the app.
   const world = await createWorld(test, { settings });
   const response = await send(world, path, method, operation.security, example);
   const { code, errors } = response.statusCode < 400 ? {} : response.json<{ code?: string; errors?: unknown }>();
   const isRefused = response.statusCode === 400 && !aboutWhatIsNamed.has(String(code));
-  // Without a good credential the rest of the request would not be looked at.
+  // Without a valid credential, the rest of the request would not be validated.
   expect([isRefused, code === 'unauthenticated', errors]).toEqual([false, false, undefined]);
 });

@@ -3,7 +3,10 @@ import type { Parameter } from '../openapi/parameters.ts';
 import type { JsonSchema } from '../openapi/schemas.ts';
 import { parametersOf, resolved } from './openapi.document.ts';
 
-/** The examples of a body: those of the whole, else one made of the examples of all its fields, as readers show it. */
+/**
+ * The examples of a body: those of the whole body, otherwise one made of the examples of all fields, like in the
+ * rendered reference.
+ */
 export function bodiesOf({ requestBody }: Operation): unknown[] {
   return requestBody ? examplesOf(requestBody.content['application/json'].schema) : [undefined];
 }
@@ -31,9 +34,9 @@ export interface ExampleRequest {
 }
 
 /**
- * The requests that the examples of an operation make: each body, with all parameters.
+ * The requests made of the examples of an operation: each body, with all parameters.
  *
- * @param without parameters whose examples cannot hold
+ * @param without parameters whose examples cannot be valid
  */
 export function exampleRequests(operation: Operation, without: readonly string[]): ExampleRequest[] {
   const parameters = parametersOf(operation).filter(({ name }) => !without.includes(name));

@@ -12,7 +12,7 @@ import { type Route, route as declare } from '../calls/route.ts';
 import { routes } from '../routes.ts';
 import { document, lookUp, nodesOf, operations, parametersOf, resolved, responsesOf } from './openapi.document.ts';
 
-/** Codes that no operation answers, because the call never gets as far as one. */
+/** Codes that no operation returns, because the call fails before an operation is known. */
 const answeredByFramework = new Map([
   ['route_not_found', 'nothing is at the address'],
   ['method_not_allowed', 'the address answers to other methods'],
@@ -40,7 +40,7 @@ const allSchemas: Record<string, JsonSchema> = {
   ),
 };
 
-/** The fields of a schema at every depth. What it refers to by name is looked at under that name. */
+/** The fields of a schema at every depth. Referenced schemas are checked under their own names. */
 function* fieldsOf(schema: JsonSchema, where: string): Generator<{ where: string; field: JsonSchema }> {
   for (const { pointer, node } of nodesOf(schema, where)) {
     if (pointer.includes('/examples')) continue;
@@ -52,7 +52,7 @@ function* fieldsOf(schema: JsonSchema, where: string): Generator<{ where: string
 
 const fields = Object.entries(allSchemas).flatMap(([name, schema]) => [...fieldsOf(schema, name)]);
 
-/** What has fields of its own shows an example by theirs. */
+/** Objects with fields show their example through the fields. */
 function isComposite(schema: JsonSchema): boolean {
   const { properties, items } = resolved(schema);
   return properties !== undefined || (items !== undefined && isComposite(items as JsonSchema));

@@ -5,10 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { briefly } from './child-process.ts';
 import type { Outcome } from './service-process.ts';
 
-/** The operator's command as `npm test` builds it first. */
+/** The operator's command as built by `npm test`. */
 const script = fileURLToPath(new URL('../../dist/operate.js', import.meta.url));
 
-/** Runs a command of the operator with this environment and nothing else. */
+/** Runs a command of the operator with only this environment. */
 export async function runOperate(env: Record<string, string>, ...args: string[]): Promise<Outcome> {
   const { PATH = '', HOME = '' } = process.env;
   const child = spawn(process.execPath, [...briefly, script, ...args], {

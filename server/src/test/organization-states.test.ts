@@ -52,7 +52,7 @@ const callersOf = ({ addressed }: Prepared): CallerName[] => [
   ...(addressed ? ['addressed' as const] : []),
 ];
 
-/** The outcome of a call that is made while its organization is deactivated. */
+/** The result of a call while its organization is deactivated. */
 async function outcomeFor({ route }: Case, prepared: Prepared, name: CallerName) {
   const response = await perform(stage.world, route, prepared, { token: await tokenOf(callers, name, prepared) });
   return [name, outcomeOf(response)];

@@ -8,7 +8,7 @@ import type { MailServer } from './mail-server.ts';
 import type { TestApp } from './setup.ts';
 import type { World } from './world/world.ts';
 
-/** A mail as stored. */
+/** A stored mail. */
 export interface OutboxRow {
   readonly state: string;
   readonly attempts: number;
@@ -17,13 +17,13 @@ export interface OutboxRow {
   readonly sealed_content: Buffer | null;
 }
 
-/** The outbox of a test, which the development mailbox shows while a mail server can be sent to. */
+/** The outbox of a test. The development mailbox shows it, even if there is a mail server. */
 export interface Outbox {
   /** The same service with a mail server. */
   withServer(smtpUrl: string): Services;
   /** One run of the task that sends. */
   run(target: MailServer | string, options?: { task?: BackgroundTask; signal?: AbortSignal }): Promise<void>;
-  /** Queues a mail, to the super admin unless said otherwise. */
+  /** Queues a mail, to the super admin by default. */
   queue(content?: MailContent, recipient?: string): Promise<void>;
   rows(): Promise<OutboxRow[]>;
   /** State and last error of each mail. */

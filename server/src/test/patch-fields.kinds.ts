@@ -11,22 +11,22 @@ import { password, type World } from './world/world.ts';
 
 type Body = Readonly<Record<string, unknown>>;
 
-/** The thing that a PATCH or PUT changes. */
+/** The resource that a PATCH or PUT changes. */
 export interface Thing {
-  /** Prepares a call. Its body holds the fields that each call needs, such as a code; most need none. */
+  /** Prepares a call. Its body contains the fields that each call needs, such as a code; most calls need none. */
   readonly prepare: () => Prepared | Promise<Prepared>;
-  /** Reads the thing as its GET answers it, with the field names of the body. */
+  /** Reads the resource with its GET, with the field names of the body. */
   readonly read: (sent: Body) => Promise<unknown>;
 }
 
-/** A thing in its world, and the route that changes it. */
+/** A resource in its world, and the route that changes it. */
 export interface Subject {
   readonly world: World;
   readonly thing: Thing;
   readonly send: (prepared: Prepared) => Promise<LightMyRequestResponse>;
 }
 
-/** A field that no GET shows. */
+/** A field that no GET returns. */
 export interface Unseen {
   readonly because: string;
   /** Shows that the call uses the field. */
@@ -36,12 +36,12 @@ export interface Unseen {
 /** Test data about the resources of a route. Everything else is derived from the schema. */
 export interface Kind {
   readonly make: (world: World) => Promise<Thing>;
-  /** New values for fields, where the schema has none that will do. */
+  /** New values of fields, if the schema has no suitable one. */
   readonly values?: Readonly<Record<string, unknown>>;
   /** Other fields of the resource that may change together with a field. */
   readonly follows?: Readonly<Record<string, readonly string[]>>;
   readonly unseen?: Readonly<Record<string, Unseen>>;
-  /** Why null is the same as an absent field here, instead of clearing it. */
+  /** The reason why null equals an absent field here instead of clearing it. */
   readonly nullIsAbsent?: string;
 }
 
@@ -59,7 +59,7 @@ const readUser = (world: World, userId: string): Promise<object> =>
 const signInWith = (world: World, email: unknown, newPassword: unknown) =>
   world.call('POST', '/v1/authentication/users/sessions', { body: { email, password: newPassword } });
 
-/** The call is refused when this field has a wrong value. */
+/** The call is refused if this field has a wrong value. */
 const refusedIf = (
   because: string,
   field: string,
@@ -120,7 +120,7 @@ const rolesKind: Kind = {
     const url = `/v1/authorization/organizations/${orgId}/roles`;
     const list = async () => (await get<{ roles: { key: string }[] }>(world, url, owner.token)).roles;
     return {
-      // A role is set as a whole, so the call repeats what the role is.
+      // A role is replaced as a whole, so the call repeats its other fields.
       prepare: async () => ({
         as: human(owner),
         params: { orgId },
@@ -264,7 +264,7 @@ const changeEmailKind: Kind = {
   },
 };
 
-/** The things of calls that each need a person of their own. */
+/** Resources of calls that need a separate person each. */
 const thingOfPeople = (world: World, prepareOne: () => Promise<{ userId: string; prepared: Prepared }>): Thing => {
   let userId = '';
   return {
@@ -343,7 +343,7 @@ const acceptInvitationKind: Kind = {
   },
 };
 
-/** The things of each PATCH and PUT, by operation id. A new route needs an entry. */
+/** The resources of each PATCH and PUT, by operation id. A new route needs an entry. */
 export const kinds: Readonly<Record<string, Kind>> = {
   updateOrganization: organizationKind,
   updateRoles: rolesKind,

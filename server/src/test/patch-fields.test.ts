@@ -26,11 +26,11 @@ const kindOf = ({ operationId }: Route): Kind => {
 
 let test: TestApp;
 
-// Behind https, so that every setting can have each of its values.
+// With https, so that every setting can have each of its values.
 beforeAll(async () => void (test = await buildTestApp({ env: { PUBLIC_URL: 'https://iam.example.com' } })));
 afterAll(() => test?.close());
 
-/** Sets one field alone, to a value that it did not have. @returns what the GET shows before and afterwards */
+/** Sets one field alone, to a new value. @returns the results of the GET before and afterwards */
 async function setAlone({ thing, send }: Subject, kind: Kind, field: Field) {
   const prepared = await thing.prepare();
   const base = prepared.body ?? {};
@@ -41,7 +41,7 @@ async function setAlone({ thing, send }: Subject, kind: Kind, field: Field) {
   return { before, value, after: await thing.read(body) };
 }
 
-/** The thing without the field, and without what follows from it. */
+/** The resource without the field and without fields that depend on it. */
 const withoutField = (thing: unknown, kind: Kind, { name, path }: Field): unknown =>
   [path, ...(kind.follows?.[name] ?? []).map((other) => other.split('.'))].reduce<unknown>(
     (rest, gone) => withValue(rest, gone, undefined),

@@ -13,14 +13,16 @@ export interface Field {
 
 const isNullable = ({ type }: JsonSchema): boolean => Array.isArray(type) && type.includes('null');
 
-/** The schema of the values of a record whose entries are set one by one: a string sets the entry, null removes it. */
+/**
+ * The schema of the values of a record whose entries are set individually: a string sets the entry, null removes it.
+ */
 function entrySchema({ additionalProperties }: JsonSchema): JsonSchema | undefined {
   if (typeof additionalProperties !== 'object' || additionalProperties === null) return undefined;
   const entry = resolved(additionalProperties as JsonSchema);
   return isNullable(entry) ? entry : undefined;
 }
 
-/** The schemas one level deeper, by the keys that lead to them. */
+/** The schemas one level deeper, by their keys. */
 function partsOf(schema: JsonSchema): [string, JsonSchema][] {
   if (schema.properties) return Object.entries(schema.properties);
   const item = schema['items'] as JsonSchema | undefined;
@@ -30,7 +32,7 @@ function partsOf(schema: JsonSchema): [string, JsonSchema][] {
   return entry && example ? Object.entries(example).map(([key, value]) => [key, { ...entry, examples: [value] }]) : [];
 }
 
-/** The fields of a body, those of nested objects and of the items of lists included. */
+/** The fields of a body, including those of nested objects and list items. */
 export function fieldsOf(schema: JsonSchema, path: readonly string[] = []): Field[] {
   const whole = resolved(schema);
   const parts = partsOf(whole);
@@ -50,7 +52,7 @@ const toSchemaValues = ({ examples = [], enum: names, type, minimum, maximum }: 
  * A valid value of the field that differs from the present one.
  *
  * @param known values to try before those of the schema
- * @throws an error if there is none: the field could not be tested
+ * @throws an error if there is none, because the field could not be tested
  */
 export function newValue({ name, schema }: Field, present: unknown, known: readonly unknown[]): unknown {
   const value = [...known, ...toSchemaValues(schema)].find(

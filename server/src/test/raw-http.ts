@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type AddressInfo } from 'node:net';
 import type { TestApp } from './setup.ts';
 
-/** An answer as it came over the wire. Header names are in lower case; a header that is sent twice has two values. */
+/** A response as received over the wire. Header names are in lower case; a repeated header has several values. */
 export interface RawAnswer {
   readonly status: number;
   readonly headers: ReadonlyMap<string, readonly string[]>;
@@ -15,17 +15,17 @@ export async function listen({ app }: TestApp): Promise<number> {
   return (app.server.address() as AddressInfo).port;
 }
 
-/** The bytes of a request, as no client library would let one write them. */
+/** The bytes of a request that no client library would send. */
 export function rawRequest(requestLine: string, headers: readonly string[] = [], body = ''): string {
   return [requestLine, 'Host: localhost', 'Connection: close', ...headers, '', body].join('\r\n');
 }
 
-/** Sends bytes and returns all that comes back until the server closes the connection. */
+/** Sends bytes and returns everything that is received until the server closes the connection. */
 export async function exchange(port: number, bytes: string | Buffer): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   const received: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => received.push(chunk));
-  // A server that refuses closes before it has read everything: what it said until then counts.
+  // A server that refuses closes before it has read everything. The data received until then counts.
   socket.on('error', () => {});
   const closed = once(socket, 'close');
   socket.write(bytes);
@@ -43,7 +43,7 @@ function parseHeaders(lines: readonly string[]): Map<string, string[]> {
   return headers;
 }
 
-/** Takes apart the answers of one connection; every one of them has a Content-Length. */
+/** Parses the responses of one connection; each has a Content-Length. */
 export function parseAnswers(text: string): RawAnswer[] {
   const answers: RawAnswer[] = [];
   for (let rest = text; rest !== '';) {
@@ -58,7 +58,7 @@ export function parseAnswers(text: string): RawAnswer[] {
   return answers;
 }
 
-/** Sends one raw request and returns the one answer. */
+/** Sends one raw request and returns the response. */
 export async function send(port: number, bytes: string | Buffer): Promise<RawAnswer> {
   const [answer] = parseAnswers(await exchange(port, bytes));
   if (!answer) throw new Error('the server closed without an answer');

@@ -1,13 +1,13 @@
 import type { Db, Queryable, Tx } from '../db/db.ts';
 
-/** A database that remembers what it was asked. */
+/** A database that records its statements. */
 export interface RecordingDb extends Db {
   /** The texts of the statements since the last call, in order; `BEGIN` stands for a transaction. */
   take(): string[];
 }
 
 /**
- * Remembers the statements that go through to `db`: what a request costs, and which tables it reads.
+ * Records the statements sent to `db`, to count the cost of a request and find the tables that it reads.
  *
  * @example
  * const db = recordingDb(await openTestDatabase());

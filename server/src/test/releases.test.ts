@@ -12,7 +12,7 @@ import { buildTestApp, masterKey, type TestApp } from './setup.ts';
 
 /**
  * Dumps of databases that releases filled through their API (`.ci/tools/dump-release.js`). Each is migrated to the
- * present schema, and everything that the release answered must be answered still.
+ * present schema, and every response of the release must still be returned.
  */
 const directory = new URL('fixtures/releases/', import.meta.url);
 const releases = readdirSync(directory).flatMap((file) => /^(.+)\.sql$/.exec(file)?.[1] ?? []);
@@ -36,10 +36,12 @@ const record = z.object({
 
 const read = (name: string): string => readFileSync(new URL(name, directory), 'utf8');
 
-/** Differ from call to call: every call is a use. */
+/** Fields that differ between calls, because every call is a use. */
 const changing = new Set(['lastSeenAt', 'lastUsedAt', 'expiresAt', 'exportedAt']);
 
-/** What a later release must still answer: the same values, and lists of the same length. Fields may be added. */
+/**
+ * Responses that a later release must still return: the same values, and lists of the same length. Fields may be added.
+ */
 function stillAnswered(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(stillAnswered);
   if (typeof value !== 'object' || value === null) return value;

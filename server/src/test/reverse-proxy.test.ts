@@ -12,14 +12,15 @@ import { deployed, proxies, publicName, type ReverseProxy, startProxy } from './
 import { buildTestApp, type TestApp } from './setup.ts';
 import { createWorld, password, type World } from './world/world.ts';
 
-// The examples of `deploy/` in front of the service, as an operator would run them: what a client gets through them.
+// The examples of `deploy/` in front of the service, as an operator would run them, and the responses that a client
+// gets through them.
 
 const origin = `https://${publicName}`;
 const appOrigin = 'https://app.example.com';
 const me = '/v1/authentication/users/me';
 const bodyLimit = 256 * 1024;
 
-/** As long as an encoded URL of 2,000 characters can be. */
+/** Maximum length of an encoded URL of 2,000 characters. */
 const longUrl = `${appOrigin}/${'%D8%A7'.repeat(1970)}`;
 const longRedirect = route({
   method: 'GET',
@@ -60,7 +61,7 @@ interface Received {
   readonly body: string;
 }
 
-/** Sends a request whose path goes over the wire as it is, and returns the answer. */
+/** Sends a request with an unchanged path, and returns the response. */
 async function send(port: number, path: string, sent: Sent = {}): Promise<Received> {
   const { method = 'GET', headers, body, isUnfinished = false, from } = sent;
   const isDirect = port === direct;
@@ -87,7 +88,7 @@ async function send(port: number, path: string, sent: Sent = {}): Promise<Receiv
 const json = { 'content-type': 'application/json' };
 const bodyOf = ({ body }: Received): unknown => JSON.parse(body);
 
-/** JSON that changes nothing, with as many bytes. */
+/** A JSON body of this size without an effect. */
 const bodyOfSize = (bytes: number): string => `{"metadata":{}${' '.repeat(bytes - 15)}}`;
 
 describe.each(proxies)('behind $name', ({ name, isInstalled }) => {
@@ -195,7 +196,7 @@ describe.each(proxies)('behind $name', ({ name, isInstalled }) => {
       expect([refused.status, refused.headers['content-type']]).toEqual([413, 'application/problem+json']);
       expect(bodyOf(refused)).toEqual({ ...expected, requestId });
       expect(requestId).toMatch(/^[A-Za-z0-9._-]{8,64}$/);
-      // The proxy refused it: an answer of the service would name the origin, and could be lost.
+      // The proxy refused it: the service would return its own headers, and the response could be lost.
       expect(refused.headers['access-control-allow-origin']).toBeUndefined();
     });
 

@@ -30,7 +30,7 @@ interface Ports {
 
 interface Program {
   readonly path: string;
-  /** Printed on stderr once the proxy serves https. */
+  /** Text on stderr when the proxy serves https. */
   readonly ready: RegExp;
   /** Writes the configuration into the directory and returns the arguments. */
   prepare(directory: string, ports: Ports): Promise<{ args: string[]; env: Record<string, string> }>;
@@ -44,7 +44,7 @@ const nginx: Program = {
       join(directory, 'site.conf'),
       nginxSite(await readFile(deployed('nginx-site.conf'), 'utf8'), directory, ports),
     );
-    // The rest of nginx.conf: everything that Debian keeps outside the directory of the test.
+    // The rest of nginx.conf: the parts that Debian keeps outside the directory of the test.
     const main = `
       daemon off;
       pid nginx.pid;
@@ -61,7 +61,7 @@ const nginx: Program = {
   },
 };
 
-/** The example with the ports and paths of the test. Everything else stays as it is. */
+/** The example with the ports and paths of the test; other lines are unchanged. */
 function nginxSite(example: string, directory: string, ports: Ports): string {
   const changes: [from: RegExp, to: string][] = [
     [/listen \[::\].*\n/g, ''],
@@ -88,7 +88,7 @@ const caddy: Program = {
   path: '/usr/bin/caddy',
   ready: /serving initial configuration/,
   async prepare(directory, ports) {
-    // Ports that are free, and a second site, which brings the certificate: Caddy then requests none.
+    // Free ports, and a second site, which has the certificate, so that Caddy requests none.
     const main = `{
       admin off
       skip_install_trust
@@ -112,7 +112,7 @@ const caddy: Program = {
 const programs = { nginx, caddy };
 export type ProxyName = keyof typeof programs;
 
-/** The proxies that are installed here. Tests of the others skip themselves, unless `REQUIRE_PROXIES=1`. */
+/** The installed proxies. Tests of others are skipped, unless `REQUIRE_PROXIES=1`. */
 export const proxies = (Object.keys(programs) as ProxyName[]).map((name) => ({
   name,
   isInstalled: existsSync(programs[name].path),

@@ -24,7 +24,7 @@ afterAll(() => app?.close());
 
 const reading = cases.filter(({ route }) => route.method === 'GET');
 
-/** How browsers say that nobody has asked for the page yet. */
+/** Headers of browsers that prefetch or prerender a page. */
 const prefetches: Record<string, string>[] = [
   { 'sec-purpose': 'prefetch' },
   { 'sec-purpose': 'prefetch;prerender' },

@@ -7,7 +7,7 @@ export const passwordOf = (stdout: string): string => /Password: (\S+)/.exec(std
 export const signIn = (service: ServiceProcess, password: string) =>
   service.call('POST', '/v1/authentication/users/sessions', { body: { email: 'admin@example.com', password } });
 
-/** Signs the first super admin in. @returns the session token */
+/** Signs in the first super admin. @returns the session token */
 export async function tokenOf(service: ServiceProcess, password: string): Promise<string> {
   const response = await signIn(service, password);
   expect(response.status).toBe(201);

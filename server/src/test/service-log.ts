@@ -4,7 +4,7 @@ import type { ServiceProcess } from './service-process.ts';
 /** Whether a line says that the service is ready. */
 export const isReady = ({ msg }: Record<string, unknown>): boolean => msg === 'the service is ready';
 
-/** The lines of the log, of which each is of the one format. */
+/** The lines of the log; all must have the same format. */
 export function recordsOf(stdout: string): Record<string, unknown>[] {
   const lines = stdout.split('\n').filter((line) => line !== '' && !line.startsWith('First start.'));
   const records = lines.map((line) => JSON.parse(line) as Record<string, unknown>);

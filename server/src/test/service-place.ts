@@ -10,16 +10,16 @@ import { migratedSnapshotFile, openEmptyDatabase, openTestDatabase, urlOfDatabas
 /** The database and files for processes of the service, used in sequence or, with a server, concurrently. */
 export interface ServicePlace {
   readonly dataDir: string;
-  /** Leads a process here. */
+  /** Environment variables for a process that uses this place. */
   readonly env: Readonly<Record<string, string>>;
-  /** Works on the database while no process has it open; on a server also meanwhile. */
+  /** Works on the database while no process has it open; on a server also while processes run. */
   onDatabase<Result>(work: (db: Db) => Promise<Result>): Promise<Result>;
   remove(): Promise<void>;
 }
 
 /**
- * A place where the service has never started. The schema is there already, because the migrations take most of the
- * time of a first start.
+ * A place in which the service has never started. The schema exists already, because migrations take most of the time
+ * of a first start.
  *
  * @param options.bare without the schema
  *

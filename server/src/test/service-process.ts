@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { briefly } from './child-process.ts';
 
-/** The service as `npm test` builds it first, and as users run it. */
+/** The service as built by `npm test`, run like users run it. */
 const script = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
-/** How a process ended, and all it said. */
+/** How a process ended, and its output. */
 export interface Outcome {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -20,11 +20,11 @@ interface CallOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** The service in a process of its own, ready for calls. */
+/** The service in a separate process, ready for calls. */
 export interface ServiceProcess {
   readonly port: number;
   call(method: string, path: string, options?: CallOptions): Promise<Response>;
-  /** Its stdout, for those who wait for more of it. */
+  /** Its stdout, to wait for more output. */
   readonly output: NodeJS.EventEmitter;
   /** Output on stdout so far. */
   stdout(): string;
@@ -47,7 +47,7 @@ interface Spoken {
 const listening = /listening at http:\/\/127\.0\.0\.1:(\d+)/;
 const ready = /the service is ready/;
 
-/** Loaded before the service: sets the clock of the process off, as that of its machine would be. */
+/** Loaded before the service: shifts the clock of the process, like a wrong clock of the machine. */
 const wrongClock = (offMs: number) =>
   `data:text/javascript,${encodeURIComponent(`
   const Right = Date;
@@ -56,7 +56,7 @@ const wrongClock = (offMs: number) =>
     static now() { return Right.now() + ${offMs}; }
   };`)}`;
 
-/** Nothing of the surroundings but what a process needs to run. */
+/** Only the variables that a process needs to run. */
 function start(env: Record<string, string>, { clockOffMs = 0, inTerminal = false }: StartOptions = {}) {
   const { PATH = '', HOME = '' } = process.env;
   const options = clockOffMs === 0 ? [] : ['--import', wrongClock(clockOffMs)];
@@ -73,16 +73,16 @@ function start(env: Record<string, string>, { clockOffMs = 0, inTerminal = false
   return { child, spoken, ended };
 }
 
-/** Starts the service with this environment, which is expected to end by itself. */
+/** Starts the service with this environment, and waits for it to end by itself. */
 export function runService(env: Record<string, string>): Promise<Outcome> {
   return start(env).ended;
 }
 
 /**
- * Starts the service and waits until it is ready; with `until: 'listening'` no longer than until it listens.
+ * Starts the service and waits until it is ready or, with `until: 'listening'`, until it listens.
  *
- * @param options.clockOffMs how far the clock of the process is ahead
- * @param options.inTerminal its output is a terminal, which `script` of util-linux makes
+ * @param options.clockOffMs time by which the clock of the process is ahead
+ * @param options.inTerminal its output is a terminal, created with `script` of util-linux
  */
 export async function startService(
   env: Record<string, string>,

@@ -27,11 +27,11 @@ export const platformKey = 'platform-key-of-the-tests-0123456789';
 /** The master key of the tests; `MASTER_KEY` in `env` sets another. */
 export const masterKey = createHash('sha256').update('master key of the tests').digest();
 
-/** Cheap hashing: the tests are about what is done with it. */
+/** Cheap hashing, because the cost of a hash does not matter in tests. */
 const cheapParameters = { memoryCost: 64, timeCost: 1, parallelism: 1 };
 
 /**
- * The very app that runs in production, on a database of its own.
+ * The same app as in production, on a separate database.
  *
  * @param options.env variables that differ from the tests' environment
  */

@@ -2,18 +2,18 @@ import { raw, sql, type Db } from '../db/db.ts';
 import { openDatabase } from '../db/open.ts';
 import { patientLimits, urlOfDatabase } from './database.ts';
 
-/** A database whose clock a test sets. */
+/** A database with a clock that tests set. */
 export interface SkewedDatabase {
   readonly db: Db;
-  /** Sets its clock off by an interval such as `1 day`; `0` sets it right. */
+  /** Shifts its clock by an interval such as `1 day`; `0` resets it. */
   set(interval: string): Promise<void>;
   close(): Promise<void>;
 }
 
 /**
- * Puts a `clock_timestamp()` before that of PostgreSQL, for all connections that are opened from now on.
+ * Puts a `clock_timestamp()` in front of that of PostgreSQL, for all connections that are opened from now on.
  *
- * @param db an open test database. The embedded one has one connection, which gets the other clock, too
+ * @param db an open test database. The embedded one has one connection, which gets the shifted clock, too
  *
  * @example
  * const skewed = await skewClock(await openEmptyDatabase());

@@ -10,8 +10,8 @@ import allowed from './statements.json' with { type: 'json' };
 import type { UndoableDb } from './undo.ts';
 import { createWorld } from './world/world.ts';
 
-// Each statement is a round trip to the database. `statements.json` says how many each sample call sends when it
-// succeeds; `BEGIN` counts as one. UPDATE_STATEMENTS=1 writes what this run counts.
+// Each statement is a round trip to the database. `statements.json` has the number of statements of each successful
+// sample call; `BEGIN` counts as one. UPDATE_STATEMENTS=1 writes the numbers of this run.
 
 let undoable: UndoableDb;
 let db: RecordingDb;
@@ -31,7 +31,7 @@ const nameOf = ({ route, sample }: Case): string =>
   `${route.method} ${route.url}${sample.title === undefined ? '' : ` ${sample.title}`}`;
 const named = cases.map((one) => [nameOf(one), one] as const);
 
-/** The statements of a call that succeeds. The call before it leaves every cache filled. */
+/** The statements of a successful call. An earlier call has filled every cache. */
 async function statementsOf({ route, sample }: Case): Promise<string[]> {
   const call = async () => {
     const prepared = await sample.prepare(stage);
@@ -44,7 +44,7 @@ async function statementsOf({ route, sample }: Case): Promise<string[]> {
   return call();
 }
 
-/** Hot paths that read one thing. */
+/** Hot paths that read one resource. */
 const atMostTwo = [
   'GET /v1/authentication/users/me in one organization',
   'GET /v1/authentication/users/:userId',
@@ -60,7 +60,7 @@ const isUpdate = process.env['UPDATE_STATEMENTS'] === '1';
 const limits = new Map<string, number>(Object.entries(allowed));
 const counted = new Map<string, number>();
 
-/** What was not counted in this run stays as it was listed. */
+/** Calls that this run did not count keep their listed number. */
 function updateList(): void {
   const entries = named.map(([name]) => [name, counted.get(name) ?? limits.get(name)] as const);
   const file = new URL('statements.json', import.meta.url);

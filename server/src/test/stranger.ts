@@ -5,18 +5,18 @@ import { password, type Person, type World } from './world/world.ts';
 
 const users = '/v1/authentication/users';
 
-/** The address of the stranger, where a pending change of address sends its code. */
+/** The address of the stranger, to which a pending change of address sends its code. */
 export const strangersOwnEmail = 'stranger@elsewhere.example';
 
 /** Claims of the stranger and of the owner of the mailbox at a provider. */
 export const strangersClaims = { sub: 'stranger', email: strangersOwnEmail, email_verified: true };
 export const ownersClaims = (email: string) => ({ sub: `owner of ${email}`, email, email_verified: true });
 
-/** An account that a stranger created with the address of somebody else, with everything a stranger can prepare. */
+/** An account that a stranger created with somebody else's address, with everything that a stranger can prepare. */
 export interface Hijacked extends Person {
   /** The code that changes the address to the stranger's. */
   readonly changeCode: string;
-  /** The newest verification mail, in the mailbox of the owner. */
+  /** The newest verification mail in the mailbox of the owner. */
   readonly verificationCode: string;
   readonly mailedToken: string;
 }
@@ -30,13 +30,13 @@ export async function linkTo(world: World, { provider, idpId }: Linking, token: 
   return redeem(world, await goThrough(world, provider, idpId, { codeChallenge }), { token, codeVerifier });
 }
 
-/** Signs in by a provider. */
+/** Signs in with a provider. */
 export async function comeBy(world: World, { provider, idpId }: Linking, claims: object) {
   provider.person = { ...claims };
   return redeem(world, await goThrough(world, provider, idpId));
 }
 
-/** Asks for a verification mail. @returns its code and the token beside it */
+/** Requests a verification mail. @returns its code and its token */
 export async function requestVerification(world: World, { userId, token, email }: Person) {
   const body = { userId, verificationUrl: 'http://localhost/?t={{sessionToken}}' };
   const response = await world.call('POST', `${users}/email/verification-request`, { token, body });
@@ -54,8 +54,8 @@ export const verify = (
 ) => world.call('POST', `${users}/email/verification`, { token, body, headers });
 
 /**
- * Signs a stranger up with somebody's address and lets them prepare: password, session, linked identity, known device,
- * phone number, metadata and a pending change of address.
+ * Signs up a stranger with somebody else's address and prepares the account: password, session, linked identity, known
+ * device, phone number, metadata and a pending change of address.
  *
  * @param clicked whether the owner of the mailbox followed the link of the verification mail meanwhile
  */
@@ -81,14 +81,17 @@ export async function hijack(
   return { ...stranger, ...(await requestVerification(world, stranger)), changeCode };
 }
 
-/** Whether an account is verified and claimed, as the app's administrators read it. */
+/** Whether an account is verified and claimed, in the view of the app's administrators. */
 export async function claimOf(world: World, userId: string) {
   const response = await world.call('GET', `${users}/${userId}`, { token: world.admin.token });
   const { isEmailVerified, isEmailClaimed } = response.json<{ isEmailVerified: boolean; isEmailClaimed: boolean }>();
   return { isEmailVerified, isEmailClaimed };
 }
 
-/** What of an account lets somebody sign in or act as its user, by table, and the data that a stranger may have set. */
+/**
+ * The parts of an account that let somebody sign in or act as its user, by table, and the data that a stranger may have
+ * set.
+ */
 export async function waysIn({ test, appId }: World, userId: string): Promise<Record<string, readonly string[]>> {
   const [row] = await test.db.query<Record<string, string[]>>(sql`
     SELECT

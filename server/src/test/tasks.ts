@@ -1,6 +1,6 @@
 import type { BackgroundTask } from '../calls/background-task.ts';
 import type { TestApp } from './setup.ts';
 
-/** Does what is due of some background work, as a process would within its next pause. */
+/** Runs a background task until nothing is due, like a process in its next run. */
 export const runTask = ({ services }: TestApp, task: BackgroundTask): Promise<void> =>
   task.run(services, new AbortController().signal);

@@ -1,17 +1,20 @@
 import { EventEmitter, once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A line between the service and its database, which can be cut. */
+/** A proxy between the service and its database, which tests can disconnect. */
 export interface TcpProxy {
   readonly port: number;
-  /** Emits `idle` when the last connection has gone. */
+  /** Emits `idle` when the last connection is closed. */
   readonly events: EventEmitter;
   /** Breaks every connection and refuses new ones. */
   cut(): Promise<void>;
   restore(): Promise<void>;
-  /** Cuts once the service is about to send what matches; the server never sees it. Resolves when that has happened. */
+  /**
+   * Disconnects when the service is about to send matching data; the server never receives it. Resolves when this has
+   * happened.
+   */
   cutBefore(pattern: RegExp): Promise<void>;
-  /** Cuts once the service has sent what matches. */
+  /** Disconnects after the service has sent matching data. */
   cutAfter(pattern: RegExp): Promise<void>;
   close(): Promise<void>;
 }
@@ -80,7 +83,7 @@ class Proxy implements TcpProxy {
 
   #keep(socket: Socket): void {
     this.#sockets.add(socket);
-    // That a connection breaks is what this is for.
+    // Errors of broken connections are expected.
     socket.on('error', () => {});
     socket.on('close', () => {
       this.#sockets.delete(socket);

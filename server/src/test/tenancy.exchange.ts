@@ -1,6 +1,6 @@
 import type { Prepared } from './samples/sample.ts';
 
-/** A call in which something of ours was exchanged for the same thing of a neighbour. */
+/** A call in which one of our values was replaced by the corresponding value of another tenant. */
 export interface Exchange {
   readonly what: string;
   readonly prepared: Prepared;
@@ -10,7 +10,7 @@ const isId = (value: unknown): value is string => typeof value === 'string' && /
 
 const parts = ['params', 'query', 'body'] as const;
 
-/** One call for each id, in path, query, body and header, with that id alone exchanged. */
+/** One call for each id, in path, query, body and header, in which only that id is replaced. */
 export function singleExchanges(ours: Prepared, theirs: Prepared): Exchange[] {
   const inParts = parts.flatMap((part) =>
     Object.entries(theirs[part] ?? {})
@@ -25,10 +25,10 @@ export function singleExchanges(ours: Prepared, theirs: Prepared): Exchange[] {
   return [...inParts, { what: 'header', prepared: { ...ours, orgId } }];
 }
 
-/** The neighbour's whole call. */
+/** The complete call of the other tenant. */
 export const wholeExchange = (theirs: Prepared): Exchange => ({ what: 'everything', prepared: theirs });
 
-/** All texts in a value that could tell something. */
+/** All texts in a value that could disclose something. */
 export function textsOf(value: unknown): string[] {
   if (typeof value === 'string') return value.length > 5 ? [value] : [];
   return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsOf) : [];

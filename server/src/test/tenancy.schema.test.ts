@@ -12,11 +12,11 @@ const checkViolation = '23514';
 let app: TestApp;
 let stage: Stage;
 let tables: Table[];
-/** What a populated app holds, and an app to copy it to. */
+/** The rows of a populated app, and an empty app to which they are copied. */
 let rows: Rows;
 let twinId: string;
 
-/** An invitation whose code was once mistyped: a row in the tables that a stage leaves empty. */
+/** An invitation with one wrong attempt: a row in tables that a stage leaves empty. */
 async function mistypeCode({ world, orgId, owner }: Stage): Promise<void> {
   const names = { email: 'invited@example.com', firstName: 'Ada', lastName: 'Lovelace' };
   const url = `/v1/authorization/organizations/${orgId}/members`;
@@ -25,7 +25,7 @@ async function mistypeCode({ world, orgId, owner }: Stage): Promise<void> {
   await world.call('PUT', '/v1/authentication/users/invite', { body });
 }
 
-/** A sign-in by somebody else on its way, and one that succeeded before. */
+/** A pending sign-in of another user with a provider, and a finished one. */
 async function signInElsewhere({ world, owner }: Stage): Promise<void> {
   const body = { clientId: 'client', clientSecret: 'secret' };
   const url = '/v1/authorization/idps/google';
@@ -42,7 +42,7 @@ async function signInElsewhere({ world, owner }: Stage): Promise<void> {
       ${now}, ${now})`);
 }
 
-/** Answers that are kept, of a human and of a machine. */
+/** Stored responses of a human and of a machine user. */
 async function sendKeys({ world, machine }: Stage): Promise<void> {
   const body = { roles: [{ key: 'auditor', displayName: 'Auditor', allowedPermissions: [] }] };
   for (const { token } of [world.admin, machine]) {
@@ -63,7 +63,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** Tables that belong to no app, and why. */
+/** Tables that belong to no app, with the reason. */
 const outsideApps: Readonly<Record<string, string>> = {
   apps: 'they are the apps; their names are unique in the deployment',
   deployment: 'one row about the deployment itself',
@@ -71,7 +71,7 @@ const outsideApps: Readonly<Record<string, string>> = {
   schema_migrations: 'the schema is that of the deployment',
 };
 
-/** Tables of an app that refer to nothing, and why. */
+/** Tables of an app without references, with the reason. */
 const withoutReference: Readonly<Record<string, string>> = {
   audit_events: 'every change would lock the row of its app to check the reference; apps are never deleted',
 };
@@ -151,7 +151,7 @@ describe('a reference to a row of another app', () => {
   const refersTo = (keys: readonly Key[], table: string, parent: string): boolean =>
     keys.some((key) => key.table === table && (key.parent === parent || refersTo(keys, key.parent, parent)));
 
-  /** All tables but the one referred to; of those that refer to it only the one in question. */
+  /** All tables except the referenced one; of the referencing tables only the one under test. */
   const withoutParent = (keys: readonly Key[], { table, parent }: Key): Table[] =>
     tables.filter(({ name }) => name === table || (name !== parent && !refersTo(keys, name, parent)));
 

@@ -17,7 +17,7 @@ import { createWorld, type World } from './world/world.ts';
 let db: UndoableDb;
 let app: TestApp;
 let stage: Stage;
-/** Another organization of the same app, with people of its own. */
+/** Another organization of the same app, with its own people. */
 let nextDoor: Stage;
 let foreign: Stage;
 
@@ -34,7 +34,9 @@ beforeAll(async () => {
 aroundEach((runTest) => db.undo(runTest));
 afterAll(() => app?.close());
 
-/** Codes that nobody tried, an invitation, a further session, many devices: what a careless change could end. */
+/**
+ * Codes without attempts, an invitation, an additional session, many devices: rows that a careless change could delete.
+ */
 async function leaveOpenBusiness({ world, orgId, owner, member }: Stage): Promise<void> {
   const email = `next-door-${world.test.services.ids.next()}@example.com`;
   const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
@@ -48,7 +50,7 @@ async function leaveOpenBusiness({ world, orgId, owner, member }: Stage): Promis
 const isNotFound = (outcome: number | ErrorCode): boolean =>
   typeof outcome === 'string' && errorCodes[outcome][0] === 404;
 
-/** A foreign id is as good as none, and the answer says nothing but what the request said. */
+/** A foreign id gets the same result as an unknown one, and the response contains only values of the request. */
 async function expectUnknown({ route, sample }: Case, caller: Caller, exchange: Exchange, texts: readonly string[]) {
   const { what, prepared } = exchange;
   const response = await perform(stage.world, route, prepared, { token: caller.token });
@@ -68,7 +70,8 @@ async function expectAllUnknown(one: Case, caller: Caller, exchanges: readonly E
 }
 
 /**
- * The organizations next door, everybody in the furnished one but super admins, whom the app tells things; its machine.
+ * Callers of other organizations, and all callers of the populated app except super admins and its machine user, who
+ * see the whole app.
  */
 async function idsNextDoor(): Promise<string[]> {
   const { orgId, stranger, machine } = nextDoor;
@@ -147,14 +150,17 @@ describe('a refusal names in the audit nothing of another app:', () => {
   });
 });
 
-/** A caller who is bound to an organization, if any is let in; the app's own people may go next door. */
+/**
+ * A caller who is bound to an organization, if the route admits one, because the app's own callers may use the other
+ * organization.
+ */
 function boundCaller({ sample: { admits } }: Case, { addressed }: Prepared): Caller | undefined {
   if (admits === 'everyone') return undefined;
   if (admits.includes('owner')) return human(stage.owner);
   return admits.includes('addressed') ? addressed : undefined;
 }
 
-/** What only fits together: an id and the secret of another, or two ids. */
+/** Pairs that belong together: the id and the secret of another, or two ids. */
 const isPair = ({ route }: Case, exchanges: readonly Exchange[]): boolean =>
   route.access.target === 'public' || (route.access.target === 'app' && exchanges.length > 1);
 

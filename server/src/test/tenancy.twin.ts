@@ -1,6 +1,6 @@
 import { type Db, join, raw, type Queryable, type Sql, sql } from '../db/db.ts';
 
-/** A table of apps with its columns that can be written. */
+/** A table of apps with its writable columns. */
 export interface Table {
   readonly name: string;
   readonly columns: readonly string[];
@@ -9,7 +9,7 @@ export interface Table {
 /** The rows of one app by table, as JSON. */
 export type Rows = ReadonlyMap<string, string>;
 
-/** Texts that say nothing about identity: the two apps differ in them, so that an answer shows whose rows it read. */
+/** Texts that do not identify a row. They differ between the two apps, so that a response shows whose rows it read. */
 const disguised = new Set(['first_name', 'last_name', 'name', 'display_name', 'user_name', 'label', 'user_agent']);
 
 export type Side = 'ours' | 'theirs';
@@ -30,7 +30,7 @@ export async function tablesOfApps(db: Db): Promise<Table[]> {
     GROUP BY relname HAVING bool_or(attname = 'app_id') ORDER BY relname`);
 }
 
-/** Takes a copy of everything an app holds. */
+/** Copies all rows of an app. */
 export async function takeRows(db: Queryable, tables: readonly Table[], appId: string): Promise<Rows> {
   const statements = tables.map(
     ({ name }) => sql`
@@ -41,7 +41,7 @@ export async function takeRows(db: Queryable, tables: readonly Table[], appId: s
   return new Map(taken.map(({ name, rows }) => [name, rows]));
 }
 
-/** Several changes as one statement, whose references are checked at its end. */
+/** Several changes as one statement, so that references are checked at its end. */
 const atOnce = (changes: readonly Sql[]): Sql => {
   const parts = changes.map((change, index) => sql`${raw(`part_${index}`)} AS (${change})`);
   return sql`WITH ${join(parts)} SELECT 1`;
@@ -55,12 +55,12 @@ function insertionOf({ name, columns }: Table, appId: string, json: string, side
     FROM jsonb_populate_recordset(NULL::${raw(name)}, ${json}::jsonb) AS r`;
 }
 
-/** Leaves of an app nothing but its name. */
+/** Deletes everything of an app except its name. */
 export async function clearApp(db: Queryable, tables: readonly Table[], appId: string): Promise<void> {
   await db.query(atOnce(tables.map(({ name }) => sql`DELETE FROM ${raw(name)} WHERE app_id = ${appId}`)));
 }
 
-/** Replaces what an app holds by copied rows: the same ids, keys and hashes, other words. */
+/** Replaces the rows of an app by copied rows: the same ids, keys and hashes, other texts. */
 export async function fillApp(
   db: Queryable,
   tables: readonly Table[],

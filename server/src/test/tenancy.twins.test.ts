@@ -23,8 +23,8 @@ import { clearApp, fillApp, type Rows, type Table, tablesOfApps, takeRows } from
 import type { UndoableDb } from './undo.ts';
 import { createWorld, password, problem } from './world/world.ts';
 
-// Two apps hold the very same ids, keys and hashes. For everything that our app then lacks, the twin still has it: an
-// answer that depends on the twin, or a change of the twin, means that a statement forgot to ask for the app.
+// Two apps have the same ids, keys and hashes. The test removes rows of our app, and the twin still has them. A
+// response that depends on the twin, or a change of the twin, means that a statement lacks the condition on the app.
 
 let app: TestApp;
 let undoable: UndoableDb;
@@ -33,7 +33,7 @@ let stage: Stage;
 let tables: Table[];
 let ourId: string;
 let ourRows: Rows;
-/** The older of the two, and first in every table: a query that forgets the app finds it first. */
+/** The older of the two, and first in every table, so that a query without the condition on the app finds it first. */
 let twinId: string;
 
 beforeAll(async () => {
@@ -50,9 +50,7 @@ beforeAll(async () => {
 aroundEach((runTest) => undoable.undo(runTest));
 afterAll(() => app?.close());
 
-/**
- * What our app may lack, beside all rows of a table: the table it is about, how it comes to lack it, and in which rows.
- */
+/** What is removed from our app, in addition to all rows of a table: the table, the cause, and the rows. */
 const flaws: Readonly<
   Record<string, readonly [table: string, flaw: Sql, rows?: (concerned: readonly string[]) => Sql]>
 > = {
@@ -85,16 +83,16 @@ function others(column: string) {
   return (concerned: readonly string[]): Sql => sql`${raw(column)} <> ALL (${[...concerned]}::bigint[])`;
 }
 
-/** Tables that no call asks for a decision, and counters: what is missing there only lets more pass. */
+/** Tables that decide nothing, and counters: missing rows only allow more. */
 const inert = new Set(['audit_events', 'mails', 'code_tries', 'code_tries_in_vain', 'rate_limits']);
 
-/** What can be lacking in these tables. */
+/** What can be removed from these tables. */
 const lackingIn = (read: ReadonlySet<string>): string[] => [
   ...Object.entries(flaws).flatMap(([what, [table]]) => (read.has(table) ? [what] : [])),
   ...[...read].filter((table) => !inert.has(table)),
 ];
 
-/** Who makes a call, and whom it is about. */
+/** The caller of a call, and its target. */
 const concernedBy = ({ as, addressed, params = {} }: Prepared): string[] =>
   [as.id, addressed?.id, params['userId']].filter((id) => typeof id === 'string');
 
@@ -103,21 +101,21 @@ function lackOf(what: string, concerned: readonly string[]): Sql {
   return sql`${flaw} WHERE app_id = ${ourId} AND ${rows(concerned)}`;
 }
 
-/** The tables of apps that statements name. */
+/** The app tables in statements. */
 const tablesIn = (statements: readonly string[]): string[] =>
   tables.map(({ name }) => name).filter((name) => statements.some((text) => new RegExp(`\\b${name}\\b`).test(text)));
 
-/** Long enough that the next use of a session or secret is noted. */
+/** Long enough that the next use of a session or secret is recorded. */
 const usedLongAgoMs = 120_000;
 
 interface Outcome {
   readonly outcome: number | string;
   readonly body: unknown;
-  /** What our app is left with in the tables that the call names. */
+  /** The remaining rows of our app in the tables that the call uses. */
   readonly left: Readonly<Record<string, string>>;
 }
 
-/** An answer; of one to a change only what does not differ from one call to the next. */
+/** A response; for a change, only the parts that are equal in every call. */
 function bodyOf({ method }: Route, response: LightMyRequestResponse): unknown {
   if (response.statusCode >= 400 || response.body === '') return undefined;
   const body = response.json<unknown>();
@@ -132,7 +130,8 @@ function withoutTexts(value: unknown): unknown {
 }
 
 /**
- * Makes the call in our app while it lacks something: the twin stays as it is. Notes the tables that the call reads.
+ * Makes the call in our app after rows were removed, and checks that the twin is unchanged. Records the tables that the
+ * call reads.
  */
 async function callLacking(
   { route }: Case,
@@ -152,8 +151,8 @@ async function callLacking(
 }
 
 /**
- * The outcomes of a call by what our app lacks. Lacking something that the call does not read is lacking nothing, so
- * only the tables count that it reads, even if only because it lacks something.
+ * The results of a call by removed rows. Removing rows that the call does not read has no effect, so only the tables
+ * that it reads count, even if it reads them only because of the removal.
  */
 async function outcomes(one: Case, prepared: Prepared) {
   const twin = await digestOfApp(app.db, twinId);
@@ -262,7 +261,7 @@ describe('the owner of an address is told that somebody tried to sign up with it
 });
 
 describe('a flood of refusals in one app', () => {
-  /** As many sources as get a row of their own. */
+  /** The maximum number of sources with separate rows. */
   const ownRows = 100;
   const refuse = async (email: string) => {
     const body = { email, password: 'Wrong@123JonDoeInc' };
@@ -273,7 +272,7 @@ describe('a flood of refusals in one app', () => {
 
   it('leaves room for the refusals in another', async () => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
-    // Somebody new each time: the service remembers the sources that got no row, also when the test is taken back.
+    // A new source each time, because the service remembers sources without a row, even after the rollback of a test.
     const { email } = await stage.world.person();
     const rows = await takeRows(app.db, tables, ourId);
     await refuse(email);

@@ -1,9 +1,9 @@
 import { raw, type Db, type Queryable, type Tx } from '../db/db.ts';
 import { Gate } from '../db/gate.ts';
 
-/** A database whose changes can be taken back. */
+/** A database whose changes can be undone. */
 export interface UndoableDb extends Db {
-  /** Takes back what `work` changes, however it ends. */
+  /** Undoes the changes of `work`, also after a failure. */
   undo<Result>(work: () => Promise<Result>): Promise<Result>;
 }
 
@@ -18,8 +18,8 @@ class Undone<Result> extends Error {
 }
 
 /**
- * Lets tests take back what was done through `db`, which is quicker than to put it right again. What goes on meanwhile
- * goes on in one transaction, its own transactions as savepoints: one after the other, as on the embedded database.
+ * Lets tests undo their changes of `db`, which is faster than restoring the rows. Meanwhile everything runs in one
+ * transaction, with inner transactions as savepoints, sequentially, as on the embedded database.
  *
  * @example
  * const db = undoable(await openTestDatabase());
@@ -60,10 +60,10 @@ export function undoable(db: Db): UndoableDb {
   return made;
 }
 
-/** All that are not closed yet. */
+/** All open databases. */
 const all = new Set<UndoableDb>();
 
-/** As {@link UndoableDb.undo}, for every database that is open. */
+/** Like {@link UndoableDb.undo}, for every open database. */
 export const undoEverywhere = <Result>(work: () => Promise<Result>): Promise<Result> =>
   [...all].reduce((inner, db) => () => db.undo(inner), work)();
 
@@ -94,7 +94,7 @@ class Undoing {
     return this.#toSavepoint(work, 'ROLLBACK TO');
   }
 
-  /** Waits for what is in flight. */
+  /** Waits for running statements. */
   async end(): Promise<void> {
     const { release } = await this.#gate.hold();
     release();

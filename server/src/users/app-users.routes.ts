@@ -30,7 +30,7 @@ function toItem(row: AppUserRow) {
   };
 }
 
-/** Blocks sign-in, and voids pending codes and resets that could allow it later. */
+/** Ends sign-in, and voids pending codes and resets that could allow it later. */
 async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void> {
   const { appId, services } = call;
   await checkDispensable(tx, appId, user);
@@ -59,7 +59,7 @@ const stateRoute = (
     description,
     access: accepting({ machineScope: 'users:write' }, overUser(...governors)),
     audit: `user.${verb}d`,
-    idempotency: nothingKept('It creates nothing; repeating it changes nothing.'),
+    idempotency: nothingKept('Creates nothing. Repeating the call changes nothing.'),
     params: userParams,
     response: {
       status: 200,
@@ -112,9 +112,9 @@ export const appUserRoutes = [
     tag: 'authorization',
     summary: 'Delete a user',
     description:
-      'Permanently deletes a user with sessions, memberships, codes, mails and all other data; the audit ' +
-      'keeps only the id. The last active owner of an organization and the last active super admin cannot ' +
-      'be deleted; machine users cannot delete a super admin.',
+      'Permanently deletes a user with sessions, memberships, codes, mails and all other data; the audit keeps ' +
+      'only the user id. The last active owner of an organization and the last active super admin cannot be ' +
+      'deleted; machine users cannot delete a super admin.',
     access: accepting({ machineScope: 'users:write' }, overUser(...governors)),
     audit: 'user.deleted',
     params: userParams,

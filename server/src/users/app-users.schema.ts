@@ -11,7 +11,7 @@ export const userListQuery = z.strictObject({
 export const userList = z
   .object({
     metadata: pageMetadata,
-    users: z.array(user).meta({ description: 'Users in the order in which they were created.', examples: [[]] }),
+    users: z.array(user).meta({ description: 'Users in order of creation.', examples: [[]] }),
   })
   .meta({ id: 'UserList', description: 'A page of the users of the app.' });
 

@@ -5,7 +5,7 @@ import { ApiError } from '../http/errors.ts';
 import type { Metadata } from '../metadata.ts';
 import { isClaimed, profileColumns, type UserRow, type UserState } from './users.store.ts';
 
-/** A user of the app's list, as stored. */
+/** A user in the stored list of the app. */
 export interface AppUserRow extends UserRow {
   metadata: Metadata | null;
 }
@@ -16,7 +16,7 @@ export const usersOfApp = (appId: string, options: { metadata: boolean }): Sql =
     CASE WHEN ${options.metadata}::boolean THEN u.metadata END AS metadata
   FROM users u WHERE u.app_id = ${appId}`;
 
-/** A user who is about to be changed by others, or to go. */
+/** A user who is about to be changed or deleted by someone else. */
 export interface GovernedUser {
   readonly id: string;
   readonly email: string;
@@ -25,7 +25,7 @@ export interface GovernedUser {
   readonly isSuperAdmin: boolean;
 }
 
-/** The user, locked until the transaction ends: first of all locks. @throws ApiError `user_not_found` */
+/** Locks the user until the transaction ends. This must be the first lock. @throws ApiError `user_not_found` */
 export async function lockGovernedUser(tx: Tx, appId: string, userId: string): Promise<GovernedUser> {
   const [row] = await tx.query<
     Pick<UserRow, 'id' | 'email' | 'is_email_claimed' | 'state'> & { is_super_admin: boolean }
@@ -49,14 +49,14 @@ export async function setUserState(
     UPDATE users SET state = ${state}, updated_at = ${now} WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
-/** Deletes the row of a user and everything that belongs to it alone. */
+/** Deletes the row of a user and everything that belongs to the user only. */
 export async function deleteUserRow(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`
     WITH deleted AS (DELETE FROM users WHERE app_id = ${appId} AND id = ${userId} RETURNING id)
     ${countInApp(appId, 'users', sql`deleted`, -1)}`);
 }
 
-/** Every address that a user was seen at. */
+/** Every client address from which a user was active. */
 export async function addressesOf(db: Queryable, appId: string, userId: string): Promise<string[]> {
   const rows = await db.query<{ ip: string }>(sql`
     SELECT ip FROM sessions WHERE app_id = ${appId} AND user_id = ${userId} AND ip IS NOT NULL

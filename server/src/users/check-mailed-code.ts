@@ -6,7 +6,7 @@ import { unusedId } from '../ids.ts';
 import { findCredentials } from './users.store.ts';
 
 /**
- * Checks a code that was mailed to an address. An address without an account costs the same and fails like a wrong
+ * Checks a code that was mailed to an address. An address without an account takes the same work and fails like a wrong
  * code.
  *
  * @param presented the address and the code from the body

@@ -10,8 +10,8 @@ export interface Requester {
 }
 
 /**
- * Whether the account has used this client's device, or its network in a session that is still stored. Nobody proves
- * anything by it: such clients only have some mails reserved for them.
+ * Whether the account has used this client's device, or its network in a session that is still stored. This is not an
+ * authentication: some mails are reserved for such clients.
  */
 export async function isKnownRequester(
   db: Queryable,

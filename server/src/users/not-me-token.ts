@@ -11,10 +11,10 @@ export type NotMeSubject =
   | { readonly kind: 'account' }
   | { readonly kind: 'session'; readonly id: string }
   | { readonly kind: 'identity'; readonly id: string }
-  /** The password with this hash. The link does nothing to a password that was set later. */
+  /** The password with this hash. The link does not remove a password that was set later. */
   | { readonly kind: 'password'; readonly passwordHash: string };
 
-/** A token that was opened. */
+/** A decrypted token. */
 export interface NotMeToken {
   readonly userId: string;
   readonly kind: NotMeSubject['kind'];
@@ -26,7 +26,7 @@ export interface NotMeToken {
 
 const lifeMs = 30 * 24 * 3_600_000;
 
-/** The letter after the prefix tells the page which words to show. The sealed content decides what is done. */
+/** The letter after the prefix selects the text of the page. The sealed content decides what the button does. */
 const letterOf = { account: 'a', session: 's', identity: 'i', password: 'p' } as const satisfies Record<
   NotMeSubject['kind'],
   string
@@ -36,13 +36,13 @@ const kindOf = new Map(Object.entries(letterOf).map(([kind, letter]) => [letter,
 const tokenPattern = /^gh_n_[asip]([A-Za-z0-9_-]{60,400})$/;
 const contentPattern = /^([asip])\.(\d{1,19})\.([0-9a-f]*)\.([0-9a-f]{32})\.(\d{1,15})$/;
 
-/** Ties a token to one context: it cannot be used as anything else that this service seals, nor in another app. */
+/** Binds a token to one context: other purposes and other apps cannot use it. */
 const context = (appId: string): string => `not-me:${appId}`;
 
-/** Names a text, such as a stored password hash, without revealing it. */
+/** Identifies a text, such as a stored password hash, without revealing it. */
 export const fingerprintOf = (text: string): string => createHash('sha256').update(text).digest('hex').slice(0, 32);
 
-/** Names the mailbox of an address, however the address is spelled. */
+/** Identifies the mailbox of an address, regardless of spelling. */
 export const mailboxOf = (email: string): string => fingerprintOf(emailKey(email));
 
 function subjectText(subject: NotMeSubject): string {
@@ -52,7 +52,7 @@ function subjectText(subject: NotMeSubject): string {
 
 /**
  * The link of a mail by which its recipient says "this was not me". It leads to our own page, which changes nothing
- * until its button is pressed. The link is good for 30 days. It is sealed and not stored, so issuing one costs no
+ * until its button is pressed. The link is valid for 30 days. It is sealed and not stored, so issuing one costs no
  * statement and works inside a transaction or a single statement. Put it into the content of any mail as `notMeUrl`;
  * the mail then shows it below the text in the recipient's language.
  *
@@ -61,18 +61,18 @@ function subjectText(subject: NotMeSubject): string {
  * - `identity`: the identity is unlinked, all sessions end, and a password reset starts
  * - `password`: the password is removed if it is still this one, all sessions end, and a password reset starts
  *
- * A link is void once the user has another address: the mailbox of before may be in other hands.
+ * A link is void after a change of address, because someone else may own the old mailbox.
  *
- * @param user who gets the mail, at their present address
- * @example
- * const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, user, { kind: 'identity', id: identity.id }) };
+ * @param user the recipient, with the present address
+ * @example const content = { ...circumstancesOf(call), notMeUrl: notMeUrl(call, user, { kind: 'identity', id:
+ *   identity.id }) };
  */
 export function notMeUrl(call: Call, user: Pick<User, 'id' | 'email'>, subject: NotMeSubject): string {
   const name = String(call.request.headers['x-app-name']);
   return notMeUrlOfApp(call.services, { id: call.appId, name }, user, subject);
 }
 
-/** The same for a mail that no call causes. */
+/** Like `notMeUrl`, for a mail that no call causes. */
 export function notMeUrlOfApp(
   services: Pick<Services, 'clock' | 'config' | 'sealer'>,
   app: { readonly id: string; readonly name: string },
@@ -97,7 +97,7 @@ function openSealed({ sealer }: Pick<Services, 'sealer'>, appId: string, token: 
   }
 }
 
-/** Opens the token of a link. @returns undefined if it is not one of this app, was changed, or has expired */
+/** Decrypts the token of a link. @returns undefined if it belongs to another app, was modified, or has expired */
 export function openNotMeToken(
   services: Pick<Services, 'sealer' | 'clock'>,
   appId: string,

@@ -2,7 +2,7 @@ import { type Queryable, sql } from '../db/db.ts';
 import type { Circumstances } from '../email/circumstances.ts';
 
 /**
- * The circumstances of a user's sign-up, which only its event keeps.
+ * The circumstances of a user's sign-up. Only its audit event stores them.
  *
  * @returns undefined if there is no such event any more
  */

@@ -6,11 +6,11 @@ import { ApiError } from '../http/errors.ts';
 import type { UserState } from './users.store.ts';
 
 /**
- * Makes sure that a super admin can be taken away: the app keeps another active one. Anyone who demotes, deactivates or
- * deletes a super admin calls this first, in the same transaction, with the user's row locked.
+ * Checks that the app keeps another active super admin. Call this before a super admin is demoted, deactivated or
+ * deleted, in the same transaction, with the row of the user locked.
  *
- * The app stays locked until the transaction ends, so that of two requests at the same moment the second counts what
- * the first left. Order of locks: the user's row, the app, organizations.
+ * The app stays locked until the transaction ends, so that a concurrent request sees the result of this one. Lock
+ * order: user, app, organizations.
  *
  * @throws ApiError `last_super_admin`
  */
@@ -22,14 +22,17 @@ export async function checkNotLastSuperAdmin(tx: Tx, appId: string, userId: stri
   if (!other) throw new ApiError('last_super_admin');
 }
 
-/** The active super admins, who stay until the transaction ends: a mail to one of them must not meet their deletion. */
+/**
+ * The active super admins, locked until the transaction ends, because their rows must exist when their mails are
+ * queued.
+ */
 export function listActiveSuperAdmins(tx: Tx, appId: string): Promise<{ id: string; email: string }[]> {
   return tx.query(sql`
     SELECT id, email FROM users WHERE app_id = ${appId} AND is_super_admin AND state = 'ACTIVE' ORDER BY id
     FOR KEY SHARE`);
 }
 
-/** A super admin, or somebody invited to be one, as stored. */
+/** A stored super admin, or a user who is invited to be one. */
 export interface SuperAdminRow {
   id: string;
   email: string;
@@ -37,7 +40,7 @@ export interface SuperAdminRow {
   last_name: string;
   state: UserState;
   super_admin_invited_until: Date | null;
-  /** Whether the mail of the invitation waits for room in the quota of the mailbox. */
+  /** Whether the mail of the invitation is delayed by the quota of the mailbox. */
   is_mail_delayed: boolean;
 }
 
@@ -50,7 +53,7 @@ export const superAdminsOf = (appId: string, now: Date): Sql => sql`
       AND ${isDelayed(now)}) AS is_mail_delayed
   FROM users u WHERE u.app_id = ${appId} AND ${isListed}`;
 
-/** How many there are, for `readPage`. */
+/** The total, for `readPage`. */
 export const countSuperAdmins = (appId: string): Sql =>
   sql`SELECT count(*) AS total FROM users u WHERE u.app_id = ${appId} AND ${isListed}`;
 
@@ -60,7 +63,7 @@ export interface SuperAdminStanding {
   readonly isInvited: boolean;
 }
 
-/** @param userId of a user who is locked */
+/** @param userId id of a locked user */
 export async function readStanding(tx: Tx, appId: string, userId: string): Promise<SuperAdminStanding> {
   const [row] = await tx.query<{ is_super_admin: boolean; is_invited: boolean }>(sql`
     SELECT is_super_admin, super_admin_invited_until IS NOT NULL AS is_invited
@@ -82,14 +85,14 @@ export async function inviteAsSuperAdmin(tx: Tx, appId: string, userId: string, 
     UPDATE users SET super_admin_invited_until = ${until} WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
-/** Whether a user becomes super admin by proving the mailbox now. */
+/** Whether a user becomes super admin by verifying the address now. */
 export async function isInvitedAsSuperAdmin(db: Queryable, appId: string, userId: string, now: Date): Promise<boolean> {
   const rows = await db.query(sql`
     SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND super_admin_invited_until > ${now}`);
   return rows.length > 0;
 }
 
-/** Gives what waits for one user to another, whose address it is from now on. */
+/** Moves a pending invitation of one user to another, who has the address now. */
 export async function moveSuperAdminInvitation(
   tx: Tx,
   appId: string,

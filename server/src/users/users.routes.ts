@@ -24,15 +24,15 @@ import { sendVerification } from '../accounts/verification-mail.ts';
 import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';
 import { insertUser, patchUser, readSelf, toProfile, userColumns, type UserDetailsRow } from './users.store.ts';
 
-/** Refuses reserved keys from people: backends trust these values. */
+/** Refuses reserved keys from people, because backends trust these values. */
 function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void {
   const isBackend = call.held.includes('SUPER_ADMIN') || call.held.includes('GENERIC_MACHINE_USER');
   const reserved = Object.keys(metadata).find((key) => key.startsWith('app:'));
   if (reserved === undefined || isBackend) return;
-  throw new ApiError('metadata_key_reserved', { detail: `The key "${reserved}" is written by backends only.` });
+  throw new ApiError('metadata_key_reserved', { detail: `Only backends can write the key "${reserved}".` });
 }
 
-/** Introspection beyond the session: the metadata of the user, and what they are where. */
+/** Additional parts of introspection: the metadata of the user, and the organizations with roles. */
 async function furtherOfSelf({ services, appId, actor }: Call, userId: string, query: z.output<typeof meQuery>) {
   const { includeMetadata = false, includeOrganizations, organizationId } = query;
   const withOrganizations = Boolean(includeOrganizations || organizationId);

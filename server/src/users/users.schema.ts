@@ -25,9 +25,9 @@ export const phoneNumber = z
   .regex(/^\+[1-9][0-9]{6,14}$/, { error: 'Must be an international number such as +4915112345678.' })
   .meta({ description: 'Phone number. E.164: + and 7 to 15 digits.', examples: ['+4915112345678'] });
 
-/** How long a password may be is the policy's business, and it says so in words; this only bounds the work. */
+/** Bounds the work of hashing. The password policy checks the real limit and explains it in words. */
 export const newPassword = text({ max: 1000 }).meta({
-  // What is refused as too weak; the bound of the field itself is for the time that normalizing it may take.
+  // A loose bound on the length, which limits the time of normalization. The password policy refuses weak passwords.
   minLength: 10,
   maxLength: 128,
   description: 'Password: 10 to 128 characters, not a common one, not the e-mail address or the name.',
@@ -38,13 +38,13 @@ export const language = z
   .enum(mailLanguages, { error: 'Must be en or ar.' })
   .meta({ description: 'Language of mails to this user.', examples: ['en'] });
 
-/** How long a template may be is for the check of where it leads to say; this only bounds the work. */
+/** Bounds the work. The check of the redirect URL applies the real limit. */
 export const urlTemplate = (what: string, example: string) =>
   text({ min: 1, max: 262_144 }).meta({ description: what, maxLength: 2000, examples: [example] });
 
 const verificationUrl = urlTemplate(
-  'URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}; default: the ' +
-    'setting of the app.',
+  'URL template of the link in the mail, with {{code}}, {{userId}} and {{sessionToken}}. Default: the setting of ' +
+    'the app.',
   'https://app.example.com/verify?code={{code}}&userId={{userId}}',
 );
 
@@ -77,8 +77,8 @@ const person = {
   isEmailVerified: z.boolean().meta({ description: 'Whether the e-mail address is verified.', examples: [true] }),
   isEmailClaimed: z.boolean().meta({
     description:
-      'Whether the person behind the account has shown that the address is theirs. Roles are granted to ' +
-      'the address at once only if it is verified and claimed.',
+      'Whether the owner of the account has shown that the address is theirs. Roles are granted to the address ' +
+      'directly only if it is verified and claimed.',
     examples: [true],
   }),
   isPhoneVerified: z
@@ -105,8 +105,10 @@ export const membership = z
     roles: z.array(z.string()).meta({ description: 'Roles held there.', examples: [['writer']] }),
     managerRoles: z
       .array(z.enum(['ORG_OWNER', 'ORG_USER_MANAGER']))
-      .meta({ description: 'Manager roles held there.', examples: [['ORG_OWNER']] }),
-    permissions: z.array(z.string()).meta({ description: 'What the roles allow.', examples: [['documents:write']] }),
+      .meta({ description: 'Manager roles in the organization.', examples: [['ORG_OWNER']] }),
+    permissions: z
+      .array(z.string())
+      .meta({ description: 'Permissions that the roles give.', examples: [['documents:write']] }),
   })
   .meta({ id: 'Membership', description: 'The roles of a user in an organization.' });
 
@@ -139,7 +141,9 @@ export const me = z
 export const meQuery = z.strictObject({
   includeMetadata: queryFlag('Whether to add the metadata of the user.'),
   includeOrganizations: queryFlag('Whether to add the organizations with roles and permissions.'),
-  organizationId: id.optional().meta({ description: 'Only this organization.', examples: ['118273645546213376'] }),
+  organizationId: id
+    .optional()
+    .meta({ description: 'Restricts the result to this organization.', examples: ['118273645546213376'] }),
 });
 
 export const userParams = z.strictObject({
@@ -172,7 +176,7 @@ export const requestVerification = z
     userId: userParams.shape.userId,
     verificationUrl: optional(verificationUrl),
   })
-  .meta({ id: 'RequestEmailVerificationRequest', description: 'The user whose address is to be verified.' });
+  .meta({ id: 'RequestEmailVerificationRequest', description: 'The user whose address will be verified.' });
 
 export const verificationRequested = z
   .object({ message: message('Verification email sent') })
@@ -180,8 +184,8 @@ export const verificationRequested = z
 
 export const verificationCode = text({ min: 1, max: 100 }).meta({
   description:
-    'The code from the mail: the short one with 7 letters and digits, or the long one of the link with ' +
-    '26. Case, spaces, dashes and invisible characters are ignored.',
+    'The code from the mail: the short code with 7 letters and digits, or the long code from the link with 26. ' +
+    'Case, spaces, dashes and invisible characters are ignored.',
   examples: ['K7M2QXA'],
 });
 
@@ -191,7 +195,8 @@ export const verifyEmail = z
     verificationCode,
     currentPassword: optional(text({ max: 1000 })).meta({
       description:
-        'The password of the account. A caller who presents the token of the mail claims the account with it.',
+        'The password of the account. With the password, a caller who presents the token of the mail claims the ' +
+        'account.',
       examples: ['Password@123JonDoeInc'],
     }),
   })

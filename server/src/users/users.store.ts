@@ -14,7 +14,7 @@ export interface User {
   readonly id: string;
   readonly email: string;
   readonly isEmailVerified: boolean;
-  /** Whether the person behind the account has shown that its present address is theirs. */
+  /** Whether the owner of the account has shown that its present address is theirs. */
   readonly isEmailClaimed: boolean;
   readonly firstName: string;
   readonly lastName: string;
@@ -39,10 +39,13 @@ export interface UserRow extends ProfileRow {
   state: UserState;
 }
 
-/** Whether a row of `users` is of an account that is claimed. */
+/** Whether a row of `users` is a claimed account. */
 export const isClaimed = sql`claimed_by IS NOT NULL AS is_email_claimed`;
 
-/** What a {@link ProfileRow} selects. Without an alias: no table that is joined with `users` has these columns. */
+/**
+ * The columns of a {@link ProfileRow}. Without an alias, because no table that is joined with `users` has these
+ * columns.
+ */
 export const profileColumns = sql`
   email, is_email_verified, ${isClaimed}, first_name, last_name, phone_number, is_phone_verified`;
 
@@ -76,7 +79,7 @@ export interface UserDetailsRow extends UserRow {
 export const userColumns = (shows: { metadata: boolean }): Sql => sql`,
   u.id, ${profileColumns}, u.state, CASE WHEN ${shows.metadata}::boolean THEN u.metadata END AS metadata`;
 
-/** A user's metadata and something else about them, each if it is asked for. @param further a column, after a comma */
+/** A user's metadata and another column, each if requested. @param further a column, after a comma */
 export async function readSelf<Row>(
   db: Queryable,
   appId: string,
@@ -91,12 +94,12 @@ export async function readSelf<Row>(
 }
 
 /**
- * How a user is locked who is to change: others may still refer to them, for instance by a mail that is queued while a
- * second transaction waits.
+ * The lock mode for users who will be changed. Weaker than FOR UPDATE, so that other rows can still refer to the user,
+ * for example a queued mail while a second transaction waits.
  */
 const locked = sql`FOR NO KEY UPDATE`;
 
-/** The user of an address, locked until the transaction ends. */
+/** Locks the user with this address until the transaction ends. */
 export async function lockUserByEmail(tx: Tx, appId: string, emailKey: string): Promise<User | undefined> {
   const [row] = await tx.query<UserRow>(
     sql`SELECT ${columns} FROM users WHERE app_id = ${appId} AND email_key = ${emailKey} ${locked}`,
@@ -104,7 +107,7 @@ export async function lockUserByEmail(tx: Tx, appId: string, emailKey: string): 
   return row && toUser(row);
 }
 
-/** The user locked until the transaction ends; undefined if there is none. */
+/** Locks the user until the transaction ends; undefined if there is none. */
 export async function findAndLockUser(tx: Tx, appId: string, userId: string): Promise<User | undefined> {
   const [row] = await tx.query<UserRow>(
     sql`SELECT ${columns} FROM users WHERE app_id = ${appId} AND id = ${userId} ${locked}`,
@@ -112,7 +115,7 @@ export async function findAndLockUser(tx: Tx, appId: string, userId: string): Pr
   return row && toUser(row);
 }
 
-/** The user locked until the transaction ends. @throws ApiError `user_not_found` */
+/** Locks the user until the transaction ends. @throws ApiError `user_not_found` */
 export async function lockUser(tx: Tx, appId: string, userId: string): Promise<User> {
   const user = await findAndLockUser(tx, appId, userId);
   if (!user) throw new ApiError('user_not_found');
@@ -128,7 +131,7 @@ export async function lockActiveUser(tx: Tx, appId: string, userId: string): Pro
 }
 
 /**
- * What a new password or another weighty change of one's own account is compared with.
+ * The stored password hash and address, for the confirmation of sensitive changes.
  *
  * @throws ApiError `user_not_found`
  */
@@ -157,8 +160,8 @@ export async function findCredentials(
 }
 
 /**
- * Whether the password that was just compared is still the user's; the row stays locked until the transaction ends.
- * Comparing a password takes time, and the account may be claimed or changed in the meantime.
+ * Whether the compared password is still the user's. Locks the row until the transaction ends. Comparing a password
+ * takes time, and the account may be claimed or changed in the meantime.
  */
 export async function lockCredentials(
   tx: Tx,
@@ -173,7 +176,7 @@ export async function lockCredentials(
   return rows.length > 0;
 }
 
-/** The part of a user's metadata that only backends write. */
+/** The metadata keys that only backends may write. */
 const ofBackends = (column: Sql): Sql =>
   sql`(SELECT COALESCE(jsonb_object_agg(key, value), '{}') FROM jsonb_each(${column}) WHERE key LIKE 'app:%')`;
 
@@ -195,9 +198,9 @@ export interface NewUser {
 }
 
 /**
- * Adds a user. An address that was only invited becomes this user and keeps its id.
+ * Adds a user. The invited user of the address becomes this user and keeps the id.
  *
- * @returns the id and the address as stored, or undefined when the address is taken
+ * @returns the id and the address as stored, or undefined if the address is taken
  * @throws ApiError `metadata_limit_exceeded`
  */
 export async function insertUser(
@@ -223,7 +226,7 @@ export async function insertUser(
     RETURNING id, email, metadata),
     counted AS (${countInApp(appId, 'users', sql`added WHERE id = ${user.id}`, 1)})
     SELECT id, email, metadata FROM added`);
-  // With what backends had written to the invited user it may be too much.
+  // Together with metadata that backends wrote for the invited user, the limit may be exceeded.
   checkMetadataLimit(row?.metadata ?? {});
   return row && { id: row.id, email: row.email };
 }
@@ -246,7 +249,7 @@ export async function insertInvitedUser(
     ${countInApp(appId, 'users', sql`added`, 1)}`);
 }
 
-/** @param now when the user chose it; without it the same password was only hashed again */
+/** @param now when the user chose the password; undefined if the same password was only rehashed */
 export async function setPasswordHash(
   tx: Tx,
   appId: string,
@@ -259,7 +262,7 @@ export async function setPasswordHash(
     WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
-/** Stores a password that came with a code from the mailbox of a claimed account. */
+/** Stores a password that was set with a code from the mailbox of a claimed account. */
 export async function setPasswordByCode(
   tx: Tx,
   appId: string,
@@ -273,9 +276,9 @@ export async function setPasswordByCode(
 }
 
 /**
- * The statement that brings the hash of the same password up to date.
+ * The statement that replaces the hash of the same password.
  *
- * @param passwordHash null: it is
+ * @param passwordHash the new hash, or null if the stored one is already current
  */
 export const setPasswordHashWhere = (
   appId: string,
@@ -294,9 +297,9 @@ export const setPasswordHashWhere = (
 export type ClaimWay = 'verification' | 'mailed_code' | 'provider' | 'email_change' | 'operator';
 
 /**
- * Marks the address of a locked user as verified. The password stays.
+ * Marks the address of a locked user as verified. The password is kept.
  *
- * @param claimedBy null: by a code that came without a credential of the account, which claims nothing
+ * @param claimedBy null if the code came without a credential of the account: the account is then not claimed
  */
 export async function setEmailVerified(
   tx: Tx,
@@ -311,9 +314,9 @@ export async function setEmailVerified(
 }
 
 /**
- * The part of rule (P) that concerns the row of a locked user (see void-ways-in.ts): the password goes, and personal
- * data other than names if the address was never verified, because only a stranger can have set them. What backends
- * wrote stays.
+ * The part of rule (P) for the row of a locked user (see void-sign-in-methods.ts). Deletes the password. If the address
+ * was never verified, also deletes personal data except names, because a stranger may have set them. Metadata of
+ * backends is kept.
  */
 export async function clearUnclaimedRow(tx: Tx, appId: string, userId: string, now: Date): Promise<void> {
   const isForeign = sql`(u.state <> 'INVITED' AND NOT u.is_email_verified)`;
@@ -328,7 +331,7 @@ export async function clearUnclaimedRow(tx: Tx, appId: string, userId: string, n
     WHERE u.app_id = ${appId} AND u.id = ${userId}`);
 }
 
-/** Stores that an account is claimed, with what its owner brings; what is undefined stays. */
+/** Stores that an account is claimed, with the data of its owner; undefined fields stay unchanged. */
 export async function markClaimed(
   tx: Tx,
   appId: string,
@@ -357,8 +360,8 @@ export async function markClaimed(
 }
 
 /**
- * Changes a user in one statement; the limit of 30 metadata keys holds under concurrent writers because it is part
- * of the row's own condition. A changed phone number is no longer verified.
+ * Changes a user in one statement. The limit of 30 metadata keys holds under concurrent writers, because it is a
+ * condition on the row itself. A changed phone number becomes unverified.
  *
  * @throws ApiError `user_not_found`, `metadata_limit_exceeded`
  */

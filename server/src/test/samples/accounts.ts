@@ -9,7 +9,7 @@ import { boundToOne, freshMember, unique } from './users.ts';
 import { runTask } from '../tasks.ts';
 import { createWorld, password, type Person } from '../world/world.ts';
 
-/** Makes somebody manager or owner of the organization, as the super admin may. */
+/** Makes a user manager or owner of the organization, as super admin. */
 async function grant({ world, orgId }: Stage, noun: 'managers' | 'owners', { email }: Person): Promise<void> {
   const url = `/v1/authorization/organizations/${orgId}/${noun}`;
   const body = { email, firstName: 'Jon', lastName: 'Doe' };
@@ -17,7 +17,7 @@ async function grant({ world, orgId }: Stage, noun: 'managers' | 'owners', { ema
   if (response.statusCode !== 201) throw new Error(response.body);
 }
 
-/** Everybody is where they belong, also who left when they called before; a second owner lets the first one go. */
+/** Restores the memberships, also of a caller who left; a second owner allows the first one to leave. */
 async function gather(stage: Stage): Promise<Person> {
   const { world, owner, manager, member } = stage;
   await grant(stage, 'owners', owner);
@@ -36,17 +36,17 @@ const leaving = (who: (stage: Stage) => Promise<Person>) => {
   };
 };
 
-/** Somebody's reset, up to the code in their mailbox. */
+/** A password reset of a user, up to the code in the mailbox. */
 async function codeOfReset({ world }: Stage, email: string): Promise<string> {
   await world.call('POST', '/v1/authentication/users/password/reset-request/email', { body: { email } });
   await runTask(world.test, sendPasswordResets);
   return (await world.mail(email)).code ?? '';
 }
 
-/** Somebody who was only invited, and asks for a password instead of accepting. */
+/** An invited user who requests a password reset instead of accepting. */
 async function invitedAndResetting(stage: Stage): Promise<Prepared> {
   const { world, orgId, owner, stranger } = stage;
-  // Somebody else has as many codes as anybody may.
+  // Another user has the maximum number of codes.
   for (let count = 0; count < 3; count += 1) await codeOfReset(stage, stranger.email);
   const email = `${unique('invited')}@example.com`;
   const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
@@ -106,7 +106,7 @@ const passwordSamples: SampleCalls = {
         const { world } = stage;
         const { email } = await (await createWorld(world.test)).person();
         const { userId: id } = await world.person({ email });
-        // Counts for the address in our app; what others count for it in theirs must stay.
+        // Counts for the address in our app; counts of other apps must not change.
         const wrong = { email, password: 'Wrong@123JonDoeInc' };
         await world.call('POST', '/v1/authentication/users/sessions', { body: wrong });
         const body = { email, verificationCode: await codeOfReset(stage, email), newPassword: 'Secret@slidezAB' };
@@ -172,7 +172,7 @@ const passwordSamples: SampleCalls = {
 
 const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
 
-/** Somebody with a password that nobody else of the stage has. */
+/** A user with a unique password. */
 export async function personWithOwnPassword({ world }: Stage): Promise<Person> {
   const email = `${unique('own-password')}@example.com`;
   const body = { firstName: 'Jon', lastName: 'Doe', email, password: ownPassword };
@@ -187,7 +187,7 @@ export async function personWithOwnPassword({ world }: Stage): Promise<Person> {
 
 export const ownPassword = 'Own@password-of-one';
 
-/** Somebody who got a code at the address that they want to have. */
+/** A user who got a code at the address to which they want to change. */
 async function changingAddress(stage: Stage): Promise<Prepared> {
   const person = await freshMember(stage);
   const newEmail = `${unique('new-address')}@example.com`;
@@ -266,7 +266,7 @@ const addressSamples: SampleCalls = {
   ],
 };
 
-/** How to call what people do with their own account. */
+/** Sample calls of operations on one's own account. */
 export const samplesOfAccounts: SampleCalls = {
   ...passwordSamples,
   ...addressSamples,

@@ -9,7 +9,7 @@ import { type Person, password } from '../world/world.ts';
 const governors = ['superAdmin', 'machine'] as const;
 const target = ['user', 'userId'] as const;
 
-/** Over a super admin a machine has no say. */
+/** A machine user must not change super admins. */
 const overSuperAdmin = {
   title: 'who is a super admin',
   admits: ['superAdmin'],
@@ -17,7 +17,7 @@ const overSuperAdmin = {
   target,
 } as const;
 
-/** A member who is a super admin too or, with an unproven address, only invited to be one. */
+/** A member who is also a super admin or, with an unverified address, only invited to be one. */
 async function superAdmin(stage: Stage, options: { verified?: boolean } = {}): Promise<Person> {
   const { world } = stage;
   const person = await freshMember(stage, options);
@@ -33,7 +33,7 @@ async function inactive(stage: Stage, { userId }: Person): Promise<string> {
   return userId;
 }
 
-/** By the super admin, over somebody whose own token is tried as well, where it is good. */
+/** Called by the super admin, and by the user's own token if it is accepted. */
 const bySuperAdmin = ({ world }: Stage, userId: string, addressed?: Person): Prepared => ({
   as: human(world.admin),
   params: { userId },
@@ -45,7 +45,7 @@ const overMember = async (stage: Stage): Promise<Prepared> => {
   return bySuperAdmin(stage, member.userId, member);
 };
 
-/** From their network address somebody tried a code where there was none. */
+/** An attempt on a code that does not exist was made from the user's client address. */
 const overMemberWhoTriedInVain = async (stage: Stage): Promise<Prepared> => {
   const body = { email: `${unique('nobody')}@example.com`, verificationCode: 'AAAAAAA', newPassword: password };
   const response = await stage.world.call('PUT', '/v1/authentication/users/password', { body });
@@ -53,7 +53,7 @@ const overMemberWhoTriedInVain = async (stage: Stage): Promise<Prepared> => {
   return overMember(stage);
 };
 
-/** They asked for a new password, which nobody has answered yet. */
+/** The user has a password reset request that is not processed yet. */
 const overMemberWhoAskedForReset = async (stage: Stage): Promise<Prepared> => {
   const member = await freshMember(stage);
   const url = '/v1/authentication/users/password/reset-request/email';
@@ -61,7 +61,7 @@ const overMemberWhoAskedForReset = async (stage: Stage): Promise<Prepared> => {
   return bySuperAdmin(stage, member.userId, member);
 };
 
-/** Where somebody else came from, a code was tried in vain. */
+/** An attempt on a code that does not exist was made from another user's client address. */
 async function triedInVainElsewhere({ world, neighbour }: Stage, address: string): Promise<void> {
   const { test, appId } = world;
   await test.db.query(sql`
@@ -142,7 +142,7 @@ const newAdmin = () => ({
   resetUrl: 'http://localhost/reset?code={{code}}',
 });
 
-/** Invites a super admin whose mail waits for room in their mailbox. */
+/** Invites a super admin whose mail is delayed by the quota of the mailbox. */
 async function delayedAdmin({ world }: Stage): Promise<{ id: string; email: string }> {
   const { db, clock } = world.test;
   const body = newAdmin();
@@ -224,7 +224,7 @@ const superAdminSamples: SampleCalls = {
   ],
 };
 
-/** What is asked about one address: for themselves, or by those who see the whole app. */
+/** Questions about one address: one's own, or as a caller who sees the whole app. */
 const ofAddress = {
   admits: ['addressed', 'superAdmin', 'machine'],
   needs: { access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'), otherwise: 'access_denied' },
@@ -294,7 +294,7 @@ const appSamples: SampleCalls = {
   ],
 };
 
-/** How to call what is done to the users of an app and to its super admins. */
+/** Sample calls of operations on the users of an app and its super admins. */
 export const samplesOfAppUsers: SampleCalls = {
   ...userSamples,
   ...superAdminSamples,

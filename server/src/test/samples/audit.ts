@@ -6,7 +6,7 @@ import { addTo, type Stage } from './stage.ts';
 const owners: SampleCall['admits'] = ['owner', 'superAdmin', 'machine'];
 const query = { pageSize: '100' };
 
-/** The newest event by somebody, as its list has it. */
+/** The newest event of an actor, in the form of the list. */
 async function newestBy({ world }: Stage, actorId: string) {
   const [row] = await world.test.db.query<{ id: string; action: string }>(sql`
     SELECT id, action FROM audit_events WHERE app_id = ${world.appId} AND actor_id = ${actorId} ORDER BY id DESC
@@ -14,7 +14,7 @@ async function newestBy({ world }: Stage, actorId: string) {
   return row ?? { id: '', action: '' };
 }
 
-/** The organization is changed by a super admin, who is a member next door only, and then by its owner. */
+/** A super admin, who is only a member of another organization, changes the organization; then its owner does. */
 async function changeByOutsider({ world, owner, orgId, neighbourOrgId }: Stage): Promise<void> {
   await addTo({ world, orgId: neighbourOrgId }, world.admin.userId, 'reader');
   for (const { token } of [world.admin, owner]) {
@@ -33,12 +33,12 @@ async function deletedOrganization({ world, owner }: Stage): Promise<string> {
 const gone = 'organization_not_found';
 const nobodyInParticular = expect.not.objectContaining({ id: expect.anything() });
 
-/** How to call the lists of audit events. */
+/** Sample calls of the lists of audit events. */
 export const samplesOfAudit: SampleCalls = {
   listOrganizationAuditEvents: [
     {
       admits: owners,
-      // The newest event of all is one next door.
+      // The newest event of all belongs to another organization.
       prepare: async ({ world, owner, orgId, neighbour, neighbourOrgId }) => {
         const body = { metadata: { plan: 'pro' } };
         const url = (id: string) => `/v1/authorization/organizations/${id}`;

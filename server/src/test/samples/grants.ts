@@ -25,7 +25,7 @@ async function letManagersGrantTheirOwnRoles({ world }: Stage): Promise<void> {
 
 const invitee = ({ email }: { email: string }) => ({ email, firstName: 'Jon', lastName: 'Doe', role: 'reader' });
 
-/** Names somebody of an organization of our people's own by their address. */
+/** Names a user of a separate organization with the same members, by address. */
 const naming = (choose: (stage: Stage) => Person) => {
   return async (stage: Stage): Promise<Prepared> => {
     const orgId = await ofOurPeople(stage);
@@ -49,11 +49,14 @@ async function invite(
 
 interface Invited {
   readonly person: Person;
-  /** Somebody else who is invited to the same, and what the person is offered next door. */
+  /** Another user with the same invitation, and an invitation of the person in another organization. */
   readonly bystanders: readonly string[];
 }
 
-/** Somebody whose address is proven by now, with an invitation to our role, one next door, and somebody beside them. */
+/**
+ * A user whose address was verified in the meantime, with an invitation to our role, one of another organization, and
+ * another invited user.
+ */
 async function invitedBesideOthers(stage: Stage, noun: Noun = 'members'): Promise<Invited> {
   const { world, owner, neighbour, neighbourOrgId } = stage;
   const person = await world.person({ verified: false });
@@ -72,7 +75,7 @@ async function invitedBesideOthers(stage: Stage, noun: Noun = 'members'): Promis
   return { person, bystanders: [other, nextDoor?.id ?? ''] };
 }
 
-/** Somebody who never proved the address that they signed up with, and to which invitations wait, beside others. */
+/** A user who never verified the address of the sign-up, with pending invitations, and other invited users. */
 async function awaitedBesideOthers(stage: Stage): Promise<Invited> {
   const { world, owner } = stage;
   const person = await personWithOwnPassword(stage);
@@ -90,8 +93,8 @@ const awaited = 'with an unproven address that invitations wait for';
 const roleOfOthers = 'global:steward';
 
 /**
- * Makes a predefined role that somebody holds here, and our manager next door only; where managers grant what they
- * hold.
+ * Creates a predefined role that one user has here, and our manager only in another organization; managers may grant
+ * only roles that they have.
  */
 async function grantToOthers(stage: Stage, orgId: string): Promise<void> {
   const { world, neighbourOrgId, manager } = stage;
@@ -102,7 +105,7 @@ async function grantToOthers(stage: Stage, orgId: string): Promise<void> {
   await letManagersGrantTheirOwnRoles(stage);
 }
 
-/** Adds a role that our manager does not hold in the organization, to a plain member. */
+/** Adds a role that our manager does not have in the organization to a plain member. */
 async function addingRoleOfOthers(stage: Stage): Promise<Prepared> {
   const orgId = await ofOurPeople(stage);
   const { userId } = await freshMember({ ...stage, orgId });
@@ -118,7 +121,7 @@ async function addingOwnRole(stage: Stage): Promise<Prepared> {
 
 const throughManagers = { admits: aboveManagers, needs: notByManagers('grant') } as const;
 
-/** Further ways to call what grants something: what a manager may not, and who stands beside. */
+/** Further sample calls of grants: refusals for managers, and unaffected users. */
 export const samplesOfGrants: Readonly<Record<string, readonly SampleCall[]>> = {
   inviteMember: [
     { ...throughManagers, title: 'who is an owner', target, names: ['reader'], prepare: naming(({ owner }) => owner) },

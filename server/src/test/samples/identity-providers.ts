@@ -21,7 +21,7 @@ const credentials = { clientId: 'client-of-the-samples', clientSecret: 'secret-o
 
 let started: Promise<TestProvider> | undefined;
 
-/** One provider for all samples of a process; its clock is that of its last user. */
+/** One provider for all samples of a process; its clock is that of the latest user. */
 async function sampleProvider({ world }: Stage): Promise<TestProvider> {
   const provider = await (started ??= TestProvider.start());
   provider.now = () => world.test.clock.now();
@@ -39,7 +39,7 @@ async function registered({ world }: Stage): Promise<Registered[]> {
   return response.json<{ idps: Registered[] }>().idps;
 }
 
-/** An app has so many and no more; those that samples have left behind make room. */
+/** An app has a maximum number of providers; those of earlier samples are deleted. */
 async function makeRoom(stage: Stage): Promise<void> {
   const { world } = stage;
   const providers = await registered(stage);
@@ -58,7 +58,7 @@ async function register(stage: Stage): Promise<string> {
   return response.json<{ id: string }>().id;
 }
 
-/** So many that an app may not have twice as many. */
+/** So many that an app cannot have twice the number. */
 async function registerMany(stage: Stage): Promise<void> {
   const { test, appId } = stage.world;
   const id = await register(stage);
@@ -70,7 +70,7 @@ async function registerMany(stage: Stage): Promise<void> {
   }
 }
 
-/** Google, as the app has it already; providers are the app's, not of its organizations. */
+/** Google is registered in the app already; providers belong to the app, not to its organizations. */
 async function google(stage: Stage): Promise<string> {
   const known = (await registered(stage)).find(({ type, enabled }) => type === 'google' && enabled);
   return known?.id ?? (await register(stage));
@@ -82,7 +82,7 @@ async function registerGeneric(stage: Stage, provider: TestProvider, trustEmail 
   return registerProvider(stage.world, provider, { trustEmail });
 }
 
-/** Somebody who is linked to an identity at the provider of the samples. */
+/** A user with an identity at the provider of the samples. */
 export async function linked(
   stage: Stage,
   who?: Person,
@@ -99,7 +99,7 @@ export async function linked(
   return { person, idpId, provider };
 }
 
-/** The only sign-in method of a person is kept, even if others have more. */
+/** The last sign-in method of a user is kept, even if other users have more. */
 async function expectOnlyWayInKept(stage: Stage): Promise<void> {
   const { world } = stage;
   const { userId, token } = (await linked(stage)).person;
@@ -114,7 +114,7 @@ async function expectOnlyWayInKept(stage: Stage): Promise<void> {
   expect(response.statusCode).toBe(409);
 }
 
-/** A browser that has gone to the provider and is sent back. */
+/** A browser that was redirected to the provider and back. */
 async function onTheWayBack(stage: Stage) {
   const provider = await sampleProvider(stage);
   provider.person = { sub: 'somebody' };
@@ -134,7 +134,7 @@ const byAdmin = (prepare: (stage: Stage) => Omit<Prepared, 'as'> | Promise<Omit<
   },
 });
 
-/** How to call what is about signing in by others. */
+/** Sample calls of sign-in with providers. */
 export const samplesOfIdentityProviders: SampleCalls = {
   getAppMetadata: [
     {
@@ -172,7 +172,7 @@ export const samplesOfIdentityProviders: SampleCalls = {
   ],
   validateIntent: [
     {
-      // A Bearer asks for something else: to link. This one is linked to somebody already.
+      // A Bearer token would link instead; this identity is already linked to another user.
       admits: ['none'],
       outcomes: forHumans('intent_invalid'),
       target: ['session', 'sessionId'],

@@ -34,7 +34,7 @@ async function invite({ world, orgId, owner }: Stage, noun: 'members' | 'owners'
 
 const freshEmail = (): string => `${unique('invited')}@example.com`;
 
-/** Somebody invited whose address is proven by now, by the code of its verification. */
+/** An invited user who has verified the address in the meantime, with a verification code. */
 async function invitedAndProven(stage: Stage): Promise<Invited> {
   const { world } = stage;
   const email = freshEmail();
@@ -60,8 +60,8 @@ const toRole = (stage: Stage) => invite(stage, 'members', freshEmail());
 const toOwner = (stage: Stage) => invite(stage, 'owners', freshEmail());
 
 /**
- * Invited as owner by one organization and to a role by ours, which invites others too: revoking ours leaves the
- * person.
+ * Invited as owner by one organization and to a role by ours, which also invites other users: revoking our invitation
+ * keeps the user.
  */
 async function invitedNextDoorToo(stage: Stage): Promise<Invited> {
   await toRole(stage);
@@ -70,7 +70,7 @@ async function invitedNextDoorToo(stage: Stage): Promise<Invited> {
   return invite(stage, 'members', email);
 }
 
-/** Anyone who is only invited is invited to something, and a code for an organization has its invitation. */
+/** Every invited user has an invitation, and every code of an organization has its invitation. */
 export async function expectNothingLeftOver({ world }: Stage): Promise<void> {
   const left = await world.test.db.query(sql`
     SELECT 'user', u.id FROM users u
@@ -84,7 +84,7 @@ export async function expectNothingLeftOver({ world }: Stage): Promise<void> {
   expect(left).toEqual([]);
 }
 
-/** Their invitation ran out, and then somebody made them a manager. */
+/** The invitation expired, and then the user became a manager. */
 async function managerByNow(stage: Stage): Promise<Invited> {
   const { world, orgId, owner } = stage;
   const email = freshEmail();
@@ -104,8 +104,8 @@ async function managerByNow(stage: Stage): Promise<Invited> {
 }
 
 /**
- * An organization of our people's own: its owner offers ownership and a role, and the super admin, who is a member
- * next door only, a role. The mail that offers ownership waits.
+ * A separate organization with the same members. Its owner offers ownership and a role, and the super admin, who is
+ * only a member of another organization, offers a role. The mail that offers ownership is delayed.
  */
 async function listing(stage: Stage): Promise<Prepared> {
   const { world, owner, manager, member, neighbourOrgId } = stage;
@@ -127,10 +127,10 @@ async function listing(stage: Stage): Promise<Prepared> {
 
 const target = ['invitation', 'invitationId'] as const;
 const reader = { role: 'reader', status: 'pending' } as const;
-/** Who of the outside invited is not for the people of the organization. */
+/** Members of the organization do not see inviters from outside. */
 const nobodyInParticular = expect.not.objectContaining({ id: expect.anything() });
 
-/** How to call what owners and managers do with invitations, and what becomes of an address that was invited. */
+/** Sample calls of owners and managers on invitations, and of invited users. */
 export const samplesOfInvitations: SampleCalls = {
   listInvitations: [
     {

@@ -1,7 +1,7 @@
 import { human, robot, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
 
-/** Another organization of our owner, manager and member, to be done away with. */
+/** Another organization of our owner, manager and member, which the call may delete. */
 async function freshOrganization({ world, owner, manager, member }: Stage): Promise<string> {
   const orgId = await world.organization(owner);
   const url = `/v1/authorization/organizations/${orgId}`;
@@ -22,7 +22,7 @@ async function deactivated(stage: Stage): Promise<string> {
 const governors = ['superAdmin', 'machine'] as const;
 const target = ['organization', 'orgId'] as const;
 
-/** How to call what begins and ends the life of an organization. */
+/** Sample calls that create, deactivate and delete organizations. */
 export const samplesOfLifecycle: SampleCalls = {
   deactivateOrganization: [
     {

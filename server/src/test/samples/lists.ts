@@ -7,7 +7,7 @@ const managers: SampleCall['admits'] = ['manager', 'owner', 'superAdmin', 'machi
 /** Criteria of a search. */
 type Conditions = Readonly<Partial<Record<'name' | 'role' | 'userId', string>>>;
 
-/** A predefined role that our owner holds here, and our member next door only. */
+/** A predefined role that our owner has here, and our member only in another organization. */
 async function roleHeldNextDoor({ world, orgId, neighbourOrgId, owner, member }: Stage): Promise<string> {
   const role = `global:${await predefinedRole(world)}`;
   await addTo({ world, orgId }, owner.userId, role);
@@ -18,7 +18,10 @@ async function roleHeldNextDoor({ world, orgId, neighbourOrgId, owner, member }:
 const ownerOnly = ({ owner }: Stage) => [owner];
 const memberOnly = ({ member }: Stage) => [member];
 
-/** A machine's search through the members of our organization, and all whom it finds. Nobody has an id of next door. */
+/**
+ * A machine user's search for members of our organization, and the expected result. Ids of another organization do not
+ * appear.
+ */
 function searching(
   title: string,
   choose: (stage: Stage) => Conditions | Promise<Conditions>,
@@ -42,7 +45,7 @@ function searching(
   };
 }
 
-/** How to call the lists of an organization's users. */
+/** Sample calls of the lists of an organization's users. */
 export const samplesOfLists: SampleCalls = {
   listOrganizationUsers: [
     {

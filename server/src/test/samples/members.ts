@@ -17,7 +17,7 @@ export const notByManagers = (operation: OrganizationOperation) =>
     otherwise: 'access_denied',
   }) as const;
 
-/** Makes somebody manager or owner of the organization, as the super admin may. */
+/** Makes a user manager or owner of the organization, as super admin. */
 async function grant({ world, orgId }: Stage, noun: 'managers' | 'owners', { email }: Person): Promise<void> {
   const url = `/v1/authorization/organizations/${orgId}/${noun}`;
   const body = { email, firstName: 'Jon', lastName: 'Doe' };
@@ -33,7 +33,7 @@ async function freshOwner(stage: Stage): Promise<Person> {
 
 const freshManager = ({ world, orgId }: Stage): Promise<Person> => world.manager(orgId);
 
-/** A manager here and next door, with another manager beside them. */
+/** A manager here and in another organization, and another manager. */
 async function managerBesideOthers(stage: Stage): Promise<Prepared> {
   const { world, orgId, owner, neighbourOrgId } = stage;
   const [person, beside] = [await freshManager(stage), await freshManager(stage)];
@@ -46,7 +46,7 @@ async function managerBesideOthers(stage: Stage): Promise<Prepared> {
 
 const everywhere = 'global:janitor';
 
-/** Somebody who holds a predefined role here and next door, and a role of either, with others beside them. */
+/** A user who has a predefined role here and in another organization, and a role of each, and other users. */
 async function memberBesideOthers(stage: Stage): Promise<Prepared> {
   const { world, orgId, owner, neighbourOrgId } = stage;
   const body = { roles: [{ key: 'janitor', displayName: 'Everywhere', allowedPermissions: ['doors:open'] }] };
@@ -77,7 +77,7 @@ const demoting = (choose: (stage: Stage) => Promise<Person>) => {
   };
 };
 
-/** An organization of our people's own, with an owner, a manager and a member and nobody else. */
+/** A separate organization with only an owner, a manager and a member. */
 export async function ofOurPeople(stage: Stage): Promise<string> {
   const { world, owner, manager, member } = stage;
   const orgId = await world.organization(owner);
@@ -88,7 +88,7 @@ export async function ofOurPeople(stage: Stage): Promise<string> {
 
 const target = ['user', 'userId'] as const;
 
-/** How to call what changes owners, managers and members. */
+/** Sample calls that change owners, managers and members. */
 export const samplesOfMembers: SampleCalls = {
   listManagers: [
     {

@@ -55,7 +55,7 @@ const newPassword = byLink('of a new password', async (stage) => {
   return withLinkOf(stage, person, 'password_changed');
 });
 
-/** How to call what links of mails lead to. */
+/** Sample calls of links in mails. */
 export const samplesOfNotMe: SampleCalls = {
   rejectEmailVerification: [signUp, newDevice, newIdentity, newPassword],
   showNotMePage: [{ admits: 'everyone', prepare: ({ world }) => ({ as: nobody, params: { app: world.appName } }) }],

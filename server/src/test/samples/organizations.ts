@@ -89,10 +89,10 @@ const organizationSamples: SampleCalls = {
   ],
 };
 
-/** Codes of one person and organization that stay good beside a new one. */
+/** Maximum number of codes of one person and organization that stay valid after a new one. */
 const codesKept = 9;
 
-/** Invites a fresh address, or one whose owner is an active user. */
+/** Invites a new address, or one whose owner is an active user. */
 function inviting(extra: object, options: { known: boolean }) {
   return async ({ world, owner, orgId }: Stage): Promise<Prepared> => {
     const email = options.known ? (await world.person()).email : `${unique('invited')}@example.com`;
@@ -102,7 +102,7 @@ function inviting(extra: object, options: { known: boolean }) {
   };
 }
 
-/** Our organization invites so often that the oldest codes are void; an invitation from next door is not among them. */
+/** Our organization invites so often that the oldest codes are void, except one of another organization. */
 async function invitingAgainAndAgain(stage: Stage): Promise<Prepared> {
   const { world, neighbour, neighbourOrgId } = stage;
   const prepared = await inviting({ role: 'reader' }, { known: false })(stage);
@@ -129,7 +129,7 @@ const invitingSamples = (
   },
 ];
 
-/** Gives a role to the user that `choose` names. */
+/** Grants a role to the user that `choose` returns. */
 function adding(choose: (stage: Stage) => Promise<{ userId: string }> | { userId: string }) {
   return async (stage: Stage): Promise<Prepared> => {
     const { userId } = await choose(stage);
@@ -137,7 +137,10 @@ function adding(choose: (stage: Stage) => Promise<{ userId: string }> | { userId
   };
 }
 
-/** No search finds somebody next door, and our member here: as members are who are older than the search. */
+/**
+ * A user of another organization and our member are not in the search index, like members from before the index
+ * existed.
+ */
 async function hideFromSearch({ world, member, orgId, neighbourOrgId }: Stage, userId: string): Promise<void> {
   await world.test.db.query(sql`
     UPDATE members SET is_searchable = false
@@ -311,5 +314,5 @@ const machineSamples: SampleCalls = {
   ],
 };
 
-/** How to call what is under `/v1/authorization`. */
+/** Sample calls under `/v1/authorization`. */
 export const samplesOfOrganizations: SampleCalls = { ...organizationSamples, ...memberSamples, ...machineSamples };

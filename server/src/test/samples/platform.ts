@@ -4,7 +4,7 @@ import { human, nobody, operator, type SampleCall, type SampleCalls } from './sa
 import { unique } from './users.ts';
 import { password } from '../world/world.ts';
 
-/** A page or probe: nothing to prepare. */
+/** A page or probe without preparation. */
 const page = (params: Readonly<Record<string, string>> = {}): [SampleCall] => [
   { admits: 'everyone', prepare: () => ({ as: nobody, params }) },
 ];
@@ -86,7 +86,7 @@ const appSamples: SampleCalls = {
   ],
 };
 
-/** How to call the pages, the probes, the operator's routes, and those that hand out keys and tokens. */
+/** Sample calls of pages, probes, the platform API, keys and tokens. */
 export const samplesOfPlatform: SampleCalls = {
   ...tokenSamples,
   ...appSamples,

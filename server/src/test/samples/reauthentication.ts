@@ -34,7 +34,7 @@ async function roundTrip(stage: Stage): Promise<Prepared> {
   return by(person, { intentId, idpToken: intentToken, codeVerifier });
 }
 
-/** How to call what renews the authentication of a session. */
+/** Sample calls of re-authentication. */
 export const samplesOfReauthentication: SampleCalls = {
   requestReauthentication: [
     {

@@ -10,7 +10,7 @@ const owners = ['owner', 'superAdmin', 'machine'] as const;
 const managers = ['manager', ...owners] as const;
 const ofTheApp = ['superAdmin', 'machine'] as const;
 
-/** A role of the organization that somebody holds, beside one of the same key next door. */
+/** A role of the organization that a user has, and a role with the same key in another organization. */
 async function heldRole({ world, orgId, neighbourOrgId, member }: Stage): Promise<string> {
   const key = 'archivist';
   const body = { roles: [{ key, displayName: unique('Of a while'), allowedPermissions: ['documents:archive'] }] };
@@ -21,7 +21,7 @@ async function heldRole({ world, orgId, neighbourOrgId, member }: Stage): Promis
   return key;
 }
 
-/** Makes a predefined role. @returns its key, without `global:` */
+/** Creates a predefined role. @returns its key, without `global:` */
 export async function predefinedRole(world: World): Promise<string> {
   const key = unique('inspector');
   const body = { roles: [{ key, displayName: 'Everywhere', allowedPermissions: ['audit:read'] }] };
@@ -29,7 +29,7 @@ export async function predefinedRole(world: World): Promise<string> {
   return key;
 }
 
-/** So many that an app may not have twice as many. */
+/** So many that an app cannot have twice the number. */
 async function makeManyPredefined({ test, appId }: World): Promise<void> {
   await test.db.query(sql`
     INSERT INTO roles (app_id, scope_id, key, display_name, permissions, created_at, updated_at)
@@ -38,14 +38,14 @@ async function makeManyPredefined({ test, appId }: World): Promise<void> {
     FROM generate_series(1, 60) AS n ON CONFLICT DO NOTHING`);
 }
 
-/** A predefined role that somebody holds. */
+/** A predefined role that a user has. */
 async function heldPredefinedRole({ world, orgId, member }: Stage): Promise<string> {
   const key = await predefinedRole(world);
   await addTo({ world, orgId }, member.userId, `global:${key}`);
   return key;
 }
 
-/** Makes another organization with so many roles that it may not have one more. */
+/** Creates another organization with the maximum number of roles. */
 async function makeFullOrganization({ world, neighbour }: Stage): Promise<void> {
   const orgId = await world.organization(neighbour);
   await world.test.db.query(sql`
@@ -55,7 +55,7 @@ async function makeFullOrganization({ world, neighbour }: Stage): Promise<void> 
     WHERE app_id = ${world.appId} AND scope_id = ${orgId} AND key = 'reader'`);
 }
 
-/** The role next door has the same key, and is none of ours. */
+/** The role of the other organization has the same key, but is not ours. */
 async function expectRoleGone({ world }: Stage, { as, params = {} }: Prepared): Promise<void> {
   const url = `/v1/authorization/organizations/${params['orgId']}/roles/${params['key']}`;
   const response = await world.call('DELETE', url, { token: as.token });
@@ -63,7 +63,7 @@ async function expectRoleGone({ world }: Stage, { as, params = {} }: Prepared): 
 }
 
 const asked = { permissions: ['documents:reader', 'documents:writer', 'next-door:writer'] };
-/** The names of what is allowed of what was asked. */
+/** The names of the permissions that are allowed. */
 const allowing = (...allowed: string[]) => ({
   results: asked.permissions.map((permission) => ({
     permission,
@@ -72,7 +72,7 @@ const allowing = (...allowed: string[]) => ({
   })),
 });
 
-/** How to call what is about roles and permissions. */
+/** Sample calls of roles and permissions. */
 export const samplesOfRoles: SampleCalls = {
   listRoles: [
     {

@@ -20,10 +20,10 @@ export const operator: Caller = { kind: 'platform', id: null, token: platformKey
 export const human = ({ userId, token }: Person): Caller => ({ kind: 'user', id: userId, token });
 export const robot = ({ machineUserId, token }: Machine): Caller => ({ kind: 'machine', id: machineUserId, token });
 
-/** A call that is ready to be made and, made by `as`, succeeds. */
+/** A prepared call; made by `as`, it succeeds. */
 export interface Prepared {
   readonly as: Caller;
-  /** The person whose user or session id is addressed. */
+  /** The person whose user or session id is the target. */
   readonly addressed?: Caller;
   readonly params?: Readonly<Record<string, string>>;
   readonly query?: Readonly<Record<string, string>>;
@@ -31,66 +31,66 @@ export interface Prepared {
   readonly orgId?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Readonly<Record<string, unknown>>;
-  /** Ids of people and invitations beside it, whose every row stays as it is. */
+  /** Ids of other people and invitations, whose rows must all stay unchanged. */
   readonly bystanders?: readonly string[];
 }
 
-/** One way to call a route, to be tried by every kind of caller. */
+/** One sample call of a route, to be made by every kind of caller. */
 export interface SampleCall {
   /** Distinguishes several samples of one route. */
   readonly title?: string;
   /**
-   * Who gets in. Written here on purpose although the route declares it: nobody is let in by a slip in one of the
-   * two places.
+   * The callers who succeed. Listed here on purpose, although the route declares it, so that a mistake in one place is
+   * found.
    */
   readonly admits: 'everyone' | readonly CallerName[];
-  /** Where this very call needs more than the route: what, and the code for those who have less. */
+  /** An additional requirement of this call, with the error code for callers who do not fulfil it. */
   readonly needs?: {
     readonly access: Access;
     readonly otherwise: ErrorCode;
-    /** Callers who get another code than the rest of those who have less. */
+    /** Callers who get another code than other callers without the additional requirement. */
     readonly otherwiseTo?: Readonly<Partial<Record<CallerName, ErrorCode>>>;
   };
   /** Expected results for callers, if they depend on more than the access declaration. */
   readonly outcomes?: Readonly<Partial<Record<CallerName, ErrorCode>>>;
-  /** Makes what the call needs. Each call of it gives a call that succeeds, regardless of earlier calls. */
+  /** Prepares the call. Each prepared call succeeds, regardless of earlier calls. */
   readonly prepare: (stage: Stage) => Prepared | Promise<Prepared>;
-  /** The kind of the audited target, and the field of request or answer that holds its id; none: the app itself. */
+  /** The kind of the audited target, and the field of request or response that contains its id; none: the app. */
   readonly target?: readonly [kind: string, field?: string];
-  /** A part of the answer that depends on what the caller is. */
+  /** A part of the response that depends on the caller. */
   readonly answers?: (stage: Stage, prepared: Prepared) => object;
-  /** Looks at what it left behind. @throws the failed expectation */
+  /** Checks the state after the call. @throws the failed expectation */
   readonly afterwards?: (stage: Stage, prepared: Prepared) => Promise<void>;
-  /** The organization it is about is deactivated. */
+  /** The organization of the call is deactivated. */
   readonly whileInactive?: true;
-  /** The organization it is about is no more. */
+  /** The organization of the call is deleted. */
   readonly afterDeletion?: true;
-  /** Its event, where that is not the declared one. */
+  /** The action of its event, if it is not the declared one. */
   readonly action?: AuditAction;
-  /** Events beside the declared one: what the call brings about besides. */
+  /** Additional events that the call causes. */
   readonly tellsMore?: readonly AuditAction[];
-  /** It succeeds and changes nothing. */
+  /** It succeeds without a change. */
   readonly isNoOp?: true;
-  /** Its event does not say from where it was made. */
+  /** Its event has no client address. */
   readonly leavesNoClient?: true;
-  /** Words of the body that are names, not values, and may stand in the audit. */
+  /** Words in the body that are names instead of values, and may appear in the audit. */
   readonly names?: readonly string[];
   /** Expected result with ids and secrets of another tenant, if it is not the not-found code of the target. */
   readonly foreign?: ErrorCode | 200;
-  /** The same where one field alone is foreign, e.g. `body.userId`. */
+  /** The same if only one field is foreign, e.g. `body.userId`. */
   readonly foreignIn?: Readonly<Record<string, ErrorCode | 200>>;
 }
 
 /** The sample calls of each operation. */
 export type SampleCalls = Readonly<Record<string, readonly [SampleCall, ...SampleCall[]]>>;
 
-/** The address of a prepared call. */
+/** The URL of a prepared call. */
 export function urlOf(route: Route, { params = {}, query }: Prepared): string {
   const path = route.url.replace(/:([A-Za-z]+)/g, (_, name: string) => encodeURIComponent(params[name] ?? ''));
   return query ? `${path}?${new URLSearchParams(query).toString()}` : path;
 }
 
-/** Whether the app header says which app a call is about. */
+/** Whether a call needs the app header. */
 export const isAppNamed = ({ access }: Route): boolean =>
   access.target !== 'platform' && !(access.target === 'public' && (access.app === 'none' || access.app === 'in-path'));
 
@@ -100,7 +100,7 @@ function codeOf(response: LightMyRequestResponse): ErrorCode {
   return code ?? (page?.split('/').at(-1) as ErrorCode);
 }
 
-/** A route must not answer a code that its documentation does not list. */
+/** A route must not return a code that its documentation does not list. */
 function checkListed(route: Route, response: LightMyRequestResponse): void {
   if (response.statusCode < 400) return;
   const code = codeOf(response);
@@ -108,7 +108,7 @@ function checkListed(route: Route, response: LightMyRequestResponse): void {
 }
 
 /**
- * Makes a prepared call with some token.
+ * Makes a prepared call with a token.
  *
  * @param app another app header than that of the world; null: none
  */

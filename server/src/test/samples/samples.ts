@@ -18,7 +18,7 @@ import type { SampleCall, SampleCalls } from './sample.ts';
 import { freshenSessions } from './stage.ts';
 import { samplesOfUsers } from './users.ts';
 
-/** How to call every operation. A new route needs an entry here, and is then tested like all the others. */
+/** The sample calls of every operation. A new route needs an entry here; all generated tests then cover it. */
 export const samples: SampleCalls = {
   ...samplesOfUsers,
   ...samplesOfAppUsers,
@@ -36,14 +36,16 @@ export const samples: SampleCalls = {
   ...samplesOfPlatform,
 };
 
-/** A route and one way to call it. */
+/** A route and one of its sample calls. */
 export interface Case {
   readonly name: string;
   readonly route: Route;
   readonly sample: SampleCall;
 }
 
-/** A sample may make the app stricter and move the clock; the next one finds the app as it was, and fresh sessions. */
+/**
+ * A sample may change settings of the app and move the clock. Both are restored for the next one, with fresh sessions.
+ */
 const prepared = (sample: SampleCall): SampleCall => ({
   ...sample,
   prepare: async (stage) => {
@@ -60,5 +62,5 @@ const casesOf = (route: Route): Case[] =>
     sample: prepared(sample),
   }));
 
-/** Every route in every way to call it. */
+/** Every route with every sample call. */
 export const cases: readonly Case[] = routes.flatMap(casesOf);

@@ -3,35 +3,35 @@ import { listAudiences } from '../access-tokens.ts';
 import type { TestApp } from '../setup.ts';
 import type { Machine, Person, World } from '../world/world.ts';
 
-/** An app with one of everybody around one organization, and another organization next door. */
+/** An app with one caller of each kind in one organization, and another organization of the same app. */
 export interface Stage {
   readonly world: World;
   readonly orgId: string;
   readonly owner: Person;
   readonly manager: Person;
   readonly member: Person;
-  /** Signed in, and in no organization. */
+  /** Signed in, and a member of no organization. */
   readonly stranger: Person;
   readonly machine: Machine;
-  /** Owns the organization next door, the older one, in which our people are plain members. */
+  /** Owns the other organization, which is older, and in which our people are plain members. */
   readonly neighbour: Person;
   readonly neighbourOrgId: string;
 }
 
-/** A test may move the clock by as much between two samples. */
+/** A test may move the clock by this time between two samples. */
 const mayPassMs = 60_000;
 
 /**
- * Makes sessions fresh again that have grown old, for tests that move the clock. They stay a little older than now, so
- * that a renewed authentication shows.
+ * Renews the authentication of old sessions, for tests that move the clock. The new time is slightly in the past, so
+ * that a renewed authentication is visible.
  */
 export async function freshenSessions({ db, clock }: Pick<TestApp, 'db' | 'clock'>): Promise<void> {
   const earlier = new Date(clock.now().getTime() - mayPassMs);
-  // Only those: each row that is written makes the transaction of a test that is taken back slower.
+  // Only old sessions, because each written row makes the rollback of a test slower.
   await db.query(sql`UPDATE sessions SET authenticated_at = ${earlier} WHERE authenticated_at < ${earlier}`);
 }
 
-/** Gives a user a role of an organization, as the super admin may. */
+/** Grants a role of an organization to a user, as super admin. */
 export async function addTo(
   { world, orgId }: Pick<Stage, 'world' | 'orgId'>,
   userId: string,
@@ -43,8 +43,8 @@ export async function addTo(
 }
 
 /**
- * The organization next door has roles of the same names that allow other things, our people are plain members, and
- * somebody is invited.
+ * The other organization has roles of the same names with other permissions. Our people are plain members there, and a
+ * user is invited.
  */
 async function furnishNextDoor(
   world: World,
@@ -60,7 +60,7 @@ async function furnishNextDoor(
   await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token, body });
 }
 
-/** Sets the stage in an app. */
+/** Creates the stage in an app. */
 export async function createStage(world: World): Promise<Stage> {
   await listAudiences(world);
   const owner = await world.person();

@@ -12,21 +12,21 @@ const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdm
 let counter = 0;
 export const unique = (word: string): string => `${word}-${(counter += 1)}`;
 
-/** A fresh member of the organization. */
+/** A new member of the organization. */
 export async function freshMember(stage: Stage, options: { verified?: boolean } = {}): Promise<Person> {
   const made = await stage.world.person({ verified: true, ...options });
   await addTo(stage, made.userId, 'reader');
   return made;
 }
 
-/** A fresh member, and the two ways to call: by themselves or by the super admin. */
+/** A new member, and two callers: the member and the super admin. */
 async function addressing(stage: Stage, options: { verified?: boolean } = {}) {
   const member = await freshMember(stage, options);
   const admin: Caller = human(stage.world.admin);
   return { member, self: human(member), admin };
 }
 
-/** As many devices as are remembered of one person. */
+/** The maximum number of devices of a user. */
 export async function addDevices({ test, appId }: World, userId: string): Promise<void> {
   await test.db.query(sql`
     INSERT INTO devices (app_id, token_hash, user_id, created_at, last_used_at, expires_at)
@@ -41,7 +41,7 @@ async function inviteTo({ world, orgId, owner }: Stage, email: string) {
   return world.mail(email);
 }
 
-/** More live sessions than anybody may have. */
+/** More live sessions than a user may have. */
 async function addSessions({ test, appId }: World, userId: string): Promise<void> {
   await test.db.query(sql`
     INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
@@ -51,14 +51,14 @@ async function addSessions({ test, appId }: World, userId: string): Promise<void
     FROM sessions, generate_series(1, 110) AS n WHERE app_id = ${appId} AND user_id = ${userId}`);
 }
 
-/** Somebody who was invited to a role of the organization, and what they send to accept. */
+/** A user who was invited to a role of the organization, and the body to accept. */
 async function invited(stage: Stage) {
   const email = `${unique('invited')}@example.com`;
   const { code } = await inviteTo(stage, email);
   return { as: nobody, body: { orgId: stage.orgId, email, verificationCode: code, newPassword: 'Secret@slidezAB' } };
 }
 
-/** Credentials of one user must be useless for another. */
+/** Credentials of one user must be refused for another. */
 export const boundToOne = (otherwise: ErrorCode) => ({
   admits: ['addressed'] as const,
   needs: { access: overUser('SESSION_OWNER'), otherwise },
@@ -410,5 +410,5 @@ const invitationSamples: SampleCalls = {
   ],
 };
 
-/** How to call what is under `/v1/authentication/users`. */
+/** Sample calls under `/v1/authentication/users`. */
 export const samplesOfUsers: SampleCalls = { ...userSamples, ...sessionSamples, ...invitationSamples };

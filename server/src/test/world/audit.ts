@@ -22,7 +22,7 @@ export interface Audit {
   securityEvents(): Promise<SecurityEvent[]>;
 }
 
-/** Reads audit events where they are stored, so that tests of other things need no route of the audit. */
+/** Reads audit events from the database, so that other tests do not depend on the audit routes. */
 export function auditOf(db: Db, appId: string): Audit {
   const eventsWhere = <Event extends AuditEvent>(condition: Sql, more = empty) =>
     db.query<Event>(sql`

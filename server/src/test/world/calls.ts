@@ -18,7 +18,7 @@ export interface RequestOptions {
 /** Calls over HTTP, in process. */
 export interface Calls {
   call(method: Method, url: string, options?: RequestOptions): Promise<LightMyRequestResponse>;
-  /** A call of the operator: the platform key, no app header. */
+  /** A call of the operator: with the platform key and without an app header. */
   operate(method: Method, url: string, body?: unknown): Promise<LightMyRequestResponse>;
 }
 

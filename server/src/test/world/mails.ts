@@ -19,7 +19,7 @@ export interface Mails {
   mails(to: string): Promise<Mail[]>;
 }
 
-/** Reads mails the way a developer does: in the development mailbox, which answers to the host `localhost` only. */
+/** Reads mails like a developer: in the development mailbox, which responds only to the host `localhost`. */
 export function mailsOf({ call }: Pick<Calls, 'call'>): Mails {
   const mails: Mails['mails'] = async (to) => {
     const url = `/dev/mailbox?to=${encodeURIComponent(to)}`;

@@ -4,7 +4,7 @@ import { unique } from './names.ts';
 import type { People, Person } from './people.ts';
 
 export interface Organizations {
-  /** Sets up an organization with this owner, as the super admin. @returns its id */
+  /** Sets up an organization with this owner, as super admin. @returns its id */
   organization(
     owner: Person,
     options?: { name?: string; roles?: string[]; metadata?: Record<string, string> },
@@ -13,7 +13,7 @@ export interface Organizations {
   member(orgId: string, role?: string): Promise<Person>;
 }
 
-/** Creates organizations and the people in them as the super admin of the app. */
+/** Creates organizations and their members as the super admin of the app. */
 export function organizationsOf(
   { call, person }: Pick<Calls, 'call'> & Pick<People, 'person'>,
   admin: Person,

@@ -19,11 +19,11 @@ export interface People {
   /** Signs a person up. By default verifies the address with the code of the mail. */
   person(options?: { email?: string; verified?: boolean }): Promise<Person>;
   signIn(email: string): Promise<Person>;
-  /** Authenticates again, so that the session counts as fresh. */
+  /** Re-authenticates, so that the session counts as fresh. */
   reauthenticate(who: { token: string }): Promise<void>;
 }
 
-/** Creates people the way the service does: by sign-up. */
+/** Creates people in the same way as production: by sign-up. */
 export function peopleOf({ call, mail }: Pick<Calls, 'call'> & Pick<Mails, 'mail'>): People {
   const devices = createDevices();
 
@@ -62,7 +62,7 @@ function signedIn(email: string, response: LightMyRequestResponse): Person {
   return { userId, email, token: sessionToken, sessionId };
 }
 
-/** The device tokens of people: each person signs in again with the device of the last sign-in. */
+/** The device tokens of people: each person signs in with the device of the latest sign-in. */
 function createDevices() {
   const tokens = new Map<string, string>();
   return {

@@ -1,7 +1,7 @@
 import { type Db, join, raw, sql } from '../../db/db.ts';
 import { isSecurityEvent } from '../digest.ts';
 
-/** The tables that a refused call leaves alone. */
+/** The tables that a refused call must not change. */
 const tables = [
   'users',
   'sessions',
@@ -17,7 +17,7 @@ const tables = [
 ];
 
 export interface Rows {
-  /** Counts the rows of the app by table, security events apart: what a refusal must not change. */
+  /** Counts the rows of the app by table, without security events: a refusal must not change the numbers. */
   rows(): Promise<Record<string, string>>;
 }
 

@@ -12,24 +12,24 @@ import { type Organizations, organizationsOf } from './organizations.ts';
 import { password, type People, peopleOf, type Person } from './people.ts';
 import { type Rows, rowsOf } from './rows.ts';
 
-// A test needs one import for its world and for what it asks of the answers.
+// A test needs only one import for its world and for checks of responses.
 export { faults, problem } from './answers.ts';
 export { callOf, type RequestOptions } from './calls.ts';
 export type { Machine } from './machines.ts';
 export type { Mail } from './mails.ts';
 export { password, type Person } from './people.ts';
 
-/** An app for a test. Calls go over HTTP, and people are created by the calls that create people in production. */
+/** An app for a test. Calls use HTTP, and people are created by the same calls as in production. */
 export interface World extends Calls, Mails, People, Organizations, Machines, Audit, Rows {
   readonly test: TestApp;
   readonly appName: string;
   readonly appId: string;
   readonly admin: Person;
-  /** Authenticates again, by default as the super admin, so that the session counts as fresh. */
+  /** Re-authenticates, by default as the super admin, so that the session counts as fresh. */
   reauthenticate(who?: { token: string }): Promise<void>;
 }
 
-/** Creates an app with its super admin, and the means to fill it. */
+/** Creates an app with its super admin, and functions that populate it. */
 export async function createWorld(
   test: TestApp,
   { name = unique('app'), settings }: { name?: string; settings?: SettingsPatch } = {},
@@ -40,7 +40,7 @@ export async function createWorld(
   const mails = mailsOf(calls);
   const people = peopleOf({ ...calls, ...mails });
   const admin = await people.signIn(adminEmail);
-  // The mail about the admin's first device is not what a test looks for in their mailbox.
+  // Tests do not expect the mail about the admin's first device in the mailbox.
   await test.db.query(sql`DELETE FROM mails WHERE app_id = ${appId}`);
   return {
     test,
@@ -58,7 +58,7 @@ export async function createWorld(
   };
 }
 
-/** The calls of a test come from one address at one moment, so limits are high unless a test sets its own. */
+/** All calls of a test come from one address at one time, so limits are high unless a test sets its own. */
 const endless = Object.fromEntries(limitNames.map((name) => [name, 100_000]));
 
 async function addApp(test: TestApp, name: string, adminEmail: string, settings?: SettingsPatch): Promise<string> {
