@@ -130,7 +130,8 @@ export function createTransport(options: ClientOptions): Transport {
     const response = await call(origin + request.path, {
       method: request.method,
       headers,
-      redirect: 'error',
+      // Not `error`, which runtimes at the edge refuse. A redirect is never followed: it would take the token along.
+      redirect: 'manual',
       signal: one.signal ? AbortSignal.any([one.signal, timeout]) : timeout,
       ...(request.body !== undefined && { body: request.body }),
       ...(options.credentials && { credentials: options.credentials }),
@@ -139,6 +140,8 @@ export function createTransport(options: ClientOptions): Transport {
       const reason = timeout.aborted ? 'did not answer in time' : 'could not be reached';
       throw new GatehouseConnectionError(`${origin} ${reason}.`, { cause: error });
     });
+    const isRedirect = response.type === 'opaqueredirect' || [301, 302, 303, 307, 308].includes(response.status);
+    if (isRedirect) throw new GatehouseConnectionError(`${origin} answered with a redirect. It is not followed.`);
     if (!response.ok && response.status !== 304) throw await toError(response);
     return response;
   }

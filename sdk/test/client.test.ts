@@ -149,10 +149,24 @@ describe('headers', () => {
     expect(asked).toEqual([]);
   });
 
-  it('redirects are not followed, because they would take the token along', async () => {
-    const { asked, fetch } = answering(ok());
-    await createClient({ ...options, fetch, token: 't' }).users.me();
-    expect(asked[0]?.redirect).toBe('error');
+  it.each([301, 302, 303, 307, 308])(
+    'a redirect (%i) is not followed: it would take the token along',
+    async (status) => {
+      const redirect = () => new Response(null, { status, headers: { location: 'https://elsewhere.example.com/' } });
+      const { asked, fetch } = answering(redirect);
+      const client = createClient({ ...options, fetch, retries: 0, token: 'gh_s_secret' });
+      await expect(client.users.me()).rejects.toThrow(GatehouseConnectionError);
+      // Runtimes at the edge refuse `error`; `follow` would be the fault.
+      expect(asked.map(({ redirect: mode, url: address }) => [mode, new URL(address).host])).toEqual([
+        ['manual', 'id.example.com'],
+      ]);
+    },
+  );
+
+  it('a redirect that a browser hides is not followed either', async () => {
+    const hidden = Object.defineProperty(Response.error(), 'type', { value: 'opaqueredirect' });
+    const client = createClient({ ...options, ...answering(() => hidden), retries: 0 });
+    await expect(client.users.me()).rejects.toThrow('answered with a redirect');
   });
 });
 
