@@ -23,7 +23,7 @@ import {
   type SessionKey,
 } from './sessions/sessions.store.ts';
 import { findTokenGrants, type TokenGrant, type TokenRequestKey } from './tokens/token-grants.store.ts';
-import { findUsedSession } from './sessions/used-session.ts';
+import { findAndTouchSession } from './sessions/used-session.ts';
 
 declare module './calls/services.ts' {
   interface Services {
@@ -72,7 +72,7 @@ export function createCredentials(services: Pick<Services, 'db' | 'clock' | 'loo
   const { db, clock, lookups, tokenVerifier } = services;
   return {
     session: async (appId, token) => {
-      const found = await findUsedSession(services, appId, token);
+      const found = await findAndTouchSession(services, appId, token);
       return found && { kind: 'user', user: found.user, session: found.session };
     },
     signedToken: async (app, token) => {

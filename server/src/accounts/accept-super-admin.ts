@@ -2,7 +2,7 @@ import type { Tx } from '../db/db.ts';
 import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { isInvitedAsSuperAdmin, setSuperAdmin } from '../users/super-admins.store.ts';
-import { tellSuperAdmins } from './tell-super-admins.ts';
+import { notifySuperAdmins } from './notify-super-admins.ts';
 
 /**
  * Makes an invited user a super admin, once a code from the mailbox was presented and the account was claimed with its
@@ -19,7 +19,7 @@ export async function acceptSuperAdmin(
   const now = services.clock.now();
   if (!(await isInvitedAsSuperAdmin(tx, appId, user.id, now))) return [];
   await setSuperAdmin(tx, appId, user.id, true, now);
-  await tellSuperAdmins(tx, call, 'super_admin_granted', user.email);
+  await notifySuperAdmins(tx, call, 'super_admin_granted', user.email);
   const actor = { kind: 'user', id: user.id } as const;
   return [{ action: 'super_admin.accepted', target: actor, actor }];
 }

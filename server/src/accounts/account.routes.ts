@@ -26,7 +26,7 @@ import { deleteGovernedUser } from './delete-user.ts';
 import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
-import { tellOwner } from './tell-owner.ts';
+import { notifyAddressOwner } from './notify-address-owner.ts';
 import { lockUser } from '../users/users.store.ts';
 
 /** Queues the code to the new address and the notice to the old address. */
@@ -91,7 +91,7 @@ export const accountRoutes = [
           return { result: true, event: { target: { kind: 'user', id: user.id }, changes: ['email'] } };
         });
       });
-      if (isTaken) await tellOwner(call, body.newEmail);
+      if (isTaken) await notifyAddressOwner(call, body.newEmail);
       return { message: 'Verification email sent' };
     },
   }),

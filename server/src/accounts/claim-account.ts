@@ -4,7 +4,7 @@ import { acceptInvitations } from '../invitations/invitations.store.ts';
 import { type Grant, grantName, grantToMember } from '../members/members.store.ts';
 import type { Services } from '../calls/services.ts';
 import { markClaimed } from '../users/users.store.ts';
-import { voidWaysIn } from './void-ways-in.ts';
+import { voidSignInMethods } from './void-sign-in-methods.ts';
 
 /** How the owner of a mailbox claims an account, with the data of each method. */
 export interface Claim {
@@ -68,7 +68,7 @@ export async function claimAccount(
   details: Claim,
 ): Promise<GrantedInvitations> {
   const now = services.clock.now();
-  await voidWaysIn(tx, appId, userId, now);
+  await voidSignInMethods(tx, appId, userId, now);
   await markClaimed(tx, appId, userId, { ...details, now });
   return grantInvitations(tx, services, appId, userId);
 }

@@ -1,6 +1,6 @@
 import type { Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import { makeSigningKey } from '../keys/signing-keys.ts';
+import { generateSigningKey } from '../keys/signing-keys.ts';
 import { insertSigningKey, keySets, type StoredSigningKey } from '../keys/signing-keys.store.ts';
 import type { Services } from '../calls/services.ts';
 import { emailKey } from '../http/email-address.ts';
@@ -38,7 +38,7 @@ export async function prepareApp(services: Services, app: NewApp): Promise<Prepa
   });
   const id = services.ids.next();
   const now = services.clock.now();
-  const keys = await Promise.all(keySets.map((set) => makeSigningKey(services.sealer, id, set, now)));
+  const keys = await Promise.all(keySets.map((set) => generateSigningKey(services.sealer, id, set, now)));
   return { id, app, keys, passwordHash: await services.passwords.hash(app.adminPassword) };
 }
 

@@ -2,8 +2,8 @@ import type { Tx } from '../db/db.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
-import { fillShares } from '../limits/limits.store.ts';
-import { shareKey, takeLimit } from '../calls/take-limit.ts';
+import { resetQuotas } from '../limits/limits.store.ts';
+import { quotaKey, takeLimit } from '../calls/take-limit.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { getCredentials, lockCredentials } from '../users/users.store.ts';
 
@@ -35,7 +35,7 @@ async function comparePassword(call: Call, id: string, password: string): Promis
     });
   }
   if (!matches) throw new ApiError('current_password_wrong');
-  await fillShares(services.db, appId, [shareKey(services, 'passwordChecksPerUserPerHour', id)]);
+  await resetQuotas(services.db, appId, [quotaKey(services, 'passwordChecksPerUserPerHour', id)]);
   return { id, passwordHash };
 }
 

@@ -1,7 +1,7 @@
 import type { Tx } from '../db/db.ts';
 import type { Change } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
-import { tellSuperAdmins } from './tell-super-admins.ts';
+import { notifySuperAdmins } from './notify-super-admins.ts';
 import type { GovernedUser } from '../users/app-users.store.ts';
 import { eraseUser } from './erase-user.ts';
 import { checkDispensable } from './govern-user.ts';
@@ -16,7 +16,7 @@ export async function deleteGovernedUser(tx: Tx, call: Call, user: GovernedUser)
   const { appId, services, actor } = call;
   await checkDispensable(tx, appId, user);
   await eraseUser(tx, services, appId, user);
-  if (user.isSuperAdmin) await tellSuperAdmins(tx, call, 'super_admin_removed', user.email);
+  if (user.isSuperAdmin) await notifySuperAdmins(tx, call, 'super_admin_removed', user.email);
   const isOwn = actor.kind === 'user' && actor.user.id === user.id;
   const event = { target: { kind: 'user', id: user.id }, ...(isOwn && { withoutClient: true as const }) };
   return { result: { message: `User ${user.id} deleted` }, event };

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Db, raw, sql } from '../db/db.ts';
 import { limitNames } from '../limits/limits.ts';
-import { shareKey } from '../calls/take-limit.ts';
+import { quotaKey } from '../calls/take-limit.ts';
 import { tablesOf } from '../test/digest.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
@@ -137,7 +137,7 @@ test('a user who is deleted leaves no trace but the id in the audit and in invit
       `email_change ${userId}`,
       `${userId} ${address}`,
       ...mailboxKinds.map((kind) => mailboxName(kind, email)),
-    ].map((whose) => shareKey(app.services, name, whose)),
+    ].map((whose) => quotaKey(app.services, name, whose)),
   );
   const shares = () => app.db.query(sql`SELECT 1 FROM rate_limits WHERE key_hash = ANY (${hers}::bytea[])`);
   expect((await shares()).length).toBeGreaterThan(0);

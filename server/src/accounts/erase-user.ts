@@ -1,11 +1,11 @@
 import { clearTracesOf } from '../calls/audit-event.store.ts';
-import { forgetTriesInVain } from '../codes/codes.store.ts';
+import { forgetAttemptsWithoutCode } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { mailboxKinds, mailboxName, reservedName } from '../email/mail-quotas.ts';
 import { addressKey } from '../http/network-address.ts';
 import { limitNames } from '../limits/limits.ts';
-import { fillShares } from '../limits/limits.store.ts';
-import { shareKey } from '../calls/take-limit.ts';
+import { resetQuotas } from '../limits/limits.store.ts';
+import { quotaKey } from '../calls/take-limit.ts';
 import { deleteMembershipsOf } from '../members/members.store.ts';
 import type { Services } from '../calls/services.ts';
 import { addressesOf, deleteUserRow } from '../users/app-users.store.ts';
@@ -28,7 +28,7 @@ export async function eraseUser(
 ): Promise<void> {
   const key = emailKey(user.email);
   const addresses = [...new Set((await addressesOf(tx, appId, user.id)).map(addressKey))];
-  await forgetTriesInVain(tx, appId, addresses);
+  await forgetAttemptsWithoutCode(tx, appId, addresses);
   await deletePasswordResetRequests(tx, appId, key);
   // Quotas of an address that the user never claimed are kept, because they belong to the owner of the mailbox.
   const { email } = user;
@@ -36,8 +36,8 @@ export async function eraseUser(
   const reserved = mailboxKinds.map((kind) => reservedName(kind, user.id));
   const ofUser = [user.id, ...reserved, ...addresses.map((address) => `${user.id} ${address}`)];
   const names = [...ofUser, ...(user.isEmailClaimed ? ofMailbox : [])];
-  const shares = limitNames.flatMap((name) => names.map((whose) => shareKey(services, name, whose)));
-  await fillShares(tx, appId, shares);
+  const shares = limitNames.flatMap((name) => names.map((whose) => quotaKey(services, name, whose)));
+  await resetQuotas(tx, appId, shares);
   await clearTracesOf(tx, appId, [user.id]);
   await deleteMembershipsOf(tx, appId, user.id);
   await deleteUserRow(tx, appId, user.id);

@@ -1,5 +1,5 @@
 import type { BackgroundTask } from './background-task.ts';
-import { deleteWholeShares } from '../limits/limits.store.ts';
+import { deleteFullQuotas } from '../limits/limits.store.ts';
 
 const batchSize = 5000;
 
@@ -9,6 +9,6 @@ export const sweepLimits: BackgroundTask = {
   everyMs: 600_000,
   run: async ({ db, clock }, signal) => {
     let removed = batchSize;
-    while (removed === batchSize && !signal.aborted) removed = await deleteWholeShares(db, clock.now(), batchSize);
+    while (removed === batchSize && !signal.aborted) removed = await deleteFullQuotas(db, clock.now(), batchSize);
   },
 };

@@ -6,31 +6,31 @@ import type { Call } from './route.ts';
 import { appOfCall, type CallApp } from './call-app.ts';
 import type { Services } from './services.ts';
 import { limits, type LimitName } from '../limits/limits.ts';
-import { type Share, take } from '../limits/limits.store.ts';
+import { type Quota, take } from '../limits/limits.store.ts';
 
 /** Database key of a quota. An HMAC, so that a database dump reveals neither the limit nor the subject. */
-export function shareKey(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Buffer {
+export function quotaKey(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Buffer {
   return createHmac('sha256', services.sealer.deriveKey('limits'))
     .update(JSON.stringify([name, whose]))
     .digest();
 }
 
 /** The quota of one subject (`whose`), with the limit from the app settings. */
-export function shareOf(
+export function quotaOf(
   services: Pick<Services, 'sealer'>,
   app: Pick<CallApp, 'settings'>,
   name: LimitName,
   whose: string,
-): Share {
-  const keyHash = shareKey(services, name, whose);
+): Quota {
+  const keyHash = quotaKey(services, name, whose);
   return { keyHash, count: app.settings.limits[name], periodSeconds: limits[name].periodSeconds };
 }
 
 /** Like `quotaOf`, for statements that read the limit from the CTE `app` instead of loaded settings. */
-export function shareInQuery(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Share {
+export function quotaInQuery(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Quota {
   const set = sql`(SELECT (settings -> 'limits' ->> ${name})::integer FROM app)`;
   const count = sql`COALESCE(${set}, ${limits[name].count}::integer)`;
-  return { keyHash: shareKey(services, name, whose), count, periodSeconds: limits[name].periodSeconds };
+  return { keyHash: quotaKey(services, name, whose), count, periodSeconds: limits[name].periodSeconds };
 }
 
 /** Value of `Retry-After`: whole seconds, at least one. */
@@ -48,8 +48,8 @@ export async function tryLimit(
   name: LimitName,
   whose: string,
 ): Promise<number | undefined> {
-  const share = shareOf(services, app, name, whose);
-  const wait = await take(services.db, app.id, share, services.clock.now());
+  const quota = quotaOf(services, app, name, whose);
+  const wait = await take(services.db, app.id, quota, services.clock.now());
   return wait === undefined ? undefined : toRetryAfter(wait);
 }
 
@@ -72,7 +72,7 @@ export async function takeLimit(call: Call, name: LimitName, whose: string): Pro
  */
 export async function tryLimitWithin(tx: Tx, call: Call, name: LimitName, whose: string): Promise<number | undefined> {
   const app = await appOfCall(call);
-  const wait = await take(tx, app.id, shareOf(call.services, app, name, whose), call.services.clock.now());
+  const wait = await take(tx, app.id, quotaOf(call.services, app, name, whose), call.services.clock.now());
   return wait === undefined ? undefined : toRetryAfter(wait);
 }
 

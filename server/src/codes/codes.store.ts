@@ -218,7 +218,7 @@ export async function deleteExpiredCodes(db: Queryable, now: Date, limit: number
 }
 
 /** Deletes expired attempts on codes that did not exist. */
-export async function deleteTriesInVain(db: Queryable, before: Date, limit: number): Promise<number> {
+export async function deleteAttemptsWithoutCode(db: Queryable, before: Date, limit: number): Promise<number> {
   const rows = await db.query(sql`
     WITH old AS MATERIALIZED (
       SELECT app_id, address FROM code_tries_in_vain WHERE last_at <= ${before} ORDER BY last_at LIMIT ${limit}
@@ -230,7 +230,7 @@ export async function deleteTriesInVain(db: Queryable, before: Date, limit: numb
 }
 
 /** Deletes the attempts of these client addresses on codes that did not exist. */
-export async function forgetTriesInVain(tx: Tx, appId: string, addresses: readonly string[]): Promise<void> {
+export async function forgetAttemptsWithoutCode(tx: Tx, appId: string, addresses: readonly string[]): Promise<void> {
   await tx.query(sql`
     DELETE FROM code_tries_in_vain WHERE app_id = ${appId} AND address = ANY (${[...addresses]}::text[])`);
 }

@@ -1,12 +1,12 @@
 import type { BackgroundTask } from '../calls/background-task.ts';
-import { deleteExpiredCodes, deleteTriesInVain } from './codes.store.ts';
+import { deleteExpiredCodes, deleteAttemptsWithoutCode } from './codes.store.ts';
 
 /** Batch size. Small, so that the locks of one statement are held only briefly. */
 const batchSize = 500;
 /**
  * Long enough to hide from timing measurements whether a code existed, and short, because addresses are personal data.
  */
-const triesInVainKeptMs = 3_600_000;
+const attemptsWithoutCodeKeptMs = 3_600_000;
 
 async function inBatches(signal: AbortSignal, removeSome: () => Promise<number>): Promise<void> {
   let removed = batchSize;
@@ -20,7 +20,7 @@ export const sweepCodes: BackgroundTask = {
   run: async ({ db, clock }, signal) => {
     const now = clock.now();
     await inBatches(signal, () => deleteExpiredCodes(db, now, batchSize));
-    const before = new Date(now.getTime() - triesInVainKeptMs);
-    await inBatches(signal, () => deleteTriesInVain(db, before, batchSize));
+    const before = new Date(now.getTime() - attemptsWithoutCodeKeptMs);
+    await inBatches(signal, () => deleteAttemptsWithoutCode(db, before, batchSize));
   },
 };

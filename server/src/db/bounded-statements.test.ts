@@ -1,13 +1,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deleteEventsBefore } from '../audit/events.store.ts';
-import { deleteExpiredCodes, deleteTriesInVain } from '../codes/codes.store.ts';
+import { deleteExpiredCodes, deleteAttemptsWithoutCode } from '../codes/codes.store.ts';
 import { deleteExpiredDevices } from '../devices/devices.store.ts';
 import { deleteOldMails, takeDueMails } from '../email/delivery.store.ts';
 import { deleteExpiredIntents } from '../federation/intents.store.ts';
 import { deleteExpiredAnswers } from '../idempotency/idempotency.store.ts';
 import { leaseNode } from '../ids.ts';
-import { deleteWholeShares } from '../limits/limits.store.ts';
+import { deleteFullQuotas } from '../limits/limits.store.ts';
 import { deleteEndedSessions } from '../sessions/sessions.store.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { recordingDb, type RecordingDb } from '../test/recording-db.ts';
@@ -90,7 +90,7 @@ const cases: readonly Case[] = [
     fill: (numbers) => sql`
       INSERT INTO rate_limits (app_id, key_hash, full_at)
       SELECT ${world.appId}, int8send(n), ${before} FROM ${numbers}`,
-    run: (tx) => deleteWholeShares(tx, now, limit),
+    run: (tx) => deleteFullQuotas(tx, now, limit),
   },
   {
     name: 'deletes old audit events',
@@ -134,7 +134,7 @@ const cases: readonly Case[] = [
     fill: (numbers) => sql`
       INSERT INTO code_tries_in_vain (app_id, address, tries, last_at)
       SELECT ${world.appId}, n::text, 1, ${before} FROM ${numbers}`,
-    run: (tx) => deleteTriesInVain(tx, now, limit),
+    run: (tx) => deleteAttemptsWithoutCode(tx, now, limit),
   },
   {
     name: 'deletes expired devices',

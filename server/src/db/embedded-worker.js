@@ -5,17 +5,13 @@ import { MemoryFS, PGlite } from '@electric-sql/pglite';
 import { entriesOf } from './archive.js';
 
 /**
- * The thread of the embedded engine. It receives the bytes that a PostgreSQL server would receive, and returns the
- * bytes that a server would send. Plain JavaScript, because workers are loaded without compilation, also in
- * development.
+ * The thread of the embedded engine. It receives and returns the bytes of a PostgreSQL server. Plain JavaScript,
+ * because workers are loaded without compilation, also in development.
  *
  * @import { EngineOptions } from './embedded-socket.ts'
  */
 
-/**
- * The engine's status for errors that PostgreSQL itself handles. Any other thrown value means that the engine has
- * crashed.
- */
+/** The engine's status for errors that PostgreSQL handles. Other thrown values mean that the engine crashed. */
 const handledErrorStatus = 100;
 
 /**

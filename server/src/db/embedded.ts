@@ -24,10 +24,7 @@ import { unpack } from './unpack.ts';
 export interface EmbeddedOptions {
   /** Its directory, or `memory://`. */
   readonly dataDir: string;
-  /**
-   * A tar archive (`.tar`, `.tar.gz`) written by `dump`, the content of a new database. Without it, an empty database
-   * is created.
-   */
+  /** A tar archive (`.tar`, `.tar.gz`) written by `dump`, the content of a new database. Default: empty. */
   readonly snapshot?: string | undefined;
   readonly log: Log;
   /** Interval of the maintenance that a server runs in background processes. */

@@ -4,7 +4,7 @@ import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import type { StoredMail } from './mails.store.ts';
 import { languageOf } from '../mail-texts/languages.ts';
 import { oneLine } from '../mail-texts/names.ts';
-import { type Look, renderMail } from '../mail-texts/render.ts';
+import { type Branding, renderMail } from '../mail-texts/render.ts';
 import { deploymentSender, type Mailbox, senderOf } from './sender.ts';
 
 /** A mail in the form that is sent to the mail server. */
@@ -26,7 +26,7 @@ const messageIdOf = ({ appId, id }: StoredMail, config: Config): string =>
   `<${appId}.${id}@${new URL(config.publicUrl).hostname}>`;
 
 /** The branding of an app's mails to a user. */
-function lookOf({ app, language }: StoredMail): Look {
+function brandingOf({ app, language }: StoredMail): Branding {
   const { mail: settings } = app.settings;
   return {
     language: languageOf(language, app.settings.language),
@@ -44,7 +44,7 @@ export function composeMail(
   content: MailContent,
 ): ComposedMail {
   const { mail: settings } = mail.app.settings;
-  const look = lookOf(mail);
+  const look = brandingOf(mail);
   const { name, address } = senderOf(config, settings);
   return {
     messageId: messageIdOf(mail, config),

@@ -6,7 +6,7 @@ import type { Call } from '../calls/route.ts';
 import { book, mostBookings } from '../limits/bookings.store.ts';
 import { type LimitName, limits } from '../limits/limits.ts';
 import { take } from '../limits/limits.store.ts';
-import { shareKey, shareOf, toRetryAfter } from '../calls/take-limit.ts';
+import { quotaKey, quotaOf, toRetryAfter } from '../calls/take-limit.ts';
 import type { Services } from '../calls/services.ts';
 import { mailboxKey } from '../http/email-address.ts';
 import { insertMail, voidWaitingMails } from './mails.store.ts';
@@ -47,7 +47,7 @@ const isBooked = (services: Pick<Services, 'config'>, app: QuotaApp, name: Limit
  *
  * @returns undefined if a unit was available, otherwise the seconds until a unit is refilled
  */
-async function takeUnit(
+async function consumeUnit(
   db: Queryable,
   services: Services,
   app: QuotaApp,
@@ -55,7 +55,7 @@ async function takeUnit(
   subject: string,
 ): Promise<number | undefined> {
   if (!applies(services, app, name)) return undefined;
-  return take(db, app.id, shareOf(services, app, name, subject), services.clock.now());
+  return take(db, app.id, quotaOf(services, app, name, subject), services.clock.now());
 }
 
 /**
@@ -74,9 +74,9 @@ export async function consumeMailQuota(
   reservedFor?: string,
 ): Promise<boolean> {
   const name = 'codeRequestsPerAccountPerHour';
-  if ((await takeUnit(db, services, app, name, mailboxName(kind, email))) === undefined) return true;
+  if ((await consumeUnit(db, services, app, name, mailboxName(kind, email))) === undefined) return true;
   if (reservedFor === undefined) return false;
-  const reserved = shareOf(services, app, 'reservedCodeMailsPerAccountPerHour', reservedName(kind, reservedFor));
+  const reserved = quotaOf(services, app, 'reservedCodeMailsPerAccountPerHour', reservedName(kind, reservedFor));
   return (await take(db, app.id, reserved, services.clock.now())) === undefined;
 }
 
@@ -89,7 +89,7 @@ export async function requireMailQuota(call: Call, kind: MailboxKind, email: str
   const { services } = call;
   const app = await namedAppOf(call);
   const name = 'codeRequestsPerAccountPerHour';
-  const wait = await takeUnit(services.db, services, app, name, mailboxName(kind, email));
+  const wait = await consumeUnit(services.db, services, app, name, mailboxName(kind, email));
   if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: toRetryAfter(wait) });
 }
 
@@ -131,7 +131,7 @@ export async function queueMailFromOthers(
     return true;
   }
   const { mailsPerMailboxPerHour: perHour, mailsPerMailboxPerDay: perDay } = app.settings.limits;
-  const keyHash = shareKey(services, 'mailsPerMailboxPerDay', mailboxKey(mail.recipient));
+  const keyHash = quotaKey(services, 'mailsPerMailboxPerDay', mailboxKey(mail.recipient));
   const dueAt = await book(tx, app.id, { keyHash, perHour, perDay }, now, usefulMs - hourMs);
   if (dueAt) await queueAt(tx, services, app.id, mail, dueAt);
   return dueAt !== undefined;
@@ -149,7 +149,7 @@ export async function queueNotice(tx: Tx, services: NoticeServices, app: QuotaAp
   if (!isBooked(services, app, name)) return queueMail(tx, services, app.id, mail);
   const now = services.clock.now();
   const perHour = app.settings.limits[name];
-  const keyHash = shareKey(services, name, mailboxName('notice', mail.recipient));
+  const keyHash = quotaKey(services, name, mailboxName('notice', mail.recipient));
   const dueAt = await book(tx, app.id, { keyHash, perHour, perDay: perHour * 24 }, now, dayMs);
   if (dueAt) await queueAt(tx, services, app.id, mail, dueAt);
 }

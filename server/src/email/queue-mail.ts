@@ -5,7 +5,7 @@ import type { MailContent, MailPurpose } from '../mail-texts/mail-purposes.ts';
 import { insertMail, type NewMail, type StoredMail } from './mails.store.ts';
 
 /** How long the service tries to send a mail, in milliseconds. */
-export const mailTriedMs = 24 * 3_600_000;
+export const mailRetriedMs = 24 * 3_600_000;
 
 const context = (appId: string, mailId: string): string => `mails:${appId}:${mailId}`;
 
@@ -37,7 +37,7 @@ export function sealMail(
   const id = services.ids.next();
   const sealedContent = services.sealer.seal(JSON.stringify(mail.content), context(appId, id));
   const now = services.clock.now();
-  const giveUpAt = new Date(dueAt.getTime() + mailTriedMs);
+  const giveUpAt = new Date(dueAt.getTime() + mailRetriedMs);
   return { ...mail, id, sealedContent, now, dueAt, giveUpAt };
 }
 

@@ -4,7 +4,7 @@ import { createLocalJWKSet, decodeProtectedHeader, type JSONWebKeySet, jwtVerify
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type Machine, problem, type World } from '../test/world/world.ts';
-import { makeSigningKey, makeSuccessor, revokeKey, rotateSigningKey } from './signing-keys.ts';
+import { generateSigningKey, generateSuccessor, revokeKey, rotateSigningKey } from './signing-keys.ts';
 
 const minuteMs = 60_000;
 const longestLifeMs = 43_199_000;
@@ -35,12 +35,12 @@ async function newToken(): Promise<string> {
 const use = async (token: string) =>
   (await world.call('GET', '/v1/authorization/organizations?pageSize=1', { token })).statusCode;
 const rotate = async () => {
-  const key = await makeSuccessor(app.services.sealer, world.appId, 'machine', app.clock.now());
+  const key = await generateSuccessor(app.services.sealer, world.appId, 'machine', app.clock.now());
   await app.db.transaction((tx) => rotateSigningKey(tx, world.appId, key, app.clock.now()));
   return key;
 };
 const revoke = async (kid = '') => {
-  const spare = await makeSigningKey(app.services.sealer, world.appId, 'machine', app.clock.now());
+  const spare = await generateSigningKey(app.services.sealer, world.appId, 'machine', app.clock.now());
   return app.db.transaction((tx) => revokeKey(tx, world.appId, kid, spare, app.clock.now()));
 };
 

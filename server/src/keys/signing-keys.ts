@@ -29,7 +29,7 @@ const cacheKey = (appId: string, kid: string): string => `${appId}/${kid}`;
 const generate = promisify(generateKeyPair);
 
 /** Generates an ES256 key pair; its `kid` is the thumbprint of the public key. @see RFC 7638 */
-export async function makeSigningKey(
+export async function generateSigningKey(
   sealer: Sealer,
   appId: string,
   set: KeySet,
@@ -45,8 +45,8 @@ export async function makeSigningKey(
 }
 
 /** Generates the successor of an app's key for `rotateSigningKey`. It signs only after every cache has seen it. */
-export function makeSuccessor(sealer: Sealer, appId: string, set: KeySet, now: Date): Promise<StoredSigningKey> {
-  return makeSigningKey(sealer, appId, set, new Date(now.getTime() + publicationLeadMs));
+export function generateSuccessor(sealer: Sealer, appId: string, set: KeySet, now: Date): Promise<StoredSigningKey> {
+  return generateSigningKey(sealer, appId, set, new Date(now.getTime() + publicationLeadMs));
 }
 
 /**

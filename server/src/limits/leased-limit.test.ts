@@ -14,79 +14,79 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** A share that nobody has taken of. */
-const shareOf = (count: number) => ({ keyHash: randomBytes(32), count, periodSeconds: 60 });
-type Share = ReturnType<typeof shareOf>;
+/** A quota that nobody has taken of. */
+const quotaOf = (count: number) => ({ keyHash: randomBytes(32), count, periodSeconds: 60 });
+type Quota = ReturnType<typeof quotaOf>;
 
 /** What a process of its own would have. */
 const startProcess = () => createLeasedLimit(app.db, app.clock);
 
 /** How many of so many tries got a unit. */
-async function granted(limit: ReturnType<typeof startProcess>, share: Share, tries: number): Promise<number> {
-  const waits = await Promise.all(Array.from({ length: tries }, () => limit.take(appId, share)));
+async function granted(limit: ReturnType<typeof startProcess>, quota: Quota, tries: number): Promise<number> {
+  const waits = await Promise.all(Array.from({ length: tries }, () => limit.take(appId, quota)));
   return waits.filter((wait) => wait === undefined).length;
 }
 
-test.each([1, 7, 19, 20, 39, 600])('of a share of %i as many are taken at once, and none more', async (count) => {
+test.each([1, 7, 19, 20, 39, 600])('exactly %i units of a quota are consumed concurrently', async (count) => {
   const limit = startProcess();
-  const share = shareOf(count);
-  expect(await granted(limit, share, count + 25)).toBe(count);
-  expect(await limit.take(appId, share)).toBeGreaterThan(0);
+  const quota = quotaOf(count);
+  expect(await granted(limit, quota, count + 25)).toBe(count);
+  expect(await limit.take(appId, quota)).toBeGreaterThan(0);
 });
 
-test('several processes together take no more than there is', async () => {
-  const share = shareOf(100);
+test('several processes together never exceed the quota', async () => {
+  const quota = quotaOf(100);
   const processes = [startProcess(), startProcess(), startProcess()];
-  const taken = await Promise.all(processes.map((limit) => granted(limit, share, 60)));
+  const taken = await Promise.all(processes.map((limit) => granted(limit, quota, 60)));
   expect(taken.reduce((sum, count) => sum + count, 0)).toBe(100);
 });
 
-test('what was taken comes back over the period, though a second of it is not asked for again', async () => {
+test('units are refilled over the period, and the database is not asked again within a second', async () => {
   const limit = startProcess();
-  const share = shareOf(60);
-  expect(await granted(limit, share, 80)).toBe(60);
+  const quota = quotaOf(60);
+  expect(await granted(limit, quota, 80)).toBe(60);
   app.clock.advance(999);
-  expect(await granted(limit, share, 5)).toBe(0);
+  expect(await granted(limit, quota, 5)).toBe(0);
   app.clock.advance(1);
-  expect(await granted(limit, share, 5)).toBe(1);
+  expect(await granted(limit, quota, 5)).toBe(1);
   app.clock.advance(60_000);
-  expect(await granted(limit, share, 80)).toBe(60);
+  expect(await granted(limit, quota, 80)).toBe(60);
 });
 
-test('who waits as long as they were told gets one', async () => {
+test('a caller who waits for the returned time gets a unit', async () => {
   const limit = startProcess();
-  const share = shareOf(200);
-  await granted(limit, share, 300);
-  const wait = (await limit.take(appId, share)) ?? 0;
+  const quota = quotaOf(200);
+  await granted(limit, quota, 300);
+  const wait = (await limit.take(appId, quota)) ?? 0;
   expect(wait).toBeLessThanOrEqual(1);
   app.clock.advance(Math.ceil(wait * 1000));
-  expect(await limit.take(appId, share)).toBeUndefined();
+  expect(await limit.take(appId, quota)).toBeUndefined();
 });
 
-test('what is not spent in time is not spent later: a share is never more than itself', async () => {
+test('units that are not used in time are lost, so the quota is never exceeded', async () => {
   const limit = startProcess();
-  const share = shareOf(100);
-  expect(await limit.take(appId, share)).toBeUndefined();
+  const quota = quotaOf(100);
+  expect(await limit.take(appId, quota)).toBeUndefined();
   app.clock.advance(60_000);
-  expect(await granted(limit, share, 150)).toBe(100);
+  expect(await granted(limit, quota, 150)).toBe(100);
 });
 
-test('the share of one app is not that of another', async () => {
+test('each app has separate quotas', async () => {
   const other = await createWorld(app);
   const limit = startProcess();
-  const share = shareOf(1);
-  expect(await limit.take(appId, share)).toBeUndefined();
-  expect(await limit.take(other.appId, share)).toBeUndefined();
-  expect(await limit.take(appId, share)).toBeGreaterThan(0);
+  const quota = quotaOf(1);
+  expect(await limit.take(appId, quota)).toBeUndefined();
+  expect(await limit.take(other.appId, quota)).toBeUndefined();
+  expect(await limit.take(appId, quota)).toBeGreaterThan(0);
 });
 
-test('a flood is turned away without the database', async () => {
+test('a flood is refused without the database', async () => {
   const limit = startProcess();
-  const share = shareOf(1);
-  await limit.take(appId, share);
-  await limit.take(appId, share);
-  await app.db.query(sql`DELETE FROM rate_limits WHERE app_id = ${appId} AND key_hash = ${share.keyHash}`);
-  expect(await granted(limit, share, 50)).toBe(0);
+  const quota = quotaOf(1);
+  await limit.take(appId, quota);
+  await limit.take(appId, quota);
+  await app.db.query(sql`DELETE FROM rate_limits WHERE app_id = ${appId} AND key_hash = ${quota.keyHash}`);
+  expect(await granted(limit, quota, 50)).toBe(0);
   app.clock.advance(1_000);
-  expect(await granted(limit, share, 50)).toBe(1);
+  expect(await granted(limit, quota, 50)).toBe(1);
 });

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { Db } from '../db/db.ts';
-import { type Share, take } from './limits.store.ts';
+import { type Quota, take } from './limits.store.ts';
 
 /** A limit on a hot path: a process leases a few units at a time from the database and consumes them locally. */
 export interface LeasedLimit {
@@ -11,10 +11,10 @@ export interface LeasedLimit {
    *
    * @returns undefined if a unit was consumed, otherwise the seconds until the next attempt can succeed
    */
-  take(appId: string, share: LeasedShare): Promise<number | undefined>;
+  take(appId: string, quota: LeasedQuota): Promise<number | undefined>;
 }
 
-type LeasedShare = Share & { readonly count: number };
+type LeasedQuota = Quota & { readonly count: number };
 
 /** The leased part of one quota in this process. Times are in milliseconds since 1970. */
 interface Lease {
@@ -33,12 +33,12 @@ const remembered = 10_000;
 /** Maximum time, in milliseconds, for which a process remembers that a quota is exhausted. */
 const longestRefusalMs = 1_000;
 
-const chunkOf = ({ count }: LeasedShare): number => Math.max(1, Math.floor(count / parts));
+const chunkOf = ({ count }: LeasedQuota): number => Math.max(1, Math.floor(count / parts));
 
 export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
   const leases = new LRUCache<string, Lease>({ max: remembered });
 
-  function leaseOf(appId: string, { keyHash }: Share): Lease {
+  function leaseOf(appId: string, { keyHash }: Quota): Lease {
     const name = `${appId}:${keyHash.toString('base64')}`;
     const known = leases.get(name);
     if (known) return known;
@@ -47,15 +47,15 @@ export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
     return fresh;
   }
 
-  async function fill(lease: Lease, appId: string, share: LeasedShare): Promise<void> {
+  async function fill(lease: Lease, appId: string, quota: LeasedQuota): Promise<void> {
     const now = clock.now();
-    const chunk = chunkOf(share);
+    const chunk = chunkOf(quota);
     // If no full chunk is left, try a single unit.
     for (const units of chunk > 1 ? [chunk, 1] : [1]) {
-      const wait = await take(db, appId, share, now, units);
+      const wait = await take(db, appId, quota, now, units);
       if (wait === undefined) {
         lease.left = units;
-        lease.until = now.getTime() + (share.periodSeconds * 1000) / parts;
+        lease.until = now.getTime() + (quota.periodSeconds * 1000) / parts;
         return;
       }
       lease.emptyUntil = now.getTime() + Math.min(Math.max(1, Math.ceil(wait * 1000)), longestRefusalMs);
@@ -63,8 +63,8 @@ export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
   }
 
   return {
-    take: async (appId, share) => {
-      const lease = leaseOf(appId, share);
+    take: async (appId, quota) => {
+      const lease = leaseOf(appId, quota);
       for (;;) {
         const now = clock.now().getTime();
         if (lease.left > 0 && now < lease.until) {
@@ -74,7 +74,7 @@ export function createLeasedLimit(db: Db, clock: Clock): LeasedLimit {
         // A later time means that the clock was set back. Ignore it and ask the database.
         const isEmpty = now < lease.emptyUntil && lease.emptyUntil - now <= longestRefusalMs;
         if (isEmpty) return (lease.emptyUntil - now) / 1000;
-        lease.filling ??= fill(lease, appId, share).finally(() => (lease.filling = undefined));
+        lease.filling ??= fill(lease, appId, quota).finally(() => (lease.filling = undefined));
         await lease.filling;
       }
     },

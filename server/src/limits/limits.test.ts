@@ -145,7 +145,7 @@ describe('what is stored', () => {
     expect(JSON.stringify(rows)).not.toMatch(/203\.0|somebody|signUps/);
   });
 
-  test('is removed once the share is whole again, and not before', async () => {
+  test('is removed once the quota is whole again, and not before', async () => {
     const world = await limited(1);
     const count = async () => (await app.db.query(sql`SELECT 1 FROM rate_limits WHERE app_id = ${world.appId}`)).length;
     const sweep = () => sweepLimits.run(app.services, new AbortController().signal);

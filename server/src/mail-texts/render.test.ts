@@ -3,10 +3,10 @@ import { borderOf, contrast, inkOn } from './colors.ts';
 import { deviceName } from './device-name.ts';
 import { languageOf, languages, timeInWords } from './languages.ts';
 import { type MailContent, mailPurposes, type MailPurpose } from './mail-purposes.ts';
-import { type Look, renderMail } from './render.ts';
+import { type Branding, renderMail } from './render.ts';
 import { mailLanguages, textParts } from './words.ts';
 
-const look = (changes: Partial<Look> = {}): Look => ({
+const look = (changes: Partial<Branding> = {}): Branding => ({
   language: 'en',
   brandName: 'Acme',
   logoUrl: undefined,
@@ -14,7 +14,7 @@ const look = (changes: Partial<Look> = {}): Look => ({
   texts: {},
   ...changes,
 });
-const render = (content: MailContent, changes: Partial<Look> = {}, purpose: MailPurpose = 'invitation') =>
+const render = (content: MailContent, changes: Partial<Branding> = {}, purpose: MailPurpose = 'invitation') =>
   renderMail(purpose, content, look(changes));
 
 const purposes = Object.entries(mailPurposes);

@@ -9,7 +9,7 @@ import { footerWords, type OwnTexts, purposeWords } from './own-texts.ts';
 import type { Language, PurposeWords, Words } from './words.ts';
 
 /** The branding of an app's mails. */
-export interface Look {
+export interface Branding {
   readonly language: Language;
   readonly brandName: string;
   readonly logoUrl: string | undefined;
@@ -43,7 +43,7 @@ type Values = ReadonlyMap<string, string>;
 function valuesOf(
   words: Words,
   content: MailContent,
-  { brandName, language }: Look,
+  { brandName, language }: Branding,
   toName: (name: string) => string,
 ): Values {
   const { organizationName = '', device = '', address = '', time = '', email = '', provider = '' } = content;
@@ -111,7 +111,7 @@ interface Draft {
   readonly footer: readonly string[];
 }
 
-function draftOf(own: PurposeWords, words: Words, purpose: MailPurpose, content: MailContent, look: Look): Draft {
+function draftOf(own: PurposeWords, words: Words, purpose: MailPurpose, content: MailContent, look: Branding): Draft {
   const values = valuesOf(words, content, look, nameInBody);
   const { code, longCode, url } = content;
   const { codeLabel, longCodeLabel, linkHint } = words.common;
@@ -146,7 +146,7 @@ function toText({ values, paragraphs, details, code, longCode, link, note, notMe
   return `${parts.join('\n\n')}\n`;
 }
 
-function toHtml({ values, ...draft }: Draft, subject: string, { language, logoUrl, color }: Look): string {
+function toHtml({ values, ...draft }: Draft, subject: string, { language, logoUrl, color }: Branding): string {
   const filled = (text: string) => fillHtml(text, values);
   return layOut({
     ...draft,
@@ -165,7 +165,7 @@ function toHtml({ values, ...draft }: Draft, subject: string, { language, logoUr
 }
 
 /** Renders a mail as plain text and as HTML. Text of users is escaped. */
-export function renderMail(purpose: MailPurpose, content: MailContent, look: Look): RenderedMail {
+export function renderMail(purpose: MailPurpose, content: MailContent, look: Branding): RenderedMail {
   const { words } = languages[look.language];
   const own = purposeWords(look.texts, words, look.language, purpose);
   const subject = inOneLine(fill(own.subject, valuesOf(words, content, look, nameInSubject)));

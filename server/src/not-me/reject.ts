@@ -11,7 +11,7 @@ import { deleteSessions } from '../sessions/sessions.store.ts';
 import { emailKey } from '../http/email-address.ts';
 import { insertPasswordResetRequest } from '../accounts/password-reset-requests.store.ts';
 import { findAndLockUser, type User } from '../users/users.store.ts';
-import { voidWaysIn } from '../accounts/void-ways-in.ts';
+import { voidSignInMethods } from '../accounts/void-sign-in-methods.ts';
 import { endSession, removePassword, setEmailUnverified, unlinkIdentity } from './not-me.store.ts';
 import { fingerprintOf, mailboxOf, type NotMeToken, openNotMeToken } from '../users/not-me-token.ts';
 
@@ -31,7 +31,7 @@ async function rejectSignUp(tx: Tx, call: Call, user: User): Promise<void> {
   if (user.isEmailClaimed) throw invalid(user.id);
   await takeLimitWithin(tx, call, 'rejectionsPerUserPerDay', user.id);
   const now = call.services.clock.now();
-  await voidWaysIn(tx, call.appId, user.id, now);
+  await voidSignInMethods(tx, call.appId, user.id, now);
   await setEmailUnverified(tx, call.appId, user.id, now);
 }
 

@@ -37,7 +37,7 @@ async function operate(words: readonly string[], stdin = ''): Promise<string> {
 const signIn = (email: string, password: string) =>
   world.call('POST', '/v1/authentication/users/sessions', { body: { email, password } });
 const superAdmins = (token: string) => world.call('GET', '/v1/authorization/super-admins?pageSize=100', { token });
-const passwordIn = (line: string) => / {2}password: (\S{24}) {2}\(shown this once\)$/.exec(line)?.[1] ?? '';
+const passwordIn = (line: string) => / {2}password: (\S{24}) {2}\(shown only once\)$/.exec(line)?.[1] ?? '';
 const everything = () =>
   app.db.query(
     sql`SELECT id, password_hash, is_super_admin, state FROM users WHERE app_id = ${world.appId} ORDER BY id`,

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto';
 import { text } from 'node:stream/consumers';
 import type { Command } from 'commander';
-import { notifyPasswordSetByOperator } from '../accounts/tell-password-changed.ts';
+import { notifyPasswordSetByOperator } from '../accounts/notify-password-changed.ts';
 import type { App } from '../apps/apps.store.ts';
 import type { Config } from '../config.ts';
 import { toSuperAdmin } from '../accounts/create-app.ts';
-import { tellSuperAdminsOf } from '../accounts/tell-super-admins.ts';
+import { notifySuperAdminsOf } from '../accounts/notify-super-admins.ts';
 import { renewPassword } from '../accounts/renew-password.ts';
 import { writeAuditEvent } from '../calls/audit-event.store.ts';
-import { shareKey } from '../calls/take-limit.ts';
+import { quotaKey } from '../calls/take-limit.ts';
 import type { Clock } from '../clock.ts';
 import type { Tx } from '../db/db.ts';
 import type { Deployment } from '../deployment.ts';
@@ -16,7 +16,7 @@ import { deleteDevices } from '../devices/devices.store.ts';
 import { emailKey, normalizeEmail } from '../http/email-address.ts';
 import type { IdSource } from '../ids.ts';
 import { deleteUnvouchedIdentities } from '../identity-providers/identities.store.ts';
-import { fillShares } from '../limits/limits.store.ts';
+import { resetQuotas } from '../limits/limits.store.ts';
 import { createPasswordHasher, type PasswordHasher } from '../passwords/password-hash.ts';
 import { passwordFault } from '../passwords/password-policy.ts';
 import { readStanding } from '../users/super-admins.store.ts';
@@ -75,7 +75,7 @@ function resetPassword(services: AdminServices, app: App, email: string, passwor
     await renewPassword(tx, appId, user.id, passwordHash, services.clock.now());
     await deleteDevices(tx, appId, user.id);
     await deleteUnvouchedIdentities(tx, appId, user.id);
-    await fillShares(tx, appId, [shareKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
+    await resetQuotas(tx, appId, [quotaKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
     if (user.isEmailVerified) await notifyPasswordSetByOperator(tx, services, app, user, passwordHash);
     await writeEvent(tx, services, appId, 'user.password_reset', user.id);
   });
@@ -97,7 +97,7 @@ function createAdmin(services: AdminServices, { id: appId }: App, email: string,
     // A concurrent invitation can insert an unclaimed account with this address.
     if (added?.id !== id) throw new Error(`${email} has an account already`);
     const content = { email, time: now.toISOString() };
-    await tellSuperAdminsOf(tx, services, appId, { purpose: 'super_admin_granted', content });
+    await notifySuperAdminsOf(tx, services, appId, { purpose: 'super_admin_granted', content });
     await writeEvent(tx, services, appId, 'super_admin.granted', added.id);
   });
 }

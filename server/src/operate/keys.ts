@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { writeAuditEvent } from '../calls/audit-event.store.ts';
 import type { Tx } from '../db/db.ts';
 import type { Deployment } from '../deployment.ts';
-import { makeSigningKey, makeSuccessor, revokeKey, rotateSigningKey } from '../keys/signing-keys.ts';
+import { generateSigningKey, generateSuccessor, revokeKey, rotateSigningKey } from '../keys/signing-keys.ts';
 import { type KeySet, keySets, listSigningKeys } from '../keys/signing-keys.store.ts';
 
 type Print = (line: string) => void;
@@ -38,7 +38,7 @@ async function listKeys({ db }: KeyDeployment, appId: string, print: Print): Pro
 
 async function rotate(deployment: KeyDeployment, appId: string, set: KeySet, print: Print): Promise<void> {
   const now = deployment.clock.now();
-  const key = await makeSuccessor(deployment.sealer, appId, set, now);
+  const key = await generateSuccessor(deployment.sealer, appId, set, now);
   await deployment.db.transaction(async (tx) => {
     await rotateSigningKey(tx, appId, key, now);
     await writeOperatorEvent(tx, deployment, appId, 'signing_key.rotated', key.kid);
@@ -56,7 +56,7 @@ async function setOf({ db }: KeyDeployment, appId: string, kid: string): Promise
 
 async function revoke(deployment: KeyDeployment, appId: string, kid: string, print: Print): Promise<void> {
   const now = deployment.clock.now();
-  const spare = await makeSigningKey(deployment.sealer, appId, await setOf(deployment, appId, kid), now);
+  const spare = await generateSigningKey(deployment.sealer, appId, await setOf(deployment, appId, kid), now);
   await deployment.db.transaction(async (tx) => {
     if (!(await revokeKey(tx, appId, kid, spare, now))) throw new Error(`there is no key ${kid} to revoke`);
     await writeOperatorEvent(tx, deployment, appId, 'signing_key.revoked', kid);

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Deployment } from '../deployment.ts';
 import { type GivenUpMail, listGivenUpMails, retryGivenUpMails } from '../email/delivery.store.ts';
-import { mailTriedMs } from '../email/queue-mail.ts';
+import { mailRetriedMs } from '../email/queue-mail.ts';
 
 const mailsListed = 1000;
 
@@ -29,7 +29,7 @@ export function addMailCommands(
       withDeployment(async ({ db, clock }) => {
         if (id !== 'all' && !/^\d{1,19}$/.test(id)) throw new Error(`"${id}" is not the id of a mail`);
         const now = clock.now();
-        const giveUpAt = new Date(now.getTime() + mailTriedMs);
+        const giveUpAt = new Date(now.getTime() + mailRetriedMs);
         const count = await retryGivenUpMails(db, { id: id === 'all' ? undefined : id, now, giveUpAt });
         if (count === 0 && id !== 'all') throw new Error(`no mail ${id} was given up`);
         print(`queued again: ${count}`);

@@ -25,7 +25,7 @@ function passOver(error: unknown): undefined {
 }
 
 /** The live session of a token. Records its use. */
-export async function findUsedSession(
+export async function findAndTouchSession(
   services: Pick<Services, 'db' | 'clock' | 'lookups'>,
   appId: string,
   token: string,

@@ -220,7 +220,7 @@ describe('tries from one address', () => {
   });
 });
 
-describe('the share of a known device', () => {
+describe('the quota of a known device', () => {
   test('is one of its own, and used up like any other', async () => {
     const world = await limited({ signInsPerDevicePerHour: 3, signInsPerAccountPerHour: 4 });
     const { email } = await world.person();

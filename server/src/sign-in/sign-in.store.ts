@@ -3,18 +3,18 @@ import { type Db, empty, type Sql, sql } from '../db/db.ts';
 import { deviceChanges, type DeviceUse, newDevice } from '../devices/devices.store.ts';
 import { ApiError } from '../http/errors.ts';
 import { insertMail, type NewMail } from '../email/mails.store.ts';
-import { returnUnit, secondsToWait, type Share, takeUnit } from '../limits/limits.store.ts';
+import { refundUnit, secondsToWait, type Quota, consumeUnit } from '../limits/limits.store.ts';
 import { setPasswordHashWhere } from '../users/users.store.ts';
 import type { UserState } from '../users/users.store.ts';
 import { endSurplusSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
 
 /** The quotas that an attempt to sign in consumes. */
-export interface SignInShares {
-  readonly address: Share;
-  readonly account: Share;
+export interface SignInQuotas {
+  readonly address: Quota;
+  readonly account: Quota;
   /** Device tokens of the caller. If the account knows one, its quota is consumed instead of the other two. */
   readonly devices: readonly { readonly tokenHash: Buffer; readonly keyHash: Buffer }[];
-  readonly device: Omit<Share, 'keyHash'>;
+  readonly device: Omit<Quota, 'keyHash'>;
 }
 
 /** The stored credentials of an account. */
@@ -89,7 +89,7 @@ function toCountedAttempt(appId: string, row: CountedRow): CountedAttempt {
  * The commit does not wait for the disk. Other sessions see the attempt at once. A crash of the database server loses
  * only the latest attempts.
  *
- * @param shares the quotas; their sizes come from the row `app` of the statement
+ * @param quotas the quotas; their sizes come from the row `app` of the statement
  * @param presentedHash hash of the session token that the caller keeps as a cookie
  * @throws ApiError `app_inactive`
  */
@@ -97,12 +97,12 @@ export async function countSignInAttempt(
   db: Db,
   appId: string,
   emailKey: string,
-  shares: SignInShares,
+  quotas: SignInQuotas,
   presentedHash: Buffer | undefined,
   now: Date,
 ): Promise<CountedAttempt> {
-  const { address } = shares;
-  const device: Share<Sql> = { ...shares.device, keyHash: sql`(SELECT key_hash FROM known_device)` };
+  const { address } = quotas;
+  const device: Quota<Sql> = { ...quotas.device, keyHash: sql`(SELECT key_hash FROM known_device)` };
   const [row] = await db.query<CountedRow>(sql`
     WITH app AS (SELECT * FROM apps WHERE id = ${appId}),
     active AS (SELECT FROM app WHERE status = 'ACTIVE'),
@@ -111,15 +111,15 @@ export async function countSignInAttempt(
       WHERE app_id = ${appId} AND email_key = ${emailKey} AND EXISTS (SELECT FROM active)),
     known_device AS (
       SELECT presented.key_hash
-      FROM unnest(${shares.devices.map(({ tokenHash }) => tokenHash)}::bytea[],
-        ${shares.devices.map(({ keyHash }) => keyHash)}::bytea[]) AS presented (token_hash, key_hash)
+      FROM unnest(${quotas.devices.map(({ tokenHash }) => tokenHash)}::bytea[],
+        ${quotas.devices.map(({ keyHash }) => keyHash)}::bytea[]) AS presented (token_hash, key_hash)
       JOIN devices d ON d.app_id = ${appId} AND d.token_hash = presented.token_hash AND d.expires_at > ${now}
       JOIN account ON account.id = d.user_id
       LIMIT 1),
-    device_quota_consumed AS (${takeUnit(appId, device, now, sql`FROM known_device`)}),
+    device_quota_consumed AS (${consumeUnit(appId, device, now, sql`FROM known_device`)}),
     address_quota_consumed AS (
-      ${takeUnit(appId, address, now, sql`FROM active WHERE NOT EXISTS (SELECT FROM known_device)`)}),
-    account_quota_consumed AS (${takeUnit(appId, shares.account, now, sql`FROM address_quota_consumed`)})
+      ${consumeUnit(appId, address, now, sql`FROM active WHERE NOT EXISTS (SELECT FROM known_device)`)}),
+    account_quota_consumed AS (${consumeUnit(appId, quotas.account, now, sql`FROM address_quota_consumed`)})
     SELECT (SELECT to_jsonb(app) FROM app) AS app, account.id, account.email,
       account.is_email_verified, account.state, account.password_hash,
       (SELECT s.id FROM sessions s
@@ -131,7 +131,7 @@ export async function countSignInAttempt(
       EXISTS (SELECT FROM address_quota_consumed) AS is_address_admitted,
       ${secondsToWait(appId, address, now)} AS address_wait,
       EXISTS (SELECT FROM account_quota_consumed) AS is_account_admitted,
-      ${secondsToWait(appId, shares.account, now)} AS account_wait
+      ${secondsToWait(appId, quotas.account, now)} AS account_wait
     FROM (SELECT set_config('synchronous_commit', 'off', true)) AS commit_without_waiting_for_disk
     LEFT JOIN account ON true`);
   if (!row) throw new Error('an attempt to sign in was not counted');
@@ -140,7 +140,7 @@ export async function countSignInAttempt(
 }
 
 /** A sign-in with the right password, to be stored. */
-export interface RightSignIn {
+export interface SuccessfulSignIn {
   readonly credentials: Credentials;
   /** The same password with today's parameters, if the stored hash has others. */
   readonly newHash: string | undefined;
@@ -151,19 +151,19 @@ export interface RightSignIn {
   readonly sessionsPerUser: number;
   readonly device: DeviceUse;
   /** The mail to the owner if the device is new to the account, and its quotas. Undefined: no mail is sent. */
-  readonly notice: { readonly mail: NewMail; readonly shares: readonly [network: Share, user: Share] } | undefined;
+  readonly notice: { readonly mail: NewMail; readonly quotas: readonly [network: Quota, user: Quota] } | undefined;
   /** The quotas to refund after a correct password, in the order in which they were consumed. */
-  readonly taken: readonly Share[];
+  readonly taken: readonly Quota[];
 }
 
 /** Refunds the quotas in the order in which they were consumed, so that concurrent sign-ins cannot deadlock. */
-function refundInOrder(appId: string, taken: readonly Share[]): Sql {
+function refundInOrder(appId: string, taken: readonly Quota[]): Sql {
   const [first, second] = taken;
   if (!first) throw new Error('nothing was taken');
-  const refunded = sql`first_quota_refunded AS (${returnUnit(appId, first, sql`EXISTS (SELECT FROM changed)`)})`;
+  const refunded = sql`first_quota_refunded AS (${refundUnit(appId, first, sql`EXISTS (SELECT FROM changed)`)})`;
   if (!second) return refunded;
   const after = sql`EXISTS (SELECT FROM changed) AND (SELECT count(*) FROM first_quota_refunded) >= 0`;
-  return sql`${refunded}, second_quota_refunded AS (${returnUnit(appId, second, after)})`;
+  return sql`${refunded}, second_quota_refunded AS (${refundUnit(appId, second, after)})`;
 }
 
 /**
@@ -171,7 +171,7 @@ function refundInOrder(appId: string, taken: readonly Share[]): Sql {
  * empty if the password that was compared is no longer stored, because the account was claimed or changed in the
  * meantime. It is also empty if the presented session ended or got another token in the meantime.
  */
-function sessionChanges(appId: string, { credentials, session, renewedHash }: RightSignIn): Sql {
+function sessionChanges(appId: string, { credentials, session, renewedHash }: SuccessfulSignIn): Sql {
   const locked = sql`
     SELECT id FROM users
     WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE'
@@ -196,7 +196,7 @@ function sessionChanges(appId: string, { credentials, session, renewedHash }: Ri
  * 5. `notice_…`: queue a mail to the owner if the device is new, within the quotas of the network and of the user.
  * 6. `…_quota_refunded`: refund the quotas that the attempt consumed.
  */
-export function signInChanges(appId: string, signIn: RightSignIn): Sql {
+export function signInChanges(appId: string, signIn: SuccessfulSignIn): Sql {
   const { credentials, newHash, session, sessionsPerUser, device, notice, taken } = signIn;
   const isChanged = sql`EXISTS (SELECT FROM changed)`;
   return sql`
@@ -210,11 +210,15 @@ export function signInChanges(appId: string, signIn: RightSignIn): Sql {
 }
 
 /** The mail about a device that the account does not know. */
-function noticed(appId: string, { device }: RightSignIn, { mail, shares }: NonNullable<RightSignIn['notice']>): Sql {
-  const [network, user] = shares;
+function noticed(
+  appId: string,
+  { device }: SuccessfulSignIn,
+  { mail, quotas }: NonNullable<SuccessfulSignIn['notice']>,
+): Sql {
+  const [network, user] = quotas;
   return sql`
-    notice_quota_of_network_consumed AS (${takeUnit(appId, network, device.now, newDevice(device))}),
+    notice_quota_of_network_consumed AS (${consumeUnit(appId, network, device.now, newDevice(device))}),
     notice_quota_of_user_consumed AS (
-      ${takeUnit(appId, user, device.now, sql`FROM notice_quota_of_network_consumed`)}),
+      ${consumeUnit(appId, user, device.now, sql`FROM notice_quota_of_network_consumed`)}),
     notice_queued AS (${insertMail(appId, mail, sql`FROM notice_quota_of_user_consumed`)}),`;
 }

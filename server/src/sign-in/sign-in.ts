@@ -8,8 +8,8 @@ import { mutateInStatement } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { type LimitName, limits } from '../limits/limits.ts';
-import type { Share } from '../limits/limits.store.ts';
-import { shareInQuery, shareKey, shareOf, toRetryAfter } from '../calls/take-limit.ts';
+import type { Quota } from '../limits/limits.store.ts';
+import { quotaInQuery, quotaKey, quotaOf, toRetryAfter } from '../calls/take-limit.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
 import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
@@ -17,9 +17,9 @@ import {
   type Credentials,
   countSignInAttempt,
   type CountedAttempt,
-  type RightSignIn,
+  type SuccessfulSignIn,
   signInChanges,
-  type SignInShares,
+  type SignInQuotas,
 } from './sign-in.store.ts';
 import { prepareSession, presentedSessionHash, sessionEvent, type StartedSession } from './start-session.ts';
 
@@ -44,7 +44,7 @@ interface Authenticated {
   readonly isDeviceKnown: boolean;
   /** The live session of this account that the caller presents: it is renewed. */
   readonly presented: { readonly sessionId: string; readonly tokenHash: Buffer } | undefined;
-  readonly taken: readonly Share[];
+  readonly taken: readonly Quota[];
 }
 
 /**
@@ -52,16 +52,16 @@ interface Authenticated {
  * attempts of the owner. Accounts are identified by address, so that attempts on addresses without an account are
  * counted too.
  */
-function signInShares(call: Call, { email }: Given): SignInShares {
+function signInQuotas(call: Call, { email }: Given): SignInQuotas {
   const { services, client, request } = call;
-  const { count, periodSeconds } = shareInQuery(services, 'signInsPerDevicePerHour', '');
+  const { count, periodSeconds } = quotaInQuery(services, 'signInsPerDevicePerHour', '');
   return {
-    address: shareInQuery(services, 'signInsPerAddressPerHour', addressKey(client.ip)),
-    account: shareInQuery(services, 'signInsPerAccountPerHour', emailKey(email)),
+    address: quotaInQuery(services, 'signInsPerAddressPerHour', addressKey(client.ip)),
+    account: quotaInQuery(services, 'signInsPerAccountPerHour', emailKey(email)),
     device: { count, periodSeconds },
     devices: presentedDeviceTokens(call, String(request.headers['x-app-name'])).map((token) => ({
       tokenHash: sha256(token),
-      keyHash: shareKey(services, 'signInsPerDevicePerHour', token),
+      keyHash: quotaKey(services, 'signInsPerDevicePerHour', token),
     })),
   };
 }
@@ -79,8 +79,8 @@ function refuseLocked({ waitSeconds, credentials }: CountedAttempt): void {
 }
 
 /** The quotas to refund after a correct password. */
-function takenOf({ address, account }: SignInShares, { app, deviceKeyHash }: CountedAttempt): readonly Share[] {
-  const counted = (name: LimitName, { keyHash }: { keyHash: Buffer }): Share => ({
+function takenOf({ address, account }: SignInQuotas, { app, deviceKeyHash }: CountedAttempt): readonly Quota[] {
+  const counted = (name: LimitName, { keyHash }: { keyHash: Buffer }): Quota => ({
     keyHash,
     count: app.settings.limits[name],
     periodSeconds: limits[name].periodSeconds,
@@ -100,13 +100,13 @@ function takenOf({ address, account }: SignInShares, { app, deviceKeyHash }: Cou
 async function authenticateUser(call: Call, given: Given): Promise<Authenticated> {
   const { services, appId } = call;
   services.passwords.expectRoom();
-  const shares = signInShares(call, given);
+  const quotas = signInQuotas(call, given);
   const tokenHash = presentedSessionHash(call);
   const counted = await countSignInAttempt(
     services.db,
     appId,
     emailKey(given.email),
-    shares,
+    quotas,
     tokenHash,
     services.clock.now(),
   );
@@ -121,7 +121,7 @@ async function authenticateUser(call: Call, given: Given): Promise<Authenticated
   const isDeviceKnown = counted.deviceKeyHash !== undefined;
   const { presentedSessionId: sessionId } = counted;
   const presented = sessionId !== undefined && tokenHash !== undefined ? { sessionId, tokenHash } : undefined;
-  return { app, credentials, newHash, isDeviceKnown, presented, taken: takenOf(shares, counted) };
+  return { app, credentials, newHash, isDeviceKnown, presented, taken: takenOf(quotas, counted) };
 }
 
 /**
@@ -133,16 +133,16 @@ function noticeOf(
   app: App,
   { id, email }: Credentials,
   sessionId: string,
-): NonNullable<RightSignIn['notice']> {
+): NonNullable<SuccessfulSignIn['notice']> {
   const { services, client } = call;
   const name = 'newDeviceMailsPerUserPerDay';
   const notMe = notMeUrl(call, { id, email }, { kind: 'session', id: sessionId });
   const content = { ...circumstancesOf(call), notMeUrl: notMe };
   const { periodSeconds } = limits[name];
-  const keyHash = shareKey(services, name, `${id} ${addressKey(client.ip)}`);
+  const keyHash = quotaKey(services, name, `${id} ${addressKey(client.ip)}`);
   return {
     mail: sealMail(services, app.id, { userId: id, recipient: email, purpose: 'new_device', content }),
-    shares: [{ keyHash, count: 1, periodSeconds }, shareOf(services, app, name, id)],
+    quotas: [{ keyHash, count: 1, periodSeconds }, quotaOf(services, app, name, id)],
   };
 }
 

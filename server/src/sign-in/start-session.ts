@@ -26,13 +26,13 @@ export interface PreparedSession {
 }
 
 /** A user who has just authenticated. */
-export interface ProvenUser {
+export interface AuthenticatedUser {
   readonly id: string;
   /** Methods of authentication. @see RFC 8176 */
   readonly amr: readonly string[];
 }
 
-export function prepareSession({ services, client }: Call, app: App, user: ProvenUser): PreparedSession {
+export function prepareSession({ services, client }: Call, app: App, user: AuthenticatedUser): PreparedSession {
   const now = services.clock.now();
   const after = (seconds: number) => new Date(now.getTime() + seconds * 1000);
   const token = newSecret('gh_s_');
@@ -76,7 +76,7 @@ export function presentedSessionHash({ request, services }: Call): Buffer | unde
  * Starts a session for a user who has just authenticated. If the caller's cookie holds a live session of that user, the
  * session is renewed instead: same id, new token. The device is known from then on. The caller has locked the user.
  */
-export async function startSession(tx: Tx, call: Call, app: App, user: ProvenUser): Promise<StartedSession> {
+export async function startSession(tx: Tx, call: Call, app: App, user: AuthenticatedUser): Promise<StartedSession> {
   const { row, token } = prepareSession(call, app, user);
   const presented = presentedSessionHash(call);
   const renewed = presented

@@ -25,7 +25,7 @@ import {
   type SuperAdminRow,
   superAdminsOf,
 } from '../users/super-admins.store.ts';
-import { tellSuperAdmins } from '../accounts/tell-super-admins.ts';
+import { notifySuperAdmins } from '../accounts/notify-super-admins.ts';
 
 function toItem(row: SuperAdminRow) {
   const names = { firstName: row.first_name, lastName: row.last_name };
@@ -68,7 +68,7 @@ async function grantOrInvite(tx: Tx, call: Call, user: User, invitee: Invitee): 
     return ['invited'];
   }
   await setSuperAdmin(tx, call.appId, user.id, true, call.services.clock.now());
-  await tellSuperAdmins(tx, call, 'super_admin_granted', user.email);
+  await notifySuperAdmins(tx, call, 'super_admin_granted', user.email);
   return ['superAdmin'];
 }
 
@@ -158,7 +158,7 @@ export const superAdminRoutes = [
         }
         if (isSuperAdmin) {
           await checkNotLastSuperAdmin(tx, appId, user.id);
-          await tellSuperAdmins(tx, call, 'super_admin_removed', user.email);
+          await notifySuperAdmins(tx, call, 'super_admin_removed', user.email);
         }
         await setSuperAdmin(tx, appId, user.id, false, services.clock.now());
         await deleteInvitedLeftOver(tx, appId, [user.id]);

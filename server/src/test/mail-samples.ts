@@ -1,5 +1,5 @@
 import { type MailContent, mailPurposes, type MailPurpose } from '../mail-texts/mail-purposes.ts';
-import { type Look, renderMail } from '../mail-texts/render.ts';
+import { type Branding, renderMail } from '../mail-texts/render.ts';
 import { type Language, mailLanguages } from '../mail-texts/words.ts';
 
 /** A mail as a file of the documentation. */
@@ -51,7 +51,7 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   super_admin_removed: { email: 'nora@acme.example', ...circumstances },
 };
 
-const plain = (language: Language): Look => ({
+const plain = (language: Language): Branding => ({
   language,
   brandName: 'Acme Cloud',
   logoUrl: undefined,
@@ -60,7 +60,7 @@ const plain = (language: Language): Look => ({
 });
 
 const purposes = Object.keys(mailPurposes) as MailPurpose[];
-const sample = (name: string, purpose: MailPurpose, content: MailContent, look: Look): MailSample => ({
+const sample = (name: string, purpose: MailPurpose, content: MailContent, look: Branding): MailSample => ({
   name: `${look.language}/${name}`,
   ...renderMail(purpose, content, look),
 });

@@ -3,7 +3,7 @@ import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { raw, type Sql, sql, type Tx } from '../db/db.ts';
 import { replaceSealedMail } from '../email/mails.store.ts';
 import type { Route } from '../calls/route.ts';
-import { makeSigningKey, revokeKey, rotateSigningKey } from '../keys/signing-keys.ts';
+import { generateSigningKey, revokeKey, rotateSigningKey } from '../keys/signing-keys.ts';
 import {
   keySets,
   listPublishedKeys,
@@ -189,7 +189,7 @@ describe.each(keySets)('the operator changes one app only, keys of the set %s:',
 
   let spare: StoredSigningKey;
   beforeAll(async () => {
-    spare = await makeSigningKey(app.services.sealer, ourId, set, now());
+    spare = await generateSigningKey(app.services.sealer, ourId, set, now());
   });
 
   it.each<[string, (tx: Tx, kid: string, mailId: string) => Promise<unknown>]>([
@@ -212,7 +212,7 @@ describe.each(keySets)('the operator changes one app only, keys of the set %s:',
   it('revoking the key of one leaves it with another, and the successor of the other waits', async () => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     await fillApp(app.db, tables, twinId, ourRows, 'theirs');
-    const successor = await makeSigningKey(app.services.sealer, twinId, set, new Date(now().getTime() + 900_000));
+    const successor = await generateSigningKey(app.services.sealer, twinId, set, new Date(now().getTime() + 900_000));
     await app.db.transaction((tx) => rotateSigningKey(tx, twinId, successor, now()));
     const before = await digestOfApp(app.db, twinId);
     const [key] = await listPublishedKeys(app.db, ourId, set, now());

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
-import { makeSigningKey, revokeKey } from '../keys/signing-keys.ts';
+import { generateSigningKey, revokeKey } from '../keys/signing-keys.ts';
 import { listPublishedKeys } from '../keys/signing-keys.store.ts';
 import { publicUrl } from '../test/access-tokens.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
@@ -98,7 +98,7 @@ describe('a token is refused from the next request on, on every process, after',
       async (_, of) => {
         const now = of.test.clock.now();
         const [key] = await listPublishedKeys(of.test.db, of.appId, 'oauth', now);
-        const spare = await makeSigningKey(of.test.services.sealer, of.appId, 'oauth', now);
+        const spare = await generateSigningKey(of.test.services.sealer, of.appId, 'oauth', now);
         await of.test.db.transaction((tx) => revokeKey(tx, of.appId, key?.kid ?? '', spare, now));
       },
     ],

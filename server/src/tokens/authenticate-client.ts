@@ -6,7 +6,7 @@ import type { Call } from '../calls/route.ts';
 import { isWithin, peerAddress } from '../http/network-address.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { limits } from '../limits/limits.ts';
-import { shareKey, toRetryAfter } from '../calls/take-limit.ts';
+import { quotaKey, toRetryAfter } from '../calls/take-limit.ts';
 import { type FoundClient, type MachineLimits, touchSecret } from '../machine-users/machine-users.store.ts';
 
 /** How long the last use of a secret may lag behind. */
@@ -36,7 +36,7 @@ function checkNetwork({ request }: Call, { allowedNetworks }: MachineLimits): vo
  */
 async function limitUse({ services, appId }: Call, use: SecretUse, id: string, found: FoundClient): Promise<void> {
   const { count, periodSeconds } = limits[use];
-  const keyHash = shareKey(services, use, id);
+  const keyHash = quotaKey(services, use, id);
   const wait = await services.tokenLimit.take(appId, { keyHash, count: found.counts[use] ?? count, periodSeconds });
   if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: toRetryAfter(wait) });
 }

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Services } from '../calls/services.ts';
-import { findUsedSession } from '../sessions/used-session.ts';
+import { findAndTouchSession } from '../sessions/used-session.ts';
 import type { introspection } from './introspection.schema.ts';
 import type { MachineClaims, PersonClaims } from './token-claims.ts';
 import { issuerOf, type NamedApp } from './token-verifier.ts';
@@ -18,7 +18,7 @@ const inactive: Introspection = { active: false };
 const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
 
 async function introspectSession(services: Services, app: NamedApp, token: string): Promise<Introspection> {
-  const found = await findUsedSession(services, app.id, token);
+  const found = await findAndTouchSession(services, app.id, token);
   if (!found) return inactive;
   const { user, session } = found;
   return {

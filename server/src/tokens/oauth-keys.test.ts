@@ -1,7 +1,13 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { decodeProtectedHeader } from 'jose';
 import { createSealer } from '../keys/seal.ts';
-import { createSigningKeys, makeSigningKey, makeSuccessor, revokeKey, rotateSigningKey } from '../keys/signing-keys.ts';
+import {
+  createSigningKeys,
+  generateSigningKey,
+  generateSuccessor,
+  revokeKey,
+  rotateSigningKey,
+} from '../keys/signing-keys.ts';
 import {
   type KeySet,
   keySets,
@@ -45,12 +51,12 @@ const use = async (token: string) => {
   return response.statusCode === 200 ? '200' : problem(response);
 };
 async function rotate(set: KeySet): Promise<string> {
-  const key = await makeSuccessor(app.services.sealer, world.appId, set, app.clock.now());
+  const key = await generateSuccessor(app.services.sealer, world.appId, set, app.clock.now());
   await app.db.transaction((tx) => rotateSigningKey(tx, world.appId, key, app.clock.now()));
   return key.kid;
 }
 async function revoke(set: KeySet, kid: string): Promise<boolean> {
-  const spare = await makeSigningKey(app.services.sealer, world.appId, set, app.clock.now());
+  const spare = await generateSigningKey(app.services.sealer, world.appId, set, app.clock.now());
   return app.db.transaction((tx) => revokeKey(tx, world.appId, kid, spare, app.clock.now()));
 }
 

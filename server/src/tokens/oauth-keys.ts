@@ -1,6 +1,6 @@
 import { lockApp } from '../apps/apps.store.ts';
 import type { Services } from '../calls/services.ts';
-import { makeSigningKey } from '../keys/signing-keys.ts';
+import { generateSigningKey } from '../keys/signing-keys.ts';
 import { insertSigningKey, someKeySigns } from '../keys/signing-keys.store.ts';
 
 /**
@@ -12,7 +12,7 @@ export async function createFirstOauthKey(
   appId: string,
 ): Promise<void> {
   const now = clock.now();
-  const key = await makeSigningKey(sealer, appId, 'oauth', now);
+  const key = await generateSigningKey(sealer, appId, 'oauth', now);
   await db.transaction(async (tx) => {
     await lockApp(tx, appId);
     if (!(await someKeySigns(tx, appId, 'oauth', now))) await insertSigningKey(tx, appId, key, now);

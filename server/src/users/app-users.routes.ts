@@ -9,7 +9,7 @@ import { mutate } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
 import { type Call, nothingKept, route } from '../calls/route.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
-import { tellSuperAdmins } from '../accounts/tell-super-admins.ts';
+import { notifySuperAdmins } from '../accounts/notify-super-admins.ts';
 import { userDeleted, userList, userListQuery, userStateChanged } from './app-users.schema.ts';
 import { type GovernedUser, setUserState, type AppUserRow, usersOfApp } from './app-users.store.ts';
 import { displayName } from '../search/display-name.ts';
@@ -34,7 +34,7 @@ function toItem(row: AppUserRow) {
 async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void> {
   const { appId, services } = call;
   await checkDispensable(tx, appId, user);
-  if (user.isSuperAdmin) await tellSuperAdmins(tx, call, 'super_admin_removed', user.email);
+  if (user.isSuperAdmin) await notifySuperAdmins(tx, call, 'super_admin_removed', user.email);
   await setUserState(tx, appId, user.id, 'INACTIVE', services.clock.now());
   await deleteSessions(tx, appId, user.id);
   await voidAllCodes(tx, appId, user.id, ['password_reset', 'email_change', 'reauthentication']);
@@ -42,7 +42,7 @@ async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void>
 
 async function reactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void> {
   await setUserState(tx, call.appId, user.id, 'ACTIVE', call.services.clock.now());
-  if (user.isSuperAdmin) await tellSuperAdmins(tx, call, 'super_admin_granted', user.email);
+  if (user.isSuperAdmin) await notifySuperAdmins(tx, call, 'super_admin_granted', user.email);
 }
 
 const stateRoute = (

@@ -19,7 +19,7 @@ import { circumstancesOf } from '../email/circumstances.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { lockWithinReach } from '../accounts/govern-user.ts';
 import { requireSession } from '../sessions/session-of-caller.ts';
-import { tellOwner } from '../accounts/tell-owner.ts';
+import { notifyAddressOwner } from '../accounts/notify-address-owner.ts';
 import { sendVerification } from '../accounts/verification-mail.ts';
 import { me, meQuery, signUp, updateUser, user, userParams, userQuery, userUpdated } from './users.schema.ts';
 import { insertUser, patchUser, readSelf, toProfile, userColumns, type UserDetailsRow } from './users.store.ts';
@@ -117,7 +117,7 @@ export const userRoutes = [
         return { result: { ...session, userId: made.id }, event: { target: actor, actor } };
       });
       if (!started) {
-        await tellOwner(call, body.email);
+        await notifyAddressOwner(call, body.email);
         throw new ApiError('email_already_exists');
       }
       setSessionCookies(call, app, started);

@@ -294,7 +294,7 @@ export const setPasswordHashWhere = (
  * password, (b) a mailed code that sets a password or accepts an invitation, (c) a provider that vouches for the
  * address, (d) a change of address, (e) the operator. The migration also stores `assumed`.
  */
-export type ClaimWay = 'verification' | 'mailed_code' | 'provider' | 'email_change' | 'operator';
+export type ClaimMethod = 'verification' | 'mailed_code' | 'provider' | 'email_change' | 'operator';
 
 /**
  * Marks the address of a locked user as verified. The password is kept.
@@ -305,7 +305,7 @@ export async function setEmailVerified(
   tx: Tx,
   appId: string,
   userId: string,
-  { claimedBy, now }: { claimedBy: ClaimWay | null; now: Date },
+  { claimedBy, now }: { claimedBy: ClaimMethod | null; now: Date },
 ): Promise<void> {
   await tx.query(sql`
     UPDATE users SET is_email_verified = true, updated_at = ${now},
@@ -337,7 +337,7 @@ export async function markClaimed(
   appId: string,
   userId: string,
   claim: {
-    way: ClaimWay;
+    way: ClaimMethod;
     email: string;
     passwordHash: string | undefined;
     firstName?: string | undefined;

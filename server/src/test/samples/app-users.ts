@@ -46,7 +46,7 @@ const overMember = async (stage: Stage): Promise<Prepared> => {
 };
 
 /** An attempt on a code that does not exist was made from the user's client address. */
-const overMemberWhoTriedInVain = async (stage: Stage): Promise<Prepared> => {
+const overMemberWithAttemptWithoutCode = async (stage: Stage): Promise<Prepared> => {
   const body = { email: `${unique('nobody')}@example.com`, verificationCode: 'AAAAAAA', newPassword: password };
   const response = await stage.world.call('PUT', '/v1/authentication/users/password', { body });
   if (response.statusCode !== 400) throw new Error(response.body);
@@ -62,7 +62,7 @@ const overMemberWhoAskedForReset = async (stage: Stage): Promise<Prepared> => {
 };
 
 /** An attempt on a code that does not exist was made from another user's client address. */
-async function triedInVainElsewhere({ world, neighbour }: Stage, address: string): Promise<void> {
+async function attemptWithoutCodeElsewhere({ world, neighbour }: Stage, address: string): Promise<void> {
   const { test, appId } = world;
   await test.db.query(sql`
     UPDATE sessions SET ip = ${address} WHERE app_id = ${appId} AND user_id = ${neighbour.userId}`);
@@ -93,8 +93,8 @@ const userSamples: SampleCalls = {
       admits: governors,
       target,
       prepare: async (stage) => {
-        await triedInVainElsewhere(stage, elsewhere);
-        return overMemberWhoTriedInVain(stage);
+        await attemptWithoutCodeElsewhere(stage, elsewhere);
+        return overMemberWithAttemptWithoutCode(stage);
       },
       afterwards: async ({ world }) => {
         const rows = await world.test.db.query<{ address: string }>(sql`

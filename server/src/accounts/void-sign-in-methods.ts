@@ -21,7 +21,7 @@ import { clearUnclaimedRow } from '../users/users.store.ts';
  * @param now the time of the change
  * @returns hashes of the tokens of the sessions that ended
  */
-export async function voidWaysIn(tx: Tx, appId: string, userId: string, now: Date): Promise<Buffer[]> {
+export async function voidSignInMethods(tx: Tx, appId: string, userId: string, now: Date): Promise<Buffer[]> {
   const ended = await deleteSessions(tx, appId, userId);
   await deleteIdentities(tx, appId, userId);
   await deleteDevices(tx, appId, userId);

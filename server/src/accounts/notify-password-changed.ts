@@ -12,7 +12,7 @@ import { type Identity, listIdentities } from '../identity-providers/identities.
  *
  * @param passwordHash the new hash, which the "not me" link of the mail removes
  */
-export async function tellPasswordChanged(
+export async function notifyPasswordChanged(
   tx: Tx,
   call: Call,
   app: App,

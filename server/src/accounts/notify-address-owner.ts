@@ -9,7 +9,7 @@ import { lockUserByEmail } from '../users/users.store.ts';
 const hourMs = 3_600_000;
 
 /** Notifies the owner of an address that somebody tried to create an account with it, at most once an hour. */
-export async function tellOwner(call: Call, email: string): Promise<void> {
+export async function notifyAddressOwner(call: Call, email: string): Promise<void> {
   const { services, appId } = call;
   const app = await namedAppOf(call);
   const since = new Date(services.clock.now().getTime() - hourMs);

@@ -12,12 +12,12 @@ type Purpose = 'super_admin_granted' | 'super_admin_removed';
  * Notifies all active super admins that a super admin was added or removed. Call it with the user's row locked, after
  * granting or before removing the right, so that the affected user gets the mail too.
  */
-export function tellSuperAdmins(tx: Tx, call: Call, purpose: Purpose, email: string): Promise<void> {
-  return tellSuperAdminsOf(tx, call.services, call.appId, { purpose, content: { email, ...circumstancesOf(call) } });
+export function notifySuperAdmins(tx: Tx, call: Call, purpose: Purpose, email: string): Promise<void> {
+  return notifySuperAdminsOf(tx, call.services, call.appId, { purpose, content: { email, ...circumstancesOf(call) } });
 }
 
 /** Like `notifySuperAdmins`, for a change outside of a call. */
-export async function tellSuperAdminsOf(
+export async function notifySuperAdminsOf(
   tx: Tx,
   services: QueueServices,
   appId: string,

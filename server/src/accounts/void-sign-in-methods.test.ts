@@ -5,7 +5,7 @@ import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { hijack } from '../test/stranger.ts';
 import { createWorld, type World } from '../test/world/world.ts';
-import { voidWaysIn } from './void-ways-in.ts';
+import { voidSignInMethods } from './void-sign-in-methods.ts';
 
 let app: TestApp;
 let world: World;
@@ -97,7 +97,7 @@ test('rule (P) empties every sign-in method, and leaves data and relations', asy
   expect(await filled(userId)).toEqual(Object.keys(roleOf).toSorted());
 
   await app.db.transaction(async (tx) => {
-    expect(await voidWaysIn(tx, world.appId, userId, app.clock.now())).not.toEqual([]);
+    expect(await voidSignInMethods(tx, world.appId, userId, app.clock.now())).not.toEqual([]);
   });
   expect(await filled(userId)).toEqual(
     Object.keys(roleOf)
