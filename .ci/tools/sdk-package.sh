@@ -16,6 +16,12 @@ checks=$work/tools/node_modules/.bin
 # The package is for ES modules only, and its entries are subpaths: TypeScript resolves neither as `node10` does.
 "$checks/attw" --profile esm-only --quiet "$work"/gatehouse-sdk-*.tgz
 
+# The adapters as the types of the frameworks see them, and the blocks of the guide.
+cp -r .ci/tools/frameworks "$work/tools"
+node .ci/tools/guide-blocks.js "$work/tools/frameworks"
+npm install --silent --no-save --no-audit --no-fund --prefix "$work/tools" "$work"/gatehouse-sdk-*.tgz
+"$checks/tsc" --project "$work/tools/frameworks"
+
 cd "$work"
 printf '{ "type": "module", "private": true }' >package.json
 npm install --silent --no-audit --no-fund ./gatehouse-sdk-*.tgz

@@ -8,6 +8,21 @@ interface Request {
 interface Response {
   status(code: number): { json(body: unknown): unknown };
 }
+/** What a request is taken for where nothing else says it, as in `const readable = requireAuth((request) => …)`. */
+interface RoutedRequest extends Request {
+  readonly params: Readonly<Record<string, string>>;
+}
+
+declare global {
+  // The namespace that the types of Express read.
+  // oxlint-disable-next-line typescript/no-namespace
+  namespace Express {
+    interface Request {
+      /** Set by `requireAuth`. */
+      actor?: Actor;
+    }
+  }
+}
 type Ask<Asked> = Requirement | ((request: Asked) => Requirement);
 
 /** Headers of Node.js in the form of the platform. */
@@ -30,7 +45,7 @@ export function toHeaders(headers: Request['headers']): Headers {
  */
 export function createRequireAuth(options: AuthenticatorOptions) {
   const authorize = createAuthenticator(options);
-  return <Asked extends Request>(ask: Ask<Asked> = {}) =>
+  return <Asked extends Request = RoutedRequest>(ask: Ask<Asked> = {}) =>
     async (request: Asked, response: Response, next: (error?: unknown) => void): Promise<void> => {
       try {
         const requirement = typeof ask === 'function' ? ask(request) : ask;

@@ -1,3 +1,4 @@
+import type { FastifyReply } from 'fastify';
 import { toHeaders } from './express.ts';
 import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement } from './server.ts';
 
@@ -6,9 +7,14 @@ interface Request {
   /** Set by `requireAuth`; decorate the request with it. */
   actor?: Actor | null;
 }
-interface Reply {
-  code(status: number): { send(body: unknown): unknown };
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by `requireAuth`. */
+    actor?: Actor | null;
+  }
 }
+
+type Reply = Pick<FastifyReply, 'code'>;
 
 type Hook<Asked> = (request: Asked, reply: Reply) => Promise<unknown>;
 

@@ -1,14 +1,16 @@
-import { type AuthenticatorOptions, createAuthenticator, type Requirement } from './server.ts';
+import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement } from './server.ts';
 
 interface Context {
-  readonly req: { readonly raw: { readonly headers: Headers } };
-  set(key: 'actor', value: unknown): void;
+  readonly req: { readonly raw: { readonly headers: Headers }; param(key: string): string | undefined };
+  set(key: 'actor', value: Actor): void;
 }
 
 /**
  * A factory of middleware for Hono, which keeps the actor as `c.get('actor')`; see `createRequireAuth` for Express.
  *
- * @example app.use('/documents', requireAuth({ organization, permission: 'documents:read' }));
+ * @example
+ * const app = new Hono<{ Variables: { actor: Actor } }>();
+ * app.use('/documents', requireAuth({ organization, permission: 'documents:read' }));
  */
 export function createRequireAuth(options: AuthenticatorOptions) {
   const authorize = createAuthenticator(options);

@@ -39,7 +39,10 @@ it('is one middleware in Hono', async () => {
   const ask = (authorization: string) =>
     requireAuth()(
       {
-        req: { raw: new Request('https://api.example.com', { headers: { authorization } }) },
+        req: {
+          raw: new Request('https://api.example.com', { headers: { authorization } }),
+          param: () => undefined,
+        },
         set: (_, value) => void kept.push(value),
       },
       () => Promise.resolve(void kept.push('next')),

@@ -226,11 +226,11 @@ describe('a protected server', () => {
 
   it('is one middleware in Express', async () => {
     const requireAuth = createRequireAuth({ ...place(), audience, issuerUrl });
-    const request = { headers: { authorization: `Bearer ${owner.token}` } };
+    const request = { headers: { authorization: `Bearer ${owner.token}` }, params: {} };
     const answers: unknown[] = [];
     const response = { status: (status: number) => ({ json: (body: unknown) => answers.push([status, body]) }) };
     await requireAuth(reading())(request, response, (error) => answers.push(['next', error]));
-    await requireAuth(reading())({ headers: {} }, response, () => answers.push('next'));
+    await requireAuth(reading())({ headers: {}, params: {} }, response, () => answers.push('next'));
     expect(answers).toEqual([
       ['next', undefined],
       [401, { code: 'unauthenticated' }],

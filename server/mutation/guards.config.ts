@@ -23,7 +23,7 @@ export default defineConfig({
     maxWorkers: 1,
     runner: fileURLToPath(new URL('runner.ts', import.meta.url)),
     globalSetup: ['server/src/test/global-setup.ts'],
-    testTimeout: 30_000,
+    testTimeout: 120_000,
     // The hook around a test waits until every mutant that the test reaches was tried.
     hookTimeout: 60 * 60_000,
     restoreMocks: true,
