@@ -36,7 +36,7 @@ export function toHeaders(headers: Request['headers']): Headers {
 }
 
 /**
- * A factory of middleware for Express: a route goes on with `request.actor`, or is refused with 401, 403, 404 or 503.
+ * A factory of middleware for Express: a route goes on with `request.actor`, or is refused with 401, 403, 404, 429 or 503.
  *
  * @example
  * const requireAuth = createRequireAuth({ baseUrl, appName: 'acme' });
@@ -51,7 +51,8 @@ export function createRequireAuth(options: AuthenticatorOptions) {
         const requirement = typeof ask === 'function' ? ask(request) : ask;
         const outcome = await authorize({ headers: toHeaders(request.headers) }, requirement);
         if ('refusal' in outcome) {
-          response.status(outcome.refusal.status).json({ code: outcome.refusal.code });
+          const { status, ...body } = outcome.refusal;
+          response.status(status).json(body);
           return;
         }
         request.actor = outcome.actor;

@@ -37,7 +37,10 @@ export function createRequireAuth(options: AuthenticatorOptions): RequireAuth {
     async (request: Asked, reply: Reply): Promise<unknown> => {
       const requirement = typeof ask === 'function' ? ask(request) : ask;
       const outcome = await authorize({ headers: toHeaders(request.headers) }, requirement);
-      if ('refusal' in outcome) return reply.code(outcome.refusal.status).send({ code: outcome.refusal.code });
+      if ('refusal' in outcome) {
+        const { status, ...body } = outcome.refusal;
+        return reply.code(status).send(body);
+      }
       request.actor = outcome.actor;
       return undefined;
     };

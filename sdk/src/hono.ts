@@ -17,8 +17,10 @@ export function createRequireAuth(options: AuthenticatorOptions) {
   return <Asked extends Context>(ask: Requirement | ((context: Asked) => Requirement) = {}) =>
     async (context: Asked, next: () => Promise<void>): Promise<Response | undefined> => {
       const outcome = await authorize(context.req.raw, typeof ask === 'function' ? ask(context) : ask);
-      if ('refusal' in outcome)
-        return Response.json({ code: outcome.refusal.code }, { status: outcome.refusal.status });
+      if ('refusal' in outcome) {
+        const { status, ...body } = outcome.refusal;
+        return Response.json(body, { status });
+      }
       context.set('actor', outcome.actor);
       await next();
       return undefined;

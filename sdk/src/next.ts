@@ -18,8 +18,10 @@ export function createWithAuth(options: AuthenticatorOptions) {
   ) =>
     async (request: Request, context: Context): Promise<Response> => {
       const outcome = await authorize(request, typeof ask === 'function' ? ask(request, context) : ask);
-      if ('refusal' in outcome)
-        return Response.json({ code: outcome.refusal.code }, { status: outcome.refusal.status });
+      if ('refusal' in outcome) {
+        const { status, ...body } = outcome.refusal;
+        return Response.json(body, { status });
+      }
       return handler(request, { ...context, actor: outcome.actor });
     };
 }

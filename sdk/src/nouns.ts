@@ -92,6 +92,17 @@ export const nouns = {
     createSecret: 'createMachineSecret',
     deleteSecret: 'deleteMachineSecret',
   },
+  apiKeys: {
+    create: 'createApiKey',
+    list: 'listApiKeys',
+    update: 'updateApiKey',
+    revoke: 'revokeApiKey',
+    adopt: 'adoptApiKey',
+    createMine: 'createMyApiKey',
+    listMine: 'listMyApiKeys',
+    updateMine: 'updateMyApiKey',
+    revokeMine: 'revokeMyApiKey',
+  },
   tokens: {
     createForMe: 'createAccessToken',
     requestForMachine: 'requestMachineToken',

@@ -1,5 +1,5 @@
 import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload } from 'jose';
-import { createClient } from './client.ts';
+import { type Client, createClient } from './client.ts';
 import { GatehouseConnectionError, GatehouseError } from './errors.ts';
 import type { ClientOptions } from './transport.ts';
 
@@ -108,7 +108,15 @@ export type Actor =
       /** Of the organization that was asked for. */
       readonly organization?: OrganizationOfActor;
     }
-  | { readonly kind: 'machine'; readonly machineUserId: string };
+  | { readonly kind: 'machine'; readonly machineUserId: string }
+  | {
+      readonly kind: 'api_key';
+      readonly keyId: string;
+      /** The person of a personal key; absent: the key belongs to the organization. */
+      readonly userId?: string;
+      /** The one organization that the key is good for. */
+      readonly organization: Omit<OrganizationOfActor, 'roles'>;
+    };
 
 /** What a server takes from its callers. */
 export interface AuthenticatorOptions extends Omit<ClientOptions, 'token' | 'credentials'> {
@@ -121,6 +129,11 @@ export interface AuthenticatorOptions extends Omit<ClientOptions, 'token' | 'cre
    * `Origin` of requests that change something: browsers send the cookie with requests of other sites' pages too.
    */
   readonly cookies?: boolean | undefined;
+  /**
+   * The client of a machine user with the scope `tokens:read`. API keys are taken, which cost one call each, on routes
+   * that name an organization. Absent: no API key.
+   */
+  readonly apiKeys?: Pick<Client, 'tokens'> | undefined;
   /** `PUBLIC_URL`, if the service is called at another address. */
   readonly issuerUrl?: string | undefined;
 }
@@ -137,13 +150,19 @@ export interface Requirement {
 
 /** A refusal, as the server answers it. */
 export interface Refusal {
-  readonly status: 401 | 403 | 404 | 503;
+  readonly status: 401 | 403 | 404 | 429 | 503;
   readonly code: string;
+  /** With 429: seconds until the API key may be used again. */
+  readonly retryAfterSeconds?: number;
 }
+
+type Introspection = Awaited<ReturnType<Client['tokens']['introspect']>>;
 
 export type Outcome = { readonly actor: Actor } | { readonly refusal: Refusal };
 
 const refuse = (status: Refusal['status'], code: string): Outcome => ({ refusal: { status, code } });
+
+const unavailable = refuse(503, 'authentication_unavailable');
 
 function tokenOf(headers: Headers, takesCookies: boolean): string | undefined {
   const authorization = headers.get('authorization');
@@ -161,8 +180,10 @@ function refusalOf(error: unknown): Outcome {
   if (error instanceof InvalidTokenError) return refuse(401, 'unauthenticated');
   if (error instanceof GatehouseError && error.status === 401 && error.problem.code !== undefined)
     return refuse(401, 'unauthenticated');
-  return refuse(503, 'authentication_unavailable');
+  return unavailable;
 }
+
+const apiKeyPattern = /^gh_k_[\w-]{49}$/;
 
 const stringsOf = (value: unknown): string[] | undefined =>
   Array.isArray(value) ? value.filter((item) => typeof item === 'string') : undefined;
@@ -186,8 +207,25 @@ function decideByClaims(claims: JWTPayload, { organization, permission }: Requir
   return { actor: { ...actor, organization: { id: organization, roles, permissions: permissions ?? [] } } };
 }
 
+/** Decides by what introspection says of an API key, which is good for one organization only. */
+function decideByIntrospection(
+  { active, key_id: keyId, key_owner: owner, sub, org_id: orgId, permissions = [], rate }: Introspection,
+  { organization, permission }: Requirement,
+): Outcome {
+  if (!active || keyId === undefined || orgId === undefined) return refuse(401, 'unauthenticated');
+  if (rate) {
+    const { retryAfterSeconds } = rate;
+    return { refusal: { status: 429, code: 'rate_limited', retryAfterSeconds } };
+  }
+  if (organization === undefined) return refuse(403, 'human_required');
+  if (orgId !== organization) return refuse(404, 'organization_not_found');
+  if (permission !== undefined && !permissions.includes(permission)) return refuse(403, 'access_denied');
+  const ofPerson = owner === 'user' && sub !== undefined ? { userId: sub } : {};
+  return { actor: { kind: 'api_key', keyId, ...ofPerson, organization: { id: orgId, permissions } } };
+}
+
 /**
- * Decides who calls a server, and whether they may: no call to Gatehouse for a JWT, one for a session token.
+ * Decides who calls a server, and whether they may: no call to Gatehouse for a JWT, one for a session token or API key.
  *
  * @returns a function of a request and what its route asks for; it never rejects
  * @example
@@ -234,6 +272,13 @@ export function createAuthenticator(options: AuthenticatorOptions) {
     return { actor: { ...actor, organization: { id: found.id, roles: found.roles, permissions: found.permissions } } };
   }
 
+  /** Every failure is a fault on our side: the credential of the call is that of the machine user. */
+  async function byApiKey(token: string, requirement: Requirement): Promise<Outcome> {
+    if (!options.apiKeys) return refuse(401, 'unauthenticated');
+    const answer = await options.apiKeys.tokens.introspect({ token }).catch(() => undefined);
+    return answer ? decideByIntrospection(answer, requirement) : unavailable;
+  }
+
   return async (request: { readonly headers: Headers }, requirement: Requirement = {}): Promise<Outcome> => {
     // An organization or permission that the request did not name must not turn the check off.
     if ('organization' in requirement && requirement.organization === undefined)
@@ -243,7 +288,8 @@ export function createAuthenticator(options: AuthenticatorOptions) {
       return refuse(503, 'permission_without_organization');
     const token = tokenOf(request.headers, cookies);
     if (token === undefined) return refuse(401, 'unauthenticated');
-    const decide = token.split('.').length === 3 ? byJwt : bySession;
+    const byOpaque = apiKeyPattern.test(token) ? byApiKey : bySession;
+    const decide = token.split('.').length === 3 ? byJwt : byOpaque;
     return decide(token, requirement).catch(refusalOf);
   };
 }

@@ -1,3 +1,4 @@
+import { createApiKeyUses } from './api-keys/api-key-uses.ts';
 import fastify, { LogController, type FastifyInstance, type FastifyServerOptions } from 'fastify';
 import { createAppIds, originAllowedByAnyApp } from './apps/apps.store.ts';
 import { namedApp } from './apps/named-app.ts';
@@ -116,6 +117,8 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
       return () => createOpenidRelyingParty({ outbound, clock, isProduction });
     }),
     tokenLimit: createLeasedLimit(db, clock),
+    apiKeyLimit: createLeasedLimit(db, clock),
+    apiKeyUses: createApiKeyUses(),
     idempotency: createIdempotency(),
     phase: dependencies.phase ?? (() => 'ready'),
     passwords:
@@ -161,6 +164,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     idMeasurements(services.ids),
     backgroundMeasurements(services.taskRuns),
     hashMeasurements(services.passwords),
+    services.apiKeyUses.addTo,
     ...(dependencies.measurements ?? []),
   ]);
   logAnswers(app);

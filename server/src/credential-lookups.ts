@@ -1,6 +1,7 @@
 import type { Actor } from './access/actor.ts';
 import type { Credentials } from './calls/credentials.ts';
 import type { Services } from './calls/services.ts';
+import { type ApiKeyHash, findApiKeys, type FoundApiKey } from './api-keys/find-api-keys.store.ts';
 import type { Clock } from './clock.ts';
 import { findMailedToken } from './codes/codes.store.ts';
 import { batched } from './db/batched.ts';
@@ -40,6 +41,8 @@ export interface CredentialLookups {
   tokenGrant(key: TokenRequestKey): Promise<TokenGrant | undefined>;
   /** The machine user of a verified token, if it is still valid. */
   machine(key: MachineKey): Promise<FoundMachine | undefined>;
+  /** An API key, if it is in force, with what it may do. */
+  apiKey(key: ApiKeyHash): Promise<FoundApiKey | undefined>;
   /** The machine user of a client credential. */
   client(key: ClientKey): Promise<FoundClient | undefined>;
 }
@@ -51,6 +54,7 @@ export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups
     accessToken: batched((keys: readonly AccessTokenKey[]) => findSessionsOfAccessTokens(db, keys, clock.now())),
     tokenGrant: batched((keys: readonly TokenRequestKey[]) => findTokenGrants(db, keys, clock.now())),
     machine: batched((keys: readonly MachineKey[]) => findMachines(db, keys, clock.now())),
+    apiKey: batched((keys: readonly ApiKeyHash[]) => findApiKeys(db, keys, clock.now())),
     client: batched((keys: readonly ClientKey[]) => findClients(db, keys, clock.now())),
   };
 }

@@ -11,7 +11,7 @@ const order = `
   db database-clock.ts database-failures.ts ids.ts counts.ts metadata.ts log.ts version.ts
   keys limits passwords access calls lists openapi mail-texts outbox
   apps codes email devices search users sessions roles organizations members
-  machine-users tokens idempotency identity-providers invitations audit
+  machine-users api-keys tokens idempotency identity-providers invitations audit
   sign-in accounts federation reauthentication not-me super-admins platform
   credential-lookups.ts background.ts background-tasks.ts routes.ts app.ts bootstrap.ts
   deployment.ts operate signals.ts terminal.ts serve.ts workers.ts operate.ts young-generation.ts main.ts`
@@ -37,7 +37,7 @@ const upward: Readonly<Record<string, readonly string[]>> = {
   'roles/predefined-roles.routes.ts': ['invitations'],
   'roles/roles.routes.ts': ['organizations', 'invitations'],
   'sessions/sessions.routes.ts': ['accounts'],
-  'users/app-users.routes.ts': ['sessions', 'accounts'],
+  'users/app-users.routes.ts': ['sessions', 'api-keys', 'accounts'],
   'users/users.routes.ts': ['sessions', 'members', 'sign-in', 'accounts'],
 };
 

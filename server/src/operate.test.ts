@@ -29,6 +29,8 @@ const commands = [
   ['revoke-key', 'demo', 'kid'],
   ['reseal'],
   ['list-unclaimed', 'demo'],
+  ['list-api-keys', 'demo'],
+  ['end-api-key', 'demo', '1'],
   ['reset-admin-password', 'demo', 'admin@example.com'],
   ['create-admin', 'demo', 'second@example.com'],
 ];

@@ -11,6 +11,7 @@ import { addKeyCommands } from './operate/keys.ts';
 import { addMailCommands } from './operate/mails.ts';
 import { reseal } from './operate/reseal.ts';
 import { addAccountCommands } from './operate/accounts.ts';
+import { addApiKeyCommands } from './operate/api-keys.ts';
 
 /** Commands of the operator that work on the database directly, with the same environment as the service. */
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -58,6 +59,7 @@ program
 
 addMailCommands(program, withDeployment, print);
 addAccountCommands(program, withApp, print);
+addApiKeyCommands(program, withApp, print);
 addAdminCommands(program, {
   withApp: (name, work) =>
     withDeployment(async (deployment) =>

@@ -1,3 +1,5 @@
+import { apiKeyRoutes } from './api-keys/api-keys.routes.ts';
+import { myApiKeyRoutes } from './api-keys/my-api-keys.routes.ts';
 import { appMetadataRoutes } from './apps/app-metadata.routes.ts';
 import { appRoutes } from './apps/apps.routes.ts';
 import { settingsRoutes } from './apps/settings.routes.ts';
@@ -54,6 +56,7 @@ export const routes: readonly Route[] = [
   ...invitationRoutes,
   ...tokenRoutes,
   ...accessTokenRoutes,
+  ...myApiKeyRoutes,
   ...introspectionRoutes,
   ...organizationRoutes,
   ...lifecycleRoutes,
@@ -70,6 +73,7 @@ export const routes: readonly Route[] = [
   ...appUserRoutes,
   ...superAdminRoutes,
   ...machineUserRoutes,
+  ...apiKeyRoutes,
   ...auditRoutes,
   ...appMetadataRoutes,
   ...intentRoutes,

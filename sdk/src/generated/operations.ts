@@ -60,6 +60,14 @@ import type {
   CreateAccessTokenResponses,
   GetOauthJwksData,
   GetOauthJwksResponses,
+  CreateMyApiKeyData,
+  CreateMyApiKeyResponses,
+  ListMyApiKeysData,
+  ListMyApiKeysResponses,
+  UpdateMyApiKeyData,
+  UpdateMyApiKeyResponses,
+  RevokeMyApiKeyData,
+  RevokeMyApiKeyResponses,
   IntrospectTokenData,
   IntrospectTokenResponses,
   SetupOrganizationData,
@@ -148,6 +156,16 @@ import type {
   CreateMachineSecretResponses,
   DeleteMachineSecretData,
   DeleteMachineSecretResponses,
+  CreateApiKeyData,
+  CreateApiKeyResponses,
+  ListApiKeysData,
+  ListApiKeysResponses,
+  UpdateApiKeyData,
+  UpdateApiKeyResponses,
+  RevokeApiKeyData,
+  RevokeApiKeyResponses,
+  AdoptApiKeyData,
+  AdoptApiKeyResponses,
   ListOrganizationAuditEventsData,
   ListOrganizationAuditEventsResponses,
   ListAuditEventsData,
@@ -224,6 +242,10 @@ export interface OperationTypes {
   getAppJwks: { data: GetAppJwksData; responses: GetAppJwksResponses };
   createAccessToken: { data: CreateAccessTokenData; responses: CreateAccessTokenResponses };
   getOauthJwks: { data: GetOauthJwksData; responses: GetOauthJwksResponses };
+  createMyApiKey: { data: CreateMyApiKeyData; responses: CreateMyApiKeyResponses };
+  listMyApiKeys: { data: ListMyApiKeysData; responses: ListMyApiKeysResponses };
+  updateMyApiKey: { data: UpdateMyApiKeyData; responses: UpdateMyApiKeyResponses };
+  revokeMyApiKey: { data: RevokeMyApiKeyData; responses: RevokeMyApiKeyResponses };
   introspectToken: { data: IntrospectTokenData; responses: IntrospectTokenResponses };
   setupOrganization: { data: SetupOrganizationData; responses: SetupOrganizationResponses };
   listOrganizations: { data: ListOrganizationsData; responses: ListOrganizationsResponses };
@@ -268,6 +290,11 @@ export interface OperationTypes {
   deleteMachineUser: { data: DeleteMachineUserData; responses: DeleteMachineUserResponses };
   createMachineSecret: { data: CreateMachineSecretData; responses: CreateMachineSecretResponses };
   deleteMachineSecret: { data: DeleteMachineSecretData; responses: DeleteMachineSecretResponses };
+  createApiKey: { data: CreateApiKeyData; responses: CreateApiKeyResponses };
+  listApiKeys: { data: ListApiKeysData; responses: ListApiKeysResponses };
+  updateApiKey: { data: UpdateApiKeyData; responses: UpdateApiKeyResponses };
+  revokeApiKey: { data: RevokeApiKeyData; responses: RevokeApiKeyResponses };
+  adoptApiKey: { data: AdoptApiKeyData; responses: AdoptApiKeyResponses };
   listOrganizationAuditEvents: {
     data: ListOrganizationAuditEventsData;
     responses: ListOrganizationAuditEventsResponses;
@@ -340,6 +367,15 @@ export const operations = {
   getAppJwks: { method: 'GET', path: '/apps/{app}/.well-known/jwks.json' },
   createAccessToken: { method: 'POST', path: '/v1/authentication/users/me/access-token', body: true },
   getOauthJwks: { method: 'GET', path: '/apps/{app}/oauth/jwks' },
+  createMyApiKey: { method: 'POST', path: '/v1/authentication/users/me/api-keys', keyed: true, body: true },
+  listMyApiKeys: {
+    method: 'GET',
+    path: '/v1/authentication/users/me/api-keys',
+    query: ['page', 'pageSize', 'cursor'],
+    items: 'apiKeys',
+  },
+  updateMyApiKey: { method: 'PATCH', path: '/v1/authentication/users/me/api-keys/{apiKeyId}', body: true },
+  revokeMyApiKey: { method: 'DELETE', path: '/v1/authentication/users/me/api-keys/{apiKeyId}' },
   introspectToken: { method: 'POST', path: '/v1/authentication/token/introspection', body: true },
   setupOrganization: { method: 'POST', path: '/v1/authorization/organizations/setup', keyed: true, body: true },
   listOrganizations: {
@@ -466,6 +502,16 @@ export const operations = {
     body: true,
   },
   deleteMachineSecret: { method: 'DELETE', path: '/v1/authorization/machine-users/{machineUserId}/secrets/{secretId}' },
+  createApiKey: { method: 'POST', path: '/v1/authorization/organizations/{orgId}/api-keys', keyed: true, body: true },
+  listApiKeys: {
+    method: 'GET',
+    path: '/v1/authorization/organizations/{orgId}/api-keys',
+    query: ['page', 'pageSize', 'cursor'],
+    items: 'apiKeys',
+  },
+  updateApiKey: { method: 'PATCH', path: '/v1/authorization/organizations/{orgId}/api-keys/{apiKeyId}', body: true },
+  revokeApiKey: { method: 'DELETE', path: '/v1/authorization/organizations/{orgId}/api-keys/{apiKeyId}' },
+  adoptApiKey: { method: 'POST', path: '/v1/authorization/organizations/{orgId}/api-keys/{apiKeyId}/adopt' },
   listOrganizationAuditEvents: {
     method: 'GET',
     path: '/v1/authorization/organizations/{orgId}/audit-events',
@@ -503,6 +549,8 @@ export const operations = {
 export type KnownErrorCode =
   | 'access_denied'
   | 'account_unclaimed'
+  | 'api_key_limit_reached'
+  | 'api_key_not_found'
   | 'app_inactive'
   | 'app_name_required'
   | 'app_name_taken'

@@ -110,6 +110,10 @@ export type AccountExport = {
      */
     identities: Array<ExportedIdentity>;
     /**
+     * Personal API keys, oldest first. At most 1,000.
+     */
+    apiKeys: Array<ExportedApiKey>;
+    /**
      * Mails of the last days, oldest first. At most 1,000.
      */
     mails: Array<ExportedMail>;
@@ -181,6 +185,76 @@ export type AddUserToOrganizationResult = {
      * The result in words.
      */
     message: string;
+};
+
+/**
+ * An API key of an organization, without the key.
+ */
+export type ApiKey = {
+    /**
+     * Id of the API key.
+     */
+    id: string;
+    /**
+     * Id of the organization.
+     */
+    organizationId: string;
+    /**
+     * What the key is for.
+     */
+    name: string;
+    /**
+     * Keys of roles. The API key follows later changes of these roles.
+     */
+    roles?: Array<string>;
+    /**
+     * Permissions. Later changes of roles never add one to the API key.
+     */
+    permissions?: Array<string>;
+    /**
+     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     */
+    perMinute: number | null;
+    /**
+     * The last four characters of the key.
+     */
+    lastCharacters: string;
+    /**
+     * When it was created (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When it stops working; null: never (RFC 3339, UTC).
+     */
+    expiresAt: string | null;
+    /**
+     * When it was last introspected, to the minute (RFC 3339, UTC).
+     */
+    lastUsedAt: string | null;
+    /**
+     * Who created or adopted the key: it can do no more than they hold or may grant. null: they are no active member any more, and the key is refused until an owner adopts it.
+     */
+    maker: {
+        /**
+         * Kind of the maker.
+         */
+        kind: 'user' | 'machine';
+        /**
+         * Id of the user or machine user.
+         */
+        id: string;
+    } | null;
+};
+
+/**
+ * A page of API keys of an organization.
+ */
+export type ApiKeyList = {
+    metadata: PageMetadata;
+    /**
+     * API keys in the order of their creation.
+     */
+    apiKeys: Array<ApiKey>;
 };
 
 /**
@@ -444,6 +518,10 @@ export type AppSettings = {
      */
     managersMayGrantAnyRole: boolean;
     /**
+     * Whether managers of an organization may create, list and revoke its API keys, as owners may.
+     */
+    managersMayMakeApiKeys: boolean;
+    /**
      * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
      */
     ownersHoldAllPermissions: boolean;
@@ -640,6 +718,95 @@ export type CreateAccessTokenResult = {
      * Lifetime of the token, in seconds.
      */
     expiresInSeconds: number;
+};
+
+/**
+ * A new API key of an organization. Name either `roles` or `permissions`.
+ */
+export type CreateApiKeyRequest = {
+    /**
+     * What the key is for.
+     */
+    name: string;
+    /**
+     * Keys of roles. The API key follows later changes of these roles.
+     */
+    roles?: Array<string> | null;
+    /**
+     * Permissions. Later changes of roles never add one to the API key.
+     */
+    permissions?: Array<string> | null;
+    /**
+     * When the key stops working (RFC 3339).
+     */
+    expiresAt?: string | null;
+    /**
+     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     */
+    perMinute?: number | null;
+};
+
+/**
+ * The API key, shown once.
+ */
+export type CreateApiKeyResult = {
+    /**
+     * The API key; shown once.
+     */
+    key: string;
+    /**
+     * Id of the API key.
+     */
+    id: string;
+    /**
+     * Id of the organization.
+     */
+    organizationId: string;
+    /**
+     * What the key is for.
+     */
+    name: string;
+    /**
+     * Keys of roles. The API key follows later changes of these roles.
+     */
+    roles?: Array<string>;
+    /**
+     * Permissions. Later changes of roles never add one to the API key.
+     */
+    permissions?: Array<string>;
+    /**
+     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     */
+    perMinute: number | null;
+    /**
+     * The last four characters of the key.
+     */
+    lastCharacters: string;
+    /**
+     * When it was created (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When it stops working; null: never (RFC 3339, UTC).
+     */
+    expiresAt: string | null;
+    /**
+     * When it was last introspected, to the minute (RFC 3339, UTC).
+     */
+    lastUsedAt: string | null;
+    /**
+     * Who created or adopted the key: it can do no more than they hold or may grant. null: they are no active member any more, and the key is refused until an owner adopts it.
+     */
+    maker: {
+        /**
+         * Kind of the maker.
+         */
+        kind: 'user' | 'machine';
+        /**
+         * Id of the user or machine user.
+         */
+        id: string;
+    } | null;
 };
 
 /**
@@ -851,6 +1018,10 @@ export type CreateAppRequest = {
          */
         managersMayGrantAnyRole?: boolean;
         /**
+         * Whether managers of an organization may create, list and revoke its API keys, as owners may.
+         */
+        managersMayMakeApiKeys?: boolean;
+        /**
          * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
          */
         ownersHoldAllPermissions?: boolean;
@@ -1038,6 +1209,86 @@ export type CreateMachineUserResult = {
 };
 
 /**
+ * A new personal API key for one organization. Name either `roles` or `permissions`.
+ */
+export type CreateMyApiKeyRequest = {
+    /**
+     * Id of the organization that the key is for.
+     */
+    organizationId: string;
+    /**
+     * What the key is for.
+     */
+    name: string;
+    /**
+     * Keys of roles. The API key follows later changes of these roles.
+     */
+    roles?: Array<string> | null;
+    /**
+     * Permissions. Later changes of roles never add one to the API key.
+     */
+    permissions?: Array<string> | null;
+    /**
+     * When the key stops working (RFC 3339).
+     */
+    expiresAt?: string | null;
+    /**
+     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     */
+    perMinute?: number | null;
+};
+
+/**
+ * The API key, shown once.
+ */
+export type CreateMyApiKeyResult = {
+    /**
+     * The API key; shown once.
+     */
+    key: string;
+    /**
+     * Id of the API key.
+     */
+    id: string;
+    /**
+     * Id of the organization.
+     */
+    organizationId: string;
+    /**
+     * What the key is for.
+     */
+    name: string;
+    /**
+     * Keys of roles. The API key follows later changes of these roles.
+     */
+    roles?: Array<string>;
+    /**
+     * Permissions. Later changes of roles never add one to the API key.
+     */
+    permissions?: Array<string>;
+    /**
+     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     */
+    perMinute: number | null;
+    /**
+     * The last four characters of the key.
+     */
+    lastCharacters: string;
+    /**
+     * When it was created (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When it stops working; null: never (RFC 3339, UTC).
+     */
+    expiresAt: string | null;
+    /**
+     * When it was last introspected, to the minute (RFC 3339, UTC).
+     */
+    lastUsedAt: string | null;
+};
+
+/**
  * A client of any OpenID Connect provider.
  */
 export type CreateOidcIdentityProviderRequest = {
@@ -1115,6 +1366,48 @@ export type DeleteUserResult = {
      * The result in words.
      */
     message: string;
+};
+
+/**
+ * A personal API key, without the key.
+ */
+export type ExportedApiKey = {
+    /**
+     * Id of the API key.
+     */
+    id: string;
+    /**
+     * Name of the key.
+     */
+    name: string;
+    /**
+     * Id of the organization that the key is for.
+     */
+    orgId: string;
+    /**
+     * Roles that the key names.
+     */
+    roles: Array<string>;
+    /**
+     * Permissions that the key names.
+     */
+    permissions: Array<string>;
+    /**
+     * Last characters of the key.
+     */
+    lastCharacters: string;
+    /**
+     * When the key was created (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When the key expires.
+     */
+    expiresAt: string | null;
+    /**
+     * When the key was last used, to the minute.
+     */
+    lastUsedAt: string | null;
 };
 
 /**
@@ -1535,7 +1828,7 @@ export type IdpConfig = {
  */
 export type IntrospectTokenRequest = {
     /**
-     * The token that somebody presented: of a session, of a machine user, or the access token of a person.
+     * The credential that somebody presented: the token of a session or of a machine user, the access token of a person, or an API key.
      */
     token: string;
 };
@@ -1549,9 +1842,9 @@ export type Introspection = {
      */
     active: boolean;
     /**
-     * Whose token it is: a human’s session or a machine user’s.
+     * Kind of the credential: of a human, of a machine user, or an API key.
      */
-    kind?: 'user' | 'machine';
+    kind?: 'user' | 'machine' | 'api_key';
     /**
      * How it is presented (RFC 6750).
      */
@@ -1601,7 +1894,7 @@ export type Introspection = {
      */
     amr?: Array<string>;
     /**
-     * The only organization for which an access token is valid.
+     * The only organization for which an access token or API key is valid.
      */
     org_id?: string;
     /**
@@ -1616,6 +1909,31 @@ export type Introspection = {
      * Id of the secret that the token was issued for.
      */
     secret_id?: string;
+    /**
+     * What an API key may do at this moment.
+     */
+    permissions?: Array<string>;
+    /**
+     * Id of the API key.
+     */
+    key_id?: string;
+    /**
+     * Whether the API key belongs to a user or to the organization.
+     */
+    key_owner?: 'user' | 'organization';
+    /**
+     * Present if the API key is over its quota: refuse the request with 429.
+     */
+    rate?: {
+        /**
+         * Uses that are left: 0.
+         */
+        remaining: number;
+        /**
+         * Seconds until the key may be used again.
+         */
+        retryAfterSeconds: number;
+    };
 };
 
 /**
@@ -2062,6 +2380,63 @@ export type Membership = {
      * Permissions that the roles give.
      */
     permissions: Array<string>;
+};
+
+/**
+ * A personal API key, without the key.
+ */
+export type MyApiKey = {
+    /**
+     * Id of the API key.
+     */
+    id: string;
+    /**
+     * Id of the organization.
+     */
+    organizationId: string;
+    /**
+     * What the key is for.
+     */
+    name: string;
+    /**
+     * Keys of roles. The API key follows later changes of these roles.
+     */
+    roles?: Array<string>;
+    /**
+     * Permissions. Later changes of roles never add one to the API key.
+     */
+    permissions?: Array<string>;
+    /**
+     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     */
+    perMinute: number | null;
+    /**
+     * The last four characters of the key.
+     */
+    lastCharacters: string;
+    /**
+     * When it was created (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When it stops working; null: never (RFC 3339, UTC).
+     */
+    expiresAt: string | null;
+    /**
+     * When it was last introspected, to the minute (RFC 3339, UTC).
+     */
+    lastUsedAt: string | null;
+};
+
+/**
+ * A page of personal API keys.
+ */
+export type MyApiKeyList = {
+    metadata: PageMetadata;
+    /**
+     * API keys in the order of their creation.
+     */
+    apiKeys: Array<MyApiKey>;
 };
 
 /**
@@ -2841,6 +3216,24 @@ export type SuperAdminList = {
 };
 
 /**
+ * Changes to an API key; what is not named stays. What a key may do never changes: make another key.
+ */
+export type UpdateApiKeyRequest = {
+    /**
+     * What the key is for.
+     */
+    name?: string;
+    /**
+     * When the key stops working. null: never.
+     */
+    expiresAt?: string | null;
+    /**
+     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     */
+    perMinute?: number | null;
+};
+
+/**
  * Changes to an app; absent fields stay unchanged.
  */
 export type UpdateAppRequest = {
@@ -3041,6 +3434,10 @@ export type UpdateAppRequest = {
          */
         managersMayGrantAnyRole?: boolean;
         /**
+         * Whether managers of an organization may create, list and revoke its API keys, as owners may.
+         */
+        managersMayMakeApiKeys?: boolean;
+        /**
          * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
          */
         ownersHoldAllPermissions?: boolean;
@@ -3239,6 +3636,10 @@ export type UpdateAppSettingsRequest = {
      * Whether managers may grant roles that they do not hold.
      */
     managersMayGrantAnyRole?: boolean;
+    /**
+     * Whether managers of an organization may create, list and revoke its API keys, as owners may.
+     */
+    managersMayMakeApiKeys?: boolean;
     /**
      * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
      */
@@ -3559,6 +3960,11 @@ export type Action = string;
  * Only events of this user or machine user.
  */
 export type ActorId = string;
+
+/**
+ * Id of the API key.
+ */
+export type ApiKeyId = string;
 
 /**
  * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
@@ -5311,6 +5717,247 @@ export type GetOauthJwksResponses = {
 };
 
 export type GetOauthJwksResponse = GetOauthJwksResponses[keyof GetOauthJwksResponses];
+
+export type ListMyApiKeysData = {
+    body?: never;
+    path?: never;
+    query: {
+        /**
+         * Number of the page, from 0. Cannot be combined with `cursor`.
+         */
+        page?: number;
+        /**
+         * Items of a page, 1 to 100.
+         */
+        pageSize: number;
+        /**
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/authentication/users/me/api-keys';
+};
+
+export type ListMyApiKeysErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type ListMyApiKeysError = ListMyApiKeysErrors[keyof ListMyApiKeysErrors];
+
+export type ListMyApiKeysResponses = {
+    /**
+     * A page of API keys.
+     */
+    200: MyApiKeyList;
+};
+
+export type ListMyApiKeysResponse = ListMyApiKeysResponses[keyof ListMyApiKeysResponses];
+
+export type CreateMyApiKeyData = {
+    body: CreateMyApiKeyRequest;
+    headers?: {
+        /**
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/me/api-keys';
+};
+
+export type CreateMyApiKeyErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The idempotency key belongs to a different request.
+     */
+    422: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreateMyApiKeyError = CreateMyApiKeyErrors[keyof CreateMyApiKeyErrors];
+
+export type CreateMyApiKeyResponses = {
+    /**
+     * The API key is created.
+     */
+    201: CreateMyApiKeyResult;
+};
+
+export type CreateMyApiKeyResponse = CreateMyApiKeyResponses[keyof CreateMyApiKeyResponses];
+
+export type RevokeMyApiKeyData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the API key.
+         */
+        apiKeyId: string;
+    };
+    query?: never;
+    url: '/v1/authentication/users/me/api-keys/{apiKeyId}';
+};
+
+export type RevokeMyApiKeyErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type RevokeMyApiKeyError = RevokeMyApiKeyErrors[keyof RevokeMyApiKeyErrors];
+
+export type RevokeMyApiKeyResponses = {
+    /**
+     * The API key is revoked.
+     */
+    204: void;
+};
+
+export type RevokeMyApiKeyResponse = RevokeMyApiKeyResponses[keyof RevokeMyApiKeyResponses];
+
+export type UpdateMyApiKeyData = {
+    body: UpdateApiKeyRequest;
+    path: {
+        /**
+         * Id of the API key.
+         */
+        apiKeyId: string;
+    };
+    query?: never;
+    url: '/v1/authentication/users/me/api-keys/{apiKeyId}';
+};
+
+export type UpdateMyApiKeyErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type UpdateMyApiKeyError = UpdateMyApiKeyErrors[keyof UpdateMyApiKeyErrors];
+
+export type UpdateMyApiKeyResponses = {
+    /**
+     * The API key as it is now.
+     */
+    200: MyApiKey;
+};
+
+export type UpdateMyApiKeyResponse = UpdateMyApiKeyResponses[keyof UpdateMyApiKeyResponses];
 
 export type IntrospectTokenData = {
     body: IntrospectTokenRequest;
@@ -8136,6 +8783,331 @@ export type DeleteMachineSecretResponses = {
 };
 
 export type DeleteMachineSecretResponse = DeleteMachineSecretResponses[keyof DeleteMachineSecretResponses];
+
+export type ListApiKeysData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query: {
+        /**
+         * Number of the page, from 0. Cannot be combined with `cursor`.
+         */
+        page?: number;
+        /**
+         * Items of a page, 1 to 100.
+         */
+        pageSize: number;
+        /**
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/authorization/organizations/{orgId}/api-keys';
+};
+
+export type ListApiKeysErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type ListApiKeysError = ListApiKeysErrors[keyof ListApiKeysErrors];
+
+export type ListApiKeysResponses = {
+    /**
+     * A page of API keys.
+     */
+    200: ApiKeyList;
+};
+
+export type ListApiKeysResponse = ListApiKeysResponses[keyof ListApiKeysResponses];
+
+export type CreateApiKeyData = {
+    body: CreateApiKeyRequest;
+    headers?: {
+        /**
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/api-keys';
+};
+
+export type CreateApiKeyErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The idempotency key belongs to a different request.
+     */
+    422: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreateApiKeyError = CreateApiKeyErrors[keyof CreateApiKeyErrors];
+
+export type CreateApiKeyResponses = {
+    /**
+     * The API key is created.
+     */
+    201: CreateApiKeyResult;
+};
+
+export type CreateApiKeyResponse = CreateApiKeyResponses[keyof CreateApiKeyResponses];
+
+export type RevokeApiKeyData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+        /**
+         * Id of the API key.
+         */
+        apiKeyId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/api-keys/{apiKeyId}';
+};
+
+export type RevokeApiKeyErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type RevokeApiKeyError = RevokeApiKeyErrors[keyof RevokeApiKeyErrors];
+
+export type RevokeApiKeyResponses = {
+    /**
+     * The API key is revoked.
+     */
+    204: void;
+};
+
+export type RevokeApiKeyResponse = RevokeApiKeyResponses[keyof RevokeApiKeyResponses];
+
+export type UpdateApiKeyData = {
+    body: UpdateApiKeyRequest;
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+        /**
+         * Id of the API key.
+         */
+        apiKeyId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/api-keys/{apiKeyId}';
+};
+
+export type UpdateApiKeyErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type UpdateApiKeyError = UpdateApiKeyErrors[keyof UpdateApiKeyErrors];
+
+export type UpdateApiKeyResponses = {
+    /**
+     * The API key as it is now.
+     */
+    200: ApiKey;
+};
+
+export type UpdateApiKeyResponse = UpdateApiKeyResponses[keyof UpdateApiKeyResponses];
+
+export type AdoptApiKeyData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+        /**
+         * Id of the API key.
+         */
+        apiKeyId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/api-keys/{apiKeyId}/adopt';
+};
+
+export type AdoptApiKeyErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type AdoptApiKeyError = AdoptApiKeyErrors[keyof AdoptApiKeyErrors];
+
+export type AdoptApiKeyResponses = {
+    /**
+     * The API key as it is now.
+     */
+    200: ApiKey;
+};
+
+export type AdoptApiKeyResponse = AdoptApiKeyResponses[keyof AdoptApiKeyResponses];
 
 export type ListOrganizationAuditEventsData = {
     body?: never;

@@ -77,6 +77,7 @@ export const contents = [
     entries: [
       guide('tokens', 'Which token to use for which purpose, and which key set signs it.'),
       guide('verify-tokens', 'Verify tokens in your own services: required checks, and library settings.'),
+      guide('api-keys', 'API keys of organizations and people, and how your API checks them.'),
       guide('machine-users', 'Machine users, their secrets, and tokens that any service verifies.'),
       guide('introspection', 'Ask whether a session or a token is valid now.'),
       guide('typescript-sdk', 'Call the API and protect servers from TypeScript, and from web pages.'),

@@ -88,6 +88,20 @@ const event = z
   })
   .meta({ id: 'ExportedEvent', description: 'An action of the user.' });
 
+const apiKey = z
+  .object({
+    id: name('Id of the API key.', '118273645546213390'),
+    name: name('Name of the key.', 'my laptop'),
+    orgId: name('Id of the organization that the key is for.', '118273645546213224'),
+    roles: z.array(z.string()).meta({ description: 'Roles that the key names.', examples: [['reader']] }),
+    permissions: z.array(z.string()).meta({ description: 'Permissions that the key names.', examples: [[]] }),
+    lastCharacters: name('Last characters of the key.', 'x7Qw'),
+    createdAt: time('When the key was created'),
+    expiresAt: nullable('When the key expires.', '2027-11-24T00:00:00.000Z'),
+    lastUsedAt: nullable('When the key was last used, to the minute.', '2026-11-24T09:30:00.000Z'),
+  })
+  .meta({ id: 'ExportedApiKey', description: 'A personal API key, without the key.' });
+
 export const accountExport = z
   .object({
     exportedAt: time('When the document was created'),
@@ -97,6 +111,7 @@ export const accountExport = z
     organizations: list(membership, 'Organizations of the user, oldest first.'),
     invitations: list(invitation, 'Invitations, oldest first; empty unless the address is verified.'),
     identities: list(identity, 'Linked identities, oldest first.'),
+    apiKeys: list(apiKey, 'Personal API keys, oldest first.'),
     mails: list(mail, 'Mails of the last days, oldest first.'),
     events: list(event, 'Actions of the user, newest first.'),
     truncated: z

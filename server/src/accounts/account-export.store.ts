@@ -137,6 +137,28 @@ export const exportIdentities = (db: Queryable, appId: string, userId: string): 
     FROM identities l JOIN identity_providers p ON p.app_id = ${appId} AND p.id = l.idp_id
     WHERE l.app_id = ${appId} AND l.user_id = ${userId} ORDER BY l.id ${limit}`);
 
+export interface ExportedApiKey {
+  id: string;
+  name: string;
+  orgId: string;
+  roles: string[];
+  permissions: string[];
+  lastCharacters: string;
+  createdAt: string;
+  expiresAt: string | null;
+  lastUsedAt: string | null;
+}
+
+export const exportApiKeys = (db: Queryable, appId: string, userId: string): Promise<ExportedApiKey[]> =>
+  db.query(sql`
+    SELECT k.id, k.name, k.org_id AS "orgId", COALESCE(k.permissions, '{}') AS permissions,
+      ARRAY(SELECT named.role_key FROM api_key_roles named
+        WHERE named.app_id = ${appId} AND named.org_id = k.org_id AND named.key_id = k.id
+        ORDER BY named.role_key COLLATE "C") AS roles,
+      k.last_characters AS "lastCharacters", ${iso(sql`k.created_at`)} AS "createdAt",
+      ${iso(sql`k.expires_at`)} AS "expiresAt", ${iso(sql`k.last_used_at`)} AS "lastUsedAt"
+    FROM api_keys k WHERE k.app_id = ${appId} AND k.user_id = ${userId} ORDER BY k.id ${limit}`);
+
 export interface ExportedMail {
   recipient: string;
   purpose: string;

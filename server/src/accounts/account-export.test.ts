@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { addTo } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { personalKey } from '../test/world/api-keys.ts';
 import { createWorld, password, type Person, type World } from '../test/world/world.ts';
 
 let app: TestApp;
@@ -44,6 +45,7 @@ test('an export holds everything that is known of a person', async () => {
 
   const body = { userId: person.userId, verificationCode };
   await world.call('POST', `${users}/email/verification`, { token: person.token, headers, body });
+  const key = await personalKey(world, person, orgId, { name: 'laptop', roles: ['writer'] });
 
   const { response, document } = await exportOf(person);
   expect(response.headers['content-disposition']).toBe('attachment; filename="account.json"');
@@ -69,7 +71,9 @@ test('an export holds everything that is known of a person', async () => {
     organizations: [{ id: orgId, name: 'One', roles: ['writer'], managerRoles: [], permissions: ['documents:writer'] }],
     invitations: [{ orgId: waiting, email: person.email, role: 'reader', status: 'pending' }],
     identities: [],
+    apiKeys: [{ id: key.id, name: 'laptop', orgId, roles: ['writer'], permissions: [], lastUsedAt: null }],
     events: [
+      { action: 'api_key.created' },
       { action: 'user.email_verified' },
       {
         action: 'user.signed_up',

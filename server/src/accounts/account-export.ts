@@ -1,6 +1,7 @@
 import type { Queryable } from '../db/db.ts';
 import { displayName } from '../search/display-name.ts';
 import {
+  exportApiKeys,
   exportDevices,
   exportedItems,
   exportEvents,
@@ -25,6 +26,7 @@ export async function exportAccount(db: Queryable, appId: string, userId: string
     organizations: await exportOrganizations(db, appId, userId),
     invitations: await exportInvitations(db, appId, userId),
     identities: await exportIdentities(db, appId, userId),
+    apiKeys: await exportApiKeys(db, appId, userId),
     mails: await exportMails(db, appId, userId),
     events: await exportEvents(db, appId, userId),
   };
@@ -36,6 +38,7 @@ export async function exportAccount(db: Queryable, appId: string, userId: string
     organizations: lists.organizations.slice(0, exportedItems),
     invitations: lists.invitations.slice(0, exportedItems),
     identities: lists.identities.slice(0, exportedItems),
+    apiKeys: lists.apiKeys.slice(0, exportedItems),
     mails: lists.mails.slice(0, exportedItems),
     events: lists.events.slice(0, exportedItems),
     truncated: Object.entries(lists).flatMap(([name, items]) => (items.length > exportedItems ? [name] : [])),

@@ -5,6 +5,7 @@ import { quotaKey } from '../calls/take-limit.ts';
 import { tablesOf } from '../test/digest.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
+import { personalKey } from '../test/world/api-keys.ts';
 import { createWorld, password, type World } from '../test/world/world.ts';
 import { mailboxKinds, mailboxName } from '../email/mail-quotas.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
@@ -44,6 +45,7 @@ const impersonal: Readonly<Record<string, string>> = {
   machine_secrets: 'a machine is no person',
   signing_keys: 'keys of the app',
   oauth_signing_keys: 'keys of the app',
+  api_key_roles: 'names of roles, deleted with the key',
   identity_providers: 'settings of the product',
   idp_intents: 'sealed, and gone after ten minutes',
   rate_limits: 'keyed hashes; those of the person are looked for below',
@@ -106,6 +108,7 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   await call('POST', `${users}/me/email`, token, { newEmail, currentPassword: password });
   await call('GET', `/v1/authorization/organizations/${orgId}?includeMetadata=true`, token);
   await world.call('POST', '/v1/authorization/super-admins', { token: admin, body: { email } });
+  await personalKey(world, { token }, orgId, { name: 'laptop of Zeldafirst' });
   await linkIdentity(userId);
   return made;
 }

@@ -1,3 +1,4 @@
+import { deletePersonalKeys } from '../api-keys/api-keys.store.ts';
 import { checkMailedCode } from '../users/check-mailed-code.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
@@ -94,12 +95,12 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Reset a password',
     description:
-      'Sets a new password with the code from the mail. This verifies the address, ends every session of the ' +
-      'user, forgets all devices and resets the count of failed sign-ins. It unlinks identities whose provider ' +
-      'has not verified the address; a mail lists the unlinked and the remaining identities. The device of this ' +
-      'call becomes a known device, so that failed sign-ins of strangers cannot lock the user out. If the account ' +
-      'was not claimed, the owner of the mailbox claims it: earlier credentials are void, and pending invitations ' +
-      'to the address take effect.',
+      'Sets a new password with the code from the mail. This verifies the address, ends every session and every ' +
+      'personal API key of the user, forgets all devices and resets the count of failed sign-ins. It unlinks ' +
+      'identities whose provider has not verified the address; a mail lists the unlinked and the remaining ' +
+      'identities. The device of this call becomes a known device, so that failed sign-ins of strangers cannot lock ' +
+      'the user out. If the account was not claimed, the owner of the mailbox claims it: earlier credentials are ' +
+      'void, and pending invitations to the address take effect.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'user.password_reset',
@@ -138,8 +139,8 @@ export const passwordRoutes = [
     tag: 'authentication',
     summary: 'Change my password',
     description:
-      'Sets a new password. Requires the current password or fresh authentication. All other sessions of ' +
-      'the caller end.',
+      'Sets a new password. Requires the current password or fresh authentication. All other sessions ' +
+      'and all personal API keys of the caller end.',
     access: overUser('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'user.password_changed',
@@ -158,6 +159,7 @@ export const passwordRoutes = [
           if (!(await lockConfirmation(tx, call, confirmation))) return { result: undefined, event: undefined };
           await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());
           await deleteSessions(tx, appId, user.id, session.id);
+          await deletePersonalKeys(tx, appId, user.id);
           await voidAllCodes(tx, appId, user.id, voidedByPassword);
           if (user.isEmailVerified) await notifyPasswordChanged(tx, call, app, user, passwordHash);
           return { result: { message: 'Password updated' }, event: { target: { kind: 'user', id: user.id } } };

@@ -1,3 +1,4 @@
+import { deletePersonalKeys } from '../api-keys/api-keys.store.ts';
 import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
@@ -8,7 +9,7 @@ export const voidedByPassword = ['password_reset', 'email_change', 'reauthentica
 
 /**
  * Sets the password of a claimed account with a code from its mailbox: after a reset, or after an invitation was
- * accepted with a new password. All sessions end. The caller has locked the user and consumed the code.
+ * accepted with a new password. All sessions and personal API keys end. The caller has locked the user and consumed the code.
  */
 export async function renewPassword(
   tx: Tx,
@@ -19,5 +20,6 @@ export async function renewPassword(
 ): Promise<void> {
   await setPasswordByCode(tx, appId, userId, passwordHash, now);
   await deleteSessions(tx, appId, userId);
+  await deletePersonalKeys(tx, appId, userId);
   await voidAllCodes(tx, appId, userId, voidedByPassword);
 }

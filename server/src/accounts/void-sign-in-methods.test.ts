@@ -1,9 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Db, raw, sql } from '../db/db.ts';
+import { type Db, raw, type Sql, sql } from '../db/db.ts';
 import { registerProvider } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { hijack } from '../test/stranger.ts';
+import { personalKey } from '../test/world/api-keys.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 import { voidSignInMethods } from './void-sign-in-methods.ts';
 
@@ -27,6 +28,9 @@ const roleOf: Readonly<Record<string, 'sign-in method' | 'data' | 'relation'>> =
   sessions: 'sign-in method',
   identities: 'sign-in method',
   devices: 'sign-in method',
+  // Personal ones; those of organizations are no table of their own.
+  api_keys: 'sign-in method',
+  api_key_roles: 'sign-in method',
   codes: 'sign-in method',
   // Attempts to guess a code; they are deleted with it.
   code_tries: 'sign-in method',
@@ -63,14 +67,18 @@ test('every table that references users is a sign-in method, data or a relation'
   expect(await tablesAbout(app.db)).toEqual(Object.keys(roleOf).toSorted());
 });
 
+/** How rows are found that do not name the user themselves. */
+const throughParent: Readonly<Record<string, (userId: string) => Sql>> = {
+  code_tries: (userId) => sql`code_id IN (SELECT id FROM codes WHERE app_id = ${world.appId} AND user_id = ${userId})`,
+  api_key_roles: (userId) =>
+    sql`key_id IN (SELECT id FROM api_keys WHERE app_id = ${world.appId} AND user_id = ${userId})`,
+};
+
 /** The tables that hold a row of an account. */
 async function filled(userId: string): Promise<string[]> {
   const tables: string[] = [];
   for (const table of Object.keys(roleOf)) {
-    const isOfUser =
-      table === 'code_tries'
-        ? sql`code_id IN (SELECT id FROM codes WHERE app_id = ${world.appId} AND user_id = ${userId})`
-        : sql`user_id = ${userId}`;
+    const isOfUser = throughParent[table]?.(userId) ?? sql`user_id = ${userId}`;
     const rows = await app.db.query(
       sql`SELECT 1 FROM ${raw(table)} WHERE app_id = ${world.appId} AND ${isOfUser} LIMIT 1`,
     );
@@ -87,6 +95,7 @@ test('rule (P) empties every sign-in method, and leaves data and relations', asy
   const orgId = await world.organization(await world.person());
   const roles = `/v1/authorization/organizations/users/${userId}`;
   await world.call('POST', roles, { token: admin.token, orgId, body: { roles: ['reader'] } });
+  await personalKey(world, { token }, orgId);
   const body = { email, firstName: 'Jane', lastName: 'Roe' };
   await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, { token: admin.token, body });
   const wrong = { userId, verificationCode: 'AAAAAAA' };

@@ -176,6 +176,10 @@ const settingsShape = {
   managersMayGrantAnyRole: z
     .boolean()
     .meta({ description: 'Whether managers may grant roles that they do not hold.', examples: [true] }),
+  managersMayMakeApiKeys: z.boolean().meta({
+    description: 'Whether managers of an organization may create, list and revoke its API keys, as owners may.',
+    examples: [false],
+  }),
   ownersHoldAllPermissions: z.boolean().meta({
     description:
       'Whether the owners of an organization have every permission that any role of the organization or any ' +
@@ -246,6 +250,7 @@ export const defaultSettings: Settings = {
   auditRetentionDays: null,
   trustedBackends: [],
   managersMayGrantAnyRole: true,
+  managersMayMakeApiKeys: false,
   ownersHoldAllPermissions: false,
   stepUp: false,
 };

@@ -41,6 +41,8 @@ export interface Services {
   readonly oauthKeys: SigningKeys;
   /** Issues tokens of machine users. */
   readonly tokenLimit: LeasedLimit;
+  /** Limits uses of API keys. */
+  readonly apiKeyLimit: LeasedLimit;
   /** The service listens before it is ready and while it stops; `/readyz` then returns 503. */
   readonly phase: () => Phase;
 }

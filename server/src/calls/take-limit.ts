@@ -9,7 +9,11 @@ import { limits, type LimitName } from '../limits/limits.ts';
 import { type Quota, take } from '../limits/limits.store.ts';
 
 /** Database key of a quota. An HMAC, so that a database dump reveals neither the limit nor the subject. */
-export function quotaKey(services: Pick<Services, 'sealer'>, name: LimitName, whose: string): Buffer {
+export function quotaKey(
+  services: Pick<Services, 'sealer'>,
+  name: LimitName | 'apiKeyPerMinute',
+  whose: string,
+): Buffer {
   return createHmac('sha256', services.sealer.deriveKey('limits'))
     .update(JSON.stringify([name, whose]))
     .digest();

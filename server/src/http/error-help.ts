@@ -290,6 +290,14 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause: 'Rotations added secrets without deleting the old ones.',
     remedy: 'Delete unused secrets; `lastUsedAt` shows when each was last used.',
   },
+  api_key_not_found: {
+    cause: 'The key was revoked, ended with a password change or a membership, or the id belongs to another owner.',
+    remedy: 'List the keys of the organization, or your own.',
+  },
+  api_key_limit_reached: {
+    cause: 'An organization has at most 100 API keys, a person at most 20. Expired keys count until they are revoked.',
+    remedy: 'Revoke unused keys; `lastUsedAt` shows when each was last used.',
+  },
 
   // Identity providers
   idp_not_found: {

@@ -122,6 +122,12 @@ export const errorCodes = {
   machine_user_name_taken: [409, 'Machine user name taken', 'A machine user of this name exists already.'],
   machine_secret_not_found: [404, 'Machine secret not found', 'The machine user has no such secret.'],
   machine_secret_limit_exceeded: [409, 'Machine secret limit exceeded', 'A machine user has at most 5 secrets.'],
+  api_key_not_found: [404, 'API key not found', 'There is no such API key, or it is not yours.'],
+  api_key_limit_reached: [
+    409,
+    'API key limit reached',
+    'An organization has at most 100 API keys, and a person at most 20 personal ones. Revoke one first.',
+  ],
 
   // Identity providers
   idp_not_found: [404, 'Identity provider not found', 'There is no such identity provider.'],

@@ -21,6 +21,8 @@ export interface MailContent {
   readonly notMeUrl?: string;
   /** "Not me" links of other items that the mail lists, each with its name. */
   readonly notMeLinks?: readonly { readonly name: string; readonly url: string }[];
+  /** Name of an API key. */
+  readonly keyName?: string;
   /** Names of identity providers that a user can no longer sign in with. */
   readonly unlinked?: string;
   /** Names of identity providers that a user can still sign in with. */
@@ -59,6 +61,10 @@ export const mailPurposes = {
   email_change_requested: { fields: ['email', ...circumstances], details: ['email', ...circumstances] },
   new_device: { fields: circumstances, details: circumstances },
   identity_linked: { fields: ['provider', ...circumstances], details: circumstances },
+  api_key_created: {
+    fields: ['keyName', 'organizationName', ...circumstances],
+    details: ['keyName', 'organizationName', ...circumstances],
+  },
   super_admin_granted: { fields: ['email', ...circumstances], details: circumstances },
   /** To an address that is not verified yet, with the code that verifies it. */
   super_admin_invited: { fields: [], details: [] },

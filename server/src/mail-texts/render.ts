@@ -47,7 +47,7 @@ function valuesOf(
   toName: (name: string) => string,
 ): Values {
   const { organizationName = '', device = '', address = '', time = '', email = '', provider = '' } = content;
-  const { unlinked = '', linked = '' } = content;
+  const { unlinked = '', linked = '', keyName = '' } = content;
   const values: Record<MailField | 'brandName', string> = {
     brandName: toName(brandName),
     organizationName: isVisible(organizationName) ? toName(organizationName) : words.anOrganization,
@@ -57,6 +57,7 @@ function valuesOf(
     time: timeInWords(time, language),
     email: cut(oneLine(email)),
     provider: toName(provider),
+    keyName: toName(keyName),
     unlinked: toName(unlinked),
     linked: toName(linked),
   };

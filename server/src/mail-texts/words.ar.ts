@@ -98,6 +98,13 @@ export const arabic: Words = {
       action: 'فتح {{brandName}}',
       note: 'إذا لم تكن أنت من فعل ذلك، فافتح الرابط أدناه: سيُلغى ربط {{provider}}، وتختار كلمة مرور جديدة.',
     },
+    api_key_created: {
+      subject: 'مفتاح API جديد في {{brandName}}',
+      heading: 'تمّ إنشاء مفتاح API',
+      body: 'تمّ إنشاء مفتاح API باسم «{{keyName}}» للمؤسسة {{organizationName}} بحسابك في {{brandName}}.',
+      action: 'فتح {{brandName}}',
+      note: 'إذا لم تكن أنت من فعل ذلك، فافتح الرابط أدناه: سيُلغى المفتاح، وتختار كلمة مرور جديدة.',
+    },
     super_admin_granted: {
       subject: 'مشرف عام جديد في {{brandName}}',
       heading: 'تمّت إضافة مشرف عام',
@@ -135,6 +142,7 @@ export const arabic: Words = {
     time: 'الوقت',
     email: 'العنوان الجديد',
     provider: 'مزوّد الهوية',
+    keyName: 'مفتاح API',
     unlinked: 'أُلغي ربطه',
     linked: 'لا يزال مرتبطًا',
   },

@@ -107,6 +107,13 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'If it was not you, open the link below: {{provider}} is unlinked, and you choose a new password.',
     },
+    api_key_created: {
+      subject: 'A new API key at {{brandName}}',
+      heading: 'An API key was created',
+      body: 'The API key “{{keyName}}” for {{organizationName}} was created with your account at {{brandName}}.',
+      action: 'Open {{brandName}}',
+      note: 'If it was not you, follow the link below: the key ends, and you choose a new password.',
+    },
     super_admin_granted: {
       subject: 'There is a new super admin of {{brandName}}',
       heading: 'A super admin was added',
@@ -146,6 +153,7 @@ export const english: Words = {
     time: 'Time',
     email: 'New address',
     provider: 'Provider',
+    keyName: 'API key',
     unlinked: 'Unlinked',
     linked: 'Still linked',
   },

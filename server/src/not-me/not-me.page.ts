@@ -38,9 +38,9 @@ const script = `
   const show = (...ids) => {
     for (const part of document.querySelectorAll('main [id]')) part.hidden = !ids.includes(part.id);
   };
-  const kinds = { a: 'account', s: 'session', i: 'identity', p: 'password' };
+  const kinds = { a: 'account', s: 'session', i: 'identity', k: 'apiKey', p: 'password' };
   const token = () => location.hash.slice(1);
-  const kind = () => (/^gh_n_[asip][\\w-]{60,400}$/.test(token()) ? kinds[token()[5]] : undefined);
+  const kind = () => (/^gh_n_[asikp][\\w-]{60,400}$/.test(token()) ? kinds[token()[5]] : undefined);
   const begin = () => (kind() ? show('title', kind(), 'button', 'keep') : show('title', 'incomplete'));
   const failures = { 400: ['invalid'], 429: ['later', 'button'] };
   element('button').addEventListener('click', async () => {
@@ -109,7 +109,7 @@ function page({ name, displayName, settings }: App, language: Language): Html {
           <h1 id="title">${words.title}</h1>
           <h1 id="doneTitle" hidden>${words.doneTitle}</h1>
           <noscript><p>${words.noScript}</p></noscript>
-          ${(['account', 'session', 'identity', 'password', 'doneAccount', 'doneOther'] as const).map((id) => text(id))}
+          ${(['account', 'session', 'identity', 'apiKey', 'password', 'doneAccount', 'doneOther'] as const).map((id) => text(id))}
           ${(['incomplete', 'invalid', 'later', 'failed'] as const).map((id) => text(id))}
           <button id="button" type="button" hidden>${words.button}</button>
           ${text('keep', 'quiet')}

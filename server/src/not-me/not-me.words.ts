@@ -7,6 +7,7 @@ export interface PageWords {
   readonly account: string;
   readonly session: string;
   readonly identity: string;
+  readonly apiKey: string;
   readonly password: string;
   readonly keep: string;
   readonly button: string;
@@ -32,6 +33,9 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     identity:
       'A new sign-in method was added to your account at {{brandName}}. If it was not you, press the button: the ' +
       'sign-in method is removed, all sessions end, and you get a mail to choose a new password.',
+    apiKey:
+      'An API key was created with your account at {{brandName}}. If it was not you, press the button: the key ' +
+      'ends, all sessions end, and you get a mail to choose a new password.',
     password:
       'The password of your account at {{brandName}} was changed. If it was not you, press the button: ' +
       'the new password is removed, all sessions end, and you get a mail to choose another one.',
@@ -57,6 +61,9 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     identity:
       'أُضيفت طريقة جديدة لتسجيل الدخول إلى حسابك في {{brandName}}. إذا لم تكن أنت، فاضغط الزرّ: ستُحذف ' +
       'وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
+    apiKey:
+      'أُنشئ مفتاح API بحسابك في {{brandName}}. إذا لم تكن أنت، فاضغط الزرّ: سيُلغى المفتاح وتنتهي جميع ' +
+      'الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
     password:
       'تغيّرت كلمة مرور حسابك في {{brandName}}. إذا لم تكن أنت من غيّرها، فاضغط الزرّ: ستُحذف كلمة ' +
       'المرور الجديدة وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة أخرى.',

@@ -1,3 +1,4 @@
+import { deleteKeyMadeBy, deletePersonalKeys } from '../api-keys/api-keys.store.ts';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
@@ -37,16 +38,19 @@ async function rejectSignUp(tx: Tx, call: Call, user: User): Promise<void> {
 
 /**
  * Removes the rejected session or credential. Also ends all sessions after a rejected credential, because it may have
- * been used to sign in.
+ * been used to sign in. Personal API keys end in every case: they may have been
+ * created with the rejected session.
  */
 async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken): Promise<void> {
   const { appId, services } = call;
+  await deletePersonalKeys(tx, appId, userId);
   if (kind === 'session') {
     await endSession(tx, appId, userId, subject);
     return;
   }
   const isRejected = (passwordHash: string) => fingerprintOf(passwordHash) === subject;
   if (kind === 'identity') await unlinkIdentity(tx, appId, userId, subject);
+  if (kind === 'api_key') await deleteKeyMadeBy(tx, appId, userId, subject);
   if (kind === 'password') await removePassword(tx, appId, userId, isRejected, services.clock.now());
   await deleteSessions(tx, appId, userId);
 }

@@ -83,7 +83,7 @@ async function expectedEvent({ route, sample }: Case, outcome: Outcome) {
     app_id: appId,
     action: sample.action ?? route.audit,
     ...actorOf(outcome),
-    org_id: fields['orgId'] ?? null,
+    org_id: fields['orgId'] ?? sample.orgIdOfEvent?.(stage) ?? null,
     target_kind: kind,
     target_id: field === undefined ? appId : fields[field],
     claimed_on_behalf_of: null,

@@ -30,6 +30,11 @@ const asking = {
     'addSuperAdmin',
     'deleteOrganization',
     'updateAppSettings',
+    'createApiKey',
+    'updateApiKey',
+    'adoptApiKey',
+    'createMyApiKey',
+    'updateMyApiKey',
   ],
   stepUp: ['createMachineUser', 'createGoogleIdentityProvider', 'createAzureIdentityProvider', 'deleteUser'],
 };

@@ -50,6 +50,10 @@ const scopeOf: Readonly<Record<string, MachineScope>> = {
   checkPermissions: 'permissions:read',
   listOrganizationAuditEvents: 'audit:read',
   listAuditEvents: 'audit:read',
+  createApiKey: 'api-keys:write',
+  listApiKeys: 'api-keys:write',
+  updateApiKey: 'api-keys:write',
+  revokeApiKey: 'api-keys:write',
 };
 
 let db: UndoableDb;

@@ -46,6 +46,7 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   email_change_requested: { email: 'jon@doe.example', ...circumstances },
   new_device: notMe,
   identity_linked: { provider: 'Google', ...notMe },
+  api_key_created: { keyName: 'nightly export', organizationName: 'Jon Doe Inc', ...notMe },
   super_admin_granted: { email: 'nora@acme.example', ...circumstances },
   super_admin_invited: { ...link('reset') },
   super_admin_removed: { email: 'nora@acme.example', ...circumstances },

@@ -5,6 +5,7 @@ import { human, nobody, operator, outcomeOf, type Prepared } from './samples/sam
 import { goThrough, registerProvider } from './identity-flow.ts';
 import { TestProvider } from './identity-provider.ts';
 import { runTask } from './tasks.ts';
+import { keysOf, organizationKey, personalKey } from './world/api-keys.ts';
 import { withStatus } from './world/answers.ts';
 import { unique } from './world/names.ts';
 import { password, type World } from './world/world.ts';
@@ -166,6 +167,39 @@ const userKind: Kind = {
   },
   values: names,
   follows: { firstName: ['displayName'], lastName: ['displayName'] },
+};
+
+const readKey = async (world: World, url: string, id: string, token: string): Promise<unknown> => {
+  const { apiKeys } = await get<{ apiKeys: { id: string }[] }>(world, `${url}?pageSize=100`, token);
+  return apiKeys.find((key) => key.id === id);
+};
+
+const keyValues = { expiresAt: '2100-01-01T00:00:00.000Z' };
+
+const apiKeyKind: Kind = {
+  values: keyValues,
+  make: async (world) => {
+    const owner = await world.person();
+    const orgId = await world.organization(owner);
+    const { id } = await organizationKey(world, owner, orgId);
+    return {
+      prepare: () => ({ as: human(owner), params: { orgId, apiKeyId: id } }),
+      read: () => readKey(world, keysOf(orgId), id, owner.token),
+    };
+  },
+};
+
+const myApiKeyKind: Kind = {
+  values: keyValues,
+  make: async (world) => {
+    const orgId = await world.organization(await world.person());
+    const member = await world.member(orgId);
+    const { id } = await personalKey(world, member, orgId);
+    return {
+      prepare: () => ({ as: human(member), params: { apiKeyId: id } }),
+      read: () => readKey(world, '/v1/authentication/users/me/api-keys', id, member.token),
+    };
+  },
 };
 
 const machineUserKind: Kind = {
@@ -351,6 +385,8 @@ export const kinds: Readonly<Record<string, Kind>> = {
   updateUser: userKind,
   updateIdentityProvider: providerKind,
   updateMachineUser: machineUserKind,
+  updateApiKey: apiKeyKind,
+  updateMyApiKey: myApiKeyKind,
   updateAppSettings: settingsKind,
   updateApp: appKind,
   changeEmail: changeEmailKind,

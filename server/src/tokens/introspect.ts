@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import { claimsToBeApiKey } from '../api-keys/api-key.ts';
+import { useApiKey } from '../api-keys/use-api-key.ts';
 import type { Services } from '../calls/services.ts';
 import { findAndTouchSession } from '../sessions/used-session.ts';
 import type { introspection } from './introspection.schema.ts';
@@ -8,7 +10,7 @@ import { issuerOf, type NamedApp } from './token-verifier.ts';
 export type Introspection = z.input<typeof introspection>;
 
 interface Options {
-  /** Audiences of which the asking service may know tokens; null: all. Sessions are for the whole app. */
+  /** Audiences of which the asking service may know tokens; null: all. Sessions and API keys are for the whole app. */
   readonly audiences: readonly string[] | null;
 }
 
@@ -99,12 +101,31 @@ async function introspectSignedToken(
     : introspectMachineToken(services, app, claims);
 }
 
+async function introspectApiKey(services: Services, app: NamedApp, key: string): Promise<Introspection> {
+  const used = await useApiKey(services, app.id, key);
+  if (!used) return inactive;
+  const { retryAfterSeconds } = used;
+  return {
+    active: true,
+    kind: 'api_key',
+    sub: used.userId ?? used.orgId,
+    iss: issuerOf(services.config.publicUrl, app.name),
+    iat: inSeconds(used.createdAt),
+    ...(used.expiresAt && { exp: inSeconds(used.expiresAt) }),
+    org_id: used.orgId,
+    permissions: [...used.permissions],
+    key_id: used.id,
+    key_owner: used.userId === null ? 'organization' : 'user',
+    ...(retryAfterSeconds !== undefined && { rate: { remaining: 0, retryAfterSeconds } }),
+  };
+}
+
 /**
  * Describes a credential of any kind: the one function behind every introspection route. The prefix says what a
  * credential claims to be; whether it is, the database says.
  *
  * @param app the app that the credential must belong to
- * @param token the credential as presented: a session token or a signed token; anything else is not active
+ * @param token the credential as presented: a session token, a signed token or an API key; anything else is not active
  * @see RFC 7662, section 2.2
  */
 export async function introspect(
@@ -114,5 +135,6 @@ export async function introspect(
   options: Options,
 ): Promise<Introspection> {
   if (token.startsWith('gh_s_')) return introspectSession(services, app, token);
+  if (claimsToBeApiKey(token)) return introspectApiKey(services, app, token);
   return token.includes('.') ? introspectSignedToken(services, app, token, options) : inactive;
 }

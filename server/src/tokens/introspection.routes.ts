@@ -16,7 +16,7 @@ export const introspectionRoutes = [
     summary: 'Introspect a token',
     description:
       'Describes a token that a backend received, with the field names of RFC 7662. Accepts session ' +
-      'tokens and access tokens of humans, and tokens of machine users with any audience. Each call reads ' +
+      'tokens and access tokens of humans, tokens of machine users with any audience, and API keys. Each call reads ' +
       'the database, so a session that has just ended is not active. Introspection of a session token ' +
       'counts as use of the session. Tokens of other apps and invalid values are not active.',
     access: accepting({ machineScope: 'tokens:read' }, overApp('GENERIC_MACHINE_USER')),

@@ -6,7 +6,8 @@ export const introspectToken = z
   .strictObject({
     token: text({ min: 1, max: 8192 }).meta({
       description:
-        'The token that somebody presented: of a session, of a machine user, or the access token of a person.',
+        'The credential that somebody presented: the token of a session or of a machine user, the access token of a ' +
+        'person, or an API key.',
       examples: ['gh_s_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
     }),
   })
@@ -58,12 +59,18 @@ export const introspection = z
       examples: [true],
     }),
     kind: z
-      .enum(['user', 'machine'])
+      .enum(['user', 'machine', 'api_key'])
       .optional()
-      .meta({ description: 'Whose token it is: a human’s session or a machine user’s.', examples: ['user'] }),
+      .meta({
+        description: 'Kind of the credential: of a human, of a machine user, or an API key.',
+        examples: ['user'],
+      }),
     token_type: words('How it is presented (RFC 6750).', 'Bearer'),
     jti: words('Id of the token; session tokens have none.', '5b1f7a52-8f5c-4a2e-9d63-0f6f6d1a7c11'),
-    sub: words('Id of the user or machine user.', '118273645546213377'),
+    sub: words(
+      'Id of the user or machine user; for an API key of an organization, id of the organization.',
+      '118273645546213377',
+    ),
     iss: words('The app that issued it.', 'https://id.example.com/apps/demo'),
     aud: z
       .union([z.string(), z.array(z.string())])
@@ -85,9 +92,25 @@ export const introspection = z
       .array(z.string())
       .optional()
       .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd']] }),
-    org_id: words('The only organization for which an access token is valid.', '118273645546213224'),
+    org_id: words('The only organization for which an access token or API key is valid.', '118273645546213224'),
     scope: words('Scopes of the machine user now, separated by spaces.', 'members:read members:write'),
     client_id: words('Client id of the machine user; for a person, the name of the app.', '118273645546213378'),
     secret_id: words('Id of the secret that the token was issued for.', '118273645546213379'),
+    permissions: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'What an API key may do at this moment.', examples: [['documents:read']] }),
+    key_id: words('Id of the API key.', '118273645546213390'),
+    key_owner: z
+      .enum(['user', 'organization'])
+      .optional()
+      .meta({ description: 'Whether the API key belongs to a user or to the organization.', examples: ['user'] }),
+    rate: z
+      .object({
+        remaining: z.int().meta({ description: 'Uses that are left: 0.', examples: [0] }),
+        retryAfterSeconds: z.int().meta({ description: 'Seconds until the key may be used again.', examples: [3] }),
+      })
+      .optional()
+      .meta({ description: 'Present if the API key is over its quota: refuse the request with 429.' }),
   })
   .meta({ id: 'Introspection', description: 'Description of a token. RFC 7662, section 2.2.' });

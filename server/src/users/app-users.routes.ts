@@ -1,3 +1,4 @@
+import { endKeysOf } from '../api-keys/api-keys.store.ts';
 import { toProfile } from './users.store.ts';
 import { voidAllCodes } from '../codes/codes.store.ts';
 import { totalOfApp } from '../counts.ts';
@@ -37,6 +38,7 @@ async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void>
   if (user.isSuperAdmin) await notifySuperAdmins(tx, call, 'super_admin_removed', user.email);
   await setUserState(tx, appId, user.id, 'INACTIVE', services.clock.now());
   await deleteSessions(tx, appId, user.id);
+  await endKeysOf(tx, appId, user.id);
   await voidAllCodes(tx, appId, user.id, ['password_reset', 'email_change', 'reauthentication']);
 }
 

@@ -11,6 +11,8 @@ export type NotMeSubject =
   | { readonly kind: 'account' }
   | { readonly kind: 'session'; readonly id: string }
   | { readonly kind: 'identity'; readonly id: string }
+  /** An API key that the user made: a personal one, or one of an organization. */
+  | { readonly kind: 'api_key'; readonly id: string }
   /** The password with this hash. The link does not remove a password that was set later. */
   | { readonly kind: 'password'; readonly passwordHash: string };
 
@@ -18,7 +20,7 @@ export type NotMeSubject =
 export interface NotMeToken {
   readonly userId: string;
   readonly kind: NotMeSubject['kind'];
-  /** Id of the session or identity, `fingerprintOf` the password hash, or empty. */
+  /** Id of the session, identity or API key, `fingerprintOf` the password hash, or empty. */
   readonly subject: string;
   /** `mailboxOf` the address that the mail was sent to. */
   readonly mailbox: string;
@@ -27,14 +29,14 @@ export interface NotMeToken {
 const lifeMs = 30 * 24 * 3_600_000;
 
 /** The letter after the prefix selects the text of the page. The sealed content decides what the button does. */
-const letterOf = { account: 'a', session: 's', identity: 'i', password: 'p' } as const satisfies Record<
+const letterOf = { account: 'a', session: 's', identity: 'i', api_key: 'k', password: 'p' } as const satisfies Record<
   NotMeSubject['kind'],
   string
 >;
 const kindOf = new Map(Object.entries(letterOf).map(([kind, letter]) => [letter, kind as NotMeSubject['kind']]));
 
-const tokenPattern = /^gh_n_[asip]([A-Za-z0-9_-]{60,400})$/;
-const contentPattern = /^([asip])\.(\d{1,19})\.([0-9a-f]*)\.([0-9a-f]{32})\.(\d{1,15})$/;
+const tokenPattern = /^gh_n_[asikp]([A-Za-z0-9_-]{60,400})$/;
+const contentPattern = /^([asikp])\.(\d{1,19})\.([0-9a-f]*)\.([0-9a-f]{32})\.(\d{1,15})$/;
 
 /** Binds a token to one context: other purposes and other apps cannot use it. */
 const context = (appId: string): string => `not-me:${appId}`;
@@ -59,6 +61,7 @@ function subjectText(subject: NotMeSubject): string {
  * - `account` (mails to an address that is not claimed yet): rule (P), see `reject.ts`
  * - `session`: the session ends, and a password reset starts
  * - `identity`: the identity is unlinked, all sessions end, and a password reset starts
+ * - `api_key`: the key ends, all sessions end, and a password reset starts
  * - `password`: the password is removed if it is still this one, all sessions end, and a password reset starts
  *
  * A link is void after a change of address, because someone else may own the old mailbox.

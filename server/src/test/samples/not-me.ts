@@ -1,4 +1,5 @@
 import { expect } from 'vitest';
+import { personalKey } from './api-keys.ts';
 import { linked } from './identity-providers.ts';
 import { nobody, type Prepared, type SampleCall, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
@@ -55,8 +56,13 @@ const newPassword = byLink('of a new password', async (stage) => {
   return withLinkOf(stage, person, 'password_changed');
 });
 
+const newApiKey = byLink('of a new API key', async (stage) => {
+  const { person } = await personalKey(stage);
+  return withLinkOf(stage, person, 'api_key_created');
+});
+
 /** Sample calls of links in mails. */
 export const samplesOfNotMe: SampleCalls = {
-  rejectEmailVerification: [signUp, newDevice, newIdentity, newPassword],
+  rejectEmailVerification: [signUp, newDevice, newIdentity, newApiKey, newPassword],
   showNotMePage: [{ admits: 'everyone', prepare: ({ world }) => ({ as: nobody, params: { app: world.appName } }) }],
 };

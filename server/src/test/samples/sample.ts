@@ -67,6 +67,8 @@ export interface SampleCall {
   readonly afterDeletion?: true;
   /** The action of its event, if it is not the declared one. */
   readonly action?: AuditAction;
+  /** The organization of its event, if the call does not name it as `orgId`. */
+  readonly orgIdOfEvent?: (stage: Stage) => string;
   /** Additional events that the call causes. */
   readonly tellsMore?: readonly AuditAction[];
   /** It succeeds without a change. */

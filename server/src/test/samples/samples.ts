@@ -1,6 +1,7 @@
 import type { Route } from '../../calls/route.ts';
 import { routes } from '../../routes.ts';
 import { samplesOfAccounts } from './accounts.ts';
+import { samplesOfApiKeys } from './api-keys.ts';
 import { samplesOfAudit } from './audit.ts';
 import { letManagersGrantAnyRole, samplesOfGrants } from './grants.ts';
 import { samplesOfIdentityProviders } from './identity-providers.ts';
@@ -24,6 +25,7 @@ export const samples: SampleCalls = {
   ...samplesOfAppUsers,
   ...samplesOfAccounts,
   ...samplesOfReauthentication,
+  ...samplesOfApiKeys,
   ...samplesOfAudit,
   ...samplesOfNotMe,
   ...samplesOfOrganizations,

@@ -1,0 +1,32 @@
+import { Counter, type Registry } from 'prom-client';
+
+declare module '../calls/services.ts' {
+  interface Services {
+    readonly apiKeyUses: ApiKeyUses;
+  }
+}
+
+/** `refused`: the value is no key that is in force. */
+type Outcome = 'allowed' | 'over_quota' | 'refused';
+
+/** Counts the API keys that other services asked about. */
+export interface ApiKeyUses {
+  readonly count: (outcome: Outcome) => void;
+  /** Adds the counter to the metrics of the app. */
+  readonly addTo: (registry: Registry) => void;
+}
+
+/** The counter of one app. */
+export function createApiKeyUses(): ApiKeyUses {
+  const counter = new Counter({
+    name: 'gatehouse_api_key_uses_total',
+    help: 'API keys that were introspected, by outcome: allowed, over_quota or refused.',
+    labelNames: ['outcome'],
+    registers: [],
+  });
+  for (const outcome of ['allowed', 'over_quota', 'refused'] as const) counter.inc({ outcome }, 0);
+  return {
+    count: (outcome) => counter.inc({ outcome }),
+    addTo: (registry) => registry.registerMetric(counter),
+  };
+}

@@ -1,0 +1,61 @@
+import { mutate } from '../calls/mutate.ts';
+import { changedFields } from '../calls/changed-fields.ts';
+import type { Call } from '../calls/route.ts';
+import type { Paging } from '../lists/pagination.ts';
+import { readPage } from '../lists/pagination.ts';
+import { sql } from '../db/db.ts';
+import { requireSession } from '../sessions/session-of-caller.ts';
+import type { ApiKeyPatch } from './api-keys.schema.ts';
+import {
+  type ApiKey,
+  apiKeyColumns,
+  type ApiKeyRow,
+  deleteApiKey,
+  findApiKey,
+  type KeyOwner,
+  ownedBy,
+  patchApiKeyRow,
+  toApiKey,
+} from './api-keys.store.ts';
+import { checkExpiry } from './make-api-key.ts';
+
+/** Reads a page of the keys of an owner. */
+export const listApiKeys = (call: Call, owner: KeyOwner, paging: Paging) =>
+  readPage<ApiKeyRow, ApiKey>(call, {
+    paging,
+    total: sql`SELECT count(*) AS total FROM api_keys k WHERE k.app_id = ${call.appId} AND ${ownedBy(owner)}`,
+    rows: ({ after, limit }) => sql`
+      SELECT ${apiKeyColumns} FROM api_keys k WHERE k.app_id = ${call.appId} AND ${ownedBy(owner)} ${after} ${limit}`,
+    key: sql`k.id`,
+    toItem: toApiKey,
+  });
+
+/** Whether each value is the stored one, so that nothing changes. */
+export async function hasEqualValues(call: Call, owner: KeyOwner, id: string, patch: ApiKeyPatch): Promise<boolean> {
+  const stored = await findApiKey(call.services.db, call.appId, owner, id);
+  const { name, expiresAt, perMinute } = patch;
+  return (
+    stored !== undefined &&
+    (name === undefined || name === stored.name) &&
+    (expiresAt === undefined || expiresAt?.getTime() === stored.expiresAt?.getTime()) &&
+    (perMinute === undefined || perMinute === stored.perMinute)
+  );
+}
+
+/** @throws ApiError `api_key_not_found`, `validation_failed`, `unauthenticated` */
+export async function changeApiKey(call: Call, owner: KeyOwner, id: string, patch: ApiKeyPatch): Promise<ApiKey> {
+  checkExpiry(patch.expiresAt, call.services.clock.now());
+  return mutate(call, async (tx) => {
+    await requireSession(tx, call);
+    const changed = await patchApiKeyRow(tx, call.appId, owner, id, patch);
+    const target = { kind: 'api_key', id } as const;
+    return { result: changed, event: { target, orgId: changed.orgId, changes: changedFields(patch) } };
+  });
+}
+
+/** @throws ApiError `api_key_not_found` */
+export const revokeApiKey = (call: Call, owner: KeyOwner, id: string): Promise<void> =>
+  mutate(call, async (tx) => {
+    const { orgId } = await deleteApiKey(tx, call.appId, owner, id);
+    return { result: undefined, event: { target: { kind: 'api_key', id }, orgId } };
+  });

@@ -1,0 +1,129 @@
+import { statusesInForce } from '../access/organization-states.ts';
+import { allScopes, type MachineScope } from '../access/machine-scopes.ts';
+import { defaultSettings } from '../apps/apps.schema.ts';
+import type { Queryable } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+
+/** A presented API key, as it is looked up. */
+export interface ApiKeyHash {
+  readonly appId: string;
+  readonly keyHash: Buffer;
+}
+
+/** An API key that is in force, with what it may do at this moment. */
+export interface FoundApiKey {
+  readonly id: string;
+  readonly orgId: string;
+  /** The person of a personal key; null: the key belongs to the organization. */
+  readonly userId: string | null;
+  readonly name: string;
+  readonly permissions: readonly string[];
+  /** Permissions that the key names and does not have: its person or maker does not hold them and may not grant them. */
+  readonly withheld: readonly string[];
+  readonly perMinute: number | null;
+  readonly createdAt: Date;
+  readonly expiresAt: Date | null;
+  readonly lastUsedAt: Date | null;
+}
+
+interface FoundRow {
+  place: number;
+  id: string;
+  org_id: string;
+  user_id: string | null;
+  name: string;
+  permissions: string[];
+  withheld: string[];
+  per_minute: number | null;
+  created_at: Date;
+  expires_at: Date | null;
+  last_used_at: Date | null;
+}
+
+const toFound = (row: FoundRow): FoundApiKey => ({
+  id: row.id,
+  orgId: row.org_id,
+  userId: row.user_id,
+  name: row.name,
+  permissions: row.permissions,
+  withheld: row.withheld,
+  perMinute: row.per_minute,
+  createdAt: row.created_at,
+  expiresAt: row.expires_at,
+  lastUsedAt: row.last_used_at,
+});
+
+const keyScope: MachineScope = 'api-keys:write';
+
+/** Whether the holder is the maker of a key of the organization, and may grant every role there. */
+const mayGrantAnyRole = sql`
+  (k.user_id IS NULL AND (w.id IS NOT NULL OR u.is_super_admin OR m.is_owner OR (m.is_manager
+    AND COALESCE((a.settings ->> 'managersMayGrantAnyRole')::boolean, ${defaultSettings.managersMayGrantAnyRole}))))`;
+
+/** Whether the holder holds a role because the app lets owners hold all permissions. */
+const holdsAllRoles = sql`(m.is_owner AND a.settings -> 'ownersHoldAllPermissions' = 'true')`;
+
+/** The permissions that the key names: those of its roles, or the ones in its own list. One row for each role. */
+const namedRights = sql`
+  SELECT r.scope_id, r.key, r.permissions
+  FROM api_key_roles named
+  JOIN roles r ON r.app_id = asked.app_id AND r.scope_id = named.scope_id AND r.key = named.role_key
+  WHERE named.app_id = asked.app_id AND named.org_id = k.org_id AND named.key_id = k.id AND k.permissions IS NULL
+  UNION ALL
+  SELECT r.scope_id, r.key,
+    ARRAY(SELECT permission FROM unnest(r.permissions) AS permission WHERE permission = ANY (k.permissions))
+  FROM roles r
+  WHERE r.app_id = asked.app_id AND r.scope_id IN (0, k.org_id) AND k.permissions IS NOT NULL
+    AND r.permissions && k.permissions`;
+
+/**
+ * The API keys of these hashes, each if key, organization, holder and app are all good at this moment, with what they
+ * may do: one query for all of them. The holder of a personal key is its person; the holder of a key of the
+ * organization is its maker. A key may do what it names and its holder holds; a maker counts with what they may grant,
+ * too.
+ *
+ * @returns in the order of the keys
+ */
+export async function findApiKeys(
+  db: Queryable,
+  keys: readonly ApiKeyHash[],
+  now: Date,
+): Promise<(FoundApiKey | undefined)[]> {
+  const rows = await db.query<FoundRow>(sql`
+    SELECT asked.place::integer, found.*
+    FROM unnest(${keys.map(({ appId }) => appId)}::bigint[], ${keys.map(({ keyHash }) => keyHash)}::bytea[])
+      WITH ORDINALITY AS asked (app_id, key_hash, place)
+    CROSS JOIN LATERAL (
+      SELECT k.id, k.org_id, k.user_id, k.name, k.per_minute, k.created_at, k.expires_at, k.last_used_at,
+        rights.permissions,
+        ARRAY(SELECT unnest(COALESCE(k.permissions, rights.named)) EXCEPT SELECT unnest(rights.permissions)) AS withheld
+      FROM api_keys k
+      JOIN apps a ON a.id = asked.app_id AND a.status = 'ACTIVE'
+      JOIN organizations o ON o.app_id = asked.app_id AND o.id = k.org_id
+        AND o.status = ANY (${statusesInForce()}::text[])
+      LEFT JOIN members m ON m.app_id = asked.app_id AND m.org_id = k.org_id
+        AND m.user_id = COALESCE(k.user_id, k.maker_id)
+      LEFT JOIN users u ON u.app_id = asked.app_id AND u.id = COALESCE(k.user_id, k.maker_id, k.admin_id)
+        AND u.state = 'ACTIVE'
+      LEFT JOIN machine_users w ON w.app_id = asked.app_id AND w.id = k.machine_user_id
+        AND w.scopes && ${[allScopes, keyScope]}::text[]
+      CROSS JOIN LATERAL (
+        SELECT COALESCE(array_agg(DISTINCT permission COLLATE "C") FILTER (WHERE one.is_granted), '{}') AS permissions,
+          COALESCE(array_agg(DISTINCT permission COLLATE "C"), '{}') AS named
+        FROM (
+          SELECT named.permissions, ${mayGrantAnyRole} OR ${holdsAllRoles} OR EXISTS (
+            SELECT FROM member_roles held
+            WHERE held.app_id = asked.app_id AND held.org_id = k.org_id AND held.user_id = m.user_id
+              AND held.scope_id = named.scope_id AND held.role_key = named.key) AS is_granted
+          FROM (${namedRights}) AS named) AS one
+        CROSS JOIN LATERAL unnest(one.permissions) AS permission
+      ) AS rights
+      WHERE k.app_id = asked.app_id AND k.key_hash = asked.key_hash AND (k.expires_at IS NULL OR k.expires_at > ${now})
+        AND ((u.id IS NOT NULL AND (m.user_id IS NOT NULL OR u.is_super_admin)) OR w.id IS NOT NULL)
+      OFFSET 0) AS found`);
+  const found = new Map(rows.map((row) => [row.place, row]));
+  return keys.map((_, index) => {
+    const row = found.get(index + 1);
+    return row && toFound(row);
+  });
+}

@@ -1,0 +1,195 @@
+import { signedIn } from '../access/actor.ts';
+import { statusesInForce } from '../access/organization-states.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { mutate } from '../calls/mutate.ts';
+import type { Call } from '../calls/route.ts';
+import type { Tx } from '../db/db.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
+import { queueNotice } from '../email/mail-quotas.ts';
+import { ApiError } from '../http/errors.ts';
+import { sha256 } from '../keys/secrets.ts';
+import { keepOrganization, lockOrganization } from '../organizations/organizations.store.ts';
+import { resolveRoles } from '../roles/roles.store.ts';
+import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
+import { notMeUrl } from '../users/not-me-token.ts';
+import { lastCharactersOf, newApiKey } from './api-key.ts';
+import type { NewApiKeyBody } from './api-keys.schema.ts';
+import {
+  type ApiKey,
+  countApiKeys,
+  getApiKey,
+  type Holder,
+  holdMachine,
+  holdMembership,
+  insertApiKey,
+  type KeyOwner,
+  type NewApiKey,
+  organizationStatus,
+} from './api-keys.store.ts';
+import { findApiKeys } from './find-api-keys.store.ts';
+
+/** Keys of an organization, and personal keys of a person in all organizations. */
+const mostOfOrganization = 100;
+const mostOfPerson = 20;
+/** A later time cannot be written in RFC 3339. */
+const latestTime = Date.UTC(9999, 11, 31);
+
+/** @throws ApiError `validation_failed` if the time is not in the future */
+export function checkExpiry(expiresAt: Date | null | undefined, now: Date): void {
+  if (!expiresAt || (expiresAt > now && expiresAt.getTime() <= latestTime)) return;
+  throw new ApiError('validation_failed', {
+    faults: [{ pointer: '/body/expiresAt', message: 'Must be in the future, before the year 10000.' }],
+  });
+}
+
+/**
+ * Locks the caller of a call over an organization, the maker of a key.
+ *
+ * @throws ApiError `unauthenticated` if the credential has ended meanwhile, `organization_not_found` if the caller is no
+ *   member any more
+ */
+export async function holdMaker(tx: Tx, call: Call): Promise<Holder> {
+  const { actor, appId, orgId } = call;
+  if (actor.kind === 'machine') {
+    if (!(await holdMachine(tx, appId, actor.id))) throw new ApiError('unauthenticated');
+    return { kind: 'machine', id: actor.id };
+  }
+  const { user } = signedIn(actor);
+  await lockCallerWithSession(tx, call);
+  if (await holdMembership(tx, appId, orgId, user.id)) return { kind: 'member', id: user.id };
+  if (user.isSuperAdmin) return { kind: 'super_admin', id: user.id };
+  throw new ApiError('organization_not_found');
+}
+
+/**
+ * Locks the caller and the membership that a personal key is for.
+ *
+ * @throws ApiError `unauthenticated`, `organization_not_found`, `organization_inactive`
+ */
+async function holdPerson(tx: Tx, call: Call, orgId: string): Promise<Holder> {
+  const { user } = signedIn(call.actor);
+  await lockCallerWithSession(tx, call);
+  if (!(await holdMembership(tx, call.appId, orgId, user.id))) throw new ApiError('organization_not_found');
+  const status = await organizationStatus(tx, call.appId, orgId);
+  if (!statusesInForce().includes(status)) throw new ApiError('organization_inactive');
+  return { kind: 'person', id: user.id };
+}
+
+/**
+ * A key may name only what its holder holds or, for a key of the organization, may grant. Otherwise a later change of a
+ * role could add to what the key may do.
+ *
+ * @throws ApiError `access_denied`
+ */
+async function checkReach(tx: Tx, appId: string, { keyHash, now }: NewApiKey): Promise<void> {
+  const [made] = await findApiKeys(tx, [{ appId, keyHash }], now);
+  const [first] = made?.withheld ?? [];
+  if (made && first === undefined) return;
+  const named = first === undefined ? '' : `: "${first}" is none of that`;
+  throw new ApiError('access_denied', { detail: `A key may only name what you hold or may grant${named}.` });
+}
+
+/** Notifies the maker by mail, whose session somebody else may have. Unverified addresses may be somebody else's. */
+async function notifyMaker(tx: Tx, call: Call, { id, name, orgId }: ApiKey): Promise<void> {
+  if (call.actor.kind !== 'user' || !call.actor.user.isEmailVerified) return;
+  const { user } = call.actor;
+  const { name: organizationName } = await keepOrganization(tx, call.appId, orgId);
+  await queueNotice(tx, call.services, await namedAppOf(call), {
+    userId: user.id,
+    recipient: user.email,
+    purpose: 'api_key_created',
+    content: {
+      keyName: name,
+      organizationName,
+      ...circumstancesOf(call),
+      notMeUrl: notMeUrl(call, user, { kind: 'api_key', id }),
+    },
+  });
+}
+
+interface Making<Result> {
+  readonly orgId: string;
+  readonly owner: KeyOwner;
+  readonly most: number;
+  /** Locks the owner of the key, and returns its holder. */
+  readonly hold: (tx: Tx) => Promise<Holder>;
+  readonly toResult: (made: ApiKey, key: string) => Result;
+}
+
+async function makeApiKey<Result>(call: Call, body: NewApiKeyBody, making: Making<Result>): Promise<Result> {
+  const { services, appId } = call;
+  const { orgId, owner } = making;
+  const now = services.clock.now();
+  checkExpiry(body.expiresAt, now);
+  const key = newApiKey();
+  // Read before the transaction, which would otherwise wait for it.
+  await namedAppOf(call);
+  return mutate(call, async (tx) => {
+    const holder = await making.hold(tx);
+    if ((await countApiKeys(tx, appId, owner)) >= making.most) throw new ApiError('api_key_limit_reached');
+    const stored: NewApiKey = {
+      id: services.ids.next(),
+      orgId,
+      holder,
+      keyHash: sha256(key),
+      lastCharacters: lastCharactersOf(key),
+      name: body.name,
+      roles: body.roles ? await resolveRoles(tx, appId, orgId, [...new Set(body.roles)]) : [],
+      permissions: body.permissions ? [...new Set(body.permissions)] : null,
+      perMinute: body.perMinute ?? null,
+      now,
+      expiresAt: body.expiresAt ?? null,
+    };
+    await insertApiKey(tx, appId, stored);
+    await checkReach(tx, appId, stored);
+    const made = await getApiKey(tx, appId, owner, stored.id);
+    await notifyMaker(tx, call, made);
+    return { result: making.toResult(made, key), event: { target: { kind: 'api_key', id: made.id }, orgId } };
+  });
+}
+
+/**
+ * Creates a key of the organization of the call.
+ *
+ * @param toResult the answer for the key
+ * @throws ApiError `api_key_limit_reached`, `unknown_role`, `access_denied`
+ */
+export const makeOrganizationKey = <Result>(
+  call: Call,
+  body: NewApiKeyBody,
+  toResult: Making<Result>['toResult'],
+): Promise<Result> =>
+  makeApiKey(call, body, {
+    orgId: call.orgId,
+    owner: { orgId: call.orgId },
+    most: mostOfOrganization,
+    hold: async (tx) => {
+      const maker = await holdMaker(tx, call);
+      // Of two calls at the same moment, the second counts the key of the first.
+      await lockOrganization(tx, call.appId, call.orgId, undefined);
+      return maker;
+    },
+    toResult,
+  });
+
+/**
+ * Creates a personal key of the caller.
+ *
+ * @param orgId the organization that the key is for
+ * @param toResult the answer for the key
+ * @throws ApiError `organization_not_found`, `organization_inactive`, `api_key_limit_reached`, `unknown_role`,
+ *   `access_denied`
+ */
+export const makePersonalKey = <Result>(
+  call: Call,
+  orgId: string,
+  body: NewApiKeyBody,
+  toResult: Making<Result>['toResult'],
+): Promise<Result> =>
+  makeApiKey(call, body, {
+    orgId,
+    owner: { userId: signedIn(call.actor).user.id },
+    most: mostOfPerson,
+    hold: (tx) => holdPerson(tx, call, orgId),
+    toResult,
+  });
