@@ -27,7 +27,7 @@ export const usage = `npm run bench -- [options]
   --pool 10                      database connections of floor and service
   --only users-me,token          some of: users-me, patch-owner, patch-owner-statement, patch-machine, list,
                                  permissions,
-                                 introspection, token, sign-in, sign-in-route, storm, alike, starts
+                                 introspection, introspect-api-key, token, sign-in, sign-in-route, storm, alike, starts
   --server server/dist/main.js   the compiled service
 BENCH_DATABASE_URL names a PostgreSQL server; the run makes the database gatehouse_bench there and drops it.`;
 

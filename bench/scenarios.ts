@@ -100,6 +100,15 @@ const introspections = (tokens: readonly string[]): Request[] =>
     body: JSON.stringify({ token: seeded.sessionToken(index) }),
   }));
 
+/** Keys of organizations, as a backend asks about them. */
+const apiKeyIntrospections = (tokens: readonly string[]): Request[] =>
+  numbered(organizationsInUse, (index) => ({
+    method: 'POST',
+    path: '/v1/authentication/token/introspection',
+    headers: { ...json, ...bearer(tokens[index % tokens.length] ?? '') },
+    body: JSON.stringify({ token: seeded.apiKey(index) }),
+  }));
+
 const userFloor = (): Request[] =>
   numbered(sessionsInUse, (index) => ({ method: 'GET', path: `/users/${seeded.id(index)}`, headers: app }));
 
@@ -166,6 +175,14 @@ export const scenarios: readonly Scenario[] = [
     floor: oneSelect,
     aim: 0.8,
     requests: introspections,
+    floorRequests: userFloor,
+  },
+  {
+    name: 'introspect-api-key',
+    service: `POST token/introspection by machines, ${organizationsInUse} API keys`,
+    floor: oneSelect,
+    aim: 0.85,
+    requests: apiKeyIntrospections,
     floorRequests: userFloor,
   },
   {

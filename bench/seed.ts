@@ -1,5 +1,7 @@
 import { hash } from '@node-rs/argon2';
+import { toApiKey } from '../server/src/api-keys/api-key.ts';
 import { type Db, type Sql, sql } from '../server/src/db/db.ts';
+import { sha256 } from '../server/src/keys/secrets.ts';
 
 export const appName = 'bench';
 export const password = 'Correct-Horse-7-Battery';
@@ -31,6 +33,7 @@ export const seeded = {
   email: (index: number): string => `person-${index}@bench.example`,
   sessionToken: (index: number): string => `gh_s_${padded(index)}`,
   deviceToken: (index: number): string => `gh_d_${padded(index)}`,
+  apiKey: (index: number): string => toApiKey(padded(index)),
   machineSecret: (index: number): string => `gh_m_${padded(index)}`,
 };
 
@@ -41,6 +44,9 @@ const id = idAt(sql`n`);
 
 /** Sessions and secrets store their last use once a minute. Equal times would cause a burst of writes. */
 const spreadOverAMinute = sql`${now} - n % 60 * interval '1 second'`;
+
+const apiKeyHashes = (): Buffer[] =>
+  Array.from({ length: counts.organizations }, (_, index) => sha256(seeded.apiKey(index + 1)));
 
 /** Fills the app that the first start created. */
 export async function seed(db: Db): Promise<string> {
@@ -109,6 +115,11 @@ function statements(appId: string, passwordHash: string): Sql[] {
       SELECT ${appId}, ${id}, ${id}, sha256(convert_to('gh_m_' || lpad(n::text, 43, '0'), 'UTF8')), now(),
         ${spreadOverAMinute}
       FROM generate_series(1, ${counts.machines}::integer) AS n`,
+    // Each by the owner of its organization.
+    sql`INSERT INTO api_keys (app_id, id, org_id, maker_id, key_hash, last_characters, name, permissions, created_at,
+        last_used_at)
+      SELECT ${appId}, ${id}, ${id}, ${id}, key_hash, '0000', 'key', '{documents:reader}', ${now}, ${spreadOverAMinute}
+      FROM unnest(${apiKeyHashes()}::bytea[]) WITH ORDINALITY AS made (key_hash, n)`,
     sql`INSERT INTO audit_events (app_id, id, org_id, time, action, actor_kind, actor_id, target_kind, target_id, ip,
         user_agent, request_id, changes)
       SELECT ${appId}, ${id}, ${idAt(sql`1 + n % ${counts.organizations}::integer`)}, now(),

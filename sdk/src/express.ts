@@ -36,7 +36,8 @@ export function toHeaders(headers: Request['headers']): Headers {
 }
 
 /**
- * A factory of middleware for Express: a route goes on with `request.actor`, or is refused with 401, 403, 404, 429 or 503.
+ * A factory of middleware for Express: a route goes on with `request.actor`, or is refused with 401, 403, 404, 429 or
+ * 503.
  *
  * @example
  * const requireAuth = createRequireAuth({ baseUrl, appName: 'acme' });

@@ -192,6 +192,59 @@ describe('a protected server', () => {
     expect(await authorize({ cookies: true })(requestOf(undefined, cookie))).toMatchObject({ actor: { kind: 'user' } });
   });
 
+  describe('with an API key', () => {
+    const robot = () => {
+      const { machineUserId: clientId, clientSecret } = machine;
+      return machineClient({ ...place(), clientId, clientSecret });
+    };
+    const keyOf = (rights: { perMinute?: number } = {}) =>
+      clientOf(owner).apiKeys.create(orgId, { name: 'export', permissions: ['documents:read'], ...rights });
+
+    it('lets a key of the organization and a personal one do what they may', async () => {
+      const { key, id } = await keyOf();
+      const organization = { id: orgId, permissions: ['documents:read'] };
+      const ask = authorize({ apiKeys: robot() });
+      expect(await ask(requestOf(key), reading())).toEqual({ actor: { kind: 'api_key', keyId: id, organization } });
+      const mine = await clientOf(owner).apiKeys.createMine({ organizationId: orgId, name: 'mine', roles: ['reader'] });
+      expect(await ask(requestOf(mine.key), reading())).toEqual({
+        actor: { kind: 'api_key', keyId: mine.id, userId: owner.userId, organization },
+      });
+    });
+
+    it.each<[string, object, number]>([
+      ['for another permission', { permission: 'documents:write' }, 403],
+      ['for another organization', { organization: '1' }, 404],
+      ['where a route names none', { organization: undefined }, 404],
+    ])('refuses it %s', async (_, requirement, status) => {
+      const { key } = await keyOf();
+      const outcome = await authorize({ apiKeys: robot() })(requestOf(key), { ...reading(), ...requirement });
+      expect(outcome).toMatchObject({ refusal: { status } });
+    });
+
+    it('refuses it on a route for people', async () => {
+      const { key } = await keyOf();
+      expect(await authorize({ apiKeys: robot() })(requestOf(key))).toMatchObject({ refusal: { status: 403 } });
+    });
+
+    it('refuses one that is revoked, over its quota, or not taken', async () => {
+      const ask = authorize({ apiKeys: robot() });
+      const { key, id } = await keyOf({ perMinute: 1 });
+      expect(await authorize()(requestOf(key), reading())).toMatchObject({ refusal: { status: 401 } });
+      expect(await ask(requestOf(key), reading())).toMatchObject({ actor: { kind: 'api_key' } });
+      expect(await ask(requestOf(key), reading())).toEqual({
+        refusal: { status: 429, code: 'rate_limited', retryAfterSeconds: expect.any(Number) },
+      });
+      await clientOf(owner).apiKeys.revoke(orgId, id);
+      expect(await ask(requestOf(key), reading())).toMatchObject({ refusal: { status: 401 } });
+    });
+
+    it('never takes the fault of its own credential for one of the caller', async () => {
+      const { key } = await keyOf();
+      const apiKeys = machineClient({ ...place(), clientId: machine.machineUserId, clientSecret: 'gh_m_wrong' });
+      expect(await authorize({ apiKeys })(requestOf(key), reading())).toMatchObject({ refusal: { status: 503 } });
+    });
+  });
+
   it('asks for an organization with each permission', async () => {
     const outcome = await authorize()(requestOf(owner.token), { permission: 'documents:read' });
     expect(outcome).toMatchObject({ refusal: { status: 503 } });

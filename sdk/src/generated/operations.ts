@@ -367,7 +367,7 @@ export const operations = {
   getAppJwks: { method: 'GET', path: '/apps/{app}/.well-known/jwks.json' },
   createAccessToken: { method: 'POST', path: '/v1/authentication/users/me/access-token', body: true },
   getOauthJwks: { method: 'GET', path: '/apps/{app}/oauth/jwks' },
-  createMyApiKey: { method: 'POST', path: '/v1/authentication/users/me/api-keys', keyed: true, body: true },
+  createMyApiKey: { method: 'POST', path: '/v1/authentication/users/me/api-keys', body: true },
   listMyApiKeys: {
     method: 'GET',
     path: '/v1/authentication/users/me/api-keys',

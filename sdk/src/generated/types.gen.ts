@@ -1854,7 +1854,7 @@ export type Introspection = {
      */
     jti?: string;
     /**
-     * Id of the user or machine user.
+     * Id of the user or machine user; for an API key of an organization, id of the organization.
      */
     sub?: string;
     /**
@@ -5778,12 +5778,6 @@ export type ListMyApiKeysResponse = ListMyApiKeysResponses[keyof ListMyApiKeysRe
 
 export type CreateMyApiKeyData = {
     body: CreateMyApiKeyRequest;
-    headers?: {
-        /**
-         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
-         */
-        'Idempotency-Key'?: string;
-    };
     path?: never;
     query?: never;
     url: '/v1/authentication/users/me/api-keys';
@@ -5818,10 +5812,6 @@ export type CreateMyApiKeyErrors = {
      * The body is not JSON.
      */
     415: Problem;
-    /**
-     * The idempotency key belongs to a different request.
-     */
-    422: Problem;
     /**
      * The service failed.
      */

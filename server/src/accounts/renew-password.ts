@@ -9,7 +9,8 @@ export const voidedByPassword = ['password_reset', 'email_change', 'reauthentica
 
 /**
  * Sets the password of a claimed account with a code from its mailbox: after a reset, or after an invitation was
- * accepted with a new password. All sessions and personal API keys end. The caller has locked the user and consumed the code.
+ * accepted with a new password. All sessions and personal API keys end. The caller has locked the user and consumed the
+ * code.
  */
 export async function renewPassword(
   tx: Tx,

@@ -18,7 +18,7 @@ export interface FoundApiKey {
   readonly userId: string | null;
   readonly name: string;
   readonly permissions: readonly string[];
-  /** Permissions that the key names and does not have: its person or maker does not hold them and may not grant them. */
+  /** Permissions that the key names and does not have: its holder does not hold them and may not grant them. */
   readonly withheld: readonly string[];
   readonly perMinute: number | null;
   readonly createdAt: Date;

@@ -45,8 +45,8 @@ export function checkExpiry(expiresAt: Date | null | undefined, now: Date): void
 /**
  * Locks the caller of a call over an organization, the maker of a key.
  *
- * @throws ApiError `unauthenticated` if the credential has ended meanwhile, `organization_not_found` if the caller is no
- *   member any more
+ * @throws ApiError `unauthenticated` if the credential has ended meanwhile, `organization_not_found` if the caller is
+ *   no member any more
  */
 export async function holdMaker(tx: Tx, call: Call): Promise<Holder> {
   const { actor, appId, orgId } = call;

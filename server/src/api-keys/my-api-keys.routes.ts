@@ -31,7 +31,6 @@ export const myApiKeyRoutes = [
       'Personal keys end with a password change or reset, a "not me" report, deactivation, and the membership.',
     access: overApp('SESSION_OWNER'),
     audit: 'api_key.created',
-    idempotency: 'kept',
     body: createMyApiKey,
     response: { status: 201, description: 'The API key is created.', body: myApiKeyCreated },
     errors: [

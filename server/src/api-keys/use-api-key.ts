@@ -35,8 +35,8 @@ async function consumeQuota(services: UseServices, appId: string, { id, perMinut
 }
 
 /**
- * Looks an API key up, counts the use against its quota and records it. A value with a wrong checksum is refused without
- * the database.
+ * Looks an API key up, counts the use against its quota and records it. A value with a wrong checksum is refused
+ * without the database.
  *
  * @returns undefined if the key is not in force
  */

@@ -89,6 +89,8 @@ function fill(text: string, brandName: string): Html {
   return html`${pieces}`;
 }
 
+const shownTexts = ['account', 'session', 'identity', 'apiKey', 'password', 'doneAccount', 'doneOther'] as const;
+
 function page({ name, displayName, settings }: App, language: Language): Html {
   const words = pageWords[language];
   const brandName = settings.mail.brandName ?? displayName;
@@ -109,7 +111,7 @@ function page({ name, displayName, settings }: App, language: Language): Html {
           <h1 id="title">${words.title}</h1>
           <h1 id="doneTitle" hidden>${words.doneTitle}</h1>
           <noscript><p>${words.noScript}</p></noscript>
-          ${(['account', 'session', 'identity', 'apiKey', 'password', 'doneAccount', 'doneOther'] as const).map((id) => text(id))}
+          ${shownTexts.map((id) => text(id))}
           ${(['incomplete', 'invalid', 'later', 'failed'] as const).map((id) => text(id))}
           <button id="button" type="button" hidden>${words.button}</button>
           ${text('keep', 'quiet')}

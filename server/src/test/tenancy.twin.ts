@@ -17,7 +17,8 @@ export type Side = 'ours' | 'theirs';
 function valueOf(column: string, side: Side): Sql {
   if (disguised.has(column)) return sql`${side}::text || ':' || md5(r.${raw(column)}) AS ${raw(column)}`;
   if (column === 'metadata') return sql`r.metadata || jsonb_build_object('side', ${`${side}:`}::text) AS metadata`;
-  if (column === 'permissions') return sql`r.permissions || ARRAY[${`${side}:`}::text] AS permissions`;
+  if (column === 'permissions')
+    return sql`CASE WHEN r.permissions IS NOT NULL THEN r.permissions || ARRAY[${`${side}:`}::text] END AS permissions`;
   return sql`r.${raw(column)}`;
 }
 
