@@ -154,10 +154,14 @@ async function prepare(service, url, key) {
  */
 async function forward(request, response, service, jwk) {
   const chunks = await request.toArray();
-  const { authorization, 'content-type': type } = request.headers;
+  const { authorization, 'content-type': type, 'x-app-name': app } = request.headers;
   const answer = await fetch(service + request.url, {
     method: request.method ?? 'GET',
-    headers: { ...(authorization && { authorization }), ...(type && { 'content-type': type }) },
+    headers: {
+      ...(authorization && { authorization }),
+      ...(type && { 'content-type': type }),
+      ...(app && { 'x-app-name': String(app) }),
+    },
     ...(chunks.length > 0 && { body: Buffer.concat(chunks) }),
   });
   const text = await answer.text();

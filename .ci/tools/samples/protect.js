@@ -1,0 +1,164 @@
+/**
+ * Starts the servers in examples/protect-*, and calls them as people, API keys and machine users who may and who may
+ * not.
+ *
+ *   npm run build
+ *   node .ci/tools/samples/protect.js express fastapi go
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { admin, freePort } from '../service.js';
+import { root, run } from './samples.js';
+import { audience, withTokens } from './tokens.js';
+
+const startTimeoutMs = 60_000;
+
+/** Installs an example in a directory, as its guide says. Each returns the command that starts it. */
+const examples = {
+  /** @param {string} directory */
+  express: async (directory) => {
+    await run(['npm', 'run', '--silent', 'build', '--workspace', 'sdk'], { cwd: root });
+    const pack = ['npm', 'pack', '--silent', '--workspace', 'sdk', '--pack-destination', directory];
+    const file = (await run(pack, { cwd: root })).trim();
+    for (const name of ['package.json', 'package-lock.json']) {
+      await cp(join(root, '.ci/tools', name), join(directory, name));
+    }
+    await run(['npm', 'ci', '--silent', '--no-audit', '--no-fund'], { cwd: directory });
+    await run(['npm', 'install', '--silent', '--no-save', '--no-audit', '--no-fund', `./${file}`], { cwd: directory });
+    return () => ['node', 'app.js'];
+  },
+  /** @param {string} directory */
+  fastapi: async (directory) => {
+    await run(['python3', '-m', 'venv', 'venv'], { cwd: directory });
+    const options = ['--quiet', '--disable-pip-version-check', '--no-deps', '--require-hashes'];
+    await run(['venv/bin/pip', 'install', ...options, '-r', 'requirements.txt'], { cwd: directory });
+    /** @param {number} port */
+    return (port) => ['venv/bin/uvicorn', 'main:app', '--log-level', 'warning', '--port', String(port)];
+  },
+  /** @param {string} directory */
+  go: async (directory) => {
+    await run(['go', 'build', '-o', 'server', '.'], { cwd: directory });
+    return () => ['./server'];
+  },
+};
+
+/** @typedef {Parameters<Parameters<typeof withTokens>[0]>[0]} World */
+
+/**
+ * Signs somebody up, and adds them to the organization.
+ *
+ * @param {World} world
+ * @param {string} name
+ * @param {string} role
+ */
+async function tokensOf({ call, session, orgId }, name, role) {
+  const email = `${name}@example.com`;
+  const account = { email, password: admin.password, firstName: name, lastName: 'Example' };
+  const { userId } = await call('POST', '/v1/authentication/users', '', account);
+  const path = `/v1/authorization/organizations/users/${userId}`;
+  await call('POST', path, session, { roles: [role] }, { 'X-Iam-Orgid': orgId });
+  const credentials = { email, password: admin.password };
+  const { sessionToken } = await call('POST', '/v1/authentication/users/sessions', '', credentials);
+  /** @param {object} more */
+  const token = async (more) =>
+    (await call('POST', '/v1/authentication/users/me/access-token', sessionToken, { audience, ...more })).token;
+  return { inOrganization: await token({ organizationId: orgId }), plain: await token({}) };
+}
+
+/** @typedef {[what: string, method: string, orgId: string, token: string, status: number]} Probe */
+
+/** @param {World} world @returns {Promise<Probe[]>} */
+async function probesOf(world) {
+  const { orgId, tokens } = world;
+  const roles = [
+    { key: 'reader', displayName: 'Reader', allowedPermissions: ['documents:read'] },
+    { key: 'writer', displayName: 'Writer', allowedPermissions: ['documents:read', 'documents:write'] },
+  ];
+  await world.call('PUT', `/v1/authorization/organizations/${orgId}/roles`, world.session, { roles });
+  const reader = await tokensOf(world, 'sam', 'reader');
+  const writer = await tokensOf(world, 'wim', 'writer');
+  const key = { name: 'export', permissions: ['documents:read'] };
+  const apiKeys = `/v1/authorization/organizations/${orgId}/api-keys`;
+  const ofOrganization = (await world.call('POST', apiKeys, world.session, key)).key;
+  const machine = Object.values(tokens.machine)[0] ?? '';
+  const { 'a secret': _secret, ...wrong } = tokens.wrong;
+  return [
+    ['a reader reads', 'GET', orgId, reader.inOrganization, 200],
+    ['a reader writes', 'POST', orgId, reader.inOrganization, 403],
+    ['a writer writes', 'POST', orgId, writer.inOrganization, 200],
+    ['a writer reads', 'GET', orgId, writer.inOrganization, 200],
+    ['a reader reads in another organization', 'GET', '1', reader.inOrganization, 404],
+    ['a reader without an organization reads', 'GET', orgId, reader.plain, 404],
+    ['a machine user reads', 'GET', orgId, machine, 200],
+    ['a machine user writes', 'POST', orgId, machine, 403],
+    ['an API key reads', 'GET', orgId, ofOrganization, 200],
+    ['an API key writes', 'POST', orgId, ofOrganization, 403],
+    ['an API key reads in another organization', 'GET', '1', ofOrganization, 404],
+    ['an API key that nobody made', 'GET', orgId, `${ofOrganization.slice(0, -1)}!`, 401],
+    ['without a token', 'GET', orgId, '', 401],
+    ...Object.entries(wrong).map(
+      /** @returns {Probe} */
+      ([what, token]) => [`a token ${what}`, 'GET', orgId, token, 401],
+    ),
+  ];
+}
+
+/** @param {string} name @param {string} url @param {Probe[]} probes */
+async function probe(name, url, probes) {
+  const faults = [];
+  for (const [what, method, orgId, token, expected] of probes) {
+    const headers = token === '' ? {} : { Authorization: `Bearer ${token}` };
+    const { status } = await fetch(`${url}/organizations/${orgId}/documents`, { method, headers });
+    if (status !== expected) faults.push(`${what}: ${status} instead of ${expected}`);
+  }
+  if (faults.length > 0) throw new Error(`${name}:\n${faults.join('\n')}`);
+  process.stdout.write(`protect-${name}: ${probes.length} probes answered as expected\n`);
+}
+
+/** @param {string} url @param {import('node:child_process').ChildProcess} server */
+async function ready(url, server) {
+  const deadline = Date.now() + startTimeoutMs;
+  while (!(await fetch(url).catch(() => undefined))) {
+    if (server.exitCode !== null || Date.now() > deadline) throw new Error('The example does not answer');
+    await delay(100);
+  }
+}
+
+const work = await mkdtemp(join(tmpdir(), 'gatehouse-protect-'));
+try {
+  await withTokens(async (world) => {
+    const probes = await probesOf(world);
+    const { id, secret } = world.client;
+    for (const name of process.argv.slice(2)) {
+      const directory = join(work, name);
+      await cp(join(root, `examples/protect-${name}`), directory, { recursive: true });
+      const commandOf = await examples[/** @type {keyof typeof examples} */ (name)](directory);
+      const port = await freePort();
+      const [program = '', ...parameters] = commandOf(port);
+      const env = {
+        ...process.env,
+        PORT: String(port),
+        GATEHOUSE_URL: world.url,
+        CLIENT_ID: id,
+        CLIENT_SECRET: secret,
+      };
+      const server = spawn(program, parameters, { cwd: directory, env, stdio: ['ignore', 'inherit', 'inherit'] });
+      const url = `http://127.0.0.1:${port}`;
+      try {
+        await ready(url, server);
+        await probe(name, url, probes);
+      } finally {
+        if (server.exitCode === null) {
+          server.kill('SIGTERM');
+          await once(server, 'exit');
+        }
+      }
+    }
+  });
+} finally {
+  await rm(work, { recursive: true, force: true });
+}
