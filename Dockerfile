@@ -3,7 +3,7 @@
 
 FROM node:24-bookworm-slim AS build
 WORKDIR /source
-# The packages first: a change of the sources does not install them again.
+# Packages first, so that a change of the sources does not install them again.
 COPY package.json package-lock.json ./
 COPY server/package.json server/
 COPY bench/package.json bench/
@@ -17,13 +17,13 @@ COPY sdk/src sdk/src
 RUN npm run build && scripts/production-tree.sh /gatehouse
 
 FROM node:24-bookworm-slim
-# Root owns the files, so that the service cannot change them. It needs no writable directory.
+# Root owns the files, so that the service cannot change them. The service needs no writable directory.
 COPY --from=build /gatehouse /gatehouse
 WORKDIR /gatehouse
 USER node
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 EXPOSE 3000
-# Liveness: an orchestrator must not restart the service because the database is away. Route traffic by /readyz.
+# Liveness: an orchestrator must not restart the service because the database is unavailable. Route traffic by /readyz.
 HEALTHCHECK --interval=15s --timeout=5s --start-period=60s CMD ["node", "-e", \
     "fetch(`http://127.0.0.1:${process.env.PORT}/healthz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "server/dist/main.js"]

@@ -10,7 +10,7 @@ export interface Scenario {
   /** Required share of the floor's throughput on PostgreSQL. */
   readonly aim: number;
   readonly requests: (machineTokens: readonly string[]) => Request[];
-  /** Absent if the floor is hashing without HTTP. */
+  /** Absent if the floor only hashes, without HTTP. */
   readonly floorRequests?: () => Request[];
 }
 

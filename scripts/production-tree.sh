@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Puts the files that production needs into a directory: the built service and the packages that it loads. Nothing that
-# builds or tests the service is in it.
+# Copies the files that production needs to a directory: the built service and the packages that it loads, without tools
+# for building and testing.
 #
 #   npm ci && npm run build && scripts/production-tree.sh DIRECTORY
 #   node DIRECTORY/server/dist/main.js

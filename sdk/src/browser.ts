@@ -7,13 +7,13 @@ export { GatehouseConnectionError, GatehouseError } from './errors.ts';
 
 /** How a page calls. */
 export interface BrowserOptions extends Omit<ClientOptions, 'token' | 'credentials'> {
-  /** The session token, if the page keeps one. Default: the session cookie, which no script can read. */
+  /** The session token, if the page stores it. Default: the session cookie, which scripts cannot read. */
   readonly sessionToken?: (() => string | undefined) | undefined;
-  /** Called once when the session has ended, never because more proof is asked for. */
+  /** Called once when the session has ended, never because a call requires re-authentication. */
   readonly onSignedOut?: (() => void) | undefined;
 }
 
-/** For which service, and organization, a page wants an access token. */
+/** The audience, and the organization, of an access token. */
 export interface AccessTokenRequest {
   readonly audience?: string | undefined;
   readonly organizationId?: string | undefined;
@@ -21,13 +21,13 @@ export interface AccessTokenRequest {
 
 export interface BrowserClient extends Client {
   /**
-   * A short-lived access token for another service. It is kept in memory only, and renewed by the session shortly
-   * before it ends, once for all who wait.
+   * A short-lived access token for another service. It is kept only in memory, and renewed with the session shortly
+   * before it expires; concurrent callers share one renewal.
    *
    * @throws GatehouseError `unauthenticated` if the session has ended
    */
   accessToken(request?: AccessTokenRequest): Promise<string>;
-  /** Forgets access tokens, e.g. after a sign-out. */
+  /** Discards access tokens, e.g. after a sign-out. */
   forget(): void;
 }
 
@@ -37,7 +37,7 @@ const bodyOf = ({ audience, organizationId }: AccessTokenRequest) => ({
   ...(organizationId !== undefined && { organizationId }),
 });
 
-/** Whether another person may be signed in after the call, or the same one in another way. */
+/** Whether another person may be signed in after the call, or the same person with another authentication. */
 const changesPerson = ({ method, path }: PreparedRequest): boolean =>
   method !== 'GET' && path.startsWith('/v1/authentication/') && !path.endsWith('/access-token');
 
@@ -95,7 +95,7 @@ export function createBrowserClient({ sessionToken, onSignedOut, ...options }: B
     const known = held.get(key);
     const current = await (known ?? renew(key, request));
     if (performance.now() < current.renewAt) return current.token;
-    // Another caller may have renewed it meanwhile.
+    // Another caller may have renewed it in the meantime.
     const renewed = held.get(key);
     return (await (renewed && renewed !== known ? renewed : renew(key, request))).token;
   }

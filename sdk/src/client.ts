@@ -11,7 +11,7 @@ export type Client = {
   };
 };
 
-/** A client over a transport of your own. */
+/** A client with a custom transport. */
 export function clientOver(transport: Transport): Client {
   const byNoun = Object.entries(nouns).map(([noun, verbs]) => [
     noun,
@@ -21,10 +21,10 @@ export function clientOver(transport: Transport): Client {
 }
 
 /**
- * A client of one app. Calls are repeated where that is safe: reads, calls that the service knows by an
- * `Idempotency-Key` (sent by itself), and refusals before which nothing was changed.
+ * A client of one app. Calls are retried if this is safe: reads, calls with an `Idempotency-Key` (sent automatically),
+ * and refusals that changed nothing.
  *
- * @throws TypeError for an address or app name that cannot be one
+ * @throws TypeError for an invalid URL or app name
  * @example
  * const client = createClient({ baseUrl: 'https://id.example.com', appName: 'acme', token: sessionToken });
  * await client.organizations.update(orgId, { metadata: { key1: 'value1' } });

@@ -2,7 +2,7 @@ import { createClient } from './client.ts';
 import type { AppMetadata, Me, StartedSession } from './generated/types.gen.ts';
 import { createTokenVerifier } from './server.ts';
 
-/** Names of the client library of the service whose API this one implements. */
+/** Compatible with the names of the client library of the service whose API this one implements. */
 export class AuthService {
   readonly #client;
   readonly #options: { readonly iamBaseUrl: string; readonly iamAppName: string };
@@ -18,7 +18,7 @@ export class AuthService {
     return this.#client.sessions.signIn({ email, password });
   }
 
-  /** Who a session token belongs to. @throws GatehouseError `unauthenticated` */
+  /** The user of a session token. @throws GatehouseError `unauthenticated` */
   getUserDetails(sessionToken: string): Promise<Me> {
     return this.#client.users.me({}, { token: sessionToken });
   }
@@ -28,7 +28,7 @@ export class AuthService {
     return this.#client.apps.metadata();
   }
 
-  /** The claims of a machine token by the app's JWKS. @throws InvalidTokenError */
+  /** Verifies a machine token with the app's JWKS and returns its claims. @throws InvalidTokenError */
   verifyMachineToken(
     token: string,
     audience = this.#options.iamAppName,

@@ -5,8 +5,8 @@ import type { Fault, Problem } from './generated/types.gen.ts';
 export type ErrorCode = KnownErrorCode | (string & {});
 
 /**
- * Gatehouse refused a call. Decide by `code`, or by `status` for codes that you do not know; show `message`, which is
- * safe to show; quote `requestId` in reports. No token is ever in it.
+ * Gatehouse refused a call. Check `code`, or `status` for unknown codes. `message` is safe to show; quote `requestId`
+ * in reports. The error never contains a token.
  *
  * @see RFC 9457
  */
@@ -14,17 +14,17 @@ export class GatehouseError extends Error {
   override readonly name = 'GatehouseError';
   readonly status: number;
   readonly code: ErrorCode;
-  /** Absent if something before the service answered. */
+  /** Absent if a proxy in front of the service responded. */
   readonly requestId: string | undefined;
-  /** When to try again at the earliest, in seconds. */
+  /** Minimum time before the next attempt, in seconds. */
   readonly retryAfterSeconds: number | undefined;
-  /** With `validation_failed`: each fault of the request. */
+  /** With `validation_failed`: each error of the request. */
   readonly faults: readonly Fault[];
-  /** The whole problem document, with members that some codes add. */
+  /** The whole problem document, including members of specific codes. */
   readonly problem: Readonly<Partial<Problem> & Record<string, unknown>>;
 
   constructor(status: number, problem: Partial<Problem>, retryAfterSeconds?: number) {
-    super(problem.detail ?? `The service answered ${status}.`);
+    super(problem.detail ?? `The service responded with ${status}.`);
     this.status = status;
     this.code = problem.code ?? (status === 401 ? 'unauthenticated' : 'unknown');
     this.requestId = problem.requestId;
@@ -34,7 +34,7 @@ export class GatehouseError extends Error {
   }
 }
 
-/** No answer came: the connection failed, or it took too long. Whether a change was made is not known. */
+/** There was no response: the connection failed, or the call took too long. It is unknown whether a change was made. */
 export class GatehouseConnectionError extends Error {
   override readonly name = 'GatehouseConnectionError';
 }

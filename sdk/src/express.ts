@@ -8,7 +8,7 @@ interface Request {
 interface Response {
   status(code: number): { json(body: unknown): unknown };
 }
-/** What a request is taken for where nothing else says it, as in `const readable = requireAuth((request) => …)`. */
+/** The default type of the request, as in `const readable = requireAuth((request) => …)`. */
 interface RoutedRequest extends Request {
   readonly params: Readonly<Record<string, string>>;
 }
@@ -25,7 +25,7 @@ declare global {
 }
 type Ask<Asked> = Requirement | ((request: Asked) => Requirement);
 
-/** Headers of Node.js in the form of the platform. */
+/** Converts headers of Node.js to the web platform's class. */
 export function toHeaders(headers: Request['headers']): Headers {
   const result = new Headers();
   for (const name of ['authorization', 'cookie']) {
@@ -36,7 +36,7 @@ export function toHeaders(headers: Request['headers']): Headers {
 }
 
 /**
- * A factory of middleware for Express: a route goes on with `request.actor`, or is refused with 401, 403, 404, 429 or
+ * A factory of middleware for Express: a route continues with `request.actor`, or is refused with 401, 403, 404, 429 or
  * 503.
  *
  * @example

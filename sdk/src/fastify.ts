@@ -18,7 +18,7 @@ type Reply = Pick<FastifyReply, 'code'>;
 
 type Hook<Asked> = (request: Asked, reply: Reply) => Promise<unknown>;
 
-/** Makes the hook of a route from what the route asks for, or from a function of the request that says so. */
+/** Creates the hook of a route from its requirement, or from a function of the request that returns the requirement. */
 export interface RequireAuth {
   (requirement?: Requirement): Hook<Request>;
   <Asked extends Request>(ask: (request: Asked) => Requirement): Hook<Asked>;

@@ -6,7 +6,7 @@ interface Context {
 }
 
 /**
- * A factory of middleware for Hono, which keeps the actor as `c.get('actor')`; see `createRequireAuth` for Express.
+ * A factory of middleware for Hono, which stores the actor as `c.get('actor')`; see `createRequireAuth` for Express.
  *
  * @example
  * const app = new Hono<{ Variables: { actor: Actor } }>();

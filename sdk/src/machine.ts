@@ -2,26 +2,26 @@ import { type Client, clientOver, createClient } from './client.ts';
 import { GatehouseError } from './errors.ts';
 import { type ClientOptions, createTransport } from './transport.ts';
 
-/** How a machine user proves who it is. */
+/** The credential of a machine user. */
 export interface MachineOptions extends Omit<ClientOptions, 'token' | 'credentials'> {
   readonly clientId: string;
   readonly clientSecret: string;
 }
 
-/** A token is renewed this long before it ends, so that no call is sent with one that ends on the way. */
+/** A token is renewed this long before it expires, so that it cannot expire during a call. */
 const renewBeforeMs = 60_000;
 
 interface Held {
   readonly token: string;
-  /** By a clock that nobody sets. */
+  /** On a monotonic clock. */
   readonly renewAt: number;
 }
 
 /**
- * A client that calls as a machine user. It asks for a token with the first call, keeps it, and renews it once for all
- * calls that wait for it. A token that the service no longer accepts is renewed once, too.
+ * A client that calls as a machine user. It requests a token at the first call, stores it, and renews it; concurrent
+ * calls share one renewal. A token that the service no longer accepts is renewed once, too.
  *
- * @throws GatehouseError `invalid_client` with the first call if id or secret is wrong
+ * @throws GatehouseError `invalid_client` at the first call if id or secret is wrong
  * @example
  * const client = machineClient({ baseUrl, appName, clientId, clientSecret });
  * await client.organizations.update(orgId, { metadata: { plan: 'pro' } });
@@ -39,7 +39,7 @@ export function machineClient({ clientId, clientSecret, ...options }: MachineOpt
   function renew(): Promise<Held> {
     const renewed = request();
     held = renewed;
-    // The next call asks again.
+    // The next call requests a token again.
     renewed.catch(() => held === renewed && (held = undefined));
     return renewed;
   }
@@ -49,7 +49,7 @@ export function machineClient({ clientId, clientSecret, ...options }: MachineOpt
     return performance.now() < renewAt ? token : (await replace(token)).token;
   }
 
-  /** One renewal for all who hold the same token. */
+  /** Calls with the same token share one renewal. */
   async function replace(token: string): Promise<Held> {
     const seen = held;
     const latest = await seen;

@@ -6,7 +6,7 @@ type Handler<Context> = (
 ) => Response | Promise<Response>;
 
 /**
- * A factory of wrappers for route handlers of Next.js, and of all that map a `Request` to a `Response`.
+ * A factory of wrappers for route handlers of Next.js, and of other frameworks that map a `Request` to a `Response`.
  *
  * @example export const GET = withAuth({ organization, permission: 'documents:read' }, (request, { actor }) => …);
  */

@@ -1,6 +1,6 @@
 import type { OperationId } from './operations.ts';
 
-/** Every operation by its noun and verb. A test says that none is missing. */
+/** Every operation by its noun and verb. A test checks that none is missing. */
 export const nouns = {
   users: {
     signUp: 'signUp',

@@ -8,12 +8,12 @@ interface Description {
   readonly method: string;
   readonly path: string;
   readonly query?: readonly string[];
-  /** The organization stands in a header, not in the path. */
+  /** The organization is in a header instead of the path. */
   readonly organizationHeader?: boolean;
-  /** The service keeps the answer under an `Idempotency-Key`. */
+  /** The service stores the response under an `Idempotency-Key`. */
   readonly keyed?: boolean;
   readonly body?: boolean;
-  /** The property of the answer that has the items of a page. */
+  /** The property of the response that contains the items of a page. */
   readonly items?: string;
 }
 
@@ -33,7 +33,7 @@ type BodyOf<Data> = Data extends { body: infer Body }
   : Data extends { body?: infer Body }
     ? Exclude<Body, undefined>
     : never;
-/** A client may leave the size of a page to us. */
+/** The size of a page is optional in the client. */
 type QueryOf<Data> = Data extends { query?: infer Query }
   ? [Exclude<Query, undefined>] extends [never]
     ? never
@@ -55,7 +55,7 @@ type ItemOf<Answer> = Answer extends object
 type Listed<Id extends OperationId> = (typeof operations)[Id] extends { items: string }
   ? {
       /**
-       * Every item of the list, page by page, each page asked for when it is needed.
+       * Every item of the list. Pages are requested when they are needed.
        *
        * @example for await (const { email } of client.users.list.each()) …
        */
@@ -63,7 +63,7 @@ type Listed<Id extends OperationId> = (typeof operations)[Id] extends { items: s
     }
   : unknown;
 
-/** An operation as a function: ids of its path, then its body or query, then options. */
+/** An operation as a function: the ids of its path, then its body or query, then options. */
 export type Method<Id extends OperationId> = ((
   ...args: [...Arguments<Id>, options?: CallOptions]
 ) => Promise<AnswerOf<Id>>) &
@@ -76,10 +76,10 @@ interface Asked {
   readonly options: CallOptions;
 }
 
-/** @throws TypeError for an id that is missing, empty or dots: the path would be that of another operation */
+/** @throws TypeError for an id that is missing, empty or dots, because the path would be that of another operation */
 function segmentOf(id: unknown): string {
   if (typeof id !== 'string' || /^\.{0,2}$/.test(id))
-    throw new TypeError('An id of the path must be a string that is neither empty nor one or two dots');
+    throw new TypeError('An id in the path must be a string that is neither empty nor one or two dots');
   return encodeURIComponent(id);
 }
 
@@ -128,11 +128,11 @@ function prepare(description: Description, args: readonly unknown[]): Asked {
 async function answerOf(response: Response): Promise<unknown> {
   if (response.status === 204 || response.status === 304) return undefined;
   return response.json().catch((error: unknown) => {
-    throw new GatehouseConnectionError('The answer broke off.', { cause: error });
+    throw new GatehouseConnectionError('The response was incomplete.', { cause: error });
   });
 }
 
-/** Where the input stands among the arguments, to go on with another page. */
+/** The position of the input among the arguments, for further pages. */
 const inputIndex = ({ path, organizationHeader }: Description): number =>
   (path.match(/\{\w+\}/g)?.length ?? 0) + (organizationHeader ? 1 : 0);
 
@@ -148,7 +148,7 @@ async function* each(send: (...args: unknown[]) => Promise<unknown>, description
   }
 }
 
-/** The function of an operation over a transport. */
+/** The function of an operation with a transport. */
 export function methodOf<Id extends OperationId>(transport: Transport, id: Id): Method<Id> {
   const description: Description = operations[id];
   const send = async (...args: unknown[]): Promise<unknown> => {

@@ -3,26 +3,26 @@ import { type Client, createClient } from './client.ts';
 import { GatehouseConnectionError, GatehouseError } from './errors.ts';
 import type { ClientOptions } from './transport.ts';
 
-/** Who a token stands for. Kinds are signed by different key sets, so no kind passes for another. */
+/** The subject of a token. Kinds are signed with different key sets, so no kind is accepted as another. */
 export type TokenKind = 'machine' | 'user' | 'organization_machine';
 
-/** How a server knows the tokens that are meant for it. */
+/** Which tokens a server accepts. */
 export interface VerifyOptions {
-  /** The address of the service as its tokens name it, `PUBLIC_URL`. */
+  /** The URL of the service in its tokens, `PUBLIC_URL`. */
   readonly baseUrl: string;
   readonly appName: string;
-  /** The kind of tokens that this server takes. */
+  /** The kind of tokens that this server accepts. */
   readonly kind: TokenKind;
-  /** The audience that this server is; never a wildcard. */
+  /** The audience of this server; never a wildcard. */
   readonly audience: string;
-  /** Where to fetch keys if not at `baseUrl`, e.g. within a cluster. */
+  /** The URL for fetching keys if it is not `baseUrl`, e.g. within a cluster. */
   readonly keysUrl?: string | undefined;
-  /** Seconds by which clocks may differ. Default 60. */
+  /** Tolerated difference between clocks, in seconds. Default 60. */
   readonly clockToleranceSeconds?: number | undefined;
   readonly fetch?: typeof globalThis.fetch | undefined;
 }
 
-/** A token that is not good here: forged, ended, of another app, audience or kind. */
+/** An invalid token: forged, expired, or of another app, audience or kind. */
 export class InvalidTokenError extends Error {
   override readonly name = 'InvalidTokenError';
 }
@@ -35,7 +35,7 @@ const keyPaths: Readonly<Record<TokenKind, string>> = {
   organization_machine: 'oauth/jwks',
 };
 
-/** Errors of a key set that did not come, or that is none. */
+/** Errors of a key set that could not be fetched or parsed. */
 const faultsOfKeys: ReadonlySet<string> = new Set([
   'ERR_JOSE_GENERIC',
   errors.JWKSTimeout.code,
@@ -43,7 +43,7 @@ const faultsOfKeys: ReadonlySet<string> = new Set([
   errors.JWKSMultipleMatchingKeys.code,
 ]);
 
-/** Whether the claims are those of the kind. The keys say so already; a fault in one of both is not enough. */
+/** Whether the claims match the kind. The keys already ensure this; this is a second guard. */
 function isOfKind(kind: TokenKind, claims: JWTPayload): boolean {
   const { roles, token_use: use, client_id: clientId, sub } = claims;
   if (kind !== 'machine') return use === kind && roles === undefined;
@@ -51,11 +51,11 @@ function isOfKind(kind: TokenKind, claims: JWTPayload): boolean {
 }
 
 /**
- * Verifies access tokens without a call for each: the key set is fetched once for all who wait, kept, and fetched again
- * for an unknown `kid` at most every 30 seconds.
+ * Verifies access tokens without a call for each. The key set is fetched once and cached; for an unknown `kid` it is
+ * fetched again, at most every 30 seconds.
  *
- * @returns a function that resolves with the claims, or rejects: with `InvalidTokenError`, or, if the keys could not be
- *   fetched, which is not the caller's fault, with `GatehouseConnectionError`
+ * @returns a function that resolves with the claims. It rejects with `InvalidTokenError`, or with
+ *   `GatehouseConnectionError` if the keys could not be fetched, which is not the caller's fault
  * @see RFC 9068, section 4
  * @example
  * const verifyToken = createTokenVerifier({ baseUrl, appName: 'acme', kind: 'machine', audience: 'billing' });
@@ -85,70 +85,76 @@ export function createTokenVerifier(options: VerifyOptions): VerifyToken {
       if (isFaultOfToken) throw new InvalidTokenError('The token is not valid here.', { cause: error });
       throw new GatehouseConnectionError(`The keys at ${url.origin} could not be fetched.`, { cause: error });
     });
-    if (!isOfKind(kind, payload)) throw new InvalidTokenError('The token is of another kind.');
+    if (!isOfKind(kind, payload)) throw new InvalidTokenError('The token has another kind.');
     return payload;
   };
 }
 
-/** What a person has in an organization. */
+/** Roles and permissions of a person in an organization. */
 export interface OrganizationOfActor {
   readonly id: string;
   readonly roles: readonly string[];
   readonly permissions: readonly string[];
 }
 
-/** Who calls a server that is protected. */
+/** The caller of a protected server. */
 export type Actor =
   | {
       readonly kind: 'user';
       readonly userId: string;
       readonly email: string;
-      /** Whether the person has shown that the address is theirs. Trust no address without it. */
+      /** Whether the person has verified the address. Do not trust an unverified address. */
       readonly emailVerified: boolean;
-      /** Of the organization that was asked for. */
+      /** For the organization of the requirement. */
       readonly organization?: OrganizationOfActor;
     }
   | { readonly kind: 'machine'; readonly machineUserId: string }
   | {
       readonly kind: 'api_key';
       readonly keyId: string;
-      /** The person of a personal key; absent: the key belongs to the organization. */
+      /** The person of a personal key; absent if the key belongs to the organization. */
       readonly userId?: string;
-      /** The one organization that the key is good for. */
+      /** The only organization for which the key is valid. */
       readonly organization: Omit<OrganizationOfActor, 'roles'>;
     };
 
-/** What a server takes from its callers. */
+/** The credentials that a server accepts. */
 export interface AuthenticatorOptions extends Omit<ClientOptions, 'token' | 'credentials'> {
-  /** The audience that this server is: it takes access tokens of people and machine tokens for it. Absent: no JWT. */
+  /**
+   * The audience of this server: it accepts access tokens of people and machine tokens for this audience. Absent: no
+   * JWTs.
+   */
   readonly audience?: string | undefined;
-  /** Whether session tokens are taken, which cost one call each. Default: yes. */
+  /** Whether session tokens are accepted, which cost one call each. Default: true. */
   readonly sessions?: boolean | undefined;
   /**
-   * Whether the cookie `session-token` is taken where there is no `Authorization` header. Default: no. Then compare the
-   * `Origin` of requests that change something: browsers send the cookie with requests of other sites' pages too.
+   * Whether the cookie `session-token` is accepted if there is no `Authorization` header. Default: false. If true,
+   * compare the `Origin` of requests that change data, because browsers send the cookie with requests of other sites'
+   * pages too.
    */
   readonly cookies?: boolean | undefined;
   /**
-   * The client of a machine user with the scope `tokens:read`. API keys are taken, which cost one call each, on routes
-   * that name an organization. Absent: no API key.
+   * The client of a machine user with the scope `tokens:read`. API keys are then accepted on routes that name an
+   * organization; each costs one call. Absent: API keys are refused.
    */
   readonly apiKeys?: Pick<Client, 'tokens'> | undefined;
-  /** `PUBLIC_URL`, if the service is called at another address. */
+  /** `PUBLIC_URL`, if the service is called under another URL. */
   readonly issuerUrl?: string | undefined;
 }
 
-/** What a route asks for. */
+/** The requirement of a route. */
 export interface Requirement {
-  /** The id of an organization that the person must be in. Named and undefined: nobody passes. */
+  /**
+   * The id of an organization of which the person must be a member. If present but undefined, every caller is refused.
+   */
   readonly organization?: string | undefined;
-  /** A permission that the person must have there. Named and undefined: nobody passes. */
+  /** A permission that the person must have there. If present but undefined, every caller is refused. */
   readonly permission?: string | undefined;
-  /** Whether machine users of the app pass, regardless of organization and permission. Default: no. */
+  /** Whether machine users of the app are accepted, regardless of organization and permission. Default: false. */
   readonly machines?: boolean | undefined;
 }
 
-/** A refusal, as the server answers it. */
+/** A refusal, in the form of the server's response. */
 export interface Refusal {
   readonly status: 401 | 403 | 404 | 429 | 503;
   readonly code: string;
@@ -170,12 +176,16 @@ function tokenOf(headers: Headers, takesCookies: boolean): string | undefined {
   const cookie = takesCookies ? (headers.get('cookie') ?? '') : '';
   const pairs = cookie.matchAll(/(?:^|;)[ \t]*session-token=[ \t]*([^;]*?)[ \t]*(?=;|$)/g);
   const found = new Set(Array.from(pairs, ([, value = '']) => value));
-  // A page of a neighbouring host can set a second one, of another person. As at Gatehouse, several count as none.
+  // A page of a sibling host can set a second cookie, of another person. As at Gatehouse, several different cookies are
+  // ignored.
   const [token = ''] = found;
   return found.size === 1 && /^[\w-]+$/.test(token) ? token : undefined;
 }
 
-/** Gatehouse refused the person: everything else, e.g. the 401 of a proxy, is a fault on our side, never their 401. */
+/**
+ * Whether Gatehouse refused the person. Every other failure, e.g. the 401 of a proxy, is a fault of the server and must
+ * not become a 401 for the caller.
+ */
 function refusalOf(error: unknown): Outcome {
   if (error instanceof InvalidTokenError) return refuse(401, 'unauthenticated');
   if (error instanceof GatehouseError && error.status === 401 && error.problem.code !== undefined)
@@ -190,7 +200,10 @@ const stringsOf = (value: unknown): string[] | undefined =>
 
 const emailOf = ({ email }: JWTPayload): string => (typeof email === 'string' ? email : '');
 
-/** Decides by the claims of a person's access token. Permissions that were left out mean: ask, never allow. */
+/**
+ * Authorizes by the claims of a person's access token. If permissions are omitted from the token, Gatehouse must be
+ * asked.
+ */
 function decideByClaims(claims: JWTPayload, { organization, permission }: Requirement): Outcome {
   const actor = {
     kind: 'user',
@@ -207,7 +220,7 @@ function decideByClaims(claims: JWTPayload, { organization, permission }: Requir
   return { actor: { ...actor, organization: { id: organization, roles, permissions: permissions ?? [] } } };
 }
 
-/** Decides by what introspection says of an API key, which is good for one organization only. */
+/** Authorizes by the introspection of an API key, which is valid for only one organization. */
 function decideByIntrospection(
   { active, key_id: keyId, key_owner: owner, sub, org_id: orgId, permissions = [], rate }: Introspection,
   { organization, permission }: Requirement,
@@ -225,9 +238,10 @@ function decideByIntrospection(
 }
 
 /**
- * Decides who calls a server, and whether they may: no call to Gatehouse for a JWT, one for a session token or API key.
+ * Authenticates and authorizes the callers of a server: without a call to Gatehouse for a JWT, with one for a session
+ * token or API key.
  *
- * @returns a function of a request and what its route asks for; it never rejects
+ * @returns a function of a request and the requirement of its route; it never rejects
  * @example
  * const authorize = createAuthenticator({ baseUrl, appName: 'acme', audience: 'https://api.example.com' });
  * const outcome = await authorize(request, { organization: orgId, permission: 'documents:read' });
@@ -242,7 +256,7 @@ export function createAuthenticator(options: AuthenticatorOptions) {
   };
   const verifiers = audience === undefined ? undefined : { user: verifierOf('user'), machine: verifierOf('machine') };
 
-  /** One verifier after the other: no claim of a token that is not verified chooses the keys. */
+  /** Tries one verifier after the other, because unverified claims must not select the keys. */
   async function byJwt(token: string, requirement: Requirement): Promise<Outcome> {
     if (!verifiers) return refuse(401, 'unauthenticated');
     const person = await verifiers.user(token).catch((error: unknown) => {
@@ -272,7 +286,7 @@ export function createAuthenticator(options: AuthenticatorOptions) {
     return { actor: { ...actor, organization: { id: found.id, roles: found.roles, permissions: found.permissions } } };
   }
 
-  /** Every failure is a fault on our side: the credential of the call is that of the machine user. */
+  /** Every failure is a fault of this server, because the call has the credential of its machine user. */
   async function byApiKey(token: string, requirement: Requirement): Promise<Outcome> {
     if (!options.apiKeys) return refuse(401, 'unauthenticated');
     const answer = await options.apiKeys.tokens.introspect({ token }).catch(() => undefined);
@@ -280,7 +294,7 @@ export function createAuthenticator(options: AuthenticatorOptions) {
   }
 
   return async (request: { readonly headers: Headers }, requirement: Requirement = {}): Promise<Outcome> => {
-    // An organization or permission that the request did not name must not turn the check off.
+    // An organization or permission that is missing in the request must not disable the check.
     if ('organization' in requirement && requirement.organization === undefined)
       return refuse(404, 'organization_not_found');
     if ('permission' in requirement && requirement.permission === undefined) return refuse(503, 'permission_undefined');

@@ -1,26 +1,29 @@
 import { GatehouseConnectionError, GatehouseError } from './errors.ts';
 import type { Problem } from './generated/types.gen.ts';
 
-/** A credential, or what gets one: called before each attempt. */
+/** A credential, or a function that returns it: called before each attempt. */
 export type TokenSource = string | (() => string | undefined | Promise<string | undefined>);
 
-/** Where and how calls are made. */
+/** Options for all calls. */
 export interface ClientOptions {
-  /** The address of the service, e.g. `https://id.example.com`. */
+  /** The URL of the service, e.g. `https://id.example.com`. */
   readonly baseUrl: string;
   /** The app, sent as `X-App-Name`. */
   readonly appName: string;
-  /** The token of the caller. Without one only public operations work. */
+  /** The token of the caller. Without a token, only public operations work. */
   readonly token?: TokenSource | undefined;
-  /** Milliseconds that one attempt may take. Default 10,000. */
+  /** Timeout of one attempt, in milliseconds. Default 10,000. */
   readonly timeoutMs?: number | undefined;
-  /** Further attempts where a repetition is safe. Default 2. */
+  /** Further attempts, if a repetition is safe. Default 2. */
   readonly retries?: number | undefined;
-  /** Milliseconds to wait before another attempt, at most; a longer `Retry-After` is not waited for. Default 5,000. */
+  /**
+   * Maximum pause before another attempt, in milliseconds. If `Retry-After` is longer, the call fails at once. Default
+   * 5,000.
+   */
   readonly maxRetryDelayMs?: number | undefined;
-  /** How to call; default: the `fetch` of the platform. */
+  /** The fetch function; default: the `fetch` of the platform. */
   readonly fetch?: typeof globalThis.fetch | undefined;
-  /** `include` sends and takes the session cookie, in a browser. */
+  /** `include` sends and stores the session cookie, in a browser. */
   readonly credentials?: 'include' | 'omit' | undefined;
 }
 
@@ -28,17 +31,17 @@ export interface ClientOptions {
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
   readonly timeoutMs?: number | undefined;
-  /** Default: one of its own for each call that the service keeps an answer for. */
+  /** Default: a random key for each call whose response the service stores. */
   readonly idempotencyKey?: string | undefined;
-  /** Change only this version: an `ETag` that was read. */
+  /** Change only this version: the `ETag` of an earlier read. */
   readonly ifMatch?: string | undefined;
   /** The token for this call instead of the client's. */
   readonly token?: string | undefined;
-  /** Further headers, e.g. `X-Device-Token`. */
+  /** Additional headers, e.g. `X-Device-Token`. */
   readonly headers?: Readonly<Record<string, string>> | undefined;
 }
 
-/** A call as it goes over the wire, but for its credential. */
+/** A prepared request without its credential. */
 export interface PreparedRequest {
   readonly method: string;
   /** Path and query. */
@@ -47,13 +50,13 @@ export interface PreparedRequest {
   readonly body: string | undefined;
 }
 
-/** Sends calls; gives up or tries again as `ClientOptions` say. */
+/** Sends calls; times out and retries as configured in `ClientOptions`. */
 export type Transport = (request: PreparedRequest, options: CallOptions) => Promise<Response>;
 
 const defaults = { timeoutMs: 10_000, retries: 2, maxRetryDelayMs: 5_000 };
 const baseDelayMs = 100;
 
-/** A header value that is not visible ASCII could end the header and begin another. */
+/** A header value with other characters could end the header and begin another. */
 function checked(name: string, value: string): string {
   if (!/^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(value))
     throw new TypeError(`${name} must consist of visible ASCII characters`);
@@ -64,7 +67,7 @@ async function resolveToken(source: TokenSource | undefined): Promise<string | u
   return typeof source === 'function' ? source() : source;
 }
 
-/** Seconds of a `Retry-After` header, if it has them. */
+/** The seconds of a `Retry-After` header, if it has a number. */
 function retryAfterOf(response: Response): number | undefined {
   const seconds = Number(response.headers.get('retry-after') ?? Number.NaN);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : undefined;
@@ -75,11 +78,11 @@ async function toError(response: Response): Promise<GatehouseError> {
   return new GatehouseError(response.status, problem, retryAfterOf(response));
 }
 
-/** The service has refused before it changed anything: 429, and 503 but for an unknown outcome. */
+/** Whether the service refused before it changed anything: 429, or 503 except for an unknown outcome. */
 const changedNothing = ({ status, code }: GatehouseError): boolean =>
   status === 429 || (status === 503 && code !== 'outcome_unknown' && code !== 'unknown');
 
-/** Whether the same call again has the effect of one: it reads, or the service knows it by its key. */
+/** Whether a repetition has the effect of one call: it reads, or has an idempotency key. */
 const isRepeatable = ({ method, headers }: PreparedRequest): boolean =>
   method === 'GET' || headers['Idempotency-Key'] !== undefined;
 
@@ -89,7 +92,7 @@ function mayRepeat(error: unknown, request: PreparedRequest): boolean {
   return changedNothing(error) || (error.status >= 502 && error.status <= 504 && isRepeatable(request));
 }
 
-/** Exponential, with full jitter, and no earlier than the service says. */
+/** Exponential, with full jitter, and not before `Retry-After`. */
 function delayMs(error: unknown, attempt: number): number {
   const asked = error instanceof GatehouseError ? (error.retryAfterSeconds ?? 0) * 1_000 : 0;
   return asked + Math.random() * baseDelayMs * 2 ** attempt;
@@ -110,7 +113,7 @@ async function pause(milliseconds: number, signal: AbortSignal | undefined): Pro
   });
 }
 
-/** @throws TypeError for an address or app name that cannot be one */
+/** @throws TypeError for an invalid URL or app name */
 export function createTransport(options: ClientOptions): Transport {
   const { origin } = new URL(options.baseUrl);
   const appName = checked('appName', options.appName);
@@ -137,7 +140,7 @@ export function createTransport(options: ClientOptions): Transport {
       ...(options.credentials && { credentials: options.credentials }),
     }).catch((error: unknown) => {
       if (one.signal?.aborted) throw one.signal.reason as Error;
-      const reason = timeout.aborted ? 'did not answer in time' : 'could not be reached';
+      const reason = timeout.aborted ? 'did not respond in time' : 'could not be reached';
       throw new GatehouseConnectionError(`${origin} ${reason}.`, { cause: error });
     });
     const isRedirect = response.type === 'opaqueredirect' || [301, 302, 303, 307, 308].includes(response.status);

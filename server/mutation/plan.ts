@@ -1,24 +1,24 @@
 import { appendFileSync, readFileSync } from 'node:fs';
 
-/** What a run of one generated test file is to try. */
+/** The guards that a run of one generated test file tests. */
 export interface Plan {
-  /** Guards to take away while single tests run. */
+  /** Guards to remove while single tests run. */
   readonly guards: readonly number[];
-  /** Guards that only so many tests are to try, because a survivor is expected. */
+  /** Guards for which only this many tests are run, because no failure is expected. */
   readonly expected: readonly number[];
-  /** A guard that is gone from the start, when the file prepares itself. */
+  /** A guard that is removed before the file prepares itself. */
   readonly fromTheStart?: number;
 }
 
-/** What the run of a test file finds out, a line each. */
+/** The findings of a run of a test file, one per line. */
 export type Finding =
   | { readonly caught: number; readonly by: string }
-  /** Reached by a test that did not miss it. */
+  /** Reached by a test that passed without the guard. */
   | { readonly reached: number }
-  /** Reached while the file prepared itself. */
+  /** Reached during the preparation of the file. */
   | { readonly prepared: number };
 
-/** How the run is told its plan, and where it leaves its findings. */
+/** Paths of the plan and of the findings of the run. */
 export const variables = { suite: 'MUTATION_SUITE', plan: 'MUTATION_PLAN', findings: 'MUTATION_FINDINGS' } as const;
 
 export const readPlan = (): Plan => JSON.parse(readFileSync(process.env[variables.plan] ?? '', 'utf8')) as Plan;

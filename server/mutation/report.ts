@@ -1,6 +1,6 @@
 /**
- * What a mutant takes away: a declared access, a check of what somebody may do in an organization, whose row it is, or
- * of which app.
+ * The kind of a removed guard: a declared access, a check of an action in an organization, a condition on the owner of
+ * a row, or on the app.
  */
 export const kinds = ['access', 'organization', 'row', 'app'] as const;
 
@@ -8,13 +8,13 @@ export type Kind = (typeof kinds)[number];
 
 export type Outcome = 'caught' | 'harmless' | 'survived';
 
-/** What became of one guard that was taken away. */
+/** The result for one removed guard. */
 export interface Result {
   readonly kind: Kind;
-  /** Where it stood and what it was. */
+  /** The location and the code of the guard. */
   readonly name: string;
   readonly outcome: Outcome;
-  /** The test that noticed, or the second guard that makes it harmless. */
+  /** The test that failed, or the second guard that makes the removal harmless. */
   readonly why: string;
 }
 

@@ -8,11 +8,11 @@ import { findMutants, type Mutant } from './mutants.ts';
 import { type Finding, type Plan, readFindings, variables } from './plan.ts';
 import { type Kind, kinds, printResult, printSummary, type Result } from './report.ts';
 
-// Takes away one guard at a time and runs the generated tests: those that notice nothing are no proof.
+// Removes one guard at a time and runs the generated tests. Tests that do not fail prove nothing about the guard.
 
 const byCallers = ['access', 'tenancy', 'audit', 'tenancy.twins'];
 
-/** The generated tests, the likeliest to notice first. */
+/** The generated tests, beginning with those that are most likely to fail. */
 const suites: Readonly<Record<Kind, readonly string[]>> = {
   access: byCallers,
   organization: byCallers,
@@ -22,7 +22,7 @@ const suites: Readonly<Record<Kind, readonly string[]>> = {
 
 const server = fileURLToPath(new URL('../', import.meta.url));
 
-/** Runs vitest with a configuration of this folder. @returns whether everything passed, and what it said */
+/** Runs vitest with a configuration of this folder. @returns whether all tests passed, and the output */
 async function vitest(
   config: string,
   env: Readonly<Record<string, string>>,
@@ -63,10 +63,12 @@ const runSuite = (suite: string, plan: Plan): Promise<SuiteRun> =>
     return { ...(await vitest('guards.config.ts', env)), findings: readFindings(findingsFile) };
   });
 
-/** Kinds of which none may survive. */
+/** Kinds whose guards must all be detected. */
 const decisive: ReadonlySet<Kind> = new Set(['access', 'organization']);
 
-/** Why a survivor does no harm; the entry goes with the code around the guard, wherever it moves to. */
+/**
+ * The reason why a removal is harmless. The entry is found by the code around the guard, also after the code was moved.
+ */
 function harmlessnessOf({ kind, file, original, context }: Mutant): Harmless | undefined {
   if (decisive.has(kind)) return undefined;
   return harmless
@@ -77,15 +79,15 @@ function harmlessnessOf({ kind, file, original, context }: Mutant): Harmless | u
 const nameOf = ({ file, line, original, replacement }: Mutant): string =>
   `${file}:${line}  ${original || '(more)'} → ${replacement || '(nothing)'}`;
 
-/** Tries guards in one test file after the other, each for as long as nothing missed it. */
+/** Tests guards in one test file after the other, until a test fails without the guard. */
 class Trial {
   readonly #open: Map<number, Mutant>;
   readonly #expected: readonly number[];
   readonly #reached = new Set<number>();
-  /** What was reached only while a test file prepared itself, with those files. */
+  /** The guards that were reached only during the preparation of a test file, with those files. */
   readonly #prepared = new Map<number, string[]>();
   readonly results: Result[] = [];
-  /** The entries of the list that some survivor needs. */
+  /** The entries of the list that are needed. */
   readonly needed: Harmless[] = [];
 
   constructor(mutants: readonly Mutant[]) {
@@ -148,20 +150,20 @@ class Trial {
   }
 }
 
-/** Those of all guards that are looked for in the same order, in a process of their own. */
+/** The findings of all guards with the same order of test files, in a separate process. */
 async function tryGuards(files: readonly string[], mutants: readonly Mutant[]): Promise<Trial> {
   const trial = new Trial(mutants.filter(({ kind }) => suites[kind] === files));
   await trial.run(files);
   return trial;
 }
 
-/** Entries of the list that say too much: what they speak of is caught, or is there no more. */
+/** Unnecessary entries of the list: their guards are detected, or no longer exist. */
 function findStale(trials: readonly Trial[]): Harmless[] {
   const needed = new Set(trials.flatMap((trial) => trial.needed));
   return harmless.filter((known) => !needed.has(known));
 }
 
-/** A share of the declarations of access, in a process of its own. */
+/** A part of the access declarations, in a separate process. */
 const tryDeclarations = (shard: string): Promise<Result[]> =>
   withFolder(async (folder) => {
     const file = join(folder, 'results.json');
@@ -177,7 +179,7 @@ const tryDeclarations = (shard: string): Promise<Result[]> =>
 
 const isKind = (text: string): text is Kind => (kinds as readonly string[]).includes(text);
 
-/** @param only kinds of guards, or parts of the paths of the files to look at; everything when there are none */
+/** @param only kinds of guards, or parts of the paths of files; empty: everything */
 async function main(only: readonly string[]): Promise<void> {
   const isWanted = ({ kind, file }: Pick<Mutant, 'kind' | 'file'>) =>
     only.length === 0 || only.some((part) => (isKind(part) ? kind === part : file.includes(part)));

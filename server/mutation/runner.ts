@@ -3,11 +3,11 @@ import { withoutTimePassing } from '../src/test/clock.ts';
 import { undoEverywhere } from '../src/test/undo.ts';
 import { noteFinding, readPlan } from './plan.ts';
 
-/** After this many tests without a fault a survivor that is expected counts as one. */
+/** After this many passing tests, an expected survivor counts as one. */
 const triesOfExpected = 10;
 
 const plan = readPlan();
-/** How many more tests are to try each guard. */
+/** Number of further tests for each guard. */
 const open = new Map(plan.guards.map((id) => [id, plan.expected.includes(id) ? triesOfExpected : Infinity]));
 const prepared = new Set<number>();
 const reported = new Set<number>();
@@ -22,10 +22,10 @@ Object.assign(globalThis, {
   },
 });
 
-/** Nothing is left of what the body did, and no time has passed: however often it runs, no token expires. */
+/** The changes of the body are undone, and the clock is restored, so no token expires, however often the body runs. */
 const undone = (body: () => Promise<void>): Promise<void> => withoutTimePassing(() => undoEverywhere(body));
 
-/** Whether the body of the test passes while a guard is gone; what it did is taken back. */
+/** Whether the body of the test passes without a guard. Its changes are undone. */
 async function passes(body: () => Promise<void>, guard: number | undefined): Promise<boolean> {
   gone = guard;
   try {
@@ -38,7 +38,7 @@ async function passes(body: () => Promise<void>, guard: number | undefined): Pro
   }
 }
 
-/** Runs the body of every test once as it is, and once more for every guard that it reaches, without the guard. */
+/** Runs the body of every test once unchanged, and once without each guard that it reaches. */
 // oxlint-disable-next-line import/no-default-export -- what vitest asks for
 export default class extends TestRunner {
   async runTask(test: RunnerTestCase): Promise<void> {

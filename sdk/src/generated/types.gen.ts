@@ -200,7 +200,7 @@ export type ApiKey = {
      */
     organizationId: string;
     /**
-     * What the key is for.
+     * Purpose of the key.
      */
     name: string;
     /**
@@ -212,7 +212,7 @@ export type ApiKey = {
      */
     permissions?: Array<string>;
     /**
-     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     * Maximum number of uses a minute, counted by introspection. null: unlimited.
      */
     perMinute: number | null;
     /**
@@ -232,7 +232,7 @@ export type ApiKey = {
      */
     lastUsedAt: string | null;
     /**
-     * Who created or adopted the key: it can do no more than they hold or may grant. null: they are no active member any more, and the key is refused until an owner adopts it.
+     * The creator or adopter of the key, whose rights limit the key. null: the maker is no longer an active member, and the key is refused until an owner adopts it.
      */
     maker: {
         /**
@@ -252,7 +252,7 @@ export type ApiKey = {
 export type ApiKeyList = {
     metadata: PageMetadata;
     /**
-     * API keys in the order of their creation.
+     * API keys in order of creation.
      */
     apiKeys: Array<ApiKey>;
 };
@@ -693,15 +693,15 @@ export type CheckPermissionsResult = {
 };
 
 /**
- * What the token is for.
+ * Audience and organization of the token.
  */
 export type CreateAccessTokenRequest = {
     /**
-     * The service that the token is for: an entry of the app’s setting `audiences`. Default: the first entry. The external origin of this service (`PUBLIC_URL`) makes a token for this API.
+     * The audience of the token: an entry of the app setting `audiences`. Default: the first entry. The external origin of this service (`PUBLIC_URL`) is the audience for this API.
      */
     audience?: string | null;
     /**
-     * Id of the organization that the token is for.
+     * Id of the organization of the token.
      */
     organizationId?: string | null;
 };
@@ -711,7 +711,7 @@ export type CreateAccessTokenRequest = {
  */
 export type CreateAccessTokenResult = {
     /**
-     * ES256 JWT (RFC 9068). The keys at `/apps/{app}/oauth/jwks` verify it.
+     * ES256 JWT (RFC 9068). Verify it with the keys at `/apps/{app}/oauth/jwks`.
      */
     token: string;
     /**
@@ -721,11 +721,11 @@ export type CreateAccessTokenResult = {
 };
 
 /**
- * A new API key of an organization. Name either `roles` or `permissions`.
+ * A new API key of an organization. Send either `roles` or `permissions`.
  */
 export type CreateApiKeyRequest = {
     /**
-     * What the key is for.
+     * Purpose of the key.
      */
     name: string;
     /**
@@ -741,7 +741,7 @@ export type CreateApiKeyRequest = {
      */
     expiresAt?: string | null;
     /**
-     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     * Maximum number of uses a minute, counted by introspection. null: unlimited.
      */
     perMinute?: number | null;
 };
@@ -763,7 +763,7 @@ export type CreateApiKeyResult = {
      */
     organizationId: string;
     /**
-     * What the key is for.
+     * Purpose of the key.
      */
     name: string;
     /**
@@ -775,7 +775,7 @@ export type CreateApiKeyResult = {
      */
     permissions?: Array<string>;
     /**
-     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     * Maximum number of uses a minute, counted by introspection. null: unlimited.
      */
     perMinute: number | null;
     /**
@@ -795,7 +795,7 @@ export type CreateApiKeyResult = {
      */
     lastUsedAt: string | null;
     /**
-     * Who created or adopted the key: it can do no more than they hold or may grant. null: they are no active member any more, and the key is refused until an owner adopts it.
+     * The creator or adopter of the key, whose rights limit the key. null: the maker is no longer an active member, and the key is refused until an owner adopts it.
      */
     maker: {
         /**
@@ -1141,7 +1141,7 @@ export type CreateIntentResult = {
  */
 export type CreateMachineSecretRequest = {
     /**
-     * What the secret is for.
+     * Purpose of the secret.
      */
     label?: string | null;
     /**
@@ -1163,7 +1163,7 @@ export type CreateMachineSecretResult = {
      */
     clientSecret: string;
     /**
-     * What the secret is for.
+     * Purpose of the secret.
      */
     label?: string;
     /**
@@ -1181,7 +1181,7 @@ export type CreateMachineUserRequest = {
      */
     userName: string;
     /**
-     * What the machine user may do. Default: `*`.
+     * Scopes of the machine user. Default: `*`.
      */
     scopes?: Array<'*' | 'apps:read' | 'apps:write' | 'audit:read' | 'audit:write' | 'events:read' | 'events:write' | 'idps:read' | 'idps:write' | 'invitations:read' | 'invitations:write' | 'machine-users:read' | 'machine-users:write' | 'members:read' | 'members:write' | 'organizations:read' | 'organizations:write' | 'permissions:read' | 'permissions:write' | 'roles:read' | 'roles:write' | 'sessions:read' | 'sessions:write' | 'super-admins:read' | 'super-admins:write' | 'tokens:read' | 'tokens:write' | 'users:read' | 'users:write' | 'webhooks:read' | 'webhooks:write' | 'users:vouch' | 'password-hashes:read' | 'api-keys:write' | 'organization-machine-users:write'> | null;
 };
@@ -1209,15 +1209,15 @@ export type CreateMachineUserResult = {
 };
 
 /**
- * A new personal API key for one organization. Name either `roles` or `permissions`.
+ * A new personal API key for one organization. Send either `roles` or `permissions`.
  */
 export type CreateMyApiKeyRequest = {
     /**
-     * Id of the organization that the key is for.
+     * Id of the organization of the key.
      */
     organizationId: string;
     /**
-     * What the key is for.
+     * Purpose of the key.
      */
     name: string;
     /**
@@ -1233,7 +1233,7 @@ export type CreateMyApiKeyRequest = {
      */
     expiresAt?: string | null;
     /**
-     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     * Maximum number of uses a minute, counted by introspection. null: unlimited.
      */
     perMinute?: number | null;
 };
@@ -1255,7 +1255,7 @@ export type CreateMyApiKeyResult = {
      */
     organizationId: string;
     /**
-     * What the key is for.
+     * Purpose of the key.
      */
     name: string;
     /**
@@ -1267,7 +1267,7 @@ export type CreateMyApiKeyResult = {
      */
     permissions?: Array<string>;
     /**
-     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     * Maximum number of uses a minute, counted by introspection. null: unlimited.
      */
     perMinute: number | null;
     /**
@@ -1828,7 +1828,7 @@ export type IdpConfig = {
  */
 export type IntrospectTokenRequest = {
     /**
-     * The credential that somebody presented: the token of a session or of a machine user, the access token of a person, or an API key.
+     * The received credential: the token of a session or of a machine user, the access token of a person, or an API key.
      */
     token: string;
 };
@@ -1846,7 +1846,7 @@ export type Introspection = {
      */
     kind?: 'user' | 'machine' | 'api_key';
     /**
-     * How it is presented (RFC 6750).
+     * How the token is presented (RFC 6750).
      */
     token_type?: string;
     /**
@@ -1870,7 +1870,7 @@ export type Introspection = {
      */
     iat?: number;
     /**
-     * Not valid before; session tokens have none, in seconds since 1970.
+     * Start of validity; session tokens have none, in seconds since 1970.
      */
     nbf?: number;
     /**
@@ -1898,7 +1898,7 @@ export type Introspection = {
      */
     org_id?: string;
     /**
-     * Scopes of the machine user now, separated by spaces.
+     * Current scopes of the machine user, separated by spaces.
      */
     scope?: string;
     /**
@@ -1906,11 +1906,11 @@ export type Introspection = {
      */
     client_id?: string;
     /**
-     * Id of the secret that the token was issued for.
+     * Id of the secret for which the token was issued.
      */
     secret_id?: string;
     /**
-     * What an API key may do at this moment.
+     * Current permissions of an API key.
      */
     permissions?: Array<string>;
     /**
@@ -1926,7 +1926,7 @@ export type Introspection = {
      */
     rate?: {
         /**
-         * Uses that are left: 0.
+         * Remaining uses: 0.
          */
         remaining: number;
         /**
@@ -2143,7 +2143,7 @@ export type Jwk = {
 };
 
 /**
- * The keys that verify the app’s tokens.
+ * The keys with which the app’s tokens are verified.
  */
 export type Jwks = {
     /**
@@ -2161,7 +2161,7 @@ export type MachineSecret = {
      */
     id: string;
     /**
-     * What the secret is for.
+     * Purpose of the secret.
      */
     label: string | null;
     /**
@@ -2195,15 +2195,15 @@ export type MachineUser = {
      */
     scopes: Array<string>;
     /**
-     * Other services that it may get tokens for. null: every one that the app allows.
+     * Other services for which it may get tokens. null: every audience that the app allows.
      */
     allowedAudiences: Array<string> | null;
     /**
-     * Networks that it may call from. null: every network.
+     * Networks from which it may call. null: every network.
      */
     allowedNetworks: Array<string> | null;
     /**
-     * Lifetime of its tokens. null: as the app says.
+     * Lifetime of its tokens in seconds; null: the app setting `machineTokenLifeSeconds`.
      */
     tokenLifeSeconds: number | null;
     /**
@@ -2226,7 +2226,7 @@ export type MachineUser = {
 export type MachineUserList = {
     metadata: PageMetadata;
     /**
-     * Machine users in the order of their creation.
+     * Machine users in order of creation.
      */
     machineUsers: Array<MachineUser>;
 };
@@ -2395,7 +2395,7 @@ export type MyApiKey = {
      */
     organizationId: string;
     /**
-     * What the key is for.
+     * Purpose of the key.
      */
     name: string;
     /**
@@ -2407,7 +2407,7 @@ export type MyApiKey = {
      */
     permissions?: Array<string>;
     /**
-     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     * Maximum number of uses a minute, counted by introspection. null: unlimited.
      */
     perMinute: number | null;
     /**
@@ -2434,7 +2434,7 @@ export type MyApiKey = {
 export type MyApiKeyList = {
     metadata: PageMetadata;
     /**
-     * API keys in the order of their creation.
+     * API keys in order of creation.
      */
     apiKeys: Array<MyApiKey>;
 };
@@ -2550,7 +2550,7 @@ export type OrganizationUserList = {
 };
 
 /**
- * Size and continuation of a list.
+ * Total of a list, and the cursor of its next page.
  */
 export type PageMetadata = {
     /**
@@ -2805,7 +2805,7 @@ export type RequestMachineTokenRequest = {
      */
     clientSecret: string;
     /**
-     * Services that the token is for, 1 to 5. A single service can be sent as a string. Default: this API. This API refuses a token for another audience.
+     * Audiences of the token, 1 to 5. A single audience can be sent as a string. Default: this API. This API refuses a token for another audience.
      */
     audience?: Array<string> | null;
 };
@@ -3216,11 +3216,11 @@ export type SuperAdminList = {
 };
 
 /**
- * Changes to an API key; what is not named stays. What a key may do never changes: make another key.
+ * Changes to an API key. Absent fields stay unchanged. The roles or permissions of a key never change: create another key.
  */
 export type UpdateApiKeyRequest = {
     /**
-     * What the key is for.
+     * Purpose of the key.
      */
     name?: string;
     /**
@@ -3228,7 +3228,7 @@ export type UpdateApiKeyRequest = {
      */
     expiresAt?: string | null;
     /**
-     * How often a minute the key may be used, as introspection counts it. null: as often as asked.
+     * Maximum number of uses a minute, counted by introspection. null: unlimited.
      */
     perMinute?: number | null;
 };
@@ -3677,7 +3677,7 @@ export type UpdateIdentityProviderRequest = {
 };
 
 /**
- * Changes to a machine user; what is not named stays.
+ * Changes to a machine user. Absent fields stay unchanged.
  */
 export type UpdateMachineUserRequest = {
     /**
@@ -3685,19 +3685,19 @@ export type UpdateMachineUserRequest = {
      */
     userName?: string;
     /**
-     * What the machine user may do. `*` stands for all scopes but `machine-users:read`, `machine-users:write`, `super-admins:read`, `super-admins:write`, `users:vouch` and `password-hashes:read`.
+     * Scopes of the machine user. `*` stands for all scopes except `machine-users:read`, `machine-users:write`, `super-admins:read`, `super-admins:write`, `users:vouch` and `password-hashes:read`.
      */
     scopes?: Array<'*' | 'apps:read' | 'apps:write' | 'audit:read' | 'audit:write' | 'events:read' | 'events:write' | 'idps:read' | 'idps:write' | 'invitations:read' | 'invitations:write' | 'machine-users:read' | 'machine-users:write' | 'members:read' | 'members:write' | 'organizations:read' | 'organizations:write' | 'permissions:read' | 'permissions:write' | 'roles:read' | 'roles:write' | 'sessions:read' | 'sessions:write' | 'super-admins:read' | 'super-admins:write' | 'tokens:read' | 'tokens:write' | 'users:read' | 'users:write' | 'webhooks:read' | 'webhooks:write' | 'users:vouch' | 'password-hashes:read' | 'api-keys:write' | 'organization-machine-users:write'>;
     /**
-     * Other services that the machine user may get tokens for. null: every one that the app allows. What it may do at this API is decided by `scopes`.
+     * Other services for which the machine user may get tokens. null: every audience that the app allows. For this API, `scopes` apply instead.
      */
     allowedAudiences?: Array<string> | null;
     /**
-     * Networks from which the machine user may get tokens and call this API, by the address of the connection. `0.0.0.0/0` is all of IPv4, `::/0` all of IPv6. null: every network.
+     * Networks from which the machine user may get tokens and call this API. The address of the connection counts. `0.0.0.0/0` is all of IPv4, `::/0` all of IPv6. null: every network.
      */
     allowedNetworks?: Array<string> | null;
     /**
-     * Lifetime of its tokens. null: as the app says.
+     * Lifetime of its tokens in seconds; null: the app setting `machineTokenLifeSeconds`.
      */
     tokenLifeSeconds?: number | null;
 };
@@ -5942,7 +5942,7 @@ export type UpdateMyApiKeyError = UpdateMyApiKeyErrors[keyof UpdateMyApiKeyError
 
 export type UpdateMyApiKeyResponses = {
     /**
-     * The API key as it is now.
+     * The changed API key.
      */
     200: MyApiKey;
 };
@@ -8633,7 +8633,7 @@ export type UpdateMachineUserError = UpdateMachineUserErrors[keyof UpdateMachine
 
 export type UpdateMachineUserResponses = {
     /**
-     * The machine user as it is now.
+     * The changed machine user.
      */
     200: MachineUser;
 };
@@ -9026,7 +9026,7 @@ export type UpdateApiKeyError = UpdateApiKeyErrors[keyof UpdateApiKeyErrors];
 
 export type UpdateApiKeyResponses = {
     /**
-     * The API key as it is now.
+     * The changed API key.
      */
     200: ApiKey;
 };
@@ -9092,7 +9092,7 @@ export type AdoptApiKeyError = AdoptApiKeyErrors[keyof AdoptApiKeyErrors];
 
 export type AdoptApiKeyResponses = {
     /**
-     * The API key as it is now.
+     * The changed API key.
      */
     200: ApiKey;
 };

@@ -47,9 +47,9 @@ interface Targeted<Target extends string> extends Accepted {
 
 /** The credentials that a route accepts in addition to session tokens. */
 interface Accepted {
-  /** People's access tokens (contract 6.1) authenticate too. Absent: they are refused with `session_required`. */
+  /** Access tokens of people (contract 6.1) are accepted, too. Absent: they are refused with `session_required`. */
   readonly accessToken?: true;
-  /** The scope that a machine user needs. Every route that machine users may call names one. */
+  /** The scope that a machine user needs. Every route that machine users may call declares one. */
   readonly machineScope?: MachineScope;
 }
 
@@ -134,9 +134,9 @@ export const needsSession = (access: Access): boolean =>
   'principals' in access ? !access.accessToken && !isForMachinesOnly(access) : true;
 
 /**
- * Accepts further credentials. A route accepts none of them unless it says so.
+ * Accepts additional credentials. A route accepts none of them by default.
  *
- * @param accepted what the route accepts
+ * @param accepted credentials that the route accepts
  * @param access who may call the route
  */
 export const accepting = <Declared extends TargetedAccess>(accepted: Accepted, access: Declared): Declared => ({

@@ -20,15 +20,15 @@ export interface PresentedSession {
   readonly amr: readonly string[];
   /** When the human last authenticated in this session, by password, code or provider. */
   readonly authenticatedAt: Date;
-  /** When the session ends unless it is used. */
+  /** When the session ends unless it is used before */
   readonly idleExpiresAt: Date;
 }
 
 /** The access token of a person, presented instead of the session token. */
 export interface PresentedAccessToken {
-  /** The only organization that the token is good for; undefined: every organization of the person. */
+  /** The only organization for which the token is valid; undefined: every organization of the person. */
   readonly orgId: string | undefined;
-  /** That organization is deactivated now. */
+  /** Whether that organization is deactivated. */
   readonly isOrganizationSuspended: boolean;
 }
 
@@ -40,7 +40,7 @@ export type Actor =
       readonly kind: 'user';
       readonly user: SignedInUser;
       readonly session: PresentedSession;
-      /** Absent: the person presented the session token itself. */
+      /** Absent if the person presented the session token itself. */
       readonly accessToken?: PresentedAccessToken;
     }
   | {
@@ -49,16 +49,16 @@ export type Actor =
       readonly secretId: string;
       /** As stored at the time of the call. */
       readonly scopes: readonly string[];
-      /** Networks that the machine user may call from; null: every network. */
+      /** Networks from which the machine user may call; null: every network. */
       readonly allowedNetworks: readonly string[] | null;
     }
-  /** The token of a verification mail: it can present one code and nothing else. */
+  /** The token of a verification mail. It can only present one code. */
   | { readonly kind: 'mailed-token'; readonly userId: string; readonly codeId: string };
 
 /** A caller without a credential. */
 export const anonymous: Actor = { kind: 'anonymous' };
 
-/** The kind and id under which the audit knows the actor. */
+/** The kind and id of the actor in the audit. */
 export function auditIdentity(actor: Actor): { kind: string; id: string | null } {
   switch (actor.kind) {
     case 'user':
@@ -73,12 +73,12 @@ export function auditIdentity(actor: Actor): { kind: string; id: string | null }
   }
 }
 
-/** The only organization in which the caller may see and do anything; undefined: there is no such limit. */
+/** The only organization that the caller may see and use; undefined: no restriction. */
 export const onlyOrganizationOf = (actor: Actor): string | undefined =>
   actor.kind === 'user' ? actor.accessToken?.orgId : undefined;
 
 /** Narrows the actor to a signed-in human, for routes that only humans may call. */
 export function signedIn(actor: Actor): Actor & { kind: 'user' } {
-  if (actor.kind !== 'user') throw new Error('the route let in a caller who is no signed-in human');
+  if (actor.kind !== 'user') throw new Error('the route accepted a caller who is not a signed-in human');
   return actor;
 }

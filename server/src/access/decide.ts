@@ -37,7 +37,7 @@ export function evaluate(allowed: readonly Principal[], held: Held, notFound: Er
 
 /**
  * Authorizes an operation on an organization: the caller's relation and the organization's status must both allow it.
- * Members of a deactivated organization get `organization_inactive`, regardless of the call.
+ * Members of a deactivated organization get `organization_inactive` for every call.
  *
  * @param relation undefined if the organization does not exist
  * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, `organization_inactive_state`
@@ -112,9 +112,9 @@ async function heldOverSession(db: Queryable, actor: Actor, appId: string, sessi
 }
 
 /**
- * Decides on stored data whether the actor may call a route, with at most one query.
+ * Decides by stored data whether the actor may call a route, with at most one query.
  *
- * @returns the principals the actor holds, for rules that depend on more than the route
+ * @returns the principals of the actor, for rules that depend on more than the route
  * @throws ApiError `human_required`, `access_denied` (403) or the not-found code of the target (404); for an
  *   organization also the codes of its status
  */
@@ -149,9 +149,9 @@ function heldOver(
 }
 
 /**
- * Refuses people's access tokens where a route needs the session, and machine users outside of their networks.
+ * Refuses access tokens of people if a route needs the session, and machine users outside of their networks.
  *
- * @param peer the address of the connection; what a backend says of its end user is not looked at
+ * @param peer the address of the connection. The end user's address that a backend reports is ignored
  * @throws ApiError `session_required`, `network_not_allowed`
  */
 export function requireAccepted(access: Access, actor: Actor, peer: string): void {
@@ -161,7 +161,8 @@ export function requireAccepted(access: Access, actor: Actor, peer: string): voi
 }
 
 /**
- * Refuses machine users that lack the scope of a route. The token's own list of scopes is for other services.
+ * Refuses machine users that lack the scope of a route. The claim `scope` of the token is ignored; it is for other
+ * services.
  *
  * @throws ApiError `insufficient_scope`
  * @see RFC 6750, section 3.1
@@ -182,11 +183,11 @@ export function requireScope(granted: readonly string[], scope: MachineScope): v
 }
 
 /**
- * Limits a caller to the organization of their access token. Other organizations do not exist for this caller. While
- * the organization is deactivated, the token is refused where no organization is addressed; else the status of the
- * organization decides.
+ * Restricts a caller to the organization of their access token. Other organizations do not exist for this caller. While
+ * the organization is deactivated, the token is refused for calls without an organization as target; for other calls,
+ * the status of the organization decides.
  *
- * @param orgId the organization that a call addresses
+ * @param orgId the target organization of the call
  * @throws ApiError `organization_not_found`, `organization_inactive`
  */
 export function requireOrganizationOfToken(access: Access, actor: Actor, orgId: string): void {

@@ -1,4 +1,4 @@
-/** What app machine users can be allowed to do. The list is closed: contract 6.2. */
+/** The scopes of machine users. The list is closed: contract 6.2. */
 export const machineScopes = [
   'apps:read',
   'apps:write',
@@ -38,7 +38,7 @@ export const machineScopes = [
 
 export type MachineScope = (typeof machineScopes)[number];
 
-/** All scopes but those that have to be named. */
+/** All scopes except those that must be listed explicitly. */
 export const allScopes = '*';
 
 /** The scopes that `*` does not include. */
@@ -51,10 +51,10 @@ const beyondAll: ReadonlySet<MachineScope> = new Set<MachineScope>([
   'password-hashes:read',
 ]);
 
-/** Whether scopes allow more than a machine user that was created without any. */
+/** Whether scopes allow more than the default of a new machine user. */
 export const exceedAll = (scopes: readonly string[]): boolean =>
   scopes.some((scope) => beyondAll.has(scope as MachineScope));
 
-/** Whether the scopes of a machine user include the one that a call needs. */
+/** Whether the scopes of a machine user include the scope of a call. */
 export const includesScope = (held: readonly string[], needed: MachineScope): boolean =>
   held.includes(needed) || (held.includes(allScopes) && !beyondAll.has(needed));

@@ -1,4 +1,4 @@
-/** Whether an organization is in service. */
+/** The status of an organization. */
 export type OrganizationStatus = 'Active' | 'Inactive';
 
 /** Kinds of operations on an organization. Every route with an organization as target declares its kind. */
@@ -7,8 +7,8 @@ export const organizationOperations = {
   read: 'read what is in it: metadata, people, roles, invitations, audit',
   use: 'use roles in it: permissions, manager roles, access to its members',
   change: 'change its name, metadata and roles',
-  grant: 'give somebody something in it, or invite them',
-  remove: 'take from somebody what they hold in it, or an invitation to it',
+  grant: 'grant a role in it, or invite people to it',
+  remove: 'remove a role or a member, or revoke an invitation to it',
   govern: 'deactivate, reactivate and delete it',
 } as const;
 

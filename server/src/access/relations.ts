@@ -23,9 +23,9 @@ export const seesWholeApp = (actor: Actor): boolean =>
   heldOverApp(actor).some((principal) => principal === 'SUPER_ADMIN' || principal === 'GENERIC_MACHINE_USER');
 
 /**
- * A further condition that keeps a caller to the organization of their access token; empty for every other caller.
+ * SQL condition that restricts a caller to the organization of their access token; empty if the token names none.
  *
- * @param orgId the column that holds the id of an organization
+ * @param orgId the column with the id of an organization
  */
 export function inOrganizationOf(actor: Actor, orgId: Sql): Sql {
   const only = onlyOrganizationOf(actor);
@@ -79,8 +79,8 @@ export const toAsker = (actor: Actor): Asker => ({
 });
 
 /**
- * The same for a statement that decides on several calls: what the asker of a row of `asked` (`is_machine`,
- * `is_super_admin`) holds over its organization.
+ * Like `organizationRelation`, but for batched statements: the principals of each row of `asked` (`is_machine`,
+ * `is_super_admin`) for its organization.
  */
 export const heldByAsker = sql`
   CASE WHEN asked.is_machine THEN ARRAY['GENERIC_MACHINE_USER'] ELSE ${heldByHuman(sql`asked.is_super_admin`)} END`;

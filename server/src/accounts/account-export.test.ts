@@ -33,7 +33,7 @@ async function signUp(): Promise<Person> {
   return { userId: made.userId, email, token: made.sessionToken, sessionId: made.sessionId };
 }
 
-test('an export holds everything that is known of a person', async () => {
+test('an export has all data about a person', async () => {
   const person = await signUp();
   const { code: verificationCode } = await world.mail(person.email);
   const owner = await world.person();
@@ -87,7 +87,7 @@ test('an export holds everything that is known of a person', async () => {
   expect(document['mails']?.[0]).toEqual({ recipient: person.email, purpose: 'email_verification', createdAt: now });
 });
 
-test('but not what waits for the owner of the mailbox of somebody who has not proven it', async () => {
+test('except invitations for the owner of a mailbox that the user has not verified', async () => {
   const email = 'invited@example.com';
   const invite = async () => {
     const owner = await world.person();
@@ -106,7 +106,7 @@ test('but not what waits for the owner of the mailbox of somebody who has not pr
   expect(response.body).not.toMatch(/Secret of|invit(?!ations"|ed@example)/);
 });
 
-test('and no secret, and nothing of anybody else', async () => {
+test('and no secrets, and no data of anybody else', async () => {
   const person = await world.person();
   const { code } = await world.mail(person.email);
   const other = await world.person();

@@ -29,7 +29,7 @@ const leave = (currentPassword = password, { token } = person) =>
   world.call('DELETE', `${users}/me`, { token, body: { currentPassword } });
 
 describe('a change of the address', () => {
-  test('is proven by the code to the new one, told to the old one, and ends other sessions', async () => {
+  test('is verified by the code to the new address, reported to the old one, and ends other sessions', async () => {
     const newEmail = fresh();
     const other = await world.signIn(person.email);
     const asked = await ask(newEmail);
@@ -71,7 +71,7 @@ describe('a change of the address', () => {
     expect((await me(person)).json()).toMatchObject({ email: newEmail });
   });
 
-  test('voids what was sent to the old address', async () => {
+  test('voids codes that were sent to the old address', async () => {
     const unproven = await world.person({ verified: false });
     const { code: old } = await world.mail(unproven.email);
     const newEmail = fresh();
@@ -82,7 +82,7 @@ describe('a change of the address', () => {
     expect(problem(answer)).toBe('400 code_invalid');
   });
 
-  test('takes nothing along that waits for the owner of the old mailbox', async () => {
+  test('does not move invitations of the owner of the old mailbox', async () => {
     const unproven = await world.person({ verified: false });
     const orgId = await world.organization(await world.person());
     const invitee = { email: unproven.email, firstName: 'Jon', lastName: 'Doe' };
@@ -101,7 +101,7 @@ describe('a change of the address', () => {
     expect(row).toEqual({ super_admin_invited_until: null, pending: '0', codes: '0' });
   });
 
-  test('only the newest code is good, and for an hour', async () => {
+  test('only the newest code is valid, for an hour', async () => {
     const [first, second] = [fresh(), fresh()];
     await ask(first);
     await ask(second);
@@ -112,7 +112,7 @@ describe('a change of the address', () => {
 });
 
 describe('an address that somebody else has', () => {
-  test('is answered alike, gets no code, and its owner is told', async () => {
+  test('gets the same response, no code, and the owner of the address is notified', async () => {
     const other = await world.person();
     const [free, taken] = [await ask(fresh()), await ask(other.email.toUpperCase())];
     expect([taken.statusCode, taken.json()]).toEqual([free.statusCode, free.json()]);
@@ -127,7 +127,7 @@ describe('an address that somebody else has', () => {
     expect(problem(await change((await world.mail(newEmail)).code))).toBe('400 code_invalid');
   });
 
-  test('by the time the code comes back is refused, and nothing has changed', async () => {
+  test('is refused if it is taken when the code comes back, and nothing has changed', async () => {
     const newEmail = fresh();
     await ask(newEmail);
     const { code } = await world.mail(newEmail);
@@ -194,7 +194,7 @@ describe('the deletion of one’s own account', () => {
     expect((await me(person)).statusCode).toBe(200);
   });
 
-  test('is refused to one of the last two owners who go at once', async () => {
+  test('is refused to one of the last two owners who delete their accounts concurrently', async () => {
     const orgId = await world.organization(person);
     const other = await world.person();
     const owner = { email: other.email, firstName: 'Jon', lastName: 'Doe' };

@@ -85,8 +85,8 @@ async function trust(trustEmail: boolean): Promise<void> {
     UPDATE identity_providers SET trust_email = ${trustEmail} WHERE app_id = ${world.appId} AND id = ${idpId}`);
 }
 
-describe('a thief who has nothing but the token of a session', () => {
-  test('and the session is old: links nothing, unlinks nothing, sees no export', async () => {
+describe('a thief who has only the token of a session', () => {
+  test('with an old session, links nothing, unlinks nothing, sees no export', async () => {
     await link(vouched(person.email));
     const [identity] = (await world.call('GET', `${users}/me/identities`, { token: person.token })).json<{
       identities: { id: string }[];
@@ -102,7 +102,7 @@ describe('a thief who has nothing but the token of a session', () => {
     expect(await linkedSubjects()).toEqual([{ subject: `sub ${person.userId}` }]);
   });
 
-  test('and the session is fresh: what they linked does not outlive the reset', async () => {
+  test('with a fresh session, gains no link that survives the reset', async () => {
     const thief = { sub: `thief of ${person.userId}`, email: 'thief@elsewhere.example', email_verified: true };
     expect((await link(thief)).statusCode).toBe(200);
     expect((await arriveAs(thief)).json()).toMatchObject({ userId: person.userId });
@@ -157,7 +157,7 @@ describe('a thief who has nothing but the token of a session', () => {
     await world.signIn(person.email);
   });
 
-  test('has no use of a code that they asked for before', async () => {
+  test('cannot use a code that they requested before', async () => {
     const newEmail = `thief-of-${person.userId}@elsewhere.example`;
     await world.call('POST', `${users}/me/email`, { token: person.token, body: { newEmail } });
     const { code: verificationCode } = await world.mail(newEmail);
@@ -251,7 +251,7 @@ describe('a reset unlinks an identity unless its provider vouches for the presen
 });
 
 describe('a reset', () => {
-  test('says in its mail what was unlinked and what stays', async () => {
+  test('lists the unlinked and the remaining identities in its mail', async () => {
     await world.reauthenticate();
     const second = await registerProvider(world, provider, { name: 'Second SSO' });
     await link(vouched(person.email));
@@ -269,7 +269,7 @@ describe('a reset', () => {
     expect(text).not.toContain('elsewhere.example');
   });
 
-  test('has a link in its mail for each identity that stays, which unlinks that one', async () => {
+  test('has a link in its mail for each remaining identity, which unlinks that identity', async () => {
     await world.reauthenticate();
     await link(vouched(person.email));
     await reset();
@@ -282,7 +282,7 @@ describe('a reset', () => {
     expect([rejected.statusCode, stays, await linkedSubjects()]).toEqual([200, 1, []]);
   });
 
-  test('forgets every device, and knows the one that it was made on', async () => {
+  test('deletes every device, and makes the device of the reset known', async () => {
     const signIn = (pass: string, headers: Record<string, string> = {}) =>
       world.call('POST', `${users}/sessions`, { body: { email: person.email, password: pass }, headers });
     const before = String((await signIn(password)).headers['x-device-token']);
@@ -293,7 +293,7 @@ describe('a reset', () => {
     expect([await isKnown(known), await isKnown(before)]).toEqual([true, false]);
   });
 
-  test('forgets the token of the device that it was made on, too', async () => {
+  test('deletes the token of the device of the reset, too', async () => {
     const body = { email: person.email, password };
     const stolen = String((await world.call('POST', `${users}/sessions`, { body })).headers['x-device-token']);
     const answer = await reset(person.email, { 'x-device-token': stolen });

@@ -47,14 +47,14 @@ describe('changing the password is refused', () => {
     expect([await isSignedIn(other.token), await signIn(password)]).toEqual([true, 201]);
   });
 
-  test('to others: strangers, super admins, machines', async () => {
+  test('to others: strangers, super admins, machine users', async () => {
     const { userId } = person;
     const others = [(await world.person()).token, world.admin.token, (await world.machine()).token];
     const answers = await Promise.all(others.map((token) => change({}, { userId, token })));
     expect(answers.map(problem)).toEqual(['404 user_not_found', '403 access_denied', '403 access_denied']);
   });
 
-  test('to somebody who has none, and says how to get one', async () => {
+  test('to a user without a password, and says how to get one', async () => {
     await app.db.query(
       sql`UPDATE users SET password_hash = NULL WHERE app_id = ${world.appId} AND id = ${person.userId}`,
     );
@@ -64,7 +64,7 @@ describe('changing the password is refused', () => {
   });
 });
 
-test('wrong current passwords are counted, also at the same moment, and a right one clears the count', async () => {
+test('wrong current passwords are counted, also concurrent ones, and a correct one resets the count', async () => {
   world = await createWorld(app, { settings: { limits: { passwordChecksPerUserPerHour: 20 } } });
   person = await world.person();
   const wrong = async (times: number) => {
@@ -79,7 +79,7 @@ test('wrong current passwords are counted, also at the same moment, and a right 
 });
 
 describe('changing the password', () => {
-  test('ends the other sessions, keeps this one, tells the owner', async () => {
+  test('ends the other sessions, keeps this one, notifies the owner', async () => {
     const other = await world.signIn(person.email);
     const response = await change();
     expect([response.statusCode, response.json()]).toEqual([200, { message: 'Password updated' }]);
@@ -89,7 +89,7 @@ describe('changing the password', () => {
     expect(told.map(({ text }) => text.includes(newPassword))).toEqual([false]);
   });
 
-  test('voids a code that somebody asked for to reset it', async () => {
+  test('voids a code for a password reset', async () => {
     const body = { email: person.email };
     await world.call('POST', '/v1/authentication/users/password/reset-request/email', { body });
     await runTask(app, sendPasswordResets);
@@ -101,7 +101,7 @@ describe('changing the password', () => {
     );
   });
 
-  test('twice at the same moment happens once: the loser’s current password is no longer right', async () => {
+  test('twice concurrently happens once: the current password of the other call is then wrong', async () => {
     const answers = await Promise.all([change(), change({ newPassword: 'testJohndoe@12AB' })]);
     expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([200, 403]);
   });

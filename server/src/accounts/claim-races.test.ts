@@ -146,7 +146,7 @@ test.each(Object.entries(requests))(
   },
 );
 
-test('a grant that races with the claim is the owner’s in either order', async () => {
+test('a grant that races with the claim belongs to the owner in either order', async () => {
   const orgId = await world.organization(await world.person());
   for (const isClaimFirst of [true, false]) {
     email = `racing-${(counter += 1)}@mailbox.example`;
@@ -166,7 +166,7 @@ test('a grant that races with the claim is the owner’s in either order', async
   }
 });
 
-test('of many who present one verification code at once, one claims', async () => {
+test('of many concurrent uses of one verification code, one claims', async () => {
   const account = await hijack(world, linking, email, { clicked: true });
   const body = { userId: account.userId, verificationCode: account.verificationCode };
   const tokens = [account.token, account.mailedToken, account.token];

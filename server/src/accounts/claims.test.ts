@@ -293,7 +293,7 @@ describe('the operator vouches for', () => {
 });
 
 describe('an account that is claimed', () => {
-  test('is told so wherever a user is shown, and its tokens say email_verified', async () => {
+  test('is visible in every view of a user, and its tokens have email_verified', async () => {
     const { userId, token } = await world.person();
     const machine = await world.machine();
     const claimed = { isEmailVerified: true, isEmailClaimed: true };
@@ -309,7 +309,7 @@ describe('an account that is claimed', () => {
     expect(introspected.json()).toMatchObject({ email_verified: true });
   });
 
-  test('keeps its data at a later reset or arrival', async () => {
+  test('keeps its data at a later reset or sign-in with a provider', async () => {
     const { userId, token } = await world.person({ email });
     await world.call('PUT', `${users}/${userId}`, { token, body: { phoneNumber: '+4915112345678' } });
     ok(await comeBy(world, linking, ownersClaims(email)));
@@ -340,7 +340,7 @@ describe('a verification mail can be asked for', () => {
   });
 });
 
-describe('a wrong password beside the mailed token', () => {
+describe('a wrong password together with the mailed token', () => {
   test('changes nothing, costs no attempt of the code, and is limited', async () => {
     const limits = { passwordChecksPerUserPerHour: 3 };
     world = await createWorld(app, { settings: { limits } });
@@ -360,7 +360,7 @@ describe('a wrong password beside the mailed token', () => {
   });
 });
 
-test('linking that claims an account answers with a new session; the one of before has ended', async () => {
+test('linking that claims an account returns a new session; the previous one has ended', async () => {
   const account = await hijack(world, linking, email, { clicked: true });
   const response = await linkTo(world, linking, account.token, ownersClaims(email));
   const { sessionToken, userId } = response.json<{ sessionToken: string; userId: string }>();

@@ -42,7 +42,7 @@ describe('asking for a verification mail', () => {
   const request = (token: string | undefined, userId: string) =>
     world.call('POST', `${url}-request`, { token, body: { userId } });
 
-  test('is refused to anyone who it is not about', async () => {
+  test('is refused to every other user', async () => {
     const person = await unverified();
     const stranger = await world.person();
     const owner = await world.person();
@@ -72,7 +72,7 @@ describe('asking for a verification mail', () => {
     }
   });
 
-  test('is limited for each mailbox under concurrent calls of anyone, and leaves password resets alone', async () => {
+  test('is limited for each mailbox under concurrent calls, and does not affect password resets', async () => {
     const limits = { codeRequestsPerAccountPerHour: 3 };
     const few = await createWorld(app, { settings: { limits } });
     const [person, other] = [await few.person({ verified: false }), await few.person({ verified: false })];
@@ -128,7 +128,7 @@ describe('a code is invalid', () => {
     expect(await isVerified(person)).toBe(false);
   });
 
-  test('when it is of another user, of another app, or of an invitation', async () => {
+  test('if it belongs to another user, another app, or an invitation', async () => {
     const [person, other] = [await unverified(), await unverified()];
     const elsewhere = await createWorld(app);
     const foreign = await elsewhere.person({ verified: false });
@@ -156,7 +156,7 @@ describe('a code is invalid', () => {
     expect(problem(await present(person.token, person.userId, person.code))).toBe('400 code_invalid');
   });
 
-  test('after 24 hours, and so is the token beside it', async () => {
+  test('after 24 hours, and so is its token', async () => {
     const inTime = await unverified();
     const late = await unverified();
     app.clock.advance(24 * hourMs - 1000);
@@ -166,7 +166,7 @@ describe('a code is invalid', () => {
     expect(problem(await present(late.token, late.userId, late.code))).toBe('400 code_invalid');
   });
 
-  test('with an answer that tells nothing else apart', async () => {
+  test('with the same response for every reason', async () => {
     const person = await unverified();
     const used = await unverified();
     await present(used.token, used.userId, used.code);
@@ -203,7 +203,7 @@ describe('verifying', () => {
     expect(await isVerified(person)).toBe(true);
   });
 
-  test('is not for the session of another user, not even a super admin’s or a machine’s', async () => {
+  test('is refused for the session of another user, even of a super admin or a machine user', async () => {
     const person = await unverified();
     const stranger = await unverified();
     const verify = async (token: string | undefined) =>
@@ -239,7 +239,7 @@ describe('the mailed token', () => {
     expect(problem(await present(old.mailedToken, old.userId, renewed.code))).toBe('401 unauthenticated');
   });
 
-  test('is no credential of another app and no cookie', async () => {
+  test('is neither a credential of another app nor a cookie', async () => {
     const person = await unverified();
     const { appName } = await createWorld(app);
     const body = { userId: person.userId, verificationCode: person.code };

@@ -127,7 +127,7 @@ async function linkIdentity(userId: string): Promise<void> {
     VALUES (${appId}, 2, ${userId}, 1, 'https://idp.example', ${subject}, ${email}, now(), now())`);
 }
 
-test('a user who is deleted leaves no trace but the id in the audit and in invitations they made', async () => {
+test('a deleted user leaves only the id in the audit and in their invitations', async () => {
   const { userId, sessionToken } = await liveALittle();
   const lived = await dump(app.db);
   const expected = [...lived.keys()].filter((table) => !(table in impersonal));

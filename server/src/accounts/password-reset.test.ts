@@ -66,7 +66,7 @@ describe('asking for a reset', () => {
     expect(Object.keys(faults(response))).toEqual(pointer === undefined ? [] : [pointer]);
   });
 
-  test('is answered alike for everybody by the same one write, and looks nobody up', async () => {
+  test('gets the same response for every address by the same single write, without looking up a user', async () => {
     await world.person({ email });
     const strangers = [email, 'nobody@example.com', world.admin.email];
     const answers = await Promise.all(strangers.map((to) => request(to, { orgId: '1' })));
@@ -82,7 +82,7 @@ describe('asking for a reset', () => {
     expect(await world.mails('nobody@example.com')).toEqual([]);
   });
 
-  test('sends the code in a link to the stored address, once, however many processes answer', async () => {
+  test('sends the code in a link to the stored address, once, regardless of the number of processes', async () => {
     await world.person({ email });
     await request(email.toUpperCase(), { resetUrl: 'http://localhost/reset?code={{code}}&email={{email}}' });
     await Promise.all([answer(), answer(), answer()]);
@@ -93,7 +93,7 @@ describe('asking for a reset', () => {
     expect(told.at(-1)).toMatchObject({ actor: 'anonymous ' });
   });
 
-  test('answers each of several requests, also if the planner expects one', async () => {
+  test('processes each of several requests, even if the planner expects one', async () => {
     const several = [1, 2, 3, 4].map((number) => `forgetful-${number}-of-four@example.com`);
     for (const to of several) await world.person({ email: to });
     await request('nobody@example.com');
@@ -130,7 +130,7 @@ describe('asking for a reset', () => {
     expect(await resets(email)).toHaveLength(mails);
   });
 
-  test('is dropped when it was asked more than an hour ago, or of an app that is deactivated', async () => {
+  test('is dropped if it is more than an hour old, or of a deactivated app', async () => {
     await world.person({ email });
     await request(email);
     app.clock.advance(hourMs);
@@ -143,7 +143,7 @@ describe('asking for a reset', () => {
     expect(await resets(email)).toEqual([]);
   });
 
-  test('that fails stays for the next run and holds up no other', async () => {
+  test('that fails is kept for the next run and does not block others', async () => {
     await world.person({ email });
     const lateEmail = `late-${email}`;
     await world.person({ email: lateEmail });
@@ -164,7 +164,7 @@ describe('asking for a reset', () => {
 });
 
 describe('resetting is refused', () => {
-  test('alike for every fault of code or address, and something is written each time', async () => {
+  test('in the same way for every wrong code or address, and a row is written each time', async () => {
     await world.person({ email });
     const withoutCode = `codeless-${email}`;
     await world.person({ email: withoutCode });
@@ -188,7 +188,7 @@ describe('resetting is refused', () => {
     expect((await reset(code)).json()).toEqual({ message: 'Password updated' });
   });
 
-  test('with a weak password, and the code stays good however often', async () => {
+  test('with a weak password, and the code stays valid', async () => {
     await world.person({ email });
     const code = await codeTo(email);
     for (const weak of ['short', 'password123', email, 'x'.repeat(129), 'letmein', '12345678']) {
@@ -217,14 +217,14 @@ describe('resetting is refused', () => {
     expect(problem(await reset(code))).toBe('400 code_invalid');
   });
 
-  test('with a code that was sent for something else', async () => {
+  test('with a code that was sent for another purpose', async () => {
     await world.person({ email, verified: false });
     const { code } = await world.mail(email);
     await codeTo(email);
     expect(problem(await reset(code ?? ''))).toBe('400 code_invalid');
   });
 
-  test('the second time, also at the same moment', async () => {
+  test('the second time, also concurrently', async () => {
     await world.person({ email });
     const code = await codeTo(email);
     const attempts = Array.from({ length: 8 }, () => reset(code));
@@ -235,7 +235,7 @@ describe('resetting is refused', () => {
 });
 
 describe('a reset', () => {
-  test('ends every session, voids the other codes, tells the owner', async () => {
+  test('ends every session, voids the other codes, notifies the owner', async () => {
     const person = await world.person({ email });
     const [first, second] = [await codeTo(email), await codeTo(email)];
     expect((await reset(first)).statusCode).toBe(200);
@@ -249,14 +249,14 @@ describe('a reset', () => {
     });
   });
 
-  test('gives a password to somebody who has none', async () => {
+  test('sets a password for a user without one', async () => {
     await world.person({ email });
     await app.db.query(sql`UPDATE users SET password_hash = NULL WHERE app_id = ${world.appId} AND email = ${email}`);
     expect((await reset(await codeTo(email))).statusCode).toBe(200);
     expect(await signIn(newPassword)).toBe(201);
   });
 
-  test('of a proven account keeps what its owner wrote and leaves invitations to be accepted', async () => {
+  test('of a claimed account keeps its data and leaves invitations to be accepted', async () => {
     const person = await world.person({ email, verified: false });
     const { code: verificationCode } = await world.mail(email);
     await invite(await world.organization(await world.person()));
@@ -272,7 +272,7 @@ describe('a reset', () => {
     expect(await app.db.query(invitations)).toEqual([{ status: 'pending' }]);
   });
 
-  test('proves the address of an account that somebody else may have made, who loses it', async () => {
+  test('verifies the address of an account that a stranger may have created, who loses it', async () => {
     const squatter = await world.person({ email, verified: false });
     const { code: verificationCode } = await world.mail(email);
     const update = { phoneNumber: '+4915112345678', metadata: { plan: 'pro' } };
@@ -298,7 +298,7 @@ describe('a reset', () => {
     });
   });
 
-  test('lets somebody in who was invited and lost that mail', async () => {
+  test('lets an invited user sign in who lost the invitation mail', async () => {
     const orgId = await world.organization(await world.person());
     await invite(orgId);
     expect((await reset(await codeTo(email))).statusCode).toBe(200);
@@ -314,7 +314,7 @@ describe('a stranger who knows the address', () => {
   const guess = (times: number, address: (index: number) => string) =>
     Promise.all(Array.from({ length: times }, (_, index) => reset('AAAAAAA', {}, address(index))));
 
-  test('cannot void the code that the owner asked for, and causes at most three mails at a time', async () => {
+  test('cannot void the code that the owner requested, and causes at most three mails at a time', async () => {
     await world.person({ email });
     const code = await codeTo(email);
     for (let index = 0; index < 10; index += 1) await request(email);
@@ -323,7 +323,7 @@ describe('a stranger who knows the address', () => {
     expect((await reset(code)).statusCode).toBe(200);
   });
 
-  test('gets 5 tries for each code with 50 requests at once from one address; the owner keeps theirs', async () => {
+  test('gets 5 attempts for each code with 50 requests from one address; the owner keeps theirs', async () => {
     await world.person({ email });
     const code = await codeTo(email);
     await guess(50, () => '203.0.113.9');
@@ -335,7 +335,7 @@ describe('a stranger who knows the address', () => {
     expect((await reset(code, {}, '192.0.2.1')).statusCode).toBe(200);
   });
 
-  test('gets 45 tries in all from everywhere; the last 5 are for the address that asked', async () => {
+  test('gets 45 attempts in all from everywhere; the last 5 are for the address that requested the code', async () => {
     await world.person({ email });
     const code = await codeTo(email, '192.0.2.77');
     await guess(70, (index) => `203.0.113.${index}`);
@@ -344,7 +344,7 @@ describe('a stranger who knows the address', () => {
     expect((await reset(code, {}, '192.0.2.77')).statusCode).toBe(200);
   });
 
-  test('cannot push out the code that the owner asked for by using it up and asking again and again', async () => {
+  test('cannot push out the code that the owner requested by exhausting it and requesting again', async () => {
     await world.person({ email });
     const code = await codeTo(email, '192.0.2.79');
     await guess(45, (index) => `203.0.113.${index}`);
@@ -352,7 +352,7 @@ describe('a stranger who knows the address', () => {
     expect((await reset(code, {}, '192.0.2.79')).statusCode).toBe(200);
   });
 
-  test('who used a code up does not keep the owner from getting another', async () => {
+  test('who exhausted a code does not keep the owner from getting another', async () => {
     await world.person({ email });
     for (let index = 0; index < 3; index += 1) await codeTo(email);
     await guess(60, (index) => `203.0.113.${index}`);

@@ -146,7 +146,7 @@ async function offer({ before }: Grants[string]): Promise<void> {
 describe.each(Object.entries(grants))('what is given to the address of %s', (name, given) => {
   const expected = name.includes('super admin') ? { ...nothing, isSuperAdmin: true } : { ...nothing, organizations: 1 };
 
-  test('is not the stranger’s, by anything that they prepared, and is the owner’s', async () => {
+  test('does not belong to the stranger, with anything that they prepared, and belongs to the owner', async () => {
     await offer(given);
     const account = await hijack(world, linking, email, { clicked: true });
     await given.after?.();
@@ -166,7 +166,7 @@ describe.each(Object.entries(grants))('what is given to the address of %s', (nam
     expect(await claimOf(world, account.userId)).toEqual({ isEmailVerified: true, isEmailClaimed: true });
   });
 
-  test('stays with the mailbox when the stranger leaves with the account', async () => {
+  test('stays with the mailbox when the stranger deletes or moves the account', async () => {
     await offer(given);
     const account = await hijack(world, linking, email, { clicked: true });
     await given.after?.();
@@ -178,7 +178,7 @@ describe.each(Object.entries(grants))('what is given to the address of %s', (nam
     for (const token of await tryAll(account, strangersOwnEmail)) expect(await holdings(token)).toEqual(nothing);
   });
 
-  test('is the owner’s by a provider that vouches for the address, except super admin rights', async () => {
+  test('belongs to the owner after a sign-in with a vouching provider, except super admin rights', async () => {
     await offer(given);
     const account = await hijack(world, linking, email, { clicked: true });
     await given.after?.();
@@ -188,7 +188,7 @@ describe.each(Object.entries(grants))('what is given to the address of %s', (nam
   });
 });
 
-describe('somebody honest who opened the link on another device', () => {
+describe('an honest user who opened the link on another device', () => {
   /** Signed up here, followed the link there: verified, not claimed, and invited meanwhile. */
   async function honest() {
     const person = await world.person({ email, verified: false });
@@ -201,7 +201,7 @@ describe('somebody honest who opened the link on another device', () => {
   const acceptSignedIn = (token: string, verificationCode: string, into = orgId) =>
     world.call('POST', `${users}/me/invitations/accept`, { token, body: { orgId: into, verificationCode } });
 
-  test('accepts the invitation while signed in: no new password, and all sessions stay', async () => {
+  test('accepts the invitation while signed in, without a new password, and all sessions are kept', async () => {
     const person = await honest();
     const other = await world.signIn(email);
     const response = await acceptSignedIn(person.token, person.code);
@@ -217,7 +217,7 @@ describe('somebody honest who opened the link on another device', () => {
     });
   });
 
-  test('asks for a code again, presents it signed in, and is given roles at once when invited again', async () => {
+  test('requests a new code, presents it signed in, and gets roles directly when invited again', async () => {
     const person = await honest();
     const { verificationCode } = await requestVerification(world, person);
     expect((await verify(world, person.token, { userId: person.userId, verificationCode })).statusCode).toBe(200);
@@ -236,7 +236,7 @@ describe('somebody honest who opened the link on another device', () => {
     expect((await world.call('GET', url, { token: world.admin.token })).json()).toMatchObject(profile);
   });
 
-  test('is refused with a code of another organization, of somebody else, and used twice', async () => {
+  test('is refused with a code of another organization, of another user, and a used one', async () => {
     const person = await honest();
     const elsewhere = await world.organization(await world.person());
     const somebody = await world.person();
@@ -279,7 +279,7 @@ describe('a grant by id', () => {
     expect(await holdings(token)).toEqual({ ...nothing, organizations: 1 });
   });
 
-  test('to a claimed account is recorded without a remark', async () => {
+  test('to a claimed account is recorded without a note', async () => {
     const { userId } = await world.person();
     expect((await byId(userId, 'POST', world.admin.token)).statusCode).toBe(200);
     expect(await lastChanges()).toEqual(['roles.reader']);

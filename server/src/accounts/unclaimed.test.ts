@@ -112,7 +112,7 @@ describe('the migration', () => {
   });
 });
 
-test('the operator is told of accounts with grants that are unclaimed or assumed, and of no others', async () => {
+test('the operator sees accounts with grants that are unclaimed or assumed, and no others', async () => {
   const listed = await listUnclaimed(db, String(appId));
   expect(listed).toMatchObject([
     { email: emailOf('unverified member'), isAssumed: false, isSuperAdmin: false, organizations: 1 },

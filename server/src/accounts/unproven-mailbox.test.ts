@@ -30,7 +30,7 @@ const leave = async ({ token }: Person) => {
 const purposes = async () => (await world.mails(victim)).map(({ purpose }) => purpose);
 const countOf = async (purpose: string) => (await purposes()).filter((found) => found === purpose).length;
 
-describe('anyone who signs up with a foreign address sends no mails to it at will', () => {
+describe("a user with somebody else's address cannot send any number of mails to it", () => {
   test('by changing the password', async () => {
     const { userId, token } = await stranger();
     const other = 'Secret@slidezAB';
@@ -51,7 +51,7 @@ describe('anyone who signs up with a foreign address sends no mails to it at wil
     expect(await purposes()).toEqual(['email_verification']);
   });
 
-  test('by signing up and going again and again', async () => {
+  test('by signing up and deleting the account repeatedly', async () => {
     // The mails of an account go with it: what is counted is what each account finds.
     const found: string[][] = [];
     for (let index = 0; index < 5; index += 1) {
@@ -68,7 +68,7 @@ describe('anyone who signs up with a foreign address sends no mails to it at wil
     expect((await request()).statusCode).toBe(200);
   });
 
-  test('by doing so where an invitation waits, which stays', async () => {
+  test('by doing so while an invitation is pending, which is kept', async () => {
     const owner = await world.person();
     const orgId = await world.organization(owner);
     const body = { email: victim, firstName: 'Jane', lastName: 'Roe', role: 'reader' };
@@ -85,7 +85,7 @@ describe('anyone who signs up with a foreign address sends no mails to it at wil
     expect(me.json()).toMatchObject({ organizations: [{ id: orgId, roles: ['reader'] }] });
   });
 
-  test('by asking for a reset of one account after the other', async () => {
+  test('by requesting a reset of one account after the other', async () => {
     let mails = 0;
     for (let index = 0; index < 5; index += 1) {
       const made = await stranger();
@@ -97,7 +97,7 @@ describe('anyone who signs up with a foreign address sends no mails to it at wil
     expect(mails).toBe(3);
   });
 
-  test('by wanting to have it, from however many accounts', async () => {
+  test('by requesting a change to it, from any number of accounts', async () => {
     const statuses: number[] = [];
     for (let index = 0; index < 5; index += 1) {
       const { token } = await world.person();
@@ -109,7 +109,7 @@ describe('anyone who signs up with a foreign address sends no mails to it at wil
   });
 });
 
-test('somebody who has proven the address is told that the password was changed, and of new devices', async () => {
+test('a user with a verified address is notified of a changed password and of new devices', async () => {
   const { userId, token } = await world.person({ email: victim });
   const body = { currentPassword: password, newPassword: 'Secret@slidezAB' };
   await world.call('PUT', `${users}/${userId}/password`, { token, body });

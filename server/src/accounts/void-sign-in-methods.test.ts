@@ -87,7 +87,7 @@ async function filled(userId: string): Promise<string[]> {
   return tables.toSorted();
 }
 
-test('rule (P) empties every sign-in method, and leaves data and relations', async () => {
+test('rule (P) empties every sign-in method, and keeps data and relations', async () => {
   const { admin } = world;
   const email = 'owner@mailbox.example';
   const idpId = await registerProvider(world, provider);

@@ -2,7 +2,7 @@ import type { ApiKey } from './api-keys.store.ts';
 
 const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
 
-/** A personal key, as it is answered. */
+/** A personal key in responses. */
 export const toMyApiKey = (key: ApiKey) => ({
   id: key.id,
   organizationId: key.orgId,
@@ -16,5 +16,5 @@ export const toMyApiKey = (key: ApiKey) => ({
   lastUsedAt: iso(key.lastUsedAt),
 });
 
-/** A key of an organization, as it is answered. */
+/** A key of an organization in responses. */
 export const toOrganizationApiKey = (key: ApiKey) => ({ ...toMyApiKey(key), maker: key.maker });

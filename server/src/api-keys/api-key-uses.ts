@@ -6,10 +6,10 @@ declare module '../calls/services.ts' {
   }
 }
 
-/** `refused`: the value is no key that is in force. */
+/** `refused`: the value is not a valid key. */
 type Outcome = 'allowed' | 'over_quota' | 'refused';
 
-/** Counts the API keys that other services asked about. */
+/** Counts the API keys that other services introspected. */
 export interface ApiKeyUses {
   readonly count: (outcome: Outcome) => void;
   /** Adds the counter to the metrics of the app. */

@@ -15,8 +15,8 @@ function checksumOf(secret: string): string {
 }
 
 /**
- * A new API key: the prefix, 256 random bits and the CRC-32 of both in base64url. The checksum lets secret scanners
- * tell a key from text that looks like one, without asking the service.
+ * Generates an API key: the prefix, 256 random bits, and the CRC-32 of both in base64url. With the checksum, secret
+ * scanners distinguish a key from similar text without calling the service.
  *
  * @example newApiKey() // 'gh_k_9rZ…'
  */
@@ -32,5 +32,5 @@ export const claimsToBeApiKey = (credential: string): boolean => credential.star
 export const isWellFormedApiKey = (credential: string): boolean =>
   pattern.test(credential) && checksumOf(credential.slice(0, secretLength)) === credential.slice(secretLength);
 
-/** The end of a key, which people compare with the key they have. */
+/** The last characters of a key, by which people identify it. */
 export const lastCharactersOf = (key: string): string => key.slice(-4);

@@ -1,7 +1,7 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** A key as the operator sees it. */
+/** A key in the view of the operator. */
 export interface ListedApiKey {
   readonly id: string;
   readonly orgId: string;

@@ -26,13 +26,13 @@ const overKeys = (operation: OrganizationOperation) =>
     overOrganization(operation, 'ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'),
   );
 
-/** Managers take part only where the app says so. @throws ApiError `access_denied` */
+/** Managers are allowed only if the app setting says so. @throws ApiError `access_denied` */
 async function requireReach(call: Call): Promise<void> {
   if (!isManagerOnly(call)) return;
   const { settings } = await namedAppOf(call);
   if (settings.managersMayMakeApiKeys) return;
   throw new ApiError('access_denied', {
-    detail: 'In this app only owners of an organization manage its API keys.',
+    detail: 'In this app, only owners of an organization can manage its API keys.',
     isDenial: true,
   });
 }
@@ -48,10 +48,10 @@ export const apiKeyRoutes = [
     tag: 'authorization',
     summary: 'Create an API key of an organization',
     description:
-      'Creates an API key that belongs to the organization. It is shown only once. The key may do what it names and ' +
-      'its maker holds or may grant at the time of use. When the maker is no active member any more, the key is ' +
-      'refused until an owner adopts it. An organization has at most 100 keys. Managers may call this if the app ' +
-      'says so (`managersMayMakeApiKeys`).',
+      'Creates an API key that belongs to the organization. It is shown only once. The key has the roles or ' +
+      'permissions of the request, as far as its maker has or may grant them at the time of use. If the maker is ' +
+      'no longer an active member, the key is refused until an owner adopts it. An organization has at most 100 ' +
+      'keys. Managers can call this if the app setting `managersMayMakeApiKeys` is true.',
     access: overKeys('grant'),
     audit: 'api_key.created',
     idempotency: 'kept',
@@ -92,12 +92,12 @@ export const apiKeyRoutes = [
       hasEqualValues(call, organizationOf(call), call.params.apiKeyId, call.body),
     tag: 'authorization',
     summary: 'Update an API key of an organization',
-    description: 'Changes name, expiry and quota of an API key; what is not named stays.',
+    description: 'Changes name, expiry and quota of an API key. Absent fields stay unchanged.',
     access: overKeys('change'),
     audit: 'api_key.updated',
     params: apiKeyParams,
     body: patchApiKey,
-    response: { status: 200, description: 'The API key as it is now.', body: apiKey },
+    response: { status: 200, description: 'The changed API key.', body: apiKey },
     errors: ['api_key_not_found'],
     handler: async (call) => {
       await requireReach(call);
@@ -111,7 +111,7 @@ export const apiKeyRoutes = [
     operationId: 'revokeApiKey',
     tag: 'authorization',
     summary: 'Revoke an API key of an organization',
-    description: 'Ends an API key. Introspection says so from the next call on.',
+    description: 'Ends an API key, effective from the next introspection.',
     access: overKeys('remove'),
     audit: 'api_key.revoked',
     params: apiKeyParams,
@@ -131,13 +131,13 @@ export const apiKeyRoutes = [
     tag: 'authorization',
     summary: 'Adopt an API key',
     description:
-      'Makes the caller the maker of an API key of the organization. From then on their rights limit the key. A key ' +
-      'whose maker is no active member any more works again.',
+      "Makes the caller the maker of an API key of the organization. From then on, the caller's rights limit the " +
+      'key. A key whose maker is no longer an active member works again.',
     access: overOrganization('grant', 'ORG_OWNER'),
     audit: 'api_key.adopted',
     idempotency: nothingKept('Adopting a key again changes nothing.'),
     params: apiKeyParams,
-    response: { status: 200, description: 'The API key as it is now.', body: apiKey },
+    response: { status: 200, description: 'The changed API key.', body: apiKey },
     errors: ['api_key_not_found'],
     handler: (call) =>
       mutate(call, async (tx) => {

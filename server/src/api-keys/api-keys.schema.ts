@@ -4,7 +4,7 @@ import { pageMetadata, pagingQuery } from '../lists/pagination.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { roleReference } from '../roles/roles.schema.ts';
 
-const nameMeta = { description: 'What the key is for.', examples: ['nightly export'] };
+const nameMeta = { description: 'Purpose of the key.', examples: ['nightly export'] };
 const name = visibleName({ max: 100 }).meta(nameMeta);
 
 const rolesMeta = {
@@ -17,17 +17,17 @@ const permissionsMeta = {
 };
 const roles = z
   .array(roleReference)
-  .min(1, { error: 'Name at least one role.' })
+  .min(1, { error: 'Send at least one role.' })
   .max(50, { error: 'At most 50.' })
   .meta(rolesMeta);
 const permissions = z
   .array(text({ min: 1, max: 200 }))
-  .min(1, { error: 'Name at least one permission.' })
+  .min(1, { error: 'Send at least one permission.' })
   .max(100, { error: 'At most 100.' })
   .meta(permissionsMeta);
 
 const perMinuteMeta = {
-  description: 'How often a minute the key may be used, as introspection counts it. null: as often as asked.',
+  description: 'Maximum number of uses a minute, counted by introspection. null: unlimited.',
   examples: [600],
 };
 const perMinute = z
@@ -46,23 +46,23 @@ const namedRights = {
 
 const namesOneKind = (body: { roles?: unknown; permissions?: unknown }): boolean =>
   (body.roles === undefined) !== (body.permissions === undefined);
-const oneKind = { error: 'Name either roles or permissions.' };
+const oneKind = { error: 'Send either roles or permissions.' };
 
 export const createApiKey = z
   .strictObject(namedRights)
   .refine(namesOneKind, oneKind)
   .meta({
     id: 'CreateApiKeyRequest',
-    description: 'A new API key of an organization. Name either `roles` or `permissions`.',
+    description: 'A new API key of an organization. Send either `roles` or `permissions`.',
     examples: [{ name: 'nightly export', permissions: ['documents:reader'] }],
   });
 
 export const createMyApiKey = z
-  .strictObject({ organizationId: idOf('the organization that the key is for', '118273645546213224'), ...namedRights })
+  .strictObject({ organizationId: idOf('the organization of the key', '118273645546213224'), ...namedRights })
   .refine(namesOneKind, oneKind)
   .meta({
     id: 'CreateMyApiKeyRequest',
-    description: 'A new personal API key for one organization. Name either `roles` or `permissions`.',
+    description: 'A new personal API key for one organization. Send either `roles` or `permissions`.',
     examples: [{ organizationId: '118273645546213224', name: 'my laptop', permissions: ['documents:reader'] }],
   });
 
@@ -74,7 +74,9 @@ export const patchApiKey = patchOf({
   perMinute: perMinute.nullable().meta(perMinuteMeta),
 }).meta({
   id: 'UpdateApiKeyRequest',
-  description: 'Changes to an API key; what is not named stays. What a key may do never changes: make another key.',
+  description:
+    'Changes to an API key. Absent fields stay unchanged. The roles or permissions of a key never change: create ' +
+    'another key.',
 });
 
 export type ApiKeyPatch = Readonly<z.output<typeof patchApiKey>>;
@@ -100,8 +102,8 @@ const maker = z
   .nullable()
   .meta({
     description:
-      'Who created or adopted the key: it can do no more than they hold or may grant. null: they are no active ' +
-      'member any more, and the key is refused until an owner adopts it.',
+      'The creator or adopter of the key, whose rights limit the key. null: the maker is no longer an active ' +
+      'member, and the key is refused until an owner adopts it.',
     examples: [{ kind: 'user', id: '118273645546213377' }],
   });
 
@@ -124,7 +126,7 @@ export const myApiKeyCreated = z
 
 export const apiKeyListQuery = z.strictObject(pagingQuery);
 
-const listed = { description: 'API keys in the order of their creation.', examples: [[]] };
+const listed = { description: 'API keys in order of creation.', examples: [[]] };
 export const apiKeyList = z
   .object({ metadata: pageMetadata, apiKeys: z.array(apiKey).meta(listed) })
   .meta({ id: 'ApiKeyList', description: 'A page of API keys of an organization.' });

@@ -6,20 +6,20 @@ import { ApiError } from '../http/errors.ts';
 import type { RoleReference } from '../roles/roles.store.ts';
 import type { ApiKeyPatch } from './api-keys.schema.ts';
 
-/** Whose rights limit a key: the person of a personal key, or the maker of a key of the organization. */
+/** The person whose rights limit a key: the owner of a personal key, or the maker of a key of the organization. */
 export type Holder =
   | { readonly kind: 'person'; readonly id: string }
   | { readonly kind: 'member'; readonly id: string }
-  /** A super admin who is no member of the organization. */
+  /** A super admin who is not a member of the organization. */
   | { readonly kind: 'super_admin'; readonly id: string }
   | { readonly kind: 'machine'; readonly id: string };
 
-/** A key as it is listed, without the key. */
+/** A key in a list, without the key itself. */
 export interface ApiKey {
   readonly id: string;
   readonly orgId: string;
   readonly name: string;
-  /** Keys of the roles that it names; null: it names permissions. */
+  /** Keys of its roles; null if it has permissions. */
   readonly roles: readonly string[] | null;
   readonly permissions: readonly string[] | null;
   readonly perMinute: number | null;
@@ -27,11 +27,11 @@ export interface ApiKey {
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly lastUsedAt: Date | null;
-  /** Null: a personal key, or one that has to be adopted. */
+  /** Null for a personal key, or for a key that must be adopted. */
   readonly maker: { readonly kind: 'user' | 'machine'; readonly id: string } | null;
 }
 
-/** What a key is made of. */
+/** The content of a new key. */
 export interface NewApiKey {
   readonly id: string;
   readonly orgId: string;
@@ -39,9 +39,9 @@ export interface NewApiKey {
   readonly keyHash: Buffer;
   readonly lastCharacters: string;
   readonly name: string;
-  /** Empty if the key names permissions. */
+  /** Empty if the key has permissions. */
   readonly roles: readonly RoleReference[];
-  /** Null: the key names roles. */
+  /** Null if the key has roles. */
   readonly permissions: readonly string[] | null;
   readonly perMinute: number | null;
   readonly now: Date;
@@ -91,14 +91,14 @@ export const toApiKey = (row: ApiKeyRow): ApiKey => ({
   maker: makerOf(row),
 });
 
-/** Which keys a call is about: those of an organization, or those of a person. */
+/** The keys of a call: those of an organization, or those of a person. */
 export type KeyOwner = { readonly orgId: string } | { readonly userId: string };
 
-/** The keys `k` of an owner, as a condition. */
+/** SQL condition for the keys `k` of an owner. */
 export const ownedBy = (owner: KeyOwner): Sql =>
   'orgId' in owner ? sql`(k.org_id = ${owner.orgId} AND k.user_id IS NULL)` : sql`k.user_id = ${owner.userId}`;
 
-/** How many keys an owner has, expired ones included. Call it under the lock of the owner. */
+/** Number of keys of an owner, including expired ones. Call it under the lock of the owner. */
 export async function countApiKeys(tx: Tx, appId: string, owner: KeyOwner): Promise<number> {
   const [row] = await tx.query<{ count: string }>(
     sql`SELECT count(*) FROM api_keys k WHERE k.app_id = ${appId} AND ${ownedBy(owner)}`,
@@ -106,7 +106,7 @@ export async function countApiKeys(tx: Tx, appId: string, owner: KeyOwner): Prom
   return Number(row?.count ?? 0);
 }
 
-/** The columns that name the holder, in the order `user_id`, `maker_id`, `admin_id`, `machine_user_id`. */
+/** The columns of the holder, in the order `user_id`, `maker_id`, `admin_id`, `machine_user_id`. */
 const holderValues = ({ kind, id }: Holder): readonly (string | null)[] =>
   (['person', 'member', 'super_admin', 'machine'] as const).map((one) => (one === kind ? id : null));
 
@@ -176,7 +176,7 @@ export async function deleteApiKey(tx: Tx, appId: string, owner: KeyOwner, id: s
   return found(row);
 }
 
-/** Gives a key of an organization another maker. @throws ApiError `api_key_not_found` */
+/** Sets another maker of a key of an organization. @throws ApiError `api_key_not_found` */
 export async function setMaker(tx: Tx, appId: string, orgId: string, id: string, maker: Holder): Promise<ApiKey> {
   const [, makerId, adminId] = holderValues(maker);
   const [row] = await tx.query<ApiKeyRow>(sql`
@@ -186,14 +186,14 @@ export async function setMaker(tx: Tx, appId: string, orgId: string, id: string,
   return found(row);
 }
 
-/** Whether a user is a member of an organization, who stays one until the transaction ends. */
+/** Whether a user is a member of an organization. Locks the membership until the transaction ends. */
 export async function holdMembership(tx: Tx, appId: string, orgId: string, userId: string): Promise<boolean> {
   const rows = await tx.query(sql`
     SELECT 1 FROM members WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${userId} FOR KEY SHARE`);
   return rows.length > 0;
 }
 
-/** Whether a machine user exists, which stays until the transaction ends. */
+/** Whether a machine user exists. Locks it until the transaction ends. */
 export async function holdMachine(tx: Tx, appId: string, machineUserId: string): Promise<boolean> {
   const rows = await tx.query(sql`
     SELECT 1 FROM machine_users WHERE app_id = ${appId} AND id = ${machineUserId} FOR KEY SHARE`);
@@ -209,7 +209,7 @@ export async function organizationStatus(db: Queryable, appId: string, orgId: st
   return row.status;
 }
 
-/** Records the use of a key. A key that is being changed is passed over. */
+/** Records the use of a key. Skips a key that is being changed. */
 export async function touchApiKey(db: Queryable, appId: string, id: string, now: Date): Promise<void> {
   await db.query(sql`
     WITH used AS MATERIALIZED (
@@ -223,8 +223,8 @@ export async function deletePersonalKeys(tx: Tx, appId: string, userId: string):
 }
 
 /**
- * Ends all personal keys of a user, and takes keys of organizations from the user who made or adopted them: each is
- * refused until an owner adopts it.
+ * Ends all personal keys of a user, and removes the user as maker of keys of organizations: these keys are refused
+ * until an owner adopts them.
  */
 export async function endKeysOf(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`
@@ -233,7 +233,7 @@ export async function endKeysOf(tx: Tx, appId: string, userId: string): Promise<
     WHERE app_id = ${appId} AND (maker_id = ${userId} OR admin_id = ${userId})`);
 }
 
-/** Ends one key that a user made: a personal one, or one of an organization. */
+/** Ends one key that a user created: a personal key, or a key of an organization. */
 export async function deleteKeyMadeBy(tx: Tx, appId: string, userId: string, id: string): Promise<void> {
   await tx.query(sql`
     DELETE FROM api_keys

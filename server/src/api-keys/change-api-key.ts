@@ -30,7 +30,7 @@ export const listApiKeys = (call: Call, owner: KeyOwner, paging: Paging) =>
     toItem: toApiKey,
   });
 
-/** Whether each value is the stored one, so that nothing changes. */
+/** Whether each value equals the stored one, so that nothing changes. */
 export async function hasEqualValues(call: Call, owner: KeyOwner, id: string, patch: ApiKeyPatch): Promise<boolean> {
   const stored = await findApiKey(call.services.db, call.appId, owner, id);
   const { name, expiresAt, perMinute } = patch;

@@ -4,21 +4,21 @@ import { defaultSettings } from '../apps/apps.schema.ts';
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** A presented API key, as it is looked up. */
+/** A presented API key, for its lookup. */
 export interface ApiKeyHash {
   readonly appId: string;
   readonly keyHash: Buffer;
 }
 
-/** An API key that is in force, with what it may do at this moment. */
+/** A valid API key with its current permissions. */
 export interface FoundApiKey {
   readonly id: string;
   readonly orgId: string;
-  /** The person of a personal key; null: the key belongs to the organization. */
+  /** The person of a personal key; null if the key belongs to the organization. */
   readonly userId: string | null;
   readonly name: string;
   readonly permissions: readonly string[];
-  /** Permissions that the key names and does not have: its holder does not hold them and may not grant them. */
+  /** Permissions of the key that are not effective, because its holder neither has nor may grant them. */
   readonly withheld: readonly string[];
   readonly perMinute: number | null;
   readonly createdAt: Date;
@@ -55,15 +55,15 @@ const toFound = (row: FoundRow): FoundApiKey => ({
 
 const keyScope: MachineScope = 'api-keys:write';
 
-/** Whether the holder is the maker of a key of the organization, and may grant every role there. */
+/** Whether the holder is the maker of a key of the organization and may grant every role there. */
 const mayGrantAnyRole = sql`
   (k.user_id IS NULL AND (w.id IS NOT NULL OR u.is_super_admin OR m.is_owner OR (m.is_manager
     AND COALESCE((a.settings ->> 'managersMayGrantAnyRole')::boolean, ${defaultSettings.managersMayGrantAnyRole}))))`;
 
-/** Whether the holder holds a role because the app lets owners hold all permissions. */
+/** Whether the holder has a role because `ownersHoldAllPermissions` is on. */
 const holdsAllRoles = sql`(m.is_owner AND a.settings -> 'ownersHoldAllPermissions' = 'true')`;
 
-/** The permissions that the key names: those of its roles, or the ones in its own list. One row for each role. */
+/** The permissions in the key: those of its roles, or of its own list. One row for each role. */
 const namedRights = sql`
   SELECT r.scope_id, r.key, r.permissions
   FROM api_key_roles named
@@ -77,10 +77,10 @@ const namedRights = sql`
     AND r.permissions && k.permissions`;
 
 /**
- * The API keys of these hashes, each if key, organization, holder and app are all good at this moment, with what they
- * may do: one query for all of them. The holder of a personal key is its person; the holder of a key of the
- * organization is its maker. A key may do what it names and its holder holds; a maker counts with what they may grant,
- * too.
+ * Finds the API keys of these hashes with their current permissions, in one query. A hash yields undefined unless key,
+ * organization, holder and app are all active. The holder of a personal key is its person; the holder of a key of the
+ * organization is its maker. A key has its permissions as far as the holder has them; for a maker, permissions that
+ * they may grant count, too.
  *
  * @returns in the order of the keys
  */

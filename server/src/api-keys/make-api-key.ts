@@ -43,10 +43,10 @@ export function checkExpiry(expiresAt: Date | null | undefined, now: Date): void
 }
 
 /**
- * Locks the caller of a call over an organization, the maker of a key.
+ * Locks the caller of a call over an organization, who is the maker of a key.
  *
  * @throws ApiError `unauthenticated` if the credential has ended meanwhile, `organization_not_found` if the caller is
- *   no member any more
+ *   no longer a member
  */
 export async function holdMaker(tx: Tx, call: Call): Promise<Holder> {
   const { actor, appId, orgId } = call;
@@ -62,7 +62,7 @@ export async function holdMaker(tx: Tx, call: Call): Promise<Holder> {
 }
 
 /**
- * Locks the caller and the membership that a personal key is for.
+ * Locks the caller and the membership of a personal key.
  *
  * @throws ApiError `unauthenticated`, `organization_not_found`, `organization_inactive`
  */
@@ -76,8 +76,8 @@ async function holdPerson(tx: Tx, call: Call, orgId: string): Promise<Holder> {
 }
 
 /**
- * A key may name only what its holder holds or, for a key of the organization, may grant. Otherwise a later change of a
- * role could add to what the key may do.
+ * Refuses a key with permissions that its holder neither has nor, for a key of the organization, may grant. Otherwise a
+ * later change of a role could add permissions to the key.
  *
  * @throws ApiError `access_denied`
  */
@@ -86,10 +86,15 @@ async function checkReach(tx: Tx, appId: string, { keyHash, now }: NewApiKey): P
   const [first] = made?.withheld ?? [];
   if (made && first === undefined) return;
   const named = first === undefined ? '' : `: "${first}" is none of that`;
-  throw new ApiError('access_denied', { detail: `A key may only name what you hold or may grant${named}.` });
+  throw new ApiError('access_denied', {
+    detail: `A key can have only roles or permissions that you have or may grant${named}.`,
+  });
 }
 
-/** Notifies the maker by mail, whose session somebody else may have. Unverified addresses may be somebody else's. */
+/**
+ * Notifies the maker by mail, because somebody else may be using their session. Unverified addresses get no mail: they
+ * may belong to someone else.
+ */
 async function notifyMaker(tx: Tx, call: Call, { id, name, orgId }: ApiKey): Promise<void> {
   if (call.actor.kind !== 'user' || !call.actor.user.isEmailVerified) return;
   const { user } = call.actor;
@@ -122,7 +127,7 @@ async function makeApiKey<Result>(call: Call, body: NewApiKeyBody, making: Makin
   const now = services.clock.now();
   checkExpiry(body.expiresAt, now);
   const key = newApiKey();
-  // Read before the transaction, which would otherwise wait for it.
+  // Read before the transaction, because the query would otherwise wait for it.
   await namedAppOf(call);
   return mutate(call, async (tx) => {
     const holder = await making.hold(tx);
@@ -151,7 +156,7 @@ async function makeApiKey<Result>(call: Call, body: NewApiKeyBody, making: Makin
 /**
  * Creates a key of the organization of the call.
  *
- * @param toResult the answer for the key
+ * @param toResult converts the key to the response
  * @throws ApiError `api_key_limit_reached`, `unknown_role`, `access_denied`
  */
 export const makeOrganizationKey = <Result>(
@@ -165,7 +170,7 @@ export const makeOrganizationKey = <Result>(
     most: mostOfOrganization,
     hold: async (tx) => {
       const maker = await holdMaker(tx, call);
-      // Of two calls at the same moment, the second counts the key of the first.
+      // Locked, so that a concurrent call counts this key.
       await lockOrganization(tx, call.appId, call.orgId, undefined);
       return maker;
     },
@@ -175,8 +180,8 @@ export const makeOrganizationKey = <Result>(
 /**
  * Creates a personal key of the caller.
  *
- * @param orgId the organization that the key is for
- * @param toResult the answer for the key
+ * @param orgId the organization of the key
+ * @param toResult converts the key to the response
  * @throws ApiError `organization_not_found`, `organization_inactive`, `api_key_limit_reached`, `unknown_role`,
  *   `access_denied`
  */

@@ -26,9 +26,10 @@ export const myApiKeyRoutes = [
     tag: 'authentication',
     summary: 'Create a personal API key',
     description:
-      'Creates an API key with which other programs act for the caller in one organization. The key may do what it ' +
-      'names and the caller holds there at the time of use. It is shown only once. A person has at most 20 keys. ' +
-      'Personal keys end with a password change or reset, a "not me" report, deactivation, and the membership.',
+      'Creates an API key with which other programs act for the caller in one organization. The key has the roles ' +
+      'or permissions of the request, as far as the caller has them at the time of use. It is shown only once. A ' +
+      'person has at most 20 keys. Personal keys end with a password change or reset, a "not me" report, a ' +
+      'deactivation of the user, and the end of the membership.',
     access: overApp('SESSION_OWNER'),
     audit: 'api_key.created',
     body: createMyApiKey,
@@ -70,12 +71,12 @@ export const myApiKeyRoutes = [
     isExemptFromFreshAuthentication: (call) => hasEqualValues(call, callerOf(call), call.params.apiKeyId, call.body),
     tag: 'authentication',
     summary: 'Update one of my API keys',
-    description: 'Changes name, expiry and quota of a personal API key; what is not named stays.',
+    description: 'Changes name, expiry and quota of a personal API key. Absent fields stay unchanged.',
     access: overApp('SESSION_OWNER'),
     audit: 'api_key.updated',
     params: myApiKeyParams,
     body: patchApiKey,
-    response: { status: 200, description: 'The API key as it is now.', body: myApiKey },
+    response: { status: 200, description: 'The changed API key.', body: myApiKey },
     errors: ['api_key_not_found'],
     handler: async (call) => toMyApiKey(await changeApiKey(call, callerOf(call), call.params.apiKeyId, call.body)),
   }),
@@ -86,7 +87,7 @@ export const myApiKeyRoutes = [
     operationId: 'revokeMyApiKey',
     tag: 'authentication',
     summary: 'Revoke one of my API keys',
-    description: 'Ends a personal API key. Introspection says so from the next call on.',
+    description: 'Ends a personal API key, effective from the next introspection.',
     access: overApp('SESSION_OWNER'),
     audit: 'api_key.revoked',
     params: myApiKeyParams,

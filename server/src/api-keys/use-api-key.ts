@@ -6,18 +6,18 @@ import { isWellFormedApiKey } from './api-key.ts';
 import { touchApiKey } from './api-keys.store.ts';
 import type { FoundApiKey } from './find-api-keys.store.ts';
 
-/** How long the last use of a key may lag behind, so that introspection stays a read. */
+/** Maximum delay of the recorded last use of a key, so that most introspections only read. */
 const touchEveryMs = 60_000;
 
-/** A key that was presented and is in force. */
+/** A valid key that was presented. */
 export interface UsedApiKey extends FoundApiKey {
-  /** Whole seconds until the key may be used again; undefined: it is within its quota. */
+  /** Whole seconds until the key may be used again; undefined if it is within its quota. */
   readonly retryAfterSeconds: number | undefined;
 }
 
 type UseServices = Pick<Services, 'db' | 'clock' | 'lookups' | 'sealer' | 'apiKeyLimit' | 'apiKeyUses'>;
 
-/** A use that cannot be recorded now is recorded by the next one. */
+/** If the use cannot be recorded now, the next use is recorded. */
 function passOver(error: unknown): void {
   if (!(error instanceof DatabaseUnavailableError)) throw error;
 }
@@ -35,10 +35,10 @@ async function consumeQuota(services: UseServices, appId: string, { id, perMinut
 }
 
 /**
- * Looks an API key up, counts the use against its quota and records it. A value with a wrong checksum is refused
- * without the database.
+ * Looks up an API key, charges the use to its quota and records it. A value with a wrong checksum is refused without
+ * the database.
  *
- * @returns undefined if the key is not in force
+ * @returns undefined if the key is not valid
  */
 export async function useApiKey(services: UseServices, appId: string, key: string): Promise<UsedApiKey | undefined> {
   const used = await lookUp(services, appId, key);

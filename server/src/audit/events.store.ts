@@ -82,7 +82,7 @@ const selectOfRange = (
     ${filters.action === undefined ? empty : sql`AND e.action = ${filters.action}`} ${isInRange(filters, after)}
   ORDER BY ${newestFirst(filters)} LIMIT ${limit}`;
 
-/** The last action name of a subject, or the last one before another, in alphabetical order. */
+/** The last action of a subject in alphabetical order, or the last one before a given action. */
 const lastAction = (appId: string, subject: Subject, before: Sql): Sql => sql`
   SELECT e.action FROM audit_events e WHERE ${isOf(appId, subject)} ${before}
   ORDER BY e.action DESC, ${newestFirst(subject)} LIMIT 1`;
@@ -148,8 +148,8 @@ export function readEvents(
 }
 
 /**
- * Returns which of these ids are members of the organization. Each id is looked up separately: a joint plan for an
- * average organization would read all members, of which the largest organization has many.
+ * Returns which of these ids are members of the organization. Each id is looked up separately, because a generic plan
+ * would read all members of the organization, which can be very many.
  */
 export async function membersAmong(
   db: Queryable,

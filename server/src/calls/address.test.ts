@@ -98,7 +98,7 @@ describe('a path that cannot be decoded', () => {
   });
 });
 
-describe('an address where nothing is', () => {
+describe('a path without a route', () => {
   const nowhere = [
     '//',
     '/v1',
@@ -215,17 +215,17 @@ describe('query', () => {
     expect(errors.map(({ pointer }) => pointer).toSorted()).toEqual(pointers);
   });
 
-  test('a page far beyond the end is empty and tells the true total', async () => {
+  test('a page far beyond the end is empty and has the true total', async () => {
     const response = await get(`${organizations}?pageSize=100&page=999999999`);
     expect(response.json()).toEqual({ metadata: { total: 1 }, organizations: [] });
   });
 
-  test('is refused where a call takes none', async () => {
+  test('is refused if a call has no body', async () => {
     const response = await world.call('GET', '/v1/authentication/token/jwks?x=1');
     expect(response.json()).toMatchObject({ code: 'validation_failed', errors: [{ pointer: '/query/x' }] });
   });
 
-  test('a thousand fields and fifteen thousand characters are only faults, and not all are told', async () => {
+  test('a thousand fields and fifteen thousand characters are validation errors, and not all are listed', async () => {
     const many = Array.from({ length: 1000 }, (_, index) => `f${index}=1`).join('&');
     const { errors } = (await get(`${organizations}?pageSize=1&${many}`)).json<{ errors: unknown[] }>();
     expect(errors).toHaveLength(101);

@@ -64,7 +64,7 @@ describe.each([
     expect(JSON.parse(answer?.body ?? '')).toMatchObject({ status: 404, code: 'app_not_found' });
   });
 
-  test('names the app in any case of the header’s own name', async () => {
+  test('names the app in any case of the header name', async () => {
     const headers = { 'X-APP-NAME': 'demo' };
     const response = await world.call('GET', url, { app: null, token: world.admin.token, headers });
     expect(response.statusCode).toBe(200);
@@ -90,7 +90,7 @@ describe('a deactivated app', () => {
     expect(response.headers['set-cookie']).toBeUndefined();
   });
 
-  test('knows no session any more, and knows it again once it is active', async () => {
+  test('has no valid sessions while it is inactive, and has them again afterwards', async () => {
     const { token } = inactive.admin;
     const response = await inactive.call('GET', ownUrl, { token });
     expect(response.json()).toMatchObject({ status: 401, code: 'unauthenticated' });

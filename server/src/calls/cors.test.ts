@@ -101,16 +101,16 @@ describe('a preflight', () => {
     expectVary(response);
   });
 
-  test('is answered from the origin alone, for any app that it names', async () => {
+  test('is answered from the origin alone, for any app that allows it', async () => {
     expect((await preflight(allowed, { 'x-app-name': 'nobody' })).statusCode).toBe(204);
     expect((await preflight('https://evil.example', { 'x-app-name': world.appName })).statusCode).toBe(403);
   });
 
-  test('for an address where nothing is does not tell', async () => {
+  test('for a path without a route does not reveal this', async () => {
     expect((await preflight('https://evil.example', {}, '/nowhere')).statusCode).toBe(404);
   });
 
-  test('that asks for no method is a mere OPTIONS', async () => {
+  test('without a requested method is a plain OPTIONS request', async () => {
     for (const headers of [{}, { origin: allowed }, { origin: 'https://evil.example' }]) {
       const response = await app.app.inject({ method: 'OPTIONS', url: '/v1/authentication/users', headers });
       expect(response.statusCode).toBe(405);
@@ -225,7 +225,7 @@ describe('an answer', () => {
     expectVary(response);
   });
 
-  test('to a call that names no app, an unknown or an inactive one is readable for no page', async () => {
+  test('to a call without an app, or with an unknown or inactive app, is readable for no page', async () => {
     for (const [name, origin] of [
       [null, allowed],
       ['nobody', allowed],

@@ -71,7 +71,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect(response.body).not.toMatch(/ECONN|127\.0\.0\.1:\d+\b(?!\/errors)|postgres/);
   });
 
-  test('a preflight says that no origin is known to be allowed', async () => {
+  test('a preflight allows no origin', async () => {
     await proxy.cut();
     const headers = { origin: 'https://a.example', 'access-control-request-method': 'GET' };
     const response = await world.call('OPTIONS', me, { app: null, headers });
@@ -79,13 +79,13 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect(response.headers['access-control-allow-origin']).toBeUndefined();
   });
 
-  test('what needs no database goes on', async () => {
+  test('calls that need no database work', async () => {
     await proxy.cut();
     expect((await world.call('GET', '/healthz', { app: null })).statusCode).toBe(200);
     expect((await world.call('GET', '/nowhere')).statusCode).toBe(404);
   });
 
-  test('everything works again once it is back, without a restart', async () => {
+  test('everything works again when the database is back, without a restart', async () => {
     await proxy.cut();
     await Promise.all(Array.from({ length: 20 }, () => world.call('GET', me, { token: world.admin.token })));
     await proxy.restore();
@@ -96,7 +96,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect((await world.call('GET', '/readyz', { app: null })).statusCode).toBe(200);
   });
 
-  test('a cut in the middle of a transaction leaves nothing behind', async () => {
+  test('a lost connection in the middle of a transaction leaves no rows', async () => {
     const before = await storedEvents();
     const isCaught = proxy.cutBefore(/audit_events/);
     const response = await world.call('POST', machineUsers, { token: world.admin.token, body: { userName: 'half' } });
@@ -109,7 +109,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect(again.statusCode).toBe(201);
   });
 
-  test('a cut in the middle of signing up leaves neither user nor mail, and no cookie', async () => {
+  test('a lost connection in the middle of a sign-up leaves neither user nor mail, and no cookie', async () => {
     const isCaught = proxy.cutBefore(/INSERT INTO sessions/);
     const email = 'half@example.com';
     const body = { firstName: 'J', lastName: 'D', email, password: 'Password@123JonDoeInc' };
@@ -121,7 +121,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect(await database.query(sql`SELECT 1 FROM mails WHERE recipient = ${email}`)).toEqual([]);
   });
 
-  test('calls that wait for their answer are not left hanging', async () => {
+  test('calls that wait for their response are not left hanging', async () => {
     await database.transaction(async (tx) => {
       await tx.query(sql`LOCK TABLE machine_users IN ACCESS EXCLUSIVE MODE`);
       const arrived = proxy.cutAfter(/INSERT INTO machine_users/);
@@ -133,7 +133,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', (
     expect(await storedMachines()).not.toContain('waiting');
   });
 
-  test('sessions that the server ends are replaced without anybody noticing', async () => {
+  test('sessions that the server ends are replaced without an error', async () => {
     await Promise.all(Array.from({ length: 4 }, () => world.call('GET', me, { token: world.admin.token })));
     const ended = once(proxy.events, 'idle');
     await database.query(sql`

@@ -30,7 +30,7 @@ describe('while the storage is full', () => {
   });
   afterAll(() => app?.close());
 
-  test('a change is told so, reading goes on, and the service is not ready for half a minute', async () => {
+  test('a change reports it, reads continue, and the service is not ready for half a minute', async () => {
     expect((await isReady(world)).statusCode).toBe(200);
     const change = await world.call('POST', machineUsers, { token: world.admin.token, body: { userName: 'lost' } });
     expect(change.json()).toMatchObject({ status: 503, code: 'storage_full' });
@@ -73,7 +73,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     await database?.close();
   });
 
-  test('a change that waits for a lock is refused, and nothing happens afterwards', async () => {
+  test('a change that waits for a lock is refused, and is not made afterwards', async () => {
     const lock = sql`LOCK TABLE machine_users IN ACCESS EXCLUSIVE MODE`;
     const create = (userName: string) =>
       world.call('POST', machineUsers, { token: world.admin.token, body: { userName } });
@@ -85,7 +85,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     expect(await namesOfMachines(database)).toEqual(['g']);
   });
 
-  test('of a change whose confirmation is lost the outcome is unknown; its key tells', async () => {
+  test('a change whose confirmation is lost has an unknown outcome, which its key reveals', async () => {
     const options = {
       token: world.admin.token,
       headers: { 'idempotency-key': 'a-key-of-this-call' },
@@ -100,7 +100,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     expect((await namesOfMachines(database)).filter((name) => name === 'confirmed')).toEqual(['confirmed']);
   });
 
-  test('of an organization whose change is lost on the way back the outcome is unknown', async () => {
+  test('a change of an organization whose response is lost has an unknown outcome', async () => {
     const orgId = await world.organization(await world.person());
     const url = `/v1/authorization/organizations/${orgId}`;
     const options = { token: world.admin.token, body: { metadata: { key1: 'value1' } } };
@@ -112,7 +112,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     expect((await world.call('PATCH', url, options)).statusCode).toBe(200);
   });
 
-  test('a reader that is lost knows that nothing was changed', async () => {
+  test('a read that is lost reports that nothing was changed', async () => {
     const isCut = proxy.cutAfter(/JOIN sessions/);
     const lost = await world.call('GET', me, { token: world.admin.token });
     await isCut;
@@ -120,14 +120,14 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
     await proxy.restore();
   });
 
-  test('a session whose use cannot be noted is read all the same', async () => {
+  test('a session whose use cannot be recorded can still be read', async () => {
     app.clock.advance(120_000);
     const lock = sql`SELECT 1 FROM sessions FOR UPDATE`;
     const read = () => world.call('GET', me, { token: world.admin.token });
     expect((await whileLocked(database, lock, read)).statusCode).toBe(200);
   });
 
-  test('a server that takes no changes is not ready', async () => {
+  test('a read-only server is not ready', async () => {
     const [row] = await database.query<{ name: string }>(sql`SELECT quote_ident(current_database()) AS name`);
     const readOnly = async (value: string) => {
       await database.query(raw(`ALTER DATABASE ${row?.name} SET default_transaction_read_only = ${value}`));
@@ -147,7 +147,7 @@ describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
 });
 
 describe.runIf(process.env['TEST_DATABASE_URL'])('while calls that wait for a lock hold all connections', () => {
-  test('who calls is found out all the same, and the service is ready', async () => {
+  test('authentication still works, and the service is ready', async () => {
     const database = await openTestDatabase();
     const url = await urlOfDatabase(database);
     const open = (poolSize: number) =>

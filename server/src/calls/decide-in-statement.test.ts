@@ -64,7 +64,7 @@ describe.each(listings)('a $name', ({ method, path, body }) => {
     },
   );
 
-  it('refuses a cursor that is not its own', async () => {
+  it('refuses a cursor of another list', async () => {
     for (const query of ['&cursor=forged', `&cursor=${Buffer.from('1/1').toString('base64url')}.forged`]) {
       const response = await ask(owner, query);
       expect(problem(response)).toBe('400 validation_failed');
@@ -74,7 +74,7 @@ describe.each(listings)('a $name', ({ method, path, body }) => {
     expect(faults(both)).toEqual({ '/query/page': 'Cannot be combined with cursor.' });
   });
 
-  it('refuses a cursor of another organization, also to those who see both', async () => {
+  it('refuses a cursor of another organization, also to members of both', async () => {
     const { metadata } = (await ask(machine, '')).json<{ metadata: { nextCursor?: string } }>();
     if (metadata.nextCursor === undefined) return;
     expect(problem(await ask(machine, `&cursor=${metadata.nextCursor}`, inactiveOrgId))).toBe('400 validation_failed');

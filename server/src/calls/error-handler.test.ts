@@ -154,14 +154,14 @@ const problems: [Code, () => Promise<LightMyRequestResponse>][] = [
 describe('every refusal is a problem document', () => {
   test.each(problems)('%s', async (code, call) => expectProblem(await call(), code));
 
-  test('an organization header that is missing is named', async () => {
+  test('a missing organization header is named', async () => {
     const options = { token: world.admin.token, body: { roles: ['reader'] } };
     expectProblem(await world.call('POST', '/v1/authorization/organizations/users/1', options), 'org_id_required');
     const empty = { ...options, headers: { 'x-iam-orgid': '' } };
     expectProblem(await world.call('POST', '/v1/authorization/organizations/users/1', empty), 'org_id_required');
   });
 
-  test('every fault of every part is listed, in the words of a person', async () => {
+  test('every error of every part is listed, in our own words', async () => {
     const answer = await world.call('POST', '/v1/authorization/organizations/users/x?y=1', {
       token: world.admin.token,
       orgId: 'z',
@@ -177,7 +177,7 @@ describe('every refusal is a problem document', () => {
     ]);
   });
 
-  test('no fault is told in the words of a library', async () => {
+  test('no validation error has the words of a library', async () => {
     const bodies: unknown[] = [[], 'x', { customRoles: {}, metadata: [] }, { customRoles: [1], metadata: { '': '' } }];
     for (const body of bodies) {
       const options = {
@@ -192,7 +192,7 @@ describe('every refusal is a problem document', () => {
   });
 });
 
-describe('what went wrong inside stays inside', () => {
+describe('internal errors disclose nothing', () => {
   test.each([...Object.keys(failures), 'database'])('%s', async (name) => {
     const answer = await world.call('GET', `/v1/failing/${name}`);
     expectProblem(answer, 'internal_error');
@@ -201,7 +201,7 @@ describe('what went wrong inside stays inside', () => {
     );
   });
 
-  test('and what was begun is undone', async () => {
+  test('and the transaction is rolled back', async () => {
     expectProblem(await world.call('POST', '/v1/failing/transaction'), 'internal_error');
     const found = await world.call('GET', `/v1/platform/apps/${world.appName}`, { app: null, token: platformKey });
     expect(found.json()).toMatchObject({ displayName: world.appName });
@@ -244,7 +244,7 @@ describe('X-Request-Id', () => {
   });
 });
 
-test('every answer forbids what no answer of an API needs', async () => {
+test('every response forbids browser features that an API does not need', async () => {
   for (const [, call] of problems) {
     expect((await call()).headers).toMatchObject({
       'x-content-type-options': 'nosniff',

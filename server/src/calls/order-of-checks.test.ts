@@ -94,7 +94,7 @@ const cascade: [fault: string, expected: [number, string], attempt: () => Partia
   ],
 ];
 
-describe('the first fault in the order of checks decides', () => {
+describe('the first error in the order of checks decides', () => {
   test.each(cascade)('%s', async (_fault, [status, code], toAttempt) => {
     const attempt: Attempt = {
       method: 'PATCH',
@@ -107,7 +107,7 @@ describe('the first fault in the order of checks decides', () => {
     expect([response.statusCode, response.json<{ code: string }>().code]).toEqual([status, code]);
   });
 
-  test('and without any the request succeeds', async () => {
+  test('without any error the request succeeds', async () => {
     const response = await world.call('PATCH', urlOf(orgId), { token: owner.token, body: { name: 'Other' } });
     expect(response.statusCode).toBe(200);
   });
@@ -126,7 +126,7 @@ describe('a body is not even read', () => {
     expect(response.json()).toMatchObject({ status: 404, code: 'route_not_found' });
   });
 
-  test.each(unreadable)('%s, by a method that the address does not answer to', async (_what, attempt) => {
+  test.each(unreadable)('%s, with a method that the path does not support', async (_what, attempt) => {
     const response = await app.app.inject({ method: 'PUT', url: '/v1/authentication/users', ...attempt });
     expect(response.json()).toMatchObject({ status: 405, code: 'method_not_allowed' });
   });

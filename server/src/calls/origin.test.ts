@@ -111,14 +111,14 @@ describe.each([
       );
     });
 
-    test('reading by cookie is no change', async () => {
+    test('reading with the cookie is not a change', async () => {
       const { world } = place();
       const options = { headers: { ...cookieOf(place()), ...headers } };
       expect((await world.call('GET', me, options)).statusCode).toBe(200);
       expect((await world.call('HEAD', me, options)).statusCode).toBe(200);
     });
 
-    test('a change by Bearer is nobody’s but the holder’s, cookie or not', async () => {
+    test('a change with a Bearer token needs no origin, with or without a cookie', async () => {
       const { world } = place();
       for (const cookie of [{}, cookieOf(place())]) {
         const options = { token: world.admin.token, headers: { ...cookie, ...headers }, body: {} };
@@ -126,7 +126,7 @@ describe.each([
       }
     });
 
-    test('public calls that set no cookie, and the platform’s', async () => {
+    test("public calls that set no cookie, and the platform's", async () => {
       const { world } = place();
       const body = { clientId: '1', clientSecret: 'x' };
       const options = { headers: { ...cookieOf(place()), ...headers }, body };
@@ -138,7 +138,7 @@ describe.each([
 });
 
 describe('an origin', () => {
-  test('that another app allows is foreign here', async () => {
+  test('that only another app allows is foreign', async () => {
     const { app, world } = development;
     const other = await createWorld(app, { settings: { allowedOrigins: ['https://other.example'] } });
     const headers = { cookie: `session-token=${world.admin.token}`, origin: 'https://other.example' };
@@ -147,7 +147,7 @@ describe('an origin', () => {
     expect(await verdictOf(other.call('POST', organizationSetup, { headers: theirs, body: {} }))).toBe('passes');
   });
 
-  test('that is withdrawn is refused from the next call on', async () => {
+  test('that is removed from the settings is refused from the next call on', async () => {
     const { world } = development;
     const origin = 'https://withdrawn.example';
     const headers = { ...cookieOf(development), origin };
@@ -163,7 +163,7 @@ describe('an origin', () => {
     expect(await verdictOf(world.call('POST', organizationSetup, { headers, body: {} }))).toBe('fails');
   });
 
-  test('that is refused leaves nothing behind', async () => {
+  test('that is refused changes nothing', async () => {
     const { world } = development;
     const url = '/v1/authorization/machine-users';
     const headers = { ...cookieOf(development), origin: 'https://evil.example' };

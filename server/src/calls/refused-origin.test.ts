@@ -70,17 +70,17 @@ describe('the log names origin, app and code', () => {
     expect(refusals).toEqual([line('cors', typed), line('csrf', typed)]);
   });
 
-  test('of a call of a browser that names no origin', async () => {
+  test("of a browser's call without an origin", async () => {
     expect(await refusalsOf(() => change({ 'sec-fetch-site': 'cross-site' }))).toEqual([line('csrf', null)]);
   });
 
-  test('of an answer that the page may not read', async () => {
+  test('of a response that the page cannot read', async () => {
     const url = '/v1/authentication/users/me';
     const read = () => world.call('GET', url, { token: world.admin.token, headers: { origin: typed } });
     expect(await refusalsOf(read)).toEqual([line('cors', typed)]);
   });
 
-  test('of a preflight, which names no app', async () => {
+  test('of a preflight, which has no app', async () => {
     expect(await refusalsOf(() => preflight(typed))).toEqual([line('cors', typed, null)]);
   });
 });
@@ -94,7 +94,7 @@ describe('the log', () => {
     expect(await refusalsOf(() => signIn(headers()))).toEqual([]);
   });
 
-  test('holds no long origin, and no name that no app has', async () => {
+  test('truncates a long origin, and omits an invalid app name', async () => {
     const origin = `https://${'a'.repeat(1000)}.example`;
     const refusals = await refusalsOf(() => signIn({ origin }, 'jon@example.com'));
     expect(refusals).toEqual([line('cors', origin.slice(0, 300), null)]);

@@ -32,7 +32,7 @@ const rename = (token: string, of = world) =>
 const rowsOf = (table: string) => app.db.query(sql`SELECT * FROM ${raw(table)} WHERE app_id = ${world.appId}`);
 
 describe('a sign-in that fails', () => {
-  test('is told of with the account that it was for, and never with the address', async () => {
+  test('is recorded with the account, and never with the address', async () => {
     const headers = { 'user-agent': 'a browser', 'x-request-id': 'request-1', ...from('203.0.113.7') };
     expect(problem(await signIn(stage.member.email, headers))).toBe('401 invalid_credentials');
     expect(await rowsOf('audit_events')).toEqual([
@@ -53,12 +53,12 @@ describe('a sign-in that fails', () => {
     for (const word of [stage.member.email, wrong]) expect(stored).not.toContain(word);
   });
 
-  test('names nobody where nobody has the address', async () => {
+  test('has no target if no account has the address', async () => {
     await signIn('nobody@example.com');
     expect(await world.securityEvents()).toMatchObject([{ action: 'sign_in.failed', target: 'user ' }]);
   });
 
-  test('is counted each time, whether or not there is an account: the time of an answer says nothing', async () => {
+  test('is counted each time, whether or not there is an account, so the response time reveals nothing', async () => {
     for (const email of [stage.member.email, 'nobody@example.com']) {
       for (let tries = 0; tries < 3; tries += 1) await signIn(email);
     }
@@ -68,7 +68,7 @@ describe('a sign-in that fails', () => {
     ]);
   });
 
-  test('is counted apart for each network and minute', async () => {
+  test('is counted separately for each network and minute', async () => {
     for (const address of ['203.0.113.1', '203.0.113.2', '203.0.113.1', '2001:db8::1', '2001:db8::2']) {
       await signIn(stage.member.email, from(address));
     }
@@ -94,7 +94,7 @@ describe('a secret that is wrong', () => {
     ]);
   });
 
-  test('is told of with the user whose code it is not', async () => {
+  test('is recorded with the user whose code it would be', async () => {
     const person = await world.person({ verified: false });
     const url = '/v1/authentication/users/email/verification';
     const body = { userId: person.userId, verificationCode: 'AAAAAAA' };
@@ -108,7 +108,7 @@ describe('a secret that is wrong', () => {
     ]);
   });
 
-  test('is told of with the organization that an invitation is not from', async () => {
+  test('is recorded with the organization of the invitation', async () => {
     for (const email of [stage.member.email, 'nobody@example.com']) {
       const body = { orgId: stage.orgId, email, verificationCode: 'AAAAAAA', newPassword: password };
       await world.call('PUT', '/v1/authentication/users/invite', { body });
@@ -123,7 +123,7 @@ describe('a secret that is wrong', () => {
     ]);
   });
 
-  test('is told of with the machine user whose it is not', async () => {
+  test('is recorded with the machine user whose secret it would be', async () => {
     const url = '/v1/authentication/machine-users/access-token';
     for (const clientId of [stage.machine.machineUserId, 'no-id-at-all']) {
       await world.call('POST', url, { body: { clientId, clientSecret: `gh_m_${'x'.repeat(43)}` } });
@@ -137,7 +137,7 @@ describe('a secret that is wrong', () => {
 });
 
 describe('access that is denied', () => {
-  test('in the statement of the change is told of, and the change is not made', async () => {
+  test('in the statement of the change is recorded, and the change is not made', async () => {
     expect(problem(await rename(stage.manager.token))).toBe('403 access_denied');
     expect(problem(await rename(stage.stranger.token))).toBe('404 organization_not_found');
     const target = `organization ${stage.orgId}`;
@@ -187,21 +187,21 @@ describe('access that is denied', () => {
     await Promise.all(others.map((other) => other.app.close()));
   });
 
-  test('does not tell of what super admins and machines do not find', async () => {
+  test('does not record what super admins and machine users do not find', async () => {
     const url = '/v1/authorization/organizations/1';
     expect(problem(await world.call('GET', url, { token: world.admin.token }))).toBe('404 organization_not_found');
     expect(problem(await world.call('GET', url, { token: stage.machine.token }))).toBe('404 organization_not_found');
     expect(await world.securityEvents()).toEqual([]);
   });
 
-  test('stays denied, with the same answer, when the event cannot be written', async () => {
+  test('stays denied, with the same response, if the event cannot be written', async () => {
     await app.db.query(sql`ALTER TABLE audit_events RENAME COLUMN count TO out_of_the_way`);
     expect(problem(await rename(stage.manager.token))).toBe('403 access_denied');
     await app.db.query(sql`ALTER TABLE audit_events RENAME COLUMN out_of_the_way TO count`);
     expect(await world.securityEvents()).toEqual([]);
   });
 
-  test('is told of although the transaction of the change is rolled back', async () => {
+  test('is recorded although the transaction of the change is rolled back', async () => {
     await addTo(stage, stage.stranger.userId, 'reader');
     const url = `/v1/authorization/organizations/users/${stage.owner.userId}`;
     const options = { token: stage.manager.token, orgId: stage.orgId, body: { roles: ['writer'] } };
@@ -246,7 +246,7 @@ describe('a flood', () => {
   const eventsAbout = async (target: string) =>
     (await world.securityEvents()).filter((event) => event.target === target);
 
-  test('about others keeps out no event about a person, and counts every attempt', async () => {
+  test('on others displace no event about a person, and count every attempt', async () => {
     for (let count = 0; count < 700; count += 1) {
       if (count % 70 === 0) for (let own = 0; own < 3; own += 1) await guess(stage.member.email, from('203.0.113.9'));
       await guess(`nobody-${count}@example.com`, from(`198.51.${count % 7}.${count % 251}`));
@@ -257,12 +257,12 @@ describe('a flood', () => {
     expect(others.reduce((sum, { count }) => sum + count, 0)).toBe(700);
   });
 
-  test('from one network against what does not exist is one event', async () => {
+  test('from one network on targets that do not exist are one event', async () => {
     for (let count = 0; count < 60; count += 1) await wrongSecret(count, from(`2001:db8::${count + 1}`));
     expect(await world.securityEvents()).toMatchObject([{ action: 'client_secret.failed', count: 60 }]);
   });
 
-  test('from over a hundred networks ends in one event that names none; a known network keeps its own', async () => {
+  test('from over a hundred networks share one event without a source; a known network keeps its own', async () => {
     for (let count = 0; count < 150; count += 1) await wrongSecret(count, from(`198.51.100.${count}`));
     await wrongSecret(1, from('198.51.100.1'));
     await wrongSecret(1, from('198.51.100.149'));
@@ -276,7 +276,7 @@ describe('a flood', () => {
     expect(further).toEqual({ ip: null, user_agent: null, request_id: null });
   });
 
-  test('from many networks at once through several processes counts every attempt in few events', async () => {
+  test('from many networks through several processes count every attempt in few events', async () => {
     const other = await buildTestApp({ db: app.db, clock: app.clock, env: { TRUST_PROXY: '1' } });
     const calls = Array.from({ length: 300 }, (_, count) => {
       const process = count % 2 === 0 ? app : other;
@@ -294,7 +294,7 @@ describe('a flood', () => {
     await other.app.close();
   });
 
-  test('of one kind or against one target hides no other', async () => {
+  test('of one kind or on one target hide no other', async () => {
     for (let count = 0; count < 120; count += 1) await rename(stage.stranger.token, floodOf(count));
     await rename(stage.manager.token);
     await signIn(stage.member.email);
@@ -304,7 +304,7 @@ describe('a flood', () => {
     ]);
   });
 
-  test('in one app hides nothing of another', async () => {
+  test('in one app hide nothing of another', async () => {
     const other = await createWorld(app);
     for (let count = 0; count < 120; count += 1) await wrongSecret(count, from(`198.51.100.${count}`));
     await signIn('nobody@example.com', from('198.51.100.1'), other);
@@ -318,7 +318,7 @@ describe('the list of events', () => {
     return (await world.call('GET', url, { token: world.admin.token })).json<{ events: object[] }>().events;
   };
 
-  test('says how often, for refusals only', async () => {
+  test('has a count, for refusals only', async () => {
     for (let times = 0; times < 3; times += 1) await rename(stage.manager.token);
     await rename(stage.owner.token);
     const [changed, denied] = await list();
@@ -326,7 +326,7 @@ describe('the list of events', () => {
     expect(changed).not.toHaveProperty('count');
   });
 
-  test('counts on after the traces of a deleted person are cleared', async () => {
+  test('continues to count after the traces of a deleted person are removed', async () => {
     const person = await world.person();
     await signIn(person.email, from('203.0.113.1'));
     await signIn(person.email, from('203.0.113.2'));

@@ -4,7 +4,8 @@ import { deleteExpiredCodes, deleteAttemptsWithoutCode } from './codes.store.ts'
 /** Batch size. Small, so that the locks of one statement are held only briefly. */
 const batchSize = 500;
 /**
- * Long enough to hide from timing measurements whether a code existed, and short, because addresses are personal data.
+ * Retention of attempts on codes that did not exist. It hides from timing measurements whether a code existed. It is
+ * short, because addresses are personal data.
  */
 const attemptsWithoutCodeKeptMs = 3_600_000;
 
@@ -13,7 +14,10 @@ async function inBatches(signal: AbortSignal, removeSome: () => Promise<number>)
   while (removed === batchSize && !signal.aborted) removed = await removeSome();
 }
 
-/** Deletes expired codes and their attempts. The lookup compares the time, so expired codes are refused earlier. */
+/**
+ * Deletes expired codes and their attempts. An expired code is refused even before it is deleted, because the lookup
+ * compares the time.
+ */
 export const sweepCodes: BackgroundTask = {
   name: 'delete expired codes',
   everyMs: 60_000,

@@ -24,7 +24,7 @@ export function namedStatements(): Preparer {
   };
 }
 
-/** The preparer for a pooler that does not know prepared statements. */
+/** The preparer for a pooler that does not support prepared statements. */
 export function unnamedStatements(): Preparer {
   return (statement) => ({ text: statement.text, values: statement.values });
 }

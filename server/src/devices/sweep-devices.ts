@@ -4,9 +4,12 @@ import { deleteExpiredDevices } from './devices.store.ts';
 /** Batch size. Small, so that the locks of one statement are held only briefly. */
 const batchSize = 500;
 
-/** Deletes devices that were unused for a long time. The lookup compares the time, so they count as unknown earlier. */
+/**
+ * Deletes expired devices. An expired device is unknown even before it is deleted, because the lookup compares the
+ * time.
+ */
 export const sweepDevices: BackgroundTask = {
-  name: 'delete devices that were unused for a long time',
+  name: 'delete expired devices',
   everyMs: 600_000,
   run: async ({ db, clock }, signal) => {
     let removed = batchSize;

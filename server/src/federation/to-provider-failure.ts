@@ -13,7 +13,7 @@ function ofAuthorizationError(error: string): FailureCode {
 /** Sanitizes text from a provider: short, and only characters of words. */
 const word = (text: string): string => text.replace(/[^\w.-]/g, '').slice(0, 50);
 
-/** The innermost reason of an error of this service. */
+/** The message of the innermost error that this service threw. */
 function outboundErrorIn(error: unknown): OutboundError | undefined {
   for (let inner = error; inner instanceof Error; inner = inner.cause) if (inner instanceof OutboundError) return inner;
   return undefined;

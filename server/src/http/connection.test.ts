@@ -104,7 +104,7 @@ describe('headers without end', () => {
 });
 
 describe('clients that leave', () => {
-  test('in the middle of a body: nothing is done', async () => {
+  test('in the middle of a body change nothing', async () => {
     const socket = connect(port, '127.0.0.1');
     const body = JSON.stringify({ userName: 'half' });
     socket.write(createMachine([`Content-Length: ${body.length + 1}`], body));
@@ -143,7 +143,7 @@ describe('clients that leave', () => {
 });
 
 describe('lengths', () => {
-  test('a body that is shorter than said is never taken for whole', async () => {
+  test('a body that is shorter than announced is never accepted', async () => {
     const socket = connect(port, '127.0.0.1');
     const received = once(socket, 'close');
     socket.on('data', () => {});
@@ -152,7 +152,7 @@ describe('lengths', () => {
     expect(await machineNames()).not.toContain('short');
   });
 
-  test('what follows a body is another request, not part of it', async () => {
+  test('data after a body is another request', async () => {
     const bodies = ['first', 'second'].map((userName) => JSON.stringify({ userName }));
     const [first = '', second = ''] = bodies.map((body) => createMachine([`Content-Length: ${body.length}`], body));
     const text = await exchange(port, first.replace('Connection: close', 'Connection: keep-alive') + second);
@@ -168,7 +168,7 @@ describe('lengths', () => {
     expect(answer.status).toBe(201);
   });
 
-  test('a chunked body above the limit is refused without an end in sight', async () => {
+  test('a chunked body above the limit is refused before its end', async () => {
     const chunk = 'x'.repeat(300 * 1024);
     const answer = await send(
       port,
@@ -202,7 +202,7 @@ test.each(['TRACE', 'CONNECT', 'PROPFIND', 'PURGE'])('%s does nothing', async (m
 describe('CONNECT', () => {
   const request = rawRequest('CONNECT evil.example:443 HTTP/1.1', ['X-Request-Id: no-proxy-1']);
 
-  test('is refused as any other method, as the service is no proxy', async () => {
+  test('is refused like any other method, because the service is not a proxy', async () => {
     const answers = parseAnswers(await exchange(port, `${request}GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n`));
     expect(answers).toHaveLength(1);
     const { status, headers, body } = answers[0] as (typeof answers)[number];
@@ -214,7 +214,7 @@ describe('CONNECT', () => {
     expect(JSON.parse(body)).toMatchObject({ status: 405, code: 'method_not_allowed', requestId: 'no-proxy-1' });
   });
 
-  test('from a client that goes away disturbs nobody', async () => {
+  test('from a client that disconnects affects no one else', async () => {
     const sockets = await Promise.all(
       Array.from({ length: 20 }, async () => {
         const socket = connect(port, '127.0.0.1');

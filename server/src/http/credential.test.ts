@@ -80,7 +80,7 @@ describe('Authorization that is refused', () => {
     expect(await callerOf({ authorization: authorization() })).toBeUndefined();
   });
 
-  test('several headers, though each of them would do', async () => {
+  test('several headers, even if each of them is valid', async () => {
     const line = `Authorization: Bearer ${jon.token}`;
     const request = rawRequest(`GET ${me} HTTP/1.1`, [`X-App-Name: ${world.appName}`, line, line]);
     const answer = await send(port, request);
@@ -179,14 +179,14 @@ describe('Bearer and cookie', () => {
     },
   );
 
-  test('a machine beside a human’s cookie is the machine', async () => {
+  test("a machine token takes precedence over a human's cookie", async () => {
     const options = { token: machine.token, headers: cookie() };
     expect((await world.call('GET', me, options)).json()).toMatchObject({ status: 403, code: 'human_required' });
     expect((await world.call('GET', organizations, options)).statusCode).toBe(200);
   });
 });
 
-describe('public routes look at no credential', () => {
+describe('public routes ignore credentials', () => {
   const bad: [string, Record<string, string>][] = [
     ['a wrong Bearer', { authorization: 'Bearer wrong' }],
     ['an empty Bearer', { authorization: 'Bearer' }],

@@ -12,7 +12,7 @@ describe('an e-mail address', () => {
     expect(normalizeEmail(input)).toBeUndefined();
   });
 
-  it('has the key of every spelling of its letters', () => {
+  it('has the same key in every spelling of its letters', () => {
     expect(emailKey('J\u030cON@example.com')).toBe(emailKey('\u01f0on@example.com'));
     expect(emailKey('Jon@example.com')).toBe('jon@example.com');
   });

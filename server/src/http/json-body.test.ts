@@ -146,7 +146,7 @@ describe('well-formed and wrong', () => {
   });
 });
 
-describe('metadata with names that objects have of their own', () => {
+describe('metadata with names of built-in object properties', () => {
   test('is stored like any other', async () => {
     const metadata = { constructor: 'a', toString: 'b', hasOwnProperty: 'c', prototype: 'd', toJSON: 'e' };
     expect((await patch(JSON.stringify({ metadata }))).statusCode).toBe(200);
@@ -157,7 +157,7 @@ describe('metadata with names that objects have of their own', () => {
   });
 });
 
-test('brackets in a string are text, after an escaped quote too', async () => {
+test('brackets in a string are text, also after an escaped quote', async () => {
   const deep = '[{'.repeat(2000);
   for (const text of [deep, `"${deep}`, `\\"${deep}`, `\\`, `${deep}\\`]) {
     expect((await patch(JSON.stringify({ metadata: { text } }))).statusCode).toBe(200);
@@ -166,11 +166,11 @@ test('brackets in a string are text, after an escaped quote too', async () => {
   await patch('{"metadata":{"text":null}}');
 });
 
-test('a byte order mark is passed over', async () => {
+test('a byte order mark is ignored', async () => {
   expect((await patch('\uFEFF{"metadata":{}}')).statusCode).toBe(200);
 });
 
-test('of a key that is sent twice the last counts, for validation as for storage', async () => {
+test('of a repeated key the last value counts, for validation and for storage', async () => {
   expect((await patch('{"metadata":{"twice":"1"},"metadata":{"twice":1}}')).statusCode).toBe(400);
   expect((await patch('{"metadata":{"twice":1},"metadata":{"twice":"2"}}')).statusCode).toBe(200);
   expect(await storedMetadata()).toEqual({ twice: '2' });
@@ -250,7 +250,7 @@ describe('the size', () => {
     expect((await patch(ofSize(size))).json()).toMatchObject({ status: 413, code: 'body_too_large' });
   });
 
-  test('bytes count, not characters', async () => {
+  test('the limit counts bytes, not characters', async () => {
     const text = `{"metadata":{"a":"${'\u20AC'.repeat(limit / 3)}"}}`;
     expect(text.length).toBeLessThan(limit);
     expect((await patch(text)).statusCode).toBe(413);
@@ -281,28 +281,28 @@ describe('no body', () => {
     ];
   });
 
-  test.each(nothing)('is no fault where none is needed: %s', async (what, lines) => {
+  test.each(nothing)('is accepted if none is required: %s', async (what, lines) => {
     const credential = [`X-App-Name: ${world.appName}`, `Authorization: Bearer ${world.admin.token}`];
     const request = rawRequest(`DELETE ${sessions} HTTP/1.1`, [...credential, ...lines]);
     const chunks = what.endsWith('in chunks') ? '0\r\n\r\n' : '';
     expect((await send(port, `${request}${chunks}`)).status).toBe(204);
   });
 
-  test('is told from content of another type that comes in chunks', async () => {
+  test('is distinguished from content of another type that comes in chunks', async () => {
     const credential = [`X-App-Name: ${world.appName}`, `Authorization: Bearer ${world.admin.token}`];
     const lines = [...credential, 'Content-Type: text/plain', 'Transfer-Encoding: chunked'];
     const request = rawRequest(`DELETE ${sessions} HTTP/1.1`, lines);
     expect((await send(port, `${request}1\r\nx\r\n0\r\n\r\n`)).status).toBe(415);
   });
 
-  test('is one where one is needed', async () => {
+  test('is an error if one is required', async () => {
     for (const headers of [{}, { 'content-type': 'application/json' }]) {
       const response = await patch('', headers);
       expect(response.json()).toMatchObject({ status: 400, code: 'validation_failed', errors: [{ pointer: '/body' }] });
     }
   });
 
-  test('or `{}` is the same where none is taken', async () => {
+  test('and `{}` are equal if none is required', async () => {
     const response = await world.call('DELETE', sessions, { token: world.admin.token, body: {} });
     expect(response.statusCode).toBe(204);
   });
@@ -319,7 +319,7 @@ describe('no body', () => {
     expect(response.json()).toMatchObject({ code: 'validation_failed', errors: [{ pointer: '/body' }] });
   });
 
-  test('of a GET is not even looked at', async () => {
+  test('of a GET is ignored', async () => {
     const headers = { 'content-type': 'application/json' };
     const response = await world.call('GET', '/v1/authentication/token/jwks', { headers, body: '{' });
     expect(response.statusCode).toBe(200);

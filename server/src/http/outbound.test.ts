@@ -28,7 +28,7 @@ afterAll(async () => {
 const url = (host = '127.0.0.1') => `http://${host}:${(server.address() as AddressInfo).port}/`;
 
 describe('an answer', () => {
-  it('comes as a whole, unpacked', async () => {
+  it('is returned whole and decompressed', async () => {
     answer = (response) =>
       void response.writeHead(201, { 'content-encoding': 'gzip', 'x-a': 'b' }).end(gzipSync('{"a":1}'));
     const response = await outbound.fetch(url());
@@ -69,7 +69,7 @@ describe('an answer', () => {
   });
 });
 
-describe('where private addresses are not called', () => {
+describe('if private addresses are not allowed', () => {
   const careful = createOutbound({ allowsPrivate: false });
   /** A server that nobody else calls: a client that gave up on the other one may still be connecting there. */
   const secret = createServer((_, response) => void response.end('secret'));

@@ -94,7 +94,7 @@ test.each(['GET', 'POST'] as const)(
   },
 );
 
-test('an answer that waits for those before it counts as one that is missing', async () => {
+test('a response that waits for earlier ones counts as missing', async () => {
   const { socket } = open();
   socket.write(requests.GET().repeat(40));
   await expect.poll(() => begun.length).toBe(16);
@@ -123,7 +123,7 @@ test.each(['GET', 'POST'] as const)('a connection with 16 %s requests is not rea
   socket.destroy();
 });
 
-test('a body that comes late as the last of 16 is read when there is room', async () => {
+test('a body that arrives late as the last of 16 is read when there is room', async () => {
   const { socket, answers } = open();
   const last = requests.POST('y'.repeat(200_000));
   socket.write(requests.GET().repeat(15) + last.slice(0, 1_000));
@@ -152,7 +152,7 @@ test('requests that waited are dropped with their connection', async () => {
   expect(begun.length).toBeLessThanOrEqual(17);
 });
 
-test('connections do not count for each other', async () => {
+test('connections are counted separately', async () => {
   const connections = [open(), open()];
   for (const { socket } of connections) socket.write(requests.GET().repeat(20));
   await expect.poll(() => begun.length).toBe(32);

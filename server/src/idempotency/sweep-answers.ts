@@ -5,8 +5,8 @@ import { deleteExpiredAnswers } from './idempotency.store.ts';
 const batchSize = 500;
 
 /**
- * Deletes responses that were stored for a day, in batches. The lookup compares the time, so they are no longer
- * replayed.
+ * Deletes responses after a day, in batches. An expired response is not replayed even before it is deleted, because the
+ * lookup compares the time.
  */
 export const sweepAnswers: BackgroundTask = {
   name: 'delete expired responses of idempotency keys',

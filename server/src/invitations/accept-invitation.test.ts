@@ -46,7 +46,7 @@ const verify = async ({ userId, token }: Person, verificationCode: string) =>
   world.call('POST', '/v1/authentication/users/email/verification', { token, body: { userId, verificationCode } });
 
 describe('accepting is refused', () => {
-  test('with one answer for every fault of code, address or organization', async () => {
+  test('with the same response for every wrong code, address or organization', async () => {
     const code = await invite();
     const other = await world.organization(await world.person());
     const answers = [
@@ -76,7 +76,7 @@ describe('accepting is refused', () => {
     expect(Object.keys(faults(response))).toEqual([pointer]);
   });
 
-  test('with a weak password, and the code stays good however often', async () => {
+  test('with a weak password, and the code stays valid', async () => {
     const code = await invite();
     for (const weak of ['short', 'password123', 'Jane.Roe@example.com', 'x'.repeat(129), 'letmein', '12345678']) {
       expect(problem(await accept(code, { newPassword: weak }))).toBe('400 password_too_weak');
@@ -90,7 +90,7 @@ describe('accepting is refused', () => {
     expect((await accept(code)).statusCode).toBe(200);
   });
 
-  test('to a deactivated user, and the invitation stays', async () => {
+  test('to a deactivated user, and the invitation is kept', async () => {
     const code = await invite();
     await setState('INACTIVE');
     expect(problem(await accept('AAAAAAA'))).toBe('400 code_invalid');
@@ -110,7 +110,7 @@ describe('accepting is refused', () => {
     expect(problem(await accept(late))).toBe('400 code_invalid');
   });
 
-  test('the second time, also at the same moment', async () => {
+  test('the second time, also concurrently', async () => {
     const code = await invite();
     const outcomes = (await Promise.all(Array.from({ length: 4 }, () => accept(code)))).map(
       ({ statusCode }) => statusCode,
@@ -151,12 +151,12 @@ describe('accepting', () => {
     });
   });
 
-  test('takes the names that the person gives, the others stay', async () => {
+  test('uses the names in the request; other names are kept', async () => {
     const { sessionToken } = (await accept(await invite(), { firstName: 'Janet' })).json<{ sessionToken: string }>();
     expect((await me(sessionToken)).json()).toMatchObject({ displayName: 'Janet Roe' });
   });
 
-  test('makes all pending invitations to the address take effect, of every organization', async () => {
+  test('accepts all pending invitations to the address, of every organization', async () => {
     const other = await world.organization(await world.person());
     const code = await invite();
     await invite(orgId, 'members', { role: 'reader' });
@@ -169,7 +169,7 @@ describe('accepting', () => {
     expect(problem(await accept(otherCode, { orgId: other }))).toBe('400 code_invalid');
   });
 
-  test('is told to the audit of every organization that gains somebody', async () => {
+  test('is recorded in the audit of every organization with a new member', async () => {
     const other = await world.organization(await world.person());
     const code = await invite();
     await invite(orgId, 'members', { role: 'reader' });
@@ -193,7 +193,7 @@ describe('accepting', () => {
     expect(await organizationsOf(sessionToken)).toMatchObject([{ id: orgId, managerRoles: ['ORG_OWNER'] }]);
   });
 
-  test('leaves out an invitation that has expired', async () => {
+  test('does not accept an expired invitation', async () => {
     const other = await world.organization(await world.person());
     await invite(other);
     app.clock.advance(4 * dayMs);
@@ -270,14 +270,14 @@ describe('an address that was only invited', () => {
     expect((await me(sessionToken)).statusCode).toBe(401);
   });
 
-  test('stays as it was invited when somebody signs up with it in other case', async () => {
+  test('keeps the spelling of the invitation when somebody signs up with another case', async () => {
     await invite();
     const body = { email: email.toUpperCase(), firstName: 'Janet', lastName: 'Roe', password };
     const { userId } = (await world.call('POST', '/v1/authentication/users', { body })).json<{ userId: string }>();
     expect(await stored(userId)).toMatchObject({ email, displayName: 'Janet Roe', userState: 'ACTIVE' });
   });
 
-  test('keeps what backends and administrators wrote about it', async () => {
+  test('keeps data of backends and administrators', async () => {
     const code = await invite();
     const [user] = await app.db.query<{ id: string }>(
       sql`SELECT id FROM users WHERE app_id = ${world.appId} AND email = ${email}`,
@@ -289,8 +289,8 @@ describe('an address that was only invited', () => {
   });
 });
 
-describe('proving the address by its verification code alone', () => {
-  test('keeps the password; the invitation still has to be accepted', async () => {
+describe('verifying the address with only its verification code', () => {
+  test('keeps the password; the invitation must still be accepted', async () => {
     const person = await world.person({ email, verified: false });
     const { code: verificationCode = '' } = await world.mail(email);
     const code = await invite();
@@ -302,7 +302,7 @@ describe('proving the address by its verification code alone', () => {
   });
 });
 
-describe('anyone who signs up first with somebody’s address', () => {
+describe("a stranger who signs up first with somebody's address", () => {
   /** The attacker knows the address and chose a password; the mailbox is the victim’s. */
   async function squat() {
     const attacker = await world.person({ email, verified: false });
@@ -336,7 +336,7 @@ describe('anyone who signs up first with somebody’s address', () => {
     expect(problem(bySession)).toBe('400 code_invalid');
   });
 
-  test('leaves nothing of theirs in the account; what backends wrote stays', async () => {
+  test('leaves none of their data in the account; data of backends is kept', async () => {
     const attacker = await squat();
     const code = await invite();
     await update(attacker.userId, { phoneNumber: '+4915112345678', metadata: { plan: 'pro' } }, attacker);

@@ -34,7 +34,7 @@ describe('invitations of an organization in a day', () => {
     orgId = await world.organization(owner);
   };
 
-  test('are as many as the app says, also when they come at once, and then wait', async () => {
+  test('are limited by the app, also concurrent ones, and then wait', async () => {
     await limitTo(3);
     const answers = await Promise.all(Array.from({ length: 6 }, () => invite(freshEmail())));
     expect(answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b)).toEqual([
@@ -48,7 +48,7 @@ describe('invitations of an organization in a day', () => {
     expect((await invite(freshEmail())).statusCode).toBe(201);
   });
 
-  test('are counted when sent again, and not when nothing is sent', async () => {
+  test('are counted when sent again, and not if nothing is sent', async () => {
     await limitTo(2);
     await invite(freshEmail());
     const id = (await list()).invitations[0]?.id ?? '';
@@ -76,7 +76,7 @@ describe('invitations of an organization in a day', () => {
   });
 });
 
-describe('mails about roles that were given at once', () => {
+describe('mails about roles that were granted directly', () => {
   const toldTo = async ({ email }: Person) =>
     (await world.mails(email)).filter(({ purpose }) => purpose === 'role_granted').length;
 
@@ -86,7 +86,7 @@ describe('mails about roles that were given at once', () => {
     orgId = await world.organization(owner);
   });
 
-  test('tell nothing twice: what somebody holds already is given without mail and event', async () => {
+  test('are not repeated: a role that the user already has causes neither mail nor event', async () => {
     const person = await world.person();
     const first = await invite(person.email);
     const before = await world.rows();
@@ -96,7 +96,7 @@ describe('mails about roles that were given at once', () => {
     expect(await toldTo(person)).toBe(1);
   });
 
-  test('are a few a day for one mailbox from all organizations; the roles are given in any case', async () => {
+  test('are a few a day for one mailbox from all organizations; the roles are granted in any case', async () => {
     const person = await world.person();
     const elsewhere = await world.organization(owner);
     for (const at of [orgId, elsewhere, orgId, elsewhere]) {

@@ -93,7 +93,7 @@ async function expectUsable(): Promise<void> {
   expect((await signIn('Another@slidezAB')).statusCode).toBe(201);
 }
 
-describe('what may happen to an invitation is in the table of its life, and nothing else', () => {
+describe('the allowed events of an invitation are exactly those in the table', () => {
   type Event = 'accept' | 'settle' | 'resend' | 'revoke';
 
   let userId: string;
@@ -145,7 +145,7 @@ describe('what may happen to an invitation is in the table of its life, and noth
 });
 
 describe('an unknown address', () => {
-  test('is let in by the code that went to it, and by nothing else', async () => {
+  test('is accepted with its code, and with nothing else', async () => {
     expect(await invite()).toMatchObject({ invited: true });
     expect(problem(await signIn(password))).toBe('401 invalid_credentials');
     expect(problem(await accept('AAAAAAA'))).toBe('400 code_invalid');
@@ -154,7 +154,7 @@ describe('an unknown address', () => {
     await expectUsable();
   });
 
-  test('may choose its first password by a reset: the same mailbox, the same proof', async () => {
+  test('can set the first password with a reset, because it proves the same mailbox', async () => {
     await invite();
     await invite(otherOrgId);
     expect((await reset()).statusCode).toBe(200);
@@ -165,14 +165,14 @@ describe('an unknown address', () => {
 });
 
 describe('a user who is known', () => {
-  test('and verified has the role at once, and is told', async () => {
+  test('and verified gets the role directly, with a mail', async () => {
     const { userId } = await world.person({ email });
     expect(await invite()).toEqual({ message: 'Member assigned', userId, invited: false });
     expect((await world.mail(email)).purpose).toBe('role_granted');
     expect(await invitation()).toBeUndefined();
   });
 
-  test('and not verified is invited: who signed up first holds nothing, and is out once it is verified', async () => {
+  test('and not verified is invited: a stranger who signed up first gets nothing, and loses the account', async () => {
     const squatter = await world.person({ email, verified: false });
     expect(await invite()).toMatchObject({ userId: squatter.userId, invited: true });
     expect(await organizationsOf(squatter.token)).toEqual({});
@@ -183,7 +183,7 @@ describe('a user who is known', () => {
     await expectUsable();
   });
 
-  test('and verifies the address meanwhile keeps the password, and has to accept or be granted it again', async () => {
+  test('and verifies the address keeps the password, and must accept or be granted the role again', async () => {
     const person = await world.person({ email, verified: false });
     await invite();
     await invite(otherOrgId);
@@ -198,7 +198,7 @@ describe('a user who is known', () => {
 });
 
 describe('an address invited by two organizations', () => {
-  test('is in both with the first that is accepted', async () => {
+  test('is a member of both after the first acceptance', async () => {
     await invite();
     const first = await code();
     await invite(otherOrgId);
@@ -208,7 +208,7 @@ describe('an address invited by two organizations', () => {
     await expectUsable();
   });
 
-  test('is in the one whose invitation has not expired, and in the other once it is sent again', async () => {
+  test('is a member of the one whose invitation has not expired, and of the other after it is sent again', async () => {
     await invite();
     app.clock.advance(4 * dayMs);
     await invite(otherOrgId);
@@ -220,7 +220,7 @@ describe('an address invited by two organizations', () => {
     expect(await holdings()).toEqual({ [orgId]: ['reader'], [otherOrgId]: ['reader'] });
   });
 
-  test('stays invited by the second when the first takes it back or is deleted', async () => {
+  test('stays invited by the second if the first revokes it or is deleted', async () => {
     await invite();
     await invite(otherOrgId);
     const second = await code();
@@ -234,7 +234,7 @@ describe('an address invited by two organizations', () => {
 });
 
 describe('an invitation that expired', () => {
-  test('lets in once it is sent again, with the new code alone', async () => {
+  test('can be accepted after it is sent again, only with the new code', async () => {
     await invite();
     const old = await code();
     app.clock.advance(7 * dayMs);
@@ -247,7 +247,7 @@ describe('an invitation that expired', () => {
     await expectUsable();
   });
 
-  test('leaves an address that can sign up, with nothing of what was offered', async () => {
+  test('leaves an address that can sign up, without the offered roles', async () => {
     await invite();
     app.clock.advance(7 * dayMs);
     const person = await world.person({ email });
@@ -257,7 +257,7 @@ describe('an invitation that expired', () => {
 });
 
 describe('an invitation that was revoked', () => {
-  test('leaves nothing of an address that was only invited: it is as unknown as before', async () => {
+  test('leaves nothing of an address that was only invited: it is unknown again', async () => {
     const { userId } = await invite();
     const old = await code();
     await revoke();
@@ -270,7 +270,7 @@ describe('an invitation that was revoked', () => {
     await expectUsable();
   });
 
-  test('grants nothing to anyone who signed up meanwhile, and leaves them their account', async () => {
+  test('grants nothing to a user who signed up meanwhile, and keeps their account', async () => {
     await invite();
     const person = await world.person({ email });
     await revoke();
@@ -282,7 +282,7 @@ describe('an invitation that was revoked', () => {
 });
 
 describe('while the organization is deactivated', () => {
-  test('no invitation is made; an earlier one can be accepted, and counts after reactivation', async () => {
+  test('no invitation is created; an earlier one can be accepted, and is effective after reactivation', async () => {
     await invite();
     await status('deactivate');
     expect(problem(await resend())).toBe('409 organization_inactive_state');
@@ -301,7 +301,7 @@ describe('while the organization is deactivated', () => {
     await expectUsable();
   });
 
-  test('one that expires meanwhile lets nobody in afterwards until it is sent again', async () => {
+  test('an invitation that expires meanwhile cannot be accepted afterwards until it is sent again', async () => {
     await invite();
     await status('deactivate');
     app.clock.advance(8 * dayMs);
@@ -314,7 +314,7 @@ describe('while the organization is deactivated', () => {
 });
 
 describe('an organization that is deleted', () => {
-  test('takes its invitations along, and who was invited to nothing else', async () => {
+  test('deletes its invitations, and users without another invitation', async () => {
     await invite();
     const old = await code();
     await deleteOrganization(orgId);
@@ -336,7 +336,7 @@ describe('an address that was invited and signs up', () => {
     await expectUsable();
   });
 
-  test('and proves the mailbox by a reset: the password of before is void, the invitation takes effect', async () => {
+  test('and verifies the mailbox with a reset: the previous password is void, the invitation is accepted', async () => {
     await invite();
     const squatter = await world.person({ email, verified: false });
     expect((await reset()).statusCode).toBe(200);
@@ -346,7 +346,7 @@ describe('an address that was invited and signs up', () => {
     await expectUsable();
   });
 
-  test('and proves the mailbox by the code of the verification: the password stays, the invitation waits', async () => {
+  test('and verifies the mailbox with the verification code: the password is kept, the invitation waits', async () => {
     await invite();
     const person = await world.person({ email });
     expect(await organizationsOf(person.token)).toEqual({});
@@ -357,7 +357,7 @@ describe('an address that was invited and signs up', () => {
   });
 });
 
-describe('a stranger who signs up with an invited address and goes again', () => {
+describe('a stranger who signs up with an invited address and deletes or moves the account', () => {
   const settled: [how: string, go: (stranger: Person) => Promise<void>][] = [
     [
       'for good',
@@ -380,7 +380,7 @@ describe('a stranger who signs up with an invited address and goes again', () =>
     ],
   ];
 
-  test.each(settled)('leaves it to the holder of the mailbox, who is told: %s', async (_, go) => {
+  test.each(settled)('leaves it to the owner of the mailbox, who is notified: %s', async (_, go) => {
     const { userId } = await invite();
     const stranger = await world.person({ email, verified: false });
     expect(stranger.userId).toBe(userId);
@@ -406,7 +406,7 @@ describe('a stranger who signs up with an invited address and goes again', () =>
     await expectUsable();
   });
 
-  test.each(settled)('leaves one that has expired to be sent again, without a mail: %s', async (_, go) => {
+  test.each(settled)('leaves an expired one to be sent again, without a mail: %s', async (_, go) => {
     await invite();
     app.clock.advance(7 * dayMs);
     const stranger = await world.person({ email, verified: false });
@@ -429,7 +429,7 @@ describe('a stranger who signs up with an invited address and goes again', () =>
     expect((await world.call('GET', '/v1/authorization/users?pageSize=1', { token: mine })).statusCode).toBe(200);
   });
 
-  test('leaves nothing of an address that nothing waits for', async () => {
+  test('leaves nothing of an address without an invitation', async () => {
     const stranger = await world.person({ email, verified: false });
     await settled[0]?.[1](stranger);
     expect(await userState()).toBeUndefined();

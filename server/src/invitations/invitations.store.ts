@@ -145,11 +145,11 @@ export interface InvitationRow {
   is_insider: boolean;
   created_at: Date;
   expires_at: Date;
-  /** Whether its mail waits for room in the quota of the mailbox. */
+  /** Whether its mail is delayed by the quota of the mailbox. */
   is_mail_delayed: boolean;
 }
 
-/** The invitations of an organization, as a FROM clause with its conditions, for a list and its total. */
+/** FROM clause and conditions that select the invitations of an organization, for a list and its total. */
 export function invitationsOf(
   appId: string,
   orgId: string,
@@ -287,8 +287,8 @@ export async function lockInvitedTo(tx: Tx, appId: string, role: RoleReference):
 }
 
 /**
- * Deletes those of these users who were only invited and have no invitation left. Also removes their client addresses
- * from the audit, as for every deleted user.
+ * Deletes the listed users who were only invited and have no invitation left. Also removes their client addresses from
+ * the audit, as for every deleted user.
  */
 export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: readonly string[]): Promise<void> {
   if (userIds.length === 0) return;

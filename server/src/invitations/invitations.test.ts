@@ -97,7 +97,7 @@ describe('who may make whom what', () => {
     }
   });
 
-  test('not without a credential, and not in an organization that is not there', async () => {
+  test('without a credential, or in an unknown organization', async () => {
     const body = invitee(freshEmail());
     const at = (id: string) => `/v1/authorization/organizations/${id}/managers`;
     expect(problem(await world.call('POST', at(orgId), { body }))).toBe('401 unauthenticated');
@@ -236,7 +236,7 @@ describe('inviting again', () => {
     expect(await userOf(email)).toMatchObject({ name: 'Jane Roe' });
   });
 
-  test('to another role is another invitation; one acceptance takes them all', async () => {
+  test('to another role is another invitation; one acceptance covers them all', async () => {
     const email = freshEmail();
     await invite('members', email, { role: 'reader' });
     await invite('members', email, { role: 'global:auditor' });
@@ -252,7 +252,7 @@ describe('inviting again', () => {
     expect(await pending(email)).toBe(0);
   });
 
-  test('once the address is proven grants at once and settles what was pending', async () => {
+  test('once the account is claimed grants directly and settles pending ones', async () => {
     const person = await world.person({ verified: false });
     const { code: verificationCode } = await world.mail(person.email);
     await invite('members', person.email);
@@ -273,7 +273,7 @@ describe('inviting again', () => {
     expect(await organizationsOf({ token: sessionToken })).toMatchObject([{ roles: ['writer'] }]);
   });
 
-  test('at the same moment makes one user and one invitation', async () => {
+  test('concurrently creates one user and one invitation', async () => {
     const email = freshEmail();
     const responses = await Promise.all(Array.from({ length: 8 }, () => invite('members', email)));
     expect(new Set(responses.map(({ body }) => body)).size).toBe(1);
@@ -283,7 +283,7 @@ describe('inviting again', () => {
 });
 
 describe('the audit of an invitation', () => {
-  test('notes whom a machine says it acts for, and nothing of the kind for a human', async () => {
+  test('records the user that a machine user claims to act for, and none for a human', async () => {
     const machine = await world.machine();
     await invite('members', freshEmail(), { userId: '42' }, machine);
     expect((await world.events()).at(-1)).toMatchObject({

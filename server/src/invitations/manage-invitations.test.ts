@@ -69,7 +69,7 @@ const verify = async ({ userId, email, token }: Person) => {
 };
 
 describe('the list', () => {
-  test('says what is offered to whom, by whom and until when', async () => {
+  test('lists the offer, the address, the inviter and the expiry', async () => {
     const [toRole, toOwner] = [freshEmail(), freshEmail()];
     await invite(toRole, 'members', manager);
     await invite(toOwner, 'owners');
@@ -89,7 +89,7 @@ describe('the list', () => {
     ]);
   });
 
-  test('does not tell people of the organization who of the outside invited', async () => {
+  test('does not show members the ids of inviters from outside', async () => {
     await invite(freshEmail(), 'members', world.admin);
     await invite(freshEmail(), 'members', machine);
     const kinds = [{ kind: 'user' }, { kind: 'machine' }];
@@ -104,7 +104,7 @@ describe('the list', () => {
     }
   });
 
-  test('shows managers what is offered to members only', async () => {
+  test('shows managers only offers to members', async () => {
     const id = await invited(freshEmail());
     await invite(freshEmail(), 'owners');
     await invite(freshEmail(), 'managers');
@@ -114,7 +114,7 @@ describe('the list', () => {
     }
   });
 
-  test('is paged and narrowed by status; nobody continues somebody else’s', async () => {
+  test('is paged and filtered by status; a cursor of another list is refused', async () => {
     const emails = [freshEmail(), freshEmail(), freshEmail()];
     for (const email of emails) await invite(email);
     await accept(emails[0] ?? '', await codeTo(emails[0] ?? ''));
@@ -181,7 +181,7 @@ describe('resending and revoking are refused', () => {
     expect((await revoke(id, machine)).statusCode).toBe(204);
   });
 
-  test('to managers, of anyone who is a manager already', async () => {
+  test('to managers, for a user who is already a manager', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email);
     await verify(person);
@@ -191,7 +191,7 @@ describe('resending and revoking are refused', () => {
     expect((await revoke(id, owner)).statusCode).toBe(204);
   });
 
-  test('to managers of a role that they do not hold, where the app says so: sending it again grants it', async () => {
+  test('to managers, for a role that they do not have, if the app says so: sending again grants it', async () => {
     const id = await invited(freshEmail());
     const settings = { managersMayGrantAnyRole: false };
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, { settings });
@@ -199,7 +199,7 @@ describe('resending and revoking are refused', () => {
     expect((await revoke(id, manager)).statusCode).toBe(204);
   });
 
-  test('under the address of another organization, however one owns both', async () => {
+  test('under the path of another organization, even for an owner of both', async () => {
     const elsewhere = await world.organization(owner);
     const id = await invited(freshEmail(), 'members', owner, elsewhere);
     expect(problem(await resend(id))).toBe('404 invitation_not_found');
@@ -220,7 +220,7 @@ describe('resending and revoking are refused', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test('to a deactivated user, whom an invitation would not help', async () => {
+  test('to a deactivated user, for whom an invitation is useless', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email);
     await app.db.query(sql`UPDATE users SET state = 'INACTIVE' WHERE id = ${person.userId}`);
@@ -228,7 +228,7 @@ describe('resending and revoking are refused', () => {
     expect((await revoke(id)).statusCode).toBe(204);
   });
 
-  test('with a link to a foreign page, or more in the body', async () => {
+  test('with a link to a foreign page, or unknown fields', async () => {
     const id = await invited(freshEmail());
     const before = await world.rows();
     const foreign = await resend(id, owner, { inviteUrl: 'https://evil.example/{{code}}' });
@@ -239,7 +239,7 @@ describe('resending and revoking are refused', () => {
 });
 
 describe('resending', () => {
-  test('mails a new code and starts the time again; the older code stays good', async () => {
+  test('mails a new code and restarts the lifetime; the older code stays valid', async () => {
     const email = freshEmail();
     const id = await invited(email);
     const code = await codeTo(email);
@@ -266,7 +266,7 @@ describe('resending', () => {
     expect((await accept(email, code)).statusCode).toBe(200);
   });
 
-  test('grants at once where the address is proven by now', async () => {
+  test('grants directly if the account is claimed by then', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email, 'owners');
     await verify(person);
@@ -279,7 +279,7 @@ describe('resending', () => {
     expect(problem(await resend(id))).toBe('409 invitation_closed');
   });
 
-  test('does not reach anyone who takes the address over', async () => {
+  test('does not reach a later owner of the address', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email);
     await app.db.query(sql`
@@ -295,7 +295,7 @@ describe('resending', () => {
 });
 
 describe('revoking', () => {
-  test('the last one deletes who was only invited, and the code means nothing any more', async () => {
+  test('the last one deletes a user who was only invited, and the code is invalid', async () => {
     const email = freshEmail();
     const id = await invited(email);
     const code = await codeTo(email);
@@ -307,7 +307,7 @@ describe('revoking', () => {
     expect((await invite(email)).json()).toMatchObject({ invited: true });
   });
 
-  test('the last one deletes from where somebody tried the code, and nothing else of the audit', async () => {
+  test('the last one removes the addresses of attempts on the code from the audit, and nothing else', async () => {
     const email = freshEmail();
     const id = await invited(email);
     expect(problem(await accept(email, 'AAAAAAA'))).toBe('400 code_invalid');
@@ -322,7 +322,7 @@ describe('revoking', () => {
     expect(await traces()).toEqual([others, { action: 'code.failed', told: false }]);
   });
 
-  test('one of several leaves the others: the same code grants what is left', async () => {
+  test('one of several keeps the others: the same code accepts the rest', async () => {
     const email = freshEmail();
     const toOwner = await invited(email, 'owners');
     await invite(email);
@@ -335,7 +335,7 @@ describe('revoking', () => {
     expect(me.json()).toMatchObject({ organizations: [{ id: orgId, roles: ['reader'], managerRoles: [] }] });
   });
 
-  test('leaves what another organization offered', async () => {
+  test('keeps offers of another organization', async () => {
     const email = freshEmail();
     const elsewhere = await world.organization(owner);
     await invite(email, 'members', owner, elsewhere);
@@ -348,7 +348,7 @@ describe('revoking', () => {
     expect((await accept(email, codeElsewhere, elsewhere)).statusCode).toBe(200);
   });
 
-  test('leaves anyone who has signed up, without the invited role', async () => {
+  test('keeps a user who has signed up, without the invited role', async () => {
     const person = await world.person({ verified: false });
     const id = await invited(person.email);
     const code = await codeTo(person.email);
@@ -358,7 +358,7 @@ describe('revoking', () => {
     expect((await world.call('GET', '/v1/authentication/users/me', { token: person.token })).statusCode).toBe(200);
   });
 
-  test('an expired one forgets the address as well', async () => {
+  test('an expired one deletes the address as well', async () => {
     const email = freshEmail();
     const id = await invited(email);
     app.clock.advance(8 * dayMs);
@@ -367,7 +367,7 @@ describe('revoking', () => {
     expect(await userOf(email)).toBeUndefined();
   });
 
-  test('while it is accepted ends in one of the two, and in no failure', async () => {
+  test('during an acceptance ends in one of the two, without an error', async () => {
     const emails = Array.from({ length: 6 }, freshEmail);
     for (const email of emails) {
       const id = await invited(email);

@@ -55,7 +55,7 @@ describe('who goes out of an organization', () => {
     ],
   ];
 
-  test.each(outBy)('%s, does not come back by an older invitation', async (_, goOut) => {
+  test.each(outBy)('%s, is not restored by an older invitation', async (_, goOut) => {
     const person = await world.person({ verified: false });
     await invite(person.email, 'owners');
     const code = await codeTo(person.email);
@@ -67,7 +67,7 @@ describe('who goes out of an organization', () => {
     expect((await world.events()).slice(-2).map(({ action }) => action)).toContain('invitation.revoked');
   });
 
-  test('removed by a manager, keeps what owners have offered', async () => {
+  test('removed by a manager, keeps offers of owners', async () => {
     const person = await world.person({ verified: false });
     await invite(person.email, 'owners');
     await invite(person.email, 'members');
@@ -80,7 +80,7 @@ describe('who goes out of an organization', () => {
     ]);
   });
 
-  test('and who is no manager any more, is not made one by an older invitation', async () => {
+  test('and who is no longer a manager, is not restored by an older invitation', async () => {
     const person = await world.person({ verified: false });
     await invite(person.email, 'owners');
     await invite(person.email, 'members');

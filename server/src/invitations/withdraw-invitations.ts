@@ -10,11 +10,11 @@ const revoked = (id: string, orgId: string): ChangeEvent => ({
 });
 
 /**
- * Revokes older invitations when a user leaves the organization of the call or loses roles there, so that an old mail
- * cannot restore the roles. The caller has locked the user.
+ * Revokes pending invitations when a user leaves an organization or loses roles there, so that an old mail cannot
+ * restore the roles. The caller has locked the user.
  *
- * @param offers the offers of the invitations to revoke
- * @returns one event for each
+ * @param offers the roles whose invitations are revoked
+ * @returns one event for each invitation
  */
 export async function withdrawInvitations(
   tx: Tx,
@@ -29,10 +29,10 @@ export async function withdrawInvitations(
 }
 
 /**
- * Revokes invitations to the previous address when a user changes the address. The caller has locked the user, and
- * voids the codes.
+ * Revokes pending invitations to the previous address when a user changes the address. The caller has locked the user,
+ * and voids the codes.
  *
- * @returns one event for each, for the inviting organization
+ * @returns one event for each invitation, for the inviting organization
  */
 export async function withdrawAllInvitations(tx: Tx, call: Call, userId: string): Promise<ChangeEvent[]> {
   const rows = await revokeAllInvitations(tx, call.appId, userId, call.services.clock.now());

@@ -52,7 +52,7 @@ async function limited(count: number): Promise<World> {
 const times = <Result>(count: number, make: () => Result) => Array.from({ length: count }, make);
 
 describe('a limit per address', () => {
-  test('lets through as many as it says, over all processes and under concurrent calls', async () => {
+  test('allows exactly its number, over all processes and under concurrent calls', async () => {
     const world = await limited(3);
     const answers = await Promise.all([
       ...times(25, () => signUp({ world })),
@@ -61,7 +61,7 @@ describe('a limit per address', () => {
     expect(statuses(answers)).toEqual([...times(3, () => 201), ...times(47, () => 429)]);
   });
 
-  test('says when to come back, and then lets one through', async () => {
+  test('returns when to retry, and then allows one call', async () => {
     const world = await limited(4);
     await Promise.all(times(4, () => signUp({ world })));
     const refused = await signUp({ world });
@@ -75,7 +75,7 @@ describe('a limit per address', () => {
     expect(statuses(await Promise.all(times(5, () => signUp({ world }))))).toEqual([201, 201, 201, 201, 429]);
   });
 
-  test('counts each address and each app for itself, and an IPv6 network of 64 bits as one address', async () => {
+  test('counts each address and each app separately, and an IPv6 network of 64 bits as one address', async () => {
     const world = await limited(1);
     const neighbour = await limited(1);
     const outcomes = [];
@@ -93,7 +93,7 @@ describe('a limit per address', () => {
     expect(outcomes).toEqual([201, 429, 201, 201, 201, 429, 201]);
   });
 
-  test('refuses before origin and body are looked at, and after the app', async () => {
+  test('refuses before origin and body are checked, and after the app', async () => {
     const world = await limited(1);
     await signUp({ world });
     const headers = { origin: 'https://evil.example' };
@@ -101,7 +101,7 @@ describe('a limit per address', () => {
     expect(problem(await signUp({ world, headers: { 'x-app-name': 'nobody' } }))).toBe('404 app_not_found');
   });
 
-  test('changes nothing but the count', async () => {
+  test('changes only the count', async () => {
     const world = await limited(1);
     await signUp({ world });
     const before = await world.rows();
@@ -111,7 +111,7 @@ describe('a limit per address', () => {
 });
 
 describe('taking a unit', () => {
-  test.each(limitNames)('of %s: exactly so many, for each one of its own', async (name) => {
+  test.each(limitNames)('of %s: exactly its number, separately for each subject', async (name) => {
     const world = await createWorld(app, { settings: { limits: { [name]: 2 } } });
     const found = await findApp(app.db, world.appId);
     if (!found) throw new Error('no app');
@@ -122,7 +122,7 @@ describe('taking a unit', () => {
     expect(await take('two')).toBeUndefined();
   });
 
-  test('lets every unit of a number fit that divides no second', async () => {
+  test('allows every unit of a number that does not divide a second evenly', async () => {
     const world = await limited(7_001);
     const found = await findApp(app.db, world.appId);
     if (!found) throw new Error('no app');
@@ -136,7 +136,7 @@ describe('taking a unit', () => {
 });
 
 describe('what is stored', () => {
-  test('names neither address nor person', async () => {
+  test('stores neither address nor person', async () => {
     const world = await limited(5);
     await signUp({ world });
     const rows = await app.db.query<{ row: string }>(sql`
@@ -145,7 +145,7 @@ describe('what is stored', () => {
     expect(JSON.stringify(rows)).not.toMatch(/203\.0|somebody|signUps/);
   });
 
-  test('is removed once the quota is whole again, and not before', async () => {
+  test('is deleted once the quota is full again, and not before', async () => {
     const world = await limited(1);
     const count = async () => (await app.db.query(sql`SELECT 1 FROM rate_limits WHERE app_id = ${world.appId}`)).length;
     const sweep = () => sweepLimits.run(app.services, new AbortController().signal);

@@ -54,7 +54,11 @@ export const pageMetadata = z
     total: z.int().meta({ description: 'Total number of matching items.', examples: [42] }),
     nextCursor,
   })
-  .meta({ id: 'PageMetadata', description: 'Size and continuation of a list.', examples: [{ total: 42 }] });
+  .meta({
+    id: 'PageMetadata',
+    description: 'Total of a list, and the cursor of its next page.',
+    examples: [{ total: 42 }],
+  });
 
 interface Listed<Item> {
   metadata: { total: number; nextCursor?: string };
@@ -120,7 +124,10 @@ export interface List<Row extends { id: string }, Item> {
   /** The id column that orders the list, e.g. `o.id`. */
   readonly key: Sql;
   readonly toItem: (row: Row) => Item;
-  /** For a list that reads a search index: whether rows are missing in the index, and what adds them. */
+  /**
+   * For a list that reads a search index: a function that checks whether rows are missing in the index, and one that
+   * adds them.
+   */
   readonly index?: { readonly isIncomplete: Sql; readonly complete: () => Promise<void> } | undefined;
 }
 
@@ -131,7 +138,7 @@ interface Head {
   readonly relation: OrganizationRelation | null;
 }
 
-/** One column, because it is null in the row of every item. */
+/** The head is a single JSON column, because every row of an item has it as null. */
 interface HeadColumn {
   readonly head: Head | null;
 }
@@ -143,7 +150,7 @@ interface Gate {
   readonly condition: Sql;
   /** Makes an expression of the head null unless access is granted. */
   readonly ifGranted: (expression: Sql) => Sql;
-  /** The source of the row of the head. */
+  /** FROM clause that yields the single row of the head. */
   readonly from: Sql;
   readonly relation: Sql;
 }

@@ -41,10 +41,10 @@ import {
 } from './machine-users.store.ts';
 
 const secretLimit = 5;
-/** Beyond it a time cannot be written as RFC 3339 has it. */
+/** Later times cannot be written in RFC 3339. */
 const latestTime = Date.UTC(9999, 11, 31);
 
-/** A fresh secret and what is stored of it. */
+/** A new secret, and its stored row. */
 function makeSecret({ services }: Call, options: { label?: string | undefined; expiresAt?: Date | undefined }) {
   const clientSecret = newSecret('gh_m_');
   const stored = {
@@ -57,7 +57,7 @@ function makeSecret({ services }: Call, options: { label?: string | undefined; e
   return { clientSecret, stored };
 }
 
-/** @throws ApiError `validation_failed` when the time is not ahead */
+/** @throws ApiError `validation_failed` if the time is in the past */
 function expiryOf(expiry: Date | undefined, now: Date): Date | undefined {
   if (expiry === undefined) return undefined;
   if (expiry > now && expiry.getTime() <= latestTime) return expiry;
@@ -88,18 +88,18 @@ const toResource = (machine: MachineUser, secrets: readonly MachineSecret[]) => 
   secrets: secrets.map(secretToResource),
 });
 
-/** Whether each value is the stored one, so that nothing changes. */
+/** Whether each value equals the stored one, so that nothing changes. */
 async function hasEqualValues(call: Call<{ machineUserId: string }, unknown, MachineUserPatch>): Promise<boolean> {
   const stored = await findMachineUser(call.services.db, call.appId, call.params.machineUserId);
   const names = Object.keys(call.body) as (keyof MachineUserPatch)[];
   return stored !== undefined && names.every((name) => isDeepStrictEqual(call.body[name], stored[name]));
 }
 
-/** The name of the app is the audience of tokens for this API, which `scopes` decide on. */
+/** The name of the app is the audience of tokens for this API, which `scopes` control. */
 function checkAudiences({ request }: Call, { allowedAudiences }: MachineUserPatch): void {
   const index = allowedAudiences?.indexOf(appNameOf(request)) ?? -1;
   if (index < 0) return;
-  const message = 'Must not be the name of the app: what a machine user may do at this API is decided by its scopes.';
+  const message = 'Must not be the name of the app: scopes control what a machine user may do at this API.';
   throw new ApiError('validation_failed', { faults: [{ pointer: `/body/allowedAudiences/${index}`, message }] });
 }
 
@@ -112,9 +112,8 @@ export const machineUserRoutes = [
     tag: 'authorization',
     summary: 'Create a machine user',
     description:
-      'Creates a machine user with its first secret. The secret is shown only once. Without `scopes` it ' +
-      'may do everything that machine users may, except for what a scope has to be named for. ' +
-      'Scopes that `*` does not include need fresh authentication.',
+      'Creates a machine user with its first secret. The secret is shown only once. Without `scopes`, the machine ' +
+      'user gets the scope `*`. Scopes that `*` does not include need fresh authentication.',
     access: overApp('SUPER_ADMIN'),
     audit: 'machine_user.created',
     idempotency: 'kept',
@@ -176,13 +175,13 @@ export const machineUserRoutes = [
     tag: 'authorization',
     summary: 'Update a machine user',
     description:
-      'Changes name, scopes, audiences, networks and the lifetime of tokens; what is not named stays. Scopes and ' +
-      'networks hold from the next call on, for tokens that were issued before, too.',
+      'Changes name, scopes, audiences, networks and the lifetime of tokens. Absent fields stay unchanged. Scopes ' +
+      'and networks apply from the next call on, also to existing tokens.',
     access: overApp('SUPER_ADMIN'),
     audit: 'machine_user.updated',
     params: machineUserParams,
     body: patchMachineUserBody,
-    response: { status: 200, description: 'The machine user as it is now.', body: machineUser },
+    response: { status: 200, description: 'The changed machine user.', body: machineUser },
     errors: ['machine_user_not_found', 'machine_user_name_taken'],
     handler: (call) => {
       const { appId, params, body } = call;

@@ -14,7 +14,7 @@ const scopes = z
   .max(machineScopes.length + 1)
   .meta({
     description:
-      'What the machine user may do. `*` stands for all scopes but `machine-users:read`, `machine-users:write`, ' +
+      'Scopes of the machine user. `*` stands for all scopes except `machine-users:read`, `machine-users:write`, ' +
       '`super-admins:read`, `super-admins:write`, `users:vouch` and `password-hashes:read`.',
     examples: [['members:read', 'members:write']],
   });
@@ -24,8 +24,8 @@ const allowedAudiences = z
   .nullable()
   .meta({
     description:
-      'Other services that the machine user may get tokens for. null: every one that the app allows. What it may do ' +
-      'at this API is decided by `scopes`.',
+      'Other services for which the machine user may get tokens. null: every audience that the app allows. For ' +
+      'this API, `scopes` apply instead.',
     examples: [['https://billing.example.com']],
   });
 const allowedNetworks = z
@@ -35,8 +35,8 @@ const allowedNetworks = z
   .nullable()
   .meta({
     description:
-      'Networks from which the machine user may get tokens and call this API, by the address of the connection. ' +
-      '`0.0.0.0/0` is all of IPv4, `::/0` all of IPv6. null: every network.',
+      'Networks from which the machine user may get tokens and call this API. The address of the connection ' +
+      'counts. `0.0.0.0/0` is all of IPv4, `::/0` all of IPv6. null: every network.',
     examples: [['203.0.113.0/24']],
   });
 const tokenLifeSeconds = z
@@ -44,12 +44,15 @@ const tokenLifeSeconds = z
   .min(300, { error: 'At least 300 seconds.' })
   .max(43_199, { error: 'At most 43199 seconds.' })
   .nullable()
-  .meta({ description: 'Lifetime of its tokens. null: as the app says.', examples: [3600] });
+  .meta({
+    description: 'Lifetime of its tokens in seconds; null: the app setting `machineTokenLifeSeconds`.',
+    examples: [3600],
+  });
 
 export const createMachineUser = z
   .strictObject({
     userName,
-    scopes: optional(scopes.meta({ description: 'What the machine user may do. Default: `*`.' })),
+    scopes: optional(scopes.meta({ description: 'Scopes of the machine user. Default: `*`.' })),
   })
   .meta({ id: 'CreateMachineUserRequest', description: 'A new machine user.' });
 
@@ -59,7 +62,7 @@ export const patchMachineUserBody = patchOf({
   allowedAudiences,
   allowedNetworks,
   tokenLifeSeconds,
-}).meta({ id: 'UpdateMachineUserRequest', description: 'Changes to a machine user; what is not named stays.' });
+}).meta({ id: 'UpdateMachineUserRequest', description: 'Changes to a machine user. Absent fields stay unchanged.' });
 
 export type MachineUserPatch = Readonly<z.output<typeof patchMachineUserBody>>;
 
@@ -78,7 +81,7 @@ export const machineUserCreated = z
   .meta({ id: 'CreateMachineUserResult', description: 'The machine user with its first secret.' });
 
 const label = visibleName({ max: 100 }).meta({
-  description: 'What the secret is for.',
+  description: 'Purpose of the secret.',
   examples: ['deploy pipeline'],
 });
 
@@ -96,7 +99,7 @@ export const secretCreated = z
     label: z
       .string()
       .optional()
-      .meta({ description: 'What the secret is for.', examples: ['deploy pipeline'] }),
+      .meta({ description: 'Purpose of the secret.', examples: ['deploy pipeline'] }),
     expiresAt: time('When it stops working').optional(),
   })
   .meta({ id: 'CreateMachineSecretResult', description: 'The secret, shown once.' });
@@ -107,7 +110,7 @@ const secret = z
     label: z
       .string()
       .nullable()
-      .meta({ description: 'What the secret is for.', examples: ['deploy pipeline'] }),
+      .meta({ description: 'Purpose of the secret.', examples: ['deploy pipeline'] }),
     createdAt: time('When it was created'),
     expiresAt: time('When it stops working').nullable(),
     lastUsedAt: time('When a token was last issued for the secret, to the minute').nullable(),
@@ -125,13 +128,13 @@ export const machineUser = z
       .array(z.string())
       .nullable()
       .meta({
-        description: 'Other services that it may get tokens for. null: every one that the app allows.',
+        description: 'Other services for which it may get tokens. null: every audience that the app allows.',
         examples: [null],
       }),
     allowedNetworks: z
       .array(z.string())
       .nullable()
-      .meta({ description: 'Networks that it may call from. null: every network.', examples: [null] }),
+      .meta({ description: 'Networks from which it may call. null: every network.', examples: [null] }),
     tokenLifeSeconds,
     createdAt: time('When it was created'),
     lastUsedAt: time('When a token was last issued for the secret, to the minute').nullable(),
@@ -142,9 +145,7 @@ export const machineUser = z
 export const machineUserList = z
   .object({
     metadata: pageMetadata,
-    machineUsers: z
-      .array(machineUser)
-      .meta({ description: 'Machine users in the order of their creation.', examples: [[]] }),
+    machineUsers: z.array(machineUser).meta({ description: 'Machine users in order of creation.', examples: [[]] }),
   })
   .meta({ id: 'MachineUserList', description: 'A page of machine users.' });
 
@@ -169,8 +170,8 @@ export const requestToken = z
       }),
     ).meta({
       description:
-        'Services that the token is for, 1 to 5. A single service can be sent as a string. Default: this ' +
-        'API. This API refuses a token for another audience.',
+        'Audiences of the token, 1 to 5. A single audience can be sent as a string. Default: this API. This API ' +
+        'refuses a token for another audience.',
       examples: [['https://billing.example.com']],
     }),
   })
@@ -200,6 +201,6 @@ const jwk = z
 
 export const jwks = z
   .object({ keys: z.array(jwk).meta({ description: 'Public keys of the app.', examples: [[]] }) })
-  .meta({ id: 'Jwks', description: 'The keys that verify the app’s tokens.' });
+  .meta({ id: 'Jwks', description: 'The keys with which the app’s tokens are verified.' });
 
 export const jwksParams = z.strictObject({ app: appName });

@@ -12,16 +12,16 @@ export interface MachineSecret {
   readonly lastUsedAt: Date | null;
 }
 
-/** A verified token, as its machine is looked up. */
+/** A verified token, for the lookup of its machine user. */
 export interface MachineKey {
   readonly appId: string;
   readonly machineUserId: string;
   readonly secretId: string;
-  /** The key that signed it. */
+  /** The id of the key that signed it. */
   readonly kid: string;
 }
 
-/** A machine user that may call, with its limits as stored now. */
+/** An authenticated machine user, with its stored limits. */
 export interface FoundMachine {
   readonly scopes: readonly string[];
   /** Null: every network. */
@@ -29,8 +29,8 @@ export interface FoundMachine {
 }
 
 /**
- * The machine users of verified tokens, each if machine, secret, key and app are all still good: one query for all of
- * them.
+ * Finds the machine users of verified tokens, in one query. A token yields undefined unless machine user, secret, key
+ * and app are all valid.
  *
  * @returns in the order of the keys
  */
@@ -54,21 +54,21 @@ export async function findMachines(
   return keys.map((_, index) => found.get(index + 1));
 }
 
-/** A presented client credential, as it is looked up. */
+/** A presented client credential, for its lookup. */
 export interface ClientKey {
   readonly appId: string;
   readonly clientId: string;
   readonly secretHash: Buffer;
 }
 
-/** What a machine user may do, and what its tokens may be. */
+/** Rights of a machine user, and limits of its tokens. */
 export interface MachineLimits {
   readonly scopes: readonly string[];
   /** Null: every audience that the app allows. */
   readonly allowedAudiences: readonly string[] | null;
   /** Null: every network. */
   readonly allowedNetworks: readonly string[] | null;
-  /** Null: as the app says. */
+  /** Null: the app setting. */
   readonly tokenLifeSeconds: number | null;
 }
 
@@ -83,7 +83,7 @@ export interface FoundClient {
   };
   readonly secretId: string | null;
   readonly lastUsedAt: Date | null;
-  /** The audiences that the app lists; null: none is stored. */
+  /** The allowed audiences of the app; null: none are stored. */
   readonly audiences: readonly string[] | null;
   /** The key that signs now. */
   readonly kid: string | null;
@@ -92,10 +92,11 @@ export interface FoundClient {
 }
 
 /**
- * App, secret and signing key for these credentials: one query for all of them. The key that signs latest signs now. An
- * app made while the database's clock was ahead has only keys that sign later: then the next one does.
+ * Reads app, secret and signing key for these credentials, in one query. The current key is the one with the latest
+ * start that has passed. An app that was created while the database's clock was ahead has only keys with a future
+ * start; then the next key signs.
  *
- * @returns in the order of the keys; undefined where there is no such app
+ * @returns in the order of the keys; undefined if there is no such app
  */
 export async function findClients(
   db: Queryable,
@@ -163,8 +164,9 @@ export async function findClients(
 }
 
 /**
- * Notes that a machine and its secret were used. Where somebody has the machine locked, to note the same or to
- * delete a secret, nothing is noted: no request for a token waits for that, and none fails in a deadlock.
+ * Records that a machine user and its secret were used. If another transaction has locked the machine user, to record
+ * the same or to delete a secret, nothing is recorded. So no token request waits for that transaction, and none fails
+ * in a deadlock.
  */
 export async function touchSecret(
   db: Queryable,
@@ -198,7 +200,7 @@ export async function insertMachineUser(
   );
 }
 
-/** A machine user as it is listed, without its secrets. */
+/** A machine user in a list, without its secrets. */
 export interface MachineUser extends MachineLimits {
   readonly id: string;
   readonly userName: string;
@@ -308,7 +310,7 @@ export async function deleteSecret(tx: Tx, appId: string, machineUserId: string,
   if (rows.length === 0) throw new ApiError('machine_secret_not_found');
 }
 
-/** The secrets of these machine users, without the secrets. */
+/** The secrets of these machine users, without the secret values. */
 export async function listSecrets(
   db: Queryable,
   appId: string,

@@ -38,7 +38,7 @@ type Values = ReadonlyMap<string, string>;
 /**
  * The value of each placeholder.
  *
- * @param toName how a name chosen by other people is shown
+ * @param toName converts a name that other people chose to safe text
  */
 function valuesOf(
   words: Words,

@@ -108,7 +108,7 @@ const counts = async ({ orgId }: Owned) => {
 
 const isGone = ({ statusCode }: { statusCode: number }) => statusCode < 300;
 
-describe('the last owner stays when nobody else would own the organization:', () => {
+describe('the last owner is kept if nobody else would own the organization:', () => {
   test.each(names)('%s', async (name) => {
     const owned = await ownedByTwo();
     const [first, last] = owned.owners;
@@ -121,7 +121,7 @@ describe('the last owner stays when nobody else would own the organization:', ()
   });
 });
 
-describe('of two owners one stays when two requests remove them at the same moment:', () => {
+describe('one of two owners is kept if two concurrent requests remove them:', () => {
   test.each(pairs)('%s, %s', async (one, other) => {
     for (const [first, second] of [
       [one, other],

@@ -33,7 +33,7 @@ const members = async () =>
   ).map((row) => row.user_id);
 
 describe('leaving is refused', () => {
-  test('to the last owner, also beside members and managers', async () => {
+  test('to the last owner, even with other members and managers', async () => {
     await world.manager(orgId);
     await world.member(orgId);
     expect(problem(await leave(owner))).toBe('409 last_owner');
@@ -47,7 +47,7 @@ describe('leaving is refused', () => {
     expect(problem(await leave(owner))).toBe('409 last_owner');
   });
 
-  test('to the last owner beside one who is only invited', async () => {
+  test('to the last owner with another owner who is only invited', async () => {
     const body = { email: 'pending-owner@example.com', firstName: 'Jon', lastName: 'Doe' };
     await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, { token: owner.token, body });
     expect(problem(await leave(owner))).toBe('409 last_owner');
@@ -64,7 +64,7 @@ describe('leaving is refused', () => {
 });
 
 describe('leaving', () => {
-  test('takes roles and manager roles along, and the organization out of sight', async () => {
+  test('removes roles and manager roles, and the organization is no longer visible', async () => {
     const member = await world.member(orgId);
     await addOwner(member);
     expect((await leave(member)).statusCode).toBe(204);
@@ -78,7 +78,7 @@ describe('leaving', () => {
     expect(roles).toEqual([]);
   });
 
-  test('of all owners at the same moment leaves one', async () => {
+  test('of all owners concurrently keeps one', async () => {
     const owners = [owner, await world.person(), await world.person(), await world.person()];
     for (const other of owners.slice(1)) await addOwner(other);
     const answers = (await Promise.all(owners.map((each) => leave(each)))).map(({ statusCode }) => statusCode);

@@ -89,7 +89,7 @@ describe('what managers may not do', () => {
     expect(await held(userId)).toEqual(before);
   });
 
-  test('give roles that they do not hold, where the app says so; taking is another matter', async () => {
+  test('grant roles that they do not have, if the app says so; removing is not restricted', async () => {
     const strict = { settings: { managersMayGrantAnyRole: false } };
     await world.operate('PATCH', `/v1/platform/apps/${world.appName}`, strict);
     await add(member.userId, ['reader', 'writer']);
@@ -129,7 +129,7 @@ describe('who is no member', () => {
     expect(await world.rows()).toEqual(before);
   });
 
-  test('cannot change anybody, even when they own the organization next door', async () => {
+  test('cannot change anybody, even owners of another organization', async () => {
     const neighbour = await world.person();
     const nextDoor = await world.organization(neighbour);
     const before = await world.rows();

@@ -86,7 +86,7 @@ export const securitySchemes = {
     type: 'apiKey',
     in: 'header',
     name: 'X-App-Name',
-    description: 'The name of the app that the call is about, e.g. `demo`. It is no secret.',
+    description: 'The name of the app, e.g. `demo`. It is not a secret.',
   },
   bearerToken: {
     type: 'http',

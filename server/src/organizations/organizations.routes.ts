@@ -60,8 +60,8 @@ function visibleTo({ actor, appId, held }: Call) {
 }
 
 /**
- * Checks access and version without a change or an event. Used for `{"metadata":{}}`, and after an allowed change did
- * not apply because the organization was deactivated or changed concurrently.
+ * Checks access and version without a change or an event. Used for `{"metadata":{}}`. Also used if an allowed change
+ * had no effect, because the organization was deactivated or changed concurrently.
  *
  * @returns the version
  */

@@ -10,7 +10,7 @@ const longPart = 6;
 
 const dropped = /[\p{M}\p{Cf}\u0640]/gu;
 
-/** Returns a function that replaces each of these characters with its text. */
+/** Returns a function that replaces each of these characters by its replacement text. */
 function replacing(replacements: Readonly<Record<string, string>>): (text: string) => string {
   const known = new RegExp(`[${Object.keys(replacements).join('')}]`, 'gu');
   return (text) => text.replace(known, (character) => replacements[character] ?? character);
@@ -109,7 +109,7 @@ function coverOf(characters: readonly string[]): string[] {
   return pieces.filter((_, start) => start % longPart === 0 || start === pieces.length - 1);
 }
 
-/** Hashes that every match of a query has. */
+/** The hashes that a text must have to match a query. */
 export function partsOfQuery(field: SearchField, key: string): number[] {
   const characters = Array.from(key);
   if (characters.length < substringLength) return hashes(field, [`^${key}`]);

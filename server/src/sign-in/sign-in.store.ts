@@ -81,8 +81,9 @@ function toCountedAttempt(appId: string, row: CountedRow): CountedAttempt {
  * 1. `app`, `active`: the app, and one row if it is active. An inactive app consumes no quota.
  * 2. `account`: the user with this address.
  * 3. `known_device`: a device token of the caller that this account knows.
- * 4. A known device consumes its own quota and no other. Otherwise the quota of the client address is consumed, then
- * that of the account if the client address had some left: a network without quota cannot lock accounts.
+ * 4. A known device consumes its own quota and no other. Otherwise the quota of the client address is consumed. The
+ * quota of the account is consumed only if the client address had units left, so that a network beyond its quota cannot
+ * lock accounts.
  * 5. The result: app, account, the session that the caller presents, which quotas had room and when others are
  * refilled.
  *

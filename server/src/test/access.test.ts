@@ -29,16 +29,16 @@ afterAll(() => app?.close());
 const byName = (some: readonly Case[]) => some.map((one) => [one.name, one] as const);
 
 describe('every route', () => {
-  it('has its sample calls, and every sample call its route', () => {
+  it('has its sample calls, and every sample call has its route', () => {
     expect(Object.keys(samples).toSorted()).toEqual(routes.map((route) => route.operationId).toSorted());
   });
 });
 
-describe('lets in whom it declares and nobody else:', () => {
+describe('allows only the declared callers:', () => {
   it.each(byName(cases))('%s', (_, one) => expectDeclaredAccess(callers, one));
 });
 
-describe('answers what the caller is and holds, and leaves what it should:', () => {
+describe('returns the response for the caller, and leaves the expected state:', () => {
   const answering = cases.filter(({ sample }) => sample.answers ?? sample.afterwards);
   /** A stage that is not used yet. */
   let untouched: Stage;
@@ -94,7 +94,7 @@ describe('an app', () => {
   it('has to be named', () => expectAllRefused(null, () => 'app_name_required'));
   it('has to exist', () => expectAllRefused('no-such-app', () => 'app_not_found'));
 
-  it('answers nobody once it is deactivated', async () => {
+  it('refuses every call once it is deactivated', async () => {
     const { appName } = stage.world;
     await stage.world.call('PATCH', `/v1/platform/apps/${appName}`, {
       app: null,

@@ -27,7 +27,7 @@ describe.each([...new Set(routes.map(({ url }) => url))])('%s', (url) => {
   const declared = declaredAt(url);
   const others = methods.filter((method) => !declared.includes(method));
 
-  test.each(others)('does not answer to %s, and says to what it does', async (method) => {
+  test.each(others)('does not support %s, and lists the supported methods', async (method) => {
     for (const path of new Set(filled(url))) {
       for (const token of [undefined, world.admin.token]) {
         const response = await world.call(method, path, { token, headers: { host: 'localhost' } });

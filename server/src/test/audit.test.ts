@@ -118,7 +118,7 @@ describe('a change writes exactly its declared event:', () => {
   });
 });
 
-describe('nothing changed and no event is written:', () => {
+describe('nothing changes and no event is written:', () => {
   it.each(byName(silent))('%s', async (_, one) => {
     expect((await callAudited(one)).events).toEqual([]);
   });
@@ -224,7 +224,7 @@ describe('the table of routes', () => {
     expect(changing.filter(({ sample }) => !sample.target).map(({ name }) => name)).toEqual([]);
   });
 
-  it('says why a change goes unaudited', () => {
+  it('has a reason if a change is not audited', () => {
     const reasons = cases.flatMap(({ route }) =>
       isMutation(route) && typeof route.audit === 'object' ? [route.audit] : [],
     );

@@ -93,7 +93,7 @@ it('finds the fields of every body', () => {
   expect(fieldless.map(({ name }) => name)).toEqual([]);
 });
 
-describe('for every shape of the body there is an answer:', () => {
+describe('every shape of the body gets a declared response:', () => {
   const byOperation = new Map(cases.toReversed().map((one) => [one.route.operationId, one]));
   const changing = [...byOperation].filter(([, { route }]) => route.method !== 'GET').toReversed();
 

@@ -51,7 +51,7 @@ const others: [string, () => string][] = [
 ];
 
 describe('the cookie is a human’s:', () => {
-  test('each of these is a credential elsewhere', () => {
+  test('each of these is a valid credential elsewhere', () => {
     expect(mailedToken).toMatch(/^gh_v_/);
     expect(deviceToken).toMatch(/^gh_d_/);
     expect(machine.token.split('.')).toHaveLength(3);

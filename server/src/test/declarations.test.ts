@@ -51,14 +51,14 @@ describe('the service does not start with a route that', () => {
   });
 });
 
-describe('a route that decides in its own statement', () => {
+describe('a route that decides on access in its own statement', () => {
   let app: TestApp;
   beforeAll(async () => {
     app = await buildTestApp({ routes: [...routes, faulty({ decidesInStatement: 'by-declaration' })] });
   });
   afterAll(() => app?.close());
 
-  it('fails when it forgets to, and says nothing about it', async () => {
+  it('fails if it forgets to, without disclosing anything', async () => {
     const world = await createWorld(app);
     const orgId = await world.organization(await world.person());
     const { token } = world.admin;
@@ -83,17 +83,17 @@ const ofAuthorization = routes.filter(
 );
 
 describe('every authenticated POST under /v1/authorization', () => {
-  it("declares `idempotency`: 'kept', or nothingKept('because …') where it creates nothing", () => {
+  it("declares `idempotency`: 'kept', or nothingKept('because …') if it creates nothing", () => {
     expect(ofAuthorization.length).toBeGreaterThan(8);
     expect(ofAuthorization.filter(({ idempotency }) => !idempotency).map(({ operationId }) => operationId)).toEqual([]);
   });
 
-  it('that creates (201) keeps its answer', () => {
+  it('that creates (201) stores its response', () => {
     const creating = ofAuthorization.filter(({ response }) => response.status === 201);
     expect(creating.filter(({ idempotency }) => idempotency !== 'kept')).toEqual([]);
   });
 
-  it('says why, where nothing is kept', () => {
+  it('gives a reason if no response is stored', () => {
     const reasons = ofAuthorization.flatMap(({ idempotency }) =>
       typeof idempotency === 'object' ? [idempotency] : [],
     );
@@ -101,7 +101,7 @@ describe('every authenticated POST under /v1/authorization', () => {
   });
 });
 
-it('no other route keeps answers', () => {
+it('no other route stores responses', () => {
   const others = routes.filter((one) => !ofAuthorization.includes(one));
   expect(others.filter(({ idempotency }) => idempotency === 'kept')).toEqual([]);
 });

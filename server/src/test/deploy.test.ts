@@ -45,14 +45,14 @@ describe('alert rules and dashboard', () => {
   describe.each(['alerts.yaml', 'dashboard.json'])('%s', (file) => {
     const text = read(file).replaceAll(String.raw`\"`, '"');
 
-    it('names metrics that the service has', () => {
+    it('name existing metrics', () => {
       const names = [...text.matchAll(/\b([a-z_]+)\{job="gatehouse"/g)].map(([, name]) => String(name));
       expect(names.length).toBeGreaterThan(4);
       const own = names.filter((name) => name !== 'up').map((name) => name.replace(/_(bucket|count)$/, ''));
       expect(own.filter((name) => !metrics.includes(`# TYPE ${name} `))).toEqual([]);
     });
 
-    it('names routes that the service has', () => {
+    it('name existing routes', () => {
       const named = [...text.matchAll(/route(?:=|!=|=~|!~)"([^"]+)"/g)].flatMap(([, paths]) =>
         String(paths).split('|'),
       );
@@ -61,7 +61,7 @@ describe('alert rules and dashboard', () => {
       expect(named.filter((path) => !served.has(path))).toEqual([]);
     });
 
-    it('names values of labels that the service has', () => {
+    it('name existing values of labels', () => {
       const states = [...text.matchAll(/\bstate="([^"]+)"/g)].map(([, state]) => String(state));
       expect(states.filter((state) => !metrics.includes(`state="${state}"`))).toEqual([]);
     });

@@ -78,7 +78,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-it('an address comes in at these places at least', () => {
+it('these fields, at least, take an address', () => {
   expect(entrances.map(({ name }) => name)).toEqual(
     expect.arrayContaining([
       'acceptInvitation email',

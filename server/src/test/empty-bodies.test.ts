@@ -54,10 +54,10 @@ const changing = [...new Map(cases.map((one) => [one.route.operationId, one])).v
   ({ route }) => route.method !== 'GET' && !route.oauth,
 );
 
-describe('where nothing is required, nothing may be sent:', () => {
+describe('without required fields, an empty body is accepted:', () => {
   const optional = changing.filter(({ route }) => !operationOf(route)?.requestBody?.required);
 
-  it('is said by the document of those where it is so', () => {
+  it('the document says so for those operations', () => {
     const withBody = optional.filter(({ route }) => route.body).map(({ route }) => route.operationId);
     const known = [
       'createMachineSecret',
@@ -77,7 +77,7 @@ describe('where nothing is required, nothing may be sent:', () => {
   });
 });
 
-describe('where something is required, nothing is a fault of the request:', () => {
+describe('with required fields, an empty body is a validation error:', () => {
   const required = changing.filter(({ route }) => operationOf(route)?.requestBody?.required);
 
   it.each(required.map((one) => [one.name, one] as const))('%s', async (_, one) => {

@@ -109,7 +109,7 @@ function expectSentences(what: unknown, found: Record<string, string>): void {
   }
 }
 
-describe('says each fault in a sentence of ours:', () => {
+describe('describes each error in a sentence of ours:', () => {
   it.each(named(byOperation.filter(({ route }) => route.body)))('the body of %s', async (_, one) => {
     const prepared = await one.sample.prepare(stage);
     const { properties = {} } = schemaOf(one.route.body);
@@ -143,7 +143,7 @@ describe('says each fault in a sentence of ours:', () => {
   });
 });
 
-describe('refuses query parameters that it does not know, by name:', () => {
+describe('refuses unknown query parameters by name:', () => {
   const documented = byOperation.filter(({ route }) => route.url.startsWith('/v1/'));
 
   it.each(named(documented))('%s', async (_, one) => {
@@ -154,7 +154,7 @@ describe('refuses query parameters that it does not know, by name:', () => {
   });
 });
 
-describe('takes null in an optional field of a creating call for its absence:', () => {
+describe('treats null in an optional field of a creating call as absent:', () => {
   const isCreating = (route: Route) => route.method === 'POST' || route.operationId === 'acceptInvitation';
   const optionalFieldsOf = (route: Route) => {
     const { properties = {}, required = [] } = schemaOf(route.body);

@@ -106,18 +106,18 @@ it.each(['always', 'stepUp'] as const)('the operations that ask, %s, are these',
   expect(declared.map(({ operationId }) => operationId).toSorted()).toEqual(asking[freshness].toSorted());
 });
 
-describe('always asks, and an old session is refused:', () => {
+describe('always needs fresh authentication, and an old session is refused:', () => {
   it.each(byName(declaring('always')))('%s', (_, one) => expectRefusal(one));
 });
 
-describe('asks where the app says so, and an old session is refused:', () => {
+describe('needs it if the app says so, and an old session is refused:', () => {
   it.each(byName(declaring('stepUp')))('%s', async (_, one) => {
     await requireStepUp();
     await expectRefusal(one);
   });
 });
 
-describe('does not ask where the app does not say so:', () => {
+describe('does not need it if the app does not say so:', () => {
   it.each(byName(declaring('stepUp')))('%s', (_, one) => expectSuccess(one, freshForSeconds + 1));
 });
 
@@ -128,14 +128,14 @@ describe('a session of ten minutes is fresh, and no password is needed:', () => 
   });
 });
 
-describe('an old session is as good as a fresh one, with any setting of the app:', () => {
+describe('an old session is accepted like a fresh one, with every setting of the app:', () => {
   it.each(byName(others))('%s', async (_, one) => {
     await requireStepUp();
     await expectSuccess(one, freshForSeconds + 1, (__, prepared) => prepared);
   });
 });
 
-describe('machines are never asked:', () => {
+describe('machine users are exempt:', () => {
   const ofMachines = cases.filter(
     ({ route, sample }) =>
       route.freshAuthentication && sample.admits !== 'everyone' && sample.admits.includes('machine'),

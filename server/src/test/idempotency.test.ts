@@ -32,8 +32,8 @@ const call = ({ route }: Case, prepared: Prepared, token = prepared.as.token) =>
 const eventsAfter = async (id: string): Promise<number> =>
   (await app.db.query(sql`SELECT 1 FROM audit_events WHERE id > ${id}`)).length;
 
-describe('a creating call that is repeated under its key', () => {
-  it.each(keeping)('gets the same answer and changes nothing: %s', async (_, one) => {
+describe('a creating call that is repeated with its key', () => {
+  it.each(keeping)('gets the same response and changes nothing: %s', async (_, one) => {
     const prepared = await prepareKeyed(one);
     const first = await call(one, prepared);
     expect(first.statusCode).toBe(one.route.response.status);
@@ -56,7 +56,7 @@ describe('a creating call that is repeated under its key', () => {
     expect(await digestOfEverything(app.db)).toEqual(before);
   });
 
-  it.each(keeping)('at the same time happens once: %s', async (_, one) => {
+  it.each(keeping)('concurrently is made once: %s', async (_, one) => {
     const prepared = await prepareKeyed(one);
     const known = app.services.ids.next();
     const answers = await Promise.all(Array.from({ length: 4 }, () => call(one, prepared)));
@@ -71,7 +71,7 @@ describe('a creating call that is repeated under its key', () => {
     expect(await eventsAfter(known)).toBeLessThanOrEqual(1);
   });
 
-  it.each(keeping)('is nobody else’s to repeat: %s', async (_, one) => {
+  it.each(keeping)('cannot be repeated by another caller: %s', async (_, one) => {
     const prepared = await prepareKeyed(one);
     await call(one, prepared);
     for (const name of ['stranger', 'member'] as const) {

@@ -98,7 +98,7 @@ test('every operation that machine users may call has a scope, and no other one'
   expect(Object.fromEntries(declared)).toEqual(scopeOf);
 });
 
-describe('with every scope but its own a machine user is refused:', () => {
+describe('with every other scope, a machine user is refused:', () => {
   it.each(byName)('%s', async (_, one) => {
     const scope = needed(one);
     const { response, before } = await call(
@@ -114,21 +114,21 @@ describe('with every scope but its own a machine user is refused:', () => {
   });
 });
 
-describe('with its own scope alone a machine user is let in:', () => {
+describe('with only its own scope, a machine user is accepted:', () => {
   it.each(byName)('%s', async (_, one) => {
     const { response } = await call(one, [needed(one)]);
     expect(outcomeOf(response)).toBe(one.route.response.status);
   });
 });
 
-describe('with all scopes, as before there were any, a machine user is let in:', () => {
+describe('with all scopes, as before scopes existed, a machine user is accepted:', () => {
   it.each(byName)('%s', async (_, one) => {
     const { response } = await call(one, ['*']);
     expect(outcomeOf(response)).toBe(one.route.response.status);
   });
 });
 
-test('all scopes are not these', () => {
+test('`*` does not include these', () => {
   expect(machineScopes.filter((scope) => !includesScope(['*'], scope))).toEqual([
     'machine-users:read',
     'machine-users:write',

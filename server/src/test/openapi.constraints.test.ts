@@ -53,7 +53,7 @@ describe('the constraints of the document', () => {
     expect([field['format'], field['maxLength']]).toEqual(['idn-email', 254]);
   });
 
-  it('exclude one form by the other', () => {
+  it('exclude each other in alternative forms', () => {
     const { schemas } = document.components;
     expect(schemas['CreateIntentRequest']?.['oneOf']).toEqual([
       { required: ['successUrl', 'failureUrl'] },
@@ -72,7 +72,7 @@ describe('the constraints of the document', () => {
     expect(closed.map(({ pointer }) => pointer)).toEqual([]);
   });
 
-  it('say of page and cursor that each excludes the other', () => {
+  it('say that page and cursor exclude each other', () => {
     const { Page, Cursor } = document.components.parameters;
     expect(Page?.description).toContain('Cannot be combined with `cursor`');
     expect(Cursor?.description).toContain('Cannot be combined with `page`');

@@ -40,7 +40,7 @@ const requests = operations.flatMap(({ path, method, operation }) =>
   exampleRequests(operation, sealed).map((example) => ({ path, method, operation, example })),
 );
 
-it.each(requests)('$operation.operationId takes its example', async ({ path, method, operation, example }) => {
+it.each(requests)('$operation.operationId accepts its example', async ({ path, method, operation, example }) => {
   // A separate app, because some of these calls end the session of the caller or deactivate the app.
   const world = await createWorld(test, { settings });
   const response = await send(world, path, method, operation.security, example);

@@ -68,7 +68,7 @@ const hasType = (schema: JsonSchema): boolean =>
 const hasText = (text: unknown): boolean => typeof text === 'string' && text.trim() !== '';
 
 describe('the OpenAPI document', () => {
-  it('is the one that is checked in', () => {
+  it('equals the checked-in document', () => {
     const file = new URL('../../../docs/openapi.json', import.meta.url);
     // A difference means: run `npm run openapi` and review what it changes.
     expect(readFileSync(file, 'utf8')).toBe(toText(document));
@@ -90,7 +90,7 @@ describe('the OpenAPI document', () => {
     expect(bare.map(({ where }) => where)).toEqual([]);
   });
 
-  it('says the type of every field, except of those that are ignored or have two', () => {
+  it('has the type of every field, except ignored ones and those with two types', () => {
     const untyped = fields.filter(
       ({ field }) =>
         !hasType(field) && !/^(?:Accepted and ignored|A string or an array of strings): /.test(field.description ?? ''),
@@ -100,7 +100,7 @@ describe('the OpenAPI document', () => {
     expect(listed.map(({ pointer }) => pointer)).toEqual([]);
   });
 
-  it('shows examples that have everything that is required', () => {
+  it('has examples with all required fields', () => {
     const partial = [...nodesOf(allSchemas)].filter(
       ({ node: { required, examples } }) =>
         Array.isArray(required) &&
@@ -132,7 +132,7 @@ describe('the OpenAPI document', () => {
     expect(bare.map(({ operation, parameter }) => `${operation.operationId} ${parameter.name}`)).toEqual([]);
   });
 
-  it.each(operations)('says who may call $operation.operationId, and what it may answer', ({ operation }) => {
+  it.each(operations)('has the allowed callers and the responses of $operation.operationId', ({ operation }) => {
     const known = [...Object.keys(principals), 'PUBLIC', 'PLATFORM_OPERATOR'];
     expect(known).toEqual(expect.arrayContaining([...operation['x-principals']]));
     expect(operation['x-principals']).not.toEqual([]);
@@ -153,7 +153,7 @@ describe('the OpenAPI document', () => {
     expect(listed.filter(({ code, status }) => String(errorCodes[code][0]) !== status)).toEqual([]);
   });
 
-  it('finds a use for every error code', () => {
+  it('uses every error code', () => {
     const used = new Set<string>(routes.flatMap((route) => errorsOf(route)));
     const unused = Object.keys(errorCodes).filter((code) => !used.has(code) && !answeredByFramework.has(code));
     expect(unused).toEqual([]);
@@ -178,7 +178,7 @@ describe('as OpenAPI 3.1', () => {
     expect(names.filter((name) => !text.includes(name))).toEqual([]);
   });
 
-  it('gives every operation an id of its own', () => {
+  it('has a unique id for every operation', () => {
     const ids = operations.map(({ operation }) => operation.operationId);
     expect(new Set(ids).size).toBe(ids.length);
   });
@@ -199,7 +199,7 @@ describe('as OpenAPI 3.1', () => {
     expect(Object.keys(document.components.securitySchemes)).toEqual(expect.arrayContaining(schemes));
   });
 
-  it('names its fields in required only', () => {
+  it('lists only its fields in required', () => {
     const faulty = [...nodesOf(allSchemas)].filter(({ node }) => {
       const { required, properties } = node as JsonSchema;
       return Array.isArray(required) && properties !== undefined && required.some((name) => !(name in properties));
@@ -208,8 +208,8 @@ describe('as OpenAPI 3.1', () => {
   });
 });
 
-describe('as code generators read it', () => {
-  it('names license and contact, which go into the packages they make', () => {
+describe('for code generators', () => {
+  it('has license and contact, which they write into packages', () => {
     const { license, contact } = document.info;
     expect([license, contact]).toEqual([
       { name: 'Apache-2.0', identifier: 'Apache-2.0' },
@@ -217,12 +217,12 @@ describe('as code generators read it', () => {
     ]);
   });
 
-  it('has no pattern beside a format: clients parse the value first, and match the result', () => {
+  it('has no pattern in addition to a format: clients parse the value first, and match the result', () => {
     const both = [...nodesOf(document)].filter(({ node }) => 'pattern' in node && 'format' in node);
     expect(both.map(({ pointer }) => pointer)).toEqual([]);
   });
 
-  it('offers no choice between types that one language cannot tell apart', () => {
+  it('has no union of types that a language cannot distinguish', () => {
     const choices = [...nodesOf(document)].filter(
       ({ node }) => !Array.isArray(node) && ['anyOf', 'oneOf'].some((key) => key in node),
     );
@@ -233,7 +233,7 @@ describe('as code generators read it', () => {
     expect(mixed.map(({ pointer }) => pointer)).toEqual([]);
   });
 
-  it('names no component like a type that a generator makes of an operation', () => {
+  it('has no component with the name of a type that a generator makes for an operation', () => {
     // oapi-codegen: Response, Params, …; ogen: Req, Res; the TypeScript generators: Data, Error(s), Responses.
     const made = /^(?:New)?(.+?)(?:Responses?|Params|Data|Errors?|Re[qs]|(?:Request|Response)Object|JSONRequestBody)$/i;
     const operationIds = new Set(operations.map(({ operation }) => operation.operationId.toLowerCase()));
@@ -242,13 +242,13 @@ describe('as code generators read it', () => {
     expect(names.filter((name) => operationIds.has(name.toLowerCase()))).toEqual([]);
   });
 
-  it('names no two components alike, of any kind: some languages have one room for all types', () => {
+  it('has no two components with equal names, because some languages have one namespace for types', () => {
     const { schemas, responses, parameters } = document.components;
     const names = [schemas, responses, parameters].flatMap((parts) => Object.keys(parts).map((n) => n.toLowerCase()));
     expect(names.filter((name, index) => names.indexOf(name) !== index)).toEqual([]);
   });
 
-  it('takes the app as a security scheme that is set once, never as a parameter', () => {
+  it('has the app as a security scheme that is set once, never as a parameter', () => {
     const asParameter = operations.filter(({ operation }) =>
       parametersOf(operation).some(({ name }) => name.toLowerCase() === 'x-app-name'),
     );
@@ -267,7 +267,7 @@ describe('as code generators read it', () => {
     expect(unnamed.filter(({ operation }) => operation.security.some((one) => 'appName' in one))).toEqual([]);
   });
 
-  it('has one problem for all refusals, whose code is open', () => {
+  it('has one problem schema for all errors, whose code is open', () => {
     expect(resolved({ $ref: '#/components/schemas/Problem' }).properties?.['code']).not.toHaveProperty('enum');
     const refusals = operations.flatMap(({ operation }) =>
       Object.entries(operation.responses).filter(([status]) => status >= '400'),
@@ -280,7 +280,7 @@ describe('as code generators read it', () => {
     }
   });
 
-  it('names the origin at which the service is reached', () => {
+  it('has the origin at which the service is reached', () => {
     expect(toOpenApi(routes, 'https://id.example.com').servers.map(({ url }) => url)).toEqual([
       'https://id.example.com',
     ]);
@@ -328,7 +328,7 @@ describe('as a file under review', () => {
     expect(linesOf(added, routes)).toBeLessThanOrEqual(40);
   });
 
-  it.each(documented)('spends at most 40 lines on $operationId, besides schemas', ({ url, method }) => {
+  it.each(documented)('takes at most 40 lines for $operationId, without schemas', ({ url, method }) => {
     const lines = toText(document.paths[toPath(url)]?.[method.toLowerCase()]).trimEnd().split('\n');
     const ofPath = 2;
     expect(lines.length + ofPath).toBeLessThanOrEqual(40);

@@ -61,7 +61,7 @@ async function outcomeFor({ route }: Case, prepared: Prepared, name: CallerName)
 const isRefused = ({ route, sample }: Case, name: CallerName): boolean =>
   typeof outcomeWhileInactive(route, sample, name) === 'string';
 
-describe('a deactivated organization answers by the kind of the operation and who asks:', () => {
+describe('a deactivated organization responds by the kind of the operation and the caller:', () => {
   it.each(byName)('%s', async (_, one) => {
     const expected = (name: CallerName) => [name, outcomeWhileInactive(one.route, one.sample, name)];
     const prepared = await one.sample.prepare(stage);
@@ -84,11 +84,11 @@ describe('a deactivated organization answers by the kind of the operation and wh
 describe('the table of states', () => {
   const declared = new Set(overOrganizations.map(operationOf));
 
-  it('is not asked by a route whether what people hold counts: that is for what they are told of themselves', () => {
+  it('routes never declare the use of roles: that is for introspection', () => {
     expect(declared.has('use')).toBe(false);
   });
 
-  it('lets everybody do everything in an active organization', () => {
+  it('allows everything in an active organization', () => {
     for (const kind of Object.keys(organizationOperations) as OrganizationOperation[]) {
       for (const held of [[], ['ORG_OWNER'], ['SUPER_ADMIN'], ['GENERIC_MACHINE_USER']]) {
         expect(statusesPermitting(kind, held)).toContain('Active');
@@ -96,7 +96,7 @@ describe('the table of states', () => {
     }
   });
 
-  it('lets what people hold count only in an active one', () => {
+  it('has roles in force only in an active organization', () => {
     expect(statusesInForce()).toEqual(['Active']);
   });
 });

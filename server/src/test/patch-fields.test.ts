@@ -83,13 +83,13 @@ describe.each(changingRoutes)('$operationId', (route) => {
 
   it.each(Object.entries(kind.unseen ?? {}))('uses %s, which no GET shows', (_, { prove }) => prove(subject));
 
-  it('has no entry for a field that is gone', () => {
+  it('has no entry for a removed field', () => {
     const known = new Set(fields.map(({ name }) => name));
     const listed = [kind.values, kind.follows, kind.unseen].flatMap((entries) => Object.keys(entries ?? {}));
     expect(listed.filter((name) => !known.has(name))).toEqual([]);
   });
 });
 
-it('has no entry for a route that is gone', () => {
+it('has no entry for a removed route', () => {
   expect(Object.keys(kinds).toSorted()).toEqual(changingRoutes.map(({ operationId }) => operationId).toSorted());
 });

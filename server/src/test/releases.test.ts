@@ -83,7 +83,7 @@ describe.each(releases)('a database of %s', (release) => {
   });
   afterAll(() => running?.close());
 
-  test.each(stored.answers)('still answers $as at $path', async ({ body, ...asked }) => {
+  test.each(stored.answers)('still returns $as at $path', async ({ body, ...asked }) => {
     const response = await send('GET', asked.path, asked);
     expect([response.statusCode, response.json()]).toEqual([200, stillAnswered(body)]);
   });
@@ -94,7 +94,7 @@ describe.each(releases)('a database of %s', (release) => {
     }
   });
 
-  test('leaves the machine user what it could do', async () => {
+  test('keeps the rights of the machine user', async () => {
     const asked = await send('POST', '/v1/authentication/machine-users/access-token', { body: stored.machine });
     const { token } = asked.json<{ token: string }>();
     const headers = { authorization: `Bearer ${token}` };
@@ -114,12 +114,12 @@ describe.each(releases)('a database of %s', (release) => {
     expect(other.statusCode).toBe(200);
   });
 
-  test('gives the machine user a token for its secret', async () => {
+  test('issues a token for the secret of the machine user', async () => {
     const response = await send('POST', '/v1/authentication/machine-users/access-token', { body: stored.machine });
     expect(response.statusCode).toBe(200);
   });
 
-  test('keeps stored answers to idempotency keys', async () => {
+  test('keeps stored responses of idempotency keys', async () => {
     if (!stored.replay) return;
     const { answer, ...asked } = stored.replay;
     const response = await send('POST', asked.path, asked);
@@ -136,14 +136,14 @@ describe.each(releases)('a database of %s', (release) => {
     expect(me.json().organizations).toMatchObject([{ id: stored.invitation.orgId, roles: ['writer'] }]);
   });
 
-  test('has nothing sealed that the master key does not open', async () => {
+  test('has no sealed value that the master key does not open', async () => {
     const next = randomBytes(32);
     const { keys, mails, secrets } = await reseal(running.db, createSealer({ current: next, old: [masterKey] }));
     expect([keys, mails > 0, secrets]).toEqual([2, true, stored.replay ? 2 : 0]);
     await reseal(running.db, createSealer({ current: masterKey, old: [next] }));
   });
 
-  test('is changed like any other', async () => {
+  test('can be changed like any other', async () => {
     const { path, metadata } = stored.organization;
     const body = { metadata: { upgraded: 'yes' } };
     expect((await send('PATCH', path, { as: 'owner', body })).statusCode).toBe(200);

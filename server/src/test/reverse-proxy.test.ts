@@ -130,7 +130,7 @@ describe.each(proxies)('behind $name', ({ name, isInstalled }) => {
       expect(sessions.find(({ id }) => id === answer.sessionId)?.ip).toBe('127.0.0.2');
     });
 
-    test('cookies are secure, and a browser is authenticated by them', async () => {
+    test('cookies are secure and authenticate a browser', async () => {
       const cookies = cookiesOf(await signIn({ origin, 'sec-fetch-site': 'same-origin' }));
       const names = cookies.map((cookie) => cookie.split('=')[0]);
       expect(names).toEqual(expect.arrayContaining(['session-token', `__Host-session-token-${world.appName}`]));

@@ -67,7 +67,7 @@ function updateList(): void {
   writeFileSync(file, `${JSON.stringify(Object.fromEntries(entries), undefined, 2)}\n`);
 }
 
-describe('a call sends as many statements as the list says:', () => {
+describe('a call sends exactly the listed number of statements:', () => {
   afterAll(() => isUpdate && updateList());
 
   it.each(named)('%s', async (name, one) => {
@@ -82,11 +82,11 @@ describe('a call sends as many statements as the list says:', () => {
 });
 
 describe.skipIf(isUpdate)('the list of statements', () => {
-  it('names every sample call once, and nothing else', () => {
+  it('lists every sample call once, and nothing else', () => {
     expect([...limits.keys()].toSorted()).toEqual(named.map(([name]) => name).toSorted());
   });
 
-  it.each(atMostTwo)('allows the look-up of the credential and one more to %s', (name) => {
+  it.each(atMostTwo)('allows the lookup of the credential and one more statement for %s', (name) => {
     expect(limits.get(name)).toBeLessThanOrEqual(2);
   });
 });

@@ -106,7 +106,7 @@ const keysOf = (type: 'p' | 'f'): Promise<Key[]> =>
 const isOfApp = ({ table }: Key): boolean => !(table in outsideApps);
 
 describe('every table of an app', () => {
-  it('is there, and what is not of an app says why', async () => {
+  it('exists, and has a reason if it belongs to no app', async () => {
     const names = new Set(await tablesOf(app.db));
     expect(Object.keys(outsideApps).filter((name) => !names.has(name))).toEqual([]);
     expect((await keysOf('p')).map(({ table }) => table).toSorted()).toEqual([...names]);
@@ -135,7 +135,7 @@ describe('every table of an app', () => {
     expect(keys.filter((key) => !isComposite(key))).toEqual([]);
   });
 
-  it('has an index for each reference, which finds what goes with the row referred to', async () => {
+  it('has an index for each reference, which finds the referring rows of a deleted row', async () => {
     const indexes = await app.db.query<{ table: string; columns: string[] }>(sql`
       SELECT c.indrelid::regclass::text AS table, ${columnsOf('indkey', 'indrelid')} AS columns
       FROM pg_index c JOIN pg_class t ON t.oid = c.indrelid AND t.relnamespace = 'public'::regnamespace`);
@@ -147,7 +147,7 @@ describe('every table of an app', () => {
     expect((await keysOf('f')).filter((key) => !isFound(key))).toEqual([]);
   });
 
-  it('refers to its app, directly or through what it refers to', async () => {
+  it('refers to its app, directly or through its references', async () => {
     const keys = await keysOf('f');
     const referring = new Set(keys.filter(({ columns }) => columns.includes('app_id')).map(({ table }) => table));
     const lone = (await keysOf('p')).filter(isOfApp).filter(({ table }) => !referring.has(table));
@@ -184,7 +184,7 @@ describe('a reference to a row of another app', () => {
     }
   });
 
-  it('is the only thing that keeps a copy of the app from being stored', async () => {
+  it('is the only guard that keeps a copy of the app from being stored', async () => {
     await fillApp(app.db, tables, twinId, rows, 'theirs');
     expect([...(await takeRows(app.db, tables, twinId)).keys()]).toEqual([...rows.keys()]);
   });

@@ -84,7 +84,7 @@ async function idsNextDoor(): Promise<string[]> {
 const ofApps = cases.filter(({ route }) => isAppNamed(route));
 const byName = (some: readonly Case[]) => some.map((one) => [one.name, one] as const);
 
-describe('ids and secrets of another app mean nothing to', () => {
+describe('ids and secrets of another app are unknown to', () => {
   it.each(byName(ofApps))('%s', async (_, one) => {
     const ours = await one.sample.prepare(stage);
     const theirs = await one.sample.prepare(foreign);
@@ -94,7 +94,7 @@ describe('ids and secrets of another app mean nothing to', () => {
   });
 });
 
-describe('a credential of one app means nothing in another to', () => {
+describe('a credential of one app is invalid in another for', () => {
   const ofCallers = ofApps.filter(({ route }) => route.access.target !== 'public');
 
   it.each(byName(ofCallers))('%s', async (_, one) => {
@@ -115,7 +115,7 @@ async function deletedOrganization({ world, owner }: Stage): Promise<string> {
   return orgId;
 }
 
-describe('a refusal names in the audit nothing of another app:', () => {
+describe('the event of a refusal contains nothing of another app:', () => {
   type Call = Parameters<World['call']>;
   const readOrganization = (id: string): Call => ['GET', `/v1/authorization/organizations/${id}`];
   const body = (clientId: string) => ({ clientId, clientSecret: `gh_m_${'x'.repeat(43)}` });
@@ -164,7 +164,7 @@ function boundCaller({ sample: { admits } }: Case, { addressed }: Prepared): Cal
 const isPair = ({ route }: Case, exchanges: readonly Exchange[]): boolean =>
   route.access.target === 'public' || (route.access.target === 'app' && exchanges.length > 1);
 
-describe('ids of another organization mean nothing to', () => {
+describe('ids of another organization are unknown to', () => {
   it.each(byName(ofApps))('%s', async (_, one) => {
     const ours = await one.sample.prepare(stage);
     const theirs = await one.sample.prepare(nextDoor);
@@ -176,7 +176,7 @@ describe('ids of another organization mean nothing to', () => {
   });
 });
 
-describe('another organization and its people stay as they are after', () => {
+describe('another organization and its people are unchanged after', () => {
   const changing = ofApps.filter(({ route }) => isMutation(route));
 
   it.each(byName(changing))('%s', async (_, { route, sample }) => {

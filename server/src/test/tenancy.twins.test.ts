@@ -166,7 +166,7 @@ async function outcomes(one: Case, prepared: Prepared) {
   return found;
 }
 
-describe('an app does not depend on what another app holds:', () => {
+describe('an app does not depend on the data of another app:', () => {
   const ofApps = cases.filter(({ route }) => isAppNamed(route));
 
   it.each(ofApps.map((one) => [one.name, one] as const))('%s', async (_, one) => {
@@ -209,7 +209,7 @@ describe.each(keySets)('the operator changes one app only, keys of the set %s:',
     expect(await digestOfApp(app.db, ourId)).not.toEqual(ourBefore);
   });
 
-  it('revoking the key of one leaves it with another, and the successor of the other waits', async () => {
+  it('revoking the key of one app leaves it with another key, and the successor of the other app waits', async () => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     await fillApp(app.db, tables, twinId, ourRows, 'theirs');
     const successor = await generateSigningKey(app.services.sealer, twinId, set, new Date(now().getTime() + 900_000));
@@ -231,7 +231,7 @@ describe.each(keySets)('the operator changes one app only, keys of the set %s:',
   });
 });
 
-describe('the owner of an address is told that somebody tried to sign up with it', () => {
+describe('the owner of an address is notified that somebody tried to sign up with it', () => {
   const attempt = async (email: string) => {
     const body = { firstName: 'Grace', lastName: 'Hopper', email, password };
     expect(problem(await stage.world.call('POST', '/v1/authentication/users', { body }))).toBe(
@@ -244,7 +244,7 @@ describe('the owner of an address is told that somebody tried to sign up with it
       SELECT 1 FROM mails WHERE app_id = ${ourId} AND user_id = ${userId} AND purpose = 'sign_up_attempted'`)
     ).length;
 
-  it('whether or not the twin was told, and regardless of who else was', async () => {
+  it('whether or not the twin was notified, and regardless of the address', async () => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     const { owner, member } = stage;
     await attempt(owner.email);
@@ -270,7 +270,7 @@ describe('a flood of refusals in one app', () => {
     );
   };
 
-  it('leaves room for the refusals in another', async () => {
+  it('does not displace refusals in another', async () => {
     await fillApp(app.db, tables, ourId, ourRows, 'ours');
     // A new source each time, because the service remembers sources without a row, even after the rollback of a test.
     const { email } = await stage.world.person();

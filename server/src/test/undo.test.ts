@@ -15,7 +15,7 @@ afterAll(() => db?.close());
 const write = (id: number) => db.query(sql`INSERT INTO notes VALUES (${id})`);
 const written = async () => (await db.query<{ id: number }>(sql`SELECT id FROM notes ORDER BY id`)).map(({ id }) => id);
 
-it('takes back what was done, and gives its result', async () => {
+it('undoes the changes, and returns the result', async () => {
   await write(1);
   const seen = await db.undo(async () => {
     await write(2);
@@ -26,7 +26,7 @@ it('takes back what was done, and gives its result', async () => {
   expect(await written()).toEqual([1]);
 });
 
-it('takes back what was done before a fault', async () => {
+it('undoes changes before an error', async () => {
   const failing = db.undo(async () => {
     await write(2);
     throw new Error('a fault');
@@ -35,7 +35,7 @@ it('takes back what was done before a fault', async () => {
   expect(await written()).toEqual([]);
 });
 
-it('goes on after a statement and a transaction that fail', async () => {
+it('continues after a statement and a transaction that fail', async () => {
   const seen = await db.undo(async () => {
     await write(1);
     await expect(write(1)).rejects.toBeInstanceOf(DatabaseError);
@@ -50,7 +50,7 @@ it('goes on after a statement and a transaction that fail', async () => {
   expect(seen).toEqual([1, 3]);
 });
 
-it('lets transactions take turns', async () => {
+it('runs transactions one after the other', async () => {
   const writeBoth = (first: number, second: number) =>
     db.transaction(async (tx) => {
       await tx.query(sql`INSERT INTO notes VALUES (${first})`);
@@ -63,7 +63,7 @@ it('lets transactions take turns', async () => {
   expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
 });
 
-it('can be done within itself', async () => {
+it('can be nested', async () => {
   const seen = await db.undo(async () => {
     await write(1);
     await db.undo(() => write(2));

@@ -60,12 +60,12 @@ export const accessTokenRoutes = [
     summary: 'Get an access token',
     description:
       'Exchanges the session of a person for a short-lived ES256 JWT, which another service verifies with the ' +
-      'keys at `/apps/{app}/oauth/jwks`. With `organizationId` the token says what the person holds in that ' +
-      'organization at this moment and is good for that organization only. This API accepts a token only if ' +
-      'its audience is `PUBLIC_URL`, and looks at the session each time; other services learn of a revocation ' +
-      'when the token expires. Call it again shortly before `expiresInSeconds` are over.',
+      'keys at `/apps/{app}/oauth/jwks`. With `organizationId`, the token has the current roles and permissions ' +
+      'of the person in that organization, and is valid only for that organization. This API accepts a token only ' +
+      'if its audience is `PUBLIC_URL`, and checks the session on each call. Other services accept the token ' +
+      'until it expires. Call it again shortly before `expiresInSeconds` are over.',
     access: overApp('SESSION_OWNER'),
-    audit: noAudit('A token is stored nowhere and changes nothing.'),
+    audit: noAudit('Tokens are not stored, so the call changes nothing.'),
     body: createAccessToken,
     response: { status: 200, description: 'The token.', body: accessTokenCreated },
     errors: ['audience_required', 'audience_not_allowed', 'organization_not_found', 'organization_inactive'],
@@ -73,7 +73,7 @@ export const accessTokenRoutes = [
       const { services, appId, body } = call;
       const { user, session } = signedIn(call.actor);
       const grant = await findGrant(call, user.id, body.organizationId);
-      if (!grant?.kid) throw new Error('the app has no signing key in use');
+      if (!grant?.kid) throw new Error('the app has no active signing key');
       const aud = audienceOf(grant, body.audience);
       const membership = membershipOf(grant, body.organizationId);
       const times = toTimes(services.clock.now(), {
@@ -104,9 +104,9 @@ export const accessTokenRoutes = [
     tag: 'authentication',
     summary: 'Get the public keys that verify access tokens',
     description:
-      'The JSON Web Key Set (RFC 7517) that verifies the access tokens of people. The tokens of app machine ' +
-      'users have keys of their own, at `/apps/{app}/.well-known/jwks.json`; neither set verifies the tokens ' +
-      'of the other.',
+      'The JSON Web Key Set (RFC 7517) with which access tokens of people are verified. Tokens of machine users ' +
+      'have a separate key set, at `/apps/{app}/.well-known/jwks.json`. Each key set verifies only its own kind ' +
+      'of tokens.',
     access: publicAccess({ app: 'none' }),
     params: oauthJwksParams,
     response: {

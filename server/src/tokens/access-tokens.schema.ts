@@ -6,15 +6,17 @@ export const createAccessToken = z
   .strictObject({
     audience: optional(text({ min: 1, max: 300 })).meta({
       description:
-        'The service that the token is for: an entry of the app’s setting `audiences`. Default: the first ' +
-        'entry. The external origin of this service (`PUBLIC_URL`) makes a token for this API.',
+        'The audience of the token: an entry of the app setting `audiences`. Default: the first entry. The ' +
+        'external origin of this service (`PUBLIC_URL`) is the audience for this API.',
       examples: ['https://api.example.com'],
     }),
-    organizationId: optional(idOf('the organization that the token is for', '118273645546213224')),
+    organizationId: optional(idOf('the organization of the token', '118273645546213224')),
   })
-  .meta({ id: 'CreateAccessTokenRequest', description: 'What the token is for.' });
+  .meta({ id: 'CreateAccessTokenRequest', description: 'Audience and organization of the token.' });
 
-/** Described in its own words: a component that two operations share would be named like the schema of apps. */
+/**
+ * Has its own description, because a component shared by two operations would get the same name as the schema of apps.
+ */
 export const oauthJwksParams = z.strictObject({
   app: appName.meta({ description: 'Name of the app whose access tokens are verified.', examples: ['demo'] }),
 });
@@ -22,7 +24,7 @@ export const oauthJwksParams = z.strictObject({
 export const accessTokenCreated = z
   .object({
     token: z.string().meta({
-      description: 'ES256 JWT (RFC 9068). The keys at `/apps/{app}/oauth/jwks` verify it.',
+      description: 'ES256 JWT (RFC 9068). Verify it with the keys at `/apps/{app}/oauth/jwks`.',
       examples: ['eyJhbGciOiJFUzI1NiIsInR5cCI6ImF0K2p3dCIsImtpZCI6ImsyIn0.e30.AAAA'],
     }),
     expiresInSeconds: z.int().meta({ description: 'Lifetime of the token, in seconds.', examples: [600] }),

@@ -9,10 +9,10 @@ import { limits } from '../limits/limits.ts';
 import { quotaKey, toRetryAfter } from '../calls/take-limit.ts';
 import { type FoundClient, type MachineLimits, touchSecret } from '../machine-users/machine-users.store.ts';
 
-/** How long the last use of a secret may lag behind. */
+/** Maximum delay of the recorded last use of a secret. */
 const touchEveryMs = 60_000;
 
-/** What a machine user does with its secret; each has a quota of its own. */
+/** Uses of a secret by a machine user. Each has a separate quota. */
 type SecretUse = 'tokenRequestsPerMachinePerMinute' | 'introspectionsPerMachinePerMinute';
 
 /** A machine user that presented a valid secret. */
@@ -30,7 +30,7 @@ function checkNetwork({ request }: Call, { allowedNetworks }: MachineLimits): vo
 }
 
 /**
- * Counted after the secret was verified, so that a caller who only knows the client id cannot use up the quota.
+ * Counted after the secret was verified, so that a caller who only knows the client id cannot exhaust the quota.
  *
  * @throws ApiError `rate_limited`
  */
@@ -42,7 +42,7 @@ async function limitUse({ services, appId }: Call, use: SecretUse, id: string, f
 }
 
 /**
- * Verifies the secret of a machine user of the app that the call names. One query; a second one each minute notes the
+ * Verifies the secret of a machine user of the app in the call. One query; once a minute, a second query records the
  * use of the secret.
  *
  * @param use the quota that the call consumes

@@ -10,7 +10,7 @@ import { issuerOf, type NamedApp } from './token-verifier.ts';
 export type Introspection = z.input<typeof introspection>;
 
 interface Options {
-  /** Audiences of which the asking service may know tokens; null: all. Sessions and API keys are for the whole app. */
+  /** Audiences whose tokens the caller may introspect; null: all. Sessions and API keys are for the whole app. */
   readonly audiences: readonly string[] | null;
 }
 
@@ -40,7 +40,7 @@ async function introspectSession(services: Services, app: NamedApp, token: strin
   };
 }
 
-/** What is read from the token itself. */
+/** Claims of the token itself. */
 const fromClaims = (services: Services, app: NamedApp, claims: MachineClaims | PersonClaims) => ({
   token_type: 'Bearer',
   iss: issuerOf(services.config.publicUrl, app.name),
@@ -121,11 +121,11 @@ async function introspectApiKey(services: Services, app: NamedApp, key: string):
 }
 
 /**
- * Describes a credential of any kind: the one function behind every introspection route. The prefix says what a
- * credential claims to be; whether it is, the database says.
+ * Describes a credential of any kind, for every introspection route. The prefix only claims a kind; the database
+ * decides.
  *
- * @param app the app that the credential must belong to
- * @param token the credential as presented: a session token, a signed token or an API key; anything else is not active
+ * @param app the app to which the credential must belong
+ * @param token the presented credential: a session token, a signed token or an API key; other values are not active
  * @see RFC 7662, section 2.2
  */
 export async function introspect(

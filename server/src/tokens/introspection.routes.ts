@@ -20,7 +20,7 @@ export const introspectionRoutes = [
       'the database, so a session that has just ended is not active. Introspection of a session token ' +
       'counts as use of the session. Tokens of other apps and invalid values are not active.',
     access: accepting({ machineScope: 'tokens:read' }, overApp('GENERIC_MACHINE_USER')),
-    audit: noAudit('It reads; the last use of a session is a counter.'),
+    audit: noAudit('It only reads; the last use of a session is a counter.'),
     body: introspectToken,
     response: { status: 200, description: 'The description of the token.', body: introspection },
     handler: ({ services, appId, request, body }) =>
@@ -36,11 +36,11 @@ export const introspectionRoutes = [
     description:
       'The introspection endpoint of RFC 7662 for OAuth libraries. The service authenticates with the client id ' +
       'and secret of a machine user.',
-    // Standard clients call it from the standard's text; the SDK and generated clients use the JSON route.
+    // Omitted from the SDK: standard clients use it by the standard, the SDK and generated clients use the JSON route.
     hidden: true,
     oauth: true,
     access: publicAccess({ app: 'in-path' }),
-    audit: noAudit('It reads; the last uses of the session and of the secret are counters.'),
+    audit: noAudit('It only reads; the last uses of the session and of the secret are counters.'),
     params: introspectionParams,
     body: introspectionForm,
     response: { status: 200, description: 'The description of the token.', body: introspection },

@@ -6,8 +6,8 @@ export const introspectToken = z
   .strictObject({
     token: text({ min: 1, max: 8192 }).meta({
       description:
-        'The credential that somebody presented: the token of a session or of a machine user, the access token of a ' +
-        'person, or an API key.',
+        'The received credential: the token of a session or of a machine user, the access token of a person, or ' +
+        'an API key.',
       examples: ['gh_s_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
     }),
   })
@@ -19,19 +19,19 @@ export const introspectionParams = z.strictObject({ app: appName });
 export const introspectionForm = z
   .object({
     token: text({ min: 1, max: 8192 }).meta({
-      description: 'The token that somebody presented.',
+      description: 'The received token.',
       examples: ['gh_s_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
     }),
     client_id: text({ min: 1, max: 100 })
       .optional()
       .meta({
-        description: 'Client id, if the client does not authenticate by Basic.',
+        description: 'Client id, if the client does not use Basic authentication.',
         examples: ['118273645546213378'],
       }),
     client_secret: text({ min: 1, max: 200 })
       .optional()
       .meta({
-        description: 'Client secret, if the client does not authenticate by Basic.',
+        description: 'Client secret, if the client does not use Basic authentication.',
         examples: ['gh_m_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
       }),
   })
@@ -65,7 +65,7 @@ export const introspection = z
         description: 'Kind of the credential: of a human, of a machine user, or an API key.',
         examples: ['user'],
       }),
-    token_type: words('How it is presented (RFC 6750).', 'Bearer'),
+    token_type: words('How the token is presented (RFC 6750).', 'Bearer'),
     jti: words('Id of the token; session tokens have none.', '5b1f7a52-8f5c-4a2e-9d63-0f6f6d1a7c11'),
     sub: words(
       'Id of the user or machine user; for an API key of an organization, id of the organization.',
@@ -80,7 +80,7 @@ export const introspection = z
         examples: ['demo'],
       }),
     iat: seconds('When it was issued'),
-    nbf: seconds('Not valid before; session tokens have none'),
+    nbf: seconds('Start of validity; session tokens have none'),
     exp: seconds('Expiry; use of a session can extend it'),
     username: words('E-mail address of the user.', 'jon.doe@example.com'),
     email_verified: z
@@ -93,13 +93,13 @@ export const introspection = z
       .optional()
       .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd']] }),
     org_id: words('The only organization for which an access token or API key is valid.', '118273645546213224'),
-    scope: words('Scopes of the machine user now, separated by spaces.', 'members:read members:write'),
+    scope: words('Current scopes of the machine user, separated by spaces.', 'members:read members:write'),
     client_id: words('Client id of the machine user; for a person, the name of the app.', '118273645546213378'),
-    secret_id: words('Id of the secret that the token was issued for.', '118273645546213379'),
+    secret_id: words('Id of the secret for which the token was issued.', '118273645546213379'),
     permissions: z
       .array(z.string())
       .optional()
-      .meta({ description: 'What an API key may do at this moment.', examples: [['documents:read']] }),
+      .meta({ description: 'Current permissions of an API key.', examples: [['documents:read']] }),
     key_id: words('Id of the API key.', '118273645546213390'),
     key_owner: z
       .enum(['user', 'organization'])
@@ -107,7 +107,7 @@ export const introspection = z
       .meta({ description: 'Whether the API key belongs to a user or to the organization.', examples: ['user'] }),
     rate: z
       .object({
-        remaining: z.int().meta({ description: 'Uses that are left: 0.', examples: [0] }),
+        remaining: z.int().meta({ description: 'Remaining uses: 0.', examples: [0] }),
         retryAfterSeconds: z.int().meta({ description: 'Seconds until the key may be used again.', examples: [3] }),
       })
       .optional()

@@ -4,8 +4,8 @@ import { generateSigningKey } from '../keys/signing-keys.ts';
 import { insertSigningKey, someKeySigns } from '../keys/signing-keys.store.ts';
 
 /**
- * Creates the first key of the second key set, for an app of a version that had one set. Processes that do so at the
- * same time create one key.
+ * Creates the first key of the second key set, for an app that was created by a version with one set. Concurrent
+ * processes create only one key.
  */
 export async function createFirstOauthKey(
   { db, sealer, clock }: Pick<Services, 'db' | 'sealer' | 'clock'>,

@@ -2,19 +2,19 @@ import type { PresentedSession, SignedInUser } from '../access/actor.ts';
 import { toManagerRoles } from '../members/members.store.ts';
 import type { TokenMembership } from './token-grants.store.ts';
 
-/** The longest list of permissions in a token: a token has to fit into a header. */
+/** The longest list of permissions in a token, because a token must fit into a header. */
 const maxPermissionsBytes = 4096;
 /** The longest list of roles. */
 const maxRolesBytes = 1024;
 /**
- * The longest claims altogether. Their token has at most 7,900 characters: common proxies and our own verifier refuse
- * headers of more than 8 KiB.
+ * The longest claims in all. Their token has at most 7,900 characters, because common proxies and our own verifier
+ * refuse headers of more than 8 KiB.
  */
 const maxClaimsBytes = 5700;
 
 const bytesOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
-/** Authentication context class references: how strongly the session was authenticated. */
+/** Authentication context class reference: the strength of the authentication of the session. */
 const acrOf = (amr: readonly string[]): string => `urn:gatehouse:acr:${amr.includes('mfa') ? 2 : 1}`;
 
 /** The claims about the person and their session. @see RFC 9068, section 2.2 */
@@ -30,10 +30,10 @@ export const claimsOfPerson = (user: SignedInUser, session: PresentedSession) =>
 });
 
 /**
- * The claims about what the person holds in the organization that the token names. A list that is too long is left out
- * and marked: its absence means "ask", never "allow".
+ * The claims about the roles and permissions of the person in the organization of the token. A list that is too long is
+ * omitted and marked: a missing list means that the service must ask, never that everything is allowed.
  *
- * @param others all other claims of the token, which share its room
+ * @param others all other claims of the token, which share its size limit
  */
 export function claimsOfMembership(membership: TokenMembership, others: object) {
   const { orgId, roles, permissions } = membership;

@@ -1,8 +1,8 @@
-/** A token whose signature is good. */
+/** A token with a valid signature. */
 interface SignedClaims {
   readonly claims: Readonly<Record<string, unknown>>;
   readonly kid: string;
-  /** The issuer that the token must name. */
+  /** The required issuer of the token. */
   readonly issuer: string;
   readonly appName: string;
 }
@@ -22,7 +22,7 @@ export interface MachineClaims extends CommonClaims {
   readonly kind: 'machine';
   readonly machineUserId: string;
   readonly secretId: string;
-  /** For whom it was made. */
+  /** Audiences of the token. */
   readonly audience: string | readonly string[];
 }
 
@@ -32,9 +32,9 @@ export interface PersonClaims extends CommonClaims {
   readonly userId: string;
   readonly sessionId: string;
   readonly audience: string;
-  /** The last authentication of the session when the token was issued. */
+  /** The last authentication of the session before the token was issued. */
   readonly authenticatedAt: number;
-  /** The only organization that the token is good for. */
+  /** The only organization for which the token is valid. */
   readonly orgId: string | undefined;
 }
 

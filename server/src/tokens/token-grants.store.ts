@@ -3,11 +3,11 @@ import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { effectiveRoles, membershipsOf } from '../roles/effective-permissions.store.ts';
 
-/** A request for an access token, as it is looked up. */
+/** A request for an access token, for its lookup. */
 export interface TokenRequestKey {
   readonly appId: string;
   readonly userId: string;
-  /** The organization that the token is to name. */
+  /** The organization for `org_id`, if the caller asked for one. */
   readonly orgId: string | undefined;
 }
 
@@ -23,12 +23,12 @@ export interface TokenMembership {
 
 /** Data for issuing an access token. */
 export interface TokenGrant {
-  /** The audiences that the app lists; null: none is stored. */
+  /** The allowed audiences of the app; null: none are stored. */
   readonly audiences: readonly string[] | null;
   readonly lifeSeconds: number | null;
-  /** The key that signs now; null: the app has none yet. */
+  /** The key that signs now; null if the app has none yet. */
   readonly kid: string | null;
-  /** Undefined: no organization was named, or the person is not in it. */
+  /** Undefined: no organization was requested, or the person is not a member of it. */
   readonly membership: TokenMembership | undefined;
 }
 
@@ -58,9 +58,9 @@ const toMembership = (row: GrantRow): TokenMembership | undefined =>
       };
 
 /**
- * Settings, signing key and membership for these requests: one query for all of them.
+ * Reads settings, signing key and membership of these requests, in one query.
  *
- * @returns in the order of the keys; undefined where there is no such app
+ * @returns in the order of the keys; undefined if there is no such app
  */
 export async function findTokenGrants(
   db: Queryable,

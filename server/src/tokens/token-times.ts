@@ -1,9 +1,9 @@
-/** How far the clock of a verifier may be behind. */
+/** Tolerated delay of a verifier's clock. */
 const clockSkewSeconds = 60;
 
 /**
- * Verifiers that refuse an `iat` in the future accept a new token although their clock is one second behind. The token
- * expires by the same second earlier, because its lifetime counts from `iat`.
+ * `iat` is a second in the past, so that verifiers that refuse a future `iat` accept a new token even if their clock is
+ * a second behind. The token also expires a second earlier, because its lifetime counts from `iat`.
  */
 const issuedEarlierBySeconds = 1;
 
@@ -15,8 +15,8 @@ export interface TokenTimes {
 }
 
 /**
- * @param options.lifeSeconds the longest lifetime of the token
- * @param options.notAfter the end of what the token stands for
+ * @param options.lifeSeconds the maximum lifetime of the token
+ * @param options.notAfter the end of the session or secret of the token
  */
 export function toTimes(
   now: Date,

@@ -4,20 +4,22 @@ import { decodeJwt, verifySignature } from '../keys/jws.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import { type MachineClaims, type PersonClaims, toMachineClaims, toPersonClaims } from './token-claims.ts';
 
-/** An app as the request names it. */
+/** The app in the request. */
 export interface NamedApp {
   readonly id: string;
   readonly name: string;
 }
 
-/** Verified content of a token, by the kind of its holder. */
+/** Verified content of a token, by the kind of its subject. */
 export type TokenClaims = MachineClaims | PersonClaims;
 
-/** Checks signed tokens. Whether the holder, the session or secret, and the key are still good, the database says. */
+/**
+ * Verifies signed tokens. The database decides whether the subject, the session or secret, and the key are still valid.
+ */
 export interface TokenVerifier {
-  /** The claims of a token that this app issued for this API and that has not expired; else undefined. */
+  /** The claims of an unexpired token that this app issued for this API; otherwise undefined. */
   verify(app: NamedApp, token: string): Promise<TokenClaims | undefined>;
-  /** The same for a token that this app issued for any audience: it is good for introspection, never for access. */
+  /** Like `verify`, for any audience of this app: only for introspection, never for access. */
   verifyIssued(app: NamedApp, token: string): Promise<TokenClaims | undefined>;
 }
 
@@ -38,10 +40,10 @@ interface Dependencies {
 }
 
 export function createTokenVerifier({ signingKeys, oauthKeys, clock, publicUrl }: Dependencies): TokenVerifier {
-  // A signature once found good stays good: what is kept is what cannot change until the token expires.
+  // A valid signature stays valid, so it is cached until the token expires.
   const verified = new LRUCache<string, TokenClaims>({ max: 10_000 });
 
-  // `token_use` chooses the key set before the signature is checked. Each set signs its own kinds only, so a token of
+  // `token_use` selects the key set before the signature is checked. Each set signs only its own kinds, so a token of
   // one kind never verifies as another.
   async function check(app: NamedApp, token: string): Promise<TokenClaims | undefined> {
     const decoded = decodeJwt(token);
@@ -65,7 +67,7 @@ export function createTokenVerifier({ signingKeys, oauthKeys, clock, publicUrl }
 
   return {
     verifyIssued,
-    // A token made for another audience must not be replayed here.
+    // A token for another audience must not be replayed here.
     async verify(app, token) {
       const claims = await verifyIssued(app, token);
       const own = claims?.kind === 'user' ? publicUrl : app.name;

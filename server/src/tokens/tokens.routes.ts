@@ -21,13 +21,13 @@ function audienceOf(audience: string | string[] | undefined, appName: string): s
   if (audience === undefined) return appName;
   const list = typeof audience === 'string' ? [audience] : audience;
   if (!list.includes(appName)) return audience;
-  const message = 'The name of the app is the default audience; leave audience out.';
+  const message = 'The name of the app is the default audience; omit audience.';
   throw new ApiError('validation_failed', { faults: [{ pointer: '/body/audience', message }] });
 }
 
 /**
- * An app that lists audiences issues tokens for no others, and a machine user may be limited further. This API needs no
- * entry.
+ * If an app lists audiences, it issues tokens for no others, and a machine user may be restricted further. This API
+ * needs no entry.
  *
  * @throws ApiError `audience_not_allowed`
  */
@@ -55,13 +55,13 @@ export const tokenRoutes = [
     tag: 'authentication',
     summary: 'Get a machine token',
     description:
-      'Exchanges the credential of a machine user for an ES256 JWT that any service can verify with the ' +
-      'JWKS of the app. Without `audience` the token is for this API. With `audience` it is for exactly ' +
-      'those services, and this API refuses it. If the app setting `audiences` lists any services, tokens ' +
-      'are issued for these only. Reuse a token until shortly before it expires: the default limit is 600 ' +
-      'tokens a minute per machine user.',
+      'Exchanges the credential of a machine user for an ES256 JWT that any service can verify with the JWKS of ' +
+      'the app. Without `audience` the token is for this API. With `audience` it is for exactly those services, ' +
+      'and this API refuses it. If the app setting `audiences` is not empty, tokens are issued only for listed ' +
+      'audiences. Reuse a token until shortly before it expires: the default limit is 600 tokens a minute per ' +
+      'machine user.',
     access: publicAccess({ app: 'in-query' }),
-    audit: noAudit('A token is stored nowhere and changes nothing; the last use of the secret is a counter.'),
+    audit: noAudit('Tokens are not stored, so the call changes nothing; the last use of the secret is a counter.'),
     body: requestToken,
     response: { status: 200, description: 'The token.', body: issuedToken },
     errors: ['invalid_client', 'network_not_allowed', 'rate_limited', 'audience_not_allowed'],
@@ -72,7 +72,7 @@ export const tokenRoutes = [
       const now = services.clock.now();
       const { id, secretId, limits, found } = await authenticateClient(call, body, 'tokenRequestsPerMachinePerMinute');
       const { kid, audiences } = found;
-      if (kid === null) throw new Error('the app has no signing key in use');
+      if (kid === null) throw new Error('the app has no active signing key');
       checkAudience(body.audience, { audiences, allowedAudiences: limits.allowedAudiences });
       const lifeSeconds = limits.tokenLifeSeconds ?? found.lifeSeconds ?? defaultSettings.machineTokenLifeSeconds;
       const token = signJwt(await services.signingKeys.privateKey(appId, kid), kid, {
@@ -96,7 +96,9 @@ export const tokenRoutes = [
     operationId: 'getJwks',
     tag: 'authentication',
     summary: 'Get the public keys of the app',
-    description: 'The JSON Web Key Set (RFC 7517) that verifies the tokens of app machine users, and no other tokens.',
+    description:
+      'The JSON Web Key Set (RFC 7517) with which tokens of machine users of the app are verified, and no other ' +
+      'tokens.',
     access: publicAccess(),
     response: {
       status: 200,

@@ -40,7 +40,7 @@ export async function createWorld(
   const mails = mailsOf(calls);
   const people = peopleOf({ ...calls, ...mails });
   const admin = await people.signIn(adminEmail);
-  // Tests do not expect the mail about the admin's first device in the mailbox.
+  // Deletes the mail about the admin's first device, because tests look for other mails.
   await test.db.query(sql`DELETE FROM mails WHERE app_id = ${appId}`);
   return {
     test,
