@@ -2,9 +2,9 @@ import type { Command } from 'commander';
 import { deleteAnyApiKey, listAllApiKeys } from '../api-keys/api-keys.operator.store.ts';
 import type { ListedApiKey } from '../api-keys/api-keys.operator.store.ts';
 import { writeAuditEvent } from '../calls/audit-event.store.ts';
-import type { Deployment } from '../deployment.ts';
+import type { Services } from '../calls/services.ts';
 
-type KeyDeployment = Pick<Deployment, 'db' | 'clock' | 'ids'>;
+type KeyDeployment = Pick<Services, 'db' | 'clock' | 'ids'>;
 
 const line = (key: ListedApiKey): string =>
   [

@@ -6,6 +6,7 @@ import type { OrganizationOperation } from '../access/organization-states.ts';
 import { createStage, freshenSessions, type Stage } from './samples/stage.ts';
 import type { Prepared, SampleCall } from './samples/sample.ts';
 import { platformKey, type TestApp } from './setup.ts';
+import { keptKey, organizationKey, personalKey } from './world/api-keys.ts';
 import { createWorld, password, type World } from './world/world.ts';
 import { acceptingAccessTokens, anotherService, signAccessToken } from './access-tokens.ts';
 
@@ -88,6 +89,8 @@ const rejected = [
   'accessTokenOfNoMember',
   'foreignOwnerByToken',
   'mailedToken',
+  'apiKey',
+  'personalApiKey',
 ] as const;
 
 export type CallerName = keyof typeof standings | TokenCallerName | (typeof rejected)[number] | 'operator';
@@ -179,6 +182,9 @@ async function expiredMachineToken(world: World): Promise<string> {
   return token;
 }
 
+/** Keys that no sample removes. */
+const kept = { name: keptKey };
+
 /** One token of every kind; `foreign` is the stage of another app. */
 async function issueTokens(stage: Stage, foreign: Stage, expiredToken: string): Promise<Tokens> {
   const { world } = stage;
@@ -197,6 +203,8 @@ async function issueTokens(stage: Stage, foreign: Stage, expiredToken: string): 
     tokenForAnotherService: await tokenForAudience(stage, anotherService),
     ...(await unfitAccessTokens(stage, foreign)),
     mailedToken: (await personWithMailedLink(world)).token,
+    apiKey: (await organizationKey(world, stage.owner, stage.orgId, kept)).key,
+    personalApiKey: (await personalKey(world, stage.member, stage.orgId, kept)).key,
     stranger: stage.stranger.token,
     neighbour: stage.neighbour.token,
     member: stage.member.token,

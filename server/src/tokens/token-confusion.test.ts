@@ -10,6 +10,7 @@ import {
 import { signJwt } from '../keys/jws.ts';
 import { publicUrl } from '../test/access-tokens.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { organizationKey, personalKey } from '../test/world/api-keys.ts';
 import { createWorld, type Machine, type Person, problem, type World } from '../test/world/world.ts';
 
 const api = 'https://api.example.com';
@@ -31,6 +32,7 @@ beforeAll(async () => {
   person = await world.person();
   orgId = await world.organization(person);
   machine = await world.machine();
+  const member = await world.member(orgId);
   const foreign = await elsewhere.person();
   const foreignOrgId = await elsewhere.organization(foreign);
   const foreignMachine = await elsewhere.machine();
@@ -56,6 +58,8 @@ beforeAll(async () => {
       organizationId: foreignOrgId,
     }),
     session: person.token,
+    'API key of an organization': (await organizationKey(world, person, orgId)).key,
+    'API key of a person': (await personalKey(world, member, orgId)).key,
   };
 });
 afterAll(() => app?.close());

@@ -7,6 +7,9 @@ export interface MadeKey {
   readonly key: string;
 }
 
+/** The name of keys that samples leave alone. */
+export const keptKey = 'kept';
+
 const mine = '/v1/authentication/users/me/api-keys';
 export const keysOf = (orgId: string): string => `/v1/authorization/organizations/${orgId}/api-keys`;
 
