@@ -5,7 +5,7 @@ import type { Config } from './config.ts';
 export function announceFirstApp({ name, adminEmail, generatedPassword }: FirstApp): void {
   if (generatedPassword === undefined) return;
   process.stdout.write(
-    `\nFirst start. App: ${name} Super admin: ${adminEmail} Password: ${generatedPassword} (shown only once)\n\n`,
+    `\nFirst start. App: ${name}   Super admin: ${adminEmail}   Password: ${generatedPassword}   (shown only once)\n\n`,
   );
 }
 

@@ -44,6 +44,7 @@ export const contents = [
         source: 'docs/glossary.md',
         summary: 'The terms of the API and of this documentation, with one meaning each.',
       },
+      guide('migration', 'Move an application from another identity service to Gatehouse.'),
       guide('differences', 'Differences between Gatehouse and the service whose API it implements, with reasons.'),
     ],
   },

@@ -3,8 +3,10 @@ import { basename } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { configVariables } from '../config.ts';
 import { securityActions } from '../calls/security-actions.ts';
+import { errorCodes } from '../http/errors.ts';
 import { routes } from '../routes.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { contents } from '../../scripts/docs/contents.js';
 import { documentationPages } from './documentation.ts';
 import { counterparts } from './documented-pages.ts';
 
@@ -57,6 +59,23 @@ describe('diagrams', () => {
   ])('of %s say %s', async (guide, line) => {
     const { address = '' } = documentationPages().find((page) => page.address.endsWith(`/${guide}`)) ?? {};
     expect((await get(address, browser)).body).toContain(line);
+  });
+});
+
+describe('guides', () => {
+  const groups = new Set(['People', 'Organizations', 'Machines and tokens', 'Apps']);
+  const setUps = /-(google|microsoft|oidc)$|generated-clients$/;
+  const guides = contents
+    .filter(({ title }) => groups.has(title))
+    .flatMap(({ entries }) => entries.map(({ address }) => address))
+    .filter((address) => !setUps.test(address));
+
+  it.each(guides)('%s says what can go wrong', async (address) => {
+    const { body } = await get(`${address}.md`);
+    expect(body).toContain('## What can go wrong');
+    const section = body.slice(body.indexOf('## What can go wrong'));
+    const codes = Array.from(section.matchAll(/^\| `([a-z_]+)` \|/gm), ([, code = '']) => code);
+    expect(codes.filter((code) => !(code in errorCodes))).toEqual([]);
   });
 });
 
@@ -225,8 +244,8 @@ describe('DOCS=off', () => {
 
 it('every guide has a page', () => {
   const guides = readdirSync(new URL('../../../docs/guides/', import.meta.url)).map((name) => `docs/guides/${name}`);
-  const contents = readFileSync(new URL('../../scripts/docs/contents.js', import.meta.url), 'utf8');
+  const listed = readFileSync(new URL('../../scripts/docs/contents.js', import.meta.url), 'utf8');
   const isListed = (guide: string) =>
-    contents.includes(`guide('${basename(guide, '.md')}'`) || contents.includes(`'${guide}'`);
+    listed.includes(`guide('${basename(guide, '.md')}'`) || listed.includes(`'${guide}'`);
   expect(guides.filter((guide) => !isListed(guide))).toEqual([]);
 });
