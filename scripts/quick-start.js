@@ -1,7 +1,7 @@
 /**
- * Pastes the commands of the documentation into a service of their own and compares what they print with what the page
- * shows. The service gets a temporary directory and a free port, and is stopped at the end. Guides go on where the
- * quick start ended, each with a copy of what it left.
+ * Runs the commands of the documentation against a new service and compares their output with the output that the page
+ * shows. The service gets a temporary directory and a free port, and is stopped at the end. Guides continue where
+ * the quick start ended, each with a copy of its state.
  *
  *   npm run build
  *   node scripts/quick-start.js                             the README's quick start

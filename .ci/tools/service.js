@@ -1,4 +1,4 @@
-/** Starts the service as built, with the embedded database in a directory of its own. */
+/** Starts the built service, with the embedded database in a temporary directory. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';

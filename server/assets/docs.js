@@ -6,15 +6,15 @@ function dropSlash() {
 dropSlash();
 addEventListener('hashchange', dropSlash);
 
-// What the page says by itself makes room as soon as the reference shows a heading.
+// The initial content of the page is removed as soon as the reference shows a heading.
 new MutationObserver((_, observer) => {
   if (!document.querySelector('.references-rendered :is(h1, h2)')) return;
   document.getElementById('opening')?.remove();
   observer.disconnect();
 }).observe(document.body, { childList: true, subtree: true });
 
-// Without a token in its field the reference sends an empty one, and the service then looks at no cookie: anyone who
-// signed in on this page would get 401.
+// If the token field is empty, the reference sends an empty token. The service then ignores the cookie, and a person
+// who signed in on this page would get 401.
 const send = window.fetch;
 window.fetch = (input, options) => {
   const request = new Request(input, options);

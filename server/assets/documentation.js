@@ -1,6 +1,6 @@
 import MiniSearch from 'minisearch';
 
-/** The search of the documentation: the index is loaded when somebody first goes to the field. */
+/** The search of the documentation. The index is loaded when the search field is first focused. */
 const options = { fields: ['title', 'page', 'text'], storeFields: ['title', 'page'] };
 const script = /** @type {HTMLScriptElement} */ (document.querySelector('script[data-index]'));
 const box = /** @type {HTMLElement} */ (document.getElementById('search'));

@@ -41,7 +41,7 @@ export interface CredentialLookups {
   tokenGrant(key: TokenRequestKey): Promise<TokenGrant | undefined>;
   /** The machine user of a verified token, if it is still valid. */
   machine(key: MachineKey): Promise<FoundMachine | undefined>;
-  /** An API key, if it is in force, with what it may do. */
+  /** A valid API key with its current permissions. */
   apiKey(key: ApiKeyHash): Promise<FoundApiKey | undefined>;
   /** The machine user of a client credential. */
   client(key: ClientKey): Promise<FoundClient | undefined>;

@@ -1,4 +1,4 @@
-/** Code blocks of the guides as programs: each reads tokens, one a line, and says which ones it accepts. */
+/** Code blocks of the guides as programs: each reads tokens, one per line, and prints which ones it accepts. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';

@@ -9,7 +9,7 @@ import { once } from 'node:events';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { admin, freePort, platformKey, withService } from '../service.js';
 
-/** The service that the samples in the guides are: the audience of right tokens. */
+/** The audience of valid tokens: the service in the samples of the guides. */
 export const audience = 'https://api.example.com';
 const otherAudience = 'https://other.example.com';
 const kid = 'key-of-the-check';

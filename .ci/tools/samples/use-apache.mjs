@@ -1,4 +1,4 @@
-/** Presents tokens to a page that a web server protects. */
+/** Sends tokens to a page that a web server protects. */
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 

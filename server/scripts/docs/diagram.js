@@ -1,8 +1,8 @@
 import MarkdownIt from 'markdown-it';
 
 /**
- * A Mermaid diagram as a list that every browser and screen reader shows: one line for each message or arrow, in its
- * order, and a list inside for each branch. Only the syntax that this documentation uses is read; another line is an
+ * Converts a Mermaid diagram to a list for every browser and screen reader: one line for each message or arrow, in
+ * order, and a nested list for each branch. Only the syntax of this documentation is supported. Another line is an
  * error, so that no step of a diagram is lost.
  */
 

@@ -16,13 +16,13 @@ const formLimit = 32 * 1024;
 
 const isForm = (type: string): boolean => /^\s*application\/x-www-form-urlencoded\s*(;|$)/i.test(type);
 
-/** Whether the form is in another encoding than UTF-8. */
+/** Whether the form declares an encoding other than UTF-8. */
 const isForeign = (type: string): boolean => /;\s*charset\s*=\s*(?!"?utf-8"?\s*(;|$))/i.test(type);
 
 /**
  * Decodes one name or value of a form, or one part of Basic credentials of OAuth.
  *
- * @throws URIError if a `%` begins no encoded character of UTF-8
+ * @throws URIError if a `%` does not begin an encoded UTF-8 character
  * @see RFC 6749, appendix B
  */
 export const decodeFormText = (text: string): string => decodeURIComponent(text.replaceAll('+', ' '));
@@ -30,7 +30,7 @@ export const decodeFormText = (text: string): string => decodeURIComponent(text.
 /**
  * Parses a form. Parameters without a value count as absent.
  *
- * @throws ApiError `malformed_request` for a parameter that is sent twice, and for text that cannot be decoded
+ * @throws ApiError `malformed_request` for a repeated parameter, and for text that cannot be decoded
  * @see RFC 6749, section 3.2
  */
 export function parseForm(form: string): Record<string, string> {
@@ -60,11 +60,11 @@ function checkType({ headers }: FastifyRequest): void {
   throw new ApiError('unsupported_media_type', { detail: `Send the parameters as ${formType} in UTF-8.` });
 }
 
-/** Whether the headers say that there is no content. @see RFC 9112, section 6.3 */
+/** Whether the headers say that the body is empty. @see RFC 9112, section 6.3 */
 const isEmpty = ({ headers }: FastifyRequest): boolean =>
   headers['transfer-encoding'] === undefined && Number(headers['content-length'] ?? 0) === 0;
 
-/** Reads forms, on routes that take one. */
+/** Parses forms, on routes that take a form. */
 export function installFormBody(app: FastifyInstance): void {
   app.addHook('preParsing', (request, _reply, _content, done) => {
     if (request.routeOptions.config.takesForm && !isEmpty(request)) checkType(request);

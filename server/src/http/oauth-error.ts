@@ -8,7 +8,7 @@ export interface OauthError {
   readonly error_uri: string;
 }
 
-/** Our codes that OAuth knows by the same or another name. */
+/** Our error codes with their OAuth equivalents. */
 const oauthCodes: Partial<Record<ErrorCode, string>> = {
   invalid_client: 'invalid_client',
   insufficient_scope: 'insufficient_scope',
@@ -23,10 +23,10 @@ function oauthCodeOf({ code, status }: ApiError): string {
   return status >= 500 ? 'server_error' : 'invalid_request';
 }
 
-/** Removes what a description must not contain. */
+/** Removes characters that a description must not contain. */
 const describable = (text: string): string => text.replaceAll(/["\\`]/g, "'").replaceAll(/[^\x20-\x7e]/g, ' ');
 
-/** Converts an error to the answer of an OAuth endpoint. */
+/** Converts an error to the response of an OAuth endpoint. */
 export const toOauthError = (error: ApiError, publicUrl: string): OauthError => ({
   error: oauthCodeOf(error),
   error_description: describable(
@@ -36,7 +36,8 @@ export const toOauthError = (error: ApiError, publicUrl: string): OauthError => 
 });
 
 /**
- * Headers of the answer. A client that may not call is asked for the credential that these endpoints take.
+ * Headers of the response. A client without a valid credential is asked for the kind of credential that these endpoints
+ * accept.
  *
  * @see RFC 6749, section 5.2
  */
