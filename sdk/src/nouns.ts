@@ -103,6 +103,15 @@ export const nouns = {
     updateMine: 'updateMyApiKey',
     revokeMine: 'revokeMyApiKey',
   },
+  organizationMachineUsers: {
+    create: 'createOrganizationMachineUser',
+    list: 'listOrganizationMachineUsers',
+    update: 'updateOrganizationMachineUser',
+    delete: 'deleteOrganizationMachineUser',
+    createSecret: 'createOrganizationMachineSecret',
+    confirmSecret: 'confirmOrganizationMachineSecret',
+    deleteSecret: 'deleteOrganizationMachineSecret',
+  },
   tokens: {
     createForMe: 'createAccessToken',
     requestForMachine: 'requestMachineToken',

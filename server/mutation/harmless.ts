@@ -140,7 +140,8 @@ export const harmless: readonly Harmless[] = [
     [user, 'function indexUser', 'others are made findable too, by the names that they have'],
   ]),
   ...of('members/members.store.ts', [
-    [app, 'function holdsRoles', once('a user and of an organization')],
+    [app, 'FROM member_roles WHERE', once('a user and of an organization')],
+    [app, 'FROM organization_machine_roles', once('a machine user and of an organization')],
     [
       'mr.scope_id = taken.scope_id',
       'function takeRoles',

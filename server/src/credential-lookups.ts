@@ -1,4 +1,4 @@
-import type { Actor } from './access/actor.ts';
+import type { Actor, OrganizationMachineActor } from './access/actor.ts';
 import type { Credentials } from './calls/credentials.ts';
 import type { Services } from './calls/services.ts';
 import { type ApiKeyHash, findApiKeys, type FoundApiKey } from './api-keys/find-api-keys.store.ts';
@@ -23,7 +23,16 @@ import {
   type FoundSession,
   type SessionKey,
 } from './sessions/sessions.store.ts';
+import {
+  findOrganizationClients,
+  findOrganizationMachines,
+  type FoundOrganizationClient,
+  type FoundOrganizationMachine,
+  type OrganizationClientKey,
+  type OrganizationMachineKey,
+} from './organization-machine-users/organization-machine-lookups.store.ts';
 import { findTokenGrants, type TokenGrant, type TokenRequestKey } from './tokens/token-grants.store.ts';
+import type { OrganizationMachineClaims } from './tokens/token-claims.ts';
 import { findAndTouchSession } from './sessions/used-session.ts';
 
 declare module './calls/services.ts' {
@@ -45,6 +54,10 @@ export interface CredentialLookups {
   apiKey(key: ApiKeyHash): Promise<FoundApiKey | undefined>;
   /** The machine user of a client credential. */
   client(key: ClientKey): Promise<FoundClient | undefined>;
+  /** The machine user of an organization of a verified token, if it is still valid. */
+  organizationMachine(key: OrganizationMachineKey): Promise<FoundOrganizationMachine | undefined>;
+  /** The machine user of an organization of a client credential. */
+  organizationClient(key: OrganizationClientKey): Promise<FoundOrganizationClient | undefined>;
 }
 
 /** The lookups of one process. Credentials of calls that arrive together share a statement. */
@@ -56,6 +69,12 @@ export function createCredentialLookups(db: Db, clock: Clock): CredentialLookups
     machine: batched((keys: readonly MachineKey[]) => findMachines(db, keys, clock.now())),
     apiKey: batched((keys: readonly ApiKeyHash[]) => findApiKeys(db, keys, clock.now())),
     client: batched((keys: readonly ClientKey[]) => findClients(db, keys, clock.now())),
+    organizationMachine: batched((keys: readonly OrganizationMachineKey[]) =>
+      findOrganizationMachines(db, keys, clock.now()),
+    ),
+    organizationClient: batched((keys: readonly OrganizationClientKey[]) =>
+      findOrganizationClients(db, keys, clock.now()),
+    ),
   };
 }
 
@@ -69,6 +88,19 @@ function toBearerOfAccessToken(
 ): Actor & { kind: 'user' } {
   const isSuperAdmin = user.isSuperAdmin && orgId === undefined;
   return { kind: 'user', user: { ...user, isSuperAdmin }, session, accessToken: { orgId, isOrganizationSuspended } };
+}
+
+async function toOrganizationMachine(
+  lookups: CredentialLookups,
+  appId: string,
+  claims: OrganizationMachineClaims,
+): Promise<OrganizationMachineActor | undefined> {
+  const { machineUserId: id, secretId, orgId, kid } = claims;
+  const key = { appId, orgId, machineUserId: id, secretId, kid, listedAudience: null };
+  const found = await lookups.organizationMachine(key);
+  if (!found) return undefined;
+  const { isManager, status: organizationStatus } = found;
+  return { kind: 'organization-machine', id, secretId, orgId, organizationStatus, isManager };
 }
 
 /** The lookups of the request path, batched so that concurrent calls share a statement. */
@@ -85,6 +117,7 @@ export function createCredentials(services: Pick<Services, 'db' | 'clock' | 'loo
         const found = await lookups.accessToken({ appId: app.id, ...claims });
         return found && toBearerOfAccessToken(found, claims.orgId);
       }
+      if (claims?.kind === 'organization-machine') return toOrganizationMachine(lookups, app.id, claims);
       const found = claims && (await lookups.machine({ appId: app.id, ...claims }));
       if (!found) return undefined;
       const { scopes, allowedNetworks } = found;

@@ -11,7 +11,7 @@ const order = `
   db database-clock.ts database-failures.ts ids.ts counts.ts metadata.ts log.ts version.ts
   keys limits passwords access calls lists openapi mail-texts outbox
   apps codes email devices search users sessions roles organizations members
-  machine-users api-keys tokens idempotency identity-providers invitations audit
+  machine-users organization-machine-users api-keys tokens idempotency identity-providers invitations audit
   sign-in accounts federation reauthentication not-me super-admins platform
   credential-lookups.ts background.ts background-tasks.ts routes.ts app.ts bootstrap.ts
   deployment.ts operate signals.ts terminal.ts serve.ts workers.ts operate.ts young-generation.ts main.ts`
@@ -27,9 +27,9 @@ const upward: Readonly<Record<string, readonly string[]>> = {
   'apps/apps.routes.ts': ['accounts'],
   'identity-providers/identity-providers.routes.ts': ['federation'],
   'invitations/invitations.routes.ts': ['sign-in', 'accounts'],
-  'members/leave-organization.routes.ts': ['invitations'],
-  'members/managers.routes.ts': ['invitations'],
-  'members/member-changes.routes.ts': ['invitations'],
+  'members/leave-organization.routes.ts': ['invitations', 'organization-machine-users'],
+  'members/managers.routes.ts': ['invitations', 'organization-machine-users'],
+  'members/member-changes.routes.ts': ['invitations', 'organization-machine-users'],
   'members/members.routes.ts': ['invitations'],
   'organizations/lifecycle.routes.ts': ['invitations'],
   'organizations/organizations.routes.ts': ['invitations'],
@@ -37,7 +37,7 @@ const upward: Readonly<Record<string, readonly string[]>> = {
   'roles/predefined-roles.routes.ts': ['invitations'],
   'roles/roles.routes.ts': ['organizations', 'invitations'],
   'sessions/sessions.routes.ts': ['accounts'],
-  'users/app-users.routes.ts': ['sessions', 'api-keys', 'accounts'],
+  'users/app-users.routes.ts': ['sessions', 'organization-machine-users', 'api-keys', 'accounts'],
   'users/users.routes.ts': ['sessions', 'members', 'sign-in', 'accounts'],
 };
 

@@ -31,6 +31,8 @@ const commands = [
   ['list-unclaimed', 'demo'],
   ['list-api-keys', 'demo'],
   ['end-api-key', 'demo', '1'],
+  ['list-organization-machines', 'demo'],
+  ['end-organization-machine', 'demo', '1'],
   ['reset-admin-password', 'demo', 'admin@example.com'],
   ['create-admin', 'demo', 'second@example.com'],
 ];

@@ -9,6 +9,7 @@ import { type Deployment, openDeployment } from './deployment.ts';
 import { embeddedIsForOne } from './operate/embedded-is-for-one.ts';
 import { addKeyCommands } from './operate/keys.ts';
 import { addMailCommands } from './operate/mails.ts';
+import { addOrganizationMachineCommands } from './operate/organization-machines.ts';
 import { reseal } from './operate/reseal.ts';
 import { addAccountCommands } from './operate/accounts.ts';
 import { addApiKeyCommands } from './operate/api-keys.ts';
@@ -60,6 +61,7 @@ program
 addMailCommands(program, withDeployment, print);
 addAccountCommands(program, withApp, print);
 addApiKeyCommands(program, withApp, print);
+addOrganizationMachineCommands(program, withApp, print);
 addAdminCommands(program, {
   withApp: (name, work) =>
     withDeployment(async (deployment) =>

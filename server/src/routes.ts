@@ -16,6 +16,8 @@ import { validateIntentRoutes } from './federation/validate-intent.routes.ts';
 import { invitationRoutes } from './invitations/invitations.routes.ts';
 import { manageInvitationRoutes } from './invitations/manage-invitations.routes.ts';
 import { machineUserRoutes } from './machine-users/machine-users.routes.ts';
+import { organizationMachineSecretRoutes } from './organization-machine-users/organization-machine-secrets.routes.ts';
+import { organizationMachineUserRoutes } from './organization-machine-users/organization-machine-users.routes.ts';
 import { tokenRoutes } from './tokens/tokens.routes.ts';
 import { membershipRoutes } from './members/memberships.routes.ts';
 import { leaveOrganizationRoutes } from './members/leave-organization.routes.ts';
@@ -74,6 +76,8 @@ export const routes: readonly Route[] = [
   ...superAdminRoutes,
   ...machineUserRoutes,
   ...apiKeyRoutes,
+  ...organizationMachineUserRoutes,
+  ...organizationMachineSecretRoutes,
   ...auditRoutes,
   ...appMetadataRoutes,
   ...intentRoutes,

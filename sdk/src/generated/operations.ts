@@ -166,6 +166,20 @@ import type {
   RevokeApiKeyResponses,
   AdoptApiKeyData,
   AdoptApiKeyResponses,
+  CreateOrganizationMachineUserData,
+  CreateOrganizationMachineUserResponses,
+  ListOrganizationMachineUsersData,
+  ListOrganizationMachineUsersResponses,
+  UpdateOrganizationMachineUserData,
+  UpdateOrganizationMachineUserResponses,
+  DeleteOrganizationMachineUserData,
+  DeleteOrganizationMachineUserResponses,
+  CreateOrganizationMachineSecretData,
+  CreateOrganizationMachineSecretResponses,
+  ConfirmOrganizationMachineSecretData,
+  ConfirmOrganizationMachineSecretResponses,
+  DeleteOrganizationMachineSecretData,
+  DeleteOrganizationMachineSecretResponses,
   ListOrganizationAuditEventsData,
   ListOrganizationAuditEventsResponses,
   ListAuditEventsData,
@@ -295,6 +309,34 @@ export interface OperationTypes {
   updateApiKey: { data: UpdateApiKeyData; responses: UpdateApiKeyResponses };
   revokeApiKey: { data: RevokeApiKeyData; responses: RevokeApiKeyResponses };
   adoptApiKey: { data: AdoptApiKeyData; responses: AdoptApiKeyResponses };
+  createOrganizationMachineUser: {
+    data: CreateOrganizationMachineUserData;
+    responses: CreateOrganizationMachineUserResponses;
+  };
+  listOrganizationMachineUsers: {
+    data: ListOrganizationMachineUsersData;
+    responses: ListOrganizationMachineUsersResponses;
+  };
+  updateOrganizationMachineUser: {
+    data: UpdateOrganizationMachineUserData;
+    responses: UpdateOrganizationMachineUserResponses;
+  };
+  deleteOrganizationMachineUser: {
+    data: DeleteOrganizationMachineUserData;
+    responses: DeleteOrganizationMachineUserResponses;
+  };
+  createOrganizationMachineSecret: {
+    data: CreateOrganizationMachineSecretData;
+    responses: CreateOrganizationMachineSecretResponses;
+  };
+  confirmOrganizationMachineSecret: {
+    data: ConfirmOrganizationMachineSecretData;
+    responses: ConfirmOrganizationMachineSecretResponses;
+  };
+  deleteOrganizationMachineSecret: {
+    data: DeleteOrganizationMachineSecretData;
+    responses: DeleteOrganizationMachineSecretResponses;
+  };
   listOrganizationAuditEvents: {
     data: ListOrganizationAuditEventsData;
     responses: ListOrganizationAuditEventsResponses;
@@ -512,6 +554,42 @@ export const operations = {
   updateApiKey: { method: 'PATCH', path: '/v1/authorization/organizations/{orgId}/api-keys/{apiKeyId}', body: true },
   revokeApiKey: { method: 'DELETE', path: '/v1/authorization/organizations/{orgId}/api-keys/{apiKeyId}' },
   adoptApiKey: { method: 'POST', path: '/v1/authorization/organizations/{orgId}/api-keys/{apiKeyId}/adopt' },
+  createOrganizationMachineUser: {
+    method: 'POST',
+    path: '/v1/authorization/organizations/{orgId}/machine-users',
+    keyed: true,
+    body: true,
+  },
+  listOrganizationMachineUsers: {
+    method: 'GET',
+    path: '/v1/authorization/organizations/{orgId}/machine-users',
+    query: ['page', 'pageSize', 'cursor'],
+    items: 'machineUsers',
+  },
+  updateOrganizationMachineUser: {
+    method: 'PATCH',
+    path: '/v1/authorization/organizations/{orgId}/machine-users/{machineUserId}',
+    body: true,
+  },
+  deleteOrganizationMachineUser: {
+    method: 'DELETE',
+    path: '/v1/authorization/organizations/{orgId}/machine-users/{machineUserId}',
+  },
+  createOrganizationMachineSecret: {
+    method: 'POST',
+    path: '/v1/authorization/organizations/{orgId}/machine-users/{machineUserId}/secrets',
+    keyed: true,
+    body: true,
+  },
+  confirmOrganizationMachineSecret: {
+    method: 'POST',
+    path: '/v1/authorization/organizations/{orgId}/machine-users/{machineUserId}/secrets/{secretId}/confirm',
+    keyed: true,
+  },
+  deleteOrganizationMachineSecret: {
+    method: 'DELETE',
+    path: '/v1/authorization/organizations/{orgId}/machine-users/{machineUserId}/secrets/{secretId}',
+  },
   listOrganizationAuditEvents: {
     method: 'GET',
     path: '/v1/authorization/organizations/{orgId}/audit-events',
@@ -586,6 +664,7 @@ export type KnownErrorCode =
   | 'last_super_admin'
   | 'machine_secret_limit_exceeded'
   | 'machine_secret_not_found'
+  | 'machine_user_limit_exceeded'
   | 'machine_user_name_taken'
   | 'machine_user_not_found'
   | 'malformed_request'
@@ -595,6 +674,7 @@ export type KnownErrorCode =
   | 'org_id_required'
   | 'organization_inactive'
   | 'organization_inactive_state'
+  | 'organization_machine_users_disabled'
   | 'organization_name_taken'
   | 'organization_not_found'
   | 'origin_not_allowed'

@@ -114,6 +114,10 @@ export type AccountExport = {
      */
     apiKeys: Array<ExportedApiKey>;
     /**
+     * Secrets of machine users of organizations that the user created or confirmed, oldest first. At most 1,000.
+     */
+    machineSecrets: Array<ExportedMachineSecret>;
+    /**
      * Mails of the last days, oldest first. At most 1,000.
      */
     mails: Array<ExportedMail>;
@@ -526,6 +530,10 @@ export type AppSettings = {
      */
     ownersHoldAllPermissions: boolean;
     /**
+     * Whether organizations may have machine users of their own. While false, their tokens and secrets are refused.
+     */
+    organizationMachineUsers: boolean;
+    /**
      * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
      */
     stepUp: boolean;
@@ -556,9 +564,9 @@ export type AuditEvent = {
      */
     actor: {
         /**
-         * `user`, `machine`, `platform` (the operator’s key), `operator` (a command on the machine) or `anonymous` (nobody was signed in).
+         * `user`, `machine` (of the app), `organization_machine`, `platform` (the operator’s key), `operator` (a command on the machine) or `anonymous` (nobody was signed in).
          */
-        kind: 'user' | 'machine' | 'platform' | 'operator' | 'anonymous';
+        kind: 'user' | 'machine' | 'organization_machine' | 'platform' | 'operator' | 'anonymous';
         /**
          * Id of the user or machine user; null for others.
          */
@@ -690,6 +698,16 @@ export type CheckPermissionsResult = {
      * One result for each permission, in the order of the request.
      */
     results: Array<PermissionResult>;
+};
+
+/**
+ * The secret keeps working.
+ */
+export type ConfirmOrganizationMachineSecretResult = {
+    /**
+     * The result in words.
+     */
+    message: string;
 };
 
 /**
@@ -1026,6 +1044,10 @@ export type CreateAppRequest = {
          */
         ownersHoldAllPermissions?: boolean;
         /**
+         * Whether organizations may have machine users of their own. While false, their tokens and secrets are refused.
+         */
+        organizationMachineUsers?: boolean;
+        /**
          * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
          */
         stepUp?: boolean;
@@ -1319,6 +1341,24 @@ export type CreateOidcIdentityProviderRequest = {
 };
 
 /**
+ * A new machine user of an organization.
+ */
+export type CreateOrganizationMachineUserRequest = {
+    /**
+     * Name of the machine user, unique in the organization.
+     */
+    userName: string;
+    /**
+     * All roles of the machine user in the organization.
+     */
+    roles?: Array<string> | null;
+    /**
+     * ORG_USER_MANAGER, or nothing. Only owners and super admins can give it.
+     */
+    managerRoles?: Array<'ORG_USER_MANAGER'> | null;
+};
+
+/**
  * Predefined roles of the app, their keys without prefix.
  */
 export type CreatePredefinedRolesRequest = {
@@ -1537,6 +1577,40 @@ export type ExportedInvitation = {
      * Until when it can be accepted (RFC 3339, UTC).
      */
     expiresAt: string;
+};
+
+/**
+ * A secret that the user created or confirmed.
+ */
+export type ExportedMachineSecret = {
+    /**
+     * Id of the secret.
+     */
+    id: string;
+    /**
+     * Id of the organization.
+     */
+    orgId: string;
+    /**
+     * Id of the machine user.
+     */
+    machineUserId: string;
+    /**
+     * Name of the machine user.
+     */
+    machineUserName: string;
+    /**
+     * What the secret is for.
+     */
+    label: string | null;
+    /**
+     * When it was created (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When it ends unless an owner confirms it (RFC 3339, UTC).
+     */
+    confirmBy: string | null;
 };
 
 /**
@@ -1842,9 +1916,9 @@ export type Introspection = {
      */
     active: boolean;
     /**
-     * Kind of the credential: of a human, of a machine user, or an API key.
+     * Kind of the credential: of a human, a machine user, a machine user of an organization, or an API key.
      */
-    kind?: 'user' | 'machine' | 'api_key';
+    kind?: 'user' | 'machine' | 'organization_machine' | 'api_key';
     /**
      * How the token is presented (RFC 6750).
      */
@@ -1961,7 +2035,7 @@ export type Invitation = {
      */
     invitedBy: {
         /**
-         * `user` or `machine`.
+         * `user`, `machine` or `organization_machine`.
          */
         kind: string;
         /**
@@ -2484,6 +2558,85 @@ export type OrganizationList = {
      * Organizations in the order of creation.
      */
     organizations: Array<OrganizationSummary>;
+};
+
+/**
+ * A secret of a machine user, without the secret.
+ */
+export type OrganizationMachineSecret = {
+    /**
+     * Id of the secret.
+     */
+    id: string;
+    /**
+     * Purpose of the secret.
+     */
+    label: string | null;
+    /**
+     * When it was created (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When it stops working (RFC 3339, UTC).
+     */
+    expiresAt: string | null;
+    /**
+     * When a token was last issued for the secret, to the minute (RFC 3339, UTC).
+     */
+    lastUsedAt: string | null;
+    /**
+     * The owner or super admin who created or confirmed the secret. null: a machine user of the app created it, or the user was deleted.
+     */
+    createdBy: string | null;
+    /**
+     * When the secret stops working unless an owner confirms it, because its creator is no longer an owner. null: it needs no confirmation (RFC 3339, UTC).
+     */
+    confirmBy: string | null;
+};
+
+/**
+ * A machine user of an organization.
+ */
+export type OrganizationMachineUser = {
+    /**
+     * Id of the machine user.
+     */
+    id: string;
+    /**
+     * Name of the machine user, unique in the organization.
+     */
+    userName: string;
+    /**
+     * Roles held in the organization.
+     */
+    roles: Array<string>;
+    /**
+     * Manager roles held in the organization.
+     */
+    managerRoles: Array<'ORG_USER_MANAGER'>;
+    /**
+     * When it was created (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When a token was last issued for one of its secrets, to the minute (RFC 3339, UTC).
+     */
+    lastUsedAt: string | null;
+    /**
+     * Its secrets.
+     */
+    secrets: Array<OrganizationMachineSecret>;
+};
+
+/**
+ * A page of machine users of an organization.
+ */
+export type OrganizationMachineUserList = {
+    metadata: PageMetadata;
+    /**
+     * Machine users in the order of their creation.
+     */
+    machineUsers: Array<OrganizationMachineUser>;
 };
 
 /**
@@ -3442,6 +3595,10 @@ export type UpdateAppRequest = {
          */
         ownersHoldAllPermissions?: boolean;
         /**
+         * Whether organizations may have machine users of their own. While false, their tokens and secrets are refused.
+         */
+        organizationMachineUsers?: boolean;
+        /**
          * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
          */
         stepUp?: boolean;
@@ -3645,6 +3802,10 @@ export type UpdateAppSettingsRequest = {
      */
     ownersHoldAllPermissions?: boolean;
     /**
+     * Whether organizations may have machine users of their own. While false, their tokens and secrets are refused.
+     */
+    organizationMachineUsers?: boolean;
+    /**
      * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
      */
     stepUp?: boolean;
@@ -3700,6 +3861,24 @@ export type UpdateMachineUserRequest = {
      * Lifetime of its tokens in seconds; null: the app setting `machineTokenLifeSeconds`.
      */
     tokenLifeSeconds?: number | null;
+};
+
+/**
+ * Changes to a machine user; what is not named stays. Lists replace the stored ones.
+ */
+export type UpdateOrganizationMachineUserRequest = {
+    /**
+     * Name of the machine user, unique in the organization.
+     */
+    userName?: string;
+    /**
+     * All roles of the machine user in the organization.
+     */
+    roles?: Array<string>;
+    /**
+     * ORG_USER_MANAGER, or nothing. Only owners and super admins can give it.
+     */
+    managerRoles?: Array<'ORG_USER_MANAGER'>;
 };
 
 /**
@@ -4040,6 +4219,11 @@ export type Page = number;
  * Items of a page, 1 to 100.
  */
 export type PageSize = number;
+
+/**
+ * Id of the secret.
+ */
+export type SecretId = string;
 
 /**
  * Only events before this time (RFC 3339).
@@ -9098,6 +9282,491 @@ export type AdoptApiKeyResponses = {
 };
 
 export type AdoptApiKeyResponse = AdoptApiKeyResponses[keyof AdoptApiKeyResponses];
+
+export type ListOrganizationMachineUsersData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query: {
+        /**
+         * Number of the page, from 0. Cannot be combined with `cursor`.
+         */
+        page?: number;
+        /**
+         * Items of a page, 1 to 100.
+         */
+        pageSize: number;
+        /**
+         * The `nextCursor` of the previous page, from the same route and filters. Cannot be combined with `page`.
+         */
+        cursor?: string;
+    };
+    url: '/v1/authorization/organizations/{orgId}/machine-users';
+};
+
+export type ListOrganizationMachineUsersErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type ListOrganizationMachineUsersError = ListOrganizationMachineUsersErrors[keyof ListOrganizationMachineUsersErrors];
+
+export type ListOrganizationMachineUsersResponses = {
+    /**
+     * A page of machine users.
+     */
+    200: OrganizationMachineUserList;
+};
+
+export type ListOrganizationMachineUsersResponse = ListOrganizationMachineUsersResponses[keyof ListOrganizationMachineUsersResponses];
+
+export type CreateOrganizationMachineUserData = {
+    body: CreateOrganizationMachineUserRequest;
+    headers?: {
+        /**
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/machine-users';
+};
+
+export type CreateOrganizationMachineUserErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The idempotency key belongs to a different request.
+     */
+    422: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreateOrganizationMachineUserError = CreateOrganizationMachineUserErrors[keyof CreateOrganizationMachineUserErrors];
+
+export type CreateOrganizationMachineUserResponses = {
+    /**
+     * The machine user is created.
+     */
+    201: CreateMachineUserResult;
+};
+
+export type CreateOrganizationMachineUserResponse = CreateOrganizationMachineUserResponses[keyof CreateOrganizationMachineUserResponses];
+
+export type DeleteOrganizationMachineUserData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+        /**
+         * Id of the machine user.
+         */
+        machineUserId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/machine-users/{machineUserId}';
+};
+
+export type DeleteOrganizationMachineUserErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type DeleteOrganizationMachineUserError = DeleteOrganizationMachineUserErrors[keyof DeleteOrganizationMachineUserErrors];
+
+export type DeleteOrganizationMachineUserResponses = {
+    /**
+     * The machine user is deleted.
+     */
+    204: void;
+};
+
+export type DeleteOrganizationMachineUserResponse = DeleteOrganizationMachineUserResponses[keyof DeleteOrganizationMachineUserResponses];
+
+export type UpdateOrganizationMachineUserData = {
+    body: UpdateOrganizationMachineUserRequest;
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+        /**
+         * Id of the machine user.
+         */
+        machineUserId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/machine-users/{machineUserId}';
+};
+
+export type UpdateOrganizationMachineUserErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type UpdateOrganizationMachineUserError = UpdateOrganizationMachineUserErrors[keyof UpdateOrganizationMachineUserErrors];
+
+export type UpdateOrganizationMachineUserResponses = {
+    /**
+     * The machine user as it is now.
+     */
+    200: OrganizationMachineUser;
+};
+
+export type UpdateOrganizationMachineUserResponse = UpdateOrganizationMachineUserResponses[keyof UpdateOrganizationMachineUserResponses];
+
+export type CreateOrganizationMachineSecretData = {
+    body?: CreateMachineSecretRequest;
+    headers?: {
+        /**
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+        /**
+         * Id of the machine user.
+         */
+        machineUserId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/machine-users/{machineUserId}/secrets';
+};
+
+export type CreateOrganizationMachineSecretErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The idempotency key belongs to a different request.
+     */
+    422: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreateOrganizationMachineSecretError = CreateOrganizationMachineSecretErrors[keyof CreateOrganizationMachineSecretErrors];
+
+export type CreateOrganizationMachineSecretResponses = {
+    /**
+     * The secret is created.
+     */
+    201: CreateMachineSecretResult;
+};
+
+export type CreateOrganizationMachineSecretResponse = CreateOrganizationMachineSecretResponses[keyof CreateOrganizationMachineSecretResponses];
+
+export type ConfirmOrganizationMachineSecretData = {
+    body?: never;
+    headers?: {
+        /**
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+        /**
+         * Id of the machine user.
+         */
+        machineUserId: string;
+        /**
+         * Id of the secret.
+         */
+        secretId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/machine-users/{machineUserId}/secrets/{secretId}/confirm';
+};
+
+export type ConfirmOrganizationMachineSecretErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The idempotency key belongs to a different request.
+     */
+    422: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type ConfirmOrganizationMachineSecretError = ConfirmOrganizationMachineSecretErrors[keyof ConfirmOrganizationMachineSecretErrors];
+
+export type ConfirmOrganizationMachineSecretResponses = {
+    /**
+     * The secret keeps working.
+     */
+    200: ConfirmOrganizationMachineSecretResult;
+};
+
+export type ConfirmOrganizationMachineSecretResponse = ConfirmOrganizationMachineSecretResponses[keyof ConfirmOrganizationMachineSecretResponses];
+
+export type DeleteOrganizationMachineSecretData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+        /**
+         * Id of the machine user.
+         */
+        machineUserId: string;
+        /**
+         * Id of the secret.
+         */
+        secretId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/machine-users/{machineUserId}/secrets/{secretId}';
+};
+
+export type DeleteOrganizationMachineSecretErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type DeleteOrganizationMachineSecretError = DeleteOrganizationMachineSecretErrors[keyof DeleteOrganizationMachineSecretErrors];
+
+export type DeleteOrganizationMachineSecretResponses = {
+    /**
+     * The secret is deleted.
+     */
+    204: void;
+};
+
+export type DeleteOrganizationMachineSecretResponse = DeleteOrganizationMachineSecretResponses[keyof DeleteOrganizationMachineSecretResponses];
 
 export type ListOrganizationAuditEventsData = {
     body?: never;

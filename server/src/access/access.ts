@@ -13,6 +13,8 @@ export const principals = {
   ORG_USER_MANAGER: 'a human who manages the users of the organization',
   ORG_MEMBER: 'a human with any role or manager role in the organization',
   GENERIC_MACHINE_USER: 'a machine user of the app',
+  ORG_MACHINE_USER:
+    'a machine user of the organization, with the rights of a member or, if it has that role, a manager',
 } as const;
 
 export type Principal = keyof typeof principals;
@@ -49,6 +51,11 @@ interface Targeted<Target extends string> extends Accepted {
 interface Accepted {
   /** Access tokens of people (contract 6.1) are accepted, too. Absent: they are refused with `session_required`. */
   readonly accessToken?: true;
+  /**
+   * Machine users of organizations (contract 6.3) may call, with what they hold as members or managers. Absent: they
+   * are refused, because only humans and machine users of the app may call.
+   */
+  readonly organizationMachine?: true;
   /** The scope that a machine user needs. Every route that machine users may call declares one. */
   readonly machineScope?: MachineScope;
 }
@@ -126,7 +133,7 @@ export const overUserInBody = (options: { mailedToken: boolean }, ...allowed: Pr
 export const overSession = (...allowed: Principal[]): TargetedAccess => ({ target: 'session', principals: allowed });
 
 /** Whether only machine users may call. The decision on access refuses people, with every credential. */
-const isForMachinesOnly = ({ principals: allowed }: TargetedAccess): boolean =>
+export const isForMachinesOnly = ({ principals: allowed }: TargetedAccess): boolean =>
   allowed.every((principal) => principal === 'GENERIC_MACHINE_USER');
 
 /** Whether people must present the session itself, not an access token. */

@@ -1,3 +1,5 @@
+import type { OrganizationStatus } from './organization-states.ts';
+
 /** The signed-in human, as stored. */
 export interface SignedInUser {
   readonly id: string;
@@ -32,6 +34,18 @@ export interface PresentedAccessToken {
   readonly isOrganizationSuspended: boolean;
 }
 
+/** A machine user of an organization, as stored at the time of the call. */
+export interface OrganizationMachineActor {
+  readonly kind: 'organization-machine';
+  readonly id: string;
+  readonly secretId: string;
+  /** The only organization in which the machine user may see and do anything. */
+  readonly orgId: string;
+  readonly organizationStatus: OrganizationStatus;
+  /** Whether it has the role ORG_USER_MANAGER. */
+  readonly isManager: boolean;
+}
+
 /** The authenticated caller. */
 export type Actor =
   | { readonly kind: 'anonymous' }
@@ -52,6 +66,7 @@ export type Actor =
       /** Networks from which the machine user may call; null: every network. */
       readonly allowedNetworks: readonly string[] | null;
     }
+  | OrganizationMachineActor
   /** The token of a verification mail. It can only present one code. */
   | { readonly kind: 'mailed-token'; readonly userId: string; readonly codeId: string };
 
@@ -67,6 +82,8 @@ export function auditIdentity(actor: Actor): { kind: string; id: string | null }
       return { kind: 'user', id: actor.userId };
     case 'machine':
       return { kind: 'machine', id: actor.id };
+    case 'organization-machine':
+      return { kind: 'organization_machine', id: actor.id };
     case 'platform':
     case 'anonymous':
       return { kind: actor.kind, id: null };
@@ -74,8 +91,10 @@ export function auditIdentity(actor: Actor): { kind: string; id: string | null }
 }
 
 /** The only organization that the caller may see and use; undefined: no restriction. */
-export const onlyOrganizationOf = (actor: Actor): string | undefined =>
-  actor.kind === 'user' ? actor.accessToken?.orgId : undefined;
+export function onlyOrganizationOf(actor: Actor): string | undefined {
+  if (actor.kind === 'organization-machine') return actor.orgId;
+  return actor.kind === 'user' ? actor.accessToken?.orgId : undefined;
+}
 
 /** Narrows the actor to a signed-in human, for routes that only humans may call. */
 export function signedIn(actor: Actor): Actor & { kind: 'user' } {

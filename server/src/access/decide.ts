@@ -6,14 +6,15 @@ import {
   type Access,
   type Addressed,
   type Held,
+  isForMachinesOnly,
   needsSession,
   notFoundCode,
   type OverOrganization,
   type Principal,
 } from './access.ts';
-import type { Actor } from './actor.ts';
+import { type Actor, onlyOrganizationOf } from './actor.ts';
 import { includesScope, type MachineScope } from './machine-scopes.ts';
-import { type OrganizationOperation, rulingOn } from './organization-states.ts';
+import { type OrganizationOperation, rulingOn, statusesInForce } from './organization-states.ts';
 import {
   heldOverAnyUser,
   heldOverApp,
@@ -183,18 +184,30 @@ export function requireScope(granted: readonly string[], scope: MachineScope): v
 }
 
 /**
- * Restricts a caller to the organization of their access token. Other organizations do not exist for this caller. While
- * the organization is deactivated, the token is refused for calls without an organization as target; for other calls,
- * the status of the organization decides.
+ * Refuses machine users of organizations on routes that do not accept them, and while their organization is inactive.
+ *
+ * @throws ApiError `human_required`, `access_denied`, `organization_inactive`
+ */
+export function requireOrganizationMachineAccepted(access: Access, actor: Actor): void {
+  if (actor.kind !== 'organization-machine' || !('principals' in access)) return;
+  if (!access.organizationMachine)
+    throw new ApiError(isForMachinesOnly(access) ? 'access_denied' : 'human_required', { isDenial: true });
+  if (!statusesInForce().includes(actor.organizationStatus)) throw new ApiError('organization_inactive');
+}
+
+/**
+ * Restricts a caller to the organization of their access token, or of their machine user. Other organizations do not
+ * exist for this caller. While the organization is deactivated, an access token is refused for calls without an
+ * organization as target; for other calls, the status of the organization decides.
  *
  * @param orgId the target organization of the call
  * @throws ApiError `organization_not_found`, `organization_inactive`
  */
 export function requireOrganizationOfToken(access: Access, actor: Actor, orgId: string): void {
-  const token = actor.kind === 'user' ? actor.accessToken : undefined;
-  if (token?.orgId === undefined) return;
-  if (access.target === 'organization' && orgId !== token.orgId)
+  const only = onlyOrganizationOf(actor);
+  if (only === undefined) return;
+  if (access.target === 'organization' && orgId !== only)
     throw new ApiError(notFoundCode.organization, { isDenial: true });
-  if (access.target !== 'organization' && token.isOrganizationSuspended)
+  if (access.target !== 'organization' && actor.kind === 'user' && actor.accessToken?.isOrganizationSuspended)
     throw new ApiError('organization_inactive', { isDenial: true });
 }

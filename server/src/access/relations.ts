@@ -1,7 +1,7 @@
 import type { Queryable, Sql } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import type { Held } from './access.ts';
-import { type Actor, onlyOrganizationOf } from './actor.ts';
+import { type Actor, onlyOrganizationOf, type OrganizationMachineActor } from './actor.ts';
 import { type OrganizationStatus, statusesInForce } from './organization-states.ts';
 
 /** The principals of the actor in the app, regardless of a target. */
@@ -11,6 +11,7 @@ export function heldOverApp(actor: Actor): Held {
       return ['GENERIC_MACHINE_USER'];
     case 'user':
       return actor.user.isSuperAdmin ? ['SESSION_OWNER', 'SUPER_ADMIN'] : ['SESSION_OWNER'];
+    case 'organization-machine':
     case 'mailed-token':
     case 'platform':
     case 'anonymous':
@@ -23,7 +24,7 @@ export const seesWholeApp = (actor: Actor): boolean =>
   heldOverApp(actor).some((principal) => principal === 'SUPER_ADMIN' || principal === 'GENERIC_MACHINE_USER');
 
 /**
- * SQL condition that restricts a caller to the organization of their access token; empty if the token names none.
+ * SQL condition that restricts a caller to the one organization of their credential; empty if there is no restriction.
  *
  * @param orgId the column with the id of an organization
  */
@@ -33,6 +34,9 @@ export function inOrganizationOf(actor: Actor, orgId: Sql): Sql {
 }
 
 const orgOwner = sql`ARRAY['ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER']`;
+const orgManager = sql`ARRAY['ORG_USER_MANAGER', 'ORG_MEMBER']`;
+const orgMember = sql`ARRAY['ORG_MEMBER']`;
+const none = sql`ARRAY[]::text[]`;
 
 /**
  * The principals of a human for an organization (text[]). Owners are also managers, super admins can do everything that
@@ -42,9 +46,9 @@ const heldByHuman = (isSuperAdmin: Sql): Sql => sql`
   CASE
     WHEN ${isSuperAdmin} THEN ARRAY['SUPER_ADMIN'] || ${orgOwner}
     WHEN caller.is_owner THEN ${orgOwner}
-    WHEN caller.is_manager THEN ARRAY['ORG_USER_MANAGER', 'ORG_MEMBER']
-    WHEN caller.user_id IS NOT NULL THEN ARRAY['ORG_MEMBER']
-    ELSE ARRAY[]::text[]
+    WHEN caller.is_manager THEN ${orgManager}
+    WHEN caller.user_id IS NOT NULL THEN ${orgMember}
+    ELSE ${none}
   END`;
 
 /**
@@ -57,7 +61,15 @@ export function organizationRelation(actor: Actor, appId: string, orgId: string,
   const organization = sql`${columns} FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
   if (actor.kind === 'machine')
     return sql`SELECT o.id, o.status, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
-  if (actor.kind !== 'user') return sql`SELECT o.id, o.status, ARRAY[]::text[] AS held ${organization}`;
+  if (actor.kind === 'organization-machine')
+    return sql`
+      SELECT o.id, o.status, CASE WHEN caller.is_manager THEN ${orgManager} WHEN caller.id IS NOT NULL THEN ${orgMember}
+        ELSE ${none} END AS held ${columns}
+      FROM organizations o
+      LEFT JOIN organization_machine_users caller
+        ON caller.app_id = ${appId} AND caller.org_id = o.id AND caller.id = ${actor.id}
+      WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
+  if (actor.kind !== 'user') return sql`SELECT o.id, o.status, ${none} AS held ${organization}`;
   return sql`
     SELECT o.id, o.status, ${heldByHuman(sql`${actor.user.isSuperAdmin}::boolean`)} AS held ${columns}
     FROM organizations o
@@ -70,20 +82,28 @@ export interface Asker {
   readonly isMachine: boolean;
   readonly isSuperAdmin: boolean;
   readonly userId: string | null;
+  /** Absent for every caller but a machine user of an organization. */
+  readonly organizationMachine?: Pick<OrganizationMachineActor, 'orgId' | 'isManager'>;
 }
 
 export const toAsker = (actor: Actor): Asker => ({
   isMachine: actor.kind === 'machine',
   isSuperAdmin: actor.kind === 'user' && actor.user.isSuperAdmin,
   userId: actor.kind === 'user' ? actor.user.id : null,
+  ...(actor.kind === 'organization-machine' && { organizationMachine: actor }),
 });
 
 /**
  * Like `organizationRelation`, but for batched statements: the principals of each row of `asked` (`is_machine`,
- * `is_super_admin`) for its organization.
+ * `is_super_admin`, `machine_org_id`, `is_machine_manager`) for its organization.
  */
 export const heldByAsker = sql`
-  CASE WHEN asked.is_machine THEN ARRAY['GENERIC_MACHINE_USER'] ELSE ${heldByHuman(sql`asked.is_super_admin`)} END`;
+  CASE
+    WHEN asked.is_machine THEN ARRAY['GENERIC_MACHINE_USER']
+    WHEN asked.machine_org_id = o.id AND asked.is_machine_manager THEN ${orgManager}
+    WHEN asked.machine_org_id = o.id THEN ${orgMember}
+    ELSE ${heldByHuman(sql`asked.is_super_admin`)}
+  END`;
 
 /** The principals of a caller for an organization, and its status. */
 export interface OrganizationRelation {
@@ -105,14 +125,28 @@ const throughOrganizations = (caller: Actor & { kind: 'user' }, appId: string, u
     ${inOrganizationOf(caller, sql`caller.org_id`)}
   HAVING count(*) > 0`;
 
+/** The same for a machine user of an organization that has the manager role. */
+const throughOrganizationOf = (caller: OrganizationMachineActor, appId: string, userId: string): Sql => sql`
+  SELECT ARRAY['ORG_USER_MANAGER'] AS held
+  FROM organization_machine_users caller
+  JOIN organizations o ON o.app_id = ${appId} AND o.id = caller.org_id AND o.status = ANY (${statusesInForce()}::text[])
+  JOIN members target ON target.app_id = ${appId} AND target.org_id = caller.org_id AND target.user_id = ${userId}
+  WHERE caller.app_id = ${appId} AND caller.id = ${caller.id} AND caller.is_manager`;
+
+/** A caller who sees users through organizations. */
+type Insider = (Actor & { kind: 'user' }) | OrganizationMachineActor;
+
+const through = (caller: Insider, appId: string, userId: string): Sql =>
+  caller.kind === 'user' ? throughOrganizations(caller, appId, userId) : throughOrganizationOf(caller, appId, userId);
+
 /** Owners and managers see the members of the active organizations that they own or manage. */
 export async function heldThroughOrganizations(
   db: Queryable,
-  caller: Actor & { kind: 'user' },
+  caller: Insider,
   appId: string,
   userId: string,
 ): Promise<Held> {
-  const [row] = await db.query<UserRelation>(throughOrganizations(caller, appId, userId));
+  const [row] = await db.query<UserRelation>(through(caller, appId, userId));
   return row?.held ?? [];
 }
 
@@ -134,6 +168,8 @@ export function heldOverAnyUser(actor: Actor, userId: string): Held | undefined 
     case 'user':
       if (actor.user.id === userId) return heldOverApp(actor);
       return actor.user.isSuperAdmin ? ['SUPER_ADMIN'] : undefined;
+    case 'organization-machine':
+      return undefined;
     case 'platform':
     case 'anonymous':
       return [];
@@ -148,11 +184,11 @@ export function heldOverAnyUser(actor: Actor, userId: string): Held | undefined 
  */
 export function userRelation(actor: Actor, appId: string, userId: string, columns = empty): Sql {
   const held = heldOverAnyUser(actor, userId);
-  if (held || actor.kind !== 'user')
+  if (held || (actor.kind !== 'user' && actor.kind !== 'organization-machine'))
     return sql`
       SELECT ${held ?? []}::text[] AS held ${columns} FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId}`;
   return sql`
     SELECT through.held ${columns}
-    FROM (${throughOrganizations(actor, appId, userId)}) AS through
+    FROM (${through(actor, appId, userId)}) AS through
     JOIN users u ON u.app_id = ${appId} AND u.id = ${userId}`;
 }

@@ -62,6 +62,18 @@ const identity = z
   })
   .meta({ id: 'ExportedIdentity', description: 'An identity at a provider.' });
 
+const machineSecret = z
+  .object({
+    id: outputId('the secret', '118273645546213379'),
+    orgId: outputId('the organization'),
+    machineUserId: outputId('the machine user', '118273645546213378'),
+    machineUserName: name('Name of the machine user.', 'exporter'),
+    label: nullable('What the secret is for.', 'deploy pipeline'),
+    createdAt: time('When it was created'),
+    confirmBy: time('When it ends unless an owner confirms it').nullable(),
+  })
+  .meta({ id: 'ExportedMachineSecret', description: 'A secret that the user created or confirmed.' });
+
 const mail = z
   .object({
     recipient: name('Address of the recipient.', 'jon.doe@example.com'),
@@ -112,6 +124,10 @@ export const accountExport = z
     invitations: list(invitation, 'Invitations, oldest first; empty unless the address is verified.'),
     identities: list(identity, 'Linked identities, oldest first.'),
     apiKeys: list(apiKey, 'Personal API keys, oldest first.'),
+    machineSecrets: list(
+      machineSecret,
+      'Secrets of machine users of organizations that the user created or confirmed, oldest first.',
+    ),
     mails: list(mail, 'Mails of the last days, oldest first.'),
     events: list(event, 'Actions of the user, newest first.'),
     truncated: z

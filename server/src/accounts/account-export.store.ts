@@ -159,6 +159,24 @@ export const exportApiKeys = (db: Queryable, appId: string, userId: string): Pro
       ${iso(sql`k.expires_at`)} AS "expiresAt", ${iso(sql`k.last_used_at`)} AS "lastUsedAt"
     FROM api_keys k WHERE k.app_id = ${appId} AND k.user_id = ${userId} ORDER BY k.id ${limit}`);
 
+export interface ExportedMachineSecret {
+  id: string;
+  orgId: string;
+  machineUserId: string;
+  machineUserName: string;
+  label: string | null;
+  createdAt: string;
+  confirmBy: string | null;
+}
+
+export const exportMachineSecrets = (db: Queryable, appId: string, userId: string): Promise<ExportedMachineSecret[]> =>
+  db.query(sql`
+    SELECT s.id, m.org_id AS "orgId", m.id AS "machineUserId", m.user_name AS "machineUserName", s.label,
+      ${iso(sql`s.created_at`)} AS "createdAt", ${iso(sql`s.confirm_by`)} AS "confirmBy"
+    FROM organization_machine_secrets s
+    JOIN organization_machine_users m ON m.app_id = ${appId} AND m.id = s.machine_user_id
+    WHERE s.app_id = ${appId} AND s.created_by_user_id = ${userId} ORDER BY s.id ${limit}`);
+
 export interface ExportedMail {
   recipient: string;
   purpose: string;

@@ -72,6 +72,7 @@ test('an export has all data about a person', async () => {
     invitations: [{ orgId: waiting, email: person.email, role: 'reader', status: 'pending' }],
     identities: [],
     apiKeys: [{ id: key.id, name: 'laptop', orgId, roles: ['writer'], permissions: [], lastUsedAt: null }],
+    machineSecrets: [],
     events: [
       { action: 'api_key.created' },
       { action: 'user.email_verified' },

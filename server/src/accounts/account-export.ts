@@ -7,6 +7,7 @@ import {
   exportEvents,
   exportIdentities,
   exportInvitations,
+  exportMachineSecrets,
   exportMails,
   exportOrganizations,
   exportSessions,
@@ -27,6 +28,7 @@ export async function exportAccount(db: Queryable, appId: string, userId: string
     invitations: await exportInvitations(db, appId, userId),
     identities: await exportIdentities(db, appId, userId),
     apiKeys: await exportApiKeys(db, appId, userId),
+    machineSecrets: await exportMachineSecrets(db, appId, userId),
     mails: await exportMails(db, appId, userId),
     events: await exportEvents(db, appId, userId),
   };
@@ -39,6 +41,7 @@ export async function exportAccount(db: Queryable, appId: string, userId: string
     invitations: lists.invitations.slice(0, exportedItems),
     identities: lists.identities.slice(0, exportedItems),
     apiKeys: lists.apiKeys.slice(0, exportedItems),
+    machineSecrets: lists.machineSecrets.slice(0, exportedItems),
     mails: lists.mails.slice(0, exportedItems),
     events: lists.events.slice(0, exportedItems),
     truncated: Object.entries(lists).flatMap(([name, items]) => (items.length > exportedItems ? [name] : [])),

@@ -2,6 +2,7 @@ import type { Tx } from '../db/db.ts';
 import type { Change } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { notifySuperAdmins } from './notify-super-admins.ts';
+import { endSecretsOfFormerOwner } from '../organization-machine-users/former-owners.ts';
 import type { GovernedUser } from '../users/app-users.store.ts';
 import { eraseUser } from './erase-user.ts';
 import { checkDispensable } from './govern-user.ts';
@@ -15,9 +16,11 @@ import { checkDispensable } from './govern-user.ts';
 export async function deleteGovernedUser(tx: Tx, call: Call, user: GovernedUser): Promise<Change<{ message: string }>> {
   const { appId, services, actor } = call;
   await checkDispensable(tx, appId, user);
+  const ended = await endSecretsOfFormerOwner(tx, call, user.id, { isDeleted: true });
   await eraseUser(tx, services, appId, user);
   if (user.isSuperAdmin) await notifySuperAdmins(tx, call, 'super_admin_removed', user.email);
   const isOwn = actor.kind === 'user' && actor.user.id === user.id;
-  const event = { target: { kind: 'user', id: user.id }, ...(isOwn && { withoutClient: true as const }) };
-  return { result: { message: `User ${user.id} deleted` }, event };
+  const privacy = isOwn && { withoutClient: true as const };
+  const events = [{ target: { kind: 'user', id: user.id } }, ...ended].map((event) => ({ ...event, ...privacy }));
+  return { result: { message: `User ${user.id} deleted` }, event: events };
 }

@@ -3,6 +3,7 @@ import { type Db, raw, sql } from '../db/db.ts';
 import { limitNames } from '../limits/limits.ts';
 import { quotaKey } from '../calls/take-limit.ts';
 import { tablesOf } from '../test/digest.ts';
+import { enableOrganizationMachines } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
 import { personalKey } from '../test/world/api-keys.ts';
@@ -43,6 +44,8 @@ const impersonal: Readonly<Record<string, string>> = {
   roles: 'a role is no person',
   machine_users: 'a machine is no person',
   machine_secrets: 'a machine is no person',
+  organization_machine_users: 'a machine is no person',
+  organization_machine_roles: 'a machine is no person',
   signing_keys: 'keys of the app',
   oauth_signing_keys: 'keys of the app',
   api_key_roles: 'names of roles, deleted with the key',
@@ -109,6 +112,11 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   await call('GET', `/v1/authorization/organizations/${orgId}?includeMetadata=true`, token);
   await world.call('POST', '/v1/authorization/super-admins', { token: admin, body: { email } });
   await personalKey(world, { token }, orgId, { name: 'laptop of Zeldafirst' });
+  await enableOrganizationMachines(world);
+  const { secretId } = await world.organizationMachine(orgId);
+  await app.db.query(sql`
+    UPDATE organization_machine_secrets SET created_by_user_id = ${userId}
+    WHERE app_id = ${world.appId} AND id = ${secretId}`);
   await linkIdentity(userId);
   return made;
 }

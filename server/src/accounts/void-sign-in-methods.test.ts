@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Db, raw, type Sql, sql } from '../db/db.ts';
 import { registerProvider } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
+import { enableOrganizationMachines } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { hijack } from '../test/stranger.ts';
 import { personalKey } from '../test/world/api-keys.ts';
@@ -40,6 +41,8 @@ const roleOf: Readonly<Record<string, 'sign-in method' | 'data' | 'relation'>> =
   members: 'relation',
   member_search: 'relation',
   member_roles: 'relation',
+  // Secrets that the user created for an organization; a stranger who created them may have a copy.
+  organization_machine_secrets: 'sign-in method',
   invitations: 'relation',
 };
 
@@ -72,6 +75,7 @@ const throughParent: Readonly<Record<string, (userId: string) => Sql>> = {
   code_tries: (userId) => sql`code_id IN (SELECT id FROM codes WHERE app_id = ${world.appId} AND user_id = ${userId})`,
   api_key_roles: (userId) =>
     sql`key_id IN (SELECT id FROM api_keys WHERE app_id = ${world.appId} AND user_id = ${userId})`,
+  organization_machine_secrets: (userId) => sql`created_by_user_id = ${userId}`,
 };
 
 /** The tables that hold a row of an account. */
@@ -98,6 +102,11 @@ test('rule (P) empties every sign-in method, and keeps data and relations', asyn
   await personalKey(world, { token }, orgId);
   const body = { email, firstName: 'Jane', lastName: 'Roe' };
   await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, { token: admin.token, body });
+  await enableOrganizationMachines(world);
+  const { secretId } = await world.organizationMachine(orgId);
+  await app.db.query(sql`
+    UPDATE organization_machine_secrets SET created_by_user_id = ${userId}
+    WHERE app_id = ${world.appId} AND id = ${secretId}`);
   const wrong = { userId, verificationCode: 'AAAAAAA' };
   await world.call('POST', '/v1/authentication/users/email/verification', { token, body: wrong });
   await app.db.query(sql`

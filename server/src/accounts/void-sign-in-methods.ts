@@ -3,6 +3,7 @@ import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deleteDevices } from '../devices/devices.store.ts';
 import { deleteIdentities } from '../identity-providers/identities.store.ts';
+import { deleteSecretsCreatedBy } from '../organization-machine-users/organization-machine-secrets.store.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { clearUnclaimedRow } from '../users/users.store.ts';
 
@@ -29,6 +30,7 @@ export async function voidSignInMethods(tx: Tx, appId: string, userId: string, n
   await deleteDevices(tx, appId, userId);
   await endKeysOf(tx, appId, userId);
   await voidAllCodes(tx, appId, userId);
+  await deleteSecretsCreatedBy(tx, appId, userId);
   await clearUnclaimedRow(tx, appId, userId, now);
   return ended;
 }

@@ -186,6 +186,11 @@ const settingsShape = {
       'predefined role gives. By default, being owner gives no permission.',
     examples: [false],
   }),
+  organizationMachineUsers: z.boolean().meta({
+    description:
+      'Whether organizations may have machine users of their own. While false, their tokens and secrets are refused.',
+    examples: [false],
+  }),
   stepUp: z.boolean().meta({
     description:
       'Whether documented operations need fresh authentication too, for example creating machine users. ' +
@@ -252,6 +257,7 @@ export const defaultSettings: Settings = {
   managersMayGrantAnyRole: true,
   managersMayMakeApiKeys: false,
   ownersHoldAllPermissions: false,
+  organizationMachineUsers: false,
   stepUp: false,
 };
 

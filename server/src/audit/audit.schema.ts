@@ -18,10 +18,10 @@ export const auditQuery = z.strictObject({
 
 const actor = z
   .object({
-    kind: z.enum(['user', 'machine', 'platform', 'operator', 'anonymous']).meta({
+    kind: z.enum(['user', 'machine', 'organization_machine', 'platform', 'operator', 'anonymous']).meta({
       description:
-        '`user`, `machine`, `platform` (the operator’s key), `operator` (a command on the machine) or ' +
-        '`anonymous` (nobody was signed in).',
+        '`user`, `machine` (of the app), `organization_machine`, `platform` (the operator’s key), `operator` (a ' +
+        'command on the machine) or `anonymous` (nobody was signed in).',
       examples: ['user'],
     }),
     id: outputId('the user or machine user; null for others', '118273645546213377').nullable().optional(),

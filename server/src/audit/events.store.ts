@@ -20,7 +20,7 @@ export interface EventRow {
   readonly id: string;
   readonly time: Date;
   readonly action: string;
-  readonly actor_kind: 'user' | 'machine' | 'platform' | 'operator' | 'anonymous';
+  readonly actor_kind: 'user' | 'machine' | 'organization_machine' | 'platform' | 'operator' | 'anonymous';
   readonly actor_id: string | null;
   readonly claimed_on_behalf_of: string | null;
   readonly org_id: string | null;
@@ -160,8 +160,11 @@ export async function membersAmong(
   const rows = await db.query<{ id: string }>(sql`
     SELECT asked.id FROM unnest(${[...ids]}::bigint[]) AS asked (id)
     CROSS JOIN LATERAL (
-      SELECT 1 FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = asked.id LIMIT 1)
-        AS member`);
+      SELECT 1 FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = asked.id
+      UNION ALL
+      SELECT 1 FROM organization_machine_users m
+      WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.id = asked.id
+      LIMIT 1) AS member`);
   return new Set(rows.map((row) => row.id));
 }
 

@@ -8,7 +8,7 @@ export interface Credentials {
   signedToken(
     app: { id: string; name: string },
     token: string,
-  ): Promise<(Actor & { kind: 'machine' | 'user' }) | undefined>;
+  ): Promise<(Actor & { kind: 'machine' | 'organization-machine' | 'user' }) | undefined>;
   /** The user and code of the token in a verification mail. */
   mailedToken(appId: string, token: string): Promise<(Actor & { kind: 'mailed-token' }) | undefined>;
 }

@@ -2,7 +2,11 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Services } from './services.ts';
 import { type Addressed, principals } from '../access/access.ts';
 import { decideAccess } from './decide-access.ts';
-import { requireMachineScope, requireOrganizationOfToken } from '../access/decide.ts';
+import {
+  requireMachineScope,
+  requireOrganizationMachineAccepted,
+  requireOrganizationOfToken,
+} from '../access/decide.ts';
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import { ApiError } from '../http/errors.ts';
@@ -49,6 +53,10 @@ function checkDeclaration(route: Route): void {
     throw new Error(`${where} cannot store its response, because access is not decided before the handler`);
   if (route.freshAuthentication && 'principals' in route.access && route.access.accessToken)
     throw new Error(`${where} requires fresh authentication, which access tokens never have`);
+  if ('principals' in route.access && route.access.principals.includes('ORG_MACHINE_USER'))
+    throw new Error(`${where} names ORG_MACHINE_USER, which holds what members hold: accept organizationMachine`);
+  if (route.freshAuthentication && 'principals' in route.access && route.access.organizationMachine)
+    throw new Error(`${where} asks for fresh authentication and accepts machine users of organizations`);
   if (route.freshAuthentication && route.decidesInStatement)
     throw new Error(`${where} cannot require fresh authentication, because access is not decided before the handler`);
 }
@@ -120,6 +128,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       const call = toCall(services, route, request, reply, valid);
       // Set before the decision on access, so that a refusal can be recorded.
       request.call = call;
+      requireOrganizationMachineAccepted(route.access, call.actor);
       requireOrganizationOfToken(route.access, call.actor, call.orgId);
       requireMachineScope(route.access, call.actor);
       if (route.decidesInStatement) return;

@@ -298,6 +298,14 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause: 'An organization has at most 100 API keys, a person at most 20. Expired keys count until they are revoked.',
     remedy: 'Revoke unused keys; `lastUsedAt` shows when each was last used.',
   },
+  machine_user_limit_exceeded: {
+    cause: 'An organization creates a machine user for each task, and deletes none.',
+    remedy: 'Delete unused machine users; `lastUsedAt` shows when each was last used. One can have several secrets.',
+  },
+  organization_machine_users_disabled: {
+    cause: 'The app setting `organizationMachineUsers` is false, as it is by default.',
+    remedy: 'A super admin sets `organizationMachineUsers` to true, if organizations may have machine users.',
+  },
 
   // Identity providers
   idp_not_found: {

@@ -128,6 +128,16 @@ export const errorCodes = {
     'API key limit reached',
     'An organization has at most 100 API keys, and a person at most 20 personal ones. Revoke one first.',
   ],
+  machine_user_limit_exceeded: [
+    409,
+    'Machine user limit exceeded',
+    'An organization has at most 100 machine users; nothing was changed.',
+  ],
+  organization_machine_users_disabled: [
+    403,
+    'Organization machine users disabled',
+    'This app has no machine users of organizations. The setting organizationMachineUsers enables them.',
+  ],
 
   // Identity providers
   idp_not_found: [404, 'Identity provider not found', 'There is no such identity provider.'],

@@ -93,7 +93,7 @@ export function createIdempotency(): Idempotency {
       const [requestHash] = keyed.requestHashes;
       const sealedAnswer = keyed.sealer.seal(JSON.stringify(result ?? null), contextOf(call.appId, keyHash));
       const expiresAt = new Date(call.services.clock.now().getTime() + keptMs);
-      await insertKeptAnswer(tx, call.appId, { keyHash, requestHash, sealedAnswer }, { ...keyed, expiresAt });
+      await insertKeptAnswer(tx, call.appId, { keyHash, requestHash, sealedAnswer }, keyed, expiresAt);
       keyed.kept = { result };
     },
   };

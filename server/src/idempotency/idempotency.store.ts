@@ -33,16 +33,26 @@ export async function findKeptAnswer(
   return row && { keyHash: row.key_hash, requestHash: row.request_hash, sealedAnswer: row.sealed_answer };
 }
 
+/** Who sent a key: exactly one of the ids. The stored response is deleted with them. */
+export interface CallerOfKey {
+  readonly userId: string | null;
+  readonly machineUserId: string | null;
+  readonly organizationMachineId: string | null;
+}
+
 /** Stores a response and replaces an expired one. */
 export async function insertKeptAnswer(
   tx: Tx,
   appId: string,
   { keyHash, requestHash, sealedAnswer }: KeptAnswer,
-  { userId, machineUserId, expiresAt }: { userId: string | null; machineUserId: string | null; expiresAt: Date },
+  caller: CallerOfKey,
+  expiresAt: Date,
 ): Promise<void> {
   await tx.query(sql`
-    INSERT INTO idempotency_keys (app_id, key_hash, user_id, machine_user_id, request_hash, sealed_answer, expires_at)
-    VALUES (${appId}, ${keyHash}, ${userId}, ${machineUserId}, ${requestHash}, ${sealedAnswer}, ${expiresAt})
+    INSERT INTO idempotency_keys (app_id, key_hash, user_id, machine_user_id, organization_machine_id,
+      request_hash, sealed_answer, expires_at)
+    VALUES (${appId}, ${keyHash}, ${caller.userId}, ${caller.machineUserId}, ${caller.organizationMachineId},
+      ${requestHash}, ${sealedAnswer}, ${expiresAt})
     ON CONFLICT (app_id, key_hash) DO UPDATE SET request_hash = excluded.request_hash,
       sealed_answer = excluded.sealed_answer, expires_at = excluded.expires_at`);
 }

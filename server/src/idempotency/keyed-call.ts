@@ -1,12 +1,11 @@
 import { createHash, createHmac, hkdfSync } from 'node:crypto';
 import { auditIdentity } from '../access/actor.ts';
 import type { Call } from '../calls/route.ts';
+import type { CallerOfKey } from './idempotency.store.ts';
 import { createSealer, type Sealer } from '../keys/seal.ts';
 
 /** A call with an idempotency key: the values that find and decrypt its response. */
-export interface KeyedCall {
-  readonly userId: string | null;
-  readonly machineUserId: string | null;
+export interface KeyedCall extends CallerOfKey {
   /** Hashes of the key in its context, first under the current master key, then under the old ones. */
   readonly keyHashes: readonly [Buffer, ...Buffer[]];
   /** Hashes of the request, in the same order. */
@@ -57,6 +56,7 @@ export function toKeyedCall(call: Call): KeyedCall | undefined {
   return {
     userId: kind === 'user' ? id : null,
     machineUserId: kind === 'machine' ? id : null,
+    organizationMachineId: kind === 'organization_machine' ? id : null,
     keyHashes: mapped(keys, (key) => hmac(key, context)),
     requestHashes: mapped(sealing, (key) => hmac(key, asked)),
     sealer: createSealer({ current: sealing[0], old: sealing.slice(1) }),

@@ -60,7 +60,7 @@ const invitation = z
     status: z.enum(statusNames).meta({ description: `${meanings}.`, examples: ['pending'] }),
     invitedBy: z
       .object({
-        kind: z.string().meta({ description: '`user` or `machine`.', examples: ['user'] }),
+        kind: z.string().meta({ description: '`user`, `machine` or `organization_machine`.', examples: ['user'] }),
         id: z
           .string()
           .optional()

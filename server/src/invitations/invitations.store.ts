@@ -165,7 +165,8 @@ export function invitationsOf(
 export const invitationColumns = (appId: string, orgId: string, now: Date): Sql => sql`
   i.id, i.email, COALESCE(i.role_key, i.grants) AS role, ${statusAt(now)} AS status, i.invited_by_kind, i.invited_by_id,
   EXISTS (SELECT FROM members m WHERE m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = i.invited_by_id
-    AND i.invited_by_kind = 'user') AS is_insider,
+    AND i.invited_by_kind = 'user') OR EXISTS (SELECT FROM organization_machine_users m WHERE m.app_id = ${appId}
+    AND m.org_id = ${orgId} AND m.id = i.invited_by_id AND i.invited_by_kind = 'organization_machine') AS is_insider,
   i.created_at, i.expires_at,
   EXISTS (SELECT FROM mails m WHERE m.app_id = ${appId} AND m.invitation_id = i.id AND ${isDelayed(now)})
     AS is_mail_delayed`;

@@ -128,7 +128,10 @@ export const manageInvitationRoutes = [
     description:
       'Lists invitations with their status. Managers see only invitations to roles. Owners, super admins ' +
       'and machine users also see invitations to become owner or manager.',
-    access: accepting({ accessToken: true, machineScope: 'invitations:read' }, overOrganization('read', ...mayManage)),
+    access: accepting(
+      { accessToken: true, organizationMachine: true, machineScope: 'invitations:read' },
+      overOrganization('read', ...mayManage),
+    ),
     params: organizationParams,
     query: invitationListQuery,
     response: { status: 200, description: 'A page of invitations.', body: invitationList },
@@ -162,7 +165,7 @@ export const manageInvitationRoutes = [
       'the meantime, the role is granted directly and the user gets a notice by mail. Only owners and super ' +
       'admins can resend invitations to become owner or manager.',
     access: accepting(
-      { accessToken: true, machineScope: 'invitations:write' },
+      { accessToken: true, organizationMachine: true, machineScope: 'invitations:write' },
       overOrganization('grant', ...mayManage),
     ),
     audit: 'invitation.resent',
@@ -195,7 +198,7 @@ export const manageInvitationRoutes = [
       'Revokes a pending or expired invitation. If no invitation of the address to the organization is ' +
       'left, its codes are void. A user who has no other invitation and has not signed up is deleted.',
     access: accepting(
-      { accessToken: true, machineScope: 'invitations:write' },
+      { accessToken: true, organizationMachine: true, machineScope: 'invitations:write' },
       overOrganization('remove', ...mayManage),
     ),
     audit: 'invitation.revoked',

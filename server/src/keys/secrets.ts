@@ -1,7 +1,10 @@
 import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:crypto';
 
-/** Prefix of a secret, which shows its kind: session, machine user, mailed verification token, known device, intent. */
-export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_';
+/**
+ * Prefix of a secret, which shows its kind: session, machine user, mailed verification token, known device, intent,
+ * machine user of an organization.
+ */
+export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_' | 'gh_o_';
 
 /** Binding of a code: it is invalid for another app, user, purpose or organization. */
 export interface CodeBinding {

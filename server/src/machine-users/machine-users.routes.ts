@@ -9,8 +9,8 @@ import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
-import { newSecret, sha256 } from '../keys/secrets.ts';
 import { organizationNameKey } from '../organizations/organization-name.ts';
+import { makeSecret, secretLimit, toCreatedSecret } from './make-secret.ts';
 import {
   createMachineUser,
   createSecret,
@@ -39,32 +39,6 @@ import {
   patchMachineUser,
   toMachineUser,
 } from './machine-users.store.ts';
-
-const secretLimit = 5;
-/** Later times cannot be written in RFC 3339. */
-const latestTime = Date.UTC(9999, 11, 31);
-
-/** A new secret, and its stored row. */
-function makeSecret({ services }: Call, options: { label?: string | undefined; expiresAt?: Date | undefined }) {
-  const clientSecret = newSecret('gh_m_');
-  const stored = {
-    id: services.ids.next(),
-    label: options.label ?? null,
-    secretHash: sha256(clientSecret),
-    now: services.clock.now(),
-    expiresAt: options.expiresAt ?? null,
-  };
-  return { clientSecret, stored };
-}
-
-/** @throws ApiError `validation_failed` if the time is in the past */
-function expiryOf(expiry: Date | undefined, now: Date): Date | undefined {
-  if (expiry === undefined) return undefined;
-  if (expiry > now && expiry.getTime() <= latestTime) return expiry;
-  throw new ApiError('validation_failed', {
-    faults: [{ pointer: '/body/expiresAt', message: 'Must be in the future, before the year 10000.' }],
-  });
-}
 
 const iso = (time: Date | null): string | null => time?.toISOString() ?? null;
 
@@ -124,7 +98,7 @@ export const machineUserRoutes = [
       const { services, appId, body } = call;
       if (exceedAll(body.scopes ?? [])) requireFreshSession(call);
       const id = services.ids.next();
-      const { clientSecret, stored } = makeSecret(call, {});
+      const { clientSecret, stored } = makeSecret(services, 'gh_m_');
       return mutate(call, async (tx) => {
         const userNameKey = organizationNameKey(body.userName);
         const { userName, scopes = [allScopes] } = body;
@@ -236,25 +210,16 @@ export const machineUserRoutes = [
     errors: ['machine_user_not_found', 'machine_secret_limit_exceeded'],
     handler: (call) => {
       const { appId, params, body, services } = call;
-      const { clientSecret, stored } = makeSecret(call, {
-        label: body.label,
-        expiresAt: expiryOf(body.expiresAt, services.clock.now()),
-      });
+      const secret = makeSecret(services, 'gh_m_', body);
       return mutate(call, async (tx) => {
         await lockMachineUser(tx, appId, params.machineUserId);
         if ((await countSecrets(tx, appId, params.machineUserId)) >= secretLimit)
           throw new ApiError('machine_secret_limit_exceeded');
-        await insertSecret(tx, appId, params.machineUserId, stored);
-        const { label, expiresAt } = stored;
-        const result = {
-          secretId: stored.id,
-          clientSecret,
-          ...(label !== null && { label }),
-          ...(expiresAt && { expiresAt: expiresAt.toISOString() }),
-        };
+        await insertSecret(tx, appId, params.machineUserId, secret.stored);
+        const changes = [`secret.${secret.stored.id}`];
         return {
-          result,
-          event: { target: { kind: 'machine', id: params.machineUserId }, changes: [`secret.${stored.id}`] },
+          result: toCreatedSecret(secret),
+          event: { target: { kind: 'machine', id: params.machineUserId }, changes },
         };
       });
     },

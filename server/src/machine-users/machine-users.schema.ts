@@ -73,7 +73,7 @@ const clientSecret = z.string().meta({
   description: 'Client secret; shown once.',
   examples: ['gh_m_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
 });
-const machineUserId = outputId('the machine user', '118273645546213378');
+export const machineUserId = outputId('the machine user', '118273645546213378');
 const secretId = outputId('the secret', '118273645546213379');
 
 export const machineUserCreated = z
@@ -104,7 +104,7 @@ export const secretCreated = z
   })
   .meta({ id: 'CreateMachineSecretResult', description: 'The secret, shown once.' });
 
-const secret = z
+export const machineSecret = z
   .object({
     id: secretId,
     label: z
@@ -138,7 +138,7 @@ export const machineUser = z
     tokenLifeSeconds,
     createdAt: time('When it was created'),
     lastUsedAt: time('When a token was last issued for the secret, to the minute').nullable(),
-    secrets: z.array(secret).meta({ description: 'Its secrets.', examples: [[]] }),
+    secrets: z.array(machineSecret).meta({ description: 'Its secrets.', examples: [[]] }),
   })
   .meta({ id: 'MachineUser', description: 'A machine user.' });
 

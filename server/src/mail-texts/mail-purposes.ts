@@ -17,6 +17,8 @@ export interface MailContent {
   readonly email?: string;
   /** Name of an identity provider. */
   readonly provider?: string;
+  /** Names of machine users of an organization. */
+  readonly machineUser?: string;
   /** "Not me" link, by which the recipient reports that somebody else did this. */
   readonly notMeUrl?: string;
   /** "Not me" links of other items that the mail lists, each with its name. */
@@ -65,6 +67,13 @@ export const mailPurposes = {
     fields: ['keyName', 'organizationName', ...circumstances],
     details: ['keyName', 'organizationName', ...circumstances],
   },
+  /** To the owner or super admin in whose name a secret was created. */
+  machine_secret_created: {
+    fields: ['organizationName', 'machineUser', ...circumstances],
+    details: ['organizationName', 'machineUser', ...circumstances],
+  },
+  /** To the owners of an organization: secrets of a former owner end at `time`. */
+  machine_secrets_end: { fields: ['organizationName', 'machineUser', 'time'], details: ['machineUser'] },
   super_admin_granted: { fields: ['email', ...circumstances], details: circumstances },
   /** To an address that is not verified yet, with the code that verifies it. */
   super_admin_invited: { fields: [], details: [] },

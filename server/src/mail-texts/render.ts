@@ -47,7 +47,7 @@ function valuesOf(
   toName: (name: string) => string,
 ): Values {
   const { organizationName = '', device = '', address = '', time = '', email = '', provider = '' } = content;
-  const { unlinked = '', linked = '', keyName = '' } = content;
+  const { unlinked = '', linked = '', keyName = '', machineUser = '' } = content;
   const values: Record<MailField | 'brandName', string> = {
     brandName: toName(brandName),
     organizationName: isVisible(organizationName) ? toName(organizationName) : words.anOrganization,
@@ -60,6 +60,7 @@ function valuesOf(
     keyName: toName(keyName),
     unlinked: toName(unlinked),
     linked: toName(linked),
+    machineUser: toName(machineUser),
   };
   return new Map(Object.entries(values));
 }

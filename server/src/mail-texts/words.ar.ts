@@ -105,6 +105,25 @@ export const arabic: Words = {
       action: 'فتح {{brandName}}',
       note: 'إذا لم تكن أنت من فعل ذلك، فافتح الرابط أدناه: سيُلغى المفتاح، وتختار كلمة مرور جديدة.',
     },
+    machine_secret_created: {
+      subject: 'أُنشئ سرّ لمستخدم الآلة {{machineUser}} في {{brandName}}',
+      heading: 'أُنشئ سرّ جديد',
+      body:
+        'أنشأ حسابك سرًّا لمستخدم الآلة {{machineUser}} في {{organizationName}} لدى {{brandName}}. كلّ برنامج ' +
+        'لديه هذا السرّ يستطيع العمل باسم مستخدم الآلة هذا.',
+      action: 'فتح {{brandName}}',
+      note: 'إذا لم تكن أنت من فعل ذلك، فافتح الرابط أدناه: سيُحذف السرّ، وتختار كلمة مرور جديدة.',
+    },
+    machine_secrets_end: {
+      subject: 'أسرار {{organizationName}} على وشك الانتهاء في {{brandName}}',
+      heading: 'أسرار مستخدمي الآلة على وشك الانتهاء',
+      body:
+        'لم يعد أحد المالكين الذين أنشؤوا أسرارًا لمستخدمي الآلة في {{organizationName}} مالكًا. تتوقّف هذه الأسرار ' +
+        'عن العمل في {{time}}، ما لم يؤكّدها مالك آخر.\n\nإذا كان من المحتمل أن يحتفظ المالك السابق بنسخ منها، ' +
+        'فأنشئ أسرارًا جديدة واحذف هذه الأسرار.',
+      action: 'فتح {{brandName}}',
+      note: 'تصل هذه الرسالة إلى جميع مالكي {{organizationName}}.',
+    },
     super_admin_granted: {
       subject: 'مشرف عام جديد في {{brandName}}',
       heading: 'تمّت إضافة مشرف عام',
@@ -145,6 +164,7 @@ export const arabic: Words = {
     keyName: 'مفتاح API',
     unlinked: 'أُلغي ربطه',
     linked: 'لا يزال مرتبطًا',
+    machineUser: 'مستخدمو الآلة',
   },
   roles: { ORG_OWNER: 'مالك', ORG_USER_MANAGER: 'مدير' },
   anOrganization: 'إحدى المؤسسات',

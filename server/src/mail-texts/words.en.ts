@@ -114,6 +114,25 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'If it was not you, follow the link below: the key ends, and you choose a new password.',
     },
+    machine_secret_created: {
+      subject: 'A secret was created for {{machineUser}} at {{brandName}}',
+      heading: 'A secret was created',
+      body:
+        'Your account created a secret for the machine user {{machineUser}} of {{organizationName}} at ' +
+        '{{brandName}}. Any program that has the secret can act as this machine user.',
+      action: 'Open {{brandName}}',
+      note: 'If it was not you, follow the link below: the secret is deleted, and you choose a new password.',
+    },
+    machine_secrets_end: {
+      subject: 'Secrets of {{organizationName}} are about to end at {{brandName}}',
+      heading: 'Secrets of machine users are about to end',
+      body:
+        'An owner who created secrets for machine users of {{organizationName}} is no longer an owner. These ' +
+        'secrets stop working at {{time}}, unless another owner confirms them.\n\nIf the former owner may have ' +
+        'copies, create new secrets instead and delete these.',
+      action: 'Open {{brandName}}',
+      note: 'All owners of {{organizationName}} get this mail.',
+    },
     super_admin_granted: {
       subject: 'There is a new super admin of {{brandName}}',
       heading: 'A super admin was added',
@@ -156,6 +175,7 @@ export const english: Words = {
     keyName: 'API key',
     unlinked: 'Unlinked',
     linked: 'Still linked',
+    machineUser: 'Machine users',
   },
   roles: { ORG_OWNER: 'Owner', ORG_USER_MANAGER: 'Manager' },
   anOrganization: 'an organization',

@@ -4,6 +4,7 @@ import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
+import { endSecretsOfFormerOwner } from '../organization-machine-users/former-owners.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { checkNotLastOwner } from './last-owner.ts';
@@ -35,7 +36,8 @@ export const leaveOrganizationRoutes = [
           throw new ApiError('organization_not_found', { detail: 'You are not a member of this organization.' });
         }
         const withdrawn = await withdrawInvitations(tx, call, userId, [...managerGrants, 'ROLE']);
-        return { result: undefined, event: [{ target: { kind: 'user', id: userId }, orgId }, ...withdrawn] };
+        const ended = await endSecretsOfFormerOwner(tx, call, userId);
+        return { result: undefined, event: [{ target: { kind: 'user', id: userId }, orgId }, ...withdrawn, ...ended] };
       });
     },
   }),

@@ -5,6 +5,7 @@ import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
+import { endSecretsOfFormerOwner } from '../organization-machine-users/former-owners.ts';
 import { lockUser } from '../users/users.store.ts';
 import { checkNotLastOwner } from './last-owner.ts';
 import { managerList, managerParams, managersQuery } from './members.schema.ts';
@@ -21,7 +22,7 @@ export const managerRoutes = [
     summary: 'List the owners and managers of an organization',
     description: 'Lists the owners and managers of the organization with their roles.',
     access: accepting(
-      { accessToken: true, machineScope: 'members:read' },
+      { accessToken: true, organizationMachine: true, machineScope: 'members:read' },
       overOrganization('read', 'ORG_OWNER', 'ORG_USER_MANAGER', 'GENERIC_MACHINE_USER'),
     ),
     decidesInStatement: 'by-declaration',
@@ -68,7 +69,8 @@ export const managerRoutes = [
         await takeManagerRoles(tx, appId, orgId, userId);
         const withdrawn = await withdrawInvitations(tx, call, userId, managerGrants);
         const changes = held.map((role) => `managerRoles.${role}`);
-        const event = [{ target: { kind: 'user', id: userId }, orgId, changes }, ...withdrawn];
+        const ended = await endSecretsOfFormerOwner(tx, call, userId);
+        const event = [{ target: { kind: 'user', id: userId }, orgId, changes }, ...withdrawn, ...ended];
         return { result: undefined, event };
       });
     },

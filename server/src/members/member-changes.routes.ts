@@ -5,6 +5,7 @@ import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { settleInvitations } from '../invitations/invitations.store.ts';
 import { withdrawInvitations } from '../invitations/withdraw-invitations.ts';
+import { endSecretsOfFormerOwner } from '../organization-machine-users/former-owners.ts';
 import { keepOrganization } from '../organizations/organizations.store.ts';
 import { resolveRoles } from '../roles/roles.store.ts';
 import { lockUser, type User } from '../users/users.store.ts';
@@ -89,7 +90,7 @@ export const memberChangeRoutes = [
       'change. With an empty list the user stays a member without roles. Pending invitations to a removed ' +
       'role are revoked. Managers cannot change owners or managers, including themselves.',
     access: accepting(
-      { accessToken: true, machineScope: 'members:write' },
+      { accessToken: true, organizationMachine: true, machineScope: 'members:write' },
       overOrganizationInHeader('grant', ...mayChangeMembers),
     ),
     audit: 'member.roles_set',
@@ -119,7 +120,7 @@ export const memberChangeRoutes = [
       'revoked. Managers cannot remove owners or managers, including themselves. The last active owner ' +
       'cannot be removed.',
     access: accepting(
-      { accessToken: true, machineScope: 'members:write' },
+      { accessToken: true, organizationMachine: true, machineScope: 'members:write' },
       overOrganizationInHeader('remove', ...mayChangeMembers),
     ),
     audit: 'member.removed',
@@ -137,7 +138,10 @@ export const memberChangeRoutes = [
         const event = { target: { kind: 'user', id: user.id }, orgId, changes: held.map(grantName) };
         // Managers cannot see or revoke invitations to become owner or manager.
         const kinds = isManagerOnly(call) ? (['ROLE'] as const) : ([...managerGrants, 'ROLE'] as const);
-        return { result: { message }, event: [event, ...(await withdrawInvitations(tx, call, user.id, kinds))] };
+        const withdrawn = await withdrawInvitations(tx, call, user.id, kinds);
+        const wasOwner = held.some(({ kind }) => kind === 'ORG_OWNER');
+        const ended = wasOwner ? await endSecretsOfFormerOwner(tx, call, user.id) : [];
+        return { result: { message }, event: [event, ...withdrawn, ...ended] };
       });
     },
   }),

@@ -50,8 +50,10 @@ async function grantTo(call: Call, body: Invitee, toGrant: Proposal['toGrant'], 
 
 /** Humans may name only users whom they can already see. Other people are added by e-mail address. */
 async function checkVisible(tx: Tx, { actor, appId, held }: Call, userId: string): Promise<void> {
-  if (actor.kind !== 'user' || held.includes('SUPER_ADMIN')) return;
-  const isVisible = actor.user.id === userId || (await heldThroughOrganizations(tx, actor, appId, userId)).length > 0;
+  if (actor.kind !== 'user' && actor.kind !== 'organization-machine') return;
+  if (held.includes('SUPER_ADMIN')) return;
+  const isSelf = actor.kind === 'user' && actor.user.id === userId;
+  const isVisible = isSelf || (await heldThroughOrganizations(tx, actor, appId, userId)).length > 0;
   if (!isVisible) throw new ApiError('user_not_found', { isDenial: true });
 }
 
@@ -98,7 +100,7 @@ export const memberRoutes = [
       'An active user whose account is claimed (`isEmailClaimed`) gets the role at once and a mail about it. Any ' +
       'other address is invited.',
     access: accepting(
-      { accessToken: true, machineScope: 'members:write' },
+      { accessToken: true, organizationMachine: true, machineScope: 'members:write' },
       overOrganization('grant', ...mayAddMembers),
     ),
     audit: 'organization.member_granted',
@@ -132,7 +134,7 @@ export const memberRoutes = [
       'users of the organizations that they own or manage. Super admins and machine users can add any ' +
       'user of the app.',
     access: accepting(
-      { accessToken: true, machineScope: 'members:write' },
+      { accessToken: true, organizationMachine: true, machineScope: 'members:write' },
       overOrganizationInHeader('grant', ...mayAddMembers),
     ),
     audit: 'member.roles_added',

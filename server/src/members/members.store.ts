@@ -124,16 +124,29 @@ export async function findManagerRoles(
   return row ? toManagerRoles(row) : [];
 }
 
-/** Whether a member holds all of these roles. */
+/** Somebody who holds roles in an organization: a member, or a machine user of the organization. */
+interface RoleHolder {
+  readonly orgId: string;
+  readonly kind: 'user' | 'organization-machine';
+  readonly id: string;
+}
+
+const rolesOf = (appId: string, { orgId, kind, id }: RoleHolder): Sql =>
+  kind === 'user'
+    ? sql`
+      SELECT scope_id, role_key FROM member_roles WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${id}`
+    : sql`
+      SELECT scope_id, role_key FROM organization_machine_roles
+      WHERE app_id = ${appId} AND org_id = ${orgId} AND machine_user_id = ${id}`;
+
+/** Whether a member, or a machine user of the organization, holds all of these roles. */
 export async function holdsRoles(
   db: Queryable,
   appId: string,
-  member: { orgId: string; userId: string },
+  holder: RoleHolder,
   roles: readonly RoleReference[],
 ): Promise<boolean> {
-  const rows = await db.query<{ scope_id: string; role_key: string }>(sql`
-    SELECT scope_id, role_key FROM member_roles
-    WHERE app_id = ${appId} AND org_id = ${member.orgId} AND user_id = ${member.userId}`);
+  const rows = await db.query<{ scope_id: string; role_key: string }>(rolesOf(appId, holder));
   const held = new Set(rows.map((row) => `${row.scope_id}/${row.role_key}`));
   return roles.every((role) => held.has(`${role.scopeId}/${role.key}`));
 }

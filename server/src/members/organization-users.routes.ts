@@ -55,7 +55,7 @@ export const organizationUserRoutes = [
     summary: 'List the users of an organization',
     description: 'Lists the members of the organization with their roles, in the order in which they joined.',
     access: accepting(
-      { accessToken: true, machineScope: 'members:read' },
+      { accessToken: true, organizationMachine: true, machineScope: 'members:read' },
       overOrganizationInHeader('read', ...mayList),
     ),
     decidesInStatement: 'by-declaration',
@@ -75,7 +75,7 @@ export const organizationUserRoutes = [
       'case, accents, Arabic vowel signs and forms of alef; `%` and `_` are ordinary characters. The ' +
       'total is counted for the first page and repeated on pages that its cursors lead to.',
     access: accepting(
-      { accessToken: true, machineScope: 'members:read' },
+      { accessToken: true, organizationMachine: true, machineScope: 'members:read' },
       overOrganizationInHeader('read', ...mayList),
     ),
     decidesInStatement: 'by-declaration',

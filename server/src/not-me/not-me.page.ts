@@ -38,9 +38,9 @@ const script = `
   const show = (...ids) => {
     for (const part of document.querySelectorAll('main [id]')) part.hidden = !ids.includes(part.id);
   };
-  const kinds = { a: 'account', s: 'session', i: 'identity', k: 'apiKey', p: 'password' };
+  const kinds = { a: 'account', s: 'session', i: 'identity', k: 'apiKey', p: 'password', m: 'machineSecret' };
   const token = () => location.hash.slice(1);
-  const kind = () => (/^gh_n_[asikp][\\w-]{60,400}$/.test(token()) ? kinds[token()[5]] : undefined);
+  const kind = () => (/^gh_n_[asikpm][\\w-]{60,400}$/.test(token()) ? kinds[token()[5]] : undefined);
   const begin = () => (kind() ? show('title', kind(), 'button', 'keep') : show('title', 'incomplete'));
   const failures = { 400: ['invalid'], 429: ['later', 'button'] };
   element('button').addEventListener('click', async () => {
@@ -89,7 +89,16 @@ function fill(text: string, brandName: string): Html {
   return html`${pieces}`;
 }
 
-const shownTexts = ['account', 'session', 'identity', 'apiKey', 'password', 'doneAccount', 'doneOther'] as const;
+const shownTexts = [
+  'account',
+  'session',
+  'identity',
+  'apiKey',
+  'password',
+  'machineSecret',
+  'doneAccount',
+  'doneOther',
+] as const;
 
 function page({ name, displayName, settings }: App, language: Language): Html {
   const words = pageWords[language];

@@ -9,6 +9,7 @@ export interface PageWords {
   readonly identity: string;
   readonly apiKey: string;
   readonly password: string;
+  readonly machineSecret: string;
   readonly keep: string;
   readonly button: string;
   readonly doneTitle: string;
@@ -39,6 +40,9 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     password:
       'The password of your account at {{brandName}} was changed. If it was not you, press the button: ' +
       'the new password is removed, all sessions end, and you get a mail to choose another one.',
+    machineSecret:
+      'Your account at {{brandName}} created a secret for a machine user. If it was not you, press the ' +
+      'button: the secret is deleted, all sessions end, and you get a mail to choose a new password.',
     keep: 'If it was you, close this page. Nothing changes.',
     button: 'This was not me',
     doneTitle: 'Done',
@@ -67,6 +71,9 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     password:
       'تغيّرت كلمة مرور حسابك في {{brandName}}. إذا لم تكن أنت من غيّرها، فاضغط الزرّ: ستُحذف كلمة ' +
       'المرور الجديدة وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة أخرى.',
+    machineSecret:
+      'أنشأ حسابك في {{brandName}} سرًّا لمستخدم آلة. إذا لم تكن أنت من فعل ذلك، فاضغط الزرّ: سيُحذف السرّ ' +
+      'وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
     keep: 'إذا كنت أنت، فأغلق هذه الصفحة، ولن يتغيّر شيء.',
     button: 'لم أكن أنا',
     doneTitle: 'تمّ',

@@ -8,6 +8,7 @@ import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { takeLimitWithin } from '../calls/take-limit.ts';
+import { deleteSecretCreatedBy } from '../organization-machine-users/organization-machine-secrets.store.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { emailKey } from '../http/email-address.ts';
 import { insertPasswordResetRequest } from '../accounts/password-reset-requests.store.ts';
@@ -51,6 +52,7 @@ async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken)
   const isRejected = (passwordHash: string) => fingerprintOf(passwordHash) === subject;
   if (kind === 'identity') await unlinkIdentity(tx, appId, userId, subject);
   if (kind === 'api_key') await deleteKeyMadeBy(tx, appId, userId, subject);
+  if (kind === 'machine_secret') await deleteSecretCreatedBy(tx, appId, userId, subject);
   if (kind === 'password') await removePassword(tx, appId, userId, isRejected, services.clock.now());
   await deleteSessions(tx, appId, userId);
 }

@@ -15,7 +15,8 @@ export function principalsOf(access: Access): string[] {
   if (access.target === 'platform') return ['PLATFORM_OPERATOR'];
   const ladder = ladders[access.target] ?? [];
   const lowest = ladder.findLastIndex((principal) => access.principals.includes(principal));
-  const allowed = new Set<string>([...access.principals, ...ladder.slice(0, lowest + 1)]);
+  const machine = access.organizationMachine ? ['ORG_MACHINE_USER'] : [];
+  const allowed = new Set<string>([...access.principals, ...ladder.slice(0, lowest + 1), ...machine]);
   return Object.keys(principals).filter((name) => allowed.has(name));
 }
 
@@ -55,6 +56,7 @@ export function credentialKindsOf(access: Access): string[] {
     ...(isForPeople ? ['session'] : []),
     ...(isForPeople && !needsSession(access) ? ['access_token'] : []),
     ...(access.principals.includes('GENERIC_MACHINE_USER') ? ['machine_token'] : []),
+    ...(access.organizationMachine ? ['organization_machine_token'] : []),
     ...(mailed ? ['mailed_token'] : []),
   ];
 }

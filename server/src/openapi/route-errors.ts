@@ -1,5 +1,5 @@
 import { statusRefusals } from '../access/organization-states.ts';
-import { type Access, needsSession, notFoundCode } from '../access/access.ts';
+import { type Access, isForMachinesOnly, needsSession, notFoundCode } from '../access/access.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
 import { isMutation, type Route } from '../calls/route.ts';
 
@@ -42,6 +42,12 @@ function refusals(access: Targeted): ErrorCode[] {
   }
 }
 
+/** Error codes for machine users of organizations. */
+function organizationMachine(access: Targeted): ErrorCode[] {
+  if (access.organizationMachine) return ['organization_inactive'];
+  return [isForMachinesOnly(access) ? 'access_denied' : 'human_required'];
+}
+
 /** Error codes of authentication and authorization. */
 function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
   if (access.target === 'platform') return ['route_not_found', 'unauthenticated'];
@@ -58,6 +64,7 @@ function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
       ...session,
       ...token,
       ...machine,
+      ...organizationMachine(access),
       ...origin,
       ...refusals(access),
     ];

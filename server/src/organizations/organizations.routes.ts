@@ -2,6 +2,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { sql } from '../db/db.ts';
 import { accepting, type Held, type Principal, overApp, overOrganization } from '../access/access.ts';
+import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { readOrganization } from '../calls/decide-in-statement.ts';
 import { mutate, mutateOrganization } from '../calls/mutate.ts';
@@ -55,8 +56,8 @@ const mayReadMetadata = (held: Held): boolean => held.some((principal) => mayUpd
 
 /** Restricts lists to the caller's organizations. Super admins and machine users see all organizations. */
 function visibleTo({ actor, appId, held }: Call) {
-  const seesAll = held.includes('SUPER_ADMIN') || actor.kind !== 'user';
-  return organizationsOf(appId, seesAll ? undefined : actor);
+  const seesAll = held.includes('SUPER_ADMIN') || held.includes('GENERIC_MACHINE_USER');
+  return organizationsOf(appId, seesAll ? undefined : signedIn(actor));
 }
 
 /**
@@ -169,7 +170,7 @@ export const organizationRoutes = [
       'Returns one organization, with its version as ETag. Plain members do not get the metadata. Members ' +
       'of a deactivated organization get neither metadata nor roles.',
     access: accepting(
-      { accessToken: true, machineScope: 'organizations:read' },
+      { accessToken: true, organizationMachine: true, machineScope: 'organizations:read' },
       overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     ),
     decidesInStatement: 'by-declaration',
@@ -210,7 +211,7 @@ export const organizationRoutes = [
       'most 30 keys in all. Only owners and machine users can change `name`. With If-Match the change ' +
       'applies only to that version.',
     access: accepting(
-      { accessToken: true, machineScope: 'organizations:write' },
+      { accessToken: true, organizationMachine: true, machineScope: 'organizations:write' },
       overOrganization('change', ...mayUpdate),
     ),
     decidesInStatement: 'by-own-list',

@@ -123,9 +123,13 @@ export function selectGrants(questions: readonly PermissionQuestion[]): Sql {
     SELECT asked.place::integer, found.*
     FROM unnest((SELECT ${column(({ appId }) => appId)}::bigint[]), ${column(({ orgId }) => orgId)}::bigint[],
       ${column(({ asker }) => asker.isMachine)}::boolean[], ${column(({ asker }) => asker.isSuperAdmin)}::boolean[],
-      ${column(({ asker }) => asker.userId)}::bigint[], ${column(({ userId }) => userId)}::bigint[],
+      ${column(({ asker }) => asker.userId)}::bigint[],
+      ${column(({ asker }) => asker.organizationMachine?.orgId ?? null)}::bigint[],
+      ${column(({ asker }) => asker.organizationMachine?.isManager ?? false)}::boolean[],
+      ${column(({ userId }) => userId)}::bigint[],
       ${column(({ permissions }) => toKeys(permissions))}::jsonb[])
-      WITH ORDINALITY AS asked (app_id, org_id, is_machine, is_super_admin, asker_id, user_id, permissions, place)
+      WITH ORDINALITY AS asked (app_id, org_id, is_machine, is_super_admin, asker_id, machine_org_id,
+        is_machine_manager, user_id, permissions, place)
     CROSS JOIN LATERAL (
       SELECT o.status, ${heldByAsker} AS held, u.state, granting.key, granting.granted
       FROM organizations o

@@ -14,7 +14,7 @@ const selfOf = ({ actor }: Call): string | undefined => (actor.kind === 'user' ?
 
 const withoutSubject = (): ApiError =>
   new ApiError('validation_failed', {
-    faults: [{ pointer: '/body/userId', message: 'Required: a machine user has no permissions of its own.' }],
+    faults: [{ pointer: '/body/userId', message: 'Required for machine users.' }],
   });
 
 /** Members can check themselves; managers and backends can check others. */
@@ -35,7 +35,7 @@ export const permissionRoutes = [
       'machine users can check any user. Only roles grant permissions: the status of owner, manager or ' +
       'super admin does not, unless the app setting `ownersHoldAllPermissions` is true for owners.',
     access: accepting(
-      { accessToken: true, machineScope: 'permissions:read' },
+      { accessToken: true, organizationMachine: true, machineScope: 'permissions:read' },
       overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     ),
     decidesInStatement: 'by-declaration',

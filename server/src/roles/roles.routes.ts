@@ -34,7 +34,7 @@ export const roleRoutes = [
       'Lists the roles that can be granted in the organization, with their permissions: at most 200 roles ' +
       'of the organization and at most 100 predefined roles of the app. Not paged.',
     access: accepting(
-      { accessToken: true, machineScope: 'roles:read' },
+      { accessToken: true, organizationMachine: true, machineScope: 'roles:read' },
       overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
     ),
     params: organizationParams,

@@ -26,6 +26,7 @@ import {
   superAdminsOf,
 } from '../users/super-admins.store.ts';
 import { notifySuperAdmins } from '../accounts/notify-super-admins.ts';
+import { endSecretsOfFormerOwner } from '../organization-machine-users/former-owners.ts';
 
 function toItem(row: SuperAdminRow) {
   const names = { firstName: row.first_name, lastName: row.last_name };
@@ -163,7 +164,8 @@ export const superAdminRoutes = [
         await setSuperAdmin(tx, appId, user.id, false, services.clock.now());
         await deleteInvitedLeftOver(tx, appId, [user.id]);
         const changes = [isSuperAdmin ? 'superAdmin' : 'invited'];
-        return { result: undefined, event: { target: { kind: 'user', id: user.id }, changes } };
+        const ended = isSuperAdmin ? await endSecretsOfFormerOwner(tx, call, user.id) : [];
+        return { result: undefined, event: [{ target: { kind: 'user', id: user.id }, changes }, ...ended] };
       });
     },
   }),

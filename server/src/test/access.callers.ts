@@ -9,6 +9,7 @@ import { platformKey, type TestApp } from './setup.ts';
 import { keptKey, organizationKey, personalKey } from './world/api-keys.ts';
 import { createWorld, password, type World } from './world/world.ts';
 import { acceptingAccessTokens, anotherService, signAccessToken } from './access-tokens.ts';
+import { acceptingOrganizationMachines, signOrganizationMachineToken } from './organization-machine-tokens.ts';
 
 /** The principals of a caller over the target of a sample call: the organization, one of its members, a session. */
 type Standing = Readonly<Record<'app' | 'organization' | 'user' | 'session', readonly Principal[]>>;
@@ -60,13 +61,44 @@ const byAccessToken = {
   addressedByToken: 'addressed',
 } as const satisfies Record<string, keyof typeof standings>;
 
+/**
+ * Machine users of organizations, with the callers whose rights they have where a route accepts them: in their
+ * organization a member or a manager, everywhere else nobody.
+ */
+const byOrganizationMachine = {
+  organizationMachine: 'member',
+  organizationManagerMachine: 'manager',
+  organizationMachineNextDoor: 'stranger',
+} as const satisfies Record<string, keyof typeof standings>;
+
+type OrganizationMachineName = keyof typeof byOrganizationMachine;
+
+export const isByOrganizationMachine = (name: CallerName): name is OrganizationMachineName =>
+  name in byOrganizationMachine;
+
+/** Tokens of machine users of organizations that are well signed and not valid here. */
+const unfitOrganizationMachines = [
+  'organizationMachineOfAnotherApp',
+  'organizationMachineForAnotherService',
+  'organizationMachineForNameOfApp',
+  'organizationMachineOfAnotherOrganization',
+  'organizationMachineWithoutSecret',
+] as const;
+
+type UnfitMachineName = (typeof unfitOrganizationMachines)[number];
+
+const isUnfitMachine = (name: CallerName): name is UnfitMachineName =>
+  (unfitOrganizationMachines as readonly CallerName[]).includes(name);
+
 type TokenCallerName = keyof typeof byAccessToken;
 
 export const isByAccessToken = (name: CallerName): name is TokenCallerName => name in byAccessToken;
 
-/** The caller with the same rights and a session token. */
-export const equalOf = (name: CallerName): Exclude<CallerName, TokenCallerName> =>
-  isByAccessToken(name) ? byAccessToken[name] : name;
+/** The caller with the same rights who presents a session token. */
+export function equalOf(name: CallerName): Exclude<CallerName, TokenCallerName | OrganizationMachineName> {
+  if (isByOrganizationMachine(name)) return byOrganizationMachine[name];
+  return isByAccessToken(name) ? byAccessToken[name] : name;
+}
 
 /** Callers without a valid credential for the app. */
 const rejected = [
@@ -93,19 +125,32 @@ const rejected = [
   'personalApiKey',
 ] as const;
 
-export type CallerName = keyof typeof standings | TokenCallerName | (typeof rejected)[number] | 'operator';
+export type CallerName =
+  | keyof typeof standings
+  | TokenCallerName
+  | OrganizationMachineName
+  | UnfitMachineName
+  | (typeof rejected)[number]
+  | 'operator';
 
 export const callerNames: readonly CallerName[] = [
   ...rejected,
   ...(Object.keys(standings) as (keyof typeof standings)[]),
   ...(Object.keys(byAccessToken) as TokenCallerName[]),
+  ...(Object.keys(byOrganizationMachine) as OrganizationMachineName[]),
+  ...unfitOrganizationMachines,
   'operator',
 ];
 
 /**
  * The bearer token of every kind of caller. Tokens of the target person, and access tokens, are created with the call.
  */
-export type Tokens = Readonly<Record<Exclude<CallerName, 'addressed' | TokenCallerName>, string | undefined>>;
+export type Tokens = Readonly<
+  Record<
+    Exclude<CallerName, 'addressed' | TokenCallerName | OrganizationMachineName | UnfitMachineName>,
+    string | undefined
+  >
+>;
 
 async function tokenForAudience({ world, machine }: Stage, audience: string): Promise<string> {
   const body = { clientId: machine.machineUserId, clientSecret: machine.clientSecret, audience };
@@ -232,12 +277,40 @@ export async function createCallers(test: TestApp): Promise<Callers> {
   return { stage, foreign, tokens: await issueTokens(stage, foreign, expiredToken) };
 }
 
+/** Tokens of machine users of organizations, whether valid or not. */
+function tokenOfOrganizationMachine(
+  { world, organizationMachines, orgId, neighbourOrgId }: Stage,
+  foreign: Stage,
+  name: OrganizationMachineName | UnfitMachineName,
+): Promise<string> {
+  const { plain, manager, nextDoor } = organizationMachines;
+  switch (name) {
+    case 'organizationMachine':
+      return signOrganizationMachineToken(world, plain);
+    case 'organizationManagerMachine':
+      return signOrganizationMachineToken(world, manager);
+    case 'organizationMachineNextDoor':
+      return signOrganizationMachineToken(world, nextDoor);
+    case 'organizationMachineOfAnotherApp':
+      return signOrganizationMachineToken(foreign.world, foreign.organizationMachines.manager);
+    case 'organizationMachineForAnotherService':
+      return signOrganizationMachineToken(world, manager, { aud: anotherService });
+    case 'organizationMachineForNameOfApp':
+      return signOrganizationMachineToken(world, manager, { aud: world.appName });
+    case 'organizationMachineOfAnotherOrganization':
+      return signOrganizationMachineToken(world, manager, { org_id: neighbourOrgId });
+    case 'organizationMachineWithoutSecret':
+      return signOrganizationMachineToken(world, { ...nextDoor, orgId, machineUserId: manager.machineUserId });
+  }
+}
+
 /** Access tokens are signed for each call, because samples move the clock and renew authentications. */
 export async function tokenOf(
-  { stage, tokens }: Pick<Callers, 'stage' | 'tokens'>,
+  { stage, foreign, tokens }: Callers,
   name: CallerName,
   { addressed, orgId, params }: Prepared,
 ): Promise<string | undefined> {
+  if (isByOrganizationMachine(name) || isUnfitMachine(name)) return tokenOfOrganizationMachine(stage, foreign, name);
   const { world, neighbourOrgId } = stage;
   const here = orgId ?? params?.['orgId'] ?? stage.orgId;
   const session = equalOf(name) === 'addressed' ? addressed?.token : tokens[holderOf(name)];
@@ -250,7 +323,7 @@ export async function tokenOf(
 const holderOf = (name: CallerName): keyof Tokens => {
   if (name === 'ownerByTokenNextDoor') return 'owner';
   const equal = equalOf(name);
-  return equal === 'addressed' ? 'none' : equal;
+  return equal === 'addressed' || isUnfitMachine(equal) ? 'none' : equal;
 };
 
 const isKnown = (name: CallerName): name is keyof typeof standings => name in standings;
@@ -295,8 +368,10 @@ const whileInactive: Readonly<Record<OrganizationOperation, { people?: ErrorCode
 
 /** The expected result of a call over a deactivated organization. */
 export function outcomeWhileInactive(route: Route, sample: SampleCall, caller: CallerName): number | ErrorCode {
-  const refusal = refusalOfAccessToken(route, caller);
+  const refusal = refusalOfAccessToken(route, caller) ?? refusalOfOrganizationMachine(route, caller);
   if (refusal !== undefined) return refusal;
+  const isOfOurs = isByOrganizationMachine(caller) && caller !== 'organizationMachineNextDoor';
+  if (isOfOurs && 'principals' in route.access) return 'organization_inactive';
   const name = equalOf(caller);
   const whileActive = outcomeWhileActive(route, sample, name);
   if (route.access.target !== 'organization') return whileActive;
@@ -323,9 +398,19 @@ function refusalOfAccessToken({ access, operationId }: Route, name: CallerName):
   return access.target === 'platform' ? 'unauthenticated' : 'session_required';
 }
 
+/** What a machine user of an organization gets from routes that do not accept it. */
+function refusalOfOrganizationMachine({ access, operationId }: Route, name: CallerName): ErrorCode | undefined {
+  if (!isByOrganizationMachine(name) || acceptingOrganizationMachines.has(operationId)) return undefined;
+  if (access.target === 'public') return access.acceptsSession ? 'unauthenticated' : undefined;
+  if (access.target === 'platform') return 'unauthenticated';
+  return access.principals.every((principal) => principal === 'GENERIC_MACHINE_USER')
+    ? 'access_denied'
+    : 'human_required';
+}
+
 function outcomeWhileActive(route: Route, sample: SampleCall, caller: CallerName): number | ErrorCode {
   const { access, response } = route;
-  const refusalOfToken = refusalOfAccessToken(route, caller);
+  const refusalOfToken = refusalOfAccessToken(route, caller) ?? refusalOfOrganizationMachine(route, caller);
   if (refusalOfToken !== undefined) return refusalOfToken;
   const name = equalOf(caller);
   const special = sample.outcomes?.[caller] ?? sample.outcomes?.[name];

@@ -6,9 +6,11 @@ import {
   equalOf,
   expectedOutcome,
   isByAccessToken,
+  isByOrganizationMachine,
   tokenOf,
 } from './access.callers.ts';
 import { acceptingAccessTokens } from './access-tokens.ts';
+import { acceptingOrganizationMachines } from './organization-machine-tokens.ts';
 import type { Case } from './samples/samples.ts';
 import { digestOfEverything } from './digest.ts';
 import { outcomeOf, perform, type Prepared } from './samples/sample.ts';
@@ -16,12 +18,18 @@ import type { World } from './world/world.ts';
 
 type Outcomes = Record<string, unknown>;
 
-/** Uses the target person if a sample has one, with an access token if they have a session. */
-const callersOf = ({ addressed }: Prepared): readonly CallerName[] =>
-  callerNames.filter((name) => {
+/**
+ * The addressed person calls if a sample has one, and gets an access token if they have a session. Machine users of our
+ * organization call if it is the organization that the sample is about.
+ */
+const callersOf = ({ stage }: Callers, { addressed, orgId, params }: Prepared): readonly CallerName[] => {
+  const organization = orgId ?? params?.['orgId'] ?? stage.orgId;
+  return callerNames.filter((name) => {
+    if (isByOrganizationMachine(name)) return organization === stage.orgId || equalOf(name) === 'stranger';
     if (equalOf(name) !== 'addressed') return true;
     return isByAccessToken(name) ? addressed?.token?.startsWith('gh_s_') : addressed;
   });
+};
 
 const succeeds = ({ route, sample }: Case, name: CallerName): boolean =>
   expectedOutcome(route, sample, name) === route.response.status;
@@ -43,7 +51,7 @@ async function outcomes(
 
 /** All callers who must be refused make the same prepared call, so none of them may change it for the next. */
 async function expectRefusals(callers: Callers, world: World, one: Case, prepared: Prepared): Promise<void> {
-  const names = callersOf(prepared).filter((name) => !succeeds(one, name));
+  const names = callersOf(callers, prepared).filter((name) => !succeeds(one, name));
   const before = await digestOfEverything(world.test.db);
   const found = await outcomes(callers, world, one, prepared, names);
   expect(found).toEqual(Object.fromEntries(names.map((name) => [name, expectedOutcome(one.route, one.sample, name)])));
@@ -53,9 +61,12 @@ async function expectRefusals(callers: Callers, world: World, one: Case, prepare
 /**
  * Whether the sample admits a caller. An access token is admitted like its session if the route accepts access tokens.
  */
-function isAdmitted({ route, sample: { admits } }: Case, name: CallerName): boolean {
+function isAdmitted({ route, sample }: Case, name: CallerName): boolean {
+  if (isByOrganizationMachine(name) && sample.outcomes?.[name] !== undefined) return false;
   const isOpen = route.access.target === 'public' && !route.access.acceptsSession;
+  if (isByOrganizationMachine(name) && !isOpen && !acceptingOrganizationMachines.has(route.operationId)) return false;
   if (isByAccessToken(name) && !isOpen && !acceptingAccessTokens.has(route.operationId)) return false;
+  const { admits } = sample;
   return admits === 'everyone' || admits.includes(equalOf(name));
 }
 
@@ -68,9 +79,9 @@ function isAdmitted({ route, sample: { admits } }: Case, name: CallerName): bool
 export async function expectDeclaredAccess(callers: Callers, one: Case, world = callers.stage.world): Promise<void> {
   const { stage } = callers;
   const prepared = await one.sample.prepare(stage);
-  const admitted = callersOf(prepared).filter((name) => succeeds(one, name));
+  const admitted = callersOf(callers, prepared).filter((name) => succeeds(one, name));
   expect(admitted.toSorted()).toEqual(
-    callersOf(prepared)
+    callersOf(callers, prepared)
       .filter((name) => isAdmitted(one, name))
       .toSorted(),
   );

@@ -54,6 +54,19 @@ const scopeOf: Readonly<Record<string, MachineScope>> = {
   listApiKeys: 'api-keys:write',
   updateApiKey: 'api-keys:write',
   revokeApiKey: 'api-keys:write',
+  createOrganizationMachineUser: 'organization-machine-users:write',
+  listOrganizationMachineUsers: 'organization-machine-users:write',
+  updateOrganizationMachineUser: 'organization-machine-users:write',
+  deleteOrganizationMachineUser: 'organization-machine-users:write',
+  createOrganizationMachineSecret: 'organization-machine-users:write',
+  deleteOrganizationMachineSecret: 'organization-machine-users:write',
+};
+
+/** Scopes that an operation needs besides, because its caller gives to others what they allow. */
+const furtherScopes: Readonly<Record<string, readonly MachineScope[]>> = {
+  createOrganizationMachineUser: ['organizations:read', 'roles:read', 'members:write'],
+  updateOrganizationMachineUser: ['organizations:read', 'roles:read', 'members:write'],
+  createOrganizationMachineSecret: ['organizations:read', 'roles:read', 'members:write'],
 };
 
 let db: UndoableDb;
@@ -114,10 +127,28 @@ describe('with every other scope, a machine user is refused:', () => {
   });
 });
 
-describe('with only its own scope, a machine user is accepted:', () => {
+describe('with only its own scope, and those of what it gives, a machine user is accepted:', () => {
   it.each(byName)('%s', async (_, one) => {
-    const { response } = await call(one, [needed(one)]);
+    const { response } = await call(one, [needed(one), ...(furtherScopes[one.route.operationId] ?? [])]);
     expect(outcomeOf(response)).toBe(one.route.response.status);
+  });
+});
+
+describe('without one of the scopes of what it gives a machine user is refused:', () => {
+  const giving = cases
+    .filter(admitsMachines)
+    .flatMap((one) =>
+      (furtherScopes[one.route.operationId] ?? []).map(
+        (scope) => [`${one.name} without ${scope}`, one, scope] as const,
+      ),
+    );
+
+  it.each(giving)('%s', async (_, one, scope) => {
+    const held = [needed(one), ...(furtherScopes[one.route.operationId] ?? [])].filter((other) => other !== scope);
+    const { response, before } = await call(one, held);
+    expect(outcomeOf(response)).toBe('insufficient_scope');
+    expect(response.headers['www-authenticate']).toContain(`scope="${scope}"`);
+    expect(await digestOfEverything(app.db)).toEqual(before);
   });
 });
 

@@ -47,6 +47,12 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   new_device: notMe,
   identity_linked: { provider: 'Google', ...notMe },
   api_key_created: { keyName: 'nightly export', organizationName: 'Jon Doe Inc', ...notMe },
+  machine_secret_created: { organizationName: 'Jon Doe Inc', machineUser: 'exporter', ...notMe },
+  machine_secrets_end: {
+    organizationName: 'Jon Doe Inc',
+    machineUser: 'exporter, importer',
+    time: circumstances.time,
+  },
   super_admin_granted: { email: 'nora@acme.example', ...circumstances },
   super_admin_invited: { ...link('reset') },
   super_admin_removed: { email: 'nora@acme.example', ...circumstances },

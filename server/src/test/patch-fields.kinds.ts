@@ -4,6 +4,7 @@ import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { human, nobody, operator, outcomeOf, type Prepared } from './samples/sample.ts';
 import { goThrough, registerProvider } from './identity-flow.ts';
 import { TestProvider } from './identity-provider.ts';
+import { enableOrganizationMachines } from './samples/stage.ts';
 import { runTask } from './tasks.ts';
 import { keysOf, organizationKey, personalKey } from './world/api-keys.ts';
 import { withStatus } from './world/answers.ts';
@@ -216,6 +217,24 @@ const machineUserKind: Kind = {
   },
 };
 
+const organizationMachineKind: Kind = {
+  make: async (world) => {
+    await enableOrganizationMachines(world);
+    const owner = await world.person();
+    const orgId = await world.organization(owner);
+    const { machineUserId } = await world.organizationMachine(orgId);
+    return {
+      prepare: () => ({ as: human(owner), params: { orgId, machineUserId } }),
+      read: async () => {
+        const url = `/v1/authorization/organizations/${orgId}/machine-users?pageSize=100`;
+        const { machineUsers } = await get<{ machineUsers: { id: string }[] }>(world, url);
+        return machineUsers.find(({ id }) => id === machineUserId);
+      },
+    };
+  },
+  values: { roles: ['writer'] },
+};
+
 const providerKind: Kind = {
   make: async (world) => {
     const provider = await TestProvider.start();
@@ -387,6 +406,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   updateMachineUser: machineUserKind,
   updateApiKey: apiKeyKind,
   updateMyApiKey: myApiKeyKind,
+  updateOrganizationMachineUser: organizationMachineKind,
   updateAppSettings: settingsKind,
   updateApp: appKind,
   changeEmail: changeEmailKind,

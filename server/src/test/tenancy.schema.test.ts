@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { raw, type Sql, sql } from '../db/db.ts';
 import { tablesOf } from './digest.ts';
+import { signOrganizationMachineToken } from './organization-machine-tokens.ts';
 import { createStage, type Stage } from './samples/stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
@@ -44,12 +45,15 @@ async function signInElsewhere({ world, owner }: Stage): Promise<void> {
 }
 
 /** Stored responses of a human and of a machine user. */
-async function sendKeys({ world, machine }: Stage): Promise<void> {
+async function sendKeys({ world, machine, orgId, organizationMachines }: Stage): Promise<void> {
+  const headers = { 'idempotency-key': 'key' };
   const body = { roles: [{ key: 'auditor', displayName: 'Auditor', allowedPermissions: [] }] };
   for (const { token } of [world.admin, machine]) {
-    const headers = { 'idempotency-key': 'key' };
     await world.call('POST', '/v1/authorization/predefined-roles', { token, headers, body });
   }
+  const token = await signOrganizationMachineToken(world, organizationMachines.manager);
+  const member = { email: 'kept@example.com', firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
+  await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token, headers, body: member });
 }
 
 /** API keys of every kind of holder. */

@@ -10,7 +10,7 @@ import { quotaKey, toRetryAfter } from '../calls/take-limit.ts';
 import { type FoundClient, type MachineLimits, touchSecret } from '../machine-users/machine-users.store.ts';
 
 /** Maximum delay of the recorded last use of a secret. */
-const touchEveryMs = 60_000;
+export const touchEveryMs = 60_000;
 
 /** Uses of a secret by a machine user. Each has a separate quota. */
 type SecretUse = 'tokenRequestsPerMachinePerMinute' | 'introspectionsPerMachinePerMinute';
@@ -34,10 +34,15 @@ function checkNetwork({ request }: Call, { allowedNetworks }: MachineLimits): vo
  *
  * @throws ApiError `rate_limited`
  */
-async function limitUse({ services, appId }: Call, use: SecretUse, id: string, found: FoundClient): Promise<void> {
+export async function limitUse(
+  { services, appId }: Call,
+  use: SecretUse,
+  id: string,
+  countOfApp: number | null | undefined,
+): Promise<void> {
   const { count, periodSeconds } = limits[use];
   const keyHash = quotaKey(services, use, id);
-  const wait = await services.tokenLimit.take(appId, { keyHash, count: found.counts[use] ?? count, periodSeconds });
+  const wait = await services.tokenLimit.take(appId, { keyHash, count: countOfApp ?? count, periodSeconds });
   if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: toRetryAfter(wait) });
 }
 
@@ -62,7 +67,7 @@ export async function authenticateClient(
     throw new ApiError('invalid_client', { about: { target: { kind: 'machine', id: id === unusedId ? null : id } } });
   }
   checkNetwork(call, found.limits);
-  await limitUse(call, use, id, found);
+  await limitUse(call, use, id, found.counts[use]);
   const now = services.clock.now();
   if (found.lastUsedAt === null || now.getTime() - found.lastUsedAt.getTime() >= touchEveryMs) {
     await touchSecret(services.db, appId, id, found.secretId, now);

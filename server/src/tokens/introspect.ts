@@ -1,11 +1,12 @@
 import type { z } from 'zod';
+import { statusesInForce } from '../access/organization-states.ts';
 import { claimsToBeApiKey } from '../api-keys/api-key.ts';
 import { useApiKey } from '../api-keys/use-api-key.ts';
 import type { Services } from '../calls/services.ts';
 import { findAndTouchSession } from '../sessions/used-session.ts';
 import type { introspection } from './introspection.schema.ts';
-import type { MachineClaims, PersonClaims } from './token-claims.ts';
-import { issuerOf, type NamedApp } from './token-verifier.ts';
+import type { MachineClaims, OrganizationMachineClaims, PersonClaims } from './token-claims.ts';
+import { issuerOf, type NamedApp, type TokenClaims } from './token-verifier.ts';
 
 export type Introspection = z.input<typeof introspection>;
 
@@ -41,7 +42,7 @@ async function introspectSession(services: Services, app: NamedApp, token: strin
 }
 
 /** Claims of the token itself. */
-const fromClaims = (services: Services, app: NamedApp, claims: MachineClaims | PersonClaims) => ({
+const fromClaims = (services: Services, app: NamedApp, claims: TokenClaims) => ({
   token_type: 'Bearer',
   iss: issuerOf(services.config.publicUrl, app.name),
   aud: typeof claims.audience === 'string' ? claims.audience : [...claims.audience],
@@ -87,6 +88,25 @@ async function introspectMachineToken(
   };
 }
 
+async function introspectOrganizationMachineToken(
+  services: Services,
+  app: NamedApp,
+  claims: OrganizationMachineClaims,
+): Promise<Introspection> {
+  const listedAudience = claims.audience === services.config.publicUrl ? null : claims.audience;
+  const found = await services.lookups.organizationMachine({ appId: app.id, ...claims, listedAudience });
+  if (!found || !statusesInForce().includes(found.status)) return inactive;
+  return {
+    active: true,
+    kind: 'organization_machine',
+    sub: claims.machineUserId,
+    ...fromClaims(services, app, claims),
+    client_id: claims.machineUserId,
+    secret_id: claims.secretId,
+    org_id: claims.orgId,
+  };
+}
+
 async function introspectSignedToken(
   services: Services,
   app: NamedApp,
@@ -96,9 +116,14 @@ async function introspectSignedToken(
   const claims = await services.tokenVerifier.verifyIssued(app, token);
   const isKnown = claims && (!audiences || [claims.audience].flat().some((one) => audiences.includes(one)));
   if (!isKnown) return inactive;
-  return claims.kind === 'user'
-    ? introspectAccessToken(services, app, claims)
-    : introspectMachineToken(services, app, claims);
+  switch (claims.kind) {
+    case 'user':
+      return introspectAccessToken(services, app, claims);
+    case 'machine':
+      return introspectMachineToken(services, app, claims);
+    case 'organization-machine':
+      return introspectOrganizationMachineToken(services, app, claims);
+  }
 }
 
 async function introspectApiKey(services: Services, app: NamedApp, key: string): Promise<Introspection> {

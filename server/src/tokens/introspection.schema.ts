@@ -59,10 +59,11 @@ export const introspection = z
       examples: [true],
     }),
     kind: z
-      .enum(['user', 'machine', 'api_key'])
+      .enum(['user', 'machine', 'organization_machine', 'api_key'])
       .optional()
       .meta({
-        description: 'Kind of the credential: of a human, of a machine user, or an API key.',
+        description:
+          'Kind of the credential: of a human, a machine user, a machine user of an organization, or an API key.',
         examples: ['user'],
       }),
     token_type: words('How the token is presented (RFC 6750).', 'Bearer'),

@@ -38,6 +38,15 @@ export interface PersonClaims extends CommonClaims {
   readonly orgId: string | undefined;
 }
 
+/** Claims of the token of a machine user of an organization. */
+export interface OrganizationMachineClaims extends CommonClaims {
+  readonly kind: 'organization-machine';
+  readonly machineUserId: string;
+  readonly secretId: string;
+  readonly orgId: string;
+  readonly audience: string;
+}
+
 const isId = (value: unknown): value is string => typeof value === 'string' && /^[0-9]{1,19}$/.test(value);
 
 const isAudience = (value: unknown): value is string | string[] =>
@@ -74,4 +83,13 @@ export function toPersonClaims(signed: SignedClaims): PersonClaims | undefined {
     return undefined;
   if (orgId !== undefined && !isId(orgId)) return undefined;
   return { ...common, kind: 'user', userId: sub, sessionId: sid, audience: aud, authenticatedAt, orgId };
+}
+
+/** Returns the claims if they belong to the token of a machine user of an organization of this issuer. */
+export function toOrganizationMachineClaims(signed: SignedClaims): OrganizationMachineClaims | undefined {
+  const { aud, sub, client_id: clientId, secret_id: secretId, org_id: orgId, token_use: use } = signed.claims;
+  const common = toCommonClaims(signed);
+  if (!common || use !== 'organization_machine' || typeof aud !== 'string' || clientId !== sub) return undefined;
+  if (!isId(sub) || !isId(secretId) || !isId(orgId)) return undefined;
+  return { ...common, kind: 'organization-machine', machineUserId: sub, secretId, orgId, audience: aud };
 }

@@ -11,16 +11,18 @@ import { signJwt } from '../keys/jws.ts';
 import { publicUrl } from '../test/access-tokens.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { organizationKey, personalKey } from '../test/world/api-keys.ts';
+import type { OrganizationMachine } from '../test/world/machines.ts';
 import { createWorld, type Machine, type Person, problem, type World } from '../test/world/world.ts';
 
 const api = 'https://api.example.com';
-const settings = { audiences: [api, publicUrl] };
+const settings = { audiences: [api, publicUrl], organizationMachineUsers: true };
 
 let app: TestApp;
 let world: World;
 let elsewhere: World;
 let person: Person;
 let machine: Machine;
+let organizationMachine: OrganizationMachine;
 let orgId: string;
 /** A token of every kind, for every audience, of this app and of another. */
 let tokens: Readonly<Record<string, string>>;
@@ -33,9 +35,11 @@ beforeAll(async () => {
   orgId = await world.organization(person);
   machine = await world.machine();
   const member = await world.member(orgId);
+  organizationMachine = await world.organizationMachine(orgId, { managerRoles: ['ORG_USER_MANAGER'] });
   const foreign = await elsewhere.person();
   const foreignOrgId = await elsewhere.organization(foreign);
   const foreignMachine = await elsewhere.machine();
+  const foreignOrganizationMachine = await elsewhere.organizationMachine(foreignOrgId);
   tokens = {
     'machine, this API': machine.token,
     'machine, another service': await machineToken(world, machine, api),
@@ -57,6 +61,14 @@ beforeAll(async () => {
       audience: api,
       organizationId: foreignOrgId,
     }),
+    'organization machine, this API': await machineToken(world, organizationMachine),
+    'organization machine, another service': await machineToken(world, organizationMachine, api),
+    'organization machine of another app, this API': await machineToken(elsewhere, foreignOrganizationMachine),
+    'organization machine of another app, another service': await machineToken(
+      elsewhere,
+      foreignOrganizationMachine,
+      api,
+    ),
     session: person.token,
     'API key of an organization': (await organizationKey(world, person, orgId)).key,
     'API key of a person': (await personalKey(world, member, orgId)).key,
@@ -64,8 +76,12 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-async function machineToken(of: World, { machineUserId: clientId, clientSecret }: Machine, audience: string) {
-  const body = { clientId, clientSecret, audience };
+async function machineToken(
+  of: World,
+  { machineUserId: clientId, clientSecret }: OrganizationMachine,
+  audience?: string,
+) {
+  const body = { clientId, clientSecret, ...(audience !== undefined && { audience }) };
   const response = await of.call('POST', '/v1/authentication/machine-users/access-token', { body });
   return response.json<{ token: string }>().token;
 }
@@ -111,13 +127,17 @@ describe('a verifier as the guide shows it, with the keys of', () => {
       'people, for itself',
       '/oauth/jwks',
       () => api,
-      ['person, another service', 'person in an organization, another service'],
+      [
+        'person, another service',
+        'person in an organization, another service',
+        'organization machine, another service',
+      ],
     ],
     [
       'people, for the origin of this service',
       '/oauth/jwks',
       () => publicUrl,
-      ['person, this API', 'person in an organization, this API'],
+      ['person, this API', 'person in an organization, this API', 'organization machine, this API'],
     ],
     ['people, for the name of the app', '/oauth/jwks', () => world.appName, []],
   ])('%s', async (_, path, audience, accepted) => {
@@ -128,14 +148,18 @@ describe('a verifier as the guide shows it, with the keys of', () => {
 test('this API accepts exactly these', async () => {
   const own = new Set(['machine, this API', 'person, this API', 'person in an organization, this API', 'session']);
   for (const [what, token] of Object.entries(tokens)) {
-    expect([what, await use(token)]).toEqual([what, own.has(what) ? '200' : '401 unauthenticated']);
+    const isOrganizationMachine = what === 'organization machine, this API';
+    const refusal = isOrganizationMachine ? '403 human_required' : '401 unauthenticated';
+    expect([what, await use(token)]).toEqual([what, own.has(what) ? '200' : refusal]);
   }
 });
 
-test('tokens of people never carry the claim by which machines are known', () => {
+test('tokens of the second key set never carry the claim by which machines are known', () => {
   for (const [what, token] of Object.entries(tokens)) {
-    if (!what.startsWith('person')) continue;
-    expect([what, decodeJwt(token)['roles'], decodeJwt(token)['secret_id']]).toEqual([what, undefined, undefined]);
+    if (!what.startsWith('person') && !what.startsWith('organization machine')) continue;
+    const { roles, sid, secret_id } = decodeJwt(token);
+    expect([what, roles]).toEqual([what, undefined]);
+    expect([what, secret_id === undefined]).toEqual([what, sid !== undefined]);
   }
 });
 
@@ -178,7 +202,8 @@ describe('a token that is signed with a key of ours is refused', () => {
 
   test.each<[what: string, changes: object]>([
     ['without token_use', { token_use: undefined }],
-    ['of a kind that is not known', { token_use: 'organization_machine' }],
+    ['of a kind that is not known', { token_use: 'refresh' }],
+    ['of the kind of organization machines', { token_use: 'organization_machine' }],
     ['of the kind of machines', { token_use: 'machine' }],
     ['of another client', { client_id: 'other' }],
     ['without client', { client_id: undefined }],
@@ -201,6 +226,38 @@ describe('a token that is signed with a key of ours is refused', () => {
   ])('%s', async (_, changes) => {
     const claims = JSON.parse(JSON.stringify({ ...claimsOf('person, this API'), ...changes })) as JWTPayload;
     expect(await use(await signBy('oauthKeys', claims))).toBe('401 unauthenticated');
+  });
+
+  test.each<[what: string, changes: object]>([
+    ['without token_use', { token_use: undefined }],
+    ['of the kind of people', { token_use: 'user', sid: '1', auth_time: 1 }],
+    ['of another client', { client_id: 'other' }],
+    ['without client', { client_id: undefined }],
+    ['without secret', { secret_id: undefined }],
+    ['with the secret of a machine user of the app', { secret_id: () => machine.secretId }],
+    ['of a machine user of the app', { sub: () => machine.machineUserId, client_id: () => machine.machineUserId }],
+    ['without organization', { org_id: undefined }],
+    ['of another organization', { org_id: '1' }],
+    ['with an organization that is no id', { org_id: null }],
+    ['with a list of audiences', { aud: [publicUrl] }],
+    ['for the name of the app', { aud: () => world.appName }],
+    ['of another issuer', { iss: publicUrl }],
+    ['without end', { exp: undefined }],
+    ['that is not good yet', { nbf: 4_000_000_000 }],
+    ['that has expired', { exp: 1 }],
+  ])('%s, from an organization machine', async (_, changes) => {
+    const values = Object.entries(changes).map(([name, value]) => [
+      name,
+      typeof value === 'function' ? (value as () => string)() : (value as unknown),
+    ]);
+    const honest = claimsOf('organization machine, this API');
+    expect(await use(await signBy('oauthKeys', honest))).toBe('403 human_required');
+    const claims = JSON.parse(JSON.stringify({ ...honest, ...Object.fromEntries(values) })) as JWTPayload;
+    expect(await use(await signBy('oauthKeys', claims))).toBe('401 unauthenticated');
+    expect(await use(await signBy('signingKeys', honest))).toBe('401 unauthenticated');
+    expect(await use(await signBy('signingKeys', { ...honest, token_use: undefined, aud: world.appName }))).toBe(
+      '401 unauthenticated',
+    );
   });
 
   test('of a machine that says it is a person, or the other way round', async () => {

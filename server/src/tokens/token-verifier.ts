@@ -2,7 +2,14 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import { decodeJwt, verifySignature } from '../keys/jws.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
-import { type MachineClaims, type PersonClaims, toMachineClaims, toPersonClaims } from './token-claims.ts';
+import {
+  type MachineClaims,
+  type OrganizationMachineClaims,
+  type PersonClaims,
+  toMachineClaims,
+  toOrganizationMachineClaims,
+  toPersonClaims,
+} from './token-claims.ts';
 
 /** The app in the request. */
 export interface NamedApp {
@@ -11,7 +18,7 @@ export interface NamedApp {
 }
 
 /** Verified content of a token, by the kind of its subject. */
-export type TokenClaims = MachineClaims | PersonClaims;
+export type TokenClaims = MachineClaims | PersonClaims | OrganizationMachineClaims;
 
 /**
  * Verifies signed tokens. The database decides whether the subject, the session or secret, and the key are still valid.
@@ -53,7 +60,8 @@ export function createTokenVerifier({ signingKeys, oauthKeys, clock, publicUrl }
     const publicKey = await (isOfMachine ? signingKeys : oauthKeys).publicKey(app.id, kid, clock.now());
     if (!publicKey || !verifySignature(publicKey, decoded)) return undefined;
     const signed = { claims: decoded.claims, kid, issuer: issuerOf(publicUrl, app.name), appName: app.name };
-    return isOfMachine ? toMachineClaims(signed) : toPersonClaims(signed);
+    if (isOfMachine) return toMachineClaims(signed);
+    return toPersonClaims(signed) ?? toOrganizationMachineClaims(signed);
   }
 
   async function verifyIssued(app: NamedApp, token: string): Promise<TokenClaims | undefined> {
@@ -70,7 +78,7 @@ export function createTokenVerifier({ signingKeys, oauthKeys, clock, publicUrl }
     // A token for another audience must not be replayed here.
     async verify(app, token) {
       const claims = await verifyIssued(app, token);
-      const own = claims?.kind === 'user' ? publicUrl : app.name;
+      const own = claims?.kind === 'machine' ? app.name : publicUrl;
       return claims?.audience === own ? claims : undefined;
     },
   };

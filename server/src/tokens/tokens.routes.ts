@@ -9,6 +9,7 @@ import { signJwt } from '../keys/jws.ts';
 import { listPublishedKeys, type PublicJwk } from '../keys/signing-keys.store.ts';
 import { issuedToken, jwks, jwksParams, requestToken } from '../machine-users/machine-users.schema.ts';
 import { authenticateClient } from './authenticate-client.ts';
+import { isOfOrganization, issueOrganizationMachineToken } from './organization-machine-token.ts';
 import { toTimes } from './token-times.ts';
 import { issuerOf } from './token-verifier.ts';
 
@@ -58,15 +59,25 @@ export const tokenRoutes = [
       'Exchanges the credential of a machine user for an ES256 JWT that any service can verify with the JWKS of ' +
       'the app. Without `audience` the token is for this API. With `audience` it is for exactly those services, ' +
       'and this API refuses it. If the app setting `audiences` is not empty, tokens are issued only for listed ' +
-      'audiences. Reuse a token until shortly before it expires: the default limit is 600 tokens a minute per ' +
+      'audiences. A machine user of an organization (secret `gh_o_…`) gets a token of at most 600 seconds, signed ' +
+      'with the keys at `/apps/{app}/oauth/jwks`, for this API (`PUBLIC_URL`) or one entry of `audiences`. ' +
+      'Reuse a token until shortly before it expires: the default limit is 600 tokens a minute per ' +
       'machine user.',
     access: publicAccess({ app: 'in-query' }),
     audit: noAudit('Tokens are not stored, so the call changes nothing; the last use of the secret is a counter.'),
     body: requestToken,
     response: { status: 200, description: 'The token.', body: issuedToken },
-    errors: ['invalid_client', 'network_not_allowed', 'rate_limited', 'audience_not_allowed'],
+    errors: [
+      'invalid_client',
+      'network_not_allowed',
+      'rate_limited',
+      'audience_not_allowed',
+      'organization_machine_users_disabled',
+      'organization_inactive',
+    ],
     handler: async (call) => {
       const { body, services, appId } = call;
+      if (isOfOrganization(body)) return issueOrganizationMachineToken(call, body);
       const appName = appNameOf(call.request);
       const aud = audienceOf(body.audience, appName);
       const now = services.clock.now();

@@ -6,9 +6,10 @@ import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { accepting, overApp, overUser } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
-import { mutate } from '../calls/mutate.ts';
+import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
 import { type Call, nothingKept, route } from '../calls/route.ts';
+import { endSecretsOfFormerOwner } from '../organization-machine-users/former-owners.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { notifySuperAdmins } from '../accounts/notify-super-admins.ts';
 import { userDeleted, userList, userListQuery, userStateChanged } from './app-users.schema.ts';
@@ -32,7 +33,7 @@ function toItem(row: AppUserRow) {
 }
 
 /** Ends sign-in, and voids pending codes and resets that could allow it later. */
-async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void> {
+async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<ChangeEvent[]> {
   const { appId, services } = call;
   await checkDispensable(tx, appId, user);
   if (user.isSuperAdmin) await notifySuperAdmins(tx, call, 'super_admin_removed', user.email);
@@ -40,11 +41,13 @@ async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void>
   await deleteSessions(tx, appId, user.id);
   await endKeysOf(tx, appId, user.id);
   await voidAllCodes(tx, appId, user.id, ['password_reset', 'email_change', 'reauthentication']);
+  return endSecretsOfFormerOwner(tx, call, user.id);
 }
 
-async function reactivate(tx: Tx, call: Call, user: GovernedUser): Promise<void> {
+async function reactivate(tx: Tx, call: Call, user: GovernedUser): Promise<ChangeEvent[]> {
   await setUserState(tx, call.appId, user.id, 'ACTIVE', call.services.clock.now());
   if (user.isSuperAdmin) await notifySuperAdmins(tx, call, 'super_admin_granted', user.email);
+  return [];
 }
 
 const stateRoute = (
@@ -75,8 +78,8 @@ const stateRoute = (
         const user = await lockWithinReach(tx, call, call.params.userId);
         if (user.state === state) return { result, event: undefined };
         if (user.state === 'INVITED') throw new ApiError('user_not_active');
-        await change(tx, call, user);
-        return { result, event: { target: { kind: 'user', id: user.id }, changes: ['state'] } };
+        const ended = await change(tx, call, user);
+        return { result, event: [{ target: { kind: 'user', id: user.id }, changes: ['state'] }, ...ended] };
       }),
   });
 };

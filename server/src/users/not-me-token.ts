@@ -13,6 +13,8 @@ export type NotMeSubject =
   | { readonly kind: 'identity'; readonly id: string }
   /** An API key that the user made: a personal one, or one of an organization. */
   | { readonly kind: 'api_key'; readonly id: string }
+  /** A secret that the user created for a machine user of an organization. */
+  | { readonly kind: 'machine_secret'; readonly id: string }
   /** The password with this hash. The link does not remove a password that was set later. */
   | { readonly kind: 'password'; readonly passwordHash: string };
 
@@ -29,14 +31,18 @@ export interface NotMeToken {
 const lifeMs = 30 * 24 * 3_600_000;
 
 /** The letter after the prefix selects the text of the page. The sealed content decides what the button does. */
-const letterOf = { account: 'a', session: 's', identity: 'i', api_key: 'k', password: 'p' } as const satisfies Record<
-  NotMeSubject['kind'],
-  string
->;
+const letterOf = {
+  account: 'a',
+  session: 's',
+  identity: 'i',
+  api_key: 'k',
+  machine_secret: 'm',
+  password: 'p',
+} as const satisfies Record<NotMeSubject['kind'], string>;
 const kindOf = new Map(Object.entries(letterOf).map(([kind, letter]) => [letter, kind as NotMeSubject['kind']]));
 
-const tokenPattern = /^gh_n_[asikp]([A-Za-z0-9_-]{60,400})$/;
-const contentPattern = /^([asikp])\.(\d{1,19})\.([0-9a-f]*)\.([0-9a-f]{32})\.(\d{1,15})$/;
+const tokenPattern = /^gh_n_[asikpm]([A-Za-z0-9_-]{60,400})$/;
+const contentPattern = /^([asikpm])\.(\d{1,19})\.([0-9a-f]*)\.([0-9a-f]{32})\.(\d{1,15})$/;
 
 /** Binds a token to one context: other purposes and other apps cannot use it. */
 const context = (appId: string): string => `not-me:${appId}`;
@@ -63,6 +69,7 @@ function subjectText(subject: NotMeSubject): string {
  * - `identity`: the identity is unlinked, all sessions end, and a password reset starts
  * - `api_key`: the key ends, all sessions end, and a password reset starts
  * - `password`: the password is removed if it is still this one, all sessions end, and a password reset starts
+ * - `machine_secret`: the secret is deleted, all sessions end, and a password reset starts
  *
  * A link is void after a change of address, because someone else may own the old mailbox.
  *

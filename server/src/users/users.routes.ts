@@ -172,7 +172,7 @@ export const userRoutes = [
       'Returns a user to the user, to super admins and to machine users. Owners and managers of an ' +
       'organization can also read its members, without phone number and metadata.',
     access: accepting(
-      { accessToken: true, machineScope: 'users:read' },
+      { accessToken: true, organizationMachine: true, machineScope: 'users:read' },
       overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER'),
     ),
     decidesInStatement: 'by-declaration',

@@ -202,6 +202,7 @@ export const samplesOfRoles: SampleCalls = {
       title: 'of one’s own',
       admits: ['member', 'manager', 'owner', 'superAdmin'],
       needs: { access: overOrganization('read', 'ORG_MEMBER'), otherwise: 'validation_failed' },
+      outcomes: { organizationMachine: 'validation_failed', organizationManagerMachine: 'validation_failed' },
       prepare: ({ member, orgId }) => ({ as: human(member), params: { orgId }, body: asked }),
       answers: () => allowing('documents:reader'),
     },

@@ -12,6 +12,7 @@ import { samplesOfNotMe } from './not-me.ts';
 import { samplesOfOrganizations } from './organizations.ts';
 import { samplesOfLists } from './lists.ts';
 import { samplesOfMembers } from './members.ts';
+import { samplesOfOrganizationMachines } from './organization-machines.ts';
 import { samplesOfPlatform } from './platform.ts';
 import { samplesOfReauthentication } from './reauthentication.ts';
 import { samplesOfRoles } from './roles.ts';
@@ -36,6 +37,7 @@ export const samples: SampleCalls = {
   ...samplesOfIdentityProviders,
   ...samplesOfInvitations,
   ...samplesOfPlatform,
+  ...samplesOfOrganizationMachines,
 };
 
 /** A route and one of its sample calls. */

@@ -1,5 +1,7 @@
 import { sql } from '../../db/db.ts';
 import { listAudiences } from '../access-tokens.ts';
+import type { PlacedMachine } from '../organization-machine-tokens.ts';
+import type { OrganizationMachineOptions } from '../world/machines.ts';
 import type { TestApp } from '../setup.ts';
 import type { Machine, Person, World } from '../world/world.ts';
 
@@ -16,6 +18,8 @@ export interface Stage {
   /** Owns the other organization, which is older, and in which our people are plain members. */
   readonly neighbour: Person;
   readonly neighbourOrgId: string;
+  /** Machine users of organizations: of ours, of ours with the manager role, of the one next door with that role. */
+  readonly organizationMachines: Readonly<Record<'plain' | 'manager' | 'nextDoor', PlacedMachine>>;
 }
 
 /** A test may move the clock by this time between two samples. */
@@ -60,9 +64,15 @@ async function furnishNextDoor(
   await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token, body });
 }
 
+/** Lets organizations of the app have machine users, without an event or a mail. */
+export const enableOrganizationMachines = ({ test, appId }: World) =>
+  test.db.query(sql`
+    UPDATE apps SET settings = settings || '{"organizationMachineUsers": true}'::jsonb WHERE id = ${appId}`);
+
 /** Creates the stage in an app. */
 export async function createStage(world: World): Promise<Stage> {
   await listAudiences(world);
+  await enableOrganizationMachines(world);
   const owner = await world.person();
   const neighbour = await world.person();
   const neighbourOrgId = await world.organization(neighbour);
@@ -70,9 +80,18 @@ export async function createStage(world: World): Promise<Stage> {
   const manager = await world.manager(orgId);
   const member = await world.member(orgId);
   await furnishNextDoor(world, neighbourOrgId, neighbour, [owner, manager, member]);
+  const place = async (org: string, options?: OrganizationMachineOptions): Promise<PlacedMachine> => ({
+    ...(await world.organizationMachine(org, options)),
+    orgId: org,
+  });
   return {
     world,
     orgId,
+    organizationMachines: {
+      plain: await place(orgId, { roles: ['reader'] }),
+      manager: await place(orgId, { managerRoles: ['ORG_USER_MANAGER'] }),
+      nextDoor: await place(neighbourOrgId, { managerRoles: ['ORG_USER_MANAGER'] }),
+    },
     owner,
     manager,
     member,

@@ -11,8 +11,20 @@ export interface Machine {
   readonly token: string;
 }
 
+/** A machine user of an organization with its first secret. */
+export type OrganizationMachine = Omit<Machine, 'token'>;
+
+/** What a machine user of an organization is created with, and by whom. */
+export interface OrganizationMachineOptions {
+  readonly roles?: readonly string[];
+  readonly managerRoles?: readonly 'ORG_USER_MANAGER'[];
+  /** The bearer token of the creator; the super admin without it. */
+  readonly by?: string;
+}
+
 export interface Machines {
   machine(name?: string): Promise<Machine>;
+  organizationMachine(orgId: string, options?: OrganizationMachineOptions): Promise<OrganizationMachine>;
 }
 
 /** Creates machine users as the super admin of the app. */
@@ -29,5 +41,11 @@ export const machinesOf = ({ call }: Pick<Calls, 'call'>, admin: Person): Machin
       await call('POST', '/v1/authentication/machine-users/access-token', { body: { clientId, clientSecret } }),
     );
     return { machineUserId, clientSecret, secretId, token: exchanged.json<{ token: string }>().token };
+  },
+
+  async organizationMachine(orgId, { by = admin.token, ...given } = {}) {
+    const url = `/v1/authorization/organizations/${orgId}/machine-users`;
+    const body = { userName: unique('exporter'), ...given };
+    return withStatus(201, await call('POST', url, { token: by, body })).json<OrganizationMachine>();
   },
 });

@@ -1,0 +1,63 @@
+import { Command } from 'commander';
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
+import { enableOrganizationMachines } from '../test/samples/stage.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createWorld, problem, type World } from '../test/world/world.ts';
+import { addOrganizationMachineCommands } from './organization-machines.ts';
+
+let app: TestApp;
+let world: World;
+
+beforeAll(async () => void (app = await buildTestApp()));
+beforeEach(async () => {
+  world = await createWorld(app);
+  await enableOrganizationMachines(world);
+});
+afterAll(() => app?.close());
+
+/** @returns what the command prints */
+async function operate(...words: string[]): Promise<string> {
+  const lines: string[] = [];
+  const program = new Command().exitOverride();
+  addOrganizationMachineCommands(
+    program,
+    (_, work) => work(app.services, world.appId),
+    (line) => void lines.push(line),
+  );
+  await program.parseAsync(['node', 'operate', ...words]);
+  return lines.join('\n');
+}
+
+it('lists the machine users of organizations of one app, and ends one', async () => {
+  const owner = await world.person();
+  const orgId = await world.organization(owner, { name: 'Acme' });
+  const machine = await world.organizationMachine(orgId, { managerRoles: ['ORG_USER_MANAGER'] });
+  const elsewhere = await createWorld(app);
+  await enableOrganizationMachines(elsewhere);
+  const foreign = await elsewhere.organizationMachine(await elsewhere.organization(await elsewhere.person()));
+  const line = await operate('list-organization-machines', world.appName);
+  expect(line).toContain(`${machine.machineUserId}  "exporter`);
+  expect(line).toContain(`of ${orgId} "Acme"  manager  1 secrets  never used`);
+  expect(line).not.toContain(foreign.machineUserId);
+
+  await operate('end-organization-machine', world.appName, machine.machineUserId);
+  expect(await operate('list-organization-machines', world.appName)).toBe('');
+  const { machineUserId: clientId, clientSecret } = machine;
+  const response = await world.call('POST', '/v1/authentication/machine-users/access-token', {
+    body: { clientId, clientSecret },
+  });
+  expect(problem(response)).toBe('401 invalid_client');
+  expect((await world.events()).at(-1)).toMatchObject({
+    action: 'organization_machine_user.deleted',
+    target: `organization_machine ${machine.machineUserId}`,
+  });
+});
+
+it('ends none of another app, and says that there is none', async () => {
+  const elsewhere = await createWorld(app);
+  await enableOrganizationMachines(elsewhere);
+  const foreign = await elsewhere.organizationMachine(await elsewhere.organization(await elsewhere.person()));
+  await expect(operate('end-organization-machine', world.appName, foreign.machineUserId)).rejects.toThrow(
+    `there is no machine user ${foreign.machineUserId} of an organization`,
+  );
+});

@@ -1,0 +1,220 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, test } from 'vitest';
+import { sql } from '../db/db.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
+import type { OrganizationMachine } from '../test/world/machines.ts';
+
+const dayMs = 24 * 3_600_000;
+
+let app: TestApp;
+let world: World;
+/** Stays an owner. */
+let owner: Person;
+/** Creates secrets, and then is no owner any more. */
+let former: Person;
+let orgId: string;
+let machine: OrganizationMachine;
+
+beforeAll(async () => void (app = await buildTestApp()));
+beforeEach(async () => {
+  world = await createWorld(app, { settings: { organizationMachineUsers: true } });
+  owner = await world.person();
+  former = await world.person();
+  orgId = await world.organization(owner);
+  await makeOwner(former);
+  machine = await world.organizationMachine(orgId, { by: former.token });
+});
+afterAll(() => app?.close());
+
+const organizationUrl = () => `/v1/authorization/organizations/${orgId}`;
+const byAdmin = (method: 'POST' | 'DELETE', url: string, body?: object) =>
+  world.call(method, url, { token: world.admin.token, ...(body && { body: { ...body } }) });
+const makeOwner = ({ email }: Person) =>
+  byAdmin('POST', `${organizationUrl()}/owners`, { email, firstName: 'A', lastName: 'B' });
+const getToken = ({ machineUserId: clientId, clientSecret } = machine) =>
+  world.call('POST', '/v1/authentication/machine-users/access-token', { body: { clientId, clientSecret } });
+const outcome = async (of = machine) => {
+  const response = await getToken(of);
+  return response.statusCode === 200 ? '200' : problem(response);
+};
+const secretUrl = ({ machineUserId, secretId } = machine) =>
+  `${organizationUrl()}/machine-users/${machineUserId}/secrets/${secretId}`;
+const confirm = (token = owner.token) => world.call('POST', `${secretUrl()}/confirm`, { token });
+const secret = async () => {
+  const response = await world.call('GET', `${organizationUrl()}/machine-users?pageSize=9`, {
+    token: world.admin.token,
+  });
+  const { machineUsers } = response.json<{
+    machineUsers: { secrets: { createdBy: string | null; confirmBy: string | null }[] }[];
+  }>();
+  return machineUsers[0]?.secrets[0];
+};
+const demote = () => byAdmin('DELETE', `${organizationUrl()}/managers/${former.userId}`);
+const inDays = (days: number) => new Date(app.clock.now().getTime() + days * dayMs).toISOString();
+/** The super admin and the owner sign in again after the clock moved. */
+const later = async (ms: number) => {
+  app.clock.advance(ms);
+  owner = await world.signIn(owner.email);
+};
+
+/** Changes after which somebody is no longer an owner. */
+const ways: [what: string, leave: () => Promise<{ statusCode: number }>][] = [
+  ['is demoted', demote],
+  [
+    'is removed',
+    () =>
+      world.call('DELETE', `/v1/authorization/organizations/users/${former.userId}`, {
+        token: world.admin.token,
+        orgId,
+      }),
+  ],
+  ['leaves', () => world.call('DELETE', `/v1/authentication/users/me/organizations/${orgId}`, { token: former.token })],
+  ['is deactivated', () => byAdmin('POST', `/v1/authorization/users/${former.userId}/deactivate`)],
+  ['is deleted', () => byAdmin('DELETE', `/v1/authorization/users/${former.userId}`)],
+  [
+    'deletes the account',
+    () =>
+      world.call('DELETE', '/v1/authentication/users/me', {
+        token: former.token,
+        body: { currentPassword: password },
+      }),
+  ],
+];
+
+describe('the secrets of an owner who', () => {
+  it.each(ways)('%s end after 7 days, tokens included', async (_, leave) => {
+    const until = inDays(7);
+    const { token } = (await getToken()).json<{ token: string }>();
+    expect((await leave()).statusCode).toBeLessThan(300);
+    const use = async (bearer: string) => (await world.call('GET', organizationUrl(), { token: bearer })).statusCode;
+    expect(await use(token)).toBe(200);
+    expect((await secret())?.confirmBy).toBe(until);
+    app.clock.advance(7 * dayMs - 1000);
+    const last = (await getToken()).json<{ token: string; expiresInSeconds: number }>();
+    expect(last.expiresInSeconds).toBeLessThanOrEqual(2);
+    app.clock.advance(1000);
+    expect(await outcome()).toBe('401 invalid_client');
+    expect(await use(last.token)).toBe(401);
+  });
+
+  it.each(ways)('%s are reported to the other owners and recorded', async (_, leave) => {
+    const actorIsSelf = await leave();
+    expect(actorIsSelf.statusCode).toBeLessThan(300);
+    const mail = await world.mail(owner.email);
+    expect([mail.purpose, mail.text.includes('exporter')]).toEqual(['machine_secrets_end', true]);
+    expect((await world.mails(former.email)).filter(({ purpose }) => purpose === 'machine_secrets_end')).toEqual([]);
+    const events = (await world.events()).filter(({ action }) => action.startsWith('organization_machine_secret.end'));
+    expect(events).toHaveLength(1);
+    expect(events[0]).toMatchObject({
+      target: `organization_machine ${machine.machineUserId}`,
+      changes: [`secret.${machine.secretId}`],
+    });
+  });
+
+  it.each(ways)('%s keep working once another owner confirms them', async (_, leave) => {
+    await leave();
+    expect((await confirm()).json()).toEqual({ message: 'Secret confirmed' });
+    expect(await secret()).toMatchObject({ createdBy: owner.userId, confirmBy: null });
+    await later(30 * dayMs);
+    expect(await outcome()).toBe('200');
+  });
+});
+
+describe('a super admin who is no owner', () => {
+  const makeSuperAdmin = () => byAdmin('POST', '/v1/authorization/super-admins', { email: former.email });
+  const removeSuperAdmin = () => byAdmin('DELETE', `/v1/authorization/super-admins/${former.userId}`);
+
+  it('keeps the secrets while being super admin, and not longer', async () => {
+    await makeSuperAdmin();
+    await demote();
+    expect((await secret())?.confirmBy).toBeNull();
+    await removeSuperAdmin();
+    expect((await secret())?.confirmBy).toBe(inDays(7));
+  });
+
+  it('keeps the secrets of organizations that they own', async () => {
+    await makeSuperAdmin();
+    await removeSuperAdmin();
+    expect((await secret())?.confirmBy).toBeNull();
+  });
+});
+
+describe('a secret that ends', () => {
+  beforeEach(demote);
+
+  it('ends at the same time when its creator is an owner again, who can confirm it', async () => {
+    const until = (await secret())?.confirmBy;
+    app.clock.advance(1000);
+    await makeOwner(former);
+    await demote();
+    expect((await secret())?.confirmBy).toBe(until);
+    await makeOwner(former);
+    expect((await confirm(former.token)).statusCode).toBe(200);
+    expect((await secret())?.confirmBy).toBeNull();
+    await demote();
+    expect((await secret())?.confirmBy).toBe(inDays(7));
+  });
+
+  it('ends again when the owner who confirmed it goes', async () => {
+    await confirm();
+    await makeOwner(former);
+    await byAdmin('DELETE', `${organizationUrl()}/managers/${owner.userId}`);
+    expect((await secret())?.confirmBy).toBe(inDays(7));
+  });
+
+  test.each<[who: string, token: () => Promise<string>, answer: string]>([
+    ['its creator', () => Promise.resolve(former.token), '403 access_denied'],
+    ['a manager', async () => (await world.manager(orgId)).token, '403 access_denied'],
+    ['a stranger', async () => (await world.person()).token, '404 organization_not_found'],
+    ['a machine user of the app', async () => (await world.machine()).token, '403 access_denied'],
+    ['its machine user', async () => (await getToken()).json<{ token: string }>().token, '403 human_required'],
+  ])('is not confirmed by %s', async (_, token, answer) => {
+    expect(problem(await confirm(await token()))).toBe(answer);
+    expect((await secret())?.confirmBy).not.toBeNull();
+  });
+
+  it('is not confirmed after its end', async () => {
+    await later(7 * dayMs);
+    expect(problem(await confirm())).toBe('404 machine_secret_not_found');
+  });
+});
+
+describe('races', () => {
+  it('leave no secret of a former owner without an end', async () => {
+    const url = `${organizationUrl()}/machine-users/${machine.machineUserId}/secrets`;
+    const add = () => world.call('POST', url, { token: former.token, body: {} });
+    const [first, demoted, second] = await Promise.all([add(), demote(), add()]);
+    expect(demoted.statusCode).toBe(204);
+    expect([201, 403, 404]).toContain(first.statusCode);
+    expect([201, 403, 404]).toContain(second.statusCode);
+    const rows = await app.db.query<{ confirm_by: Date | null }>(sql`
+      SELECT confirm_by FROM organization_machine_secrets WHERE created_by_user_id = ${former.userId}`);
+    expect(rows.filter(({ confirm_by }) => confirm_by === null)).toEqual([]);
+  });
+
+  it('of a confirmation and the demotion of the owner who confirms end the secret', async () => {
+    await demote();
+    await makeOwner(former);
+    await Promise.all([confirm(), byAdmin('DELETE', `${organizationUrl()}/managers/${owner.userId}`)]);
+    expect((await secret())?.confirmBy).not.toBeNull();
+  });
+});
+
+test('the creator is told of a new secret, and rejects it by the link of the mail', async () => {
+  const mail = await world.mail(former.email);
+  expect(mail.purpose).toBe('machine_secret_created');
+  const [, token = ''] = /#(gh_n_m[\w-]+)/.exec(mail.text) ?? [];
+  const url = '/v1/authentication/users/email/verification/rejection';
+  expect((await world.call('POST', url, { body: { token } })).statusCode).toBe(200);
+  expect(await outcome()).toBe('401 invalid_client');
+  const me = await world.call('GET', '/v1/authentication/users/me', { token: former.token });
+  expect(me.statusCode).toBe(401);
+});
+
+test('the link of another user’s mail does not reject it', async () => {
+  await world.organizationMachine(orgId, { by: owner.token });
+  const mail = await world.mail(owner.email);
+  const [, token = ''] = /#(gh_n_m[\w-]+)/.exec(mail.text) ?? [];
+  await world.call('POST', '/v1/authentication/users/email/verification/rejection', { body: { token } });
+  expect(await outcome()).toBe('200');
+});

@@ -1,0 +1,49 @@
+import { requireScope } from '../access/decide.ts';
+import type { MachineScope } from '../access/machine-scopes.ts';
+import type { Tx } from '../db/db.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { ApiError } from '../http/errors.ts';
+import type { Call } from '../calls/route.ts';
+import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
+import { isOwnerOrSuperAdmin } from './organization-machine-secrets.store.ts';
+import type { MachineGrants } from './organization-machine-users.store.ts';
+
+/** What every machine user of an organization may do at this API, as scopes of machine users of the app. */
+const scopesOfMembers: readonly MachineScope[] = ['organizations:read', 'roles:read'];
+
+/** @throws ApiError `organization_machine_users_disabled` */
+export async function requireEnabled(call: Call): Promise<void> {
+  const { settings } = await namedAppOf(call);
+  if (!settings.organizationMachineUsers) throw new ApiError('organization_machine_users_disabled');
+}
+
+/**
+ * Checks that the caller may give a machine user what it will hold. A new secret gives everything that its machine user
+ * holds. Owners hold all roles of their organization. A machine user of the app needs the scopes, and never gives the
+ * manager role.
+ *
+ * @param given what the caller gives with this call
+ * @throws ApiError `access_denied`, `insufficient_scope`
+ */
+export function checkMayGive({ actor }: Call, given: MachineGrants): void {
+  if (actor.kind !== 'machine') return;
+  if (given.isManager)
+    throw new ApiError('access_denied', { detail: 'Only owners can give the role ORG_USER_MANAGER.', isDenial: true });
+  for (const scope of scopesOfMembers) requireScope(actor.scopes, scope);
+  if (given.roles.length > 0) requireScope(actor.scopes, 'members:write');
+}
+
+/**
+ * Locks the caller until the transaction ends and checks once more that a human caller is an owner or super admin:
+ * secrets that a former owner created end, and none may be added afterwards.
+ *
+ * @throws ApiError `unauthenticated`, `access_denied`
+ */
+export async function lockMaker(tx: Tx, call: Call): Promise<string | null> {
+  const { actor, appId, orgId } = call;
+  if (actor.kind !== 'user') return null;
+  await lockCallerWithSession(tx, call);
+  if (!(await isOwnerOrSuperAdmin(tx, appId, orgId, actor.user.id)))
+    throw new ApiError('access_denied', { isDenial: true });
+  return actor.user.id;
+}

@@ -1,0 +1,138 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import type { MachineSecret } from '../machine-users/machine-users.store.ts';
+
+export interface OrganizationMachineSecret extends MachineSecret {
+  readonly createdBy: string | null;
+  /** When the secret ends unless an owner confirms it. */
+  readonly confirmBy: Date | null;
+}
+
+export async function countOrganizationMachineSecrets(tx: Tx, appId: string, machineUserId: string): Promise<number> {
+  const [row] = await tx.query<{ count: string }>(sql`
+    SELECT count(*) FROM organization_machine_secrets
+    WHERE app_id = ${appId} AND machine_user_id = ${machineUserId}`);
+  return Number(row?.count ?? 0);
+}
+
+export async function insertOrganizationMachineSecret(
+  tx: Tx,
+  appId: string,
+  machineUserId: string,
+  secret: {
+    id: string;
+    label: string | null;
+    secretHash: Buffer;
+    now: Date;
+    expiresAt: Date | null;
+    createdBy: string | null;
+  },
+): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO organization_machine_secrets (app_id, machine_user_id, id, label, secret_hash, created_at, expires_at,
+      created_by_user_id)
+    VALUES (${appId}, ${machineUserId}, ${secret.id}, ${secret.label}, ${secret.secretHash}, ${secret.now},
+      ${secret.expiresAt}, ${secret.createdBy})`);
+}
+
+/** @throws ApiError `machine_secret_not_found` */
+export async function deleteOrganizationMachineSecret(
+  tx: Tx,
+  appId: string,
+  machineUserId: string,
+  secretId: string,
+): Promise<void> {
+  const rows = await tx.query(sql`
+    DELETE FROM organization_machine_secrets
+    WHERE app_id = ${appId} AND machine_user_id = ${machineUserId} AND id = ${secretId} RETURNING id`);
+  if (rows.length === 0) throw new ApiError('machine_secret_not_found');
+}
+
+/** The secrets of these machine users, without the secret values. */
+export async function listOrganizationMachineSecrets(
+  db: Queryable,
+  appId: string,
+  machineUserIds: readonly string[],
+): Promise<Map<string, OrganizationMachineSecret[]>> {
+  const rows = await db.query<{
+    machine_user_id: string;
+    id: string;
+    label: string | null;
+    created_at: Date;
+    expires_at: Date | null;
+    last_used_at: Date | null;
+    created_by_user_id: string | null;
+    confirm_by: Date | null;
+  }>(sql`
+    SELECT machine_user_id, id, label, created_at, expires_at, last_used_at, created_by_user_id, confirm_by
+    FROM organization_machine_secrets
+    WHERE app_id = ${appId} AND machine_user_id = ANY (${machineUserIds}::bigint[])
+    ORDER BY machine_user_id, id`);
+  const secrets = rows.map((row) => ({
+    owner: row.machine_user_id,
+    secret: {
+      id: row.id,
+      label: row.label,
+      createdAt: row.created_at,
+      expiresAt: row.expires_at,
+      lastUsedAt: row.last_used_at,
+      createdBy: row.created_by_user_id,
+      confirmBy: row.confirm_by,
+    },
+  }));
+  return new Map(
+    machineUserIds.map((id) => [id, secrets.filter(({ owner }) => owner === id).map(({ secret }) => secret)]),
+  );
+}
+
+/** Whether a user is an owner of the organization, or a super admin. */
+export async function isOwnerOrSuperAdmin(tx: Tx, appId: string, orgId: string, userId: string): Promise<boolean> {
+  const rows = await tx.query(sql`
+    SELECT 1 FROM users u
+    LEFT JOIN members m ON m.app_id = ${appId} AND m.org_id = ${orgId} AND m.user_id = u.id
+    WHERE u.app_id = ${appId} AND u.id = ${userId} AND (u.is_super_admin OR m.is_owner)`);
+  return rows.length > 0;
+}
+
+/**
+ * Lets a secret of a former owner keep working, if it has not ended yet.
+ *
+ * @param userId the owner who vouches for the secret from now on
+ * @returns false if the secret needs no confirmation
+ * @throws ApiError `machine_secret_not_found` also for a secret that has ended
+ */
+export async function confirmSecret(
+  tx: Tx,
+  appId: string,
+  { machineUserId, secretId }: { machineUserId: string; secretId: string },
+  userId: string,
+  now: Date,
+): Promise<boolean> {
+  const [row] = await tx.query<{ needs_it: boolean }>(sql`
+    WITH found AS (
+      SELECT confirm_by FROM organization_machine_secrets
+      WHERE app_id = ${appId} AND machine_user_id = ${machineUserId} AND id = ${secretId}
+        AND (confirm_by IS NULL OR confirm_by > ${now})),
+    confirmed AS (
+      UPDATE organization_machine_secrets SET confirm_by = NULL, created_by_user_id = ${userId}
+      WHERE app_id = ${appId} AND machine_user_id = ${machineUserId} AND id = ${secretId} AND confirm_by > ${now}
+      RETURNING id)
+    SELECT EXISTS (SELECT FROM confirmed) AS needs_it FROM found`);
+  if (!row) throw new ApiError('machine_secret_not_found');
+  return row.needs_it;
+}
+
+/** Deletes the secrets that a user created, in every organization. */
+export async function deleteSecretsCreatedBy(tx: Tx, appId: string, userId: string): Promise<void> {
+  await tx.query(
+    sql`DELETE FROM organization_machine_secrets WHERE app_id = ${appId} AND created_by_user_id = ${userId}`,
+  );
+}
+
+/** Deletes one secret that a user created, if it still exists. */
+export async function deleteSecretCreatedBy(tx: Tx, appId: string, userId: string, secretId: string): Promise<void> {
+  await tx.query(sql`
+    DELETE FROM organization_machine_secrets
+    WHERE app_id = ${appId} AND created_by_user_id = ${userId} AND id = ${secretId}`);
+}

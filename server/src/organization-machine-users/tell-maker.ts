@@ -1,0 +1,29 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import type { Call } from '../calls/route.ts';
+import type { Tx } from '../db/db.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
+import { queueNotice } from '../email/mail-quotas.ts';
+import { getOrganizationName } from './organization-machine-users.store.ts';
+import { notMeUrl } from '../users/not-me-token.ts';
+
+/**
+ * Notifies a human caller that a secret was created in their name: a thief of their session would keep access by it.
+ * The "not me" link of the mail deletes the secret.
+ */
+export async function tellMaker(
+  tx: Tx,
+  call: Call,
+  { secretId, userName }: { secretId: string; userName: string },
+): Promise<void> {
+  const { actor, appId, orgId, services } = call;
+  if (actor.kind !== 'user' || !actor.user.isEmailVerified) return;
+  const { id: userId, email: recipient } = actor.user;
+  const content = {
+    organizationName: await getOrganizationName(tx, appId, orgId),
+    machineUser: userName,
+    ...circumstancesOf(call),
+    notMeUrl: notMeUrl(call, actor.user, { kind: 'machine_secret', id: secretId }),
+  };
+  const app = await namedAppOf(call);
+  await queueNotice(tx, services, app, { userId, recipient, purpose: 'machine_secret_created', content });
+}
