@@ -97,7 +97,7 @@ async function startService({ env: own }) {
     await delay(100);
   }
   const port = Number(/listening at http:\/\/127\.0\.0\.1:(\d+)/.exec(printed)?.[1]);
-  const password = /Super admin: admin@example\.com {3}Password: (\S+)/.exec(printed)?.[1];
+  const password = /Super admin: admin@example\.com +Password: (\S+)/.exec(printed)?.[1];
   return { child, port, password };
 }
 

@@ -1,5 +1,6 @@
 /**
- * Writes each TypeScript block of the SDK's guide into a file of a directory, so that the compiler can read it.
+ * Writes each TypeScript block of the SDK's guide and of the recipes into a file of a directory, so that the compiler
+ * can read it.
  *
  *   node .ci/tools/guide-blocks.js DIRECTORY
  */
@@ -7,13 +8,19 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const [target = ''] = process.argv.slice(2);
-const guide = new URL('../../docs/guides/typescript-sdk.md', import.meta.url);
+const pages = ['guides/typescript-sdk', 'recipes/fastify', 'recipes/hono', 'recipes/next'];
 
 /** What the text around the blocks gives to the reader. */
 const given = ['baseUrl', 'clientId', 'clientSecret', 'organizationId', 'orgId', 'sessionToken'];
 
-const blocks = (await readFile(guide, 'utf8')).matchAll(/^```ts\n([^]*?)^```$/gm);
-const files = Array.from(blocks, ([, code = ''], index) => [`guide-${index}.mts`, code]);
-if (files.length === 0) throw new Error('The guide has no block');
+/** @param {string} page @returns {Promise<[file: string, code: string][]>} */
+async function blocksOf(page) {
+  const text = await readFile(new URL(`../../docs/${page}.md`, import.meta.url), 'utf8');
+  const blocks = Array.from(text.matchAll(/^```ts\n([^]*?)^```$/gm), ([, code = '']) => code);
+  if (blocks.length === 0) throw new Error(`${page} has no block`);
+  return blocks.map((code, index) => [`${page.replace('/', '-')}-${index}.mts`, code]);
+}
+
+const files = (await Promise.all(pages.map(blocksOf))).flat();
 const globals = given.map((name) => `declare const ${name}: string;`).join('\n');
 await Promise.all([['given.d.ts', globals], ...files].map(([name, text]) => writeFile(join(target, name), text)));

@@ -18,6 +18,8 @@ const under =
   (slug, summary, source = `docs/guides/${slug}.md`) => ({ address: `/docs/${section}/${slug}`, source, summary });
 const guide = under('guides');
 const operating = under('operating');
+/** @type {(slug: string, summary: string) => Entry} */
+const recipe = (slug, summary) => under('recipes')(slug, summary, `docs/recipes/${slug}.md`);
 
 /** @type {Section[]} */
 export const contents = [
@@ -78,11 +80,24 @@ export const contents = [
     entries: [
       guide('tokens', 'Which token to use for which purpose, and which key set signs it.'),
       guide('verify-tokens', 'Verify tokens in your own services: required checks, and library settings.'),
+      guide('different-hosts', 'A front end, an API and Gatehouse on three hosts.'),
       guide('api-keys', 'API keys of organizations and people, and how your API checks them.'),
       guide('machine-users', 'Machine users, their secrets, and tokens that any service verifies.'),
       guide('introspection', 'Ask whether a session or a token is valid now.'),
       guide('typescript-sdk', 'Call the API and protect servers from TypeScript, and from web pages.'),
       guide('generated-clients', 'Generate a client from the OpenAPI document.'),
+    ],
+  },
+  {
+    title: 'Recipes',
+    entries: [
+      recipe('express', 'Protect an Express server with the SDK.'),
+      recipe('fastify', 'Protect a Fastify server with the SDK.'),
+      recipe('hono', 'Protect a Hono server with the SDK, also at the edge.'),
+      recipe('next', 'Protect route handlers of Next.js with the SDK.'),
+      recipe('fastapi', 'Protect a FastAPI server with PyJWT.'),
+      recipe('go', 'Protect a Go server of net/http with golang-jwt.'),
+      recipe('spring', 'Protect a Spring Boot server with Spring Security.'),
     ],
   },
   {
