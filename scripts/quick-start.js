@@ -11,10 +11,9 @@
  * With TEST_DATABASE_URL, a PostgreSQL server whose user may create databases, guides run there, which is faster.
  *
  * In the section "Quick start" of README.md every ```bash block that sets or uses `url` belongs to the second terminal;
- * a ```text block directly after one is what it prints. A guide takes part when it says that it "continues the quick
- * start"; its ```bash blocks are pasted into a shell that knows the same, but for those that begin with `# not pasted`.
- * Ids, tokens,
- * times and the like may differ.
+ * a ```text block directly after one is its output. A guide is run if its text has "continues the quick start"; its
+ * ```bash blocks are run in a shell with the same variables, except blocks that begin with `# not pasted`. Ids, tokens,
+ * times and similar values may differ.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
