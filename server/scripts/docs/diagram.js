@@ -15,7 +15,7 @@ const escape = (text) => escapeHtml(text.replaceAll('<br>', ' '));
 function step(from, to, text = '') {
   const parties = from === to ? [from] : [from, to];
   const names = parties.map((party) => `<b>${escape(party)}</b>`).join(' → ');
-  return `<li>${`${names} ${escape(text)}`.trim()}</li>`;
+  return `<li>${names}${escape(text)}</li>`;
 }
 
 /** @param {string} what @param {string} text */
@@ -42,7 +42,7 @@ function sequence(lines) {
       return '';
     }
     const [, from, to, text] = /^(\w+)\s*--?(?:>>?|x|\))\s*(\w+):\s*(.*)$/.exec(line) ?? [];
-    if (from !== undefined && to !== undefined) return step(nameOf(from), nameOf(to), text);
+    if (from !== undefined && to !== undefined) return step(nameOf(from), nameOf(to), text && `: ${text}`);
     const [, note] = /^[Nn]ote (?:over|right of|left of) [\w, ]+:\s*(.+)$/.exec(line) ?? [];
     if (note !== undefined) return `<li>${escape(note)}</li>`;
     const [, word, condition = ''] = /^(alt|opt|else|loop|par|and)\b\s*(.*)$/.exec(line) ?? [];
@@ -82,7 +82,7 @@ function flowchart(lines) {
     return sources.flatMap((from) => targets.map((to) => ({ from, to, text: text ?? dotted })));
   });
   const nameOf = (/** @type {string} */ id) => names.get(id) ?? id;
-  const items = edges.map(({ from, to, text }) => step(nameOf(from), nameOf(to), text && `(${text})`));
+  const items = edges.map(({ from, to, text }) => step(nameOf(from), nameOf(to), text && ` (${text})`));
   return [...new Set(items)].join('');
 }
 
@@ -91,7 +91,7 @@ function states(lines) {
   const items = lines.map((line) => {
     const [, from, to, text] = /^(\S+) --> (\S+?)(?::\s*(.+))?$/.exec(line) ?? [];
     if (from === undefined || to === undefined) throw unknown('line of a state diagram', line);
-    return step(from === '[*]' ? 'start' : from, to === '[*]' ? 'end' : to, text && `(${text})`);
+    return step(from === '[*]' ? 'start' : from, to === '[*]' ? 'end' : to, text && ` (${text})`);
   });
   return items.join('');
 }

@@ -50,10 +50,10 @@ describe('diagrams', () => {
   });
 
   it.each([
-    ['account', '<li><b>Person</b> → <b>Gatehouse</b> POST users/me/email'],
+    ['account', '<li><b>Person</b> → <b>Gatehouse</b>: POST users/me/email'],
     ['account', '<li>If last owner of an organization, or last super admin:<ol><li>'],
     ['account', '</ol></li><li>Otherwise:<ol><li>'],
-    ['account', '<li><b>Gatehouse</b> count the attempt'],
+    ['account', '<li><b>Gatehouse</b>: count the attempt'],
     ['high-availability', '<b>primary</b> → <b>standby</b> (streaming replication)'],
     ['organizations', '<b>Active</b> → <b>Inactive</b> (deactivate)'],
   ])('of %s say %s', async (guide, line) => {
