@@ -37,7 +37,8 @@ type caller struct {
 	} `json:"rate"`
 }
 
-// gatehouse verifies tokens. Each key set signs tokens of its own kinds, and is kept and fetched by keyfunc.
+// gatehouse verifies tokens. Tokens of people and tokens of machine users of the app have separate key sets, which
+// keyfunc fetches and caches.
 type gatehouse struct {
 	people, machines keyfunc.Keyfunc
 	parser           *jwt.Parser

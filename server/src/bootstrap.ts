@@ -35,7 +35,7 @@ function firstSettings({ config }: Services): SettingsPatch {
   throw fault('BOOTSTRAP_SETTINGS', `is not valid: ${z.prettifyError(parsed.error)}`);
 }
 
-/** Converts an API error to the error of a variable. */
+/** Converts an API error to a configuration error that names the environment variable. */
 function nameVariable(error: unknown): unknown {
   if (!(error instanceof ApiError)) return error;
   if (error.code === 'password_too_weak') return fault('BOOTSTRAP_ADMIN_PASSWORD', `is too weak: ${error.detail}`);

@@ -22,7 +22,7 @@ export interface Deployment {
   /** The time of the database. Each renewal of the lease on ids reads it. */
   readonly clock: DatabaseClock;
   readonly sealer: Sealer;
-  /** For people, e.g. `16.4`. */
+  /** Version of the database server for the log, e.g. `16.4`. */
   readonly databaseVersion: string;
   /** Number of migrations that this start applied. */
   readonly migrated: number;

@@ -10851,7 +10851,7 @@ export type GetHealthError = GetHealthErrors[keyof GetHealthErrors];
 
 export type GetHealthResponses = {
     /**
-     * It is.
+     * The process responds.
      */
     200: Health;
 };
@@ -10884,7 +10884,7 @@ export type GetReadinessError = GetReadinessErrors[keyof GetReadinessErrors];
 
 export type GetReadinessResponses = {
     /**
-     * It can.
+     * The service is ready.
      */
     200: Readiness;
 };

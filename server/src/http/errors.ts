@@ -145,7 +145,7 @@ export const errorCodes = {
   idp_discovery_failed: [
     400,
     'Identity provider not usable',
-    'The discovery document of the provider could not be read, or it does not support the authorization code flow.',
+    'The discovery document could not be read, or the provider does not support the authorization code flow.',
   ],
   idp_email_unverified: [
     403,
@@ -156,7 +156,7 @@ export const errorCodes = {
   idp_link_required: [
     403,
     'Link required',
-    'A provider is not linked to this account automatically. Sign in with another method and link the provider.',
+    'The provider cannot be linked to this account automatically. Sign in with another method and link the provider.',
   ],
   intent_invalid: [
     400,

@@ -59,7 +59,7 @@ const offersOneOf = (offers: readonly Offer[]): Sql => {
 /**
  * Closes pending invitations to roles that were granted directly, so that their codes cannot restore the roles later.
  * If no invitation is left, the codes of a claimed account are voided, because they could set a password for days. The
- * owner of an unclaimed account can still claim it with them.
+ * codes of an unclaimed account stay valid, so that its owner can still claim it.
  */
 export async function settleInvitations(
   tx: Tx,
@@ -238,7 +238,7 @@ export async function moveInvitations(
   }));
 }
 
-/** Whether any pending invitation, expired or not, depends on the user verifying the address. */
+/** Whether the user has a pending invitation, expired or not, to an organization or as super admin. */
 export async function isAwaited(db: Queryable, appId: string, userId: string): Promise<boolean> {
   const rows = await db.query(sql`
     SELECT 1 FROM users u
@@ -247,7 +247,7 @@ export async function isAwaited(db: Queryable, appId: string, userId: string): P
   return rows.length > 0;
 }
 
-/** Voids the codes of an organization for which no invitation is left. */
+/** Voids the invitation codes of a user in an organization, unless another invitation is pending there. */
 export async function voidCodesLeftOver(
   tx: Tx,
   appId: string,
@@ -260,8 +260,8 @@ export async function voidCodesLeftOver(
 }
 
 /**
- * Locks, until the transaction ends, the users who were invited to an organization and have no other membership or
- * invitation.
+ * Locks, until the transaction ends, the users with a pending invitation to an organization who have not accepted any
+ * invitation yet.
  */
 export async function lockInvitedOf(tx: Tx, appId: string, orgId: string): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(sql`
@@ -274,7 +274,8 @@ export async function lockInvitedOf(tx: Tx, appId: string, orgId: string): Promi
 }
 
 /**
- * Locks, until the transaction ends, the users who were invited to a role and have no other membership or invitation.
+ * Locks, until the transaction ends, the users with a pending invitation to a role who have not accepted any invitation
+ * yet.
  */
 export async function lockInvitedTo(tx: Tx, appId: string, role: RoleReference): Promise<string[]> {
   const rows = await tx.query<{ id: string }>(sql`

@@ -22,7 +22,7 @@ const set = (mail: object, name = world.appName) =>
   world.operate('PATCH', `/v1/platform/apps/${name}`, { settings: { mail } });
 
 describe('settings of mails are refused', () => {
-  const notThere = (name: string, there: string) => `There is no {{${name}}} here; there is ${there}.`;
+  const notThere = (name: string, there: string) => `Unknown placeholder {{${name}}}. Allowed here: ${there}.`;
 
   const misnamed = 'Must be named <language>.<purpose>.<part>, such as en.invitation.subject, or <language>.footer.';
 

@@ -29,7 +29,7 @@ function faultOf(key: string, value: string): string | undefined {
     (name) => !names.includes(name),
   );
   if (unknown !== undefined) {
-    return `There is no {{${unknown}}} here; there is ${names.map((name) => `{{${name}}}`).join(', ')}.`;
+    return `Unknown placeholder {{${unknown}}}. Allowed here: ${names.map((name) => `{{${name}}}`).join(', ')}.`;
   }
   if (value.trim() === '' && !mayBeEmpty.test(key)) return 'Must not be empty.';
   if (/[^\P{Cc}\n]/u.test(value)) return 'Must not contain control characters.';

@@ -24,8 +24,8 @@ const invalid = (userId: string | null): ApiError =>
   });
 
 /**
- * Rejects a sign-up: applies rule (P) and marks the address as unverified. Id, address and memberships granted by
- * others are kept.
+ * Rejects a sign-up: voids all sign-in methods of the account and marks the address as unverified. Id, address and
+ * memberships granted by others are kept.
  *
  * @throws ApiError `code_invalid` if the account is claimed, `rate_limited`
  */
@@ -39,8 +39,8 @@ async function rejectSignUp(tx: Tx, call: Call, user: User): Promise<void> {
 
 /**
  * Removes the rejected session or credential. Also ends all sessions after a rejected credential, because it may have
- * been used to sign in. Personal API keys end in every case: they may have been
- * created with the rejected session.
+ * been used to sign in. Personal API keys end in every case, because they may have been created with the
+ * rejected session.
  */
 async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken): Promise<void> {
   const { appId, services } = call;

@@ -66,7 +66,7 @@ export const healthRoutes = [
     description: 'Returns 200 as long as the process responds. Checks nothing else.',
     access: publicAccess({ app: 'none' }),
     query: anyQuery,
-    response: { status: 200, description: 'It is.', body: healthy },
+    response: { status: 200, description: 'The process responds.', body: healthy },
     handler: () => ({ status: 'ok' as const }),
   }),
 
@@ -82,7 +82,7 @@ export const healthRoutes = [
       'the database was full.',
     access: publicAccess({ app: 'none' }),
     query: anyQuery,
-    response: { status: 200, description: 'It can.', body: ready },
+    response: { status: 200, description: 'The service is ready.', body: ready },
     handler: async ({ services }) => {
       await checkReady(services);
       return { status: 'ready' as const };

@@ -9,7 +9,7 @@ import { answerSupervisor } from './worker-metrics.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Registers the metrics of this app. */
+    /** The metrics of this app. */
     metrics: Metrics;
   }
 }
@@ -39,7 +39,7 @@ function processMetrics(): Registry {
 /** Adds measurements to the metrics of the app. */
 export type AddMeasurements = (registry: Registry) => void;
 
-/** Measures every response of the app, by method, route pattern and status, and by the given labels. */
+/** Measures every response of the app by method, route pattern and status. @param more further measurements */
 export function installMetrics(app: FastifyInstance, more: readonly AddMeasurements[] = []): void {
   const registry = new Registry();
   for (const add of more) add(registry);

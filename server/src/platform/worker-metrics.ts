@@ -6,9 +6,9 @@ type Report = readonly MetricObjectWithValues<MetricValue<string>>[][];
 
 /** Message from the supervisor to a worker. */
 const question = 'metrics';
-/** Message of a worker when it starts to listen, because earlier requests of the supervisor would be lost. */
+/** Message of a worker once it listens for requests of the supervisor. Earlier requests would be lost. */
 const announcement = 'has metrics';
-/** Longer than a worker waits for the database, in milliseconds. */
+/** Time to wait for the workers, in milliseconds. Longer than a worker waits for the database. */
 const patienceMs = 2_000;
 
 const isReport = (message: unknown): message is { readonly metrics: Report } =>

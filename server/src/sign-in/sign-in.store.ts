@@ -84,13 +84,13 @@ function toCountedAttempt(appId: string, row: CountedRow): CountedAttempt {
  * 4. A known device consumes its own quota and no other. Otherwise the quota of the client address is consumed. The
  * quota of the account is consumed only if the client address had units left, so that a network beyond its quota cannot
  * lock accounts.
- * 5. The result: app, account, the session that the caller presents, which quotas had room and when others are
- * refilled.
+ * 5. The result: app, account and the session that the caller presents; for each quota, whether a unit was available
+ * and otherwise when one is refilled.
  *
  * The commit does not wait for the disk. Other sessions see the attempt at once. A crash of the database server loses
  * only the latest attempts.
  *
- * @param quotas the quotas; their sizes come from the row `app` of the statement
+ * @param quotas the quotas; their sizes are SQL expressions over the row `app` of the statement
  * @param presentedHash hash of the session token that the caller keeps as a cookie
  * @throws ApiError `app_inactive`
  */
@@ -160,7 +160,7 @@ export interface SuccessfulSignIn {
 /** Refunds the quotas in the order in which they were consumed, so that concurrent sign-ins cannot deadlock. */
 function refundInOrder(appId: string, taken: readonly Quota[]): Sql {
   const [first, second] = taken;
-  if (!first) throw new Error('nothing was taken');
+  if (!first) throw new Error('no quota was consumed');
   const refunded = sql`first_quota_refunded AS (${refundUnit(appId, first, sql`EXISTS (SELECT FROM changed)`)})`;
   if (!second) return refunded;
   const after = sql`EXISTS (SELECT FROM changed) AND (SELECT count(*) FROM first_quota_refunded) >= 0`;
