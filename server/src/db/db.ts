@@ -91,6 +91,10 @@ export class DatabaseUnavailableError extends Error {
   }
 }
 
+/** Whether `error` is the violation of a foreign key by a row that refers to none. */
+export const refersToDeletedRow = (error: unknown): boolean =>
+  error instanceof DatabaseError && error.sqlState === '23503';
+
 /** Whether `error` is a violation of the unique constraint or index with this name. */
 export function violatesUnique(error: unknown, constraint: string): boolean {
   return error instanceof DatabaseError && error.sqlState === '23505' && error.constraint === constraint;

@@ -1,5 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
-import { sql } from '../db/db.ts';
+import { refersToDeletedRow, sql } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
 
 /** A response as it is stored. */
 export interface KeptAnswer {
@@ -40,7 +41,11 @@ export interface CallerOfKey {
   readonly organizationMachineId: string | null;
 }
 
-/** Stores a response and replaces an expired one. */
+/**
+ * Stores a response and replaces an expired one.
+ *
+ * @throws ApiError `unauthenticated` if the caller was deleted during the call
+ */
 export async function insertKeptAnswer(
   tx: Tx,
   appId: string,
@@ -48,13 +53,16 @@ export async function insertKeptAnswer(
   caller: CallerOfKey,
   expiresAt: Date,
 ): Promise<void> {
-  await tx.query(sql`
+  const stored = tx.query(sql`
     INSERT INTO idempotency_keys (app_id, key_hash, user_id, machine_user_id, organization_machine_id,
       request_hash, sealed_answer, expires_at)
     VALUES (${appId}, ${keyHash}, ${caller.userId}, ${caller.machineUserId}, ${caller.organizationMachineId},
       ${requestHash}, ${sealedAnswer}, ${expiresAt})
     ON CONFLICT (app_id, key_hash) DO UPDATE SET request_hash = excluded.request_hash,
       sealed_answer = excluded.sealed_answer, expires_at = excluded.expires_at`);
+  await stored.catch((error: unknown) => {
+    throw refersToDeletedRow(error) ? new ApiError('unauthenticated', { cause: error }) : error;
+  });
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   type RequestOptions,
   type World,
 } from '../test/world/world.ts';
+import { insertKeptAnswer } from './idempotency.store.ts';
 import { sweepAnswers } from './sweep-answers.ts';
 
 let app: TestApp;
@@ -290,3 +291,15 @@ it('a twin that another process has in flight is refused at once, and replayed a
   expect(outcome(await post(key, machineUsers, { body }, there))).toBe('201 replayed');
   await other.app.close();
 });
+
+it.each(['userId', 'machineUserId', 'organizationMachineId'] as const)(
+  'the call of a caller who was deleted meanwhile (%s) is refused',
+  async (kind) => {
+    const kept = { keyHash: randomBytes(32), requestHash: randomBytes(32), sealedAnswer: randomBytes(8) };
+    const nobody = { userId: null, machineUserId: null, organizationMachineId: null };
+    const keep = app.db.transaction((tx) =>
+      insertKeptAnswer(tx, world.appId, kept, { ...nobody, [kind]: '1' }, new Date('2030-01-01')),
+    );
+    await expect(keep).rejects.toMatchObject({ code: 'unauthenticated' });
+  },
+);
