@@ -4,7 +4,7 @@ import type { Db, Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { setIf, setList } from '../db/set-list.ts';
 import { ApiError } from '../http/errors.ts';
-import { type AppPatch, defaultSettings, type Settings, type SettingsPatch } from './apps.schema.ts';
+import { appName, type AppPatch, defaultSettings, type Settings, type SettingsPatch } from './apps.schema.ts';
 
 export interface App {
   readonly id: string;
@@ -161,6 +161,8 @@ export function createAppIds(db: Db): (name: string) => Promise<string | undefin
   return async (name) => {
     const cached = known.get(name);
     if (cached !== undefined) return cached;
+    // A name in a path is not validated yet, and the database refuses some characters.
+    if (!appName.safeParse(name).success) return undefined;
     const [row] = await db.query<{ id: string }>(sql`SELECT id FROM apps WHERE name = ${name}`);
     if (row) known.set(name, row.id);
     return row?.id;

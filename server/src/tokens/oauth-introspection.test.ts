@@ -130,6 +130,14 @@ describe('a client is refused', () => {
     expect(refusal(await ask(person.token, other))).toBe('403 unauthorized_client');
   });
 
+  test.each(['%00', 'a%00b', '%F0%9F%98%80', '..', '%2e%2e%2f'])(
+    'in an app whose name is not possible: %s',
+    async (appName) => {
+      const response = await post({ token: 'x' }, { authorization: basicOf(machine), appName });
+      expect(response.statusCode).toBe(404);
+    },
+  );
+
   test('in an app that does not exist, or is deactivated', async () => {
     const closed = await createWorld(app);
     const client = await closed.machine();
