@@ -1,4 +1,5 @@
 import { accepting, overOrganization } from '../access/access.ts';
+import { requireScope } from '../access/decide.ts';
 import type { OrganizationOperation } from '../access/organization-states.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -51,7 +52,8 @@ export const apiKeyRoutes = [
       'Creates an API key that belongs to the organization. It is shown only once. The key has the roles or ' +
       'permissions of the request, as far as its maker has or may grant them at the time of use. If the maker is ' +
       'no longer an active member, the key is refused until an owner adopts it. An organization has at most 100 ' +
-      'keys. Managers can call this if the app setting `managersMayMakeApiKeys` is true.',
+      'keys. Managers can call this if the app setting `managersMayMakeApiKeys` is true. A machine user of the app ' +
+      'also needs the scope `members:write`.',
     access: overKeys('grant'),
     audit: 'api_key.created',
     idempotency: 'kept',
@@ -61,6 +63,8 @@ export const apiKeyRoutes = [
     errors: ['unknown_role', 'api_key_limit_reached'],
     handler: async (call) => {
       await requireReach(call);
+      // A key gives roles, which a machine user may grant only with this scope.
+      if (call.actor.kind === 'machine') requireScope(call.actor.scopes, 'members:write');
       return makeOrganizationKey(call, call.body, (made, key) => ({ key, ...toOrganizationApiKey(made) }));
     },
   }),
@@ -92,7 +96,9 @@ export const apiKeyRoutes = [
       hasEqualValues(call, organizationOf(call), call.params.apiKeyId, call.body),
     tag: 'authorization',
     summary: 'Update an API key of an organization',
-    description: 'Changes name, expiry and quota of an API key. Absent fields stay unchanged.',
+    description:
+      'Changes name, expiry and quota of an API key. Absent fields stay unchanged. Managers can change only keys ' +
+      'that they made.',
     access: overKeys('change'),
     audit: 'api_key.updated',
     params: apiKeyParams,

@@ -107,6 +107,23 @@ test('managers take part only where the app says so', async () => {
   await set(false);
 });
 
+test('managers cannot prolong a key that gives more than they may grant', async () => {
+  const url = '/v1/authorization/apps/settings';
+  const set = (body: object) => world.call('PATCH', url, { token: world.admin.token, body });
+  await set({ managersMayMakeApiKeys: true, managersMayGrantAnyRole: false });
+  const expiresAt = new Date(app.clock.now().getTime() + 60_000).toISOString();
+  const key = await organizationKey(world, owner, orgId, { roles: ['writer'], expiresAt });
+  const change = (body: object) => world.call('PATCH', `${keysOf(orgId)}/${key.id}`, { token: manager.token, body });
+  expect(problem(await change({ expiresAt: null }))).toBe('403 access_denied');
+  expect(problem(await change({ perMinute: 1000 }))).toBe('403 access_denied');
+  await set({ managersMayGrantAnyRole: true });
+  const own = await organizationKey(world, manager, orgId, { expiresAt });
+  const body = { expiresAt: null };
+  const changed = await world.call('PATCH', `${keysOf(orgId)}/${own.id}`, { token: manager.token, body });
+  expect(changed.statusCode).toBe(200);
+  await set({ managersMayMakeApiKeys: false });
+});
+
 describe('there are at most', () => {
   test('20 personal keys, however many are made at once', async () => {
     const person = await world.member(orgId);

@@ -1,3 +1,6 @@
+import { auditIdentity } from '../access/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import { isManagerOnly } from '../members/reach.ts';
 import { mutate } from '../calls/mutate.ts';
 import { changedFields } from '../calls/changed-fields.ts';
 import type { Call } from '../calls/route.ts';
@@ -42,12 +45,24 @@ export async function hasEqualValues(call: Call, owner: KeyOwner, id: string, pa
   );
 }
 
-/** @throws ApiError `api_key_not_found`, `validation_failed`, `unauthenticated` */
+/**
+ * A longer life or a higher quota gives the rights of the key once more, so a manager can change only keys that their
+ * own rights limit.
+ *
+ * @throws ApiError `access_denied`
+ */
+function checkMayChange(call: Call, { maker }: ApiKey): void {
+  if (!isManagerOnly(call) || maker?.id === auditIdentity(call.actor).id) return;
+  throw new ApiError('access_denied', { detail: 'Managers can change only API keys that they made.', isDenial: true });
+}
+
+/** @throws ApiError `api_key_not_found`, `access_denied`, `validation_failed`, `unauthenticated` */
 export async function changeApiKey(call: Call, owner: KeyOwner, id: string, patch: ApiKeyPatch): Promise<ApiKey> {
   checkExpiry(patch.expiresAt, call.services.clock.now());
   return mutate(call, async (tx) => {
     await requireSession(tx, call);
     const changed = await patchApiKeyRow(tx, call.appId, owner, id, patch);
+    if ('orgId' in owner) checkMayChange(call, changed);
     const target = { kind: 'api_key', id } as const;
     return { result: changed, event: { target, orgId: changed.orgId, changes: changedFields(patch) } };
   });

@@ -54,11 +54,14 @@ const toFound = (row: FoundRow): FoundApiKey => ({
 });
 
 const keyScope: MachineScope = 'api-keys:write';
+/** With it, a machine user of the app may grant every role. */
+const grantScope: MachineScope = 'members:write';
 
 /** Whether the holder is the maker of a key of the organization and may grant every role there. */
 const mayGrantAnyRole = sql`
-  (k.user_id IS NULL AND (w.id IS NOT NULL OR u.is_super_admin OR m.is_owner OR (m.is_manager
-    AND COALESCE((a.settings ->> 'managersMayGrantAnyRole')::boolean, ${defaultSettings.managersMayGrantAnyRole}))))`;
+  (k.user_id IS NULL AND (w.scopes && ${[allScopes, grantScope]}::text[] OR u.is_super_admin OR m.is_owner
+    OR (m.is_manager AND COALESCE(
+      (a.settings ->> 'managersMayGrantAnyRole')::boolean, ${defaultSettings.managersMayGrantAnyRole}))))`;
 
 /** Whether the holder has a role because `ownersHoldAllPermissions` is on. */
 const holdsAllRoles = sql`(m.is_owner AND a.settings -> 'ownersHoldAllPermissions' = 'true')`;

@@ -64,6 +64,7 @@ const scopeOf: Readonly<Record<string, MachineScope>> = {
 
 /** Scopes that an operation needs besides, because its caller gives to others what they allow. */
 const furtherScopes: Readonly<Record<string, readonly MachineScope[]>> = {
+  createApiKey: ['members:write'],
   createOrganizationMachineUser: ['organizations:read', 'roles:read', 'members:write'],
   updateOrganizationMachineUser: ['organizations:read', 'roles:read', 'members:write'],
   createOrganizationMachineSecret: ['organizations:read', 'roles:read', 'members:write'],
