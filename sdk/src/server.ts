@@ -179,7 +179,7 @@ function tokenOf(headers: Headers, takesCookies: boolean): string | undefined {
   // A page of a sibling host can set a second cookie, of another person. As at Gatehouse, several different cookies are
   // ignored.
   const [token = ''] = found;
-  return found.size === 1 && /^[\w-]+$/.test(token) ? token : undefined;
+  return found.size === 1 && /^gh_s_[\w-]+$/.test(token) ? token : undefined;
 }
 
 /**
@@ -270,6 +270,8 @@ export function createAuthenticator(options: AuthenticatorOptions) {
 
   async function bySession(token: string, { organization, permission }: Requirement): Promise<Outcome> {
     if (!sessions) return refuse(401, 'unauthenticated');
+    // Gatehouse would refuse the request of this server, and not the person.
+    if (organization !== undefined && !/^\d{1,19}$/.test(organization)) return refuse(404, 'organization_not_found');
     const query = organization === undefined ? {} : { organizationId: organization, includeOrganizations: true };
     const me = await client.users.me(query, { token });
     const actor = {

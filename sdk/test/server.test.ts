@@ -211,6 +211,14 @@ describe('a protected server', () => {
       });
     });
 
+    it('takes only sessions from the cookie, as the service does', async () => {
+      const { key } = await keyOf();
+      const ask = authorize({ cookies: true, apiKeys: robot() });
+      const cookie = `session-token=${key}`;
+      expect(await ask(requestOf(key), reading())).toMatchObject({ actor: { kind: 'api_key' } });
+      expect(await ask(requestOf(undefined, { cookie }), reading())).toMatchObject({ refusal: { status: 401 } });
+    });
+
     it.each<[string, object, number]>([
       ['for another permission', { permission: 'documents:write' }, 403],
       ['for another organization', { organization: '1' }, 404],
@@ -266,6 +274,16 @@ describe('a protected server', () => {
     expect(await ask(`${theirs}; a=b; ${mine}`)).toMatchObject({ refusal: { status: 401 } });
     expect(await ask(`${mine};session-token=`)).toMatchObject({ refusal: { status: 401 } });
   });
+
+  it.each(['..', 'x', '1/2', '', '1'.repeat(20)])(
+    'has no organization %j, with any credential',
+    async (organization) => {
+      for (const token of [owner.token, await tokenOf(owner, world, orgId)])
+        expect(await authorize()(requestOf(token), { organization })).toEqual({
+          refusal: { status: 404, code: 'organization_not_found' },
+        });
+    },
+  );
 
   it.each<[string, () => Promise<string> | string, () => Response]>([
     ['keys that are no key set', () => tokenOf(owner), () => Response.json({ message: 'maintenance' })],
