@@ -110,6 +110,12 @@ export type Actor =
     }
   | { readonly kind: 'machine'; readonly machineUserId: string }
   | {
+      readonly kind: 'organization_machine';
+      readonly machineUserId: string;
+      /** The only organization for which the machine user is valid. */
+      readonly organization: OrganizationOfActor;
+    }
+  | {
       readonly kind: 'api_key';
       readonly keyId: string;
       /** The person of a personal key; absent if the key belongs to the organization. */
@@ -166,7 +172,7 @@ type Introspection = Awaited<ReturnType<Client['tokens']['introspect']>>;
 
 export type Outcome = { readonly actor: Actor } | { readonly refusal: Refusal };
 
-const refuse = (status: Refusal['status'], code: string): Outcome => ({ refusal: { status, code } });
+const refuse = (status: Refusal['status'], code: string) => ({ refusal: { status, code } });
 
 const unavailable = refuse(503, 'authentication_unavailable');
 
@@ -201,23 +207,36 @@ const stringsOf = (value: unknown): string[] | undefined =>
 const emailOf = ({ email }: JWTPayload): string => (typeof email === 'string' ? email : '');
 
 /**
- * Authorizes by the claims of a person's access token. If permissions are omitted from the token, Gatehouse must be
- * asked.
+ * The roles and permissions that a token has in the organization of a route. If the token omits permissions, Gatehouse
+ * must be asked.
  */
-function decideByClaims(claims: JWTPayload, { organization, permission }: Requirement): Outcome {
+function organizationOf(claims: JWTPayload, id: string, permission: string | undefined) {
+  if (claims['org_id'] !== id) return refuse(404, 'organization_not_found');
+  const permissions = stringsOf(claims['permissions']);
+  if (permission !== undefined && !permissions) return refuse(503, 'permissions_truncated');
+  if (permission !== undefined && !permissions?.includes(permission)) return refuse(403, 'access_denied');
+  return { organization: { id, roles: stringsOf(claims['org_roles']) ?? [], permissions: permissions ?? [] } };
+}
+
+/** Authorizes by the claims of a person's access token. */
+function decideByClaims(claims: JWTPayload, { organization: id, permission }: Requirement): Outcome {
   const actor = {
     kind: 'user',
     userId: claims.sub ?? '',
     email: emailOf(claims),
     emailVerified: claims['email_verified'] === true,
   } as const;
-  if (organization === undefined) return { actor };
-  if (claims['org_id'] !== organization) return refuse(404, 'organization_not_found');
-  const permissions = stringsOf(claims['permissions']);
-  if (permission !== undefined && !permissions) return refuse(503, 'permissions_truncated');
-  if (permission !== undefined && !permissions?.includes(permission)) return refuse(403, 'access_denied');
-  const roles = stringsOf(claims['org_roles']) ?? [];
-  return { actor: { ...actor, organization: { id: organization, roles, permissions: permissions ?? [] } } };
+  if (id === undefined) return { actor };
+  const found = organizationOf(claims, id, permission);
+  return 'refusal' in found ? found : { actor: { ...actor, ...found } };
+}
+
+/** Authorizes by the claims of a token of an organization's machine user. It is valid for only one organization. */
+function decideByMachineClaims(claims: JWTPayload, { organization: id, permission }: Requirement): Outcome {
+  if (id === undefined) return refuse(403, 'human_required');
+  const found = organizationOf(claims, id, permission);
+  if ('refusal' in found) return found;
+  return { actor: { kind: 'organization_machine', machineUserId: claims.sub ?? '', ...found } };
 }
 
 /** Authorizes by the introspection of an API key, which is valid for only one organization. */
@@ -254,16 +273,29 @@ export function createAuthenticator(options: AuthenticatorOptions) {
     const baseUrl = options.issuerUrl ?? options.baseUrl;
     return createTokenVerifier({ baseUrl, appName, kind, audience: audience ?? '', keysUrl, fetch });
   };
-  const verifiers = audience === undefined ? undefined : { user: verifierOf('user'), machine: verifierOf('machine') };
+  const verifiers =
+    audience === undefined
+      ? undefined
+      : {
+          user: verifierOf('user'),
+          organizationMachine: verifierOf('organization_machine'),
+          machine: verifierOf('machine'),
+        };
+
+  /** The claims of a token of this kind; undefined for every other token. */
+  const claimsOf = (verify: VerifyToken, token: string) =>
+    verify(token).catch((error: unknown) => {
+      if (error instanceof InvalidTokenError) return undefined;
+      throw error;
+    });
 
   /** Tries one verifier after the other, because unverified claims must not select the keys. */
   async function byJwt(token: string, requirement: Requirement): Promise<Outcome> {
     if (!verifiers) return refuse(401, 'unauthenticated');
-    const person = await verifiers.user(token).catch((error: unknown) => {
-      if (error instanceof InvalidTokenError) return undefined;
-      throw error;
-    });
+    const person = await claimsOf(verifiers.user, token);
     if (person) return decideByClaims(person, requirement);
+    const machine = await claimsOf(verifiers.organizationMachine, token);
+    if (machine) return decideByMachineClaims(machine, requirement);
     const { sub = '' } = await verifiers.machine(token);
     return requirement.machines ? { actor: { kind: 'machine', machineUserId: sub } } : refuse(403, 'human_required');
   }

@@ -24,7 +24,7 @@ let baseUrl: string;
 beforeAll(async () => {
   test = await buildTestApp();
   baseUrl = await test.app.listen({ host: '127.0.0.1', port: 0 });
-  world = await createWorld(test, { settings: { audiences: [audience, elsewhere] } });
+  world = await createWorld(test, { settings: { audiences: [audience, elsewhere], organizationMachineUsers: true } });
   other = await createWorld(test, { settings: { audiences: [audience] } });
   owner = await world.person();
   stranger = await world.person();
@@ -190,6 +190,34 @@ describe('a protected server', () => {
     const cookie = { cookie: `a=b; session-token=${owner.token}` };
     expect(await authorize()(requestOf(undefined, cookie))).toMatchObject({ refusal: { status: 401 } });
     expect(await authorize({ cookies: true })(requestOf(undefined, cookie))).toMatchObject({ actor: { kind: 'user' } });
+  });
+
+  describe('with the token of a machine user of the organization', () => {
+    async function exporterToken() {
+      const machines = clientOf(owner).organizationMachineUsers;
+      const made = await machines.create(orgId, { userName: crypto.randomUUID(), roles: ['reader'] });
+      const { machineUserId, clientId, clientSecret } = made;
+      const asked = { clientId, clientSecret, audience: [audience] };
+      return { machineUserId, token: (await createClient(place()).tokens.requestForMachine(asked)).token };
+    }
+
+    it('accepts it in its organization, with the permissions of its roles', async () => {
+      const { machineUserId, token } = await exporterToken();
+      const organization = { id: orgId, roles: ['reader'], permissions: ['documents:read'] };
+      expect(await authorize()(requestOf(token), reading())).toEqual({
+        actor: { kind: 'organization_machine', machineUserId, organization },
+      });
+    });
+
+    it.each<[string, object | undefined, number]>([
+      ['for another permission', { permission: 'documents:write' }, 403],
+      ['for another organization', { organization: '1' }, 404],
+      ['on a route for people', undefined, 403],
+    ])('refuses it %s', async (_, requirement, status) => {
+      const { token } = await exporterToken();
+      const asked = requirement && { ...reading(), ...requirement };
+      expect(await authorize()(requestOf(token), asked)).toMatchObject({ refusal: { status } });
+    });
   });
 
   describe('with an API key', () => {

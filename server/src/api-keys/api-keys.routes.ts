@@ -30,6 +30,7 @@ const overKeys = (operation: OrganizationOperation) =>
 /** Managers are allowed only if the app setting says so. @throws ApiError `access_denied` */
 async function requireReach(call: Call): Promise<void> {
   if (!isManagerOnly(call)) return;
+  if (!call.held.includes('ORG_USER_MANAGER')) throw new Error('Only managers and owners may reach this route');
   const { settings } = await namedAppOf(call);
   if (settings.managersMayMakeApiKeys) return;
   throw new ApiError('access_denied', {

@@ -229,7 +229,7 @@ describe('query', () => {
     const many = Array.from({ length: 1000 }, (_, index) => `f${index}=1`).join('&');
     const { errors } = (await get(`${organizations}?pageSize=1&${many}`)).json<{ errors: unknown[] }>();
     expect(errors).toHaveLength(101);
-    expect(errors.at(-1)).toEqual({ pointer: '', message: 'And 900 more faults.' });
+    expect(errors.at(-1)).toEqual({ pointer: '', message: 'And 900 more errors.' });
     expect((await get(`${organizations}?pageSize=${'1'.repeat(15_000)}`)).statusCode).toBe(400);
   });
 });

@@ -4,6 +4,7 @@ import type { Tx } from '../db/db.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
+import { isManagerOnly } from '../members/reach.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { isOwnerOrSuperAdmin } from './organization-machine-secrets.store.ts';
 import type { MachineGrants } from './organization-machine-users.store.ts';
@@ -42,6 +43,8 @@ export function checkMayGive({ actor }: Call, given: MachineGrants): void {
 export async function lockMaker(tx: Tx, call: Call): Promise<string | null> {
   const { actor, appId, orgId } = call;
   if (actor.kind !== 'user') return null;
+  // Such a route would be declared wrongly, which is not a fault of the caller.
+  if (isManagerOnly(call)) throw new Error('Only routes for owners and super admins may change these credentials');
   await lockCallerWithSession(tx, call);
   if (!(await isOwnerOrSuperAdmin(tx, appId, orgId, actor.user.id)))
     throw new ApiError('access_denied', { isDenial: true });
