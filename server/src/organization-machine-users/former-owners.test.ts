@@ -162,6 +162,12 @@ describe('a secret that ends', () => {
     expect((await secret())?.confirmBy).toBe(inDays(7));
   });
 
+  it('is not confirmed after it expired, because it would not work again', async () => {
+    await app.db.query(sql`
+      UPDATE organization_machine_secrets SET expires_at = ${app.clock.now()} WHERE id = ${machine.secretId}`);
+    expect(problem(await confirm())).toBe('404 machine_secret_not_found');
+  });
+
   test.each<[who: string, token: () => Promise<string>, answer: string]>([
     ['its creator', () => Promise.resolve(former.token), '403 access_denied'],
     ['a manager', async () => (await world.manager(orgId)).token, '403 access_denied'],

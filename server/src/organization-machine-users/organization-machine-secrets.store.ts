@@ -113,10 +113,11 @@ export async function confirmSecret(
     WITH found AS (
       SELECT confirm_by FROM organization_machine_secrets
       WHERE app_id = ${appId} AND machine_user_id = ${machineUserId} AND id = ${secretId}
-        AND (confirm_by IS NULL OR confirm_by > ${now})),
+        AND (expires_at IS NULL OR expires_at > ${now}) AND (confirm_by IS NULL OR confirm_by > ${now})),
     confirmed AS (
       UPDATE organization_machine_secrets SET confirm_by = NULL, created_by_user_id = ${userId}
       WHERE app_id = ${appId} AND machine_user_id = ${machineUserId} AND id = ${secretId} AND confirm_by > ${now}
+        AND EXISTS (SELECT FROM found)
       RETURNING id)
     SELECT EXISTS (SELECT FROM confirmed) AS needs_it FROM found`);
   if (!row) throw new ApiError('machine_secret_not_found');
