@@ -46,13 +46,17 @@ type gatehouse struct {
 	client           *http.Client
 }
 
+// fetching refreshes the keys as often as Gatehouse asks for, so that a revoked key is dropped, and limits how long the
+// request with an unknown key waits: a machine token has a key that is unknown among those of people.
+var fetching = keyfunc.Override{RefreshInterval: 5 * time.Minute, RateLimitWaitMax: time.Second}
+
 func newGatehouse(ctx context.Context, address, app, audience string) (*gatehouse, error) {
 	issuer := address + "/apps/" + app
-	people, err := keyfunc.NewDefaultCtx(ctx, []string{issuer + "/oauth/jwks"})
+	people, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{issuer + "/oauth/jwks"}, fetching)
 	if err != nil {
 		return nil, err
 	}
-	machines, err := keyfunc.NewDefaultCtx(ctx, []string{issuer + "/.well-known/jwks.json"})
+	machines, err := keyfunc.NewDefaultOverrideCtx(ctx, []string{issuer + "/.well-known/jwks.json"}, fetching)
 	if err != nil {
 		return nil, err
 	}
