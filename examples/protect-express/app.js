@@ -3,7 +3,8 @@ import express from 'express';
 import { machineClient } from '@gatehouse/sdk';
 import { createRequireAuth } from '@gatehouse/sdk/express';
 
-const { GATEHOUSE_URL: baseUrl = '', CLIENT_ID: clientId = '', CLIENT_SECRET: clientSecret = '' } = process.env;
+const { GATEHOUSE_URL: baseUrl, CLIENT_ID: clientId = '', CLIENT_SECRET: clientSecret = '' } = process.env;
+if (!baseUrl) throw new Error('GATEHOUSE_URL is missing. Set it to the URL of Gatehouse.');
 const requireAuth = createRequireAuth({
   baseUrl,
   appName: 'demo',
@@ -23,4 +24,8 @@ app.post('/organizations/:orgId/documents', may('documents:write'), ({ params },
   documents.set(params.orgId, [...own, `document ${own.length + 1}`]);
   response.json(documents.get(params.orgId));
 });
-app.listen(Number(process.env['PORT'] ?? 4000), '127.0.0.1');
+const port = Number(process.env['PORT'] ?? 4000);
+app.listen(port, '127.0.0.1', (error) => {
+  if (error) throw error;
+  process.stdout.write(`The server listens on http://127.0.0.1:${port}\n`);
+});
