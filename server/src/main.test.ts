@@ -159,7 +159,7 @@ describe('a start is refused', () => {
     const file = join(place.dataDir, 'master.key');
     await rm(file);
     const outcome = await runService(place.env);
-    expectRefusal(outcome, /master\.key is gone/);
+    expectRefusal(outcome, /master\.key is missing/);
     expect(outcome.stderr).toContain(file);
     await expect(stat(file)).rejects.toThrow('ENOENT');
   });

@@ -49,7 +49,7 @@ test.runIf(!onServer)('each command says that the embedded database must be stop
   const { code, stdout } = await runOperate(place.env, 'doctor');
   expect([code, stdout]).toEqual([
     1,
-    expect.stringMatching(/^fault {2}database {2}.* is in use by process .*start it\.\n$/),
+    expect.stringMatching(/^fault {2}database {2}.* is in use by process .*start the service\.\n$/),
   ]);
   expect((await service.call('GET', '/readyz')).status).toBe(200);
 });

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Db } from '../db/db.ts';
-import { promptly } from '../db/promptly.ts';
+import { promptly } from '../promptly.ts';
 import { appsMatchingByOrigin } from './apps.store.ts';
 
 /** Apps that should be changed to exact matching. Counted in the database when the metrics are read. */

@@ -1,6 +1,6 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Services } from '../calls/services.ts';
-import { promptly } from '../db/promptly.ts';
+import { promptly } from '../promptly.ts';
 import { countMails } from './delivery.store.ts';
 
 /** Waiting mails and mails that were given up. Counted in the database when the metrics are read. */

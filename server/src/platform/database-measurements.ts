@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { DatabaseFailures } from '../database-failures.ts';
 import type { Services } from '../calls/services.ts';
 import { type Db, sql } from '../db/db.ts';
-import { promptly } from '../db/promptly.ts';
+import { promptly } from '../promptly.ts';
 
 /** Whether the database accepts changes. After a failover, the former primary does not. */
 export async function isReadOnly(db: Db): Promise<boolean> {
