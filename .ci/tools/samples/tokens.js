@@ -71,6 +71,7 @@ async function variantsOf(token, key) {
       'without an audience': await sign({ aud: undefined }),
       'without an expiry': await sign({ exp: undefined }),
       'of another kind': await sign({ token_use: 'organization_machine' }),
+      'of an unknown kind': await sign({ token_use: 'service' }),
       'without a kind': await sign({ token_use: undefined }),
       'of another type': await sign({}, { typ: 'logout+jwt' }),
       'of an unknown key': await sign({}, { kid: 'nobody' }),
