@@ -13,6 +13,7 @@ const formType = 'application/x-www-form-urlencoded';
 
 /** Bytes of a form. The longest token has 8,192 characters; an encoded character takes three. */
 const formLimit = 32 * 1024;
+const tooLarge = 'The form is larger than 32 KiB.';
 
 const isForm = (type: string): boolean => /^\s*application\/x-www-form-urlencoded\s*(;|$)/i.test(type);
 
@@ -70,7 +71,8 @@ export function installFormBody(app: FastifyInstance): void {
     if (request.routeOptions.config.takesForm && !isEmpty(request)) checkType(request);
     done();
   });
-  app.addContentTypeParser(formType, { parseAs: 'buffer', bodyLimit: formLimit }, (_request, body: Buffer, done) => {
+  app.addContentTypeParser(formType, { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
+    if (body.length > formLimit) return done(new ApiError('body_too_large', { detail: tooLarge }), undefined);
     if (!isUtf8(body)) return done(new ApiError('malformed_request'), undefined);
     try {
       done(null, parseForm(body.toString()));

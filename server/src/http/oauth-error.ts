@@ -23,15 +23,17 @@ function oauthCodeOf({ code, status }: ApiError): string {
   return status >= 500 ? 'server_error' : 'invalid_request';
 }
 
+/** What is wrong, in one line: an OAuth error has no list of problems. */
+const descriptionOf = ({ detail, faults }: ApiError): string =>
+  faults?.map(({ pointer, message }) => `${pointer}: ${message}`).join(' ') ?? detail;
+
 /** Removes characters that a description must not contain. */
 const describable = (text: string): string => text.replaceAll(/["\\`]/g, "'").replaceAll(/[^\x20-\x7e]/g, ' ');
 
 /** Converts an error to the response of an OAuth endpoint. */
 export const toOauthError = (error: ApiError, publicUrl: string): OauthError => ({
   error: oauthCodeOf(error),
-  error_description: describable(
-    [error.detail, ...(error.faults ?? []).map(({ pointer, message }) => `${pointer}: ${message}`)].join(' '),
-  ),
+  error_description: describable(descriptionOf(error)),
   error_uri: `${publicUrl}/errors/${error.code}`,
 });
 

@@ -191,6 +191,14 @@ describe('a request is refused', () => {
     expect(refusal(await post(form(), options()))).toBe(expected);
   });
 
+  test.each<[what: string, form: string, description: string]>([
+    ['a token that is missing', '', '/body/token: Required.'],
+    ['a form that is too large', `token=${'x'.repeat(33_000)}`, 'The form is larger than 32 KiB.'],
+  ])('with a description that names %s', async (_, form, description) => {
+    const answer = await post(form, credentials());
+    expect(answer.json()).toMatchObject({ error: 'invalid_request', error_description: description });
+  });
+
   test.each(['GET', 'HEAD', 'PUT', 'DELETE'] as const)('by %s', async (method) => {
     const answer = await world.call(method, `/apps/${world.appName}/oauth/introspect`, { app: null });
     expect([answer.statusCode, answer.headers['allow']]).toEqual([405, 'POST']);
