@@ -1,6 +1,6 @@
 import { createClient } from './client.ts';
 import type { AppMetadata, Me, StartedSession } from './generated/types.gen.ts';
-import { createTokenVerifier } from './server.ts';
+import { createTokenVerifier } from './verify-token.ts';
 
 /** Compatible with the names of the client library of the service whose API this one implements. */
 export class AuthService {

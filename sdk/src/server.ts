@@ -1,94 +1,11 @@
-import { createRemoteJWKSet, customFetch, errors, jwtVerify, type JWTPayload } from 'jose';
+import type { JWTPayload } from 'jose';
 import { type Client, createClient } from './client.ts';
-import { GatehouseConnectionError, GatehouseError } from './errors.ts';
+import { GatehouseError } from './errors.ts';
 import type { ClientOptions } from './transport.ts';
+import { createTokenVerifier, InvalidTokenError, keyPaths, type TokenKind, type VerifyToken } from './verify-token.ts';
 
-/** The subject of a token. Kinds are signed with different key sets, so no kind is accepted as another. */
-export type TokenKind = 'machine' | 'user' | 'organization_machine';
-
-/** Which tokens a server accepts. */
-export interface VerifyOptions {
-  /** The URL of the service in its tokens, `PUBLIC_URL`. */
-  readonly baseUrl: string;
-  readonly appName: string;
-  /** The kind of tokens that this server accepts. */
-  readonly kind: TokenKind;
-  /** The audience of this server; never a wildcard. */
-  readonly audience: string;
-  /** The URL for fetching keys if it is not `baseUrl`, e.g. within a cluster. */
-  readonly keysUrl?: string | undefined;
-  /** Tolerated difference between clocks, in seconds. Default 60. */
-  readonly clockToleranceSeconds?: number | undefined;
-  readonly fetch?: typeof globalThis.fetch | undefined;
-}
-
-/** An invalid token: forged, expired, or of another app, audience or kind. */
-export class InvalidTokenError extends Error {
-  override readonly name = 'InvalidTokenError';
-}
-
-export type VerifyToken = (token: string) => Promise<JWTPayload>;
-
-const keyPaths: Readonly<Record<TokenKind, string>> = {
-  machine: '.well-known/jwks.json',
-  user: 'oauth/jwks',
-  organization_machine: 'oauth/jwks',
-};
-
-/** Errors of a key set that could not be fetched or parsed. */
-const faultsOfKeys: ReadonlySet<string> = new Set([
-  'ERR_JOSE_GENERIC',
-  errors.JWKSTimeout.code,
-  errors.JWKSInvalid.code,
-  errors.JWKSMultipleMatchingKeys.code,
-]);
-
-/** Whether the claims match the kind. The keys already ensure this; this is a second guard. */
-function isOfKind(kind: TokenKind, claims: JWTPayload): boolean {
-  const { roles, token_use: use, client_id: clientId, sub } = claims;
-  if (kind !== 'machine') return use === kind && roles === undefined;
-  return use === undefined && clientId === sub && Array.isArray(roles) && roles.includes('GENERIC_MACHINE_USER');
-}
-
-/**
- * Verifies access tokens without a call for each. The key set is fetched once and cached; for an unknown `kid` it is
- * fetched again, at most every 30 seconds.
- *
- * @returns a function that resolves with the claims. It rejects with `InvalidTokenError`, or with
- *   `GatehouseConnectionError` if the keys could not be fetched, which is not the caller's fault
- * @see RFC 9068, section 4
- * @example
- * const verifyToken = createTokenVerifier({ baseUrl, appName: 'acme', kind: 'machine', audience: 'billing' });
- * const { sub } = await verifyToken(token);
- */
-export function createTokenVerifier(options: VerifyOptions): VerifyToken {
-  const { kind, audience, appName } = options;
-  if (!audience) throw new TypeError('audience is required');
-  const { origin } = new URL(options.baseUrl);
-  const issuer = `${origin}/apps/${appName}`;
-  const url = new URL(options.keysUrl ?? `${issuer}/${keyPaths[kind]}`);
-  const keys = createRemoteJWKSet(url, {
-    cooldownDuration: 30_000,
-    cacheMaxAge: 300_000,
-    ...(options.fetch && { [customFetch]: options.fetch }),
-  });
-  return async (token) => {
-    const { payload } = await jwtVerify(token, keys, {
-      issuer,
-      audience,
-      algorithms: ['ES256'],
-      typ: 'at+jwt',
-      clockTolerance: options.clockToleranceSeconds ?? 60,
-      requiredClaims: ['sub', 'exp', 'iat'],
-    }).catch((error: unknown) => {
-      const isFaultOfToken = error instanceof errors.JOSEError && !faultsOfKeys.has(error.code);
-      if (isFaultOfToken) throw new InvalidTokenError('The token is not valid here.', { cause: error });
-      throw new GatehouseConnectionError(`The keys at ${url.origin} could not be fetched.`, { cause: error });
-    });
-    if (!isOfKind(kind, payload)) throw new InvalidTokenError('The token has another kind.');
-    return payload;
-  };
-}
+export { createTokenVerifier, InvalidTokenError };
+export type { TokenKind, VerifyOptions, VerifyToken } from './verify-token.ts';
 
 /** Roles and permissions of a person in an organization. */
 export interface OrganizationOfActor {
@@ -146,6 +63,11 @@ export interface AuthenticatorOptions extends Omit<ClientOptions, 'token' | 'cre
   readonly apiKeys?: Pick<Client, 'tokens'> | undefined;
   /** `PUBLIC_URL`, if the service is called under another URL. */
   readonly issuerUrl?: string | undefined;
+  /**
+   * Called with the failure behind a 503, e.g. to log it: Gatehouse cannot be reached, or it refuses the credential of
+   * this server.
+   */
+  readonly onFault?: ((error: unknown) => void) | undefined;
 }
 
 /** The requirement of a route. */
@@ -323,8 +245,12 @@ export function createAuthenticator(options: AuthenticatorOptions) {
   /** Every failure is a fault of this server, because the call has the credential of its machine user. */
   async function byApiKey(token: string, requirement: Requirement): Promise<Outcome> {
     if (!options.apiKeys) return refuse(401, 'unauthenticated');
-    const answer = await options.apiKeys.tokens.introspect({ token }).catch(() => undefined);
+    const answer = await options.apiKeys.tokens.introspect({ token }).catch(onFault);
     return answer ? decideByIntrospection(answer, requirement) : unavailable;
+  }
+
+  function onFault(error: unknown): undefined {
+    options.onFault?.(error);
   }
 
   return async (request: { readonly headers: Headers }, requirement: Requirement = {}): Promise<Outcome> => {
@@ -338,7 +264,11 @@ export function createAuthenticator(options: AuthenticatorOptions) {
     if (token === undefined) return refuse(401, 'unauthenticated');
     const byOpaque = apiKeyPattern.test(token) ? byApiKey : bySession;
     const decide = token.split('.').length === 3 ? byJwt : byOpaque;
-    return decide(token, requirement).catch(refusalOf);
+    return decide(token, requirement).catch((error: unknown) => {
+      const outcome = refusalOf(error);
+      if (outcome === unavailable) onFault(error);
+      return outcome;
+    });
   };
 }
 

@@ -178,8 +178,11 @@ describe('a protected server', () => {
   });
 
   it('never takes a fault of its own app name for one of the caller', async () => {
-    const outcome = await authorize({ appName: 'no-such-app' })(requestOf(owner.token), reading());
-    expect(outcome).toMatchObject({ refusal: { status: 503 } });
+    const faults: unknown[] = [];
+    const ask = authorize({ appName: 'no-such-app', onFault: (error: unknown) => faults.push(error) });
+    expect(await ask(requestOf(owner.token), reading())).toMatchObject({ refusal: { status: 503 } });
+    expect(await ask(requestOf(), reading())).toMatchObject({ refusal: { status: 401 } });
+    expect(faults).toMatchObject([{ code: 'app_not_found' }]);
   });
 
   it('takes machines where a route says so, and the cookie where the server does', async () => {
@@ -277,7 +280,10 @@ describe('a protected server', () => {
     it('never takes the fault of its own credential for one of the caller', async () => {
       const { key } = await keyOf();
       const apiKeys = machineClient({ ...place(), clientId: machine.machineUserId, clientSecret: 'gh_m_wrong' });
-      expect(await authorize({ apiKeys })(requestOf(key), reading())).toMatchObject({ refusal: { status: 503 } });
+      const faults: unknown[] = [];
+      const ask = authorize({ apiKeys, onFault: (error: unknown) => faults.push(error) });
+      expect(await ask(requestOf(key), reading())).toMatchObject({ refusal: { status: 503 } });
+      expect(faults).toMatchObject([{ code: 'invalid_client' }]);
     });
   });
 
