@@ -62,6 +62,19 @@ describe('diagrams', () => {
   });
 });
 
+describe('recipes', () => {
+  const fromRoot = (path: string) => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8');
+
+  it.each([
+    ['express', 'app.js'],
+    ['fastapi', 'gatehouse.py'],
+    ['fastapi', 'main.py'],
+    ['go', 'gatehouse.go'],
+  ])('for %s show %s of the example as it is', (recipe, file) => {
+    expect(fromRoot(`docs/recipes/${recipe}.md`)).toContain(fromRoot(`examples/protect-${recipe}/${file}`));
+  });
+});
+
 describe('guides', () => {
   const groups = new Set(['People', 'Organizations', 'Machines and tokens', 'Apps']);
   const setUps = /-(google|microsoft|oidc)$|generated-clients$/;
