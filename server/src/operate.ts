@@ -65,7 +65,7 @@ addOrganizationMachineCommands(program, withApp, print);
 addAdminCommands(program, {
   withApp: (name, work) =>
     withDeployment(async (deployment) =>
-      work(toAdminServices(deployment, loadConfig(process.env)), await appOf(deployment, name)),
+      work(toAdminServices(deployment, loadConfig(process.env), log), await appOf(deployment, name)),
     ),
   print,
   input: process.stdin,
