@@ -28,6 +28,7 @@ export const nouns = {
   },
   sessions: {
     signIn: 'signIn',
+    finishSignIn: 'finishSignIn',
     signOut: 'signOut',
     listMine: 'listMySessions',
     endMine: 'endMySessions',
@@ -35,6 +36,15 @@ export const nouns = {
     end: 'endUserSessions',
     requestReauthentication: 'requestReauthentication',
     reauthenticate: 'reauthenticate',
+  },
+  factors: {
+    listMine: 'listMyFactors',
+    addTotp: 'addMyTotpFactor',
+    confirm: 'confirmMyFactor',
+    update: 'updateMyFactor',
+    remove: 'removeMyFactor',
+    createRecoveryCodes: 'createMyRecoveryCodes',
+    reset: 'resetUserFactors',
   },
   invitations: {
     accept: 'acceptInvitation',

@@ -10,6 +10,7 @@ import { sweepCodes } from './codes/sweep-codes.ts';
 import { indexMembersOfBefore } from './search/index-members.ts';
 import { sweepIntents } from './federation/sweep-intents.ts';
 import { sweepSessions } from './sessions/sweep-sessions.ts';
+import { sweepChallenges } from './sign-in/sweep-challenges.ts';
 import { sendPasswordResets } from './accounts/send-password-resets.ts';
 
 /** Every background task. */
@@ -20,6 +21,7 @@ export const backgroundTasks: readonly BackgroundTask[] = [
   sweepLimits,
   sweepSessions,
   sweepDevices,
+  sweepChallenges,
   sweepCodes,
   sweepIntents,
   sweepEvents,

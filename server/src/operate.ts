@@ -53,8 +53,11 @@ program
   .description('encrypt everything under the current MASTER_KEY, so that MASTER_KEYS_OLD can be removed')
   .action(() =>
     withDeployment(async ({ db, sealer }) => {
-      const { keys, mails, secrets } = await reseal(db, sealer);
-      print(`resealed ${keys} signing keys, ${mails} mails and ${secrets} secrets of identity providers`);
+      const { keys, mails, secrets, factors } = await reseal(db, sealer);
+      print(
+        `resealed ${keys} signing keys, ${mails} mails, ${secrets} secrets of identity providers and ` +
+          `${factors} second factors`,
+      );
     }),
   );
 
@@ -65,7 +68,7 @@ addOrganizationMachineCommands(program, withApp, print);
 addAdminCommands(program, {
   withApp: (name, work) =>
     withDeployment(async (deployment) =>
-      work(toAdminServices(deployment, loadConfig(process.env), log), await appOf(deployment, name)),
+      work(toAdminServices(deployment, loadConfig(process.env)), await appOf(deployment, name)),
     ),
   print,
   input: process.stdin,

@@ -37,6 +37,9 @@ import { permissionRoutes } from './roles/permissions.routes.ts';
 import { predefinedRoleRoutes } from './roles/predefined-roles.routes.ts';
 import { roleRoutes } from './roles/roles.routes.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
+import { factorRoutes } from './factors/factors.routes.ts';
+import { resetFactorsRoutes } from './factors/reset-factors.routes.ts';
+import { mfaRoutes } from './sign-in/mfa.routes.ts';
 import { signInRoutes } from './sign-in/sign-in.routes.ts';
 import { superAdminRoutes } from './super-admins/super-admins.routes.ts';
 import { accountRoutes } from './accounts/account.routes.ts';
@@ -53,6 +56,9 @@ export const routes: readonly Route[] = [
   ...passwordRoutes,
   ...accountRoutes,
   ...signInRoutes,
+  ...mfaRoutes,
+  ...factorRoutes,
+  ...resetFactorsRoutes,
   ...sessionRoutes,
   ...reauthenticationRoutes,
   ...invitationRoutes,

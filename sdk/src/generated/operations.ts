@@ -30,6 +30,22 @@ import type {
   ExportMeResponses,
   SignInData,
   SignInResponses,
+  FinishSignInData,
+  FinishSignInResponses,
+  ListMyFactorsData,
+  ListMyFactorsResponses,
+  AddMyTotpFactorData,
+  AddMyTotpFactorResponses,
+  ConfirmMyFactorData,
+  ConfirmMyFactorResponses,
+  UpdateMyFactorData,
+  UpdateMyFactorResponses,
+  RemoveMyFactorData,
+  RemoveMyFactorResponses,
+  CreateMyRecoveryCodesData,
+  CreateMyRecoveryCodesResponses,
+  ResetUserFactorsData,
+  ResetUserFactorsResponses,
   SignOutData,
   SignOutResponses,
   ListMySessionsData,
@@ -241,6 +257,14 @@ export interface OperationTypes {
   changeEmail: { data: ChangeEmailData; responses: ChangeEmailResponses };
   exportMe: { data: ExportMeData; responses: ExportMeResponses };
   signIn: { data: SignInData; responses: SignInResponses };
+  finishSignIn: { data: FinishSignInData; responses: FinishSignInResponses };
+  listMyFactors: { data: ListMyFactorsData; responses: ListMyFactorsResponses };
+  addMyTotpFactor: { data: AddMyTotpFactorData; responses: AddMyTotpFactorResponses };
+  confirmMyFactor: { data: ConfirmMyFactorData; responses: ConfirmMyFactorResponses };
+  updateMyFactor: { data: UpdateMyFactorData; responses: UpdateMyFactorResponses };
+  removeMyFactor: { data: RemoveMyFactorData; responses: RemoveMyFactorResponses };
+  createMyRecoveryCodes: { data: CreateMyRecoveryCodesData; responses: CreateMyRecoveryCodesResponses };
+  resetUserFactors: { data: ResetUserFactorsData; responses: ResetUserFactorsResponses };
   signOut: { data: SignOutData; responses: SignOutResponses };
   listMySessions: { data: ListMySessionsData; responses: ListMySessionsResponses };
   endMySessions: { data: EndMySessionsData; responses: EndMySessionsResponses };
@@ -394,6 +418,14 @@ export const operations = {
   changeEmail: { method: 'PUT', path: '/v1/authentication/users/me/email', body: true },
   exportMe: { method: 'GET', path: '/v1/authentication/users/me/export' },
   signIn: { method: 'POST', path: '/v1/authentication/users/sessions', body: true },
+  finishSignIn: { method: 'PUT', path: '/v1/authentication/users/sessions/mfa', body: true },
+  listMyFactors: { method: 'GET', path: '/v1/authentication/users/me/factors' },
+  addMyTotpFactor: { method: 'POST', path: '/v1/authentication/users/me/factors/totp', body: true },
+  confirmMyFactor: { method: 'POST', path: '/v1/authentication/users/me/factors/{factorId}/confirmation', body: true },
+  updateMyFactor: { method: 'PATCH', path: '/v1/authentication/users/me/factors/{factorId}', body: true },
+  removeMyFactor: { method: 'DELETE', path: '/v1/authentication/users/me/factors/{factorId}' },
+  createMyRecoveryCodes: { method: 'POST', path: '/v1/authentication/users/me/recovery-codes' },
+  resetUserFactors: { method: 'DELETE', path: '/v1/authorization/users/{userId}/factors' },
   signOut: { method: 'DELETE', path: '/v1/authentication/users/sessions/{sessionId}' },
   listMySessions: { method: 'GET', path: '/v1/authentication/users/me/sessions' },
   endMySessions: { method: 'DELETE', path: '/v1/authentication/users/me/sessions', query: ['includeCurrent'] },
@@ -642,6 +674,9 @@ export type KnownErrorCode =
   | 'database_unavailable'
   | 'email_already_exists'
   | 'email_already_verified'
+  | 'factor_invalid'
+  | 'factor_limit_exceeded'
+  | 'factor_not_found'
   | 'human_required'
   | 'idempotency_in_progress'
   | 'idempotency_key_reused'
@@ -659,6 +694,7 @@ export type KnownErrorCode =
   | 'invalid_credentials'
   | 'invitation_closed'
   | 'invitation_not_found'
+  | 'last_factor'
   | 'last_owner'
   | 'last_sign_in_method'
   | 'last_super_admin'
@@ -670,6 +706,9 @@ export type KnownErrorCode =
   | 'malformed_request'
   | 'metadata_key_reserved'
   | 'metadata_limit_exceeded'
+  | 'mfa_disabled'
+  | 'mfa_enrolment_required'
+  | 'mfa_required'
   | 'network_not_allowed'
   | 'org_id_required'
   | 'organization_inactive'
@@ -681,6 +720,7 @@ export type KnownErrorCode =
   | 'outcome_unknown'
   | 'overloaded'
   | 'password_too_weak'
+  | 'policy_locks_you_out'
   | 'precondition_failed'
   | 'rate_limited'
   | 'reauthentication_required'
@@ -691,6 +731,7 @@ export type KnownErrorCode =
   | 'session_not_found'
   | 'session_required'
   | 'sign_up_disabled'
+  | 'step_up_required'
   | 'storage_full'
   | 'too_many_attempts'
   | 'unauthenticated'

@@ -110,6 +110,10 @@ export type AccountExport = {
      */
     identities: Array<ExportedIdentity>;
     /**
+     * Second factors, oldest first. At most 1,000.
+     */
+    factors: Array<ExportedFactor>;
+    /**
      * Personal API keys, oldest first. At most 1,000.
      */
     apiKeys: Array<ExportedApiKey>;
@@ -169,6 +173,38 @@ export type AddSuperAdminResult = {
      * Whether the user was invited, because the account is not claimed.
      */
     invited: boolean;
+};
+
+/**
+ * The name of the new factor.
+ */
+export type AddTotpFactorRequest = {
+    /**
+     * Name of the factor, by which its owner recognizes it.
+     */
+    name?: string | null;
+};
+
+/**
+ * An authenticator app, to be confirmed.
+ */
+export type AddTotpFactorResult = {
+    /**
+     * Id of the second factor.
+     */
+    id: string;
+    /**
+     * The secret in base32, for people who type it. Shown only here.
+     */
+    secret: string;
+    /**
+     * The address for authenticator apps, which contains the secret.
+     */
+    uri: string;
+    /**
+     * The address as a QR code: an SVG image.
+     */
+    qrCode: string;
 };
 
 /**
@@ -457,6 +493,18 @@ export type AppSettings = {
          */
         passwordChecksPerUserPerHour: number;
         /**
+         * Wrong codes of second factors of one user in an hour from devices that are unknown to the account.
+         */
+        secondFactorsPerUserPerHour: number;
+        /**
+         * Wrong codes of second factors of one user in an hour from one known device.
+         */
+        secondFactorsPerDevicePerHour: number;
+        /**
+         * Wrong codes of second factors from one client address in an hour, regardless of the accounts.
+         */
+        secondFactorsPerAddressPerHour: number;
+        /**
          * Sign-ups from one client address in an hour.
          */
         signUpsPerAddressPerHour: number;
@@ -534,7 +582,16 @@ export type AppSettings = {
      */
     organizationMachineUsers: boolean;
     /**
-     * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
+     * Second factors of people.
+     */
+    mfa: {
+        /**
+         * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for. Existing sessions are not affected.
+         */
+        policy: 'off' | 'optional' | 'required';
+    };
+    /**
+     * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
      */
     stepUp: boolean;
     /**
@@ -698,6 +755,50 @@ export type CheckPermissionsResult = {
      * One result for each permission, in the order of the request.
      */
     results: Array<PermissionResult>;
+};
+
+/**
+ * The present code of the authenticator app.
+ */
+export type ConfirmFactorRequest = {
+    /**
+     * The present code of the authenticator app, six digits. Spaces and dashes are ignored.
+     */
+    code: string;
+    /**
+     * For the first factor in an app that requires one, after a sign-in with a password: the code of `POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.
+     */
+    verificationCode?: string | null;
+};
+
+/**
+ * The factor; with the first one also recovery codes.
+ */
+export type ConfirmFactorResult = {
+    /**
+     * Id of the second factor.
+     */
+    id: string;
+    /**
+     * totp: an authenticator app (RFC 6238).
+     */
+    kind: 'totp';
+    /**
+     * Name of the factor.
+     */
+    name: string;
+    /**
+     * When it was added (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When it was last used (RFC 3339, UTC).
+     */
+    lastUsedAt: string | null;
+    /**
+     * Ten codes, each of which can be used once instead of a second factor. Shown only here.
+     */
+    recoveryCodes?: Array<string>;
 };
 
 /**
@@ -971,6 +1072,18 @@ export type CreateAppRequest = {
              */
             passwordChecksPerUserPerHour?: number;
             /**
+             * Wrong codes of second factors of one user in an hour from devices that are unknown to the account.
+             */
+            secondFactorsPerUserPerHour?: number;
+            /**
+             * Wrong codes of second factors of one user in an hour from one known device.
+             */
+            secondFactorsPerDevicePerHour?: number;
+            /**
+             * Wrong codes of second factors from one client address in an hour, regardless of the accounts.
+             */
+            secondFactorsPerAddressPerHour?: number;
+            /**
              * Sign-ups from one client address in an hour.
              */
             signUpsPerAddressPerHour?: number;
@@ -1048,7 +1161,16 @@ export type CreateAppRequest = {
          */
         organizationMachineUsers?: boolean;
         /**
-         * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
+         * Second factors of people.
+         */
+        mfa?: {
+            /**
+             * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for. Existing sessions are not affected.
+             */
+            policy: 'off' | 'optional' | 'required';
+        };
+        /**
+         * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
          */
         stepUp?: boolean;
     } | null;
@@ -1369,6 +1491,16 @@ export type CreatePredefinedRolesRequest = {
 };
 
 /**
+ * New recovery codes; the earlier ones are void.
+ */
+export type CreateRecoveryCodesResult = {
+    /**
+     * Ten codes, each of which can be used once instead of a second factor. Shown only here.
+     */
+    recoveryCodes: Array<string>;
+};
+
+/**
  * The status of the organization is set.
  */
 export type DeactivateOrganizationResult = {
@@ -1513,6 +1645,32 @@ export type ExportedEvent = {
      * User agent of the client.
      */
     userAgent: string | null;
+};
+
+/**
+ * A second factor, without its secret.
+ */
+export type ExportedFactor = {
+    /**
+     * Id of the second factor.
+     */
+    id: string;
+    /**
+     * Kind of the factor.
+     */
+    kind: string;
+    /**
+     * Name of the factor.
+     */
+    name: string;
+    /**
+     * When it was added (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When it was last used (RFC 3339, UTC).
+     */
+    lastUsedAt: string | null;
 };
 
 /**
@@ -1726,6 +1884,55 @@ export type ExportedSession = {
 };
 
 /**
+ * A second factor.
+ */
+export type Factor = {
+    /**
+     * Id of the second factor.
+     */
+    id: string;
+    /**
+     * totp: an authenticator app (RFC 6238).
+     */
+    kind: 'totp';
+    /**
+     * Name of the factor.
+     */
+    name: string;
+    /**
+     * When it was added (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When it was last used (RFC 3339, UTC).
+     */
+    lastUsedAt: string | null;
+};
+
+/**
+ * The second factors of the caller.
+ */
+export type FactorList = {
+    /**
+     * The confirmed factors, oldest first.
+     */
+    factors: Array<Factor>;
+    /**
+     * The recovery codes, without the codes.
+     */
+    recoveryCodes: {
+        /**
+         * Number of recovery codes.
+         */
+        total: number;
+        /**
+         * Number of unused ones.
+         */
+        unused: number;
+    };
+};
+
+/**
  * One error of a request.
  */
 export type Fault = {
@@ -1737,6 +1944,25 @@ export type Fault = {
      * Description of the problem.
      */
     message: string;
+};
+
+export type FinishSignInRequest = unknown & {
+    /**
+     * The token of the response `mfa_required`. Valid for ten minutes, and only on the same device.
+     */
+    mfaToken: string;
+    /**
+     * Id of the second factor.
+     */
+    factorId?: string | null;
+    /**
+     * The present code of the authenticator app, six digits. Spaces and dashes are ignored.
+     */
+    code?: string | null;
+    /**
+     * An unused recovery code. Case, spaces and dashes are ignored.
+     */
+    recoveryCode?: string | null;
 };
 
 /**
@@ -2790,6 +3016,14 @@ export type Problem = {
      * With `validation_failed`: every error of the request.
      */
     errors?: Array<Fault>;
+    /**
+     * With `mfa_required`: the token that finishes the sign-in. Valid for ten minutes.
+     */
+    mfaToken?: string;
+    /**
+     * With `mfa_required`: the second factors of the person.
+     */
+    factors?: Array<UsableFactor>;
 };
 
 /**
@@ -2847,6 +3081,14 @@ export type ReauthenticateRequest = unknown & {
      * The secret that belongs to `codeChallenge`; required if and only if the intent was created with one.
      */
     codeVerifier?: string | null;
+    /**
+     * Id of the second factor.
+     */
+    factorId?: string | null;
+    /**
+     * The present code of the authenticator app, six digits. Spaces and dashes are ignored.
+     */
+    code?: string | null;
 };
 
 /**
@@ -3522,6 +3764,18 @@ export type UpdateAppRequest = {
              */
             passwordChecksPerUserPerHour?: number;
             /**
+             * Wrong codes of second factors of one user in an hour from devices that are unknown to the account.
+             */
+            secondFactorsPerUserPerHour?: number;
+            /**
+             * Wrong codes of second factors of one user in an hour from one known device.
+             */
+            secondFactorsPerDevicePerHour?: number;
+            /**
+             * Wrong codes of second factors from one client address in an hour, regardless of the accounts.
+             */
+            secondFactorsPerAddressPerHour?: number;
+            /**
              * Sign-ups from one client address in an hour.
              */
             signUpsPerAddressPerHour?: number;
@@ -3599,7 +3853,16 @@ export type UpdateAppRequest = {
          */
         organizationMachineUsers?: boolean;
         /**
-         * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
+         * Second factors of people.
+         */
+        mfa?: {
+            /**
+             * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for. Existing sessions are not affected.
+             */
+            policy: 'off' | 'optional' | 'required';
+        };
+        /**
+         * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
          */
         stepUp?: boolean;
     };
@@ -3729,6 +3992,18 @@ export type UpdateAppSettingsRequest = {
          */
         passwordChecksPerUserPerHour?: number;
         /**
+         * Wrong codes of second factors of one user in an hour from devices that are unknown to the account.
+         */
+        secondFactorsPerUserPerHour?: number;
+        /**
+         * Wrong codes of second factors of one user in an hour from one known device.
+         */
+        secondFactorsPerDevicePerHour?: number;
+        /**
+         * Wrong codes of second factors from one client address in an hour, regardless of the accounts.
+         */
+        secondFactorsPerAddressPerHour?: number;
+        /**
          * Sign-ups from one client address in an hour.
          */
         signUpsPerAddressPerHour?: number;
@@ -3806,10 +4081,34 @@ export type UpdateAppSettingsRequest = {
      */
     organizationMachineUsers?: boolean;
     /**
-     * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected.
+     * Second factors of people.
+     */
+    mfa?: {
+        /**
+         * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for. Existing sessions are not affected.
+         */
+        policy: 'off' | 'optional' | 'required';
+    };
+    /**
+     * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
      */
     stepUp?: boolean;
 };
+
+/**
+ * The new name.
+ */
+export type UpdateFactorRequest = {
+    /**
+     * Name of the factor, by which its owner recognizes it.
+     */
+    name: string;
+};
+
+/**
+ * The factor.
+ */
+export type UpdateFactorResult = Factor;
 
 /**
  * Changes to a provider; absent fields stay unchanged.
@@ -3963,6 +4262,24 @@ export type UpdateUserResult = {
      * The result in words.
      */
     message: string;
+};
+
+/**
+ * A second factor with which a sign-in can be finished.
+ */
+export type UsableFactor = {
+    /**
+     * Id of the factor.
+     */
+    id: string;
+    /**
+     * totp: an authenticator app.
+     */
+    kind: string;
+    /**
+     * Name of the factor.
+     */
+    name: string;
 };
 
 /**
@@ -4154,6 +4471,11 @@ export type Cursor = string;
  * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
  */
 export type DeviceToken = string;
+
+/**
+ * Id of the second factor.
+ */
+export type FactorId = string;
 
 /**
  * Only events at or after this time (RFC 3339).
@@ -5100,6 +5422,464 @@ export type SignInResponses = {
 };
 
 export type SignInResponse = SignInResponses[keyof SignInResponses];
+
+export type FinishSignInData = {
+    body: FinishSignInRequest;
+    headers?: {
+        /**
+         * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
+         */
+        'X-Device-Token'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/sessions/mfa';
+};
+
+export type FinishSignInErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type FinishSignInError = FinishSignInErrors[keyof FinishSignInErrors];
+
+export type FinishSignInResponses = {
+    /**
+     * The session has started.
+     */
+    201: StartedSession;
+};
+
+export type FinishSignInResponse = FinishSignInResponses[keyof FinishSignInResponses];
+
+export type ListMyFactorsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/me/factors';
+};
+
+export type ListMyFactorsErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type ListMyFactorsError = ListMyFactorsErrors[keyof ListMyFactorsErrors];
+
+export type ListMyFactorsResponses = {
+    /**
+     * The second factors.
+     */
+    200: FactorList;
+};
+
+export type ListMyFactorsResponse = ListMyFactorsResponses[keyof ListMyFactorsResponses];
+
+export type AddMyTotpFactorData = {
+    body?: AddTotpFactorRequest;
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/me/factors/totp';
+};
+
+export type AddMyTotpFactorErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type AddMyTotpFactorError = AddMyTotpFactorErrors[keyof AddMyTotpFactorErrors];
+
+export type AddMyTotpFactorResponses = {
+    /**
+     * The secret of the authenticator app.
+     */
+    201: AddTotpFactorResult;
+};
+
+export type AddMyTotpFactorResponse = AddMyTotpFactorResponses[keyof AddMyTotpFactorResponses];
+
+export type ConfirmMyFactorData = {
+    body: ConfirmFactorRequest;
+    path: {
+        /**
+         * Id of the second factor.
+         */
+        factorId: string;
+    };
+    query?: never;
+    url: '/v1/authentication/users/me/factors/{factorId}/confirmation';
+};
+
+export type ConfirmMyFactorErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type ConfirmMyFactorError = ConfirmMyFactorErrors[keyof ConfirmMyFactorErrors];
+
+export type ConfirmMyFactorResponses = {
+    /**
+     * The factor is confirmed.
+     */
+    200: ConfirmFactorResult;
+};
+
+export type ConfirmMyFactorResponse = ConfirmMyFactorResponses[keyof ConfirmMyFactorResponses];
+
+export type RemoveMyFactorData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the second factor.
+         */
+        factorId: string;
+    };
+    query?: never;
+    url: '/v1/authentication/users/me/factors/{factorId}';
+};
+
+export type RemoveMyFactorErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type RemoveMyFactorError = RemoveMyFactorErrors[keyof RemoveMyFactorErrors];
+
+export type RemoveMyFactorResponses = {
+    /**
+     * The factor is removed.
+     */
+    204: void;
+};
+
+export type RemoveMyFactorResponse = RemoveMyFactorResponses[keyof RemoveMyFactorResponses];
+
+export type UpdateMyFactorData = {
+    body: UpdateFactorRequest;
+    path: {
+        /**
+         * Id of the second factor.
+         */
+        factorId: string;
+    };
+    query?: never;
+    url: '/v1/authentication/users/me/factors/{factorId}';
+};
+
+export type UpdateMyFactorErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type UpdateMyFactorError = UpdateMyFactorErrors[keyof UpdateMyFactorErrors];
+
+export type UpdateMyFactorResponses = {
+    /**
+     * The factor.
+     */
+    200: UpdateFactorResult;
+};
+
+export type UpdateMyFactorResponse = UpdateMyFactorResponses[keyof UpdateMyFactorResponses];
+
+export type CreateMyRecoveryCodesData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/me/recovery-codes';
+};
+
+export type CreateMyRecoveryCodesErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreateMyRecoveryCodesError = CreateMyRecoveryCodesErrors[keyof CreateMyRecoveryCodesErrors];
+
+export type CreateMyRecoveryCodesResponses = {
+    /**
+     * The recovery codes, shown only here.
+     */
+    201: CreateRecoveryCodesResult;
+};
+
+export type CreateMyRecoveryCodesResponse = CreateMyRecoveryCodesResponses[keyof CreateMyRecoveryCodesResponses];
+
+export type ResetUserFactorsData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the user.
+         */
+        userId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/users/{userId}/factors';
+};
+
+export type ResetUserFactorsErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type ResetUserFactorsError = ResetUserFactorsErrors[keyof ResetUserFactorsErrors];
+
+export type ResetUserFactorsResponses = {
+    /**
+     * The user has no second factor.
+     */
+    204: void;
+};
+
+export type ResetUserFactorsResponse = ResetUserFactorsResponses[keyof ResetUserFactorsResponses];
 
 export type SignOutData = {
     body?: never;
@@ -10602,6 +11382,10 @@ export type UpdateAppSettingsErrors = {
      * The resource does not exist, or the caller cannot see it.
      */
     404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
     /**
      * The body is too large.
      */

@@ -56,6 +56,7 @@ export const contents = [
       guide('sign-up-and-verification', 'Sign up, verify an address, claim an account, reject a sign-up.'),
       guide('sign-in-and-sessions', 'Sign in, introspect a session, list and end sessions, known devices.'),
       guide('passwords', 'Rules for passwords, password reset, change of password.'),
+      guide('second-factors', 'Authenticator apps, recovery codes, a lost phone, requiring a second factor.'),
       guide('reauthentication', 'Calls that need a recent sign-in, and how to re-authenticate.'),
       guide('account', 'Users and their own account: profile, address, export, deletion.'),
       guide('social-login', 'Sign-in with identity providers: intents, linking, redirect targets.'),

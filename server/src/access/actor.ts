@@ -12,7 +12,15 @@ export interface SignedInUser {
   readonly isPhoneVerified: boolean;
   readonly isSuperAdmin: boolean;
   readonly language: string | null;
+  /** Whether the user has a confirmed second factor. */
+  readonly hasFactor: boolean;
 }
+
+/**
+ * What a restricted session is for: adding the first factor, which the app requires, or replacing factors after a
+ * sign-in with a recovery code.
+ */
+export type SessionRestriction = 'enrolment' | 'recovery';
 
 /** The session that a human presented. */
 export interface PresentedSession {
@@ -22,6 +30,10 @@ export interface PresentedSession {
   readonly amr: readonly string[];
   /** When the human last authenticated in this session, by password, code or provider. */
   readonly authenticatedAt: Date;
+  /** When a second factor was last proven in this session; null: never. */
+  readonly factorAt: Date | null;
+  /** Null: the session can be used for everything. */
+  readonly restriction: SessionRestriction | null;
   /** When the session ends unless it is used before */
   readonly idleExpiresAt: Date;
 }

@@ -74,6 +74,16 @@ const machineSecret = z
   })
   .meta({ id: 'ExportedMachineSecret', description: 'A secret that the user created or confirmed.' });
 
+const factor = z
+  .object({
+    id: outputId('the second factor'),
+    kind: name('Kind of the factor.', 'totp'),
+    name: name('Name of the factor.', 'Phone'),
+    createdAt: time('When it was added'),
+    lastUsedAt: time('When it was last used').nullable(),
+  })
+  .meta({ id: 'ExportedFactor', description: 'A second factor, without its secret.' });
+
 const mail = z
   .object({
     recipient: name('Address of the recipient.', 'jon.doe@example.com'),
@@ -123,6 +133,7 @@ export const accountExport = z
     organizations: list(membership, 'Organizations of the user, oldest first.'),
     invitations: list(invitation, 'Invitations, oldest first; empty unless the address is verified.'),
     identities: list(identity, 'Linked identities, oldest first.'),
+    factors: list(factor, 'Second factors, oldest first.'),
     apiKeys: list(apiKey, 'Personal API keys, oldest first.'),
     machineSecrets: list(
       machineSecret,

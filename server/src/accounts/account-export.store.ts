@@ -159,6 +159,19 @@ export const exportApiKeys = (db: Queryable, appId: string, userId: string): Pro
       ${iso(sql`k.expires_at`)} AS "expiresAt", ${iso(sql`k.last_used_at`)} AS "lastUsedAt"
     FROM api_keys k WHERE k.app_id = ${appId} AND k.user_id = ${userId} ORDER BY k.id ${limit}`);
 
+export interface ExportedFactor {
+  id: string;
+  kind: 'totp';
+  name: string;
+  createdAt: string;
+  lastUsedAt: string | null;
+}
+
+export const exportFactors = (db: Queryable, appId: string, userId: string): Promise<ExportedFactor[]> =>
+  db.query(sql`
+    SELECT id, kind, name, ${iso(sql`created_at`)} AS "createdAt", ${iso(sql`last_used_at`)} AS "lastUsedAt"
+    FROM factors WHERE app_id = ${appId} AND user_id = ${userId} ORDER BY id ${limit}`);
+
 export interface ExportedMachineSecret {
   id: string;
   orgId: string;

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { addTo } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { enrol } from '../test/world/factors.ts';
 import { personalKey } from '../test/world/api-keys.ts';
 import { createWorld, password, type Person, type World } from '../test/world/world.ts';
 
@@ -71,6 +72,7 @@ test('an export has all data about a person', async () => {
     organizations: [{ id: orgId, name: 'One', roles: ['writer'], managerRoles: [], permissions: ['documents:writer'] }],
     invitations: [{ orgId: waiting, email: person.email, role: 'reader', status: 'pending' }],
     identities: [],
+    factors: [],
     apiKeys: [{ id: key.id, name: 'laptop', orgId, roles: ['writer'], permissions: [], lastUsedAt: null }],
     machineSecrets: [],
     events: [
@@ -125,4 +127,13 @@ test('names the lists that it cuts short', async () => {
     FROM generate_series(1, 1001) AS n`);
   const { document } = await exportOf(person);
   expect([document['events']?.length, document.truncated]).toEqual([1000, ['events']]);
+});
+
+test('it has second factors without their secrets', async () => {
+  const person = await world.person();
+  const { id } = await enrol(world, person);
+  const { document } = await exportOf(person);
+  expect(document['factors']).toEqual([
+    { id, kind: 'totp', name: 'Phone', createdAt: expect.any(String), lastUsedAt: expect.any(String) },
+  ]);
 });

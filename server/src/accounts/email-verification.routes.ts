@@ -53,6 +53,7 @@ export const emailVerificationRoutes = [
       'Sends a new code to the e-mail address of the user; older codes are void. A verified address of an ' +
       'account that is not claimed gets a code too. The number of mails per hour to one mailbox is ' +
       'limited, regardless of the caller.',
+    forRestrictedSessions: ['enrolment'],
     access: accepting(
       { machineScope: 'users:write' },
       overUserInBody({ mailedToken: false }, 'SESSION_OWNER', 'GENERIC_MACHINE_USER'),
@@ -96,6 +97,7 @@ export const emailVerificationRoutes = [
       'only verifies the address, because a stranger may have signed up with it. Together with the session cookie ' +
       'of the account or with `currentPassword`, the token also claims the account. The password does not change. ' +
       'Invitations to the address still have to be accepted.',
+    forRestrictedSessions: ['enrolment'],
     access: overUserInBody({ mailedToken: true }, 'SESSION_OWNER'),
     audit: 'user.email_verified',
     body: verifyEmail,

@@ -6,6 +6,7 @@ import { tablesOf } from '../test/digest.ts';
 import { enableOrganizationMachines } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
+import { enrol } from '../test/world/factors.ts';
 import { personalKey } from '../test/world/api-keys.ts';
 import { createWorld, password, type World } from '../test/world/world.ts';
 import { mailboxKinds, mailboxName } from '../email/mail-quotas.ts';
@@ -112,6 +113,11 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   await call('GET', `/v1/authorization/organizations/${orgId}?includeMetadata=true`, token);
   await world.call('POST', '/v1/authorization/super-admins', { token: admin, body: { email } });
   await personalKey(world, { token }, orgId, { name: 'laptop of Zeldafirst' });
+  await enrol(world, { token });
+  await app.db.query(sql`
+    INSERT INTO mfa_challenges (app_id, token_hash, user_id, amr, device_hash, quota_names, quota_keys, created_at,
+      expires_at)
+    VALUES (${world.appId}, '\x01', ${userId}, '{pwd}', '\x01', '{}', '{}', ${app.clock.now()}, ${app.clock.now()})`);
   await enableOrganizationMachines(world);
   const { secretId } = await world.organizationMachine(orgId);
   await app.db.query(sql`

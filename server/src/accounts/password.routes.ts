@@ -22,7 +22,6 @@ import { acceptanceEvents, claimAccount } from './claim-account.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { emailKey } from '../http/email-address.ts';
 import { notifyPasswordReset, notifyPasswordChanged } from './notify-password-changed.ts';
-import { hashNewPassword } from '../passwords/new-password.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { renewPassword, voidedByPassword } from './renew-password.ts';
 import { insertPasswordResetRequest } from './password-reset-requests.store.ts';
@@ -113,9 +112,8 @@ export const passwordRoutes = [
       // Before the code is checked, so that a weak password does not consume a code attempt.
       checkPassword(body.newPassword, body);
       const proof = await checkMailedCode(call, body, { purpose: 'password_reset' });
-      // After the code is checked, so that strangers cannot make the service call another server.
-      const owner = await getUser(services.db, appId, proof.userId);
-      const passwordHash = await hashNewPassword(services, body.newPassword, owner);
+      checkPassword(body.newPassword, await getUser(services.db, appId, proof.userId));
+      const passwordHash = await services.passwords.hash(body.newPassword);
       const app = await namedAppOf(call);
       const deviceToken = await mutate(call, async (tx) => {
         const user = await lockUser(tx, appId, proof.userId);
@@ -156,7 +154,7 @@ export const passwordRoutes = [
       const app = await namedAppOf(call);
       checkPassword(body.newPassword, user);
       return withConfirmation(call, body.currentPassword, async (confirmation) => {
-        const passwordHash = await hashNewPassword(services, body.newPassword, user);
+        const passwordHash = await services.passwords.hash(body.newPassword);
         return mutate(call, async (tx) => {
           if (!(await lockConfirmation(tx, call, confirmation))) return { result: undefined, event: undefined };
           await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());

@@ -5,6 +5,7 @@ import { TestProvider } from '../test/identity-provider.ts';
 import { enableOrganizationMachines } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { hijack } from '../test/stranger.ts';
+import { enrol } from '../test/world/factors.ts';
 import { personalKey } from '../test/world/api-keys.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 import { voidSignInMethods } from './void-sign-in-methods.ts';
@@ -29,6 +30,10 @@ const roleOf: Readonly<Record<string, 'sign-in method' | 'data' | 'relation'>> =
   sessions: 'sign-in method',
   identities: 'sign-in method',
   devices: 'sign-in method',
+  factors: 'sign-in method',
+  recovery_codes: 'sign-in method',
+  // Sign-ins whose second factor is missing.
+  mfa_challenges: 'sign-in method',
   // Personal ones; those of organizations are no table of their own.
   api_keys: 'sign-in method',
   api_key_roles: 'sign-in method',
@@ -107,6 +112,11 @@ test('rule (P) empties every sign-in method, and keeps data and relations', asyn
   await app.db.query(sql`
     UPDATE organization_machine_secrets SET created_by_user_id = ${userId}
     WHERE app_id = ${world.appId} AND id = ${secretId}`);
+  await enrol(world, { token });
+  await app.db.query(sql`
+    INSERT INTO mfa_challenges (app_id, token_hash, user_id, amr, device_hash, quota_names, quota_keys, created_at,
+      expires_at)
+    VALUES (${world.appId}, '\x01', ${userId}, '{pwd}', '\x01', '{}', '{}', ${app.clock.now()}, ${app.clock.now()})`);
   const wrong = { userId, verificationCode: 'AAAAAAA' };
   await world.call('POST', '/v1/authentication/users/email/verification', { token, body: wrong });
   await app.db.query(sql`

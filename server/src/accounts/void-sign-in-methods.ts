@@ -2,6 +2,7 @@ import { endKeysOf } from '../api-keys/api-keys.store.ts';
 import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
 import { deleteDevices } from '../devices/devices.store.ts';
+import { deleteFactors } from '../factors/factors.store.ts';
 import { deleteIdentities } from '../identity-providers/identities.store.ts';
 import { deleteSecretsCreatedBy } from '../organization-machine-users/organization-machine-secrets.store.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
@@ -9,10 +10,10 @@ import { clearUnclaimedRow } from '../users/users.store.ts';
 
 /**
  * Rule (P) of contract 2.12: voids all sign-in methods of an unclaimed account, because a stranger may have created
- * them. These are the password, sessions, linked identities, known devices, personal API keys and all codes with their
- * mailed tokens, including a pending change of address. API keys that the account made for organizations are refused
- * until an owner adopts them. If the address was never verified, also deletes phone number, language and metadata,
- * except metadata that backends wrote. Id, address, names, memberships and invitations are kept.
+ * them. These are the password, sessions, linked identities, known devices, second factors, personal API keys and all
+ * codes with their mailed tokens, including a pending change of address. API keys that the account made for
+ * organizations are refused until an owner adopts them. If the address was never verified, also deletes phone number,
+ * language and metadata, except metadata that backends wrote. Id, address, names, memberships and invitations are kept.
  *
  * A new table that lets somebody sign in or act as a user must be added here. `void-sign-in-methods.test.ts` fails
  * until every table that references `users` is classified.
@@ -28,6 +29,7 @@ export async function voidSignInMethods(tx: Tx, appId: string, userId: string, n
   const ended = await deleteSessions(tx, appId, userId);
   await deleteIdentities(tx, appId, userId);
   await deleteDevices(tx, appId, userId);
+  await deleteFactors(tx, appId, userId);
   await endKeysOf(tx, appId, userId);
   await voidAllCodes(tx, appId, userId);
   await deleteSecretsCreatedBy(tx, appId, userId);

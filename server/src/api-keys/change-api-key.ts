@@ -2,7 +2,7 @@ import { auditIdentity } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { isManagerOnly } from '../members/reach.ts';
 import { mutate } from '../calls/mutate.ts';
-import { changedFields } from '../calls/changed-fields.ts';
+import { changedFields } from '../db/changed-fields.ts';
 import type { Call } from '../calls/route.ts';
 import type { Paging } from '../lists/pagination.ts';
 import { readPage } from '../lists/pagination.ts';

@@ -1,6 +1,6 @@
 import type { Config } from '../config.ts';
 import { platformAccess } from '../access/access.ts';
-import { changedFields } from '../calls/changed-fields.ts';
+import { changedFields } from '../db/changed-fields.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import {

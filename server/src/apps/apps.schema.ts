@@ -100,6 +100,18 @@ const limitSettings = z
   .strictObject(Object.fromEntries(limitNames.map((name) => [name, limit(name)])) as Record<LimitName, z.ZodInt>)
   .meta(limitsMeta);
 
+const mfaSettings = z
+  .strictObject({
+    policy: z.enum(['off', 'optional', 'required'], { error: 'Must be off, optional or required.' }).meta({
+      description:
+        'optional: people may add a second factor, and are then asked for it at every sign-in. required: a person ' +
+        'without a second factor gets a session that can only add one. off: no factor can be added, and none is ' +
+        'asked for. Existing sessions are not affected.',
+      examples: ['optional'],
+    }),
+  })
+  .meta({ description: 'Second factors of people.', examples: [{ policy: 'optional' }] });
+
 const settingsShape = {
   allowedOrigins: z
     .array(origin)
@@ -191,10 +203,11 @@ const settingsShape = {
       'Whether organizations may have machine users of their own. While false, their tokens and secrets are refused.',
     examples: [false],
   }),
+  mfa: mfaSettings,
   stepUp: z.boolean().meta({
     description:
       'Whether documented operations need fresh authentication too, for example creating machine users. ' +
-      'Operations that always need it are not affected.',
+      'Operations that always need it are not affected. People with a second factor need it in any case.',
     examples: [false],
   }),
 };
@@ -258,6 +271,7 @@ export const defaultSettings: Settings = {
   managersMayMakeApiKeys: false,
   ownersHoldAllPermissions: false,
   organizationMachineUsers: false,
+  mfa: { policy: 'optional' },
   stepUp: false,
 };
 

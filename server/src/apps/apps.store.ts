@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { isGroup } from '../calls/changed-fields.ts';
+import { isGroup } from '../db/changed-fields.ts';
 import type { Db, Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { setIf, setList } from '../db/set-list.ts';

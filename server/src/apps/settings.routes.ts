@@ -1,5 +1,7 @@
 import { accepting, overApp } from '../access/access.ts';
-import { changedFields } from '../calls/changed-fields.ts';
+import { changedFields } from '../db/changed-fields.ts';
+import { ApiError } from '../http/errors.ts';
+import { stepUpRequired } from '../access/second-factor.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { settings, type Settings, type SettingsPatch, updateSettings } from './apps.schema.ts';
@@ -8,9 +10,26 @@ import { namedAppOf } from './named-app.ts';
 import { checkSettings } from './check-settings.ts';
 import { withWarnings } from './settings-warnings.ts';
 
-/** Only this setting is protected, because a stolen session must not disable the protection of the others. */
-const keepsStepUp = async (call: Call<unknown, unknown, SettingsPatch>): Promise<boolean> =>
-  call.body.stepUp === undefined || call.body.stepUp === (await namedAppOf(call)).settings.stepUp;
+/** Only these settings are protected, because a stolen session must not disable the protection of the others. */
+const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Promise<boolean> => {
+  const { stepUp, mfa } = call.body;
+  if (stepUp === undefined && mfa === undefined) return true;
+  const { settings: present } = await namedAppOf(call);
+  return (stepUp ?? present.stepUp) === present.stepUp && (mfa ?? present.mfa).policy === present.mfa.policy;
+};
+
+/**
+ * Only a session that has proven a second factor may begin or end to require one from everybody. Otherwise super admins
+ * could lock themselves out, and a stolen session could remove the protection.
+ *
+ * @throws ApiError `policy_locks_you_out`, `step_up_required`
+ */
+function checkPolicyChange({ actor }: Call, after: Settings, before: Settings): void {
+  if (actor.kind !== 'user' || after.mfa.policy === before.mfa.policy) return;
+  if (actor.user.hasFactor && actor.session.factorAt !== null) return;
+  if (after.mfa.policy === 'required') throw new ApiError('policy_locks_you_out');
+  if (before.mfa.policy === 'required') throw stepUpRequired(actor.user);
+}
 
 export const settingsRoutes = [
   route({
@@ -30,24 +49,27 @@ export const settingsRoutes = [
     url: '/v1/authorization/apps/settings',
     operationId: 'updateAppSettings',
     freshAuthentication: 'always',
-    isExemptFromFreshAuthentication: keepsStepUp,
+    isExemptFromFreshAuthentication: keepsProtection,
     tag: 'authorization',
     summary: 'Change settings of the app',
     description:
       'Changes the settings in the request; absent settings stay unchanged, also within `mail` and ' +
-      '`limits`. Effective from the next request on, in every process.',
+      '`limits`. Effective from the next request on, in every process. Only a super admin whose session has ' +
+      'proven a second factor can change `mfa.policy` to `required`, or from `required`.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,
     response: { status: 200, description: 'The changed settings.', body: settings },
-    errors: ['redirect_url_not_allowed'],
+    errors: ['redirect_url_not_allowed', 'policy_locks_you_out', 'step_up_required'],
     handler: async (call) => {
       const { appId, body, services } = call;
       const app = await namedAppOf(call);
       const changes = changedFields({ settings: body });
       if (changes.length === 0) return withWarnings(app.settings, services.config);
-      const check = (merged: Settings, before: Settings) =>
+      const check = (merged: Settings, before: Settings) => {
+        checkPolicyChange(call, merged, before);
         checkSettings(merged, { appName: app.name, before, config: services.config, pointer: '/body' });
+      };
       return mutate(call, async (tx) => {
         const changed = await patchApp(tx, app.name, { settings: body }, services.clock.now(), check);
         const result = withWarnings(changed.settings, services.config);

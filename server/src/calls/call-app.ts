@@ -12,6 +12,7 @@ export interface CallApp {
     readonly trustedBackends: readonly string[];
     readonly cookieSameSite: 'lax' | 'strict' | 'none';
     readonly stepUp: boolean;
+    readonly mfa: { readonly policy: 'off' | 'optional' | 'required' };
     readonly limits: Readonly<Record<LimitName, number>>;
   };
 }

@@ -1,17 +1,14 @@
 import type { PresentedSession } from '../access/actor.ts';
+import { freshForSeconds, isRecent } from '../access/second-factor.ts';
 import { ApiError } from '../http/errors.ts';
 import { appOfCall } from './call-app.ts';
 import type { Call } from './route.ts';
-
-/** Maximum age of an authentication that counts as recent, in seconds. */
-export const freshForSeconds = 600;
 
 const error = 'insufficient_user_authentication';
 /** Tells the client the maximum age of the authentication. @see RFC 9470, section 3 */
 export const freshAuthenticationChallenge = `Bearer error="${error}", max_age=${freshForSeconds}`;
 
-const isFresh = ({ authenticatedAt }: PresentedSession, now: Date): boolean =>
-  now.getTime() - authenticatedAt.getTime() <= freshForSeconds * 1000;
+const isFresh = ({ authenticatedAt }: PresentedSession, now: Date): boolean => isRecent(authenticatedAt, now);
 
 /** Whether the body carries the current password. The handler compares it. */
 const hasCurrentPassword = (body: unknown): boolean =>
@@ -27,7 +24,8 @@ export async function requireFreshAuthentication(call: Call): Promise<void> {
   const { route, actor, body, services } = call;
   if (!route.freshAuthentication || actor.kind !== 'user') return;
   if (isFresh(actor.session, services.clock.now()) || hasCurrentPassword(body)) return;
-  if (route.freshAuthentication === 'stepUp' && !(await appOfCall(call)).settings.stepUp) return;
+  const isAsked = route.freshAuthentication === 'always' || actor.user.hasFactor;
+  if (!isAsked && !(await appOfCall(call)).settings.stepUp) return;
   if (await route.isExemptFromFreshAuthentication?.(call)) return;
   throw refusal();
 }

@@ -10,6 +10,7 @@ import {
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import { ApiError } from '../http/errors.ts';
+import { requireFreshFactor, requireUnrestricted } from '../access/second-factor.ts';
 import { requireFreshAuthentication } from './fresh-authentication.ts';
 import { serializerOf } from '../http/response-serializer.ts';
 import { type Call, isMutation, type Route } from './route.ts';
@@ -57,6 +58,8 @@ function checkDeclaration(route: Route): void {
     throw new Error(`${where} names ORG_MACHINE_USER, which holds what members hold: accept organizationMachine`);
   if (route.freshAuthentication && 'principals' in route.access && route.access.organizationMachine)
     throw new Error(`${where} asks for fresh authentication and accepts machine users of organizations`);
+  if (route.freshFactor && route.freshAuthentication !== 'always')
+    throw new Error(`${where} requires a recent factor, but no recent authentication`);
   if (route.freshAuthentication && route.decidesInStatement)
     throw new Error(`${where} cannot require fresh authentication, because access is not decided before the handler`);
 }
@@ -131,9 +134,11 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       requireOrganizationMachineAccepted(route.access, call.actor);
       requireOrganizationOfToken(route.access, call.actor, call.orgId);
       requireMachineScope(route.access, call.actor);
+      requireUnrestricted(route.forRestrictedSessions, call.actor);
       if (route.decidesInStatement) return;
       Object.assign(call, { held: await decideAccess(call) });
       await requireFreshAuthentication(call);
+      requireFreshFactor(route.freshFactor, call.actor, services.clock.now());
     },
     handler: async (request, reply) => {
       const call = request.call as Call<never, never, never>;

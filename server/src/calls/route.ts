@@ -3,7 +3,8 @@ import type { z } from 'zod';
 import type { LimitName } from '../limits/limits.ts';
 import type { Services } from './services.ts';
 import type { Access, Addressed, Held } from '../access/access.ts';
-import type { Actor } from '../access/actor.ts';
+import type { FreshFactor } from '../access/second-factor.ts';
+import type { Actor, SessionRestriction } from '../access/actor.ts';
 import type { ErrorCode } from '../http/errors.ts';
 
 /**
@@ -81,6 +82,10 @@ interface RouteBase<
   isExemptFromFreshAuthentication?(
     call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
   ): boolean | Promise<boolean>;
+  /** Human callers need a second factor within the last ten minutes. Machine users are exempt. */
+  readonly freshFactor?: FreshFactor;
+  /** The kinds of restricted sessions that may call. Absent: they are refused. */
+  readonly forRestrictedSessions?: readonly SessionRestriction[];
   /** Rate limit per client address, checked directly after the app. */
   readonly addressLimit?: LimitName;
   /** The call reads the device token that the caller may send, and returns one. */

@@ -8,6 +8,7 @@ export const securityActions = {
   'sign_in.locked':
     'Too many wrong passwords: further sign-ins are refused for a while without comparing the password.',
   'code.failed': 'A code was wrong, used, expired or void. The target is the user to whom the code would belong.',
+  'factor.failed': 'A code of a second factor, or a recovery code, was wrong or already used. The target is the user.',
   'client_secret.failed':
     'A machine token was requested with a wrong client secret. The target is the client id in the request.',
   'idp.failed': 'A sign-in through an identity provider did not succeed.',
@@ -31,6 +32,7 @@ const actionOfCode: Partial<Record<ErrorCode, SecurityAction>> = {
   current_password_wrong: 'sign_in.failed',
   too_many_attempts: 'sign_in.locked',
   code_invalid: 'code.failed',
+  factor_invalid: 'factor.failed',
   invalid_client: 'client_secret.failed',
   intent_invalid: 'idp.failed',
   idp_email_unverified: 'idp.failed',

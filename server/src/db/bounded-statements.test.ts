@@ -9,6 +9,7 @@ import { deleteExpiredAnswers } from '../idempotency/idempotency.store.ts';
 import { leaseNode } from '../ids.ts';
 import { deleteFullQuotas } from '../limits/limits.store.ts';
 import { deleteEndedSessions } from '../sessions/sessions.store.ts';
+import { deleteExpiredChallenges } from '../sign-in/mfa-challenges.store.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { recordingDb, type RecordingDb } from '../test/recording-db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
@@ -143,6 +144,16 @@ const cases: readonly Case[] = [
       INSERT INTO devices (app_id, token_hash, user_id, created_at, last_used_at, expires_at)
       SELECT ${world.appId}, int8send(n), ${world.admin.userId}, ${before}, ${before}, ${before} FROM ${numbers}`,
     run: (tx) => deleteExpiredDevices(tx, now, limit),
+  },
+  {
+    name: 'deletes expired sign-ins',
+    table: 'mfa_challenges',
+    fill: (numbers) => sql`
+      INSERT INTO mfa_challenges (app_id, token_hash, user_id, amr, device_hash, quota_names, quota_keys, created_at,
+        expires_at)
+      SELECT ${world.appId}, int8send(n), ${world.admin.userId}, '{pwd}', int8send(n), '{}', '{}', ${before}, ${before}
+      FROM ${numbers}`,
+    run: (tx) => deleteExpiredChallenges(tx, now, limit),
   },
   {
     name: 'deletes expired intents',

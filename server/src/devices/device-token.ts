@@ -28,6 +28,10 @@ export function presentedDeviceTokens({ request, services }: Call, appName: stri
   return [...new Set(tokens)].slice(0, tokensHeld);
 }
 
+/** The tokens of a device after it got one, newest last. */
+export const withDeviceToken = (tokens: readonly string[], added: string): string =>
+  [...tokens.filter((token) => token !== added), added].slice(-tokensHeld).join(separator);
+
 /** The stored device of a call, and the token that the device gets. */
 export interface DeviceOfCall {
   readonly use: DeviceUse;
@@ -38,10 +42,17 @@ export interface DeviceOfCall {
   held(rememberedHash: Buffer): string;
 }
 
-/** The device of a call, to be stored for an authenticated user. */
-export function deviceOfCall(call: Call, app: CookieApp, userId: string): DeviceOfCall {
-  const tokens = presentedDeviceTokens(call, app.name);
-  const newToken = newSecret('gh_d_');
+/**
+ * The device of a call, to be stored for an authenticated user.
+ *
+ * @param boundHash hash of the token to which the sign-in was bound: it becomes the token of the device, unless the
+ *   account knows the device already
+ */
+export function deviceOfCall(call: Call, app: CookieApp, userId: string, boundHash?: Buffer): DeviceOfCall {
+  const presented = presentedDeviceTokens(call, app.name);
+  const bound = presented.find((token) => boundHash?.equals(sha256(token)));
+  const tokens = presented.filter((token) => token !== bound);
+  const newToken = bound ?? newSecret('gh_d_');
   const newHash = sha256(newToken);
   const now = call.services.clock.now();
   const expiresAt = new Date(now.getTime() + lifeSeconds * 1000);
@@ -49,7 +60,7 @@ export function deviceOfCall(call: Call, app: CookieApp, userId: string): Device
     use: { userId, presentedHashes: tokens.map(sha256), newHash, now, expiresAt },
     held: (rememberedHash) => {
       const known = tokens.find((token) => sha256(token).equals(rememberedHash)) ?? newToken;
-      return [...tokens.filter((token) => token !== known), known].slice(-tokensHeld).join(separator);
+      return withDeviceToken(tokens, known);
     },
   };
 }

@@ -6,10 +6,10 @@ import { bearerToken } from '../http/credential.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import {
-  sessionEvent,
+  sessionEvents,
   sessionHeaders,
-  setSessionCookies,
-  type StartedSession,
+  setCookiesOf,
+  type SignInOutcome,
   startSession,
 } from '../sign-in/start-session.ts';
 import { identityIsUnique } from '../identity-providers/identities.store.ts';
@@ -22,7 +22,7 @@ function signIn(call: Call, app: App, shown: ShownIntent) {
   return mutate(call, async (tx) => {
     const { userId, isNewUser, events } = await settleIdentity(tx, call, app, await redeemIntent(tx, call, shown));
     const session = await startSession(tx, call, app, { id: userId, amr: ['fed'] });
-    return { result: { ...session, userId, isNewUser }, event: [...events, sessionEvent(userId, session)] };
+    return { result: { session, userId, isNewUser }, event: [...events, ...sessionEvents(userId, session)] };
   });
 }
 
@@ -31,7 +31,7 @@ interface AfterLinking {
   readonly sessionId: string;
   readonly sessionToken: string;
   /** A new session, because claiming the account ended all sessions. */
-  readonly started?: StartedSession;
+  readonly started?: SignInOutcome;
 }
 
 /**
@@ -39,16 +39,17 @@ interface AfterLinking {
  * attacker's identity, and then sign in with it.
  */
 async function linkToCaller(call: Call, app: App, actor: Call['actor'] & { kind: 'user' }, shown: ShownIntent) {
-  const { sessionId, sessionToken, started } = await mutate<AfterLinking>(call, async (tx) => {
+  const { started, ...presented } = await mutate<AfterLinking>(call, async (tx) => {
     const arrival = await redeemIntent(tx, call, shown);
     if (!arrival.isBoundToClient) throw intentInvalid();
     const { events, isClaimed } = await linkIdentity(tx, call, actor, arrival);
     const token = bearerToken(call.request) ?? '';
     if (!isClaimed) return { result: { sessionId: actor.session.id, sessionToken: token }, event: events };
     const session = await startSession(tx, call, app, { id: actor.user.id, amr: ['fed'] });
-    return { result: { ...session, started: session }, event: [...events, sessionEvent(actor.user.id, session)] };
+    const result = { sessionId: actor.session.id, sessionToken: token, started: session };
+    return { result, event: [...events, ...sessionEvents(actor.user.id, session)] };
   });
-  if (started) setSessionCookies(call, app, started);
+  const { sessionId, sessionToken } = started ? setCookiesOf(call, app, started) : presented;
   return { sessionId, sessionToken, userId: actor.user.id, isNewUser: false };
 }
 
@@ -91,14 +92,14 @@ export const validateIntentRoutes = [
       'identity_already_linked',
       'sign_up_disabled',
       'user_inactive',
+      'mfa_required',
     ],
     handler: async (call) => {
       const { actor, body } = call;
       const app = await namedAppOf(call);
       if (actor.kind === 'user') return twice(() => linkToCaller(call, app, actor, body));
-      const started = await twice(() => signIn(call, app, body));
-      setSessionCookies(call, app, started);
-      return started;
+      const { session, userId, isNewUser } = await twice(() => signIn(call, app, body));
+      return { ...setCookiesOf(call, app, session), userId, isNewUser };
     },
   }),
 ];

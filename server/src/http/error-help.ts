@@ -1,15 +1,10 @@
+import { type ErrorHelp, helpOfFactors } from './error-help-factors.ts';
 import type { ErrorCode } from './errors.ts';
-
-/** Cause and remedy on the page of an error code. */
-export interface ErrorHelp {
-  /** Typical causes of the error. */
-  readonly cause: string;
-  /** How the caller or an administrator of the app fixes the error. */
-  readonly remedy: string;
-}
 
 /** Help for each code of `errorCodes`; a code without help does not compile. */
 export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
+  ...helpOfFactors,
+
   // The request itself
   malformed_request: {
     cause: 'The body is truncated, is not JSON, or is not UTF-8. A shell may have removed quotes from the JSON.',
@@ -182,7 +177,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'Invite the person, or ask a super admin to set `signUpEnabled` to true.',
   },
   password_too_weak: {
-    cause: 'The password is too short, is common, equals the e-mail address or name, or appeared in a data breach.',
+    cause: 'The password is too short, is common, or equals the e-mail address or name.',
     remedy: 'Show `detail` to the person. A password has 10 to 128 characters; special characters are not required.',
   },
   current_password_wrong: {

@@ -91,6 +91,43 @@ export const errorCodes = {
     'Only backends can write metadata keys that begin with "app:".',
   ],
 
+  // Second factors
+  mfa_required: [
+    403,
+    'Second factor required',
+    'The first factor was right. Finish the sign-in with PUT /v1/authentication/users/sessions/mfa, with `mfaToken` ' +
+      'and one of `factors`.',
+  ],
+  mfa_enrolment_required: [
+    403,
+    'Second factor must be added',
+    'This app requires a second factor. The session can only add one, verify the address and end itself.',
+  ],
+  mfa_disabled: [403, 'Second factors disabled', 'This app does not use second factors.'],
+  factor_invalid: [
+    400,
+    'Factor invalid',
+    'The code of the second factor is wrong, expired or already used. Wait for the next code of the app.',
+  ],
+  factor_not_found: [404, 'Factor not found', 'You have no such second factor.'],
+  factor_limit_exceeded: [409, 'Factor limit exceeded', 'A user has at most 10 second factors. Remove one first.'],
+  last_factor: [
+    409,
+    'Last factor',
+    'This app requires a second factor, and this is the only one. Add another one first; nothing was changed.',
+  ],
+  policy_locks_you_out: [
+    409,
+    'Policy locks you out',
+    'Your own session does not meet this policy. Add a second factor or sign in with it first; nothing was changed.',
+  ],
+  step_up_required: [
+    401,
+    'Second factor required',
+    'This call requires a second factor within the last ten minutes. Send one to POST ' +
+      '/v1/authentication/users/me/reauthentication, then repeat the call.',
+  ],
+
   // Organizations
   organization_not_found: [404, 'Organization not found', 'There is no such organization, or you may not see it.'],
   organization_inactive: [403, 'Organization inactive', 'This organization is deactivated.'],
@@ -231,6 +268,8 @@ interface ApiErrorOptions extends ErrorOptions {
   detail?: string;
   faults?: readonly Fault[];
   headers?: Readonly<Record<string, string>>;
+  /** Further members of the problem document. @see RFC 9457, section 3.2 */
+  members?: Readonly<Record<string, unknown>>;
   retryAfterInSeconds?: number;
 }
 
@@ -248,6 +287,7 @@ export class ApiError extends Error {
   readonly headers: Readonly<Record<string, string>>;
   readonly about: About | undefined;
   readonly isDenial: boolean;
+  readonly members: Readonly<Record<string, unknown>> | undefined;
 
   constructor(code: ErrorCode, options: ApiErrorOptions = {}) {
     const [status, , detail] = errorCodes[code];
@@ -259,6 +299,7 @@ export class ApiError extends Error {
     this.faults = options.faults;
     this.about = options.about;
     this.isDenial = options.isDenial ?? false;
+    this.members = options.members;
     this.headers = {
       ...(status === 401 && { 'www-authenticate': 'Bearer' }),
       ...options.headers,
@@ -288,5 +329,6 @@ export function toProblem(error: ApiError, requestId: string, publicUrl: string)
     code: error.code,
     requestId,
     ...(error.faults && { errors: error.faults }),
+    ...error.members,
   };
 }

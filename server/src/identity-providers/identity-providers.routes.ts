@@ -3,7 +3,7 @@ import { overApp } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
-import { changedFields } from '../calls/changed-fields.ts';
+import { changedFields } from '../db/changed-fields.ts';
 import { callbackUrl } from '../federation/callback-url.ts';
 import { sealClientSecret } from './client-secret.ts';
 import { ProviderFailure } from '../federation/failures.ts';

@@ -9,10 +9,9 @@ import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
-import { sessionHeaders, setSessionCookies, startSession } from '../sign-in/start-session.ts';
+import { sessionHeaders, setCookiesOf, startSession } from '../sign-in/start-session.ts';
 import { acceptSuperAdmin } from '../accounts/accept-super-admin.ts';
 import { acceptanceEvents, claimAccount, grantInvitations } from '../accounts/claim-account.ts';
-import { hashNewPassword } from '../passwords/new-password.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { renewPassword } from '../accounts/renew-password.ts';
 import { getUser, lockUser, patchUser, setEmailVerified, type User } from '../users/users.store.ts';
@@ -70,7 +69,9 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
     description:
       'Verifies the address with the code of an invitation, sets a password and starts a session. All ' +
       'pending invitations to the address take effect. The earlier password and all earlier sessions ' +
-      'become invalid. If the account was not claimed, all its other sign-in methods become invalid too.',
+      'become invalid. If the account was not claimed, all its other sign-in methods become invalid too. For ' +
+      'a person with a second factor, invitation and password take effect, but the response is 403 ' +
+      '`mfa_required`.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'invitation.accepted',
@@ -81,7 +82,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       body: invitationAccepted,
       headers: sessionHeaders,
     },
-    errors: ['code_invalid', 'password_too_weak', 'user_inactive', 'overloaded'],
+    errors: ['code_invalid', 'password_too_weak', 'user_inactive', 'mfa_required', 'overloaded'],
     handler: async (call) => {
       const { body, services } = call;
       const app = await namedAppOf(call);
@@ -90,8 +91,9 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       const proof = await checkMailedCode(call, body, { purpose: 'invitation', orgId: body.orgId });
       const known = await ofCode(getUser(services.db, app.id, proof.userId));
       const { email, firstName = known.firstName, lastName = known.lastName } = body;
+      checkPassword(body.newPassword, { email, firstName, lastName });
       const names = { firstName: body.firstName, lastName: body.lastName };
-      const passwordHash = await hashNewPassword(services, body.newPassword, { email, firstName, lastName });
+      const passwordHash = await services.passwords.hash(body.newPassword);
       const started = await mutate(call, async (tx) => {
         const { session, events } = await acceptByCode(tx, call, app, proof, { email, ...names, passwordHash });
         const actor = { kind: 'user', id: proof.userId } as const;
@@ -99,8 +101,7 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
         const event = events.length > 0 ? events : { target: actor, actor, orgId: body.orgId };
         return { result: session, event };
       });
-      setSessionCookies(call, app, started);
-      return { message: 'Invitation accepted', userId: proof.userId, ...started };
+      return { message: 'Invitation accepted', userId: proof.userId, ...setCookiesOf(call, app, started) };
     },
   });
 

@@ -2,9 +2,9 @@ import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:
 
 /**
  * Prefix of a secret, which shows its kind: session, machine user, mailed verification token, known device, intent,
- * machine user of an organization.
+ * machine user of an organization, sign-in whose second factor is missing.
  */
-export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_' | 'gh_o_';
+export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_' | 'gh_o_' | 'gh_f_';
 
 /** Binding of a code: it is invalid for another app, user, purpose or organization. */
 export interface CodeBinding {
@@ -70,6 +70,16 @@ export const isLongCode = (input: string): boolean => normalizeCode(input).lengt
  * @example groupCode('K7PQ2XMHB4T8V9WNRC3DYJ6FAG') // 'K7PQ-2XMH-B4T8-V9WN-RC3D-YJ6F-AG'
  */
 export const groupCode = (code: string): string => code.replace(/.{4}(?=.)/g, '$&-');
+
+/** 18 characters of the alphabet have 89 bits. */
+const recoveryCodeLength = 18;
+
+/**
+ * Generates a recovery code of 89 bits, in groups of six. Enough that a fast hash is sufficient for storage.
+ *
+ * @example newRecoveryCode() // 'K7PQ2X-MHB4T8-V9WNRC'
+ */
+export const newRecoveryCode = (): string => randomCode(recoveryCodeLength).replace(/.{6}(?=.)/g, '$&-');
 
 /** White space, dashes and format characters (zero-width and directional marks). They never occur in a code. */
 const codeSeparators = /[\s\p{White_Space}\p{Dash}\p{Default_Ignorable_Code_Point}\p{Cf}]/gu;

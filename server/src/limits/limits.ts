@@ -39,6 +39,21 @@ export const limits = {
     periodSeconds: hour,
     description: 'Wrong current passwords of one signed-in user in an hour.',
   },
+  secondFactorsPerUserPerHour: {
+    count: 10,
+    periodSeconds: hour,
+    description: 'Wrong codes of second factors of one user in an hour from devices that are unknown to the account.',
+  },
+  secondFactorsPerDevicePerHour: {
+    count: 10,
+    periodSeconds: hour,
+    description: 'Wrong codes of second factors of one user in an hour from one known device.',
+  },
+  secondFactorsPerAddressPerHour: {
+    count: 100,
+    periodSeconds: hour,
+    description: 'Wrong codes of second factors from one client address in an hour, regardless of the accounts.',
+  },
   signUpsPerAddressPerHour: {
     count: 100,
     periodSeconds: hour,

@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { overApp } from '../access/access.ts';
 import { allScopes, exceedAll } from '../access/machine-scopes.ts';
 import { appNameOf } from '../calls/authenticate.ts';
-import { changedFields } from '../calls/changed-fields.ts';
+import { changedFields } from '../db/changed-fields.ts';
 import { requireFreshSession } from '../calls/fresh-authentication.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';

@@ -25,6 +25,10 @@ export interface MailContent {
   readonly notMeLinks?: readonly { readonly name: string; readonly url: string }[];
   /** Name of an API key. */
   readonly keyName?: string;
+  /** Name of a second factor. */
+  readonly factorName?: string;
+  /** Number of recovery codes that are left. */
+  readonly codesLeft?: string;
   /** Names of identity providers that a user can no longer sign in with. */
   readonly unlinked?: string;
   /** Names of identity providers that a user can still sign in with. */
@@ -63,6 +67,12 @@ export const mailPurposes = {
   email_change_requested: { fields: ['email', ...circumstances], details: ['email', ...circumstances] },
   new_device: { fields: circumstances, details: circumstances },
   identity_linked: { fields: ['provider', ...circumstances], details: circumstances },
+  factor_added: { fields: ['factorName', ...circumstances], details: circumstances },
+  factor_removed: { fields: ['factorName', ...circumstances], details: circumstances },
+  recovery_codes_replaced: { fields: circumstances, details: circumstances },
+  recovery_code_used: { fields: ['codesLeft', ...circumstances], details: circumstances },
+  /** A super admin removed all second factors of the recipient. */
+  factors_reset: { fields: ['time'], details: ['time'] },
   api_key_created: {
     fields: ['keyName', 'organizationName', ...circumstances],
     details: ['keyName', 'organizationName', ...circumstances],

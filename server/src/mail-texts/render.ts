@@ -47,7 +47,7 @@ function valuesOf(
   toName: (name: string) => string,
 ): Values {
   const { organizationName = '', device = '', address = '', time = '', email = '', provider = '' } = content;
-  const { unlinked = '', linked = '', keyName = '', machineUser = '' } = content;
+  const { unlinked = '', linked = '', keyName = '', machineUser = '', factorName = '', codesLeft = '' } = content;
   const values: Record<MailField | 'brandName', string> = {
     brandName: toName(brandName),
     organizationName: isVisible(organizationName) ? toName(organizationName) : words.anOrganization,
@@ -61,6 +61,8 @@ function valuesOf(
     unlinked: toName(unlinked),
     linked: toName(linked),
     machineUser: toName(machineUser),
+    factorName: toName(factorName),
+    codesLeft,
   };
   return new Map(Object.entries(values));
 }

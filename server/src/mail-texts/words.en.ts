@@ -107,6 +107,47 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'If it was not you, open the link below: {{provider}} is unlinked, and you choose a new password.',
     },
+    factor_added: {
+      subject: 'A second factor was added to your account at {{brandName}}',
+      heading: 'A second factor was added',
+      body: 'From now on, signing in to {{brandName}} also asks for a code of “{{factorName}}”.',
+      action: 'Open {{brandName}}',
+      note:
+        'If it was not you, follow the link below before the factor is used: it is removed, and you choose a new ' +
+        'password.',
+    },
+    factor_removed: {
+      subject: 'A second factor was removed from your account at {{brandName}}',
+      heading: 'A second factor was removed',
+      body: '“{{factorName}}” was removed from your account at {{brandName}}. All other sessions have ended.',
+      action: 'Open {{brandName}}',
+      note: 'If it was not you, reset your password at once and tell the support of {{brandName}}.',
+    },
+    recovery_codes_replaced: {
+      subject: 'New recovery codes for {{brandName}}',
+      heading: 'Your recovery codes were replaced',
+      body: 'New recovery codes were created for your account at {{brandName}}. The earlier ones are invalid.',
+      action: 'Open {{brandName}}',
+      note: 'If it was not you, reset your password at once and tell the support of {{brandName}}.',
+    },
+    recovery_code_used: {
+      subject: 'A recovery code was used at {{brandName}}',
+      heading: 'A recovery code was used',
+      body:
+        'Somebody, hopefully you, signed in to your account at {{brandName}} with a recovery code instead of the ' +
+        'second factor. Unused codes: {{codesLeft}}.',
+      action: 'Open {{brandName}}',
+      note: 'If it was not you, reset your password at once and tell the support of {{brandName}}.',
+    },
+    factors_reset: {
+      subject: 'Your second factors at {{brandName}} were removed',
+      heading: 'Your second factors were removed',
+      body:
+        'An administrator of {{brandName}} removed the second factors of your account, and all sessions have ended. ' +
+        'Add a second factor again after the next sign-in.',
+      action: 'Open {{brandName}}',
+      note: 'If you did not ask for this, reset your password at once and tell the support of {{brandName}}.',
+    },
     api_key_created: {
       subject: 'A new API key at {{brandName}}',
       heading: 'An API key was created',
@@ -173,6 +214,8 @@ export const english: Words = {
     email: 'New address',
     provider: 'Provider',
     keyName: 'API key',
+    factorName: 'Second factor',
+    codesLeft: 'Unused recovery codes',
     unlinked: 'Unlinked',
     linked: 'Still linked',
     machineUser: 'Machine users',

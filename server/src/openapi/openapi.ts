@@ -27,6 +27,7 @@ const general: readonly ErrorCode[] = [
   'app_not_found',
   'app_inactive',
   'unauthenticated',
+  'mfa_enrolment_required',
   'origin_not_allowed',
   'body_too_large',
   'unsupported_media_type',
@@ -125,12 +126,19 @@ function requestBodyOf(schemas: SchemaCollection, { body }: Route): Pick<Operati
 const ofFreshness: Readonly<Record<FreshAuthentication, string>> = {
   always: '**Fresh authentication:** people need an authentication within the last ten minutes; machine users do not.',
   stepUp:
-    '**Fresh authentication:** if the app setting `stepUp` is true, people need an authentication within the ' +
-    'last ten minutes; machine users do not.',
+    '**Fresh authentication:** if the app setting `stepUp` is true, or they have a second factor, people need an ' +
+    'authentication within the last ten minutes; machine users do not.',
 };
 
-const freshnessSentence = ({ freshAuthentication }: Route): string[] =>
-  freshAuthentication ? [ofFreshness[freshAuthentication]] : [];
+const ofFactor = {
+  ifEnrolled: '**Second factor:** people who have one need to have proven it within the last ten minutes.',
+  always: '**Second factor:** the caller needs one, proven within the last ten minutes.',
+} as const;
+
+const freshnessSentence = ({ freshAuthentication, freshFactor }: Route): string[] => [
+  ...(freshAuthentication ? [ofFreshness[freshAuthentication]] : []),
+  ...(freshFactor ? [ofFactor[freshFactor]] : []),
+];
 
 function errorSentence(route: Route): string[] {
   const particular = errorsOf(route).filter((code) => !general.includes(code));

@@ -30,6 +30,14 @@ const fault = z
   })
   .meta({ id: 'Fault', description: 'One error of a request.' });
 
+const usableFactor = z
+  .object({
+    id: z.string().meta({ description: 'Id of the factor.', examples: ['118273645546213376'] }),
+    kind: z.string().meta({ description: 'totp: an authenticator app.', examples: ['totp'] }),
+    name: z.string().meta({ description: 'Name of the factor.', examples: ['Phone'] }),
+  })
+  .meta({ id: 'UsableFactor', description: 'A second factor with which a sign-in can be finished.' });
+
 /** The schema of every error response. @see RFC 9457 */
 export const problem = z
   .object({
@@ -61,6 +69,22 @@ export const problem = z
       .meta({
         description: 'With `validation_failed`: every error of the request.',
         examples: [[{ pointer: '/body/email', message: 'Must be an e-mail address.' }]],
+      }),
+  })
+  .extend({
+    mfaToken: z
+      .string()
+      .optional()
+      .meta({
+        description: 'With `mfa_required`: the token that finishes the sign-in. Valid for ten minutes.',
+        examples: ['gh_f_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+      }),
+    factors: z
+      .array(usableFactor)
+      .optional()
+      .meta({
+        description: 'With `mfa_required`: the second factors of the person.',
+        examples: [[{ id: '118273645546213376', kind: 'totp', name: 'Phone' }]],
       }),
   })
   .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' });

@@ -48,6 +48,12 @@ function organizationMachine(access: Targeted): ErrorCode[] {
   return [isForMachinesOnly(access) ? 'access_denied' : 'human_required'];
 }
 
+/** Whether a restricted session may be refused. */
+function refusesRestricted({ access, forRestrictedSessions }: Route): boolean {
+  if (forRestrictedSessions?.length === 2) return false;
+  return 'principals' in access ? !isForMachinesOnly(access) : access.target === 'public' && !!access.acceptsSession;
+}
+
 /** Error codes of authentication and authorization. */
 function impliedByAccess(access: Access, mutates: boolean): ErrorCode[] {
   if (access.target === 'platform') return ['route_not_found', 'unauthenticated'];
@@ -91,6 +97,8 @@ export function errorsOf(route: Route): ErrorCode[] {
     ...(route.idempotency === 'kept' ? ['idempotency_key_reused', 'idempotency_in_progress'] : []),
     ...(route.changesState ? ['prefetch_refused'] : []),
     ...(route.freshAuthentication ? ['reauthentication_required'] : []),
+    ...(refusesRestricted(route) ? ['mfa_enrolment_required'] : []),
+    ...(route.freshFactor ? ['step_up_required'] : []),
     ...(route.addressLimit ? ['rate_limited'] : []),
     // Wrong long codes are limited for each client address.
     ...(route.errors?.includes('code_invalid') ? ['rate_limited'] : []),

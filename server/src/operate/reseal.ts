@@ -4,6 +4,8 @@ import { listSealedMails, replaceSealedMail } from '../email/mails.store.ts';
 import { resealContent } from '../email/queue-mail.ts';
 import { openClientSecret, sealClientSecret } from '../identity-providers/client-secret.ts';
 import { listSealedSecrets, replaceSealedSecret } from '../identity-providers/identity-providers.store.ts';
+import { listSealedFactors, replaceSealedFactor } from '../factors/factors.store.ts';
+import { openTotpSecret, sealTotpSecret } from '../factors/totp-secret.ts';
 import type { Sealer } from '../keys/seal.ts';
 import { resealPrivateKey } from '../keys/signing-keys.ts';
 import { keySets, listSealedKeys, replaceSealedKey } from '../keys/signing-keys.store.ts';
@@ -35,18 +37,35 @@ async function resealSecrets(tx: Tx, sealer: Sealer): Promise<number> {
   return outdated.length;
 }
 
+async function resealFactors(tx: Tx, sealer: Sealer): Promise<number> {
+  const outdated = (await listSealedFactors(tx)).filter(({ sealed }) => !sealer.isCurrent(sealed));
+  for (const { appId, id, sealed } of outdated) {
+    await replaceSealedFactor(
+      tx,
+      appId,
+      id,
+      sealTotpSecret(sealer, appId, id, openTotpSecret(sealer, appId, id, sealed)),
+    );
+  }
+  return outdated.length;
+}
+
 /**
  * Encrypts every value that is sealed under an old master key under the current one, in one transaction. Afterwards the
  * database expects the current key. Codes that were mailed before are hashed under the old key and stay valid only
  * while the old key is configured. The same applies to sign-ins through providers in progress, for ten minutes.
  */
-export function reseal(db: Db, sealer: Sealer): Promise<{ keys: number; mails: number; secrets: number }> {
+export function reseal(
+  db: Db,
+  sealer: Sealer,
+): Promise<{ keys: number; mails: number; secrets: number; factors: number }> {
   return db.transaction(async (tx) => {
     await tx.liftTimeLimits();
     const outcome = {
       keys: await resealKeys(tx, sealer),
       mails: await resealMails(tx, sealer),
       secrets: await resealSecrets(tx, sealer),
+      factors: await resealFactors(tx, sealer),
     };
     await tx.query(sql`UPDATE deployment SET master_key_check = ${sealer.checkValue()}`);
     return outcome;

@@ -1,7 +1,7 @@
 import { sql } from '../db/db.ts';
 import { accepting, overOrganization, type OverOrganization } from '../access/access.ts';
 import type { OrganizationOperation } from '../access/organization-states.ts';
-import { changedFields } from '../calls/changed-fields.ts';
+import { changedFields } from '../db/changed-fields.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { ApiError } from '../http/errors.ts';

@@ -8,7 +8,7 @@ import { readOrganization } from '../calls/decide-in-statement.ts';
 import { mutate, mutateOrganization } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
 import { type Call, route } from '../calls/route.ts';
-import { changedFields } from '../calls/changed-fields.ts';
+import { changedFields } from '../db/changed-fields.ts';
 import { grantOrInvite } from '../invitations/grant-or-invite.ts';
 import { checkMetadataLimit } from '../metadata.ts';
 import { putRoles } from '../roles/roles.store.ts';

@@ -11,7 +11,9 @@ import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { redeemIntent, type ShownIntent } from '../federation/redeem-intent.ts';
 import { recognizeCaller } from '../federation/settle-identity.ts';
-import { renewAuthentication } from '../sessions/sessions.store.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { checkFactor, consumeFactor, type PresentedFactor, recordedFactor } from '../factors/check-factor.ts';
+import { recordFactor, renewAuthentication } from '../sessions/sessions.store.ts';
 import { lockConfirmation, withConfirmation } from '../accounts/current-password.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
@@ -59,6 +61,18 @@ const renewByProvider = (call: Call, intent: ShownIntent) =>
     );
   });
 
+async function renewByFactor(call: Call, factor: PresentedFactor) {
+  const { user } = signedIn(call.actor);
+  const app = await namedAppOf(call);
+  const checked = await checkFactor(call, { userId: user.id, knownDevice: undefined }, factor);
+  return mutate(call, async (tx) => {
+    await lockCallerWithSession(tx, call);
+    await consumeFactor(tx, call, checked);
+    await recordFactor(tx, call.appId, recordedFactor(call, app, ['otp', 'mfa']));
+    return renew(tx, call);
+  });
+}
+
 export const reauthenticationRoutes = [
   route({
     method: 'POST',
@@ -70,6 +84,7 @@ export const reauthenticationRoutes = [
       'Sends a code to the e-mail address of the caller. The account must be claimed. The code is for ' +
       '`POST …/users/me/reauthentication`, is valid for 15 minutes, and replaces earlier codes.',
     access: overApp('SESSION_OWNER'),
+    forRestrictedSessions: ['enrolment'],
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: 'reauthentication.requested',
     response: { status: 200, description: 'The mail is on its way.', body: reauthenticationRequested },
@@ -99,14 +114,23 @@ export const reauthenticationRoutes = [
     description:
       'Operations with `x-fresh-authentication` require that the caller signed in or re-authenticated ' +
       'within the last ten minutes. This call re-authenticates the current session with one of: the ' +
-      'current password, a mailed code, or a sign-in with a linked provider. For a provider, create an ' +
+      'current password, a mailed code, a sign-in with a linked provider, or a second factor. Operations ' +
+      'with the error `step_up_required` need the second factor. For a provider, create an ' +
       'intent with `reauthenticate: true` and a `codeChallenge`, and send the parameters of the success ' +
       'URL. Attempts are counted before they are checked.',
     access: overApp('SESSION_OWNER'),
+    forRestrictedSessions: ['enrolment'],
     audit: 'session.reauthenticated',
     body: reauthenticate,
     response: { status: 200, description: 'The session is fresh.', body: reauthenticated },
-    errors: ['current_password_wrong', 'code_invalid', 'intent_invalid', 'rate_limited', 'overloaded'],
+    errors: [
+      'current_password_wrong',
+      'code_invalid',
+      'intent_invalid',
+      'factor_invalid',
+      'rate_limited',
+      'overloaded',
+    ],
     handler: (call) => {
       const { body } = call;
       switch (body.by) {
@@ -116,6 +140,8 @@ export const reauthenticationRoutes = [
           return renewByCode(call, body.code);
         case 'provider':
           return renewByProvider(call, body.intent);
+        case 'factor':
+          return renewByFactor(call, body.factor);
       }
     },
   }),

@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { message, optional, outputId, time } from '../http/fields.ts';
 import { shownIntent } from '../federation/intents.schema.ts';
+import { factorId, totpCode } from '../factors/factors.schema.ts';
 import { currentPassword } from '../accounts/passwords.schema.ts';
 import { verificationCode } from '../users/users.schema.ts';
 
 const { intentId, idpToken, intentToken, codeVerifier } = shownIntent;
 
-const proofs = ['currentPassword', 'verificationCode', 'intentId'] as const;
+const proofs = ['currentPassword', 'verificationCode', 'intentId', 'factorId'] as const;
 
 export const reauthenticate = z
   .strictObject({
@@ -16,9 +17,15 @@ export const reauthenticate = z
     idpToken: optional(idpToken),
     intentToken: optional(intentToken),
     codeVerifier: optional(codeVerifier),
+    factorId: optional(factorId),
+    code: optional(totpCode),
   })
   .refine((body) => proofs.filter((name) => body[name] !== undefined).length === 1, {
-    error: 'Send exactly one of currentPassword, verificationCode, intentId.',
+    error: 'Send exactly one of currentPassword, verificationCode, intentId, factorId.',
+  })
+  .refine(({ factorId: id, code }) => (id === undefined) === (code === undefined), {
+    error: 'With factorId, send code; otherwise do not.',
+    path: ['code'],
   })
   .refine(
     ({ intentId: id, idpToken: token, intentToken: same, codeVerifier: verifier }) =>
@@ -30,9 +37,12 @@ export const reauthenticate = z
       path: ['idpToken'],
     },
   )
-  .transform(({ currentPassword: password, verificationCode: code, intentId: id, ...rest }) => {
+  .transform(({ currentPassword: password, verificationCode: mailed, intentId: id, ...rest }) => {
     if (password !== undefined) return { by: 'password', password } as const;
-    if (code !== undefined) return { by: 'code', code } as const;
+    if (mailed !== undefined) return { by: 'code', code: mailed } as const;
+    if (rest.factorId !== undefined) {
+      return { by: 'factor', factor: { by: 'totp', factorId: rest.factorId, code: rest.code ?? '' } } as const;
+    }
     const token = rest.idpToken ?? rest.intentToken ?? '';
     return {
       by: 'provider',
@@ -45,9 +55,12 @@ export const reauthenticate = z
       { required: ['currentPassword'] },
       { required: ['verificationCode'] },
       { required: ['intentId', 'codeVerifier'] },
+      { required: ['factorId', 'code'] },
     ],
     examples: [{ currentPassword: 'Password@123JonDoeInc' }, { verificationCode: 'K7M2P9Q' }],
-    description: 'One of: the current password, a mailed code, or the result of a sign-in with a linked provider.',
+    description:
+      'One of: the current password, a mailed code, the result of a sign-in with a linked provider, or a second ' +
+      'factor.',
   });
 
 export const reauthenticated = z

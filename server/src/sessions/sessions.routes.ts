@@ -45,6 +45,7 @@ export const sessionRoutes = [
     tag: 'authentication',
     summary: 'Sign out',
     description: 'Ends one session of the caller and invalidates its token. Clears the cookie if it held that session.',
+    forRestrictedSessions: ['enrolment', 'recovery'],
     access: overSession('SESSION_OWNER'),
     audit: 'session.ended',
     params: sessionParams,

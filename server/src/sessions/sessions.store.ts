@@ -1,7 +1,7 @@
 import { profileColumns, type ProfileRow, toProfile } from '../users/users.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import type { PresentedSession, SignedInUser } from '../access/actor.ts';
+import type { PresentedSession, SessionRestriction, SignedInUser } from '../access/actor.ts';
 
 /** A session in the view of its owner. */
 export interface Session {
@@ -21,6 +21,9 @@ interface PresentedRow extends ProfileRow {
   idle_expires_at: Date;
   amr: string[];
   authenticated_at: Date;
+  factor_at: Date | null;
+  restriction: SessionRestriction | null;
+  has_factor: boolean;
   user_id: string;
   is_super_admin: boolean;
   language: string | null;
@@ -32,6 +35,7 @@ function toSignedInUser(row: PresentedRow): SignedInUser {
     ...toProfile(row),
     isSuperAdmin: row.is_super_admin,
     language: row.language,
+    hasFactor: row.has_factor,
   };
 }
 
@@ -55,6 +59,8 @@ function toFoundSession(row: PresentedRow): FoundSession {
     expiresAt: row.expires_at,
     amr: row.amr,
     authenticatedAt: row.authenticated_at,
+    factorAt: row.factor_at,
+    restriction: row.restriction,
     idleExpiresAt: row.idle_expires_at,
   };
   return { session, user: toSignedInUser(row), lastSeenAt: row.last_seen_at };
@@ -73,7 +79,8 @@ export async function findSessions(
 ): Promise<(FoundSession | undefined)[]> {
   const rows = await db.query<PresentedRow & { place: number }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.authenticated_at, s.user_id, ${profileColumns}, u.is_super_admin, u.language
+      s.authenticated_at, s.factor_at, s.restriction, s.user_id, ${profileColumns}, u.is_super_admin, u.language,
+      u.has_factor
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, token_hash, place)
     JOIN sessions s ON s.app_id = asked.app_id AND s.token_hash = asked.token_hash
@@ -122,7 +129,8 @@ export async function findSessionsOfAccessTokens(
   const column = <Value>(valueOf: (key: AccessTokenKey) => Value) => keys.map(valueOf);
   const rows = await db.query<PresentedRow & { place: number; is_suspended: boolean }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.authenticated_at, s.user_id, ${profileColumns}, u.is_super_admin, u.language,
+      s.authenticated_at, s.factor_at, s.restriction, s.user_id, ${profileColumns}, u.is_super_admin, u.language,
+      u.has_factor,
       asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended
     FROM unnest(${column(({ appId }) => appId)}::bigint[], ${column(({ sessionId }) => sessionId)}::bigint[],
       ${column(({ userId }) => userId)}::bigint[], ${column(({ orgId }) => orgId ?? null)}::bigint[],
@@ -182,12 +190,34 @@ export async function renewAuthentication(
     WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${sessionId}`);
 }
 
+/**
+ * Records a second factor in one session. The session keeps its token. A session that could only add the first factor
+ * is restricted no longer; one that began with a recovery code stays restricted.
+ */
+export async function recordFactor(
+  tx: Tx,
+  appId: string,
+  session: { id: string; userId: string; amr: readonly string[]; now: Date; expiresAt: Date; idleExpiresAt: Date },
+): Promise<void> {
+  await tx.query(sql`
+    UPDATE sessions SET amr = ${[...session.amr]}::text[], factor_at = ${session.now},
+      authenticated_at = GREATEST(authenticated_at, ${session.now}::timestamptz),
+      expires_at = CASE WHEN restriction = 'enrolment' THEN ${session.expiresAt}::timestamptz ELSE expires_at END,
+      idle_expires_at =
+        CASE WHEN restriction = 'enrolment' THEN ${session.idleExpiresAt}::timestamptz ELSE idle_expires_at END,
+      restriction = NULLIF(restriction, 'enrolment')
+    WHERE app_id = ${appId} AND user_id = ${session.userId} AND id = ${session.id}`);
+}
+
 /** A session to store. */
 export interface NewSession {
   readonly id: string;
   readonly userId: string;
   readonly tokenHash: Buffer;
   readonly amr: readonly string[];
+  /** When a second factor was proven; null: it was not. */
+  readonly factorAt: Date | null;
+  readonly restriction: SessionRestriction | null;
   readonly now: Date;
   readonly expiresAt: Date;
   readonly idleExpiresAt: Date;
@@ -202,11 +232,11 @@ export interface NewSession {
  */
 export const insertSession = (appId: string, session: NewSession, source: Sql): Sql => sql`
   INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
-    idle_expires_at, ip, user_agent)
+    idle_expires_at, ip, user_agent, factor_at, restriction)
   SELECT ${appId}::bigint, ${session.id}::bigint, ${session.userId}::bigint, ${session.tokenHash}::bytea,
     ${session.amr}::text[], ${session.now}::timestamptz, ${session.now}::timestamptz, ${session.now}::timestamptz,
     ${session.expiresAt}::timestamptz, ${session.idleExpiresAt}::timestamptz, ${session.ip}::text,
-    ${session.userAgent}::text
+    ${session.userAgent}::text, ${session.factorAt}::timestamptz, ${session.restriction}::text
   ${source}`;
 
 /**
@@ -225,7 +255,8 @@ export const renewSession = (
 ): Sql => sql`
   UPDATE sessions SET token_hash = ${session.tokenHash}::bytea, amr = ${session.amr}::text[],
     authenticated_at = ${session.now}, last_seen_at = ${session.now}, expires_at = ${session.expiresAt},
-    idle_expires_at = ${session.idleExpiresAt}, ip = ${session.ip}, user_agent = ${session.userAgent}::text
+    idle_expires_at = ${session.idleExpiresAt}, ip = ${session.ip}, user_agent = ${session.userAgent}::text,
+    factor_at = ${session.factorAt}::timestamptz, restriction = ${session.restriction}::text
   WHERE app_id = ${appId} AND token_hash = ${presentedHash} AND user_id = ${session.userId}
     AND LEAST(expires_at, idle_expires_at) > ${session.now} AND ${condition}
   RETURNING id, user_id`;
@@ -295,9 +326,14 @@ export async function deleteSession(tx: Tx, appId: string, sessionId: string): P
   return row?.token_hash;
 }
 
-/** Ends all sessions of a user, or all except one. @returns the hashes of their tokens */
+/**
+ * Ends all sessions of a user, or all except one. Also ends sign-ins whose second factor is missing.
+ *
+ * @returns the hashes of the tokens of the sessions
+ */
 export async function deleteSessions(tx: Tx, appId: string, userId: string, exceptId?: string): Promise<Buffer[]> {
   const rows = await tx.query<{ token_hash: Buffer }>(sql`
+    WITH begun AS (DELETE FROM mfa_challenges WHERE app_id = ${appId} AND user_id = ${userId})
     DELETE FROM sessions
     WHERE app_id = ${appId} AND user_id = ${userId} AND id IS DISTINCT FROM ${exceptId ?? null}::bigint
     RETURNING token_hash`);

@@ -3,7 +3,7 @@ import { route } from '../calls/route.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { signIn } from './sign-in.schema.ts';
 import { signInWithPassword } from './sign-in.ts';
-import { sessionHeaders, setSessionCookies } from './start-session.ts';
+import { sessionHeaders, setCookiesOf } from './start-session.ts';
 
 export const signInRoutes = [
   route({
@@ -18,7 +18,10 @@ export const signInRoutes = [
       'becomes invalid. The response has the token in the body and in the cookie `session-token`. Failed ' +
       'attempts are limited per client address and per account. A device that has signed in to the ' +
       'account before has a separate limit, so that strangers cannot lock the owner out. A device is ' +
-      'recognized by the cookie `device-token` or the header `X-Device-Token` of an earlier response.',
+      'recognized by the cookie `device-token` or the header `X-Device-Token` of an earlier response. For a ' +
+      'person with a second factor the response is 403 `mfa_required`, with `mfaToken` and `factors`; finish the ' +
+      'sign-in with `PUT …/users/sessions/mfa`, from the same device. If the app requires a second factor and the ' +
+      'person has none, the session can only add one.',
     access: publicAccess({ app: 'in-query', setsCookie: true }),
     knowsDevice: true,
     audit: 'session.created',
@@ -29,11 +32,10 @@ export const signInRoutes = [
       body: startedSession,
       headers: sessionHeaders,
     },
-    errors: ['invalid_credentials', 'user_inactive', 'too_many_attempts', 'overloaded'],
+    errors: ['invalid_credentials', 'user_inactive', 'mfa_required', 'too_many_attempts', 'overloaded'],
     handler: async (call) => {
-      const { app, started, userId } = await signInWithPassword(call, call.body);
-      setSessionCookies(call, app, started);
-      return { ...started, userId };
+      const { app, outcome, userId } = await signInWithPassword(call, call.body);
+      return { ...setCookiesOf(call, app, outcome), userId };
     },
   }),
 ];

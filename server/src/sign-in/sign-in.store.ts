@@ -1,9 +1,10 @@
 import { type App, type AppRow, toApp } from '../apps/apps.store.ts';
-import { type Db, empty, type Sql, sql } from '../db/db.ts';
+import { type Db, empty, type Sql, sql, type Tx } from '../db/db.ts';
 import { deviceChanges, type DeviceUse, newDevice } from '../devices/devices.store.ts';
 import { ApiError } from '../http/errors.ts';
 import { insertMail, type NewMail } from '../email/mails.store.ts';
 import { refundUnit, secondsToWait, type Quota, consumeUnit } from '../limits/limits.store.ts';
+import { insertChallenge, type NewMfaChallenge } from './mfa-challenges.store.ts';
 import { setPasswordHashWhere } from '../users/users.store.ts';
 import type { UserState } from '../users/users.store.ts';
 import { endSurplusSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
@@ -24,6 +25,8 @@ export interface Credentials {
   readonly isEmailVerified: boolean;
   readonly state: UserState;
   readonly passwordHash: string | null;
+  /** Whether the user has a second factor. */
+  readonly hasFactor: boolean;
 }
 
 /** An attempt that was counted. */
@@ -46,6 +49,7 @@ interface CountedRow {
   is_email_verified: boolean;
   state: UserState;
   password_hash: string | null;
+  has_factor: boolean;
   presented_session: string | null;
   device_key: Buffer | null;
   is_device_admitted: boolean;
@@ -63,13 +67,14 @@ function waitOf(row: CountedRow): number | undefined {
 }
 
 function toCountedAttempt(appId: string, row: CountedRow): CountedAttempt {
-  const { app, id, email, is_email_verified: isEmailVerified, state, password_hash: passwordHash } = row;
+  const { app, id, email, state } = row;
+  const { is_email_verified: isEmailVerified, password_hash: passwordHash, has_factor: hasFactor } = row;
   const times = { created_at: new Date(app.created_at), updated_at: new Date(app.updated_at) };
   return {
     app: toApp({ ...app, ...times, id: appId }),
     waitSeconds: waitOf(row),
     deviceKeyHash: row.device_key ?? undefined,
-    credentials: id === null ? undefined : { id, email, isEmailVerified, state, passwordHash },
+    credentials: id === null ? undefined : { id, email, isEmailVerified, state, passwordHash, hasFactor },
     presentedSessionId: row.presented_session ?? undefined,
   };
 }
@@ -108,7 +113,7 @@ export async function countSignInAttempt(
     WITH app AS (SELECT * FROM apps WHERE id = ${appId}),
     active AS (SELECT FROM app WHERE status = 'ACTIVE'),
     account AS (
-      SELECT id, email, is_email_verified, state, password_hash FROM users
+      SELECT id, email, is_email_verified, state, password_hash, has_factor FROM users
       WHERE app_id = ${appId} AND email_key = ${emailKey} AND EXISTS (SELECT FROM active)),
     known_device AS (
       SELECT presented.key_hash
@@ -122,7 +127,7 @@ export async function countSignInAttempt(
       ${consumeUnit(appId, address, now, sql`FROM active WHERE NOT EXISTS (SELECT FROM known_device)`)}),
     account_quota_consumed AS (${consumeUnit(appId, quotas.account, now, sql`FROM address_quota_consumed`)})
     SELECT (SELECT to_jsonb(app) FROM app) AS app, account.id, account.email,
-      account.is_email_verified, account.state, account.password_hash,
+      account.is_email_verified, account.state, account.password_hash, account.has_factor,
       (SELECT s.id FROM sessions s
         WHERE s.app_id = ${appId} AND s.token_hash = ${presentedHash ?? null}::bytea AND s.user_id = account.id
           AND LEAST(s.expires_at, s.idle_expires_at) > ${now}) AS presented_session,
@@ -157,6 +162,32 @@ export interface SuccessfulSignIn {
   readonly taken: readonly Quota[];
 }
 
+/**
+ * Stores a sign-in with the right password whose second factor is missing.
+ *
+ * @param newHash the same password with today's parameters, if the stored hash has others
+ * @returns false if the password that was compared is no longer stored
+ */
+export async function storeChallenge(
+  db: Db,
+  appId: string,
+  credentials: Credentials,
+  challenge: NewMfaChallenge,
+  newHash: string | undefined,
+): Promise<boolean> {
+  const rows = await db.query(sql`
+    WITH changed AS (
+      SELECT id FROM users
+      WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE'
+        AND password_hash = ${credentials.passwordHash}
+      FOR NO KEY UPDATE),
+    password_rehashed AS (
+      ${setPasswordHashWhere(appId, credentials.id, newHash ?? null, sql`EXISTS (SELECT FROM changed)`)}),
+    stored AS (${insertChallenge(appId, challenge, sql`FROM changed`)})
+    SELECT user_id FROM stored`);
+  return rows.length > 0;
+}
+
 /** Refunds the quotas in the order in which they were consumed, so that concurrent sign-ins cannot deadlock. */
 function refundInOrder(appId: string, taken: readonly Quota[]): Sql {
   const [first, second] = taken;
@@ -170,13 +201,14 @@ function refundInOrder(appId: string, taken: readonly Quota[]): Sql {
 /**
  * The common table expressions that insert the session, or renew the presented one. `changed` is the locked user. It is
  * empty if the password that was compared is no longer stored, because the account was claimed or changed in the
- * meantime. It is also empty if the presented session ended or got another token in the meantime.
+ * meantime, or if the user has added or removed second factors. It is also empty if the presented session ended or got
+ * another token in the meantime.
  */
 function sessionChanges(appId: string, { credentials, session, renewedHash }: SuccessfulSignIn): Sql {
   const locked = sql`
     SELECT id FROM users
     WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE'
-      AND password_hash = ${credentials.passwordHash}
+      AND password_hash = ${credentials.passwordHash} AND has_factor = ${credentials.hasFactor}
     FOR NO KEY UPDATE`;
   if (!renewedHash)
     return sql`changed AS (${locked}), session_stored AS (${insertSession(appId, session, sql`FROM changed`)})`;
@@ -222,4 +254,18 @@ function noticed(
     notice_quota_of_user_consumed AS (
       ${consumeUnit(appId, user, device.now, sql`FROM notice_quota_of_network_consumed`)}),
     notice_queued AS (${insertMail(appId, mail, sql`FROM notice_quota_of_user_consumed`)}),`;
+}
+
+/** Queues the mail about a device that the account does not know, within the quotas of the network and of the user. */
+export async function queueDeviceNotice(
+  tx: Tx,
+  appId: string,
+  { mail, quotas }: NonNullable<SuccessfulSignIn['notice']>,
+  now: Date,
+): Promise<void> {
+  const [network, user] = quotas;
+  await tx.query(sql`
+    WITH network AS (${consumeUnit(appId, network, now, empty)}),
+    person AS (${consumeUnit(appId, user, now, sql`FROM network`)})
+    ${insertMail(appId, mail, sql`FROM person`)}`);
 }

@@ -20,8 +20,16 @@ import {
   type SuccessfulSignIn,
   signInChanges,
   type SignInQuotas,
+  storeChallenge,
 } from './sign-in.store.ts';
-import { prepareSession, presentedSessionHash, sessionEvent, type StartedSession } from './start-session.ts';
+import { asksForFactors, prepareChallenge, usableFactors } from './second-factor.ts';
+import {
+  prepareSession,
+  presentedSessionHash,
+  restrictionWithoutFactor,
+  sessionEvent,
+  type SignInOutcome,
+} from './start-session.ts';
 
 /** The credentials of the request. */
 interface Given {
@@ -29,10 +37,10 @@ interface Given {
   readonly password: string;
 }
 
-/** A started session, with its user and app. */
+/** A started session, or a sign-in whose second factor is missing, with its user and app. */
 export interface SignedIn {
   readonly app: App;
-  readonly started: Omit<StartedSession, 'isRenewed'>;
+  readonly outcome: SignInOutcome;
   readonly userId: string;
 }
 
@@ -44,7 +52,7 @@ interface Authenticated {
   readonly isDeviceKnown: boolean;
   /** The live session of this account that the caller presents: it is renewed. */
   readonly presented: { readonly sessionId: string; readonly tokenHash: Buffer } | undefined;
-  readonly taken: readonly Quota[];
+  readonly taken: readonly (Quota & { readonly name: LimitName })[];
 }
 
 /**
@@ -79,8 +87,9 @@ function refuseLocked({ waitSeconds, credentials }: CountedAttempt): void {
 }
 
 /** The quotas to refund after a correct password. */
-function takenOf({ address, account }: SignInQuotas, { app, deviceKeyHash }: CountedAttempt): readonly Quota[] {
-  const counted = (name: LimitName, { keyHash }: { keyHash: Buffer }): Quota => ({
+function takenOf({ address, account }: SignInQuotas, { app, deviceKeyHash }: CountedAttempt): Authenticated['taken'] {
+  const counted = (name: LimitName, { keyHash }: { keyHash: Buffer }) => ({
+    name,
     keyHash,
     count: app.settings.limits[name],
     periodSeconds: limits[name].periodSeconds,
@@ -128,10 +137,10 @@ async function authenticateUser(call: Call, given: Given): Promise<Authenticated
  * The mail to the owner about a new device. At most one a day for each network and a few a day in all, because programs
  * without a cookie jar look like a new device every time.
  */
-function noticeOf(
+export function noticeOf(
   call: Call,
   app: App,
-  { id, email }: Credentials,
+  { id, email }: Pick<Credentials, 'id' | 'email'>,
   sessionId: string,
 ): NonNullable<SuccessfulSignIn['notice']> {
   const { services, client } = call;
@@ -148,8 +157,11 @@ function noticeOf(
 
 /** @returns undefined if the stored password or the presented session changed during the comparison */
 async function store(call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> {
-  const { app, credentials, isDeviceKnown, presented } = authenticated;
-  const { row, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'] });
+  const { app, credentials, isDeviceKnown } = authenticated;
+  const restriction = restrictionWithoutFactor(app);
+  // A restricted session does not replace the one that the caller has.
+  const presented = restriction === null ? authenticated.presented : undefined;
+  const { row, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'], restriction });
   const session = presented ? { ...row, id: presented.sessionId } : row;
   const device: DeviceOfCall = deviceOfCall(call, app, credentials.id);
   // Do not notify unverified addresses: they may belong to someone else.
@@ -165,21 +177,43 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
     storedDevice,
   );
   if (!remembered) return undefined;
-  const deviceToken = device.held(remembered.token_hash);
-  return { app, started: { sessionId: session.id, sessionToken: token, deviceToken }, userId: credentials.id };
+  const started = {
+    kind: 'started',
+    sessionId: session.id,
+    sessionToken: token,
+    deviceToken: device.held(remembered.token_hash),
+    isRenewed: presented !== undefined,
+  } as const;
+  return { app, outcome: started, userId: credentials.id };
 }
 
+/** @returns undefined if the stored password changed during the comparison */
+async function askForFactor(call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> {
+  const { app, credentials, newHash, taken } = authenticated;
+  const { services } = call;
+  const user = { id: credentials.id, amr: ['pwd'], quotas: taken };
+  const { challenge, mfaToken, deviceTokens } = prepareChallenge(call, app, user);
+  if (!(await storeChallenge(services.db, app.id, credentials, challenge, newHash))) return undefined;
+  const factors = await usableFactors(services.db, app.id, credentials.id);
+  return { app, outcome: { kind: 'mfa-required', mfaToken, factors, deviceTokens }, userId: credentials.id };
+}
+
+const finish = (call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> =>
+  authenticated.credentials.hasFactor && asksForFactors(authenticated.app)
+    ? askForFactor(call, authenticated)
+    : store(call, authenticated);
+
 /**
- * Signs a user in with a password. One statement counts the attempt and looks up app and account; one statement stores
- * session, device, event and the mail to the owner. If the caller's cookie holds a live session of the same account,
- * that session is renewed: same id, new token.
+ * Signs a user in with a password, or asks a user with a second factor for it. One statement counts the attempt and
+ * looks up app and account; one statement stores session, device, event and the mail to the owner. If the caller's
+ * cookie holds a live session of the same account, that session is renewed: same id, new token.
  *
  * @throws ApiError `app_inactive`, `invalid_credentials`, `user_inactive`, `too_many_attempts`
  * @throws OverloadedError if too many passwords are waiting for comparison
  * @see contract 2.2
  */
 export async function signInWithPassword(call: Call, given: Given): Promise<SignedIn> {
-  const attempt = async () => store(call, await authenticateUser(call, given));
+  const attempt = async () => finish(call, await authenticateUser(call, given));
   // Retry once: a concurrent sign-in may have rehashed the password or renewed the presented session in the meantime.
   const signedIn = (await attempt()) ?? (await attempt());
   if (!signedIn) throw new ApiError('invalid_credentials');

@@ -5,8 +5,11 @@ import { deviceHeaders, deviceOfCall, setDeviceToken } from '../devices/device-t
 import { deviceChanges, storedDevice } from '../devices/devices.store.ts';
 import { cookieNames, setCookies } from '../calls/app-cookies.ts';
 import { cookieOf } from '../http/credential.ts';
+import type { SessionRestriction } from '../access/actor.ts';
 import type { Call } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
+import { sessionEnds } from '../sessions/session-ends.ts';
+import { asksForFactors, beginSecondFactor, mfaRequired, type PendingSignIn } from './second-factor.ts';
 import { endSurplusSessions, insertSession, type NewSession, renewSession } from '../sessions/sessions.store.ts';
 
 /** Tokens for the client. They are returned only here. */
@@ -30,20 +33,31 @@ export interface AuthenticatedUser {
   readonly id: string;
   /** Methods of authentication. @see RFC 8176 */
   readonly amr: readonly string[];
+  /** Whether a second factor was proven, too. */
+  readonly isFactorProven?: boolean;
+  /** Hash of the device token to which the sign-in was bound. */
+  readonly boundHash?: Buffer;
+  /** Default: none. */
+  readonly restriction?: SessionRestriction | null;
 }
 
-export function prepareSession({ services, client }: Call, app: App, user: AuthenticatedUser): PreparedSession {
-  const now = services.clock.now();
-  const after = (seconds: number) => new Date(now.getTime() + seconds * 1000);
+/** What a session of a user without a second factor is restricted to. */
+export const restrictionWithoutFactor = ({ settings }: App): SessionRestriction | null =>
+  settings.mfa.policy === 'required' ? 'enrolment' : null;
+
+export function prepareSession(call: Call, app: App, user: AuthenticatedUser): PreparedSession {
+  const { services, client } = call;
+  const restriction = user.restriction ?? null;
+  const ends = sessionEnds(call, app, restriction);
   const token = newSecret('gh_s_');
   const row = {
     id: services.ids.next(),
     userId: user.id,
     tokenHash: sha256(token),
     amr: user.amr,
-    now,
-    expiresAt: after(app.settings.sessionLifeSeconds),
-    idleExpiresAt: after(app.settings.sessionIdleSeconds),
+    factorAt: user.isFactorProven ? ends.now : null,
+    restriction,
+    ...ends,
     ip: client.ip,
     userAgent: client.userAgent,
   };
@@ -53,10 +67,17 @@ export function prepareSession({ services, client }: Call, app: App, user: Authe
 /**
  * Stores the device of the call as one from which the user signs in.
  *
+ * @param boundHash hash of the token to which the sign-in was bound
  * @returns the tokens of the device, for `setDeviceToken`
  */
-export async function rememberDeviceOf(tx: Tx, call: Call, app: App, userId: string): Promise<string> {
-  const device = deviceOfCall(call, app, userId);
+export async function rememberDeviceOf(
+  tx: Tx,
+  call: Call,
+  app: App,
+  userId: string,
+  boundHash?: Buffer,
+): Promise<string> {
+  const device = deviceOfCall(call, app, userId, boundHash);
   const [row] = await tx.query<{ token_hash: Buffer }>(sql`
     WITH ${deviceChanges(app.id, device.use, empty)}
     ${storedDevice}`);
@@ -72,26 +93,60 @@ export function presentedSessionHash({ request, services }: Call): Buffer | unde
   return token === undefined ? undefined : sha256(token);
 }
 
+/** A sign-in that has started a session, or for which a second factor is missing. */
+export type SignInOutcome =
+  | ({ readonly kind: 'started' } & StartedSession)
+  | ({ readonly kind: 'mfa-required' } & PendingSignIn);
+
 /**
- * Starts a session for a user who has just authenticated. If the caller's cookie holds a live session of that user, the
- * session is renewed instead: same id, new token. The device is known from then on. The caller has locked the user.
+ * Starts a session for a user who has just authenticated, or begins the question for the second factor. If the caller's
+ * cookie holds a live session of that user, the session is renewed instead: same id, new token. The device is known
+ * from then on. The caller has locked the user.
+ *
+ * Every way to a session ends here, or in `signInChanges`, which decides the same in one statement. A user with a
+ * second factor gets none before it is proven. A user without one gets a restricted session, if the app requires a
+ * factor.
  */
-export async function startSession(tx: Tx, call: Call, app: App, user: AuthenticatedUser): Promise<StartedSession> {
+export async function startSession(
+  tx: Tx,
+  call: Call,
+  app: App,
+  authenticated: AuthenticatedUser,
+): Promise<SignInOutcome> {
+  const { restriction = authenticated.isFactorProven ? null : restrictionWithoutFactor(app) } = authenticated;
+  const user = { ...authenticated, restriction };
   const { row, token } = prepareSession(call, app, user);
-  const presented = presentedSessionHash(call);
+  const presented = restriction === null ? presentedSessionHash(call) : undefined;
+  const mayStart = sql`EXISTS (SELECT FROM person)`;
   const renewed = presented
-    ? renewSession(app.id, row, presented, sql`true`)
+    ? renewSession(app.id, row, presented, mayStart)
     : sql`SELECT NULL::bigint AS id WHERE false`;
   const kept = sql`COALESCE((SELECT id FROM renewed), ${row.id})`;
-  const [session] = await tx.query<{ id: string | null }>(sql`
-    WITH renewed AS (${renewed}),
-    begun AS (${insertSession(app.id, row, sql`WHERE NOT EXISTS (SELECT FROM renewed)`)}),
-    ended AS (${endSurplusSessions(app.id, row, kept, app.settings.sessionsPerUser, sql`true`)})
-    SELECT (SELECT id FROM renewed) AS id`);
-  const renewedId = session?.id ?? undefined;
-  const deviceToken = await rememberDeviceOf(tx, call, app, user.id);
-  return { sessionId: renewedId ?? row.id, sessionToken: token, deviceToken, isRenewed: renewedId !== undefined };
+  const [session] = await tx.query<{ id: string | null; may_start: boolean }>(sql`
+    WITH person AS (${startsWithoutFactor(app, row.userId, user.isFactorProven ?? false)}),
+    renewed AS (${renewed}),
+    begun AS (${insertSession(app.id, row, sql`FROM person WHERE NOT EXISTS (SELECT FROM renewed)`)}),
+    ended AS (${endSurplusSessions(app.id, row, kept, app.settings.sessionsPerUser, mayStart)})
+    SELECT (SELECT id FROM renewed) AS id, ${mayStart} AS may_start`);
+  if (!session?.may_start) {
+    return { kind: 'mfa-required', ...(await beginSecondFactor(tx, call, app, user)) };
+  }
+  const renewedId = session.id ?? undefined;
+  const deviceToken = await rememberDeviceOf(tx, call, app, user.id, user.boundHash);
+  return {
+    kind: 'started',
+    sessionId: renewedId ?? row.id,
+    sessionToken: token,
+    deviceToken,
+    isRenewed: renewedId !== undefined,
+  };
 }
+
+/** The statement that returns a row if a session of the user may start now. */
+const startsWithoutFactor = (app: App, userId: string, isFactorProven: boolean) => sql`
+  SELECT id FROM users
+  WHERE app_id = ${app.id} AND id = ${userId} 
+    AND (NOT has_factor OR ${isFactorProven || !asksForFactors(app)}::boolean)`;
 
 /** The audit event of a started or renewed session. */
 export const sessionEvent = (
@@ -104,8 +159,23 @@ export const sessionEvent = (
     actor: { kind: 'user', id: userId },
   }) as const;
 
+/** The audit events of a sign-in: none before the second factor is proven. */
+export const sessionEvents = (userId: string, outcome: SignInOutcome) =>
+  outcome.kind === 'started' ? [sessionEvent(userId, outcome)] : [];
+
 /** The headers of a response that starts a session. */
 export const sessionHeaders = { ...deviceHeaders, 'Set-Cookie': 'The session cookie and the device cookie.' };
+
+/**
+ * Sends session and device as cookies, too.
+ *
+ * @throws ApiError `mfa_required` if no session has started
+ */
+export function setCookiesOf(call: Call, app: App, outcome: SignInOutcome): StartedSession {
+  if (outcome.kind === 'mfa-required') throw mfaRequired(call, app, outcome);
+  setSessionCookies(call, app, outcome);
+  return outcome;
+}
 
 /** Sends session and device as cookies, too. */
 export function setSessionCookies(

@@ -1,6 +1,6 @@
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
-import { freshForSeconds } from '../calls/fresh-authentication.ts';
+import { freshForSeconds } from '../access/second-factor.ts';
 import { routes } from '../routes.ts';
 import { type Case, cases } from './samples/samples.ts';
 import { digestOfEverything } from './digest.ts';
@@ -41,6 +41,11 @@ const asking = {
     'adoptApiKey',
     'createMyApiKey',
     'updateMyApiKey',
+    'addMyTotpFactor',
+    'confirmMyFactor',
+    'removeMyFactor',
+    'createMyRecoveryCodes',
+    'resetUserFactors',
   ],
   stepUp: ['createMachineUser', 'createGoogleIdentityProvider', 'createAzureIdentityProvider', 'deleteUser'],
 };

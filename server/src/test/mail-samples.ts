@@ -46,6 +46,11 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   email_change_requested: { email: 'jon@doe.example', ...circumstances },
   new_device: notMe,
   identity_linked: { provider: 'Google', ...notMe },
+  factor_added: { factorName: 'Phone', ...notMe },
+  factor_removed: { factorName: 'Phone', ...circumstances },
+  recovery_codes_replaced: { ...circumstances },
+  recovery_code_used: { codesLeft: '9', ...circumstances },
+  factors_reset: { time: circumstances.time },
   api_key_created: { keyName: 'nightly export', organizationName: 'Jon Doe Inc', ...notMe },
   machine_secret_created: { organizationName: 'Jon Doe Inc', machineUser: 'exporter', ...notMe },
   machine_secrets_end: {

@@ -63,7 +63,11 @@ describe('the constraints of the document', () => {
       { required: ['idpToken'] },
       { required: ['intentToken'] },
     ]);
-    expect(schemas['ReauthenticateRequest']?.['oneOf']).toHaveLength(3);
+    expect(schemas['ReauthenticateRequest']?.['oneOf']).toHaveLength(4);
+    expect(schemas['FinishSignInRequest']?.['oneOf']).toEqual([
+      { required: ['factorId', 'code'] },
+      { required: ['recoveryCode'] },
+    ]);
     expect(schemas['CreateAzureIdentityProviderRequest']?.['not']).toEqual({ required: ['tenantType', 'tenantId'] });
   });
 

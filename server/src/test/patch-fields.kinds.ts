@@ -4,10 +4,12 @@ import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { human, nobody, operator, outcomeOf, type Prepared } from './samples/sample.ts';
 import { goThrough, registerProvider } from './identity-flow.ts';
 import { TestProvider } from './identity-provider.ts';
+import { halfSignedIn } from './samples/factors.ts';
 import { enableOrganizationMachines } from './samples/stage.ts';
 import { runTask } from './tasks.ts';
 import { keysOf, organizationKey, personalKey } from './world/api-keys.ts';
 import { withStatus } from './world/answers.ts';
+import { enrol, factorsUrl } from './world/factors.ts';
 import { unique } from './world/names.ts';
 import { password, type World } from './world/world.ts';
 
@@ -67,13 +69,14 @@ const refusedIf = (
   field: string,
   wrong: (world: World) => Promise<unknown>,
   code: string,
+  success: 200 | 201 = 200,
 ): Unseen => ({
   because,
   prove: async ({ world, thing, send }) => {
     const prepared = await thing.prepare();
     const body = { ...prepared.body, [field]: await wrong(world) };
     expect(outcomeOf(await send({ ...prepared, body }))).toBe(code);
-    expect(outcomeOf(await send(prepared))).toBe(200);
+    expect(outcomeOf(await send(prepared))).toBe(success);
   },
 });
 
@@ -199,6 +202,18 @@ const myApiKeyKind: Kind = {
     return {
       prepare: () => ({ as: human(member), params: { apiKeyId: id } }),
       read: () => readKey(world, '/v1/authentication/users/me/api-keys', id, member.token),
+    };
+  },
+};
+
+const factorKind: Kind = {
+  values: { name: 'Other phone' },
+  make: async (world) => {
+    const person = await world.person();
+    const { id } = await enrol(world, person);
+    return {
+      prepare: () => ({ as: human(person), params: { factorId: id } }),
+      read: async () => (await get<{ factors: unknown[] }>(world, factorsUrl, person.token)).factors[0],
     };
   },
 };
@@ -364,6 +379,25 @@ const changePasswordKind: Kind = {
   },
 };
 
+const wrongProof = (field: string, value: string, code: string) =>
+  refusedIf('It is a proof.', field, () => Promise.resolve(value), code, 201);
+
+const finishSignInKind: Kind = {
+  make: (world) =>
+    Promise.resolve(
+      thingOfPeople(world, async () => {
+        const prepared = await halfSignedIn({ world });
+        return { userId: prepared.as.id, prepared };
+      }),
+    ),
+  unseen: {
+    mfaToken: wrongProof('mfaToken', 'gh_f_made-up', 'unauthenticated'),
+    factorId: wrongProof('factorId', '1', 'factor_invalid'),
+    code: wrongProof('code', '0', 'factor_invalid'),
+    recoveryCode: wrongProof('recoveryCode', 'K7PQ2X-MHB4T8-V9WNRC', 'validation_failed'),
+  },
+};
+
 const acceptInvitationKind: Kind = {
   make: async (world) => {
     const owner = await world.person();
@@ -406,6 +440,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   updateMachineUser: machineUserKind,
   updateApiKey: apiKeyKind,
   updateMyApiKey: myApiKeyKind,
+  updateMyFactor: factorKind,
   updateOrganizationMachineUser: organizationMachineKind,
   updateAppSettings: settingsKind,
   updateApp: appKind,
@@ -413,4 +448,5 @@ export const kinds: Readonly<Record<string, Kind>> = {
   resetPassword: resetPasswordKind,
   changePassword: changePasswordKind,
   acceptInvitation: acceptInvitationKind,
+  finishSignIn: finishSignInKind,
 };

@@ -1,5 +1,6 @@
 import { writeFileSync } from 'node:fs';
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
+import { withoutTimePassing } from './clock.ts';
 import { type Case, cases } from './samples/samples.ts';
 import { outcomeOf, perform } from './samples/sample.ts';
 import { createStage, type Stage } from './samples/stage.ts';
@@ -24,7 +25,7 @@ beforeAll(async () => {
   app = await buildTestApp({ db });
   stage = await createStage(await createWorld(app));
 });
-aroundEach((runTest) => undoable.undo(runTest));
+aroundEach((runTest) => withoutTimePassing(() => undoable.undo(runTest)));
 afterAll(() => app?.close());
 
 const nameOf = ({ route, sample }: Case): string =>
@@ -40,7 +41,7 @@ async function statementsOf({ route, sample }: Case): Promise<string[]> {
     expect(outcomeOf(response)).toBe(route.response.status);
     return db.take();
   };
-  await undoable.undo(call);
+  await withoutTimePassing(() => undoable.undo(call));
   return call();
 }
 

@@ -6,6 +6,7 @@ import { createStage, type Stage } from './samples/stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
 import { organizationKey, personalKey } from './world/api-keys.ts';
+import { challenge, enrol } from './world/factors.ts';
 import { createWorld, password } from './world/world.ts';
 
 const foreignKeyViolation = '23503';
@@ -62,6 +63,13 @@ async function createApiKeys({ world, orgId, owner, member, machine }: Stage): P
   for (const maker of [owner, world.admin, machine]) await organizationKey(world, maker, orgId);
 }
 
+/** A sign-in whose second factor is missing. */
+async function beginSignIn({ world }: Stage): Promise<void> {
+  const person = await world.person();
+  await enrol(world, person);
+  await challenge(world, person.email);
+}
+
 beforeAll(async () => {
   app = await buildTestApp();
   stage = await createStage(await createWorld(app));
@@ -69,6 +77,7 @@ beforeAll(async () => {
   await signInElsewhere(stage);
   await sendKeys(stage);
   await createApiKeys(stage);
+  await beginSignIn(stage);
   tables = await tablesOfApps(app.db);
   rows = await takeRows(app.db, tables, stage.world.appId);
   twinId = (await createWorld(app)).appId;

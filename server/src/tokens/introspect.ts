@@ -22,7 +22,8 @@ const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
 
 async function introspectSession(services: Services, app: NamedApp, token: string): Promise<Introspection> {
   const found = await findAndTouchSession(services, app.id, token);
-  if (!found) return inactive;
+  // A restricted session can only change second factors here, and nothing elsewhere.
+  if (!found || found.session.restriction !== null) return inactive;
   const { user, session } = found;
   return {
     active: true,

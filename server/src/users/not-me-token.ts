@@ -15,6 +15,8 @@ export type NotMeSubject =
   | { readonly kind: 'api_key'; readonly id: string }
   /** A secret that the user created for a machine user of an organization. */
   | { readonly kind: 'machine_secret'; readonly id: string }
+  /** A second factor, until it is used. */
+  | { readonly kind: 'factor'; readonly id: string }
   /** The password with this hash. The link does not remove a password that was set later. */
   | { readonly kind: 'password'; readonly passwordHash: string };
 
@@ -38,11 +40,12 @@ const letterOf = {
   api_key: 'k',
   machine_secret: 'm',
   password: 'p',
+  factor: 'f',
 } as const satisfies Record<NotMeSubject['kind'], string>;
 const kindOf = new Map(Object.entries(letterOf).map(([kind, letter]) => [letter, kind as NotMeSubject['kind']]));
 
-const tokenPattern = /^gh_n_[asikpm]([A-Za-z0-9_-]{60,400})$/;
-const contentPattern = /^([asikpm])\.(\d{1,19})\.([0-9a-f]*)\.([0-9a-f]{32})\.(\d{1,15})$/;
+const tokenPattern = /^gh_n_[asikpmf]([A-Za-z0-9_-]{60,400})$/;
+const contentPattern = /^([asikpmf])\.(\d{1,19})\.([0-9a-f]*)\.([0-9a-f]{32})\.(\d{1,15})$/;
 
 /** Binds a token to one context: other purposes and other apps cannot use it. */
 const context = (appId: string): string => `not-me:${appId}`;
@@ -69,6 +72,8 @@ function subjectText(subject: NotMeSubject): string {
  * - `identity`: the identity is unlinked, all sessions end, and a password reset starts
  * - `api_key`: the key ends, all sessions end, and a password reset starts
  * - `password`: the password is removed if it is still this one, all sessions end, and a password reset starts
+ * - `factor`: the second factor is removed if it was not used since it was added, all sessions end, and a password
+ *   reset starts
  * - `machine_secret`: the secret is deleted, all sessions end, and a password reset starts
  *
  * A link is void after a change of address, because someone else may own the old mailbox.

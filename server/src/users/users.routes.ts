@@ -4,19 +4,18 @@ import { empty, sql } from '../db/db.ts';
 import { accepting, overApp, overUser, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
-import { changedFields } from '../calls/changed-fields.ts';
+import { changedFields } from '../db/changed-fields.ts';
 import { readUser } from '../calls/decide-in-statement.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { checkMetadataLimit } from '../metadata.ts';
 import { type MembershipJson, membershipsAsJson, membershipsShown, toMembership } from '../members/members.store.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
-import { sessionHeaders, setSessionCookies, startSession } from '../sign-in/start-session.ts';
+import { sessionHeaders, setCookiesOf, startSession } from '../sign-in/start-session.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from '../search/display-name.ts';
 import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
-import { hashNewPassword } from '../passwords/new-password.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { lockWithinReach } from '../accounts/govern-user.ts';
 import { requireSession } from '../sessions/session-of-caller.ts';
@@ -93,7 +92,7 @@ export const userRoutes = [
       checkReservedKeys(call, body.metadata ?? {});
       checkMetadataLimit(body.metadata ?? {});
       const template = chooseUrlTemplate(call, app, 'verificationUrl', body.verificationUrl);
-      const passwordHash = await hashNewPassword(services, body.password, body);
+      const passwordHash = await services.passwords.hash(body.password);
 
       const started = await mutate(call, async (tx) => {
         const made = await insertUser(tx, app.id, {
@@ -115,14 +114,13 @@ export const userRoutes = [
         await sendVerification(tx, call, app, made, template, cause);
         const session = await startSession(tx, call, app, { id: made.id, amr: ['pwd'] });
         const actor = { kind: 'user', id: made.id } as const;
-        return { result: { ...session, userId: made.id }, event: { target: actor, actor } };
+        return { result: { session, userId: made.id }, event: { target: actor, actor } };
       });
       if (!started) {
         await notifyAddressOwner(call, body.email);
         throw new ApiError('email_already_exists');
       }
-      setSessionCookies(call, app, started);
-      return started;
+      return { ...setCookiesOf(call, app, started.session), userId: started.userId };
     },
   }),
 

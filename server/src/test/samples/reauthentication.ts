@@ -4,6 +4,7 @@ import { human, type Prepared, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
 import { boundToOne } from './users.ts';
 import { goThrough, newVerifier } from '../identity-flow.ts';
+import { enrol, nextCode } from '../world/factors.ts';
 import type { Person } from '../world/world.ts';
 
 const url = '/v1/authentication/users/me/reauthentication';
@@ -62,6 +63,17 @@ export const samplesOfReauthentication: SampleCalls = {
       target,
       foreign: 'intent_invalid',
       prepare: roundTrip,
+    },
+    {
+      ...boundToOne('factor_invalid'),
+      title: 'by a second factor',
+      target,
+      foreign: 'factor_invalid',
+      prepare: async ({ world }) => {
+        const person = await world.person();
+        const factor = await enrol(world, person);
+        return by(person, { factorId: factor.id, code: nextCode(world, factor) });
+      },
     },
   ],
 };

@@ -2,6 +2,7 @@ import type { Route } from '../../calls/route.ts';
 import { routes } from '../../routes.ts';
 import { samplesOfAccounts } from './accounts.ts';
 import { samplesOfApiKeys } from './api-keys.ts';
+import { samplesOfFactors } from './factors.ts';
 import { samplesOfAudit } from './audit.ts';
 import { letManagersGrantAnyRole, samplesOfGrants } from './grants.ts';
 import { samplesOfIdentityProviders } from './identity-providers.ts';
@@ -27,6 +28,7 @@ export const samples: SampleCalls = {
   ...samplesOfAccounts,
   ...samplesOfReauthentication,
   ...samplesOfApiKeys,
+  ...samplesOfFactors,
   ...samplesOfAudit,
   ...samplesOfNotMe,
   ...samplesOfOrganizations,

@@ -35,7 +35,8 @@ export async function addDevices({ test, appId }: World, userId: string): Promis
 }
 
 /** Invites an address to a role of the organization. @returns the mail */
-async function inviteTo({ world, orgId, owner }: Stage, email: string) {
+/** Invites an address to our organization. @returns the mail */
+export async function inviteTo({ world, orgId, owner }: Stage, email: string) {
   const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
   await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token: owner.token, body });
   return world.mail(email);

@@ -1,0 +1,133 @@
+import type { Tx } from '../db/db.ts';
+import { addressKey } from '../http/network-address.ts';
+import { ApiError } from '../http/errors.ts';
+import { normalizeCode } from '../keys/secrets.ts';
+import { appOfCall } from '../calls/call-app.ts';
+import type { Call } from '../calls/route.ts';
+import { quotaKey, quotaOf, takeLimit } from '../calls/take-limit.ts';
+import { sql } from '../db/db.ts';
+import { refundUnit, resetQuotas } from '../limits/limits.store.ts';
+import { sessionEnds } from '../sessions/session-ends.ts';
+import { signedIn } from '../access/actor.ts';
+import type { App } from '../apps/apps.store.ts';
+import { findSealedFactor, useStep } from './factors.store.ts';
+import { recoveryCodeHash } from './recovery-codes.ts';
+import { hasRecoveryCode, useRecoveryCode } from './recovery-codes.store.ts';
+import { matchTotp } from './totp.ts';
+import { openTotpSecret } from './totp-secret.ts';
+
+/** What somebody shows as a second factor. */
+export type PresentedFactor =
+  | { readonly by: 'totp'; readonly factorId: string; readonly code: string }
+  | { readonly by: 'recovery-code'; readonly recoveryCode: string };
+
+/** Whose factor it is, and from where it is shown. */
+export interface FactorHolder {
+  readonly userId: string;
+  /** Hash of the device token, if the account knows the device: it has a quota of its own. */
+  readonly knownDevice: Buffer | undefined;
+}
+
+/** A right factor, not used up yet. */
+export interface CheckedFactor {
+  readonly holder: FactorHolder;
+  readonly proof:
+    | { readonly by: 'totp'; readonly factorId: string; readonly step: number }
+    | { readonly by: 'recovery-code'; readonly codeHash: Buffer };
+}
+
+/** Methods of authentication after a factor of this kind. @see RFC 8176 */
+export const amrAfter = (amr: readonly string[], { proof }: CheckedFactor): string[] => [
+  ...new Set([...amr, proof.by === 'totp' ? 'otp' : 'rec', 'mfa']),
+];
+
+/** The session of the caller after a second factor was proven in it, for `recordFactor`. */
+export function recordedFactor(call: Call, app: App, methods: readonly string[]) {
+  const { user, session } = signedIn(call.actor);
+  return {
+    id: session.id,
+    userId: user.id,
+    amr: [...new Set([...session.amr, ...methods])],
+    ...sessionEnds(call, app, null),
+  };
+}
+
+export const factorInvalid = (userId: string): ApiError =>
+  new ApiError('factor_invalid', { about: { target: { kind: 'user', id: userId } } });
+
+/** The quota of the user, or of a device that the account knows: strangers cannot exhaust the attempts of the owner. */
+const quotaNameOf = ({ userId, knownDevice }: FactorHolder) =>
+  knownDevice
+    ? ({ name: 'secondFactorsPerDevicePerHour', whose: `${userId} ${knownDevice.toString('hex')}` } as const)
+    : ({ name: 'secondFactorsPerUserPerHour', whose: userId } as const);
+
+/** Counts an attempt. Committed before the comparison; all sign-ins of a user share the count. */
+export async function countAttempt(call: Call, holder: FactorHolder): Promise<void> {
+  await takeLimit(call, 'secondFactorsPerAddressPerHour', addressKey(call.client.ip));
+  const { name, whose } = quotaNameOf(holder);
+  await takeLimit(call, name, whose);
+}
+
+/** Refunds the attempts, after the owner has shown the factor. */
+export async function refundAttempts(tx: Tx, call: Call, holder: FactorHolder): Promise<void> {
+  const { services, appId, client } = call;
+  const { name, whose } = quotaNameOf(holder);
+  await resetQuotas(tx, appId, [quotaKey(services, name, whose)]);
+  const ofAddress = 'secondFactorsPerAddressPerHour';
+  const address = quotaOf(services, await appOfCall(call), ofAddress, addressKey(client.ip));
+  await tx.query(refundUnit(appId, address, sql`true`));
+}
+
+async function proofOf(
+  { services, appId }: Call,
+  userId: string,
+  presented: PresentedFactor,
+): Promise<CheckedFactor['proof'] | undefined> {
+  if (presented.by === 'recovery-code') {
+    const codeHash = recoveryCodeHash(presented.recoveryCode);
+    return (await hasRecoveryCode(services.db, appId, userId, codeHash))
+      ? { by: 'recovery-code', codeHash }
+      : undefined;
+  }
+  const { factorId } = presented;
+  const factor = await findSealedFactor(services.db, appId, userId, factorId);
+  if (!factor?.isConfirmed) return undefined;
+  const secret = openTotpSecret(services.sealer, appId, factorId, factor.sealedSecret);
+  const step = matchTotp(secret, normalizeCode(presented.code), services.clock.now());
+  return step === undefined ? undefined : { by: 'totp', factorId, step };
+}
+
+/**
+ * Checks a second factor. The attempt is counted before the comparison.
+ *
+ * @returns the proof, which the caller must use up with `consumeFactor` in the transaction that it authorizes
+ * @throws ApiError `factor_invalid` for every reason; `rate_limited`
+ */
+export async function checkFactor(
+  call: Call,
+  holder: FactorHolder,
+  presented: PresentedFactor,
+): Promise<CheckedFactor> {
+  await countAttempt(call, holder);
+  const proof = await proofOf(call, holder.userId, presented);
+  if (!proof) throw factorInvalid(holder.userId);
+  return { holder, proof };
+}
+
+/**
+ * Uses a checked factor up: a code is accepted once. Refunds the attempts, because the owner has shown the factor. The
+ * caller has locked the user.
+ *
+ * @throws ApiError `factor_invalid` if another call used the code or removed the factor in the meantime
+ */
+export async function consumeFactor(tx: Tx, call: Call, { holder, proof }: CheckedFactor): Promise<void> {
+  const { services, appId } = call;
+  const { userId } = holder;
+  const now = services.clock.now();
+  const isUsed =
+    proof.by === 'totp'
+      ? await useStep(tx, appId, { id: proof.factorId, userId, step: proof.step, now })
+      : await useRecoveryCode(tx, appId, userId, proof.codeHash, now);
+  if (!isUsed) throw factorInvalid(userId);
+  await refundAttempts(tx, call, holder);
+}

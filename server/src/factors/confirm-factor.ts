@@ -1,0 +1,107 @@
+import { namedAppOf } from '../apps/named-app.ts';
+import { checkCode } from '../codes/codes.ts';
+import { consumeCode } from '../codes/codes.store.ts';
+import type { Tx } from '../db/db.ts';
+import { signedIn } from '../access/actor.ts';
+import { ApiError } from '../http/errors.ts';
+import { normalizeCode } from '../keys/secrets.ts';
+import { mutate } from '../calls/mutate.ts';
+import type { Call } from '../calls/route.ts';
+import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
+import { recordFactor } from '../sessions/sessions.store.ts';
+import { notMeUrl } from '../users/not-me-token.ts';
+import { countAttempt, factorInvalid, recordedFactor, refundAttempts } from './check-factor.ts';
+import { confirmFactor, type Factor, findSealedFactor, listFactors } from './factors.store.ts';
+import { notifyOfFactor } from './notify-factor.ts';
+import { newRecoveryCodes } from './recovery-codes.ts';
+import { replaceRecoveryCodes } from './recovery-codes.store.ts';
+import { matchTotp } from './totp.ts';
+import { openTotpSecret } from './totp-secret.ts';
+
+/** How long an added factor can be confirmed. */
+const confirmableMs = 3_600_000;
+
+/** A factor to confirm. */
+interface Given {
+  readonly id: string;
+  readonly code: string;
+  readonly verificationCode?: string | undefined;
+}
+
+/** The time step of the presented code. @throws ApiError `factor_not_found`, `factor_invalid`, `rate_limited` */
+async function stepOfUnconfirmed(call: Call, userId: string, { id, code }: Given): Promise<number> {
+  const { services, appId } = call;
+  const now = services.clock.now();
+  const factor = await findSealedFactor(services.db, appId, userId, id);
+  const isOpen = factor && !factor.isConfirmed && now.getTime() - factor.createdAt.getTime() < confirmableMs;
+  if (!isOpen) throw new ApiError('factor_not_found');
+  await countAttempt(call, { userId, knownDevice: undefined });
+  const secret = openTotpSecret(services.sealer, appId, id, factor.sealedSecret);
+  const step = matchTotp(secret, normalizeCode(code), now);
+  if (step === undefined) throw factorInvalid(userId);
+  return step;
+}
+
+/**
+ * In an app that requires a second factor, a stranger who knows the password could add the first one. Therefore the
+ * owner of the mailbox confirms it too, unless a provider has just identified the person.
+ *
+ * @returns the id of the code to consume; undefined if none is needed
+ * @throws ApiError `account_unclaimed`, `code_invalid`
+ */
+async function checkMailbox(call: Call, { verificationCode }: Given): Promise<string | undefined> {
+  const { user, session } = signedIn(call.actor);
+  if (session.restriction !== 'enrolment' || session.amr.includes('fed')) return undefined;
+  if (!user.isEmailClaimed) throw new ApiError('account_unclaimed');
+  if (verificationCode !== undefined) {
+    return checkCode(call, { userId: user.id, purpose: 'reauthentication' }, verificationCode);
+  }
+  throw new ApiError('code_invalid', {
+    detail:
+      'Request a code with POST /v1/authentication/users/me/reauthentication-request; send it as verificationCode.',
+  });
+}
+
+/** Stores the recovery codes that come with the first factor. */
+async function firstRecoveryCodes(tx: Tx, { services, appId }: Call, userId: string): Promise<string[]> {
+  const { codes, hashes } = newRecoveryCodes();
+  await replaceRecoveryCodes(tx, appId, userId, hashes, services.clock.now());
+  return codes;
+}
+
+/**
+ * Confirms an added factor of the caller with its present code. A session that could only add a factor becomes an
+ * ordinary one; one that began with a recovery code stays restricted.
+ *
+ * @returns the factor; with the first one also recovery codes, which are shown only here
+ * @throws ApiError `factor_not_found`, `factor_invalid`, `rate_limited`, `account_unclaimed`, `code_invalid`,
+ *   `mfa_disabled`
+ */
+export async function confirmMyFactor(
+  call: Call,
+  given: Given,
+): Promise<{ factor: Factor; recoveryCodes: string[] | undefined }> {
+  const { appId, services } = call;
+  const { user } = signedIn(call.actor);
+  const app = await namedAppOf(call);
+  if (app.settings.mfa.policy === 'off') throw new ApiError('mfa_disabled');
+  const step = await stepOfUnconfirmed(call, user.id, given);
+  const codeId = await checkMailbox(call, given);
+  return mutate(call, async (tx) => {
+    await lockCallerWithSession(tx, call);
+    if (codeId !== undefined && !(await consumeCode(tx, appId, user.id, codeId))) throw new ApiError('code_invalid');
+    const isFirst = (await listFactors(tx, appId, user.id)).length === 0;
+    const now = services.clock.now();
+    if (!(await confirmFactor(tx, appId, { id: given.id, userId: user.id, step, now }))) {
+      throw new ApiError('factor_not_found');
+    }
+    await refundAttempts(tx, call, { userId: user.id, knownDevice: undefined });
+    await recordFactor(tx, appId, recordedFactor(call, app, ['otp', 'mfa']));
+    const recoveryCodes = isFirst ? await firstRecoveryCodes(tx, call, user.id) : undefined;
+    const factor = (await listFactors(tx, appId, user.id)).find(({ id }) => id === given.id);
+    if (!factor) throw new Error('a confirmed factor is not in the list');
+    const content = { factorName: factor.name, notMeUrl: notMeUrl(call, user, { kind: 'factor', id: factor.id }) };
+    await notifyOfFactor(tx, call, app, { user, purpose: 'factor_added', content });
+    return { result: { factor, recoveryCodes }, event: { target: { kind: 'factor', id: factor.id } } };
+  });
+}

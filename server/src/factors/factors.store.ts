@@ -1,0 +1,187 @@
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+
+/** A second factor in the view of its owner. */
+export interface Factor {
+  readonly id: string;
+  readonly kind: 'totp';
+  readonly name: string;
+  readonly createdAt: Date;
+  readonly lastUsedAt: Date | null;
+}
+
+/** A factor with what a check needs. */
+export interface SealedFactor {
+  readonly id: string;
+  readonly name: string;
+  readonly sealedSecret: Buffer;
+  readonly createdAt: Date;
+  readonly isConfirmed: boolean;
+}
+
+interface FactorRow {
+  id: string;
+  kind: 'totp';
+  name: string;
+  created_at: Date;
+  last_used_at: Date | null;
+}
+
+const columns = sql`id, kind, name, created_at, last_used_at`;
+
+const toFactor = (row: FactorRow): Factor => ({
+  id: row.id,
+  kind: row.kind,
+  name: row.name,
+  createdAt: row.created_at,
+  lastUsedAt: row.last_used_at,
+});
+
+/** The confirmed factors of a user, oldest first. */
+export async function listFactors(db: Queryable, appId: string, userId: string): Promise<Factor[]> {
+  const rows = await db.query<FactorRow>(sql`
+    SELECT ${columns} FROM factors
+    WHERE app_id = ${appId} AND user_id = ${userId} AND confirmed_at IS NOT NULL ORDER BY id`);
+  return rows.map(toFactor);
+}
+
+/** A factor of a user, confirmed or not. */
+export async function findSealedFactor(
+  db: Queryable,
+  appId: string,
+  userId: string,
+  id: string,
+): Promise<SealedFactor | undefined> {
+  const [row] = await db.query<{ name: string; sealed_secret: Buffer; created_at: Date; is_confirmed: boolean }>(sql`
+    SELECT name, sealed_secret, created_at, confirmed_at IS NOT NULL AS is_confirmed FROM factors
+    WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${id}`);
+  if (!row) return undefined;
+  const { name, sealed_secret: sealedSecret, created_at: createdAt, is_confirmed: isConfirmed } = row;
+  return { id, name, sealedSecret, createdAt, isConfirmed };
+}
+
+/** Stores a factor that its owner has yet to confirm. Replaces the one that the owner did not confirm before. */
+export async function insertFactor(
+  tx: Tx,
+  appId: string,
+  factor: { id: string; userId: string; kind: 'totp'; name: string; sealedSecret: Buffer; now: Date },
+): Promise<void> {
+  await tx.query(sql`
+    WITH replaced AS (
+      DELETE FROM factors WHERE app_id = ${appId} AND user_id = ${factor.userId} AND confirmed_at IS NULL)
+    INSERT INTO factors (app_id, id, user_id, kind, name, sealed_secret, created_at)
+    VALUES (${appId}, ${factor.id}, ${factor.userId}, ${factor.kind}, ${factor.name}, ${factor.sealedSecret},
+      ${factor.now})`);
+}
+
+/** Keeps `users.has_factor` true exactly while the user has a confirmed factor. The caller has locked the user. */
+async function recordWhetherHasFactor(tx: Tx, appId: string, userId: string): Promise<void> {
+  await tx.query(sql`
+    UPDATE users u SET has_factor = EXISTS (
+      SELECT FROM factors f WHERE f.app_id = u.app_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL)
+    WHERE u.app_id = ${appId} AND u.id = ${userId}`);
+}
+
+/**
+ * Confirms a factor of a locked user by the code of a time step.
+ *
+ * @returns whether it was still unconfirmed
+ */
+export async function confirmFactor(
+  tx: Tx,
+  appId: string,
+  factor: { id: string; userId: string; step: number; now: Date },
+): Promise<boolean> {
+  const rows = await tx.query(sql`
+    UPDATE factors SET confirmed_at = ${factor.now}, last_used_at = ${factor.now}, last_step = ${factor.step}
+    WHERE app_id = ${appId} AND user_id = ${factor.userId} AND id = ${factor.id} AND confirmed_at IS NULL
+    RETURNING 1`);
+  if (rows.length > 0) await recordWhetherHasFactor(tx, appId, factor.userId);
+  return rows.length > 0;
+}
+
+/**
+ * Records that the code of a time step was used. One statement, so that two calls with the same code cannot both
+ * succeed.
+ *
+ * @returns false if the code of this step or a later one was used before, or the factor is gone
+ * @see RFC 6238, section 5.2
+ */
+export async function useStep(
+  tx: Tx,
+  appId: string,
+  factor: { id: string; userId: string; step: number; now: Date },
+): Promise<boolean> {
+  const rows = await tx.query(sql`
+    UPDATE factors SET last_step = ${factor.step}, last_used_at = ${factor.now}
+    WHERE app_id = ${appId} AND user_id = ${factor.userId} AND id = ${factor.id} AND confirmed_at IS NOT NULL
+      AND last_step < ${factor.step}::bigint
+    RETURNING 1`);
+  return rows.length > 0;
+}
+
+/** @throws ApiError `factor_not_found` */
+export async function renameFactor(tx: Tx, appId: string, userId: string, id: string, name: string): Promise<Factor> {
+  const [row] = await tx.query<FactorRow>(sql`
+    UPDATE factors SET name = ${name}
+    WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${id} AND confirmed_at IS NOT NULL
+    RETURNING ${columns}`);
+  if (!row) throw new ApiError('factor_not_found');
+  return toFactor(row);
+}
+
+/**
+ * Deletes a factor of a locked user. With the last confirmed one, the recovery codes are deleted too.
+ *
+ * @returns its name, or undefined if there is no such factor
+ */
+export async function deleteFactor(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  id: string,
+): Promise<{ name: string } | undefined> {
+  const [row] = await tx.query<{ name: string }>(sql`
+    DELETE FROM factors WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${id} RETURNING name`);
+  if (!row) return undefined;
+  await recordWhetherHasFactor(tx, appId, userId);
+  await tx.query(sql`
+    DELETE FROM recovery_codes c USING users u
+    WHERE u.app_id = ${appId} AND u.id = ${userId} AND NOT u.has_factor AND c.app_id = u.app_id AND c.user_id = u.id`);
+  return row;
+}
+
+/**
+ * Deletes a factor of a locked user if it was not used since it was confirmed, for the "not me" link of its mail. A
+ * stranger who reads the mailbox must not be able to remove a factor that the owner signs in with.
+ */
+export async function deleteUnusedFactor(tx: Tx, appId: string, userId: string, id: string): Promise<void> {
+  const rows = await tx.query(sql`
+    SELECT 1 FROM factors
+    WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${id} AND last_used_at IS NOT DISTINCT FROM confirmed_at
+    FOR UPDATE`);
+  if (rows.length > 0) await deleteFactor(tx, appId, userId, id);
+}
+
+/** Deletes all factors and recovery codes of a locked user. @returns the number of confirmed factors */
+export async function deleteFactors(tx: Tx, appId: string, userId: string): Promise<number> {
+  const rows = await tx.query<{ is_confirmed: boolean }>(sql`
+    WITH codes AS (DELETE FROM recovery_codes WHERE app_id = ${appId} AND user_id = ${userId})
+    DELETE FROM factors WHERE app_id = ${appId} AND user_id = ${userId}
+    RETURNING confirmed_at IS NOT NULL AS is_confirmed`);
+  if (rows.length > 0) await recordWhetherHasFactor(tx, appId, userId);
+  return rows.filter((row) => row.is_confirmed).length;
+}
+
+/** Every secret of an authenticator app, for encryption under another master key. */
+export async function listSealedFactors(tx: Tx): Promise<{ appId: string; id: string; sealed: Buffer }[]> {
+  const rows = await tx.query<{ app_id: string; id: string; sealed_secret: Buffer }>(
+    sql`SELECT app_id, id, sealed_secret FROM factors ORDER BY app_id, id FOR UPDATE`,
+  );
+  return rows.map((row) => ({ appId: row.app_id, id: row.id, sealed: row.sealed_secret }));
+}
+
+export async function replaceSealedFactor(tx: Tx, appId: string, id: string, sealed: Buffer): Promise<void> {
+  await tx.query(sql`UPDATE factors SET sealed_secret = ${sealed} WHERE app_id = ${appId} AND id = ${id}`);
+}

@@ -1,0 +1,36 @@
+import type { App } from '../apps/apps.store.ts';
+import type { Tx } from '../db/db.ts';
+import { circumstancesOf } from '../email/circumstances.ts';
+import { queueNotice } from '../email/mail-quotas.ts';
+import type { Call } from '../calls/route.ts';
+import type { MailContent } from '../mail-texts/mail-purposes.ts';
+
+type FactorNotice =
+  | 'factor_added'
+  | 'factor_removed'
+  | 'recovery_codes_replaced'
+  | 'recovery_code_used'
+  | 'factors_reset';
+
+/** A mail about a change of second factors. */
+interface FactorMail {
+  readonly user: { readonly id: string; readonly email: string; readonly isEmailVerified: boolean };
+  readonly purpose: FactorNotice;
+  readonly content?: MailContent;
+}
+
+/**
+ * Queues the mail about a change of second factors. An unverified address gets none, because it may belong to someone
+ * else.
+ */
+export async function notifyOfFactor(
+  tx: Tx,
+  call: Call,
+  app: App,
+  { user, purpose, content = {} }: FactorMail,
+): Promise<void> {
+  if (!user.isEmailVerified) return;
+  const { id: userId, email: recipient } = user;
+  const mail = { userId, recipient, purpose, content: { ...content, ...circumstancesOf(call) } };
+  await queueNotice(tx, call.services, app, mail);
+}

@@ -1,0 +1,61 @@
+/** Cause and remedy on the page of an error code. */
+export interface ErrorHelp {
+  /** Typical causes of the error. */
+  readonly cause: string;
+  /** How the caller or an administrator of the app fixes the error. */
+  readonly remedy: string;
+}
+
+/** Help for the codes about second factors. */
+export const helpOfFactors = {
+  mfa_required: {
+    cause:
+      'The person has a second factor. The password, invitation code or provider was right; no session has started.',
+    remedy:
+      'Ask for the code of one of `factors`, and send it with `mfaToken` to `PUT …/users/sessions/mfa` within ten ' +
+      'minutes. Browsers need `credentials: "include"`; other clients send the header `X-Device-Token` of this ' +
+      'response.',
+  },
+  mfa_enrolment_required: {
+    cause:
+      'The app setting `mfa.policy` is `required` and the person has no second factor, or the session began with a ' +
+      'recovery code.',
+    remedy:
+      'Add a factor with `POST …/users/me/factors/totp`, and confirm it. After a recovery code, sign in again then.',
+  },
+  mfa_disabled: {
+    cause: 'The app setting `mfa.policy` is `off`.',
+    remedy: 'Set `mfa.policy` to `optional` or `required`.',
+  },
+  factor_invalid: {
+    cause:
+      'The code is wrong, older than a minute or already used once, the clock of the phone is wrong, or the factor ' +
+      'belongs to another user.',
+    remedy:
+      'Wait for the next code, at most 30 seconds. If codes stay wrong, set the clock of the phone automatically.',
+  },
+  factor_not_found: {
+    cause: 'The id is not that of a second factor of the caller, or the factor was not confirmed within an hour.',
+    remedy: 'List the factors with `GET …/users/me/factors`, or add the factor again.',
+  },
+  factor_limit_exceeded: {
+    cause: 'The user has ten confirmed second factors.',
+    remedy: 'Remove one with `DELETE …/users/me/factors/{factorId}`.',
+  },
+  last_factor: {
+    cause: 'The app setting `mfa.policy` is `required`, and the user has no other factor.',
+    remedy: 'Add and confirm another factor, then remove this one.',
+  },
+  policy_locks_you_out: {
+    cause: 'The caller changes `mfa.policy` to `required`, and their session has proven no second factor.',
+    remedy: 'Add a second factor, or send its code to `POST …/users/me/reauthentication`, then repeat the call.',
+  },
+  step_up_required: {
+    cause:
+      'The call changes second factors or their policy, and this session has proven no second factor in the last ' +
+      'ten minutes. A password or mailed code is not enough.',
+    remedy:
+      'Send `factorId` and `code` to `POST …/users/me/reauthentication`. Without a phone, sign in with a recovery ' +
+      'code.',
+  },
+} as const satisfies Readonly<Record<string, ErrorHelp>>;

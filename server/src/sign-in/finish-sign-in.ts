@@ -1,0 +1,102 @@
+import type { App } from '../apps/apps.store.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { mutate } from '../calls/mutate.ts';
+import type { Call } from '../calls/route.ts';
+import { sql, type Tx } from '../db/db.ts';
+import { presentedDeviceTokens } from '../devices/device-token.ts';
+import {
+  amrAfter,
+  checkFactor,
+  type CheckedFactor,
+  consumeFactor,
+  type PresentedFactor,
+} from '../factors/check-factor.ts';
+import { countRecoveryCodes } from '../factors/recovery-codes.store.ts';
+import { notifyOfFactor } from '../factors/notify-factor.ts';
+import { ApiError } from '../http/errors.ts';
+import { sha256 } from '../keys/secrets.ts';
+import { type LimitName, limits } from '../limits/limits.ts';
+import { refundUnit } from '../limits/limits.store.ts';
+import { findAndLockUser, type User } from '../users/users.store.ts';
+import { consumeChallenge, findChallenge, type MfaChallenge } from './mfa-challenges.store.ts';
+import { noticeOf } from './sign-in.ts';
+import { queueDeviceNotice } from './sign-in.store.ts';
+import { sessionEvent, setSessionCookies, type StartedSession, startSession } from './start-session.ts';
+
+/** What the client sends to finish a sign-in. */
+interface Given {
+  readonly mfaToken: string;
+  readonly factor: PresentedFactor;
+}
+
+const challengeInvalid = (): ApiError =>
+  new ApiError('unauthenticated', {
+    detail: 'The mfaToken is wrong, expired, already used or belongs to another device. Sign in again.',
+  });
+
+/** Refunds the quotas that the first factor consumed. */
+async function refund(tx: Tx, { id, settings }: App, { quotas }: MfaChallenge): Promise<void> {
+  for (const { name, keyHash } of quotas) {
+    const { periodSeconds } = limits[name as LimitName];
+    await tx.query(refundUnit(id, { keyHash, count: settings.limits[name as LimitName], periodSeconds }, sql`true`));
+  }
+}
+
+/** Notifies the owner about a sign-in with a password from a device that the account does not know. */
+async function notifyOfDevice(tx: Tx, call: Call, app: App, user: User, sessionId: string): Promise<void> {
+  if (user.isEmailVerified) {
+    await queueDeviceNotice(tx, app.id, noticeOf(call, app, user, sessionId), call.services.clock.now());
+  }
+}
+
+async function storeSession(
+  tx: Tx,
+  call: Call,
+  app: App,
+  { challenge, tokenHash, checked }: { challenge: MfaChallenge; tokenHash: Buffer; checked: CheckedFactor },
+): Promise<{ user: User; started: StartedSession }> {
+  const user = await findAndLockUser(tx, app.id, challenge.userId);
+  if (user?.state !== 'ACTIVE' || !(await consumeChallenge(tx, app.id, tokenHash))) throw challengeInvalid();
+  await consumeFactor(tx, call, checked);
+  const started = await startSession(tx, call, app, {
+    id: user.id,
+    amr: amrAfter(challenge.amr, checked),
+    isFactorProven: true,
+    boundHash: challenge.deviceHash,
+    restriction: checked.proof.by === 'recovery-code' ? 'recovery' : null,
+  });
+  if (started.kind !== 'started') throw new Error('a sign-in with two factors has started no session');
+  return { user, started };
+}
+
+/**
+ * Finishes a sign-in with a second factor, or with a recovery code. Everything that a sign-in writes is written now:
+ * the session, the device, the refund of the attempts, the mail about a new device. A session after a recovery code
+ * lasts 15 minutes and can only replace factors.
+ *
+ * @throws ApiError `unauthenticated` if the token is wrong, expired, used or of another device; `factor_invalid`,
+ *   `rate_limited`
+ */
+export async function finishSignIn(call: Call, { mfaToken, factor }: Given) {
+  const { services, appId } = call;
+  const app = await namedAppOf(call);
+  const tokenHash = sha256(mfaToken);
+  const deviceHashes = presentedDeviceTokens(call, app.name).map(sha256);
+  const challenge = await findChallenge(services.db, appId, { tokenHash, deviceHashes, now: services.clock.now() });
+  if (!challenge) throw challengeInvalid();
+  const { userId, knownDevice } = challenge;
+  const checked = await checkFactor(call, { userId, knownDevice }, factor);
+  const started = await mutate(call, async (tx) => {
+    const { user, started: session } = await storeSession(tx, call, app, { challenge, tokenHash, checked });
+    await refund(tx, app, challenge);
+    if (challenge.amr.includes('pwd') && !knownDevice) await notifyOfDevice(tx, call, app, user, session.sessionId);
+    if (checked.proof.by === 'recovery-code') {
+      const { unused } = await countRecoveryCodes(tx, appId, userId);
+      const content = { codesLeft: String(unused) };
+      await notifyOfFactor(tx, call, app, { user, purpose: 'recovery_code_used', content });
+    }
+    return { result: session, event: sessionEvent(userId, session) };
+  });
+  setSessionCookies(call, app, started);
+  return { sessionId: started.sessionId, sessionToken: started.sessionToken, userId };
+}

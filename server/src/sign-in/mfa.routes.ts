@@ -1,0 +1,33 @@
+import { publicAccess } from '../access/access.ts';
+import { route } from '../calls/route.ts';
+import { startedSession } from '../sessions/sessions.schema.ts';
+import { finishSignIn } from './finish-sign-in.ts';
+import { finishSignIn as finishSignInBody } from './mfa.schema.ts';
+import { sessionHeaders } from './start-session.ts';
+
+export const mfaRoutes = [
+  route({
+    method: 'PUT',
+    url: '/v1/authentication/users/sessions/mfa',
+    operationId: 'finishSignIn',
+    tag: 'authentication',
+    summary: 'Finish a sign-in with a second factor',
+    description:
+      'Starts the session of a sign-in that was refused with `mfa_required`. The call must come from the same ' +
+      'device: with the cookie `device-token` or the header `X-Device-Token` of that response. A recovery code ' +
+      'starts a session of 15 minutes that can only replace second factors. Wrong codes are limited per user and ' +
+      'per client address; all sign-ins of a user share the limit. A code is accepted once.',
+    access: publicAccess({ setsCookie: true }),
+    knowsDevice: true,
+    audit: 'session.created',
+    body: finishSignInBody,
+    response: {
+      status: 201,
+      description: 'The session has started.',
+      body: startedSession,
+      headers: sessionHeaders,
+    },
+    errors: ['unauthenticated', 'factor_invalid', 'rate_limited'],
+    handler: (call) => finishSignIn(call, call.body),
+  }),
+];

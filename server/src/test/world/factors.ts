@@ -1,0 +1,90 @@
+import type { LightMyRequestResponse } from 'fastify';
+import { stepOf, totpCode } from '../../factors/totp.ts';
+import { sql } from '../../db/db.ts';
+import { withStatus } from './answers.ts';
+import { password, type Person } from './people.ts';
+import type { World } from './world.ts';
+
+export const factorsUrl = '/v1/authentication/users/me/factors';
+const sessionsUrl = '/v1/authentication/users/sessions';
+
+/** A confirmed authenticator app, as its owner has it. */
+export interface OwnFactor {
+  readonly id: string;
+  readonly secret: Buffer;
+  readonly recoveryCodes: readonly string[];
+}
+
+const fromBase32 = (text: string): Buffer => {
+  const bits = text.replace(/[A-Z2-7]/g, (letter) =>
+    'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'),
+  );
+  return Buffer.from((bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2)));
+};
+
+/** A code that was not used yet: moves the clock to the next time step. */
+export function nextCode({ test: { clock } }: Pick<World, 'test'>, { secret }: Pick<OwnFactor, 'secret'>): string {
+  clock.advance(30_000);
+  return totpCode(secret, stepOf(clock.now()));
+}
+
+/** Adds an authenticator app without confirming it. */
+export async function addFactor(
+  { call }: Pick<World, 'call'>,
+  { token }: { token: string },
+): Promise<Pick<OwnFactor, 'id' | 'secret'>> {
+  const added = withStatus(201, await call('POST', `${factorsUrl}/totp`, { token, body: { name: 'Phone' } }));
+  const { id, secret } = added.json<{ id: string; secret: string }>();
+  return { id, secret: fromBase32(secret) };
+}
+
+/** Gives a person a second factor. The session has proven it. */
+export async function enrol(world: World, person: { token: string }): Promise<OwnFactor> {
+  const { id, secret } = await addFactor(world, person);
+  const body = { code: nextCode(world, { secret }) };
+  const url = `${factorsUrl}/${id}/confirmation`;
+  const confirmed = withStatus(200, await world.call('POST', url, { token: person.token, body }));
+  return { id, secret, recoveryCodes: confirmed.json<{ recoveryCodes?: string[] }>().recoveryCodes ?? [] };
+}
+
+/** A sign-in whose second factor is missing. */
+export interface Challenge {
+  readonly mfaToken: string;
+  /** The value of the device token of the response. */
+  readonly device: string;
+}
+
+/** The challenge in a response. @throws if it is not `mfa_required` */
+export function challengeIn(response: LightMyRequestResponse): Challenge {
+  const { code, mfaToken } = withStatus(403, response).json<{ code: string; mfaToken: string }>();
+  if (code !== 'mfa_required') throw new Error(response.body);
+  return { mfaToken, device: String(response.headers['x-device-token']) };
+}
+
+/** Signs in with the password of a person who has a second factor. */
+export async function challenge({ call }: Pick<World, 'call'>, email: string): Promise<Challenge> {
+  return challengeIn(await call('POST', sessionsUrl, { body: { email, password } }));
+}
+
+/** Finishes a sign-in. */
+export const finish = (
+  { call }: Pick<World, 'call'>,
+  { mfaToken, device }: Challenge,
+  factor: object,
+): Promise<LightMyRequestResponse> =>
+  call('PUT', `${sessionsUrl}/mfa`, { body: { mfaToken, ...factor }, headers: { 'x-device-token': device } });
+
+/** Signs in with password and second factor. */
+export async function signInWith(world: World, person: Pick<Person, 'email'>, factor: OwnFactor): Promise<Person> {
+  const begun = await challenge(world, person.email);
+  const response = withStatus(201, await finish(world, begun, { factorId: factor.id, code: nextCode(world, factor) }));
+  const { userId, sessionToken, sessionId } = response.json<Record<string, string>>();
+  return { email: person.email, userId: userId ?? '', token: sessionToken ?? '', sessionId: sessionId ?? '' };
+}
+
+/** Requires a second factor in the app, without an event. */
+export const setPolicy = ({ test, appId }: World, policy: 'off' | 'optional' | 'required') =>
+  test.db.query(
+    sql`UPDATE apps SET settings = settings || jsonb_build_object('mfa', jsonb_build_object('policy', ${policy}::text))
+    WHERE id = ${appId}`,
+  );
