@@ -75,7 +75,8 @@ function retryAfterOf(response: Response): number | undefined {
 
 async function toError(response: Response): Promise<GatehouseError> {
   const problem = (await response.json().catch(() => ({}))) as Partial<Problem>;
-  return new GatehouseError(response.status, problem, retryAfterOf(response));
+  const deviceToken = response.headers.get('x-device-token') ?? undefined;
+  return new GatehouseError(response.status, problem, { retryAfterSeconds: retryAfterOf(response), deviceToken });
 }
 
 /** Whether the service refused before it changed anything: 429, or 503 except for an unknown outcome. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { operations } from '../src/generated/operations.ts';
 import { clientOver, createClient, GatehouseConnectionError, GatehouseError, machineClient } from '../src/index.ts';
@@ -84,6 +85,35 @@ describe('a refusal', () => {
   ])('that is %s is one too', async (_, answer, expected) => {
     const client = createClient({ ...options, ...answering(answer), retries: 0 });
     await expect(client.users.me()).rejects.toMatchObject(expected);
+  });
+});
+
+describe('a sign-in whose second factor is missing', () => {
+  const factors = [{ id: '7', kind: 'totp', name: 'Phone' }];
+  const body = { status: 403, code: 'mfa_required', detail: 'Finish it.', mfaToken: 'gh_f_secret', factors };
+  const refusal = async (headers: Record<string, string>) => {
+    const { fetch } = answering(() => Response.json(body, { status: 403, headers }));
+    const client = createClient({ ...options, fetch });
+    return client.sessions.signIn({ email: 'a@example.com', password: 'x' }).catch((error: unknown) => error);
+  };
+
+  it('has what finishes it, but not in a log', async () => {
+    const error = await refusal({ 'x-device-token': 'gh_d_secret' });
+    if (!(error instanceof GatehouseError)) throw new Error('no refusal');
+    expect(error.pendingSignIn).toEqual({ mfaToken: 'gh_f_secret', factors, deviceToken: 'gh_d_secret' });
+    expect(inspect(error, { depth: 9 }) + JSON.stringify(error)).not.toContain('secret');
+  });
+
+  it('has no device token in browsers, which send it as a cookie', async () => {
+    expect(await refusal({})).toMatchObject({ pendingSignIn: { deviceToken: undefined } });
+  });
+
+  it('is nothing that other refusals have', async () => {
+    const { fetch } = answering(problem(403, 'access_denied'));
+    const error = await createClient({ ...options, fetch })
+      .users.me()
+      .catch((reason: unknown) => reason);
+    expect(error).toMatchObject({ pendingSignIn: undefined });
   });
 });
 
