@@ -1,43 +1,24 @@
 import { toCircumstances } from '../email/circumstances.ts';
 import { type App, findApp } from '../apps/apps.store.ts';
 import { writeAuditEvent } from '../calls/audit-event.store.ts';
-import type { BackgroundTask } from '../calls/background-task.ts';
-import { codeLifeMs, codesKept, issueCode } from '../codes/codes.ts';
-import { countUsableCodes } from '../codes/codes.store.ts';
+import { processStored } from '../outbox/stored-requests.ts';
+import { codeLifeMs, issueCode } from '../codes/codes.ts';
 import { mailedCode } from '../email/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
-import { consumeMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/queue-mail.ts';
 import { hasLiveInvitation } from '../invitations/invitations.store.ts';
 import { addressKey } from '../http/network-address.ts';
 import type { Services } from '../calls/services.ts';
-import { isKnownRequester } from '../users/known-requester.ts';
+import { mayMailCode } from '../users/may-mail-code.ts';
 import { type PasswordResetRequest, takePasswordResetRequest } from './password-reset-requests.store.ts';
 import { lockUserByEmail, type User } from '../users/users.store.ts';
 
 const bindingOf = (userId: string) => ({ userId, purpose: 'password_reset' }) as const;
 
-/**
- * Whether a user may get another code. Invited users may choose their first password this way while an invitation is
- * pending; deactivated users may not. While three codes are valid, no further mail is sent, because their links work.
- * Codes that strangers requested do not block a client with a known device.
- */
-async function mayGetCode(
-  tx: Tx,
-  services: Services,
-  app: App,
-  user: User,
-  request: PasswordResetRequest,
-): Promise<boolean> {
-  const now = services.clock.now();
-  if (user.state === 'INACTIVE') return false;
-  if (user.state === 'INVITED' && !(await hasLiveInvitation(tx, app.id, user.id, now))) return false;
-  const isKnown = user.isEmailClaimed && (await isKnownRequester(tx, app.id, user.id, request, now));
-  const waiting = { now, requestedFrom: isKnown ? addressKey(request.ip) : undefined };
-  if ((await countUsableCodes(tx, app.id, user.id, 'password_reset', waiting)) >= codesKept.password_reset)
-    return false;
-  // Beyond the quota, no mail is sent and the request is dropped silently.
-  return consumeMailQuota(tx, services, app, 'reset', user.email, isKnown ? user.id : undefined);
+/** Invited users may choose their first password this way while an invitation is pending; deactivated users may not. */
+async function mayReset(tx: Tx, services: Services, app: App, user: User): Promise<boolean> {
+  if (user.state !== 'INVITED') return user.state === 'ACTIVE';
+  return hasLiveInvitation(tx, app.id, user.id, services.clock.now());
 }
 
 async function queueReset(tx: Tx, services: Services, user: User, request: PasswordResetRequest): Promise<void> {
@@ -71,44 +52,16 @@ async function answerRequest(tx: Tx, services: Services, request: PasswordResetR
   const app = await findApp(tx, request.appId);
   if (app?.status !== 'ACTIVE') return;
   const user = await lockUserByEmail(tx, app.id, request.emailKey);
-  if (!user || !(await mayGetCode(tx, services, app, user, request))) return;
+  if (!user || !(await mayReset(tx, services, app, user))) return;
+  if (!(await mayMailCode(tx, services, app, user, request, { purpose: 'password_reset', kind: 'reset' }))) return;
   await queueReset(tx, services, user, request);
   await writeEvent(tx, services, user.id, request);
 }
 
-/**
- * @returns the id of the claimed request, and the error if processing failed; undefined if there are no more requests
- */
-async function answerNext(services: Services, afterId: string): Promise<{ id: string; error?: unknown } | undefined> {
-  let id: string | undefined;
-  try {
-    await services.db.transaction(async (tx) => {
-      const request = await takePasswordResetRequest(tx, afterId);
-      id = request?.id;
-      if (request) await answerRequest(tx, services, request);
-    });
-    return id === undefined ? undefined : { id };
-  } catch (error) {
-    if (id === undefined) throw error;
-    return { id, error };
-  }
-}
-
-/**
- * Processes password reset requests in the background, so that the response time does not reveal whether an address has
- * an account. Each request is one transaction: a crash loses no request and mails none twice. A failed request is
- * retried in the next run and does not block other requests.
- */
-export const sendPasswordResets: BackgroundTask = {
+/** Processes password reset requests in the background. */
+export const sendPasswordResets = processStored({
   name: 'process password reset requests',
-  everyMs: 1000,
-  run: async (services, signal) => {
-    let failed: { error: unknown } | undefined;
-    let answered = await answerNext(services, '0');
-    while (answered) {
-      if ('error' in answered) failed = { error: answered.error };
-      answered = signal.aborted ? undefined : await answerNext(services, answered.id);
-    }
-    if (failed) throw new Error('a password reset request could not be processed', { cause: failed.error });
-  },
-};
+  noun: 'password reset request',
+  take: takePasswordResetRequest,
+  answer: answerRequest,
+});

@@ -1,9 +1,10 @@
 import { lockOrInsertUser } from '../users/lock-or-insert-user.ts';
 import { namedAppOf } from '../apps/named-app.ts';
-import { codeLifeMs, issueCode } from '../codes/codes.ts';
+import { codeLifeMs, type IssuedCode, issueCode } from '../codes/codes.ts';
 import { mailedCode } from '../email/mailed-code.ts';
 import type { Tx } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
+import type { MailToQueue } from '../email/queue-mail.ts';
 import { auditIdentity } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Call } from '../calls/route.ts';
@@ -80,6 +81,14 @@ export interface InvitationToMail {
   readonly lifeMs?: number;
 }
 
+/** The mail of an invitation with its code. */
+export function invitationMail(invitation: InvitationToMail, issued: IssuedCode): MailToQueue {
+  const { id, userId, email, organization, grant, urlTemplate } = invitation;
+  const code = mailedCode(issued, urlTemplate, { email, orgId: organization.id });
+  const content = { ...code, organizationName: organization.name, role: roleName(grant) };
+  return { userId, recipient: email, purpose: 'invitation', content, invitationId: id };
+}
+
 /**
  * Sends the code of an invitation to its address.
  *
@@ -87,13 +96,11 @@ export interface InvitationToMail {
  */
 export async function mailInvitation(tx: Tx, call: Call, invitation: InvitationToMail): Promise<boolean> {
   const { services, appId } = call;
-  const { userId, email, organization, grant, urlTemplate, lifeMs = codeLifeMs.invitation } = invitation;
+  const { userId, organization, lifeMs = codeLifeMs.invitation } = invitation;
   const binding = { userId, purpose: 'invitation', orgId: organization.id } as const;
   const issued = await issueCode(tx, services, appId, binding, { lifeMs });
-  const code = mailedCode(issued, urlTemplate, { email, orgId: organization.id });
-  const content = { ...code, organizationName: organization.name, role: roleName(grant) };
   const app = await namedAppOf(call);
-  const mail = { userId, recipient: email, purpose: 'invitation', content, invitationId: invitation.id } as const;
+  const mail = invitationMail(invitation, issued);
   return queueMailFromOthers(tx, services, app, mail, { usefulMs: lifeMs, replaces: true });
 }
 

@@ -1,7 +1,6 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
-import { codeLifeMs, issueCode } from '../codes/codes.ts';
-import { mailedCode } from '../email/mailed-code.ts';
+import { codeLifeMs } from '../codes/codes.ts';
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { queueMailFromOthers } from '../email/mail-quotas.ts';
@@ -25,6 +24,7 @@ import {
   type SuperAdminRow,
   superAdminsOf,
 } from '../users/super-admins.store.ts';
+import { mailSuperAdminInvitation } from '../accounts/mail-super-admin-invitation.ts';
 import { notifySuperAdmins } from '../accounts/notify-super-admins.ts';
 import { endSecretsOfFormerOwner } from '../organization-machine-users/former-owners.ts';
 
@@ -53,9 +53,7 @@ async function invite(tx: Tx, call: Call, user: User, { email, urlTemplate }: In
   const { services, appId } = call;
   const lifeMs = codeLifeMs.invitation;
   await inviteAsSuperAdmin(tx, appId, user.id, new Date(services.clock.now().getTime() + lifeMs));
-  const issued = await issueCode(tx, services, appId, { userId: user.id, purpose: 'password_reset' }, { lifeMs });
-  const content = mailedCode(issued, urlTemplate, { email });
-  const mail = { userId: user.id, recipient: email, purpose: 'super_admin_invited', content } as const;
+  const mail = await mailSuperAdminInvitation(tx, services, appId, { id: user.id, email }, { urlTemplate, lifeMs });
   const app = await namedAppOf(call);
   await queueMailFromOthers(tx, services, app, mail, { usefulMs: lifeMs, replaces: true });
 }
