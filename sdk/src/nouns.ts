@@ -28,6 +28,7 @@ export const nouns = {
   },
   sessions: {
     signIn: 'signIn',
+    requestCode: 'requestSignInCode',
     finishSignIn: 'finishSignIn',
     signOut: 'signOut',
     listMine: 'listMySessions',

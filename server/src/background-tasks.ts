@@ -11,6 +11,7 @@ import { indexMembersOfBefore } from './search/index-members.ts';
 import { sweepIntents } from './federation/sweep-intents.ts';
 import { sweepSessions } from './sessions/sweep-sessions.ts';
 import { sweepChallenges } from './sign-in/sweep-challenges.ts';
+import { sendSignInCodes } from './passwordless/send-sign-in-codes.ts';
 import { sendPasswordResets } from './accounts/send-password-resets.ts';
 
 /** Every background task. */
@@ -27,5 +28,6 @@ export const backgroundTasks: readonly BackgroundTask[] = [
   sweepEvents,
   sweepAnswers,
   sendPasswordResets,
+  sendSignInCodes,
   indexMembersOfBefore,
 ];

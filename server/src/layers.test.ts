@@ -12,7 +12,7 @@ const order = `
   keys limits passwords access calls lists openapi mail-texts outbox
   apps codes email devices search users sessions roles organizations members
   machine-users organization-machine-users api-keys tokens idempotency identity-providers invitations audit
-  factors sign-in accounts federation reauthentication not-me super-admins platform
+  factors sign-in accounts passwordless federation reauthentication not-me super-admins platform
   credential-lookups.ts background.ts background-tasks.ts routes.ts app.ts bootstrap.ts
   deployment.ts operate signals.ts terminal.ts serve.ts workers.ts operate.ts young-generation.ts main.ts`
   .trim()
@@ -37,6 +37,7 @@ const upward: Readonly<Record<string, readonly string[]>> = {
   'roles/predefined-roles.routes.ts': ['invitations'],
   'roles/roles.routes.ts': ['organizations', 'invitations'],
   'sessions/sessions.routes.ts': ['accounts'],
+  'sign-in/sign-in.routes.ts': ['passwordless'],
   'users/app-users.routes.ts': ['sessions', 'organization-machine-users', 'api-keys', 'accounts'],
   'users/users.routes.ts': ['sessions', 'members', 'sign-in', 'accounts'],
 };

@@ -40,6 +40,7 @@ import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { factorRoutes } from './factors/factors.routes.ts';
 import { resetFactorsRoutes } from './factors/reset-factors.routes.ts';
 import { mfaRoutes } from './sign-in/mfa.routes.ts';
+import { passwordlessRoutes } from './passwordless/passwordless.routes.ts';
 import { signInRoutes } from './sign-in/sign-in.routes.ts';
 import { superAdminRoutes } from './super-admins/super-admins.routes.ts';
 import { accountRoutes } from './accounts/account.routes.ts';
@@ -56,6 +57,7 @@ export const routes: readonly Route[] = [
   ...passwordRoutes,
   ...accountRoutes,
   ...signInRoutes,
+  ...passwordlessRoutes,
   ...mfaRoutes,
   ...factorRoutes,
   ...resetFactorsRoutes,

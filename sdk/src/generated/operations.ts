@@ -30,6 +30,8 @@ import type {
   ExportMeResponses,
   SignInData,
   SignInResponses,
+  RequestSignInCodeData,
+  RequestSignInCodeResponses,
   FinishSignInData,
   FinishSignInResponses,
   ListMyFactorsData,
@@ -257,6 +259,7 @@ export interface OperationTypes {
   changeEmail: { data: ChangeEmailData; responses: ChangeEmailResponses };
   exportMe: { data: ExportMeData; responses: ExportMeResponses };
   signIn: { data: SignInData; responses: SignInResponses };
+  requestSignInCode: { data: RequestSignInCodeData; responses: RequestSignInCodeResponses };
   finishSignIn: { data: FinishSignInData; responses: FinishSignInResponses };
   listMyFactors: { data: ListMyFactorsData; responses: ListMyFactorsResponses };
   addMyTotpFactor: { data: AddMyTotpFactorData; responses: AddMyTotpFactorResponses };
@@ -418,6 +421,7 @@ export const operations = {
   changeEmail: { method: 'PUT', path: '/v1/authentication/users/me/email', body: true },
   exportMe: { method: 'GET', path: '/v1/authentication/users/me/export' },
   signIn: { method: 'POST', path: '/v1/authentication/users/sessions', body: true },
+  requestSignInCode: { method: 'POST', path: '/v1/authentication/users/sessions/email-code', body: true },
   finishSignIn: { method: 'PUT', path: '/v1/authentication/users/sessions/mfa', body: true },
   listMyFactors: { method: 'GET', path: '/v1/authentication/users/me/factors' },
   addMyTotpFactor: { method: 'POST', path: '/v1/authentication/users/me/factors/totp', body: true },
@@ -730,6 +734,7 @@ export type KnownErrorCode =
   | 'route_not_found'
   | 'session_not_found'
   | 'session_required'
+  | 'sign_in_method_disabled'
   | 'sign_up_disabled'
   | 'step_up_required'
   | 'storage_full'

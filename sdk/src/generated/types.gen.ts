@@ -367,6 +367,10 @@ export type AppMetadata = {
      * Whether self-service sign-up is enabled.
      */
     signUpEnabled: boolean;
+    /**
+     * How people can sign in.
+     */
+    signInMethods: Array<'password' | 'emailCode' | 'provider'>;
 };
 
 /**
@@ -397,6 +401,14 @@ export type AppSettings = {
      * Default URL template of invitation mails. null: the mail has no link, only the code.
      */
     inviteUrl: string | null;
+    /**
+     * Default URL template of mails with a code to sign in. null: the mail has no link, only the code.
+     */
+    signInUrl: string | null;
+    /**
+     * How people can sign in: with a password, with a code by mail, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+     */
+    signInMethods: Array<'password' | 'emailCode' | 'provider'>;
     /**
      * Whether self-service sign-up is enabled.
      */
@@ -976,6 +988,14 @@ export type CreateAppRequest = {
          * Default URL template of invitation mails. null: the mail has no link, only the code.
          */
         inviteUrl?: string | null;
+        /**
+         * Default URL template of mails with a code to sign in. null: the mail has no link, only the code.
+         */
+        signInUrl?: string | null;
+        /**
+         * How people can sign in: with a password, with a code by mail, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+         */
+        signInMethods?: Array<'password' | 'emailCode' | 'provider'>;
         /**
          * Whether self-service sign-up is enabled.
          */
@@ -3260,6 +3280,30 @@ export type RequestReauthenticationResult = {
 };
 
 /**
+ * The address of the person who wants to sign in.
+ */
+export type RequestSignInCodeRequest = {
+    /**
+     * E-mail address.
+     */
+    email: string;
+    /**
+     * URL template of the link in the mail, with {{code}} and {{email}}. Default: the setting of the app.
+     */
+    signInUrl?: string | null;
+};
+
+/**
+ * The same text, whether or not the account exists.
+ */
+export type RequestSignInCodeResult = {
+    /**
+     * The result in words.
+     */
+    message: string;
+};
+
+/**
  * Options for the link in the mail; optional.
  */
 export type ResendInvitationRequest = {
@@ -3483,10 +3527,7 @@ export type SetupOrganizationResult = {
     invited: boolean;
 };
 
-/**
- * E-mail address and password.
- */
-export type SignInRequest = {
+export type SignInRequest = unknown & {
     /**
      * E-mail address.
      */
@@ -3494,7 +3535,11 @@ export type SignInRequest = {
     /**
      * The password.
      */
-    password: string;
+    password?: string | null;
+    /**
+     * The code from the mail: the short code with 7 letters and digits, or the long code from the link with 26. Case, spaces, dashes and invisible characters are ignored.
+     */
+    verificationCode?: string | null;
 };
 
 /**
@@ -3668,6 +3713,14 @@ export type UpdateAppRequest = {
          * Default URL template of invitation mails. null: the mail has no link, only the code.
          */
         inviteUrl?: string | null;
+        /**
+         * Default URL template of mails with a code to sign in. null: the mail has no link, only the code.
+         */
+        signInUrl?: string | null;
+        /**
+         * How people can sign in: with a password, with a code by mail, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+         */
+        signInMethods?: Array<'password' | 'emailCode' | 'provider'>;
         /**
          * Whether self-service sign-up is enabled.
          */
@@ -3896,6 +3949,14 @@ export type UpdateAppSettingsRequest = {
      * Default URL template of invitation mails. null: the mail has no link, only the code.
      */
     inviteUrl?: string | null;
+    /**
+     * Default URL template of mails with a code to sign in. null: the mail has no link, only the code.
+     */
+    signInUrl?: string | null;
+    /**
+     * How people can sign in: with a password, with a code by mail, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+     */
+    signInMethods?: Array<'password' | 'emailCode' | 'provider'>;
     /**
      * Whether self-service sign-up is enabled.
      */
@@ -5422,6 +5483,65 @@ export type SignInResponses = {
 };
 
 export type SignInResponse = SignInResponses[keyof SignInResponses];
+
+export type RequestSignInCodeData = {
+    body: RequestSignInCodeRequest;
+    headers?: {
+        /**
+         * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
+         */
+        'X-Device-Token'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/sessions/email-code';
+};
+
+export type RequestSignInCodeErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type RequestSignInCodeError = RequestSignInCodeErrors[keyof RequestSignInCodeErrors];
+
+export type RequestSignInCodeResponses = {
+    /**
+     * The request is accepted.
+     */
+    200: RequestSignInCodeResult;
+};
+
+export type RequestSignInCodeResponse = RequestSignInCodeResponses[keyof RequestSignInCodeResponses];
 
 export type FinishSignInData = {
     body: FinishSignInRequest;

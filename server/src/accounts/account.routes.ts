@@ -57,6 +57,7 @@ const voidedByEmail = [
   'email_change',
   'invitation',
   'reauthentication',
+  'sign_in',
 ] as const;
 
 export const accountRoutes = [

@@ -16,6 +16,7 @@ import {
   waysIn,
 } from '../test/stranger.ts';
 import { runTask } from '../test/tasks.ts';
+import { enableSignInCodes, sentCode, signInByCode } from '../test/world/sign-in-codes.ts';
 import { createWorld, password, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
 
@@ -97,6 +98,14 @@ const ways: Readonly<Record<string, Way>> = {
       ok(await verify(world, mailedToken, { userId, verificationCode, currentPassword: password })),
   },
   '(b) a password reset': { voids: 'everything', go: async () => reset(await resetCode()) },
+  '(b) a sign-in with a mailed code': {
+    voids: 'everything',
+    go: async () => {
+      await enableSignInCodes(world);
+      const { code, browser } = await sentCode(world, email, { ip: '127.0.0.1' });
+      ok(await signInByCode(world, email, code, browser));
+    },
+  },
   '(b) an invitation accepted by PUT': { voids: 'everything', go: () => acceptWithPassword('PUT') },
   '(b) an invitation accepted by POST': { voids: 'everything', go: () => acceptWithPassword('POST') },
   '(b) an invitation as super admin': {

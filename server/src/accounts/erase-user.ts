@@ -10,6 +10,7 @@ import { deleteMembershipsOf } from '../members/members.store.ts';
 import type { Services } from '../calls/services.ts';
 import { addressesOf, deleteUserRow } from '../users/app-users.store.ts';
 import { emailKey, mailboxKey } from '../http/email-address.ts';
+import { deleteSignInCodeRequests } from '../sign-in/sign-in-code-requests.store.ts';
 import { deletePasswordResetRequests } from './password-reset-requests.store.ts';
 
 /**
@@ -30,6 +31,7 @@ export async function eraseUser(
   const addresses = [...new Set((await addressesOf(tx, appId, user.id)).map(addressKey))];
   await forgetAttemptsWithoutCode(tx, appId, addresses);
   await deletePasswordResetRequests(tx, appId, key);
+  await deleteSignInCodeRequests(tx, appId, key);
   // Quotas of an address that the user never claimed are kept, because they belong to the owner of the mailbox.
   const { email } = user;
   const ofMailbox = [key, mailboxKey(email), ...mailboxKinds.map((kind) => mailboxName(kind, email))];

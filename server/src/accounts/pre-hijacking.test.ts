@@ -15,6 +15,8 @@ import {
   verify,
 } from '../test/stranger.ts';
 import { runTask } from '../test/tasks.ts';
+import { enrol, factorsUrl } from '../test/world/factors.ts';
+import { enableSignInCodes, sentCode, signInByCode } from '../test/world/sign-in-codes.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
 
@@ -187,6 +189,33 @@ describe.each(Object.entries(grants))('what is given to the address of %s', (nam
     expect(await tryAll(account, email)).toEqual([]);
   });
 });
+
+test.each(Object.entries(grants))(
+  'what is given to the address of %s belongs to the owner after a sign-in with a mailed code, and not to the stranger',
+  async (name, given) => {
+    const expected = name.includes('super admin')
+      ? { ...nothing, isSuperAdmin: true }
+      : { ...nothing, organizations: 1 };
+    await enableSignInCodes(world);
+    await offer(given);
+    const account = await hijack(world, linking, email, { clicked: true });
+    const factor = await enrol(world, account);
+    await given.after?.();
+    const { code, browser } = await sentCode(world, email, { ip: '192.0.2.80' });
+    const signedIn = await signInByCode(world, email, code, browser);
+    expect(signedIn.statusCode).toBe(201);
+    const [owner = ''] = tokenOf(signedIn);
+    expect(await holdings(owner)).toEqual(expected);
+    expect(await tryAll(account, email)).toEqual([]);
+    expect(await claimOf(world, account.userId)).toEqual({ isEmailVerified: true, isEmailClaimed: true });
+    const factors = await world.call('GET', factorsUrl, { token: owner });
+    expect(JSON.stringify(factors.json())).not.toContain(factor.id);
+    const change = { verificationCode: account.changeCode };
+    expect(problem(await world.call('PUT', `${users}/me/email`, { token: owner, body: change }))).toBe(
+      '400 code_invalid',
+    );
+  },
+);
 
 describe('an honest user who opened the link on another device', () => {
   /** Signed up here, followed the link there: verified, not claimed, and invited meanwhile. */

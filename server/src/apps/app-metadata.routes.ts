@@ -14,8 +14,8 @@ export const appMetadataRoutes = [
     tag: 'idp-authentication',
     summary: 'Get the metadata for a sign-in page',
     description:
-      'Returns the name of the app, its active identity providers, the length of passwords, and whether ' +
-      'self-service sign-up is enabled. The data is public.',
+      'Returns the name of the app, its active identity providers, the length of passwords, whether ' +
+      'self-service sign-up is enabled, and how people can sign in. The data is public.',
     access: publicAccess(),
     response: { status: 200, description: 'The metadata.', body: appMetadata },
     handler: async (call) => {
@@ -28,6 +28,7 @@ export const appMetadataRoutes = [
         idpConfigs,
         passwordPolicy: passwordLengths,
         signUpEnabled: settings.signUpEnabled,
+        signInMethods: settings.signInMethods,
       };
     },
   }),

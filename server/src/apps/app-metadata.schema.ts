@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { outputId } from '../http/fields.ts';
+import { signInMethods } from './apps.schema.ts';
 
 const idpConfig = z
   .object({
@@ -21,5 +22,6 @@ export const appMetadata = z
       })
       .meta({ description: 'Allowed length of passwords.', examples: [{ minLength: 10, maxLength: 128 }] }),
     signUpEnabled: z.boolean().meta({ description: 'Whether self-service sign-up is enabled.', examples: [true] }),
+    signInMethods: signInMethods.meta({ description: 'How people can sign in.', examples: [['password', 'provider']] }),
   })
   .meta({ id: 'AppMetadata', description: 'Data for the sign-in page of a front end.' });

@@ -112,6 +112,19 @@ const mfaSettings = z
   })
   .meta({ description: 'Second factors of people.', examples: [{ policy: 'optional' }] });
 
+/** How people can sign in. */
+export const signInMethods = z
+  .array(z.enum(['password', 'emailCode', 'provider'], { error: 'Must be password, emailCode or provider.' }))
+  .min(1, { error: 'At least one.' })
+  .refine((methods) => new Set(methods).size === methods.length, { error: 'Each at most once.' })
+  .meta({
+    description:
+      'How people can sign in: with a password, with a code by mail, with an identity provider. Other methods are ' +
+      'refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.',
+    uniqueItems: true,
+    examples: [['password', 'emailCode', 'provider']],
+  });
+
 const settingsShape = {
   allowedOrigins: z
     .array(origin)
@@ -143,6 +156,11 @@ const settingsShape = {
     'Default URL template of invitation mails.',
     'https://app.example.com/join?code={{code}}&orgId={{orgId}}',
   ),
+  signInUrl: urlTemplate(
+    'Default URL template of mails with a code to sign in.',
+    'https://app.example.com/sign-in?code={{code}}&email={{email}}',
+  ),
+  signInMethods,
   signUpEnabled: z.boolean().meta({ description: 'Whether self-service sign-up is enabled.', examples: [true] }),
   sessionLifeSeconds: seconds('Absolute lifetime of a session', 60, 31_536_000, 2_592_000),
   sessionIdleSeconds: seconds('Idle lifetime of a session', 60, 31_536_000, 604_800),
@@ -254,6 +272,8 @@ export const defaultSettings: Settings = {
   verificationUrl: null,
   resetUrl: null,
   inviteUrl: null,
+  signInUrl: null,
+  signInMethods: ['password', 'provider'],
   signUpEnabled: true,
   sessionLifeSeconds: 2_592_000,
   sessionIdleSeconds: 604_800,

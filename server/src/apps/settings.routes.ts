@@ -12,10 +12,14 @@ import { withWarnings } from './settings-warnings.ts';
 
 /** Only these settings are protected, because a stolen session must not disable the protection of the others. */
 const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Promise<boolean> => {
-  const { stepUp, mfa } = call.body;
-  if (stepUp === undefined && mfa === undefined) return true;
+  const { stepUp, mfa, signInMethods } = call.body;
+  if (stepUp === undefined && mfa === undefined && signInMethods === undefined) return true;
   const { settings: present } = await namedAppOf(call);
-  return (stepUp ?? present.stepUp) === present.stepUp && (mfa ?? present.mfa).policy === present.mfa.policy;
+  return (
+    (stepUp ?? present.stepUp) === present.stepUp &&
+    (mfa ?? present.mfa).policy === present.mfa.policy &&
+    (signInMethods ?? present.signInMethods).toSorted().join() === present.signInMethods.toSorted().join()
+  );
 };
 
 /**

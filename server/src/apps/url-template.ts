@@ -88,6 +88,7 @@ const placeholders = {
   verificationUrl: ['code', 'userId', 'sessionToken'],
   resetUrl: ['code', 'email'],
   inviteUrl: ['code', 'email', 'orgId'],
+  signInUrl: ['code', 'email'],
 } as const;
 
 export type UrlTemplateName = keyof typeof placeholders;
@@ -120,7 +121,7 @@ export function checkRedirectUrl(call: Call, { settings }: Pick<App, 'settings'>
  * @throws ApiError `redirect_url_not_allowed`
  */
 export function checkDefaultTemplates(settings: Settings, config: Config): void {
-  for (const name of ['verificationUrl', 'resetUrl', 'inviteUrl'] as const) {
+  for (const name of Object.keys(placeholders) as UrlTemplateName[]) {
     const template = settings[name];
     if (template !== null) checkTarget(settings, config, template, placeholders[name], settingsAsNamer);
   }

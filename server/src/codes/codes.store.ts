@@ -2,7 +2,13 @@ import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
 /** Purposes of codes. */
-export type CodePurpose = 'email_verification' | 'invitation' | 'password_reset' | 'email_change' | 'reauthentication';
+export type CodePurpose =
+  | 'email_verification'
+  | 'invitation'
+  | 'password_reset'
+  | 'email_change'
+  | 'reauthentication'
+  | 'sign_in';
 
 /** User and purpose of a code, and for invitations the organization. */
 export interface CodeBinding {
@@ -17,6 +23,8 @@ export interface CodeCircumstances {
   readonly email?: string | undefined;
   /** The client address that requested the code without authentication. Some attempts are reserved for it. */
   readonly requestedFrom?: string | undefined;
+  /** Hash of the secret of the browser that requested the code. The long code works only in that browser. */
+  readonly browserHash?: Buffer | undefined;
 }
 
 const triesPerAddress = 5;
@@ -39,10 +47,10 @@ export async function insertCode(
 ): Promise<void> {
   await tx.query(sql`
     INSERT INTO codes (app_id, id, user_id, purpose, org_id, code_hash, long_hash, token_hash, email, requested_from,
-      created_at, expires_at)
+      browser_hash, created_at, expires_at)
     VALUES (${appId}, ${code.id}, ${code.userId}, ${code.purpose}, ${code.orgId ?? null}, ${code.codeHash},
-      ${code.longHash}, ${code.tokenHash}, ${code.email ?? null}, ${code.requestedFrom ?? null}, ${code.now},
-      ${code.expiresAt})`);
+      ${code.longHash}, ${code.tokenHash}, ${code.email ?? null}, ${code.requestedFrom ?? null},
+      ${code.browserHash ?? null}, ${code.now}, ${code.expiresAt})`);
 }
 
 /** Order in which several codes of a user are locked, so that concurrent calls cannot deadlock. */
@@ -116,6 +124,20 @@ export async function countUsableCodes(
   return row?.usable ?? 0;
 }
 
+/** Counts the valid codes of a user that anyone could request, in all organizations. */
+export async function countRequestedCodes(
+  db: Queryable,
+  appId: string,
+  userId: string,
+  { purpose, now }: { purpose: CodePurpose; now: Date },
+): Promise<number> {
+  const [row] = await db.query<{ requested: number }>(sql`
+    SELECT count(*)::integer AS requested FROM codes
+    WHERE app_id = ${appId} AND user_id = ${userId} AND purpose = ${purpose}
+      AND expires_at > ${now} AND requested_from IS NOT NULL`);
+  return row?.requested ?? 0;
+}
+
 /**
  * Counts an attempt of this address on every valid code of the binding, and returns the codes that may still be
  * compared. Each code allows 5 attempts per address and 50 in all; the last 5 are reserved for the address that
@@ -165,13 +187,13 @@ export async function findLongCode(
   appId: string,
   binding: CodeBinding & { now: Date },
   hashes: readonly Buffer[],
-): Promise<{ id: string; longHash: Buffer } | undefined> {
-  const [row] = await db.query<{ id: string; long_hash: Buffer }>(sql`
-    SELECT id, long_hash FROM codes
+): Promise<{ id: string; longHash: Buffer; browserHash: Buffer | null } | undefined> {
+  const [row] = await db.query<{ id: string; long_hash: Buffer; browser_hash: Buffer | null }>(sql`
+    SELECT id, long_hash, browser_hash FROM codes
     WHERE app_id = ${appId} AND long_hash = ANY (${[...hashes]}::bytea[]) AND user_id = ${binding.userId}
       AND purpose = ${binding.purpose} AND org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint
       AND expires_at > ${binding.now}`);
-  return row && { id: row.id, longHash: row.long_hash };
+  return row && { id: row.id, longHash: row.long_hash, browserHash: row.browser_hash };
 }
 
 /** Redemption voids other codes. Codes are locked from oldest to newest, to avoid deadlocks. */

@@ -24,11 +24,13 @@ export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
   password_reset: hourMs,
   email_change: hourMs,
   reauthentication: hourMs / 4,
+  sign_in: hourMs / 6,
 };
 
 /**
  * Maximum number of valid short codes of one binding. A person can be invited to several roles of one organization.
- * Anyone can request a reset, which must not void the code that the owner requested. Long codes are not limited.
+ * Anyone can request a reset or a sign-in, which must not void the code that the owner requested. Long codes are not
+ * limited.
  */
 export const codesKept: Readonly<Record<CodePurpose, number>> = {
   email_verification: 1,
@@ -36,6 +38,7 @@ export const codesKept: Readonly<Record<CodePurpose, number>> = {
   password_reset: 3,
   email_change: 1,
   reauthentication: 1,
+  sign_in: 3,
 };
 
 /**
@@ -81,8 +84,18 @@ export async function issueCode(
   return { code, longCode, token };
 }
 
+/** A presented code, with the circumstances that some codes depend on. */
+export interface PresentedCode {
+  readonly code: string;
+  /** Hash of the secret in the cookie of the browser that presents the code. */
+  readonly browserHash?: Buffer | undefined;
+}
+
 /** The user id for code checks of addresses without an account. */
 const idOrNobody = (userId: string): string | null => (userId === '0' ? null : userId);
+
+const codeInvalid = ({ userId, orgId }: CodeBinding, explained: { detail?: string } = {}): ApiError =>
+  new ApiError('code_invalid', { ...explained, about: { target: { kind: 'user', id: idOrNobody(userId) }, orgId } });
 
 /**
  * Finds a presented short code. The attempt is counted and committed before the comparison.
@@ -100,17 +113,32 @@ async function matchShortCode(
   return candidates.find((candidate) => hashes.some((hash) => constantTimeEqual(hash, candidate.codeHash)))?.id;
 }
 
+const otherBrowser = {
+  detail:
+    'This link works only in the browser in which the code was requested. Type the short code from the mail instead.',
+};
+
 /**
  * Finds a presented long code. No attempt is counted on the code: its 129 bits cannot be guessed, and a counter would
  * let strangers exhaust the attempts. Only wrong codes are charged to the client address. A correct code is accepted
- * even if that limit is exhausted.
+ * even if that limit is exhausted. A code that belongs to a browser is refused in another one, and stays valid.
  *
- * @throws ApiError `rate_limited`
+ * @throws ApiError `rate_limited`; `code_invalid` in another browser
  */
-async function matchLongCode(call: Call, binding: CodeBinding, hashes: readonly Buffer[]): Promise<string | undefined> {
+async function matchLongCode(
+  call: Call,
+  binding: CodeBinding,
+  hashes: readonly Buffer[],
+  browserHash: Buffer | undefined,
+): Promise<string | undefined> {
   const { services, appId, client } = call;
   const found = await findLongCode(services.db, appId, { ...binding, now: services.clock.now() }, hashes);
-  if (found && hashes.some((hash) => constantTimeEqual(hash, found.longHash))) return found.id;
+  if (found && hashes.some((hash) => constantTimeEqual(hash, found.longHash))) {
+    const isBrowsers =
+      browserHash !== undefined && found.browserHash && constantTimeEqual(browserHash, found.browserHash);
+    if (found.browserHash === null || isBrowsers) return found.id;
+    throw codeInvalid(binding, otherBrowser);
+  }
   await takeLimit(call, 'wrongLongCodesPerAddressPerHour', addressKey(client.ip));
   return undefined;
 }
@@ -121,14 +149,13 @@ async function matchLongCode(call: Call, binding: CodeBinding, hashes: readonly 
  * @returns the id of the code. The caller must consume the code in the transaction of the change that it authorizes
  * @throws ApiError `code_invalid` for every reason; `rate_limited` after many wrong long codes
  */
-export async function checkCode(call: Call, binding: CodeBinding, input: string): Promise<string> {
+export async function checkCode(call: Call, binding: CodeBinding, presented: string | PresentedCode): Promise<string> {
   const { services, appId } = call;
-  const hashes = services.sealer.deriveKeys('codes').map((key) => codeHash(key, { appId, ...binding, code: input }));
-  const match = isLongCode(input) ? matchLongCode : matchShortCode;
-  const codeId = await match(call, binding, hashes);
-  if (codeId === undefined)
-    throw new ApiError('code_invalid', {
-      about: { target: { kind: 'user', id: idOrNobody(binding.userId) }, orgId: binding.orgId },
-    });
+  const { code, browserHash }: PresentedCode = typeof presented === 'string' ? { code: presented } : presented;
+  const hashes = services.sealer.deriveKeys('codes').map((key) => codeHash(key, { appId, ...binding, code }));
+  const codeId = await (isLongCode(code)
+    ? matchLongCode(call, binding, hashes, browserHash)
+    : matchShortCode(call, binding, hashes));
+  if (codeId === undefined) throw codeInvalid(binding);
   return codeId;
 }

@@ -15,6 +15,7 @@ import { recordingDb, type RecordingDb } from '../test/recording-db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 import { takePasswordResetRequest } from '../accounts/password-reset-requests.store.ts';
+import { takeSignInCodeRequest } from '../sign-in/sign-in-code-requests.store.ts';
 import { type Queryable, raw, type Sql, sql, type Tx } from './db.ts';
 
 /** What a statement may take at most: a few of many rows. */
@@ -70,6 +71,15 @@ const cases: readonly Case[] = [
       SELECT ${world.appId}, n, 'jon@example.com', '127.0.0.1', 'r', ${now} FROM ${numbers}`,
     takes: 1,
     run: async (tx) => ((await takePasswordResetRequest(tx, '0')) ? 1 : 0),
+  },
+  {
+    name: 'takes one request for a sign-in code',
+    table: 'sign_in_code_requests',
+    fill: (numbers) => sql`
+      INSERT INTO sign_in_code_requests (app_id, id, email_key, ip, device_hashes, browser_hash, request_id, created_at)
+      SELECT ${world.appId}, n, 'jon@example.com', '127.0.0.1', '{}', '\\x00', 'r', ${now} FROM ${numbers}`,
+    takes: 1,
+    run: async (tx) => ((await takeSignInCodeRequest(tx, '0')) ? 1 : 0),
   },
   {
     name: 'takes due mails',

@@ -32,6 +32,15 @@ export function presentedDeviceTokens({ request, services }: Call, appName: stri
 export const withDeviceToken = (tokens: readonly string[], added: string): string =>
   [...tokens.filter((token) => token !== added), added].slice(-tokensHeld).join(separator);
 
+/**
+ * Whether the account knew the device of a call before the sign-in.
+ *
+ * @param held the tokens of the device after the sign-in: the last one is that of the account
+ */
+export function isKnownDevice(call: Call, appName: string, held: string): boolean {
+  return presentedDeviceTokens(call, appName).includes(held.split(separator).at(-1) ?? '');
+}
+
 /** The stored device of a call, and the token that the device gets. */
 export interface DeviceOfCall {
   readonly use: DeviceUse;

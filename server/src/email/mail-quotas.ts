@@ -13,7 +13,14 @@ import { insertMail, voidWaitingMails } from './mails.store.ts';
 import { type MailToQueue, queueMail, type QueueServices, sealMail } from './queue-mail.ts';
 
 /** Mails with a code that the owner of a mailbox needs or requests. Each kind has a separate quota. */
-export const mailboxKinds = ['verification', 'reset', 'email_change', 'reauthentication', 'notice'] as const;
+export const mailboxKinds = [
+  'verification',
+  'reset',
+  'email_change',
+  'reauthentication',
+  'sign_in_code',
+  'notice',
+] as const;
 
 export type MailboxKind = (typeof mailboxKinds)[number];
 

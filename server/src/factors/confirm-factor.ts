@@ -44,14 +44,15 @@ async function stepOfUnconfirmed(call: Call, userId: string, { id, code }: Given
 
 /**
  * In an app that requires a second factor, a stranger who knows the password could add the first one. Therefore the
- * owner of the mailbox confirms it too, unless a provider has just identified the person.
+ * owner of the mailbox confirms it too, unless a mailed code or a provider has just identified the person.
  *
  * @returns the id of the code to consume; undefined if none is needed
  * @throws ApiError `account_unclaimed`, `code_invalid`
  */
 async function checkMailbox(call: Call, { verificationCode }: Given): Promise<string | undefined> {
   const { user, session } = signedIn(call.actor);
-  if (session.restriction !== 'enrolment' || session.amr.includes('fed')) return undefined;
+  if (session.restriction !== 'enrolment' || ['fed', 'email'].some((way) => session.amr.includes(way)))
+    return undefined;
   if (!user.isEmailClaimed) throw new ApiError('account_unclaimed');
   if (verificationCode !== undefined) {
     return checkCode(call, { userId: user.id, purpose: 'reauthentication' }, verificationCode);

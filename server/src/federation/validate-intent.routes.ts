@@ -1,5 +1,6 @@
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
+import { requireSignInMethod } from '../apps/sign-in-methods.ts';
 import { violatesUnique } from '../db/db.ts';
 import { publicAccess } from '../access/access.ts';
 import { bearerToken } from '../http/credential.ts';
@@ -19,6 +20,7 @@ import { linkIdentity, settleIdentity } from './settle-identity.ts';
 
 /** Starts a session for a person who returned from a provider. */
 function signIn(call: Call, app: App, shown: ShownIntent) {
+  requireSignInMethod(app, 'provider');
   return mutate(call, async (tx) => {
     const { userId, isNewUser, events } = await settleIdentity(tx, call, app, await redeemIntent(tx, call, shown));
     const session = await startSession(tx, call, app, { id: userId, amr: ['fed'] });
@@ -91,6 +93,7 @@ export const validateIntentRoutes = [
       'idp_link_required',
       'identity_already_linked',
       'sign_up_disabled',
+      'sign_in_method_disabled',
       'user_inactive',
       'mfa_required',
     ],

@@ -176,6 +176,12 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause: 'The app setting `signUpEnabled` is false: accounts are created by invitation only.',
     remedy: 'Invite the person, or ask a super admin to set `signUpEnabled` to true.',
   },
+  sign_in_method_disabled: {
+    cause: 'The app setting `signInMethods` does not include the method: `password`, `emailCode` or `provider`.',
+    remedy:
+      'Read `signInMethods` from `GET …/apps/metadata` and offer only these methods, or ask a super admin to add the ' +
+      'method to the setting.',
+  },
   password_too_weak: {
     cause: 'The password is too short, is common, or equals the e-mail address or name.',
     remedy: 'Show `detail` to the person. A password has 10 to 128 characters; special characters are not required.',

@@ -78,6 +78,7 @@ export const errorCodes = {
     'The account is not claimed. Verify its e-mail address first, while signed in.',
   ],
   sign_up_disabled: [403, 'Sign-up disabled', 'This app does not allow self-service sign-up.'],
+  sign_in_method_disabled: [403, 'Sign-in method disabled', 'This app does not allow signing in this way.'],
   password_too_weak: [400, 'Password too weak', 'Choose a password that is harder to guess.'],
   current_password_wrong: [403, 'Current password wrong', 'The current password is wrong; nothing was changed.'],
   invalid_credentials: [401, 'Invalid credentials', 'The e-mail address or the password is wrong.'],

@@ -308,6 +308,39 @@ export async function deleteInvitedLeftOver(tx: Tx, appId: string, userIds: read
   if (ids.length > 0) await clearTracesOf(tx, appId, ids);
 }
 
+/** A pending invitation, with the name of its organization. */
+export interface LiveInvitation {
+  readonly id: string;
+  readonly email: string;
+  readonly organization: { readonly id: string; readonly name: string };
+  readonly grant: Grant;
+  readonly expiresAt: Date;
+}
+
+/** The newest pending invitation of a user to an organization. */
+export async function findNewestLiveInvitation(
+  db: Queryable,
+  appId: string,
+  userId: string,
+  now: Date,
+): Promise<LiveInvitation | undefined> {
+  const [row] = await db.query<GrantRow & { id: string; email: string; name: string; expires_at: Date }>(sql`
+    SELECT i.id, i.email, i.org_id, o.name, i.grants, i.scope_id, i.role_key, i.expires_at
+    FROM invitations i
+    JOIN organizations o ON o.app_id = ${appId} AND o.id = i.org_id
+    WHERE i.app_id = ${appId} AND i.user_id = ${userId} AND ${hasStatus('pending', now)}
+    ORDER BY i.id DESC LIMIT 1`);
+  return (
+    row && {
+      id: row.id,
+      email: row.email,
+      organization: { id: row.org_id, name: row.name },
+      grant: toGrant(row),
+      expiresAt: row.expires_at,
+    }
+  );
+}
+
 /** Whether a user has a pending invitation, to an organization or as super admin. */
 export async function hasLiveInvitation(db: Queryable, appId: string, userId: string, now: Date): Promise<boolean> {
   const rows = await db.query(sql`

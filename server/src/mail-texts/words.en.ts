@@ -73,6 +73,15 @@ export const english: Words = {
         'If it was not you, reset your password at once: somebody else is using your account. Do not give the ' +
         'code to anybody.',
     },
+    sign_in_code: {
+      subject: 'Your code to sign in to {{brandName}}',
+      heading: 'Sign in',
+      body:
+        'Somebody, hopefully you, wants to sign in to {{brandName}} with this address. The code is valid for ten ' +
+        'minutes. The link works only in the browser in which the code was requested; elsewhere, type the code.',
+      action: 'Sign in',
+      note: 'If it was not you, you can ignore this mail. Do not give the code to anybody.',
+    },
     email_change: {
       subject: 'Confirm your new e-mail address for {{brandName}}',
       heading: 'Confirm your new e-mail address',

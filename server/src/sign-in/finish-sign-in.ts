@@ -42,7 +42,7 @@ async function refund(tx: Tx, { id, settings }: App, { quotas }: MfaChallenge): 
   }
 }
 
-/** Notifies the owner about a sign-in with a password from a device that the account does not know. */
+/** Notifies the owner about a sign-in with a password or mailed code from a device that the account does not know. */
 async function notifyOfDevice(tx: Tx, call: Call, app: App, user: User, sessionId: string): Promise<void> {
   if (user.isEmailVerified) {
     await queueDeviceNotice(tx, app.id, noticeOf(call, app, user, sessionId), call.services.clock.now());
@@ -89,7 +89,7 @@ export async function finishSignIn(call: Call, { mfaToken, factor }: Given) {
   const started = await mutate(call, async (tx) => {
     const { user, started: session } = await storeSession(tx, call, app, { challenge, tokenHash, checked });
     await refund(tx, app, challenge);
-    if (challenge.amr.includes('pwd') && !knownDevice) await notifyOfDevice(tx, call, app, user, session.sessionId);
+    if (!challenge.amr.includes('fed') && !knownDevice) await notifyOfDevice(tx, call, app, user, session.sessionId);
     if (checked.proof.by === 'recovery-code') {
       const { unused } = await countRecoveryCodes(tx, appId, userId);
       const content = { codesLeft: String(unused) };

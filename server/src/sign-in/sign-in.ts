@@ -1,5 +1,6 @@
 import { storedDevice } from '../devices/devices.store.ts';
 import type { App } from '../apps/apps.store.ts';
+import { requireSignInMethod } from '../apps/sign-in-methods.ts';
 import { type DeviceOfCall, deviceOfCall, presentedDeviceTokens } from '../devices/device-token.ts';
 import { sealMail } from '../email/queue-mail.ts';
 import { addressKey } from '../http/network-address.ts';
@@ -103,7 +104,8 @@ function takenOf({ address, account }: SignInQuotas, { app, deviceKeyHash }: Cou
  * after the same work. The attempt is counted before the password is compared. If the hash threads are overloaded, the
  * attempt is refused without being counted.
  *
- * @throws ApiError `app_inactive`, `invalid_credentials`, `user_inactive`, `too_many_attempts`
+ * @throws ApiError `app_inactive`, `sign_in_method_disabled`, `invalid_credentials`, `user_inactive`,
+ *   `too_many_attempts`
  * @throws OverloadedError
  */
 async function authenticateUser(call: Call, given: Given): Promise<Authenticated> {
@@ -119,6 +121,7 @@ async function authenticateUser(call: Call, given: Given): Promise<Authenticated
     tokenHash,
     services.clock.now(),
   );
+  requireSignInMethod(counted.app, 'password');
   refuseLocked(counted);
   const { app, credentials } = counted;
   const matches = await services.passwords.verify(credentials?.passwordHash ?? null, given.password);
@@ -208,7 +211,8 @@ const finish = (call: Call, authenticated: Authenticated): Promise<SignedIn | un
  * looks up app and account; one statement stores session, device, event and the mail to the owner. If the caller's
  * cookie holds a live session of the same account, that session is renewed: same id, new token.
  *
- * @throws ApiError `app_inactive`, `invalid_credentials`, `user_inactive`, `too_many_attempts`
+ * @throws ApiError `app_inactive`, `sign_in_method_disabled`, `invalid_credentials`, `user_inactive`,
+ *   `too_many_attempts`
  * @throws OverloadedError if too many passwords are waiting for comparison
  * @see contract 2.2
  */

@@ -92,6 +92,7 @@ it('these fields, at least, take an address', () => {
       'listOrganizationsByEmail email',
       'requestEmailChange newEmail',
       'requestPasswordReset email',
+      'requestSignInCode email',
       'resetPassword email',
       'setupOrganization adminEmail',
       'signIn email',

@@ -16,10 +16,11 @@ import { findCredentials } from './users.store.ts';
  */
 export async function checkMailedCode(
   call: Call,
-  presented: { email: string; verificationCode: string },
+  presented: { email: string; verificationCode: string; browserHash?: Buffer | undefined },
   binding: Omit<CodeBinding, 'userId'>,
 ): Promise<{ userId: string; codeId: string }> {
   const found = await findCredentials(call.services.db, call.appId, emailKey(presented.email));
   const userId = found?.id ?? unusedId;
-  return { userId, codeId: await checkCode(call, { ...binding, userId }, presented.verificationCode) };
+  const { verificationCode: code, browserHash } = presented;
+  return { userId, codeId: await checkCode(call, { ...binding, userId }, { code, browserHash }) };
 }

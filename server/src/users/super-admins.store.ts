@@ -87,9 +87,20 @@ export async function inviteAsSuperAdmin(tx: Tx, appId: string, userId: string, 
 
 /** Whether a user becomes super admin by verifying the address now. */
 export async function isInvitedAsSuperAdmin(db: Queryable, appId: string, userId: string, now: Date): Promise<boolean> {
-  const rows = await db.query(sql`
-    SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND super_admin_invited_until > ${now}`);
-  return rows.length > 0;
+  return (await superAdminInvitationEnd(db, appId, userId, now)) !== undefined;
+}
+
+/** When the pending invitation as super admin expires; undefined if there is none. */
+export async function superAdminInvitationEnd(
+  db: Queryable,
+  appId: string,
+  userId: string,
+  now: Date,
+): Promise<Date | undefined> {
+  const [row] = await db.query<{ ends: Date }>(sql`
+    SELECT super_admin_invited_until AS ends FROM users
+    WHERE app_id = ${appId} AND id = ${userId} AND super_admin_invited_until > ${now}`);
+  return row?.ends;
 }
 
 /** Moves a pending invitation of one user to another, who has the address now. */

@@ -18,12 +18,14 @@ import { samplesOfPlatform } from './platform.ts';
 import { samplesOfReauthentication } from './reauthentication.ts';
 import { samplesOfRoles } from './roles.ts';
 import type { SampleCall, SampleCalls } from './sample.ts';
+import { samplesOfSessions } from './sessions.ts';
 import { freshenSessions } from './stage.ts';
 import { samplesOfUsers } from './users.ts';
 
 /** The sample calls of every operation. A new route needs an entry here; all generated tests then cover it. */
 export const samples: SampleCalls = {
   ...samplesOfUsers,
+  ...samplesOfSessions,
   ...samplesOfAppUsers,
   ...samplesOfAccounts,
   ...samplesOfReauthentication,

@@ -1,4 +1,3 @@
-import { expect } from 'vitest';
 import { sql } from '../../db/db.ts';
 import { overUser } from '../../access/access.ts';
 import type { ErrorCode } from '../../http/errors.ts';
@@ -7,7 +6,7 @@ import { type Caller, human, nobody, robot, type SampleCalls } from './sample.ts
 import { addTo, type Stage } from './stage.ts';
 import { password, type Person, type World } from '../world/world.ts';
 
-const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
+export const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
 
 let counter = 0;
 export const unique = (word: string): string => `${word}-${(counter += 1)}`;
@@ -20,7 +19,7 @@ export async function freshMember(stage: Stage, options: { verified?: boolean } 
 }
 
 /** A new member, and two callers: the member and the super admin. */
-async function addressing(stage: Stage, options: { verified?: boolean } = {}) {
+export async function addressing(stage: Stage, options: { verified?: boolean } = {}) {
   const member = await freshMember(stage, options);
   const admin: Caller = human(stage.world.admin);
   return { member, self: human(member), admin };
@@ -40,16 +39,6 @@ export async function inviteTo({ world, orgId, owner }: Stage, email: string) {
   const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
   await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token: owner.token, body });
   return world.mail(email);
-}
-
-/** More live sessions than a user may have. */
-async function addSessions({ test, appId }: World, userId: string): Promise<void> {
-  await test.db.query(sql`
-    INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
-      idle_expires_at)
-    SELECT app_id, id + n, user_id, sha256((id + n)::text::bytea), amr, authenticated_at, created_at, last_seen_at,
-      expires_at, idle_expires_at
-    FROM sessions, generate_series(1, 110) AS n WHERE app_id = ${appId} AND user_id = ${userId}`);
 }
 
 /** A user who was invited to a role of the organization, and the body to accept. */
@@ -242,136 +231,6 @@ const userSamples: SampleCalls = {
   ],
 };
 
-const sessionSamples: SampleCalls = {
-  signIn: [
-    {
-      admits: 'everyone',
-      target: ['session', 'sessionId'],
-      foreign: 'invalid_credentials',
-      prepare: ({ member }) => ({ as: nobody, body: { email: member.email, password } }),
-    },
-    {
-      title: 'from one device too many',
-      admits: 'everyone',
-      target: ['session', 'sessionId'],
-      foreign: 'invalid_credentials',
-      prepare: async (stage) => {
-        const { userId, email } = await freshMember(stage);
-        await addDevices(stage.world, userId);
-        return { as: { ...nobody, id: userId }, body: { email, password } };
-      },
-    },
-    {
-      title: 'with the cookie of a session of theirs',
-      admits: 'everyone',
-      target: ['session', 'sessionId'],
-      action: 'session.renewed',
-      foreign: 'invalid_credentials',
-      prepare: async (stage) => {
-        const { userId, email, token } = await freshMember(stage);
-        const headers = { cookie: `session-token=${token}` };
-        return { as: { ...nobody, id: userId }, headers, body: { email, password } };
-      },
-    },
-    {
-      title: 'with the cookie of somebody else, and more sessions than anybody may have',
-      admits: 'everyone',
-      target: ['session', 'sessionId'],
-      foreign: 'invalid_credentials',
-      prepare: async (stage) => {
-        const { userId, email } = await freshMember(stage);
-        await addSessions(stage.world, userId);
-        const headers = { cookie: `session-token=${stage.stranger.token}` };
-        return {
-          as: { ...nobody, id: userId },
-          headers,
-          body: { email, password },
-          bystanders: [stage.stranger.userId],
-        };
-      },
-    },
-    {
-      title: 'with a session already, beside somebody with as many as anybody may have',
-      admits: 'everyone',
-      target: ['session', 'sessionId'],
-      foreign: 'invalid_credentials',
-      prepare: async (stage) => {
-        const { userId, email } = await freshMember(stage);
-        await addSessions(stage.world, (await freshMember(stage)).userId);
-        return { as: { ...nobody, id: userId }, body: { email, password } };
-      },
-      afterwards: async ({ world }, { as }) => {
-        const sessions = await world.test.db.query(sql`
-          SELECT 1 FROM sessions WHERE app_id = ${world.appId} AND user_id = ${as.id}`);
-        expect(sessions).toHaveLength(2);
-      },
-    },
-  ],
-  signOut: [
-    {
-      admits: ['addressed'],
-      target: ['session', 'sessionId'],
-      prepare: async (stage) => {
-        const { member, self } = await addressing(stage);
-        return { as: self, addressed: self, params: { sessionId: member.sessionId } };
-      },
-    },
-    {
-      title: 'from another session',
-      admits: ['addressed'],
-      target: ['session', 'sessionId'],
-      prepare: async (stage) => {
-        const { member, self } = await addressing(stage);
-        const { sessionId } = await stage.world.signIn(member.email);
-        return { as: self, addressed: self, params: { sessionId } };
-      },
-    },
-  ],
-  listMySessions: [
-    {
-      admits: humans,
-      prepare: ({ stranger }) => ({ as: human(stranger) }),
-      answers: ({ stranger }) => ({ sessions: [{ id: stranger.sessionId, current: true }] }),
-    },
-  ],
-  endMySessions: [
-    {
-      admits: humans,
-      target: ['user', 'userId'],
-      prepare: async ({ world }) => {
-        const person = await world.person();
-        await world.signIn(person.email);
-        return { as: human(person) };
-      },
-    },
-    {
-      title: 'where there is no other',
-      admits: humans,
-      isNoOp: true,
-      prepare: async ({ world }) => ({ as: human(await world.person()) }),
-    },
-  ],
-  listUserSessions: [
-    {
-      admits: ['superAdmin', 'machine'],
-      prepare: async (stage) => {
-        const { member, self, admin } = await addressing(stage);
-        return { as: admin, addressed: self, params: { userId: member.userId } };
-      },
-    },
-  ],
-  endUserSessions: [
-    {
-      admits: ['superAdmin', 'machine'],
-      target: ['user', 'userId'],
-      prepare: async (stage) => {
-        const { member, self } = await addressing(stage);
-        return { as: robot(stage.machine), addressed: self, params: { userId: member.userId } };
-      },
-    },
-  ],
-};
-
 const acceptance = {
   admits: 'everyone',
   target: ['user', 'userId'],
@@ -412,4 +271,4 @@ const invitationSamples: SampleCalls = {
 };
 
 /** Sample calls under `/v1/authentication/users`. */
-export const samplesOfUsers: SampleCalls = { ...userSamples, ...sessionSamples, ...invitationSamples };
+export const samplesOfUsers: SampleCalls = { ...userSamples, ...invitationSamples };
