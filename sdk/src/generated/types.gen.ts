@@ -598,9 +598,13 @@ export type AppSettings = {
      */
     mfa: {
         /**
-         * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for. Existing sessions are not affected.
+         * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for.
          */
         policy: 'off' | 'optional' | 'required';
+        /**
+         * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
+         */
+        graceDays: number;
     };
     /**
      * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
@@ -1185,9 +1189,13 @@ export type CreateAppRequest = {
          */
         mfa?: {
             /**
-             * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for. Existing sessions are not affected.
+             * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for.
              */
-            policy: 'off' | 'optional' | 'required';
+            policy?: 'off' | 'optional' | 'required';
+            /**
+             * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
+             */
+            graceDays?: number;
         };
         /**
          * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
@@ -3910,9 +3918,13 @@ export type UpdateAppRequest = {
          */
         mfa?: {
             /**
-             * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for. Existing sessions are not affected.
+             * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for.
              */
-            policy: 'off' | 'optional' | 'required';
+            policy?: 'off' | 'optional' | 'required';
+            /**
+             * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
+             */
+            graceDays?: number;
         };
         /**
          * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
@@ -4146,9 +4158,13 @@ export type UpdateAppSettingsRequest = {
      */
     mfa?: {
         /**
-         * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for. Existing sessions are not affected.
+         * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for.
          */
-        policy: 'off' | 'optional' | 'required';
+        policy?: 'off' | 'optional' | 'required';
+        /**
+         * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
+         */
+        graceDays?: number;
     };
     /**
      * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.

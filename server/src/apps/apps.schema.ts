@@ -100,17 +100,28 @@ const limitSettings = z
   .strictObject(Object.fromEntries(limitNames.map((name) => [name, limit(name)])) as Record<LimitName, z.ZodInt>)
   .meta(limitsMeta);
 
+const mfaMeta = { description: 'Second factors of people.', examples: [{ policy: 'optional', graceDays: 7 }] };
 const mfaSettings = z
   .strictObject({
     policy: z.enum(['off', 'optional', 'required'], { error: 'Must be off, optional or required.' }).meta({
       description:
         'optional: people may add a second factor, and are then asked for it at every sign-in. required: a person ' +
         'without a second factor gets a session that can only add one. off: no factor can be added, and none is ' +
-        'asked for. Existing sessions are not affected.',
+        'asked for.',
       examples: ['optional'],
     }),
+    graceDays: z
+      .int({ error: 'Must be a whole number of days.' })
+      .min(0, { error: 'At least 0 days.' })
+      .max(365, { error: 'At most 365 days.' })
+      .meta({
+        description:
+          'With the policy `required`: the age in days at which a session without a second factor, which began ' +
+          'before the policy, can only add or prove one.',
+        examples: [7],
+      }),
   })
-  .meta({ description: 'Second factors of people.', examples: [{ policy: 'optional' }] });
+  .meta(mfaMeta);
 
 /** How people can sign in. */
 export const signInMethods = z
@@ -232,7 +243,11 @@ const settingsShape = {
 
 /** Changes to the settings of an app. Absent settings stay unchanged. */
 export const settingsPatch = z
-  .strictObject({ ...settingsShape, limits: limitSettings.partial().meta(limitsMeta) })
+  .strictObject({
+    ...settingsShape,
+    limits: limitSettings.partial().meta(limitsMeta),
+    mfa: mfaSettings.partial().meta(mfaMeta),
+  })
   .partial()
   .meta({
     description: 'Settings to change; the others stay unchanged.',
@@ -291,7 +306,7 @@ export const defaultSettings: Settings = {
   managersMayMakeApiKeys: false,
   ownersHoldAllPermissions: false,
   organizationMachineUsers: false,
-  mfa: { policy: 'optional' },
+  mfa: { policy: 'optional', graceDays: 7 },
   stepUp: false,
 };
 

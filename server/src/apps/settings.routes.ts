@@ -10,6 +10,10 @@ import { namedAppOf } from './named-app.ts';
 import { checkSettings } from './check-settings.ts';
 import { withWarnings } from './settings-warnings.ts';
 
+/** Whether a change, or the settings after it, leave the policy as it is. */
+const keepsPolicy = ({ policy, graceDays }: NonNullable<SettingsPatch['mfa']>, before: Settings['mfa']): boolean =>
+  (policy ?? before.policy) === before.policy && (graceDays ?? before.graceDays) === before.graceDays;
+
 /** Only these settings are protected, because a stolen session must not disable the protection of the others. */
 const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Promise<boolean> => {
   const { stepUp, mfa, signInMethods } = call.body;
@@ -17,7 +21,7 @@ const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Pro
   const { settings: present } = await namedAppOf(call);
   return (
     (stepUp ?? present.stepUp) === present.stepUp &&
-    (mfa ?? present.mfa).policy === present.mfa.policy &&
+    keepsPolicy(mfa ?? {}, present.mfa) &&
     (signInMethods ?? present.signInMethods).toSorted().join() === present.signInMethods.toSorted().join()
   );
 };
@@ -29,7 +33,7 @@ const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Pro
  * @throws ApiError `policy_locks_you_out`, `step_up_required`
  */
 function checkPolicyChange({ actor }: Call, after: Settings, before: Settings): void {
-  if (actor.kind !== 'user' || after.mfa.policy === before.mfa.policy) return;
+  if (actor.kind !== 'user' || keepsPolicy(after.mfa, before.mfa)) return;
   if (actor.user.hasFactor && actor.session.factorAt !== null) return;
   if (after.mfa.policy === 'required') throw new ApiError('policy_locks_you_out');
   if (before.mfa.policy === 'required') throw stepUpRequired(actor.user);

@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
+import { listAudiences } from '../test/access-tokens.ts';
+import { withoutTimePassing } from '../test/clock.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import {
   addFactor,
@@ -261,8 +263,38 @@ describe('in an app that requires a second factor', () => {
     expect(problem(await call('GET', factorsUrl, undefined, second.token))).toBe('401 unauthenticated');
   });
 
-  it('leaves sessions alone that began before', async () => {
-    expect((await me(person.token)).statusCode).toBe(200);
+  it('leaves sessions that began before alone for the days of grace, by default seven', () =>
+    withoutTimePassing(async () => {
+      test.clock.advance(7 * 24 * 3_600_000 - 60_001);
+      await world.call('GET', `${users}/me`, { token: person.token });
+      expect((await me(person.token)).statusCode).toBe(200);
+      test.clock.advance(60_001);
+      expect(problem(await me(person.token))).toBe('403 mfa_enrolment_required');
+    }));
+
+  it('an older session of somebody with a factor is an ordinary one after a code', async () => {
+    await setPolicy(world, 'optional');
+    const older = await world.signIn(person.email);
+    const factor = await enrol(world, person);
+    await test.db.query(sql`
+      UPDATE apps SET settings = settings || '{"mfa": {"policy": "required", "graceDays": 0}}'::jsonb
+      WHERE id = ${world.appId}`);
+    expect(problem(await me(older.token))).toBe('403 mfa_enrolment_required');
+    const body = { factorId: factor.id, code: nextCode(world, factor) };
+    expect((await call('POST', reauthentication, body, older.token)).statusCode).toBe(200);
+    expect((await me(older.token)).statusCode).toBe(200);
+  });
+
+  it('an access token of an older session is worth nothing after the grace, here and elsewhere', async () => {
+    await listAudiences(world);
+    const machine = await world.machine();
+    const { token } = (await call('POST', `${users}/me/access-token`, {})).json<{ token: string }>();
+    await test.db.query(sql`
+      UPDATE apps SET settings = settings || '{"mfa": {"policy": "required", "graceDays": 0}}'::jsonb
+      WHERE id = ${world.appId}`);
+    expect(problem(await me(token))).toBe('403 mfa_enrolment_required');
+    const answer = await call('POST', '/v1/authentication/token/introspection', { token }, machine.token);
+    expect(answer.json()).toEqual({ active: false });
   });
 
   it('does not renew the session of the cookie', async () => {
@@ -276,6 +308,10 @@ describe('in an app that requires a second factor', () => {
 });
 
 describe('a super admin', () => {
+  beforeAll(async () => {
+    world = await createWorld(test);
+  });
+
   const reset = (userId: string) =>
     call('DELETE', `/v1/authorization/users/${userId}/factors`, undefined, world.admin.token);
 

@@ -1,3 +1,4 @@
+import { defaultSettings } from '../apps/apps.schema.ts';
 import { profileColumns, type ProfileRow, toProfile } from '../users/users.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
@@ -66,6 +67,21 @@ function toFoundSession(row: PresentedRow): FoundSession {
   return { session, user: toSignedInUser(row), lastSeenAt: row.last_seen_at };
 }
 
+/** The policy of the app `a`. */
+const mfaOfApp = sql`(a.settings -> 'mfa')`;
+
+/**
+ * What a session `s` is restricted to. A session without a second factor, in an app that requires one, becomes
+ * restricted when it is older than the grace of the app.
+ */
+const restriction = (now: Date): Sql => sql`
+  CASE
+    WHEN s.restriction IS NOT NULL OR s.factor_at IS NOT NULL THEN s.restriction
+    WHEN ${mfaOfApp} ->> 'policy' = 'required' AND s.created_at + make_interval(
+        days => COALESCE((${mfaOfApp} ->> 'graceDays')::integer, ${defaultSettings.mfa.graceDays}::integer)) <= ${now}
+      THEN 'enrolment'
+  END AS restriction`;
+
 /**
  * Finds the sessions of these tokens and their users, in one query. Expired sessions and inactive users or apps yield
  * undefined.
@@ -79,7 +95,7 @@ export async function findSessions(
 ): Promise<(FoundSession | undefined)[]> {
   const rows = await db.query<PresentedRow & { place: number }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.authenticated_at, s.factor_at, s.restriction, s.user_id, ${profileColumns}, u.is_super_admin, u.language,
+      s.authenticated_at, s.factor_at, ${restriction(now)}, s.user_id, ${profileColumns}, u.is_super_admin, u.language,
       u.has_factor
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, token_hash, place)
@@ -129,7 +145,7 @@ export async function findSessionsOfAccessTokens(
   const column = <Value>(valueOf: (key: AccessTokenKey) => Value) => keys.map(valueOf);
   const rows = await db.query<PresentedRow & { place: number; is_suspended: boolean }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.authenticated_at, s.factor_at, s.restriction, s.user_id, ${profileColumns}, u.is_super_admin, u.language,
+      s.authenticated_at, s.factor_at, ${restriction(now)}, s.user_id, ${profileColumns}, u.is_super_admin, u.language,
       u.has_factor,
       asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended
     FROM unnest(${column(({ appId }) => appId)}::bigint[], ${column(({ sessionId }) => sessionId)}::bigint[],

@@ -55,7 +55,7 @@ const fromClaims = (services: Services, app: NamedApp, claims: TokenClaims) => (
 
 async function introspectAccessToken(services: Services, app: NamedApp, claims: PersonClaims): Promise<Introspection> {
   const found = await services.lookups.accessToken({ appId: app.id, ...claims });
-  if (!found || found.isOrganizationSuspended) return inactive;
+  if (!found || found.isOrganizationSuspended || found.session.restriction !== null) return inactive;
   const { user, session } = found;
   return {
     active: true,
