@@ -1,9 +1,11 @@
+import { expect } from 'vitest';
 import { sql } from '../../db/db.ts';
 import { overUser } from '../../access/access.ts';
 import type { ErrorCode } from '../../http/errors.ts';
 import { personWithMailedLink } from '../access.callers.ts';
 import { type Caller, human, nobody, robot, type SampleCalls } from './sample.ts';
 import { addTo, type Stage } from './stage.ts';
+import { enableSignInCodes, requestAndSend } from '../world/sign-in-codes.ts';
 import { password, type Person, type World } from '../world/world.ts';
 
 export const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
@@ -46,6 +48,20 @@ async function invited(stage: Stage) {
   const email = `${unique('invited')}@example.com`;
   const { code } = await inviteTo(stage, email);
   return { as: nobody, body: { orgId: stage.orgId, email, verificationCode: code, newPassword: 'Secret@slidezAB' } };
+}
+
+/** An invited user who requests a code to sign in, and gets the invitation again. */
+async function invitedAgain(stage: Stage) {
+  const { world, orgId } = stage;
+  const { body } = await invited(stage);
+  // Another invited user has the maximum number of such codes, and a newer invitation.
+  const other = await invited(stage);
+  await enableSignInCodes(world);
+  for (const email of [other, other, other].map((one) => one.body.email)) await requestAndSend(world, email);
+  await requestAndSend(world, body.email);
+  const mails = (await world.mails(body.email)).filter(({ purpose }) => purpose === 'invitation');
+  expect(mails).toHaveLength(2);
+  return { as: nobody, body: { ...body, orgId, verificationCode: mails[0]?.code } };
 }
 
 /** Credentials of one user must be refused for another. */
@@ -241,6 +257,7 @@ const acceptance = {
 const invitationSamples: SampleCalls = {
   acceptInvitation: [
     acceptance,
+    { ...acceptance, title: 'that was sent again after a request to sign in', prepare: invitedAgain },
     {
       ...acceptance,
       title: 'to an account that is claimed',

@@ -39,6 +39,13 @@ export const requestCode = (
 ): Promise<LightMyRequestResponse> =>
   call('POST', codeRequestUrl, { body: { email, ...extra }, headers: headersOf(browser) });
 
+/** Requests a code and runs the task that sends it. */
+export async function requestAndSend(world: World, email: string, browser: Browser = { ip: '127.0.0.1' }) {
+  const response = withStatus(200, await requestCode(world, email, browser));
+  await runTask(world.test, sendSignInCodes);
+  return response;
+}
+
 /** What the mailbox and the browser hold after a request. */
 export interface SentCode {
   readonly code: string;
@@ -51,8 +58,7 @@ export interface SentCode {
 
 /** Requests a code and reads the newest mail. */
 export async function sentCode(world: World, email: string, browser: Browser): Promise<SentCode> {
-  const response = withStatus(200, await requestCode(world, email, browser));
-  await runTask(world.test, sendSignInCodes);
+  const response = await requestAndSend(world, email, browser);
   const mail = (await world.mails(email)).find(({ purpose }) => purpose === 'sign_in_code');
   if (!mail) throw new Error(`no code to ${email}`);
   const longCode = new URL(mail.url ?? '').searchParams.get('code') ?? '';
