@@ -15,6 +15,7 @@ import {
   waysIn,
 } from '../test/stranger.ts';
 import { runTask } from '../test/tasks.ts';
+import { enableSignInCodes, sentCode, signInByCode } from '../test/world/sign-in-codes.ts';
 import { createWorld, password, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
 
@@ -108,43 +109,58 @@ async function contentOf(userId: string) {
   return row;
 }
 
-/** What waits when the owner's reset has begun finds that nothing is left to act with. */
-test.each(Object.entries(requests))(
-  'a stranger who %s while the account is claimed gains nothing',
-  async (_, prepare) => {
-    const account = await hijack(world, linking, email, { clicked: true });
+/** Prepares how the owner claims the account; the second function sends the request. */
+const claims: Readonly<Record<string, () => Promise<() => Promise<Answer>>>> = {
+  'a reset': async () => {
     const code = await resetCode();
-    const request = await prepare(account);
-    const before = await waysIn(world, account.userId);
-    const content = await contentOf(account.userId);
-    // The embedded database has one transaction at a time: there the two follow one another.
-    const row = sql`SELECT 1 FROM users WHERE app_id = ${world.appId} AND id = ${account.userId} FOR UPDATE`;
-    const { claimed, answered } =
-      app.db.engine === 'embedded'
-        ? { claimed: Promise.resolve(await reset(code)), answered: request() }
-        : await whileLocked(app.db, row, async () => {
-            const first = reset(code);
-            void first.then(() => undefined);
-            await waiting(1);
-            const second = request();
-            void second.then(() => undefined);
-            await waiting(2);
-            return { claimed: first, answered: second };
-          });
-    expect((await claimed).statusCode).toBe(200);
-    expect(['401 unauthenticated', '401 invalid_credentials', '403 current_password_wrong']).toContain(
-      problem(await answered),
-    );
-    expect(await contentOf(account.userId)).toEqual(content);
-    const after = await waysIn(world, account.userId);
-    for (const table of ['sessions', 'identities', 'codes']) expect([table, after[table]]).toEqual([table, []]);
-    expect(after['devices']?.filter((device) => before['devices']?.includes(device))).toEqual([]);
-    expect((await world.call('POST', `${users}/sessions`, { body: { email, password } })).statusCode).toBe(401);
-    expect((await world.call('POST', `${users}/sessions`, { body: { email, password: newPassword } })).statusCode).toBe(
-      201,
-    );
+    return () => reset(code);
   },
-);
+  'a sign-in with a mailed code': async () => {
+    await enableSignInCodes(world);
+    const { code, browser } = await sentCode(world, email, { ip: '127.0.0.1' });
+    return () => signInByCode(world, email, code, browser);
+  },
+};
+
+const pairs = Object.keys(claims).flatMap((way) => Object.keys(requests).map((what) => [what, way] as const));
+
+/** What waits when the owner's claim has begun finds that nothing is left to act with. */
+test.each(pairs)('a stranger who %s while the account is claimed by %s gains nothing', async (what, way) => {
+  const account = await hijack(world, linking, email, { clicked: true });
+  const claim = (await claims[way]?.()) ?? (() => reset(undefined));
+  const prepare = requests[what] ?? (() => Promise.reject(new Error(what)));
+  const request = await prepare(account);
+  const before = await waysIn(world, account.userId);
+  const content = await contentOf(account.userId);
+  // The embedded database has one transaction at a time: there the two follow one another.
+  const row = sql`SELECT 1 FROM users WHERE app_id = ${world.appId} AND id = ${account.userId} FOR UPDATE`;
+  const { claimed, answered } =
+    app.db.engine === 'embedded'
+      ? { claimed: Promise.resolve(await claim()), answered: request() }
+      : await whileLocked(app.db, row, async () => {
+          const first = claim();
+          void first.then(() => undefined);
+          await waiting(1);
+          const second = request();
+          void second.then(() => undefined);
+          await waiting(2);
+          return { claimed: first, answered: second };
+        });
+  const { statusCode } = await claimed;
+  expect(statusCode).toBe(way === 'a reset' ? 200 : 201);
+  expect(['401 unauthenticated', '401 invalid_credentials', '403 current_password_wrong']).toContain(
+    problem(await answered),
+  );
+  expect(await contentOf(account.userId)).toEqual(content);
+  const after = await waysIn(world, account.userId);
+  for (const table of ['identities', 'codes']) expect([table, after[table]]).toEqual([table, []]);
+  expect(after['sessions']?.filter((session) => before['sessions']?.includes(session))).toEqual([]);
+  expect(after['sessions']).toHaveLength(way === 'a reset' ? 0 : 1);
+  expect(after['devices']?.filter((device) => before['devices']?.includes(device))).toEqual([]);
+  expect((await world.call('POST', `${users}/sessions`, { body: { email, password } })).statusCode).toBe(401);
+  const withNew = await world.call('POST', `${users}/sessions`, { body: { email, password: newPassword } });
+  expect(withNew.statusCode).toBe(way === 'a reset' ? 201 : 401);
+});
 
 test('a grant that races with the claim belongs to the owner in either order', async () => {
   const orgId = await world.organization(await world.person());
