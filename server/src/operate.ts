@@ -1,12 +1,13 @@
 import { Command } from 'commander';
 import { type App, findAppByName } from './apps/apps.store.ts';
-import { addAdminCommands, toAdminServices } from './operate/admins.ts';
+import { type AdminCommands, addAdminCommands, toAdminServices } from './operate/admins.ts';
 import { addDoctorCommand, openExisting } from './operate/doctor.ts';
 import { ConfigError, loadConfig } from './config.ts';
 import type { Log } from './db/db.ts';
 import { DirectoryInUseError } from './db/directory-lock.ts';
 import { type Deployment, openDeployment } from './deployment.ts';
 import { embeddedIsForOne } from './operate/embedded-is-for-one.ts';
+import { addFactorCommands } from './operate/factors.ts';
 import { addKeyCommands } from './operate/keys.ts';
 import { addMailCommands } from './operate/mails.ts';
 import { addOrganizationMachineCommands } from './operate/organization-machines.ts';
@@ -65,14 +66,16 @@ addMailCommands(program, withDeployment, print);
 addAccountCommands(program, withApp, print);
 addApiKeyCommands(program, withApp, print);
 addOrganizationMachineCommands(program, withApp, print);
-addAdminCommands(program, {
+const adminCommands: AdminCommands = {
   withApp: (name, work) =>
     withDeployment(async (deployment) =>
       work(toAdminServices(deployment, loadConfig(process.env)), await appOf(deployment, name)),
     ),
   print,
   input: process.stdin,
-});
+};
+addAdminCommands(program, adminCommands);
+addFactorCommands(program, adminCommands);
 addDoctorCommand(program, { env: process.env, open: openExisting, machineNow: Date.now, print });
 
 program.parseAsync().catch((error: unknown) => {

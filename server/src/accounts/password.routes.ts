@@ -125,7 +125,7 @@ export const passwordRoutes = [
         await resetQuotas(tx, appId, [quotaKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
         const actor = { kind: 'user', id: user.id } as const;
         const held = await rememberDeviceOf(tx, call, app, user.id);
-        return { result: held, event: [{ target: actor, actor }, ...accepted] };
+        return { result: held.deviceToken, event: [{ target: actor, actor }, ...accepted] };
       });
       setDeviceToken(call, app, deviceToken);
       return { message: 'Password updated' };

@@ -1,7 +1,8 @@
 import { accepting, overApp } from '../access/access.ts';
 import { changedFields } from '../db/changed-fields.ts';
 import { ApiError } from '../http/errors.ts';
-import { stepUpRequired } from '../access/second-factor.ts';
+import { requireFreshFactor, stepUpRequired } from '../access/second-factor.ts';
+import { limitNames } from '../limits/limits.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { settings, type Settings, type SettingsPatch, updateSettings } from './apps.schema.ts';
@@ -14,29 +15,41 @@ import { withWarnings } from './settings-warnings.ts';
 const keepsPolicy = ({ policy, graceDays }: NonNullable<SettingsPatch['mfa']>, before: Settings['mfa']): boolean =>
   (policy ?? before.policy) === before.policy && (graceDays ?? before.graceDays) === before.graceDays;
 
+/** The limits of attempts at second factors: with a high one, codes of six digits can be guessed. */
+const factorLimits = limitNames.filter((name) => name.startsWith('secondFactors'));
+
+const keepsFactorProtection = (after: SettingsPatch, before: Settings): boolean =>
+  keepsPolicy(after.mfa ?? {}, before.mfa) &&
+  factorLimits.every((name) => (after.limits?.[name] ?? before.limits[name]) === before.limits[name]);
+
 /** Only these settings are protected, because a stolen session must not disable the protection of the others. */
 const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Promise<boolean> => {
-  const { stepUp, mfa, signInMethods } = call.body;
-  if (stepUp === undefined && mfa === undefined && signInMethods === undefined) return true;
+  const { body } = call;
   const { settings: present } = await namedAppOf(call);
+  const signInMethods = body.signInMethods ?? present.signInMethods;
   return (
-    (stepUp ?? present.stepUp) === present.stepUp &&
-    keepsPolicy(mfa ?? {}, present.mfa) &&
-    (signInMethods ?? present.signInMethods).toSorted().join() === present.signInMethods.toSorted().join()
+    (body.stepUp ?? present.stepUp) === present.stepUp &&
+    signInMethods.toSorted().join() === present.signInMethods.toSorted().join() &&
+    keepsFactorProtection(body, present)
   );
 };
 
 /**
  * Only a session that has proven a second factor may begin or end to require one from everybody. Otherwise super admins
- * could lock themselves out, and a stolen session could remove the protection.
+ * could lock themselves out. People who have a factor need a recent one for every change of the policy and of the limits
+ * of attempts, so that a stolen session cannot remove the protection, even with the password or the mailbox.
  *
  * @throws ApiError `policy_locks_you_out`, `step_up_required`
  */
-function checkPolicyChange({ actor }: Call, after: Settings, before: Settings): void {
-  if (actor.kind !== 'user' || keepsPolicy(after.mfa, before.mfa)) return;
-  if (actor.user.hasFactor && actor.session.factorAt !== null) return;
-  if (after.mfa.policy === 'required') throw new ApiError('policy_locks_you_out');
-  if (before.mfa.policy === 'required') throw stepUpRequired(actor.user);
+function checkFactorProtection({ actor, services }: Call, after: Settings, before: Settings): void {
+  if (actor.kind !== 'user' || keepsFactorProtection(after, before)) return;
+  const { user, session } = actor;
+  const meetsPolicy = user.hasFactor && session.factorAt !== null;
+  if (!keepsPolicy(after.mfa, before.mfa) && !meetsPolicy) {
+    if (after.mfa.policy === 'required') throw new ApiError('policy_locks_you_out');
+    if (before.mfa.policy === 'required') throw stepUpRequired(user);
+  }
+  requireFreshFactor('ifEnrolled', actor, services.clock.now());
 }
 
 export const settingsRoutes = [
@@ -63,7 +76,8 @@ export const settingsRoutes = [
     description:
       'Changes the settings in the request; absent settings stay unchanged, also within `mail` and ' +
       '`limits`. Effective from the next request on, in every process. Only a super admin whose session has ' +
-      'proven a second factor can change `mfa.policy` to `required`, or from `required`.',
+      'proven a second factor can change `mfa.policy` to `required`, or from `required`. Super admins who have ' +
+      'one need to have proven it in the last ten minutes to change `mfa.policy` or the limits of second factors.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,
@@ -75,7 +89,7 @@ export const settingsRoutes = [
       const changes = changedFields({ settings: body });
       if (changes.length === 0) return withWarnings(app.settings, services.config);
       const check = (merged: Settings, before: Settings) => {
-        checkPolicyChange(call, merged, before);
+        checkFactorProtection(call, merged, before);
         checkSettings(merged, { appName: app.name, before, config: services.config, pointer: '/body' });
       };
       return mutate(call, async (tx) => {

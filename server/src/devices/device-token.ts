@@ -41,6 +41,13 @@ export function isKnownDevice(call: Call, appName: string, held: string): boolea
   return presentedDeviceTokens(call, appName).includes(held.split(separator).at(-1) ?? '');
 }
 
+/**
+ * The tokens of a device on which a sign-in began. The added token comes first and replaces the one of an earlier
+ * sign-in, so that sign-ins that were not finished do not drop the tokens of known devices.
+ */
+export const withPendingToken = (tokens: readonly string[], added: string): string =>
+  [added, ...tokens.slice(1 - tokensHeld)].join(separator);
+
 /** The stored device of a call, and the token that the device gets. */
 export interface DeviceOfCall {
   readonly use: DeviceUse;
@@ -54,10 +61,16 @@ export interface DeviceOfCall {
 /**
  * The device of a call, to be stored for an authenticated user.
  *
- * @param boundHash hash of the token to which the sign-in was bound: it becomes the token of the device, unless the
- *   account knows the device already
+ * @param options.boundHash hash of the token to which the sign-in was bound: it becomes the token of the device, unless
+ *   the account knows the device already
+ * @param options.isFactorProven whether the sign-in has proven a second factor
  */
-export function deviceOfCall(call: Call, app: CookieApp, userId: string, boundHash?: Buffer): DeviceOfCall {
+export function deviceOfCall(
+  call: Call,
+  app: CookieApp,
+  userId: string,
+  { boundHash, isFactorProven = false }: { boundHash?: Buffer | undefined; isFactorProven?: boolean | undefined } = {},
+): DeviceOfCall {
   const presented = presentedDeviceTokens(call, app.name);
   const bound = presented.find((token) => boundHash?.equals(sha256(token)));
   const tokens = presented.filter((token) => token !== bound);
@@ -66,7 +79,14 @@ export function deviceOfCall(call: Call, app: CookieApp, userId: string, boundHa
   const now = call.services.clock.now();
   const expiresAt = new Date(now.getTime() + lifeSeconds * 1000);
   return {
-    use: { userId, presentedHashes: tokens.map(sha256), newHash, now, expiresAt },
+    use: {
+      userId,
+      presentedHashes: tokens.map(sha256),
+      newHash,
+      factorAt: isFactorProven ? now : null,
+      now,
+      expiresAt,
+    },
     held: (rememberedHash) => {
       const known = tokens.find((token) => sha256(token).equals(rememberedHash)) ?? newToken;
       return withDeviceToken(tokens, known);

@@ -8,6 +8,8 @@ export interface DeviceUse {
   readonly presentedHashes: readonly Buffer[];
   /** Hash of the new token, used if none of the presented tokens is known for the user. */
   readonly newHash: Buffer;
+  /** When a second factor was proven on the device; null: not in this sign-in. */
+  readonly factorAt: Date | null;
   readonly now: Date;
   readonly expiresAt: Date;
 }
@@ -23,14 +25,16 @@ const devicesKept = 50;
  * @param source empty, or a FROM clause that yields one row if the device may be stored
  */
 const rememberDevice = (appId: string, use: DeviceUse, source: Sql): Sql => sql`
-  INSERT INTO devices AS known (app_id, token_hash, user_id, created_at, last_used_at, expires_at)
+  INSERT INTO devices AS known (app_id, token_hash, user_id, created_at, last_used_at, expires_at, factor_at)
   SELECT ${appId}::bigint, COALESCE((
       SELECT token_hash FROM devices
       WHERE app_id = ${appId} AND user_id = ${use.userId} AND token_hash = ANY (${[...use.presentedHashes]}::bytea[])
         AND expires_at > ${use.now} LIMIT 1), ${use.newHash}::bytea),
-    ${use.userId}::bigint, ${use.now}::timestamptz, ${use.now}::timestamptz, ${use.expiresAt}::timestamptz
+    ${use.userId}::bigint, ${use.now}::timestamptz, ${use.now}::timestamptz, ${use.expiresAt}::timestamptz,
+    ${use.factorAt}::timestamptz
   ${source}
-  ON CONFLICT (app_id, token_hash) DO UPDATE SET last_used_at = EXCLUDED.last_used_at, expires_at = EXCLUDED.expires_at
+  ON CONFLICT (app_id, token_hash) DO UPDATE SET last_used_at = EXCLUDED.last_used_at, expires_at = EXCLUDED.expires_at,
+    factor_at = COALESCE(EXCLUDED.factor_at, known.factor_at)
   WHERE known.user_id = EXCLUDED.user_id
   RETURNING known.token_hash`;
 

@@ -24,8 +24,14 @@ export type PresentedFactor =
 /** Whose factor it is, and from where it is shown. */
 export interface FactorHolder {
   readonly userId: string;
-  /** Hash of the device token, if the account knows the device: it has a quota of its own. */
-  readonly knownDevice: Buffer | undefined;
+  /** The device or session that has proven a factor before: it has a quota of its own. */
+  readonly proven: string | undefined;
+}
+
+/** The caller, with a quota of the session if it has proven a factor before. */
+export function holderOf({ actor }: Call): FactorHolder {
+  const { user, session } = signedIn(actor);
+  return { userId: user.id, proven: session.factorAt === null ? undefined : `session ${session.id}` };
 }
 
 /** A right factor, not used up yet. */
@@ -55,10 +61,10 @@ export function recordedFactor(call: Call, app: App, methods: readonly string[])
 export const factorInvalid = (userId: string): ApiError =>
   new ApiError('factor_invalid', { about: { target: { kind: 'user', id: userId } } });
 
-/** The quota of the user, or of a device that the account knows: strangers cannot exhaust the attempts of the owner. */
-const quotaNameOf = ({ userId, knownDevice }: FactorHolder) =>
-  knownDevice
-    ? ({ name: 'secondFactorsPerDevicePerHour', whose: `${userId} ${knownDevice.toString('hex')}` } as const)
+/** The quota of the user, or of a device or session with a proven factor: strangers cannot exhaust the owner's. */
+const quotaNameOf = ({ userId, proven }: FactorHolder) =>
+  proven !== undefined
+    ? ({ name: 'secondFactorsPerDevicePerHour', whose: `${userId} ${proven}` } as const)
     : ({ name: 'secondFactorsPerUserPerHour', whose: userId } as const);
 
 /** Counts an attempt. Committed before the comparison; all sign-ins of a user share the count. */
@@ -118,15 +124,21 @@ export async function checkFactor(
  * Uses a checked factor up: a code is accepted once. Refunds the attempts, because the owner has shown the factor. The
  * caller has locked the user.
  *
+ * @param options.startsSession whether the factor finishes a sign-in
  * @throws ApiError `factor_invalid` if another call used the code or removed the factor in the meantime
  */
-export async function consumeFactor(tx: Tx, call: Call, { holder, proof }: CheckedFactor): Promise<void> {
+export async function consumeFactor(
+  tx: Tx,
+  call: Call,
+  { holder, proof }: CheckedFactor,
+  { startsSession }: { startsSession: boolean },
+): Promise<void> {
   const { services, appId } = call;
   const { userId } = holder;
   const now = services.clock.now();
   const isUsed =
     proof.by === 'totp'
-      ? await useStep(tx, appId, { id: proof.factorId, userId, step: proof.step, now })
+      ? await useStep(tx, appId, { id: proof.factorId, userId, step: proof.step, startsSession, now })
       : await useRecoveryCode(tx, appId, userId, proof.codeHash, now);
   if (!isUsed) throw factorInvalid(userId);
   await refundAttempts(tx, call, holder);

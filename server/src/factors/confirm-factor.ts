@@ -8,9 +8,9 @@ import { normalizeCode } from '../keys/secrets.ts';
 import { mutate } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
-import { recordFactor } from '../sessions/sessions.store.ts';
+import { deleteEnrolmentSessions, recordFactor } from '../sessions/sessions.store.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
-import { countAttempt, factorInvalid, recordedFactor, refundAttempts } from './check-factor.ts';
+import { countAttempt, factorInvalid, holderOf, recordedFactor, refundAttempts } from './check-factor.ts';
 import { confirmFactor, type Factor, findSealedFactor, listFactors } from './factors.store.ts';
 import { notifyOfFactor } from './notify-factor.ts';
 import { newRecoveryCodes } from './recovery-codes.ts';
@@ -35,7 +35,7 @@ async function stepOfUnconfirmed(call: Call, userId: string, { id, code }: Given
   const factor = await findSealedFactor(services.db, appId, userId, id);
   const isOpen = factor && !factor.isConfirmed && now.getTime() - factor.createdAt.getTime() < confirmableMs;
   if (!isOpen) throw new ApiError('factor_not_found');
-  await countAttempt(call, { userId, knownDevice: undefined });
+  await countAttempt(call, holderOf(call));
   const secret = openTotpSecret(services.sealer, appId, id, factor.sealedSecret);
   const step = matchTotp(secret, normalizeCode(code), now);
   if (step === undefined) throw factorInvalid(userId);
@@ -83,7 +83,7 @@ export async function confirmMyFactor(
   given: Given,
 ): Promise<{ factor: Factor; recoveryCodes: string[] | undefined }> {
   const { appId, services } = call;
-  const { user } = signedIn(call.actor);
+  const { user, session } = signedIn(call.actor);
   const app = await namedAppOf(call);
   if (app.settings.mfa.policy === 'off') throw new ApiError('mfa_disabled');
   const step = await stepOfUnconfirmed(call, user.id, given);
@@ -96,8 +96,9 @@ export async function confirmMyFactor(
     if (!(await confirmFactor(tx, appId, { id: given.id, userId: user.id, step, now }))) {
       throw new ApiError('factor_not_found');
     }
-    await refundAttempts(tx, call, { userId: user.id, knownDevice: undefined });
+    await refundAttempts(tx, call, holderOf(call));
     await recordFactor(tx, appId, recordedFactor(call, app, ['otp', 'mfa']));
+    await deleteEnrolmentSessions(tx, appId, user.id, session.id);
     const recoveryCodes = isFirst ? await firstRecoveryCodes(tx, call, user.id) : undefined;
     const factor = (await listFactors(tx, appId, user.id)).find(({ id }) => id === given.id);
     if (!factor) throw new Error('a confirmed factor is not in the list');

@@ -103,7 +103,8 @@ export async function confirmFactor(
 
 /**
  * Records that the code of a time step was used. One statement, so that two calls with the same code cannot both
- * succeed.
+ * succeed. Only a sign-in counts as the first use: otherwise the thief of a session could add a factor, re-authenticate
+ * with it, and so disable the "not me" link of the owner.
  *
  * @returns false if the code of this step or a later one was used before, or the factor is gone
  * @see RFC 6238, section 5.2
@@ -111,10 +112,12 @@ export async function confirmFactor(
 export async function useStep(
   tx: Tx,
   appId: string,
-  factor: { id: string; userId: string; step: number; now: Date },
+  factor: { id: string; userId: string; step: number; startsSession: boolean; now: Date },
 ): Promise<boolean> {
   const rows = await tx.query(sql`
-    UPDATE factors SET last_step = ${factor.step}, last_used_at = ${factor.now}
+    UPDATE factors SET last_step = ${factor.step},
+      last_used_at = CASE WHEN ${factor.startsSession}::boolean OR last_used_at > confirmed_at
+        THEN ${factor.now}::timestamptz ELSE last_used_at END
     WHERE app_id = ${appId} AND user_id = ${factor.userId} AND id = ${factor.id} AND confirmed_at IS NOT NULL
       AND last_step < ${factor.step}::bigint
     RETURNING 1`);
@@ -153,7 +156,7 @@ export async function deleteFactor(
 }
 
 /**
- * Deletes a factor of a locked user if it was not used since it was confirmed, for the "not me" link of its mail. A
+ * Deletes a factor of a locked user if no sign-in used it since it was confirmed, for the "not me" link of its mail. A
  * stranger who reads the mailbox must not be able to remove a factor that the owner signs in with.
  */
 export async function deleteUnusedFactor(tx: Tx, appId: string, userId: string, id: string): Promise<void> {

@@ -42,12 +42,14 @@ export const limits = {
   secondFactorsPerUserPerHour: {
     count: 10,
     periodSeconds: hour,
-    description: 'Wrong codes of second factors of one user in an hour from devices that are unknown to the account.',
+    description:
+      'Wrong codes of second factors of one user in an hour, from devices and sessions that have proven none before.',
   },
   secondFactorsPerDevicePerHour: {
     count: 10,
     periodSeconds: hour,
-    description: 'Wrong codes of second factors of one user in an hour from one known device.',
+    description:
+      'Wrong codes of second factors of one user in an hour from one device or session that has proven one before.',
   },
   secondFactorsPerAddressPerHour: {
     count: 100,

@@ -12,7 +12,7 @@ import { type Call, route } from '../calls/route.ts';
 import { redeemIntent, type ShownIntent } from '../federation/redeem-intent.ts';
 import { recognizeCaller } from '../federation/settle-identity.ts';
 import { namedAppOf } from '../apps/named-app.ts';
-import { checkFactor, consumeFactor, type PresentedFactor, recordedFactor } from '../factors/check-factor.ts';
+import { checkFactor, consumeFactor, holderOf, type PresentedFactor, recordedFactor } from '../factors/check-factor.ts';
 import { recordFactor, renewAuthentication } from '../sessions/sessions.store.ts';
 import { lockConfirmation, withConfirmation } from '../accounts/current-password.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
@@ -62,12 +62,11 @@ const renewByProvider = (call: Call, intent: ShownIntent) =>
   });
 
 async function renewByFactor(call: Call, factor: PresentedFactor) {
-  const { user } = signedIn(call.actor);
   const app = await namedAppOf(call);
-  const checked = await checkFactor(call, { userId: user.id, knownDevice: undefined }, factor);
+  const checked = await checkFactor(call, holderOf(call), factor);
   return mutate(call, async (tx) => {
     await lockCallerWithSession(tx, call);
-    await consumeFactor(tx, call, checked);
+    await consumeFactor(tx, call, checked, { startsSession: false });
     await recordFactor(tx, call.appId, recordedFactor(call, app, ['otp', 'mfa']));
     return renew(tx, call);
   });

@@ -225,6 +225,16 @@ export async function recordFactor(
     WHERE app_id = ${appId} AND user_id = ${session.userId} AND id = ${session.id}`);
 }
 
+/**
+ * Ends the other sessions of a locked user that could only add the first factor. Somebody who knows the password may
+ * have started them.
+ */
+export async function deleteEnrolmentSessions(tx: Tx, appId: string, userId: string, exceptId: string): Promise<void> {
+  await tx.query(sql`
+    DELETE FROM sessions
+    WHERE app_id = ${appId} AND user_id = ${userId} AND id <> ${exceptId} AND restriction = 'enrolment'`);
+}
+
 /** A session to store. */
 export interface NewSession {
   readonly id: string;

@@ -57,7 +57,7 @@ async function storeSession(
 ): Promise<{ user: User; started: StartedSession }> {
   const user = await findAndLockUser(tx, app.id, challenge.userId);
   if (user?.state !== 'ACTIVE' || !(await consumeChallenge(tx, app.id, tokenHash))) throw challengeInvalid();
-  await consumeFactor(tx, call, checked);
+  await consumeFactor(tx, call, checked, { startsSession: true });
   const started = await startSession(tx, call, app, {
     id: user.id,
     amr: amrAfter(challenge.amr, checked),
@@ -85,11 +85,13 @@ export async function finishSignIn(call: Call, { mfaToken, factor }: Given) {
   const challenge = await findChallenge(services.db, appId, { tokenHash, deviceHashes, now: services.clock.now() });
   if (!challenge) throw challengeInvalid();
   const { userId, knownDevice } = challenge;
-  const checked = await checkFactor(call, { userId, knownDevice }, factor);
+  const proven = knownDevice && `device ${knownDevice.toString('hex')}`;
+  const checked = await checkFactor(call, { userId, proven }, factor);
   const started = await mutate(call, async (tx) => {
     const { user, started: session } = await storeSession(tx, call, app, { challenge, tokenHash, checked });
     await refund(tx, app, challenge);
-    if (!challenge.amr.includes('fed') && !knownDevice) await notifyOfDevice(tx, call, app, user, session.sessionId);
+    if (!challenge.amr.includes('fed') && session.isDeviceNew)
+      await notifyOfDevice(tx, call, app, user, session.sessionId);
     if (checked.proof.by === 'recovery-code') {
       const { unused } = await countRecoveryCodes(tx, appId, userId);
       const content = { codesLeft: String(unused) };

@@ -7,7 +7,7 @@ export interface MfaChallenge {
   readonly amr: readonly string[];
   /** Hash of the token of the device that began the sign-in. */
   readonly deviceHash: Buffer;
-  /** Hash of the token by which the account knew this device before. */
+  /** Hash of the token of this device, if it has proven a second factor of the account before. */
   readonly knownDevice: Buffer | undefined;
   /** The quotas to refund when the sign-in succeeds, in the order in which they were consumed. */
   readonly quotas: readonly { readonly name: string; readonly keyHash: Buffer }[];
@@ -34,7 +34,7 @@ export const insertChallenge = (appId: string, challenge: NewMfaChallenge, sourc
     ${challenge.deviceHash}::bytea, (
       SELECT token_hash FROM devices
       WHERE app_id = ${appId} AND user_id = ${challenge.userId} AND expires_at > ${challenge.now}
-        AND token_hash = ANY (${[...challenge.presentedHashes]}::bytea[]) LIMIT 1),
+        AND factor_at IS NOT NULL AND token_hash = ANY (${[...challenge.presentedHashes]}::bytea[]) LIMIT 1),
     ${challenge.quotas.map(({ name }) => name)}::text[], ${challenge.quotas.map(({ keyHash }) => keyHash)}::bytea[],
     ${challenge.now}::timestamptz, ${challenge.expiresAt}::timestamptz
   ${source}

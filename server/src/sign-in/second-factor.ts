@@ -3,7 +3,7 @@ import type { CookieApp } from '../calls/app-cookies.ts';
 import type { Call } from '../calls/route.ts';
 import type { Queryable } from '../db/db.ts';
 import { empty } from '../db/db.ts';
-import { presentedDeviceTokens, setDeviceToken, withDeviceToken } from '../devices/device-token.ts';
+import { presentedDeviceTokens, setDeviceToken, withPendingToken } from '../devices/device-token.ts';
 import { listFactors } from '../factors/factors.store.ts';
 import { ApiError } from '../http/errors.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
@@ -47,7 +47,7 @@ export function prepareChallenge(call: Call, app: CookieApp, user: HalfAuthentic
     now,
     expiresAt: new Date(now.getTime() + challengeLifeMs),
   };
-  const deviceTokens = withDeviceToken(presented, deviceToken);
+  const deviceTokens = withPendingToken(presented, deviceToken);
   return { challenge, mfaToken, deviceTokens };
 }
 

@@ -185,6 +185,7 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
     sessionId: session.id,
     sessionToken: token,
     deviceToken: device.held(remembered.token_hash),
+    isDeviceNew: !isDeviceKnown,
     isRenewed: presented !== undefined,
   } as const;
   return { app, outcome: started, userId: credentials.id };

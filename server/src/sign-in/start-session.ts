@@ -18,6 +18,8 @@ export interface StartedSession {
   readonly sessionToken: string;
   /** The device tokens that the device keeps for later sign-ins. */
   readonly deviceToken: string;
+  /** Whether the account did not know the device before. */
+  readonly isDeviceNew: boolean;
   /** Whether the session existed before, and got a new token. */
   readonly isRenewed: boolean;
 }
@@ -67,22 +69,22 @@ export function prepareSession(call: Call, app: App, user: AuthenticatedUser): P
 /**
  * Stores the device of the call as one from which the user signs in.
  *
- * @param boundHash hash of the token to which the sign-in was bound
- * @returns the tokens of the device, for `setDeviceToken`
+ * @param options as of `deviceOfCall`
+ * @returns the tokens of the device, for `setDeviceToken`, and whether the account did not know it before
  */
 export async function rememberDeviceOf(
   tx: Tx,
   call: Call,
   app: App,
   userId: string,
-  boundHash?: Buffer,
-): Promise<string> {
-  const device = deviceOfCall(call, app, userId, boundHash);
+  options: Parameters<typeof deviceOfCall>[3] = {},
+): Promise<{ deviceToken: string; isDeviceNew: boolean }> {
+  const device = deviceOfCall(call, app, userId, options);
   const [row] = await tx.query<{ token_hash: Buffer }>(sql`
     WITH ${deviceChanges(app.id, device.use, empty)}
     ${storedDevice}`);
   if (!row) throw new Error('a device was not stored');
-  return device.held(row.token_hash);
+  return { deviceToken: device.held(row.token_hash), isDeviceNew: row.token_hash.equals(device.use.newHash) };
 }
 
 /** Hash of the session token in the caller's cookie. A Bearer token is ignored. */
@@ -132,12 +134,12 @@ export async function startSession(
     return { kind: 'mfa-required', ...(await beginSecondFactor(tx, call, app, user)) };
   }
   const renewedId = session.id ?? undefined;
-  const deviceToken = await rememberDeviceOf(tx, call, app, user.id, user.boundHash);
+  const device = await rememberDeviceOf(tx, call, app, user.id, user);
   return {
     kind: 'started',
     sessionId: renewedId ?? row.id,
     sessionToken: token,
-    deviceToken,
+    ...device,
     isRenewed: renewedId !== undefined,
   };
 }

@@ -100,6 +100,7 @@ export const superAdminRoutes = [
     url: '/v1/authorization/super-admins',
     operationId: 'addSuperAdmin',
     freshAuthentication: 'always',
+    freshFactor: 'ifEnrolled',
     tag: 'authorization',
     summary: 'Add a super admin',
     description:
