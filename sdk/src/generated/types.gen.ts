@@ -505,11 +505,11 @@ export type AppSettings = {
          */
         passwordChecksPerUserPerHour: number;
         /**
-         * Wrong codes of second factors of one user in an hour from devices that are unknown to the account.
+         * Wrong codes of second factors of one user in an hour, from devices and sessions that have proven none before.
          */
         secondFactorsPerUserPerHour: number;
         /**
-         * Wrong codes of second factors of one user in an hour from one known device.
+         * Wrong codes of second factors of one user in an hour from one device or session that has proven one before.
          */
         secondFactorsPerDevicePerHour: number;
         /**
@@ -1096,11 +1096,11 @@ export type CreateAppRequest = {
              */
             passwordChecksPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour from devices that are unknown to the account.
+             * Wrong codes of second factors of one user in an hour, from devices and sessions that have proven none before.
              */
             secondFactorsPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour from one known device.
+             * Wrong codes of second factors of one user in an hour from one device or session that has proven one before.
              */
             secondFactorsPerDevicePerHour?: number;
             /**
@@ -3825,11 +3825,11 @@ export type UpdateAppRequest = {
              */
             passwordChecksPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour from devices that are unknown to the account.
+             * Wrong codes of second factors of one user in an hour, from devices and sessions that have proven none before.
              */
             secondFactorsPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour from one known device.
+             * Wrong codes of second factors of one user in an hour from one device or session that has proven one before.
              */
             secondFactorsPerDevicePerHour?: number;
             /**
@@ -4065,11 +4065,11 @@ export type UpdateAppSettingsRequest = {
          */
         passwordChecksPerUserPerHour?: number;
         /**
-         * Wrong codes of second factors of one user in an hour from devices that are unknown to the account.
+         * Wrong codes of second factors of one user in an hour, from devices and sessions that have proven none before.
          */
         secondFactorsPerUserPerHour?: number;
         /**
-         * Wrong codes of second factors of one user in an hour from one known device.
+         * Wrong codes of second factors of one user in an hour from one device or session that has proven one before.
          */
         secondFactorsPerDevicePerHour?: number;
         /**

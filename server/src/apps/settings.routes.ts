@@ -36,8 +36,8 @@ const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Pro
 
 /**
  * Only a session that has proven a second factor may begin or end to require one from everybody. Otherwise super admins
- * could lock themselves out. People who have a factor need a recent one for every change of the policy and of the limits
- * of attempts, so that a stolen session cannot remove the protection, even with the password or the mailbox.
+ * could lock themselves out. People who have a factor need a recent one for every change of the policy and of the
+ * limits of attempts, so that a stolen session cannot remove the protection, even with the password or the mailbox.
  *
  * @throws ApiError `policy_locks_you_out`, `step_up_required`
  */

@@ -33,15 +33,6 @@ export const withDeviceToken = (tokens: readonly string[], added: string): strin
   [...tokens.filter((token) => token !== added), added].slice(-tokensHeld).join(separator);
 
 /**
- * Whether the account knew the device of a call before the sign-in.
- *
- * @param held the tokens of the device after the sign-in: the last one is that of the account
- */
-export function isKnownDevice(call: Call, appName: string, held: string): boolean {
-  return presentedDeviceTokens(call, appName).includes(held.split(separator).at(-1) ?? '');
-}
-
-/**
  * The tokens of a device on which a sign-in began. The added token comes first and replaces the one of an earlier
  * sign-in, so that sign-ins that were not finished do not drop the tokens of known devices.
  */

@@ -1,3 +1,4 @@
+import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { checkCode } from '../codes/codes.ts';
 import { consumeCode } from '../codes/codes.store.ts';
@@ -10,7 +11,7 @@ import type { Call } from '../calls/route.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { deleteEnrolmentSessions, recordFactor } from '../sessions/sessions.store.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
-import { countAttempt, factorInvalid, holderOf, recordedFactor, refundAttempts } from './check-factor.ts';
+import { countAttempt, factorInvalid, type FactorHolder, recordedFactor, refundAttempts } from './check-factor.ts';
 import { confirmFactor, type Factor, findSealedFactor, listFactors } from './factors.store.ts';
 import { notifyOfFactor } from './notify-factor.ts';
 import { newRecoveryCodes } from './recovery-codes.ts';
@@ -28,6 +29,12 @@ interface Given {
   readonly verificationCode?: string | undefined;
 }
 
+/** Who adds a factor knows its secret, so the attempts are counted for each session. */
+function holderInSession({ actor }: Call): FactorHolder {
+  const { user, session } = signedIn(actor);
+  return { userId: user.id, proven: `session ${session.id}` };
+}
+
 /** The time step of the presented code. @throws ApiError `factor_not_found`, `factor_invalid`, `rate_limited` */
 async function stepOfUnconfirmed(call: Call, userId: string, { id, code }: Given): Promise<number> {
   const { services, appId } = call;
@@ -35,7 +42,7 @@ async function stepOfUnconfirmed(call: Call, userId: string, { id, code }: Given
   const factor = await findSealedFactor(services.db, appId, userId, id);
   const isOpen = factor && !factor.isConfirmed && now.getTime() - factor.createdAt.getTime() < confirmableMs;
   if (!isOpen) throw new ApiError('factor_not_found');
-  await countAttempt(call, holderOf(call));
+  await countAttempt(call, holderInSession(call));
   const secret = openTotpSecret(services.sealer, appId, id, factor.sealedSecret);
   const step = matchTotp(secret, normalizeCode(code), now);
   if (step === undefined) throw factorInvalid(userId);
@@ -43,16 +50,18 @@ async function stepOfUnconfirmed(call: Call, userId: string, { id, code }: Given
 }
 
 /**
- * In an app that requires a second factor, a stranger who knows the password could add the first one. Therefore the
- * owner of the mailbox confirms it too, unless a mailed code or a provider has just identified the person.
+ * In an app that requires a second factor, a stranger who knows the password could add the first one, also in a session
+ * from before the requirement. Therefore the owner of the mailbox confirms it too, unless a mailed code or a provider
+ * has identified the person.
  *
  * @returns the id of the code to consume; undefined if none is needed
  * @throws ApiError `account_unclaimed`, `code_invalid`
  */
-async function checkMailbox(call: Call, { verificationCode }: Given): Promise<string | undefined> {
+async function checkMailbox(call: Call, { settings }: App, { verificationCode }: Given): Promise<string | undefined> {
   const { user, session } = signedIn(call.actor);
-  if (session.restriction !== 'enrolment' || ['fed', 'email'].some((way) => session.amr.includes(way)))
-    return undefined;
+  const isRequired = settings.mfa.policy === 'required' || session.restriction === 'enrolment';
+  const isIdentified = ['fed', 'email'].some((way) => session.amr.includes(way));
+  if (!isRequired || user.hasFactor || isIdentified) return undefined;
   if (!user.isEmailClaimed) throw new ApiError('account_unclaimed');
   if (verificationCode !== undefined) {
     return checkCode(call, { userId: user.id, purpose: 'reauthentication' }, verificationCode);
@@ -87,7 +96,7 @@ export async function confirmMyFactor(
   const app = await namedAppOf(call);
   if (app.settings.mfa.policy === 'off') throw new ApiError('mfa_disabled');
   const step = await stepOfUnconfirmed(call, user.id, given);
-  const codeId = await checkMailbox(call, given);
+  const codeId = await checkMailbox(call, app, given);
   return mutate(call, async (tx) => {
     await lockCallerWithSession(tx, call);
     if (codeId !== undefined && !(await consumeCode(tx, appId, user.id, codeId))) throw new ApiError('code_invalid');
@@ -96,7 +105,7 @@ export async function confirmMyFactor(
     if (!(await confirmFactor(tx, appId, { id: given.id, userId: user.id, step, now }))) {
       throw new ApiError('factor_not_found');
     }
-    await refundAttempts(tx, call, holderOf(call));
+    await refundAttempts(tx, call, holderInSession(call));
     await recordFactor(tx, appId, recordedFactor(call, app, ['otp', 'mfa']));
     await deleteEnrolmentSessions(tx, appId, user.id, session.id);
     const recoveryCodes = isFirst ? await firstRecoveryCodes(tx, call, user.id) : undefined;

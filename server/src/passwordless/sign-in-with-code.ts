@@ -7,7 +7,6 @@ import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { consumeCode } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
-import { isKnownDevice } from '../devices/device-token.ts';
 import { ApiError } from '../http/errors.ts';
 import { noticeOf } from '../sign-in/sign-in.ts';
 import { queueDeviceNotice } from '../sign-in/sign-in.store.ts';
@@ -49,7 +48,7 @@ async function claim(tx: Tx, call: Call, user: User, email: string): Promise<Cha
 
 /** Notifies the owner about a new device, as after a password. The device of a first claim is not news. */
 async function notifyOfDevice(tx: Tx, call: Call, app: App, user: User, outcome: SignInOutcome): Promise<void> {
-  if (outcome.kind !== 'started' || !user.isEmailClaimed || isKnownDevice(call, app.name, outcome.deviceToken)) return;
+  if (outcome.kind !== 'started' || !user.isEmailClaimed || !outcome.isDeviceNew) return;
   await queueDeviceNotice(tx, app.id, noticeOf(call, app, user, outcome.sessionId), call.services.clock.now());
 }
 

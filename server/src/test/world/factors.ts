@@ -15,7 +15,8 @@ export interface OwnFactor {
   readonly recoveryCodes: readonly string[];
 }
 
-const fromBase32 = (text: string): Buffer => {
+/** The bytes of a secret. */
+export const fromBase32 = (text: string): Buffer => {
   const bits = text.replace(/[A-Z2-7]/g, (letter) =>
     'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567'.indexOf(letter).toString(2).padStart(5, '0'),
   );
