@@ -15,6 +15,7 @@ import {
 } from '../test/world/sign-in-codes.ts';
 import { createWorld, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from '../accounts/send-password-resets.ts';
+import { sendSignInCodes } from './send-sign-in-codes.ts';
 
 const users = '/v1/authentication/users';
 
@@ -88,6 +89,27 @@ describe('the link', () => {
       expect((await world.call(method, url, { headers: { cookie } })).statusCode).toBeGreaterThanOrEqual(400);
     }
     expect([await count('sessions'), await count('codes')]).toEqual(before);
+  });
+
+  it('needs the cookie of this app and host from a browser on https', async () => {
+    const secure = await buildTestApp({ env: { TRUST_PROXY: '1', PUBLIC_URL: 'https://id.example.com' } });
+    const safe = await createWorld(secure);
+    await enableSignInCodes(safe);
+    await safe.person({ email });
+    const ask = await requestCode(safe, email, anyone());
+    await runTask(secure, sendSignInCodes);
+    const { url = '' } = await safe.mail(email);
+    const longCode = new URL(url).searchParams.get('code') ?? '';
+    const cookies = [ask.headers['set-cookie'] ?? []].flat().map(String);
+    const own = `__Host-sign-in-browser-${safe.appName}`;
+    const named = (name: string) => cookies.find((cookie) => cookie.startsWith(`${name}=`)) ?? '';
+    expect(named(own)).toMatch(/; Path=\/; HttpOnly; Secure; SameSite=Lax$/);
+    const browser = { 'sec-fetch-site': 'same-origin' };
+    const from = (name: string) => ({ ...anyone(), cookie: named(name).split(';', 1)[0] ?? '' });
+    const refused = await signInByCode(safe, email, longCode, from('sign-in-browser'), browser);
+    expect(problem(refused)).toBe('400 code_invalid');
+    expect((await signInByCode(safe, email, longCode, from(own), browser)).statusCode).toBe(201);
+    await secure.close();
   });
 
   it('stores neither the code nor the secret of the browser', async () => {
