@@ -38,9 +38,11 @@ import { predefinedRoleRoutes } from './roles/predefined-roles.routes.ts';
 import { roleRoutes } from './roles/roles.routes.ts';
 import { sessionRoutes } from './sessions/sessions.routes.ts';
 import { factorRoutes } from './factors/factors.routes.ts';
+import { passkeyRoutes } from './factors/passkey.routes.ts';
 import { resetFactorsRoutes } from './factors/reset-factors.routes.ts';
 import { mfaRoutes } from './sign-in/mfa.routes.ts';
 import { passwordlessRoutes } from './passwordless/passwordless.routes.ts';
+import { passkeySignInRoutes } from './sign-in/passkey.routes.ts';
 import { signInRoutes } from './sign-in/sign-in.routes.ts';
 import { superAdminRoutes } from './super-admins/super-admins.routes.ts';
 import { accountRoutes } from './accounts/account.routes.ts';
@@ -59,7 +61,9 @@ export const routes: readonly Route[] = [
   ...signInRoutes,
   ...passwordlessRoutes,
   ...mfaRoutes,
+  ...passkeySignInRoutes,
   ...factorRoutes,
+  ...passkeyRoutes,
   ...resetFactorsRoutes,
   ...sessionRoutes,
   ...reauthenticationRoutes,

@@ -34,6 +34,12 @@ import type {
   RequestSignInCodeResponses,
   FinishSignInData,
   FinishSignInResponses,
+  CreatePasskeyOptionsData,
+  CreatePasskeyOptionsResponses,
+  SignInWithPasskeyData,
+  SignInWithPasskeyResponses,
+  CreateSecondFactorPasskeyOptionsData,
+  CreateSecondFactorPasskeyOptionsResponses,
   ListMyFactorsData,
   ListMyFactorsResponses,
   AddMyTotpFactorData,
@@ -46,6 +52,12 @@ import type {
   RemoveMyFactorResponses,
   CreateMyRecoveryCodesData,
   CreateMyRecoveryCodesResponses,
+  CreateMyPasskeyOptionsData,
+  CreateMyPasskeyOptionsResponses,
+  AddMyPasskeyData,
+  AddMyPasskeyResponses,
+  CreateReauthenticationPasskeyOptionsData,
+  CreateReauthenticationPasskeyOptionsResponses,
   ResetUserFactorsData,
   ResetUserFactorsResponses,
   SignOutData,
@@ -261,12 +273,24 @@ export interface OperationTypes {
   signIn: { data: SignInData; responses: SignInResponses };
   requestSignInCode: { data: RequestSignInCodeData; responses: RequestSignInCodeResponses };
   finishSignIn: { data: FinishSignInData; responses: FinishSignInResponses };
+  createPasskeyOptions: { data: CreatePasskeyOptionsData; responses: CreatePasskeyOptionsResponses };
+  signInWithPasskey: { data: SignInWithPasskeyData; responses: SignInWithPasskeyResponses };
+  createSecondFactorPasskeyOptions: {
+    data: CreateSecondFactorPasskeyOptionsData;
+    responses: CreateSecondFactorPasskeyOptionsResponses;
+  };
   listMyFactors: { data: ListMyFactorsData; responses: ListMyFactorsResponses };
   addMyTotpFactor: { data: AddMyTotpFactorData; responses: AddMyTotpFactorResponses };
   confirmMyFactor: { data: ConfirmMyFactorData; responses: ConfirmMyFactorResponses };
   updateMyFactor: { data: UpdateMyFactorData; responses: UpdateMyFactorResponses };
   removeMyFactor: { data: RemoveMyFactorData; responses: RemoveMyFactorResponses };
   createMyRecoveryCodes: { data: CreateMyRecoveryCodesData; responses: CreateMyRecoveryCodesResponses };
+  createMyPasskeyOptions: { data: CreateMyPasskeyOptionsData; responses: CreateMyPasskeyOptionsResponses };
+  addMyPasskey: { data: AddMyPasskeyData; responses: AddMyPasskeyResponses };
+  createReauthenticationPasskeyOptions: {
+    data: CreateReauthenticationPasskeyOptionsData;
+    responses: CreateReauthenticationPasskeyOptionsResponses;
+  };
   resetUserFactors: { data: ResetUserFactorsData; responses: ResetUserFactorsResponses };
   signOut: { data: SignOutData; responses: SignOutResponses };
   listMySessions: { data: ListMySessionsData; responses: ListMySessionsResponses };
@@ -423,12 +447,25 @@ export const operations = {
   signIn: { method: 'POST', path: '/v1/authentication/users/sessions', body: true },
   requestSignInCode: { method: 'POST', path: '/v1/authentication/users/sessions/email-code', body: true },
   finishSignIn: { method: 'PUT', path: '/v1/authentication/users/sessions/mfa', body: true },
+  createPasskeyOptions: { method: 'POST', path: '/v1/authentication/users/sessions/passkey/options', body: true },
+  signInWithPasskey: { method: 'POST', path: '/v1/authentication/users/sessions/passkey', body: true },
+  createSecondFactorPasskeyOptions: {
+    method: 'POST',
+    path: '/v1/authentication/users/sessions/mfa/passkey-options',
+    body: true,
+  },
   listMyFactors: { method: 'GET', path: '/v1/authentication/users/me/factors' },
   addMyTotpFactor: { method: 'POST', path: '/v1/authentication/users/me/factors/totp', body: true },
   confirmMyFactor: { method: 'POST', path: '/v1/authentication/users/me/factors/{factorId}/confirmation', body: true },
   updateMyFactor: { method: 'PATCH', path: '/v1/authentication/users/me/factors/{factorId}', body: true },
   removeMyFactor: { method: 'DELETE', path: '/v1/authentication/users/me/factors/{factorId}' },
   createMyRecoveryCodes: { method: 'POST', path: '/v1/authentication/users/me/recovery-codes' },
+  createMyPasskeyOptions: { method: 'POST', path: '/v1/authentication/users/me/factors/passkey/options' },
+  addMyPasskey: { method: 'POST', path: '/v1/authentication/users/me/factors/passkey', body: true },
+  createReauthenticationPasskeyOptions: {
+    method: 'POST',
+    path: '/v1/authentication/users/me/reauthentication/passkey-options',
+  },
   resetUserFactors: { method: 'DELETE', path: '/v1/authorization/users/{userId}/factors' },
   signOut: { method: 'DELETE', path: '/v1/authentication/users/sessions/{sessionId}' },
   listMySessions: { method: 'GET', path: '/v1/authentication/users/me/sessions' },
@@ -729,6 +766,8 @@ export type KnownErrorCode =
   | 'rate_limited'
   | 'reauthentication_required'
   | 'redirect_url_not_allowed'
+  | 'relying_party_in_use'
+  | 'relying_party_missing'
   | 'role_limit_exceeded'
   | 'role_not_found'
   | 'route_not_found'

@@ -136,6 +136,52 @@ export type AccountExport = {
 };
 
 /**
+ * The new credential, as the browser returns it.
+ */
+export type AddPasskeyRequest = {
+    credential: RegistrationCredential;
+    /**
+     * Name of the factor, by which its owner recognizes it.
+     */
+    name?: string | null;
+    /**
+     * For the first factor in an app that requires one, after a sign-in with a password: the code of `POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.
+     */
+    verificationCode?: string | null;
+};
+
+/**
+ * The passkey; with the first factor also recovery codes.
+ */
+export type AddPasskeyResult = {
+    /**
+     * Id of the second factor.
+     */
+    id: string;
+    /**
+     * totp: an authenticator app (RFC 6238). passkey: a credential of WebAuthn.
+     */
+    kind: 'totp' | 'passkey';
+    /**
+     * Name of the factor.
+     */
+    name: string;
+    /**
+     * When it was added (RFC 3339, UTC).
+     */
+    createdAt: string;
+    /**
+     * When it was last used (RFC 3339, UTC).
+     */
+    lastUsedAt: string | null;
+    passkey?: PasskeyProperties;
+    /**
+     * Ten codes, each of which can be used once instead of a second factor. Shown only here.
+     */
+    recoveryCodes?: Array<string>;
+};
+
+/**
  * The new super admin.
  */
 export type AddSuperAdminRequest = {
@@ -370,7 +416,7 @@ export type AppMetadata = {
     /**
      * How people can sign in.
      */
-    signInMethods: Array<'password' | 'emailCode' | 'provider'>;
+    signInMethods: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
 };
 
 /**
@@ -406,9 +452,9 @@ export type AppSettings = {
      */
     signInUrl: string | null;
     /**
-     * How people can sign in: with a password, with a code by mail, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+     * How people can sign in: with a password, with a code by mail, with a passkey alone, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
      */
-    signInMethods: Array<'password' | 'emailCode' | 'provider'>;
+    signInMethods: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     /**
      * Whether self-service sign-up is enabled.
      */
@@ -517,6 +563,10 @@ export type AppSettings = {
          */
         secondFactorsPerAddressPerHour: number;
         /**
+         * Options for passkeys that people who are not signed in request from one client address in an hour.
+         */
+        passkeyChallengesPerAddressPerHour: number;
+        /**
          * Sign-ups from one client address in an hour.
          */
         signUpsPerAddressPerHour: number;
@@ -605,6 +655,19 @@ export type AppSettings = {
          * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
          */
         graceDays: number;
+        /**
+         * Where passkeys of this app are valid. null: the app has no passkeys.
+         */
+        relyingParty: {
+            /**
+             * The domain to which passkeys are bound (RP ID). It cannot be changed while the app has passkeys, because authenticators accept them for no other domain.
+             */
+            id: string;
+            /**
+             * The pages and native apps that may use the passkeys. The host of a page is `id` or below it.
+             */
+            origins: Array<string>;
+        } | null;
     };
     /**
      * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
@@ -796,9 +859,9 @@ export type ConfirmFactorResult = {
      */
     id: string;
     /**
-     * totp: an authenticator app (RFC 6238).
+     * totp: an authenticator app (RFC 6238). passkey: a credential of WebAuthn.
      */
-    kind: 'totp';
+    kind: 'totp' | 'passkey';
     /**
      * Name of the factor.
      */
@@ -811,6 +874,7 @@ export type ConfirmFactorResult = {
      * When it was last used (RFC 3339, UTC).
      */
     lastUsedAt: string | null;
+    passkey?: PasskeyProperties;
     /**
      * Ten codes, each of which can be used once instead of a second factor. Shown only here.
      */
@@ -997,9 +1061,9 @@ export type CreateAppRequest = {
          */
         signInUrl?: string | null;
         /**
-         * How people can sign in: with a password, with a code by mail, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+         * How people can sign in: with a password, with a code by mail, with a passkey alone, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
          */
-        signInMethods?: Array<'password' | 'emailCode' | 'provider'>;
+        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
         /**
          * Whether self-service sign-up is enabled.
          */
@@ -1108,6 +1172,10 @@ export type CreateAppRequest = {
              */
             secondFactorsPerAddressPerHour?: number;
             /**
+             * Options for passkeys that people who are not signed in request from one client address in an hour.
+             */
+            passkeyChallengesPerAddressPerHour?: number;
+            /**
              * Sign-ups from one client address in an hour.
              */
             signUpsPerAddressPerHour?: number;
@@ -1196,6 +1264,19 @@ export type CreateAppRequest = {
              * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
              */
             graceDays?: number;
+            /**
+             * Where passkeys of this app are valid. null: the app has no passkeys.
+             */
+            relyingParty?: {
+                /**
+                 * The domain to which passkeys are bound (RP ID). It cannot be changed while the app has passkeys, because authenticators accept them for no other domain.
+                 */
+                id: string;
+                /**
+                 * The pages and native apps that may use the passkeys. The host of a page is `id` or below it.
+                 */
+                origins: Array<string>;
+            } | null;
         };
         /**
          * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
@@ -1509,6 +1590,23 @@ export type CreateOrganizationMachineUserRequest = {
 };
 
 /**
+ * The e-mail address, if the person has named it.
+ */
+export type CreatePasskeyOptionsRequest = {
+    /**
+     * E-mail address.
+     */
+    email?: string | null;
+};
+
+/**
+ * Options for `navigator.credentials.create`.
+ */
+export type CreatePasskeyOptionsResult = {
+    publicKey: PasskeyCreationOptions;
+};
+
+/**
  * Predefined roles of the app, their keys without prefix.
  */
 export type CreatePredefinedRolesRequest = {
@@ -1526,6 +1624,16 @@ export type CreateRecoveryCodesResult = {
      * Ten codes, each of which can be used once instead of a second factor. Shown only here.
      */
     recoveryCodes: Array<string>;
+};
+
+/**
+ * The token of the sign-in.
+ */
+export type CreateSecondFactorPasskeyOptionsRequest = {
+    /**
+     * The token of the response `mfa_required`. Valid for ten minutes, and only on the same device.
+     */
+    mfaToken: string;
 };
 
 /**
@@ -1920,9 +2028,9 @@ export type Factor = {
      */
     id: string;
     /**
-     * totp: an authenticator app (RFC 6238).
+     * totp: an authenticator app (RFC 6238). passkey: a credential of WebAuthn.
      */
-    kind: 'totp';
+    kind: 'totp' | 'passkey';
     /**
      * Name of the factor.
      */
@@ -1935,6 +2043,7 @@ export type Factor = {
      * When it was last used (RFC 3339, UTC).
      */
     lastUsedAt: string | null;
+    passkey?: PasskeyProperties;
 };
 
 /**
@@ -1987,6 +2096,44 @@ export type FinishSignInRequest = unknown & {
      * The present code of the authenticator app, six digits. Spaces and dashes are ignored.
      */
     code?: string | null;
+    /**
+     * The result of `navigator.credentials.get`, as `toJSON()` returns it (AuthenticationResponseJSON of WebAuthn). Other members are ignored.
+     */
+    assertion?: {
+        /**
+         * Id of the credential, in base64url.
+         */
+        id: string;
+        /**
+         * Id of the credential, in base64url.
+         */
+        rawId: string;
+        /**
+         * Always `public-key`.
+         */
+        type: 'public-key';
+        /**
+         * The response of the authenticator.
+         */
+        response: {
+            /**
+             * The client data, which contain the challenge and the origin, in base64url.
+             */
+            clientDataJSON: string;
+            /**
+             * The authenticator data, in base64url.
+             */
+            authenticatorData: string;
+            /**
+             * The signature, in base64url.
+             */
+            signature: string;
+            /**
+             * The user handle, in base64url.
+             */
+            userHandle?: string | null;
+        };
+    } | null;
     /**
      * An unused recovery code. Case, spaces and dashes are ignored.
      */
@@ -2971,6 +3118,204 @@ export type PageMetadata = {
 };
 
 /**
+ * The result of `navigator.credentials.get`, as `toJSON()` returns it (AuthenticationResponseJSON of WebAuthn). Other members are ignored.
+ */
+export type PasskeyAssertion = {
+    /**
+     * Id of the credential, in base64url.
+     */
+    id: string;
+    /**
+     * Id of the credential, in base64url.
+     */
+    rawId: string;
+    /**
+     * Always `public-key`.
+     */
+    type: 'public-key';
+    /**
+     * The response of the authenticator.
+     */
+    response: {
+        /**
+         * The client data, which contain the challenge and the origin, in base64url.
+         */
+        clientDataJSON: string;
+        /**
+         * The authenticator data, in base64url.
+         */
+        authenticatorData: string;
+        /**
+         * The signature, in base64url.
+         */
+        signature: string;
+        /**
+         * The user handle, in base64url.
+         */
+        userHandle?: string | null;
+    };
+};
+
+/**
+ * For `PublicKeyCredential.parseCreationOptionsFromJSON` (PublicKeyCredentialCreationOptionsJSON).
+ */
+export type PasskeyCreationOptions = {
+    /**
+     * The relying party.
+     */
+    rp: {
+        /**
+         * The domain of the passkey.
+         */
+        id: string;
+        /**
+         * Name of the app.
+         */
+        name: string;
+    };
+    /**
+     * The account, as the authenticator shows it.
+     */
+    user: {
+        /**
+         * The user handle: the app and the user, without personal data, in base64url.
+         */
+        id: string;
+        /**
+         * The e-mail address.
+         */
+        name: string;
+        /**
+         * The name of the person.
+         */
+        displayName: string;
+    };
+    /**
+     * The challenge: valid for five minutes, and once, in base64url.
+     */
+    challenge: string;
+    /**
+     * The accepted algorithms.
+     */
+    pubKeyCredParams: Array<{
+        /**
+         * Always `public-key`.
+         */
+        type: 'public-key';
+        /**
+         * Algorithm (COSE).
+         */
+        alg: number;
+    }>;
+    /**
+     * Time for the person, in milliseconds.
+     */
+    timeout: number;
+    /**
+     * The passkeys that the person has already.
+     */
+    excludeCredentials: Array<PasskeyDescriptor>;
+    /**
+     * Demands on the authenticator.
+     */
+    authenticatorSelection: {
+        /**
+         * Discoverable if possible.
+         */
+        residentKey: 'preferred';
+        /**
+         * Always false.
+         */
+        requireResidentKey: false;
+        /**
+         * PIN or biometrics if possible.
+         */
+        userVerification: 'preferred';
+    };
+    /**
+     * No attestation is verified.
+     */
+    attestation: 'none';
+};
+
+/**
+ * A registered credential.
+ */
+export type PasskeyDescriptor = {
+    /**
+     * Always `public-key`.
+     */
+    type: 'public-key';
+    /**
+     * Id of the credential, in base64url.
+     */
+    id: string;
+    /**
+     * How the browser can reach the authenticator.
+     */
+    transports?: Array<string>;
+};
+
+/**
+ * Options for `navigator.credentials.get`.
+ */
+export type PasskeyOptionsResult = {
+    publicKey: PasskeyRequestOptions;
+};
+
+/**
+ * For `kind` passkey: its properties.
+ */
+export type PasskeyProperties = {
+    /**
+     * Whether it can be synchronized to other devices. false: it exists on one device only.
+     */
+    isBackupEligible: boolean;
+    /**
+     * Whether it is synchronized.
+     */
+    isBackedUp: boolean;
+    /**
+     * How browsers reach the authenticator.
+     */
+    transports: Array<string>;
+    /**
+     * Id of the model of the authenticator, as the authenticator names it; zeros: unknown.
+     */
+    aaguid: string;
+    /**
+     * When the signature counter last went back, which can mean a copied passkey (RFC 3339, UTC).
+     */
+    counterRegressedAt: string | null;
+};
+
+/**
+ * For `PublicKeyCredential.parseRequestOptionsFromJSON` (PublicKeyCredentialRequestOptionsJSON).
+ */
+export type PasskeyRequestOptions = {
+    /**
+     * The domain of the passkey.
+     */
+    rpId: string;
+    /**
+     * The challenge: valid for five minutes, and once, in base64url.
+     */
+    challenge: string;
+    /**
+     * Time for the person, in milliseconds.
+     */
+    timeout: number;
+    /**
+     * required: the passkey is the only factor.
+     */
+    userVerification: 'required' | 'preferred';
+    /**
+     * The usable passkeys. Empty: the person chooses one of the device.
+     */
+    allowCredentials: Array<PasskeyDescriptor>;
+};
+
+/**
  * The password is changed.
  */
 export type PasswordUpdatedResult = {
@@ -3117,6 +3462,44 @@ export type ReauthenticateRequest = unknown & {
      * The present code of the authenticator app, six digits. Spaces and dashes are ignored.
      */
     code?: string | null;
+    /**
+     * The result of `navigator.credentials.get`, as `toJSON()` returns it (AuthenticationResponseJSON of WebAuthn). Other members are ignored.
+     */
+    assertion?: {
+        /**
+         * Id of the credential, in base64url.
+         */
+        id: string;
+        /**
+         * Id of the credential, in base64url.
+         */
+        rawId: string;
+        /**
+         * Always `public-key`.
+         */
+        type: 'public-key';
+        /**
+         * The response of the authenticator.
+         */
+        response: {
+            /**
+             * The client data, which contain the challenge and the origin, in base64url.
+             */
+            clientDataJSON: string;
+            /**
+             * The authenticator data, in base64url.
+             */
+            authenticatorData: string;
+            /**
+             * The signature, in base64url.
+             */
+            signature: string;
+            /**
+             * The user handle, in base64url.
+             */
+            userHandle?: string | null;
+        };
+    } | null;
 };
 
 /**
@@ -3135,6 +3518,41 @@ export type ReauthenticateResult = {
      * When the session was last authenticated (RFC 3339, UTC).
      */
     authenticatedAt: string;
+};
+
+/**
+ * The result of `navigator.credentials.create`, as `toJSON()` returns it (RegistrationResponseJSON of WebAuthn). Other members are ignored.
+ */
+export type RegistrationCredential = {
+    /**
+     * Id of the credential, in base64url.
+     */
+    id: string;
+    /**
+     * Id of the credential, in base64url.
+     */
+    rawId: string;
+    /**
+     * Always `public-key`.
+     */
+    type: 'public-key';
+    /**
+     * The response of the authenticator.
+     */
+    response: {
+        /**
+         * The client data, which contain the challenge and the origin, in base64url.
+         */
+        clientDataJSON: string;
+        /**
+         * The attestation object, in base64url.
+         */
+        attestationObject: string;
+        /**
+         * How the browser can reach the authenticator.
+         */
+        transports?: Array<string> | null;
+    };
 };
 
 /**
@@ -3551,6 +3969,13 @@ export type SignInRequest = unknown & {
 };
 
 /**
+ * The response of the authenticator.
+ */
+export type SignInWithPasskeyRequest = {
+    assertion: PasskeyAssertion;
+};
+
+/**
  * A new user.
  */
 export type SignUpRequest = {
@@ -3726,9 +4151,9 @@ export type UpdateAppRequest = {
          */
         signInUrl?: string | null;
         /**
-         * How people can sign in: with a password, with a code by mail, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+         * How people can sign in: with a password, with a code by mail, with a passkey alone, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
          */
-        signInMethods?: Array<'password' | 'emailCode' | 'provider'>;
+        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
         /**
          * Whether self-service sign-up is enabled.
          */
@@ -3837,6 +4262,10 @@ export type UpdateAppRequest = {
              */
             secondFactorsPerAddressPerHour?: number;
             /**
+             * Options for passkeys that people who are not signed in request from one client address in an hour.
+             */
+            passkeyChallengesPerAddressPerHour?: number;
+            /**
              * Sign-ups from one client address in an hour.
              */
             signUpsPerAddressPerHour?: number;
@@ -3925,6 +4354,19 @@ export type UpdateAppRequest = {
              * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
              */
             graceDays?: number;
+            /**
+             * Where passkeys of this app are valid. null: the app has no passkeys.
+             */
+            relyingParty?: {
+                /**
+                 * The domain to which passkeys are bound (RP ID). It cannot be changed while the app has passkeys, because authenticators accept them for no other domain.
+                 */
+                id: string;
+                /**
+                 * The pages and native apps that may use the passkeys. The host of a page is `id` or below it.
+                 */
+                origins: Array<string>;
+            } | null;
         };
         /**
          * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
@@ -3966,9 +4408,9 @@ export type UpdateAppSettingsRequest = {
      */
     signInUrl?: string | null;
     /**
-     * How people can sign in: with a password, with a code by mail, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+     * How people can sign in: with a password, with a code by mail, with a passkey alone, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
      */
-    signInMethods?: Array<'password' | 'emailCode' | 'provider'>;
+    signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     /**
      * Whether self-service sign-up is enabled.
      */
@@ -4077,6 +4519,10 @@ export type UpdateAppSettingsRequest = {
          */
         secondFactorsPerAddressPerHour?: number;
         /**
+         * Options for passkeys that people who are not signed in request from one client address in an hour.
+         */
+        passkeyChallengesPerAddressPerHour?: number;
+        /**
          * Sign-ups from one client address in an hour.
          */
         signUpsPerAddressPerHour?: number;
@@ -4165,6 +4611,19 @@ export type UpdateAppSettingsRequest = {
          * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
          */
         graceDays?: number;
+        /**
+         * Where passkeys of this app are valid. null: the app has no passkeys.
+         */
+        relyingParty?: {
+            /**
+             * The domain to which passkeys are bound (RP ID). It cannot be changed while the app has passkeys, because authenticators accept them for no other domain.
+             */
+            id: string;
+            /**
+             * The pages and native apps that may use the passkeys. The host of a page is `id` or below it.
+             */
+            origins: Array<string>;
+        } | null;
     };
     /**
      * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
@@ -5590,6 +6049,10 @@ export type FinishSignInErrors = {
      */
     404: Problem;
     /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
      * The body is too large.
      */
     413: Problem;
@@ -5621,6 +6084,197 @@ export type FinishSignInResponses = {
 };
 
 export type FinishSignInResponse = FinishSignInResponses[keyof FinishSignInResponses];
+
+export type CreatePasskeyOptionsData = {
+    body?: CreatePasskeyOptionsRequest;
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/sessions/passkey/options';
+};
+
+export type CreatePasskeyOptionsErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreatePasskeyOptionsError = CreatePasskeyOptionsErrors[keyof CreatePasskeyOptionsErrors];
+
+export type CreatePasskeyOptionsResponses = {
+    /**
+     * The options.
+     */
+    201: PasskeyOptionsResult;
+};
+
+export type CreatePasskeyOptionsResponse = CreatePasskeyOptionsResponses[keyof CreatePasskeyOptionsResponses];
+
+export type SignInWithPasskeyData = {
+    body: SignInWithPasskeyRequest;
+    headers?: {
+        /**
+         * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
+         */
+        'X-Device-Token'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/sessions/passkey';
+};
+
+export type SignInWithPasskeyErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type SignInWithPasskeyError = SignInWithPasskeyErrors[keyof SignInWithPasskeyErrors];
+
+export type SignInWithPasskeyResponses = {
+    /**
+     * The session has started.
+     */
+    201: StartedSession;
+};
+
+export type SignInWithPasskeyResponse = SignInWithPasskeyResponses[keyof SignInWithPasskeyResponses];
+
+export type CreateSecondFactorPasskeyOptionsData = {
+    body: CreateSecondFactorPasskeyOptionsRequest;
+    headers?: {
+        /**
+         * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
+         */
+        'X-Device-Token'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/sessions/mfa/passkey-options';
+};
+
+export type CreateSecondFactorPasskeyOptionsErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreateSecondFactorPasskeyOptionsError = CreateSecondFactorPasskeyOptionsErrors[keyof CreateSecondFactorPasskeyOptionsErrors];
+
+export type CreateSecondFactorPasskeyOptionsResponses = {
+    /**
+     * The options.
+     */
+    201: PasskeyOptionsResult;
+};
+
+export type CreateSecondFactorPasskeyOptionsResponse = CreateSecondFactorPasskeyOptionsResponses[keyof CreateSecondFactorPasskeyOptionsResponses];
 
 export type ListMyFactorsData = {
     body?: never;
@@ -5958,6 +6612,181 @@ export type CreateMyRecoveryCodesResponses = {
 };
 
 export type CreateMyRecoveryCodesResponse = CreateMyRecoveryCodesResponses[keyof CreateMyRecoveryCodesResponses];
+
+export type CreateMyPasskeyOptionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/me/factors/passkey/options';
+};
+
+export type CreateMyPasskeyOptionsErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreateMyPasskeyOptionsError = CreateMyPasskeyOptionsErrors[keyof CreateMyPasskeyOptionsErrors];
+
+export type CreateMyPasskeyOptionsResponses = {
+    /**
+     * The options.
+     */
+    201: CreatePasskeyOptionsResult;
+};
+
+export type CreateMyPasskeyOptionsResponse = CreateMyPasskeyOptionsResponses[keyof CreateMyPasskeyOptionsResponses];
+
+export type AddMyPasskeyData = {
+    body: AddPasskeyRequest;
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/me/factors/passkey';
+};
+
+export type AddMyPasskeyErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type AddMyPasskeyError = AddMyPasskeyErrors[keyof AddMyPasskeyErrors];
+
+export type AddMyPasskeyResponses = {
+    /**
+     * The passkey.
+     */
+    201: AddPasskeyResult;
+};
+
+export type AddMyPasskeyResponse = AddMyPasskeyResponses[keyof AddMyPasskeyResponses];
+
+export type CreateReauthenticationPasskeyOptionsData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/me/reauthentication/passkey-options';
+};
+
+export type CreateReauthenticationPasskeyOptionsErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreateReauthenticationPasskeyOptionsError = CreateReauthenticationPasskeyOptionsErrors[keyof CreateReauthenticationPasskeyOptionsErrors];
+
+export type CreateReauthenticationPasskeyOptionsResponses = {
+    /**
+     * The options.
+     */
+    201: PasskeyOptionsResult;
+};
+
+export type CreateReauthenticationPasskeyOptionsResponse = CreateReauthenticationPasskeyOptionsResponses[keyof CreateReauthenticationPasskeyOptionsResponses];
 
 export type ResetUserFactorsData = {
     body?: never;
@@ -6367,6 +7196,10 @@ export type ReauthenticateErrors = {
      * The resource does not exist, or the caller cannot see it.
      */
     404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
     /**
      * The body is too large.
      */

@@ -58,6 +58,7 @@ export const contents = [
       guide('passwordless', 'Sign in with a code or link by mail, and choose the sign-in methods of an app.'),
       guide('passwords', 'Rules for passwords, password reset, change of password.'),
       guide('second-factors', 'Authenticator apps, recovery codes, a lost phone, requiring a second factor.'),
+      guide('passkeys', 'Passkeys alone and as second factor: domain, calls in a browser, native apps.'),
       guide('reauthentication', 'Calls that need a recent sign-in, and how to re-authenticate.'),
       guide('account', 'Users and their own account: profile, address, export, deletion.'),
       guide('social-login', 'Sign-in with identity providers: intents, linking, redirect targets.'),

@@ -14,10 +14,25 @@ export const isRecent = (time: Date | null, now: Date): boolean =>
  */
 export type FreshFactor = 'ifEnrolled' | 'always';
 
+/**
+ * The strength of an authentication. 1: one factor; 2: two factors; 3: two factors that cannot be phished, a passkey
+ * that has verified the person by PIN or biometrics.
+ *
+ * @param amr methods of authentication (RFC 8176)
+ */
+export function acrOf(amr: readonly string[]): 1 | 2 | 3 {
+  const isPasskey = amr.includes('hwk') || amr.includes('swk');
+  if (isPasskey && amr.includes('user')) return 3;
+  return amr.includes('mfa') ? 2 : 1;
+}
+
+/** The strength as a URN, for tokens and challenges. */
+export const acrUrn = (acr: 1 | 2 | 3): string => `urn:gatehouse:acr:${acr}`;
+
 /** Tells the client that two factors are needed. @see RFC 9470, section 3 */
 export const freshFactorChallenge = [
   'Bearer error="insufficient_user_authentication"',
-  'acr_values="urn:gatehouse:acr:2"',
+  `acr_values="${acrUrn(2)}"`,
   `max_age=${freshForSeconds}`,
 ].join(', ');
 

@@ -161,7 +161,7 @@ export const exportApiKeys = (db: Queryable, appId: string, userId: string): Pro
 
 export interface ExportedFactor {
   id: string;
-  kind: 'totp';
+  kind: 'totp' | 'passkey';
   name: string;
   createdAt: string;
   lastUsedAt: string | null;

@@ -8,6 +8,7 @@ import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { sendSignInCodes } from '../passwordless/send-sign-in-codes.ts';
 import { runTask } from '../test/tasks.ts';
 import { enrol } from '../test/world/factors.ts';
+import { optionsOf, setRelyingParty } from '../test/world/passkeys.ts';
 import { enableSignInCodes } from '../test/world/sign-in-codes.ts';
 import { personalKey } from '../test/world/api-keys.ts';
 import { createWorld, password, type World } from '../test/world/world.ts';
@@ -120,6 +121,8 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   await world.call('POST', '/v1/authorization/super-admins', { token: admin, body: { email } });
   await personalKey(world, { token }, orgId, { name: 'laptop of Zeldafirst' });
   await enrol(world, { token });
+  await setRelyingParty(world);
+  await optionsOf(world, 'reauthenticationOptions', { token });
   await app.db.query(sql`
     INSERT INTO mfa_challenges (app_id, token_hash, user_id, amr, device_hash, quota_names, quota_keys, created_at,
       expires_at)

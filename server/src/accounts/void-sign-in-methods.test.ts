@@ -6,6 +6,7 @@ import { enableOrganizationMachines } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { hijack } from '../test/stranger.ts';
 import { enrol } from '../test/world/factors.ts';
+import { optionsOf, setRelyingParty } from '../test/world/passkeys.ts';
 import { personalKey } from '../test/world/api-keys.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 import { voidSignInMethods } from './void-sign-in-methods.ts';
@@ -34,6 +35,7 @@ const roleOf: Readonly<Record<string, 'sign-in method' | 'data' | 'relation'>> =
   recovery_codes: 'sign-in method',
   // Sign-ins whose second factor is missing.
   mfa_challenges: 'sign-in method',
+  passkey_challenges: 'sign-in method',
   // Personal ones; those of organizations are no table of their own.
   api_keys: 'sign-in method',
   api_key_roles: 'sign-in method',
@@ -113,6 +115,8 @@ test('rule (P) empties every sign-in method, and keeps data and relations', asyn
     UPDATE organization_machine_secrets SET created_by_user_id = ${userId}
     WHERE app_id = ${world.appId} AND id = ${secretId}`);
   await enrol(world, { token });
+  await setRelyingParty(world);
+  await optionsOf(world, 'reauthenticationOptions', { token });
   await app.db.query(sql`
     INSERT INTO mfa_challenges (app_id, token_hash, user_id, amr, device_hash, quota_names, quota_keys, created_at,
       expires_at)

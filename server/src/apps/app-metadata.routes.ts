@@ -28,7 +28,9 @@ export const appMetadataRoutes = [
         idpConfigs,
         passwordPolicy: passwordLengths,
         signUpEnabled: settings.signUpEnabled,
-        signInMethods: settings.signInMethods,
+        signInMethods: settings.signInMethods.filter(
+          (method) => method !== 'passkey' || settings.mfa.relyingParty !== null,
+        ),
       };
     },
   }),

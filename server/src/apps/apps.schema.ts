@@ -5,6 +5,7 @@ import { defaultCounts, type LimitName, limitNames, limits } from '../limits/lim
 import { ownTexts } from '../mail-texts/own-texts.ts';
 import { mailLanguages } from '../mail-texts/words.ts';
 import { emailAddress } from '../http/email-address.ts';
+import { relyingParty } from './relying-party.ts';
 
 export const appName = z
   .string({ error: 'Must be a string.' })
@@ -100,7 +101,11 @@ const limitSettings = z
   .strictObject(Object.fromEntries(limitNames.map((name) => [name, limit(name)])) as Record<LimitName, z.ZodInt>)
   .meta(limitsMeta);
 
-const mfaMeta = { description: 'Second factors of people.', examples: [{ policy: 'optional', graceDays: 7 }] };
+const mfaMeta = {
+  description: 'Second factors of people.',
+  examples: [{ policy: 'optional', graceDays: 7, relyingParty: null }],
+};
+
 const mfaSettings = z
   .strictObject({
     policy: z.enum(['off', 'optional', 'required'], { error: 'Must be off, optional or required.' }).meta({
@@ -120,18 +125,24 @@ const mfaSettings = z
           'before the policy, can only add or prove one.',
         examples: [7],
       }),
+    relyingParty,
   })
   .meta(mfaMeta);
 
 /** How people can sign in. */
 export const signInMethods = z
-  .array(z.enum(['password', 'emailCode', 'provider'], { error: 'Must be password, emailCode or provider.' }))
+  .array(
+    z.enum(['password', 'emailCode', 'passkey', 'provider'], {
+      error: 'Must be password, emailCode, passkey or provider.',
+    }),
+  )
   .min(1, { error: 'At least one.' })
   .refine((methods) => new Set(methods).size === methods.length, { error: 'Each at most once.' })
   .meta({
     description:
-      'How people can sign in: with a password, with a code by mail, with an identity provider. Other methods are ' +
-      'refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.',
+      'How people can sign in: with a password, with a code by mail, with a passkey alone, with an identity ' +
+      'provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets ' +
+      'are not affected.',
     uniqueItems: true,
     examples: [['password', 'emailCode', 'provider']],
   });
@@ -288,7 +299,7 @@ export const defaultSettings: Settings = {
   resetUrl: null,
   inviteUrl: null,
   signInUrl: null,
-  signInMethods: ['password', 'provider'],
+  signInMethods: ['password', 'passkey', 'provider'],
   signUpEnabled: true,
   sessionLifeSeconds: 2_592_000,
   sessionIdleSeconds: 604_800,
@@ -306,7 +317,7 @@ export const defaultSettings: Settings = {
   managersMayMakeApiKeys: false,
   ownersHoldAllPermissions: false,
   organizationMachineUsers: false,
-  mfa: { policy: 'optional', graceDays: 7 },
+  mfa: { policy: 'optional', graceDays: 7, relyingParty: null },
   stepUp: false,
 };
 

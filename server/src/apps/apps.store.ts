@@ -97,6 +97,20 @@ export async function insertApp(
 }
 
 /**
+ * The caller has locked the app.
+ *
+ * @throws ApiError `relying_party_in_use` if passkeys are bound to the present domain
+ */
+async function keepRelyingParty(tx: Tx, before: Settings, after: Settings, name: string): Promise<void> {
+  const present = before.mfa.relyingParty;
+  if (present === null || present.id === after.mfa.relyingParty?.id) return;
+  const [row] = await tx.query<{ is_used: boolean }>(sql`
+    SELECT EXISTS (SELECT FROM factors f WHERE f.app_id = a.id AND f.credential_id IS NOT NULL) AS is_used
+    FROM apps a WHERE a.name = ${name}`);
+  if (row?.is_used) throw new ApiError('relying_party_in_use');
+}
+
+/**
  * Changes an app. Locks its row, so that concurrent changes of different settings are all kept.
  *
  * @param check throws if the new settings are not allowed; gets the new and the old settings
@@ -115,6 +129,7 @@ export async function patchApp(
   if (!before) throw new ApiError('app_not_found');
   const settings = mergeSettings(before.settings, patch.settings ?? {});
   check(withDefaults(settings), withDefaults(before.settings));
+  await keepRelyingParty(tx, withDefaults(before.settings), withDefaults(settings), name);
   const changes = setList(patch, {
     displayName: (displayName) => setIf(sql`display_name`, displayName),
     status: (status) => setIf(sql`status`, status),

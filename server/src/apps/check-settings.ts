@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts';
 import { ApiError, type Fault } from '../http/errors.ts';
 import type { Settings } from './apps.schema.ts';
+import { relyingPartyFaults } from './relying-party.ts';
 import { checkDefaultTemplates } from './url-template.ts';
 
 /** The settings that list URLs or origins of other sites. */
@@ -40,6 +41,13 @@ function audienceFaults({ audiences }: Settings, { appName, pointer }: Change): 
   );
 }
 
+function passkeyFaults({ mfa: { relyingParty } }: Settings, { before, config, pointer }: Change): Fault[] {
+  const isUnchanged = JSON.stringify(relyingParty) === JSON.stringify(before.mfa.relyingParty);
+  if (relyingParty === null || isUnchanged) return [];
+  const place = `${pointer}/mfa/relyingParty`;
+  return relyingPartyFaults(relyingParty, config).map((fault) => ({ ...fault, pointer: `${place}${fault.pointer}` }));
+}
+
 function faultsOf(settings: Settings, change: Change): Fault[] {
   const { before, config, pointer } = change;
   const faults = entryLists.flatMap((list) => {
@@ -49,7 +57,7 @@ function faultsOf(settings: Settings, change: Change): Fault[] {
       return message === undefined ? [] : [{ pointer: `${pointer}/${list}/${index}`, message }];
     });
   });
-  faults.push(...audienceFaults(settings, change));
+  faults.push(...audienceFaults(settings, change), ...passkeyFaults(settings, change));
   const asksForNone = settings.cookieSameSite === 'none' && before.cookieSameSite !== 'none';
   if (!asksForNone || config.publicUrl.startsWith('https:')) return faults;
   const message =

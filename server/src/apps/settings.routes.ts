@@ -27,10 +27,12 @@ const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Pro
   const { body } = call;
   const { settings: present } = await namedAppOf(call);
   const signInMethods = body.signInMethods ?? present.signInMethods;
+  const { relyingParty } = { ...present.mfa, ...body.mfa };
   return (
     (body.stepUp ?? present.stepUp) === present.stepUp &&
     signInMethods.toSorted().join() === present.signInMethods.toSorted().join() &&
-    keepsFactorProtection(body, present)
+    keepsFactorProtection(body, present) &&
+    JSON.stringify(relyingParty) === JSON.stringify(present.mfa.relyingParty)
   );
 };
 
@@ -74,15 +76,15 @@ export const settingsRoutes = [
     tag: 'authorization',
     summary: 'Change settings of the app',
     description:
-      'Changes the settings in the request; absent settings stay unchanged, also within `mail` and ' +
-      '`limits`. Effective from the next request on, in every process. Only a super admin whose session has ' +
+      'Changes the settings in the request; absent settings stay unchanged, also within `mail`, `mfa` ' +
+      'and `limits`. Effective from the next request on, in every process. Only a super admin whose session has ' +
       'proven a second factor can change `mfa.policy` to `required`, or from `required`. Super admins who have ' +
       'one need to have proven it in the last ten minutes to change `mfa.policy` or the limits of second factors.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,
     response: { status: 200, description: 'The changed settings.', body: settings },
-    errors: ['redirect_url_not_allowed', 'policy_locks_you_out', 'step_up_required'],
+    errors: ['redirect_url_not_allowed', 'relying_party_in_use', 'policy_locks_you_out', 'step_up_required'],
     handler: async (call) => {
       const { appId, body, services } = call;
       const app = await namedAppOf(call);

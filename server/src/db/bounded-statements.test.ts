@@ -8,6 +8,7 @@ import { deleteExpiredIntents } from '../federation/intents.store.ts';
 import { deleteExpiredAnswers } from '../idempotency/idempotency.store.ts';
 import { leaseNode } from '../ids.ts';
 import { deleteFullQuotas } from '../limits/limits.store.ts';
+import { deleteExpiredPasskeyChallenges } from '../passkeys/passkey-challenges.store.ts';
 import { deleteEndedSessions } from '../sessions/sessions.store.ts';
 import { deleteExpiredChallenges } from '../sign-in/mfa-challenges.store.ts';
 import { openTestDatabase } from '../test/database.ts';
@@ -164,6 +165,14 @@ const cases: readonly Case[] = [
       SELECT ${world.appId}, int8send(n), ${world.admin.userId}, '{pwd}', int8send(n), '{}', '{}', ${before}, ${before}
       FROM ${numbers}`,
     run: (tx) => deleteExpiredChallenges(tx, now, limit),
+  },
+  {
+    name: 'deletes expired challenges of passkeys',
+    table: 'passkey_challenges',
+    fill: (numbers) => sql`
+      INSERT INTO passkey_challenges (app_id, challenge_hash, purpose, is_for_everybody, expires_at)
+      SELECT ${world.appId}, int8send(n), 'sign_in', true, ${before} FROM ${numbers}`,
+    run: (tx) => deleteExpiredPasskeyChallenges(tx, now, limit),
   },
   {
     name: 'deletes expired intents',

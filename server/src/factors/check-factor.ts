@@ -3,6 +3,7 @@ import { addressKey } from '../http/network-address.ts';
 import { ApiError } from '../http/errors.ts';
 import { normalizeCode } from '../keys/secrets.ts';
 import { appOfCall } from '../calls/call-app.ts';
+import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { quotaKey, quotaOf, takeLimit } from '../calls/take-limit.ts';
 import { sql } from '../db/db.ts';
@@ -10,7 +11,13 @@ import { refundUnit, resetQuotas } from '../limits/limits.store.ts';
 import { sessionEnds } from '../sessions/session-ends.ts';
 import { signedIn } from '../access/actor.ts';
 import type { App } from '../apps/apps.store.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import type { Ceremony } from '../passkeys/passkey-challenges.store.ts';
+import type { Assertion } from '../passkeys/passkeys.schema.ts';
+import { PasskeyRefused } from '../passkeys/webauthn.ts';
+import { checkPasskey, type CheckedPasskey } from './check-passkey.ts';
 import { findSealedFactor, useStep } from './factors.store.ts';
+import { usePasskey } from './passkeys.store.ts';
 import { recoveryCodeHash } from './recovery-codes.ts';
 import { hasRecoveryCode, useRecoveryCode } from './recovery-codes.store.ts';
 import { matchTotp } from './totp.ts';
@@ -19,6 +26,7 @@ import { openTotpSecret } from './totp-secret.ts';
 /** What somebody shows as a second factor. */
 export type PresentedFactor =
   | { readonly by: 'totp'; readonly factorId: string; readonly code: string }
+  | { readonly by: 'passkey'; readonly assertion: Assertion }
   | { readonly by: 'recovery-code'; readonly recoveryCode: string };
 
 /** Whose factor it is, and from where it is shown. */
@@ -39,12 +47,18 @@ export interface CheckedFactor {
   readonly holder: FactorHolder;
   readonly proof:
     | { readonly by: 'totp'; readonly factorId: string; readonly step: number }
+    | ({ readonly by: 'passkey' } & CheckedPasskey)
     | { readonly by: 'recovery-code'; readonly codeHash: Buffer };
 }
 
+const methodsProvenBy = ({ proof }: CheckedFactor): readonly string[] => {
+  if (proof.by === 'passkey') return proof.methods;
+  return proof.by === 'totp' ? ['otp'] : ['rec'];
+};
+
 /** Methods of authentication after a factor of this kind. @see RFC 8176 */
-export const amrAfter = (amr: readonly string[], { proof }: CheckedFactor): string[] => [
-  ...new Set([...amr, proof.by === 'totp' ? 'otp' : 'rec', 'mfa']),
+export const amrAfter = (amr: readonly string[], checked: CheckedFactor): string[] => [
+  ...new Set([...amr, ...methodsProvenBy(checked), 'mfa']),
 ];
 
 /** The session of the caller after a second factor was proven in it, for `recordFactor`. */
@@ -58,8 +72,17 @@ export function recordedFactor(call: Call, app: App, methods: readonly string[])
   };
 }
 
-export const factorInvalid = (userId: string): ApiError =>
-  new ApiError('factor_invalid', { about: { target: { kind: 'user', id: userId } } });
+/** @param detail a sentence for the caller, if the general one does not apply */
+export const factorInvalid = (userId: string, detail?: string): ApiError =>
+  new ApiError('factor_invalid', {
+    about: { target: { kind: 'user', id: userId } },
+    ...(detail !== undefined && { detail }),
+  });
+
+/** Turns the refusal of a passkey into that of a factor. */
+export const refusedPasskey = (userId: string) => (error: unknown) => {
+  throw error instanceof PasskeyRefused ? factorInvalid(userId, error.message) : error;
+};
 
 /** The quota of the user, or of a device or session with a proven factor: strangers cannot exhaust the owner's. */
 const quotaNameOf = ({ userId, proven }: FactorHolder) =>
@@ -85,10 +108,17 @@ export async function refundAttempts(tx: Tx, call: Call, holder: FactorHolder): 
 }
 
 async function proofOf(
-  { services, appId }: Call,
+  call: Call,
   userId: string,
   presented: PresentedFactor,
+  ceremony: Ceremony,
 ): Promise<CheckedFactor['proof'] | undefined> {
+  const { services, appId } = call;
+  if (presented.by === 'passkey') {
+    const given = { assertion: presented.assertion, ceremony, isAlone: false };
+    const passkey = await checkPasskey(call, await namedAppOf(call), given).catch(refusedPasskey(userId));
+    return { by: 'passkey', ...passkey };
+  }
   if (presented.by === 'recovery-code') {
     const codeHash = recoveryCodeHash(presented.recoveryCode);
     return (await hasRecoveryCode(services.db, appId, userId, codeHash))
@@ -106,6 +136,7 @@ async function proofOf(
 /**
  * Checks a second factor. The attempt is counted before the comparison.
  *
+ * @param ceremony what the challenge of a passkey must have been issued for
  * @returns the proof, which the caller must use up with `consumeFactor` in the transaction that it authorizes
  * @throws ApiError `factor_invalid` for every reason; `rate_limited`
  */
@@ -113,11 +144,47 @@ export async function checkFactor(
   call: Call,
   holder: FactorHolder,
   presented: PresentedFactor,
+  ceremony: Ceremony,
 ): Promise<CheckedFactor> {
   await countAttempt(call, holder);
-  const proof = await proofOf(call, holder.userId, presented);
+  const proof = await proofOf(call, holder.userId, presented, ceremony);
   if (!proof) throw factorInvalid(holder.userId);
   return { holder, proof };
+}
+
+/** Records the use of a passkey. @returns the events; undefined if the passkey is gone */
+export async function recordPasskeyUse(
+  tx: Tx,
+  { services, appId }: Call,
+  { factorId, ...passkey }: CheckedPasskey,
+  { startsSession }: { startsSession: boolean },
+): Promise<ChangeEvent[] | undefined> {
+  const now = services.clock.now();
+  const used = await usePasskey(tx, appId, { ...passkey, id: factorId, startsSession, now });
+  if (!used?.hasRegressed) return used && [];
+  const actor = { kind: 'user', id: passkey.userId } as const;
+  return [{ action: 'factor.counter_regressed', target: { kind: 'factor', id: factorId }, actor }];
+}
+
+async function use(
+  tx: Tx,
+  call: Call,
+  { holder, proof }: CheckedFactor,
+  { startsSession }: { startsSession: boolean },
+): Promise<ChangeEvent[] | undefined> {
+  const { appId, services } = call;
+  const { userId } = holder;
+  const now = services.clock.now();
+  switch (proof.by) {
+    case 'passkey':
+      return recordPasskeyUse(tx, call, proof, { startsSession });
+    case 'totp': {
+      const step = { id: proof.factorId, userId, step: proof.step, startsSession, now };
+      return (await useStep(tx, appId, step)) ? [] : undefined;
+    }
+    case 'recovery-code':
+      return (await useRecoveryCode(tx, appId, userId, proof.codeHash, now)) ? [] : undefined;
+  }
 }
 
 /**
@@ -125,21 +192,17 @@ export async function checkFactor(
  * caller has locked the user.
  *
  * @param options.startsSession whether the factor finishes a sign-in
+ * @returns additional events, to be recorded with the change
  * @throws ApiError `factor_invalid` if another call used the code or removed the factor in the meantime
  */
 export async function consumeFactor(
   tx: Tx,
   call: Call,
-  { holder, proof }: CheckedFactor,
-  { startsSession }: { startsSession: boolean },
-): Promise<void> {
-  const { services, appId } = call;
-  const { userId } = holder;
-  const now = services.clock.now();
-  const isUsed =
-    proof.by === 'totp'
-      ? await useStep(tx, appId, { id: proof.factorId, userId, step: proof.step, startsSession, now })
-      : await useRecoveryCode(tx, appId, userId, proof.codeHash, now);
-  if (!isUsed) throw factorInvalid(userId);
-  await refundAttempts(tx, call, holder);
+  checked: CheckedFactor,
+  options: { startsSession: boolean },
+): Promise<ChangeEvent[]> {
+  const events = await use(tx, call, checked, options);
+  if (!events) throw factorInvalid(checked.holder.userId);
+  await refundAttempts(tx, call, checked.holder);
+  return events;
 }

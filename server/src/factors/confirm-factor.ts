@@ -6,7 +6,7 @@ import type { Tx } from '../db/db.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { normalizeCode } from '../keys/secrets.ts';
-import { mutate } from '../calls/mutate.ts';
+import { type Change, mutate } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { deleteEnrolmentSessions, recordFactor } from '../sessions/sessions.store.ts';
@@ -57,7 +57,11 @@ async function stepOfUnconfirmed(call: Call, userId: string, { id, code }: Given
  * @returns the id of the code to consume; undefined if none is needed
  * @throws ApiError `account_unclaimed`, `code_invalid`
  */
-async function checkMailbox(call: Call, { settings }: App, { verificationCode }: Given): Promise<string | undefined> {
+export async function checkMailbox(
+  call: Call,
+  { settings }: App,
+  { verificationCode }: Pick<Given, 'verificationCode'>,
+): Promise<string | undefined> {
   const { user, session } = signedIn(call.actor);
   const isRequired = settings.mfa.policy === 'required' || session.restriction === 'enrolment';
   const isIdentified = ['fed', 'email'].some((way) => session.amr.includes(way));
@@ -79,6 +83,44 @@ async function firstRecoveryCodes(tx: Tx, { services, appId }: Call, userId: str
   return codes;
 }
 
+/** A factor with which the caller can sign in from now on; with the first one also recovery codes. */
+export interface AddedFactor {
+  readonly factor: Factor;
+  readonly recoveryCodes: string[] | undefined;
+}
+
+/**
+ * Stores a factor of the caller that was proven in this call, with everything that belongs to it: the mailed code is
+ * used up, the session has proven two factors, the owner is notified, and the first factor comes with recovery codes.
+ *
+ * @param added its id, the mailed code to use up, and the methods of authentication that it proves
+ * @param store stores the factor; the caller is locked
+ * @throws ApiError `unauthenticated`, `code_invalid`
+ */
+export async function storeFactor(
+  tx: Tx,
+  call: Call,
+  app: App,
+  added: { id: string; codeId: string | undefined; methods: readonly string[] },
+  store: (factors: readonly Factor[]) => Promise<void>,
+): Promise<Change<AddedFactor>> {
+  const { appId } = call;
+  const { user, session } = signedIn(call.actor);
+  const { id, codeId, methods } = added;
+  await lockCallerWithSession(tx, call);
+  if (codeId !== undefined && !(await consumeCode(tx, appId, user.id, codeId))) throw new ApiError('code_invalid');
+  const before = await listFactors(tx, appId, user.id);
+  await store(before);
+  await recordFactor(tx, appId, recordedFactor(call, app, [...methods, 'mfa']));
+  await deleteEnrolmentSessions(tx, appId, user.id, session.id);
+  const recoveryCodes = before.length === 0 ? await firstRecoveryCodes(tx, call, user.id) : undefined;
+  const factor = (await listFactors(tx, appId, user.id)).find((one) => one.id === id);
+  if (!factor) throw new Error('a confirmed factor is not in the list');
+  const content = { factorName: factor.name, notMeUrl: notMeUrl(call, user, { kind: 'factor', id }) };
+  await notifyOfFactor(tx, call, app, { user, purpose: 'factor_added', content });
+  return { result: { factor, recoveryCodes }, event: { target: { kind: 'factor', id } } };
+}
+
 /**
  * Confirms an added factor of the caller with its present code. A session that could only add a factor becomes an
  * ordinary one; one that began with a recovery code stays restricted.
@@ -87,32 +129,18 @@ async function firstRecoveryCodes(tx: Tx, { services, appId }: Call, userId: str
  * @throws ApiError `factor_not_found`, `factor_invalid`, `rate_limited`, `account_unclaimed`, `code_invalid`,
  *   `mfa_disabled`
  */
-export async function confirmMyFactor(
-  call: Call,
-  given: Given,
-): Promise<{ factor: Factor; recoveryCodes: string[] | undefined }> {
+export async function confirmMyFactor(call: Call, given: Given): Promise<AddedFactor> {
   const { appId, services } = call;
-  const { user, session } = signedIn(call.actor);
+  const { user } = signedIn(call.actor);
   const app = await namedAppOf(call);
   if (app.settings.mfa.policy === 'off') throw new ApiError('mfa_disabled');
   const step = await stepOfUnconfirmed(call, user.id, given);
   const codeId = await checkMailbox(call, app, given);
-  return mutate(call, async (tx) => {
-    await lockCallerWithSession(tx, call);
-    if (codeId !== undefined && !(await consumeCode(tx, appId, user.id, codeId))) throw new ApiError('code_invalid');
-    const isFirst = (await listFactors(tx, appId, user.id)).length === 0;
-    const now = services.clock.now();
-    if (!(await confirmFactor(tx, appId, { id: given.id, userId: user.id, step, now }))) {
-      throw new ApiError('factor_not_found');
-    }
-    await refundAttempts(tx, call, holderInSession(call));
-    await recordFactor(tx, appId, recordedFactor(call, app, ['otp', 'mfa']));
-    await deleteEnrolmentSessions(tx, appId, user.id, session.id);
-    const recoveryCodes = isFirst ? await firstRecoveryCodes(tx, call, user.id) : undefined;
-    const factor = (await listFactors(tx, appId, user.id)).find(({ id }) => id === given.id);
-    if (!factor) throw new Error('a confirmed factor is not in the list');
-    const content = { factorName: factor.name, notMeUrl: notMeUrl(call, user, { kind: 'factor', id: factor.id }) };
-    await notifyOfFactor(tx, call, app, { user, purpose: 'factor_added', content });
-    return { result: { factor, recoveryCodes }, event: { target: { kind: 'factor', id: factor.id } } };
-  });
+  return mutate(call, (tx) =>
+    storeFactor(tx, call, app, { id: given.id, codeId, methods: ['otp'] }, async () => {
+      const confirmed = { id: given.id, userId: user.id, step, now: services.clock.now() };
+      if (!(await confirmFactor(tx, appId, confirmed))) throw new ApiError('factor_not_found');
+      await refundAttempts(tx, call, holderInSession(call));
+    }),
+  );
 }

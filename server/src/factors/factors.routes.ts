@@ -16,6 +16,7 @@ import {
   factorList,
   factorParams,
   factorUpdated,
+  mostFactors,
   recoveryCodesMade,
   toFactorBody,
   totpAdded,
@@ -27,8 +28,6 @@ import { newRecoveryCodes } from './recovery-codes.ts';
 import { countRecoveryCodes, replaceRecoveryCodes } from './recovery-codes.store.ts';
 import { newTotpSecret, toBase32, totpUri } from './totp.ts';
 import { sealTotpSecret } from './totp-secret.ts';
-
-const mostFactors = 10;
 
 /** Sessions that may manage second factors: all, also the restricted ones. */
 const forRestrictedSessions = ['enrolment', 'recovery'] as const;
@@ -90,7 +89,7 @@ export const factorRoutes = [
         if ((await listFactors(tx, appId, user.id)).length >= mostFactors) throw new ApiError('factor_limit_exceeded');
         const name = body.name ?? 'Authenticator app';
         const now = services.clock.now();
-        await insertFactor(tx, appId, { id, userId: user.id, kind: 'totp', name, sealedSecret, now });
+        await insertFactor(tx, appId, { id, userId: user.id, name, sealedSecret, now });
         const uri = totpUri(secret, settings.mail.brandName ?? displayName, user.email);
         return { result: { id, secret: toBase32(secret), uri, qrCode: renderSVG(uri) }, event: targetOf(id) };
       });

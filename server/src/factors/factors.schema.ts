@@ -1,7 +1,11 @@
 import { z } from 'zod';
 import { idOf, optional, outputId, text, time, visibleName } from '../http/fields.ts';
+import { registrationCredential } from '../passkeys/passkeys.schema.ts';
 import { verificationCode } from '../users/users.schema.ts';
 import type { Factor } from './factors.store.ts';
+
+/** The number of factors that a user can have. */
+export const mostFactors = 10;
 
 const factorName = visibleName({ max: 100 }).meta({
   description: 'Name of the factor, by which its owner recognizes it.',
@@ -22,20 +26,49 @@ export const recoveryCode = text({ min: 1, max: 100 }).meta({
 export const factorId = idOf('the second factor');
 export const factorParams = z.strictObject({ factorId });
 
+const passkeyProperties = z
+  .object({
+    isBackupEligible: z.boolean().meta({
+      description: 'Whether it can be synchronized to other devices. false: it exists on one device only.',
+      examples: [true],
+    }),
+    isBackedUp: z.boolean().meta({ description: 'Whether it is synchronized.', examples: [true] }),
+    transports: z
+      .array(z.string().meta({ description: 'A transport.', examples: ['internal'] }))
+      .meta({ description: 'How browsers reach the authenticator.', examples: [['internal', 'hybrid']] }),
+    aaguid: z.string().meta({
+      description: 'Id of the model of the authenticator, as the authenticator names it; zeros: unknown.',
+      examples: ['fbfc3007-154e-4ecc-8c0b-6e020557d7bd'],
+    }),
+    counterRegressedAt: time('When the signature counter last went back, which can mean a copied passkey').nullable(),
+  })
+  .meta({ id: 'PasskeyProperties', description: 'For `kind` passkey: its properties.' });
+
 const factor = z
   .object({
     id: outputId('the second factor'),
-    kind: z.enum(['totp']).meta({ description: 'totp: an authenticator app (RFC 6238).', examples: ['totp'] }),
+    kind: z.enum(['totp', 'passkey']).meta({
+      description: 'totp: an authenticator app (RFC 6238). passkey: a credential of WebAuthn.',
+      examples: ['totp'],
+    }),
     name: z.string().meta({ description: 'Name of the factor.', examples: ['Phone'] }),
     createdAt: time('When it was added'),
     lastUsedAt: time('When it was last used').nullable(),
+    passkey: passkeyProperties.optional(),
   })
   .meta({ id: 'Factor', description: 'A second factor.' });
 
-export const toFactorBody = ({ createdAt, lastUsedAt, ...rest }: Factor) => ({
+export const toFactorBody = ({ createdAt, lastUsedAt, passkey, ...rest }: Factor) => ({
   ...rest,
   createdAt: createdAt.toISOString(),
   lastUsedAt: lastUsedAt?.toISOString() ?? null,
+  ...(passkey && {
+    passkey: {
+      ...passkey,
+      transports: [...passkey.transports],
+      counterRegressedAt: passkey.counterRegressedAt?.toISOString() ?? null,
+    },
+  }),
 });
 
 const recoveryCodes = z.array(z.string()).meta({
@@ -94,9 +127,26 @@ export const confirmFactor = z
     examples: [{ code: '287082' }],
   });
 
+export const addPasskey = z
+  .strictObject({
+    credential: registrationCredential,
+    name: optional(factorName),
+    verificationCode: optional(verificationCode).meta({
+      description:
+        'For the first factor in an app that requires one, after a sign-in with a password: the code of ' +
+        '`POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.',
+      examples: ['K7M2QXA'],
+    }),
+  })
+  .meta({ id: 'AddPasskeyRequest', description: 'The new credential, as the browser returns it.' });
+
 export const factorConfirmed = factor
   .extend({ recoveryCodes: recoveryCodes.optional() })
   .meta({ id: 'ConfirmFactorResult', description: 'The factor; with the first one also recovery codes.' });
+
+export const passkeyAdded = factor
+  .extend({ recoveryCodes: recoveryCodes.optional() })
+  .meta({ id: 'AddPasskeyResult', description: 'The passkey; with the first factor also recovery codes.' });
 
 export const updateFactor = z
   .strictObject({ name: factorName })

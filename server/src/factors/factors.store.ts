@@ -5,10 +5,25 @@ import { ApiError } from '../http/errors.ts';
 /** A second factor in the view of its owner. */
 export interface Factor {
   readonly id: string;
-  readonly kind: 'totp';
+  readonly kind: 'totp' | 'passkey';
   readonly name: string;
   readonly createdAt: Date;
   readonly lastUsedAt: Date | null;
+  /** Properties of a passkey. */
+  readonly passkey?: PasskeyProperties;
+}
+
+/** What the owner sees of a passkey. */
+export interface PasskeyProperties {
+  /** Whether it can be synchronized to other devices. */
+  readonly isBackupEligible: boolean;
+  /** Whether it is synchronized. */
+  readonly isBackedUp: boolean;
+  readonly transports: readonly string[];
+  /** The model of the authenticator. */
+  readonly aaguid: string;
+  /** When the signature counter last went back; null: never. */
+  readonly counterRegressedAt: Date | null;
 }
 
 /** A factor with what a check needs. */
@@ -22,13 +37,19 @@ export interface SealedFactor {
 
 interface FactorRow {
   id: string;
-  kind: 'totp';
+  kind: 'totp' | 'passkey';
   name: string;
   created_at: Date;
   last_used_at: Date | null;
+  is_backup_eligible: boolean;
+  is_backed_up: boolean;
+  transports: string[];
+  aaguid: string;
+  counter_regressed_at: Date | null;
 }
 
-const columns = sql`id, kind, name, created_at, last_used_at`;
+const columns = sql`id, kind, name, created_at, last_used_at, is_backup_eligible, is_backed_up, transports, aaguid,
+  counter_regressed_at`;
 
 const toFactor = (row: FactorRow): Factor => ({
   id: row.id,
@@ -36,6 +57,15 @@ const toFactor = (row: FactorRow): Factor => ({
   name: row.name,
   createdAt: row.created_at,
   lastUsedAt: row.last_used_at,
+  ...(row.kind === 'passkey' && {
+    passkey: {
+      isBackupEligible: row.is_backup_eligible,
+      isBackedUp: row.is_backed_up,
+      transports: row.transports,
+      aaguid: row.aaguid,
+      counterRegressedAt: row.counter_regressed_at,
+    },
+  }),
 });
 
 /** The confirmed factors of a user, oldest first. */
@@ -46,7 +76,7 @@ export async function listFactors(db: Queryable, appId: string, userId: string):
   return rows.map(toFactor);
 }
 
-/** A factor of a user, confirmed or not. */
+/** An authenticator app of a user, confirmed or not. */
 export async function findSealedFactor(
   db: Queryable,
   appId: string,
@@ -55,28 +85,27 @@ export async function findSealedFactor(
 ): Promise<SealedFactor | undefined> {
   const [row] = await db.query<{ name: string; sealed_secret: Buffer; created_at: Date; is_confirmed: boolean }>(sql`
     SELECT name, sealed_secret, created_at, confirmed_at IS NOT NULL AS is_confirmed FROM factors
-    WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${id}`);
+    WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${id} AND kind = 'totp'`);
   if (!row) return undefined;
   const { name, sealed_secret: sealedSecret, created_at: createdAt, is_confirmed: isConfirmed } = row;
   return { id, name, sealedSecret, createdAt, isConfirmed };
 }
 
-/** Stores a factor that its owner has yet to confirm. Replaces the one that the owner did not confirm before. */
+/** Stores an authenticator app that its owner has yet to confirm. Replaces the one that was not confirmed before. */
 export async function insertFactor(
   tx: Tx,
   appId: string,
-  factor: { id: string; userId: string; kind: 'totp'; name: string; sealedSecret: Buffer; now: Date },
+  factor: { id: string; userId: string; name: string; sealedSecret: Buffer; now: Date },
 ): Promise<void> {
   await tx.query(sql`
     WITH replaced AS (
       DELETE FROM factors WHERE app_id = ${appId} AND user_id = ${factor.userId} AND confirmed_at IS NULL)
     INSERT INTO factors (app_id, id, user_id, kind, name, sealed_secret, created_at)
-    VALUES (${appId}, ${factor.id}, ${factor.userId}, ${factor.kind}, ${factor.name}, ${factor.sealedSecret},
-      ${factor.now})`);
+    VALUES (${appId}, ${factor.id}, ${factor.userId}, 'totp', ${factor.name}, ${factor.sealedSecret}, ${factor.now})`);
 }
 
 /** Keeps `users.has_factor` true exactly while the user has a confirmed factor. The caller has locked the user. */
-async function recordWhetherHasFactor(tx: Tx, appId: string, userId: string): Promise<void> {
+export async function recordWhetherHasFactor(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`
     UPDATE users u SET has_factor = EXISTS (
       SELECT FROM factors f WHERE f.app_id = u.app_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL)
@@ -167,10 +196,11 @@ export async function deleteUnusedFactor(tx: Tx, appId: string, userId: string, 
   if (rows.length > 0) await deleteFactor(tx, appId, userId, id);
 }
 
-/** Deletes all factors and recovery codes of a locked user. @returns the number of confirmed factors */
+/** Deletes all factors, recovery codes and challenges of a locked user. @returns the number of confirmed factors */
 export async function deleteFactors(tx: Tx, appId: string, userId: string): Promise<number> {
   const rows = await tx.query<{ is_confirmed: boolean }>(sql`
-    WITH codes AS (DELETE FROM recovery_codes WHERE app_id = ${appId} AND user_id = ${userId})
+    WITH codes AS (DELETE FROM recovery_codes WHERE app_id = ${appId} AND user_id = ${userId}),
+    challenges AS (DELETE FROM passkey_challenges WHERE app_id = ${appId} AND user_id = ${userId})
     DELETE FROM factors WHERE app_id = ${appId} AND user_id = ${userId}
     RETURNING confirmed_at IS NOT NULL AS is_confirmed`);
   if (rows.length > 0) await recordWhetherHasFactor(tx, appId, userId);
@@ -180,7 +210,7 @@ export async function deleteFactors(tx: Tx, appId: string, userId: string): Prom
 /** Every secret of an authenticator app, for encryption under another master key. */
 export async function listSealedFactors(tx: Tx): Promise<{ appId: string; id: string; sealed: Buffer }[]> {
   const rows = await tx.query<{ app_id: string; id: string; sealed_secret: Buffer }>(
-    sql`SELECT app_id, id, sealed_secret FROM factors ORDER BY app_id, id FOR UPDATE`,
+    sql`SELECT app_id, id, sealed_secret FROM factors WHERE kind = 'totp' ORDER BY app_id, id FOR UPDATE`,
   );
   return rows.map((row) => ({ appId: row.app_id, id: row.id, sealed: row.sealed_secret }));
 }

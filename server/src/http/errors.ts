@@ -122,6 +122,16 @@ export const errorCodes = {
     'Policy locks you out',
     'Your own session does not meet this policy. Add a second factor or sign in with it first; nothing was changed.',
   ],
+  relying_party_missing: [
+    409,
+    'Relying party missing',
+    'This app cannot use passkeys yet. A super admin must set `mfa.relyingParty` in the settings of the app first.',
+  ],
+  relying_party_in_use: [
+    409,
+    'Relying party in use',
+    'People of this app have passkeys, which work only with the present `mfa.relyingParty.id`; nothing was changed.',
+  ],
   step_up_required: [
     401,
     'Second factor required',

@@ -56,6 +56,11 @@ export const limits = {
     periodSeconds: hour,
     description: 'Wrong codes of second factors from one client address in an hour, regardless of the accounts.',
   },
+  passkeyChallengesPerAddressPerHour: {
+    count: 1000,
+    periodSeconds: hour,
+    description: 'Options for passkeys that people who are not signed in request from one client address in an hour.',
+  },
   signUpsPerAddressPerHour: {
     count: 100,
     periodSeconds: hour,

@@ -1,4 +1,4 @@
-import { errorHelp } from '../http/error-help.ts';
+import { errorHelp } from './error-help.ts';
 import { type ErrorCode, errorCodes, type Problem } from '../http/errors.ts';
 import { toPath } from '../openapi/openapi.ts';
 import type { Route } from '../calls/route.ts';

@@ -2,7 +2,7 @@ import { brotliDecompressSync, gunzipSync } from 'node:zlib';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
-import { errorHelp } from '../http/error-help.ts';
+import { errorHelp } from './error-help.ts';
 import { errorCodes } from '../http/errors.ts';
 import { openPostgresql } from '../db/postgresql.ts';
 import { patientLimits, urlOfDatabase, whileLocked } from '../test/database.ts';

@@ -12,7 +12,14 @@ import { type Call, route } from '../calls/route.ts';
 import { redeemIntent, type ShownIntent } from '../federation/redeem-intent.ts';
 import { recognizeCaller } from '../federation/settle-identity.ts';
 import { namedAppOf } from '../apps/named-app.ts';
-import { checkFactor, consumeFactor, holderOf, type PresentedFactor, recordedFactor } from '../factors/check-factor.ts';
+import {
+  amrAfter,
+  checkFactor,
+  consumeFactor,
+  holderOf,
+  type PresentedFactor,
+  recordedFactor,
+} from '../factors/check-factor.ts';
 import { recordFactor, renewAuthentication } from '../sessions/sessions.store.ts';
 import { lockConfirmation, withConfirmation } from '../accounts/current-password.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
@@ -62,13 +69,16 @@ const renewByProvider = (call: Call, intent: ShownIntent) =>
   });
 
 async function renewByFactor(call: Call, factor: PresentedFactor) {
+  const { session } = signedIn(call.actor);
   const app = await namedAppOf(call);
-  const checked = await checkFactor(call, holderOf(call), factor);
+  const ceremony = { purpose: 'reauthentication', sessionId: session.id } as const;
+  const checked = await checkFactor(call, holderOf(call), factor, ceremony);
   return mutate(call, async (tx) => {
     await lockCallerWithSession(tx, call);
-    await consumeFactor(tx, call, checked, { startsSession: false });
-    await recordFactor(tx, call.appId, recordedFactor(call, app, ['otp', 'mfa']));
-    return renew(tx, call);
+    const events = await consumeFactor(tx, call, checked, { startsSession: false });
+    await recordFactor(tx, call.appId, recordedFactor(call, app, amrAfter([], checked)));
+    const { result, event } = await renew(tx, call);
+    return { result, event: [event, ...events] };
   });
 }
 
@@ -116,7 +126,8 @@ export const reauthenticationRoutes = [
       'current password, a mailed code, a sign-in with a linked provider, or a second factor. Operations ' +
       'with the error `step_up_required` need the second factor. For a provider, create an ' +
       'intent with `reauthenticate: true` and a `codeChallenge`, and send the parameters of the success ' +
-      'URL. Attempts are counted before they are checked.',
+      'URL. For a passkey, request options with `POST …/users/me/reauthentication/passkey-options`, and send the ' +
+      'result as `assertion`. Attempts are counted before they are checked.',
     access: overApp('SESSION_OWNER'),
     forRestrictedSessions: ['enrolment'],
     audit: 'session.reauthenticated',
@@ -127,6 +138,7 @@ export const reauthenticationRoutes = [
       'code_invalid',
       'intent_invalid',
       'factor_invalid',
+      'relying_party_missing',
       'rate_limited',
       'overloaded',
     ],

@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { message, optional, outputId, time } from '../http/fields.ts';
 import { shownIntent } from '../federation/intents.schema.ts';
 import { factorId, totpCode } from '../factors/factors.schema.ts';
+import { optionalAssertion } from '../passkeys/passkeys.schema.ts';
 import { currentPassword } from '../accounts/passwords.schema.ts';
 import { verificationCode } from '../users/users.schema.ts';
 
 const { intentId, idpToken, intentToken, codeVerifier } = shownIntent;
 
-const proofs = ['currentPassword', 'verificationCode', 'intentId', 'factorId'] as const;
+const proofs = ['currentPassword', 'verificationCode', 'intentId', 'factorId', 'assertion'] as const;
 
 export const reauthenticate = z
   .strictObject({
@@ -19,9 +20,10 @@ export const reauthenticate = z
     codeVerifier: optional(codeVerifier),
     factorId: optional(factorId),
     code: optional(totpCode),
+    assertion: optionalAssertion,
   })
   .refine((body) => proofs.filter((name) => body[name] !== undefined).length === 1, {
-    error: 'Send exactly one of currentPassword, verificationCode, intentId, factorId.',
+    error: 'Send exactly one of currentPassword, verificationCode, intentId, factorId, assertion.',
   })
   .refine(({ factorId: id, code }) => (id === undefined) === (code === undefined), {
     error: 'With factorId, send code; otherwise do not.',
@@ -43,6 +45,7 @@ export const reauthenticate = z
     if (rest.factorId !== undefined) {
       return { by: 'factor', factor: { by: 'totp', factorId: rest.factorId, code: rest.code ?? '' } } as const;
     }
+    if (rest.assertion) return { by: 'factor', factor: { by: 'passkey', assertion: rest.assertion } } as const;
     const token = rest.idpToken ?? rest.intentToken ?? '';
     return {
       by: 'provider',
@@ -56,6 +59,7 @@ export const reauthenticate = z
       { required: ['verificationCode'] },
       { required: ['intentId', 'codeVerifier'] },
       { required: ['factorId', 'code'] },
+      { required: ['assertion'] },
     ],
     examples: [{ currentPassword: 'Password@123JonDoeInc' }, { verificationCode: 'K7M2P9Q' }],
     description:

@@ -1,6 +1,6 @@
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
-import { mutate } from '../calls/mutate.ts';
+import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { sql, type Tx } from '../db/db.ts';
 import { presentedDeviceTokens } from '../devices/device-token.ts';
@@ -34,6 +34,20 @@ const challengeInvalid = (): ApiError =>
     detail: 'The mfaToken is wrong, expired, already used or belongs to another device. Sign in again.',
   });
 
+/**
+ * The sign-in of an `mfaToken`, if the call comes from its device.
+ *
+ * @throws ApiError `unauthenticated`
+ */
+export async function findPendingSignIn(call: Call, app: App, mfaToken: string): Promise<MfaChallenge> {
+  const { services, appId } = call;
+  const deviceHashes = presentedDeviceTokens(call, app.name).map(sha256);
+  const given = { tokenHash: sha256(mfaToken), deviceHashes, now: services.clock.now() };
+  const challenge = await findChallenge(services.db, appId, given);
+  if (!challenge) throw challengeInvalid();
+  return challenge;
+}
+
 /** Refunds the quotas that the first factor consumed. */
 async function refund(tx: Tx, { id, settings }: App, { quotas }: MfaChallenge): Promise<void> {
   for (const { name, keyHash } of quotas) {
@@ -54,10 +68,10 @@ async function storeSession(
   call: Call,
   app: App,
   { challenge, tokenHash, checked }: { challenge: MfaChallenge; tokenHash: Buffer; checked: CheckedFactor },
-): Promise<{ user: User; started: StartedSession }> {
+): Promise<{ user: User; events: ChangeEvent[]; started: StartedSession }> {
   const user = await findAndLockUser(tx, app.id, challenge.userId);
   if (user?.state !== 'ACTIVE' || !(await consumeChallenge(tx, app.id, tokenHash))) throw challengeInvalid();
-  await consumeFactor(tx, call, checked, { startsSession: true });
+  const events = await consumeFactor(tx, call, checked, { startsSession: true });
   const started = await startSession(tx, call, app, {
     id: user.id,
     amr: amrAfter(challenge.amr, checked),
@@ -66,7 +80,7 @@ async function storeSession(
     restriction: checked.proof.by === 'recovery-code' ? 'recovery' : null,
   });
   if (started.kind !== 'started') throw new Error('a sign-in with two factors has started no session');
-  return { user, started };
+  return { user, events, started };
 }
 
 /**
@@ -78,17 +92,16 @@ async function storeSession(
  *   `rate_limited`
  */
 export async function finishSignIn(call: Call, { mfaToken, factor }: Given) {
-  const { services, appId } = call;
+  const { appId } = call;
   const app = await namedAppOf(call);
   const tokenHash = sha256(mfaToken);
-  const deviceHashes = presentedDeviceTokens(call, app.name).map(sha256);
-  const challenge = await findChallenge(services.db, appId, { tokenHash, deviceHashes, now: services.clock.now() });
-  if (!challenge) throw challengeInvalid();
+  const challenge = await findPendingSignIn(call, app, mfaToken);
   const { userId, knownDevice } = challenge;
   const proven = knownDevice && `device ${knownDevice.toString('hex')}`;
-  const checked = await checkFactor(call, { userId, proven }, factor);
+  const ceremony = { purpose: 'second_factor', mfaTokenHash: tokenHash } as const;
+  const checked = await checkFactor(call, { userId, proven }, factor, ceremony);
   const started = await mutate(call, async (tx) => {
-    const { user, started: session } = await storeSession(tx, call, app, { challenge, tokenHash, checked });
+    const { user, events, started: session } = await storeSession(tx, call, app, { challenge, tokenHash, checked });
     await refund(tx, app, challenge);
     if (!challenge.amr.includes('fed') && session.isDeviceNew)
       await notifyOfDevice(tx, call, app, user, session.sessionId);
@@ -97,7 +110,7 @@ export async function finishSignIn(call: Call, { mfaToken, factor }: Given) {
       const content = { codesLeft: String(unused) };
       await notifyOfFactor(tx, call, app, { user, purpose: 'recovery_code_used', content });
     }
-    return { result: session, event: sessionEvent(userId, session) };
+    return { result: session, event: [sessionEvent(userId, session), ...events] };
   });
   setSessionCookies(call, app, started);
   return { sessionId: started.sessionId, sessionToken: started.sessionToken, userId };

@@ -14,9 +14,10 @@ export const mfaRoutes = [
     summary: 'Finish a sign-in with a second factor',
     description:
       'Starts the session of a sign-in that was refused with `mfa_required`. The call must come from the same ' +
-      'device: with the cookie `device-token` or the header `X-Device-Token` of that response. A recovery code ' +
-      'starts a session of 15 minutes that can only replace second factors. Wrong codes are limited per user and ' +
-      'per client address; all sign-ins of a user share the limit. A code is accepted once.',
+      'device: with the cookie `device-token` or the header `X-Device-Token` of that response. For a passkey, ' +
+      'request options with `POST …/users/sessions/mfa/passkey-options`, and send the result as `assertion`. A ' +
+      'recovery code starts a session of 15 minutes that can only replace second factors. Wrong codes are limited ' +
+      'per user and per client address; all sign-ins of a user share the limit. A code is accepted once.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'session.created',
@@ -27,7 +28,7 @@ export const mfaRoutes = [
       body: startedSession,
       headers: sessionHeaders,
     },
-    errors: ['unauthenticated', 'factor_invalid', 'rate_limited'],
+    errors: ['unauthenticated', 'factor_invalid', 'relying_party_missing', 'rate_limited'],
     handler: (call) => finishSignIn(call, call.body),
   }),
 ];

@@ -1,33 +1,57 @@
 import { z } from 'zod';
+import { emailAddress } from '../http/email-address.ts';
 import { optional, text } from '../http/fields.ts';
+import { type Assertion, assertion, optionalAssertion } from '../passkeys/passkeys.schema.ts';
 import { factorId, recoveryCode, totpCode } from '../factors/factors.schema.ts';
+
+const mfaToken = text({ min: 1, max: 200 }).meta({
+  description: 'The token of the response `mfa_required`. Valid for ten minutes, and only on the same device.',
+  examples: ['gh_f_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
+});
+
+export const passkeySecondFactor = z
+  .strictObject({ mfaToken })
+  .meta({ id: 'CreateSecondFactorPasskeyOptionsRequest', description: 'The token of the sign-in.' });
+
+export const passkeyOptions = z.strictObject({ email: optional(emailAddress) }).meta({
+  id: 'CreatePasskeyOptionsRequest',
+  description: 'The e-mail address, if the person has named it.',
+});
+
+export const passkeySignIn = z
+  .strictObject({ assertion })
+  .meta({ id: 'SignInWithPasskeyRequest', description: 'The response of the authenticator.' });
+
+/** The presented factor. Exactly one is in the body. */
+function presentedFactor(body: {
+  factorId?: string | undefined;
+  code?: string | undefined;
+  assertion?: Assertion | undefined;
+  recoveryCode?: string | undefined;
+}) {
+  if (body.assertion) return { by: 'passkey', assertion: body.assertion } as const;
+  if (body.recoveryCode !== undefined) return { by: 'recovery-code', recoveryCode: body.recoveryCode } as const;
+  return { by: 'totp', factorId: body.factorId ?? '', code: body.code ?? '' } as const;
+}
 
 export const finishSignIn = z
   .strictObject({
-    mfaToken: text({ min: 1, max: 200 }).meta({
-      description: 'The token of the response `mfa_required`. Valid for ten minutes, and only on the same device.',
-      examples: ['gh_f_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
-    }),
+    mfaToken,
     factorId: optional(factorId),
     code: optional(totpCode),
+    assertion: optionalAssertion,
     recoveryCode: optional(recoveryCode),
   })
   .refine(
     (body) =>
       (body.factorId === undefined) === (body.code === undefined) &&
-      (body.code === undefined) !== (body.recoveryCode === undefined),
-    { error: 'Send either factorId and code, or recoveryCode.' },
+      [body.code, body.assertion, body.recoveryCode].filter((proof) => proof !== undefined).length === 1,
+    { error: 'Send one of: factorId and code, assertion, or recoveryCode.' },
   )
-  .transform(({ mfaToken, factorId: id = '', code = '', recoveryCode: recovery }) => ({
-    mfaToken,
-    factor:
-      recovery === undefined
-        ? ({ by: 'totp', factorId: id, code } as const)
-        : ({ by: 'recovery-code', recoveryCode: recovery } as const),
-  }))
+  .transform(({ mfaToken: token, ...body }) => ({ mfaToken: token, factor: presentedFactor(body) }))
   .meta({
     id: 'FinishSignInRequest',
-    oneOf: [{ required: ['factorId', 'code'] }, { required: ['recoveryCode'] }],
+    oneOf: [{ required: ['factorId', 'code'] }, { required: ['assertion'] }, { required: ['recoveryCode'] }],
     examples: [
       { mfaToken: 'gh_f_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA', factorId: '118273645546213376', code: '287082' },
     ],

@@ -43,6 +43,8 @@ const asking = {
     'updateMyApiKey',
     'addMyTotpFactor',
     'confirmMyFactor',
+    'createMyPasskeyOptions',
+    'addMyPasskey',
     'removeMyFactor',
     'createMyRecoveryCodes',
     'resetUserFactors',

@@ -63,9 +63,10 @@ describe('the constraints of the document', () => {
       { required: ['idpToken'] },
       { required: ['intentToken'] },
     ]);
-    expect(schemas['ReauthenticateRequest']?.['oneOf']).toHaveLength(4);
+    expect(schemas['ReauthenticateRequest']?.['oneOf']).toHaveLength(5);
     expect(schemas['FinishSignInRequest']?.['oneOf']).toEqual([
       { required: ['factorId', 'code'] },
+      { required: ['assertion'] },
       { required: ['recoveryCode'] },
     ]);
     expect(schemas['CreateAzureIdentityProviderRequest']?.['not']).toEqual({ required: ['tenantType', 'tenantId'] });

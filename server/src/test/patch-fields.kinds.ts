@@ -4,6 +4,7 @@ import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { human, nobody, operator, outcomeOf, type Prepared } from './samples/sample.ts';
 import { goThrough, registerProvider } from './identity-flow.ts';
 import { TestProvider } from './identity-provider.ts';
+import { assertionParts, relyingPartyParts } from './patch-fields.passkeys.ts';
 import { halfSignedIn } from './samples/factors.ts';
 import { enableOrganizationMachines } from './samples/stage.ts';
 import { runTask } from './tasks.ts';
@@ -81,12 +82,8 @@ const refusedIf = (
 });
 
 const wrongCode = refusedIf('It is a proof.', 'verificationCode', () => Promise.resolve('0000000'), 'code_invalid');
-const otherEmail = refusedIf(
-  'It names the account.',
-  'email',
-  async (world) => (await world.person()).email,
-  'code_invalid',
-);
+const emailOfOther = async (world: World) => (await world.person()).email;
+const otherEmail = refusedIf('It names the account.', 'email', emailOfOther, 'code_invalid');
 
 const newPassword: Unseen = {
   because: 'Passwords are never returned.',
@@ -282,11 +279,12 @@ const providerKind: Kind = {
 };
 
 /** Settings, whose names begin with `prefix` in the body. */
-const settingsOf = (prefix: string): Pick<Kind, 'values' | 'follows'> => ({
+const settingsOf = (prefix: string): Pick<Kind, 'values' | 'follows' | 'unseen'> => ({
   values: {
     [`${prefix}redirectUrls`]: ['https://app.example.com', 'https://app.example.com/another'],
   },
   follows: { [`${prefix}redirectMatching`]: [`${prefix}warnings`] },
+  unseen: relyingPartyParts(prefix),
 });
 
 const settingsKind: Kind = {
@@ -395,6 +393,7 @@ const finishSignInKind: Kind = {
     factorId: wrongProof('factorId', '1', 'factor_invalid'),
     code: wrongProof('code', '0', 'factor_invalid'),
     recoveryCode: wrongProof('recoveryCode', 'K7PQ2X-MHB4T8-V9WNRC', 'validation_failed'),
+    ...assertionParts,
   },
 };
 

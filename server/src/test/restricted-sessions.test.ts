@@ -26,8 +26,11 @@ afterAll(() => app?.close());
 describe('a restricted session is refused by every operation that does not accept it:', () => {
   const accepted = {
     enrolment: [
+      'addMyPasskey',
       'addMyTotpFactor',
       'confirmMyFactor',
+      'createMyPasskeyOptions',
+      'createReauthenticationPasskeyOptions',
       'listMyFactors',
       'reauthenticate',
       'removeMyFactor',
@@ -37,8 +40,10 @@ describe('a restricted session is refused by every operation that does not accep
       'verifyEmail',
     ],
     recovery: [
+      'addMyPasskey',
       'addMyTotpFactor',
       'confirmMyFactor',
+      'createMyPasskeyOptions',
       'createMyRecoveryCodes',
       'listMyFactors',
       'removeMyFactor',

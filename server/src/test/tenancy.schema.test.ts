@@ -7,6 +7,7 @@ import { buildTestApp, type TestApp } from './setup.ts';
 import { fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
 import { organizationKey, personalKey } from './world/api-keys.ts';
 import { challenge, enrol } from './world/factors.ts';
+import { addPasskey, optionsOf, setRelyingParty } from './world/passkeys.ts';
 import { createWorld, password } from './world/world.ts';
 
 const foreignKeyViolation = '23503';
@@ -70,6 +71,14 @@ async function beginSignIn({ world }: Stage): Promise<void> {
   await challenge(world, person.email);
 }
 
+/** A passkey, and challenges for passkeys: of everybody, and of one user. */
+async function usePasskeys({ world }: Stage): Promise<void> {
+  await setRelyingParty(world);
+  const person = await world.person();
+  await addPasskey(world, person);
+  for (const body of [{}, { email: person.email }]) await optionsOf(world, 'signInOptions', { body });
+}
+
 beforeAll(async () => {
   app = await buildTestApp();
   stage = await createStage(await createWorld(app));
@@ -78,6 +87,7 @@ beforeAll(async () => {
   await sendKeys(stage);
   await createApiKeys(stage);
   await beginSignIn(stage);
+  await usePasskeys(stage);
   tables = await tablesOfApps(app.db);
   rows = await takeRows(app.db, tables, stage.world.appId);
   twinId = (await createWorld(app)).appId;

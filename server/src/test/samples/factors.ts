@@ -1,5 +1,6 @@
 import { sql } from '../../db/db.ts';
 import { addFactor, challenge, enrol, nextCode } from '../world/factors.ts';
+import { addPasskey, assertion, createPasskey, optionsOf, registration, setRelyingParty } from '../world/passkeys.ts';
 import { human, nobody, type Prepared, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
 import { boundToOne, freshMember } from './users.ts';
@@ -11,6 +12,23 @@ const target = ['factor', 'factorId'] as const;
 async function withFactor({ world }: Pick<Stage, 'world'>) {
   const person = await world.person();
   return { person, factor: await enrol(world, person) };
+}
+
+/** Somebody with a passkey. */
+async function withPasskey({ world }: Pick<Stage, 'world'>) {
+  await setRelyingParty(world);
+  const person = await world.person();
+  return { person, passkey: await addPasskey(world, person) };
+}
+
+/** Somebody whose second factor is missing, and is a passkey. */
+export async function halfSignedInByPasskey({ world }: Pick<Stage, 'world'>) {
+  const { person, passkey } = await withPasskey({ world });
+  const { mfaToken, device } = await challenge(world, person.email);
+  const headers = { 'x-device-token': device };
+  const options = await optionsOf(world, 'secondFactorOptions', { body: { mfaToken }, headers });
+  const body = { mfaToken, assertion: assertion(passkey, options) };
+  return { as: { ...nobody, id: person.userId }, body, headers };
 }
 
 const ofFactor =
@@ -77,7 +95,15 @@ export const samplesOfFactors: SampleCalls = {
       admits: 'everyone',
       target: ['session', 'sessionId'],
       foreign: 'unauthenticated',
+      foreignIn: { 'body.factorId': 'factor_invalid' },
       prepare: halfSignedIn,
+    },
+    {
+      title: 'with a passkey',
+      admits: 'everyone',
+      target: ['session', 'sessionId'],
+      foreign: 'unauthenticated',
+      prepare: halfSignedInByPasskey,
     },
     {
       title: 'with a recovery code',
@@ -89,6 +115,66 @@ export const samplesOfFactors: SampleCalls = {
         const { mfaToken, device } = await challenge(stage.world, person.email);
         const body = { mfaToken, recoveryCode: factor.recoveryCodes[0] };
         return { as: { ...nobody, id: person.userId }, body, headers: { 'x-device-token': device } };
+      },
+    },
+  ],
+  createMyPasskeyOptions: [
+    {
+      admits: humans,
+      prepare: async (stage) => {
+        await setRelyingParty(stage.world);
+        return { as: human(await stage.world.person()) };
+      },
+    },
+  ],
+  addMyPasskey: [
+    {
+      ...boundToOne('factor_invalid'),
+      target: ['factor', 'id'],
+      prepare: async ({ world }) => {
+        await setRelyingParty(world);
+        const person = await world.person();
+        const options = await optionsOf(world, 'registrationOptions', person);
+        const self = human(person);
+        return { as: self, addressed: self, body: { credential: registration(createPasskey(), options) } };
+      },
+    },
+  ],
+  createReauthenticationPasskeyOptions: [
+    {
+      admits: humans,
+      prepare: async (stage) => ({ as: human((await withPasskey(stage)).person) }),
+    },
+  ],
+  createPasskeyOptions: [
+    {
+      admits: 'everyone',
+      prepare: async ({ world }) => {
+        await setRelyingParty(world);
+        return { as: nobody, body: {} };
+      },
+    },
+  ],
+  signInWithPasskey: [
+    {
+      admits: 'everyone',
+      target: ['session', 'sessionId'],
+      foreign: 'invalid_credentials',
+      prepare: async (stage) => {
+        const { person, passkey } = await withPasskey(stage);
+        const options = await optionsOf(stage.world, 'signInOptions');
+        return { as: { ...nobody, id: person.userId }, body: { assertion: assertion(passkey, options) } };
+      },
+    },
+  ],
+  createSecondFactorPasskeyOptions: [
+    {
+      admits: 'everyone',
+      foreign: 'unauthenticated',
+      prepare: async (stage) => {
+        const { person } = await withPasskey(stage);
+        const { mfaToken, device } = await challenge(stage.world, person.email);
+        return { as: nobody, body: { mfaToken }, headers: { 'x-device-token': device } };
       },
     },
   ],

@@ -5,6 +5,7 @@ import type { Stage } from './stage.ts';
 import { boundToOne } from './users.ts';
 import { goThrough, newVerifier } from '../identity-flow.ts';
 import { enrol, nextCode } from '../world/factors.ts';
+import { addPasskey, assertion, optionsOf, setRelyingParty } from '../world/passkeys.ts';
 import type { Person } from '../world/world.ts';
 
 const url = '/v1/authentication/users/me/reauthentication';
@@ -73,6 +74,18 @@ export const samplesOfReauthentication: SampleCalls = {
         const person = await world.person();
         const factor = await enrol(world, person);
         return by(person, { factorId: factor.id, code: nextCode(world, factor) });
+      },
+    },
+    {
+      ...boundToOne('factor_invalid'),
+      title: 'by a passkey',
+      target,
+      foreign: 'factor_invalid',
+      prepare: async ({ world }) => {
+        await setRelyingParty(world);
+        const person = await world.person();
+        const passkey = await addPasskey(world, person);
+        return by(person, { assertion: assertion(passkey, await optionsOf(world, 'reauthenticationOptions', person)) });
       },
     },
   ],

@@ -83,9 +83,10 @@ export async function signInWith(world: World, person: Pick<Person, 'email'>, fa
   return { email: person.email, userId: userId ?? '', token: sessionToken ?? '', sessionId: sessionId ?? '' };
 }
 
-/** Requires a second factor in the app, without an event. */
+/** Sets the policy of the app, and the default of the others of `mfa` except the relying party, without an event. */
 export const setPolicy = ({ test, appId }: World, policy: 'off' | 'optional' | 'required') =>
   test.db.query(
-    sql`UPDATE apps SET settings = settings || jsonb_build_object('mfa', jsonb_build_object('policy', ${policy}::text))
+    sql`UPDATE apps SET settings = settings || jsonb_build_object('mfa', jsonb_strip_nulls(
+      jsonb_build_object('policy', ${policy}::text, 'relyingParty', settings #> '{mfa,relyingParty}')))
     WHERE id = ${appId}`,
   );

@@ -50,6 +50,17 @@ export const helpOfFactors = {
     cause: 'The caller changes `mfa.policy` to `required`, and their session has proven no second factor.',
     remedy: 'Add a second factor, or send its code to `POST …/users/me/reauthentication`, then repeat the call.',
   },
+  relying_party_missing: {
+    cause: 'The app setting `mfa.relyingParty` is null.',
+    remedy:
+      'Set it with `PATCH /v1/authorization/apps/settings`: the domain (`id`) and the `origins` of your pages and ' +
+      'native apps. Choose the domain with care, because it cannot be changed later.',
+  },
+  relying_party_in_use: {
+    cause: 'The call changes `mfa.relyingParty.id`, and users of the app have passkeys.',
+    remedy:
+      'Keep the id, and change only `origins`. Another id is possible only after every passkey of the app is removed.',
+  },
   step_up_required: {
     cause:
       'The call changes second factors or their policy, and this session has proven no second factor in the last ' +

@@ -1,5 +1,5 @@
 import { type ErrorHelp, helpOfFactors } from './error-help-factors.ts';
-import type { ErrorCode } from './errors.ts';
+import type { ErrorCode } from '../http/errors.ts';
 
 /** Help for each code of `errorCodes`; a code without help does not compile. */
 export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
@@ -177,7 +177,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'Invite the person, or ask a super admin to set `signUpEnabled` to true.',
   },
   sign_in_method_disabled: {
-    cause: 'The app setting `signInMethods` does not include the method: `password`, `emailCode` or `provider`.',
+    cause:
+      'The app setting `signInMethods` does not include the method: `password`, `emailCode`, `passkey` or `provider`.',
     remedy:
       'Read `signInMethods` from `GET …/apps/metadata` and offer only these methods, or ask a super admin to add the ' +
       'method to the setting.',

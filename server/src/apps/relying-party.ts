@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import type { Config } from '../config.ts';
+import { text } from '../http/fields.ts';
+
+const domain = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
+const localName = 'localhost';
+
+/** The origin of an Android app: the SHA-256 of its signing certificate. */
+const androidOrigin = /^android:apk-key-hash:[A-Za-z0-9_-]{43}$/;
+
+const isOrigin = (value: string): boolean =>
+  androidOrigin.test(value) ||
+  (URL.canParse(value) && new URL(value).origin === value && /^https?:$/.test(new URL(value).protocol));
+
+const relyingPartyId = text({ max: 253 })
+  .refine((value) => value === localName || domain.test(value), {
+    error: 'Must be a domain in lower case such as example.com, without scheme and port.',
+  })
+  .meta({
+    description:
+      'The domain to which passkeys are bound (RP ID). It cannot be changed while the app has passkeys, because ' +
+      'authenticators accept them for no other domain.',
+    examples: ['example.com'],
+  });
+
+const relyingPartyOrigin = text({ max: 300 })
+  .refine(isOrigin, { error: 'Must be an origin such as https://app.example.com or android:apk-key-hash:….' })
+  .meta({
+    description: 'An origin: scheme, host and port of a page, or `android:apk-key-hash:` and the hash of an app.',
+    examples: ['https://app.example.com'],
+  });
+
+/** Where the passkeys of an app are valid. @see WebAuthn Level 3, section 5.1.2 */
+export const relyingParty = z
+  .strictObject({
+    id: relyingPartyId,
+    origins: z
+      .array(relyingPartyOrigin)
+      .min(1, { error: 'At least 1.' })
+      .max(20, { error: 'At most 20.' })
+      .meta({
+        description: 'The pages and native apps that may use the passkeys. The host of a page is `id` or below it.',
+        examples: [['https://app.example.com']],
+      }),
+  })
+  .nullable()
+  .meta({
+    description: 'Where passkeys of this app are valid. null: the app has no passkeys.',
+    examples: [{ id: 'example.com', origins: ['https://app.example.com'] }],
+  });
+
+export type RelyingParty = NonNullable<z.output<typeof relyingParty>>;
+
+/** The problem of an origin, or undefined. */
+function originFault(origin: string, id: string, config: Pick<Config, 'isProduction'>): string | undefined {
+  if (androidOrigin.test(origin)) return undefined;
+  const { hostname, protocol } = new URL(origin);
+  if (hostname !== id && !hostname.endsWith(`.${id}`)) return `"${origin}" is neither ${id} nor below it.`;
+  if (protocol === 'https:' || (hostname === localName && !config.isProduction)) return undefined;
+  return `"${origin}" must use https.`;
+}
+
+/** The problems of a relying party, by their place in it. */
+export function relyingPartyFaults(
+  { id, origins }: RelyingParty,
+  config: Pick<Config, 'isProduction'>,
+): { pointer: string; message: string }[] {
+  const faults = origins.flatMap((origin, index) => {
+    const message = originFault(origin, id, config);
+    return message === undefined ? [] : [{ pointer: `/origins/${index}`, message }];
+  });
+  const isLocal = id === localName && config.isProduction;
+  return isLocal ? [{ pointer: '/id', message: 'localhost is only for development.' }, ...faults] : faults;
+}

@@ -1,0 +1,104 @@
+import { createHmac } from 'node:crypto';
+import type { z } from 'zod';
+import type { App } from '../apps/apps.store.ts';
+import type { RelyingParty } from '../apps/relying-party.ts';
+import type { Call } from '../calls/route.ts';
+import { emailKey } from '../http/email-address.ts';
+import { ApiError } from '../http/errors.ts';
+import type { Descriptor, passkeyCreationOptions, passkeyRequestOptions } from './passkeys.schema.ts';
+import { challengeLifeMs } from './passkey-challenges.store.ts';
+import { algorithms } from './webauthn.ts';
+
+/** The account, as the authenticator shows it. */
+interface Account {
+  readonly id: string;
+  readonly email: string;
+  readonly firstName: string;
+  readonly lastName: string;
+}
+
+/** The relying party of the app. @throws ApiError `relying_party_missing` */
+export function relyingPartyOf({ settings }: App): RelyingParty {
+  const { relyingParty } = settings.mfa;
+  if (relyingParty === null) throw new ApiError('relying_party_missing');
+  return relyingParty;
+}
+
+/**
+ * The user handle: app and user, 8 bytes each, so that a passkey of one app is never taken for that of another one. Ids
+ * only, because authenticators show and synchronize the handle.
+ */
+export function userHandle(appId: string, userId: string): Buffer {
+  const handle = Buffer.alloc(16);
+  handle.writeBigInt64BE(BigInt(appId), 0);
+  handle.writeBigInt64BE(BigInt(userId), 8);
+  return handle;
+}
+
+const type = 'public-key' as const;
+const toDescriptor = ({ credentialId, transports }: Descriptor) => ({
+  type,
+  id: credentialId.toString('base64url'),
+  ...(transports.length > 0 && { transports: [...transports] }),
+});
+
+/** Options for the registration of a passkey. */
+export function creationOptions(
+  app: App,
+  account: Account,
+  registered: readonly Descriptor[],
+  challenge: string,
+): z.input<typeof passkeyCreationOptions> {
+  const { id, email, firstName, lastName } = account;
+  return {
+    publicKey: {
+      rp: { id: relyingPartyOf(app).id, name: app.settings.mail.brandName ?? app.displayName },
+      user: {
+        id: userHandle(app.id, id).toString('base64url'),
+        name: email,
+        displayName: `${firstName} ${lastName}`.trim() || email,
+      },
+      challenge,
+      pubKeyCredParams: algorithms.map((alg) => ({ type, alg })),
+      timeout: challengeLifeMs,
+      excludeCredentials: registered.map(toDescriptor),
+      authenticatorSelection: {
+        residentKey: 'preferred',
+        requireResidentKey: false,
+        userVerification: 'preferred',
+      },
+      attestation: 'none',
+    },
+  };
+}
+
+/** Options for a proof by a passkey. */
+export const requestOptions = (
+  app: App,
+  allowed: readonly Descriptor[],
+  userVerification: 'required' | 'preferred',
+  challenge: string,
+): z.input<typeof passkeyRequestOptions> => ({
+  publicKey: {
+    rpId: relyingPartyOf(app).id,
+    challenge,
+    timeout: challengeLifeMs,
+    userVerification,
+    allowCredentials: allowed.map(toDescriptor),
+  },
+});
+
+/** Lengths of the credential ids of common authenticators, in bytes. */
+const commonLengths = [16, 20, 32] as const;
+
+/**
+ * An invented passkey for an e-mail address without one, so that the options do not reveal who has a passkey. The same
+ * address always gets the same credential id.
+ */
+export function decoy({ services, appId }: Call, email: string): Descriptor {
+  const digest = createHmac('sha256', services.sealer.deriveKey('passkey-decoys'))
+    .update(JSON.stringify([appId, emailKey(email)]))
+    .digest();
+  const length = commonLengths[(digest[31] ?? 0) % commonLengths.length];
+  return { credentialId: digest.subarray(0, length), transports: [] };
+}

@@ -1,0 +1,213 @@
+import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
+import type { LightMyRequestResponse } from 'fastify';
+import { sql } from '../../db/db.ts';
+import { withStatus } from './answers.ts';
+import { factorsUrl } from './factors.ts';
+import type { World } from './world.ts';
+
+const sessionsUrl = '/v1/authentication/users/sessions';
+export const passkeyUrls = {
+  registrationOptions: `${factorsUrl}/passkey/options`,
+  registration: `${factorsUrl}/passkey`,
+  signInOptions: `${sessionsUrl}/passkey/options`,
+  signIn: `${sessionsUrl}/passkey`,
+  secondFactorOptions: `${sessionsUrl}/mfa/passkey-options`,
+  reauthenticationOptions: '/v1/authentication/users/me/reauthentication/passkey-options',
+} as const;
+
+/** The relying party of the tests. */
+export const relyingParty = { id: 'example.com', origins: ['https://app.example.com'] } as const;
+
+/** Options of the service, as far as the authenticator reads them. */
+export interface Options {
+  readonly challenge: string;
+  readonly allowCredentials?: readonly { readonly id: string }[];
+}
+
+/** A deviation from what a correct authenticator and browser do. */
+export interface Deviation {
+  readonly origin?: string;
+  readonly crossOrigin?: boolean;
+  readonly rpId?: string;
+  readonly isUserPresent?: boolean;
+  readonly isUserVerified?: boolean;
+  readonly counter?: number;
+  readonly type?: string;
+  readonly userHandle?: string | null;
+  readonly challenge?: string;
+  readonly signature?: Buffer;
+}
+
+/** A credential in a software authenticator. */
+export interface Passkey {
+  readonly credentialId: Buffer;
+  readonly key: KeyObject;
+  readonly publicKey: KeyObject;
+  readonly isSynchronized: boolean;
+  userHandle: string;
+  counter: number;
+}
+
+/** A registered passkey with its owner's view. */
+export interface OwnPasskey extends Passkey {
+  readonly id: string;
+  readonly recoveryCodes: readonly string[];
+}
+
+const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest();
+const base64url = (bytes: Buffer | string) => Buffer.from(bytes).toString('base64url');
+
+export function createPasskey({ isSynchronized = true } = {}): Passkey {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const key = createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  return { credentialId: randomBytes(32), key, publicKey, isSynchronized, userHandle: '', counter: 0 };
+}
+
+const clientDataOf = (type: string, { challenge }: Options, deviation: Deviation) =>
+  JSON.stringify({
+    type: deviation.type ?? type,
+    challenge: deviation.challenge ?? challenge,
+    origin: deviation.origin ?? relyingParty.origins[0],
+    crossOrigin: deviation.crossOrigin ?? false,
+  });
+
+function authenticatorData(passkey: Passkey, deviation: Deviation, attested: Buffer): Buffer {
+  const { rpId = relyingParty.id, isUserPresent = true, isUserVerified = true } = deviation;
+  const backup = passkey.isSynchronized ? 0x18 : 0;
+  const flags = (isUserPresent ? 1 : 0) | (isUserVerified ? 4 : 0) | backup | (attested.length > 0 ? 0x40 : 0);
+  const counter = Buffer.alloc(4);
+  counter.writeUInt32BE(deviation.counter ?? passkey.counter);
+  return Buffer.concat([sha256(rpId), Buffer.from([flags]), counter, attested]);
+}
+
+/** The public key in COSE: a map of 5 entries. */
+function coseKey(passkey: Passkey): Buffer {
+  const { x = '', y = '' } = passkey.publicKey.export({ format: 'jwk' });
+  const of = (coordinate: string) => Buffer.concat([Buffer.from('5820', 'hex'), Buffer.from(coordinate, 'base64url')]);
+  return Buffer.concat([
+    Buffer.from('a5010203262001', 'hex'),
+    Buffer.from('21', 'hex'),
+    of(x),
+    Buffer.from('22', 'hex'),
+    of(y),
+  ]);
+}
+
+/** What `navigator.credentials.create` returns. @param fmt the format of the attestation and its statement, in CBOR */
+export function registration(
+  passkey: Passkey,
+  options: Options & { user?: { id: string } },
+  deviation: Deviation = {},
+  fmt: { name: string; statement: Buffer } = { name: 'none', statement: Buffer.from('a0', 'hex') },
+) {
+  passkey.userHandle = options.user?.id ?? '';
+  const { credentialId } = passkey;
+  const length = Buffer.from([credentialId.length >> 8, credentialId.length & 255]);
+  const data = authenticatorData(
+    passkey,
+    deviation,
+    Buffer.concat([Buffer.alloc(16), length, credentialId, coseKey(passkey)]),
+  );
+  const text = (value: string) => Buffer.concat([Buffer.from([0x60 + value.length]), Buffer.from(value)]);
+  const attestation = Buffer.concat([
+    Buffer.from('a3', 'hex'),
+    text('fmt'),
+    text(fmt.name),
+    text('attStmt'),
+    fmt.statement,
+    text('authData'),
+    Buffer.from([0x59, data.length >> 8, data.length & 255]),
+    data,
+  ]);
+  const id = base64url(credentialId);
+  const clientDataJSON = base64url(clientDataOf('webauthn.create', options, deviation));
+  return {
+    id,
+    rawId: id,
+    type: 'public-key',
+    authenticatorAttachment: 'platform',
+    clientExtensionResults: {},
+    response: { clientDataJSON, attestationObject: base64url(attestation), transports: ['internal', 'hybrid'] },
+  };
+}
+
+/** What `navigator.credentials.get` returns. The counter grows, if the authenticator has one. */
+export function assertion(passkey: Passkey, options: Options, deviation: Deviation = {}) {
+  if (passkey.counter > 0) passkey.counter += 1;
+  const clientData = clientDataOf('webauthn.get', options, deviation);
+  const data = authenticatorData(passkey, deviation, Buffer.alloc(0));
+  const signature = deviation.signature ?? sign('sha256', Buffer.concat([data, sha256(clientData)]), passkey.key);
+  const id = base64url(passkey.credentialId);
+  const handle = deviation.userHandle === undefined ? passkey.userHandle : deviation.userHandle;
+  return {
+    id,
+    rawId: id,
+    type: 'public-key',
+    authenticatorAttachment: 'platform',
+    clientExtensionResults: {},
+    response: {
+      clientDataJSON: base64url(clientData),
+      authenticatorData: base64url(data),
+      signature: base64url(signature),
+      ...(handle !== null && { userHandle: handle }),
+    },
+  };
+}
+
+const publicKeyIn = (response: LightMyRequestResponse): Options & { user?: { id: string } } =>
+  withStatus(201, response).json<{ publicKey: Options & { user?: { id: string } } }>().publicKey;
+
+/** Requests options. */
+export const optionsOf = async (
+  { call }: Pick<World, 'call'>,
+  name: keyof typeof passkeyUrls,
+  request: { token?: string; body?: object; headers?: Record<string, string> } = {},
+) => publicKeyIn(await call('POST', passkeyUrls[name], request));
+
+/** Sets the relying party of the app, without an event. */
+export const setRelyingParty = (
+  { test, appId }: Pick<World, 'test' | 'appId'>,
+  party: { id: string; origins: readonly string[] } = relyingParty,
+) =>
+  test.db.query(sql`
+    UPDATE apps SET settings = settings || jsonb_build_object('mfa', COALESCE(settings -> 'mfa', '{}')
+      || jsonb_build_object('relyingParty', ${JSON.stringify(party)}::jsonb))
+    WHERE id = ${appId}`);
+
+/** Registers a passkey for a person. */
+export async function addPasskey(
+  world: World,
+  { token }: { token: string },
+  passkey: Passkey = createPasskey(),
+  deviation: Deviation = {},
+): Promise<OwnPasskey> {
+  const options = await optionsOf(world, 'registrationOptions', { token });
+  const body = { name: 'Laptop', credential: registration(passkey, options, deviation) };
+  const response = withStatus(201, await world.call('POST', passkeyUrls.registration, { token, body }));
+  const { id, recoveryCodes = [] } = response.json<{ id: string; recoveryCodes?: string[] }>();
+  return Object.assign(passkey, { id, recoveryCodes });
+}
+
+/** Signs in with a passkey alone. */
+export async function signInByPasskey(
+  world: Pick<World, 'call'>,
+  passkey: Passkey,
+  deviation: Deviation = {},
+  body: { email?: string } = {},
+): Promise<LightMyRequestResponse> {
+  const options = await optionsOf(world, 'signInOptions', { body });
+  return world.call('POST', passkeyUrls.signIn, { body: { assertion: assertion(passkey, options, deviation) } });
+}
+
+/** Responses that every ceremony with a registered passkey refuses. */
+export const refusedDeviations: readonly (readonly [string, Deviation])[] = [
+  ['of another origin', { origin: 'https://evil.example' }],
+  ['of a subdomain that is not listed', { origin: 'https://evil.example.com' }],
+  ['in a frame of another site', { crossOrigin: true }],
+  ['for another relying party', { rpId: 'evil.example' }],
+  ['without presence of the person', { isUserPresent: false }],
+  ['that is a registration', { type: 'webauthn.create' }],
+  ['with a challenge of the caller', { challenge: Buffer.alloc(32).toString('base64url') }],
+  ['with a wrong signature', { signature: Buffer.alloc(70, 1) }],
+  ['with a wrong user handle', { userHandle: Buffer.alloc(16).toString('base64url') }],
+];
