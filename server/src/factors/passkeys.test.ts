@@ -4,6 +4,7 @@ import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { addFactor, enrol, factorsUrl, setPolicy } from '../test/world/factors.ts';
 import {
   addPasskey,
+  assertion,
   createPasskey,
   type Deviation,
   optionsOf,
@@ -271,6 +272,17 @@ describe('a passkey', () => {
     });
     expect(problem(await signInByPasskey(world, unused))).toBe('401 invalid_credentials');
     expect((await signInByPasskey(world, used)).statusCode).toBe(201);
+  });
+
+  it('is removed by the link "not me" also after a re-authentication with it', async () => {
+    const passkey = await addPasskey(world, person);
+    const link = /#\S+/.exec((await world.mail(person.email)).text)?.[0] ?? '';
+    const options = await optionsOf(world, 'reauthenticationOptions', person);
+    const renewed = await call('POST', `${users}/me/reauthentication`, { assertion: assertion(passkey, options) });
+    expect(renewed.statusCode).toBe(200);
+    const body = { token: decodeURIComponent(link.slice(1)) };
+    await world.call('POST', `${users}/email/verification/rejection`, { body });
+    expect(problem(await signInByPasskey(world, passkey))).toBe('401 invalid_credentials');
   });
 
   it('is in the export of the account, without its key', async () => {
