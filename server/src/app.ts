@@ -40,6 +40,7 @@ import { sendLostPage } from './platform/documentation-answers.ts';
 import { type AddMeasurements, installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
 import type { Phase, Services } from './calls/services.ts';
+import { createBreachedPasswords } from './passwords/breached-passwords.ts';
 import { hashMeasurements } from './passwords/hash-measurements.ts';
 import { createPermissionChecks } from './roles/permission-checks.ts';
 import { createPasswordHasher, type PasswordHasher } from './passwords/password-hash.ts';
@@ -83,7 +84,7 @@ function trustedProxies(trusted: Config['trustProxy']) {
 }
 
 function createServices(dependencies: AppDependencies, outbound: Outbound): Services {
-  const { config, db, lookupDb = db, clock, ids, sealer } = dependencies;
+  const { config, db, lookupDb = db, clock, ids, sealer, log = () => {} } = dependencies;
   const signingKeys = createSigningKeys(db, sealer, 'machine');
   const oauthKeys = createSigningKeys(db, sealer, 'oauth');
   const { isProduction } = config;
@@ -95,7 +96,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     lookupDb,
     databaseFailures: new DatabaseFailures(clock),
     taskRuns: new TaskRuns(),
-    log: dependencies.log ?? (() => {}),
+    log,
     mailServer: new MailServerState(),
     clock,
     ids,
@@ -121,6 +122,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
     apiKeyUses: createApiKeyUses(),
     idempotency: createIdempotency(),
     phase: dependencies.phase ?? (() => 'ready'),
+    breachedPasswords: createBreachedPasswords({ url: config.breachedPasswordsUrl, log }),
     passwords:
       dependencies.passwords ??
       createPasswordHasher({ concurrency: config.hashConcurrency, maxWaitSeconds: config.signInWaitSeconds }),
@@ -157,6 +159,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
   });
   limitPipelining(app);
   app.addHook('onClose', () => outbound.close());
+  app.addHook('onClose', () => services.breachedPasswords.close());
   installMetrics(app, [
     mailMeasurements(services),
     redirectMeasurements(services.db),
@@ -164,6 +167,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
     idMeasurements(services.ids),
     backgroundMeasurements(services.taskRuns),
     hashMeasurements(services.passwords),
+    services.breachedPasswords.addTo,
     services.apiKeyUses.addTo,
     ...(dependencies.measurements ?? []),
   ]);

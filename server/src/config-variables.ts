@@ -27,6 +27,8 @@ const weakText = [
   'generate one with `openssl rand -hex 32`',
 ].join(' ');
 
+const rangeUrl = 'must be an http or https URL, without query, fragment or user';
+
 const followPrimary =
   'the service connects to one address. Use a proxy there that follows the primary, see ' +
   'docs/guides/high-availability.md';
@@ -126,6 +128,14 @@ export const variablesSchema = z.object({
   HASH_CONCURRENCY: integer(1, 256)
     .optional()
     .describe('Threads of each process that hash passwords. Default: the number of cores, divided among WORKERS.'),
+  BREACHED_PASSWORDS_URL: matching(/^https?:\/\/[^?#@\s]+$/, rangeUrl)
+    .refine((text) => URL.canParse(text), rangeUrl)
+    .transform((text) => new URL(text).href.replace(/\/?$/, '/'))
+    .optional()
+    .describe(
+      'Server that knows breached passwords by the range protocol of Pwned Passwords, for example ' +
+        'https://api.pwnedpasswords.com/range/. Unset: new passwords are not looked up.',
+    ),
   SIGN_IN_WAIT_SECONDS: integer(1, 60)
     .default(5)
     .describe(

@@ -109,6 +109,15 @@ describe('values', () => {
     });
   });
 
+  test.each([
+    [undefined, undefined],
+    ['https://ranges.example', 'https://ranges.example/'],
+    ['https://ranges.example/range', 'https://ranges.example/range/'],
+    ['http://127.0.0.1:8080/range/', 'http://127.0.0.1:8080/range/'],
+  ])('BREACHED_PASSWORDS_URL %s becomes %s', (BREACHED_PASSWORDS_URL, expected) => {
+    expect(loadConfig({ ...production, BREACHED_PASSWORDS_URL }).breachedPasswordsUrl).toBe(expected);
+  });
+
   test.each(['https://id.example.com/', 'https://ID.example.com:443'])('PUBLIC_URL %s becomes an origin', (url) => {
     expect(loadConfig({ ...production, PUBLIC_URL: url }).publicUrl).toBe('https://id.example.com');
   });
@@ -160,6 +169,12 @@ describe('faults', () => {
     ['BOOTSTRAP_SETTINGS', { BOOTSTRAP_SETTINGS: '{' }],
     ['PLATFORM_KEY', { PLATFORM_KEY: ['a', 'b', 'c'].map((letter) => strong + letter).join(',') }],
     ['SMTP_URL', { SMTP_URL: 'https://mail.example' }],
+    ['BREACHED_PASSWORDS_URL', { BREACHED_PASSWORDS_URL: 'ftp://ranges.example' }],
+    ['BREACHED_PASSWORDS_URL', { BREACHED_PASSWORDS_URL: 'https://user:key@ranges.example/range/' }],
+    ['BREACHED_PASSWORDS_URL', { BREACHED_PASSWORDS_URL: 'https://ranges.example/range?prefix=' }],
+    ['BREACHED_PASSWORDS_URL', { BREACHED_PASSWORDS_URL: 'https://ranges.example/#range' }],
+    ['BREACHED_PASSWORDS_URL', { BREACHED_PASSWORDS_URL: 'https://a:b:c' }],
+    ['BREACHED_PASSWORDS_URL', { ...production, BREACHED_PASSWORDS_URL: 'http://ranges.example/range/' }],
     ['MAIL_FROM', { MAIL_FROM: 'nobody' }],
     ['TRUST_PROXY', { TRUST_PROXY: '10.0.0.0/33' }],
     ['TRUST_PROXY', { TRUST_PROXY: 'true' }],

@@ -121,6 +121,14 @@ const rules: readonly Rule[] = [
     fault: (v) => (Number(v.WORKERS) > 1 && !v.DATABASE_URL ? 'can be more than 1 only with DATABASE_URL' : undefined),
   },
   {
+    variable: 'BREACHED_PASSWORDS_URL',
+    reads: ['BREACHED_PASSWORDS_URL', ...developmentVariables],
+    fault: (v) =>
+      isProduction(v) && v.BREACHED_PASSWORDS_URL && !isProtected(v.BREACHED_PASSWORDS_URL)
+        ? `must be https unless its host is loopback, ${inProduction(v)}`
+        : undefined,
+  },
+  {
     variable: 'METRICS_PORT',
     reads: ['METRICS_PORT', 'PORT'],
     fault: (v) => (v.METRICS_PORT && v.METRICS_PORT === v.PORT ? 'must differ from PORT' : undefined),
@@ -185,6 +193,9 @@ function toConfig(v: Variables) {
     masterKeysOld: v.MASTER_KEYS_OLD,
     /** Concurrent password hashes in each process: one more than its cores, so that no core is idle. */
     hashConcurrency: v.HASH_CONCURRENCY ?? Math.ceil(availableParallelism() / workers),
+
+    /** Base URL of a range server of breached passwords, with a trailing slash; undefined: no checks. */
+    breachedPasswordsUrl: v.BREACHED_PASSWORDS_URL,
 
     /** Maximum expected wait of a password until it is hashed, in seconds. */
     signInWaitSeconds: v.SIGN_IN_WAIT_SECONDS,
@@ -279,8 +290,8 @@ function automaticWorkers({ DATABASE_URL }: Variables): number {
   return DATABASE_URL ? availableParallelism() : 1;
 }
 
-/** Whether a browser treats the origin as a secure context. */
-function isProtected(origin: string): boolean {
-  const { protocol, hostname } = new URL(origin);
+/** Whether the connection is encrypted or stays on this machine. Browsers call this a secure context. */
+function isProtected(url: string): boolean {
+  const { protocol, hostname } = new URL(url);
   return protocol === 'https:' || isLoopback(hostname);
 }

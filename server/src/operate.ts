@@ -69,7 +69,7 @@ addOrganizationMachineCommands(program, withApp, print);
 const adminCommands: AdminCommands = {
   withApp: (name, work) =>
     withDeployment(async (deployment) =>
-      work(toAdminServices(deployment, loadConfig(process.env)), await appOf(deployment, name)),
+      work(toAdminServices(deployment, loadConfig(process.env), log), await appOf(deployment, name)),
     ),
   print,
   input: process.stdin,

@@ -1,10 +1,10 @@
 import type { Tx } from '../db/db.ts';
-import { ApiError } from '../http/errors.ts';
 import { generateSigningKey } from '../keys/signing-keys.ts';
 import { insertSigningKey, keySets, type StoredSigningKey } from '../keys/signing-keys.store.ts';
 import type { Services } from '../calls/services.ts';
 import { emailKey } from '../http/email-address.ts';
-import { passwordFault } from '../passwords/password-policy.ts';
+import { hashNewPassword } from '../passwords/new-password.ts';
+import { checkPassword } from '../passwords/password-policy.ts';
 import { insertUser, type NewUser } from '../users/users.store.ts';
 import { defaultSettings, type SettingsPatch } from '../apps/apps.schema.ts';
 import { insertApp, withDefaults } from '../apps/apps.store.ts';
@@ -28,18 +28,18 @@ export interface PreparedApp {
 
 /** @throws ApiError `password_too_weak`, `validation_failed`, `redirect_url_not_allowed` */
 export async function prepareApp(services: Services, app: NewApp): Promise<PreparedApp> {
-  const fault = passwordFault(app.adminPassword, { email: app.adminEmail });
-  if (fault !== undefined) throw new ApiError('password_too_weak', { detail: fault });
+  checkPassword(app.adminPassword, { email: app.adminEmail });
   checkSettings(withDefaults(app.settings), {
     appName: app.name,
     before: defaultSettings,
     config: services.config,
     pointer: '/body/settings',
   });
+  const passwordHash = await hashNewPassword(services, app.adminPassword, { email: app.adminEmail });
   const id = services.ids.next();
   const now = services.clock.now();
   const keys = await Promise.all(keySets.map((set) => generateSigningKey(services.sealer, id, set, now)));
-  return { id, app, keys, passwordHash: await services.passwords.hash(app.adminPassword) };
+  return { id, app, keys, passwordHash };
 }
 
 /** A super admin created by the operator. The account is claimed, because the operator vouches for the address. */

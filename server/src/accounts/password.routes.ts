@@ -22,6 +22,7 @@ import { acceptanceEvents, claimAccount } from './claim-account.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
 import { emailKey } from '../http/email-address.ts';
 import { notifyPasswordReset, notifyPasswordChanged } from './notify-password-changed.ts';
+import { hashNewPassword } from '../passwords/new-password.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { renewPassword, voidedByPassword } from './renew-password.ts';
 import { insertPasswordResetRequest } from './password-reset-requests.store.ts';
@@ -112,8 +113,9 @@ export const passwordRoutes = [
       // Before the code is checked, so that a weak password does not consume a code attempt.
       checkPassword(body.newPassword, body);
       const proof = await checkMailedCode(call, body, { purpose: 'password_reset' });
-      checkPassword(body.newPassword, await getUser(services.db, appId, proof.userId));
-      const passwordHash = await services.passwords.hash(body.newPassword);
+      // After the code is checked, so that strangers cannot make the service call another server.
+      const owner = await getUser(services.db, appId, proof.userId);
+      const passwordHash = await hashNewPassword(services, body.newPassword, owner);
       const app = await namedAppOf(call);
       const deviceToken = await mutate(call, async (tx) => {
         const user = await lockUser(tx, appId, proof.userId);
@@ -154,7 +156,7 @@ export const passwordRoutes = [
       const app = await namedAppOf(call);
       checkPassword(body.newPassword, user);
       return withConfirmation(call, body.currentPassword, async (confirmation) => {
-        const passwordHash = await services.passwords.hash(body.newPassword);
+        const passwordHash = await hashNewPassword(services, body.newPassword, user);
         return mutate(call, async (tx) => {
           if (!(await lockConfirmation(tx, call, confirmation))) return { result: undefined, event: undefined };
           await setPasswordHash(tx, appId, user.id, passwordHash, services.clock.now());

@@ -9,7 +9,7 @@ import type { Sealer } from '../keys/seal.ts';
 import type { LeasedLimit } from '../limits/leased-limit.ts';
 import type { SigningKeys } from '../keys/signing-keys.ts';
 import type { TaskRuns } from './task-runs.ts';
-import type { PasswordHasher } from '../passwords/password-hash.ts';
+import type { PasswordServices } from '../passwords/new-password.ts';
 
 /**
  * Dependencies of handlers, created once by `buildApp`. Modules of higher layers add their own by declaration merging,
@@ -20,7 +20,7 @@ import type { PasswordHasher } from '../passwords/password-hash.ts';
 /** Phase of the life cycle of the process. */
 export type Phase = 'starting' | 'ready' | 'stopping';
 
-export interface Services {
+export interface Services extends PasswordServices {
   readonly config: Config;
   readonly db: Db;
   /** Connections used only to authenticate callers and to check that the database is available. */
@@ -34,7 +34,6 @@ export interface Services {
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly sealer: Sealer;
-  readonly passwords: PasswordHasher;
   /** Only for signing tokens of machine users of the app. */
   readonly signingKeys: SigningKeys;
   /** For signing every other kind of token. */

@@ -18,7 +18,7 @@ interface OutboundRequest {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** HTTP requests to servers that users chose. */
+/** HTTP requests to servers that users or operators chose. */
 export interface Outbound {
   /**
    * Sends one HTTP request and reads the whole response. Redirects are errors; size and time are limited.
@@ -30,7 +30,7 @@ export interface Outbound {
 }
 
 export interface OutboundOptions {
-  /** Whether private addresses may be called: never in production. */
+  /** Whether private addresses may be called: in production only if the operator chose the URL. */
   readonly allowsPrivate: boolean;
   /** Timeout of the whole call, in milliseconds. */
   readonly timeoutMs?: number;
@@ -99,8 +99,8 @@ export function createOutbound({ allowsPrivate, timeoutMs = defaultTimeoutMs }: 
   return {
     async fetch(url, { signal, ...request } = {}) {
       if (!allowsPrivate) checkLiteral(url);
-      const client = await loadClient();
       const timeout = AbortSignal.timeout(timeoutMs);
+      const client = await loadClient();
       try {
         const response = await client.fetch(url, {
           ...request,

@@ -12,6 +12,7 @@ import { type Call, route } from '../calls/route.ts';
 import { sessionHeaders, setCookiesOf, startSession } from '../sign-in/start-session.ts';
 import { acceptSuperAdmin } from '../accounts/accept-super-admin.ts';
 import { acceptanceEvents, claimAccount, grantInvitations } from '../accounts/claim-account.ts';
+import { hashNewPassword } from '../passwords/new-password.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { renewPassword } from '../accounts/renew-password.ts';
 import { getUser, lockUser, patchUser, setEmailVerified, type User } from '../users/users.store.ts';
@@ -91,9 +92,8 @@ const accept = (method: 'PUT' | 'POST', operationId: string) =>
       const proof = await checkMailedCode(call, body, { purpose: 'invitation', orgId: body.orgId });
       const known = await ofCode(getUser(services.db, app.id, proof.userId));
       const { email, firstName = known.firstName, lastName = known.lastName } = body;
-      checkPassword(body.newPassword, { email, firstName, lastName });
       const names = { firstName: body.firstName, lastName: body.lastName };
-      const passwordHash = await services.passwords.hash(body.newPassword);
+      const passwordHash = await hashNewPassword(services, body.newPassword, { email, firstName, lastName });
       const started = await mutate(call, async (tx) => {
         const { session, events } = await acceptByCode(tx, call, app, proof, { email, ...names, passwordHash });
         const actor = { kind: 'user', id: proof.userId } as const;

@@ -4,30 +4,30 @@ import type { Command } from 'commander';
 import { notifyPasswordSetByOperator } from '../accounts/notify-password-changed.ts';
 import type { App } from '../apps/apps.store.ts';
 import type { Config } from '../config.ts';
+import type { Log, Tx } from '../db/db.ts';
 import { toSuperAdmin } from '../accounts/create-app.ts';
 import { notifySuperAdminsOf } from '../accounts/notify-super-admins.ts';
 import { renewPassword } from '../accounts/renew-password.ts';
 import { writeAuditEvent } from '../calls/audit-event.store.ts';
 import { quotaKey } from '../calls/take-limit.ts';
 import type { Clock } from '../clock.ts';
-import type { Tx } from '../db/db.ts';
 import type { Deployment } from '../deployment.ts';
 import { deleteDevices } from '../devices/devices.store.ts';
 import { emailKey, normalizeEmail } from '../http/email-address.ts';
 import type { IdSource } from '../ids.ts';
 import { deleteUnvouchedIdentities } from '../identity-providers/identities.store.ts';
 import { resetQuotas } from '../limits/limits.store.ts';
-import { createPasswordHasher, type PasswordHasher } from '../passwords/password-hash.ts';
-import { passwordFault } from '../passwords/password-policy.ts';
+import { createBreachedPasswords } from '../passwords/breached-passwords.ts';
+import { createPasswordHasher } from '../passwords/password-hash.ts';
+import { newPasswordFault, type PasswordServices } from '../passwords/new-password.ts';
 import { readStanding } from '../users/super-admins.store.ts';
 import { insertUser, lockUserByEmail } from '../users/users.store.ts';
 
 /** Dependencies of the commands. Tests pass their own. */
-export interface AdminServices extends Pick<Deployment, 'db' | 'sealer'> {
+export interface AdminServices extends Pick<Deployment, 'db' | 'sealer'>, PasswordServices {
   readonly config: Config;
   readonly ids: IdSource;
   readonly clock: Clock;
-  readonly passwords: Pick<PasswordHasher, 'hash'>;
 }
 
 export interface AdminCommands {
@@ -39,7 +39,7 @@ export interface AdminCommands {
 /** A new password with its hash. Generated, unless the operator enters one. */
 async function newPassword(services: AdminServices, email: string, given: string | undefined) {
   const password = given ?? randomBytes(18).toString('base64url');
-  const fault = passwordFault(password, { email, firstName: 'Super', lastName: 'Admin' });
+  const fault = await newPasswordFault(services, password, { email, firstName: 'Super', lastName: 'Admin' });
   if (fault !== undefined) throw new Error(fault);
   return { password, hash: await services.passwords.hash(password) };
 }
@@ -127,11 +127,12 @@ export function addAdminCommands(program: Command, { withApp, print, input }: Ad
 }
 
 /** A deployment, as far as these commands need it. */
-export const toAdminServices = ({ db, ids, clock, sealer }: Deployment, config: Config): AdminServices => ({
+export const toAdminServices = ({ db, ids, clock, sealer }: Deployment, config: Config, log: Log): AdminServices => ({
   config,
   db,
   ids,
   clock,
   sealer,
   passwords: createPasswordHasher({ concurrency: 1 }),
+  breachedPasswords: createBreachedPasswords({ url: config.breachedPasswordsUrl, log }),
 });

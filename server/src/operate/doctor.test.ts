@@ -9,6 +9,7 @@ import { openDatabase } from '../db/open.ts';
 import { urlOfDatabase } from '../test/database.ts';
 import { digestOfEverything } from '../test/digest.ts';
 import { closedPort, type MailServer, startMailServer } from '../test/mail-server.ts';
+import { RangeServer } from '../test/range-server.ts';
 import { buildTestApp, masterKey, type TestApp } from '../test/setup.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 import { addDoctorCommand, type DoctorSurroundings, openExisting } from './doctor.ts';
@@ -174,6 +175,25 @@ describe('the clock', () => {
     let times = 0;
     const machineNow = () => Date.now() + (times++ === 0 ? -4_000 : 4_000);
     expect((await doctor({ machineNow })).lines).toEqual(['nothing to mend']);
+  });
+});
+
+describe('the server of breached passwords', () => {
+  it('is fine if it lists hashes, and gets a fixed range', async () => {
+    const ranges = await RangeServer.start();
+    expect((await doctor({ env: { BREACHED_PASSWORDS_URL: ranges.url } })).lines).toEqual(['nothing to mend']);
+    expect(ranges.calls.map(({ path }) => path)).toEqual(['/range/00000']);
+    await ranges.stop();
+  });
+
+  it('is named with the reason if it cannot be used', async () => {
+    const ranges = await RangeServer.start();
+    ranges.respond = (response) => response.writeHead(503).end();
+    const env = { BREACHED_PASSWORDS_URL: ranges.url };
+    expect(await doctor({ env })).toEqual(
+      found(/^warning {2}passwords {2}The server of .* status 503\. New passwords/),
+    );
+    await ranges.stop();
   });
 });
 

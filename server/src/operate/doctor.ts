@@ -7,8 +7,10 @@ import { DirectoryInUseError } from '../db/directory-lock.ts';
 import { openDatabase } from '../db/open.ts';
 import { failureText } from '../email/delivery-failure.ts';
 import { probeSmtp, productionTiming } from '../email/smtp.ts';
+import { OutboundError } from '../http/outbound.ts';
 import { readMasterKeyFile } from '../keys/master-key-file.ts';
 import { createSealer } from '../keys/seal.ts';
+import { createRangeClient, fetchRange } from '../passwords/breached-passwords.ts';
 import { databaseNow, examineClock, examineSchema, examineServer } from './doctor-database.ts';
 import { examineMasterKey, examineSigningKeys } from './doctor-keys.ts';
 import { examineRoles, examineSettings } from './doctor-settings.ts';
@@ -40,6 +42,22 @@ async function examineMail({ smtpUrl, isProduction }: Config): Promise<Finding[]
   const failure = await probeSmtp(smtpUrl, productionTiming);
   if (failure === undefined) return [];
   return [fault('mail', `The mail server of SMTP_URL cannot be used: ${failureText(failure)}.`)];
+}
+
+/** Asks the server of breached passwords for a fixed range. */
+async function examineBreachedPasswords({ breachedPasswordsUrl: url }: Config): Promise<Finding[]> {
+  if (url === undefined) return [];
+  const client = createRangeClient();
+  try {
+    await fetchRange(client, url, '00000');
+    return [];
+  } catch (error) {
+    if (!(error instanceof OutboundError)) throw error;
+    const effect = 'New passwords are accepted without this check.';
+    return [warning('passwords', `The server of BREACHED_PASSWORDS_URL cannot be used. ${error.message} ${effect}`)];
+  } finally {
+    await client.close();
+  }
 }
 
 async function examineKeys(db: Db, config: Config): Promise<readonly Finding[]> {
@@ -102,7 +120,11 @@ async function examine(surroundings: DoctorSurroundings): Promise<readonly Findi
     if (!(error instanceof ConfigError)) throw error;
     return error.faults.map(({ variable, message }) => fault('configuration', `${variable} ${message}`));
   }
-  const findings = await Promise.all([examineDatabase(config, surroundings), check('mail', () => examineMail(config))]);
+  const findings = await Promise.all([
+    examineDatabase(config, surroundings),
+    check('mail', () => examineMail(config)),
+    check('passwords', () => examineBreachedPasswords(config)),
+  ]);
   return findings.flat();
 }
 
@@ -111,7 +133,9 @@ export function addDoctorCommand(program: Command, surroundings: DoctorSurroundi
   const { print } = surroundings;
   program
     .command('doctor')
-    .description('list problems to fix: configuration, database, clock, mail, keys, stored settings')
+    .description(
+      'list problems to fix: configuration, database, clock, mail, breached passwords, keys, stored settings',
+    )
     .option('--json', 'print JSON')
     .action(async ({ json }: { json?: boolean }) => {
       const findings = await examine(surroundings);

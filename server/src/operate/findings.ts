@@ -6,8 +6,8 @@ export interface Finding {
    */
   readonly severity: 'fault' | 'warning';
   /**
-   * The area of the problem: `configuration`, `database`, `clock`, `mail`, `keys`, `settings of <app>`, `roles of
-   * <app>`.
+   * The area of the problem: `configuration`, `database`, `clock`, `mail`, `passwords`, `keys`, `settings of <app>`,
+   * `roles of <app>`.
    */
   readonly area: string;
   /** One line. */

@@ -184,7 +184,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
       'method to the setting.',
   },
   password_too_weak: {
-    cause: 'The password is too short, is common, or equals the e-mail address or name.',
+    cause: 'The password is too short, is common, equals the e-mail address or name, or appeared in a data breach.',
     remedy: 'Show `detail` to the person. A password has 10 to 128 characters; special characters are not required.',
   },
   current_password_wrong: {

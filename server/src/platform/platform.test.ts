@@ -84,6 +84,7 @@ describe('the metrics', () => {
     expect(body).toMatch(/^gatehouse_database_failures_total\{code="storage_full"\} 0$/m);
     expect(body).toMatch(/^gatehouse_api_key_uses_total\{outcome="over_quota"\} 0$/m);
     expect(body).toMatch(/^gatehouse_password_hashes\{state="waiting"\} 0$/m);
+    expect(body).toMatch(/^gatehouse_breached_password_checks_total\{outcome="failed"\} 0$/m);
     expect(body).toMatch(/^gatehouse_password_hash_expected_wait_seconds 0$/m);
     expect(body).toMatch(/^gatehouse_database_up 1$/m);
     expect(body).toMatch(/^gatehouse_database_read_only 0$/m);

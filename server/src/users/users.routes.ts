@@ -16,6 +16,7 @@ import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { displayName } from '../search/display-name.ts';
 import { emailKey } from '../http/email-address.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
+import { hashNewPassword } from '../passwords/new-password.ts';
 import { checkPassword } from '../passwords/password-policy.ts';
 import { lockWithinReach } from '../accounts/govern-user.ts';
 import { requireSession } from '../sessions/session-of-caller.ts';
@@ -92,7 +93,7 @@ export const userRoutes = [
       checkReservedKeys(call, body.metadata ?? {});
       checkMetadataLimit(body.metadata ?? {});
       const template = chooseUrlTemplate(call, app, 'verificationUrl', body.verificationUrl);
-      const passwordHash = await services.passwords.hash(body.password);
+      const passwordHash = await hashNewPassword(services, body.password, body);
 
       const started = await mutate(call, async (tx) => {
         const made = await insertUser(tx, app.id, {
