@@ -385,7 +385,7 @@ const finishSignInKind: Kind = {
     Promise.resolve(
       thingOfPeople(world, async () => {
         const prepared = await halfSignedIn({ world });
-        return { userId: prepared.as.id, prepared };
+        return { userId: prepared.as.id ?? '', prepared };
       }),
     ),
   unseen: {

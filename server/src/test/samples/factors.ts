@@ -39,12 +39,19 @@ const ofFactor =
     return { as: self, addressed: self, params: { factorId: factor.id }, ...extra };
   };
 
+/** A call whose body has a code of an authenticator app, which lasts only seconds. */
+export const withCode = (world: Stage['world'], { secret }: { secret: Buffer }, prepared: Prepared): Prepared => {
+  const now = () => ({ ...prepared, body: { ...prepared.body, code: nextCode(world, { secret }) } });
+  return { ...now(), later: now };
+};
+
 /** Somebody whose second factor is missing. */
 export async function halfSignedIn({ world }: Pick<Stage, 'world'>) {
   const { person, factor } = await withFactor({ world });
   const { mfaToken, device } = await challenge(world, person.email);
-  const body = { mfaToken, factorId: factor.id, code: nextCode(world, factor) };
-  return { as: { ...nobody, id: person.userId }, body, headers: { 'x-device-token': device } };
+  const as = { ...nobody, id: person.userId };
+  const headers = { 'x-device-token': device };
+  return withCode(world, factor, { as, body: { mfaToken, factorId: factor.id }, headers });
 }
 
 /** The super admin gets a second factor, which the session has proven. */
@@ -73,7 +80,7 @@ export const samplesOfFactors: SampleCalls = {
         const person = await world.person();
         const { id, secret } = await addFactor(world, person);
         const self = human(person);
-        return { as: self, addressed: self, params: { factorId: id }, body: { code: nextCode(world, { secret }) } };
+        return withCode(world, { secret }, { as: self, addressed: self, params: { factorId: id } });
       },
     },
   ],

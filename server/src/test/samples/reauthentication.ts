@@ -4,7 +4,8 @@ import { human, type Prepared, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
 import { boundToOne } from './users.ts';
 import { goThrough, newVerifier } from '../identity-flow.ts';
-import { enrol, nextCode } from '../world/factors.ts';
+import { withCode } from './factors.ts';
+import { enrol } from '../world/factors.ts';
 import { addPasskey, assertion, optionsOf, setRelyingParty } from '../world/passkeys.ts';
 import type { Person } from '../world/world.ts';
 
@@ -73,7 +74,7 @@ export const samplesOfReauthentication: SampleCalls = {
       prepare: async ({ world }) => {
         const person = await world.person();
         const factor = await enrol(world, person);
-        return by(person, { factorId: factor.id, code: nextCode(world, factor) });
+        return withCode(world, factor, by(person, { factorId: factor.id }));
       },
     },
     {

@@ -31,6 +31,8 @@ export interface Prepared {
   readonly orgId?: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Readonly<Record<string, unknown>>;
+  /** The same call after minutes have passed, if its body has a code that lasts only seconds. */
+  readonly later?: () => Prepared;
   /** Ids of other people and invitations, whose rows must all stay unchanged. */
   readonly bystanders?: readonly string[];
 }
