@@ -1,4 +1,3 @@
-import { renderSVG } from 'uqr';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { overApp } from '../access/access.ts';
@@ -81,6 +80,8 @@ export const factorRoutes = [
       const { user } = signedIn(call.actor);
       const { settings, displayName } = await namedAppOf(call);
       if (settings.mfa.policy === 'off') throw new ApiError('mfa_disabled');
+      // Loaded here, because most processes never draw a QR code.
+      const { renderSVG } = await import('uqr');
       const id = services.ids.next();
       const secret = newTotpSecret();
       const sealedSecret = sealTotpSecret(services.sealer, appId, id, secret);

@@ -331,6 +331,7 @@ describe('the metadata of an app', () => {
         { id: acme, type: 'oidc', name: 'Acme SSO' },
       ],
       passwordPolicy: { minLength: 10, maxLength: 128 },
+      signInMethods: ['password', 'provider'],
       signUpEnabled: true,
     });
   });

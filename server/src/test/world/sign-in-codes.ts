@@ -21,7 +21,7 @@ const headersOf = ({ ip, cookie }: Browser) => ({ 'x-forwarded-for': ip, ...(coo
 /** Enables codes by mail, without an event. */
 export const enableSignInCodes = ({ test, appId }: World) =>
   test.db.query(sql`
-    UPDATE apps SET settings = settings || '{"signInMethods": ["password", "emailCode", "provider"]}'::jsonb
+    UPDATE apps SET settings = settings || '{"signInMethods": ["password", "emailCode", "passkey", "provider"]}'::jsonb
     WHERE id = ${appId}`);
 
 /** The cookie that binds the links of a browser. */
