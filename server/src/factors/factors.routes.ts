@@ -186,7 +186,6 @@ export const factorRoutes = [
       'Returns ten new recovery codes, each for one sign-in without the second factor. All earlier ones become ' +
       'invalid. The caller needs a second factor.',
     access: overApp('SESSION_OWNER'),
-    forRestrictedSessions: ['recovery'],
     freshAuthentication: 'always',
     freshFactor: 'ifEnrolled',
     audit: 'recovery_codes.replaced',

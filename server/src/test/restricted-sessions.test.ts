@@ -44,7 +44,6 @@ describe('a restricted session is refused by every operation that does not accep
       'addMyTotpFactor',
       'confirmMyFactor',
       'createMyPasskeyOptions',
-      'createMyRecoveryCodes',
       'listMyFactors',
       'removeMyFactor',
       'signOut',
