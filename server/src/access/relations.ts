@@ -63,10 +63,9 @@ export function organizationRelation(actor: Actor, appId: string, orgId: string,
     return sql`SELECT o.id, o.status, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
   if (actor.kind === 'organization-machine')
     return sql`
-      SELECT o.id, o.status, CASE WHEN caller.is_manager THEN ${orgManager} WHEN caller.id IS NOT NULL THEN ${orgMember}
-        ELSE ${none} END AS held ${columns}
+      SELECT o.id, o.status, CASE WHEN caller.is_manager THEN ${orgManager} ELSE ${orgMember} END AS held ${columns}
       FROM organizations o
-      LEFT JOIN organization_machine_users caller
+      JOIN organization_machine_users caller
         ON caller.app_id = ${appId} AND caller.org_id = o.id AND caller.id = ${actor.id}
       WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
   if (actor.kind !== 'user') return sql`SELECT o.id, o.status, ${none} AS held ${organization}`;
