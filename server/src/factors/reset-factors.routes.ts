@@ -4,12 +4,10 @@ import { signedIn } from '../access/actor.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import { ApiError } from '../http/errors.ts';
-import { deleteDevices } from '../devices/devices.store.ts';
-import { deleteSessions } from '../sessions/sessions.store.ts';
 import { lockGovernedUser } from '../users/app-users.store.ts';
 import { getUser } from '../users/users.store.ts';
 import { userParams } from '../users/users.schema.ts';
-import { deleteFactors } from './factors.store.ts';
+import { resetFactors } from './reset-factors.ts';
 import { notifyOfFactor } from './notify-factor.ts';
 
 export const resetFactorsRoutes = [
@@ -40,9 +38,7 @@ export const resetFactorsRoutes = [
             detail: 'Only the operator can remove the second factors of a super admin.',
           });
         }
-        if ((await deleteFactors(tx, appId, params.userId)) === 0) throw new ApiError('factor_not_found');
-        await deleteSessions(tx, appId, params.userId);
-        await deleteDevices(tx, appId, params.userId);
+        if (!(await resetFactors(tx, appId, params.userId))) throw new ApiError('factor_not_found');
         const user = await getUser(tx, appId, params.userId);
         await notifyOfFactor(tx, call, app, { user, purpose: 'factors_reset' });
         return { result: undefined, event: { target: { kind: 'user', id: params.userId } } };
