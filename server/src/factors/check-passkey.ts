@@ -62,7 +62,7 @@ export async function consumeSignedChallenge(
  */
 function isAccepted(appId: string, { userId }: StoredPasskey, accepted: Accepted, handle: string | undefined): boolean {
   if (handle !== undefined && handle !== userHandle(appId, userId).toString('base64url')) return false;
-  return accepted === 'everybody' ? handle !== undefined : accepted !== 'nobody' && accepted.userId === userId;
+  return accepted === 'any' ? handle !== undefined : accepted !== 'none' && accepted.userId === userId;
 }
 
 /**

@@ -91,14 +91,24 @@ export const requestOptions = (
 /** Lengths of the credential ids of common authenticators, in bytes. */
 const commonLengths = [16, 20, 32] as const;
 
-/**
- * An invented passkey for an e-mail address without one, so that the options do not reveal who has a passkey. The same
- * address always gets the same credential id.
- */
-export function decoy({ services, appId }: Call, email: string): Descriptor {
+/** The number of passkeys that the options for an e-mail address name, unless the account has more. */
+const shownPasskeys = 3;
+
+/** An invented credential id. The same address always gets the same ones. */
+function inventedId({ services, appId }: Call, email: string, place: number): Buffer {
   const digest = createHmac('sha256', services.sealer.deriveKey('passkey-decoys'))
-    .update(JSON.stringify([appId, emailKey(email)]))
+    .update(JSON.stringify([appId, emailKey(email), place]))
     .digest();
-  const length = commonLengths[(digest[31] ?? 0) % commonLengths.length];
-  return { credentialId: digest.subarray(0, length), transports: [] };
+  return digest.subarray(0, commonLengths[(digest[31] ?? 0) % commonLengths.length]);
+}
+
+/**
+ * The passkeys of an e-mail address, completed with invented ones and sorted, so that the options do not reveal whether
+ * an account has the address, or how many passkeys, up to three.
+ */
+export function withDecoys(call: Call, email: string, real: readonly Buffer[]): Descriptor[] {
+  const missing = Math.max(0, shownPasskeys - real.length);
+  const invented = Array.from({ length: missing }, (_, place) => inventedId(call, email, place));
+  const ids = [...real, ...invented].toSorted((one, other) => Buffer.compare(one, other));
+  return ids.map((credentialId) => ({ credentialId, transports: [] }));
 }

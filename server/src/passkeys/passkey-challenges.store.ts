@@ -12,8 +12,8 @@ export type Ceremony =
   | { readonly purpose: 'second_factor'; readonly mfaTokenHash: Buffer }
   | { readonly purpose: 'sign_in' };
 
-/** Whose passkey is accepted: `nobody` for a sign-in with an e-mail address that has no account. */
-export type Accepted = 'everybody' | 'nobody' | { readonly userId: string };
+/** Whose passkey is accepted: `none` for a sign-in with an e-mail address that has no account. */
+export type Accepted = 'any' | 'none' | { readonly userId: string };
 
 /** Hash of the session or of the pending sign-in that a challenge belongs to. */
 function bindingOf(ceremony: Ceremony): Buffer | null {
@@ -47,7 +47,7 @@ export async function issueChallenge(
       DELETE FROM passkey_challenges
       WHERE app_id = ${appId} AND bound_to = ${boundTo}::bytea AND purpose = ${purpose})
     INSERT INTO passkey_challenges (app_id, challenge_hash, purpose, bound_to, user_id, is_for_everybody, expires_at)
-    VALUES (${appId}, ${sha256(challenge)}, ${purpose}, ${boundTo}, ${userId}, ${accepted === 'everybody'},
+    VALUES (${appId}, ${sha256(challenge)}, ${purpose}, ${boundTo}, ${userId}, ${accepted === 'any'},
       ${new Date(now.getTime() + challengeLifeMs)})`);
   return challenge;
 }
@@ -69,8 +69,8 @@ export async function consumePasskeyChallenge(
       AND bound_to IS NOT DISTINCT FROM ${bindingOf(ceremony)}::bytea AND expires_at > ${now}
     RETURNING user_id, is_for_everybody`);
   if (!row) return undefined;
-  if (row.is_for_everybody) return 'everybody';
-  return row.user_id === null ? 'nobody' : { userId: row.user_id };
+  if (row.is_for_everybody) return 'any';
+  return row.user_id === null ? 'none' : { userId: row.user_id };
 }
 
 /**

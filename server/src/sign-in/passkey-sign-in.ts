@@ -13,7 +13,7 @@ import { ApiError } from '../http/errors.ts';
 import { addressKey } from '../http/network-address.ts';
 import { sha256 } from '../keys/secrets.ts';
 import { refundUnit } from '../limits/limits.store.ts';
-import { decoy, relyingPartyOf, requestOptions } from '../passkeys/options.ts';
+import { withDecoys, relyingPartyOf, requestOptions } from '../passkeys/options.ts';
 import { type Accepted, issueChallenge } from '../passkeys/passkey-challenges.store.ts';
 import type { Assertion } from '../passkeys/passkeys.schema.ts';
 import { PasskeyRefused } from '../passkeys/webauthn.ts';
@@ -23,7 +23,7 @@ import { sessionEvent, setSessionCookies, startSession } from './start-session.t
 
 /**
  * Options for a sign-in with a passkey alone. Without an e-mail address, every passkey of the app is accepted. With
- * one, those of the account. An address without passkeys gets an invented one, and a challenge that accepts none.
+ * one, those of the account and invented ones. An address without an account gets a challenge that accepts none.
  *
  * @throws ApiError `relying_party_missing`, `sign_in_method_disabled`
  */
@@ -35,12 +35,10 @@ export async function beginPasskeySignIn(call: Call, email: string | undefined) 
   relyingPartyOf(app);
   const issue = (accepted: Accepted) =>
     issueChallenge(db, appId, { ceremony: { purpose: 'sign_in' }, accepted, now: clock.now() });
-  if (email === undefined) return requestOptions(app, [], 'required', await issue('everybody'));
-  const invented = decoy(call, email);
+  if (email === undefined) return requestOptions(app, [], 'required', await issue('any'));
   const known = await findCredentialsByEmail(db, appId, emailKey(email));
-  const real = (known?.credentialIds ?? []).map((credentialId) => ({ credentialId, transports: [] }));
-  const challenge = await issue(known ? { userId: known.userId } : 'nobody');
-  return requestOptions(app, real.length > 0 ? real : [invented], 'required', challenge);
+  const challenge = await issue(known ? { userId: known.userId } : 'none');
+  return requestOptions(app, withDecoys(call, email, known?.credentialIds ?? []), 'required', challenge);
 }
 
 /**
@@ -63,7 +61,7 @@ export async function beginPasskeyAsSecondFactor(call: Call, mfaToken: string) {
 const attempts = 'signInsPerAddressPerHour';
 
 /**
- * Counts the attempt. Accounts are not locked, because nobody can guess a signature.
+ * Counts the attempt. Accounts are not locked, because a signature cannot be guessed.
  *
  * @throws ApiError `too_many_attempts`
  */
