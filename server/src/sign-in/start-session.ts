@@ -147,7 +147,7 @@ export async function startSession(
 /** The statement that returns a row if a session of the user may start now. */
 const startsWithoutFactor = (app: App, userId: string, isFactorProven: boolean) => sql`
   SELECT id FROM users
-  WHERE app_id = ${app.id} AND id = ${userId} 
+  WHERE app_id = ${app.id} AND id = ${userId}
     AND (NOT has_factor OR ${isFactorProven || !asksForFactors(app)}::boolean)`;
 
 /** The audit event of a started or renewed session. */

@@ -110,7 +110,7 @@ export const samplesOfSessions: SampleCalls = {
       },
     },
     {
-      title: 'with a session already, beside somebody with as many as anybody may have',
+      title: 'with a session already, beside a user with the maximum number of sessions',
       admits: 'everyone',
       target: ['session', 'sessionId'],
       foreign: 'invalid_credentials',
