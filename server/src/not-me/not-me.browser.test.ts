@@ -2,7 +2,10 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { executablePath, isInstalled, launchBrowser } from '../test/browser.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { createWorld, type World } from '../test/world/world.ts';
+import { addPasskey, setRelyingParty, signInByPasskey } from '../test/world/passkeys.ts';
+import { createWorld, problem, type World } from '../test/world/world.ts';
+import { notMeLetters, type NotMeSubject, notMeUrlOfApp } from '../users/not-me-token.ts';
+import { pageWords } from './not-me.words.ts';
 
 let test: TestApp;
 let world: World;
@@ -56,6 +59,31 @@ describe.skipIf(!isInstalled)(`the "not me" page in a browser (skipped without $
     await page.screenshot(shot(`done-${locale}`));
     expect(await isLive()).toBe(false);
     expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  it.each(Object.keys(notMeLetters))('has a button, and a text of its own, for a link of the kind %s', async (kind) => {
+    const person = await world.person();
+    const subject = { kind, id: '1', passwordHash: 'x' } as NotMeSubject;
+    const owner = { id: person.userId, email: person.email };
+    const url = notMeUrlOfApp(test.services, { id: world.appId, name: world.appName }, owner, subject);
+    const { page, complaints } = await open(url.replace(/^http:..[^/]+/, ''));
+    await page.getByRole('button', { name: pageWords.en.button }).waitFor();
+    const effect = pageWords.en[subject.kind].split('{{brandName}}');
+    const shown = await page.locator('p:visible').allTextContents();
+    expect(shown.filter((text) => effect.every((piece) => text.includes(piece)))).toHaveLength(1);
+    expect(complaints).toEqual([]);
+    await page.close();
+  });
+
+  it('removes a second factor at the press of its button', async () => {
+    await setRelyingParty(world);
+    const person = await world.person();
+    const passkey = await addPasskey(world, person);
+    const { page } = await open(await linkTo(person.email));
+    await page.getByRole('button').click();
+    await page.getByRole('heading', { name: pageWords.en.doneTitle }).waitFor();
+    expect(problem(await signInByPasskey(world, passkey))).toBe('401 invalid_credentials');
     await page.close();
   });
 

@@ -4,6 +4,7 @@ import type { App } from '../apps/apps.store.ts';
 import { languages } from '../mail-texts/languages.ts';
 import { type Language, mailLanguages } from '../mail-texts/words.ts';
 import { html, type Html } from '../http/html.ts';
+import { notMeLetters } from '../users/not-me-token.ts';
 import { type PageWords, pageWords } from './not-me.words.ts';
 
 const style = `
@@ -38,9 +39,9 @@ const script = `
   const show = (...ids) => {
     for (const part of document.querySelectorAll('main [id]')) part.hidden = !ids.includes(part.id);
   };
-  const kinds = { a: 'account', s: 'session', i: 'identity', k: 'apiKey', p: 'password', m: 'machineSecret' };
+  const kinds = new Map(${JSON.stringify(Object.entries(notMeLetters).map(([kind, letter]) => [letter, kind]))});
   const token = () => location.hash.slice(1);
-  const kind = () => (/^gh_n_[asikpm][\\w-]{60,400}$/.test(token()) ? kinds[token()[5]] : undefined);
+  const kind = () => (/^gh_n_[a-z][\\w-]{60,400}$/.test(token()) ? kinds.get(token()[5]) : undefined);
   const begin = () => (kind() ? show('title', kind(), 'button', 'keep') : show('title', 'incomplete'));
   const failures = { 400: ['invalid'], 429: ['later', 'button'] };
   element('button').addEventListener('click', async () => {
@@ -89,16 +90,7 @@ function fill(text: string, brandName: string): Html {
   return html`${pieces}`;
 }
 
-const shownTexts = [
-  'account',
-  'session',
-  'identity',
-  'apiKey',
-  'password',
-  'machineSecret',
-  'doneAccount',
-  'doneOther',
-] as const;
+const kinds = Object.keys(notMeLetters) as (keyof typeof notMeLetters)[];
 
 function page({ name, displayName, settings }: App, language: Language): Html {
   const words = pageWords[language];
@@ -120,8 +112,8 @@ function page({ name, displayName, settings }: App, language: Language): Html {
           <h1 id="title">${words.title}</h1>
           <h1 id="doneTitle" hidden>${words.doneTitle}</h1>
           <noscript><p>${words.noScript}</p></noscript>
-          ${shownTexts.map((id) => text(id))}
-          ${(['incomplete', 'invalid', 'later', 'failed'] as const).map((id) => text(id))}
+          ${kinds.map((id) => text(id))}
+          ${(['doneAccount', 'doneOther', 'incomplete', 'invalid', 'later', 'failed'] as const).map((id) => text(id))}
           <button id="button" type="button" hidden>${words.button}</button>
           ${text('keep', 'quiet')}
         </main>

@@ -1,15 +1,12 @@
 import type { Language } from '../mail-texts/words.ts';
+import type { NotMeSubject } from '../users/not-me-token.ts';
 
-/** The texts of the page in one language. `{{brandName}}` stands for the name of the app. */
-export interface PageWords {
+/** The effect of the button, by the kind of the link. `{{brandName}}` stands for the name of the app. */
+type Effects = Readonly<Record<NotMeSubject['kind'], string>>;
+
+/** The texts of the page in one language. */
+export interface PageWords extends Effects {
   readonly title: string;
-  /** Effect of the button, by the kind of the link. */
-  readonly account: string;
-  readonly session: string;
-  readonly identity: string;
-  readonly apiKey: string;
-  readonly password: string;
-  readonly machineSecret: string;
   readonly keep: string;
   readonly button: string;
   readonly doneTitle: string;
@@ -34,15 +31,18 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     identity:
       'A new sign-in method was added to your account at {{brandName}}. If it was not you, press the button: the ' +
       'sign-in method is removed, all sessions end, and you get a mail to choose a new password.',
-    apiKey:
+    api_key:
       'An API key was created with your account at {{brandName}}. If it was not you, press the button: the key ' +
       'ends, all sessions end, and you get a mail to choose a new password.',
     password:
       'The password of your account at {{brandName}} was changed. If it was not you, press the button: ' +
       'the new password is removed, all sessions end, and you get a mail to choose another one.',
-    machineSecret:
+    machine_secret:
       'Your account at {{brandName}} created a secret for a machine user. If it was not you, press the ' +
       'button: the secret is deleted, all sessions end, and you get a mail to choose a new password.',
+    factor:
+      'A second factor was added to your account at {{brandName}}. If it was not you, press the button: the second ' +
+      'factor is removed, all sessions end, and you get a mail to choose a new password.',
     keep: 'If it was you, close this page. Nothing changes.',
     button: 'This was not me',
     doneTitle: 'Done',
@@ -65,14 +65,17 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     identity:
       'أُضيفت طريقة جديدة لتسجيل الدخول إلى حسابك في {{brandName}}. إذا لم تكن أنت، فاضغط الزرّ: ستُحذف ' +
       'وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
-    apiKey:
+    api_key:
       'أُنشئ مفتاح API بحسابك في {{brandName}}. إذا لم تكن أنت، فاضغط الزرّ: سيُلغى المفتاح وتنتهي جميع ' +
       'الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
     password:
       'تغيّرت كلمة مرور حسابك في {{brandName}}. إذا لم تكن أنت من غيّرها، فاضغط الزرّ: ستُحذف كلمة ' +
       'المرور الجديدة وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة أخرى.',
-    machineSecret:
+    machine_secret:
       'أنشأ حسابك في {{brandName}} سرًّا لمستخدم آلة. إذا لم تكن أنت من فعل ذلك، فاضغط الزرّ: سيُحذف السرّ ' +
+      'وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
+    factor:
+      'أُضيف عامل تحقّق ثانٍ إلى حسابك في {{brandName}}. إذا لم تكن أنت من فعل ذلك، فاضغط الزرّ: سيُزال ' +
       'وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
     keep: 'إذا كنت أنت، فأغلق هذه الصفحة، ولن يتغيّر شيء.',
     button: 'لم أكن أنا',

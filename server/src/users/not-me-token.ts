@@ -33,7 +33,7 @@ export interface NotMeToken {
 const lifeMs = 30 * 24 * 3_600_000;
 
 /** The letter after the prefix selects the text of the page. The sealed content decides what the button does. */
-const letterOf = {
+export const notMeLetters = {
   account: 'a',
   session: 's',
   identity: 'i',
@@ -42,10 +42,10 @@ const letterOf = {
   password: 'p',
   factor: 'f',
 } as const satisfies Record<NotMeSubject['kind'], string>;
-const kindOf = new Map(Object.entries(letterOf).map(([kind, letter]) => [letter, kind as NotMeSubject['kind']]));
+const kindOf = new Map(Object.entries(notMeLetters).map(([kind, letter]) => [letter, kind as NotMeSubject['kind']]));
 
-const tokenPattern = /^gh_n_[asikpmf]([A-Za-z0-9_-]{60,400})$/;
-const contentPattern = /^([asikpmf])\.(\d{1,19})\.([0-9a-f]*)\.([0-9a-f]{32})\.(\d{1,15})$/;
+const tokenPattern = /^gh_n_[a-z]([A-Za-z0-9_-]{60,400})$/;
+const contentPattern = /^([a-z])\.(\d{1,19})\.([0-9a-f]*)\.([0-9a-f]{32})\.(\d{1,15})$/;
 
 /** Binds a token to one context: other purposes and other apps cannot use it. */
 const context = (appId: string): string => `not-me:${appId}`;
@@ -95,7 +95,7 @@ export function notMeUrlOfApp(
   subject: NotMeSubject,
 ): string {
   const expiresAt = services.clock.now().getTime() + lifeMs;
-  const letter = letterOf[subject.kind];
+  const letter = notMeLetters[subject.kind];
   const content = [letter, user.id, subjectText(subject), mailboxOf(user.email), expiresAt].join('.');
   const token = `gh_n_${letter}${services.sealer.seal(content, context(app.id)).toString('base64url')}`;
   return `${services.config.publicUrl}/apps/${app.name}/not-me#${token}`;
