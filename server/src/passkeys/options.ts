@@ -88,18 +88,23 @@ export const requestOptions = (
   },
 });
 
-/** Lengths of the credential ids of common authenticators, in bytes. */
-const commonLengths = [16, 20, 32] as const;
+/** Lengths of the credential ids of common authenticators, in bytes: password managers, platforms, security keys. */
+const commonLengths = [16, 20, 32, 48, 64] as const;
 
 /** The number of passkeys that the options for an e-mail address name, unless the account has more. */
 const shownPasskeys = 3;
 
-/** An invented credential id. The same address always gets the same ones. */
+/**
+ * An invented credential id. The same address always gets the same ones. The length must not follow from the bytes of
+ * the id: everybody could then recognize the invented ones.
+ */
 function inventedId({ services, appId }: Call, email: string, place: number): Buffer {
-  const digest = createHmac('sha256', services.sealer.deriveKey('passkey-decoys'))
-    .update(JSON.stringify([appId, emailKey(email), place]))
-    .digest();
-  return digest.subarray(0, commonLengths[(digest[31] ?? 0) % commonLengths.length]);
+  const derive = (what: 'bytes' | 'length') =>
+    createHmac('sha512', services.sealer.deriveKey('passkey-decoys'))
+      .update(JSON.stringify([what, appId, emailKey(email), place]))
+      .digest();
+  const length = commonLengths[derive('length').readUInt32BE() % commonLengths.length];
+  return derive('bytes').subarray(0, length);
 }
 
 /**

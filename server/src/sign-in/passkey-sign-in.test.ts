@@ -254,7 +254,7 @@ describe('the options for an e-mail address', () => {
     for (const email of [several.email, person.email, without.email, 'unknown@example.com']) {
       const [first, again] = [await ask(email), await ask(email.toUpperCase())];
       expect(Object.keys(first)).toEqual(Object.keys(await ask(person.email)));
-      const credential = { type: 'public-key', id: expect.stringMatching(/^[\w-]{22,43}$/) };
+      const credential = { type: 'public-key', id: expect.stringMatching(/^[\w-]{22,86}$/) };
       expect(first.allowCredentials).toEqual([credential, credential, credential]);
       const ids = (first.allowCredentials ?? []).map(({ id }) => Buffer.from(id, 'base64url'));
       expect(ids).toEqual(ids.toSorted((one, other) => Buffer.compare(one, other)));
@@ -264,6 +264,23 @@ describe('the options for an e-mail address', () => {
     expect((await ask(without.email)).allowCredentials).not.toEqual(
       (await ask('unknown@example.com')).allowCredentials,
     );
+  });
+
+  it('invent ids that nothing distinguishes from random ones: the bytes do not determine the length', async () => {
+    const addresses = Array.from({ length: 60 }, (_, index) => `unknown-${index}@example.com`);
+    const invented = (await Promise.all(addresses.map(ask))).flatMap(({ allowCredentials = [] }) =>
+      allowCredentials.map(({ id }) => Buffer.from(id, 'base64url')),
+    );
+    const lengths = [16, 20, 32, 48, 64];
+    expect([...new Set(invented.map((id) => id.length))].toSorted((one, other) => one - other)).toEqual(lengths);
+    for (const length of lengths) {
+      const ids = invented.filter((id) => id.length === length);
+      for (let place = 0; place < length; place += 1) {
+        for (const divisor of [2, 3, 5]) {
+          expect(new Set(ids.map((id) => (id[place] ?? 0) % divisor)).size).toBeGreaterThan(1);
+        }
+      }
+    }
   });
 
   it('invent another passkey in another app', async () => {
