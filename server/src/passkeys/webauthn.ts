@@ -1,3 +1,4 @@
+import type { VerifiedRegistrationResponse } from '@simplewebauthn/server';
 import { z } from 'zod';
 import type { RelyingParty } from '../apps/relying-party.ts';
 import type { Assertion, NewCredential, Proof, RegistrationCredential } from './passkeys.schema.ts';
@@ -56,6 +57,41 @@ async function withoutAttestation(attestationObject: string): Promise<string> {
   return Buffer.from(isoCBOR.encode(none)).toString('base64url');
 }
 
+/** Lengths of a credential id, in bytes. @see WebAuthn Level 3, section 4, "Credential ID", and section 7.1 */
+const idLengths = { min: 16, max: 1023 } as const;
+
+/** Maximum length of a public key in COSE, in bytes. RSA with 4096 bits needs 550. */
+const longestKey = 1024;
+
+/** Minimum length of the modulus of an RSA key, in bytes. */
+const shortestModulus = 256;
+
+/** A signature that no key made. ECDSA signatures are in DER. */
+const noSignature = Buffer.from('3006020101020101', 'hex');
+
+/**
+ * Checks what the package does not. An id that is too long does not fit into an index; an id that differs from that of
+ * the response would not be the one that the browser presents later. A key that cannot verify anything would lock its
+ * owner out.
+ *
+ * @throws Error
+ */
+async function checkCredential(
+  id: string,
+  { credential }: NonNullable<VerifiedRegistrationResponse['registrationInfo']>,
+): Promise<void> {
+  const { length } = Buffer.from(credential.id, 'base64url');
+  if (credential.id !== id || length < idLengths.min || length > idLengths.max) throw new Error('wrong credential id');
+  if (credential.publicKey.length > longestKey) throw new Error('the public key is too long');
+  const { cose, decodeCredentialPublicKey, verifySignature } = await import('@simplewebauthn/server/helpers');
+  const key = decodeCredentialPublicKey(credential.publicKey);
+  if (cose.isCOSEPublicKeyRSA(key) && (key.get(cose.COSEKEYS.n)?.length ?? 0) < shortestModulus) {
+    throw new Error('the modulus is too short');
+  }
+  // Fails if the key cannot be used. Otherwise the result is false.
+  await verifySignature({ credentialPublicKey: credential.publicKey, signature: noSignature, data: noSignature });
+}
+
 /**
  * Verifies the registration of a credential.
  *
@@ -83,6 +119,7 @@ export async function verifyRegistration(
       supportedAlgorithmIDs: algorithms,
     });
     if (!verified || !registrationInfo) throw new Error('not verified');
+    await checkCredential(id, registrationInfo);
     return registrationInfo;
   };
   const message = 'The new passkey is not valid for `mfa.relyingParty.id`, or its response is malformed.';

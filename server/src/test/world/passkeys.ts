@@ -36,6 +36,8 @@ export interface Deviation {
   readonly userHandle?: string | null;
   readonly challenge?: string;
   readonly signature?: Buffer;
+  /** The public key in the registration, in COSE. */
+  readonly publicKey?: Buffer;
 }
 
 /** A credential in a software authenticator. */
@@ -57,10 +59,22 @@ export interface OwnPasskey extends Passkey {
 const sha256 = (bytes: string | Buffer) => createHash('sha256').update(bytes).digest();
 const base64url = (bytes: Buffer | string) => Buffer.from(bytes).toString('base64url');
 
-export function createPasskey({ isSynchronized = true } = {}): Passkey {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+/** Makes a key pair of an algorithm that the options name. */
+const generators = {
+  es256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  eddsa: () => generateKeyPairSync('ed25519'),
+  rs256: () => generateKeyPairSync('rsa', { modulusLength: 2048 }),
+} as const;
+export const algorithms = Object.keys(generators) as (keyof typeof generators)[];
+
+export function createPasskey({
+  isSynchronized = true,
+  algorithm = 'es256',
+  credentialId = randomBytes(32),
+}: { isSynchronized?: boolean; algorithm?: keyof typeof generators; credentialId?: Buffer } = {}): Passkey {
+  const { privateKey, publicKey } = generators[algorithm]();
   const key = createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' }));
-  return { credentialId: randomBytes(32), key, publicKey, isSynchronized, userHandle: '', counter: 0 };
+  return { credentialId, key, publicKey, isSynchronized, userHandle: '', counter: 0 };
 }
 
 const clientDataOf = (type: string, { challenge }: Options, deviation: Deviation) =>
@@ -80,17 +94,24 @@ function authenticatorData(passkey: Passkey, deviation: Deviation, attested: Buf
   return Buffer.concat([sha256(rpId), Buffer.from([flags]), counter, attested]);
 }
 
-/** The public key in COSE: a map of 5 entries. */
-function coseKey(passkey: Passkey): Buffer {
-  const { x = '', y = '' } = passkey.publicKey.export({ format: 'jwk' });
-  const of = (coordinate: string) => Buffer.concat([Buffer.from('5820', 'hex'), Buffer.from(coordinate, 'base64url')]);
-  return Buffer.concat([
-    Buffer.from('a5010203262001', 'hex'),
-    Buffer.from('21', 'hex'),
-    of(x),
-    Buffer.from('22', 'hex'),
-    of(y),
-  ]);
+/** A byte string in CBOR, with the shortest form of its length. */
+export function byteString(bytes: Buffer): Buffer {
+  const { length } = bytes;
+  const long = length < 256 ? [0x58, length] : [0x59, length >> 8, length & 255];
+  return Buffer.concat([Buffer.from(length < 24 ? [0x40 + length] : long), bytes]);
+}
+
+/** The public key in COSE: kty, alg, and then crv, x and y, or n and e. @see RFC 9053, RFC 8230 */
+export function coseKey({ publicKey }: Pick<Passkey, 'publicKey'>): Buffer {
+  const { kty, x = '', y = '', n = '', e = '' } = publicKey.export({ format: 'jwk' });
+  const [start, ...members] = {
+    EC: ['a5010203262001', '21', x, '22', y],
+    OKP: ['a4010103272006', '21', x],
+    RSA: ['a401030339010020', '', n, '21', e],
+  }[String(kty)] ?? [''];
+  const of = (part: string, index: number) =>
+    index % 2 === 0 ? Buffer.from(part, 'hex') : byteString(Buffer.from(part, 'base64url'));
+  return Buffer.concat([Buffer.from(start ?? '', 'hex'), ...members.map(of)]);
 }
 
 /** What `navigator.credentials.create` returns. @param fmt the format of the attestation and its statement, in CBOR */
@@ -106,7 +127,7 @@ export function registration(
   const data = authenticatorData(
     passkey,
     deviation,
-    Buffer.concat([Buffer.alloc(16), length, credentialId, coseKey(passkey)]),
+    Buffer.concat([Buffer.alloc(16), length, credentialId, deviation.publicKey ?? coseKey(passkey)]),
   );
   const text = (value: string) => Buffer.concat([Buffer.from([0x60 + value.length]), Buffer.from(value)]);
   const attestation = Buffer.concat([
@@ -116,8 +137,7 @@ export function registration(
     text('attStmt'),
     fmt.statement,
     text('authData'),
-    Buffer.from([0x59, data.length >> 8, data.length & 255]),
-    data,
+    byteString(data),
   ]);
   const id = base64url(credentialId);
   const clientDataJSON = base64url(clientDataOf('webauthn.create', options, deviation));
@@ -136,7 +156,8 @@ export function assertion(passkey: Passkey, options: Options, deviation: Deviati
   if (passkey.counter > 0) passkey.counter += 1;
   const clientData = clientDataOf('webauthn.get', options, deviation);
   const data = authenticatorData(passkey, deviation, Buffer.alloc(0));
-  const signature = deviation.signature ?? sign('sha256', Buffer.concat([data, sha256(clientData)]), passkey.key);
+  const digest = passkey.key.asymmetricKeyType === 'ed25519' ? null : 'sha256';
+  const signature = deviation.signature ?? sign(digest, Buffer.concat([data, sha256(clientData)]), passkey.key);
   const id = base64url(passkey.credentialId);
   const handle = deviation.userHandle === undefined ? passkey.userHandle : deviation.userHandle;
   return {

@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { factorsUrl } from '../test/world/factors.ts';
+import {
+  addPasskey,
+  algorithms,
+  byteString,
+  coseKey,
+  createPasskey,
+  optionsOf,
+  passkeyUrls,
+  registration,
+  setRelyingParty,
+  signInByPasskey,
+} from '../test/world/passkeys.ts';
+import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
+
+// Attempts to break in or to break the service with a passkey, by somebody who is signed in.
+
+let test: TestApp;
+let world: World;
+let person: Person;
+
+beforeAll(async () => {
+  test = await buildTestApp();
+  world = await createWorld(test);
+  await setRelyingParty(world);
+});
+afterAll(() => test?.close());
+beforeEach(async () => {
+  person = await world.person();
+});
+
+const begin = () => optionsOf(world, 'registrationOptions', { token: person.token });
+const register = (credential: object) =>
+  world.call('POST', passkeyUrls.registration, { token: person.token, body: { credential } });
+const listed = async () => {
+  const response = await world.call('GET', factorsUrl, { token: person.token });
+  return response.json<{ factors: unknown[] }>().factors;
+};
+
+/** The response of an authenticator with another id outside than the one that it attests. */
+const withId = (credential: ReturnType<typeof registration>, id: string) => ({ ...credential, id, rawId: id });
+const anyId = randomBytes(16).toString('base64url');
+
+describe('a credential id', () => {
+  const attempt = async (length: number) => {
+    const credential = registration(createPasskey({ credentialId: randomBytes(length) }), await begin());
+    return register(credential.id === '' ? withId(credential, anyId) : credential);
+  };
+
+  it.each([16, 1023])('of %i bytes is accepted, and signs in', async (length) => {
+    const passkey = await addPasskey(world, person, createPasskey({ credentialId: randomBytes(length) }));
+    expect((await signInByPasskey(world, passkey)).statusCode).toBe(201);
+  });
+
+  it.each([0, 1, 15])('of %i bytes is refused', async (length) => {
+    expect(problem(await attempt(length))).toBe('400 factor_invalid');
+    expect(await listed()).toEqual([]);
+  });
+
+  it.each([1024, 3000, 30_000])('of %i bytes is refused, also if the response names a shorter one', async (length) => {
+    const credential = registration(createPasskey({ credentialId: randomBytes(length) }), await begin());
+    expect(problem(await register(withId(credential, anyId)))).toBe('400 factor_invalid');
+    expect(problem(await attempt(length))).toBe('400 validation_failed');
+    expect(await listed()).toEqual([]);
+  });
+
+  it('that differs from the attested one is refused', async () => {
+    const credential = registration(createPasskey(), await begin());
+    expect(problem(await register(withId(credential, anyId)))).toBe('400 factor_invalid');
+  });
+});
+
+describe('a public key', () => {
+  it.each(algorithms)('of the algorithm %s is accepted, and signs in', async (algorithm) => {
+    const passkey = await addPasskey(world, person, createPasskey({ algorithm }));
+    expect((await signInByPasskey(world, passkey)).statusCode).toBe(201);
+    const other = { ...createPasskey({ algorithm }), credentialId: passkey.credentialId };
+    expect(problem(await signInByPasskey(world, { ...other, userHandle: passkey.userHandle }))).toBe(
+      '401 invalid_credentials',
+    );
+  });
+
+  const hex = (text: string) => Buffer.from(text, 'hex');
+  const coordinate = () => byteString(randomBytes(32));
+  const rsa = (n: Buffer, e: Buffer) =>
+    Buffer.concat([hex('a401030339010020'), byteString(n), hex('21'), byteString(e)]);
+  const keys: [string, () => Buffer][] = [
+    ['that is no map', () => hex('80')],
+    ['without anything but an algorithm', () => hex('a10326')],
+    ['without coordinates', () => hex('a3010203262001')],
+    [
+      'of a point that is not on the curve',
+      () => Buffer.concat([hex('a501020326200121'), coordinate(), hex('22'), coordinate()]),
+    ],
+    ['of an unknown curve', () => Buffer.concat([hex('a501020326200921'), coordinate(), hex('22'), coordinate()])],
+    ['of an unknown type', () => Buffer.concat([hex('a501190fff0326200121'), coordinate(), hex('22'), coordinate()])],
+    [
+      'of an algorithm that was not offered',
+      () => Buffer.concat([hex('a501020338222002'), hex('21'), coordinate(), hex('22'), coordinate()]),
+    ],
+    ['of RSA without modulus', () => rsa(Buffer.alloc(0), hex('010001'))],
+    ['of RSA with 1024 bits', () => rsa(Buffer.concat([hex('ff'), randomBytes(126), hex('01')]), hex('010001'))],
+    ['of RSA with a huge modulus', () => rsa(randomBytes(20_000), hex('010001'))],
+    ['of RSA with a huge exponent', () => rsa(Buffer.concat([hex('ff'), randomBytes(511)]), randomBytes(20_000))],
+    [
+      'with additional members',
+      () =>
+        Buffer.concat([hex('a6'), coseKey(createPasskey()).subarray(1), hex('05'), byteString(randomBytes(20_000))]),
+    ],
+  ];
+  it.each(keys)('%s is refused', async (_, make) => {
+    const credential = registration(createPasskey(), await begin(), { publicKey: make() });
+    expect(problem(await register(credential))).toBe('400 factor_invalid');
+    expect(await listed()).toEqual([]);
+  });
+});
