@@ -1569,6 +1569,23 @@ export type CreateOidcIdentityProviderRequest = {
      * Whether `email_verified: true` of this provider proves that the person owns the mailbox. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
      */
     trustEmail?: boolean | null;
+    /**
+     * Values of `acr` and `amr` in the ID tokens of this provider that prove two factors. The highest `acr` of the values that a token has counts. Without an entry, sign-ins with this provider have the strength 1. Map only values that the provider sets after it has checked two factors itself.
+     */
+    acrMapping?: Array<{
+        /**
+         * The claim of the ID token: `acr`, a string, or `amr`, a list of strings.
+         */
+        claim: 'acr' | 'amr';
+        /**
+         * The value of `acr`, or one value in `amr`.
+         */
+        value: string;
+        /**
+         * The strength of the session. 2: two factors; 3: two factors that cannot be phished.
+         */
+        acr: 2 | 3;
+    }> | null;
 };
 
 /**
@@ -2253,6 +2270,23 @@ export type IdentityProvider = {
      */
     trustEmail: boolean;
     /**
+     * Values of `acr` and `amr` in the ID tokens of this provider that prove two factors. The highest `acr` of the values that a token has counts. Without an entry, sign-ins with this provider have the strength 1. Map only values that the provider sets after it has checked two factors itself.
+     */
+    acrMapping: Array<{
+        /**
+         * The claim of the ID token: `acr`, a string, or `amr`, a list of strings.
+         */
+        claim: 'acr' | 'amr';
+        /**
+         * The value of `acr`, or one value in `amr`.
+         */
+        value: string;
+        /**
+         * The strength of the session. 2: two factors; 3: two factors that cannot be phished.
+         */
+        acr: 2 | 3;
+    }>;
+    /**
      * Whether people may sign in with this provider.
      */
     enabled: boolean;
@@ -2368,6 +2402,14 @@ export type Introspection = {
      * Authentication methods of the session (RFC 8176).
      */
     amr?: Array<string>;
+    /**
+     * Strength of the authentication: a URN that ends with 1, 2 or 3.
+     */
+    acr?: string;
+    /**
+     * When the person last authenticated in the session, in seconds since 1970.
+     */
+    auth_time?: number;
     /**
      * The only organization for which an access token or API key is valid.
      */
@@ -2816,6 +2858,14 @@ export type Me = {
          * Authentication methods of the session (RFC 8176).
          */
         amr: Array<string>;
+        /**
+         * Strength of the authentication. 1: one factor; 2: two factors; 3: a passkey that has verified the person by PIN or biometrics, which cannot be phished.
+         */
+        acr: 1 | 2 | 3;
+        /**
+         * When the person last authenticated in the session (RFC 3339, UTC).
+         */
+        authenticatedAt: string;
     };
     /**
      * Organizations of the user, at most 100.
@@ -3860,6 +3910,18 @@ export type Session = {
      */
     ip: string | null;
     /**
+     * Authentication methods of the session (RFC 8176).
+     */
+    amr: Array<string>;
+    /**
+     * Strength of the authentication. 1: one factor; 2: two factors; 3: a passkey that has verified the person by PIN or biometrics, which cannot be phished.
+     */
+    acr: 1 | 2 | 3;
+    /**
+     * When the person last authenticated in the session (RFC 3339, UTC).
+     */
+    authenticatedAt: string;
+    /**
      * Whether the current call uses this session.
      */
     current: boolean;
@@ -4670,6 +4732,23 @@ export type UpdateIdentityProviderRequest = {
      * Whether `email_verified: true` of this provider proves that the person owns the mailbox. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
      */
     trustEmail?: boolean;
+    /**
+     * Values of `acr` and `amr` in the ID tokens of this provider that prove two factors. The highest `acr` of the values that a token has counts. Without an entry, sign-ins with this provider have the strength 1. Map only values that the provider sets after it has checked two factors itself.
+     */
+    acrMapping?: Array<{
+        /**
+         * The claim of the ID token: `acr`, a string, or `amr`, a list of strings.
+         */
+        claim: 'acr' | 'amr';
+        /**
+         * The value of `acr`, or one value in `amr`.
+         */
+        value: string;
+        /**
+         * The strength of the session. 2: two factors; 3: two factors that cannot be phished.
+         */
+        acr: 2 | 3;
+    }>;
 };
 
 /**

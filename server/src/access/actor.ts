@@ -1,4 +1,5 @@
 import type { OrganizationStatus } from './organization-states.ts';
+import type { Acr } from './second-factor.ts';
 
 /** The signed-in human, as stored. */
 export interface SignedInUser {
@@ -28,6 +29,8 @@ export interface PresentedSession {
   readonly createdAt: Date;
   readonly expiresAt: Date;
   readonly amr: readonly string[];
+  /** The strength of the authentication. */
+  readonly acr: Acr;
   /** When the human last authenticated in this session, by password, code or provider. */
   readonly authenticatedAt: Date;
   /** When a second factor was last proven in this session; null: never. */

@@ -52,13 +52,13 @@ export interface CheckedFactor {
 }
 
 const methodsProvenBy = ({ proof }: CheckedFactor): readonly string[] => {
-  if (proof.by === 'passkey') return proof.methods;
-  return proof.by === 'totp' ? ['otp'] : ['rec'];
+  if (proof.by === 'recovery-code') return ['rec'];
+  return [...(proof.by === 'passkey' ? proof.methods : ['otp']), 'mfa'];
 };
 
 /** Methods of authentication after a factor of this kind. @see RFC 8176 */
 export const amrAfter = (amr: readonly string[], checked: CheckedFactor): string[] => [
-  ...new Set([...amr, ...methodsProvenBy(checked), 'mfa']),
+  ...new Set([...amr, ...methodsProvenBy(checked)]),
 ];
 
 /** The session of the caller after a second factor was proven in it, for `recordFactor`. */

@@ -21,6 +21,8 @@ const profile = z.strictObject({
   lastName: z.string(),
   /** Seconds since the epoch at which the person came back, if the provider authenticated them again. */
   authenticatedAt: z.int().optional(),
+  /** Claims of the ID token, if the app maps them. */
+  asserted: z.strictObject({ acr: z.string().optional(), amr: z.array(z.string()).optional() }).optional(),
 });
 
 /** Values with which the response of the provider will be checked. */

@@ -8,6 +8,7 @@ import { id as idSchema } from '../http/fields.ts';
 import { type Call, route } from '../calls/route.ts';
 import { constantTimeEqual, newSecret, sha256 } from '../keys/secrets.ts';
 import { callbackUrl } from './callback-url.ts';
+import { assertedAuthentication } from '../identity-providers/acr-mapping.ts';
 import { openClientSecret } from '../identity-providers/client-secret.ts';
 import { type FailureCode, failures, ProviderFailure } from './failures.ts';
 import { intentLifeMs, openSecrets, sealContent } from './intent-content.ts';
@@ -156,6 +157,7 @@ async function finish(call: Call, intent: Intent, callback: URL, state: string):
   const profile = {
     ...profileOf(party, claims),
     ...(intent.reauthenticates && { authenticatedAt: secondsOf(services.clock.now()) }),
+    ...(party.acrMapping.length > 0 && { asserted: assertedAuthentication(claims) }),
   };
   const sealedContent = sealContent(services.sealer, appId, id, profile);
   const intentToken = newSecret('gh_i_');

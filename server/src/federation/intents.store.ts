@@ -1,5 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import type { AcrMapping } from '../identity-providers/acr-mapping.ts';
 import { isEmailTrusted } from '../identity-providers/identity-providers.store.ts';
 import type { ProviderType } from '../identity-providers/provider-types.ts';
 
@@ -27,6 +28,7 @@ export interface Intent {
     readonly sealedClientSecret: Buffer;
     readonly scopes: readonly string[];
     readonly trustEmail: boolean;
+    readonly acrMapping: AcrMapping;
     readonly enabled: boolean;
   };
 }
@@ -50,6 +52,7 @@ interface IntentRow {
   sealed_client_secret: Buffer;
   scopes: string[];
   trust_email: boolean;
+  acr_mapping: AcrMapping;
   enabled: boolean;
 }
 
@@ -73,6 +76,7 @@ const toIntent = (row: IntentRow): Intent => ({
     sealedClientSecret: row.sealed_client_secret,
     scopes: row.scopes,
     trustEmail: row.trust_email,
+    acrMapping: row.acr_mapping,
     enabled: row.enabled,
   },
 });
@@ -111,7 +115,7 @@ export async function findIntent(db: Queryable, intentId: string): Promise<Inten
       i.browser_hash,
       i.state_hash, i.sealed_content, i.expires_at, i.idp_id,
       p.type, p.issuer, p.client_id, p.sealed_client_secret, p.scopes,
-      p.trust_email, p.enabled
+      p.trust_email, p.acr_mapping, p.enabled
     FROM idp_intents i
     JOIN identity_providers p ON p.app_id = i.app_id AND p.id = i.idp_id
     JOIN apps a ON a.id = i.app_id
@@ -185,6 +189,8 @@ export interface RedeemedIntent {
   readonly sealedContent: Buffer;
   /** Whether the app currently trusts the e-mail claims of the provider. */
   readonly isEmailTrusted: boolean;
+  /** The current mapping of the provider. */
+  readonly acrMapping: AcrMapping;
 }
 
 /** Redeems an intent once, if token and purpose match and its provider is enabled. */
@@ -201,13 +207,14 @@ export async function takeIntent(
     code_challenge: string | null;
     sealed_content: Buffer;
     is_email_trusted: boolean;
+    acr_mapping: AcrMapping;
   }>(sql`
     DELETE FROM idp_intents i USING identity_providers p
     WHERE i.app_id = ${appId} AND i.id = ${intentId} AND i.token_hash = ${shown.tokenHash} AND i.status = 'succeeded'
       AND i.reauthenticates = ${shown.reauthenticates}
       AND i.expires_at > ${now} AND p.app_id = ${appId} AND p.id = i.idp_id AND p.enabled
     RETURNING i.idp_id, p.name, i.code_challenge, i.sealed_content,
-      ${isEmailTrusted} AS is_email_trusted`);
+      ${isEmailTrusted} AS is_email_trusted, p.acr_mapping`);
   return (
     row && {
       idpId: row.idp_id,
@@ -215,6 +222,7 @@ export async function takeIntent(
       codeChallenge: row.code_challenge,
       sealedContent: row.sealed_content,
       isEmailTrusted: row.is_email_trusted,
+      acrMapping: row.acr_mapping,
     }
   );
 }

@@ -38,7 +38,9 @@ export function createOpenidRelyingParty({
         const tokens = await cache.withKeys(config, () => oidc.authorizationCodeGrant(config, callback, checks));
         const claims = admittedClaims(party, tokens.claims());
         const more = await moreClaims(party, config, tokens.access_token, claims);
-        return { ...claims, ...more, iss: claims.iss, sub: claims.sub };
+        const { iss, sub, acr, amr } = claims;
+        // Only the signed ID token says how the person authenticated.
+        return { ...claims, ...more, iss, sub, acr, amr };
       }),
   };
 }
@@ -57,10 +59,11 @@ function issuerOf(config: oidc.Configuration): string {
 
 async function authorizationUrl(
   config: oidc.Configuration,
-  { scopes }: Party,
+  { scopes, acrMapping }: Party,
   redirectUri: string,
   { state, nonce, codeVerifier, authenticateSince }: FlowSecrets,
 ): Promise<string> {
+  const acrValues = acrMapping.filter(({ claim }) => claim === 'acr').map(({ value }) => value);
   const url = oidc.buildAuthorizationUrl(config, {
     redirect_uri: redirectUri,
     scope: scopes.join(' '),
@@ -69,6 +72,8 @@ async function authorizationUrl(
     code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
     code_challenge_method: 'S256',
     ...(authenticateSince !== undefined && { max_age: '0' }),
+    // People re-authenticate to become stronger, too. A provider may ignore the request.
+    ...(authenticateSince !== undefined && acrValues.length > 0 && { acr_values: acrValues.join(' ') }),
   });
   return url.href;
 }

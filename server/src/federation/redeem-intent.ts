@@ -3,6 +3,7 @@ import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
 import type { Call } from '../calls/route.ts';
 import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
+import { mappedAcr } from '../identity-providers/acr-mapping.ts';
 import { openProfile } from './intent-content.ts';
 import { takeIntent } from './intents.store.ts';
 import type { Arrival } from './settle-identity.ts';
@@ -53,7 +54,8 @@ export async function redeemIntent(
   if (!intent || !isShownByItsClient(intent.codeChallenge, shown.codeVerifier)) throw intentInvalid();
   const { idpId, providerName, codeChallenge, sealedContent } = intent;
   const profile = openProfile(services.sealer, appId, intentId, sealedContent);
-  // The app may have withdrawn `trustEmail` after the person returned.
+  // The app may have withdrawn `trustEmail` or the mapping after the person returned.
   const isEmailProven = profile.isEmailProven && intent.isEmailTrusted;
-  return { ...profile, isEmailProven, idpId, providerName, isBoundToClient: codeChallenge !== null };
+  const providerAcr = mappedAcr(intent.acrMapping, profile.asserted ?? {});
+  return { ...profile, isEmailProven, idpId, providerName, providerAcr, isBoundToClient: codeChallenge !== null };
 }

@@ -1,9 +1,11 @@
+import type { AcrMapping } from '../identity-providers/acr-mapping.ts';
 import type { Claims, ProviderRules } from '../identity-providers/provider-types.ts';
 import type { Registration } from './provider-configuration.ts';
 
 /** The client configuration for a provider. */
 export interface Party extends ProviderRules, Registration {
   readonly scopes: readonly string[];
+  readonly acrMapping: AcrMapping;
 }
 
 /** Values that bind the response of a provider to the browser and to the authorization request. */

@@ -4,6 +4,7 @@ import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
 import { queueNotice } from '../email/mail-quotas.ts';
 import { signedIn } from '../access/actor.ts';
+import type { Acr } from '../access/second-factor.ts';
 import { ApiError } from '../http/errors.ts';
 import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
@@ -27,6 +28,8 @@ import type { Profile } from './intent-content.ts';
 export interface Arrival extends Profile {
   readonly idpId: string;
   readonly providerName: string;
+  /** The strength that the provider has asserted; null: none. */
+  readonly providerAcr: Acr | null;
 }
 
 /** The user to sign in, and the audit events of the changes. */

@@ -22,8 +22,10 @@ import { linkIdentity, settleIdentity } from './settle-identity.ts';
 function signIn(call: Call, app: App, shown: ShownIntent) {
   requireSignInMethod(app, 'provider');
   return mutate(call, async (tx) => {
-    const { userId, isNewUser, events } = await settleIdentity(tx, call, app, await redeemIntent(tx, call, shown));
-    const session = await startSession(tx, call, app, { id: userId, amr: ['fed'] });
+    const arrival = await redeemIntent(tx, call, shown);
+    const { userId, isNewUser, events } = await settleIdentity(tx, call, app, arrival);
+    const { providerAcr } = arrival;
+    const session = await startSession(tx, call, app, { id: userId, amr: ['fed'], providerAcr });
     return { result: { session, userId, isNewUser }, event: [...events, ...sessionEvents(userId, session)] };
   });
 }
@@ -47,7 +49,8 @@ async function linkToCaller(call: Call, app: App, actor: Call['actor'] & { kind:
     const { events, isClaimed } = await linkIdentity(tx, call, actor, arrival);
     const token = bearerToken(call.request) ?? '';
     if (!isClaimed) return { result: { sessionId: actor.session.id, sessionToken: token }, event: events };
-    const session = await startSession(tx, call, app, { id: actor.user.id, amr: ['fed'] });
+    const { providerAcr } = arrival;
+    const session = await startSession(tx, call, app, { id: actor.user.id, amr: ['fed'], providerAcr });
     const result = { sessionId: actor.session.id, sessionToken: token, started: session };
     return { result, event: [...events, ...sessionEvents(actor.user.id, session)] };
   });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { lockApp } from '../apps/apps.store.ts';
 import { overApp } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
@@ -32,7 +33,10 @@ import { azureIssuer, azureTenant, defaultScopes, googleIssuer, tenantTypes } fr
 /** Maximum number of providers of an app. */
 const providerLimit = 50;
 
-type NewProvider = Pick<IdentityProvider, 'type' | 'name' | 'issuer' | 'clientId' | 'scopes' | 'trustEmail'>;
+type NewProvider = Pick<
+  IdentityProvider,
+  'type' | 'name' | 'issuer' | 'clientId' | 'scopes' | 'trustEmail' | 'acrMapping'
+>;
 
 async function register(call: Call, made: NewProvider, clientSecret: string) {
   const { services, appId } = call;
@@ -71,16 +75,22 @@ const toResource = ({ services }: Call, { createdAt, updatedAt, ...found }: Iden
   ...found,
   ...(found.type === 'azure' && azureTenant(found.issuer)),
   scopes: [...found.scopes],
+  acrMapping: [...found.acrMapping],
   callbackUrls: [callbackUrl(services.config)],
   createdAt: createdAt.toISOString(),
   updatedAt: updatedAt.toISOString(),
 });
 
-/** Google and Microsoft have their own rules for verified addresses. */
-function checkTrust({ type }: IdentityProvider, { trustEmail }: ProviderPatch): void {
-  if (trustEmail === undefined || type === 'oidc') return;
+/**
+ * Google and Microsoft have their own rules for verified addresses. Their ID tokens have no `acr` and `amr` that an app
+ * could trust: each tenant of Microsoft decides itself how its people authenticate.
+ */
+function checkTrust({ type }: IdentityProvider, patch: ProviderPatch): void {
+  if (type === 'oidc') return;
+  const set = (['trustEmail', 'acrMapping'] as const).filter((name) => patch[name] !== undefined);
+  if (set.length === 0) return;
   const message = 'Only generic providers have this setting.';
-  throw new ApiError('validation_failed', { faults: [{ pointer: '/body/trustEmail', message }] });
+  throw new ApiError('validation_failed', { faults: set.map((name) => ({ pointer: `/body/${name}`, message })) });
 }
 
 /**
@@ -92,7 +102,11 @@ async function hasEqualValues(call: Call<{ idpId: string }, unknown, ProviderPat
   const { clientSecret, ...named } = body;
   const stored = (await listProviders(services.db, appId)).find(({ id }) => id === params.idpId);
   const names = Object.keys(named) as (keyof typeof named)[];
-  return clientSecret === undefined && stored !== undefined && names.every((name) => named[name] === stored[name]);
+  return (
+    clientSecret === undefined &&
+    stored !== undefined &&
+    names.every((name) => isDeepStrictEqual(named[name], stored[name]))
+  );
 }
 
 const created = { status: 201, description: 'The provider is registered.', body: providerCreated } as const;
@@ -117,7 +131,7 @@ export const identityProviderRoutes = [
     handler: (call) => {
       const { clientId, clientSecret } = call.body;
       const made = { type: 'google', name: 'Google', issuer: googleIssuer, clientId } as const;
-      return register(call, { ...made, scopes: defaultScopes, trustEmail: false }, clientSecret);
+      return register(call, { ...made, scopes: defaultScopes, trustEmail: false, acrMapping: [] }, clientSecret);
     },
   }),
 
@@ -142,7 +156,7 @@ export const identityProviderRoutes = [
       const { clientId, clientSecret, tenantType = 'AZURE_AD_TENANT_TYPE_COMMON', tenantId } = call.body;
       const issuer = azureIssuer(tenantId ?? tenantTypes[tenantType]);
       const made = { type: 'azure', name: 'Microsoft', issuer, clientId } as const;
-      return register(call, { ...made, scopes: defaultScopes, trustEmail: false }, clientSecret);
+      return register(call, { ...made, scopes: defaultScopes, trustEmail: false, acrMapping: [] }, clientSecret);
     },
   }),
 
@@ -164,9 +178,9 @@ export const identityProviderRoutes = [
     response: created,
     errors: ['idp_discovery_failed', 'idp_limit_exceeded'],
     handler: async (call) => {
-      const { name, clientId, clientSecret, scopes = defaultScopes, trustEmail = false } = call.body;
+      const { name, clientId, clientSecret, scopes = defaultScopes, trustEmail = false, acrMapping = [] } = call.body;
       const issuer = await checkIssuer(call, call.body.issuer);
-      return register(call, { type: 'oidc', name, issuer, clientId, scopes, trustEmail }, clientSecret);
+      return register(call, { type: 'oidc', name, issuer, clientId, scopes, trustEmail, acrMapping }, clientSecret);
     },
   }),
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { idOf, message, optional, outputId, patchOf, text, time, visibleName } from '../http/fields.ts';
+import { acrMapping } from './acr-mapping.ts';
 import { providerTypes, tenantTypeNames } from './provider-types.ts';
 
 const clientId = text({ min: 1, max: 500 }).meta({
@@ -90,6 +91,7 @@ export const createOidc = z
     clientSecret,
     scopes: optional(scopes),
     trustEmail: optional(trustEmail),
+    acrMapping: optional(acrMapping),
   })
   .meta({ id: 'CreateOidcIdentityProviderRequest', description: 'A client of any OpenID Connect provider.' });
 
@@ -123,6 +125,7 @@ export const provider = z
     clientId,
     scopes: z.array(z.string()).meta({ description: 'What is asked for.', examples: [['openid', 'email', 'profile']] }),
     trustEmail,
+    acrMapping,
     enabled,
     callbackUrls,
     createdAt: time('When it was registered'),
@@ -134,7 +137,14 @@ export const providerList = z
   .object({ idps: z.array(provider).meta({ description: 'Oldest first.', examples: [[]] }) })
   .meta({ id: 'IdentityProviderList', description: 'The identity providers of the app.' });
 
-export const patchProvider = patchOf({ name: providerName, clientId, clientSecret, enabled, trustEmail }).meta({
+export const patchProvider = patchOf({
+  name: providerName,
+  clientId,
+  clientSecret,
+  enabled,
+  trustEmail,
+  acrMapping,
+}).meta({
   id: 'UpdateIdentityProviderRequest',
   description: 'Changes to a provider; absent fields stay unchanged.',
 });

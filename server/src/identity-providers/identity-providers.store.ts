@@ -2,6 +2,7 @@ import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { setIf, setList } from '../db/set-list.ts';
 import { ApiError } from '../http/errors.ts';
+import type { AcrMapping } from './acr-mapping.ts';
 import type { ProviderPatch } from './identity-providers.schema.ts';
 import type { ProviderType } from './provider-types.ts';
 
@@ -14,6 +15,7 @@ export interface IdentityProvider {
   readonly clientId: string;
   readonly scopes: readonly string[];
   readonly trustEmail: boolean;
+  readonly acrMapping: AcrMapping;
   readonly enabled: boolean;
   readonly createdAt: Date;
   readonly updatedAt: Date;
@@ -27,6 +29,7 @@ export interface IdentityProviderRow {
   client_id: string;
   scopes: string[];
   trust_email: boolean;
+  acr_mapping: AcrMapping;
   enabled: boolean;
   created_at: Date;
   updated_at: Date;
@@ -38,7 +41,8 @@ export interface IdentityProviderRow {
  */
 export const isEmailTrusted = sql`(p.type IN ('google', 'azure') OR p.trust_email)`;
 
-const columns = sql`id, type, name, issuer, client_id, scopes, trust_email, enabled, created_at, updated_at`;
+const columns = sql`id, type, name, issuer, client_id, scopes, trust_email, acr_mapping, enabled, created_at,
+  updated_at`;
 
 export const toProvider = (row: IdentityProviderRow): IdentityProvider => ({
   id: row.id,
@@ -48,6 +52,7 @@ export const toProvider = (row: IdentityProviderRow): IdentityProvider => ({
   clientId: row.client_id,
   scopes: row.scopes,
   trustEmail: row.trust_email,
+  acrMapping: row.acr_mapping,
   enabled: row.enabled,
   createdAt: row.created_at,
   updatedAt: row.updated_at,
@@ -82,11 +87,10 @@ export async function insertProvider(
 ): Promise<void> {
   await tx.query(sql`
     INSERT INTO identity_providers (app_id, id, type, name, issuer, client_id, sealed_client_secret, scopes,
-      trust_email,
-      enabled, created_at, updated_at)
+      trust_email, acr_mapping, enabled, created_at, updated_at)
     VALUES (${appId}, ${provider.id}, ${provider.type}, ${provider.name}, ${provider.issuer}, ${provider.clientId},
-      ${provider.sealedClientSecret}, ${[...provider.scopes]}, ${provider.trustEmail}, true, ${provider.now},
-        ${provider.now})`);
+      ${provider.sealedClientSecret}, ${[...provider.scopes]}, ${provider.trustEmail},
+      ${JSON.stringify(provider.acrMapping)}::jsonb, true, ${provider.now}, ${provider.now})`);
 }
 
 /** Changes to a provider in stored form, with the secret sealed. */
@@ -106,6 +110,7 @@ export async function patchProvider(
     sealedClientSecret: (sealed) => setIf(sql`sealed_client_secret`, sealed),
     enabled: (enabled) => setIf(sql`enabled`, enabled),
     trustEmail: (trustEmail) => setIf(sql`trust_email`, trustEmail),
+    acrMapping: (mapping) => setIf(sql`acr_mapping`, mapping && JSON.stringify(mapping)),
   });
   const [row] = await tx.query<IdentityProviderRow>(sql`
     UPDATE identity_providers SET ${changes}, updated_at = ${now}

@@ -133,6 +133,7 @@ describe('a generic provider', () => {
         clientId: 'our-client',
         scopes: ['openid', 'email'],
         trustEmail: true,
+        acrMapping: [],
         enabled: true,
         callbackUrls,
         createdAt: expect.any(String),

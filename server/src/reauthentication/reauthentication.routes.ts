@@ -6,6 +6,7 @@ import { requireMailQuota } from '../email/mail-quotas.ts';
 import { queueMail } from '../email/queue-mail.ts';
 import { overApp } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
+import type { Acr } from '../access/second-factor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -26,10 +27,22 @@ import { circumstancesOf } from '../email/circumstances.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { reauthenticate, reauthenticated, reauthenticationRequested } from './reauthentication.schema.ts';
 
+/** What a re-authentication has proven. */
+interface Renewed {
+  /** Default: now. */
+  readonly authenticatedAt?: Date | undefined;
+  /** The strength that an identity provider has asserted. Default: none. */
+  readonly providerAcr?: Acr | null;
+}
+
 /** Renews the authentication of the current session only. */
-async function renew(tx: Tx, call: Call, authenticatedAt = call.services.clock.now()) {
+async function renew(
+  tx: Tx,
+  call: Call,
+  { authenticatedAt = call.services.clock.now(), providerAcr = null }: Renewed = {},
+) {
   const { user, session } = signedIn(call.actor);
-  await renewAuthentication(tx, call.appId, user.id, session.id, authenticatedAt);
+  await renewAuthentication(tx, call.appId, { id: session.id, userId: user.id, authenticatedAt, providerAcr });
   const result = {
     message: 'Authentication renewed',
     sessionId: session.id,
@@ -61,11 +74,11 @@ const renewByProvider = (call: Call, intent: ShownIntent) =>
     const arrival = await redeemIntent(tx, call, intent, { reauthenticates: true });
     await recognizeCaller(tx, call, arrival);
     // The client may redeem the intent minutes after the person returned from the provider.
-    return renew(
-      tx,
-      call,
-      arrival.authenticatedAt === undefined ? undefined : new Date(arrival.authenticatedAt * 1000),
-    );
+    const { authenticatedAt: seconds, providerAcr } = arrival;
+    return renew(tx, call, {
+      authenticatedAt: seconds === undefined ? undefined : new Date(seconds * 1000),
+      providerAcr,
+    });
   });
 
 async function renewByFactor(call: Call, factor: PresentedFactor) {

@@ -7,7 +7,8 @@ import { type Call, route } from '../calls/route.ts';
 import { lockWithinReach } from '../accounts/govern-user.ts';
 import { userParams } from '../users/users.schema.ts';
 import { endSessionsQuery, sessionList, sessionParams } from './sessions.schema.ts';
-import { deleteSession, deleteSessions, listSessions } from './sessions.store.ts';
+import { listSessions } from './session-list.store.ts';
+import { deleteSession, deleteSessions } from './sessions.store.ts';
 import { clearSessionCookie } from './clear-session-cookie.ts';
 
 async function sessionsOf({ services, appId, actor }: Call, userId: string) {
@@ -15,6 +16,8 @@ async function sessionsOf({ services, appId, actor }: Call, userId: string) {
   return {
     sessions: sessions.map((session) => ({
       ...session,
+      amr: [...session.amr],
+      authenticatedAt: session.authenticatedAt.toISOString(),
       createdAt: session.createdAt.toISOString(),
       lastSeenAt: session.lastSeenAt.toISOString(),
       expiresAt: session.expiresAt.toISOString(),

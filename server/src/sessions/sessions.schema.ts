@@ -12,6 +12,20 @@ export const startedSession = z
   })
   .meta({ id: 'StartedSession', description: 'A session that has just started.' });
 
+/** How and when the person authenticated in a session. */
+export const authentication = {
+  amr: z
+    .array(z.string())
+    .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd', 'otp', 'mfa']] }),
+  acr: z.literal([1, 2, 3]).meta({
+    description:
+      'Strength of the authentication. 1: one factor; 2: two factors; 3: a passkey that has verified the person by ' +
+      'PIN or biometrics, which cannot be phished.',
+    examples: [2],
+  }),
+  authenticatedAt: time('When the person last authenticated in the session'),
+};
+
 const session = z
   .object({
     id: outputId('the session'),
@@ -26,6 +40,7 @@ const session = z
       .string()
       .nullable()
       .meta({ description: 'Address that started it.', examples: ['203.0.113.7'] }),
+    ...authentication,
     current: z.boolean().meta({ description: 'Whether the current call uses this session.', examples: [true] }),
   })
   .meta({ id: 'Session', description: 'A live session of a user.' });

@@ -3,16 +3,7 @@ import { profileColumns, type ProfileRow, toProfile } from '../users/users.store
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import type { PresentedSession, SessionRestriction, SignedInUser } from '../access/actor.ts';
-
-/** A session in the view of its owner. */
-export interface Session {
-  readonly id: string;
-  readonly createdAt: Date;
-  readonly lastSeenAt: Date;
-  readonly expiresAt: Date;
-  readonly userAgent: string | null;
-  readonly ip: string | null;
-}
+import { type Acr, acrOf } from '../access/second-factor.ts';
 
 interface PresentedRow extends ProfileRow {
   id: string;
@@ -21,6 +12,7 @@ interface PresentedRow extends ProfileRow {
   last_seen_at: Date;
   idle_expires_at: Date;
   amr: string[];
+  provider_acr: Acr | null;
   authenticated_at: Date;
   factor_at: Date | null;
   restriction: SessionRestriction | null;
@@ -59,6 +51,7 @@ function toFoundSession(row: PresentedRow): FoundSession {
     createdAt: row.created_at,
     expiresAt: row.expires_at,
     amr: row.amr,
+    acr: acrOf(row.amr, row.provider_acr),
     authenticatedAt: row.authenticated_at,
     factorAt: row.factor_at,
     restriction: row.restriction,
@@ -72,11 +65,13 @@ const mfaOfApp = sql`(a.settings -> 'mfa')`;
 
 /**
  * What a session `s` is restricted to. A session without a second factor, in an app that requires one, becomes
- * restricted when it is older than the grace of the app.
+ * restricted when it is older than the grace of the app. The second factor of a provider counts, if the app maps its
+ * claims.
  */
 const restriction = (now: Date): Sql => sql`
   CASE
-    WHEN s.restriction IS NOT NULL OR s.factor_at IS NOT NULL THEN s.restriction
+    WHEN s.restriction IS NOT NULL OR s.factor_at IS NOT NULL OR s.provider_acr IS NOT NULL
+      THEN s.restriction
     WHEN ${mfaOfApp} ->> 'policy' = 'required' AND s.created_at + make_interval(
         days => COALESCE((${mfaOfApp} ->> 'graceDays')::integer, ${defaultSettings.mfa.graceDays}::integer)) <= ${now}
       THEN 'enrolment'
@@ -95,8 +90,8 @@ export async function findSessions(
 ): Promise<(FoundSession | undefined)[]> {
   const rows = await db.query<PresentedRow & { place: number }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.authenticated_at, s.factor_at, ${restriction(now)}, s.user_id, ${profileColumns}, u.is_super_admin, u.language,
-      u.has_factor
+      s.provider_acr, s.authenticated_at, s.factor_at, ${restriction(now)}, s.user_id, ${profileColumns},
+      u.is_super_admin, u.language, u.has_factor
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, token_hash, place)
     JOIN sessions s ON s.app_id = asked.app_id AND s.token_hash = asked.token_hash
@@ -145,8 +140,8 @@ export async function findSessionsOfAccessTokens(
   const column = <Value>(valueOf: (key: AccessTokenKey) => Value) => keys.map(valueOf);
   const rows = await db.query<PresentedRow & { place: number; is_suspended: boolean }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.authenticated_at, s.factor_at, ${restriction(now)}, s.user_id, ${profileColumns}, u.is_super_admin, u.language,
-      u.has_factor,
+      s.provider_acr, s.authenticated_at, s.factor_at, ${restriction(now)}, s.user_id, ${profileColumns},
+      u.is_super_admin, u.language, u.has_factor,
       asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended
     FROM unnest(${column(({ appId }) => appId)}::bigint[], ${column(({ sessionId }) => sessionId)}::bigint[],
       ${column(({ userId }) => userId)}::bigint[], ${column(({ orgId }) => orgId ?? null)}::bigint[],
@@ -193,17 +188,20 @@ export async function touchSession(
   return row?.idle_expires_at;
 }
 
-/** Records a newer authentication of the human in one session. The session keeps its token. */
+/**
+ * Records a newer authentication of the human in one session. The session keeps its token.
+ *
+ * @param providerAcr the strength that an identity provider has asserted; null: none
+ */
 export async function renewAuthentication(
   tx: Tx,
   appId: string,
-  userId: string,
-  sessionId: string,
-  authenticatedAt: Date,
+  session: { id: string; userId: string; authenticatedAt: Date; providerAcr: Acr | null },
 ): Promise<void> {
   await tx.query(sql`
-    UPDATE sessions SET authenticated_at = GREATEST(authenticated_at, ${authenticatedAt}::timestamptz)
-    WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${sessionId}`);
+    UPDATE sessions SET authenticated_at = GREATEST(authenticated_at, ${session.authenticatedAt}::timestamptz),
+      provider_acr = GREATEST(provider_acr, ${session.providerAcr}::smallint)
+    WHERE app_id = ${appId} AND user_id = ${session.userId} AND id = ${session.id}`);
 }
 
 /**
@@ -241,6 +239,8 @@ export interface NewSession {
   readonly userId: string;
   readonly tokenHash: Buffer;
   readonly amr: readonly string[];
+  /** The strength that an identity provider has asserted; null: none. */
+  readonly providerAcr: Acr | null;
   /** When a second factor was proven; null: it was not. */
   readonly factorAt: Date | null;
   readonly restriction: SessionRestriction | null;
@@ -258,11 +258,12 @@ export interface NewSession {
  */
 export const insertSession = (appId: string, session: NewSession, source: Sql): Sql => sql`
   INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
-    idle_expires_at, ip, user_agent, factor_at, restriction)
+    idle_expires_at, ip, user_agent, factor_at, restriction, provider_acr)
   SELECT ${appId}::bigint, ${session.id}::bigint, ${session.userId}::bigint, ${session.tokenHash}::bytea,
     ${session.amr}::text[], ${session.now}::timestamptz, ${session.now}::timestamptz, ${session.now}::timestamptz,
     ${session.expiresAt}::timestamptz, ${session.idleExpiresAt}::timestamptz, ${session.ip}::text,
-    ${session.userAgent}::text, ${session.factorAt}::timestamptz, ${session.restriction}::text
+    ${session.userAgent}::text, ${session.factorAt}::timestamptz, ${session.restriction}::text,
+    ${session.providerAcr}::smallint
   ${source}`;
 
 /**
@@ -282,7 +283,8 @@ export const renewSession = (
   UPDATE sessions SET token_hash = ${session.tokenHash}::bytea, amr = ${session.amr}::text[],
     authenticated_at = ${session.now}, last_seen_at = ${session.now}, expires_at = ${session.expiresAt},
     idle_expires_at = ${session.idleExpiresAt}, ip = ${session.ip}, user_agent = ${session.userAgent}::text,
-    factor_at = ${session.factorAt}::timestamptz, restriction = ${session.restriction}::text
+    factor_at = ${session.factorAt}::timestamptz, restriction = ${session.restriction}::text,
+    provider_acr = ${session.providerAcr}::smallint
   WHERE app_id = ${appId} AND token_hash = ${presentedHash} AND user_id = ${session.userId}
     AND LEAST(expires_at, idle_expires_at) > ${session.now} AND ${condition}
   RETURNING id, user_id`;
@@ -307,32 +309,6 @@ export const endSurplusSessions = (
     WHERE app_id = ${appId} AND user_id = ${userId} AND id <> ${kept} AND LEAST(expires_at, idle_expires_at) > ${now}
       AND ${condition}
     ORDER BY last_seen_at DESC, id DESC OFFSET ${most - 1})`;
-
-interface SessionRow {
-  id: string;
-  created_at: Date;
-  last_seen_at: Date;
-  expires_at: Date;
-  user_agent: string | null;
-  ip: string | null;
-}
-
-/** The live sessions of a user, oldest first. */
-export async function listSessions(db: Queryable, appId: string, userId: string, now: Date): Promise<Session[]> {
-  const rows = await db.query<SessionRow>(sql`
-    SELECT id, created_at, last_seen_at, LEAST(expires_at, idle_expires_at) AS expires_at, user_agent, ip
-    FROM sessions
-    WHERE app_id = ${appId} AND user_id = ${userId} AND expires_at > ${now} AND idle_expires_at > ${now}
-    ORDER BY id`);
-  return rows.map((row) => ({
-    id: row.id,
-    createdAt: row.created_at,
-    lastSeenAt: row.last_seen_at,
-    expiresAt: row.expires_at,
-    userAgent: row.user_agent,
-    ip: row.ip,
-  }));
-}
 
 /**
  * Whether the session of a locked user still exists. It cannot end until the transaction ends. Called by requests that

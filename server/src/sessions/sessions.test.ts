@@ -187,6 +187,9 @@ describe('my sessions', () => {
       createdAt: now.toISOString(),
       lastSeenAt: now.toISOString(),
       expiresAt: new Date(now.getTime() + 604_800_000).toISOString(),
+      amr: ['pwd'],
+      acr: 1,
+      authenticatedAt: now.toISOString(),
     };
     expect(response.json()).toEqual({
       sessions: [

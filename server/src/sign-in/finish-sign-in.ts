@@ -75,6 +75,7 @@ async function storeSession(
   const started = await startSession(tx, call, app, {
     id: user.id,
     amr: amrAfter(challenge.amr, checked),
+    providerAcr: challenge.providerAcr,
     isFactorProven: true,
     boundHash: challenge.deviceHash,
     restriction: checked.proof.by === 'recovery-code' ? 'recovery' : null,

@@ -1,3 +1,4 @@
+import type { Acr } from '../access/second-factor.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
@@ -5,6 +6,8 @@ import { sql } from '../db/db.ts';
 export interface MfaChallenge {
   readonly userId: string;
   readonly amr: readonly string[];
+  /** The strength that an identity provider has asserted; null: none. */
+  readonly providerAcr: Acr | null;
   /** Hash of the token of the device that began the sign-in. */
   readonly deviceHash: Buffer;
   /** Hash of the token of this device, if it has proven a second factor of the account before. */
@@ -29,20 +32,22 @@ export interface NewMfaChallenge extends Omit<MfaChallenge, 'knownDevice'> {
  */
 export const insertChallenge = (appId: string, challenge: NewMfaChallenge, source: Sql): Sql => sql`
   INSERT INTO mfa_challenges (app_id, token_hash, user_id, amr, device_hash, known_device, quota_names, quota_keys,
-    created_at, expires_at)
+    created_at, expires_at, provider_acr)
   SELECT ${appId}::bigint, ${challenge.tokenHash}::bytea, ${challenge.userId}::bigint, ${[...challenge.amr]}::text[],
     ${challenge.deviceHash}::bytea, (
       SELECT token_hash FROM devices
       WHERE app_id = ${appId} AND user_id = ${challenge.userId} AND expires_at > ${challenge.now}
         AND factor_at IS NOT NULL AND token_hash = ANY (${[...challenge.presentedHashes]}::bytea[]) LIMIT 1),
     ${challenge.quotas.map(({ name }) => name)}::text[], ${challenge.quotas.map(({ keyHash }) => keyHash)}::bytea[],
-    ${challenge.now}::timestamptz, ${challenge.expiresAt}::timestamptz
+    ${challenge.now}::timestamptz, ${challenge.expiresAt}::timestamptz,
+    ${challenge.providerAcr}::smallint
   ${source}
   RETURNING user_id`;
 
 interface ChallengeRow {
   user_id: string;
   amr: string[];
+  provider_acr: Acr | null;
   device_hash: Buffer;
   known_device: Buffer | null;
   quota_names: string[];
@@ -52,6 +57,7 @@ interface ChallengeRow {
 const toChallenge = (row: ChallengeRow): MfaChallenge => ({
   userId: row.user_id,
   amr: row.amr,
+  providerAcr: row.provider_acr,
   deviceHash: row.device_hash,
   knownDevice: row.known_device ?? undefined,
   quotas: row.quota_keys.map((keyHash, index) => ({ name: row.quota_names[index] ?? '', keyHash })),
@@ -64,7 +70,7 @@ export async function findChallenge(
   { tokenHash, deviceHashes, now }: { tokenHash: Buffer; deviceHashes: readonly Buffer[]; now: Date },
 ): Promise<MfaChallenge | undefined> {
   const [row] = await db.query<ChallengeRow>(sql`
-    SELECT c.user_id, c.amr, c.device_hash, c.known_device, c.quota_names, c.quota_keys
+    SELECT c.user_id, c.amr, c.provider_acr, c.device_hash, c.known_device, c.quota_names, c.quota_keys
     FROM mfa_challenges c
     JOIN users u ON u.app_id = c.app_id AND u.id = c.user_id AND u.state = 'ACTIVE'
     WHERE c.app_id = ${appId} AND c.token_hash = ${tokenHash} AND c.expires_at > ${now}

@@ -1,3 +1,4 @@
+import type { Acr } from '../access/second-factor.ts';
 import type { App } from '../apps/apps.store.ts';
 import type { CookieApp } from '../calls/app-cookies.ts';
 import type { Call } from '../calls/route.ts';
@@ -27,6 +28,7 @@ export interface PendingSignIn {
 export interface HalfAuthenticated {
   readonly id: string;
   readonly amr: readonly string[];
+  readonly providerAcr?: Acr | null;
   /** Quotas to refund when the sign-in succeeds. */
   readonly quotas?: MfaChallenge['quotas'];
 }
@@ -40,6 +42,7 @@ export function prepareChallenge(call: Call, app: CookieApp, user: HalfAuthentic
   const challenge: NewMfaChallenge = {
     userId: user.id,
     amr: user.amr,
+    providerAcr: user.providerAcr ?? null,
     deviceHash: sha256(deviceToken),
     presentedHashes: presented.map(sha256),
     quotas: user.quotas ?? [],

@@ -6,6 +6,7 @@ import { deviceChanges, storedDevice } from '../devices/devices.store.ts';
 import { cookieNames, setCookies } from '../calls/app-cookies.ts';
 import { cookieOf } from '../http/credential.ts';
 import type { SessionRestriction } from '../access/actor.ts';
+import type { Acr } from '../access/second-factor.ts';
 import type { Call } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import { sessionEnds } from '../sessions/session-ends.ts';
@@ -35,6 +36,8 @@ export interface AuthenticatedUser {
   readonly id: string;
   /** Methods of authentication. @see RFC 8176 */
   readonly amr: readonly string[];
+  /** The strength that an identity provider has asserted. Default: none. */
+  readonly providerAcr?: Acr | null;
   /** Whether a second factor was proven, too. */
   readonly isFactorProven?: boolean;
   /** Hash of the device token to which the sign-in was bound. */
@@ -57,6 +60,7 @@ export function prepareSession(call: Call, app: App, user: AuthenticatedUser): P
     userId: user.id,
     tokenHash: sha256(token),
     amr: user.amr,
+    providerAcr: user.providerAcr ?? null,
     factorAt: user.isFactorProven ? ends.now : null,
     restriction,
     ...ends,
@@ -115,7 +119,8 @@ export async function startSession(
   app: App,
   authenticated: AuthenticatedUser,
 ): Promise<SignInOutcome> {
-  const { restriction = authenticated.isFactorProven ? null : restrictionWithoutFactor(app) } = authenticated;
+  const hasTwoFactors = authenticated.isFactorProven || (authenticated.providerAcr ?? null) !== null;
+  const { restriction = hasTwoFactors ? null : restrictionWithoutFactor(app) } = authenticated;
   const user = { ...authenticated, restriction };
   const { row, token } = prepareSession(call, app, user);
   const presented = restriction === null ? presentedSessionHash(call) : undefined;

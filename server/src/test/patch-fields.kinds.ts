@@ -260,7 +260,7 @@ const providerKind: Kind = {
       },
     };
   },
-  values: { name: 'Another name' },
+  values: { name: 'Another name', acrMapping: [{ claim: 'amr', value: 'mfa', acr: 2 }] },
   unseen: {
     clientSecret: {
       because: 'Secrets are never returned.',

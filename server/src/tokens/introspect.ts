@@ -1,5 +1,7 @@
 import type { z } from 'zod';
+import type { PresentedSession } from '../access/actor.ts';
 import { statusesInForce } from '../access/organization-states.ts';
+import { acrUrn } from '../access/second-factor.ts';
 import { claimsToBeApiKey } from '../api-keys/api-key.ts';
 import { useApiKey } from '../api-keys/use-api-key.ts';
 import type { Services } from '../calls/services.ts';
@@ -20,6 +22,13 @@ const inactive: Introspection = { active: false };
 
 const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
 
+/** How and when the person authenticated. @see RFC 9470, section 6.2 */
+const howAuthenticated = ({ amr, acr, authenticatedAt }: PresentedSession) => ({
+  amr: [...amr],
+  acr: acrUrn(acr),
+  auth_time: inSeconds(authenticatedAt),
+});
+
 async function introspectSession(services: Services, app: NamedApp, token: string): Promise<Introspection> {
   const found = await findAndTouchSession(services, app.id, token);
   // A restricted session can only change second factors here, and nothing elsewhere.
@@ -38,7 +47,7 @@ async function introspectSession(services: Services, app: NamedApp, token: strin
     username: user.email,
     email_verified: user.isEmailVerified && user.isEmailClaimed,
     sid: session.id,
-    amr: [...session.amr],
+    ...howAuthenticated(session),
   };
 }
 
@@ -66,7 +75,7 @@ async function introspectAccessToken(services: Services, app: NamedApp, claims: 
     username: user.email,
     email_verified: user.isEmailVerified && user.isEmailClaimed,
     sid: session.id,
-    amr: [...session.amr],
+    ...howAuthenticated(session),
     ...(claims.orgId !== undefined && { org_id: claims.orgId }),
   };
 }

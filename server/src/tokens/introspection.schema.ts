@@ -93,6 +93,8 @@ export const introspection = z
       .array(z.string())
       .optional()
       .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd']] }),
+    acr: words('Strength of the authentication: a URN that ends with 1, 2 or 3.', 'urn:gatehouse:acr:2'),
+    auth_time: seconds('When the person last authenticated in the session'),
     org_id: words('The only organization for which an access token or API key is valid.', '118273645546213224'),
     scope: words('Current scopes of the machine user, separated by spaces.', 'members:read members:write'),
     client_id: words('Client id of the machine user; for a person, the name of the app.', '118273645546213378'),

@@ -87,6 +87,8 @@ describe('an active token', () => {
       email_verified: true,
       sid: fresh.sessionId,
       amr: ['pwd'],
+      acr: 'urn:gatehouse:acr:1',
+      auth_time: seconds(now),
     });
   });
 

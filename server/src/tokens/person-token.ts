@@ -1,4 +1,5 @@
 import type { PresentedSession, SignedInUser } from '../access/actor.ts';
+import { acrUrn } from '../access/second-factor.ts';
 import { toManagerRoles } from '../members/members.store.ts';
 import type { TokenMembership } from './token-grants.store.ts';
 
@@ -14,9 +15,6 @@ const maxClaimsBytes = 5700;
 
 const bytesOf = (value: object): number => Buffer.byteLength(JSON.stringify(value));
 
-/** Authentication context class reference: the strength of the authentication of the session. */
-const acrOf = (amr: readonly string[]): string => `urn:gatehouse:acr:${amr.includes('mfa') ? 2 : 1}`;
-
 /** The claims about the person and their session. @see RFC 9068, section 2.2 */
 export const claimsOfPerson = (user: SignedInUser, session: PresentedSession) => ({
   sub: user.id,
@@ -24,7 +22,7 @@ export const claimsOfPerson = (user: SignedInUser, session: PresentedSession) =>
   token_use: 'user',
   auth_time: Math.floor(session.authenticatedAt.getTime() / 1000),
   amr: [...session.amr],
-  acr: acrOf(session.amr),
+  acr: acrUrn(session.acr),
   email: user.email,
   email_verified: user.isEmailVerified && user.isEmailClaimed,
 });

@@ -84,6 +84,8 @@ describe('introspection', () => {
         createdAt: now.toISOString(),
         expiresAt: new Date(now.getTime() + 2_592_000_000).toISOString(),
         amr: ['pwd'],
+        acr: 1,
+        authenticatedAt: now.toISOString(),
       },
     });
   });

@@ -156,6 +156,8 @@ export const userRoutes = [
           createdAt: session.createdAt.toISOString(),
           expiresAt: session.expiresAt.toISOString(),
           amr: [...session.amr],
+          acr: session.acr,
+          authenticatedAt: session.authenticatedAt.toISOString(),
         },
         ...(await furtherOfSelf(call, self.id, call.query)),
       };

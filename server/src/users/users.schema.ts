@@ -15,6 +15,7 @@ import {
 } from '../http/fields.ts';
 import { mailLanguages } from '../mail-texts/words.ts';
 import { emailAddress } from '../http/email-address.ts';
+import { authentication } from '../sessions/sessions.schema.ts';
 
 export const firstName = personName('Given name.', 'Jon');
 export const lastName = personName('Family name.', 'Doe');
@@ -122,9 +123,7 @@ export const me = z
         id: outputId('the session'),
         createdAt: time('When it began'),
         expiresAt: time('When it ends at the latest'),
-        amr: z
-          .array(z.string())
-          .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd']] }),
+        ...authentication,
       })
       .meta({ description: 'The session of this call.' }),
     organizations: z

@@ -270,7 +270,12 @@ export const samplesOfIdentityProviders: SampleCalls = {
     {
       ...byAdmin(async (stage) => ({
         params: { idpId: await register(stage) },
-        body: { name: 'Another name', clientSecret: 'another secret', enabled: false },
+        body: {
+          name: 'Another name',
+          clientSecret: 'another secret',
+          enabled: false,
+          acrMapping: [{ claim: 'acr', value: 'urn:acme:two', acr: 2 }],
+        },
       })),
       target: ['identity_provider', 'idpId'],
     },
