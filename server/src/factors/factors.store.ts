@@ -163,6 +163,14 @@ export async function renameFactor(tx: Tx, appId: string, userId: string, id: st
   return toFactor(row);
 }
 
+/** Updates what depends on the factors of a locked user after some were deleted. */
+async function settleDeletion(tx: Tx, appId: string, userId: string): Promise<void> {
+  await recordWhetherHasFactor(tx, appId, userId);
+  await tx.query(sql`
+    DELETE FROM recovery_codes c USING users u
+    WHERE u.app_id = ${appId} AND u.id = ${userId} AND NOT u.has_factor AND c.app_id = u.app_id AND c.user_id = u.id`);
+}
+
 /**
  * Deletes a factor of a locked user. With the last confirmed one, the recovery codes are deleted too.
  *
@@ -177,23 +185,38 @@ export async function deleteFactor(
   const [row] = await tx.query<{ name: string }>(sql`
     DELETE FROM factors WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${id} RETURNING name`);
   if (!row) return undefined;
-  await recordWhetherHasFactor(tx, appId, userId);
-  await tx.query(sql`
-    DELETE FROM recovery_codes c USING users u
-    WHERE u.app_id = ${appId} AND u.id = ${userId} AND NOT u.has_factor AND c.app_id = u.app_id AND c.user_id = u.id`);
+  await settleDeletion(tx, appId, userId);
   return row;
 }
 
+/** How long the "not me" link of a factor removes it although it was used. */
+const rejectableMs = 24 * 3_600_000;
+
 /**
- * Deletes a factor of a locked user if no sign-in used it since it was confirmed, for the "not me" link of its mail. A
- * stranger who reads the mailbox must not be able to remove a factor that the owner signs in with.
+ * Deletes the factor of a locked user whose mail has a "not me" link, and those that were added after it: a stranger
+ * may have added several. For a day after it was added, a factor is deleted in any case, because the thief of a session
+ * can sign in with their own passkey at once. Later, only if no sign-in used it since: a stranger who reads the mailbox
+ * must not be able to remove a factor that the owner signs in with.
  */
-export async function deleteUnusedFactor(tx: Tx, appId: string, userId: string, id: string): Promise<void> {
+export async function deleteRejectedFactors(
+  tx: Tx,
+  appId: string,
+  userId: string,
+  id: string,
+  now: Date,
+): Promise<void> {
+  const lately = new Date(now.getTime() - rejectableMs);
   const rows = await tx.query(sql`
-    SELECT 1 FROM factors
-    WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${id} AND last_used_at IS NOT DISTINCT FROM confirmed_at
-    FOR UPDATE`);
-  if (rows.length > 0) await deleteFactor(tx, appId, userId, id);
+    WITH rejectable AS (
+      SELECT id, confirmed_at FROM factors
+      WHERE app_id = ${appId} AND user_id = ${userId}
+        AND (last_used_at IS NOT DISTINCT FROM confirmed_at OR confirmed_at > ${lately}))
+    DELETE FROM factors f USING rejectable r, rejectable rejected
+    WHERE f.app_id = ${appId} AND f.user_id = ${userId} AND f.id = r.id AND rejected.id = ${id}
+      AND (r.id = rejected.id OR r.confirmed_at IS NULL OR r.confirmed_at > rejected.confirmed_at
+        OR (r.confirmed_at = rejected.confirmed_at AND r.id > rejected.id))
+    RETURNING 1`);
+  if (rows.length > 0) await settleDeletion(tx, appId, userId);
 }
 
 /** Deletes all factors, recovery codes and challenges of a locked user. @returns the number of confirmed factors */

@@ -122,8 +122,8 @@ export const english: Words = {
       body: 'From now on, signing in to {{brandName}} also asks for a code of “{{factorName}}”.',
       action: 'Open {{brandName}}',
       note:
-        'If it was not you, follow the link below before the factor is used: it is removed, and you choose a new ' +
-        'password.',
+        'If it was not you, follow the link below within a day: the factor is removed, also if it was used, and you ' +
+        'choose a new password. Later, it is removed only if it was not used.',
     },
     factor_removed: {
       subject: 'A second factor was removed from your account at {{brandName}}',

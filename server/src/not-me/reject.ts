@@ -4,7 +4,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
-import { deleteUnusedFactor } from '../factors/factors.store.ts';
+import { deleteRejectedFactors } from '../factors/factors.store.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
@@ -53,7 +53,7 @@ async function remove(tx: Tx, call: Call, { kind, userId, subject }: NotMeToken)
   const isRejected = (passwordHash: string) => fingerprintOf(passwordHash) === subject;
   if (kind === 'identity') await unlinkIdentity(tx, appId, userId, subject);
   if (kind === 'api_key') await deleteKeyMadeBy(tx, appId, userId, subject);
-  if (kind === 'factor') await deleteUnusedFactor(tx, appId, userId, subject);
+  if (kind === 'factor') await deleteRejectedFactors(tx, appId, userId, subject, services.clock.now());
   if (kind === 'machine_secret') await deleteSecretCreatedBy(tx, appId, userId, subject);
   if (kind === 'password') await removePassword(tx, appId, userId, isRejected, services.clock.now());
   await deleteSessions(tx, appId, userId);

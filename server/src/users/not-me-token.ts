@@ -15,7 +15,7 @@ export type NotMeSubject =
   | { readonly kind: 'api_key'; readonly id: string }
   /** A secret that the user created for a machine user of an organization. */
   | { readonly kind: 'machine_secret'; readonly id: string }
-  /** A second factor, until it is used. */
+  /** A second factor, with those that were added after it. */
   | { readonly kind: 'factor'; readonly id: string }
   /** The password with this hash. The link does not remove a password that was set later. */
   | { readonly kind: 'password'; readonly passwordHash: string };
@@ -72,8 +72,8 @@ function subjectText(subject: NotMeSubject): string {
  * - `identity`: the identity is unlinked, all sessions end, and a password reset starts
  * - `api_key`: the key ends, all sessions end, and a password reset starts
  * - `password`: the password is removed if it is still this one, all sessions end, and a password reset starts
- * - `factor`: the second factor is removed if it was not used since it was added, all sessions end, and a password
- *   reset starts
+ * - `factor`: the second factor and those added after it are removed, unless they are older than a day and were used;
+ *   all sessions end, and a password reset starts
  * - `machine_secret`: the secret is deleted, all sessions end, and a password reset starts
  *
  * A link is void after a change of address, because someone else may own the old mailbox.
