@@ -145,7 +145,7 @@ export type AddPasskeyRequest = {
      */
     name?: string | null;
     /**
-     * For the first factor in an app that requires one, after a sign-in with a password: the code of `POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.
+     * For the first factor, after a sign-in with a password: the code of `POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.
      */
     verificationCode?: string | null;
 };
@@ -845,7 +845,7 @@ export type ConfirmFactorRequest = {
      */
     code: string;
     /**
-     * For the first factor in an app that requires one, after a sign-in with a password: the code of `POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.
+     * For the first factor, after a sign-in with a password: the code of `POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.
      */
     verificationCode?: string | null;
 };

@@ -49,23 +49,22 @@ async function stepOfUnconfirmed(call: Call, userId: string, { id, code }: Given
   return step;
 }
 
+/** Methods of a first factor after which the mailbox need not confirm the first second factor. */
+const identifying = ['email', 'fed', 'hwk', 'swk'];
+
 /**
- * In an app that requires a second factor, a stranger who knows the password could add the first one, also in a session
- * from before the requirement. Therefore the owner of the mailbox confirms it too, unless a mailed code or a provider
- * has identified the person.
+ * A stranger who knows the password could add the first factor, sign in with it, and so keep the owner out. Therefore
+ * the owner of the mailbox confirms it too, unless a mailed code, a provider or a passkey has identified the person.
  *
  * @returns the id of the code to consume; undefined if none is needed
  * @throws ApiError `account_unclaimed`, `code_invalid`
  */
 export async function checkMailbox(
   call: Call,
-  { settings }: App,
   { verificationCode }: Pick<Given, 'verificationCode'>,
 ): Promise<string | undefined> {
   const { user, session } = signedIn(call.actor);
-  const isRequired = settings.mfa.policy === 'required' || session.restriction === 'enrolment';
-  const isIdentified = ['fed', 'email'].some((way) => session.amr.includes(way));
-  if (!isRequired || user.hasFactor || isIdentified) return undefined;
+  if (user.hasFactor || identifying.some((method) => session.amr.includes(method))) return undefined;
   if (!user.isEmailClaimed) throw new ApiError('account_unclaimed');
   if (verificationCode !== undefined) {
     return checkCode(call, { userId: user.id, purpose: 'reauthentication' }, verificationCode);
@@ -135,7 +134,7 @@ export async function confirmMyFactor(call: Call, given: Given): Promise<AddedFa
   const app = await namedAppOf(call);
   if (app.settings.mfa.policy === 'off') throw new ApiError('mfa_disabled');
   const step = await stepOfUnconfirmed(call, user.id, given);
-  const codeId = await checkMailbox(call, app, given);
+  const codeId = await checkMailbox(call, given);
   return mutate(call, (tx) =>
     storeFactor(tx, call, app, { id: given.id, codeId, methods: ['otp'] }, async () => {
       const confirmed = { id: given.id, userId: user.id, step, now: services.clock.now() };

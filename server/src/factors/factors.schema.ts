@@ -116,7 +116,7 @@ export const confirmFactor = z
     code: totpCode,
     verificationCode: optional(verificationCode).meta({
       description:
-        'For the first factor in an app that requires one, after a sign-in with a password: the code of ' +
+        'For the first factor, after a sign-in with a password: the code of ' +
         '`POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.',
       examples: ['K7M2QXA'],
     }),
@@ -133,7 +133,7 @@ export const addPasskey = z
     name: optional(factorName),
     verificationCode: optional(verificationCode).meta({
       description:
-        'For the first factor in an app that requires one, after a sign-in with a password: the code of ' +
+        'For the first factor, after a sign-in with a password: the code of ' +
         '`POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.',
       examples: ['K7M2QXA'],
     }),

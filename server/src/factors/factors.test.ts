@@ -6,6 +6,7 @@ import { buildTestApp, type TestApp } from '../test/setup.ts';
 import {
   addFactor,
   challenge,
+  confirmation,
   enrol,
   factorsUrl,
   finish,
@@ -139,7 +140,7 @@ describe('confirming a factor', () => {
   it('uses the code up, so that it starts no session', async () => {
     const added = await addFactor(world, person);
     const code = nextCode(world, added);
-    await confirm(added.id, { code });
+    expect((await confirm(added.id, { code, ...(await confirmation(world, person)) })).statusCode).toBe(200);
     const begun = await challenge(world, person.email);
     expect(problem(await finish(world, begun, { factorId: added.id, code }))).toBe('400 factor_invalid');
   });
@@ -364,29 +365,5 @@ describe('a super admin', () => {
     const change = (body: object) => call('PATCH', settingsUrl, body, world.admin.token);
     expect(problem(await change({ mfa: { policy: 'off' } }))).toBe('401 reauthentication_required');
     expect((await change({ mfa: { policy: 'optional' } })).statusCode).toBe(200);
-  });
-});
-
-describe('the link "not me" in the mail about a new factor', () => {
-  const press = async (link: string) => {
-    const token = link.split('#')[1] ?? '';
-    return world.call('POST', `${users}/email/verification/rejection`, { body: { token } });
-  };
-
-  it('removes the factor and ends the sessions', async () => {
-    await enrol(world, person);
-    const { text } = await world.mail(person.email);
-    expect((await press(/\S+not-me#\S+/.exec(text)?.[0] ?? '')).statusCode).toBe(200);
-    expect((await me(person.token)).statusCode).toBe(401);
-    expect((await world.signIn(person.email)).userId).toBe(person.userId);
-  });
-
-  it('keeps a factor that was used since, after a day, because the mailbox is only one factor', async () => {
-    const factor = await enrol(world, person);
-    const { text } = await world.mail(person.email);
-    await signInWith(world, person, factor);
-    test.clock.advance(24 * 3_600_000);
-    await press(/\S+not-me#\S+/.exec(text)?.[0] ?? '');
-    await challenge(world, person.email);
   });
 });

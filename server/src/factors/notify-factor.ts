@@ -3,7 +3,15 @@ import type { Tx } from '../db/db.ts';
 import { circumstancesOf } from '../email/circumstances.ts';
 import { queueNotice } from '../email/mail-quotas.ts';
 import type { Call } from '../calls/route.ts';
+import { notMeUrl } from '../users/not-me-token.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
+
+/** Mails about changes that cannot be undone: their link ends all sessions. */
+const irreversible: ReadonlySet<FactorNotice> = new Set([
+  'factor_removed',
+  'recovery_codes_replaced',
+  'recovery_code_used',
+]);
 
 type FactorNotice =
   | 'factor_added'
@@ -31,6 +39,7 @@ export async function notifyOfFactor(
 ): Promise<void> {
   if (!user.isEmailVerified) return;
   const { id: userId, email: recipient } = user;
-  const mail = { userId, recipient, purpose, content: { ...content, ...circumstancesOf(call) } };
+  const link = irreversible.has(purpose) && { notMeUrl: notMeUrl(call, user, { kind: 'factors' }) };
+  const mail = { userId, recipient, purpose, content: { ...content, ...circumstancesOf(call), ...link } };
   await queueNotice(tx, call.services, app, mail);
 }

@@ -45,7 +45,7 @@ async function addMyPasskey(call: Call, given: Given): Promise<AddedFactor> {
   const { user, session } = signedIn(call.actor);
   const app = await appWithPasskeys(call);
   const relyingParty = relyingPartyOf(app);
-  const codeId = await checkMailbox(call, app, given);
+  const codeId = await checkMailbox(call, given);
   const ceremony = { purpose: 'registration', sessionId: session.id } as const;
   const verify = async () => {
     const { signed } = await consumeSignedChallenge(call, given.credential, ceremony);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { addFactor, enrol, factorsUrl, setPolicy } from '../test/world/factors.ts';
+import { addFactor, beginWithProvider, confirmation, enrol, factorsUrl, setPolicy } from '../test/world/factors.ts';
 import {
   addPasskey,
   assertion,
@@ -104,6 +104,8 @@ const setNoRelyingParty = () =>
   test.db.query(sql`UPDATE apps SET settings = settings #- '{mfa,relyingParty}' WHERE id = ${world.appId}`);
 
 describe('registering a passkey', () => {
+  beforeEach(() => beginWithProvider(world, person));
+
   it('adds a factor with its properties, ten recovery codes with the first one, and tells the owner', async () => {
     const { id, recoveryCodes } = await addPasskey(world, person);
     expect(recoveryCodes).toHaveLength(10);
@@ -132,6 +134,7 @@ describe('registering a passkey', () => {
     [{}, ['pwd', 'swk', 'user', 'mfa']],
     [{ isUserVerified: false }, ['pwd', 'swk', 'mfa']],
   ])('counts as a proof of two factors in this session: %j', async (deviation, amr) => {
+    person = await world.person();
     await addPasskey(world, person, createPasskey(), deviation);
     expect((await call('GET', `${users}/me`)).json()).toMatchObject({ session: { amr } });
   });
@@ -213,6 +216,7 @@ describe('registering a passkey', () => {
 
   it('leaves the challenge of another session unused', async () => {
     const other = await world.person();
+    await beginWithProvider(world, other);
     const credential = registration(createPasskey(), await begin(other.token));
     await register(credential);
     expect((await register(credential, {}, other.token)).statusCode).toBe(201);
@@ -221,6 +225,7 @@ describe('registering a passkey', () => {
   it('refuses a credential that somebody has', async () => {
     const passkey = await addPasskey(world, person);
     const other = await world.person();
+    await beginWithProvider(world, other);
     for (const { token } of [person, other]) {
       const response = await register(registration(passkey, await begin(token)), {}, token);
       expect(problem(response)).toBe('400 factor_invalid');
@@ -333,7 +338,7 @@ describe('the relying party of an app', () => {
     const origin = `android:apk-key-hash:${'A'.repeat(43)}`;
     expect((await change({ id: 'example.com', origins: [origin] })).statusCode).toBe(200);
     const credential = registration(createPasskey(), await begin(), { origin });
-    expect((await register(credential)).statusCode).toBe(201);
+    expect((await register(credential, await confirmation(world, person))).statusCode).toBe(201);
   });
 
   it('may be localhost in development', async () => {

@@ -130,14 +130,18 @@ export const english: Words = {
       heading: 'A second factor was removed',
       body: '“{{factorName}}” was removed from your account at {{brandName}}. All other sessions have ended.',
       action: 'Open {{brandName}}',
-      note: 'If it was not you, reset your password at once and tell the support of {{brandName}}.',
+      note:
+        'If it was not you, follow the link below and tell the support of {{brandName}}: all sessions end, and you ' +
+        'choose a new password.',
     },
     recovery_codes_replaced: {
       subject: 'New recovery codes for {{brandName}}',
       heading: 'Your recovery codes were replaced',
       body: 'New recovery codes were created for your account at {{brandName}}. The earlier ones are invalid.',
       action: 'Open {{brandName}}',
-      note: 'If it was not you, reset your password at once and tell the support of {{brandName}}.',
+      note:
+        'If it was not you, follow the link below and tell the support of {{brandName}}: all sessions end, and you ' +
+        'choose a new password.',
     },
     recovery_code_used: {
       subject: 'A recovery code was used at {{brandName}}',
@@ -146,7 +150,9 @@ export const english: Words = {
         'Somebody, hopefully you, signed in to your account at {{brandName}} with a recovery code instead of the ' +
         'second factor. Unused codes: {{codesLeft}}.',
       action: 'Open {{brandName}}',
-      note: 'If it was not you, reset your password at once and tell the support of {{brandName}}.',
+      note:
+        'If it was not you, follow the link below and tell the support of {{brandName}}: all sessions end, and you ' +
+        'choose a new password.',
     },
     factors_reset: {
       subject: 'Your second factors at {{brandName}} were removed',

@@ -43,6 +43,7 @@ const script = `
   const token = () => location.hash.slice(1);
   const kind = () => (/^gh_n_[a-z][\\w-]{60,400}$/.test(token()) ? kinds.get(token()[5]) : undefined);
   const begin = () => (kind() ? show('title', kind(), 'button', 'keep') : show('title', 'incomplete'));
+  const done = { account: 'doneAccount', factors: 'doneFactors' };
   const failures = { 400: ['invalid'], 429: ['later', 'button'] };
   element('button').addEventListener('click', async () => {
     const button = element('button');
@@ -54,7 +55,7 @@ const script = `
         headers: { 'content-type': 'application/json', 'x-app-name': document.documentElement.dataset.app },
         body: JSON.stringify({ token: token() }),
       });
-      if (response.ok) show('doneTitle', kind() === 'account' ? 'doneAccount' : 'doneOther');
+      if (response.ok) show('doneTitle', done[kind()] ?? 'doneOther');
       else show('title', ...(failures[response.status] ?? ['failed', 'button']));
     } catch {
       show('title', 'failed', 'button');
@@ -90,6 +91,15 @@ function fill(text: string, brandName: string): Html {
   return html`${pieces}`;
 }
 
+const outcomes = [
+  'doneAccount',
+  'doneOther',
+  'doneFactors',
+  'incomplete',
+  'invalid',
+  'later',
+  'failed',
+] as const satisfies (keyof PageWords)[];
 const kinds = Object.keys(notMeLetters) as (keyof typeof notMeLetters)[];
 
 function page({ name, displayName, settings }: App, language: Language): Html {
@@ -112,8 +122,7 @@ function page({ name, displayName, settings }: App, language: Language): Html {
           <h1 id="title">${words.title}</h1>
           <h1 id="doneTitle" hidden>${words.doneTitle}</h1>
           <noscript><p>${words.noScript}</p></noscript>
-          ${kinds.map((id) => text(id))}
-          ${(['doneAccount', 'doneOther', 'incomplete', 'invalid', 'later', 'failed'] as const).map((id) => text(id))}
+          ${kinds.map((id) => text(id))} ${outcomes.map((id) => text(id))}
           <button id="button" type="button" hidden>${words.button}</button>
           ${text('keep', 'quiet')}
         </main>

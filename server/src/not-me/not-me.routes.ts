@@ -20,8 +20,9 @@ export const notMeRoutes = [
       'become void, and the address becomes unverified. Id, address and memberships are kept. At most two ' +
       'sign-ups of one account can be rejected a day. Mail about a new device: ends that session. Mail about a ' +
       'new identity, API key, second factor, password or machine secret: removes it and ends all sessions. ' +
-      'A second factor that was used is removed only within a day. All mails but the first also end all personal ' +
-      'API keys and start a password reset. The links are valid for 30 days.',
+      'A second factor that was used is removed only within a day. Mail about a removed factor, or about used or ' +
+      'replaced recovery codes: ends all sessions. All mails but the first also end all personal API keys and start ' +
+      'a password reset. The links are valid for 30 days.',
     access: publicAccess(),
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: 'user.rejected',

@@ -12,6 +12,7 @@ export interface PageWords extends Effects {
   readonly doneTitle: string;
   readonly doneAccount: string;
   readonly doneOther: string;
+  readonly doneFactors: string;
   readonly incomplete: string;
   readonly invalid: string;
   readonly later: string;
@@ -43,11 +44,17 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     factor:
       'A second factor was added to your account at {{brandName}}. If it was not you, press the button: the second ' +
       'factor is removed, all sessions end, and you get a mail to choose a new password.',
+    factors:
+      'Second factors or recovery codes of your account at {{brandName}} were used or changed. If it was not you, ' +
+      'press the button: all sessions end, and you get a mail to choose a new password.',
     keep: 'If it was you, close this page. Nothing changes.',
     button: 'This was not me',
     doneTitle: 'Done',
     doneAccount: 'The sign-up is rejected. No further action is needed.',
     doneOther: 'It was removed. You get a mail to choose a new password. Please do so now.',
+    doneFactors:
+      'All sessions have ended. You get a mail to choose a new password. Please do so now, and check your second ' +
+      'factors.',
     incomplete: 'This link is incomplete. Open it again from the mail, or copy all of it.',
     invalid: 'This link is no longer valid: it has expired, or the account was confirmed in the meantime.',
     later: 'Too many requests. Please try again later.',
@@ -77,11 +84,17 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     factor:
       'أُضيف عامل تحقّق ثانٍ إلى حسابك في {{brandName}}. إذا لم تكن أنت من فعل ذلك، فاضغط الزرّ: سيُزال ' +
       'وتنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
+    factors:
+      'استُخدمت عوامل التحقّق الثانية أو رموز الاسترداد لحسابك في {{brandName}} أو تغيّرت. إذا لم تكن أنت من ' +
+      'فعل ذلك، فاضغط الزرّ: ستنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
     keep: 'إذا كنت أنت، فأغلق هذه الصفحة، ولن يتغيّر شيء.',
     button: 'لم أكن أنا',
     doneTitle: 'تمّ',
     doneAccount: 'رُفض التسجيل. لا يلزمك القيام بأيّ إجراء آخر.',
     doneOther: 'تمّ الحذف. أرسلنا إليك رسالة لاختيار كلمة مرور جديدة، فيُرجى القيام بذلك الآن.',
+    doneFactors:
+      'انتهت جميع الجلسات. أرسلنا إليك رسالة لاختيار كلمة مرور جديدة، فيُرجى القيام بذلك الآن ومراجعة عوامل ' +
+      'التحقّق الثانية.',
     incomplete: 'هذا الرابط غير مكتمل. افتحه مرّة أخرى من الرسالة، أو انسخه كاملًا.',
     invalid: 'لم يعد هذا الرابط صالحًا: انتهت صلاحيته، أو أُكّد الحساب بعد إرساله.',
     later: 'الطلبات كثيرة جدًّا. يُرجى المحاولة لاحقًا.',

@@ -5,7 +5,7 @@ import type { Browser, BrowserContext, CDPSession, Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { executablePath, isInstalled, launchBrowser } from '../test/browser.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { factorsUrl, setPolicy } from '../test/world/factors.ts';
+import { confirmation, factorsUrl, setPolicy } from '../test/world/factors.ts';
 import { setRelyingParty } from '../test/world/passkeys.ts';
 import { createWorld, password, type Person, type World } from '../test/world/world.ts';
 
@@ -61,7 +61,10 @@ async function plugIn(options: Authenticator = {}): Promise<string> {
 const credentialsOf = async (authenticatorId: string) =>
   (await cdp.send('WebAuthn.getCredentials', { authenticatorId })).credentials;
 
-const register = (name: string) => run('addPasskey', name, person.token);
+const register = async (name: string) => {
+  const { verificationCode } = await confirmation(world, person);
+  return run('addPasskey', name, person.token, verificationCode);
+};
 const signInAlone = (options: object = {}) => run('signInWithPasskey', options);
 
 const amrOf = async (token: unknown) => {

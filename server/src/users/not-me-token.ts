@@ -17,6 +17,8 @@ export type NotMeSubject =
   | { readonly kind: 'machine_secret'; readonly id: string }
   /** A second factor, with those that were added after it. */
   | { readonly kind: 'factor'; readonly id: string }
+  /** A change of second factors or recovery codes that cannot be undone, such as the removal of a factor. */
+  | { readonly kind: 'factors' }
   /** The password with this hash. The link does not remove a password that was set later. */
   | { readonly kind: 'password'; readonly passwordHash: string };
 
@@ -41,6 +43,7 @@ export const notMeLetters = {
   machine_secret: 'm',
   password: 'p',
   factor: 'f',
+  factors: 'r',
 } as const satisfies Record<NotMeSubject['kind'], string>;
 const kindOf = new Map(Object.entries(notMeLetters).map(([kind, letter]) => [letter, kind as NotMeSubject['kind']]));
 
@@ -58,7 +61,7 @@ export const mailboxOf = (email: string): string => fingerprintOf(emailKey(email
 
 function subjectText(subject: NotMeSubject): string {
   if (subject.kind === 'password') return fingerprintOf(subject.passwordHash);
-  return subject.kind === 'account' ? '' : subject.id;
+  return subject.kind === 'account' || subject.kind === 'factors' ? '' : subject.id;
 }
 
 /**
@@ -74,6 +77,7 @@ function subjectText(subject: NotMeSubject): string {
  * - `password`: the password is removed if it is still this one, all sessions end, and a password reset starts
  * - `factor`: the second factor and those added after it are removed, unless they are older than a day and were used;
  *   all sessions end, and a password reset starts
+ * - `factors`: all sessions end, and a password reset starts. Removed factors and used codes are not restored
  * - `machine_secret`: the secret is deleted, all sessions end, and a password reset starts
  *
  * A link is void after a change of address, because someone else may own the old mailbox.

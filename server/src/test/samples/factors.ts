@@ -1,5 +1,5 @@
 import { sql } from '../../db/db.ts';
-import { addFactor, challenge, enrol, nextCode } from '../world/factors.ts';
+import { addFactor, challenge, confirmation, enrol, nextCode } from '../world/factors.ts';
 import { addPasskey, assertion, createPasskey, optionsOf, registration, setRelyingParty } from '../world/passkeys.ts';
 import { human, nobody, type Prepared, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
@@ -79,8 +79,9 @@ export const samplesOfFactors: SampleCalls = {
       prepare: async ({ world }) => {
         const person = await world.person();
         const { id, secret } = await addFactor(world, person);
+        const body = await confirmation(world, person);
         const self = human(person);
-        return withCode(world, { secret }, { as: self, addressed: self, params: { factorId: id } });
+        return withCode(world, { secret }, { as: self, addressed: self, params: { factorId: id }, body });
       },
     },
   ],
@@ -136,14 +137,15 @@ export const samplesOfFactors: SampleCalls = {
   ],
   addMyPasskey: [
     {
-      ...boundToOne('factor_invalid'),
+      ...boundToOne('code_invalid'),
       target: ['factor', 'id'],
       prepare: async ({ world }) => {
         await setRelyingParty(world);
         const person = await world.person();
         const options = await optionsOf(world, 'registrationOptions', person);
         const self = human(person);
-        return { as: self, addressed: self, body: { credential: registration(createPasskey(), options) } };
+        const credential = registration(createPasskey(), options);
+        return { as: self, addressed: self, body: { credential, ...(await confirmation(world, person)) } };
       },
     },
   ],

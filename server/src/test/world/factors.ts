@@ -1,6 +1,7 @@
 import type { LightMyRequestResponse } from 'fastify';
 import { stepOf, totpCode } from '../../factors/totp.ts';
 import { sql } from '../../db/db.ts';
+import { sha256 } from '../../keys/secrets.ts';
 import { withStatus } from './answers.ts';
 import { password, type Person } from './people.ts';
 import type { World } from './world.ts';
@@ -39,10 +40,40 @@ export async function addFactor(
   return { id, secret: fromBase32(secret) };
 }
 
+/** Makes a session one that began with a provider, which needs no code from the mailbox to add the first factor. */
+export const beginWithProvider = ({ test, appId }: Pick<World, 'test' | 'appId'>, { token }: { token: string }) =>
+  test.db.query(sql`
+    UPDATE sessions SET amr = '{fed}' WHERE app_id = ${appId} AND token_hash = ${sha256(token)}`);
+
+/** The code by which the mailbox confirms the first factor. */
+export async function mailboxCode(
+  { call, mails }: Pick<World, 'call' | 'mails'>,
+  { email, token }: Pick<Person, 'email' | 'token'>,
+): Promise<string> {
+  withStatus(200, await call('POST', '/v1/authentication/users/me/reauthentication-request', { token }));
+  const mail = (await mails(email)).find(({ purpose }) => purpose === 'reauthentication');
+  return mail?.code ?? '';
+}
+
+/** What the confirmation of a factor needs beyond its own proof: for the first one, the code from the mailbox. */
+export async function confirmation(
+  world: Pick<World, 'test' | 'appId' | 'call' | 'mails'>,
+  { token }: { token: string },
+): Promise<{ verificationCode?: string }> {
+  const { test, appId, call } = world;
+  const listed = withStatus(200, await call('GET', factorsUrl, { token }));
+  const [session] = await test.db.query<{ email: string; is_identified: boolean }>(sql`
+    SELECT u.email, s.amr && '{email,fed}' AS is_identified FROM sessions s
+    JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
+    WHERE s.app_id = ${appId} AND s.token_hash = ${sha256(token)}`);
+  if (!session || session.is_identified || listed.json<{ factors: unknown[] }>().factors.length > 0) return {};
+  return { verificationCode: await mailboxCode(world, { email: session.email, token }) };
+}
+
 /** Gives a person a second factor. The session has proven it. */
 export async function enrol(world: World, person: { token: string }): Promise<OwnFactor> {
   const { id, secret } = await addFactor(world, person);
-  const body = { code: nextCode(world, { secret }) };
+  const body = { code: nextCode(world, { secret }), ...(await confirmation(world, person)) };
   const url = `${factorsUrl}/${id}/confirmation`;
   const confirmed = withStatus(200, await world.call('POST', url, { token: person.token, body }));
   return { id, secret, recoveryCodes: confirmed.json<{ recoveryCodes?: string[] }>().recoveryCodes ?? [] };

@@ -2,7 +2,7 @@ import { createHash, createPrivateKey, generateKeyPairSync, type KeyObject, rand
 import type { LightMyRequestResponse } from 'fastify';
 import { sql } from '../../db/db.ts';
 import { withStatus } from './answers.ts';
-import { factorsUrl } from './factors.ts';
+import { confirmation, factorsUrl } from './factors.ts';
 import type { World } from './world.ts';
 
 const sessionsUrl = '/v1/authentication/users/sessions';
@@ -203,7 +203,8 @@ export async function addPasskey(
   deviation: Deviation = {},
 ): Promise<OwnPasskey> {
   const options = await optionsOf(world, 'registrationOptions', { token });
-  const body = { name: 'Laptop', credential: registration(passkey, options, deviation) };
+  const credential = registration(passkey, options, deviation);
+  const body = { name: 'Laptop', credential, ...(await confirmation(world, { token })) };
   const response = withStatus(201, await world.call('POST', passkeyUrls.registration, { token, body }));
   const { id, recoveryCodes = [] } = response.json<{ id: string; recoveryCodes?: string[] }>();
   return Object.assign(passkey, { id, recoveryCodes });
