@@ -286,6 +286,19 @@ describe('in an app that requires a second factor', () => {
     expect((await me(older.token)).statusCode).toBe(200);
   });
 
+  it('a session that has proven a factor is restricted after the grace if the person has removed it since', async () => {
+    await listAudiences(world);
+    await setPolicy(world, 'optional');
+    const factor = await enrol(world, person);
+    expect((await call('DELETE', `${factorsUrl}/${factor.id}`)).statusCode).toBe(204);
+    const { token } = (await call('POST', `${users}/me/access-token`, {})).json<{ token: string }>();
+    await test.db.query(sql`
+      UPDATE apps SET settings = settings || '{"mfa": {"policy": "required", "graceDays": 0}}'::jsonb
+      WHERE id = ${world.appId}`);
+    expect(problem(await me(person.token))).toBe('403 mfa_enrolment_required');
+    expect(problem(await me(token))).toBe('403 mfa_enrolment_required');
+  });
+
   it('an access token of an older session is worth nothing after the grace, here and elsewhere', async () => {
     await listAudiences(world);
     const machine = await world.machine();

@@ -1,6 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { accepting, overApp, overSession, overUser } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
+import { requireUnrestricted } from '../access/second-factor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -47,13 +48,19 @@ export const sessionRoutes = [
     operationId: 'signOut',
     tag: 'authentication',
     summary: 'Sign out',
-    description: 'Ends one session of the caller and invalidates its token. Clears the cookie if it held that session.',
+    description:
+      'Ends one session of the caller and invalidates its token. Clears the cookie if it held that session. A session ' +
+      'that can only add or replace second factors ends no other session.',
     forRestrictedSessions: ['enrolment', 'recovery'],
     access: overSession('SESSION_OWNER'),
     audit: 'session.ended',
     params: sessionParams,
     response: { status: 204, description: 'The session has ended.' },
+    errors: ['mfa_enrolment_required'],
     handler: async (call) => {
+      const isOther = call.actor.kind === 'user' && call.actor.session.id !== call.params.sessionId;
+      // A restricted session can only end itself: somebody who knows only the password may have started it.
+      if (isOther) requireUnrestricted(undefined, call.actor);
       const ended = await signOut(call, call.params.sessionId);
       clearSessionCookie(call, await namedAppOf(call), [ended]);
     },

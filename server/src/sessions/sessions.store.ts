@@ -65,12 +65,12 @@ const mfaOfApp = sql`(a.settings -> 'mfa')`;
 
 /**
  * What a session `s` is restricted to. A session without a second factor, in an app that requires one, becomes
- * restricted when it is older than the grace of the app. The second factor of a provider counts, if the app maps its
- * claims.
+ * restricted when it is older than the grace of the app. So does one that has proven a factor, if its user `u` has
+ * removed every factor since. The second factor of a provider counts, if the app maps its claims.
  */
 const restriction = (now: Date): Sql => sql`
   CASE
-    WHEN s.restriction IS NOT NULL OR s.factor_at IS NOT NULL OR s.provider_acr IS NOT NULL
+    WHEN s.restriction IS NOT NULL OR (s.factor_at IS NOT NULL AND u.has_factor) OR s.provider_acr IS NOT NULL
       THEN s.restriction
     WHEN ${mfaOfApp} ->> 'policy' = 'required' AND s.created_at + make_interval(
         days => COALESCE((${mfaOfApp} ->> 'graceDays')::integer, ${defaultSettings.mfa.graceDays}::integer)) <= ${now}

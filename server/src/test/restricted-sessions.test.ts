@@ -79,4 +79,20 @@ describe('a restricted session is refused by every operation that does not accep
     expect(outcomeOf(response)).toBe('mfa_enrolment_required');
     expect(await digestOfEverything(app.db)).toEqual(before);
   });
+
+  it.each(['enrolment', 'recovery'] as const)(
+    '%s ends itself, and no other session of the person',
+    async (restriction) => {
+      const { world, owner } = stage;
+      const other = await world.signIn(owner.email);
+      await app.db.query(sql`
+      UPDATE sessions SET restriction = ${restriction} WHERE app_id = ${world.appId} AND id = ${owner.sessionId}`);
+      const end = (id: string) =>
+        world.call('DELETE', `/v1/authentication/users/sessions/${id}`, { token: owner.token });
+      const before = await digestOfEverything(app.db);
+      expect(outcomeOf(await end(other.sessionId))).toBe('mfa_enrolment_required');
+      expect(await digestOfEverything(app.db)).toEqual(before);
+      expect((await end(owner.sessionId)).statusCode).toBe(204);
+    },
+  );
 });
