@@ -6487,6 +6487,10 @@ export type ConfirmMyFactorErrors = {
      */
     404: Problem;
     /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
      * The body is too large.
      */
     413: Problem;

@@ -12,6 +12,7 @@ import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { deleteEnrolmentSessions, recordFactor } from '../sessions/sessions.store.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
 import { countAttempt, factorInvalid, type FactorHolder, recordedFactor, refundAttempts } from './check-factor.ts';
+import { mostFactors } from './factors.schema.ts';
 import { confirmFactor, type Factor, findSealedFactor, listFactors } from './factors.store.ts';
 import { notifyOfFactor } from './notify-factor.ts';
 import { newRecoveryCodes } from './recovery-codes.ts';
@@ -126,7 +127,7 @@ export async function storeFactor(
  *
  * @returns the factor; with the first one also recovery codes, which are shown only here
  * @throws ApiError `factor_not_found`, `factor_invalid`, `rate_limited`, `account_unclaimed`, `code_invalid`,
- *   `mfa_disabled`
+ *   `mfa_disabled`, `factor_limit_exceeded`
  */
 export async function confirmMyFactor(call: Call, given: Given): Promise<AddedFactor> {
   const { appId, services } = call;
@@ -136,7 +137,8 @@ export async function confirmMyFactor(call: Call, given: Given): Promise<AddedFa
   const step = await stepOfUnconfirmed(call, user.id, given);
   const codeId = await checkMailbox(call, given);
   return mutate(call, (tx) =>
-    storeFactor(tx, call, app, { id: given.id, codeId, methods: ['otp'] }, async () => {
+    storeFactor(tx, call, app, { id: given.id, codeId, methods: ['otp'] }, async (factors) => {
+      if (factors.length >= mostFactors) throw new ApiError('factor_limit_exceeded');
       const confirmed = { id: given.id, userId: user.id, step, now: services.clock.now() };
       if (!(await confirmFactor(tx, appId, confirmed))) throw new ApiError('factor_not_found');
       await refundAttempts(tx, call, holderInSession(call));

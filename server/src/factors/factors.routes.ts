@@ -115,7 +115,15 @@ export const factorRoutes = [
     params: factorParams,
     body: confirmFactor,
     response: { status: 200, description: 'The factor is confirmed.', body: factorConfirmed },
-    errors: ['factor_not_found', 'factor_invalid', 'code_invalid', 'account_unclaimed', 'mfa_disabled', 'rate_limited'],
+    errors: [
+      'factor_not_found',
+      'factor_invalid',
+      'factor_limit_exceeded',
+      'code_invalid',
+      'account_unclaimed',
+      'mfa_disabled',
+      'rate_limited',
+    ],
     handler: async (call) => {
       const { factor, recoveryCodes } = await confirmMyFactor(call, { id: call.params.factorId, ...call.body });
       return { ...toFactorBody(factor), ...(recoveryCodes && { recoveryCodes }) };

@@ -286,7 +286,7 @@ describe('in an app that requires a second factor', () => {
     expect((await me(older.token)).statusCode).toBe(200);
   });
 
-  it('a session that has proven a factor is restricted after the grace if the person has removed it since', async () => {
+  it('a session that has proven a factor is restricted after the grace if the person has removed it', async () => {
     await listAudiences(world);
     await setPolicy(world, 'optional');
     const factor = await enrol(world, person);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { factorsUrl } from '../test/world/factors.ts';
+import { addFactor, factorsUrl, nextCode } from '../test/world/factors.ts';
 import {
   addPasskey,
   algorithms,
@@ -115,5 +115,22 @@ describe('a public key', () => {
     const credential = registration(createPasskey(), await begin(), { publicKey: make() });
     expect(problem(await register(credential))).toBe('400 factor_invalid');
     expect(await listed()).toEqual([]);
+  });
+});
+
+describe('the limit of ten factors', () => {
+  it('holds for an authenticator app that was added before the tenth and is confirmed after it', async () => {
+    for (let count = 0; count < 9; count += 1) await addPasskey(world, person);
+    const { id, secret } = await addFactor(world, person);
+    const confirm = () =>
+      world.call('POST', `${factorsUrl}/${id}/confirmation`, {
+        token: person.token,
+        body: { code: nextCode(world, { secret }) },
+      });
+    const tenth = await addPasskey(world, person);
+    expect(problem(await confirm())).toBe('409 factor_limit_exceeded');
+    expect(await listed()).toHaveLength(10);
+    expect((await world.call('DELETE', `${factorsUrl}/${tenth.id}`, { token: person.token })).statusCode).toBe(204);
+    expect((await confirm()).statusCode).toBe(200);
   });
 });

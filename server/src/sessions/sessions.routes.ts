@@ -49,8 +49,8 @@ export const sessionRoutes = [
     tag: 'authentication',
     summary: 'Sign out',
     description:
-      'Ends one session of the caller and invalidates its token. Clears the cookie if it held that session. A session ' +
-      'that can only add or replace second factors ends no other session.',
+      'Ends one session of the caller and invalidates its token. Clears the cookie if it held that session. A ' +
+      'session that can only add or replace second factors ends no other session.',
     forRestrictedSessions: ['enrolment', 'recovery'],
     access: overSession('SESSION_OWNER'),
     audit: 'session.ended',
