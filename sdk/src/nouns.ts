@@ -69,6 +69,8 @@ export const nouns = {
     delete: 'deleteOrganization',
     deactivate: 'deactivateOrganization',
     reactivate: 'reactivateOrganization',
+    getSecurity: 'getOrganizationSecurity',
+    updateSecurity: 'updateOrganizationSecurity',
     leave: 'leaveOrganization',
     listByEmail: 'listOrganizationsByEmail',
   },

@@ -110,7 +110,7 @@ function createServices(dependencies: AppDependencies, outbound: Outbound): Serv
       someAllows: (origin) => originAllowedByAnyApp(lookupDb, origin),
     },
     lookups,
-    checkPermissions: createPermissionChecks(db),
+    checkPermissions: createPermissionChecks(db, clock),
     tokenVerifier,
     credentials: createCredentials({ db: lookupDb, clock, lookups, tokenVerifier }),
     relyingParty: lazyRelyingParty(async () => {

@@ -28,6 +28,7 @@ import { lifecycleRoutes } from './organizations/lifecycle.routes.ts';
 import { notMeRoutes } from './not-me/not-me.routes.ts';
 import { organizationUserRoutes } from './members/organization-users.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
+import { securityRoutes } from './organizations/security.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
 import { documentationRoutes } from './platform/documentation.routes.ts';
 import { errorPageRoutes } from './platform/error-pages.routes.ts';
@@ -73,6 +74,7 @@ export const routes: readonly Route[] = [
   ...myApiKeyRoutes,
   ...introspectionRoutes,
   ...organizationRoutes,
+  ...securityRoutes,
   ...lifecycleRoutes,
   ...memberRoutes,
   ...memberChangeRoutes,

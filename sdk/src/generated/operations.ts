@@ -110,6 +110,10 @@ import type {
   UpdateOrganizationResponses,
   DeleteOrganizationData,
   DeleteOrganizationResponses,
+  GetOrganizationSecurityData,
+  GetOrganizationSecurityResponses,
+  UpdateOrganizationSecurityData,
+  UpdateOrganizationSecurityResponses,
   DeactivateOrganizationData,
   DeactivateOrganizationResponses,
   ReactivateOrganizationData,
@@ -317,6 +321,8 @@ export interface OperationTypes {
   getOrganization: { data: GetOrganizationData; responses: GetOrganizationResponses };
   updateOrganization: { data: UpdateOrganizationData; responses: UpdateOrganizationResponses };
   deleteOrganization: { data: DeleteOrganizationData; responses: DeleteOrganizationResponses };
+  getOrganizationSecurity: { data: GetOrganizationSecurityData; responses: GetOrganizationSecurityResponses };
+  updateOrganizationSecurity: { data: UpdateOrganizationSecurityData; responses: UpdateOrganizationSecurityResponses };
   deactivateOrganization: { data: DeactivateOrganizationData; responses: DeactivateOrganizationResponses };
   reactivateOrganization: { data: ReactivateOrganizationData; responses: ReactivateOrganizationResponses };
   inviteManager: { data: InviteManagerData; responses: InviteManagerResponses };
@@ -506,6 +512,8 @@ export const operations = {
   },
   updateOrganization: { method: 'PATCH', path: '/v1/authorization/organizations/{orgId}', body: true },
   deleteOrganization: { method: 'DELETE', path: '/v1/authorization/organizations/{orgId}' },
+  getOrganizationSecurity: { method: 'GET', path: '/v1/authorization/organizations/{orgId}/security' },
+  updateOrganizationSecurity: { method: 'PATCH', path: '/v1/authorization/organizations/{orgId}/security', body: true },
   deactivateOrganization: { method: 'POST', path: '/v1/authorization/organizations/{orgId}/deactivate' },
   reactivateOrganization: { method: 'POST', path: '/v1/authorization/organizations/{orgId}/reactivate' },
   inviteManager: { method: 'POST', path: '/v1/authorization/organizations/{orgId}/managers', keyed: true, body: true },

@@ -813,6 +813,10 @@ export type CheckPermissionsRequest = {
      */
     userId?: string | null;
     /**
+     * Id of the session with which the user acts, for example `sid` of an access token. Needed if the organization has a security policy. Default: the session of the call, for people who check themselves.
+     */
+    sessionId?: string | null;
+    /**
      * Permissions to check, 1 to 100.
      */
     permissions: Array<string>;
@@ -2427,9 +2431,38 @@ export type Introspection = {
      */
     secret_id?: string;
     /**
-     * Current permissions of an API key.
+     * Current permissions of an API key. For an access token: as `org_roles`.
      */
     permissions?: Array<string>;
+    /**
+     * Present and empty if the session of an access token no longer meets the security policy of the organization. Then ignore the roles and permissions in the token.
+     */
+    org_roles?: Array<string>;
+    /**
+     * Present and empty with `org_roles`.
+     */
+    org_manager_roles?: Array<string>;
+    /**
+     * Present if the organization has a security policy that the session does not meet. The organization is then shown without roles and permissions. Re-authenticate, for example with a second factor.
+     */
+    stepUpRequired?: {
+        /**
+         * Required strength of the authentication: `urn:gatehouse:acr:1`, `…:2` or `…:3`.
+         */
+        acr: string;
+        /**
+         * Who requires it.
+         */
+        by: 'organization';
+        /**
+         * Kinds of factors that count; absent: all.
+         */
+        allowedFactors?: Array<'totp' | 'passkey'>;
+        /**
+         * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
+         */
+        maxAgeSeconds?: number;
+    };
     /**
      * Id of the API key.
      */
@@ -2786,6 +2819,27 @@ export type ManagerRoles = {
      * Manager roles in the organization.
      */
     roles: Array<'ORG_OWNER' | 'ORG_USER_MANAGER'>;
+    /**
+     * Present if the organization has a security policy that the session does not meet. The organization is then shown without roles and permissions. Re-authenticate, for example with a second factor.
+     */
+    stepUpRequired?: {
+        /**
+         * Required strength of the authentication: `urn:gatehouse:acr:1`, `…:2` or `…:3`.
+         */
+        acr: string;
+        /**
+         * Who requires it.
+         */
+        by: 'organization';
+        /**
+         * Kinds of factors that count; absent: all.
+         */
+        allowedFactors?: Array<'totp' | 'passkey'>;
+        /**
+         * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
+         */
+        maxAgeSeconds?: number;
+    };
 };
 
 /**
@@ -2905,6 +2959,27 @@ export type Membership = {
      * Permissions that the roles give.
      */
     permissions: Array<string>;
+    /**
+     * Present if the organization has a security policy that the session does not meet. The organization is then shown without roles and permissions. Re-authenticate, for example with a second factor.
+     */
+    stepUpRequired?: {
+        /**
+         * Required strength of the authentication: `urn:gatehouse:acr:1`, `…:2` or `…:3`.
+         */
+        acr: string;
+        /**
+         * Who requires it.
+         */
+        by: 'organization';
+        /**
+         * Kinds of factors that count; absent: all.
+         */
+        allowedFactors?: Array<'totp' | 'passkey'>;
+        /**
+         * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
+         */
+        maxAgeSeconds?: number;
+    };
 };
 
 /**
@@ -3088,6 +3163,28 @@ export type OrganizationMachineUserList = {
      * Machine users in the order of their creation.
      */
     machineUsers: Array<OrganizationMachineUser>;
+};
+
+/**
+ * The security policy of an organization: which sessions can be used for it.
+ */
+export type OrganizationSecurity = {
+    /**
+     * required: only a session that has proven a second factor can be used for the organization. optional: the organization requires none. The setting `mfa.policy` of the app holds in any case.
+     */
+    mfa: 'optional' | 'required';
+    /**
+     * With `mfa: required`: the kinds of factors that count; null: all. If only `passkey` is listed, the passkey must have verified the person by PIN or biometrics (`urn:gatehouse:acr:3`).
+     */
+    allowedFactors: Array<'totp' | 'passkey'> | null;
+    /**
+     * Hours after an authentication during which a session can be used for the organization; null: unlimited. With `mfa: required`, the time of the second factor counts. Re-authentication renews it.
+     */
+    maxSessionHours: number | null;
+    /**
+     * Days during which a remembered device replaces the second factor in the organization. 0: never.
+     */
+    rememberDays: number;
 };
 
 /**
@@ -3392,9 +3489,9 @@ export type PermissionResult = {
      */
     grantedBy: Array<string>;
     /**
-     * Reason of a refusal. not_a_member: the user is not in the organization, or does not exist.
+     * Reason of a refusal. not_a_member: the user is not in the organization, or does not exist. step_up_required: the organization has a security policy, and the session lacks the second factor or is not known. reauthentication_required: the authentication of the session is too old for the policy.
      */
-    reason?: 'not_a_member' | 'organization_inactive' | 'user_inactive' | 'no_role_grants_it';
+    reason?: 'not_a_member' | 'organization_inactive' | 'user_inactive' | 'no_role_grants_it' | 'step_up_required' | 'reauthentication_required';
 };
 
 /**
@@ -4822,6 +4919,28 @@ export type UpdateOrganizationResult = {
 };
 
 /**
+ * Changes to the security policy; absent fields stay unchanged.
+ */
+export type UpdateOrganizationSecurityRequest = {
+    /**
+     * required: only a session that has proven a second factor can be used for the organization. optional: the organization requires none. The setting `mfa.policy` of the app holds in any case.
+     */
+    mfa?: 'optional' | 'required';
+    /**
+     * With `mfa: required`: the kinds of factors that count; null: all. If only `passkey` is listed, the passkey must have verified the person by PIN or biometrics (`urn:gatehouse:acr:3`).
+     */
+    allowedFactors?: Array<'totp' | 'passkey'> | null;
+    /**
+     * Hours after an authentication during which a session can be used for the organization; null: unlimited. With `mfa: required`, the time of the second factor counts. Re-authentication renews it.
+     */
+    maxSessionHours?: number | null;
+    /**
+     * Days during which a remembered device replaces the second factor in the organization. 0: never.
+     */
+    rememberDays?: number;
+};
+
+/**
  * Roles to add or replace. Roles that are not listed stay unchanged.
  */
 export type UpdateRolesRequest = {
@@ -4980,6 +5099,27 @@ export type UserOrganization = {
      * Roles held there.
      */
     roles: Array<string>;
+    /**
+     * Present if the organization has a security policy that the session does not meet. The organization is then shown without roles and permissions. Re-authenticate, for example with a second factor.
+     */
+    stepUpRequired?: {
+        /**
+         * Required strength of the authentication: `urn:gatehouse:acr:1`, `…:2` or `…:3`.
+         */
+        acr: string;
+        /**
+         * Who requires it.
+         */
+        by: 'organization';
+        /**
+         * Kinds of factors that count; absent: all.
+         */
+        allowedFactors?: Array<'totp' | 'passkey'>;
+        /**
+         * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
+         */
+        maxAgeSeconds?: number;
+    };
 };
 
 /**
@@ -8337,6 +8477,134 @@ export type UpdateOrganizationResponses = {
 };
 
 export type UpdateOrganizationResponse = UpdateOrganizationResponses[keyof UpdateOrganizationResponses];
+
+export type GetOrganizationSecurityData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that the caller has. If that is still the current version, the response is 304.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/security';
+};
+
+export type GetOrganizationSecurityErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type GetOrganizationSecurityError = GetOrganizationSecurityErrors[keyof GetOrganizationSecurityErrors];
+
+export type GetOrganizationSecurityResponses = {
+    /**
+     * The policy.
+     */
+    200: OrganizationSecurity;
+};
+
+export type GetOrganizationSecurityResponse = GetOrganizationSecurityResponses[keyof GetOrganizationSecurityResponses];
+
+export type UpdateOrganizationSecurityData = {
+    body: UpdateOrganizationSecurityRequest;
+    headers?: {
+        /**
+         * The `ETag` of the version that the change is based on. If that is no longer the current version, nothing changes and the response is 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/security';
+};
+
+export type UpdateOrganizationSecurityErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The resource has changed since the version in `If-Match`.
+     */
+    412: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type UpdateOrganizationSecurityError = UpdateOrganizationSecurityErrors[keyof UpdateOrganizationSecurityErrors];
+
+export type UpdateOrganizationSecurityResponses = {
+    /**
+     * The changed policy.
+     */
+    200: OrganizationSecurity;
+};
+
+export type UpdateOrganizationSecurityResponse = UpdateOrganizationSecurityResponses[keyof UpdateOrganizationSecurityResponses];
 
 export type DeactivateOrganizationData = {
     body?: never;

@@ -28,6 +28,8 @@ export type Access =
   | (Targeted<'organization'> & {
       readonly from: 'path' | 'header';
       readonly operation: OrganizationOperation;
+      /** The session need not meet the policy of the organization. */
+      readonly evenBelowPolicy?: true;
       /** Super admins and machine users can also access the remaining data of a deleted organization. */
       readonly orDeleted?: true;
     })
@@ -95,6 +97,8 @@ export const overOrganization = (operation: OrganizationOperation, ...allowed: P
   operation,
   principals: allowed,
 });
+/** Lets sessions call that do not meet the policy of the organization, for example to leave it. */
+export const evenBelowPolicy = (access: OverOrganization): OverOrganization => ({ ...access, evenBelowPolicy: true });
 /**
  * Like {@link overOrganization}, but super admins and machine users can also access the remaining data of a deleted
  * organization.

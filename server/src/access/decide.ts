@@ -14,7 +14,8 @@ import {
 } from './access.ts';
 import { type Actor, onlyOrganizationOf } from './actor.ts';
 import { includesScope, type MachineScope } from './machine-scopes.ts';
-import { type OrganizationOperation, rulingOn, statusesInForce } from './organization-states.ts';
+import { policyRefusal } from './organization-policy.ts';
+import { rulingOn, statusesInForce } from './organization-states.ts';
 import {
   heldOverAnyUser,
   heldOverApp,
@@ -36,22 +37,33 @@ export function evaluate(allowed: readonly Principal[], held: Held, notFound: Er
   throw new ApiError(held.length === 0 ? notFound : 'access_denied', { isDenial: true });
 }
 
+/** What decides on an operation over an organization, besides the principals. */
+type Operation = Pick<OverOrganization, 'operation' | 'evenBelowPolicy'>;
+
+/** Whether the session of a human must meet the policy of the organization. Its name and status are shown to all. */
+export const needsPolicy = ({ operation, evenBelowPolicy }: Operation): boolean =>
+  operation !== 'see' && !evenBelowPolicy;
+
 /**
- * Authorizes an operation on an organization: the caller's relation and the organization's status must both allow it.
- * Members of a deactivated organization get `organization_inactive` for every call.
+ * Authorizes an operation on an organization: the caller's relation and the organization's status must both allow it,
+ * and the caller's session must meet its policy. Members of a deactivated organization get `organization_inactive` for
+ * every call.
  *
  * @param relation undefined if the organization does not exist
- * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, `organization_inactive_state`
+ * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, `organization_inactive_state`,
+ *   `step_up_required`, `reauthentication_required`
  */
 export function evaluateOverOrganization(
-  operation: OrganizationOperation,
+  access: Operation,
   allowed: readonly Principal[],
   relation: OrganizationRelation | undefined,
 ): Held {
-  const { held = [], status = 'Active' } = relation ?? {};
+  const { operation } = access;
+  const { held = [], status = 'Active', unmet = null } = relation ?? {};
   const ruling = rulingOn(status, operation, held);
   if (held.length > 0 && ruling === 'organization_inactive') throw new ApiError(ruling);
   evaluate(allowed, held, notFoundCode.organization);
+  if (unmet && needsPolicy(access)) throw policyRefusal(unmet);
   if (ruling === 'organization_inactive_state') throw new ApiError(ruling);
   return held;
 }
@@ -74,35 +86,42 @@ async function decideOverOrganization(
   access: OverOrganization,
   actor: Actor,
   { appId, orgId }: Addressed,
+  now: Date,
 ): Promise<Held> {
-  const [relation] = await db.query<OrganizationRelation>(organizationRelation(actor, appId, orgId));
+  const [relation] = await db.query<OrganizationRelation>(organizationRelation(actor, appId, orgId, now));
   if (!relation && access.orDeleted) {
     const held = await heldOverDeleted(db, actor, appId, orgId);
     evaluate(access.principals, held, notFoundCode.organization);
     return held;
   }
-  return evaluateOverOrganization(access.operation, access.principals, relation);
+  return evaluateOverOrganization(access, access.principals, relation);
 }
 
 /**
  * Authorizes an operation on a user.
  *
  * @param relation undefined if the caller may not see the user
- * @throws ApiError `user_not_found`, `access_denied`
+ * @throws ApiError `user_not_found`, `access_denied`, `step_up_required`, `reauthentication_required`
  */
 export function evaluateOverUser(allowed: readonly Principal[], relation: UserRelation | undefined): Held {
-  const { held = [] } = relation ?? {};
+  const { held = [], unmet = null } = relation ?? {};
   evaluate(allowed, held, notFoundCode.user);
+  if (unmet) throw policyRefusal(unmet);
   return held;
 }
 
 /** The caller's own user needs no query, because authentication has read it. */
-async function heldOverUser(db: Queryable, actor: Actor, appId: string, userId: string): Promise<Held> {
+async function relationToUser(
+  db: Queryable,
+  actor: Actor,
+  { appId, userId }: Addressed,
+  now: Date,
+): Promise<UserRelation | undefined> {
   if (actor.kind === 'mailed-token' || (actor.kind === 'user' && actor.user.id === userId)) {
-    return heldOverAnyUser(actor, userId) ?? [];
+    return { held: heldOverAnyUser(actor, userId) ?? [], unmet: null };
   }
-  const [row] = await db.query<UserRelation>(userRelation(actor, appId, userId));
-  return row?.held ?? [];
+  const [row] = await db.query<UserRelation>(userRelation(actor, appId, userId, now));
+  return row;
 }
 
 async function heldOverSession(db: Queryable, actor: Actor, appId: string, sessionId: string): Promise<Held> {
@@ -117,12 +136,21 @@ async function heldOverSession(db: Queryable, actor: Actor, appId: string, sessi
  *
  * @returns the principals of the actor, for rules that depend on more than the route
  * @throws ApiError `human_required`, `access_denied` (403) or the not-found code of the target (404); for an
- *   organization also the codes of its status
+ *   organization also the codes of its status and its policy
  */
-export async function decide(db: Queryable, access: Access, actor: Actor, addressed: Addressed): Promise<Held> {
+export async function decide(
+  db: Queryable,
+  access: Access,
+  actor: Actor,
+  addressed: Addressed,
+  now: Date,
+): Promise<Held> {
   if (access.target === 'public' || access.target === 'platform') return [];
   if (actor.kind === 'machine' && !access.principals.includes('GENERIC_MACHINE_USER')) refuseMachine(access);
-  if (access.target === 'organization') return decideOverOrganization(db, access, actor, addressed);
+  if (access.target === 'organization') return decideOverOrganization(db, access, actor, addressed, now);
+  if (access.target === 'user') {
+    return evaluateOverUser(access.principals, await relationToUser(db, actor, addressed, now));
+  }
   const held = await heldOver(db, access.target, actor, addressed);
   evaluate(access.principals, held, notFoundCode[access.target]);
   return held;
@@ -135,15 +163,13 @@ function refuseMachine(access: Access): void {
 
 function heldOver(
   db: Queryable,
-  target: Exclude<keyof typeof notFoundCode, 'organization'>,
+  target: Exclude<keyof typeof notFoundCode, 'organization' | 'user'>,
   actor: Actor,
   addressed: Addressed,
 ): Promise<Held> {
   switch (target) {
     case 'app':
       return Promise.resolve(heldOverApp(actor));
-    case 'user':
-      return heldOverUser(db, actor, addressed.appId, addressed.userId);
     case 'session':
       return heldOverSession(db, actor, addressed.appId, addressed.sessionId);
   }

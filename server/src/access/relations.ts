@@ -1,7 +1,8 @@
 import type { Queryable, Sql } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import type { Held } from './access.ts';
-import { type Actor, onlyOrganizationOf, type OrganizationMachineActor } from './actor.ts';
+import { type Actor, onlyOrganizationOf, type OrganizationMachineActor, type PresentedSession } from './actor.ts';
+import { unmetBy, type UnmetPolicy } from './organization-policy.ts';
 import { type OrganizationStatus, statusesInForce } from './organization-states.ts';
 
 /** The principals of the actor in the app, regardless of a target. */
@@ -53,24 +54,27 @@ const heldByHuman = (isSuperAdmin: Sql): Sql => sql`
 
 /**
  * One row with the principals of the actor for the organization, or no row if it does not exist: columns `id`,
- * `status`, `held` (text[]).
+ * `status`, `held` (text[]), and `unmet`: the policy of the organization if the session of the caller does not meet it.
  *
+ * @param now the time of the call
  * @param columns further columns of `organizations o`, each after a comma. Use them only after a decision on access
  */
-export function organizationRelation(actor: Actor, appId: string, orgId: string, columns = empty): Sql {
-  const organization = sql`${columns} FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
+export function organizationRelation(actor: Actor, appId: string, orgId: string, now: Date, columns = empty): Sql {
+  const policy = sql`, ${unmetBy(actor, now)} AS unmet`;
+  const organization = sql`${policy} ${columns} FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
   if (actor.kind === 'machine')
     return sql`SELECT o.id, o.status, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
   if (actor.kind === 'organization-machine')
     return sql`
-      SELECT o.id, o.status, CASE WHEN caller.is_manager THEN ${orgManager} ELSE ${orgMember} END AS held ${columns}
+      SELECT o.id, o.status, CASE WHEN caller.is_manager THEN ${orgManager} ELSE ${orgMember} END AS held ${policy}
+        ${columns}
       FROM organizations o
       JOIN organization_machine_users caller
         ON caller.app_id = ${appId} AND caller.org_id = o.id AND caller.id = ${actor.id}
       WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
   if (actor.kind !== 'user') return sql`SELECT o.id, o.status, ${none} AS held ${organization}`;
   return sql`
-    SELECT o.id, o.status, ${heldByHuman(sql`${actor.user.isSuperAdmin}::boolean`)} AS held ${columns}
+    SELECT o.id, o.status, ${heldByHuman(sql`${actor.user.isSuperAdmin}::boolean`)} AS held ${policy} ${columns}
     FROM organizations o
     LEFT JOIN members caller ON caller.app_id = ${appId} AND caller.org_id = o.id AND caller.user_id = ${actor.user.id}
     WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
@@ -81,6 +85,8 @@ export interface Asker {
   readonly isMachine: boolean;
   readonly isSuperAdmin: boolean;
   readonly userId: string | null;
+  /** Absent for machine users. */
+  readonly session?: Pick<PresentedSession, 'amr' | 'factorAt' | 'authenticatedAt'>;
   /** Absent for every caller but a machine user of an organization. */
   readonly organizationMachine?: Pick<OrganizationMachineActor, 'orgId' | 'isManager'>;
 }
@@ -89,6 +95,7 @@ export const toAsker = (actor: Actor): Asker => ({
   isMachine: actor.kind === 'machine',
   isSuperAdmin: actor.kind === 'user' && actor.user.isSuperAdmin,
   userId: actor.kind === 'user' ? actor.user.id : null,
+  ...(actor.kind === 'user' && { session: actor.session }),
   ...(actor.kind === 'organization-machine' && { organizationMachine: actor }),
 });
 
@@ -104,29 +111,33 @@ export const heldByAsker = sql`
     ELSE ${heldByHuman(sql`asked.is_super_admin`)}
   END`;
 
-/** The principals of a caller for an organization, and its status. */
+/** The principals of a caller for an organization, its status, and its policy. */
 export interface OrganizationRelation {
   readonly held: Held;
   readonly status: OrganizationStatus;
+  /** The policy of the organization, if the session of the caller does not meet it. */
+  readonly unmet: UnmetPolicy | null;
 }
 
 /**
- * One row if the caller owns or manages an active organization of which the user is a member: column `held` (text[]).
+ * One row if the caller owns or manages an active organization of which the user is a member: columns `held` (text[])
+ * and `unmet`. An organization whose policy the session meets comes first.
  */
-const throughOrganizations = (caller: Actor & { kind: 'user' }, appId: string, userId: string): Sql => sql`
-  SELECT CASE WHEN bool_or(caller.is_owner) THEN ARRAY['ORG_OWNER', 'ORG_USER_MANAGER']
-    ELSE ARRAY['ORG_USER_MANAGER'] END
-    AS held
+const throughOrganizations = (caller: Actor & { kind: 'user' }, appId: string, userId: string, now: Date): Sql => sql`
+  SELECT CASE WHEN caller.is_owner THEN ARRAY['ORG_OWNER', 'ORG_USER_MANAGER'] ELSE ARRAY['ORG_USER_MANAGER'] END
+      AS held,
+    policy.unmet
   FROM members caller
   JOIN organizations o ON o.app_id = ${appId} AND o.id = caller.org_id AND o.status = ANY (${statusesInForce()}::text[])
   JOIN members target ON target.app_id = ${appId} AND target.org_id = caller.org_id AND target.user_id = ${userId}
+  CROSS JOIN LATERAL (SELECT ${unmetBy(caller, now)} AS unmet) AS policy
   WHERE caller.app_id = ${appId} AND caller.user_id = ${caller.user.id} AND (caller.is_owner OR caller.is_manager)
     ${inOrganizationOf(caller, sql`caller.org_id`)}
-  HAVING count(*) > 0`;
+  ORDER BY policy.unmet IS NOT NULL, NOT caller.is_owner LIMIT 1`;
 
 /** The same for a machine user of an organization that has the manager role. */
 const throughOrganizationOf = (caller: OrganizationMachineActor, appId: string, userId: string): Sql => sql`
-  SELECT ARRAY['ORG_USER_MANAGER'] AS held
+  SELECT ARRAY['ORG_USER_MANAGER'] AS held, NULL::jsonb AS unmet
   FROM organization_machine_users caller
   JOIN organizations o ON o.app_id = ${appId} AND o.id = caller.org_id AND o.status = ANY (${statusesInForce()}::text[])
   JOIN members target ON target.app_id = ${appId} AND target.org_id = caller.org_id AND target.user_id = ${userId}
@@ -135,23 +146,32 @@ const throughOrganizationOf = (caller: OrganizationMachineActor, appId: string, 
 /** A caller who sees users through organizations. */
 type Insider = (Actor & { kind: 'user' }) | OrganizationMachineActor;
 
-const through = (caller: Insider, appId: string, userId: string): Sql =>
-  caller.kind === 'user' ? throughOrganizations(caller, appId, userId) : throughOrganizationOf(caller, appId, userId);
+const through = (caller: Insider, appId: string, userId: string, now: Date): Sql =>
+  caller.kind === 'user'
+    ? throughOrganizations(caller, appId, userId, now)
+    : throughOrganizationOf(caller, appId, userId);
 
-/** Owners and managers see the members of the active organizations that they own or manage. */
-export async function heldThroughOrganizations(
+/**
+ * The relation of owners and managers to the members of the active organizations that they own or manage.
+ *
+ * @returns undefined if the caller does not see the user
+ */
+export async function relationThroughOrganizations(
   db: Queryable,
   caller: Insider,
   appId: string,
   userId: string,
-): Promise<Held> {
-  const [row] = await db.query<UserRelation>(through(caller, appId, userId));
-  return row?.held ?? [];
+  now: Date,
+): Promise<UserRelation | undefined> {
+  const [row] = await db.query<UserRelation>(through(caller, appId, userId, now));
+  return row;
 }
 
 /** The principals of a caller for a user. */
 export interface UserRelation {
   readonly held: Held;
+  /** The policy of the organization through which the caller sees the user, if the session does not meet it. */
+  readonly unmet: UnmetPolicy | null;
 }
 
 /**
@@ -176,18 +196,20 @@ export function heldOverAnyUser(actor: Actor, userId: string): Held | undefined 
 }
 
 /**
- * One row with the principals of the actor for a user, column `held` (text[]), or no row if the user does not exist or
- * the caller may not see the user.
+ * One row with the principals of the actor for a user, or no row if the user does not exist or the caller may not see
+ * the user: columns `held` (text[]) and `unmet`.
  *
+ * @param now the time of the call
  * @param columns further columns of `users u`, each after a comma. Use them only after a decision on access
  */
-export function userRelation(actor: Actor, appId: string, userId: string, columns = empty): Sql {
+export function userRelation(actor: Actor, appId: string, userId: string, now: Date, columns = empty): Sql {
   const held = heldOverAnyUser(actor, userId);
   if (held || (actor.kind !== 'user' && actor.kind !== 'organization-machine'))
     return sql`
-      SELECT ${held ?? []}::text[] AS held ${columns} FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId}`;
+      SELECT ${held ?? []}::text[] AS held, NULL::jsonb AS unmet ${columns}
+      FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId}`;
   return sql`
-    SELECT through.held ${columns}
-    FROM (${through(actor, appId, userId)}) AS through
+    SELECT through.held, through.unmet ${columns}
+    FROM (${through(actor, appId, userId, now)}) AS through
     JOIN users u ON u.app_id = ${appId} AND u.id = ${userId}`;
 }

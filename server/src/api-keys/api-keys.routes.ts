@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { accepting, overOrganization } from '../access/access.ts';
 import { requireScope } from '../access/decide.ts';
 import type { OrganizationOperation } from '../access/organization-states.ts';
@@ -19,7 +20,7 @@ import {
 } from './api-keys.schema.ts';
 import { getApiKey, setMaker } from './api-keys.store.ts';
 import { changeApiKey, hasEqualValues, listApiKeys, revokeApiKey } from './change-api-key.ts';
-import { holdMaker, makeOrganizationKey } from './make-api-key.ts';
+import { holdMaker, makeOrganizationKey, methodsOf } from './make-api-key.ts';
 
 const overKeys = (operation: OrganizationOperation) =>
   accepting(
@@ -139,7 +140,8 @@ export const apiKeyRoutes = [
     summary: 'Adopt an API key',
     description:
       "Makes the caller the maker of an API key of the organization. From then on, the caller's rights limit the " +
-      'key. A key whose maker is no longer an active member works again.',
+      'key. A key whose maker is no longer an active member works again, and so does a key from before the ' +
+      'organization required a second factor.',
     access: overOrganization('grant', 'ORG_OWNER'),
     audit: 'api_key.adopted',
     idempotency: nothingKept('Adopting a key again changes nothing.'),
@@ -151,8 +153,9 @@ export const apiKeyRoutes = [
         const { appId, orgId, params } = call;
         const maker = await holdMaker(tx, call);
         const before = await getApiKey(tx, appId, { orgId }, params.apiKeyId);
-        const adopted = await setMaker(tx, appId, orgId, params.apiKeyId, maker);
-        const isSame = before.maker?.kind === 'user' && before.maker.id === maker.id;
+        const adopted = await setMaker(tx, appId, orgId, params.apiKeyId, { maker, amr: methodsOf(call) });
+        const isSame =
+          before.maker?.kind === 'user' && before.maker.id === maker.id && isDeepStrictEqual(before.amr, adopted.amr);
         const event = { target: { kind: 'api_key', id: adopted.id }, orgId };
         return { result: toOrganizationApiKey(adopted), event: isSame ? undefined : event };
       }),

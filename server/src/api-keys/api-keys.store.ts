@@ -1,3 +1,5 @@
+import type { Actor } from '../access/actor.ts';
+import { unmetBy, type UnmetPolicy } from '../access/organization-policy.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
@@ -29,6 +31,8 @@ export interface ApiKey {
   readonly lastUsedAt: Date | null;
   /** Null for a personal key, or for a key that must be adopted. */
   readonly maker: { readonly kind: 'user' | 'machine'; readonly id: string } | null;
+  /** Methods of authentication of the session in which the key was created or adopted; null: unknown, or a machine. */
+  readonly amr: readonly string[] | null;
 }
 
 /** The content of a new key. */
@@ -36,6 +40,8 @@ export interface NewApiKey {
   readonly id: string;
   readonly orgId: string;
   readonly holder: Holder;
+  /** Methods of authentication of the session; null: a machine user. */
+  readonly amr: readonly string[] | null;
   readonly keyHash: Buffer;
   readonly lastCharacters: string;
   readonly name: string;
@@ -62,12 +68,13 @@ export interface ApiKeyRow {
   created_at: Date;
   expires_at: Date | null;
   last_used_at: Date | null;
+  amr: string[] | null;
 }
 
 /** The columns of `api_keys k` that `toApiKey` reads. */
 export const apiKeyColumns = sql`
   k.id, k.org_id, k.user_id, COALESCE(k.maker_id, k.admin_id) AS maker_id, k.machine_user_id, k.last_characters, k.name,
-  k.permissions, k.per_minute, k.created_at, k.expires_at, k.last_used_at,
+  k.permissions, k.per_minute, k.created_at, k.expires_at, k.last_used_at, k.amr,
   ARRAY(SELECT named.role_key FROM api_key_roles named
     WHERE named.app_id = k.app_id AND named.org_id = k.org_id AND named.key_id = k.id
     ORDER BY named.role_key COLLATE "C") AS roles`;
@@ -89,6 +96,7 @@ export const toApiKey = (row: ApiKeyRow): ApiKey => ({
   expiresAt: row.expires_at,
   lastUsedAt: row.last_used_at,
   maker: makerOf(row),
+  amr: row.amr,
 });
 
 /** The keys of a call: those of an organization, or those of a person. */
@@ -114,9 +122,10 @@ export async function insertApiKey(tx: Tx, appId: string, key: NewApiKey): Promi
   const [userId, makerId, adminId, machineUserId] = holderValues(key.holder);
   await tx.query(sql`
     INSERT INTO api_keys (app_id, id, org_id, user_id, maker_id, admin_id, machine_user_id, key_hash, last_characters,
-      name, permissions, per_minute, created_at, expires_at)
+      name, permissions, per_minute, created_at, expires_at, amr)
     VALUES (${appId}, ${key.id}, ${key.orgId}, ${userId}, ${makerId}, ${adminId}, ${machineUserId}, ${key.keyHash},
-      ${key.lastCharacters}, ${key.name}, ${key.permissions}, ${key.perMinute}, ${key.now}, ${key.expiresAt})`);
+      ${key.lastCharacters}, ${key.name}, ${key.permissions}, ${key.perMinute}, ${key.now}, ${key.expiresAt},
+      ${key.amr}::text[])`);
   if (key.roles.length === 0) return;
   await tx.query(sql`
     INSERT INTO api_key_roles (app_id, org_id, key_id, scope_id, role_key)
@@ -176,11 +185,23 @@ export async function deleteApiKey(tx: Tx, appId: string, owner: KeyOwner, id: s
   return found(row);
 }
 
-/** Sets another maker of a key of an organization. @throws ApiError `api_key_not_found` */
-export async function setMaker(tx: Tx, appId: string, orgId: string, id: string, maker: Holder): Promise<ApiKey> {
+/**
+ * Sets another maker of a key of an organization.
+ *
+ * @param amr methods of authentication of the session of the maker
+ * @throws ApiError `api_key_not_found`
+ */
+export async function setMaker(
+  tx: Tx,
+  appId: string,
+  orgId: string,
+  id: string,
+  { maker, amr }: { maker: Holder; amr: readonly string[] | null },
+): Promise<ApiKey> {
   const [, makerId, adminId] = holderValues(maker);
   const [row] = await tx.query<ApiKeyRow>(sql`
-    UPDATE api_keys k SET maker_id = ${makerId}, admin_id = ${adminId}, machine_user_id = NULL
+    UPDATE api_keys k SET maker_id = ${makerId}, admin_id = ${adminId}, machine_user_id = NULL,
+      amr = ${amr}::text[]
     WHERE k.app_id = ${appId} AND k.id = ${id} AND ${ownedBy({ orgId })}
     RETURNING ${apiKeyColumns}`);
   return found(row);
@@ -200,13 +221,25 @@ export async function holdMachine(tx: Tx, appId: string, machineUserId: string):
   return rows.length > 0;
 }
 
+/** The status of an organization, and its policy if the session of the caller does not meet it. */
+interface OrganizationState {
+  readonly status: OrganizationStatus;
+  readonly unmet: UnmetPolicy | null;
+}
+
 /** @throws ApiError `organization_not_found` */
-export async function organizationStatus(db: Queryable, appId: string, orgId: string): Promise<OrganizationStatus> {
-  const [row] = await db.query<{ status: OrganizationStatus }>(
-    sql`SELECT status FROM organizations WHERE app_id = ${appId} AND id = ${orgId}`,
-  );
+export async function organizationState(
+  db: Queryable,
+  appId: string,
+  orgId: string,
+  actor: Actor,
+  now: Date,
+): Promise<OrganizationState> {
+  const [row] = await db.query<OrganizationState>(sql`
+    SELECT o.status, ${unmetBy(actor, now)} AS unmet
+    FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId}`);
   if (!row) throw new ApiError('organization_not_found');
-  return row.status;
+  return row;
 }
 
 /** Records the use of a key. Skips a key that is being changed. */

@@ -1,3 +1,4 @@
+import { lacksFactor, type UnmetPolicy } from '../access/organization-policy.ts';
 import { statusesInForce } from '../access/organization-states.ts';
 import { allScopes, type MachineScope } from '../access/machine-scopes.ts';
 import { defaultSettings } from '../apps/apps.schema.ts';
@@ -24,6 +25,11 @@ export interface FoundApiKey {
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly lastUsedAt: Date | null;
+  /**
+   * The policy of the organization, if it requires a second factor that was not proven when the key was created or
+   * adopted. The key then has no permissions. Keys of machine users are exempt.
+   */
+  readonly unmet: UnmetPolicy | null;
 }
 
 interface FoundRow {
@@ -38,6 +44,7 @@ interface FoundRow {
   created_at: Date;
   expires_at: Date | null;
   last_used_at: Date | null;
+  unmet: UnmetPolicy | null;
 }
 
 const toFound = (row: FoundRow): FoundApiKey => ({
@@ -51,6 +58,7 @@ const toFound = (row: FoundRow): FoundApiKey => ({
   createdAt: row.created_at,
   expiresAt: row.expires_at,
   lastUsedAt: row.last_used_at,
+  unmet: row.unmet,
 });
 
 const keyScope: MachineScope = 'api-keys:write';
@@ -99,6 +107,8 @@ export async function findApiKeys(
     CROSS JOIN LATERAL (
       SELECT k.id, k.org_id, k.user_id, k.name, k.per_minute, k.created_at, k.expires_at, k.last_used_at,
         rights.permissions,
+        CASE WHEN k.machine_user_id IS NULL AND ${lacksFactor(sql`o.security`, sql`k.amr`)}
+          THEN (o.security - 'maxSessionHours') || '{"unmet": "factor"}' END AS unmet,
         ARRAY(SELECT unnest(COALESCE(k.permissions, rights.named)) EXCEPT SELECT unnest(rights.permissions)) AS withheld
       FROM api_keys k
       JOIN apps a ON a.id = asked.app_id AND a.status = 'ACTIVE'

@@ -1,4 +1,5 @@
 import { signedIn } from '../access/actor.ts';
+import { policyRefusal } from '../access/organization-policy.ts';
 import { statusesInForce } from '../access/organization-states.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -24,7 +25,7 @@ import {
   insertApiKey,
   type KeyOwner,
   type NewApiKey,
-  organizationStatus,
+  organizationState,
 } from './api-keys.store.ts';
 import { findApiKeys } from './find-api-keys.store.ts';
 
@@ -64,14 +65,16 @@ export async function holdMaker(tx: Tx, call: Call): Promise<Holder> {
 /**
  * Locks the caller and the membership of a personal key.
  *
- * @throws ApiError `unauthenticated`, `organization_not_found`, `organization_inactive`
+ * @throws ApiError `unauthenticated`, `organization_not_found`, `organization_inactive`, `step_up_required`,
+ *   `reauthentication_required`
  */
 async function holdPerson(tx: Tx, call: Call, orgId: string): Promise<Holder> {
   const { user } = signedIn(call.actor);
   await lockCallerWithSession(tx, call);
   if (!(await holdMembership(tx, call.appId, orgId, user.id))) throw new ApiError('organization_not_found');
-  const status = await organizationStatus(tx, call.appId, orgId);
+  const { status, unmet } = await organizationState(tx, call.appId, orgId, call.actor, call.services.clock.now());
   if (!statusesInForce().includes(status)) throw new ApiError('organization_inactive');
+  if (unmet) throw policyRefusal(unmet);
   return { kind: 'person', id: user.id };
 }
 
@@ -112,6 +115,10 @@ async function notifyMaker(tx: Tx, call: Call, { id, name, orgId }: ApiKey): Pro
   });
 }
 
+/** Methods of authentication of the session of the caller, which are recorded with the key. */
+export const methodsOf = ({ actor }: Call): readonly string[] | null =>
+  actor.kind === 'user' ? actor.session.amr : null;
+
 interface Making<Result> {
   readonly orgId: string;
   readonly owner: KeyOwner;
@@ -136,6 +143,7 @@ async function makeApiKey<Result>(call: Call, body: NewApiKeyBody, making: Makin
       id: services.ids.next(),
       orgId,
       holder,
+      amr: methodsOf(call),
       keyHash: sha256(key),
       lastCharacters: lastCharactersOf(key),
       name: body.name,

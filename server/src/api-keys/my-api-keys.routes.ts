@@ -29,7 +29,8 @@ export const myApiKeyRoutes = [
       'Creates an API key with which other programs act for the caller in one organization. The key has the roles ' +
       'or permissions of the request, as far as the caller has them at the time of use. It is shown only once. A ' +
       'person has at most 20 keys. Personal keys end with a password change or reset, a "not me" report, a ' +
-      'deactivation of the user, and the end of the membership.',
+      'deactivation of the user, and the end of the membership. The session must meet the security policy of the ' +
+      'organization.',
     access: overApp('SESSION_OWNER'),
     audit: 'api_key.created',
     body: createMyApiKey,
@@ -40,6 +41,7 @@ export const myApiKeyRoutes = [
       'unknown_role',
       'access_denied',
       'api_key_limit_reached',
+      'step_up_required',
     ],
     handler: (call) => {
       const { organizationId, ...body } = call.body;

@@ -1,7 +1,6 @@
-import type { Held, Principal } from '../access/access.ts';
+import type { Held, OverOrganization, Principal } from '../access/access.ts';
 import { decide, evaluateOverOrganization, evaluateOverUser } from '../access/decide.ts';
 import type { OrganizationRelation, UserRelation } from '../access/relations.ts';
-import type { OrganizationOperation } from '../access/organization-states.ts';
 import type { Call } from './route.ts';
 
 /** Records on the request that access was granted. `register` sends no response without this record. */
@@ -17,7 +16,8 @@ function recordDecision(call: Call, held: Held): Held {
  * @throws ApiError as `decide` does
  */
 export async function decideAccess(call: Call): Promise<Held> {
-  return recordDecision(call, await decide(call.services.db, call.route.access, call.actor, call.addressed));
+  const { services, route, actor, addressed } = call;
+  return recordDecision(call, await decide(services.db, route.access, actor, addressed, services.clock.now()));
 }
 
 /**
@@ -29,11 +29,11 @@ export async function decideAccess(call: Call): Promise<Held> {
  */
 export function decideByRelation(
   call: Call,
-  operation: OrganizationOperation,
+  access: OverOrganization,
   allowed: readonly Principal[],
   relation: OrganizationRelation | undefined,
 ): Held {
-  return recordDecision(call, evaluateOverOrganization(operation, allowed, relation));
+  return recordDecision(call, evaluateOverOrganization(access, allowed, relation));
 }
 
 /**

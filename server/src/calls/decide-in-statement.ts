@@ -8,6 +8,7 @@ import {
   type UserRelation,
   userRelation,
 } from '../access/relations.ts';
+import { needsPolicy } from '../access/decide.ts';
 import { statusesPermitting } from '../access/organization-states.ts';
 import { decideByRelation, decideOverUser } from './decide-access.ts';
 import type { Call } from './route.ts';
@@ -35,17 +36,19 @@ export function accessOverOrganization({ route }: Call): OverOrganization {
 
 /**
  * The common table expressions with which a statement authorizes the call over its organization. `relation` has the
- * principals of the caller and the status of the organization. `granted` has a row if access is granted.
+ * principals of the caller, and status and policy of the organization. `granted` has a row if access is granted.
  *
  * @param allowed the principals that get access
  */
-export function decisionOver(call: Call, { operation }: OverOrganization, allowed: readonly Principal[]): Sql {
-  const statuses = statusesPermitting(operation, heldOverApp(call.actor));
+export function decisionOver(call: Call, access: OverOrganization, allowed: readonly Principal[]): Sql {
+  const { actor, appId, orgId, services } = call;
+  const statuses = statusesPermitting(access.operation, heldOverApp(actor));
   return sql`
-    relation AS MATERIALIZED (${organizationRelation(call.actor, call.appId, call.orgId)}),
+    relation AS MATERIALIZED (${organizationRelation(actor, appId, orgId, services.clock.now())}),
     granted AS (
       SELECT id, ${statuses}::text[] AS statuses FROM relation
-      WHERE held && ${allowed}::text[] AND status = ANY (${statuses}::text[]))`;
+      WHERE held && ${allowed}::text[] AND status = ANY (${statuses}::text[])
+        AND (unmet IS NULL OR NOT ${needsPolicy(access)}::boolean))`;
 }
 
 /**
@@ -55,8 +58,8 @@ export function decisionOver(call: Call, { operation }: OverOrganization, allowe
  * @throws ApiError as `decideAccess` does
  */
 export function decideByDeclaration(call: Call, relation: OrganizationRelation | undefined): Held {
-  const { operation, principals } = accessOverOrganization(call);
-  return decideByRelation(call, operation, principals, relation);
+  const access = accessOverOrganization(call);
+  return decideByRelation(call, access, access.principals, relation);
 }
 
 /**
@@ -66,7 +69,7 @@ export function decideByDeclaration(call: Call, relation: OrganizationRelation |
  * @throws ApiError as `decideAccess` does
  */
 export async function readOrganization<Row>(call: Call, columns: Sql): Promise<Row & OrganizationRelation> {
-  const relation = organizationRelation(call.actor, call.appId, call.orgId, columns);
+  const relation = organizationRelation(call.actor, call.appId, call.orgId, call.services.clock.now(), columns);
   const [row] = await call.services.db.query<Row & OrganizationRelation>(relation);
   decideByDeclaration(call, row);
   if (!row) throw new Error(`${call.route.operationId} was granted access without a relation`);
@@ -80,7 +83,7 @@ export async function readOrganization<Row>(call: Call, columns: Sql): Promise<R
  * @throws ApiError as `decideAccess` does
  */
 export async function readUser<Row>(call: Call, userId: string, columns: Sql): Promise<Row & UserRelation> {
-  const relation = userRelation(call.actor, call.appId, userId, columns);
+  const relation = userRelation(call.actor, call.appId, userId, call.services.clock.now(), columns);
   const [row] = await call.services.db.query<Row & UserRelation>(relation);
   decideOverUser(call, row);
   if (!row) throw new Error(`${call.route.operationId} was granted access without a relation`);

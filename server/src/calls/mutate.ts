@@ -128,8 +128,7 @@ interface OrganizationChange {
  * writes the audit event.
  *
  * @returns the new version, or undefined if nothing changed
- * @throws ApiError `organization_not_found`, `access_denied`, `organization_inactive`, and the codes of
- *   `uniqueViolations`
+ * @throws ApiError as `decideByRelation`, and the codes of `uniqueViolations`
  */
 export async function mutateOrganization(
   call: Call,
@@ -141,10 +140,10 @@ export async function mutateOrganization(
       WITH ${decisionOver(call, access, allowed)},
       changed AS (${update(granted)}),
       audited AS (${insertEvent(call, event, sql`FROM changed`)})
-      SELECT relation.held, relation.status, changed.version FROM relation LEFT JOIN changed ON true`,
+      SELECT relation.held, relation.status, relation.unmet, changed.version FROM relation LEFT JOIN changed ON true`,
     uniqueViolations,
   );
-  decideByRelation(call, access.operation, allowed, row);
+  decideByRelation(call, access, allowed, row);
   committed.add(call);
   return row?.version ?? undefined;
 }

@@ -120,7 +120,7 @@ export const errorCodes = {
   policy_locks_you_out: [
     409,
     'Policy locks you out',
-    'Your own session does not meet this policy. Add a second factor or sign in with it first; nothing was changed.',
+    'Your own session does not meet this policy. Prove a second factor that it allows first; nothing was changed.',
   ],
   relying_party_missing: [
     409,

@@ -171,7 +171,7 @@ function decidedHere(call: Call): Gate {
     condition: sql`AND ${isGranted}`,
     ifGranted: (expression) => sql`CASE WHEN ${isGranted} THEN ${expression} END`,
     from: sql`FROM relation`,
-    relation: sql`json_build_object('held', relation.held, 'status', relation.status)`,
+    relation: sql`json_build_object('held', relation.held, 'status', relation.status, 'unmet', relation.unmet)`,
   };
 }
 

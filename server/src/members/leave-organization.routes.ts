@@ -1,4 +1,4 @@
-import { overOrganization } from '../access/access.ts';
+import { evenBelowPolicy, overOrganization } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -20,7 +20,7 @@ export const leaveOrganizationRoutes = [
     description:
       'Removes the caller from the organization with all roles and manager roles. Pending invitations of ' +
       'the caller to the organization are revoked. The last active owner cannot leave.',
-    access: overOrganization('remove', 'ORG_MEMBER'),
+    access: evenBelowPolicy(overOrganization('remove', 'ORG_MEMBER')),
     audit: 'organization.left',
     params: organizationParams,
     response: { status: 204, description: 'The caller has left.' },

@@ -2,7 +2,8 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import type { Tx } from '../db/db.ts';
 import { accepting, overOrganization, overOrganizationInHeader, type Principal } from '../access/access.ts';
-import { heldThroughOrganizations } from '../access/relations.ts';
+import { policyRefusal } from '../access/organization-policy.ts';
+import { relationThroughOrganizations } from '../access/relations.ts';
 import { ApiError } from '../http/errors.ts';
 import { id } from '../http/fields.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -49,12 +50,13 @@ async function grantTo(call: Call, body: Invitee, toGrant: Proposal['toGrant'], 
 }
 
 /** Humans may name only users whom they can already see. Other people are added by e-mail address. */
-async function checkVisible(tx: Tx, { actor, appId, held }: Call, userId: string): Promise<void> {
+async function checkVisible(tx: Tx, { actor, appId, held, services }: Call, userId: string): Promise<void> {
   if (actor.kind !== 'user' && actor.kind !== 'organization-machine') return;
   if (held.includes('SUPER_ADMIN')) return;
-  const isSelf = actor.kind === 'user' && actor.user.id === userId;
-  const isVisible = isSelf || (await heldThroughOrganizations(tx, actor, appId, userId)).length > 0;
-  if (!isVisible) throw new ApiError('user_not_found', { isDenial: true });
+  if (actor.kind === 'user' && actor.user.id === userId) return;
+  const relation = await relationThroughOrganizations(tx, actor, appId, userId, services.clock.now());
+  if (!relation) throw new ApiError('user_not_found', { isDenial: true });
+  if (relation.unmet) throw policyRefusal(relation.unmet);
 }
 
 /** The routes for owners and managers are the same. */

@@ -2,6 +2,7 @@ import type { RoleReference } from '../roles/roles.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import type { Actor } from '../access/actor.ts';
+import { stepUpField, type StepUpRequired, unmetBy, type UnmetPolicy } from '../access/organization-policy.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import { inOrganizationOf } from '../access/relations.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
@@ -34,6 +35,8 @@ export interface Membership {
   readonly roles: string[];
   readonly managerRoles: ManagerRole[];
   readonly permissions: string[];
+  /** What the session needs. Present if it does not meet the policy of the organization. */
+  readonly stepUpRequired?: StepUpRequired;
 }
 
 /** Maximum number of memberships in a response of introspection. */
@@ -53,7 +56,16 @@ export interface MembershipJson {
   readonly is_manager: boolean;
   readonly roles: string[];
   readonly permissions: string[];
+  /** The policy of the organization, if the session of the caller does not meet it. */
+  readonly unmet: UnmetPolicy | null;
 }
+
+/**
+ * SQL expression for the policy of an organization in which a membership is in force, if the session of the caller does
+ * not meet it. Refers to `organizations o` and `users u`.
+ */
+export const unmetInForce = (asker: Actor, now: Date): Sql =>
+  sql`CASE WHEN ${isInForce} THEN ${unmetBy(asker, now)} END`;
 
 /**
  * SQL expression for the organizations of a user with the roles in force, as one JSON array of {@link MembershipJson}.
@@ -61,11 +73,19 @@ export interface MembershipJson {
  *
  * @param orgId restricts the result to one organization; undefined: all
  * @param asker the caller; an access token may restrict it to one organization
+ * @param now the time of the call
  */
-export const membershipsAsJson = (appId: string, userId: string, orgId: string | undefined, asker: Actor): Sql => sql`
+export const membershipsAsJson = (
+  appId: string,
+  userId: string,
+  orgId: string | undefined,
+  asker: Actor,
+  now: Date,
+): Sql => sql`
   (SELECT COALESCE(json_agg(membership ORDER BY membership.id::bigint), '[]') FROM (
     SELECT o.id::text, o.name, o.status, m.is_owner AND ${isInForce} AS is_owner,
-      m.is_manager AND ${isInForce} AS is_manager, effective.keys AS roles, effective.permissions
+      m.is_manager AND ${isInForce} AS is_manager, effective.keys AS roles, effective.permissions,
+      ${unmetInForce(asker, now)} AS unmet
     FROM ${membershipsOf(appId)}
     LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true
     WHERE m.app_id = ${appId} AND m.user_id = ${userId} ${orgId === undefined ? empty : sql`AND m.org_id = ${orgId}`}
@@ -77,9 +97,10 @@ export const toMembership = (row: MembershipJson): Membership => ({
   id: row.id,
   name: row.name,
   status: row.status,
-  roles: row.roles,
-  managerRoles: toManagerRoles(row),
-  permissions: row.permissions,
+  roles: row.unmet ? [] : row.roles,
+  managerRoles: row.unmet ? [] : toManagerRoles(row),
+  permissions: row.unmet ? [] : row.permissions,
+  ...stepUpField(row.unmet),
 });
 
 /** Adds the grants to a user, who becomes a member if necessary. Existing grants stay. */

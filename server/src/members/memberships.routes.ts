@@ -1,5 +1,6 @@
 import { sql } from '../db/db.ts';
 import { accepting, overApp } from '../access/access.ts';
+import { stepUpField } from '../access/organization-policy.ts';
 import { seesWholeApp } from '../access/relations.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
@@ -38,13 +39,15 @@ export const membershipRoutes = [
     summary: 'List my manager roles',
     description:
       'Lists the organizations that the caller owns or manages. A deactivated organization is listed ' +
-      'without roles. Paging is optional: without it the response has the first 100.',
+      'without roles, and so is an organization whose security policy the session does not meet. Paging is optional: ' +
+      'without it the response has the first 100.',
     access: accepting({ accessToken: true }, overApp('SESSION_OWNER')),
     query: managerRolesQuery,
     response: { status: 200, description: 'A page of manager roles.', body: managerRoleList },
     handler: async (call) => {
-      const { appId, query } = call;
-      const whose = { userId: signedIn(call.actor).user.id, managersOnly: true, actor: call.actor };
+      const { appId, query, services } = call;
+      const now = services.clock.now();
+      const whose = { userId: signedIn(call.actor).user.id, managersOnly: true, actor: call.actor, now };
       const page = await readPage(call, {
         paging: paged(query),
         filters: whose.userId,
@@ -52,7 +55,12 @@ export const membershipRoutes = [
         totalTravels: true,
         rows: ({ after, limit }) => membershipsPage(appId, whose, sql`${after} ${limit}`),
         key: sql`m.org_id`,
-        toItem: (row: MembershipRow) => ({ orgId: row.id, orgName: row.name, roles: toManagerRoles(row) }),
+        toItem: (row: MembershipRow) => ({
+          orgId: row.id,
+          orgName: row.name,
+          roles: row.unmet ? [] : toManagerRoles(row),
+          ...stepUpField(row.unmet),
+        }),
       });
       return { metadata: page.metadata, managerRoles: page.items };
     },
@@ -67,7 +75,8 @@ export const membershipRoutes = [
     description:
       'Lists the organizations of the user with this address, with the roles of the user. Super admins ' +
       'and machine users can use any address; the list is empty if no user has it. Other callers can use ' +
-      'only their own address. A deactivated organization is listed without roles. Paging is optional: ' +
+      'only their own address. A deactivated organization is listed without roles. So is an organization whose ' +
+      'security policy the session of the caller does not meet. Machine users are exempt. Paging is optional: ' +
       'without it the response has the first 100.',
     access: accepting(
       { accessToken: true, machineScope: 'members:read' },
@@ -77,9 +86,10 @@ export const membershipRoutes = [
     response: { status: 200, description: 'A page of organizations.', body: organizationsOfUser },
     errors: ['access_denied'],
     handler: async (call) => {
-      const { appId, query } = call;
+      const { appId, query, services } = call;
       checkOwnAddress(call, query.email);
-      const whose = { emailKey: emailKey(query.email), managersOnly: false, actor: call.actor };
+      const now = services.clock.now();
+      const whose = { emailKey: emailKey(query.email), managersOnly: false, actor: call.actor, now };
       const page = await readPage(call, {
         paging: paged(query),
         filters: whose.emailKey,
@@ -87,7 +97,13 @@ export const membershipRoutes = [
         totalTravels: true,
         rows: ({ after, limit }) => membershipsPage(appId, whose, sql`${after} ${limit}`),
         key: sql`m.org_id`,
-        toItem: ({ id, name, status, roles }: MembershipRow) => ({ id, name, status, roles }),
+        toItem: ({ id, name, status, roles, unmet }: MembershipRow) => ({
+          id,
+          name,
+          status,
+          roles: unmet ? [] : roles,
+          ...stepUpField(unmet),
+        }),
       });
       return { metadata: page.metadata, organizations: page.items };
     },

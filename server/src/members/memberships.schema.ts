@@ -9,7 +9,7 @@ const optionalPaging = { ...pagingQuery, pageSize: pagingQuery.pageSize.optional
 
 export const managerRolesQuery = z.strictObject(optionalPaging);
 
-const { id, name, status, roles, managerRoles } = membership.shape;
+const { id, name, status, roles, managerRoles, stepUpRequired } = membership.shape;
 
 export const managerRoleList = z
   .object({
@@ -21,6 +21,7 @@ export const managerRoleList = z
             orgId: outputId('the organization'),
             orgName: name,
             roles: managerRoles,
+            stepUpRequired,
           })
           .meta({ id: 'ManagerRoles', description: 'The manager roles of the caller in one organization.' }),
       )
@@ -39,7 +40,7 @@ export const organizationsOfUser = z
     organizations: z
       .array(
         z
-          .object({ id, name, status, roles })
+          .object({ id, name, status, roles, stepUpRequired })
           .meta({ id: 'UserOrganization', description: 'An organization and the roles of the user in it.' }),
       )
       .meta({ description: 'Organizations that the user is in, oldest first.', examples: [[]] }),

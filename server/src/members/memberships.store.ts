@@ -2,6 +2,8 @@ import { empty, type Sql, sql } from '../db/db.ts';
 import type { Actor } from '../access/actor.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import { inOrganizationOf } from '../access/relations.ts';
+import type { UnmetPolicy } from '../access/organization-policy.ts';
+import { unmetInForce } from './members.store.ts';
 import { effectiveRoles, isInForce, membershipsOf } from '../roles/effective-permissions.store.ts';
 
 /** A membership of one user; `id` is the organization id, by which the list is ordered. */
@@ -12,12 +14,16 @@ export interface MembershipRow {
   is_owner: boolean;
   is_manager: boolean;
   roles: string[];
+  /** The policy of the organization, if the session of the caller does not meet it. */
+  unmet: UnmetPolicy | null;
 }
 
 /** Selects memberships: of which user, whether only as owner or manager, and for which actor. */
 export type Whose = ({ readonly userId: string } | { readonly emailKey: string }) & {
   readonly managersOnly: boolean;
   readonly actor: Actor;
+  /** The time of the call. */
+  readonly now: Date;
 };
 
 /** Looks up the address once. Without a user, there are no memberships. */
@@ -46,7 +52,7 @@ export const membershipsPage = (appId: string, whose: Whose, continuation: Sql):
     WHERE ${conditions(appId, whose)} ${continuation})
   SELECT o.id, o.name, o.status, page.is_owner AND ${isInForce} AS is_owner,
     page.is_manager AND ${isInForce} AS is_manager,
-    effective.keys AS roles
+    effective.keys AS roles, ${unmetInForce(whose.actor, whose.now)} AS unmet
   FROM page JOIN ${membershipsOf(appId)} ON m.app_id = ${appId} AND m.org_id = page.org_id AND m.user_id = page.user_id
   LEFT JOIN LATERAL (${effectiveRoles(appId)}) AS effective ON true
   ORDER BY o.id`;

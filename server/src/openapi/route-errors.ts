@@ -1,3 +1,4 @@
+import { needsPolicy } from '../access/decide.ts';
 import { statusRefusals } from '../access/organization-states.ts';
 import { type Access, isForMachinesOnly, needsSession, notFoundCode } from '../access/access.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
@@ -19,6 +20,12 @@ const ofEveryMutation: readonly ErrorCode[] = ['malformed_request', 'unsupported
 
 type Targeted = Extract<Access, { principals: unknown }>;
 
+/** Error codes for sessions that do not meet the policy of an organization. Machine users are exempt. */
+const policyRefusals = (access: Targeted): ErrorCode[] =>
+  isForMachinesOnly(access) ? [] : ['step_up_required', 'reauthentication_required'];
+
+const seesThroughOrganizations = ({ principals }: Targeted): boolean => principals.includes('ORG_USER_MANAGER');
+
 /**
  * Error codes of `decide`. Only for organizations and users can a caller see the target without being allowed to act.
  */
@@ -33,10 +40,11 @@ function refusals(access: Targeted): ErrorCode[] {
         notFoundCode.organization,
         'access_denied',
         ...statusRefusals(access.operation),
+        ...(needsPolicy(access) ? policyRefusals(access) : []),
         ...(access.from === 'header' ? (['org_id_required'] as const) : []),
       ];
     case 'user':
-      return [notFoundCode.user, 'access_denied'];
+      return [notFoundCode.user, 'access_denied', ...(seesThroughOrganizations(access) ? policyRefusals(access) : [])];
     case 'session':
       return [notFoundCode.session];
   }

@@ -14,6 +14,7 @@ import { checkMetadataLimit } from '../metadata.ts';
 import { putRoles } from '../roles/roles.store.ts';
 import { isKnown } from '../http/if-none-match.ts';
 import { acceptedVersions, etag } from '../http/if-match.ts';
+import { policyRefusal } from '../access/organization-policy.ts';
 import { type OrganizationStatus, rulingOn } from '../access/organization-states.ts';
 import {
   etagHeader,
@@ -168,7 +169,8 @@ export const organizationRoutes = [
     summary: 'Get an organization',
     description:
       'Returns one organization, with its version as ETag. Plain members do not get the metadata. Members ' +
-      'of a deactivated organization get neither metadata nor roles.',
+      'of a deactivated organization get neither metadata nor roles. For metadata and roles, the session must meet ' +
+      'the security policy of the organization.',
     access: accepting(
       { accessToken: true, organizationMachine: true, machineScope: 'organizations:read' },
       overOrganization('see', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
@@ -177,12 +179,14 @@ export const organizationRoutes = [
     params: organizationParams,
     query: organizationQuery,
     response: { status: 200, description: 'The organization.', body: organization, headers: etagHeader },
+    errors: ['step_up_required', 'reauthentication_required'],
     handler: async (call) => {
       const { appId, query, request, reply } = call;
       const { includeMetadata = false, includeRoles = false } = query;
       const columns = organizationColumns(appId, { metadata: includeMetadata, roles: includeRoles });
       const found = await readOrganization<OrganizationRow>(call, columns);
       if (includeMetadata && !mayReadMetadata(found.held)) throw new ApiError('access_denied');
+      if (found.unmet && (includeMetadata || includeRoles)) throw policyRefusal(found.unmet);
       const isOutline = rulingOn(found.status, 'see', found.held) === 'in outline';
       const tag = etag(found.version);
       reply.header('etag', tag);

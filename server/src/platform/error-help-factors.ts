@@ -47,8 +47,11 @@ export const helpOfFactors = {
     remedy: 'Add and confirm another factor, then remove this one.',
   },
   policy_locks_you_out: {
-    cause: 'The caller changes `mfa.policy` to `required`, and their session has proven no second factor.',
-    remedy: 'Add a second factor, or send its code to `POST …/users/me/reauthentication`, then repeat the call.',
+    cause:
+      'The caller changes `mfa.policy` to `required`, or the policy of an organization, and their own session does ' +
+      'not meet the new policy.',
+    remedy:
+      'Add a second factor of an allowed kind, or send it to `POST …/users/me/reauthentication`, then repeat the call.',
   },
   relying_party_missing: {
     cause: 'The app setting `mfa.relyingParty` is null.',
@@ -64,9 +67,11 @@ export const helpOfFactors = {
   step_up_required: {
     cause:
       'The call changes second factors or their policy, and this session has proven no second factor in the last ' +
-      'ten minutes. A password or mailed code is not enough.',
+      'ten minutes. Or the organization requires a second factor that this session has not proven. A password or ' +
+      'mailed code is not enough.',
     remedy:
-      'Send `factorId` and `code` to `POST …/users/me/reauthentication`. Without a phone, sign in with a recovery ' +
-      'code.',
+      'Send a factor to `POST …/users/me/reauthentication`. `WWW-Authenticate` names the required strength: ' +
+      '`urn:gatehouse:acr:3` is a passkey. Without a second factor, add one. Without a phone, sign in with a ' +
+      'recovery code.',
   },
 } as const satisfies Readonly<Record<string, ErrorHelp>>;

@@ -1,4 +1,5 @@
 import { type Queryable, type Sql, sql } from '../db/db.ts';
+import { unmetPolicy, type UnmetPolicy } from '../access/organization-policy.ts';
 import { type Asker, heldByAsker, type OrganizationRelation } from '../access/relations.ts';
 import { statusesInForce } from '../access/organization-states.ts';
 
@@ -48,7 +49,13 @@ export const effectiveRoles = (appId: string | Sql): Sql => sql`
   FROM (${rolesInForce(appId)}) AS r LEFT JOIN LATERAL unnest(r.permissions) AS permission ON true`;
 
 /** Why a permission is not granted. */
-export type RefusalReason = 'not_a_member' | 'organization_inactive' | 'user_inactive' | 'no_role_grants_it';
+export type RefusalReason =
+  | 'not_a_member'
+  | 'organization_inactive'
+  | 'user_inactive'
+  | 'no_role_grants_it'
+  | 'step_up_required'
+  | 'reauthentication_required';
 
 export interface PermissionResult {
   readonly permission: string;
@@ -64,6 +71,8 @@ export interface PermissionQuestion {
   readonly orgId: string;
   readonly asker: Asker;
   readonly userId: string;
+  /** The session with which the user acts; undefined: unknown, which meets no policy. */
+  readonly sessionId: string | undefined;
   readonly permissions: readonly string[];
 }
 
@@ -78,6 +87,10 @@ export interface PermissionAnswer {
 
 interface GrantingRow extends OrganizationRelation {
   place: number;
+  /** The policy of the organization, if the session of the user does not meet it or is unknown. */
+  unmet_of_user: UnmetPolicy | null;
+  /** Null: the session of the user is unknown. */
+  session_id: string | null;
   /** Null: no member. */
   state: 'ACTIVE' | 'INACTIVE' | 'INVITED' | null;
   key: string | null;
@@ -85,39 +98,56 @@ interface GrantingRow extends OrganizationRelation {
 }
 
 /**
- * Non-members get `not_a_member` regardless of the status of organization and user, because the status must not be
- * disclosed.
+ * The policy that a user does not meet. If they ask about themself, the session of the call must meet it, too: a weaker
+ * session cannot name a stronger one.
  */
-function reasonOf({ status, state }: GrantingRow): RefusalReason {
+const unmetIn = ({ asker, userId }: PermissionQuestion, row: GrantingRow): UnmetPolicy | null =>
+  row.unmet_of_user ?? (asker.userId === userId ? row.unmet : null);
+
+/**
+ * Non-members get `not_a_member` regardless of the status of organization and user, because the status must not be
+ * disclosed. Below the policy, no answer discloses what the roles would grant.
+ */
+function reasonOf({ status, state, session_id }: GrantingRow, unmet: UnmetPolicy | null): RefusalReason {
   if (state === null) return 'not_a_member';
   if (!statusesInForce().includes(status)) return 'organization_inactive';
-  return state === 'ACTIVE' ? 'no_role_grants_it' : 'user_inactive';
+  if (state !== 'ACTIVE') return 'user_inactive';
+  if (unmet) return unmet.unmet === 'age' && session_id !== null ? 'reauthentication_required' : 'step_up_required';
+  return 'no_role_grants_it';
 }
 
 /** @param rows one row for each granting role, or one row without a role; empty if the organization does not exist */
-function toAnswer({ permissions }: PermissionQuestion, rows: readonly GrantingRow[]): PermissionAnswer {
+function toAnswer(question: PermissionQuestion, rows: readonly GrantingRow[]): PermissionAnswer {
   const [first] = rows;
   if (!first) return { relation: undefined, results: [] };
-  const results = permissions.map((permission) => {
-    const granting = rows.filter(({ granted }) => granted?.includes(permission));
+  const unmet = unmetIn(question, first);
+  const results = question.permissions.map((permission) => {
+    const granting = unmet ? [] : rows.filter(({ granted }) => granted?.includes(permission));
     // Keys of roles are ASCII.
     const grantedBy = [...new Set(granting.flatMap(({ key }) => key ?? []))].toSorted();
     const allowed = grantedBy.length > 0;
-    return { permission, allowed, grantedBy, ...(!allowed && { reason: reasonOf(first) }) };
+    return { permission, allowed, grantedBy, ...(!allowed && { reason: reasonOf(first, unmet) }) };
   });
-  return { relation: { held: first.held, status: first.status }, results };
+  return { relation: { held: first.held, status: first.status, unmet: first.unmet }, results };
 }
 
 /** An object, because PostgreSQL searches object keys by binary search but arrays linearly. */
 const toKeys = (permissions: readonly string[]): string =>
   JSON.stringify(Object.fromEntries(permissions.map((permission) => [permission, 0])));
 
+const ofAsker = {
+  amr: sql`string_to_array(asked.asker_amr, ' ')`,
+  factorAt: sql`asked.asker_factor_at`,
+  authenticatedAt: sql`asked.asker_authenticated_at`,
+};
+const ofUser = { amr: sql`s.amr`, factorAt: sql`s.factor_at`, authenticatedAt: sql`s.authenticated_at` };
+
 /**
  * Selects the roles that grant the permissions of several checks, in one query. The last `OFFSET 0` makes the planner
  * look up each check by index; a joint plan would scan whole tables of a small app. The first `OFFSET 0` limits the
  * expensive comparison of permissions to the roles of the user.
  */
-export function selectGrants(questions: readonly PermissionQuestion[]): Sql {
+export function selectGrants(questions: readonly PermissionQuestion[], now: Date): Sql {
   const column = <Value>(valueOf: (question: PermissionQuestion) => Value) => questions.map(valueOf);
   return sql`
     SELECT asked.place::integer, found.*
@@ -126,17 +156,26 @@ export function selectGrants(questions: readonly PermissionQuestion[]): Sql {
       ${column(({ asker }) => asker.userId)}::bigint[],
       ${column(({ asker }) => asker.organizationMachine?.orgId ?? null)}::bigint[],
       ${column(({ asker }) => asker.organizationMachine?.isManager ?? false)}::boolean[],
-      ${column(({ userId }) => userId)}::bigint[],
+      ${column(({ asker }) => asker.session?.amr.join(' ') ?? null)}::text[],
+      ${column(({ asker }) => asker.session?.factorAt ?? null)}::timestamptz[],
+      ${column(({ asker }) => asker.session?.authenticatedAt ?? null)}::timestamptz[],
+      ${column(({ userId }) => userId)}::bigint[], ${column(({ sessionId }) => sessionId ?? null)}::bigint[],
       ${column(({ permissions }) => toKeys(permissions))}::jsonb[])
       WITH ORDINALITY AS asked (app_id, org_id, is_machine, is_super_admin, asker_id, machine_org_id,
-        is_machine_manager, user_id, permissions, place)
+        is_machine_manager, asker_amr, asker_factor_at, asker_authenticated_at, user_id, session_id, permissions,
+        place)
     CROSS JOIN LATERAL (
-      SELECT o.status, ${heldByAsker} AS held, u.state, granting.key, granting.granted
+      SELECT o.status, ${heldByAsker} AS held,
+        CASE WHEN asked.asker_amr IS NOT NULL THEN ${unmetPolicy(sql`o.security`, ofAsker, now)} END AS unmet,
+        ${unmetPolicy(sql`o.security`, ofUser, now)} AS unmet_of_user, s.id AS session_id,
+        u.state, granting.key, granting.granted
       FROM organizations o
       LEFT JOIN members caller
         ON caller.app_id = asked.app_id AND caller.org_id = o.id AND caller.user_id = asked.asker_id
       LEFT JOIN members m ON m.app_id = asked.app_id AND m.org_id = o.id AND m.user_id = asked.user_id
       LEFT JOIN users u ON u.app_id = asked.app_id AND u.id = m.user_id
+      LEFT JOIN sessions s ON o.security IS NOT NULL AND s.app_id = asked.app_id AND s.id = asked.session_id
+        AND s.user_id = asked.user_id AND s.restriction IS NULL AND LEAST(s.expires_at, s.idle_expires_at) > ${now}
       LEFT JOIN LATERAL (
         SELECT r.key,
           ARRAY(SELECT permission FROM unnest(r.permissions) AS permission WHERE asked.permissions ? permission)
@@ -156,8 +195,9 @@ export function selectGrants(questions: readonly PermissionQuestion[]): Sql {
 export async function checkPermissions(
   db: Queryable,
   questions: readonly PermissionQuestion[],
+  now: Date,
 ): Promise<PermissionAnswer[]> {
-  const rows = await db.query<GrantingRow>(selectGrants(questions));
+  const rows = await db.query<GrantingRow>(selectGrants(questions, now));
   const byPlace = new Map<number, GrantingRow[]>();
   for (const row of rows) byPlace.set(row.place, [...(byPlace.get(row.place) ?? []), row]);
   return questions.map((question, index) => toAnswer(question, byPlace.get(index + 1) ?? []));

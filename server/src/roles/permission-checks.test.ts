@@ -38,7 +38,7 @@ const permissionsOf = (count: number) => Array.from({ length: count }, (_, index
 
 function questionOf({ world, orgId, member: { userId } }: Place, permissions: readonly string[]): PermissionQuestion {
   const asker = { isMachine: false, isSuperAdmin: false, userId };
-  return { appId: world.appId, orgId, asker, userId, permissions };
+  return { appId: world.appId, orgId, asker, userId, sessionId: undefined, permissions };
 }
 
 /** Asks all at once and answers how many statements that took. */
@@ -120,7 +120,7 @@ test.each([10, 200])('no role is compared but those that the user holds, beside 
     await app.db.query(prepare);
     const asked = [questionOf(here, permissionsOf(2)), questionOf(here, permissionsOf(1))];
     const [row] = await app.db.query<{ 'QUERY PLAN': string | [{ Plan: Plan }] }>(
-      sql`EXPLAIN (ANALYZE, FORMAT JSON) ${selectGrants(asked)}`,
+      sql`EXPLAIN (ANALYZE, FORMAT JSON) ${selectGrants(asked, new Date())}`,
     );
     const explained = row?.['QUERY PLAN'] ?? '';
     const [{ Plan }] = typeof explained === 'string' ? (JSON.parse(explained) as [{ Plan: Plan }]) : explained;
@@ -129,6 +129,6 @@ test.each([10, 200])('no role is compared but those that the user holds, beside 
 });
 
 test('what is asked for are keys of an object: the database reads through an array', () => {
-  const { values } = selectGrants([questionOf(here, ['b', 'a', '__proto__'])]);
+  const { values } = selectGrants([questionOf(here, ['b', 'a', '__proto__'])], new Date());
   expect(values).toContainEqual(['{"b":0,"a":0,"__proto__":0}']);
 });

@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import { batchedByGroup } from '../db/batched.ts';
 import type { Db } from '../db/db.ts';
 import { checkPermissions, type PermissionAnswer, type PermissionQuestion } from './effective-permissions.store.ts';
@@ -14,8 +15,8 @@ declare module '../calls/services.ts' {
   }
 }
 
-export const createPermissionChecks = (db: Db): PermissionChecks =>
-  batchedByGroup((questions: readonly PermissionQuestion[]) => checkPermissions(db, questions), {
+export const createPermissionChecks = (db: Db, clock: Clock): PermissionChecks =>
+  batchedByGroup((questions: readonly PermissionQuestion[]) => checkPermissions(db, questions, clock.now()), {
     groupOf: ({ appId }) => appId,
     weightOf: ({ permissions }) => permissions.length,
     maxWeight: maxPermissions,

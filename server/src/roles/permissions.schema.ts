@@ -7,6 +7,12 @@ export const checkPermissions = z
       description: 'Id of the user whose permissions are checked; default: the caller. Required for machine users.',
       examples: ['118273645546213377'],
     }),
+    sessionId: optional(id).meta({
+      description:
+        'Id of the session with which the user acts, for example `sid` of an access token. Needed if the ' +
+        'organization has a security policy. Default: the session of the call, for people who check themselves.',
+      examples: ['118273645546213376'],
+    }),
     permissions: z
       .array(text({ min: 1, max: 200 }))
       .min(1, { error: 'Send at least one permission.' })
@@ -14,6 +20,8 @@ export const checkPermissions = z
       .meta({ description: 'Permissions to check, 1 to 100.', examples: [['documents:read', 'documents:write']] }),
   })
   .meta({ id: 'CheckPermissionsRequest', description: 'The permissions to check, and the user.' });
+
+export type PermissionsToCheck = z.output<typeof checkPermissions>;
 
 const result = z
   .object({
@@ -26,10 +34,20 @@ const result = z
       examples: [['writer']],
     }),
     reason: z
-      .enum(['not_a_member', 'organization_inactive', 'user_inactive', 'no_role_grants_it'])
+      .enum([
+        'not_a_member',
+        'organization_inactive',
+        'user_inactive',
+        'no_role_grants_it',
+        'step_up_required',
+        'reauthentication_required',
+      ])
       .optional()
       .meta({
-        description: 'Reason of a refusal. not_a_member: the user is not in the organization, or does not exist.',
+        description:
+          'Reason of a refusal. not_a_member: the user is not in the organization, or does not exist. ' +
+          'step_up_required: the organization has a security policy, and the session lacks the second factor or is ' +
+          'not known. reauthentication_required: the authentication of the session is too old for the policy.',
         examples: ['no_role_grants_it'],
       }),
   })

@@ -297,7 +297,9 @@ test('checks that arrive together get the answers of each alone', async () => {
 
 test('questions of one moment share a statement, each with its own relation', async () => {
   const asker = { isMachine: false, isSuperAdmin: false, userId: member.userId };
-  const question = { appId: world.appId, orgId, asker, userId: member.userId, permissions: ['documents:reader'] };
+  const { userId } = member;
+  const { appId } = world;
+  const question = { appId, orgId, asker, userId, sessionId: undefined, permissions: ['documents:reader'] };
   const elsewhere = await createWorld(app);
   const questions = [
     question,

@@ -2,6 +2,7 @@ import { defaultSettings } from '../apps/apps.schema.ts';
 import { profileColumns, type ProfileRow, toProfile } from '../users/users.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
+import { unmetPolicy, type UnmetPolicy } from '../access/organization-policy.ts';
 import type { PresentedSession, SessionRestriction, SignedInUser } from '../access/actor.ts';
 import { type Acr, acrOf } from '../access/second-factor.ts';
 
@@ -105,10 +106,14 @@ export async function findSessions(
   });
 }
 
+const ofSession = { amr: sql`s.amr`, factorAt: sql`s.factor_at`, authenticatedAt: sql`s.authenticated_at` };
+
 /** The live session of an access token. */
 export interface FoundAccessToken extends FoundSession {
   /** Whether the organization of the token is deactivated. */
   readonly isOrganizationSuspended: boolean;
+  /** The policy of the organization, if the session does not meet it. */
+  readonly unmet: UnmetPolicy | null;
 }
 
 /** A verified access token of a person, for the lookup of its session. */
@@ -138,11 +143,12 @@ export async function findSessionsOfAccessTokens(
   now: Date,
 ): Promise<(FoundAccessToken | undefined)[]> {
   const column = <Value>(valueOf: (key: AccessTokenKey) => Value) => keys.map(valueOf);
-  const rows = await db.query<PresentedRow & { place: number; is_suspended: boolean }>(sql`
+  const rows = await db.query<PresentedRow & { place: number; is_suspended: boolean; unmet: UnmetPolicy | null }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
       s.provider_acr, s.authenticated_at, s.factor_at, ${restriction(now)}, s.user_id, ${profileColumns},
       u.is_super_admin, u.language, u.has_factor,
-      asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended
+      asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended,
+      ${unmetPolicy(sql`o.security`, ofSession, now)} AS unmet
     FROM unnest(${column(({ appId }) => appId)}::bigint[], ${column(({ sessionId }) => sessionId)}::bigint[],
       ${column(({ userId }) => userId)}::bigint[], ${column(({ orgId }) => orgId ?? null)}::bigint[],
       ${column(({ audience }) => audience)}::text[], ${column(({ authenticatedAt }) => authenticatedAt)}::bigint[],
@@ -161,7 +167,7 @@ export async function findSessionsOfAccessTokens(
   const found = new Map(rows.map((row) => [row.place, row]));
   return keys.map((_, index) => {
     const row = found.get(index + 1);
-    return row && { ...toFoundSession(row), isOrganizationSuspended: row.is_suspended };
+    return row && { ...toFoundSession(row), isOrganizationSuspended: row.is_suspended, unmet: row.unmet };
   });
 }
 

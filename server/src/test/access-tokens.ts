@@ -28,6 +28,7 @@ export const acceptingAccessTokens: ReadonlySet<string> = new Set([
   'listOrganizations',
   'getOrganization',
   'updateOrganization',
+  'getOrganizationSecurity',
   'deactivateOrganization',
   'reactivateOrganization',
   'inviteManager',

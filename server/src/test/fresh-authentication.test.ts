@@ -35,6 +35,7 @@ const asking = {
     'deleteIdentityProvider',
     'addSuperAdmin',
     'deleteOrganization',
+    'updateOrganizationSecurity',
     'updateAppSettings',
     'createApiKey',
     'updateApiKey',

@@ -28,6 +28,7 @@ const scopeOf: Readonly<Record<string, MachineScope>> = {
   listOrganizations: 'organizations:read',
   getOrganization: 'organizations:read',
   updateOrganization: 'organizations:write',
+  getOrganizationSecurity: 'organizations:read',
   deactivateOrganization: 'organizations:write',
   reactivateOrganization: 'organizations:write',
   inviteMember: 'members:write',

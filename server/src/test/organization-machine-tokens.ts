@@ -12,6 +12,7 @@ export const acceptingOrganizationMachines: ReadonlySet<string> = new Set([
   'getUser',
   'getOrganization',
   'updateOrganization',
+  'getOrganizationSecurity',
   'inviteMember',
   'addUserToOrganization',
   'setOrganizationUserRoles',

@@ -4,6 +4,7 @@ import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { human, nobody, operator, outcomeOf, type Prepared } from './samples/sample.ts';
 import { goThrough, registerProvider } from './identity-flow.ts';
 import { TestProvider } from './identity-provider.ts';
+import { organizationKind, securityKind } from './patch-fields.organizations.ts';
 import { assertionParts, relyingPartyParts } from './patch-fields.passkeys.ts';
 import { halfSignedIn } from './samples/factors.ts';
 import { enableOrganizationMachines } from './samples/stage.ts';
@@ -102,18 +103,6 @@ const ignored = (field: string): Unseen => ({
     expect(outcomeOf(await send({ ...prepared, body: { ...prepared.body, [field]: '1' } }))).toBe(200);
   },
 });
-
-const organizationKind: Kind = {
-  make: async (world) => {
-    const owner = await world.person();
-    const orgId = await world.organization(owner, { metadata: { plan: 'pro' } });
-    return {
-      prepare: () => ({ as: human(owner), params: { orgId } }),
-      read: () => get(world, `/v1/authorization/organizations/${orgId}?includeMetadata=true`, owner.token),
-    };
-  },
-  values: { name: 'Another name' },
-};
 
 const rolesKind: Kind = {
   make: async (world) => {
@@ -432,6 +421,7 @@ const acceptInvitationKind: Kind = {
 /** The resources of each PATCH and PUT, by operation id. A new route needs an entry. */
 export const kinds: Readonly<Record<string, Kind>> = {
   updateOrganization: organizationKind,
+  updateOrganizationSecurity: securityKind,
   updateRoles: rolesKind,
   setOrganizationUserRoles: memberRolesKind,
   updateUser: userKind,

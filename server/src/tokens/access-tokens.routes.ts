@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import type { PresentedSession } from '../access/actor.ts';
+import { policyRefusal } from '../access/organization-policy.ts';
 import { rulingOn } from '../access/organization-states.ts';
 import { overApp, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
@@ -26,17 +28,25 @@ function audienceOf({ audiences }: TokenGrant, asked: string | undefined): strin
   return audience;
 }
 
-/** @throws ApiError `organization_not_found`, `organization_inactive` */
+/**
+ * @throws ApiError `organization_not_found`, `organization_inactive`, `step_up_required`, `reauthentication_required`
+ */
 function membershipOf({ membership }: TokenGrant, orgId: string | undefined): TokenMembership | undefined {
   if (orgId === undefined) return undefined;
   if (!membership) throw new ApiError('organization_not_found', { isDenial: true });
   const isInForce = rulingOn(membership.status, 'use', ['ORG_MEMBER']) === 'allowed';
   if (!isInForce) throw new ApiError('organization_inactive');
+  if (membership.unmet) throw policyRefusal(membership.unmet);
   return membership;
 }
 
-async function findGrant({ services, appId }: Call, userId: string, orgId: string | undefined) {
-  const find = () => services.lookups.tokenGrant({ appId, userId, orgId });
+async function findGrant(
+  { services, appId }: Call,
+  userId: string,
+  session: PresentedSession,
+  orgId: string | undefined,
+) {
+  const find = () => services.lookups.tokenGrant({ appId, userId, orgId, session });
   const grant = await find();
   if (grant?.kid !== null) return grant;
   await createFirstOauthKey(services, appId);
@@ -61,18 +71,26 @@ export const accessTokenRoutes = [
     description:
       'Exchanges the session of a person for a short-lived ES256 JWT, which another service verifies with the ' +
       'keys at `/apps/{app}/oauth/jwks`. With `organizationId`, the token has the current roles and permissions ' +
-      'of the person in that organization, and is valid only for that organization. This API accepts a token only ' +
+      'of the person in that organization, and is valid only for that organization; the session must meet its ' +
+      'security policy. This API accepts a token only ' +
       'if its audience is `PUBLIC_URL`, and checks the session on each call. Other services accept the token ' +
       'until it expires. Call it again shortly before `expiresInSeconds` are over.',
     access: overApp('SESSION_OWNER'),
     audit: noAudit('Tokens are not stored, so the call changes nothing.'),
     body: createAccessToken,
     response: { status: 200, description: 'The token.', body: accessTokenCreated },
-    errors: ['audience_required', 'audience_not_allowed', 'organization_not_found', 'organization_inactive'],
+    errors: [
+      'audience_required',
+      'audience_not_allowed',
+      'organization_not_found',
+      'organization_inactive',
+      'step_up_required',
+      'reauthentication_required',
+    ],
     handler: async (call) => {
       const { services, appId, body } = call;
       const { user, session } = signedIn(call.actor);
-      const grant = await findGrant(call, user.id, body.organizationId);
+      const grant = await findGrant(call, user.id, session, body.organizationId);
       if (!grant?.kid) throw new Error('the app has no active signing key');
       const aud = audienceOf(grant, body.audience);
       const membership = membershipOf(grant, body.organizationId);

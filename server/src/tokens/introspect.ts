@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { PresentedSession } from '../access/actor.ts';
+import { stepUpField, toStepUp, type UnmetPolicy } from '../access/organization-policy.ts';
 import { statusesInForce } from '../access/organization-states.ts';
 import { acrUrn } from '../access/second-factor.ts';
 import { claimsToBeApiKey } from '../api-keys/api-key.ts';
@@ -62,6 +63,10 @@ const fromClaims = (services: Services, app: NamedApp, claims: TokenClaims) => (
   ...(claims.tokenId !== undefined && { jti: claims.tokenId }),
 });
 
+/** The claims of an organization whose policy the session does not meet: they replace those in the token. */
+const withoutRights = (unmet: UnmetPolicy | null) =>
+  unmet ? { org_roles: [], org_manager_roles: [], permissions: [], ...stepUpField(unmet) } : {};
+
 async function introspectAccessToken(services: Services, app: NamedApp, claims: PersonClaims): Promise<Introspection> {
   const found = await services.lookups.accessToken({ appId: app.id, ...claims });
   if (!found || found.isOrganizationSuspended || found.session.restriction !== null) return inactive;
@@ -77,6 +82,7 @@ async function introspectAccessToken(services: Services, app: NamedApp, claims: 
     sid: session.id,
     ...howAuthenticated(session),
     ...(claims.orgId !== undefined && { org_id: claims.orgId }),
+    ...withoutRights(found.unmet),
   };
 }
 
@@ -139,7 +145,7 @@ async function introspectSignedToken(
 async function introspectApiKey(services: Services, app: NamedApp, key: string): Promise<Introspection> {
   const used = await useApiKey(services, app.id, key);
   if (!used) return inactive;
-  const { retryAfterSeconds } = used;
+  const { retryAfterSeconds, unmet } = used;
   return {
     active: true,
     kind: 'api_key',
@@ -148,7 +154,8 @@ async function introspectApiKey(services: Services, app: NamedApp, key: string):
     iat: inSeconds(used.createdAt),
     ...(used.expiresAt && { exp: inSeconds(used.expiresAt) }),
     org_id: used.orgId,
-    permissions: [...used.permissions],
+    permissions: unmet ? [] : [...used.permissions],
+    ...(unmet && { stepUpRequired: toStepUp(unmet) }),
     key_id: used.id,
     key_owner: used.userId === null ? 'organization' : 'user',
     ...(retryAfterSeconds !== undefined && { rate: { remaining: 0, retryAfterSeconds } }),

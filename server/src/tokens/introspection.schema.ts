@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { appName } from '../apps/apps.schema.ts';
 import { text } from '../http/fields.ts';
+import { stepUpRequired } from '../users/step-up.schema.ts';
 
 export const introspectToken = z
   .strictObject({
@@ -102,7 +103,24 @@ export const introspection = z
     permissions: z
       .array(z.string())
       .optional()
-      .meta({ description: 'Current permissions of an API key.', examples: [['documents:read']] }),
+      .meta({
+        description: 'Current permissions of an API key. For an access token: as `org_roles`.',
+        examples: [['documents:read']],
+      }),
+    org_roles: z
+      .array(z.string())
+      .optional()
+      .meta({
+        description:
+          'Present and empty if the session of an access token no longer meets the security policy of the ' +
+          'organization. Then ignore the roles and permissions in the token.',
+        examples: [[]],
+      }),
+    org_manager_roles: z
+      .array(z.string())
+      .optional()
+      .meta({ description: 'Present and empty with `org_roles`.', examples: [[]] }),
+    stepUpRequired,
     key_id: words('Id of the API key.', '118273645546213390'),
     key_owner: z
       .enum(['user', 'organization'])

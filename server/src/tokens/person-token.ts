@@ -33,7 +33,7 @@ export const claimsOfPerson = (user: SignedInUser, session: PresentedSession) =>
  *
  * @param others all other claims of the token, which share its size limit
  */
-export function claimsOfMembership(membership: TokenMembership, others: object) {
+export function claimsOfMembership(membership: Omit<TokenMembership, 'unmet'>, others: object) {
   const { orgId, roles, permissions } = membership;
   const fits = bytesOf(roles) <= maxRolesBytes;
   const claims = {

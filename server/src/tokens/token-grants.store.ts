@@ -1,3 +1,5 @@
+import type { PresentedSession } from '../access/actor.ts';
+import { unmetPolicy, type UnmetPolicy } from '../access/organization-policy.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
@@ -9,6 +11,8 @@ export interface TokenRequestKey {
   readonly userId: string;
   /** The organization for `org_id`, if the caller asked for one. */
   readonly orgId: string | undefined;
+  /** The session that asks. */
+  readonly session: Pick<PresentedSession, 'amr' | 'factorAt' | 'authenticatedAt'>;
 }
 
 /** Current roles and permissions of a person in an organization. */
@@ -19,6 +23,8 @@ export interface TokenMembership {
   readonly isManager: boolean;
   readonly roles: readonly string[];
   readonly permissions: readonly string[];
+  /** The policy of the organization, if the session does not meet it. */
+  readonly unmet: UnmetPolicy | null;
 }
 
 /** Data for issuing an access token. */
@@ -43,6 +49,7 @@ interface GrantRow {
   is_manager: boolean;
   keys: string[];
   permissions: string[];
+  unmet: UnmetPolicy | null;
 }
 
 const toMembership = (row: GrantRow): TokenMembership | undefined =>
@@ -55,7 +62,14 @@ const toMembership = (row: GrantRow): TokenMembership | undefined =>
         isManager: row.is_manager,
         roles: row.keys,
         permissions: row.permissions,
+        unmet: row.unmet,
       };
+
+const ofAsked = {
+  amr: sql`string_to_array(asked.amr, ' ')`,
+  factorAt: sql`asked.factor_at`,
+  authenticatedAt: sql`asked.authenticated_at`,
+};
 
 /**
  * Reads settings, signing key and membership of these requests, in one query.
@@ -71,8 +85,11 @@ export async function findTokenGrants(
     SELECT asked.place::integer, a.settings -> 'audiences' AS audiences,
       (a.settings ->> 'accessTokenLifeSeconds')::integer AS life, k.kid, membership.*
     FROM unnest(${keys.map(({ appId }) => appId)}::bigint[], ${keys.map(({ userId }) => userId)}::bigint[],
-      ${keys.map(({ orgId }) => orgId ?? null)}::bigint[])
-      WITH ORDINALITY AS asked (app_id, user_id, org_id, place)
+      ${keys.map(({ orgId }) => orgId ?? null)}::bigint[],
+      ${keys.map(({ session }) => session.amr.join(' '))}::text[],
+      ${keys.map(({ session }) => session.factorAt)}::timestamptz[],
+      ${keys.map(({ session }) => session.authenticatedAt)}::timestamptz[])
+      WITH ORDINALITY AS asked (app_id, user_id, org_id, amr, factor_at, authenticated_at, place)
     JOIN apps a ON a.id = asked.app_id
     LEFT JOIN LATERAL (
       SELECT kid FROM oauth_signing_keys
@@ -81,7 +98,8 @@ export async function findTokenGrants(
       ORDER BY active_from DESC LIMIT 1
     ) AS k ON true
     LEFT JOIN LATERAL (
-      SELECT o.id AS org_id, o.status, m.is_owner, m.is_manager, effective.keys, effective.permissions
+      SELECT o.id AS org_id, o.status, m.is_owner, m.is_manager, effective.keys, effective.permissions,
+        ${unmetPolicy(sql`o.security`, ofAsked, now)} AS unmet
       FROM ${membershipsOf(sql`asked.app_id`)}
       LEFT JOIN LATERAL (${effectiveRoles(sql`asked.app_id`)}) AS effective ON true
       WHERE m.app_id = asked.app_id AND m.org_id = asked.org_id AND m.user_id = asked.user_id

@@ -39,7 +39,7 @@ async function furtherOfSelf({ services, appId, actor }: Call, userId: string, q
   const withOrganizations = Boolean(includeOrganizations || organizationId);
   if (!includeMetadata && !withOrganizations) return {};
   const further = withOrganizations
-    ? sql`, ${membershipsAsJson(appId, userId, organizationId, actor)} AS memberships`
+    ? sql`, ${membershipsAsJson(appId, userId, organizationId, actor, services.clock.now())} AS memberships`
     : empty;
   const shows = { metadata: includeMetadata, further };
   const row = await readSelf<{ memberships?: MembershipJson[] }>(services.db, appId, userId, shows);
@@ -134,7 +134,8 @@ export const userRoutes = [
     description:
       'Returns the user of the session. With `includeOrganizations=true` the response also has the ' +
       'organizations of the user with roles and permissions. An inactive organization is listed without ' +
-      'roles.',
+      'roles. If an organization has a security policy that the session does not meet, the organization is listed ' +
+      'without roles and permissions, with `stepUpRequired`.',
     access: accepting({ accessToken: true }, overApp('SESSION_OWNER')),
     query: meQuery,
     response: { status: 200, description: 'The user and the session.', body: me },

@@ -16,6 +16,7 @@ import {
 import { mailLanguages } from '../mail-texts/words.ts';
 import { emailAddress } from '../http/email-address.ts';
 import { authentication } from '../sessions/sessions.schema.ts';
+import { stepUpRequired } from './step-up.schema.ts';
 
 export const firstName = personName('Given name.', 'Jon');
 export const lastName = personName('Family name.', 'Doe');
@@ -110,6 +111,7 @@ export const membership = z
     permissions: z
       .array(z.string())
       .meta({ description: 'Permissions that the roles give.', examples: [['documents:write']] }),
+    stepUpRequired,
   })
   .meta({ id: 'Membership', description: 'The roles of a user in an organization.' });
 

@@ -9,6 +9,10 @@ const everybody = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'super
 const owners = ['owner', 'superAdmin'] as const;
 const managers = ['manager', 'owner', 'superAdmin', 'machine'] as const;
 
+let hours = 1000;
+/** Every call changes something. */
+const nextHours = (): number => (hours += 1);
+
 const organizationSamples: SampleCalls = {
   setupOrganization: [
     {
@@ -85,6 +89,20 @@ const organizationSamples: SampleCalls = {
       admits: managers,
       isNoOp: true,
       prepare: ({ machine, orgId }) => ({ as: robot(machine), params: { orgId }, body: { metadata: {} } }),
+    },
+  ],
+  getOrganizationSecurity: [
+    {
+      admits: ['member', ...managers],
+      prepare: ({ member, orgId }) => ({ as: human(member), params: { orgId } }),
+      answers: () => ({ mfa: 'optional', allowedFactors: null }),
+    },
+  ],
+  updateOrganizationSecurity: [
+    {
+      admits: owners,
+      target: ['organization', 'orgId'],
+      prepare: ({ owner, orgId }) => ({ as: human(owner), params: { orgId }, body: { maxSessionHours: nextHours() } }),
     },
   ],
 };

@@ -1,0 +1,133 @@
+import type { Sql } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import type { Actor, PresentedSession } from './actor.ts';
+import { type Acr, acrUrn } from './second-factor.ts';
+
+/** The kinds of factors that an organization can allow. */
+export const factorKinds = ['totp', 'passkey'] as const;
+
+type FactorKind = (typeof factorKinds)[number];
+
+/** The security policy of an organization, as stored. Absent fields have their defaults. */
+export interface StoredPolicy {
+  readonly mfa?: 'optional' | 'required';
+  /** Absent: all. */
+  readonly allowedFactors?: readonly FactorKind[];
+  /** Absent: unlimited. */
+  readonly maxSessionHours?: number;
+  /** Absent: remembered devices never replace the second factor. */
+  readonly rememberDays?: number;
+}
+
+/**
+ * The policy that a session does not meet. `unmet`: the session lacks an allowed second factor, or the authentication
+ * is too old.
+ */
+export type UnmetPolicy = StoredPolicy & { readonly unmet: 'factor' | 'age' };
+
+/** SQL expressions for the strength of a session. */
+export interface SessionStrength {
+  /** Methods of authentication, `text[]`. */
+  readonly amr: Sql;
+  readonly factorAt: Sql;
+  readonly authenticatedAt: Sql;
+}
+
+const requiresFactor = (policy: Sql): Sql => sql`(${policy} ->> 'mfa' = 'required')`;
+
+const allows = (policy: Sql, kind: FactorKind): Sql => sql`COALESCE(${policy} -> 'allowedFactors' ? ${kind}, true)`;
+
+/**
+ * SQL condition: the policy requires a second factor, and these methods of authentication have none that it allows. If
+ * it allows only passkeys, the passkey must have verified the person. Recovery codes and factors that an identity
+ * provider asserts never count.
+ *
+ * @param policy the column `security`
+ * @param amr methods of authentication, `text[]`; null has none
+ */
+export const lacksFactor = (policy: Sql, amr: Sql): Sql => sql`
+  (${requiresFactor(policy)} AND NOT COALESCE('mfa' = ANY (${amr}) AND 'rec' <> ALL (${amr}) AND (
+    ('otp' = ANY (${amr}) AND ${allows(policy, 'totp')})
+    OR (${amr} && '{hwk,swk}'::text[] AND ${allows(policy, 'passkey')}
+      AND ('user' = ANY (${amr}) OR ${allows(policy, 'totp')}))), false))`;
+
+/**
+ * The policy if a session does not meet it (`jsonb`, see {@link UnmetPolicy}); null if the session meets it, or there
+ * is none. If the policy requires a second factor, the age of the factor counts, otherwise that of the authentication.
+ *
+ * @param policy the column `security`
+ */
+export const unmetPolicy = (policy: Sql, { amr, factorAt, authenticatedAt }: SessionStrength, now: Date): Sql => sql`
+  CASE
+    WHEN ${policy} IS NULL THEN NULL
+    WHEN ${lacksFactor(policy, amr)} THEN ${policy} || '{"unmet": "factor"}'
+    WHEN COALESCE(CASE WHEN ${requiresFactor(policy)} THEN ${factorAt} ELSE ${authenticatedAt} END, '-infinity')
+        <= ${now}::timestamptz - make_interval(hours => (${policy} ->> 'maxSessionHours')::integer)
+      THEN ${policy} || '{"unmet": "age"}'
+  END`;
+
+/** The strength of a presented session. */
+const strengthOf = ({ amr, factorAt, authenticatedAt }: PresentedSession): SessionStrength => ({
+  amr: sql`${[...amr]}::text[]`,
+  factorAt: sql`${factorAt}::timestamptz`,
+  authenticatedAt: sql`${authenticatedAt}::timestamptz`,
+});
+
+/**
+ * The policy of the organization `o` if the session of the caller does not meet it (`jsonb`). Machine users are exempt,
+ * super admins are not.
+ */
+export const unmetBy = (actor: Actor, now: Date, policy: Sql = sql`o.security`): Sql =>
+  actor.kind === 'user' ? unmetPolicy(policy, strengthOf(actor.session), now) : sql`NULL::jsonb`;
+
+/** What a session needs to be used for an organization. */
+export interface StepUpRequired {
+  /** Strength of the authentication, as a URN. */
+  readonly acr: string;
+  /** Who requires it. */
+  readonly by: 'organization';
+  /** The kinds of factors that count. Absent: all. */
+  readonly allowedFactors?: FactorKind[];
+  /** Maximum age of the authentication. Absent: unlimited. */
+  readonly maxAgeSeconds?: number;
+}
+
+const acrOfPolicy = ({ mfa, allowedFactors }: StoredPolicy): Acr => {
+  if (mfa !== 'required') return 1;
+  return !allowedFactors || allowedFactors.includes('totp') ? 2 : 3;
+};
+
+export const toStepUp = (policy: StoredPolicy): StepUpRequired => ({
+  acr: acrUrn(acrOfPolicy(policy)),
+  by: 'organization',
+  ...(policy.mfa === 'required' && policy.allowedFactors && { allowedFactors: [...policy.allowedFactors] }),
+  ...(policy.maxSessionHours !== undefined && { maxAgeSeconds: policy.maxSessionHours * 3600 }),
+});
+
+/** The field of a membership whose organization has a policy that the session does not meet. */
+export const stepUpField = (unmet: UnmetPolicy | null): { stepUpRequired?: StepUpRequired } =>
+  unmet ? { stepUpRequired: toStepUp(unmet) } : {};
+
+const sentences = {
+  factor:
+    'The organization requires a second factor that this session has not proven. Send one to POST ' +
+    '/v1/authentication/users/me/reauthentication, then repeat the call. Without a second factor, add one first.',
+  age:
+    'The organization requires a more recent authentication. Re-authenticate with POST ' +
+    '/v1/authentication/users/me/reauthentication, then repeat the call.',
+} as const;
+
+/** The refusal of a session that does not meet the policy of an organization. @see RFC 9470, section 3 */
+export function policyRefusal(policy: UnmetPolicy): ApiError {
+  const { acr, maxAgeSeconds } = toStepUp(policy);
+  const challenge = [
+    'Bearer error="insufficient_user_authentication"',
+    ...(policy.mfa === 'required' ? [`acr_values="${acr}"`] : []),
+    ...(maxAgeSeconds === undefined ? [] : [`max_age=${maxAgeSeconds}`]),
+  ].join(', ');
+  return new ApiError(policy.unmet === 'factor' ? 'step_up_required' : 'reauthentication_required', {
+    headers: { 'www-authenticate': challenge },
+    detail: sentences[policy.unmet],
+  });
+}

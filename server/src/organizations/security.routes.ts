@@ -1,0 +1,128 @@
+import { isDeepStrictEqual } from 'node:util';
+import { accepting, evenBelowPolicy, overOrganization } from '../access/access.ts';
+import { policyRefusal } from '../access/organization-policy.ts';
+import { requireFreshFactor } from '../access/second-factor.ts';
+import { readOrganization } from '../calls/decide-in-statement.ts';
+import { mutate } from '../calls/mutate.ts';
+import { type Call, route } from '../calls/route.ts';
+import { ApiError } from '../http/errors.ts';
+import { acceptedVersions, etag } from '../http/if-match.ts';
+import { requireSession } from '../sessions/session-of-caller.ts';
+import { etagHeader, organizationParams } from './organizations.schema.ts';
+import {
+  type OrganizationSecurity,
+  organizationSecurity,
+  type SecurityPatch,
+  updateSecurity,
+} from './security.schema.ts';
+import {
+  findSecurity,
+  lockSecurity,
+  securityColumns,
+  type SecurityRow,
+  storeSecurity,
+  toSecurity,
+  toStoredPolicy,
+} from './security.store.ts';
+
+type Field = keyof OrganizationSecurity;
+
+const withPatch = (before: OrganizationSecurity, patch: SecurityPatch): OrganizationSecurity => ({
+  mfa: patch.mfa ?? before.mfa,
+  allowedFactors: patch.allowedFactors === undefined ? before.allowedFactors : patch.allowedFactors,
+  maxSessionHours: patch.maxSessionHours === undefined ? before.maxSessionHours : patch.maxSessionHours,
+  rememberDays: patch.rememberDays ?? before.rememberDays,
+});
+
+/** The fields that differ. The order of factors has no meaning. */
+const changesBetween = (before: OrganizationSecurity, after: OrganizationSecurity): Field[] =>
+  (Object.keys(after) as Field[]).filter((field) => {
+    const [old, next] = [before[field], after[field]].map((value) => (Array.isArray(value) ? value.toSorted() : value));
+    return !isDeepStrictEqual(old, next);
+  });
+
+/** Whether the call sets the stored values, so that nothing changes. */
+async function hasEqualValues({ services, appId, orgId, body }: Call<unknown, unknown, SecurityPatch>) {
+  const before = toSecurity(await findSecurity(services.db, appId, orgId));
+  return changesBetween(before, withPatch(before, body)).length === 0;
+}
+
+/**
+ * Changes the policy. The session of the caller must meet the stored policy, also if it was changed concurrently, and
+ * the new one. People who have a second factor must have proven it in the last ten minutes, so that a stolen session
+ * cannot remove the protection.
+ *
+ * @throws ApiError `precondition_failed`, `policy_locks_you_out`, `step_up_required`, `reauthentication_required`
+ */
+function changeSecurity(call: Call, patch: SecurityPatch) {
+  const { services, appId, orgId, actor } = call;
+  const now = services.clock.now();
+  const versions = acceptedVersions(call.request);
+  return mutate(call, async (tx) => {
+    await requireSession(tx, call);
+    const { security, version, unmet } = await lockSecurity(tx, appId, orgId, actor, now);
+    if (unmet) throw policyRefusal(unmet);
+    if (versions !== undefined && !versions.includes(version)) throw new ApiError('precondition_failed');
+    const before = toSecurity(security);
+    const after = withPatch(before, patch);
+    const changes = changesBetween(before, after);
+    if (changes.length === 0) return { result: { security: before, version }, event: undefined };
+    const changed = await storeSecurity(tx, appId, orgId, { policy: toStoredPolicy(after), actor, now });
+    if (changed === undefined) throw new ApiError('policy_locks_you_out');
+    requireFreshFactor('ifEnrolled', actor, now);
+    const event = { target: { kind: 'organization', id: orgId }, orgId, changes };
+    return { result: { security: after, version: changed }, event };
+  });
+}
+
+export const securityRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authorization/organizations/:orgId/security',
+    operationId: 'getOrganizationSecurity',
+    tag: 'authorization',
+    summary: 'Get the security policy of an organization',
+    description:
+      'Returns which sessions can be used for the organization. Members can read the policy with every session, ' +
+      'so that a client can say what is missing.',
+    access: accepting(
+      { accessToken: true, organizationMachine: true, machineScope: 'organizations:read' },
+      evenBelowPolicy(overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER')),
+    ),
+    decidesInStatement: 'by-declaration',
+    params: organizationParams,
+    response: { status: 200, description: 'The policy.', body: organizationSecurity, headers: etagHeader },
+    handler: async (call) => {
+      const { security, version } = await readOrganization<SecurityRow>(call, securityColumns);
+      call.reply.header('etag', etag(version));
+      return toSecurity(security);
+    },
+  }),
+
+  route({
+    method: 'PATCH',
+    url: '/v1/authorization/organizations/:orgId/security',
+    operationId: 'updateOrganizationSecurity',
+    freshAuthentication: 'always',
+    isExemptFromFreshAuthentication: hasEqualValues,
+    tag: 'authorization',
+    summary: 'Change the security policy of an organization',
+    description:
+      'Sets which sessions can be used for the organization, effective from the next request on, also for existing ' +
+      'sessions. Other sessions see the organization without roles and permissions, and owners and managers cannot ' +
+      'act in it. The session of the caller must meet both the stored policy and the new one. People who have a ' +
+      'second factor must have proven it in the last ten minutes. Machine users are exempt from the policy, super ' +
+      'admins are not. With If-Match the change applies only to that version of the organization.',
+    access: overOrganization('change', 'ORG_OWNER'),
+    audit: 'organization.security_updated',
+    params: organizationParams,
+    body: updateSecurity,
+    response: { status: 200, description: 'The changed policy.', body: organizationSecurity, headers: etagHeader },
+    errors: ['policy_locks_you_out', 'precondition_failed'],
+    handler: async (call) => {
+      const { security, version } = await changeSecurity(call, call.body);
+      call.reply.header('etag', etag(version));
+      return security;
+    },
+  }),
+];

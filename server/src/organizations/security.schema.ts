@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { patchOf } from '../http/fields.ts';
+import { factorKinds } from '../access/organization-policy.ts';
+
+const mfa = z.enum(['optional', 'required'], { error: 'Must be optional or required.' }).meta({
+  description:
+    'required: only a session that has proven a second factor can be used for the organization. optional: the ' +
+    'organization requires none. The setting `mfa.policy` of the app holds in any case.',
+  examples: ['required'],
+});
+
+const allowedFactors = z
+  .array(z.enum(factorKinds, { error: 'Must be totp or passkey.' }))
+  .min(1, { error: 'At least one.' })
+  .refine((kinds) => new Set(kinds).size === kinds.length, { error: 'Each at most once.' })
+  .nullable()
+  .meta({
+    description:
+      'With `mfa: required`: the kinds of factors that count; null: all. If only `passkey` is listed, the passkey ' +
+      'must have verified the person by PIN or biometrics (`urn:gatehouse:acr:3`).',
+    uniqueItems: true,
+    examples: [['passkey']],
+  });
+
+const maxSessionHours = z
+  .int({ error: 'Must be a whole number of hours.' })
+  .min(1, { error: 'At least 1 hour.' })
+  .max(8760, { error: 'At most 8760 hours.' })
+  .nullable()
+  .meta({
+    description:
+      'Hours after an authentication during which a session can be used for the organization; null: unlimited. With ' +
+      '`mfa: required`, the time of the second factor counts. Re-authentication renews it.',
+    examples: [12],
+  });
+
+const rememberDays = z
+  .int({ error: 'Must be a whole number of days.' })
+  .min(0, { error: 'At least 0 days.' })
+  .max(365, { error: 'At most 365 days.' })
+  .meta({
+    description: 'Days during which a remembered device replaces the second factor in the organization. 0: never.',
+    examples: [0],
+  });
+
+const shape = { mfa, allowedFactors, maxSessionHours, rememberDays };
+
+export const organizationSecurity = z.object(shape).meta({
+  id: 'OrganizationSecurity',
+  description: 'The security policy of an organization: which sessions can be used for it.',
+  examples: [{ mfa: 'required', allowedFactors: null, maxSessionHours: 12, rememberDays: 0 }],
+});
+
+export type OrganizationSecurity = Readonly<z.output<typeof organizationSecurity>>;
+
+export const updateSecurity = patchOf(shape).meta({
+  id: 'UpdateOrganizationSecurityRequest',
+  description: 'Changes to the security policy; absent fields stay unchanged.',
+  examples: [{ mfa: 'required' }],
+});
+
+export type SecurityPatch = Readonly<z.output<typeof updateSecurity>>;

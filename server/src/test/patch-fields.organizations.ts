@@ -1,0 +1,35 @@
+import type { Kind } from './patch-fields.kinds.ts';
+import { human } from './samples/sample.ts';
+import { withStatus } from './world/answers.ts';
+import { enrol } from './world/factors.ts';
+import type { Person, World } from './world/world.ts';
+
+async function get(world: World, { token }: Person, rest: string): Promise<unknown> {
+  return withStatus(200, await world.call('GET', `/v1/authorization/organizations/${rest}`, { token })).json();
+}
+
+export const organizationKind: Kind = {
+  make: async (world) => {
+    const owner = await world.person();
+    const orgId = await world.organization(owner, { metadata: { plan: 'pro' } });
+    return {
+      prepare: () => ({ as: human(owner), params: { orgId } }),
+      read: () => get(world, owner, `${orgId}?includeMetadata=true`),
+    };
+  },
+  values: { name: 'Another name' },
+};
+
+export const securityKind: Kind = {
+  make: async (world) => {
+    const owner = await world.person();
+    const orgId = await world.organization(owner);
+    await enrol(world, owner);
+    return {
+      prepare: () => ({ as: human(owner), params: { orgId } }),
+      read: () => get(world, owner, `${orgId}/security`),
+    };
+  },
+  // The owner has no passkey.
+  values: { allowedFactors: ['totp'] },
+};

@@ -1,0 +1,30 @@
+import { z } from 'zod';
+import { factorKinds } from '../access/organization-policy.ts';
+
+/** Present where an organization has a security policy that the session does not meet. */
+export const stepUpRequired = z
+  .object({
+    acr: z.string().meta({
+      description: 'Required strength of the authentication: `urn:gatehouse:acr:1`, `…:2` or `…:3`.',
+      examples: ['urn:gatehouse:acr:2'],
+    }),
+    by: z.enum(['organization']).meta({ description: 'Who requires it.', examples: ['organization'] }),
+    allowedFactors: z
+      .array(z.enum(factorKinds))
+      .optional()
+      .meta({ description: 'Kinds of factors that count; absent: all.', examples: [['passkey']] }),
+    maxAgeSeconds: z
+      .int()
+      .optional()
+      .meta({
+        description:
+          'Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.',
+        examples: [43_200],
+      }),
+  })
+  .optional()
+  .meta({
+    description:
+      'Present if the organization has a security policy that the session does not meet. The organization is then ' +
+      'shown without roles and permissions. Re-authenticate, for example with a second factor.',
+  });
