@@ -223,15 +223,15 @@ describe('the first start', () => {
 });
 
 describe('a start in a terminal', () => {
-  test.runIf(existsSync('/usr/bin/script'))('ends with the addresses of the reference and the mailbox', async () => {
+  test.runIf(existsSync('/usr/bin/script'))('ends with the addresses of pages', async () => {
     const service = await startService(place.env, { inTerminal: true });
     running.push(service);
-    const origin = `http://127.0.0.1:${service.port}`;
+    const pages = { Reference: '/docs', 'Sign-in': '/apps/demo/sign-in', Mailbox: '/dev/mailbox' };
     while (!service.stdout().includes('Ctrl+C')) await once(service.output, 'data');
-    const end = service.stdout().slice(service.stdout().indexOf('the service is ready'));
-    expect(end).toContain(`Reference  ${origin}/docs\r\n`);
-    expect(end).toContain(`Mailbox    ${origin}/dev/mailbox\r\n`);
-    for (const path of ['/docs', '/dev/mailbox']) expect((await service.call('GET', path)).status).toBe(200);
+    for (const [name, path] of Object.entries(pages)) {
+      expect(service.stdout()).toContain(`${name.padEnd(10)} http://127.0.0.1:${service.port}${path}\r\n`);
+      expect((await service.call('GET', path)).status).toBe(200);
+    }
     expect(await service.stop('SIGTERM')).toBeDefined();
   });
 });

@@ -29,6 +29,7 @@ import { notMeRoutes } from './not-me/not-me.routes.ts';
 import { organizationUserRoutes } from './members/organization-users.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { securityRoutes } from './organizations/security.routes.ts';
+import { pagesRoutes } from './pages/pages.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
 import { documentationRoutes } from './platform/documentation.routes.ts';
 import { errorPageRoutes } from './platform/error-pages.routes.ts';
@@ -101,6 +102,7 @@ export const routes: readonly Route[] = [
   ...identityProviderRoutes,
   ...settingsRoutes,
   ...appRoutes,
+  ...pagesRoutes,
   ...mailboxRoutes,
   ...healthRoutes,
   ...docsRoutes(() => routes),

@@ -19,6 +19,13 @@ export function printAddresses(config: Config, port: number): void {
   const origin = config.port === 0 ? `http://127.0.0.1:${port}` : config.publicUrl;
   const hasMailbox = config.developmentFeatures && config.smtpUrl === undefined;
   const mailbox = hasMailbox ? [`  Mailbox    ${origin}/dev/mailbox`] : [];
-  const lines = [`Gatehouse is ready at ${origin}`, `  Reference  ${origin}/docs`, ...mailbox, '  Stop       Ctrl+C'];
+  const pages = [`  Sign-in    ${origin}/apps/${config.bootstrapApp}/sign-in`];
+  const lines = [
+    `Gatehouse is ready at ${origin}`,
+    `  Reference  ${origin}/docs`,
+    ...pages,
+    ...mailbox,
+    '  Stop       Ctrl+C',
+  ];
   process.stdout.write(`\n${lines.join('\n')}\n\n`);
 }

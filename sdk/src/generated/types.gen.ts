@@ -436,6 +436,10 @@ export type AppSettings = {
      */
     redirectMatching: 'exact' | 'origin';
     /**
+     * Whether the service shows its own pages for the app (`/apps/{app}/sign-in`, …), and links of mails without another URL template lead to them. Apps created before this setting existed have `false`.
+     */
+    hostedPages: boolean;
+    /**
      * Default URL template of verification mails. null: the mail has no link, only the code.
      */
     verificationUrl: string | null;
@@ -1048,6 +1052,10 @@ export type CreateAppRequest = {
          * How `redirectUrls` are matched. Apps created before this setting existed have `origin`: an entry without a path allows every path, and an entry with a path allows any query and fragment, for all callers.
          */
         redirectMatching?: 'exact' | 'origin';
+        /**
+         * Whether the service shows its own pages for the app (`/apps/{app}/sign-in`, …), and links of mails without another URL template lead to them. Apps created before this setting existed have `false`.
+         */
+        hostedPages?: boolean;
         /**
          * Default URL template of verification mails. null: the mail has no link, only the code.
          */
@@ -4294,6 +4302,10 @@ export type UpdateAppRequest = {
          */
         redirectMatching?: 'exact' | 'origin';
         /**
+         * Whether the service shows its own pages for the app (`/apps/{app}/sign-in`, …), and links of mails without another URL template lead to them. Apps created before this setting existed have `false`.
+         */
+        hostedPages?: boolean;
+        /**
          * Default URL template of verification mails. null: the mail has no link, only the code.
          */
         verificationUrl?: string | null;
@@ -4550,6 +4562,10 @@ export type UpdateAppSettingsRequest = {
      * How `redirectUrls` are matched. Apps created before this setting existed have `origin`: an entry without a path allows every path, and an entry with a path allows any query and fragment, for all callers.
      */
     redirectMatching?: 'exact' | 'origin';
+    /**
+     * Whether the service shows its own pages for the app (`/apps/{app}/sign-in`, …), and links of mails without another URL template lead to them. Apps created before this setting existed have `false`.
+     */
+    hostedPages?: boolean;
     /**
      * Default URL template of verification mails. null: the mail has no link, only the code.
      */

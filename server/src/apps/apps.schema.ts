@@ -169,6 +169,12 @@ const settingsShape = {
       'callers.',
     examples: ['exact'],
   }),
+  hostedPages: z.boolean({ error: 'Must be true or false.' }).meta({
+    description:
+      'Whether the service shows its own pages for the app (`/apps/{app}/sign-in`, …), and links of mails without ' +
+      'another URL template lead to them. Apps created before this setting existed have `false`.',
+    examples: [true],
+  }),
   verificationUrl: urlTemplate(
     'Default URL template of verification mails.',
     'https://app.example.com/verify?code={{code}}&userId={{userId}}',
@@ -295,6 +301,7 @@ export const defaultSettings: Settings = {
   allowedOrigins: [],
   redirectUrls: [],
   redirectMatching: 'exact',
+  hostedPages: true,
   verificationUrl: null,
   resetUrl: null,
   inviteUrl: null,

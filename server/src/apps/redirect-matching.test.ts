@@ -392,7 +392,7 @@ test('apps that exist when the migration comes match by origin, later ones exact
   await migrate(db);
   await insert('2');
   expect(await db.query(sql`SELECT settings FROM apps ORDER BY id`)).toEqual([
-    { settings: { language: 'ar', redirectMatching: 'origin' } },
+    { settings: { language: 'ar', redirectMatching: 'origin', hostedPages: false } },
     { settings: { language: 'ar' } },
   ]);
   await db.close();

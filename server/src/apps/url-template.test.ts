@@ -180,12 +180,19 @@ describe('the link of a mail', () => {
     expect(text).not.toMatch(/account is locked/);
   });
 
-  test('is the default of the app when the call sends none, and absent without one', async () => {
+  test('is a page of the service when neither call nor app has one, and absent without pages', async () => {
     await requestMail();
-    const bare = await world.mail(person.email);
+    const { url: page } = await world.mail(person.email);
+    expect(page).toContain(`/apps/${world.appName}/verify?user=${person.userId}&code=`);
+
+    const other = await createWorld(development, { settings: { hostedPages: false } });
+    const { email } = await other.person({ verified: false });
+    const bare = await other.mail(email);
     expect(bare).not.toHaveProperty('url');
     expect(bare.code).toMatch(/^[A-HJKMNP-Z2-9]{7}$/);
+  });
 
+  test('is the default of the app when the call sends none', async () => {
     const verificationUrl = 'https://app.example.com/default?c={{code}}';
     const settings = { verificationUrl, redirectUrls: ['https://app.example.com'] };
     const other = await createWorld(development, { settings });

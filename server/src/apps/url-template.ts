@@ -93,6 +93,25 @@ const placeholders = {
 
 export type UrlTemplateName = keyof typeof placeholders;
 
+/** The pages of the service to which the links of mails lead. */
+const pages: Readonly<Record<UrlTemplateName, string>> = {
+  verificationUrl: 'verify?user={{userId}}&code={{code}}&token={{sessionToken}}',
+  resetUrl: 'reset-password?email={{email}}&code={{code}}',
+  inviteUrl: 'invitation?email={{email}}&org={{orgId}}&code={{code}}',
+  signInUrl: 'sign-in?email={{email}}&code={{code}}',
+};
+
+/**
+ * The default template of an app: its setting, otherwise the page of the service. Undefined if the app uses neither.
+ */
+export function defaultTemplate(
+  { publicUrl }: Pick<Config, 'publicUrl'>,
+  { name: appName, settings }: Pick<App, 'name' | 'settings'>,
+  name: UrlTemplateName,
+): string | undefined {
+  return settings[name] ?? (settings.hostedPages ? `${publicUrl}/apps/${appName}/${pages[name]}` : undefined);
+}
+
 /**
  * The template to use: the validated template of the call, otherwise the default of the app, which was validated when
  * it was set. Without a template, the mail has only the code.
@@ -107,7 +126,7 @@ export function chooseUrlTemplate(
 ): string | undefined {
   const { config } = call.services;
   if (sent !== undefined) checkTarget(app.settings, config, sent, placeholders[name], namerOf(call));
-  return sent ?? app.settings[name] ?? undefined;
+  return sent ?? defaultTemplate(config, app, name);
 }
 
 /** Validates the target of a redirect after a sign-in at a provider. @throws ApiError `redirect_url_not_allowed` */

@@ -281,11 +281,22 @@ function send(route: Route, attempt: Attempt, token: string): Promise<LightMyReq
       'x-app-name': world.appName,
       'x-iam-orgid': inHeader,
       authorization: `Bearer ${isPlatform ? platformKey : token}`,
-      ...(body !== undefined && { 'content-type': route.oauth ? formType : 'application/json' }),
+      ...(body !== undefined && { 'content-type': route.oauth || route.page ? formType : 'application/json' }),
     },
-    ...(body !== undefined && { payload: route.oauth ? toForm(body) : JSON.stringify(body) }),
+    ...(body !== undefined && { payload: route.oauth || route.page ? toForm(body) : JSON.stringify(body) }),
   });
 }
+
+/** Type and shape of the refusals of a route. */
+function refusalOf({ oauth, page }: Route) {
+  if (page) return { type: /^(application\/problem\+json|text\/html; charset=utf-8)$/, shape: z.unknown() };
+  if (oauth) return { type: /^application\/(problem\+)?json/, shape: z.union([oauthError, problem]) };
+  return { type: /^application\/problem\+json$/, shape: problem };
+}
+
+/** A form that has further steps is answered with the next one. */
+const isDeclared = ({ page, response }: Route, status: number): boolean =>
+  status === response.status || (page === true && (status === 200 || status === 303));
 
 /** What is wrong with an answer: it is a 5xx, or not what the route declares. */
 function faultsOf(route: Route, response: LightMyRequestResponse): string[] {
@@ -296,15 +307,13 @@ function faultsOf(route: Route, response: LightMyRequestResponse): string[] {
   // What a browser is shown where nothing is.
   if (status === 404 && !route.url.startsWith('/v1/') && /<h1[^>]*>Page not found</.test(response.body)) return [];
   // An address that leads to no route is refused with a problem, before the route is known.
-  const refusal = route.oauth ? z.union([oauthError, problem]) : problem;
-  const shape = isRefusal ? refusal : route.response.body;
+  const refusal = refusalOf(route);
+  const shape = isRefusal ? refusal.shape : route.response.body;
   const parsed = shape && (isRefusal || body !== undefined) ? shape.safeParse(body) : undefined;
   return [
     ...(status >= 500 ? [`status ${status}`] : []),
-    ...(isRefusal || status === route.response.status ? [] : [`undeclared status ${status}`]),
-    ...(isRefusal && !(route.oauth ? /^application\/(problem\+)?json/ : /^application\/problem\+json$/).test(type)
-      ? [`type ${type}`]
-      : []),
+    ...(isRefusal || isDeclared(route, status) ? [] : [`undeclared status ${status}`]),
+    ...(isRefusal && !refusal.type.test(type) ? [`type ${type}`] : []),
     ...(parsed?.success === false ? [`shape ${parsed.error.message}`] : []),
   ];
 }

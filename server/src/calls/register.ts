@@ -115,7 +115,7 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
   app.route({
     method: route.method,
     url: route.url,
-    config: { route, takesForm: route.oauth ?? false },
+    config: { route, takesForm: route.oauth ?? route.page ?? false },
     exposeHeadRoute: route.method === 'GET' && !route.changesState,
     ...(body && {
       schema: { response: { [status]: {} } },

@@ -94,7 +94,7 @@ interface RouteBase<
   readonly query?: Query;
   readonly body?: Body;
   readonly response: {
-    readonly status: 200 | 201 | 204 | 302 | 308;
+    readonly status: 200 | 201 | 204 | 302 | 303 | 308;
     readonly description: string;
     readonly body?: Answer;
     /** Header name → description. */
@@ -122,6 +122,8 @@ interface RouteBase<
    * @see RFC 6749, sections 3.2 and 5.2
    */
   readonly oauth?: true;
+  /** A page for people: it takes a form instead of JSON, and its refusals are pages. */
+  readonly page?: true;
   /** Omitted from the OpenAPI document: pages and probes without a JSON response. */
   readonly hidden?: true;
   readonly handler: (

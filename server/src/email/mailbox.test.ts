@@ -111,6 +111,7 @@ describe('the mailbox as JSON', () => {
           html: expect.stringMatching(/^<!doctype html>/),
           purpose: 'email_verification',
           code: expect.stringMatching(/^[A-HJKMNP-Z2-9]{7}$/),
+          url: expect.stringContaining(`/apps/${world.appName}/verify?user=`),
           createdAt: app.clock.now().toISOString(),
         },
       ],

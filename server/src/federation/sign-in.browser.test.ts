@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { Provider } from 'oidc-provider';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { executablePath, isInstalled, launchBrowser } from '../test/browser.ts';
+import { executablePath, freeOrigin, isInstalled, launchBrowser } from '../test/browser.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 
@@ -14,14 +14,6 @@ const client = { client_id: 'our-client', client_secret: 'our-secret-0123456789'
 async function listen(server: Server, name: 'localhost' | '127.0.0.1'): Promise<string> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return `http://${name}:${(server.address() as AddressInfo).port}`;
-}
-
-/** A port that nobody listens on: the service has to know its own address before it starts. */
-async function freeOrigin(): Promise<string> {
-  const server = createServer();
-  const origin = await listen(server, '127.0.0.1');
-  await new Promise((resolve) => server.close(resolve));
-  return origin;
 }
 
 const example = new URL('../../../examples/sign-in/', import.meta.url);

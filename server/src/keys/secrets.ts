@@ -4,7 +4,7 @@ import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:
  * Prefix of a secret, which shows its kind: session, machine user, mailed verification token, known device, intent,
  * machine user of an organization, sign-in whose second factor is missing, browser that requested a sign-in code.
  */
-export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_' | 'gh_o_' | 'gh_f_' | 'gh_b_';
+export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_' | 'gh_o_' | 'gh_f_' | 'gh_b_' | 'gh_p_';
 
 /** Binding of a code: it is invalid for another app, user, purpose or organization. */
 export interface CodeBinding {

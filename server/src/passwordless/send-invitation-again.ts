@@ -1,3 +1,4 @@
+import { defaultTemplate } from '../apps/url-template.ts';
 import { mailSuperAdminInvitation } from '../accounts/mail-super-admin-invitation.ts';
 import type { App } from '../apps/apps.store.ts';
 import { writeAuditEvent } from '../calls/audit-event.store.ts';
@@ -40,7 +41,7 @@ async function mailInvitationAgain(
   const { id, organization, grant, email } = invitation;
   const binding = { userId: user.id, purpose: 'invitation', orgId: organization.id } as const;
   const issued = await issueCode(tx, services, app.id, binding, { lifeMs, requestedFrom });
-  const urlTemplate = app.settings.inviteUrl ?? undefined;
+  const urlTemplate = defaultTemplate(services.config, app, 'inviteUrl');
   await queueMail(
     tx,
     services,
@@ -84,7 +85,7 @@ export async function sendInvitationAgain(
   const until = await superAdminInvitationEnd(tx, app.id, user.id, now);
   if (!until || !(await maySend(tx, services, app, user, 'password_reset'))) return;
   const lifeMs = until.getTime() - now.getTime();
-  const urlTemplate = app.settings.resetUrl ?? undefined;
+  const urlTemplate = defaultTemplate(services.config, app, 'resetUrl');
   const mail = await mailSuperAdminInvitation(tx, services, app.id, user, { urlTemplate, lifeMs, requestedFrom });
   await queueMail(tx, services, app.id, mail);
 }

@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { type Browser, chromium } from 'playwright-core';
 
 export const executablePath = '/usr/bin/chromium';
@@ -19,3 +22,13 @@ const flags = [
 
 /** A browser that makes no requests by itself. */
 export const launchBrowser = (): Promise<Browser> => chromium.launch({ executablePath, args: flags });
+
+/** An address on which nothing listens: the service has to know its own address before it starts. */
+export async function freeOrigin(): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return `http://127.0.0.1:${port}`;
+}

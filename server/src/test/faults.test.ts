@@ -48,7 +48,9 @@ function schemaOf(schema: z.ZodType | undefined): JsonSchema {
   return $defs[$ref.replace('#/$defs/', '')] ?? root;
 }
 
-const byOperation = [...new Map(cases.toReversed().map((one) => [one.route.operationId, one])).values()].toReversed();
+/** Pages take any field, and describe no errors. */
+const ofApi = cases.filter(({ route }) => !route.page);
+const byOperation = [...new Map(ofApi.toReversed().map((one) => [one.route.operationId, one])).values()].toReversed();
 const named = (some: readonly Case[]) => some.map((one) => [one.route.operationId, one] as const);
 
 async function send(

@@ -37,7 +37,7 @@ const leaving = (who: (stage: Stage) => Promise<Person>) => {
 };
 
 /** A password reset of a user, up to the code in the mailbox. */
-async function codeOfReset({ world }: Stage, email: string): Promise<string> {
+export async function codeOfReset({ world }: Stage, email: string): Promise<string> {
   await world.call('POST', '/v1/authentication/users/password/reset-request/email', { body: { email } });
   await runTask(world.test, sendPasswordResets);
   return (await world.mail(email)).code ?? '';

@@ -98,8 +98,10 @@ export function urlOf(route: Route, { params = {}, query }: Prepared): string {
 export const isAppNamed = ({ access }: Route): boolean =>
   access.target !== 'platform' && !(access.target === 'public' && (access.app === 'none' || access.app === 'in-path'));
 
-/** The code of a problem document, or of an error of OAuth, which links to the page of the code. */
+/** The code of a problem document, of a page, or of an error of OAuth, which links to the page of the code. */
 function codeOf(response: LightMyRequestResponse): ErrorCode {
+  const [, shown] = /data-code="(\w+)"/.exec(response.body) ?? [];
+  if (shown !== undefined) return shown as ErrorCode;
   const { code, error_uri: page } = response.json<{ code?: ErrorCode; error_uri?: string }>();
   return code ?? (page?.split('/').at(-1) as ErrorCode);
 }
@@ -128,7 +130,7 @@ export async function perform(
     headers,
     app: isAppNamed(route) ? app : null,
     ...(orgId !== undefined && { orgId }),
-    ...(body && (route.oauth ? { form: body as Readonly<Record<string, string>> } : { body })),
+    ...(body && (route.oauth || route.page ? { form: body as Readonly<Record<string, string>> } : { body })),
   };
   const response = await world.call(route.method, urlOf(route, prepared), options);
   checkListed(route, response);

@@ -14,6 +14,7 @@ import { samplesOfOrganizations } from './organizations.ts';
 import { samplesOfLists } from './lists.ts';
 import { samplesOfMembers } from './members.ts';
 import { samplesOfOrganizationMachines } from './organization-machines.ts';
+import { samplesOfPages } from './pages.ts';
 import { samplesOfPlatform } from './platform.ts';
 import { samplesOfReauthentication } from './reauthentication.ts';
 import { samplesOfRoles } from './roles.ts';
@@ -40,6 +41,7 @@ export const samples: SampleCalls = {
   ...samplesOfMembers,
   ...samplesOfIdentityProviders,
   ...samplesOfInvitations,
+  ...samplesOfPages,
   ...samplesOfPlatform,
   ...samplesOfOrganizationMachines,
 };

@@ -1,0 +1,271 @@
+import { z } from 'zod';
+import { html, type Html } from '../http/html.ts';
+import { deviceName } from '../mail-texts/device-name.ts';
+import { languages, timeInWords } from '../mail-texts/languages.ts';
+import type { Answer } from './call-api.ts';
+import type { Content, Values } from './layout.ts';
+import type { Form, PageCall } from './page-call.ts';
+import { type PageAnswer, pageRoutes } from './page-route.ts';
+import type { TextName } from './page-words.ts';
+
+const person = z.looseObject({
+  userId: z.string(),
+  firstName: z.string(),
+  lastName: z.string(),
+  email: z.string(),
+  isEmailVerified: z.boolean(),
+  isEmailClaimed: z.boolean(),
+  organizations: z
+    .array(
+      z.looseObject({
+        id: z.string(),
+        name: z.string(),
+        roles: z.array(z.string()),
+        managerRoles: z.array(z.string()),
+      }),
+    )
+    .default([]),
+});
+type Person = z.output<typeof person>;
+
+const sessionList = z.looseObject({
+  sessions: z.array(
+    z.looseObject({
+      id: z.string(),
+      lastSeenAt: z.string(),
+      userAgent: z.string().nullable(),
+      ip: z.string().nullable(),
+      current: z.boolean(),
+    }),
+  ),
+});
+type Session = z.output<typeof sessionList>['sessions'][number];
+
+/** Messages that other pages leave in the address. */
+const notices: Readonly<Record<string, TextName>> = {
+  verified: 'verified',
+  accepted: 'accepted',
+  saved: 'saved',
+  password: 'passwordSaved',
+  session: 'sessionEnded',
+  sessions: 'othersEnded',
+};
+
+const signOutForm = (page: PageCall): Html => page.formOf('sign-out', page.secondButton('signOut'));
+
+/** A button that is a form of its own. */
+const action = (page: PageCall, step: string, label: TextName, hidden: Values = {}): Html =>
+  page.formOf('account', page.secondButton(label), { ...hidden, step });
+
+function profileOf(page: PageCall, user: Person): Html {
+  const { text } = page;
+  const isProven = user.isEmailVerified && user.isEmailClaimed;
+  const mark = html`<span class="mark ${isProven ? 'good' : 'bad'}"
+    >${text(isProven ? 'verifiedMark' : 'unverified')}</span
+  >`;
+  const verify = html`<p><a href="${page.href('verify')}">${text('verifyNow')}</a></p>`;
+  const { firstName = user.firstName, lastName = user.lastName } = page.form;
+  const fields = html`<div class="pair">
+      ${page.field({
+        name: 'firstName',
+        label: 'firstName',
+        autocomplete: 'given-name',
+        value: firstName,
+      })}${page.field({
+        name: 'lastName',
+        label: 'lastName',
+        autocomplete: 'family-name',
+        value: lastName,
+        isOptional: true,
+      })}
+    </div>
+    ${page.secondButton('save')}`;
+  return html`<section aria-labelledby="profile">
+    <h2 id="profile">${text('profile')}</h2>
+    <p><bdi>${user.email}</bdi> ${mark}</p>
+    ${isProven ? html`` : verify} ${page.formOf('account', fields, { step: 'profile', user: user.userId })}
+  </section>`;
+}
+
+function passwordOf(page: PageCall, user: Person): Html {
+  const current = page.field({
+    name: 'currentPassword',
+    label: 'currentPassword',
+    type: 'password',
+    autocomplete: 'current-password',
+  });
+  const fields = html`<input type="hidden" name="email" value="${user.email}" autocomplete="username" /> ${current}
+    ${page.field({
+      name: 'newPassword',
+      label: 'newPassword',
+      type: 'password',
+      autocomplete: 'new-password',
+      hint: 'passwordHint',
+    })}${page.secondButton('changePassword')}`;
+  return html`<section aria-labelledby="password-title">
+    <h2 id="password-title">${page.text('security')}</h2>
+    ${page.formOf('account', fields, { step: 'password', user: user.userId })}
+  </section>`;
+}
+
+function sessionItem(page: PageCall, { id, lastSeenAt, userAgent, ip, current }: Session): Html {
+  const { text, look } = page;
+  const device = deviceName(userAgent ?? '') ?? languages[look.language].words.unknownDevice;
+  const time = timeInWords(lastSeenAt, look.language);
+  const mark = current ? html`<span class="mark good">${text('thisSession')}</span>` : html``;
+  return html`<li>
+    <div>
+      <strong><bdi>${device}</bdi></strong> ${mark}<br />
+      <span class="quiet">${text('lastSeen', { time })} · <bdi>${ip ?? ''}</bdi></span>
+    </div>
+    ${current ? html`` : action(page, 'end-session', 'endSession', { session: id })}
+  </li>`;
+}
+
+function sessionsOf(page: PageCall, sessions: readonly Session[]): Html {
+  const hasOthers = sessions.some(({ current }) => !current);
+  return html`<section aria-labelledby="sessions">
+    <h2 id="sessions">${page.text('sessions')}</h2>
+    <ul>
+      ${sessions.toReversed().map((session) => sessionItem(page, session))}
+    </ul>
+    ${hasOthers ? action(page, 'end-others', 'endOthers') : html``}
+  </section>`;
+}
+
+function organizationsOf(page: PageCall, { organizations }: Person): Html {
+  const { text } = page;
+  const manages = (roles: readonly string[]) => text.plain(roles.includes('ORG_OWNER') ? 'owner' : 'manager');
+  const items = organizations.map(({ name, roles, managerRoles }) => {
+    const all = [...(managerRoles.length > 0 ? [manages(managerRoles)] : []), ...roles];
+    const shown = all.length > 0 ? all.join(', ') : text.plain('noRoles');
+    return html`<li>
+      <div>
+        <strong><bdi>${name}</bdi></strong
+        ><br /><span class="quiet"><bdi>${shown}</bdi></span>
+      </div>
+    </li>`;
+  });
+  const list = html`<ul>
+    ${items}
+  </ul>`;
+  return html`<section aria-labelledby="organizations">
+    <h2 id="organizations">${text('organizations')}</h2>
+    ${items.length > 0 ? list : html`<p class="quiet">${text('noOrganizations')}</p>`}
+  </section>`;
+}
+
+async function show(page: PageCall): Promise<PageAnswer> {
+  const { form, look } = page;
+  const query = { includeOrganizations: 'true' };
+  const [self, list] = await Promise.all([
+    page.api('GET', 'authentication/users/me', { query }),
+    page.api('GET', 'authentication/users/me/sessions'),
+  ]);
+  if (!self.ok || !list.ok) return refusedSession(page, self.ok ? list : self);
+  const user = person.parse(self.body);
+  const { sessions } = sessionList.parse(list.body);
+  const notice = notices[form['notice'] ?? ''];
+  if (notice && !page.problem) page.notice = { text: notice };
+  const above = html`<div class="top">
+    <p class="brand"><bdi>${look.brandName}</bdi></p>
+    ${signOutForm(page)}
+  </div>`;
+  const parts = [
+    profileOf(page, user),
+    passwordOf(page, user),
+    sessionsOf(page, sessions),
+    organizationsOf(page, user),
+  ];
+  return { ...page.content('account', html`${parts}`, { above }), isWide: true };
+}
+
+/** Somebody who is not signed in goes to the sign-in; other refusals are shown. */
+function refusedSession(page: PageCall, answer: Answer): PageAnswer {
+  if (answer.ok || answer.problem.code === 'unauthenticated') return { redirect: page.href('sign-in') };
+  page.problem = answer.problem;
+  return page.content('account', signOutForm(page));
+}
+
+type Asked = Parameters<PageCall['api']>;
+
+/** What a form of the page does: its call of the API, and the message afterwards. */
+interface Action {
+  readonly asked: (form: Form) => Asked;
+  readonly notice: string;
+}
+
+const userUrl = ({ user = '' }: Form): string => `authentication/users/${encodeURIComponent(user)}`;
+const sessionUrl = ({ session: id = '' }: Form): string => `authentication/users/sessions/${encodeURIComponent(id)}`;
+
+const actions: ReadonlyMap<string | undefined, Action> = new Map<string, Action>([
+  [
+    'profile',
+    {
+      asked: (form) => [
+        'PUT',
+        userUrl(form),
+        { body: { firstName: form['firstName'], lastName: form['lastName'] ?? '' } },
+      ],
+      notice: 'saved',
+    },
+  ],
+  [
+    'password',
+    {
+      asked: (form) => {
+        const { currentPassword, newPassword } = form;
+        return ['PUT', `${userUrl(form)}/password`, { body: { currentPassword, newPassword } }];
+      },
+      notice: 'password',
+    },
+  ],
+  ['end-session', { asked: (form) => ['DELETE', sessionUrl(form)], notice: 'session' }],
+  ['end-others', { asked: () => ['DELETE', 'authentication/users/me/sessions'], notice: 'sessions' }],
+]);
+
+async function submit(page: PageCall): Promise<PageAnswer> {
+  const chosen = actions.get(page.form['step']);
+  if (!chosen) return show(page);
+  const answer = await page.api(...chosen.asked(page.form));
+  if (answer.ok) return { redirect: page.href('account', { notice: chosen.notice }) };
+  page.problem = answer.problem;
+  return answer.problem.code === 'unauthenticated' ? refusedSession(page, answer) : show(page);
+}
+
+const session = z.looseObject({ session: z.looseObject({ id: z.string() }) });
+
+async function signOut(page: PageCall): Promise<PageAnswer> {
+  const self = await page.api('GET', 'authentication/users/me');
+  if (self.ok) {
+    const { id } = session.parse(self.body).session;
+    await page.api('DELETE', `authentication/users/sessions/${id}`);
+  }
+  return { redirect: page.href('signed-out') };
+}
+
+function signedOut(page: PageCall): Content {
+  const { text } = page;
+  return page.content(
+    'signedOutTitle',
+    html`<p>${text('signedOut')}</p>
+      <p><a class="button" href="${page.href('sign-in')}">${text('signInAgain')}</a></p>`,
+  );
+}
+
+/** A page of its own on the way back: browsers refuse a redirect from a form to another site. */
+function goOn(page: PageCall): PageAnswer {
+  const { text, returnTo } = page;
+  if (returnTo === undefined) return { redirect: page.href('account') };
+  const target = new URL(returnTo).host;
+  const body = html`<p>${text('backLead', { target })}</p>
+    <p><a class="button" href="${returnTo}" rel="noreferrer">${text('continue')}</a></p>`;
+  return { ...page.content('backTitle', body), goesTo: returnTo };
+}
+
+export const accountPages = [
+  ...pageRoutes({ path: 'account', name: 'Account', summary: 'The page of the own account', show, submit }),
+  ...pageRoutes({ path: 'sign-out', name: 'SignOut', summary: 'The end of the session', submit: signOut }),
+  ...pageRoutes({ path: 'signed-out', name: 'SignedOut', summary: 'The page after a sign-out', show: signedOut }),
+  ...pageRoutes({ path: 'continue', name: 'Continue', summary: 'The way back to the product', show: goOn }),
+];

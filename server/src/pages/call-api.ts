@@ -1,0 +1,78 @@
+import { z } from 'zod';
+import type { Call } from '../calls/route.ts';
+
+/** A refusal of the API. */
+export interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly requestId: string;
+  /** Names of the fields with a fault. */
+  readonly fields: readonly string[];
+  /** Further members, by code. */
+  readonly members: Readonly<Record<string, unknown>>;
+}
+
+/** The answer of the API: its body, or the refusal. */
+export type Answer = { readonly ok: true; readonly body: unknown } | { readonly ok: false; readonly problem: Problem };
+
+interface Asked {
+  readonly body?: Readonly<Record<string, unknown>>;
+  readonly query?: Readonly<Record<string, string>>;
+  /** Sent as Bearer: the token of a mail. */
+  readonly token?: string | undefined;
+}
+
+const problemDocument = z.looseObject({
+  status: z.int(),
+  code: z.string(),
+  requestId: z.string(),
+  errors: z.array(z.object({ pointer: z.string() })).default([]),
+});
+
+function toProblem(body: unknown): Problem {
+  const { status, code, requestId, errors, ...members } = problemDocument.parse(body);
+  const fields = errors.map(({ pointer }) => pointer.replace(/^\/body\//, ''));
+  return { status, code, requestId, fields, members };
+}
+
+/** Headers of the browser on which the API bases decisions. */
+const passedOn = ['cookie', 'user-agent', 'x-forwarded-for', 'x-end-user-ip', 'host', 'accept-language'] as const;
+
+/**
+ * Calls the API of the app within the process, for the browser that opened the page: with its cookies and its address.
+ * The cookies of the response are sent to the browser. Access, limits, audit and every other rule are those of the API,
+ * so a page has none.
+ *
+ * The page has checked the origin of the request, so the call counts as one of the service's own pages.
+ *
+ * @param path below `/v1`
+ */
+export async function callApi(
+  { request, reply, client }: Call,
+  appName: string,
+  [method, path]: readonly ['GET' | 'POST' | 'PUT' | 'DELETE', string],
+  { body, query, token }: Asked = {},
+): Promise<Answer> {
+  const passed = Object.fromEntries(
+    passedOn.flatMap((name) => (request.headers[name] ? [[name, request.headers[name]]] : [])),
+  );
+  const response = await request.server.inject({
+    method,
+    url: `/v1/${path}`,
+    remoteAddress: request.socket.remoteAddress ?? '127.0.0.1',
+    headers: {
+      ...passed,
+      'x-app-name': appName,
+      'x-request-id': client.requestId,
+      'sec-fetch-site': 'same-origin',
+      ...(token !== undefined && { authorization: `Bearer ${token}` }),
+      ...(body && { 'content-type': 'application/json' }),
+    },
+    ...(query && { query }),
+    ...(body && { payload: JSON.stringify(body) }),
+  });
+  const cookies = [response.headers['set-cookie'] ?? []].flat();
+  for (const cookie of cookies) reply.header('set-cookie', cookie);
+  const content: unknown = response.body === '' ? undefined : JSON.parse(response.body);
+  return response.statusCode < 400 ? { ok: true, body: content } : { ok: false, problem: toProblem(content) };
+}

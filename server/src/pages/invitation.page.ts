@@ -1,0 +1,95 @@
+import { html } from '../http/html.ts';
+import { emailKey } from '../http/email-address.ts';
+import type { Content } from './layout.ts';
+import type { PageCall } from './page-call.ts';
+import { type PageAnswer, pageRoutes } from './page-route.ts';
+import { afterAttempt } from './second-factor.page.ts';
+import { emailOfSession } from './sign-in.page.ts';
+
+const hiddenOf = ({ form }: PageCall) => ({
+  email: form['email'] ?? '',
+  code: form['code'] ?? '',
+  org: form['org'] ?? '',
+});
+
+/** Whether the person who is signed in is the one who was invited. */
+const isInvited = (page: PageCall, current: string | undefined): boolean =>
+  current !== undefined && emailKey(current) === emailKey(page.form['email'] ?? '');
+
+/** A person who is signed in accepts without a password. */
+function offerAcceptance(page: PageCall): Content {
+  const { text } = page;
+  const hidden = hiddenOf(page);
+  return page.content(
+    'invitationTitle',
+    html`<p>${text('invitationMineLead', { email: hidden.email })}</p>
+      ${page.formOf('invitation', page.button('accept'), { ...hidden, step: 'mine' })}`,
+  );
+}
+
+function askForPassword(page: PageCall, current: string | undefined): Content {
+  const { text, form } = page;
+  const hidden = hiddenOf(page);
+  const other = text('invitationOther', { email: current ?? '', invited: hidden.email });
+  const fields = html`<input type="hidden" name="email" value="${hidden.email}" autocomplete="username" />
+    <div class="pair">
+      ${page.field({
+        name: 'firstName',
+        label: 'firstName',
+        autocomplete: 'given-name',
+        value: form['firstName'],
+        isOptional: true,
+        isFirst: true,
+      })}${page.field({
+        name: 'lastName',
+        label: 'lastName',
+        autocomplete: 'family-name',
+        value: form['lastName'],
+        isOptional: true,
+      })}
+    </div>
+    ${page.field({
+      name: 'newPassword',
+      label: 'newPassword',
+      type: 'password',
+      autocomplete: 'new-password',
+      hint: 'passwordHint',
+    })}${page.button('accept')}`;
+  return page.content(
+    'invitationTitle',
+    html`<p>${text('invitationLead', { email: hidden.email })}</p>
+      ${current === undefined ? html`` : html`<p class="note">${other}</p>`}
+      ${page.formOf('invitation', fields, { code: hidden.code, org: hidden.org })}`,
+  );
+}
+
+async function show(page: PageCall): Promise<PageAnswer> {
+  const { email, code, org } = page.form;
+  if (email === undefined || code === undefined || org === undefined) return { redirect: page.href('sign-in') };
+  const current = await emailOfSession(page);
+  return isInvited(page, current) ? offerAcceptance(page) : askForPassword(page, current);
+}
+
+async function submit(page: PageCall): Promise<PageAnswer> {
+  const { email = '', code = '', org = '', newPassword = '', firstName, lastName, step } = page.form;
+  if (step === 'mine') {
+    const body = { orgId: org, verificationCode: code };
+    const answer = await page.api('POST', 'authentication/users/me/invitations/accept', { body });
+    if (answer.ok) return { redirect: page.href('account', { notice: 'accepted' }) };
+    page.problem = answer.problem;
+    return show(page);
+  }
+  const names = { ...(firstName !== undefined && { firstName }), ...(lastName !== undefined && { lastName }) };
+  const body = { orgId: org, email, verificationCode: code, newPassword, ...names };
+  const answer = await page.api('PUT', 'authentication/users/invite', { body });
+  const retry = await emailOfSession(page);
+  return afterAttempt(page, answer, () => askForPassword(page, retry));
+}
+
+export const invitationPage = pageRoutes({
+  path: 'invitation',
+  name: 'Invitation',
+  summary: 'The page to accept an invitation',
+  show,
+  submit,
+});

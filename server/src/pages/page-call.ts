@@ -1,0 +1,167 @@
+import type { App } from '../apps/apps.store.ts';
+import { checkRedirectUrl } from '../apps/url-template.ts';
+import type { Call } from '../calls/route.ts';
+import { html, type Html } from '../http/html.ts';
+import { type Answer, callApi, type Problem } from './call-api.ts';
+import { formToken } from './interaction.ts';
+import { type Content, languageOfBrowser, type Look, lookOf, type Text, textIn, type Values } from './layout.ts';
+import type { TextName } from './page-words.ts';
+import { faultOf, problemText } from './problems.ts';
+
+/** The values of a query or form. A value that was sent empty is absent. */
+export type Form = Readonly<Record<string, string>>;
+
+interface FieldOptions {
+  readonly name: string;
+  readonly label: TextName;
+  readonly type?: 'text' | 'email' | 'password';
+  readonly autocomplete: string;
+  /** A value to begin with; passwords and codes are never sent back. */
+  readonly value?: string | undefined;
+  readonly hint?: TextName;
+  readonly isCode?: boolean;
+  readonly isOptional?: boolean;
+  readonly isFirst?: boolean;
+}
+
+/** A call of a page: what its functions need to answer. */
+export class PageCall {
+  readonly call: Call;
+  readonly app: App;
+  readonly look: Look;
+  readonly text: Text;
+  /** The query of the address, or the form that was sent. */
+  readonly form: Form;
+  /** Whether a form was sent. */
+  readonly isSent: boolean;
+  /** The address of the product to which the browser returns, from the query or form. */
+  readonly returnTo: string | undefined;
+  /** The refusal that the page shows. */
+  problem: Problem | undefined;
+  /** A message that the page shows: a success, or an alert. */
+  notice: { readonly text: TextName; readonly isAlert?: true } | undefined;
+
+  #token: string | undefined;
+
+  /** @throws ApiError `redirect_url_not_allowed` */
+  constructor(call: Call, app: App, form: Form) {
+    this.call = call;
+    this.app = app;
+    this.form = form;
+    this.isSent = call.request.method === 'POST';
+    this.look = lookOf(app, languageOfBrowser(call.request) ?? app.settings.language);
+    this.text = textIn(this.look);
+    this.returnTo = form['return_to'];
+    if (this.returnTo !== undefined) checkRedirectUrl(call, app, this.returnTo);
+  }
+
+  /** The address of a page of the app. Keeps the address of the product. */
+  href(page: string, query: Values = {}): string {
+    const { returnTo } = this;
+    const all = new URLSearchParams({ ...query, ...(returnTo !== undefined && { return_to: returnTo }) });
+    return `/apps/${this.app.name}/${page}${all.size > 0 ? `?${all.toString()}` : ''}`;
+  }
+
+  api(
+    method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+    path: string,
+    asked: Parameters<typeof callApi>[3] = {},
+  ): Promise<Answer> {
+    return callApi(this.call, this.app.name, [method, path], asked);
+  }
+
+  /** All forms of a page share one token. */
+  #formToken(): string {
+    this.#token ??= formToken(this.call, this.app.name);
+    return this.#token;
+  }
+
+  /** A form of the page. Its fields come from the caller; the token and the address of the product are added. */
+  formOf(page: string, fields: Html, hidden: Values = {}): Html {
+    const { returnTo } = this;
+    const all = Object.entries({
+      ...hidden,
+      ...(returnTo !== undefined && { return_to: returnTo }),
+      form_token: this.#formToken(),
+    });
+    return html`<form method="post" action="/apps/${this.app.name}/${page}" novalidate>
+      ${all.map(([name, value]) => html`<input type="hidden" name="${name}" value="${value}" />`)}${fields}
+    </form>`;
+  }
+
+  /** A labelled field, with the fault that was found. */
+  field(options: FieldOptions): Html {
+    const { name, label, type = 'text', autocomplete, value, hint, isCode, isOptional, isFirst } = options;
+    const fault = faultOf(this.problem, name);
+    const described = [hint && `${name}-hint`, fault && `${name}-fault`].filter(Boolean).join(' ');
+    const attributes = [
+      html` autocomplete="${autocomplete}"`,
+      value === undefined ? html`` : html` value="${value}"`,
+      isCode ? html` class="code" dir="ltr" autocapitalize="characters" spellcheck="false"` : html``,
+      type === 'email' ? html` dir="ltr"` : html``,
+      isOptional ? html`` : html` required`,
+      described === '' ? html`` : html` aria-describedby="${described}"`,
+      fault ? html` aria-invalid="true"` : html``,
+      fault || (isFirst && !this.problem) ? html` autofocus` : html``,
+    ];
+    return html`<div class="field">
+      <label for="${name}">${this.text(label)}</label>
+      <input id="${name}" name="${name}" type="${type}" ${attributes} />
+      ${hint ? html`<p class="hint" id="${name}-hint">${this.text(hint)}</p>` : html``}
+      ${fault ? html`<p class="fault" id="${name}-fault">${this.text(fault)}</p>` : html``}
+    </div>`;
+  }
+
+  /**
+   * The page with a heading and, below it, the message.
+   *
+   * @param options.heading default: the title
+   * @param options.values values of the placeholders of the message
+   * @param options.above shown above the heading
+   */
+  content(
+    title: TextName,
+    body: Html,
+    { heading = title, values, above = html`` }: { heading?: TextName; values?: Values; above?: Html } = {},
+  ): Content {
+    const { text, problem } = this;
+    return {
+      title: text.plain(title),
+      status: problem?.status ?? 200,
+      body: html`${above}
+        <h1>${text(heading)}</h1>
+        ${this.#message(values)} ${body}`,
+    };
+  }
+
+  /** The message above the content of the page, if there is one. */
+  #message(values: Values = {}): Html {
+    const { problem, notice, text } = this;
+    if (problem) {
+      const shown = text(problemText(problem), { requestId: problem.requestId });
+      return html`<p class="alert" role="alert" data-code="${problem.code}">${shown}</p>`;
+    }
+    if (notice?.isAlert) return html`<p class="alert" role="alert">${text(notice.text, values)}</p>`;
+    return notice ? html`<p class="note" role="status">${text(notice.text, values)}</p>` : html``;
+  }
+
+  /** The field for the code of a mail. */
+  codeField(): Html {
+    return this.field({
+      name: 'code',
+      label: 'code',
+      hint: 'codeHint',
+      autocomplete: 'one-time-code',
+      isCode: true,
+      isFirst: true,
+    });
+  }
+
+  secondButton(label: TextName): Html {
+    return html`<button class="second">${this.text(label)}</button>`;
+  }
+
+  button(label: TextName, values: Values = {}): Html {
+    return html`<button>${this.text(label, values)}</button>`;
+  }
+}

@@ -1,0 +1,113 @@
+import { z } from 'zod';
+import { publicAccess } from '../access/access.ts';
+import { findAppByName } from '../apps/apps.store.ts';
+import { type Call, noAudit, nothingKept, type Route, route } from '../calls/route.ts';
+import { ApiError } from '../http/errors.ts';
+import { endInteraction, isOfInteraction, requireOwnOrigin } from './interaction.ts';
+import { type Content, sendContent } from './layout.ts';
+import { type Form, PageCall } from './page-call.ts';
+
+/** The answer of a page: content, or another address. */
+export type PageAnswer = Content | { readonly redirect: string };
+
+interface Page {
+  /** Below `/apps/{app}/`. */
+  readonly path: string;
+  /** For the names of the operations, such as `SignIn`. */
+  readonly name: string;
+  readonly summary: string;
+  /** Shows the page. It changes nothing, because programs that scan mails open links. */
+  readonly show?: (page: PageCall) => PageAnswer | Promise<PageAnswer>;
+  /** Takes the form of the page. Absent: it has none. */
+  readonly submit?: (page: PageCall) => PageAnswer | Promise<PageAnswer>;
+}
+
+const pageParams = z.strictObject({
+  app: z.string().meta({ description: 'Name of the app.', examples: ['my-app'] }),
+});
+
+/** Pages ignore parameters that they do not know: other programs add theirs to links. */
+const formValues = z.record(z.string(), z.union([z.string(), z.array(z.string())])).transform((all): Form => {
+  const single = Object.entries(all).filter((entry): entry is [string, string] => typeof entry[1] === 'string');
+  return Object.fromEntries(single.filter(([, value]) => value !== ''));
+});
+
+async function openPage(call: Call<{ app: string }>, form: Form): Promise<PageCall> {
+  const app = await findAppByName(call.services.db, call.params.app);
+  if (!app || !app.settings.hostedPages) throw new ApiError('route_not_found');
+  if (app.status !== 'ACTIVE') throw new ApiError('app_inactive');
+  return new PageCall(call, app, form);
+}
+
+async function answer({ call, look }: PageCall, given: PageAnswer): Promise<void> {
+  if ('redirect' in given) {
+    call.reply.header('cache-control', 'no-store');
+    await call.reply.redirect(given.redirect, 303);
+  } else {
+    await sendContent(call.reply, look, given);
+  }
+}
+
+/** A page whose form was refused. */
+const shownAgain = (given: PageAnswer): PageAnswer => ('redirect' in given ? given : { ...given, status: 400 });
+
+/**
+ * Declares a page. A page is a client of the API inside the process: it shows forms, and calls the API with what people
+ * enter. A form is accepted from the page's own origin only, and only in the browser for which it was made. An expired
+ * form is shown again, with the values that were entered.
+ */
+export function pageRoutes({ path, name, summary, show, submit }: Page): Route[] {
+  const shared = {
+    url: `/apps/:app/${path}`,
+    tag: 'platform',
+    summary,
+    description: 'A page for people, in the look of the app.',
+    access: publicAccess({ app: 'in-path' }),
+    hidden: true,
+    page: true,
+    params: pageParams,
+    errors: ['route_not_found', 'app_inactive', 'redirect_url_not_allowed'],
+  } as const;
+  const shown = (open: NonNullable<Page['show']>) =>
+    route({
+      ...shared,
+      method: 'GET',
+      operationId: `show${name}Page`,
+      query: formValues,
+      response: { status: 200, description: 'The page.' },
+      handler: async (call) => {
+        const page = await openPage(call, call.query);
+        await answer(page, await open(page));
+      },
+    });
+  const sent = (take: NonNullable<Page['submit']>) =>
+    route({
+      ...shared,
+      method: 'POST',
+      operationId: `submit${name}Page`,
+      audit: noAudit('The calls of the API that the page makes write their events.'),
+      idempotency: nothingKept('Browsers send no idempotency keys; the calls of the API decide.'),
+      query: formValues,
+      body: formValues,
+      errors: [...shared.errors, 'origin_not_allowed'],
+      response: { status: 303, description: 'The next page. A form with a fault is shown again.' },
+      handler: async (call) => {
+        requireOwnOrigin(call);
+        const page = await openPage(call, call.body);
+        if (!isOfInteraction(call, page.app.name, call.body['form_token'])) {
+          page.notice = { text: 'expired', isAlert: true };
+          return answer(page, shownAgain(await (show?.(page) ?? { redirect: page.href('account') })));
+        }
+        return answer(page, await take(page));
+      },
+    });
+  return [...(show ? [shown(show)] : []), ...(submit ? [sent(submit)] : [])];
+}
+
+/**
+ * The answer after a sign-in: back to the product, or to the account. The forms that were opened before become invalid.
+ */
+export function signedIn(page: PageCall): PageAnswer {
+  endInteraction(page.call, page.app.name);
+  return { redirect: page.href(page.returnTo === undefined ? 'account' : 'continue') };
+}

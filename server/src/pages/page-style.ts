@@ -1,0 +1,91 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { inkOn } from '../mail-texts/colors.ts';
+
+const rules = `
+*{box-sizing:border-box}
+:root{color-scheme:light dark;
+  font:16px/1.5 system-ui,-apple-system,"Segoe UI",Roboto,"Noto Sans","Noto Sans Arabic",sans-serif;
+--text:#1c2024;--quiet:#60646c;--line:#d5d7dd;--edge:#80838d;--ground:#f4f5f7;--card:#fff;--bad:#b42318;
+  --bad-ground:#fef3f2;--good:#05603a;--good-ground:#ecfdf3}
+@media (prefers-color-scheme:dark){:root{--text:#edeef0;--quiet:#b0b4ba;--line:#3a3d42;--edge:#7b818a;
+  --ground:#0e0f11;--card:#191b1e;--bad:#fda29b;--bad-ground:#2c1513;--good:#75e0a7;--good-ground:#0c2418}}
+body{margin:0;min-height:100vh;padding:1.5rem 1rem;background:var(--ground);color:var(--text);display:flex;
+  flex-direction:column;align-items:center;justify-content:center}
+body.wide{justify-content:flex-start}
+main{width:100%;max-width:26rem;padding:2rem;background:var(--card);border:1px solid var(--line);border-radius:.85rem}
+.wide main{max-width:44rem;background:none;border:0;padding:.5rem 0}
+.brand{display:flex;align-items:center;gap:.6rem;margin:0 0 1.25rem;color:var(--quiet);font-weight:600;
+  overflow-wrap:anywhere}
+.brand::before{content:"";inline-size:.85rem;block-size:.85rem;border-radius:.25rem;background:var(--accent);
+  border:1px solid var(--edge);flex:none}
+.wide .brand{justify-content:flex-start}
+h1{font-size:1.45rem;line-height:1.3;margin:0 0 1rem;overflow-wrap:anywhere}
+h2{font-size:1.1rem;margin:0 0 .9rem}
+p{margin:0 0 1rem;overflow-wrap:anywhere}
+.quiet,.hint{color:var(--quiet)}
+.hint{font-size:.87rem;margin:.35rem 0 0}
+a{color:inherit;text-underline-offset:.2em}
+form{margin:0}
+.field{margin:0 0 1rem}
+label{display:block;font-weight:600;font-size:.93rem;margin:0 0 .3rem}
+input{display:block;width:100%;min-height:2.75rem;padding:.5rem .75rem;font:inherit;color:inherit;
+  background:var(--card);border:1px solid var(--edge);border-radius:.5rem}
+input.code{font-family:ui-monospace,monospace;letter-spacing:.12em}
+[aria-invalid=true]{border:2px solid var(--bad)}
+.fault{color:var(--bad);font-size:.87rem;margin:.35rem 0 0}
+.alert,.note{padding:.7rem .9rem;border-radius:.5rem;border:1px solid;margin:0 0 1.1rem}
+.alert{color:var(--bad);background:var(--bad-ground)}
+.note{color:var(--good);background:var(--good-ground)}
+button,.button{display:block;width:100%;min-height:2.75rem;padding:.55rem 1rem;font:inherit;font-weight:600;
+  text-align:center;text-decoration:none;color:var(--ink);background:var(--accent);border:1px solid var(--edge);
+  border-radius:.5rem;cursor:pointer}
+button.second,.button.second{color:var(--text);background:transparent}
+button.plain{display:inline;width:auto;min-height:0;padding:0;border:0;background:none;color:inherit;font-weight:400;
+  text-decoration:underline;text-underline-offset:.2em}
+button+button,form+form{margin-block-start:.6rem}
+:focus-visible{outline:3px solid var(--text);outline-offset:2px}
+.who{display:flex;justify-content:space-between;gap:1rem;align-items:baseline;margin:0 0 1rem;padding:.6rem .9rem;
+  border:1px solid var(--line);border-radius:.5rem;overflow-wrap:anywhere}
+.after{margin:1.25rem 0 0;display:flex;flex-wrap:wrap;gap:.4rem 1.25rem}
+section{padding:1.5rem;margin:0 0 1.25rem;background:var(--card);border:1px solid var(--line);border-radius:.85rem}
+section button{width:auto;display:inline-block}
+ul{list-style:none;margin:0;padding:0}
+li{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center;justify-content:space-between;padding:.7rem 0;
+  border-block-start:1px solid var(--line)}
+li:first-child{border:0}
+li>div{min-width:0;flex:1 1 14rem;overflow-wrap:anywhere}
+.mark{display:inline-block;font-size:.8rem;font-weight:600;padding:.1rem .5rem;border:1px solid;border-radius:1rem;
+  margin-inline-start:.4rem}
+.mark.good{color:var(--good)}.mark.bad{color:var(--bad)}
+.top{display:flex;flex-wrap:wrap;gap:1rem;justify-content:space-between;align-items:center;margin:0 0 1.25rem}
+.top .brand{margin:0}
+.top button{width:auto}
+.pair{display:grid;grid-template-columns:repeat(auto-fit,minmax(9rem,1fr));gap:0 1rem}
+@media (max-width:30rem){main{padding:1.5rem 1.15rem}.wide main{padding:0}section{padding:1.15rem}}
+@media (forced-colors:active){.brand::before{forced-color-adjust:none}}
+@media (prefers-reduced-motion:no-preference){button,.button{transition:filter .15s}button:hover,.button:hover{
+  filter:brightness(1.08)}}
+`;
+
+/** Default colour of buttons, as in mails. */
+const defaultColor = '#1f6feb';
+
+export interface PageStyle {
+  readonly text: string;
+  /** As the policy of a page names it. */
+  readonly source: string;
+}
+
+const styles = new LRUCache<string, PageStyle>({ max: 200 });
+
+/** The style of an app's pages. @param color colour of its buttons */
+export function styleOf(color: string | null | undefined): PageStyle {
+  const accent = color ?? defaultColor;
+  const known = styles.get(accent);
+  if (known) return known;
+  const text = `:root{--accent:${accent};--ink:${inkOn(accent)}}${rules}`;
+  const made = { text, source: `'sha256-${createHash('sha256').update(text).digest('base64')}'` };
+  styles.set(accent, made);
+  return made;
+}

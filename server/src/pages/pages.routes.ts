@@ -1,0 +1,16 @@
+import { accountPages } from './account.page.ts';
+import { invitationPage } from './invitation.page.ts';
+import { passwordResetPages } from './password-reset.page.ts';
+import { signInPage } from './sign-in.page.ts';
+import { signUpPage } from './sign-up.page.ts';
+import { verificationPage } from './verification.page.ts';
+
+/** The pages of every app. */
+export const pagesRoutes = [
+  ...signInPage,
+  ...signUpPage,
+  ...verificationPage,
+  ...passwordResetPages,
+  ...invitationPage,
+  ...accountPages,
+];

@@ -1,0 +1,54 @@
+import type { Problem } from './call-api.ts';
+import type { TextName } from './page-words.ts';
+
+/** The text for a refusal of the API. Texts of the API are never shown, because they are for developers. */
+const texts: Readonly<Record<string, TextName>> = {
+  validation_failed: 'checkFields',
+  invalid_credentials: 'invalidCredentials',
+  user_inactive: 'userInactive',
+  too_many_attempts: 'tooManyAttempts',
+  rate_limited: 'rateLimited',
+  sign_in_method_disabled: 'methodDisabled',
+  email_already_exists: 'emailTaken',
+  password_too_weak: 'weakPassword',
+  code_invalid: 'invalidCode',
+  factor_invalid: 'invalidFactor',
+  unauthenticated: 'signInExpired',
+  sign_up_disabled: 'signUpDisabled',
+  email_already_verified: 'alreadyVerified',
+  current_password_wrong: 'wrongPassword',
+  reauthentication_required: 'confirmAgain',
+  step_up_required: 'confirmAgain',
+  overloaded: 'problemBusy',
+  database_unavailable: 'problemBusy',
+  app_not_found: 'problemNotFound',
+  route_not_found: 'problemNotFound',
+  session_not_found: 'problemNotFound',
+  app_inactive: 'problemAppInactive',
+  redirect_url_not_allowed: 'problemReturn',
+  origin_not_allowed: 'problemOrigin',
+};
+
+export const problemText = ({ code }: Pick<Problem, 'code'>): TextName => texts[code] ?? 'problemUnknown';
+
+/** The field that a refusal concerns, if the form has one. */
+const fieldsOfCodes: Readonly<Record<string, readonly string[]>> = {
+  email_already_exists: ['email'],
+  password_too_weak: ['password', 'newPassword'],
+  code_invalid: ['code'],
+  factor_invalid: ['code', 'recoveryCode'],
+  current_password_wrong: ['currentPassword'],
+};
+
+/** Names of fields in the API that are called otherwise on pages. */
+const names: Readonly<Record<string, string>> = { verificationCode: 'code' };
+
+/** The text beside a field, or undefined if nothing is wrong with it. */
+export function faultOf(problem: Problem | undefined, field: string): TextName | undefined {
+  if (!problem) return undefined;
+  if (problem.code !== 'validation_failed') {
+    return fieldsOfCodes[problem.code]?.includes(field) ? problemText(problem) : undefined;
+  }
+  if (!problem.fields.some((name) => (names[name] ?? name) === field)) return undefined;
+  return field === 'email' ? 'invalidEmail' : 'checkField';
+}

@@ -1,0 +1,185 @@
+import { z } from 'zod';
+import { emailAddress } from '../http/email-address.ts';
+import { html } from '../http/html.ts';
+import type { Content } from './layout.ts';
+import type { PageCall } from './page-call.ts';
+import { type PageAnswer, pageRoutes } from './page-route.ts';
+import { afterAttempt, showSecondFactor, submitSecondFactor } from './second-factor.page.ts';
+
+const methodsOf = ({ app }: PageCall) => ({
+  password: app.settings.signInMethods.includes('password'),
+  code: app.settings.signInMethods.includes('emailCode'),
+});
+
+/** Messages that other pages leave in the address. */
+const notices = { password_changed: 'passwordChanged', verified: 'verifiedElsewhere' } as const;
+const isNotice = (text: string): text is keyof typeof notices => Object.hasOwn(notices, text);
+
+function askForAddress(page: PageCall): Content {
+  const { text, app } = page;
+  const { notice = '' } = page.form;
+  if (isNotice(notice)) page.notice = { text: notices[notice] };
+  const { password, code } = methodsOf(page);
+  const fields = html`${page.field({
+    name: 'email',
+    label: 'email',
+    type: 'email',
+    autocomplete: 'username webauthn',
+    value: page.form['email'],
+    isFirst: true,
+  })}${page.button('continue')}`;
+  const signUp = app.settings.signUpEnabled
+    ? html`<p class="after">
+        <span class="quiet">${text('noAccount')}</span> <a href="${page.href('sign-up')}">${text('createAccount')}</a>
+      </p>`
+    : html``;
+  return page.content(
+    'signIn',
+    html`${password || code ? page.formOf('sign-in', fields, { step: 'identify' }) : html`<p>${text('noMethod')}</p>`}
+    ${signUp}`,
+    { heading: 'signInLead' },
+  );
+}
+
+/** The address that was entered, with a way to change it. Password managers read it as the user name. */
+const whoIs = (page: PageCall, email: string) =>
+  html`<p class="who">
+      <bdi>${email}</bdi> <a href="${page.href('sign-in', { prompt: 'login' })}">${page.text('changeEmail')}</a>
+    </p>
+    <input type="hidden" name="email" value="${email}" autocomplete="username" />`;
+
+function codeForm(page: PageCall, email: string, label: 'sendCode' | 'resend') {
+  return page.formOf('sign-in', page.secondButton(label), {
+    email,
+    step: 'send-code',
+  });
+}
+
+function askForPassword(page: PageCall, email: string): Content {
+  const { text } = page;
+  const fields = html`${whoIs(page, email)}${page.field({
+    name: 'password',
+    label: 'password',
+    type: 'password',
+    autocomplete: 'current-password',
+    isFirst: true,
+  })}${page.button('signIn')}`;
+  return page.content(
+    'signIn',
+    html`${page.formOf('sign-in', fields, { step: 'password' })}
+      ${methodsOf(page).code ? codeForm(page, email, 'sendCode') : html``}
+      <p class="after"><a href="${page.href('forgot-password', { email })}">${text('forgotPassword')}</a></p>`,
+    { heading: 'signInLead' },
+  );
+}
+
+function askForCode(page: PageCall, email: string): Content {
+  const fields = html`${whoIs(page, email)}${page.codeField()}${page.button('signIn')}`;
+  return page.content(
+    'signIn',
+    html`${page.formOf('sign-in', fields, { step: 'code' })} ${codeForm(page, email, 'resend')}`,
+    { heading: 'signInLead', values: { email } },
+  );
+}
+
+/**
+ * Whether a code can be the one of a link. A short code in an address would let somebody else's link sign people in to
+ * an account that is not theirs, because it works in every browser.
+ */
+const isOfLink = (code: string): boolean => code.length > 20;
+
+/** The target of the link in a mail. The button signs in, so that programs that open links do not use the code up. */
+function askForLink(page: PageCall, email: string, code: string): Content {
+  const { text } = page;
+  return page.content(
+    'signIn',
+    html`${page.formOf('sign-in', page.button('signInWithLink', { email }), { email, code, step: 'code', by: 'link' })}
+      <p class="hint">${text('linkElsewhere')}</p>`,
+    { heading: 'signInLead' },
+  );
+}
+
+const me = z.looseObject({ email: z.string() });
+
+/** The address of the person who is signed in, if somebody is. */
+export async function emailOfSession(page: PageCall): Promise<string | undefined> {
+  if (!page.call.request.headers.cookie?.includes('session-token')) return undefined;
+  const answer = await page.api('GET', 'authentication/users/me');
+  return answer.ok ? me.parse(answer.body).email : undefined;
+}
+
+function offerSession(page: PageCall, email: string): Content {
+  const { text } = page;
+  const goesOn = page.href(page.returnTo === undefined ? 'account' : 'continue');
+  const body = html`<p>${text('signedInAs', { email })}</p>
+    <p><a class="button" href="${goesOn}">${text('continue')}</a></p>
+    <p><a class="button second" href="${page.href('sign-in', { prompt: 'login' })}">${text('otherAccount')}</a></p>`;
+  return page.content('signIn', body, { heading: 'signInLead' });
+}
+
+/** The step for which a form was made. */
+function stepOf(page: PageCall): Content {
+  const { email, step, code, by } = page.form;
+  if (step === 'mfa' || step === 'other-factor') return showSecondFactor(page);
+  if (email === undefined) return askForAddress(page);
+  if (by === 'link' && code !== undefined && !page.problem) return askForLink(page, email, code);
+  if (step === 'code' || !methodsOf(page).password) return askForCode(page, email);
+  return step === 'password' || step === 'send-code' ? askForPassword(page, email) : askForAddress(page);
+}
+
+async function show(page: PageCall): Promise<Content> {
+  const { email, code, prompt } = page.form;
+  if (page.isSent) return stepOf(page);
+  if (email !== undefined && code !== undefined && isOfLink(code)) return askForLink(page, email, code);
+  const current = prompt === 'login' ? undefined : await emailOfSession(page);
+  return current === undefined ? askForAddress(page) : offerSession(page, current);
+}
+
+async function sendCode(page: PageCall, email: string): Promise<Content> {
+  const answer = await page.api('POST', 'authentication/users/sessions/email-code', { body: { email } });
+  if (!answer.ok) {
+    page.problem = answer.problem;
+    return answer.problem.fields.includes('email') ? askForAddress(page) : stepOf(page);
+  }
+  page.notice = { text: 'codeSent' };
+  return askForCode(page, email);
+}
+
+type Step = (page: PageCall, email: string) => PageAnswer | Promise<PageAnswer>;
+
+const signInWith =
+  (credentials: (page: PageCall) => Readonly<Record<string, string>>): Step =>
+  async (page, email) => {
+    const body = { email, ...credentials(page) };
+    return afterAttempt(page, await page.api('POST', 'authentication/users/sessions', { body }), () => stepOf(page));
+  };
+
+const steps: ReadonlyMap<string | undefined, Step> = new Map<string, Step>([
+  ['password', signInWith(({ form }) => ({ password: form['password'] ?? '' }))],
+  ['code', signInWith(({ form }) => ({ verificationCode: form['code'] ?? '' }))],
+  ['send-code', sendCode],
+  ['mfa', submitSecondFactor],
+  ['other-factor', showSecondFactor],
+]);
+
+async function submit(page: PageCall): Promise<PageAnswer> {
+  const { email = '', step } = page.form;
+  return (steps.get(step) ?? identify)(page, email);
+}
+
+/** Goes on from the address to the first method of the app. The page does not depend on whether the account exists. */
+async function identify(page: PageCall, email: string): Promise<Content> {
+  if (!emailAddress.safeParse(email).success) {
+    page.problem = { status: 400, code: 'validation_failed', requestId: '', fields: ['email'], members: {} };
+    return askForAddress(page);
+  }
+  return methodsOf(page).password ? askForPassword(page, email) : sendCode(page, email);
+}
+
+export const signInPage = pageRoutes({
+  path: 'sign-in',
+  name: 'SignIn',
+  summary: 'The page to sign in',
+  show,
+  submit,
+});
