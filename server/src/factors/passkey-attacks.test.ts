@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { addFactor, factorsUrl, nextCode } from '../test/world/factors.ts';
+import { addFactor, confirmation, factorsUrl, nextCode } from '../test/world/factors.ts';
 import {
   addPasskey,
   algorithms,
@@ -33,8 +33,10 @@ beforeEach(async () => {
 });
 
 const begin = () => optionsOf(world, 'registrationOptions', { token: person.token });
-const register = (credential: object) =>
-  world.call('POST', passkeyUrls.registration, { token: person.token, body: { credential } });
+async function register(credential: object) {
+  const body = { credential, ...(await confirmation(world, person)) };
+  return world.call('POST', passkeyUrls.registration, { token: person.token, body });
+}
 const listed = async () => {
   const response = await world.call('GET', factorsUrl, { token: person.token });
   return response.json<{ factors: unknown[] }>().factors;
