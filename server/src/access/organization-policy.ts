@@ -1,7 +1,7 @@
 import type { Sql } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import type { Actor, PresentedSession } from './actor.ts';
+import type { Actor } from './actor.ts';
 import { type Acr, acrUrn } from './second-factor.ts';
 
 /** The kinds of factors that an organization can allow. */
@@ -26,8 +26,8 @@ export interface StoredPolicy {
  */
 export type UnmetPolicy = StoredPolicy & { readonly unmet: 'factor' | 'age' };
 
-/** SQL expressions for the strength of a session. */
-export interface SessionStrength {
+/** SQL expressions for what a person has proven in a session; null if their user has no factor any more. */
+export interface SessionProof {
   /** Methods of authentication, `text[]`. */
   readonly amr: Sql;
   readonly factorAt: Sql;
@@ -58,7 +58,7 @@ export const lacksFactor = (policy: Sql, amr: Sql): Sql => sql`
  *
  * @param policy the column `security`
  */
-export const unmetPolicy = (policy: Sql, { amr, factorAt, authenticatedAt }: SessionStrength, now: Date): Sql => sql`
+export const unmetPolicy = (policy: Sql, { amr, factorAt, authenticatedAt }: SessionProof, now: Date): Sql => sql`
   CASE
     WHEN ${policy} IS NULL THEN NULL
     WHEN ${lacksFactor(policy, amr)} THEN ${policy} || '{"unmet": "factor"}'
@@ -67,8 +67,44 @@ export const unmetPolicy = (policy: Sql, { amr, factorAt, authenticatedAt }: Ses
       THEN ${policy} || '{"unmet": "age"}'
   END`;
 
-/** The strength of a presented session. */
-const strengthOf = ({ amr, factorAt, authenticatedAt }: PresentedSession): SessionStrength => ({
+/** What a person has proven in a session, as values. */
+export interface PresentedProof {
+  readonly amr: readonly string[];
+  readonly factorAt: Date | null;
+  readonly authenticatedAt: Date;
+}
+
+/** What the caller has proven. A factor that they have removed since does not count. */
+export const proofOf = ({ user, session }: Pick<Actor & { kind: 'user' }, 'user' | 'session'>): PresentedProof => ({
+  amr: user.hasFactor ? session.amr : [],
+  factorAt: user.hasFactor ? session.factorAt : null,
+  authenticatedAt: session.authenticatedAt,
+});
+
+/** The same in a statement that reads the session `s` and the user `u`. */
+export const proofInStatement: SessionProof = {
+  amr: sql`CASE WHEN u.has_factor THEN s.amr END`,
+  factorAt: sql`s.factor_at`,
+  authenticatedAt: sql`s.authenticated_at`,
+};
+
+/** The columns of {@link PresentedProof}s, for `unnest`. */
+export const proofColumns = (proofs: readonly (PresentedProof | undefined)[]): Sql => sql`
+  ${proofs.map((proof) => proof?.amr.join(' ') ?? null)}::text[],
+  ${proofs.map((proof) => proof?.factorAt ?? null)}::timestamptz[],
+  ${proofs.map((proof) => proof?.authenticatedAt ?? null)}::timestamptz[]`;
+
+/** The names of the {@link proofColumns}. */
+export const proofNames = sql`proven_amr, proven_factor_at, proven_at`;
+
+/** What a row of `asked` has proven. */
+export const proofOfAsked: SessionProof = {
+  amr: sql`string_to_array(asked.proven_amr, ' ')`,
+  factorAt: sql`asked.proven_factor_at`,
+  authenticatedAt: sql`asked.proven_at`,
+};
+
+const toSql = ({ amr, factorAt, authenticatedAt }: PresentedProof): SessionProof => ({
   amr: sql`${[...amr]}::text[]`,
   factorAt: sql`${factorAt}::timestamptz`,
   authenticatedAt: sql`${authenticatedAt}::timestamptz`,
@@ -79,7 +115,7 @@ const strengthOf = ({ amr, factorAt, authenticatedAt }: PresentedSession): Sessi
  * super admins are not.
  */
 export const unmetBy = (actor: Actor, now: Date, policy: Sql = sql`o.security`): Sql =>
-  actor.kind === 'user' ? unmetPolicy(policy, strengthOf(actor.session), now) : sql`NULL::jsonb`;
+  actor.kind === 'user' ? unmetPolicy(policy, toSql(proofOf(actor)), now) : sql`NULL::jsonb`;
 
 /** What a session needs to be used for an organization. */
 export interface StepUpRequired {

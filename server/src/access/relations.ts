@@ -1,8 +1,8 @@
 import type { Queryable, Sql } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import type { Held } from './access.ts';
-import { type Actor, onlyOrganizationOf, type OrganizationMachineActor, type PresentedSession } from './actor.ts';
-import { unmetBy, type UnmetPolicy } from './organization-policy.ts';
+import { type Actor, onlyOrganizationOf, type OrganizationMachineActor } from './actor.ts';
+import { type PresentedProof, proofOf, unmetBy, type UnmetPolicy } from './organization-policy.ts';
 import { type OrganizationStatus, statusesInForce } from './organization-states.ts';
 
 /** The principals of the actor in the app, regardless of a target. */
@@ -86,7 +86,7 @@ export interface Asker {
   readonly isSuperAdmin: boolean;
   readonly userId: string | null;
   /** Absent for machine users. */
-  readonly session?: Pick<PresentedSession, 'amr' | 'factorAt' | 'authenticatedAt'>;
+  readonly proof?: PresentedProof;
   /** Absent for every caller but a machine user of an organization. */
   readonly organizationMachine?: Pick<OrganizationMachineActor, 'orgId' | 'isManager'>;
 }
@@ -95,7 +95,7 @@ export const toAsker = (actor: Actor): Asker => ({
   isMachine: actor.kind === 'machine',
   isSuperAdmin: actor.kind === 'user' && actor.user.isSuperAdmin,
   userId: actor.kind === 'user' ? actor.user.id : null,
-  ...(actor.kind === 'user' && { session: actor.session }),
+  ...(actor.kind === 'user' && { proof: proofOf(actor) }),
   ...(actor.kind === 'organization-machine' && { organizationMachine: actor }),
 });
 

@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { enrol, type OwnFactor } from '../test/world/factors.ts';
 import { proveFactor, securityOf, setOrganizationPolicy, weakSession } from '../test/world/policies.ts';
-import { createWorld, type Machine, type Person, type World } from '../test/world/world.ts';
+import { createWorld, type Machine, type Person, problem, type World } from '../test/world/world.ts';
 import { addTo } from '../test/samples/stage.ts';
 
 let app: TestApp;
@@ -20,7 +20,7 @@ let nextDoor: string;
 
 beforeAll(async () => {
   app = await buildTestApp();
-  world = await createWorld(app);
+  world = await createWorld(app, { settings: { audiences: ['https://api.example.com'] } });
   machine = await world.machine();
   owner = await world.person();
   orgId = await world.organization(owner, { name: 'Strict' });
@@ -108,6 +108,37 @@ describe('for a session below the policy', () => {
       {},
     ]);
     await setOrganizationPolicy(world, orgId, { mfa: 'required' });
+  });
+
+  test('a factor that the person has removed since does not count', async () => {
+    const person = await world.person();
+    await setOrganizationPolicy(world, orgId, null);
+    await addTo({ world, orgId }, person.userId, 'reader');
+    await setOrganizationPolicy(world, orgId, { mfa: 'required' });
+    const own = await enrol(world, person);
+    const shown = async () => (await get(`me?organizationId=${orgId}`, person))['organizations'];
+    expect(await shown()).toMatchObject([{ roles: ['reader'] }]);
+    const { token } = person;
+    const removed = await world.call('DELETE', `/v1/authentication/users/me/factors/${own.id}`, { token });
+    expect(removed.statusCode).toBe(204);
+    expect(await shown()).toMatchObject([{ roles: [], stepUpRequired }]);
+    const check = await world.call('POST', `/v1/authorization/organizations/${orgId}/permissions/check`, {
+      token,
+      body: { permissions: ['documents:reader'] },
+    });
+    expect(check.json()).toMatchObject({ results: [{ allowed: false, reason: 'step_up_required' }] });
+    const asked = await world.call('POST', '/v1/authentication/users/me/access-token', {
+      token,
+      body: { organizationId: orgId },
+    });
+    expect(problem(asked)).toBe('401 step_up_required');
+    const roles = await world.call('GET', `/v1/authorization/organizations/${orgId}/roles`, { token });
+    expect(problem(roles)).toBe('401 step_up_required');
+    const byMachine = await world.call('POST', `/v1/authorization/organizations/${orgId}/permissions/check`, {
+      token: machine.token,
+      body: { userId: person.userId, sessionId: person.sessionId, permissions: ['documents:reader'] },
+    });
+    expect(byMachine.json()).toMatchObject({ results: [{ allowed: false, reason: 'step_up_required' }] });
   });
 
   test('what an identity provider asserts does not count', async () => {

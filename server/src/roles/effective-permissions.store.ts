@@ -1,5 +1,12 @@
 import { type Queryable, type Sql, sql } from '../db/db.ts';
-import { unmetPolicy, type UnmetPolicy } from '../access/organization-policy.ts';
+import {
+  proofColumns,
+  proofInStatement,
+  proofNames,
+  proofOfAsked,
+  unmetPolicy,
+  type UnmetPolicy,
+} from '../access/organization-policy.ts';
 import { type Asker, heldByAsker, type OrganizationRelation } from '../access/relations.ts';
 import { statusesInForce } from '../access/organization-states.ts';
 
@@ -135,13 +142,6 @@ function toAnswer(question: PermissionQuestion, rows: readonly GrantingRow[]): P
 const toKeys = (permissions: readonly string[]): string =>
   JSON.stringify(Object.fromEntries(permissions.map((permission) => [permission, 0])));
 
-const ofAsker = {
-  amr: sql`string_to_array(asked.asker_amr, ' ')`,
-  factorAt: sql`asked.asker_factor_at`,
-  authenticatedAt: sql`asked.asker_authenticated_at`,
-};
-const ofUser = { amr: sql`s.amr`, factorAt: sql`s.factor_at`, authenticatedAt: sql`s.authenticated_at` };
-
 /**
  * Selects the roles that grant the permissions of several checks, in one query. The last `OFFSET 0` makes the planner
  * look up each check by index; a joint plan would scan whole tables of a small app. The first `OFFSET 0` limits the
@@ -156,18 +156,16 @@ export function selectGrants(questions: readonly PermissionQuestion[], now: Date
       ${column(({ asker }) => asker.userId)}::bigint[],
       ${column(({ asker }) => asker.organizationMachine?.orgId ?? null)}::bigint[],
       ${column(({ asker }) => asker.organizationMachine?.isManager ?? false)}::boolean[],
-      ${column(({ asker }) => asker.session?.amr.join(' ') ?? null)}::text[],
-      ${column(({ asker }) => asker.session?.factorAt ?? null)}::timestamptz[],
-      ${column(({ asker }) => asker.session?.authenticatedAt ?? null)}::timestamptz[],
+      ${proofColumns(column(({ asker }) => asker.proof))},
       ${column(({ userId }) => userId)}::bigint[], ${column(({ sessionId }) => sessionId ?? null)}::bigint[],
       ${column(({ permissions }) => toKeys(permissions))}::jsonb[])
       WITH ORDINALITY AS asked (app_id, org_id, is_machine, is_super_admin, asker_id, machine_org_id,
-        is_machine_manager, asker_amr, asker_factor_at, asker_authenticated_at, user_id, session_id, permissions,
+        is_machine_manager, ${proofNames}, user_id, session_id, permissions,
         place)
     CROSS JOIN LATERAL (
       SELECT o.status, ${heldByAsker} AS held,
-        CASE WHEN asked.asker_amr IS NOT NULL THEN ${unmetPolicy(sql`o.security`, ofAsker, now)} END AS unmet,
-        ${unmetPolicy(sql`o.security`, ofUser, now)} AS unmet_of_user, s.id AS session_id,
+        CASE WHEN asked.proven_at IS NOT NULL THEN ${unmetPolicy(sql`o.security`, proofOfAsked, now)} END AS unmet,
+        ${unmetPolicy(sql`o.security`, proofInStatement, now)} AS unmet_of_user, s.id AS session_id,
         u.state, granting.key, granting.granted
       FROM organizations o
       LEFT JOIN members caller

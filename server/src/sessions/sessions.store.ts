@@ -2,7 +2,7 @@ import { defaultSettings } from '../apps/apps.schema.ts';
 import { profileColumns, type ProfileRow, toProfile } from '../users/users.store.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import { unmetPolicy, type UnmetPolicy } from '../access/organization-policy.ts';
+import { proofInStatement, unmetPolicy, type UnmetPolicy } from '../access/organization-policy.ts';
 import type { PresentedSession, SessionRestriction, SignedInUser } from '../access/actor.ts';
 import { type Acr, acrOf } from '../access/second-factor.ts';
 
@@ -106,8 +106,6 @@ export async function findSessions(
   });
 }
 
-const ofSession = { amr: sql`s.amr`, factorAt: sql`s.factor_at`, authenticatedAt: sql`s.authenticated_at` };
-
 /** The live session of an access token. */
 export interface FoundAccessToken extends FoundSession {
   /** Whether the organization of the token is deactivated. */
@@ -148,7 +146,7 @@ export async function findSessionsOfAccessTokens(
       s.provider_acr, s.authenticated_at, s.factor_at, ${restriction(now)}, s.user_id, ${profileColumns},
       u.is_super_admin, u.language, u.has_factor,
       asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended,
-      ${unmetPolicy(sql`o.security`, ofSession, now)} AS unmet
+      ${unmetPolicy(sql`o.security`, proofInStatement, now)} AS unmet
     FROM unnest(${column(({ appId }) => appId)}::bigint[], ${column(({ sessionId }) => sessionId)}::bigint[],
       ${column(({ userId }) => userId)}::bigint[], ${column(({ orgId }) => orgId ?? null)}::bigint[],
       ${column(({ audience }) => audience)}::text[], ${column(({ authenticatedAt }) => authenticatedAt)}::bigint[],

@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { PresentedSession } from '../access/actor.ts';
-import { policyRefusal } from '../access/organization-policy.ts';
+import { policyRefusal, proofOf } from '../access/organization-policy.ts';
 import { rulingOn } from '../access/organization-states.ts';
 import { overApp, publicAccess } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
@@ -40,13 +39,10 @@ function membershipOf({ membership }: TokenGrant, orgId: string | undefined): To
   return membership;
 }
 
-async function findGrant(
-  { services, appId }: Call,
-  userId: string,
-  session: PresentedSession,
-  orgId: string | undefined,
-) {
-  const find = () => services.lookups.tokenGrant({ appId, userId, orgId, session });
+async function findGrant(call: Call, orgId: string | undefined) {
+  const { services, appId, actor } = call;
+  const caller = signedIn(actor);
+  const find = () => services.lookups.tokenGrant({ appId, userId: caller.user.id, orgId, proof: proofOf(caller) });
   const grant = await find();
   if (grant?.kid !== null) return grant;
   await createFirstOauthKey(services, appId);
@@ -90,7 +86,7 @@ export const accessTokenRoutes = [
     handler: async (call) => {
       const { services, appId, body } = call;
       const { user, session } = signedIn(call.actor);
-      const grant = await findGrant(call, user.id, session, body.organizationId);
+      const grant = await findGrant(call, body.organizationId);
       if (!grant?.kid) throw new Error('the app has no active signing key');
       const aud = audienceOf(grant, body.audience);
       const membership = membershipOf(grant, body.organizationId);

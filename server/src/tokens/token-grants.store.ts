@@ -1,5 +1,11 @@
-import type { PresentedSession } from '../access/actor.ts';
-import { unmetPolicy, type UnmetPolicy } from '../access/organization-policy.ts';
+import {
+  type PresentedProof,
+  proofColumns,
+  proofNames,
+  proofOfAsked,
+  unmetPolicy,
+  type UnmetPolicy,
+} from '../access/organization-policy.ts';
 import type { OrganizationStatus } from '../access/organization-states.ts';
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
@@ -11,8 +17,8 @@ export interface TokenRequestKey {
   readonly userId: string;
   /** The organization for `org_id`, if the caller asked for one. */
   readonly orgId: string | undefined;
-  /** The session that asks. */
-  readonly session: Pick<PresentedSession, 'amr' | 'factorAt' | 'authenticatedAt'>;
+  /** What the person has proven in the session. */
+  readonly proof: PresentedProof;
 }
 
 /** Current roles and permissions of a person in an organization. */
@@ -65,12 +71,6 @@ const toMembership = (row: GrantRow): TokenMembership | undefined =>
         unmet: row.unmet,
       };
 
-const ofAsked = {
-  amr: sql`string_to_array(asked.amr, ' ')`,
-  factorAt: sql`asked.factor_at`,
-  authenticatedAt: sql`asked.authenticated_at`,
-};
-
 /**
  * Reads settings, signing key and membership of these requests, in one query.
  *
@@ -86,10 +86,8 @@ export async function findTokenGrants(
       (a.settings ->> 'accessTokenLifeSeconds')::integer AS life, k.kid, membership.*
     FROM unnest(${keys.map(({ appId }) => appId)}::bigint[], ${keys.map(({ userId }) => userId)}::bigint[],
       ${keys.map(({ orgId }) => orgId ?? null)}::bigint[],
-      ${keys.map(({ session }) => session.amr.join(' '))}::text[],
-      ${keys.map(({ session }) => session.factorAt)}::timestamptz[],
-      ${keys.map(({ session }) => session.authenticatedAt)}::timestamptz[])
-      WITH ORDINALITY AS asked (app_id, user_id, org_id, amr, factor_at, authenticated_at, place)
+      ${proofColumns(keys.map(({ proof }) => proof))})
+      WITH ORDINALITY AS asked (app_id, user_id, org_id, ${proofNames}, place)
     JOIN apps a ON a.id = asked.app_id
     LEFT JOIN LATERAL (
       SELECT kid FROM oauth_signing_keys
@@ -99,7 +97,7 @@ export async function findTokenGrants(
     ) AS k ON true
     LEFT JOIN LATERAL (
       SELECT o.id AS org_id, o.status, m.is_owner, m.is_manager, effective.keys, effective.permissions,
-        ${unmetPolicy(sql`o.security`, ofAsked, now)} AS unmet
+        ${unmetPolicy(sql`o.security`, proofOfAsked, now)} AS unmet
       FROM ${membershipsOf(sql`asked.app_id`)}
       LEFT JOIN LATERAL (${effectiveRoles(sql`asked.app_id`)}) AS effective ON true
       WHERE m.app_id = asked.app_id AND m.org_id = asked.org_id AND m.user_id = asked.user_id
