@@ -96,6 +96,9 @@ export type Outcome = { readonly actor: Actor } | { readonly refusal: Refusal };
 
 const refuse = (status: Refusal['status'], code: string) => ({ refusal: { status, code } });
 
+/** The session, or the maker of the API key, does not meet the security policy of the organization. */
+const belowPolicy = refuse(401, 'step_up_required');
+
 const unavailable = refuse(503, 'authentication_unavailable');
 
 function tokenOf(headers: Headers, takesCookies: boolean): string | undefined {
@@ -163,7 +166,16 @@ function decideByMachineClaims(claims: JWTPayload, { organization: id, permissio
 
 /** Authorizes by the introspection of an API key, which is valid for only one organization. */
 function decideByIntrospection(
-  { active, key_id: keyId, key_owner: owner, sub, org_id: orgId, permissions = [], rate }: Introspection,
+  {
+    active,
+    key_id: keyId,
+    key_owner: owner,
+    sub,
+    org_id: orgId,
+    permissions = [],
+    rate,
+    stepUpRequired,
+  }: Introspection,
   { organization, permission }: Requirement,
 ): Outcome {
   if (!active || keyId === undefined || orgId === undefined) return refuse(401, 'unauthenticated');
@@ -173,6 +185,7 @@ function decideByIntrospection(
   }
   if (organization === undefined) return refuse(403, 'human_required');
   if (orgId !== organization) return refuse(404, 'organization_not_found');
+  if (stepUpRequired) return belowPolicy;
   if (permission !== undefined && !permissions.includes(permission)) return refuse(403, 'access_denied');
   const ofPerson = owner === 'user' && sub !== undefined ? { userId: sub } : {};
   return { actor: { kind: 'api_key', keyId, ...ofPerson, organization: { id: orgId, permissions } } };
@@ -238,6 +251,7 @@ export function createAuthenticator(options: AuthenticatorOptions) {
     const found = me.organizations?.find(({ id }) => id === organization);
     if (!found) return refuse(404, 'organization_not_found');
     if (found.status !== 'Active') return refuse(403, 'organization_inactive');
+    if (found.stepUpRequired) return belowPolicy;
     if (permission !== undefined && !found.permissions.includes(permission)) return refuse(403, 'access_denied');
     return { actor: { ...actor, organization: { id: found.id, roles: found.roles, permissions: found.permissions } } };
   }

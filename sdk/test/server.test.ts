@@ -1,6 +1,7 @@
 import { decodeJwt } from 'jose';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildTestApp, type TestApp } from '../../server/src/test/setup.ts';
+import { setOrganizationPolicy } from '../../server/src/test/world/policies.ts';
 import { createWorld, type Machine, type Person, password, type World } from '../../server/src/test/world/world.ts';
 import { createBrowserClient } from '../src/browser.ts';
 import { createRequireAuth } from '../src/express.ts';
@@ -240,6 +241,26 @@ describe('a protected server', () => {
       expect(await ask(requestOf(mine.key), reading())).toEqual({
         actor: { kind: 'api_key', keyId: mine.id, userId: owner.userId, organization },
       });
+    });
+
+    it('refuses sessions and keys below the security policy of the organization, also as mere members', async () => {
+      const ask = authorize({ apiKeys: robot() });
+      const { key } = await clientOf(owner).apiKeys.create(orgId, { name: 'weak', permissions: ['documents:read'] });
+      const requirements = [{ organization: orgId }, reading()];
+      for (const token of [owner.token, key]) {
+        for (const requirement of requirements) {
+          expect(await ask(requestOf(token), requirement)).toHaveProperty('actor');
+        }
+      }
+      await setOrganizationPolicy(world, orgId, { mfa: 'required' });
+      for (const token of [owner.token, key]) {
+        for (const requirement of requirements) {
+          const outcome = await ask(requestOf(token), requirement);
+          expect(outcome).toEqual({ refusal: { status: 401, code: 'step_up_required' } });
+        }
+      }
+      expect(await ask(requestOf(owner.token))).toHaveProperty('actor');
+      await setOrganizationPolicy(world, orgId, null);
     });
 
     it('takes only sessions from the cookie, as the service does', async () => {
