@@ -155,6 +155,16 @@ function organizationsOf(page: PageCall, { organizations }: Person): Html {
   </section>`;
 }
 
+/** The way to the second factors, where the app uses them. */
+function factorsOf(page: PageCall): Html {
+  if (page.app.settings.mfa.policy === 'off') return html``;
+  const { text } = page;
+  return html`<section aria-labelledby="factors">
+    <h2 id="factors">${text('factorsTitle')}</h2>
+    <p><a href="${page.href('account/second-factors')}">${text('manageFactors')}</a></p>
+  </section>`;
+}
+
 async function show(page: PageCall): Promise<PageAnswer> {
   const { form, look } = page;
   const query = { includeOrganizations: 'true' };
@@ -174,6 +184,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
   const parts = [
     profileOf(page, user),
     passwordOf(page, user),
+    factorsOf(page),
     sessionsOf(page, sessions),
     organizationsOf(page, user),
   ];
@@ -183,6 +194,9 @@ async function show(page: PageCall): Promise<PageAnswer> {
 /** Somebody who is not signed in goes to the sign-in; other refusals are shown. */
 function refusedSession(page: PageCall, answer: Answer): PageAnswer {
   if (answer.ok || answer.problem.code === 'unauthenticated') return { redirect: page.href('sign-in') };
+  if (answer.problem.code === 'mfa_enrolment_required') {
+    return { redirect: page.href('account/second-factors', { notice: 'required' }) };
+  }
   page.problem = answer.problem;
   return page.content('account', signOutForm(page));
 }
@@ -254,9 +268,11 @@ function signedOut(page: PageCall): Content {
 }
 
 /** A page of its own on the way back: browsers refuse a redirect from a form to another site. */
-function goOn(page: PageCall): PageAnswer {
-  const { text, returnTo } = page;
+async function goOn(page: PageCall): Promise<PageAnswer> {
+  const { text, returnTo, app } = page;
   if (returnTo === undefined) return { redirect: page.href('account') };
+  const self = app.settings.mfa.policy === 'required' ? await page.api('GET', 'authentication/users/me') : undefined;
+  if (self && !self.ok) return refusedSession(page, self);
   const target = new URL(returnTo).host;
   const body = html`<p>${text('backLead', { target })}</p>
     <p><a class="button" href="${returnTo}" rel="noreferrer">${text('continue')}</a></p>`;

@@ -41,6 +41,8 @@ export class PageCall {
   /** A message that the page shows: a success, or an alert. */
   notice: { readonly text: TextName; readonly isAlert?: true } | undefined;
 
+  /** Whether the page asks for recent authentication. */
+  needsConfirmation = false;
   #token: string | undefined;
 
   /** @throws ApiError `redirect_url_not_allowed` */

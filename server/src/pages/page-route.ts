@@ -104,10 +104,11 @@ export function pageRoutes({ path, name, summary, show, submit }: Page): Route[]
   return [...(show ? [shown(show)] : []), ...(submit ? [sent(submit)] : [])];
 }
 
-/**
- * The answer after a sign-in: back to the product, or to the account. The forms that were opened before become invalid.
- */
+/** Where people go on from a page that has done its work: back to the product, or to the account. */
+export const goalOf = (page: PageCall): string => page.href(page.returnTo === undefined ? 'account' : 'continue');
+
+/** The answer after a sign-in. The forms that were opened before become invalid. */
 export function signedIn(page: PageCall): PageAnswer {
   endInteraction(page.call, page.app.name);
-  return { redirect: page.href(page.returnTo === undefined ? 'account' : 'continue') };
+  return { redirect: goalOf(page) };
 }

@@ -49,6 +49,8 @@ button+button,form+form{margin-block-start:.6rem}
   border:1px solid var(--line);border-radius:.5rem;overflow-wrap:anywhere}
 .after{margin:1.25rem 0 0;display:flex;flex-wrap:wrap;gap:.4rem 1.25rem}
 section{padding:1.5rem;margin:0 0 1.25rem;background:var(--card);border:1px solid var(--line);border-radius:.85rem}
+img.qr{background:#fff;padding:.5rem;border-radius:.5rem}
+pre{white-space:pre-wrap;font:600 1rem/1.8 ui-monospace,monospace}
 section button{width:auto;display:inline-block}
 ul{list-style:none;margin:0;padding:0}
 li{display:flex;flex-wrap:wrap;gap:.5rem 1rem;align-items:center;justify-content:space-between;padding:.7rem 0;

@@ -100,6 +100,32 @@ export const englishPages = {
   signedOut: 'You are signed out of {{brandName}}.',
   signInAgain: 'Sign in again',
 
+  // Second factors of the account.
+  factorsTitle: 'Second factors',
+  manageFactors: 'Manage second factors',
+  factors: 'Authenticator apps',
+  noFactors: 'You have no second factor. With one, your password alone is not enough to sign in.',
+  factorRequired: '{{brandName}} requires a second factor. Add an authenticator app before you go on.',
+  factorRemoved: 'The second factor is removed. Your other sessions have ended.',
+  added: 'Added {{time}}',
+  addApp: 'Add an authenticator app',
+  remove: 'Remove',
+  scan: 'Scan this picture with your authenticator app, then enter the code that it shows.',
+  qrCode: 'QR code with the key for your authenticator app',
+  typeSecret: 'Or enter this key in the app:',
+  mailedCode: 'Code from the mail',
+  mailedCodeHint: 'We sent a code to your address, to make sure that it is you who adds the first factor.',
+  startAgain: 'Start again',
+  recoveryCodes: 'Recovery codes',
+  codesLeft: 'Unused codes: {{count}}',
+  newCodes: 'Create new recovery codes',
+  storeCodes: 'With one of these codes you can sign in without your phone. Each works once. They are shown only now.',
+  stored: 'I have stored the codes',
+  lastFactor: 'The product requires a second factor. Add another one before you remove this one.',
+  factorsOff: 'This product does not use second factors.',
+  tooManyFactors: 'You have the largest number of second factors. Remove one first.',
+  unclaimed: 'Verify your address first.',
+
   // The way back to the product.
   backTitle: 'One moment',
   backLead: 'You are on the way to {{target}}.',
@@ -129,7 +155,7 @@ export const englishPages = {
   signUpDisabled: 'New accounts cannot be created here.',
   alreadyVerified: 'The address is already verified.',
   wrongPassword: 'The current password is wrong.',
-  confirmAgain: 'Sign out and sign in again to do this.',
+  confirmAgain: 'Confirm that it is you, then try again.',
 };
 
 /** The texts of all pages in one language. `{{name}}` stands for a value. */

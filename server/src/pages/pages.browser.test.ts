@@ -2,6 +2,7 @@ import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { executablePath, freeOrigin, isInstalled, launchBrowser } from '../test/browser.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { fromBase32, nextCode } from '../test/world/factors.ts';
 import { unique } from '../test/world/names.ts';
 import { createWorld, password, type World } from '../test/world/world.ts';
 
@@ -89,6 +90,28 @@ describe.skipIf(!isInstalled)(`the pages in a browser (skipped without ${executa
       await page.context().close();
     },
   );
+
+  it('show the second factors', async () => {
+    const { page, complaints } = await openBrowser();
+    const email = `${unique('jon')}@example.com`;
+    await signUp(page, email);
+    await page.goto(await linkTo(email));
+    await page.getByRole('button', { name: 'Verify' }).click();
+    await page.getByRole('link', { name: 'Manage second factors' }).click();
+    await shoot(page, 'factors');
+    await page.getByRole('button', { name: 'Add an authenticator app' }).click();
+    await page.getByRole('img').waitFor();
+    await shoot(page, 'factor-new');
+    const secret = fromBase32(((await page.locator('code').textContent()) ?? '').replaceAll(' ', ''));
+    const { code = '' } = await world.mail(email);
+    await page.getByLabel('Code from the mail').fill(code);
+    await page.getByLabel('Code', { exact: true }).fill(nextCode(world, { secret }));
+    await page.getByRole('button', { name: 'Verify' }).click();
+    await page.getByRole('link', { name: 'I have stored the codes' }).waitFor();
+    await shoot(page, 'recovery-codes');
+    expect(complaints).toEqual([]);
+    await page.context().close();
+  });
 
   it('are written from right to left in Arabic', async () => {
     const { page } = await openBrowser({ locale: 'ar', colorScheme: 'dark', viewport: { width: 320, height: 640 } });

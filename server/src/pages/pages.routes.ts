@@ -1,6 +1,7 @@
 import { accountPages } from './account.page.ts';
 import { invitationPage } from './invitation.page.ts';
 import { passwordResetPages } from './password-reset.page.ts';
+import { secondFactorsPage } from './second-factors.page.ts';
 import { signInPage } from './sign-in.page.ts';
 import { signUpPage } from './sign-up.page.ts';
 import { verificationPage } from './verification.page.ts';
@@ -13,4 +14,5 @@ export const pagesRoutes = [
   ...passwordResetPages,
   ...invitationPage,
   ...accountPages,
+  ...secondFactorsPage,
 ];

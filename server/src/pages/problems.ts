@@ -19,6 +19,10 @@ const texts: Readonly<Record<string, TextName>> = {
   current_password_wrong: 'wrongPassword',
   reauthentication_required: 'confirmAgain',
   step_up_required: 'confirmAgain',
+  last_factor: 'lastFactor',
+  mfa_disabled: 'factorsOff',
+  factor_limit_exceeded: 'tooManyFactors',
+  account_unclaimed: 'unclaimed',
   overloaded: 'problemBusy',
   database_unavailable: 'problemBusy',
   app_not_found: 'problemNotFound',
@@ -35,7 +39,7 @@ export const problemText = ({ code }: Pick<Problem, 'code'>): TextName => texts[
 const fieldsOfCodes: Readonly<Record<string, readonly string[]>> = {
   email_already_exists: ['email'],
   password_too_weak: ['password', 'newPassword'],
-  code_invalid: ['code'],
+  code_invalid: ['code', 'verificationCode'],
   factor_invalid: ['code', 'recoveryCode'],
   current_password_wrong: ['currentPassword'],
 };

@@ -3,7 +3,7 @@ import { emailAddress } from '../http/email-address.ts';
 import { html } from '../http/html.ts';
 import type { Content } from './layout.ts';
 import type { PageCall } from './page-call.ts';
-import { type PageAnswer, pageRoutes } from './page-route.ts';
+import { goalOf, type PageAnswer, pageRoutes } from './page-route.ts';
 import { afterAttempt, showSecondFactor, submitSecondFactor } from './second-factor.page.ts';
 
 const methodsOf = ({ app }: PageCall) => ({
@@ -110,7 +110,7 @@ export async function emailOfSession(page: PageCall): Promise<string | undefined
 
 function offerSession(page: PageCall, email: string): Content {
   const { text } = page;
-  const goesOn = page.href(page.returnTo === undefined ? 'account' : 'continue');
+  const goesOn = goalOf(page);
   const body = html`<p>${text('signedInAs', { email })}</p>
     <p><a class="button" href="${goesOn}">${text('continue')}</a></p>
     <p><a class="button second" href="${page.href('sign-in', { prompt: 'login' })}">${text('otherAccount')}</a></p>`;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { html } from '../http/html.ts';
 import type { Content } from './layout.ts';
 import type { PageCall } from './page-call.ts';
-import { type PageAnswer, pageRoutes } from './page-route.ts';
+import { goalOf, type PageAnswer, pageRoutes } from './page-route.ts';
 
 const self = z.looseObject({ userId: z.string(), email: z.string() });
 
@@ -26,7 +26,7 @@ function askForLink(page: PageCall): Content {
 function askForCode(page: PageCall, { userId, email }: z.output<typeof self>): Content {
   const { text } = page;
   const fields = html`${page.codeField()}${page.button('verify')}`;
-  const later = page.href(page.returnTo === undefined ? 'account' : 'continue');
+  const later = goalOf(page);
   return page.content(
     'verifyTitle',
     html`<p>${text('verifyLead', { email })}</p>

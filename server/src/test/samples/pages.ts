@@ -100,6 +100,22 @@ export const samplesOfPages: SampleCalls = {
     },
     ['user.updated'],
   ),
+  showSecondFactorsPage: [
+    {
+      admits: 'everyone',
+      prepare: async (stage) => {
+        const { token } = await freshMember(stage);
+        return { as: nobody, params: params(stage), headers: { cookie: `session-token=${token}` } };
+      },
+    },
+  ],
+  submitSecondFactorsPage: takes(
+    async (stage) => {
+      const person = await freshMember(stage);
+      return formOf(stage, { step: 'confirm-again', currentPassword: password }, person);
+    },
+    ['session.reauthenticated'],
+  ),
   submitSignOutPage: takes(async (stage) => formOf(stage, {}, await freshMember(stage)), ['session.ended']),
   showSignedOutPage: shows(),
   showContinuePage: shows(async ({ world }) => {
