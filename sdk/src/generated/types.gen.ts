@@ -660,6 +660,10 @@ export type AppSettings = {
          */
         graceDays: number;
         /**
+         * How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.
+         */
+        rememberDays: number;
+        /**
          * Where passkeys of this app are valid. null: the app has no passkeys.
          */
         relyingParty: {
@@ -1277,6 +1281,10 @@ export type CreateAppRequest = {
              */
             graceDays?: number;
             /**
+             * How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.
+             */
+            rememberDays?: number;
+            /**
              * Where passkeys of this app are valid. null: the app has no passkeys.
              */
             relyingParty?: {
@@ -1763,6 +1771,10 @@ export type ExportedDevice = {
      * When it expires (RFC 3339, UTC).
      */
     expiresAt: string;
+    /**
+     * Until when it is remembered, at the longest, and not asked for the second factor (RFC 3339, UTC).
+     */
+    rememberedUntil: string | null;
 };
 
 /**
@@ -2167,6 +2179,10 @@ export type FinishSignInRequest = unknown & {
      * An unused recovery code. Case, spaces and dashes are ignored.
      */
     recoveryCode?: string | null;
+    /**
+     * Whether this browser is not asked for the second factor again, for the days of the app setting `mfa.rememberDays`. Needs cookies. Ignored if the app remembers no devices, and with a recovery code.
+     */
+    rememberDevice?: boolean | null;
 };
 
 /**
@@ -4526,6 +4542,10 @@ export type UpdateAppRequest = {
              */
             graceDays?: number;
             /**
+             * How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.
+             */
+            rememberDays?: number;
+            /**
              * Where passkeys of this app are valid. null: the app has no passkeys.
              */
             relyingParty?: {
@@ -4786,6 +4806,10 @@ export type UpdateAppSettingsRequest = {
          * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
          */
         graceDays?: number;
+        /**
+         * How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.
+         */
+        rememberDays?: number;
         /**
          * Where passkeys of this app are valid. null: the app has no passkeys.
          */

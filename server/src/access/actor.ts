@@ -35,6 +35,13 @@ export interface PresentedSession {
   readonly authenticatedAt: Date;
   /** When a second factor was last proven in this session; null: never. */
   readonly factorAt: Date | null;
+  /**
+   * When a second factor was proven on the remembered device, if the latest sign-in did not ask for it; null: it did,
+   * or the person has none. Never counts as a factor that was proven in the session.
+   */
+  readonly rememberedFactorAt: Date | null;
+  /** Whether the session counts as authenticated long ago, because its sign-in relied on a remembered device. */
+  readonly needsReauthentication: boolean;
   /** Null: the session can be used for everything. */
   readonly restriction: SessionRestriction | null;
   /** When the session ends unless it is used before */

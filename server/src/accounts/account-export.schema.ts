@@ -36,6 +36,9 @@ const device = z
     createdAt: time('When it was first used'),
     lastUsedAt: time('When it last signed in'),
     expiresAt: time('When it expires'),
+    rememberedUntil: time(
+      'Until when it is remembered, at the longest, and not asked for the second factor',
+    ).nullable(),
   })
   .meta({ id: 'ExportedDevice', description: 'A known device: it has signed in before.' });
 

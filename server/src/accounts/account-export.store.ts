@@ -65,12 +65,13 @@ export interface ExportedDevice {
   createdAt: string;
   lastUsedAt: string;
   expiresAt: string;
+  rememberedUntil: string | null;
 }
 
 export const exportDevices = (db: Queryable, appId: string, userId: string): Promise<ExportedDevice[]> =>
   db.query(sql`
     SELECT ${iso(sql`d.created_at`)} AS "createdAt", ${iso(sql`d.last_used_at`)} AS "lastUsedAt",
-      ${iso(sql`d.expires_at`)} AS "expiresAt"
+      ${iso(sql`d.expires_at`)} AS "expiresAt", ${iso(sql`d.remembered_until`)} AS "rememberedUntil"
     FROM devices d WHERE d.app_id = ${appId} AND d.user_id = ${userId} ORDER BY d.created_at ${limit}`);
 
 export interface ExportedOrganization {

@@ -68,7 +68,7 @@ test('an export has all data about a person', async () => {
       createdAt: now,
     },
     sessions: [{ id: person.sessionId, ip: '127.0.0.1', userAgent: 'browser of hers' }],
-    devices: [{ createdAt: now }],
+    devices: [{ createdAt: now, rememberedUntil: null }],
     organizations: [{ id: orgId, name: 'One', roles: ['writer'], managerRoles: [], permissions: ['documents:writer'] }],
     invitations: [{ orgId: waiting, email: person.email, role: 'reader', status: 'pending' }],
     identities: [],

@@ -103,7 +103,7 @@ const limitSettings = z
 
 const mfaMeta = {
   description: 'Second factors of people.',
-  examples: [{ policy: 'optional', graceDays: 7, relyingParty: null }],
+  examples: [{ policy: 'optional', graceDays: 7, rememberDays: 0, relyingParty: null }],
 };
 
 const mfaSettings = z
@@ -124,6 +124,16 @@ const mfaSettings = z
           'With the policy `required`: the age in days at which a session without a second factor, which began ' +
           'before the policy, can only add or prove one.',
         examples: [7],
+      }),
+    rememberDays: z
+      .int({ error: 'Must be a whole number of days.' })
+      .min(0, { error: 'At least 0 days.' })
+      .max(90, { error: 'At most 90 days.' })
+      .meta({
+        description:
+          'How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` ' +
+          'of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.',
+        examples: [30],
       }),
     relyingParty,
   })
@@ -324,7 +334,7 @@ export const defaultSettings: Settings = {
   managersMayMakeApiKeys: false,
   ownersHoldAllPermissions: false,
   organizationMachineUsers: false,
-  mfa: { policy: 'optional', graceDays: 7, relyingParty: null },
+  mfa: { policy: 'optional', graceDays: 7, rememberDays: 0, relyingParty: null },
   stepUp: false,
 };
 

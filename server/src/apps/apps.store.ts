@@ -110,8 +110,13 @@ async function keepRelyingParty(tx: Tx, before: Settings, after: Settings, name:
   if (row?.is_used) throw new ApiError('relying_party_in_use');
 }
 
+/** Whether a change, or the settings after it, leave the policy about second factors as it is. */
+export const keepsPolicy = (after: NonNullable<SettingsPatch['mfa']>, before: Settings['mfa']): boolean =>
+  (['policy', 'graceDays', 'rememberDays'] as const).every((name) => (after[name] ?? before[name]) === before[name]);
+
 /**
- * Changes an app. Locks its row, so that concurrent changes of different settings are all kept.
+ * Changes an app. Locks its row, so that concurrent changes of different settings are all kept. A change of the policy
+ * about second factors ends all remembered devices.
  *
  * @param check throws if the new settings are not allowed; gets the new and the old settings
  * @throws ApiError `app_not_found`, and every error of `check`
@@ -128,15 +133,17 @@ export async function patchApp(
   );
   if (!before) throw new ApiError('app_not_found');
   const settings = mergeSettings(before.settings, patch.settings ?? {});
-  check(withDefaults(settings), withDefaults(before.settings));
-  await keepRelyingParty(tx, withDefaults(before.settings), withDefaults(settings), name);
+  const [present, next] = [withDefaults(before.settings), withDefaults(settings)];
+  check(next, present);
+  await keepRelyingParty(tx, present, next, name);
+  const remembered = keepsPolicy(next.mfa, present.mfa) ? 0 : 1;
   const changes = setList(patch, {
     displayName: (displayName) => setIf(sql`display_name`, displayName),
     status: (status) => setIf(sql`status`, status),
     settings: () => sql`settings = ${JSON.stringify(settings)}::jsonb`,
   });
   const [row] = await tx.query<AppRow>(sql`
-    UPDATE apps SET ${changes}, updated_at = ${now}
+    UPDATE apps SET ${changes}, remember_version = remember_version + ${remembered}::integer, updated_at = ${now}
     WHERE name = ${name} RETURNING ${columns}`);
   if (!row) throw new ApiError('app_not_found');
   return toApp(row);

@@ -6,14 +6,10 @@ import { limitNames } from '../limits/limits.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { settings, type Settings, type SettingsPatch, updateSettings } from './apps.schema.ts';
-import { patchApp } from './apps.store.ts';
+import { keepsPolicy, patchApp } from './apps.store.ts';
 import { namedAppOf } from './named-app.ts';
 import { checkSettings } from './check-settings.ts';
 import { withWarnings } from './settings-warnings.ts';
-
-/** Whether a change, or the settings after it, leave the policy as it is. */
-const keepsPolicy = ({ policy, graceDays }: NonNullable<SettingsPatch['mfa']>, before: Settings['mfa']): boolean =>
-  (policy ?? before.policy) === before.policy && (graceDays ?? before.graceDays) === before.graceDays;
 
 /** The limits of attempts at second factors: with a high one, codes of six digits can be guessed. */
 const factorLimits = limitNames.filter((name) => name.startsWith('secondFactors'));
@@ -76,10 +72,11 @@ export const settingsRoutes = [
     tag: 'authorization',
     summary: 'Change settings of the app',
     description:
-      'Changes the settings in the request; absent settings stay unchanged, also within `mail`, `mfa` ' +
-      'and `limits`. Effective from the next request on, in every process. Only a super admin whose session has ' +
-      'proven a second factor can change `mfa.policy` to `required`, or from `required`. Super admins who have ' +
-      'one need to have proven it in the last ten minutes to change `mfa.policy` or the limits of second factors.',
+      'Changes the settings in the request; absent settings stay unchanged, also within `mail`, `mfa` and `limits`.' +
+      ' Effective from the next request on, in every process. Only a super admin whose session has proven a second ' +
+      'factor can change `mfa.policy` to `required`, or from `required`. Super admins who have one need to have ' +
+      'proven it in the last ten minutes to change `mfa.policy`, `mfa.graceDays`, `mfa.rememberDays` or the limits ' +
+      'of second factors.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,

@@ -8,7 +8,8 @@ const error = 'insufficient_user_authentication';
 /** Tells the client the maximum age of the authentication. @see RFC 9470, section 3 */
 export const freshAuthenticationChallenge = `Bearer error="${error}", max_age=${freshForSeconds}`;
 
-const isFresh = ({ authenticatedAt }: PresentedSession, now: Date): boolean => isRecent(authenticatedAt, now);
+const isFresh = ({ authenticatedAt, needsReauthentication }: PresentedSession, now: Date): boolean =>
+  !needsReauthentication && isRecent(authenticatedAt, now);
 
 /** Whether the body carries the current password. The handler compares it. */
 const hasCurrentPassword = (body: unknown): boolean =>

@@ -64,6 +64,62 @@ export const deviceChanges = (appId: string, use: DeviceUse, source: Sql): Sql =
   device_stored AS (${rememberDevice(appId, use, source)}),
   surplus_devices_forgotten AS (${forgetSurplusDevices(appId, use.userId, newDevice(use))})`;
 
+/** When the second factor was proven on a remembered device, and until when the device is remembered. */
+export interface RememberedFactor {
+  readonly provenAt: Date;
+  readonly until: Date;
+}
+
+/**
+ * The statement that finds the remembered device of a user `u` of an app `a`. A change of the person's password or
+ * factors, or of the policy of the app, has ended it: the versions differ then.
+ *
+ * @param hashes of the secrets in the cookie of the caller
+ * @param people the relations `u` and `a`
+ */
+export const rememberedDevice = (appId: string, hashes: readonly Buffer[], people: Sql, now: Date): Sql => sql`
+  SELECT d.remembered_at, d.remembered_until FROM ${people}
+  JOIN devices d ON d.app_id = ${appId} AND d.user_id = u.id
+  WHERE d.remember_hash = ANY (${[...hashes]}::bytea[]) AND d.remembered_until > ${now}
+    AND d.remembered_user_version = u.remember_version AND d.remembered_app_version = a.remember_version
+  ORDER BY d.remembered_until DESC LIMIT 1`;
+
+/** The remembered device of a locked user. */
+export async function findRememberedDevice(
+  tx: Tx,
+  appId: string,
+  { userId, hashes, now }: { userId: string; hashes: readonly Buffer[]; now: Date },
+): Promise<RememberedFactor | undefined> {
+  const people = sql`users u JOIN apps a ON a.id = ${appId} AND u.app_id = ${appId} AND u.id = ${userId}`;
+  const [row] = await tx.query<{ remembered_at: Date; remembered_until: Date }>(
+    rememberedDevice(appId, hashes, people, now),
+  );
+  return row && { provenAt: row.remembered_at, until: row.remembered_until };
+}
+
+/**
+ * Remembers a device of a locked user for the days that the app has set.
+ *
+ * @returns false if the app remembers no devices
+ */
+export async function rememberFactor(
+  tx: Tx,
+  appId: string,
+  device: { userId: string; tokenHash: Buffer; rememberHash: Buffer; now: Date },
+): Promise<boolean> {
+  const rows = await tx.query(sql`
+    UPDATE devices d SET remember_hash = ${device.rememberHash}, remembered_at = ${device.now},
+      remembered_until = ${device.now}::timestamptz
+        + make_interval(days => (a.settings #>> '{mfa,rememberDays}')::integer),
+      remembered_user_version = u.remember_version, remembered_app_version = a.remember_version
+    FROM users u, apps a
+    WHERE d.app_id = ${appId} AND d.user_id = ${device.userId} AND d.token_hash = ${device.tokenHash}
+      AND u.app_id = ${appId} AND u.id = d.user_id AND a.id = ${appId}
+      AND (a.settings #>> '{mfa,rememberDays}')::integer > 0
+    RETURNING 1`);
+  return rows.length > 0;
+}
+
 /** Deletes every device of a user, because known devices may belong to someone else. */
 export async function deleteDevices(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`DELETE FROM devices WHERE app_id = ${appId} AND user_id = ${userId}`);

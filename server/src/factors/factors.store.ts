@@ -104,11 +104,15 @@ export async function insertFactor(
     VALUES (${appId}, ${factor.id}, ${factor.userId}, 'totp', ${factor.name}, ${factor.sealedSecret}, ${factor.now})`);
 }
 
-/** Keeps `users.has_factor` true exactly while the user has a confirmed factor. The caller has locked the user. */
+/**
+ * Keeps `users.has_factor` true exactly while the user has a confirmed factor, and ends remembered devices. The caller
+ * has locked the user.
+ */
 export async function recordWhetherHasFactor(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`
     UPDATE users u SET has_factor = EXISTS (
-      SELECT FROM factors f WHERE f.app_id = u.app_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL)
+      SELECT FROM factors f WHERE f.app_id = u.app_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL),
+      remember_version = remember_version + 1
     WHERE u.app_id = ${appId} AND u.id = ${userId}`);
 }
 

@@ -10,7 +10,7 @@ export type Credential =
   | { readonly kind: 'cookie'; readonly token: string };
 
 /** The secrets that the service stores in browsers. */
-export type CookieKind = 'session-token' | 'device-token' | 'sign-in-browser' | 'page';
+export type CookieKind = 'session-token' | 'device-token' | 'remembered-device' | 'sign-in-browser' | 'page';
 
 /**
  * The two names of a cookie: the documented one, and the one of a single app. The prefix of the latter makes browsers

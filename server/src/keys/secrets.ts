@@ -2,9 +2,20 @@ import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:
 
 /**
  * Prefix of a secret, which shows its kind: session, machine user, mailed verification token, known device, intent,
- * machine user of an organization, sign-in whose second factor is missing, browser that requested a sign-in code.
+ * machine user of an organization, sign-in whose second factor is missing, browser that requested a sign-in code,
+ * remembered device.
  */
-export type SecretPrefix = 'gh_s_' | 'gh_m_' | 'gh_v_' | 'gh_d_' | 'gh_i_' | 'gh_o_' | 'gh_f_' | 'gh_b_' | 'gh_p_';
+export type SecretPrefix =
+  | 'gh_s_'
+  | 'gh_m_'
+  | 'gh_v_'
+  | 'gh_d_'
+  | 'gh_i_'
+  | 'gh_o_'
+  | 'gh_f_'
+  | 'gh_b_'
+  | 'gh_p_'
+  | 'gh_r_';
 
 /** Binding of a code: it is invalid for another app, user, purpose or organization. */
 export interface CodeBinding {

@@ -16,6 +16,8 @@ interface PresentedRow extends ProfileRow {
   provider_acr: Acr | null;
   authenticated_at: Date;
   factor_at: Date | null;
+  remembered_factor_at: Date | null;
+  needs_reauthentication: boolean;
   restriction: SessionRestriction | null;
   has_factor: boolean;
   user_id: string;
@@ -55,6 +57,8 @@ function toFoundSession(row: PresentedRow): FoundSession {
     acr: acrOf(row.amr, row.provider_acr),
     authenticatedAt: row.authenticated_at,
     factorAt: row.factor_at,
+    rememberedFactorAt: row.remembered_factor_at,
+    needsReauthentication: row.needs_reauthentication,
     restriction: row.restriction,
     idleExpiresAt: row.idle_expires_at,
   };
@@ -67,11 +71,14 @@ const mfaOfApp = sql`(a.settings -> 'mfa')`;
 /**
  * What a session `s` is restricted to. A session without a second factor, in an app that requires one, becomes
  * restricted when it is older than the grace of the app. So does one that has proven a factor, if its user `u` has
- * removed every factor since. The second factor of a provider counts, if the app maps its claims.
+ * removed every factor since. The second factor of a provider counts, if the app maps its claims, and so does that of a
+ * remembered device, for the days that the app has set.
  */
 const restriction = (now: Date): Sql => sql`
   CASE
-    WHEN s.restriction IS NOT NULL OR (s.factor_at IS NOT NULL AND u.has_factor) OR s.provider_acr IS NOT NULL
+    WHEN s.restriction IS NOT NULL OR s.provider_acr IS NOT NULL THEN s.restriction
+    WHEN u.has_factor AND (s.factor_at IS NOT NULL
+        OR s.remembered_factor_at + make_interval(days => (${mfaOfApp} ->> 'rememberDays')::integer) > ${now})
       THEN s.restriction
     WHEN ${mfaOfApp} ->> 'policy' = 'required' AND s.created_at + make_interval(
         days => COALESCE((${mfaOfApp} ->> 'graceDays')::integer, ${defaultSettings.mfa.graceDays}::integer)) <= ${now}
@@ -91,7 +98,8 @@ export async function findSessions(
 ): Promise<(FoundSession | undefined)[]> {
   const rows = await db.query<PresentedRow & { place: number }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.provider_acr, s.authenticated_at, s.factor_at, ${restriction(now)}, s.user_id, ${profileColumns},
+      s.provider_acr, s.authenticated_at, s.factor_at, s.remembered_factor_at,
+      s.needs_reauthentication, ${restriction(now)}, s.user_id, ${profileColumns},
       u.is_super_admin, u.language, u.has_factor
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, token_hash, place)
@@ -143,7 +151,8 @@ export async function findSessionsOfAccessTokens(
   const column = <Value>(valueOf: (key: AccessTokenKey) => Value) => keys.map(valueOf);
   const rows = await db.query<PresentedRow & { place: number; is_suspended: boolean; unmet: UnmetPolicy | null }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.provider_acr, s.authenticated_at, s.factor_at, ${restriction(now)}, s.user_id, ${profileColumns},
+      s.provider_acr, s.authenticated_at, s.factor_at, s.remembered_factor_at,
+      s.needs_reauthentication, ${restriction(now)}, s.user_id, ${profileColumns},
       u.is_super_admin, u.language, u.has_factor,
       asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended,
       ${unmetPolicy(sql`o.security`, proofInStatement, now)} AS unmet
@@ -204,7 +213,7 @@ export async function renewAuthentication(
 ): Promise<void> {
   await tx.query(sql`
     UPDATE sessions SET authenticated_at = GREATEST(authenticated_at, ${session.authenticatedAt}::timestamptz),
-      provider_acr = GREATEST(provider_acr, ${session.providerAcr}::smallint)
+      provider_acr = GREATEST(provider_acr, ${session.providerAcr}::smallint), needs_reauthentication = false
     WHERE app_id = ${appId} AND user_id = ${session.userId} AND id = ${session.id}`);
 }
 
@@ -223,7 +232,7 @@ export async function recordFactor(
       expires_at = CASE WHEN restriction = 'enrolment' THEN ${session.expiresAt}::timestamptz ELSE expires_at END,
       idle_expires_at =
         CASE WHEN restriction = 'enrolment' THEN ${session.idleExpiresAt}::timestamptz ELSE idle_expires_at END,
-      restriction = NULLIF(restriction, 'enrolment')
+      restriction = NULLIF(restriction, 'enrolment'), needs_reauthentication = false
     WHERE app_id = ${appId} AND user_id = ${session.userId} AND id = ${session.id}`);
 }
 
@@ -247,6 +256,10 @@ export interface NewSession {
   readonly providerAcr: Acr | null;
   /** When a second factor was proven; null: it was not. */
   readonly factorAt: Date | null;
+  /**
+   * When it was proven on the remembered device, if the sign-in did not ask for it; null: the device does not count.
+   */
+  readonly rememberedFactorAt: Date | null;
   readonly restriction: SessionRestriction | null;
   readonly now: Date;
   readonly expiresAt: Date;
@@ -262,12 +275,14 @@ export interface NewSession {
  */
 export const insertSession = (appId: string, session: NewSession, source: Sql): Sql => sql`
   INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
-    idle_expires_at, ip, user_agent, factor_at, restriction, provider_acr)
+    idle_expires_at, ip, user_agent, factor_at, restriction, provider_acr,
+    remembered_factor_at, needs_reauthentication)
   SELECT ${appId}::bigint, ${session.id}::bigint, ${session.userId}::bigint, ${session.tokenHash}::bytea,
     ${session.amr}::text[], ${session.now}::timestamptz, ${session.now}::timestamptz, ${session.now}::timestamptz,
     ${session.expiresAt}::timestamptz, ${session.idleExpiresAt}::timestamptz, ${session.ip}::text,
     ${session.userAgent}::text, ${session.factorAt}::timestamptz, ${session.restriction}::text,
-    ${session.providerAcr}::smallint
+    ${session.providerAcr}::smallint, ${session.rememberedFactorAt}::timestamptz,
+    ${session.rememberedFactorAt !== null}::boolean
   ${source}`;
 
 /**
@@ -288,7 +303,9 @@ export const renewSession = (
     authenticated_at = ${session.now}, last_seen_at = ${session.now}, expires_at = ${session.expiresAt},
     idle_expires_at = ${session.idleExpiresAt}, ip = ${session.ip}, user_agent = ${session.userAgent}::text,
     factor_at = ${session.factorAt}::timestamptz, restriction = ${session.restriction}::text,
-    provider_acr = ${session.providerAcr}::smallint
+    provider_acr = ${session.providerAcr}::smallint,
+    remembered_factor_at = ${session.rememberedFactorAt}::timestamptz,
+    needs_reauthentication = ${session.rememberedFactorAt !== null}::boolean
   WHERE app_id = ${appId} AND token_hash = ${presentedHash} AND user_id = ${session.userId}
     AND LEAST(expires_at, idle_expires_at) > ${session.now} AND ${condition}
   RETURNING id, user_id`;
@@ -333,15 +350,19 @@ export async function deleteSession(tx: Tx, appId: string, sessionId: string): P
 }
 
 /**
- * Ends all sessions of a user, or all except one. Also ends sign-ins whose second factor is missing.
+ * Ends all sessions of a user, or all except one. Also ends sign-ins whose second factor is missing, and remembered
+ * devices. Locks the user first, as sign-ins do, so that the two cannot deadlock.
  *
  * @returns the hashes of the tokens of the sessions
  */
 export async function deleteSessions(tx: Tx, appId: string, userId: string, exceptId?: string): Promise<Buffer[]> {
   const rows = await tx.query<{ token_hash: Buffer }>(sql`
-    WITH begun AS (DELETE FROM mfa_challenges WHERE app_id = ${appId} AND user_id = ${userId})
+    WITH person AS (
+      UPDATE users SET remember_version = remember_version + 1 WHERE app_id = ${appId} AND id = ${userId}
+      RETURNING id),
+    begun AS (DELETE FROM mfa_challenges WHERE app_id = ${appId} AND user_id = (SELECT id FROM person))
     DELETE FROM sessions
-    WHERE app_id = ${appId} AND user_id = ${userId} AND id IS DISTINCT FROM ${exceptId ?? null}::bigint
+    WHERE app_id = ${appId} AND user_id = (SELECT id FROM person) AND id IS DISTINCT FROM ${exceptId ?? null}::bigint
     RETURNING token_hash`);
   return rows.map((row) => row.token_hash);
 }

@@ -4,6 +4,7 @@ import { type ChangeEvent, mutate } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import { sql, type Tx } from '../db/db.ts';
 import { presentedDeviceTokens } from '../devices/device-token.ts';
+import { rememberDevice, setRememberedDevice } from '../devices/remembered-device.ts';
 import {
   amrAfter,
   checkFactor,
@@ -27,6 +28,7 @@ import { sessionEvent, setSessionCookies, type StartedSession, startSession } fr
 interface Given {
   readonly mfaToken: string;
   readonly factor: PresentedFactor;
+  readonly rememberDevice: boolean;
 }
 
 const challengeInvalid = (): ApiError =>
@@ -84,6 +86,11 @@ async function storeSession(
   return { user, events, started };
 }
 
+const rememberEvent = (userId: string): ChangeEvent => {
+  const person = { kind: 'user', id: userId } as const;
+  return { action: 'device.remembered', target: person, actor: person };
+};
+
 /**
  * Finishes a sign-in with a second factor, or with a recovery code. Everything that a sign-in writes is written now:
  * the session, the device, the refund of the attempts, the mail about a new device. A session after a recovery code
@@ -92,7 +99,7 @@ async function storeSession(
  * @throws ApiError `unauthenticated` if the token is wrong, expired, used or of another device; `factor_invalid`,
  *   `rate_limited`
  */
-export async function finishSignIn(call: Call, { mfaToken, factor }: Given) {
+export async function finishSignIn(call: Call, { mfaToken, factor, rememberDevice: isWanted }: Given) {
   const { appId } = call;
   const app = await namedAppOf(call);
   const tokenHash = sha256(mfaToken);
@@ -101,7 +108,7 @@ export async function finishSignIn(call: Call, { mfaToken, factor }: Given) {
   const proven = knownDevice && `device ${knownDevice.toString('hex')}`;
   const ceremony = { purpose: 'second_factor', mfaTokenHash: tokenHash } as const;
   const checked = await checkFactor(call, { userId, proven }, factor, ceremony);
-  const started = await mutate(call, async (tx) => {
+  const { started, secret } = await mutate(call, async (tx) => {
     const { user, events, started: session } = await storeSession(tx, call, app, { challenge, tokenHash, checked });
     await refund(tx, app, challenge);
     if (!challenge.amr.includes('fed') && session.isDeviceNew)
@@ -111,8 +118,17 @@ export async function finishSignIn(call: Call, { mfaToken, factor }: Given) {
       const content = { codesLeft: String(unused) };
       await notifyOfFactor(tx, call, app, { user, purpose: 'recovery_code_used', content });
     }
-    return { result: session, event: [sessionEvent(userId, session), ...events] };
+    const device = { userId, tokenHash: session.deviceHash };
+    const isAllowed = isWanted && checked.proof.by !== 'recovery-code';
+    const remembered = isAllowed ? await rememberDevice(tx, call, app, device) : undefined;
+    const event = [
+      sessionEvent(userId, session),
+      ...events,
+      ...(remembered === undefined ? [] : [rememberEvent(userId)]),
+    ];
+    return { result: { started: session, secret: remembered }, event };
   });
   setSessionCookies(call, app, started);
+  if (secret !== undefined) setRememberedDevice(call, app, secret);
   return { sessionId: started.sessionId, sessionToken: started.sessionToken, userId };
 }

@@ -17,7 +17,10 @@ export const mfaRoutes = [
       'device: with the cookie `device-token` or the header `X-Device-Token` of that response. For a passkey, ' +
       'request options with `POST …/users/sessions/mfa/passkey-options`, and send the result as `assertion`. A ' +
       'recovery code starts a session of 15 minutes that can only replace second factors. Wrong codes are limited ' +
-      'per user and per client address; all sign-ins of a user share the limit. A code is accepted once.',
+      'per user and per client address; all sign-ins of a user share the limit. A code is accepted once. With ' +
+      '`rememberDevice`, later sign-ins in this browser do not ask for the second factor, until the app setting ' +
+      '`mfa.rememberDays` has passed, or the password, a factor or the policy of the app changes. Such a session has ' +
+      'proven one factor.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'session.created',
@@ -26,7 +29,10 @@ export const mfaRoutes = [
       status: 201,
       description: 'The session has started.',
       body: startedSession,
-      headers: sessionHeaders,
+      headers: {
+        ...sessionHeaders,
+        'Set-Cookie': 'The session cookie, the device cookie, and the cookie of a remembered device.',
+      },
     },
     errors: ['unauthenticated', 'factor_invalid', 'relying_party_missing', 'rate_limited'],
     handler: (call) => finishSignIn(call, call.body),

@@ -41,6 +41,12 @@ export const finishSignIn = z
     code: optional(totpCode),
     assertion: optionalAssertion,
     recoveryCode: optional(recoveryCode),
+    rememberDevice: optional(z.boolean({ error: 'Must be true or false.' })).meta({
+      description:
+        'Whether this browser is not asked for the second factor again, for the days of the app setting ' +
+        '`mfa.rememberDays`. Needs cookies. Ignored if the app remembers no devices, and with a recovery code.',
+      examples: [true],
+    }),
   })
   .refine(
     (body) =>
@@ -48,7 +54,11 @@ export const finishSignIn = z
       [body.code, body.assertion, body.recoveryCode].filter((proof) => proof !== undefined).length === 1,
     { error: 'Send one of: factorId and code, assertion, or recoveryCode.' },
   )
-  .transform(({ mfaToken: token, ...body }) => ({ mfaToken: token, factor: presentedFactor(body) }))
+  .transform(({ mfaToken: token, rememberDevice = false, ...body }) => ({
+    mfaToken: token,
+    rememberDevice,
+    factor: presentedFactor(body),
+  }))
   .meta({
     id: 'FinishSignInRequest',
     oneOf: [{ required: ['factorId', 'code'] }, { required: ['assertion'] }, { required: ['recoveryCode'] }],

@@ -1,6 +1,12 @@
 import { type App, type AppRow, toApp } from '../apps/apps.store.ts';
 import { type Db, empty, type Sql, sql, type Tx } from '../db/db.ts';
-import { deviceChanges, type DeviceUse, newDevice } from '../devices/devices.store.ts';
+import {
+  deviceChanges,
+  type DeviceUse,
+  newDevice,
+  rememberedDevice,
+  type RememberedFactor,
+} from '../devices/devices.store.ts';
 import { ApiError } from '../http/errors.ts';
 import { insertMail, type NewMail } from '../email/mails.store.ts';
 import { refundUnit, secondsToWait, type Quota, consumeUnit } from '../limits/limits.store.ts';
@@ -27,6 +33,8 @@ export interface Credentials {
   readonly passwordHash: string | null;
   /** Whether the user has a second factor. */
   readonly hasFactor: boolean;
+  /** Changes with the password and the factors. */
+  readonly rememberVersion: number;
 }
 
 /** An attempt that was counted. */
@@ -38,6 +46,8 @@ export interface CountedAttempt {
   readonly deviceKeyHash: Buffer | undefined;
   /** Undefined if no account has the address. */
   readonly credentials: Credentials | undefined;
+  /** Set if the device of the call is remembered for the account: its second factor need not be proven again. */
+  readonly remembered: RememberedFactor | undefined;
   /** Id of the live session of this user whose token the caller presents. */
   readonly presentedSessionId: string | undefined;
 }
@@ -50,6 +60,8 @@ interface CountedRow {
   state: UserState;
   password_hash: string | null;
   has_factor: boolean;
+  remember_version: number;
+  remembered: { remembered_at: string; remembered_until: string } | null;
   presented_session: string | null;
   device_key: Buffer | null;
   is_device_admitted: boolean;
@@ -68,13 +80,18 @@ function waitOf(row: CountedRow): number | undefined {
 
 function toCountedAttempt(appId: string, row: CountedRow): CountedAttempt {
   const { app, id, email, state } = row;
-  const { is_email_verified: isEmailVerified, password_hash: passwordHash, has_factor: hasFactor } = row;
+  const { is_email_verified: isEmailVerified, password_hash: passwordHash, has_factor: hasFactor, remembered } = row;
+  const rememberVersion = row.remember_version;
   const times = { created_at: new Date(app.created_at), updated_at: new Date(app.updated_at) };
   return {
     app: toApp({ ...app, ...times, id: appId }),
     waitSeconds: waitOf(row),
     deviceKeyHash: row.device_key ?? undefined,
-    credentials: id === null ? undefined : { id, email, isEmailVerified, state, passwordHash, hasFactor },
+    credentials:
+      id === null ? undefined : { id, email, isEmailVerified, state, passwordHash, hasFactor, rememberVersion },
+    remembered: remembered
+      ? { provenAt: new Date(remembered.remembered_at), until: new Date(remembered.remembered_until) }
+      : undefined,
     presentedSessionId: row.presented_session ?? undefined,
   };
 }
@@ -96,7 +113,8 @@ function toCountedAttempt(appId: string, row: CountedRow): CountedAttempt {
  * only the latest attempts.
  *
  * @param quotas the quotas; their sizes are SQL expressions over the row `app` of the statement
- * @param presentedHash hash of the session token that the caller keeps as a cookie
+ * @param cookies hash of the session token that the caller keeps as a cookie, and of the secrets by which the browser
+ *   is remembered
  * @throws ApiError `app_inactive`
  */
 export async function countSignInAttempt(
@@ -104,7 +122,7 @@ export async function countSignInAttempt(
   appId: string,
   emailKey: string,
   quotas: SignInQuotas,
-  presentedHash: Buffer | undefined,
+  { presentedHash, rememberHashes }: { presentedHash: Buffer | undefined; rememberHashes: readonly Buffer[] },
   now: Date,
 ): Promise<CountedAttempt> {
   const { address } = quotas;
@@ -113,7 +131,7 @@ export async function countSignInAttempt(
     WITH app AS (SELECT * FROM apps WHERE id = ${appId}),
     active AS (SELECT FROM app WHERE status = 'ACTIVE'),
     account AS (
-      SELECT id, email, is_email_verified, state, password_hash, has_factor FROM users
+      SELECT id, email, is_email_verified, state, password_hash, has_factor, remember_version FROM users
       WHERE app_id = ${appId} AND email_key = ${emailKey} AND EXISTS (SELECT FROM active)),
     known_device AS (
       SELECT presented.key_hash
@@ -128,6 +146,9 @@ export async function countSignInAttempt(
     account_quota_consumed AS (${consumeUnit(appId, quotas.account, now, sql`FROM address_quota_consumed`)})
     SELECT (SELECT to_jsonb(app) FROM app) AS app, account.id, account.email,
       account.is_email_verified, account.state, account.password_hash, account.has_factor,
+      account.remember_version, (
+        SELECT to_jsonb(found) FROM (${rememberedDevice(appId, rememberHashes, sql`account u JOIN app a ON true`, now)})
+          AS found) AS remembered,
       (SELECT s.id FROM sessions s
         WHERE s.app_id = ${appId} AND s.token_hash = ${presentedHash ?? null}::bytea AND s.user_id = account.id
           AND LEAST(s.expires_at, s.idle_expires_at) > ${now}) AS presented_session,
@@ -151,6 +172,8 @@ export interface SuccessfulSignIn {
   /** The same password with today's parameters, if the stored hash has others. */
   readonly newHash: string | undefined;
   readonly session: NewSession;
+  /** Whether the sign-in relies on a remembered device. */
+  readonly remembered: RememberedFactor | undefined;
   /** Hash of the token of the presented session, if `session` renews that one. */
   readonly renewedHash: Buffer | undefined;
   /** Maximum number of live sessions of the user. */
@@ -201,14 +224,15 @@ function refundInOrder(appId: string, taken: readonly Quota[]): Sql {
 /**
  * The common table expressions that insert the session, or renew the presented one. `changed` is the locked user. It is
  * empty if the password that was compared is no longer stored, because the account was claimed or changed in the
- * meantime, or if the user has added or removed second factors. It is also empty if the presented session ended or got
- * another token in the meantime.
+ * meantime, or if the user has added or removed second factors, or if the remembered device has ended. It is also empty
+ * if the presented session ended or got another token in the meantime.
  */
-function sessionChanges(appId: string, { credentials, session, renewedHash }: SuccessfulSignIn): Sql {
+function sessionChanges(appId: string, { credentials, session, renewedHash, remembered }: SuccessfulSignIn): Sql {
   const locked = sql`
     SELECT id FROM users
     WHERE app_id = ${appId} AND id = ${credentials.id} AND state = 'ACTIVE'
       AND password_hash = ${credentials.passwordHash} AND has_factor = ${credentials.hasFactor}
+      AND (${remembered === undefined}::boolean OR remember_version = ${credentials.rememberVersion})
     FOR NO KEY UPDATE`;
   if (!renewedHash)
     return sql`changed AS (${locked}), session_stored AS (${insertSession(appId, session, sql`FROM changed`)})`;

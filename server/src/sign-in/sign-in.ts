@@ -1,4 +1,5 @@
-import { storedDevice } from '../devices/devices.store.ts';
+import { type RememberedFactor, storedDevice } from '../devices/devices.store.ts';
+import { rememberHashesOf } from '../devices/remembered-device.ts';
 import type { App } from '../apps/apps.store.ts';
 import { requireSignInMethod } from '../apps/sign-in-methods.ts';
 import { type DeviceOfCall, deviceOfCall, presentedDeviceTokens } from '../devices/device-token.ts';
@@ -51,6 +52,8 @@ interface Authenticated {
   readonly credentials: Credentials;
   readonly newHash: string | undefined;
   readonly isDeviceKnown: boolean;
+  /** Set if the device of the call is remembered for the account. */
+  readonly remembered: RememberedFactor | undefined;
   /** The live session of this account that the caller presents: it is renewed. */
   readonly presented: { readonly sessionId: string; readonly tokenHash: Buffer } | undefined;
   readonly taken: readonly (Quota & { readonly name: LimitName })[];
@@ -118,12 +121,12 @@ async function authenticateUser(call: Call, given: Given): Promise<Authenticated
     appId,
     emailKey(given.email),
     quotas,
-    tokenHash,
+    { presentedHash: tokenHash, rememberHashes: rememberHashesOf(call, String(call.request.headers['x-app-name'])) },
     services.clock.now(),
   );
   requireSignInMethod(counted.app, 'password');
   refuseLocked(counted);
-  const { app, credentials } = counted;
+  const { app, credentials, remembered } = counted;
   const matches = await services.passwords.verify(credentials?.passwordHash ?? null, given.password);
   const about = aboutUser(credentials);
   if (!credentials?.passwordHash || !matches) throw new ApiError('invalid_credentials', { about });
@@ -133,7 +136,7 @@ async function authenticateUser(call: Call, given: Given): Promise<Authenticated
   const isDeviceKnown = counted.deviceKeyHash !== undefined;
   const { presentedSessionId: sessionId } = counted;
   const presented = sessionId !== undefined && tokenHash !== undefined ? { sessionId, tokenHash } : undefined;
-  return { app, credentials, newHash, isDeviceKnown, presented, taken: takenOf(quotas, counted) };
+  return { app, credentials, newHash, isDeviceKnown, presented, remembered, taken: takenOf(quotas, counted) };
 }
 
 /**
@@ -160,11 +163,16 @@ export function noticeOf(
 
 /** @returns undefined if the stored password or the presented session changed during the comparison */
 async function store(call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> {
-  const { app, credentials, isDeviceKnown } = authenticated;
-  const restriction = restrictionWithoutFactor(app);
+  const { app, credentials, isDeviceKnown, remembered: factor } = authenticated;
+  const restriction = factor ? null : restrictionWithoutFactor(app);
   // A restricted session does not replace the one that the caller has.
   const presented = restriction === null ? authenticated.presented : undefined;
-  const { row, token } = prepareSession(call, app, { id: credentials.id, amr: ['pwd'], restriction });
+  const { row, token } = prepareSession(call, app, {
+    id: credentials.id,
+    amr: ['pwd'],
+    remembered: factor,
+    restriction,
+  });
   const session = presented ? { ...row, id: presented.sessionId } : row;
   const device: DeviceOfCall = deviceOfCall(call, app, credentials.id);
   // Do not notify unverified addresses: they may belong to someone else.
@@ -185,6 +193,7 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
     sessionId: session.id,
     sessionToken: token,
     deviceToken: device.held(remembered.token_hash),
+    deviceHash: remembered.token_hash,
     isDeviceNew: !isDeviceKnown,
     isRenewed: presented !== undefined,
   } as const;
@@ -202,10 +211,13 @@ async function askForFactor(call: Call, authenticated: Authenticated): Promise<S
   return { app, outcome: { kind: 'mfa-required', mfaToken, factors, deviceTokens }, userId: credentials.id };
 }
 
-const finish = (call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> =>
-  authenticated.credentials.hasFactor && asksForFactors(authenticated.app)
-    ? askForFactor(call, authenticated)
-    : store(call, authenticated);
+function finish(call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> {
+  const { app, credentials, remembered } = authenticated;
+  if (!credentials.hasFactor || !asksForFactors(app)) return store(call, { ...authenticated, remembered: undefined });
+  return remembered && app.settings.mfa.rememberDays > 0
+    ? store(call, authenticated)
+    : askForFactor(call, authenticated);
+}
 
 /**
  * Signs a user in with a password, or asks a user with a second factor for it. One statement counts the attempt and

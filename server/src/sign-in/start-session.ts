@@ -2,7 +2,8 @@ import type { App } from '../apps/apps.store.ts';
 import type { Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import { deviceHeaders, deviceOfCall, setDeviceToken } from '../devices/device-token.ts';
-import { deviceChanges, storedDevice } from '../devices/devices.store.ts';
+import { deviceChanges, type RememberedFactor, storedDevice } from '../devices/devices.store.ts';
+import { rememberedDeviceOf } from '../devices/remembered-device.ts';
 import { cookieNames, setCookies } from '../calls/app-cookies.ts';
 import { cookieOf } from '../http/credential.ts';
 import type { SessionRestriction } from '../access/actor.ts';
@@ -19,6 +20,8 @@ export interface StartedSession {
   readonly sessionToken: string;
   /** The device tokens that the device keeps for later sign-ins. */
   readonly deviceToken: string;
+  /** Hash of the token by which the account knows the device. */
+  readonly deviceHash: Buffer;
   /** Whether the account did not know the device before. */
   readonly isDeviceNew: boolean;
   /** Whether the session existed before, and got a new token. */
@@ -40,6 +43,8 @@ export interface AuthenticatedUser {
   readonly providerAcr?: Acr | null;
   /** Whether a second factor was proven, too. */
   readonly isFactorProven?: boolean;
+  /** Set if the device of the call is remembered, and replaces the second factor. */
+  readonly remembered?: RememberedFactor | undefined;
   /** Hash of the device token to which the sign-in was bound. */
   readonly boundHash?: Buffer;
   /** Default: none. */
@@ -50,9 +55,13 @@ export interface AuthenticatedUser {
 export const restrictionWithoutFactor = ({ settings }: App): SessionRestriction | null =>
   settings.mfa.policy === 'required' ? 'enrolment' : null;
 
+const earlier = (one: Date, other: Date): Date => (one < other ? one : other);
+
+/** A session that relies on a remembered device ends no later than the device is remembered. */
 export function prepareSession(call: Call, app: App, user: AuthenticatedUser): PreparedSession {
   const { services, client } = call;
   const restriction = user.restriction ?? null;
+  const { remembered } = user;
   const ends = sessionEnds(call, app, restriction);
   const token = newSecret('gh_s_');
   const row = {
@@ -62,8 +71,10 @@ export function prepareSession(call: Call, app: App, user: AuthenticatedUser): P
     amr: user.amr,
     providerAcr: user.providerAcr ?? null,
     factorAt: user.isFactorProven ? ends.now : null,
+    rememberedFactorAt: remembered?.provenAt ?? null,
     restriction,
     ...ends,
+    ...(remembered && { expiresAt: earlier(ends.expiresAt, remembered.until) }),
     ip: client.ip,
     userAgent: client.userAgent,
   };
@@ -82,13 +93,14 @@ export async function rememberDeviceOf(
   app: App,
   userId: string,
   options: Parameters<typeof deviceOfCall>[3] = {},
-): Promise<{ deviceToken: string; isDeviceNew: boolean }> {
+): Promise<Pick<StartedSession, 'deviceToken' | 'deviceHash' | 'isDeviceNew'>> {
   const device = deviceOfCall(call, app, userId, options);
   const [row] = await tx.query<{ token_hash: Buffer }>(sql`
     WITH ${deviceChanges(app.id, device.use, empty)}
     ${storedDevice}`);
   if (!row) throw new Error('a device was not stored');
-  return { deviceToken: device.held(row.token_hash), isDeviceNew: row.token_hash.equals(device.use.newHash) };
+  const deviceHash = row.token_hash;
+  return { deviceToken: device.held(deviceHash), deviceHash, isDeviceNew: deviceHash.equals(device.use.newHash) };
 }
 
 /** Hash of the session token in the caller's cookie. A Bearer token is ignored. */
@@ -110,8 +122,8 @@ export type SignInOutcome =
  * from then on. The caller has locked the user.
  *
  * Every way to a session ends here, or in `signInChanges`, which decides the same in one statement. A user with a
- * second factor gets none before it is proven. A user without one gets a restricted session, if the app requires a
- * factor.
+ * second factor gets none before it is proven, here or on a remembered device. A user without one gets a restricted
+ * session, if the app requires a factor.
  */
 export async function startSession(
   tx: Tx,
@@ -122,6 +134,21 @@ export async function startSession(
   const hasTwoFactors = authenticated.isFactorProven || (authenticated.providerAcr ?? null) !== null;
   const { restriction = hasTwoFactors ? null : restrictionWithoutFactor(app) } = authenticated;
   const user = { ...authenticated, restriction };
+  const started = await storeSession(tx, call, app, user);
+  if (started) return started;
+  const remembered = await rememberedDeviceOf(tx, call, app, user.id);
+  const withoutFactor = remembered && (await storeSession(tx, call, app, { ...user, remembered, restriction: null }));
+  return withoutFactor ?? { kind: 'mfa-required', ...(await beginSecondFactor(tx, call, app, user)) };
+}
+
+/** @returns undefined if the user has a second factor, which was not proven */
+async function storeSession(
+  tx: Tx,
+  call: Call,
+  app: App,
+  user: AuthenticatedUser & { restriction: SessionRestriction | null },
+): Promise<SignInOutcome | undefined> {
+  const { restriction, remembered } = user;
   const { row, token } = prepareSession(call, app, user);
   const presented = restriction === null ? presentedSessionHash(call) : undefined;
   const mayStart = sql`EXISTS (SELECT FROM person)`;
@@ -130,14 +157,12 @@ export async function startSession(
     : sql`SELECT NULL::bigint AS id WHERE false`;
   const kept = sql`COALESCE((SELECT id FROM renewed), ${row.id})`;
   const [session] = await tx.query<{ id: string | null; may_start: boolean }>(sql`
-    WITH person AS (${startsWithoutFactor(app, row.userId, user.isFactorProven ?? false)}),
+    WITH person AS (${startsWithoutFactor(app, row.userId, user.isFactorProven || remembered !== undefined)}),
     renewed AS (${renewed}),
     begun AS (${insertSession(app.id, row, sql`FROM person WHERE NOT EXISTS (SELECT FROM renewed)`)}),
     ended AS (${endSurplusSessions(app.id, row, kept, app.settings.sessionsPerUser, mayStart)})
     SELECT (SELECT id FROM renewed) AS id, ${mayStart} AS may_start`);
-  if (!session?.may_start) {
-    return { kind: 'mfa-required', ...(await beginSecondFactor(tx, call, app, user)) };
-  }
+  if (!session?.may_start) return undefined;
   const renewedId = session.id ?? undefined;
   const device = await rememberDeviceOf(tx, call, app, user.id, user);
   return {
@@ -150,10 +175,10 @@ export async function startSession(
 }
 
 /** The statement that returns a row if a session of the user may start now. */
-const startsWithoutFactor = (app: App, userId: string, isFactorProven: boolean) => sql`
+const startsWithoutFactor = (app: App, userId: string, needsNoFactor: boolean) => sql`
   SELECT id FROM users
   WHERE app_id = ${app.id} AND id = ${userId}
-    AND (NOT has_factor OR ${isFactorProven || !asksForFactors(app)}::boolean)`;
+    AND (NOT has_factor OR ${needsNoFactor || !asksForFactors(app)}::boolean)`;
 
 /** The audit event of a started or renewed session. */
 export const sessionEvent = (

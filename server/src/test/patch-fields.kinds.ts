@@ -381,6 +381,7 @@ const finishSignInKind: Kind = {
     mfaToken: wrongProof('mfaToken', 'gh_f_made-up', 'unauthenticated'),
     factorId: wrongProof('factorId', '1', 'factor_invalid'),
     code: wrongProof('code', '0', 'factor_invalid'),
+    rememberDevice: wrongProof('rememberDevice', 'yes', 'validation_failed'),
     recoveryCode: wrongProof('recoveryCode', 'K7PQ2X-MHB4T8-V9WNRC', 'validation_failed'),
     ...assertionParts,
   },

@@ -46,12 +46,12 @@ export const withCode = (world: Stage['world'], { secret }: { secret: Buffer }, 
 };
 
 /** Somebody whose second factor is missing. */
-export async function halfSignedIn({ world }: Pick<Stage, 'world'>) {
+export async function halfSignedIn({ world }: Pick<Stage, 'world'>, extra: object = {}) {
   const { person, factor } = await withFactor({ world });
   const { mfaToken, device } = await challenge(world, person.email);
   const as = { ...nobody, id: person.userId };
   const headers = { 'x-device-token': device };
-  return withCode(world, factor, { as, body: { mfaToken, factorId: factor.id }, headers });
+  return withCode(world, factor, { as, body: { mfaToken, factorId: factor.id, ...extra }, headers });
 }
 
 /** The super admin gets a second factor, which the session has proven. */
@@ -104,7 +104,21 @@ export const samplesOfFactors: SampleCalls = {
       target: ['session', 'sessionId'],
       foreign: 'unauthenticated',
       foreignIn: { 'body.factorId': 'factor_invalid' },
-      prepare: halfSignedIn,
+      prepare: (stage) => halfSignedIn(stage),
+    },
+    {
+      title: 'and remembers the device',
+      admits: 'everyone',
+      target: ['session', 'sessionId'],
+      foreign: 'unauthenticated',
+      foreignIn: { 'body.factorId': 'factor_invalid' },
+      tellsMore: ['device.remembered'],
+      prepare: async (stage) => {
+        const { test, appId } = stage.world;
+        await test.db.query(sql`
+          UPDATE apps SET settings = settings || '{"mfa": {"rememberDays": 30}}'::jsonb WHERE id = ${appId}`);
+        return halfSignedIn(stage, { rememberDevice: true });
+      },
     },
     {
       title: 'with a passkey',
