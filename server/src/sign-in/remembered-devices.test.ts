@@ -291,6 +291,14 @@ describe('a remembered browser is asked again after', () => {
         return call('DELETE', url, person.token);
       },
     ],
+    [
+      'the link "not me" in the mail about its first sign-in',
+      async () => {
+        const mail = (await world.mails(person.email)).find(({ purpose }) => purpose === 'new_device');
+        const [, token] = /not-me#(\S+)/.exec(mail?.text ?? '') ?? [];
+        return world.call('POST', `${users}/email/verification/rejection`, { body: { token } });
+      },
+    ],
     ['the end of all sessions', () => call('DELETE', `${users}/${person.userId}/sessions`, world.admin.token)],
     ['another number of days', async () => (await admin())({ mfa: { rememberDays: 31 } })],
     [

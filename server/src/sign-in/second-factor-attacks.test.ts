@@ -169,6 +169,16 @@ describe('somebody with the password', () => {
     expect((await finish(world, begun, code(factor))).statusCode).toBe(401);
   });
 
+  it('cannot finish a sign-in that began before the owner rejected another one', async () => {
+    const factor = await enrol(world, person);
+    await signInWith(world, person, factor);
+    const mail = (await world.mails(person.email)).find(({ purpose }) => purpose === 'new_device');
+    const [, token] = /not-me#(\S+)/.exec(mail?.text ?? '') ?? [];
+    const begun = await challenge(world, person.email);
+    expect((await call('POST', `${users}/email/verification/rejection`, { token })).statusCode).toBe(200);
+    expect(problem(await finish(world, begun, code(factor)))).toBe('401 unauthenticated');
+  });
+
   it('cannot finish a sign-in of a deleted account, or of a new one with the same address', async () => {
     const old = await enrol(world, person);
     const begun = await challenge(world, person.email);
