@@ -129,8 +129,18 @@ export function chooseUrlTemplate(
   return sent ?? defaultTemplate(config, app, name);
 }
 
+/** Whether a URL is one of the service's own pages to which a provider sends people back. */
+function isOwnPage({ publicUrl }: Config, { name, settings }: Pick<App, 'name' | 'settings'>, url: string): boolean {
+  if (!settings.hostedPages || !URL.canParse(url)) return false;
+  const { origin, pathname, username, password } = new URL(url);
+  const paths = ['provider', 'sign-in'].map((page) => `/apps/${name}/${page}`);
+  return origin === publicUrl && username + password === '' && paths.includes(pathname);
+}
+
 /** Validates the target of a redirect after a sign-in at a provider. @throws ApiError `redirect_url_not_allowed` */
-export function checkRedirectUrl(call: Call, { settings }: Pick<App, 'settings'>, url: string): void {
+export function checkRedirectUrl(call: Call, app: Pick<App, 'name' | 'settings'>, url: string): void {
+  const { settings } = app;
+  if (isOwnPage(call.services.config, app, url)) return;
   checkTarget(settings, call.services.config, url, [], namerOf(call));
 }
 

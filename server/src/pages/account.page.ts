@@ -6,7 +6,7 @@ import type { Answer } from './call-api.ts';
 import type { Content, Values } from './layout.ts';
 import type { Form, PageCall } from './page-call.ts';
 import { type PageAnswer, pageRoutes } from './page-route.ts';
-import type { TextName } from './page-words.ts';
+import type { TextName } from '../page-texts/texts.ts';
 
 const person = z.looseObject({
   userId: z.string(),

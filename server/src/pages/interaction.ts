@@ -41,6 +41,16 @@ export function formToken(call: Call, appName: string): string {
   return formTokenOf(secret, appName);
 }
 
+/**
+ * A secret of this browser for one purpose, or undefined if it has no interaction.
+ *
+ * @returns 43 characters of base64url
+ */
+export function browserSecret(call: Call, appName: string, purpose: string): string | undefined {
+  const secret = presentedSecret(call, appName);
+  return secret && createHmac('sha256', secret).update(`${purpose} ${appName}`).digest('base64url');
+}
+
 /** Ends the interaction. Forms that were opened before become invalid. */
 export function endInteraction(call: Call, appName: string): void {
   if (presentedSecret(call, appName) !== undefined) sendSecret(call, appName, '', 0);

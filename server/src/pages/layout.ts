@@ -3,7 +3,7 @@ import type { App } from '../apps/apps.store.ts';
 import { html, type Html } from '../http/html.ts';
 import { languages } from '../mail-texts/languages.ts';
 import { type Language, mailLanguages } from '../mail-texts/words.ts';
-import { type PageTexts, pageTexts, type TextName } from './page-words.ts';
+import { type PageTexts, pageTexts, type TextName } from '../page-texts/texts.ts';
 import { styleOf } from './page-style.ts';
 
 /** What a page shows of the app. */

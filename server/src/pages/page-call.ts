@@ -5,7 +5,7 @@ import { html, type Html } from '../http/html.ts';
 import { type Answer, callApi, type Problem } from './call-api.ts';
 import { formToken } from './interaction.ts';
 import { type Content, languageOfBrowser, type Look, lookOf, type Text, textIn, type Values } from './layout.ts';
-import type { TextName } from './page-words.ts';
+import type { TextName } from '../page-texts/texts.ts';
 import { faultOf, problemText } from './problems.ts';
 
 /** The values of a query or form. A value that was sent empty is absent. */
@@ -159,8 +159,8 @@ export class PageCall {
     });
   }
 
-  secondButton(label: TextName): Html {
-    return html`<button class="second">${this.text(label)}</button>`;
+  secondButton(label: TextName, values: Values = {}): Html {
+    return html`<button class="second">${this.text(label, values)}</button>`;
   }
 
   button(label: TextName, values: Values = {}): Html {

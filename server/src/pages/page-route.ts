@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { publicAccess } from '../access/access.ts';
 import { findAppByName } from '../apps/apps.store.ts';
 import { type Call, noAudit, nothingKept, type Route, route } from '../calls/route.ts';
-import { ApiError } from '../http/errors.ts';
+import { ApiError, type ErrorCode } from '../http/errors.ts';
 import { endInteraction, isOfInteraction, requireOwnOrigin } from './interaction.ts';
 import { type Content, sendContent } from './layout.ts';
 import { type Form, PageCall } from './page-call.ts';
@@ -18,6 +18,10 @@ interface Page {
   readonly summary: string;
   /** Shows the page. It changes nothing, because programs that scan mails open links. */
   readonly show?: (page: PageCall) => PageAnswer | Promise<PageAnswer>;
+  /** Showing the page changes something, because a provider redirects the browser to it. */
+  readonly changesState?: true;
+  /** Codes of refusals, in addition to those of every page. */
+  readonly errors?: readonly ErrorCode[];
   /** Takes the form of the page. Absent: it has none. */
   readonly submit?: (page: PageCall) => PageAnswer | Promise<PageAnswer>;
 }
@@ -56,7 +60,7 @@ const shownAgain = (given: PageAnswer): PageAnswer => ('redirect' in given ? giv
  * enter. A form is accepted from the page's own origin only, and only in the browser for which it was made. An expired
  * form is shown again, with the values that were entered.
  */
-export function pageRoutes({ path, name, summary, show, submit }: Page): Route[] {
+export function pageRoutes({ path, name, summary, show, submit, changesState, errors = [] }: Page): Route[] {
   const shared = {
     url: `/apps/:app/${path}`,
     tag: 'platform',
@@ -66,15 +70,16 @@ export function pageRoutes({ path, name, summary, show, submit }: Page): Route[]
     hidden: true,
     page: true,
     params: pageParams,
-    errors: ['route_not_found', 'app_inactive', 'redirect_url_not_allowed'],
+    errors: ['route_not_found', 'app_inactive', 'redirect_url_not_allowed', ...errors],
   } as const;
   const shown = (open: NonNullable<Page['show']>) =>
     route({
       ...shared,
       method: 'GET',
       operationId: `show${name}Page`,
+      ...(changesState && { changesState }),
       query: formValues,
-      response: { status: 200, description: 'The page.' },
+      response: { status: changesState ? 303 : 200, description: 'The page.' },
       handler: async (call) => {
         const page = await openPage(call, call.query);
         await answer(page, await open(page));

@@ -1,6 +1,7 @@
 import { accountPages } from './account.page.ts';
 import { invitationPage } from './invitation.page.ts';
 import { passwordResetPages } from './password-reset.page.ts';
+import { providerPage } from './provider.page.ts';
 import { secondFactorsPage } from './second-factors.page.ts';
 import { signInPage } from './sign-in.page.ts';
 import { signUpPage } from './sign-up.page.ts';
@@ -13,6 +14,7 @@ export const pagesRoutes = [
   ...verificationPage,
   ...passwordResetPages,
   ...invitationPage,
+  ...providerPage,
   ...accountPages,
   ...secondFactorsPage,
 ];

@@ -1,5 +1,5 @@
 import type { Problem } from './call-api.ts';
-import type { TextName } from './page-words.ts';
+import type { TextName } from '../page-texts/texts.ts';
 
 /** The text for a refusal of the API. Texts of the API are never shown, because they are for developers. */
 const texts: Readonly<Record<string, TextName>> = {
@@ -19,6 +19,10 @@ const texts: Readonly<Record<string, TextName>> = {
   current_password_wrong: 'wrongPassword',
   reauthentication_required: 'confirmAgain',
   step_up_required: 'confirmAgain',
+  intent_invalid: 'providerFailed',
+  idp_not_found: 'providerFailed',
+  idp_email_unverified: 'providerUnverified',
+  idp_link_required: 'providerLink',
   last_factor: 'lastFactor',
   mfa_disabled: 'factorsOff',
   factor_limit_exceeded: 'tooManyFactors',

@@ -60,7 +60,11 @@ export const showSecondFactor = (page: PageCall): Content => askForFactor(page, 
  *
  * @param retry the page of the attempt
  */
-export function afterAttempt(page: PageCall, answer: Answer, retry: () => PageAnswer): PageAnswer {
+export async function afterAttempt(
+  page: PageCall,
+  answer: Answer,
+  retry: () => PageAnswer | Promise<PageAnswer>,
+): Promise<PageAnswer> {
   if (answer.ok) return signedIn(page);
   if (answer.problem.code !== 'mfa_required') {
     page.problem = answer.problem;

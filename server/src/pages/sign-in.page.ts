@@ -4,6 +4,7 @@ import { html } from '../http/html.ts';
 import type { Content } from './layout.ts';
 import type { PageCall } from './page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from './page-route.ts';
+import { goToProvider, providerButtons } from './provider.page.ts';
 import { afterAttempt, showSecondFactor, submitSecondFactor } from './second-factor.page.ts';
 
 const methodsOf = ({ app }: PageCall) => ({
@@ -12,10 +13,14 @@ const methodsOf = ({ app }: PageCall) => ({
 });
 
 /** Messages that other pages leave in the address. */
-const notices = { password_changed: 'passwordChanged', verified: 'verifiedElsewhere' } as const;
+const notices = {
+  password_changed: 'passwordChanged',
+  verified: 'verifiedElsewhere',
+  provider_failed: 'providerFailed',
+} as const;
 const isNotice = (text: string): text is keyof typeof notices => Object.hasOwn(notices, text);
 
-function askForAddress(page: PageCall): Content {
+async function askForAddress(page: PageCall): Promise<Content> {
   const { text, app } = page;
   const { notice = '' } = page.form;
   if (isNotice(notice)) page.notice = { text: notices[notice] };
@@ -28,6 +33,8 @@ function askForAddress(page: PageCall): Content {
     value: page.form['email'],
     isFirst: true,
   })}${page.button('continue')}`;
+  const providers = await providerButtons(page);
+  const isOffered = password || code || providers.markup !== '';
   const signUp = app.settings.signUpEnabled
     ? html`<p class="after">
         <span class="quiet">${text('noAccount')}</span> <a href="${page.href('sign-up')}">${text('createAccount')}</a>
@@ -35,8 +42,8 @@ function askForAddress(page: PageCall): Content {
     : html``;
   return page.content(
     'signIn',
-    html`${password || code ? page.formOf('sign-in', fields, { step: 'identify' }) : html`<p>${text('noMethod')}</p>`}
-    ${signUp}`,
+    html`${password || code ? page.formOf('sign-in', fields, { step: 'identify' }) : html``}
+    ${isOffered ? providers : html`<p>${text('noMethod')}</p>`} ${signUp}`,
     { heading: 'signInLead' },
   );
 }
@@ -118,7 +125,7 @@ function offerSession(page: PageCall, email: string): Content {
 }
 
 /** The step for which a form was made. */
-function stepOf(page: PageCall): Content {
+function stepOf(page: PageCall): Content | Promise<Content> {
   const { email, step, code, by } = page.form;
   if (step === 'mfa' || step === 'other-factor') return showSecondFactor(page);
   if (email === undefined) return askForAddress(page);
@@ -158,6 +165,7 @@ const steps: ReadonlyMap<string | undefined, Step> = new Map<string, Step>([
   ['password', signInWith(({ form }) => ({ password: form['password'] ?? '' }))],
   ['code', signInWith(({ form }) => ({ verificationCode: form['code'] ?? '' }))],
   ['send-code', sendCode],
+  ['provider', (page) => goToProvider(page, () => askForAddress(page))],
   ['mfa', submitSecondFactor],
   ['other-factor', showSecondFactor],
 ]);

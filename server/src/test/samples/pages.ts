@@ -1,4 +1,6 @@
 import { createHmac, hash } from 'node:crypto';
+import { linked } from './identity-providers.ts';
+import { goThrough } from '../identity-flow.ts';
 import { codeOfReset } from './accounts.ts';
 import { freshMember, inviteTo, unique } from './users.ts';
 import { nobody, type Prepared, type SampleCall, type SampleCalls } from './sample.ts';
@@ -9,9 +11,11 @@ type Values = Readonly<Record<string, string>>;
 
 const params = ({ world }: Stage) => ({ app: world.appName });
 
+const newFormSecret = (): string => `gh_p_${hash('sha256', unique('form'), 'base64url')}`;
+
 /** A form of a page, sent by the browser for which it was made. */
 function formOf(stage: Stage, body: Values, person?: Person): Prepared {
-  const secret = `gh_p_${hash('sha256', unique('form'), 'base64url')}`;
+  const secret = newFormSecret();
   const token = createHmac('sha256', secret).update(stage.world.appName).digest('base64url');
   const session = person ? `; session-token=${person.token}` : '';
   return {
@@ -117,6 +121,27 @@ export const samplesOfPages: SampleCalls = {
     ['session.reauthenticated'],
   ),
   submitSignOutPage: takes(async (stage) => formOf(stage, {}, await freshMember(stage)), ['session.ended']),
+  showProviderPage: [
+    {
+      admits: 'everyone',
+      tellsMore: ['session.created'],
+      foreign: 'intent_invalid',
+      prepare: async (stage) => {
+        const { world } = stage;
+        const { idpId, provider } = await linked(stage);
+        const secret = newFormSecret();
+        const verifier = createHmac('sha256', secret).update(`intent ${world.appName}`).digest('base64url');
+        const codeChallenge = hash('sha256', verifier, 'base64url');
+        const { intentId = '', intentToken = '' } = await goThrough(world, provider, idpId, { codeChallenge });
+        return {
+          as: nobody,
+          params: params(stage),
+          headers: { cookie: `page=${secret}` },
+          query: { intentId, intentToken },
+        };
+      },
+    },
+  ],
   showSignedOutPage: shows(),
   showContinuePage: shows(async ({ world }) => {
     const target = 'https://app.example.com/start';

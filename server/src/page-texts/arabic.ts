@@ -1,4 +1,4 @@
-import type { PageTexts } from './page-words.en.ts';
+import type { PageTexts } from './english.ts';
 
 /** The texts of the pages in Arabic. */
 export const arabicPages: PageTexts = {
@@ -21,6 +21,10 @@ export const arabicPages: PageTexts = {
   signedInAs: 'أنت مسجّل الدخول باسم {{email}}.',
   otherAccount: 'استخدام حساب آخر',
   changeEmail: 'تغيير',
+  continueWith: 'المتابعة باستخدام {{provider}}',
+  providerFailed: 'لم ينجح تسجيل الدخول عبر المزوّد. حاول مرة أخرى أو سجّل الدخول بطريقة أخرى.',
+  providerUnverified: 'لم يؤكد المزوّد عنوانك. سجّل الدخول بطريقة أخرى.',
+  providerLink: 'يوجد حساب بعنوانك. سجّل الدخول بطريقة أخرى.',
   forgotPassword: 'هل نسيت كلمة المرور؟',
   sendCode: 'إرسال رمز بالبريد',
   codeSent: 'إذا كان هناك حساب بالعنوان {{email}} فستصل إليه رسالة فيها رمز.',

@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { registerProvider } from '../test/identity-flow.ts';
+import { TestProvider } from '../test/identity-provider.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { createVisitor } from '../test/world/visitor.ts';
+import { createWorld, type World } from '../test/world/world.ts';
+
+let test: TestApp;
+let provider: TestProvider;
+let world: World;
+
+beforeAll(async () => {
+  provider = await TestProvider.start();
+  test = await buildTestApp();
+});
+beforeEach(async () => {
+  world = await createWorld(test);
+  provider.misbehaviour = {};
+  await registerProvider(world, provider);
+});
+afterAll(async () => {
+  await provider?.stop();
+  await test?.close();
+});
+
+const at = (page: string) => `/apps/${world.appName}/${page}`;
+type Visitor = ReturnType<typeof createVisitor>;
+
+/** Presses the button of the provider, signs in there, and comes back. @returns the address to which it leads */
+async function goThrough(visitor: Visitor, query = ''): Promise<string> {
+  provider.person = { sub: 'ada', email: 'ada@example.com', email_verified: true, given_name: 'Ada' };
+  const { forms } = await visitor.open(at('sign-in') + query);
+  const { html } = await visitor.press(forms.at(-1)?.button ?? '');
+  const [, start = ''] = /content="0;url=([^"]+)"/.exec(html) ?? [];
+  const { path: authorization } = await visitor.open(start);
+  const { path } = await visitor.open(await provider.signIn(authorization));
+  return path;
+}
+
+describe('the sign-in with a provider', () => {
+  it('leads to the account', async () => {
+    const visitor = createVisitor(test);
+    expect((await visitor.open(await goThrough(visitor))).text).toContain('ada@example.com Verified');
+  });
+
+  it('leads back to the product', async () => {
+    const target = 'https://app.example.com/start';
+    const body = { redirectUrls: [target] };
+    await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });
+    const visitor = createVisitor(test);
+    const { html } = await visitor.open(await goThrough(visitor, `?return_to=${encodeURIComponent(target)}`));
+    expect(html).toContain(`content="0;url=${target}"`);
+  });
+
+  it('is worth nothing in another browser', async () => {
+    const victim = createVisitor(test);
+    await victim.open(at('sign-in'));
+    const { status, html } = await victim.open(await goThrough(createVisitor(test)));
+    expect([status, /data-code="(\w+)"/.exec(html)?.[1]]).toEqual([400, 'intent_invalid']);
+    expect(victim.jar.has('session-token')).toBe(false);
+  });
+
+  it('tells that the provider refused', async () => {
+    const visitor = createVisitor(test);
+    const { text } = await visitor.open(
+      `${at('sign-in')}?notice=provider_failed&error=access_denied&error_description=x`,
+    );
+    expect(text).toContain('The sign-in with the provider did not work.');
+  });
+
+  it('is not offered where the app does not allow it', async () => {
+    const body = { signInMethods: ['password'] };
+    await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });
+    const { forms } = await createVisitor(test).open(at('sign-in'));
+    expect(forms.map(({ button }) => button)).toEqual(['Continue']);
+  });
+});
