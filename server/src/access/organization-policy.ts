@@ -31,6 +31,8 @@ export interface SessionProof {
   /** Methods of authentication, `text[]`. */
   readonly amr: Sql;
   readonly factorAt: Sql;
+  /** When it was proven on the remembered device, if the sign-in did not ask for it. */
+  readonly rememberedFactorAt: Sql;
   readonly authenticatedAt: Sql;
 }
 
@@ -53,17 +55,32 @@ export const lacksFactor = (policy: Sql, amr: Sql): Sql => sql`
       AND ('user' = ANY (${amr}) OR ${allows(policy, 'totp')}))), false))`;
 
 /**
+ * SQL condition: the remembered device replaces the second factor, for the days of the organization. The device does
+ * not tell the kind of the factor, so it counts only if all kinds do.
+ */
+const isRemembered = (policy: Sql, rememberedFactorAt: Sql, now: Date): Sql => sql`
+  (NOT ${policy} ? 'allowedFactors' AND ${rememberedFactorAt}
+    > ${now}::timestamptz - make_interval(days => (${policy} ->> 'rememberDays')::integer)) IS TRUE`;
+
+/**
  * The policy if a session does not meet it (`jsonb`, see {@link UnmetPolicy}); null if the session meets it, or there
  * is none. If the policy requires a second factor, the age of the factor counts, otherwise that of the authentication.
  *
  * @param policy the column `security`
  */
-export const unmetPolicy = (policy: Sql, { amr, factorAt, authenticatedAt }: SessionProof, now: Date): Sql => sql`
+export const unmetPolicy = (
+  policy: Sql,
+  { amr, factorAt, rememberedFactorAt, authenticatedAt }: SessionProof,
+  now: Date,
+): Sql => sql`
   CASE
     WHEN ${policy} IS NULL THEN NULL
-    WHEN ${lacksFactor(policy, amr)} THEN ${policy} || '{"unmet": "factor"}'
-    WHEN COALESCE(CASE WHEN ${requiresFactor(policy)} THEN ${factorAt} ELSE ${authenticatedAt} END, '-infinity')
-        <= ${now}::timestamptz - make_interval(hours => (${policy} ->> 'maxSessionHours')::integer)
+    WHEN ${lacksFactor(policy, amr)} AND NOT ${isRemembered(policy, rememberedFactorAt, now)}
+      THEN ${policy} || '{"unmet": "factor"}'
+    WHEN COALESCE(
+        CASE WHEN ${requiresFactor(policy)} THEN COALESCE(${factorAt}, ${rememberedFactorAt})
+          ELSE ${authenticatedAt} END,
+        '-infinity') <= ${now}::timestamptz - make_interval(hours => (${policy} ->> 'maxSessionHours')::integer)
       THEN ${policy} || '{"unmet": "age"}'
   END`;
 
@@ -71,6 +88,7 @@ export const unmetPolicy = (policy: Sql, { amr, factorAt, authenticatedAt }: Ses
 export interface PresentedProof {
   readonly amr: readonly string[];
   readonly factorAt: Date | null;
+  readonly rememberedFactorAt: Date | null;
   readonly authenticatedAt: Date;
 }
 
@@ -78,6 +96,7 @@ export interface PresentedProof {
 export const proofOf = ({ user, session }: Pick<Actor & { kind: 'user' }, 'user' | 'session'>): PresentedProof => ({
   amr: user.hasFactor ? session.amr : [],
   factorAt: user.hasFactor ? session.factorAt : null,
+  rememberedFactorAt: user.hasFactor ? session.rememberedFactorAt : null,
   authenticatedAt: session.authenticatedAt,
 });
 
@@ -85,6 +104,7 @@ export const proofOf = ({ user, session }: Pick<Actor & { kind: 'user' }, 'user'
 export const proofInStatement: SessionProof = {
   amr: sql`CASE WHEN u.has_factor THEN s.amr END`,
   factorAt: sql`s.factor_at`,
+  rememberedFactorAt: sql`CASE WHEN u.has_factor THEN s.remembered_factor_at END`,
   authenticatedAt: sql`s.authenticated_at`,
 };
 
@@ -92,21 +112,24 @@ export const proofInStatement: SessionProof = {
 export const proofColumns = (proofs: readonly (PresentedProof | undefined)[]): Sql => sql`
   ${proofs.map((proof) => proof?.amr.join(' ') ?? null)}::text[],
   ${proofs.map((proof) => proof?.factorAt ?? null)}::timestamptz[],
+  ${proofs.map((proof) => proof?.rememberedFactorAt ?? null)}::timestamptz[],
   ${proofs.map((proof) => proof?.authenticatedAt ?? null)}::timestamptz[]`;
 
 /** The names of the {@link proofColumns}. */
-export const proofNames = sql`proven_amr, proven_factor_at, proven_at`;
+export const proofNames = sql`proven_amr, proven_factor_at, remembered_factor_at, proven_at`;
 
 /** What a row of `asked` has proven. */
 export const proofOfAsked: SessionProof = {
   amr: sql`string_to_array(asked.proven_amr, ' ')`,
   factorAt: sql`asked.proven_factor_at`,
+  rememberedFactorAt: sql`asked.remembered_factor_at`,
   authenticatedAt: sql`asked.proven_at`,
 };
 
-const toSql = ({ amr, factorAt, authenticatedAt }: PresentedProof): SessionProof => ({
+const toSql = ({ amr, factorAt, rememberedFactorAt, authenticatedAt }: PresentedProof): SessionProof => ({
   amr: sql`${[...amr]}::text[]`,
   factorAt: sql`${factorAt}::timestamptz`,
+  rememberedFactorAt: sql`${rememberedFactorAt}::timestamptz`,
   authenticatedAt: sql`${authenticatedAt}::timestamptz`,
 });
 
@@ -116,6 +139,10 @@ const toSql = ({ amr, factorAt, authenticatedAt }: PresentedProof): SessionProof
  */
 export const unmetBy = (actor: Actor, now: Date, policy: Sql = sql`o.security`): Sql =>
   actor.kind === 'user' ? unmetPolicy(policy, toSql(proofOf(actor)), now) : sql`NULL::jsonb`;
+
+/** The same caller without a remembered device, for credentials that outlive the session. */
+export const withoutRememberedDevice = (actor: Actor): Actor =>
+  actor.kind === 'user' ? { ...actor, session: { ...actor.session, rememberedFactorAt: null } } : actor;
 
 /** What a session needs to be used for an organization. */
 export interface StepUpRequired {

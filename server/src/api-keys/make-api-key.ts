@@ -1,5 +1,5 @@
 import { signedIn } from '../access/actor.ts';
-import { policyRefusal } from '../access/organization-policy.ts';
+import { policyRefusal, withoutRememberedDevice } from '../access/organization-policy.ts';
 import { statusesInForce } from '../access/organization-states.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -43,11 +43,15 @@ export function checkExpiry(expiresAt: Date | null | undefined, now: Date): void
   });
 }
 
+/** The state of an organization. A remembered device does not meet its policy, because keys outlive the device. */
+const stateFor = (tx: Tx, { appId, actor, services }: Call, orgId: string) =>
+  organizationState(tx, appId, orgId, withoutRememberedDevice(actor), services.clock.now());
+
 /**
  * Locks the caller of a call over an organization, who is the maker of a key.
  *
  * @throws ApiError `unauthenticated` if the credential has ended meanwhile, `organization_not_found` if the caller is
- *   no longer a member
+ *   no longer a member, `step_up_required`, `reauthentication_required`
  */
 export async function holdMaker(tx: Tx, call: Call): Promise<Holder> {
   const { actor, appId, orgId } = call;
@@ -57,6 +61,8 @@ export async function holdMaker(tx: Tx, call: Call): Promise<Holder> {
   }
   const { user } = signedIn(actor);
   await lockCallerWithSession(tx, call);
+  const { unmet } = await stateFor(tx, call, orgId);
+  if (unmet) throw policyRefusal(unmet);
   if (await holdMembership(tx, appId, orgId, user.id)) return { kind: 'member', id: user.id };
   if (user.isSuperAdmin) return { kind: 'super_admin', id: user.id };
   throw new ApiError('organization_not_found');
@@ -72,7 +78,7 @@ async function holdPerson(tx: Tx, call: Call, orgId: string): Promise<Holder> {
   const { user } = signedIn(call.actor);
   await lockCallerWithSession(tx, call);
   if (!(await holdMembership(tx, call.appId, orgId, user.id))) throw new ApiError('organization_not_found');
-  const { status, unmet } = await organizationState(tx, call.appId, orgId, call.actor, call.services.clock.now());
+  const { status, unmet } = await stateFor(tx, call, orgId);
   if (!statusesInForce().includes(status)) throw new ApiError('organization_inactive');
   if (unmet) throw policyRefusal(unmet);
   return { kind: 'person', id: user.id };

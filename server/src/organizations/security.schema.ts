@@ -37,7 +37,7 @@ const maxSessionHours = z
 const rememberDays = z
   .int({ error: 'Must be a whole number of days.' })
   .min(0, { error: 'At least 0 days.' })
-  .max(365, { error: 'At most 365 days.' })
+  .max(90, { error: 'At most 90 days.' })
   .meta({
     description: 'Days during which a remembered device replaces the second factor in the organization. 0: never.',
     examples: [0],

@@ -95,7 +95,7 @@ describe('the policy of an organization', () => {
     [{ maxSessionHours: 8761 }, ['/body/maxSessionHours']],
     [{ maxSessionHours: 1.5 }, ['/body/maxSessionHours']],
     [{ rememberDays: -1 }, ['/body/rememberDays']],
-    [{ rememberDays: 366 }, ['/body/rememberDays']],
+    [{ rememberDays: 91 }, ['/body/rememberDays']],
     [{ rememberDays: null }, ['/body/rememberDays']],
     [{ mfa: 'optional', graceDays: 7 }, ['/body/graceDays']],
   ])('refuses %j', async (body, pointers) => {
