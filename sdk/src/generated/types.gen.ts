@@ -678,9 +678,13 @@ export type AppSettings = {
         } | null;
     };
     /**
-     * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
+     * Whether the documented operations in `stepUpOperations` need fresh authentication of everybody. Operations that always need it are not affected. People with a second factor need it in any case.
      */
     stepUp: boolean;
+    /**
+     * The documented operations that `stepUp` protects. Default: all that it can protect.
+     */
+    stepUpOperations: Array<'createMachineUser' | 'createGoogleIdentityProvider' | 'createAzureIdentityProvider' | 'deleteUser'>;
     /**
      * Problems of stored settings, with remedies; absent if there are none. Read-only.
      */
@@ -1299,9 +1303,13 @@ export type CreateAppRequest = {
             } | null;
         };
         /**
-         * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
+         * Whether the documented operations in `stepUpOperations` need fresh authentication of everybody. Operations that always need it are not affected. People with a second factor need it in any case.
          */
         stepUp?: boolean;
+        /**
+         * The documented operations that `stepUp` protects. Default: all that it can protect.
+         */
+        stepUpOperations?: Array<'createMachineUser' | 'createGoogleIdentityProvider' | 'createAzureIdentityProvider' | 'deleteUser'>;
     } | null;
 };
 
@@ -4560,9 +4568,13 @@ export type UpdateAppRequest = {
             } | null;
         };
         /**
-         * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
+         * Whether the documented operations in `stepUpOperations` need fresh authentication of everybody. Operations that always need it are not affected. People with a second factor need it in any case.
          */
         stepUp?: boolean;
+        /**
+         * The documented operations that `stepUp` protects. Default: all that it can protect.
+         */
+        stepUpOperations?: Array<'createMachineUser' | 'createGoogleIdentityProvider' | 'createAzureIdentityProvider' | 'deleteUser'>;
     };
 };
 
@@ -4825,9 +4837,13 @@ export type UpdateAppSettingsRequest = {
         } | null;
     };
     /**
-     * Whether documented operations need fresh authentication too, for example creating machine users. Operations that always need it are not affected. People with a second factor need it in any case.
+     * Whether the documented operations in `stepUpOperations` need fresh authentication of everybody. Operations that always need it are not affected. People with a second factor need it in any case.
      */
     stepUp?: boolean;
+    /**
+     * The documented operations that `stepUp` protects. Default: all that it can protect.
+     */
+    stepUpOperations?: Array<'createMachineUser' | 'createGoogleIdentityProvider' | 'createAzureIdentityProvider' | 'deleteUser'>;
 };
 
 /**

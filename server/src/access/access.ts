@@ -1,6 +1,7 @@
 import type { ErrorCode } from '../http/errors.ts';
 import type { MachineScope } from './machine-scopes.ts';
 import type { OrganizationOperation } from './organization-states.ts';
+import type { RequiredAuthentication } from './required-authentication.ts';
 
 /**
  * The kinds of callers, described in the documentation of every operation. The principals of a caller depend on the
@@ -49,7 +50,7 @@ interface Targeted<Target extends string> extends Accepted {
   readonly principals: readonly Principal[];
 }
 
-/** The credentials that a route accepts in addition to session tokens. */
+/** The credentials that a route accepts in addition to session tokens, and what it requires of a session. */
 interface Accepted {
   /** Access tokens of people (contract 6.1) are accepted, too. Absent: they are refused with `session_required`. */
   readonly accessToken?: true;
@@ -60,6 +61,8 @@ interface Accepted {
   readonly organizationMachine?: true;
   /** The scope that a machine user needs. Every route that machine users may call declares one. */
   readonly machineScope?: MachineScope;
+  /** What the route requires of the authentication of every human caller. Machine users are exempt. */
+  readonly authentication?: RequiredAuthentication;
 }
 
 export type TargetedAccess = Extract<Access, { principals: unknown }>;
@@ -145,9 +148,9 @@ export const needsSession = (access: Access): boolean =>
   'principals' in access ? !access.accessToken && !isForMachinesOnly(access) : true;
 
 /**
- * Accepts additional credentials. A route accepts none of them by default.
+ * Accepts additional credentials, which a route does not by default, or requires a stronger session.
  *
- * @param accepted credentials that the route accepts
+ * @param accepted credentials that the route accepts, and what it requires of a session
  * @param access who may call the route
  */
 export const accepting = <Declared extends TargetedAccess>(accepted: Accepted, access: Declared): Declared => ({

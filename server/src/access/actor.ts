@@ -15,6 +15,8 @@ export interface SignedInUser {
   readonly language: string | null;
   /** Whether the user has a confirmed second factor. */
   readonly hasFactor: boolean;
+  /** The strength of the strongest second factor of the user; 1 if there is none. */
+  readonly strongestAcr: Acr;
 }
 
 /**
@@ -22,6 +24,9 @@ export interface SignedInUser {
  * sign-in with a recovery code.
  */
 export type SessionRestriction = 'enrolment' | 'recovery';
+
+/** Whether people of an app may or must have a second factor. */
+export type MfaPolicy = 'off' | 'optional' | 'required';
 
 /** The session that a human presented. */
 export interface PresentedSession {
@@ -35,6 +40,8 @@ export interface PresentedSession {
   readonly authenticatedAt: Date;
   /** When a second factor was last proven in this session; null: never. */
   readonly factorAt: Date | null;
+  /** When a factor of the strength 3 was last proven in this session; null: never. */
+  readonly strongFactorAt: Date | null;
   /**
    * When a second factor was proven on the remembered device, if the latest sign-in did not ask for it; null: it did,
    * or the person has none. Never counts as a factor that was proven in the session.
@@ -42,6 +49,8 @@ export interface PresentedSession {
   readonly rememberedFactorAt: Date | null;
   /** Whether the session counts as authenticated long ago, because its sign-in relied on a remembered device. */
   readonly needsReauthentication: boolean;
+  /** The policy of the app. */
+  readonly mfaPolicy: MfaPolicy;
   /** Null: the session can be used for everything. */
   readonly restriction: SessionRestriction | null;
   /** When the session ends unless it is used before */

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type Db, sql } from '../db/db.ts';
-import { freshForSeconds } from '../access/second-factor.ts';
+import { freshForSeconds } from '../access/required-authentication.ts';
 import { goThrough, newVerifier, redeem, registerProvider } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { openTestDatabase } from '../test/database.ts';

@@ -145,6 +145,8 @@ export const passwordRoutes = [
       'and all personal API keys of the caller end.',
     access: overUser('SESSION_OWNER'),
     freshAuthentication: 'always',
+    // The documented call has the current password, also of people with a second factor.
+    isExemptFromFreshAuthentication: ({ body }) => body.currentPassword !== undefined,
     audit: 'user.password_changed',
     params: userParams,
     body: changePassword,

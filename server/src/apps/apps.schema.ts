@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { stepUpOperations } from '../access/step-up-operations.ts';
 import { isAddressRange } from '../http/address-range.ts';
 import { optional, patchOf, text, time, visibleName } from '../http/fields.ts';
 import { defaultCounts, type LimitName, limitNames, limits } from '../limits/limits.ts';
@@ -262,10 +263,18 @@ const settingsShape = {
   mfa: mfaSettings,
   stepUp: z.boolean().meta({
     description:
-      'Whether documented operations need fresh authentication too, for example creating machine users. ' +
-      'Operations that always need it are not affected. People with a second factor need it in any case.',
+      'Whether the documented operations in `stepUpOperations` need fresh authentication of everybody. Operations ' +
+      'that always need it are not affected. People with a second factor need it in any case.',
     examples: [false],
   }),
+  stepUpOperations: z
+    .array(z.enum(stepUpOperations, { error: `Must be one of: ${stepUpOperations.join(', ')}.` }))
+    .refine((names) => new Set(names).size === names.length, { error: 'Each at most once.' })
+    .meta({
+      description: 'The documented operations that `stepUp` protects. Default: all that it can protect.',
+      uniqueItems: true,
+      examples: [[...stepUpOperations]],
+    }),
 };
 
 /** Changes to the settings of an app. Absent settings stay unchanged. */
@@ -336,6 +345,7 @@ export const defaultSettings: Settings = {
   organizationMachineUsers: false,
   mfa: { policy: 'optional', graceDays: 7, rememberDays: 0, relyingParty: null },
   stepUp: false,
+  stepUpOperations: [...stepUpOperations],
 };
 
 export const status = z

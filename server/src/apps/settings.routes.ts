@@ -1,7 +1,7 @@
 import { accepting, overApp } from '../access/access.ts';
 import { changedFields } from '../db/changed-fields.ts';
 import { ApiError } from '../http/errors.ts';
-import { requireFreshFactor, stepUpRequired } from '../access/second-factor.ts';
+import { requireStrongestFactor, stepUpRequired } from '../access/required-authentication.ts';
 import { limitNames } from '../limits/limits.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -26,6 +26,8 @@ const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Pro
   const { relyingParty } = { ...present.mfa, ...body.mfa };
   return (
     (body.stepUp ?? present.stepUp) === present.stepUp &&
+    (body.stepUpOperations ?? present.stepUpOperations).toSorted().join() ===
+      present.stepUpOperations.toSorted().join() &&
     signInMethods.toSorted().join() === present.signInMethods.toSorted().join() &&
     keepsFactorProtection(body, present) &&
     JSON.stringify(relyingParty) === JSON.stringify(present.mfa.relyingParty)
@@ -47,7 +49,7 @@ function checkFactorProtection({ actor, services }: Call, after: Settings, befor
     if (after.mfa.policy === 'required') throw new ApiError('policy_locks_you_out');
     if (before.mfa.policy === 'required') throw stepUpRequired(user);
   }
-  requireFreshFactor('ifEnrolled', actor, services.clock.now());
+  requireStrongestFactor(actor, services.clock.now());
 }
 
 export const settingsRoutes = [

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { ApiError } from '../http/errors.ts';
+import type { StepUp } from '../access/step-up-operations.ts';
 import type { LimitName } from '../limits/limits.ts';
 
 /** The app of a request, with the fields that the request path needs. */
@@ -7,11 +8,10 @@ export interface CallApp {
   readonly id: string;
   readonly name: string;
   readonly status: 'ACTIVE' | 'INACTIVE';
-  readonly settings: {
+  readonly settings: StepUp & {
     readonly allowedOrigins: readonly string[];
     readonly trustedBackends: readonly string[];
     readonly cookieSameSite: 'lax' | 'strict' | 'none';
-    readonly stepUp: boolean;
     readonly mfa: { readonly policy: 'off' | 'optional' | 'required' };
     readonly limits: Readonly<Record<LimitName, number>>;
   };

@@ -1,44 +1,48 @@
-import type { PresentedSession } from '../access/actor.ts';
-import { freshForSeconds, isRecent } from '../access/second-factor.ts';
-import { ApiError } from '../http/errors.ts';
+import {
+  isRequired,
+  meets,
+  recently,
+  requireAuthentication,
+  type RequiredAuthentication,
+  requiredStrength,
+} from '../access/required-authentication.ts';
 import { appOfCall } from './call-app.ts';
-import type { Call } from './route.ts';
-
-const error = 'insufficient_user_authentication';
-/** Tells the client the maximum age of the authentication. @see RFC 9470, section 3 */
-export const freshAuthenticationChallenge = `Bearer error="${error}", max_age=${freshForSeconds}`;
-
-const isFresh = ({ authenticatedAt, needsReauthentication }: PresentedSession, now: Date): boolean =>
-  !needsReauthentication && isRecent(authenticatedAt, now);
+import type { Call, Route } from './route.ts';
 
 /** Whether the body carries the current password. The handler compares it. */
 const hasCurrentPassword = (body: unknown): boolean =>
   typeof body === 'object' && body !== null && 'currentPassword' in body && body.currentPassword !== undefined;
 
+/** Whether the call gives rights to somebody: super admins then need their second factor. */
+export const isGrant = ({ access, grants }: Route): boolean =>
+  grants ?? (access.target === 'organization' && access.operation === 'grant');
+
+/** What a route requires of the authentication of every human caller. */
+export const requiredAuthenticationOf = ({ access }: Route): RequiredAuthentication | undefined =>
+  'principals' in access ? access.authentication : undefined;
+
+/** Whether a route can refuse a session because of its authentication. */
+export const asksForAuthentication = (route: Route): boolean =>
+  route.freshAuthentication !== undefined || isGrant(route) || requiredAuthenticationOf(route) !== undefined;
+
 /**
- * Refuses a human caller if the route requires fresh authentication and the session has none. The current password in
- * the body replaces it for this call. Callers without a session are exempt.
+ * Refuses a human caller whose session has not proven what the route requires. The current password in the body
+ * replaces a recent authentication of people without a second factor. Callers without a session are exempt.
  *
- * @throws ApiError `reauthentication_required`
+ * @throws ApiError `reauthentication_required`, `step_up_required`
  */
 export async function requireFreshAuthentication(call: Call): Promise<void> {
   const { route, actor, body, services } = call;
-  if (!route.freshAuthentication || actor.kind !== 'user') return;
-  if (isFresh(actor.session, services.clock.now()) || hasCurrentPassword(body)) return;
-  const isAsked = route.freshAuthentication === 'always' || actor.user.hasFactor;
-  if (!isAsked && !(await appOfCall(call)).settings.stepUp) return;
+  if (actor.kind !== 'user') return;
+  const now = services.clock.now();
+  const declared = requiredAuthenticationOf(route);
+  if (declared) requireAuthentication(actor, declared, now);
+  const { freshAuthentication: freshness, operationId } = route;
+  const asked = { freshness, operationId, isGrant: isGrant(route) };
+  const acr = requiredStrength(asked, actor);
+  if (meets(actor.session, recently(acr), now)) return;
+  if (!(await isRequired(asked, actor, async () => (await appOfCall(call)).settings))) return;
+  if (acr === 1 && hasCurrentPassword(body)) return;
   if (await route.isExemptFromFreshAuthentication?.(call)) return;
-  throw refusal();
-}
-
-const refusal = () =>
-  new ApiError('reauthentication_required', { headers: { 'www-authenticate': freshAuthenticationChallenge } });
-
-/**
- * For handlers that require fresh authentication only in some cases: refuses a human caller whose session has none.
- *
- * @throws ApiError `reauthentication_required`
- */
-export function requireFreshSession({ actor, services }: Call): void {
-  if (actor.kind === 'user' && !isFresh(actor.session, services.clock.now())) throw refusal();
+  requireAuthentication(actor, recently(acr), now);
 }

@@ -10,8 +10,8 @@ import {
 import { authenticate, type Caller } from './authenticate.ts';
 import { clientAddress } from './client-address.ts';
 import { ApiError } from '../http/errors.ts';
-import { requireFreshFactor, requireUnrestricted } from '../access/second-factor.ts';
-import { requireFreshAuthentication } from './fresh-authentication.ts';
+import { requireUnrestricted } from '../access/restricted-sessions.ts';
+import { asksForAuthentication, requireFreshAuthentication } from './fresh-authentication.ts';
 import { serializerOf } from '../http/response-serializer.ts';
 import { type Call, isMutation, type Route } from './route.ts';
 import { validate, type ValidRequest } from './validate.ts';
@@ -58,9 +58,7 @@ function checkDeclaration(route: Route): void {
     throw new Error(`${where} names ORG_MACHINE_USER, which holds what members hold: accept organizationMachine`);
   if (route.freshAuthentication && 'principals' in route.access && route.access.organizationMachine)
     throw new Error(`${where} asks for fresh authentication and accepts machine users of organizations`);
-  if (route.freshFactor && route.freshAuthentication !== 'always')
-    throw new Error(`${where} requires a recent factor, but no recent authentication`);
-  if (route.freshAuthentication && route.decidesInStatement)
+  if (asksForAuthentication(route) && route.decidesInStatement)
     throw new Error(`${where} cannot require fresh authentication, because access is not decided before the handler`);
 }
 
@@ -138,7 +136,6 @@ function register(app: FastifyInstance, services: Services, route: Route): void 
       if (route.decidesInStatement) return;
       Object.assign(call, { held: await decideAccess(call) });
       await requireFreshAuthentication(call);
-      requireFreshFactor(route.freshFactor, call.actor, services.clock.now());
     },
     handler: async (request, reply) => {
       const call = request.call as Call<never, never, never>;

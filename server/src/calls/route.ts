@@ -3,15 +3,9 @@ import type { z } from 'zod';
 import type { LimitName } from '../limits/limits.ts';
 import type { Services } from './services.ts';
 import type { Access, Addressed, Held } from '../access/access.ts';
-import type { FreshFactor } from '../access/second-factor.ts';
 import type { Actor, SessionRestriction } from '../access/actor.ts';
+import type { FreshAuthentication } from '../access/required-authentication.ts';
 import type { ErrorCode } from '../http/errors.ts';
-
-/**
- * When a route requires fresh authentication: `always`, or only in apps with the setting `stepUp`, because clients of
- * the documented API do not expect the requirement.
- */
-export type FreshAuthentication = 'always' | 'stepUp';
 
 /** The name of an audit event: a noun and a past participle. */
 export type AuditAction = `${string}.${string}`;
@@ -76,14 +70,20 @@ interface RouteBase<
   readonly summary: string;
   readonly description: string;
   readonly access: Access;
-  /** Human callers need an authentication within the last ten minutes (contract 2.20). Machine users are exempt. */
+  /**
+   * Human callers need an authentication within the last ten minutes (contract 2.20), by their strongest factor if they
+   * have a second factor. Machine users are exempt.
+   */
   readonly freshAuthentication?: FreshAuthentication;
   /** Whether this call is exempt, for example because it sets the stored value. */
   isExemptFromFreshAuthentication?(
     call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
   ): boolean | Promise<boolean>;
-  /** Human callers need a second factor within the last ten minutes. Machine users are exempt. */
-  readonly freshFactor?: FreshFactor;
+  /**
+   * Whether the call gives or takes rights: super admins who have a second factor, or whose app requires one, need to
+   * have proven it within the last ten minutes. Default: whether the operation over an organization is `grant`.
+   */
+  readonly grants?: boolean;
   /** The kinds of restricted sessions that may call. Absent: they are refused. */
   readonly forRestrictedSessions?: readonly SessionRestriction[];
   /** Rate limit per client address, checked directly after the app. */

@@ -10,6 +10,7 @@ import { sql } from '../db/db.ts';
 import { refundUnit, resetQuotas } from '../limits/limits.store.ts';
 import { sessionEnds } from '../sessions/session-ends.ts';
 import { signedIn } from '../access/actor.ts';
+import { acrOf } from '../access/second-factor.ts';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import type { Ceremony } from '../passkeys/passkey-challenges.store.ts';
@@ -68,6 +69,7 @@ export function recordedFactor(call: Call, app: App, methods: readonly string[])
     id: session.id,
     userId: user.id,
     amr: [...new Set([...session.amr, ...methods])],
+    isStrong: acrOf(methods) === 3,
     ...sessionEnds(call, app, null),
   };
 }

@@ -105,14 +105,16 @@ export async function insertFactor(
 }
 
 /**
- * Keeps `users.has_factor` true exactly while the user has a confirmed factor, and ends remembered devices. The caller
- * has locked the user.
+ * Keeps `users.has_factor` true exactly while the user has a confirmed factor, and `users.strongest_acr` the strength
+ * of the strongest one. Ends remembered devices. The caller has locked the user.
  */
 export async function recordWhetherHasFactor(tx: Tx, appId: string, userId: string): Promise<void> {
   await tx.query(sql`
-    UPDATE users u SET has_factor = EXISTS (
-      SELECT FROM factors f WHERE f.app_id = u.app_id AND f.user_id = u.id AND f.confirmed_at IS NOT NULL),
+    UPDATE users u SET has_factor = strongest.acr > 1, strongest_acr = strongest.acr,
       remember_version = remember_version + 1
+    FROM (
+      SELECT COALESCE(max(CASE WHEN is_user_verified THEN 3 ELSE 2 END), 1) AS acr FROM factors
+      WHERE app_id = ${appId} AND user_id = ${userId} AND confirmed_at IS NOT NULL) AS strongest
     WHERE u.app_id = ${appId} AND u.id = ${userId}`);
 }
 

@@ -193,7 +193,7 @@ describe('people with a second factor', () => {
       await tx.query(sql`UPDATE users SET has_factor = true WHERE app_id = ${world.appId} AND id = ${admin.userId}`);
     });
     tenMinutes();
-    expect(problem(await add())).toBe('401 reauthentication_required');
+    expect(problem(await add())).toBe('401 step_up_required');
     await test.db.query(sql`UPDATE users SET has_factor = false WHERE app_id = ${world.appId}`);
     expect((await add()).statusCode).toBe(201);
   });
@@ -301,6 +301,7 @@ describe('in an app that requires a second factor', () => {
 
   it('an access token of an older session is worth nothing after the grace, here and elsewhere', async () => {
     await listAudiences(world);
+    await setPolicy(world, 'optional');
     const machine = await world.machine();
     const { token } = (await call('POST', `${users}/me/access-token`, {})).json<{ token: string }>();
     await test.db.query(sql`

@@ -33,12 +33,13 @@ export async function insertPasskey(tx: Tx, appId: string, passkey: NewPasskey):
       SELECT id FROM apps
       WHERE id = ${appId} AND settings -> 'mfa' -> 'relyingParty' ->> 'id' = ${passkey.relyingPartyId} FOR SHARE)
     INSERT INTO factors (app_id, id, user_id, kind, name, created_at, confirmed_at, last_used_at, credential_id,
-      public_key, counter, transports, aaguid, is_backup_eligible, is_backed_up)
+      public_key, counter, transports, aaguid, is_backup_eligible, is_backed_up,
+      is_user_verified)
     SELECT app.id, ${passkey.id}::bigint, ${passkey.userId}::bigint, 'passkey', ${passkey.name}::text,
       ${passkey.now}::timestamptz, ${passkey.now}::timestamptz, ${passkey.now}::timestamptz,
       ${passkey.credentialId}::bytea, ${passkey.publicKey}::bytea, ${passkey.counter}::bigint,
       ${[...passkey.transports]}::text[], ${passkey.aaguid}::uuid, ${passkey.isBackupEligible}::boolean,
-      ${passkey.isBackedUp}::boolean
+      ${passkey.isBackedUp}::boolean, ${passkey.isUserVerified}::boolean
     FROM app
     ON CONFLICT (app_id, credential_id) DO NOTHING
     RETURNING 1`);

@@ -1,6 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import { overUser } from '../access/access.ts';
+import { accepting, overUser } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
+import { recently } from '../access/required-authentication.ts';
 import { mutate } from '../calls/mutate.ts';
 import { route } from '../calls/route.ts';
 import { ApiError } from '../http/errors.ts';
@@ -21,9 +22,8 @@ export const resetFactorsRoutes = [
       'For a person who has lost their second factors and recovery codes. Removes all of them, and ends every ' +
       'session and known device. The person is notified by mail. The super admin needs a second factor, and cannot ' +
       'do this for themself or another super admin; the operator can, with `operate reset-factors`.',
-    access: overUser('SUPER_ADMIN'),
+    access: accepting({ authentication: recently(2) }, overUser('SUPER_ADMIN')),
     freshAuthentication: 'always',
-    freshFactor: 'always',
     audit: 'factors.reset',
     params: userParams,
     response: { status: 204, description: 'The user has no second factor.' },

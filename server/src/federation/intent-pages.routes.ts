@@ -8,7 +8,7 @@ import { id as idSchema } from '../http/fields.ts';
 import { type Call, route } from '../calls/route.ts';
 import { constantTimeEqual, newSecret, sha256 } from '../keys/secrets.ts';
 import { callbackUrl } from './callback-url.ts';
-import { assertedAuthentication } from '../identity-providers/acr-mapping.ts';
+import { assertedAuthentication } from '../identity-providers/acr-mapping.schema.ts';
 import { openClientSecret } from '../identity-providers/client-secret.ts';
 import { type FailureCode, failures, ProviderFailure } from './failures.ts';
 import { intentLifeMs, openSecrets, sealContent } from './intent-content.ts';

@@ -1,6 +1,6 @@
 import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
-import type { AcrMapping } from '../identity-providers/acr-mapping.ts';
+import type { AcrMapping } from '../identity-providers/acr-mapping.schema.ts';
 import { isEmailTrusted } from '../identity-providers/identity-providers.store.ts';
 import type { ProviderType } from '../identity-providers/provider-types.ts';
 

@@ -3,7 +3,7 @@ import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
 import type { Call } from '../calls/route.ts';
 import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
-import { mappedAcr } from '../identity-providers/acr-mapping.ts';
+import { mappedAcr } from '../identity-providers/acr-mapping.schema.ts';
 import { openProfile } from './intent-content.ts';
 import { takeIntent } from './intents.store.ts';
 import type { Arrival } from './settle-identity.ts';

@@ -1,4 +1,4 @@
-import type { AcrMapping } from '../identity-providers/acr-mapping.ts';
+import type { AcrMapping } from '../identity-providers/acr-mapping.schema.ts';
 import type { Claims, ProviderRules } from '../identity-providers/provider-types.ts';
 import type { Registration } from './provider-configuration.ts';
 

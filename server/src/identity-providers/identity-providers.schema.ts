@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { idOf, message, optional, outputId, patchOf, text, time, visibleName } from '../http/fields.ts';
-import { acrMapping } from './acr-mapping.ts';
+import { acrMapping } from './acr-mapping.schema.ts';
 import { providerTypes, tenantTypeNames } from './provider-types.ts';
 
 const clientId = text({ min: 1, max: 500 }).meta({

@@ -2,7 +2,7 @@ import type { Queryable, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { setIf, setList } from '../db/set-list.ts';
 import { ApiError } from '../http/errors.ts';
-import type { AcrMapping } from './acr-mapping.ts';
+import type { AcrMapping } from './acr-mapping.schema.ts';
 import type { ProviderPatch } from './identity-providers.schema.ts';
 import type { ProviderType } from './provider-types.ts';
 

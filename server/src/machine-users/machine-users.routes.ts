@@ -4,7 +4,7 @@ import { overApp } from '../access/access.ts';
 import { allScopes, exceedAll } from '../access/machine-scopes.ts';
 import { appNameOf } from '../calls/authenticate.ts';
 import { changedFields } from '../db/changed-fields.ts';
-import { requireFreshSession } from '../calls/fresh-authentication.ts';
+import { recently, requireAuthentication } from '../access/required-authentication.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { readPage } from '../lists/pagination.ts';
@@ -82,6 +82,7 @@ export const machineUserRoutes = [
     method: 'POST',
     url: '/v1/authorization/machine-users',
     operationId: 'createMachineUser',
+    grants: true,
     freshAuthentication: 'stepUp',
     tag: 'authorization',
     summary: 'Create a machine user',
@@ -96,7 +97,7 @@ export const machineUserRoutes = [
     errors: ['machine_user_name_taken'],
     handler: (call) => {
       const { services, appId, body } = call;
-      if (exceedAll(body.scopes ?? [])) requireFreshSession(call);
+      if (exceedAll(body.scopes ?? [])) requireAuthentication(call.actor, recently(1), call.services.clock.now());
       const id = services.ids.next();
       const { clientSecret, stored } = makeSecret(services, 'gh_m_');
       return mutate(call, async (tx) => {
@@ -144,6 +145,7 @@ export const machineUserRoutes = [
     method: 'PATCH',
     url: '/v1/authorization/machine-users/:machineUserId',
     operationId: 'updateMachineUser',
+    grants: true,
     freshAuthentication: 'always',
     isExemptFromFreshAuthentication: hasEqualValues,
     tag: 'authorization',
@@ -195,6 +197,7 @@ export const machineUserRoutes = [
     method: 'POST',
     url: '/v1/authorization/machine-users/:machineUserId/secrets',
     operationId: 'createMachineSecret',
+    grants: true,
     freshAuthentication: 'always',
     tag: 'authorization',
     summary: 'Add a secret to a machine user',

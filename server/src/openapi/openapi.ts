@@ -1,5 +1,6 @@
 import type { ErrorCode } from '../http/errors.ts';
-import type { FreshAuthentication } from '../calls/route.ts';
+import type { FreshAuthentication, RequiredAuthentication } from '../access/required-authentication.ts';
+import { isGrant, requiredAuthenticationOf } from '../calls/fresh-authentication.ts';
 import { type Reference, type SharedParts, sharePartsOf } from './components.ts';
 import { declaredParameters, headerParameters, type Parameter, parametersOf } from './parameters.ts';
 import { credentialKindsOf, principalsOf, securityOf, securitySchemes, whoSentence } from './principals.ts';
@@ -54,6 +55,7 @@ export interface Operation {
   readonly 'x-machine-scope'?: string;
   /** Present if human callers need fresh authentication. */
   readonly 'x-fresh-authentication'?: FreshAuthentication;
+  readonly 'x-required-authentication'?: RequiredAuthentication;
   /** Every code that the operation may return. */
   readonly 'x-error-codes': readonly ErrorCode[];
   readonly security: readonly Readonly<Record<string, readonly string[]>>[];
@@ -130,14 +132,24 @@ const ofFreshness: Readonly<Record<FreshAuthentication, string>> = {
     'authentication within the last ten minutes; machine users do not.',
 };
 
-const ofFactor = {
-  ifEnrolled: '**Second factor:** people who have one need to have proven it within the last ten minutes.',
-  always: '**Second factor:** the caller needs one, proven within the last ten minutes.',
-} as const;
+const strongestFactor = 'People with a second factor need to have proven their strongest one in this time.';
 
-const freshnessSentence = ({ freshAuthentication, freshFactor }: Route): string[] => [
-  ...(freshAuthentication ? [ofFreshness[freshAuthentication]] : []),
-  ...(freshFactor ? [ofFactor[freshFactor]] : []),
+function factorSentence(route: Route): string[] {
+  const required = requiredAuthenticationOf(route);
+  if (required) {
+    const { acr, maxAgeSeconds } = required;
+    return [`**Second factor:** people need the strength ${acr}, proven within the last ${maxAgeSeconds} seconds.`];
+  }
+  if (!isGrant(route)) return [];
+  return [
+    '**Second factor:** super admins who have one, or whose app requires one, need to have proven it within the last ' +
+      'ten minutes.',
+  ];
+}
+
+const freshnessSentence = (route: Route): string[] => [
+  ...(route.freshAuthentication ? [`${ofFreshness[route.freshAuthentication]} ${strongestFactor}`] : []),
+  ...factorSentence(route),
 ];
 
 function errorSentence(route: Route): string[] {
@@ -152,6 +164,7 @@ interface Shared {
 }
 
 function toOperation(schemas: SchemaCollection, shared: Shared, route: Route): Operation {
+  const required = requiredAuthenticationOf(route);
   return {
     operationId: route.operationId,
     tags: [route.tag],
@@ -166,6 +179,7 @@ function toOperation(schemas: SchemaCollection, shared: Shared, route: Route): O
     'x-credentials': credentialKindsOf(route.access),
     ...('principals' in route.access && route.access.machineScope && { 'x-machine-scope': route.access.machineScope }),
     ...(route.freshAuthentication && { 'x-fresh-authentication': route.freshAuthentication }),
+    ...(required && { 'x-required-authentication': required }),
     'x-error-codes': errorsOf(route),
     security: securityOf(route.access),
     parameters: parametersOf(schemas, route, shared.parameters.refer),

@@ -2,6 +2,7 @@ import { needsPolicy } from '../access/decide.ts';
 import { statusRefusals } from '../access/organization-states.ts';
 import { type Access, isForMachinesOnly, needsSession, notFoundCode } from '../access/access.ts';
 import { type ErrorCode, errorCodes } from '../http/errors.ts';
+import { asksForAuthentication } from '../calls/fresh-authentication.ts';
 import { isMutation, type Route } from '../calls/route.ts';
 
 /**
@@ -104,9 +105,8 @@ export function errorsOf(route: Route): ErrorCode[] {
     ...impliedByAccess(route.access, mutates),
     ...(route.idempotency === 'kept' ? ['idempotency_key_reused', 'idempotency_in_progress'] : []),
     ...(route.changesState ? ['prefetch_refused'] : []),
-    ...(route.freshAuthentication ? ['reauthentication_required'] : []),
+    ...(asksForAuthentication(route) ? ['reauthentication_required', 'step_up_required'] : []),
     ...(refusesRestricted(route) ? ['mfa_enrolment_required'] : []),
-    ...(route.freshFactor ? ['step_up_required'] : []),
     ...(route.addressLimit ? ['rate_limited'] : []),
     // Wrong long codes are limited for each client address.
     ...(route.errors?.includes('code_invalid') ? ['rate_limited'] : []),

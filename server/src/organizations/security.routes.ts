@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { accepting, evenBelowPolicy, overOrganization } from '../access/access.ts';
 import { policyRefusal } from '../access/organization-policy.ts';
-import { requireFreshFactor } from '../access/second-factor.ts';
+import { requireStrongestFactor } from '../access/required-authentication.ts';
 import { readOrganization } from '../calls/decide-in-statement.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -69,7 +69,7 @@ function changeSecurity(call: Call, patch: SecurityPatch) {
     if (changes.length === 0) return { result: { security: before, version }, event: undefined };
     const changed = await storeSecurity(tx, appId, orgId, { policy: toStoredPolicy(after), actor, now });
     if (changed === undefined) throw new ApiError('policy_locks_you_out');
-    requireFreshFactor('ifEnrolled', actor, now);
+    requireStrongestFactor(actor, now);
     const event = { target: { kind: 'organization', id: orgId }, orgId, changes };
     return { result: { security: after, version: changed }, event };
   });

@@ -134,8 +134,8 @@ describe('nobody locks themself out:', () => {
   test('a factor that was added, but not proven in this session, does not count', async () => {
     const { owner, orgId } = await place();
     const weak = await weakSession(owner);
-    // Without a recent factor, the refusal of the policy comes first.
-    expect(problem(await patch(orgId, weak, { mfa: 'required' }))).toBe('409 policy_locks_you_out');
+    // The person has a factor: the recent factor that the route requires comes first.
+    expect(problem(await patch(orgId, weak, { mfa: 'required' }))).toBe('401 step_up_required');
     expect(problem(await patch(orgId, weak, { maxSessionHours: 48 }))).toBe('401 step_up_required');
   });
 

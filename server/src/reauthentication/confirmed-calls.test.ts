@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
-import { freshForSeconds } from '../access/second-factor.ts';
+import { freshForSeconds } from '../access/required-authentication.ts';
 import { registerProvider } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
-import { freshForSeconds } from '../access/second-factor.ts';
+import { freshForSeconds } from '../access/required-authentication.ts';
 import {
   createIntent,
   goThrough,

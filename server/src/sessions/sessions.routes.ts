@@ -1,7 +1,7 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import { accepting, overApp, overSession, overUser } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
-import { requireUnrestricted } from '../access/second-factor.ts';
+import { requireUnrestricted } from '../access/restricted-sessions.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';

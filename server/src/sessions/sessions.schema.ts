@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { authentication } from '../access/authentication.schema.ts';
 import { idOf, outputId, queryFlag, time } from '../http/fields.ts';
 
 export const startedSession = z
@@ -11,20 +12,6 @@ export const startedSession = z
     userId: outputId('the user', '118273645546213377'),
   })
   .meta({ id: 'StartedSession', description: 'A session that has just started.' });
-
-/** How and when the person authenticated in a session. */
-export const authentication = {
-  amr: z
-    .array(z.string())
-    .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd', 'otp', 'mfa']] }),
-  acr: z.literal([1, 2, 3]).meta({
-    description:
-      'Strength of the authentication. 1: one factor; 2: two factors; 3: a passkey that has verified the person by ' +
-      'PIN or biometrics, which cannot be phished.',
-    examples: [2],
-  }),
-  authenticatedAt: time('When the person last authenticated in the session'),
-};
 
 const session = z
   .object({

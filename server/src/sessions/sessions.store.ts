@@ -3,7 +3,7 @@ import { profileColumns, type ProfileRow, toProfile } from '../users/users.store
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { proofInStatement, unmetPolicy, type UnmetPolicy } from '../access/organization-policy.ts';
-import type { PresentedSession, SessionRestriction, SignedInUser } from '../access/actor.ts';
+import type { MfaPolicy, PresentedSession, SessionRestriction, SignedInUser } from '../access/actor.ts';
 import { type Acr, acrOf } from '../access/second-factor.ts';
 
 interface PresentedRow extends ProfileRow {
@@ -18,12 +18,21 @@ interface PresentedRow extends ProfileRow {
   factor_at: Date | null;
   remembered_factor_at: Date | null;
   needs_reauthentication: boolean;
+  strong_factor_at: Date | null;
   restriction: SessionRestriction | null;
+  mfa_policy: MfaPolicy | null;
   has_factor: boolean;
+  strongest_acr: Acr;
   user_id: string;
   is_super_admin: boolean;
   language: string | null;
 }
+
+/** A process of the previous release may have added a factor without recording its strength. */
+const strongestAcr = ({ has_factor: hasFactor, strongest_acr: acr }: PresentedRow): Acr => {
+  if (!hasFactor) return 1;
+  return acr === 3 ? 3 : 2;
+};
 
 function toSignedInUser(row: PresentedRow): SignedInUser {
   return {
@@ -32,6 +41,7 @@ function toSignedInUser(row: PresentedRow): SignedInUser {
     isSuperAdmin: row.is_super_admin,
     language: row.language,
     hasFactor: row.has_factor,
+    strongestAcr: strongestAcr(row),
   };
 }
 
@@ -59,6 +69,8 @@ function toFoundSession(row: PresentedRow): FoundSession {
     factorAt: row.factor_at,
     rememberedFactorAt: row.remembered_factor_at,
     needsReauthentication: row.needs_reauthentication,
+    strongFactorAt: row.strong_factor_at,
+    mfaPolicy: row.mfa_policy ?? defaultSettings.mfa.policy,
     restriction: row.restriction,
     idleExpiresAt: row.idle_expires_at,
   };
@@ -83,7 +95,7 @@ const restriction = (now: Date): Sql => sql`
     WHEN ${mfaOfApp} ->> 'policy' = 'required' AND s.created_at + make_interval(
         days => COALESCE((${mfaOfApp} ->> 'graceDays')::integer, ${defaultSettings.mfa.graceDays}::integer)) <= ${now}
       THEN 'enrolment'
-  END AS restriction`;
+  END AS restriction, ${mfaOfApp} ->> 'policy' AS mfa_policy`;
 
 /**
  * Finds the sessions of these tokens and their users, in one query. Expired sessions and inactive users or apps yield
@@ -98,9 +110,9 @@ export async function findSessions(
 ): Promise<(FoundSession | undefined)[]> {
   const rows = await db.query<PresentedRow & { place: number }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.provider_acr, s.authenticated_at, s.factor_at, s.remembered_factor_at,
+      s.provider_acr, s.authenticated_at, s.factor_at, s.strong_factor_at, s.remembered_factor_at,
       s.needs_reauthentication, ${restriction(now)}, s.user_id, ${profileColumns},
-      u.is_super_admin, u.language, u.has_factor
+      u.is_super_admin, u.language, u.has_factor, u.strongest_acr
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, token_hash, place)
     JOIN sessions s ON s.app_id = asked.app_id AND s.token_hash = asked.token_hash
@@ -151,9 +163,9 @@ export async function findSessionsOfAccessTokens(
   const column = <Value>(valueOf: (key: AccessTokenKey) => Value) => keys.map(valueOf);
   const rows = await db.query<PresentedRow & { place: number; is_suspended: boolean; unmet: UnmetPolicy | null }>(sql`
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
-      s.provider_acr, s.authenticated_at, s.factor_at, s.remembered_factor_at,
+      s.provider_acr, s.authenticated_at, s.factor_at, s.strong_factor_at, s.remembered_factor_at,
       s.needs_reauthentication, ${restriction(now)}, s.user_id, ${profileColumns},
-      u.is_super_admin, u.language, u.has_factor,
+      u.is_super_admin, u.language, u.has_factor, u.strongest_acr,
       asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended,
       ${unmetPolicy(sql`o.security`, proofInStatement, now)} AS unmet
     FROM unnest(${column(({ appId }) => appId)}::bigint[], ${column(({ sessionId }) => sessionId)}::bigint[],
@@ -217,17 +229,27 @@ export async function renewAuthentication(
     WHERE app_id = ${appId} AND user_id = ${session.userId} AND id = ${session.id}`);
 }
 
+/** A session in which a second factor was proven. */
+interface ProvenSession {
+  readonly id: string;
+  readonly userId: string;
+  readonly amr: readonly string[];
+  /** Whether the factor has the strength 3. */
+  readonly isStrong: boolean;
+  readonly now: Date;
+  readonly expiresAt: Date;
+  readonly idleExpiresAt: Date;
+}
+
 /**
  * Records a second factor in one session. The session keeps its token. A session that could only add the first factor
  * is restricted no longer; one that began with a recovery code stays restricted.
  */
-export async function recordFactor(
-  tx: Tx,
-  appId: string,
-  session: { id: string; userId: string; amr: readonly string[]; now: Date; expiresAt: Date; idleExpiresAt: Date },
-): Promise<void> {
+export async function recordFactor(tx: Tx, appId: string, session: ProvenSession): Promise<void> {
   await tx.query(sql`
     UPDATE sessions SET amr = ${[...session.amr]}::text[], factor_at = ${session.now},
+      strong_factor_at =
+        CASE WHEN ${session.isStrong}::boolean THEN ${session.now}::timestamptz ELSE strong_factor_at END,
       authenticated_at = GREATEST(authenticated_at, ${session.now}::timestamptz),
       expires_at = CASE WHEN restriction = 'enrolment' THEN ${session.expiresAt}::timestamptz ELSE expires_at END,
       idle_expires_at =
@@ -260,6 +282,8 @@ export interface NewSession {
    * When it was proven on the remembered device, if the sign-in did not ask for it; null: the device does not count.
    */
   readonly rememberedFactorAt: Date | null;
+  /** When a factor of the strength 3 was proven; null: it was not. */
+  readonly strongFactorAt: Date | null;
   readonly restriction: SessionRestriction | null;
   readonly now: Date;
   readonly expiresAt: Date;
@@ -276,13 +300,13 @@ export interface NewSession {
 export const insertSession = (appId: string, session: NewSession, source: Sql): Sql => sql`
   INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
     idle_expires_at, ip, user_agent, factor_at, restriction, provider_acr,
-    remembered_factor_at, needs_reauthentication)
+    strong_factor_at, remembered_factor_at, needs_reauthentication)
   SELECT ${appId}::bigint, ${session.id}::bigint, ${session.userId}::bigint, ${session.tokenHash}::bytea,
     ${session.amr}::text[], ${session.now}::timestamptz, ${session.now}::timestamptz, ${session.now}::timestamptz,
     ${session.expiresAt}::timestamptz, ${session.idleExpiresAt}::timestamptz, ${session.ip}::text,
     ${session.userAgent}::text, ${session.factorAt}::timestamptz, ${session.restriction}::text,
-    ${session.providerAcr}::smallint, ${session.rememberedFactorAt}::timestamptz,
-    ${session.rememberedFactorAt !== null}::boolean
+    ${session.providerAcr}::smallint, ${session.strongFactorAt}::timestamptz,
+    ${session.rememberedFactorAt}::timestamptz, ${session.rememberedFactorAt !== null}::boolean
   ${source}`;
 
 /**
@@ -303,7 +327,7 @@ export const renewSession = (
     authenticated_at = ${session.now}, last_seen_at = ${session.now}, expires_at = ${session.expiresAt},
     idle_expires_at = ${session.idleExpiresAt}, ip = ${session.ip}, user_agent = ${session.userAgent}::text,
     factor_at = ${session.factorAt}::timestamptz, restriction = ${session.restriction}::text,
-    provider_acr = ${session.providerAcr}::smallint,
+    provider_acr = ${session.providerAcr}::smallint, strong_factor_at = ${session.strongFactorAt}::timestamptz,
     remembered_factor_at = ${session.rememberedFactorAt}::timestamptz,
     needs_reauthentication = ${session.rememberedFactorAt !== null}::boolean
   WHERE app_id = ${appId} AND token_hash = ${presentedHash} AND user_id = ${session.userId}

@@ -47,7 +47,7 @@ describe('a session of a remembered browser', () => {
     call('POST', `${users}/me/reauthentication`, token, { factorId: factor.id, code: nextCode(world, factor) });
 
   it('is not freshly authenticated, although the password was right just now', async () => {
-    expect(problem(await call('POST', `${factorsUrl}/totp`, token, {}))).toBe('401 reauthentication_required');
+    expect(problem(await call('POST', `${factorsUrl}/totp`, token, {}))).toBe('401 step_up_required');
   });
 
   it('has no recent factor after a re-authentication with the password', async () => {
@@ -77,13 +77,13 @@ describe('a session of a remembered browser', () => {
     }
   });
 
-  it('does not meet a policy that is to be required from everybody', async () => {
+  it('cannot require a factor from everybody before it is stepped up', async () => {
     await test.db.query(
       sql`UPDATE users SET is_super_admin = true WHERE app_id = ${world.appId} AND id = ${person.userId}`,
     );
     await world.reauthenticate({ token });
     expect(problem(await call('PATCH', settingsUrl, token, { mfa: { policy: 'required' } }))).toBe(
-      '409 policy_locks_you_out',
+      '401 step_up_required',
     );
   });
 

@@ -7,7 +7,7 @@ import { rememberedDeviceOf } from '../devices/remembered-device.ts';
 import { cookieNames, setCookies } from '../calls/app-cookies.ts';
 import { cookieOf } from '../http/credential.ts';
 import type { SessionRestriction } from '../access/actor.ts';
-import type { Acr } from '../access/second-factor.ts';
+import { type Acr, acrOf } from '../access/second-factor.ts';
 import type { Call } from '../calls/route.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import { sessionEnds } from '../sessions/session-ends.ts';
@@ -72,6 +72,7 @@ export function prepareSession(call: Call, app: App, user: AuthenticatedUser): P
     providerAcr: user.providerAcr ?? null,
     factorAt: user.isFactorProven ? ends.now : null,
     rememberedFactorAt: remembered?.provenAt ?? null,
+    strongFactorAt: user.isFactorProven && acrOf(user.amr) === 3 ? ends.now : null,
     restriction,
     ...ends,
     ...(remembered && { expiresAt: earlier(ends.expiresAt, remembered.until) }),

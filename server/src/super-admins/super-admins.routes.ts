@@ -100,7 +100,7 @@ export const superAdminRoutes = [
     url: '/v1/authorization/super-admins',
     operationId: 'addSuperAdmin',
     freshAuthentication: 'always',
-    freshFactor: 'ifEnrolled',
+    grants: true,
     tag: 'authorization',
     summary: 'Add a super admin',
     description:
@@ -137,6 +137,8 @@ export const superAdminRoutes = [
     method: 'DELETE',
     url: '/v1/authorization/super-admins/:userId',
     operationId: 'removeSuperAdmin',
+    freshAuthentication: 'always',
+    grants: true,
     tag: 'authorization',
     summary: 'Remove super admin rights',
     description:

@@ -1,6 +1,9 @@
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
-import { freshForSeconds } from '../access/second-factor.ts';
+import { freshForSeconds } from '../access/required-authentication.ts';
+import { type Acr, acrUrn } from '../access/second-factor.ts';
+import { stepUpOperations } from '../access/step-up-operations.ts';
+import { isGrant, requiredAuthenticationOf } from '../calls/fresh-authentication.ts';
 import { routes } from '../routes.ts';
 import { type Case, cases } from './samples/samples.ts';
 import { digestOfEverything } from './digest.ts';
@@ -9,10 +12,10 @@ import { createStage, type Stage } from './samples/stage.ts';
 import { openTestDatabase } from './database.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import type { UndoableDb } from './undo.ts';
-import { createWorld } from './world/world.ts';
+import { createWorld, password } from './world/world.ts';
 
 /** The operations that need fresh authentication. Listed here on purpose, although each route declares it. */
-const asking = {
+const asking: Record<'always' | 'stepUp', readonly string[]> = {
   always: [
     'validateIntent',
     'unlinkMyIdentity',
@@ -34,6 +37,7 @@ const asking = {
     'updateIdentityProvider',
     'deleteIdentityProvider',
     'addSuperAdmin',
+    'removeSuperAdmin',
     'deleteOrganization',
     'updateOrganizationSecurity',
     'updateAppSettings',
@@ -50,7 +54,7 @@ const asking = {
     'createMyRecoveryCodes',
     'resetUserFactors',
   ],
-  stepUp: ['createMachineUser', 'createGoogleIdentityProvider', 'createAzureIdentityProvider', 'deleteUser'],
+  stepUp: [...stepUpOperations],
 };
 
 let db: UndoableDb;
@@ -68,7 +72,17 @@ afterAll(() => app?.close());
 /** Moves the last authentication of every session into the past. */
 const age = (seconds: number) =>
   app.db.query(sql`
-    UPDATE sessions SET authenticated_at = ${new Date(app.clock.now().getTime() - seconds * 1000)}::timestamptz
+    UPDATE sessions SET authenticated_at = ${before(seconds)}::timestamptz,
+      factor_at = CASE WHEN factor_at IS NOT NULL THEN LEAST(factor_at, ${before(seconds)}::timestamptz) END
+    WHERE app_id = ${stage.world.appId}`);
+const before = (seconds: number) => new Date(app.clock.now().getTime() - seconds * 1000);
+
+/** Makes all people owners of factors, which their sessions have proven then. */
+const withFactors = (strongest: Acr, { secondFactor, passkey }: { secondFactor: Date | null; passkey: Date | null }) =>
+  app.db.query(sql`
+    WITH people AS (
+      UPDATE users SET has_factor = true, strongest_acr = ${strongest} WHERE app_id = ${stage.world.appId})
+    UPDATE sessions SET factor_at = ${secondFactor}::timestamptz, strong_factor_at = ${passkey}::timestamptz
     WHERE app_id = ${stage.world.appId}`);
 
 const requireStepUp = () =>
@@ -95,18 +109,33 @@ async function callWith(one: Case, prepared: Prepared) {
   return perform(stage.world, one.route, prepared, { token: prepared.as.token });
 }
 
+/** Expects a refusal that changes nothing. @param acr the strength that the challenge names */
+async function expectRefused(
+  one: Case,
+  prepared: Prepared,
+  { code, acr }: { code: string; acr: Acr },
+  token = callerOf(prepared).token,
+): Promise<void> {
+  const digest = await digestOfEverything(app.db);
+  const response = await perform(stage.world, one.route, prepared, { token });
+  const values = acr === 1 ? '' : ` acr_values="${acrUrn(acr)}",`;
+  expect([response.statusCode, outcomeOf(response), response.headers['www-authenticate']]).toEqual([
+    401,
+    code,
+    `Bearer error="insufficient_user_authentication",${values} max_age=600`,
+  ]);
+  expect(response.json<{ detail: string }>().detail).toContain('/v1/authentication/users/me/reauthentication');
+  expect(await digestOfEverything(app.db)).toEqual(digest);
+}
+
+/** Their samples have a caller with a second factor. */
+const ofPeopleWithFactor = new Set(['removeMyFactor', 'createMyRecoveryCodes', 'resetUserFactors']);
+
 async function expectRefusal(one: Case): Promise<void> {
   const prepared = withoutProof(one, await one.sample.prepare(stage));
   await age(freshForSeconds + 1);
-  const before = await digestOfEverything(app.db);
-  const response = await perform(stage.world, one.route, prepared, { token: callerOf(prepared).token });
-  expect([response.statusCode, outcomeOf(response), response.headers['www-authenticate']]).toEqual([
-    401,
-    'reauthentication_required',
-    'Bearer error="insufficient_user_authentication", max_age=600',
-  ]);
-  expect(response.json<{ detail: string }>().detail).toContain('/v1/authentication/users/me/reauthentication');
-  expect(await digestOfEverything(app.db)).toEqual(before);
+  const acr = ofPeopleWithFactor.has(one.route.operationId) ? 2 : 1;
+  await expectRefused(one, prepared, { code: 'reauthentication_required', acr });
 }
 
 async function expectSuccess(one: Case, seconds: number, strip = withoutProof): Promise<void> {
@@ -147,6 +176,186 @@ describe('an old session is accepted like a fresh one, with every setting of the
     await requireStepUp();
     await expectSuccess(one, freshForSeconds + 1, (__, prepared) => prepared);
   });
+});
+
+const asked = [...declaring('always'), ...declaring('stepUp')];
+/** The documented form of this call has the current password, also of people with a second factor. */
+const confirmedByPassword = 'changePassword';
+
+describe('of people with a second factor, a recent password is not enough:', () => {
+  const never = { secondFactor: null, passkey: null };
+
+  it.each(byName(asked))('%s', async (_, one) => {
+    const prepared = withoutProof(one, await one.sample.prepare(stage));
+    for (const acr of [2, 3] as const) {
+      await withFactors(acr, never);
+      const { acr: declared = 1 } = requiredAuthenticationOf(one.route) ?? {};
+      // What is declared is required first.
+      await expectRefused(one, prepared, { code: 'step_up_required', acr: declared > 1 ? declared : acr });
+      await withFactors(acr, { secondFactor: before(freshForSeconds + 1), passkey: before(freshForSeconds + 1) });
+      await expectRefused(one, prepared, { code: 'step_up_required', acr: declared > 1 ? declared : acr });
+    }
+  });
+
+  it.each(byName(asked.filter(({ route }) => route.operationId !== confirmedByPassword)))(
+    'nor the current password in the body: %s',
+    async (_, one) => {
+      const { body, ...prepared } = withoutProof(one, await one.sample.prepare(stage));
+      const isAccepted = one.route.body?.safeParse({ ...body, currentPassword: password }).success ?? false;
+      await withFactors(2, never);
+      const sent = { ...prepared, ...(body && { body: isAccepted ? { ...body, currentPassword: password } : body }) };
+      await expectRefused(one, sent, { code: 'step_up_required', acr: 2 });
+    },
+  );
+});
+
+describe('of people with a passkey, another factor is not enough:', () => {
+  it.each(byName(asked))('%s', async (_, one) => {
+    const prepared = withoutProof(one, await one.sample.prepare(stage));
+    await withFactors(3, { secondFactor: app.clock.now(), passkey: before(freshForSeconds + 1) });
+    await expectRefused(one, prepared, { code: 'step_up_required', acr: 3 });
+  });
+});
+
+describe('of people with a second factor, an old one is not enough:', () => {
+  it.each(byName(asked))('%s', async (_, one) => {
+    const prepared = withoutProof(one, await one.sample.prepare(stage));
+    await age(freshForSeconds + 1);
+    await withFactors(2, { secondFactor: before(freshForSeconds + 1), passkey: null });
+    await expectRefused(one, prepared, { code: 'reauthentication_required', acr: 2 });
+  });
+});
+
+describe('the strongest factor within ten minutes is enough:', () => {
+  // Without a session, a person with a second factor proves it now.
+  const withSession = asked.filter(({ route }) => 'principals' in route.access);
+
+  it.each(byName(withSession))('%s', async (_, one) => {
+    const prepared = withoutProof(one, await one.sample.prepare(stage));
+    await age(freshForSeconds);
+    await withFactors(3, { secondFactor: before(freshForSeconds), passkey: before(freshForSeconds) });
+    expect(outcomeOf(await callWith(one, prepared))).toBe(one.route.response.status);
+  });
+});
+
+describe('what a route declares of a session, everybody needs:', () => {
+  const declared = cases.filter(({ route }) => requiredAuthenticationOf(route));
+  const requiredOf = ({ route }: Case) => requiredAuthenticationOf(route) ?? { acr: 1, maxAgeSeconds: 0 };
+  const proven = (time: Date | null) => ({ secondFactor: time, passkey: time });
+
+  it('in these operations', () => {
+    expect(declared.map(({ route }) => [route.operationId, requiredAuthenticationOf(route)])).toEqual([
+      ['resetUserFactors', { acr: 2, maxAgeSeconds: 600 }],
+    ]);
+  });
+
+  it.each(byName(declared))('%s: too weak', async (_, one) => {
+    const prepared = await one.sample.prepare(stage);
+    await withFactors(2, proven(null));
+    await expectRefused(one, prepared, { code: 'step_up_required', acr: requiredOf(one).acr });
+    await age(10 * requiredOf(one).maxAgeSeconds);
+    await expectRefused(one, prepared, { code: 'step_up_required', acr: requiredOf(one).acr });
+  });
+
+  it.each(byName(declared))('%s: too old', async (_, one) => {
+    const { acr, maxAgeSeconds } = requiredOf(one);
+    const prepared = await one.sample.prepare(stage);
+    await age(maxAgeSeconds + 1);
+    await withFactors(2, proven(before(maxAgeSeconds + 1)));
+    await expectRefused(one, prepared, { code: 'reauthentication_required', acr });
+  });
+
+  it.each(byName(declared))('%s: strong and recent enough', async (_, one) => {
+    const { maxAgeSeconds } = requiredOf(one);
+    const prepared = await one.sample.prepare(stage);
+    await withFactors(2, proven(before(maxAgeSeconds)));
+    expect(outcomeOf(await callWith(one, prepared))).toBe(one.route.response.status);
+  });
+});
+
+describe('an app names the documented operations that need it of everybody:', () => {
+  const setStepUp = (names: readonly string[]) =>
+    app.db.query(sql`
+      UPDATE apps
+      SET settings = settings || jsonb_build_object('stepUp', true, 'stepUpOperations', ${[...names]}::text[])
+      WHERE id = ${stage.world.appId}`);
+
+  it.each(byName(declaring('stepUp')))('%s', async (_, one) => {
+    await setStepUp(stepUpOperations.filter((name) => name !== one.route.operationId));
+    await expectSuccess(one, freshForSeconds + 1);
+  });
+
+  it.each(byName(declaring('stepUp')))('%s, if it is named', async (_, one) => {
+    await setStepUp([one.route.operationId]);
+    await expectRefusal(one);
+  });
+});
+
+describe('super admins grant rights', () => {
+  const grants = cases.filter(({ route }) => isGrant(route));
+  const setPolicy = (policy: string) =>
+    app.db.query(sql`
+      UPDATE apps SET settings = settings || jsonb_build_object('mfa', jsonb_build_object('policy', ${policy}::text))
+      WHERE id = ${stage.world.appId}`);
+
+  it('in these operations', () => {
+    expect([...new Set(grants.map(({ route }) => route.operationId))].toSorted()).toEqual([
+      'addSuperAdmin',
+      'addUserToOrganization',
+      'adoptApiKey',
+      'confirmOrganizationMachineSecret',
+      'createApiKey',
+      'createMachineSecret',
+      'createMachineUser',
+      'createOrganizationMachineSecret',
+      'createOrganizationMachineUser',
+      'inviteManager',
+      'inviteMember',
+      'inviteOwner',
+      'removeSuperAdmin',
+      'resendInvitation',
+      'setOrganizationUserRoles',
+      'updateMachineUser',
+      'updateOrganizationMachineUser',
+    ]);
+  });
+
+  it.each(byName(grants))('only with their recent factor, if they have one: %s', async (_, one) => {
+    const prepared = withoutProof(one, await one.sample.prepare(stage));
+    await withFactors(2, { secondFactor: null, passkey: null });
+    await expectRefused(one, prepared, { code: 'step_up_required', acr: 2 }, stage.world.admin.token);
+  });
+
+  it.each(byName(grants))('only with a factor, if their app requires one: %s', async (_, one) => {
+    const prepared = withoutProof(one, await one.sample.prepare(stage));
+    await setPolicy('required');
+    await expectRefusedFactorless(one, prepared);
+  });
+
+  it.each(byName(grants))('without one, in an app in which nobody has one: %s', async (_, one) => {
+    const prepared = withoutProof(one, await one.sample.prepare(stage));
+    const response = await perform(stage.world, one.route, prepared, { token: stage.world.admin.token });
+    expect(String(outcomeOf(response))).not.toMatch(/step_up_required|reauthentication_required/);
+  });
+
+  it.each(byName(grants))('without one, in an app without second factors: %s', async (_, one) => {
+    const prepared = withoutProof(one, await one.sample.prepare(stage));
+    await withFactors(3, { secondFactor: null, passkey: null });
+    await setPolicy('off');
+    const response = await perform(stage.world, one.route, prepared, { token: stage.world.admin.token });
+    expect(String(outcomeOf(response))).not.toMatch(/step_up_required|reauthentication_required/);
+  });
+
+  /** The detail says that a factor must be added first. */
+  async function expectRefusedFactorless(one: Case, prepared: Prepared): Promise<void> {
+    const digest = await digestOfEverything(app.db);
+    const response = await perform(stage.world, one.route, prepared, { token: stage.world.admin.token });
+    expect([outcomeOf(response), response.json<{ detail: string }>().detail]).toEqual([
+      'step_up_required',
+      expect.stringContaining('Add one first'),
+    ]);
+    expect(await digestOfEverything(app.db)).toEqual(digest);
+  }
 });
 
 describe('machine users are exempt:', () => {

@@ -240,16 +240,23 @@ const providerKind: Kind = {
   make: async (world) => {
     const provider = await TestProvider.start();
     provider.now = () => world.test.clock.now();
-    const idpId = await registerProvider(world, provider);
+    const acrMapping = [{ claim: 'amr', value: 'mfa', acr: 2 }];
+    const idpId = await registerProvider(world, provider, { acrMapping });
     return {
-      prepare: () => ({ as: human(world.admin), params: { idpId } }),
+      prepare: () => ({ as: human(world.admin), params: { idpId }, body: { acrMapping } }),
       read: async () => {
         const { idps } = await get<{ idps: { id: string }[] }>(world, '/v1/authorization/idps');
         return idps.find(({ id }) => id === idpId);
       },
     };
   },
-  values: { name: 'Another name', acrMapping: [{ claim: 'amr', value: 'mfa', acr: 2 }] },
+  values: { name: 'Another name', 'acrMapping.0.value': 'urn:acme:two', 'acrMapping.0.acr': 3 },
+  // The list is replaced as a whole.
+  follows: {
+    'acrMapping.0.claim': ['acrMapping.0.value', 'acrMapping.0.acr'],
+    'acrMapping.0.value': ['acrMapping.0.claim', 'acrMapping.0.acr'],
+    'acrMapping.0.acr': ['acrMapping.0.claim', 'acrMapping.0.value'],
+  },
   unseen: {
     clientSecret: {
       because: 'Secrets are never returned.',
@@ -271,6 +278,7 @@ const providerKind: Kind = {
 const settingsOf = (prefix: string): Pick<Kind, 'values' | 'follows' | 'unseen'> => ({
   values: {
     [`${prefix}redirectUrls`]: ['https://app.example.com', 'https://app.example.com/another'],
+    [`${prefix}stepUpOperations`]: ['deleteUser'],
   },
   follows: { [`${prefix}redirectMatching`]: [`${prefix}warnings`] },
   unseen: relyingPartyParts(prefix),

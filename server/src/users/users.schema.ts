@@ -15,7 +15,7 @@ import {
 } from '../http/fields.ts';
 import { mailLanguages } from '../mail-texts/words.ts';
 import { emailAddress } from '../http/email-address.ts';
-import { authentication } from '../sessions/sessions.schema.ts';
+import { authentication } from '../access/authentication.schema.ts';
 import { stepUpRequired } from './step-up.schema.ts';
 
 export const firstName = personName('Given name.', 'Jon');

@@ -270,12 +270,7 @@ export const samplesOfIdentityProviders: SampleCalls = {
     {
       ...byAdmin(async (stage) => ({
         params: { idpId: await register(stage) },
-        body: {
-          name: 'Another name',
-          clientSecret: 'another secret',
-          enabled: false,
-          acrMapping: [{ claim: 'acr', value: 'urn:acme:two', acr: 2 }],
-        },
+        body: { name: 'Another name', clientSecret: 'another secret', enabled: false },
       })),
       target: ['identity_provider', 'idpId'],
     },

@@ -1,0 +1,134 @@
+import { ApiError } from '../http/errors.ts';
+import type { Actor, PresentedSession, SignedInUser } from './actor.ts';
+import { type Acr, acrUrn } from './second-factor.ts';
+import { isProtected, type StepUp } from './step-up-operations.ts';
+
+/** Maximum age of an authentication that counts as recent, in seconds. */
+export const freshForSeconds = 600;
+
+/** What a call requires of the authentication of a human caller. */
+export interface RequiredAuthentication {
+  readonly acr: Acr;
+  readonly maxAgeSeconds: number;
+}
+
+/** A recent authentication of this strength. */
+export const recently = (acr: Acr): RequiredAuthentication => ({ acr, maxAgeSeconds: freshForSeconds });
+
+/** Whether a moment is recent enough. Null: it never was. */
+const isWithin = (time: Date | null, maxAgeSeconds: number, now: Date): boolean =>
+  time !== null && now.getTime() - time.getTime() <= maxAgeSeconds * 1000;
+
+/** When the person last proved this strength in the session, with own factors; null: never. */
+function provenAt(session: PresentedSession, acr: Acr): Date | null {
+  const { authenticatedAt, needsReauthentication, factorAt, strongFactorAt, restriction } = session;
+  if (acr === 1) return needsReauthentication ? null : authenticatedAt;
+  // A recovery code stands for every factor that it replaces.
+  return acr === 2 || restriction === 'recovery' ? factorAt : strongFactorAt;
+}
+
+/** Whether the session has proven the required strength recently enough. */
+export const meets = (session: PresentedSession, { acr, maxAgeSeconds }: RequiredAuthentication, now: Date): boolean =>
+  isWithin(provenAt(session, acr), maxAgeSeconds, now);
+
+/** Tells the client what is needed. @see RFC 9470, section 3 */
+const authenticationChallenge = ({ acr, maxAgeSeconds }: RequiredAuthentication): string =>
+  [
+    'Bearer error="insufficient_user_authentication"',
+    ...(acr > 1 ? [`acr_values="${acrUrn(acr)}"`] : []),
+    `max_age=${maxAgeSeconds}`,
+  ].join(', ');
+
+const passkeyRequired =
+  'This call requires your passkey, with PIN or biometrics, within the last ten minutes. Send it to POST ' +
+  '/v1/authentication/users/me/reauthentication, then repeat the call.';
+
+/** The refusal of a session that is too weak. */
+export const stepUpRequired = (
+  { hasFactor }: Pick<SignedInUser, 'hasFactor'>,
+  required: RequiredAuthentication = recently(2),
+): ApiError =>
+  new ApiError('step_up_required', {
+    headers: { 'www-authenticate': authenticationChallenge(required) },
+    ...(required.acr === 3 && { detail: passkeyRequired }),
+    ...(!hasFactor && {
+      detail: 'Only people who have a second factor themselves may make this call. Add one first.',
+    }),
+  });
+
+/** The refusal of a session whose authentication is too old. */
+const reauthenticationRequired = (required: RequiredAuthentication): ApiError =>
+  new ApiError('reauthentication_required', {
+    headers: { 'www-authenticate': authenticationChallenge(required) },
+    ...(required.acr > 1 && {
+      detail:
+        'Prove a second factor again with POST /v1/authentication/users/me/reauthentication. A password or mailed ' +
+        'code is not enough, because this person has a second factor.',
+    }),
+  });
+
+/**
+ * Refuses a human caller whose session has not proven the required strength, or not recently enough. A session is too
+ * weak if it never proved the strength, or if its recent authentication is weaker.
+ *
+ * @throws ApiError `step_up_required`, `reauthentication_required`
+ */
+export function requireAuthentication(actor: Actor, required: RequiredAuthentication, now: Date): void {
+  if (actor.kind !== 'user' || meets(actor.session, required, now)) return;
+  const { user, session } = actor;
+  const isRecent = meets(session, { ...required, acr: 1 }, now);
+  const isTooWeak = required.acr > 1 && (isRecent || provenAt(session, required.acr) === null);
+  throw isTooWeak ? stepUpRequired(user, required) : reauthenticationRequired(required);
+}
+
+/**
+ * Refuses a human caller who has not recently proven their strongest factor. Without a second factor, a recent
+ * authentication is enough.
+ *
+ * @throws ApiError `step_up_required`, `reauthentication_required`
+ */
+export function requireStrongestFactor(actor: Actor, now: Date): void {
+  if (actor.kind === 'user') requireAuthentication(actor, recently(actor.user.strongestAcr), now);
+}
+
+/**
+ * When a route requires recent authentication: `always`, or as the setting `stepUp` says and of people with a second
+ * factor, because clients of the documented API do not expect the requirement.
+ */
+export type FreshAuthentication = 'always' | 'stepUp';
+
+/** What a route asks of a person. */
+interface Asked {
+  readonly freshness: FreshAuthentication | undefined;
+  readonly operationId: string;
+  /** Whether the call gives rights: super admins then need their second factor. */
+  readonly isGrant: boolean;
+}
+
+type Person = Actor & { kind: 'user' };
+
+/**
+ * The strength of the recent authentication that the route requires of a person, if it requires any. People who have a
+ * second factor prove the strongest one: a password or a mailed code alone is not enough. In an app without second
+ * factors, none is asked for. In an app that requires second factors, super admins need one to grant rights.
+ */
+export function requiredStrength({ isGrant }: Asked, { user, session: { mfaPolicy } }: Person): Acr {
+  const own = mfaPolicy === 'off' ? 1 : user.strongestAcr;
+  return isGrant && user.isSuperAdmin && mfaPolicy === 'required' && own === 1 ? 2 : own;
+}
+
+/**
+ * Whether the route requires recent authentication of this person.
+ *
+ * @param findStepUp reads the settings, only if they matter
+ */
+export async function isRequired(
+  { freshness, operationId, isGrant }: Asked,
+  person: Person,
+  findStepUp: () => Promise<StepUp>,
+): Promise<boolean> {
+  const { user } = person;
+  if (isGrant && user.isSuperAdmin && requiredStrength({ freshness, operationId, isGrant }, person) > 1) return true;
+  if (freshness === undefined) return false;
+  return freshness === 'always' || user.hasFactor || isProtected(await findStepUp(), operationId);
+}
