@@ -30,6 +30,8 @@ export const nouns = {
     signIn: 'signIn',
     requestCode: 'requestSignInCode',
     finishSignIn: 'finishSignIn',
+    createExchangeCode: 'createExchangeCode',
+    exchange: 'exchangeSession',
     passkeyOptions: 'createPasskeyOptions',
     signInWithPasskey: 'signInWithPasskey',
     secondFactorPasskeyOptions: 'createSecondFactorPasskeyOptions',

@@ -9,6 +9,7 @@ import { sweepLimits } from './calls/sweep-limits.ts';
 import { sweepCodes } from './codes/sweep-codes.ts';
 import { indexMembersOfBefore } from './search/index-members.ts';
 import { sweepIntents } from './federation/sweep-intents.ts';
+import { sweepExchanges } from './exchanges/sweep-exchanges.ts';
 import { sweepSessions } from './sessions/sweep-sessions.ts';
 import { sweepChallenges } from './sign-in/sweep-challenges.ts';
 import { sendSignInCodes } from './passwordless/send-sign-in-codes.ts';
@@ -25,6 +26,7 @@ export const backgroundTasks: readonly BackgroundTask[] = [
   sweepChallenges,
   sweepCodes,
   sweepIntents,
+  sweepExchanges,
   sweepEvents,
   sweepAnswers,
   sendPasswordResets,

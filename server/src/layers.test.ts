@@ -12,7 +12,8 @@ const order = `
   keys limits passwords access calls lists openapi mail-texts page-texts outbox
   apps codes email devices search users sessions roles organizations members
   machine-users organization-machine-users api-keys tokens idempotency identity-providers invitations audit
-  passkeys factors sign-in accounts passwordless federation reauthentication not-me super-admins pages platform
+  passkeys factors sign-in accounts passwordless exchanges federation reauthentication not-me super-admins
+  pages platform
   credential-lookups.ts background.ts background-tasks.ts routes.ts app.ts bootstrap.ts
   deployment.ts operate signals.ts terminal.ts serve.ts workers.ts operate.ts young-generation.ts main.ts`
   .trim()

@@ -43,6 +43,7 @@ import { factorRoutes } from './factors/factors.routes.ts';
 import { passkeyRoutes } from './factors/passkey.routes.ts';
 import { resetFactorsRoutes } from './factors/reset-factors.routes.ts';
 import { mfaRoutes } from './sign-in/mfa.routes.ts';
+import { exchangeRoutes } from './exchanges/exchanges.routes.ts';
 import { passwordlessRoutes } from './passwordless/passwordless.routes.ts';
 import { passkeySignInRoutes } from './sign-in/passkey.routes.ts';
 import { signInRoutes } from './sign-in/sign-in.routes.ts';
@@ -62,6 +63,7 @@ export const routes: readonly Route[] = [
   ...accountRoutes,
   ...signInRoutes,
   ...passwordlessRoutes,
+  ...exchangeRoutes,
   ...mfaRoutes,
   ...passkeySignInRoutes,
   ...factorRoutes,

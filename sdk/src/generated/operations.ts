@@ -32,6 +32,10 @@ import type {
   SignInResponses,
   RequestSignInCodeData,
   RequestSignInCodeResponses,
+  CreateExchangeCodeData,
+  CreateExchangeCodeResponses,
+  ExchangeSessionData,
+  ExchangeSessionResponses,
   FinishSignInData,
   FinishSignInResponses,
   CreatePasskeyOptionsData,
@@ -276,6 +280,8 @@ export interface OperationTypes {
   exportMe: { data: ExportMeData; responses: ExportMeResponses };
   signIn: { data: SignInData; responses: SignInResponses };
   requestSignInCode: { data: RequestSignInCodeData; responses: RequestSignInCodeResponses };
+  createExchangeCode: { data: CreateExchangeCodeData; responses: CreateExchangeCodeResponses };
+  exchangeSession: { data: ExchangeSessionData; responses: ExchangeSessionResponses };
   finishSignIn: { data: FinishSignInData; responses: FinishSignInResponses };
   createPasskeyOptions: { data: CreatePasskeyOptionsData; responses: CreatePasskeyOptionsResponses };
   signInWithPasskey: { data: SignInWithPasskeyData; responses: SignInWithPasskeyResponses };
@@ -452,6 +458,8 @@ export const operations = {
   exportMe: { method: 'GET', path: '/v1/authentication/users/me/export' },
   signIn: { method: 'POST', path: '/v1/authentication/users/sessions', body: true },
   requestSignInCode: { method: 'POST', path: '/v1/authentication/users/sessions/email-code', body: true },
+  createExchangeCode: { method: 'POST', path: '/v1/authentication/users/me/exchange-codes', body: true },
+  exchangeSession: { method: 'POST', path: '/v1/authentication/users/sessions/exchange', body: true },
   finishSignIn: { method: 'PUT', path: '/v1/authentication/users/sessions/mfa', body: true },
   createPasskeyOptions: { method: 'POST', path: '/v1/authentication/users/sessions/passkey/options', body: true },
   signInWithPasskey: { method: 'POST', path: '/v1/authentication/users/sessions/passkey', body: true },

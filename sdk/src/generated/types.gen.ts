@@ -1336,6 +1336,34 @@ export type CreateAzureIdentityProviderRequest = {
 };
 
 /**
+ * The product that is to get a session.
+ */
+export type CreateExchangeCodeRequest = {
+    /**
+     * The address of the product to which the browser returns. One of the app’s redirect URLs.
+     */
+    returnTo: string;
+    /**
+     * SHA-256 of a secret of the product in base64url (RFC 7636, S256).
+     */
+    codeChallenge: string;
+};
+
+/**
+ * The code. Shown only here.
+ */
+export type CreateExchangeCodeResult = {
+    /**
+     * A code that can be exchanged once, within a minute.
+     */
+    code: string;
+    /**
+     * Until when it can be exchanged (RFC 3339, UTC).
+     */
+    expiresAt: string;
+};
+
+/**
  * An OAuth client of Google.
  */
 export type CreateGoogleIdentityProviderRequest = {
@@ -1719,6 +1747,24 @@ export type DeleteUserResult = {
      * The result in words.
      */
     message: string;
+};
+
+/**
+ * The code of the address, and what proves that it is meant.
+ */
+export type ExchangeSessionRequest = {
+    /**
+     * A code that can be exchanged once, within a minute.
+     */
+    code: string;
+    /**
+     * The secret that belongs to the code challenge.
+     */
+    codeVerifier: string;
+    /**
+     * The address of the product to which the browser returns. One of the app’s redirect URLs.
+     */
+    returnTo: string;
 };
 
 /**
@@ -6292,6 +6338,112 @@ export type RequestSignInCodeResponses = {
 };
 
 export type RequestSignInCodeResponse = RequestSignInCodeResponses[keyof RequestSignInCodeResponses];
+
+export type CreateExchangeCodeData = {
+    body: CreateExchangeCodeRequest;
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/me/exchange-codes';
+};
+
+export type CreateExchangeCodeErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreateExchangeCodeError = CreateExchangeCodeErrors[keyof CreateExchangeCodeErrors];
+
+export type CreateExchangeCodeResponses = {
+    /**
+     * The code.
+     */
+    201: CreateExchangeCodeResult;
+};
+
+export type CreateExchangeCodeResponse = CreateExchangeCodeResponses[keyof CreateExchangeCodeResponses];
+
+export type ExchangeSessionData = {
+    body: ExchangeSessionRequest;
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/sessions/exchange';
+};
+
+export type ExchangeSessionErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type ExchangeSessionError = ExchangeSessionErrors[keyof ExchangeSessionErrors];
+
+export type ExchangeSessionResponses = {
+    /**
+     * The session has started.
+     */
+    201: StartedSession;
+};
+
+export type ExchangeSessionResponse = ExchangeSessionResponses[keyof ExchangeSessionResponses];
 
 export type FinishSignInData = {
     body: FinishSignInRequest;

@@ -10,6 +10,7 @@ import { leaseNode } from '../ids.ts';
 import { deleteFullQuotas } from '../limits/limits.store.ts';
 import { deleteExpiredPasskeyChallenges } from '../passkeys/passkey-challenges.store.ts';
 import { deleteEndedSessions } from '../sessions/sessions.store.ts';
+import { deleteExpiredExchanges } from '../exchanges/exchanges.store.ts';
 import { deleteExpiredChallenges } from '../sign-in/mfa-challenges.store.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { recordingDb, type RecordingDb } from '../test/recording-db.ts';
@@ -165,6 +166,19 @@ const cases: readonly Case[] = [
       SELECT ${world.appId}, int8send(n), ${world.admin.userId}, '{pwd}', int8send(n), '{}', '{}', ${before}, ${before}
       FROM ${numbers}`,
     run: (tx) => deleteExpiredChallenges(tx, now, limit),
+  },
+  {
+    name: 'deletes expired exchange codes',
+    table: 'session_exchanges',
+    fill: (numbers) => sql`
+      WITH own AS (
+        INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at,
+          expires_at, idle_expires_at)
+        VALUES (${world.appId}, 9000000, ${world.admin.userId}, 'own', '{pwd}', now(), now(), now(), now(), now())
+        ON CONFLICT DO NOTHING)
+      INSERT INTO session_exchanges (app_id, code_hash, session_id, return_to, code_challenge, expires_at)
+      SELECT ${world.appId}, int8send(n), 9000000, 'x', 'x', ${before} FROM ${numbers}`,
+    run: (tx) => deleteExpiredExchanges(tx, now, limit),
   },
   {
     name: 'deletes expired challenges of passkeys',

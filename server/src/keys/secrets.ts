@@ -15,6 +15,7 @@ export type SecretPrefix =
   | 'gh_f_'
   | 'gh_b_'
   | 'gh_p_'
+  | 'gh_x_'
   | 'gh_r_';
 
 /** Binding of a code: it is invalid for another app, user, purpose or organization. */

@@ -273,15 +273,36 @@ async function goOn(page: PageCall): Promise<PageAnswer> {
   if (returnTo === undefined) return { redirect: page.href('account') };
   const self = app.settings.mfa.policy === 'required' ? await page.api('GET', 'authentication/users/me') : undefined;
   if (self && !self.ok) return refusedSession(page, self);
-  const target = new URL(returnTo).host;
-  const body = html`<p>${text('backLead', { target })}</p>
-    <p><a class="button" href="${returnTo}" rel="noreferrer">${text('continue')}</a></p>`;
-  return { ...page.content('backTitle', body), goesTo: returnTo };
+  const goal = await withCode(page, returnTo);
+  if (typeof goal !== 'string') return refusedSession(page, goal);
+  const body = html`<p>${text('backLead', { target: new URL(goal).host })}</p>
+    <p><a class="button" href="${goal}" rel="noreferrer">${text('continue')}</a></p>`;
+  return { ...page.content('backTitle', body), goesTo: goal };
+}
+
+const exchange = z.looseObject({ code: z.string() });
+
+/** The address of the product, with a code if it asks for one. @returns the refusal of the API if it gives none */
+async function withCode(page: PageCall, returnTo: string): Promise<string | Answer> {
+  const { code_challenge: codeChallenge } = page.goal;
+  if (codeChallenge === undefined) return returnTo;
+  const body = { returnTo, codeChallenge };
+  const answer = await page.api('POST', 'authentication/users/me/exchange-codes', { body });
+  if (!answer.ok) return answer;
+  const url = new URL(returnTo);
+  url.searchParams.append('code', exchange.parse(answer.body).code);
+  return url.href;
 }
 
 export const accountPages = [
   ...pageRoutes({ path: 'account', name: 'Account', summary: 'The page of the own account', show, submit }),
   ...pageRoutes({ path: 'sign-out', name: 'SignOut', summary: 'The end of the session', submit: signOut }),
   ...pageRoutes({ path: 'signed-out', name: 'SignedOut', summary: 'The page after a sign-out', show: signedOut }),
-  ...pageRoutes({ path: 'continue', name: 'Continue', summary: 'The way back to the product', show: goOn }),
+  ...pageRoutes({
+    path: 'continue',
+    name: 'Continue',
+    summary: 'The way back to the product',
+    show: goOn,
+    changesState: true,
+  }),
 ];

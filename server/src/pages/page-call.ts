@@ -36,6 +36,8 @@ export class PageCall {
   readonly isSent: boolean;
   /** The address of the product to which the browser returns, from the query or form. */
   readonly returnTo: string | undefined;
+  /** The parameters of the product, which every page passes on. */
+  readonly goal: Values;
   /** The refusal that the page shows. */
   problem: Problem | undefined;
   /** A message that the page shows: a success, or an alert. */
@@ -55,12 +57,16 @@ export class PageCall {
     this.text = textIn(this.look);
     this.returnTo = form['return_to'];
     if (this.returnTo !== undefined) checkRedirectUrl(call, app, this.returnTo);
+    const { code_challenge: challenge } = form;
+    this.goal = {
+      ...(this.returnTo !== undefined && { return_to: this.returnTo }),
+      ...(this.returnTo !== undefined && challenge !== undefined && { code_challenge: challenge }),
+    };
   }
 
   /** The address of a page of the app. Keeps the address of the product. */
   href(page: string, query: Values = {}): string {
-    const { returnTo } = this;
-    const all = new URLSearchParams({ ...query, ...(returnTo !== undefined && { return_to: returnTo }) });
+    const all = new URLSearchParams({ ...query, ...this.goal });
     return `/apps/${this.app.name}/${page}${all.size > 0 ? `?${all.toString()}` : ''}`;
   }
 
@@ -80,10 +86,9 @@ export class PageCall {
 
   /** A form of the page. Its fields come from the caller; the token and the address of the product are added. */
   formOf(page: string, fields: Html, hidden: Values = {}): Html {
-    const { returnTo } = this;
     const all = Object.entries({
       ...hidden,
-      ...(returnTo !== undefined && { return_to: returnTo }),
+      ...this.goal,
       form_token: this.#formToken(),
     });
     return html`<form method="post" action="/apps/${this.app.name}/${page}" novalidate>

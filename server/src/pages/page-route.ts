@@ -20,6 +20,8 @@ interface Page {
   readonly show?: (page: PageCall) => PageAnswer | Promise<PageAnswer>;
   /** Showing the page changes something, because a provider redirects the browser to it. */
   readonly changesState?: true;
+  /** Showing the page redirects the browser. */
+  readonly redirects?: true;
   /** Codes of refusals, in addition to those of every page. */
   readonly errors?: readonly ErrorCode[];
   /** Takes the form of the page. Absent: it has none. */
@@ -60,7 +62,7 @@ const shownAgain = (given: PageAnswer): PageAnswer => ('redirect' in given ? giv
  * enter. A form is accepted from the page's own origin only, and only in the browser for which it was made. An expired
  * form is shown again, with the values that were entered.
  */
-export function pageRoutes({ path, name, summary, show, submit, changesState, errors = [] }: Page): Route[] {
+export function pageRoutes({ path, name, summary, show, submit, changesState, redirects, errors = [] }: Page): Route[] {
   const shared = {
     url: `/apps/:app/${path}`,
     tag: 'platform',
@@ -79,7 +81,7 @@ export function pageRoutes({ path, name, summary, show, submit, changesState, er
       operationId: `show${name}Page`,
       ...(changesState && { changesState }),
       query: formValues,
-      response: { status: changesState ? 303 : 200, description: 'The page.' },
+      response: { status: redirects ? 303 : 200, description: 'The page.' },
       handler: async (call) => {
         const page = await openPage(call, call.query);
         await answer(page, await open(page));

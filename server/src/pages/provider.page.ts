@@ -61,5 +61,6 @@ export const providerPage = pageRoutes({
   summary: 'The target of the way back from an identity provider',
   show: comeBack,
   changesState: true,
+  redirects: true,
   errors: ['intent_invalid'],
 });

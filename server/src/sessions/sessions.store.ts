@@ -309,6 +309,34 @@ export const insertSession = (appId: string, session: NewSession, source: Sql): 
     ${session.rememberedFactorAt}::timestamptz, ${session.rememberedFactorAt !== null}::boolean
   ${source}`;
 
+/** What differs between a session and its copy. */
+interface SessionCopy {
+  readonly id: string;
+  readonly tokenHash: Buffer;
+  readonly now: Date;
+  readonly idleExpiresAt: Date;
+}
+
+/**
+ * Inserts a session that is as strong and as old as another one, and ends no later.
+ *
+ * @returns false if that one has ended or is restricted
+ */
+export async function copySession(tx: Tx, appId: string, sessionId: string, copy: SessionCopy): Promise<boolean> {
+  const rows = await tx.query(sql`
+    INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
+      idle_expires_at, ip, user_agent, factor_at, restriction, provider_acr,
+      remembered_factor_at, needs_reauthentication)
+    SELECT app_id, ${copy.id}::bigint, user_id, ${copy.tokenHash}::bytea, amr, authenticated_at, created_at,
+      ${copy.now}::timestamptz, expires_at, LEAST(expires_at, ${copy.idleExpiresAt}::timestamptz), ip, user_agent,
+      factor_at, restriction, provider_acr, remembered_factor_at, needs_reauthentication
+    FROM sessions
+    WHERE app_id = ${appId} AND id = ${sessionId} AND restriction IS NULL
+      AND LEAST(expires_at, idle_expires_at) > ${copy.now}
+    RETURNING 1`);
+  return rows.length > 0;
+}
+
 /**
  * The statement that renews the presented session when a person signs in again. The id is kept, and the session gets a
  * new token, authentication time and lifetime. It returns no row if the session belongs to another user, has ended, or

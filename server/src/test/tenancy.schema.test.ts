@@ -64,6 +64,12 @@ async function createApiKeys({ world, orgId, owner, member, machine }: Stage): P
   for (const maker of [owner, world.admin, machine]) await organizationKey(world, maker, orgId);
 }
 
+/** A code that a product could exchange for a session. */
+async function createCode({ world, member }: Stage): Promise<void> {
+  const body = { returnTo: 'http://localhost:4000/', codeChallenge: 'c'.repeat(43) };
+  await world.call('POST', '/v1/authentication/users/me/exchange-codes', { token: member.token, body });
+}
+
 /** A sign-in whose second factor is missing. */
 async function beginSignIn({ world }: Stage): Promise<void> {
   const person = await world.person();
@@ -87,6 +93,7 @@ beforeAll(async () => {
   await sendKeys(stage);
   await createApiKeys(stage);
   await beginSignIn(stage);
+  await createCode(stage);
   await usePasskeys(stage);
   tables = await tablesOfApps(app.db);
   rows = await takeRows(app.db, tables, stage.world.appId);

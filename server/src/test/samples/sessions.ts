@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { expect } from 'vitest';
 import { sql } from '../../db/db.ts';
 import { human, nobody, robot, type SampleCalls } from './sample.ts';
@@ -16,6 +17,10 @@ async function addSessions({ test, appId }: World, userId: string): Promise<void
     FROM sessions, generate_series(1, 110) AS n WHERE app_id = ${appId} AND user_id = ${userId}`);
 }
 
+const returnTo = 'http://localhost:4000/signed-in';
+const verifier = 'v'.repeat(43);
+const challengeOf = (secret: string): string => hash('sha256', secret, 'base64url');
+
 /** Mails a code to sign in to an address. */
 async function codeToSignIn({ world }: Stage, email: string): Promise<SentCode> {
   await enableSignInCodes(world);
@@ -24,6 +29,26 @@ async function codeToSignIn({ world }: Stage, email: string): Promise<SentCode> 
 
 /** Sample calls about sessions. */
 export const samplesOfSessions: SampleCalls = {
+  createExchangeCode: [
+    {
+      admits: humans,
+      prepare: ({ stranger }) => ({ as: human(stranger), body: { returnTo, codeChallenge: challengeOf(verifier) } }),
+    },
+  ],
+  exchangeSession: [
+    {
+      admits: 'everyone',
+      target: ['session', 'sessionId'],
+      foreign: 'code_invalid',
+      foreignIn: { 'body.returnTo': 'code_invalid' },
+      prepare: async ({ world, member }) => {
+        const options = { token: member.token, body: { returnTo, codeChallenge: challengeOf(verifier) } };
+        const created = await world.call('POST', '/v1/authentication/users/me/exchange-codes', options);
+        const { code } = created.json<{ code: string }>();
+        return { as: { ...nobody, id: member.userId }, body: { code, codeVerifier: verifier, returnTo } };
+      },
+    },
+  ],
   signIn: [
     {
       admits: 'everyone',

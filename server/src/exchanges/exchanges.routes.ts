@@ -1,0 +1,113 @@
+import { overApp, publicAccess } from '../access/access.ts';
+import { signedIn } from '../access/actor.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { checkRedirectUrl } from '../apps/url-template.ts';
+import { mutate } from '../calls/mutate.ts';
+import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
+import { sql, type Tx } from '../db/db.ts';
+import { ApiError } from '../http/errors.ts';
+import { newSecret, sha256 } from '../keys/secrets.ts';
+import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
+import { startedSession } from '../sessions/sessions.schema.ts';
+import { copySession, endSurplusSessions } from '../sessions/sessions.store.ts';
+import { findAndLockUser } from '../users/users.store.ts';
+import { createExchangeCode, exchangeCodeCreated, exchangeSession } from './exchanges.schema.ts';
+import { type Exchange, insertExchange, takeExchange } from './exchanges.store.ts';
+
+/** As short as browsers and products need, because the code is in an address. */
+const lifeMs = 60_000;
+
+interface Presented {
+  readonly returnTo: string;
+  readonly codeVerifier: string;
+}
+
+/** Whether the caller is the one for whom the code was created. @see RFC 7636, section 4.6 */
+const isFor = (exchange: Exchange, { returnTo, codeVerifier }: Presented, now: Date): boolean =>
+  exchange.expiresAt > now &&
+  exchange.returnTo === returnTo &&
+  exchange.codeChallenge === sha256(codeVerifier).toString('base64url');
+
+/** Starts a session like the one of the code. @returns undefined if that one or its user is not active any more */
+async function startCopy(tx: Tx, call: Call, exchange: Exchange) {
+  const { services, appId } = call;
+  const app = await namedAppOf(call);
+  const user = await findAndLockUser(tx, appId, exchange.userId);
+  if (user?.state !== 'ACTIVE') return undefined;
+  const now = services.clock.now();
+  const idleExpiresAt = new Date(now.getTime() + app.settings.sessionIdleSeconds * 1000);
+  const id = services.ids.next();
+  const sessionToken = newSecret('gh_s_');
+  const copy = { id, tokenHash: sha256(sessionToken), now, idleExpiresAt };
+  if (!(await copySession(tx, appId, exchange.sessionId, copy))) return undefined;
+  await tx.query(
+    endSurplusSessions(appId, { userId: user.id, now }, sql`${id}`, app.settings.sessionsPerUser, sql`TRUE`),
+  );
+  return { sessionId: id, sessionToken, userId: user.id };
+}
+
+export const exchangeRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/me/exchange-codes',
+    operationId: 'createExchangeCode',
+    tag: 'authentication',
+    summary: 'Create a code that a product exchanges for a session',
+    description:
+      'Creates a code for a product on another site, which does not get the session cookie. The hosted pages make ' +
+      'this call after a sign-in and add the code to `returnTo`. The product exchanges it with `POST ' +
+      '…/users/sessions/exchange`. The code is valid for a minute, once, and ends with the session of the caller.',
+    access: overApp('SESSION_OWNER'),
+    audit: noAudit('The exchange of the code writes the event of the new session.'),
+    idempotency: nothingKept('The response has a secret, and the call can be repeated without harm.'),
+    body: createExchangeCode,
+    response: { status: 201, description: 'The code.', body: exchangeCodeCreated },
+    errors: ['redirect_url_not_allowed'],
+    handler: async (call) => {
+      const { services, appId, actor, body } = call;
+      checkRedirectUrl(call, await namedAppOf(call), body.returnTo);
+      const code = newSecret('gh_x_');
+      const expiresAt = new Date(services.clock.now().getTime() + lifeMs);
+      return mutate(call, async (tx) => {
+        await lockCallerWithSession(tx, call);
+        const { id: sessionId } = signedIn(actor).session;
+        await insertExchange(tx, appId, { ...body, codeHash: sha256(code), sessionId, expiresAt });
+        return { result: { code, expiresAt: expiresAt.toISOString() }, event: undefined };
+      });
+    },
+  }),
+
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/sessions/exchange',
+    operationId: 'exchangeSession',
+    tag: 'authentication',
+    summary: 'Exchange a code for a session',
+    description:
+      'Starts a session for a product on another site after a sign-in on the hosted pages. The session is as strong ' +
+      'and as old as that of the pages, and does not outlive its end date. The code is used up by the first attempt, ' +
+      'also by a wrong one. The response sets no cookie.',
+    access: publicAccess(),
+    audit: 'session.created',
+    idempotency: nothingKept('The response has a secret, and the code can be used once.'),
+    body: exchangeSession,
+    response: { status: 201, description: 'The session has started.', body: startedSession },
+    errors: ['code_invalid'],
+    handler: async (call) => {
+      const { services, appId, body } = call;
+      const started = await mutate(call, async (tx) => {
+        const exchange = await takeExchange(tx, appId, sha256(body.code));
+        const isRight = exchange && isFor(exchange, body, services.clock.now());
+        const session = isRight ? await startCopy(tx, call, exchange) : undefined;
+        if (!session) return { result: undefined, event: undefined };
+        const event = {
+          target: { kind: 'session', id: session.sessionId },
+          actor: { kind: 'user', id: session.userId },
+        } as const;
+        return { result: session, event };
+      });
+      if (!started) throw new ApiError('code_invalid');
+      return started;
+    },
+  }),
+];

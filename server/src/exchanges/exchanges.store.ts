@@ -1,0 +1,67 @@
+import { type Queryable, sql, type Tx } from '../db/db.ts';
+
+/** A code to store. */
+export interface NewExchange {
+  readonly codeHash: Buffer;
+  readonly sessionId: string;
+  readonly returnTo: string;
+  readonly codeChallenge: string;
+  readonly expiresAt: Date;
+}
+
+/** A code as it was created, with the user of its session. */
+export interface Exchange {
+  readonly sessionId: string;
+  readonly userId: string;
+  readonly returnTo: string;
+  readonly codeChallenge: string;
+  readonly expiresAt: Date;
+}
+
+export async function insertExchange(tx: Tx, appId: string, exchange: NewExchange): Promise<void> {
+  await tx.query(sql`
+    INSERT INTO session_exchanges (app_id, code_hash, session_id, return_to, code_challenge, expires_at)
+    VALUES (${appId}, ${exchange.codeHash}, ${exchange.sessionId}, ${exchange.returnTo}, ${exchange.codeChallenge},
+      ${exchange.expiresAt})`);
+}
+
+interface ExchangeRow {
+  session_id: string;
+  user_id: string;
+  return_to: string;
+  code_challenge: string;
+  expires_at: Date;
+}
+
+/** Uses a code up, whether or not the rest of the request is right. @returns undefined if there is no such code */
+export async function takeExchange(db: Queryable, appId: string, codeHash: Buffer): Promise<Exchange | undefined> {
+  const [row] = await db.query<ExchangeRow>(sql`
+    DELETE FROM session_exchanges e USING sessions s
+    WHERE e.app_id = ${appId} AND e.code_hash = ${codeHash} AND s.app_id = e.app_id AND s.id = e.session_id
+    RETURNING e.session_id, s.user_id, e.return_to, e.code_challenge, e.expires_at`);
+  return (
+    row && {
+      sessionId: row.session_id,
+      userId: row.user_id,
+      returnTo: row.return_to,
+      codeChallenge: row.code_challenge,
+      expiresAt: row.expires_at,
+    }
+  );
+}
+
+/**
+ * Deletes at most `limit` expired codes, of all apps. Skips locked rows.
+ *
+ * @returns the number of deleted rows
+ */
+export async function deleteExpiredExchanges(db: Queryable, now: Date, limit: number): Promise<number> {
+  const rows = await db.query(sql`
+    WITH expired AS MATERIALIZED (
+      SELECT app_id, code_hash FROM session_exchanges WHERE expires_at <= ${now} ORDER BY expires_at LIMIT ${limit}
+      FOR UPDATE SKIP LOCKED)
+    DELETE FROM session_exchanges e USING expired
+    WHERE e.app_id = expired.app_id AND e.code_hash = expired.code_hash
+    RETURNING 1`);
+  return rows.length;
+}

@@ -1,0 +1,186 @@
+import { hash } from 'node:crypto';
+import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
+import { sql } from '../db/db.ts';
+import { openTestDatabase } from '../test/database.ts';
+import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { runTask } from '../test/tasks.ts';
+import type { UndoableDb } from '../test/undo.ts';
+import { enrol } from '../test/world/factors.ts';
+import { createVisitor } from '../test/world/visitor.ts';
+import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
+import { sweepExchanges } from './sweep-exchanges.ts';
+
+const target = 'https://product.example/signed-in';
+const verifier = 'verifier-of-the-product-which-is-long-enough-43';
+const codeChallenge = hash('sha256', verifier, 'base64url');
+
+let db: UndoableDb;
+let test: TestApp;
+let world: World;
+let other: World;
+let person: Person;
+
+beforeAll(async () => {
+  db = await openTestDatabase();
+  test = await buildTestApp({ db });
+  world = await createWorld(test, { settings: { redirectUrls: [target, `${target}/2`] } });
+  other = await createWorld(test, { settings: { redirectUrls: [target] } });
+  person = await world.person({ verified: true });
+});
+aroundEach((runTest) => db.undo(runTest));
+afterAll(async () => {
+  await test?.close();
+});
+
+const create = (body: object = {}, token: string | null = person.token) =>
+  world.call('POST', '/v1/authentication/users/me/exchange-codes', {
+    token: token ?? undefined,
+    body: { returnTo: target, codeChallenge, ...body },
+  });
+
+const newCode = async () => (await create()).json<{ code: string }>().code;
+
+const exchange = (code: string, body: object = {}, from = world) =>
+  from.call('POST', '/v1/authentication/users/sessions/exchange', {
+    body: { code, codeVerifier: verifier, returnTo: target, ...body },
+  });
+
+const me = (token: string) => world.call('GET', '/v1/authentication/users/me', { token });
+
+describe('a code', () => {
+  it.each([
+    ['another target', { returnTo: `${target}/2` }],
+    ['another verifier', { codeVerifier: verifier.replace('v', 'w') }],
+    ['the challenge as verifier', { codeVerifier: codeChallenge }],
+  ])('is used up by %s', async (_, wrong) => {
+    const code = await newCode();
+    expect(problem(await exchange(code, wrong))).toBe('400 code_invalid');
+    expect(problem(await exchange(code))).toBe('400 code_invalid');
+  });
+
+  it('is worth nothing in another app, and stays valid in its own', async () => {
+    const code = await newCode();
+    expect(problem(await exchange(code, {}, other))).toBe('400 code_invalid');
+    expect((await exchange(code)).statusCode).toBe(201);
+  });
+
+  it('is worth nothing a second time', async () => {
+    const code = await newCode();
+    expect((await exchange(code)).statusCode).toBe(201);
+    expect(problem(await exchange(code))).toBe('400 code_invalid');
+  });
+
+  it('is used by one of several at the same time', async () => {
+    const code = await newCode();
+    const outcomes = await Promise.all([1, 2, 3].map(async () => (await exchange(code)).statusCode));
+    expect(outcomes.filter((status) => status === 201)).toHaveLength(1);
+  });
+
+  it('expires after a minute, and is deleted then', async () => {
+    const code = await newCode();
+    test.clock.advance(60_000);
+    expect(problem(await exchange(code))).toBe('400 code_invalid');
+    await newCode();
+    test.clock.advance(60_000);
+    await runTask(test, sweepExchanges);
+    expect(await test.db.query(sql`SELECT 1 FROM session_exchanges`)).toEqual([]);
+  });
+
+  it.each([
+    [
+      'the session has ended',
+      () => world.call('DELETE', `/v1/authentication/users/sessions/${person.sessionId}`, { token: person.token }),
+    ],
+    [
+      'the user was deactivated',
+      () =>
+        test.db.query(sql`UPDATE users SET state = 'INACTIVE' WHERE app_id = ${world.appId} AND id = ${person.userId}`),
+    ],
+    [
+      'the session has become a restricted one',
+      () =>
+        test.db.query(
+          sql`UPDATE sessions SET restriction = 'enrolment' WHERE app_id = ${world.appId} AND id = ${person.sessionId}`,
+        ),
+    ],
+  ])('is worth nothing when %s', async (_, end) => {
+    const code = await newCode();
+    await end();
+    expect(problem(await exchange(code))).toBe('400 code_invalid');
+  });
+
+  it('is stored as a hash', async () => {
+    const code = await newCode();
+    const rows = await test.db.query(sql`SELECT session_exchanges::text AS row FROM session_exchanges`);
+    expect(JSON.stringify(rows)).not.toContain(code);
+  });
+
+  it.each(['https://evil.example/', `${target}?x=1`, 'javascript:alert(1)'])(
+    'is not created for %s',
+    async (returnTo) => {
+      expect(problem(await create({ returnTo }))).toBe('400 redirect_url_not_allowed');
+    },
+  );
+
+  it('is not created without a session', async () => {
+    expect(problem(await create({}, null))).toBe('401 unauthenticated');
+    const { token } = await world.machine();
+    expect(problem(await create({}, token))).toBe('403 human_required');
+  });
+});
+
+describe('the session of a product', () => {
+  const columns = sql`amr, authenticated_at, created_at, expires_at, factor_at, provider_acr, restriction`;
+  const sessions = () => test.db.query(sql`SELECT ${columns} FROM sessions WHERE user_id = ${person.userId}`);
+
+  it('is as strong and as old as that of the pages, and ends no later', async () => {
+    await enrol(world, await withProvider());
+    const code = await newCode();
+    test.clock.advance(30_000);
+    const started = (await exchange(code)).json<{ sessionToken: string; userId: string }>();
+    expect(started.userId).toBe(person.userId);
+    expect((await me(started.sessionToken)).statusCode).toBe(200);
+    const [one, copy] = await sessions();
+    expect(copy).toEqual(one);
+  });
+
+  it('sets no cookie, and writes an event', async () => {
+    const response = await exchange(await newCode());
+    expect(response.headers['set-cookie']).toBeUndefined();
+    const event = (await world.events()).at(-1);
+    expect(event).toMatchObject({ action: 'session.created', actor: `user ${person.userId}` });
+  });
+
+  it('is counted like others', async () => {
+    await test.db.query(sql`
+      UPDATE apps SET settings = settings || '{"sessionsPerUser": 2}' WHERE id = ${world.appId}`);
+    for (let count = 0; count < 3; count += 1) await exchange(await newCode());
+    expect(await sessions()).toHaveLength(2);
+  });
+
+  async function withProvider(): Promise<Person> {
+    await test.db.query(sql`UPDATE sessions SET amr = '{fed}' WHERE user_id = ${person.userId}`);
+    return person;
+  }
+});
+
+describe('the sign-in on the pages', () => {
+  it('ends at the product, which exchanges the code of its address', async () => {
+    const visitor = createVisitor(test);
+    const query = new URLSearchParams({ return_to: target, code_challenge: codeChallenge });
+    await visitor.open(`/apps/${world.appName}/sign-in?${query.toString()}`);
+    await visitor.press('Continue', { email: person.email });
+    const { html } = await visitor.press('Sign in', { password });
+    const [, code = ''] =
+      /content="0;url=https:\/\/product.example\/signed-in\?code=(gh_x_[\w-]{43})"/.exec(html) ?? [];
+    expect((await exchange(code)).json()).toMatchObject({ userId: person.userId });
+  });
+
+  it('gives no code to somebody who is not signed in', async () => {
+    const visitor = createVisitor(test);
+    const query = new URLSearchParams({ return_to: target, code_challenge: codeChallenge });
+    const { path } = await visitor.open(`/apps/${world.appName}/continue?${query.toString()}`);
+    expect(path).toContain(`/apps/${world.appName}/sign-in?`);
+    expect(path).toContain('code_challenge=');
+  });
+});
