@@ -32,6 +32,7 @@ export const nouns = {
     finishSignIn: 'finishSignIn',
     createExchangeCode: 'createExchangeCode',
     exchange: 'exchangeSession',
+    sendSecondFactorCode: 'sendSecondFactorCode',
     passkeyOptions: 'createPasskeyOptions',
     signInWithPasskey: 'signInWithPasskey',
     secondFactorPasskeyOptions: 'createSecondFactorPasskeyOptions',

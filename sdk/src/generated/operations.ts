@@ -36,6 +36,8 @@ import type {
   CreateExchangeCodeResponses,
   ExchangeSessionData,
   ExchangeSessionResponses,
+  SendSecondFactorCodeData,
+  SendSecondFactorCodeResponses,
   FinishSignInData,
   FinishSignInResponses,
   CreatePasskeyOptionsData,
@@ -282,6 +284,7 @@ export interface OperationTypes {
   requestSignInCode: { data: RequestSignInCodeData; responses: RequestSignInCodeResponses };
   createExchangeCode: { data: CreateExchangeCodeData; responses: CreateExchangeCodeResponses };
   exchangeSession: { data: ExchangeSessionData; responses: ExchangeSessionResponses };
+  sendSecondFactorCode: { data: SendSecondFactorCodeData; responses: SendSecondFactorCodeResponses };
   finishSignIn: { data: FinishSignInData; responses: FinishSignInResponses };
   createPasskeyOptions: { data: CreatePasskeyOptionsData; responses: CreatePasskeyOptionsResponses };
   signInWithPasskey: { data: SignInWithPasskeyData; responses: SignInWithPasskeyResponses };
@@ -460,6 +463,7 @@ export const operations = {
   requestSignInCode: { method: 'POST', path: '/v1/authentication/users/sessions/email-code', body: true },
   createExchangeCode: { method: 'POST', path: '/v1/authentication/users/me/exchange-codes', body: true },
   exchangeSession: { method: 'POST', path: '/v1/authentication/users/sessions/exchange', body: true },
+  sendSecondFactorCode: { method: 'POST', path: '/v1/authentication/users/sessions/mfa/email-code', body: true },
   finishSignIn: { method: 'PUT', path: '/v1/authentication/users/sessions/mfa', body: true },
   createPasskeyOptions: { method: 'POST', path: '/v1/authentication/users/sessions/passkey/options', body: true },
   signInWithPasskey: { method: 'POST', path: '/v1/authentication/users/sessions/passkey', body: true },
@@ -733,6 +737,7 @@ export type KnownErrorCode =
   | 'email_already_verified'
   | 'factor_invalid'
   | 'factor_limit_exceeded'
+  | 'factor_not_allowed'
   | 'factor_not_found'
   | 'human_required'
   | 'idempotency_in_progress'

@@ -656,6 +656,10 @@ export type AppSettings = {
          */
         policy: 'off' | 'optional' | 'required';
         /**
+         * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, unless the mailbox was the first factor. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+         */
+        factors: Array<'totp' | 'passkey' | 'email'>;
+        /**
          * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
          */
         graceDays: number;
@@ -857,7 +861,7 @@ export type CheckPermissionsResult = {
  */
 export type ConfirmFactorRequest = {
     /**
-     * The present code of the authenticator app, six digits. Spaces and dashes are ignored.
+     * The present code of the authenticator app, six digits, or the code of the mail. Spaces and dashes are ignored.
      */
     code: string;
     /**
@@ -1280,6 +1284,10 @@ export type CreateAppRequest = {
              * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for.
              */
             policy?: 'off' | 'optional' | 'required';
+            /**
+             * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, unless the mailbox was the first factor. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+             */
+            factors?: Array<'totp' | 'passkey' | 'email'>;
             /**
              * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
              */
@@ -2188,7 +2196,7 @@ export type FinishSignInRequest = unknown & {
      */
     factorId?: string | null;
     /**
-     * The present code of the authenticator app, six digits. Spaces and dashes are ignored.
+     * The present code of the authenticator app, six digits, or the code of the mail. Spaces and dashes are ignored.
      */
     code?: string | null;
     /**
@@ -3684,7 +3692,7 @@ export type ReauthenticateRequest = unknown & {
      */
     factorId?: string | null;
     /**
-     * The present code of the authenticator app, six digits. Spaces and dashes are ignored.
+     * The present code of the authenticator app, six digits, or the code of the mail. Spaces and dashes are ignored.
      */
     code?: string | null;
     /**
@@ -4054,6 +4062,26 @@ export type SearchOrganizationUsersRequest = {
      * Key of a role of the organization, or of a predefined one with its prefix `global:`.
      */
     role?: string;
+};
+
+/**
+ * The token of the sign-in.
+ */
+export type SendSecondFactorCodeRequest = {
+    /**
+     * The token of the response `mfa_required`. Valid for ten minutes, and only on the same device.
+     */
+    mfaToken: string;
+};
+
+/**
+ * The mail is on its way.
+ */
+export type SendSecondFactorCodeResult = {
+    /**
+     * The result in words.
+     */
+    message: string;
 };
 
 /**
@@ -4592,6 +4620,10 @@ export type UpdateAppRequest = {
              */
             policy?: 'off' | 'optional' | 'required';
             /**
+             * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, unless the mailbox was the first factor. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+             */
+            factors?: Array<'totp' | 'passkey' | 'email'>;
+            /**
              * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
              */
             graceDays?: number;
@@ -4861,6 +4893,10 @@ export type UpdateAppSettingsRequest = {
          */
         policy?: 'off' | 'optional' | 'required';
         /**
+         * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, unless the mailbox was the first factor. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+         */
+        factors?: Array<'totp' | 'passkey' | 'email'>;
+        /**
          * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
          */
         graceDays?: number;
@@ -5109,7 +5145,7 @@ export type UsableFactor = {
      */
     id: string;
     /**
-     * totp: an authenticator app.
+     * totp: an authenticator app. passkey: a passkey. email: a code by mail.
      */
     kind: string;
     /**
@@ -6444,6 +6480,69 @@ export type ExchangeSessionResponses = {
 };
 
 export type ExchangeSessionResponse = ExchangeSessionResponses[keyof ExchangeSessionResponses];
+
+export type SendSecondFactorCodeData = {
+    body: SendSecondFactorCodeRequest;
+    headers?: {
+        /**
+         * The device token from the same header of an earlier response; browsers send it in the cookie `device-token`. It shows that the device has signed in before. It does not authenticate.
+         */
+        'X-Device-Token'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/authentication/users/sessions/mfa/email-code';
+};
+
+export type SendSecondFactorCodeErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type SendSecondFactorCodeError = SendSecondFactorCodeErrors[keyof SendSecondFactorCodeErrors];
+
+export type SendSecondFactorCodeResponses = {
+    /**
+     * The mail is on its way.
+     */
+    200: SendSecondFactorCodeResult;
+};
+
+export type SendSecondFactorCodeResponse = SendSecondFactorCodeResponses[keyof SendSecondFactorCodeResponses];
 
 export type FinishSignInData = {
     body: FinishSignInRequest;

@@ -52,6 +52,7 @@ async function queueCodeAndNotice(
 
 /** Purposes of codes that are voided, because the old address may belong to someone else. */
 const voidedByEmail = [
+  'second_factor',
   'email_verification',
   'password_reset',
   'email_change',

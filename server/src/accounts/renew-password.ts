@@ -5,7 +5,13 @@ import { deleteSessions } from '../sessions/sessions.store.ts';
 import { setPasswordByCode } from '../users/users.store.ts';
 
 /** A new password voids pending actions that other people may have requested for the account. */
-export const voidedByPassword = ['password_reset', 'email_change', 'reauthentication', 'sign_in'] as const;
+export const voidedByPassword = [
+  'password_reset',
+  'email_change',
+  'reauthentication',
+  'sign_in',
+  'second_factor',
+] as const;
 
 /**
  * Sets the password of a claimed account with a code from its mailbox: after a reset, or after an invitation was

@@ -104,8 +104,11 @@ const limitSettings = z
 
 const mfaMeta = {
   description: 'Second factors of people.',
-  examples: [{ policy: 'optional', graceDays: 7, rememberDays: 0, relyingParty: null }],
+  examples: [{ policy: 'optional', factors: ['totp', 'passkey'], graceDays: 7, rememberDays: 0, relyingParty: null }],
 };
+
+/** Kinds of second factors. */
+export const secondFactors = ['totp', 'passkey', 'email'] as const;
 
 const mfaSettings = z
   .strictObject({
@@ -116,6 +119,19 @@ const mfaSettings = z
         'asked for.',
       examples: ['optional'],
     }),
+    factors: z
+      .array(z.enum(secondFactors, { error: 'Must be totp, passkey or email.' }))
+      .refine((kinds) => kinds.some((kind) => kind !== 'email'), { error: 'Must include totp or passkey.' })
+      .refine((kinds) => new Set(kinds).size === kinds.length, { error: 'Each at most once.' })
+      .meta({
+        description:
+          'The kinds of second factors that people can add and use; recovery codes always. email: people who have ' +
+          'another factor can use a code by mail instead, to their claimed address, unless the mailbox was the first ' +
+          'factor. A factor of another kind is used only by people who have none of these kinds, and then starts a ' +
+          'session that can only change factors.',
+        uniqueItems: true,
+        examples: [['totp', 'passkey']],
+      }),
     graceDays: z
       .int({ error: 'Must be a whole number of days.' })
       .min(0, { error: 'At least 0 days.' })
@@ -343,7 +359,7 @@ export const defaultSettings: Settings = {
   managersMayMakeApiKeys: false,
   ownersHoldAllPermissions: false,
   organizationMachineUsers: false,
-  mfa: { policy: 'optional', graceDays: 7, rememberDays: 0, relyingParty: null },
+  mfa: { policy: 'optional', factors: ['totp', 'passkey'], graceDays: 7, rememberDays: 0, relyingParty: null },
   stepUp: false,
   stepUpOperations: [...stepUpOperations],
 };

@@ -112,7 +112,8 @@ async function keepRelyingParty(tx: Tx, before: Settings, after: Settings, name:
 
 /** Whether a change, or the settings after it, leave the policy about second factors as it is. */
 export const keepsPolicy = (after: NonNullable<SettingsPatch['mfa']>, before: Settings['mfa']): boolean =>
-  (['policy', 'graceDays', 'rememberDays'] as const).every((name) => (after[name] ?? before[name]) === before[name]);
+  (['policy', 'graceDays', 'rememberDays'] as const).every((name) => (after[name] ?? before[name]) === before[name]) &&
+  (after.factors ?? before.factors).toSorted().join() === before.factors.toSorted().join();
 
 /**
  * Changes an app. Locks its row, so that concurrent changes of different settings are all kept. A change of the policy

@@ -34,6 +34,12 @@ const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Pro
   );
 };
 
+/** Methods of authentication that prove a factor, by its kind. A code by mail is only for sign-in. */
+const methodsOf = { totp: ['otp'], passkey: ['hwk', 'swk'], email: [] } as const;
+
+const hasAllowedMethod = (amr: readonly string[], { mfa }: Settings): boolean =>
+  mfa.factors.some((kind) => methodsOf[kind].some((method) => amr.includes(method)));
+
 /**
  * Only a session that has proven a second factor may begin or end to require one from everybody. Otherwise super admins
  * could lock themselves out. People who have a factor need a recent one for every change of the policy and of the
@@ -44,7 +50,7 @@ const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Pro
 function checkFactorProtection({ actor, services }: Call, after: Settings, before: Settings): void {
   if (actor.kind !== 'user' || keepsFactorProtection(after, before)) return;
   const { user, session } = actor;
-  const meetsPolicy = user.hasFactor && session.factorAt !== null;
+  const meetsPolicy = user.hasFactor && session.factorAt !== null && hasAllowedMethod(session.amr, after);
   if (!keepsPolicy(after.mfa, before.mfa) && !meetsPolicy) {
     if (after.mfa.policy === 'required') throw new ApiError('policy_locks_you_out');
     if (before.mfa.policy === 'required') throw stepUpRequired(user);
@@ -77,8 +83,8 @@ export const settingsRoutes = [
       'Changes the settings in the request; absent settings stay unchanged, also within `mail`, `mfa` and `limits`.' +
       ' Effective from the next request on, in every process. Only a super admin whose session has proven a second ' +
       'factor can change `mfa.policy` to `required`, or from `required`. Super admins who have one need to have ' +
-      'proven it in the last ten minutes to change `mfa.policy`, `mfa.graceDays`, `mfa.rememberDays` or the limits ' +
-      'of second factors.',
+      'proven it in the last ten minutes to change `mfa.policy`, `mfa.factors`, `mfa.graceDays`, `mfa.rememberDays`' +
+      ' or the limits of second factors.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,

@@ -8,7 +8,8 @@ export type CodePurpose =
   | 'password_reset'
   | 'email_change'
   | 'reauthentication'
-  | 'sign_in';
+  | 'sign_in'
+  | 'second_factor';
 
 /** User and purpose of a code, and for invitations the organization. */
 export interface CodeBinding {

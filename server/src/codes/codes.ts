@@ -25,6 +25,7 @@ export const codeLifeMs: Readonly<Record<CodePurpose, number>> = {
   email_change: hourMs,
   reauthentication: hourMs / 4,
   sign_in: hourMs / 6,
+  second_factor: hourMs / 6,
 };
 
 /**
@@ -39,6 +40,7 @@ export const codesKept: Readonly<Record<CodePurpose, number>> = {
   email_change: 1,
   reauthentication: 1,
   sign_in: 3,
+  second_factor: 3,
 };
 
 /**

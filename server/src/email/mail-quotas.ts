@@ -19,6 +19,7 @@ export const mailboxKinds = [
   'email_change',
   'reauthentication',
   'sign_in_code',
+  'second_factor_code',
   'notice',
 ] as const;
 
@@ -65,6 +66,12 @@ async function consumeUnit(
   return take(db, app.id, quotaOf(services, app, name, subject), services.clock.now());
 }
 
+/** Consumes one unit of the mails that are reserved for an account. @returns false if the quota is exhausted */
+async function consumeReserved(db: Queryable, services: Services, app: QuotaApp, subject: string): Promise<boolean> {
+  const reserved = quotaOf(services, app, 'reservedCodeMailsPerAccountPerHour', subject);
+  return (await take(db, app.id, reserved, services.clock.now())) === undefined;
+}
+
 /**
  * Consumes one unit of the mail quota of a mailbox for this kind.
  *
@@ -82,22 +89,31 @@ export async function consumeMailQuota(
 ): Promise<boolean> {
   const name = 'codeRequestsPerAccountPerHour';
   if ((await consumeUnit(db, services, app, name, mailboxName(kind, email))) === undefined) return true;
-  if (reservedFor === undefined) return false;
-  const reserved = quotaOf(services, app, 'reservedCodeMailsPerAccountPerHour', reservedName(kind, reservedFor));
-  return (await take(db, app.id, reserved, services.clock.now())) === undefined;
+  return reservedFor !== undefined && consumeReserved(db, services, app, reservedName(kind, reservedFor));
 }
 
 /**
  * Like {@link consumeMailQuota}, but refuses the request if the quota is exhausted. Committed before it returns.
  *
+ * @param reservedFor id of the user whose reserved mails may be used
  * @throws ApiError `rate_limited` with `Retry-After`
  */
-export async function requireMailQuota(call: Call, kind: MailboxKind, email: string): Promise<void> {
+export async function requireMailQuota(
+  call: Call,
+  kind: MailboxKind,
+  email: string,
+  reservedFor?: string,
+): Promise<void> {
   const { services } = call;
   const app = await namedAppOf(call);
   const name = 'codeRequestsPerAccountPerHour';
   const wait = await consumeUnit(services.db, services, app, name, mailboxName(kind, email));
-  if (wait !== undefined) throw new ApiError('rate_limited', { retryAfterInSeconds: toRetryAfter(wait) });
+  if (
+    wait === undefined ||
+    (reservedFor !== undefined && (await consumeReserved(services.db, services, app, reservedName(kind, reservedFor))))
+  )
+    return;
+  throw new ApiError('rate_limited', { retryAfterInSeconds: toRetryAfter(wait) });
 }
 
 /** Queues a mail that is due at a booked time. */

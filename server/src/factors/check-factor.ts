@@ -16,6 +16,9 @@ import { namedAppOf } from '../apps/named-app.ts';
 import type { Ceremony } from '../passkeys/passkey-challenges.store.ts';
 import type { Assertion } from '../passkeys/passkeys.schema.ts';
 import { PasskeyRefused } from '../passkeys/webauthn.ts';
+import { checkCode } from '../codes/codes.ts';
+import { consumeCode } from '../codes/codes.store.ts';
+import { allowsFactor, isUsable, mailableAddress } from './usable-factors.ts';
 import { checkPasskey, type CheckedPasskey } from './check-passkey.ts';
 import { findSealedFactor, useStep } from './factors.store.ts';
 import { usePasskey } from './passkeys.store.ts';
@@ -35,6 +38,8 @@ export interface FactorHolder {
   readonly userId: string;
   /** The device or session that has proven a factor before: it has a quota of its own. */
   readonly proven: string | undefined;
+  /** At a sign-in: the methods of the first factor. Only then a code by mail can be the second one. */
+  readonly firstAmr?: readonly string[];
 }
 
 /** The caller, with a quota of the session if it has proven a factor before. */
@@ -49,11 +54,13 @@ export interface CheckedFactor {
   readonly proof:
     | { readonly by: 'totp'; readonly factorId: string; readonly step: number }
     | ({ readonly by: 'passkey' } & CheckedPasskey)
+    | { readonly by: 'email'; readonly codeId: string }
     | { readonly by: 'recovery-code'; readonly codeHash: Buffer };
 }
 
 const methodsProvenBy = ({ proof }: CheckedFactor): readonly string[] => {
   if (proof.by === 'recovery-code') return ['rec'];
+  if (proof.by === 'email') return ['email', 'mfa'];
   return [...(proof.by === 'passkey' ? proof.methods : ['otp']), 'mfa'];
 };
 
@@ -62,14 +69,19 @@ export const amrAfter = (amr: readonly string[], checked: CheckedFactor): string
   ...new Set([...amr, ...methodsProvenBy(checked)]),
 ];
 
+/** Whether a session that has proven this factor may be used for everything, as to the kinds that the app allows. */
+export const isOfAllowedKind = (app: App, { proof }: CheckedFactor): boolean =>
+  proof.by !== 'recovery-code' && allowsFactor(app, proof.by);
+
 /** The session of the caller after a second factor was proven in it, for `recordFactor`. */
-export function recordedFactor(call: Call, app: App, methods: readonly string[]) {
+export function recordedFactor(call: Call, app: App, methods: readonly string[], isAllowed = true) {
   const { user, session } = signedIn(call.actor);
   return {
     id: session.id,
     userId: user.id,
     amr: [...new Set([...session.amr, ...methods])],
     isStrong: acrOf(methods) === 3,
+    isAllowed,
     ...sessionEnds(call, app, null),
   };
 }
@@ -109,16 +121,34 @@ export async function refundAttempts(tx: Tx, call: Call, holder: FactorHolder): 
   await tx.query(refundUnit(appId, address, sql`true`));
 }
 
+/** The code by mail, if the app accepts one in this sign-in. */
+async function mailProof(
+  call: Call,
+  { userId, firstAmr }: FactorHolder,
+  code: string,
+): Promise<CheckedFactor['proof'] | undefined> {
+  const { db, clock } = call.services;
+  if (!firstAmr) return undefined;
+  const user = { id: userId, amr: firstAmr };
+  if ((await mailableAddress(db, await namedAppOf(call), user, clock.now())) === undefined) return undefined;
+  const codeId = await checkCode(call, { userId, purpose: 'second_factor' }, code).catch((error: unknown) => {
+    throw error instanceof ApiError && error.code === 'code_invalid' ? factorInvalid(userId) : error;
+  });
+  return { by: 'email', codeId };
+}
+
 async function proofOf(
   call: Call,
-  userId: string,
+  holder: FactorHolder,
   presented: PresentedFactor,
   ceremony: Ceremony,
 ): Promise<CheckedFactor['proof'] | undefined> {
   const { services, appId } = call;
+  const { userId } = holder;
   if (presented.by === 'passkey') {
     const given = { assertion: presented.assertion, ceremony, isAlone: false };
     const passkey = await checkPasskey(call, await namedAppOf(call), given).catch(refusedPasskey(userId));
+    if (!(await isUsable(services.db, await namedAppOf(call), userId, 'passkey'))) return undefined;
     return { by: 'passkey', ...passkey };
   }
   if (presented.by === 'recovery-code') {
@@ -128,8 +158,9 @@ async function proofOf(
       : undefined;
   }
   const { factorId } = presented;
+  if (factorId === userId) return mailProof(call, holder, presented.code);
   const factor = await findSealedFactor(services.db, appId, userId, factorId);
-  if (!factor?.isConfirmed) return undefined;
+  if (!factor?.isConfirmed || !(await isUsable(services.db, await namedAppOf(call), userId, 'totp'))) return undefined;
   const secret = openTotpSecret(services.sealer, appId, factorId, factor.sealedSecret);
   const step = matchTotp(secret, normalizeCode(presented.code), services.clock.now());
   return step === undefined ? undefined : { by: 'totp', factorId, step };
@@ -149,7 +180,7 @@ export async function checkFactor(
   ceremony: Ceremony,
 ): Promise<CheckedFactor> {
   await countAttempt(call, holder);
-  const proof = await proofOf(call, holder.userId, presented, ceremony);
+  const proof = await proofOf(call, holder, presented, ceremony);
   if (!proof) throw factorInvalid(holder.userId);
   return { holder, proof };
 }
@@ -184,6 +215,8 @@ async function use(
       const step = { id: proof.factorId, userId, step: proof.step, startsSession, now };
       return (await useStep(tx, appId, step)) ? [] : undefined;
     }
+    case 'email':
+      return (await consumeCode(tx, appId, userId, proof.codeId)) ? [] : undefined;
     case 'recovery-code':
       return (await useRecoveryCode(tx, appId, userId, proof.codeHash, now)) ? [] : undefined;
   }

@@ -14,6 +14,7 @@ import { notMeUrl } from '../users/not-me-token.ts';
 import { countAttempt, factorInvalid, type FactorHolder, recordedFactor, refundAttempts } from './check-factor.ts';
 import { mostFactors } from './factors.schema.ts';
 import { confirmFactor, type Factor, findSealedFactor, listFactors } from './factors.store.ts';
+import { requireKind } from './usable-factors.ts';
 import { notifyOfFactor } from './notify-factor.ts';
 import { newRecoveryCodes } from './recovery-codes.ts';
 import { replaceRecoveryCodes } from './recovery-codes.store.ts';
@@ -133,7 +134,7 @@ export async function confirmMyFactor(call: Call, given: Given): Promise<AddedFa
   const { appId, services } = call;
   const { user } = signedIn(call.actor);
   const app = await namedAppOf(call);
-  if (app.settings.mfa.policy === 'off') throw new ApiError('mfa_disabled');
+  requireKind(app, 'totp');
   const step = await stepOfUnconfirmed(call, user.id, given);
   const codeId = await checkMailbox(call, given);
   return mutate(call, (tx) =>

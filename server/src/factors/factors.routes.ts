@@ -8,6 +8,7 @@ import { nothingKept, route } from '../calls/route.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
 import { confirmMyFactor } from './confirm-factor.ts';
+import { requireKind } from './usable-factors.ts';
 import {
   addTotp,
   confirmFactor,
@@ -73,12 +74,13 @@ export const factorRoutes = [
     idempotency: nothingKept('The response has a secret, and the call can be repeated without harm.'),
     body: addTotp,
     response: { status: 201, description: 'The secret of the authenticator app.', body: totpAdded },
-    errors: ['mfa_disabled', 'factor_limit_exceeded'],
+    errors: ['mfa_disabled', 'factor_not_allowed', 'factor_limit_exceeded'],
     handler: async (call) => {
       const { services, appId, body } = call;
       const { user } = signedIn(call.actor);
-      const { settings, displayName } = await namedAppOf(call);
-      if (settings.mfa.policy === 'off') throw new ApiError('mfa_disabled');
+      const app = await namedAppOf(call);
+      requireKind(app, 'totp');
+      const { settings, displayName } = app;
       // Loaded here, because most processes never draw a QR code.
       const { renderSVG } = await import('uqr');
       const id = services.ids.next();
@@ -120,6 +122,7 @@ export const factorRoutes = [
       'code_invalid',
       'account_unclaimed',
       'mfa_disabled',
+      'factor_not_allowed',
       'rate_limited',
     ],
     handler: async (call) => {

@@ -14,7 +14,8 @@ const factorName = visibleName({ max: 100 }).meta({
 
 /** The code of an authenticator app, as typed. */
 export const totpCode = text({ min: 1, max: 100 }).meta({
-  description: 'The present code of the authenticator app, six digits. Spaces and dashes are ignored.',
+  description:
+    'The present code of the authenticator app, six digits, or the code of the mail. Spaces and dashes are ignored.',
   examples: ['287082'],
 });
 

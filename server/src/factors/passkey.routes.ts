@@ -18,15 +18,16 @@ import { consumeSignedChallenge, methodsOf } from './check-passkey.ts';
 import { type AddedFactor, checkMailbox, storeFactor } from './confirm-factor.ts';
 import { addPasskey, mostFactors, passkeyAdded, toFactorBody } from './factors.schema.ts';
 import { listFactors } from './factors.store.ts';
+import { requireKind } from './usable-factors.ts';
 import { insertPasskey, listCredentials } from './passkeys.store.ts';
 
 /** Sessions that may add a passkey: all, also the restricted ones. */
 const forRestrictedSessions = ['enrolment', 'recovery'] as const;
 
-/** @throws ApiError `mfa_disabled`, `relying_party_missing` */
+/** @throws ApiError `mfa_disabled`, `factor_not_allowed`, `relying_party_missing` */
 async function appWithPasskeys(call: Call): Promise<App> {
   const app = await namedAppOf(call);
-  if (app.settings.mfa.policy === 'off') throw new ApiError('mfa_disabled');
+  requireKind(app, 'passkey');
   relyingPartyOf(app);
   return app;
 }
@@ -82,7 +83,7 @@ export const passkeyRoutes = [
     audit: noAudit('Only a challenge is issued.'),
     idempotency: nothingKept('The challenge is for one use, and the call can be repeated without harm.'),
     response: { status: 201, description: 'The options.', body: passkeyCreationOptions },
-    errors: ['mfa_disabled', 'relying_party_missing', 'factor_limit_exceeded'],
+    errors: ['mfa_disabled', 'factor_not_allowed', 'relying_party_missing', 'factor_limit_exceeded'],
     handler: async (call) => {
       const { services, appId } = call;
       const { db, clock } = services;
@@ -117,6 +118,7 @@ export const passkeyRoutes = [
     response: { status: 201, description: 'The passkey.', body: passkeyAdded },
     errors: [
       'mfa_disabled',
+      'factor_not_allowed',
       'relying_party_missing',
       'factor_limit_exceeded',
       'factor_invalid',

@@ -104,6 +104,7 @@ export const errorCodes = {
     'Second factor must be added',
     'This app requires a second factor. The session can only add one, verify the address and end itself.',
   ],
+  factor_not_allowed: [403, 'Second factor not allowed', 'This app does not use second factors of this kind.'],
   mfa_disabled: [403, 'Second factors disabled', 'This app does not use second factors.'],
   factor_invalid: [
     400,

@@ -63,6 +63,8 @@ export const mailPurposes = {
   reauthentication: { fields: circumstances, details: circumstances },
   /** With the code that starts a session. */
   sign_in_code: { fields: circumstances, details: circumstances },
+  /** With the code that finishes a sign-in as second factor. */
+  second_factor_code: { fields: circumstances, details: circumstances },
   /** To the new address, with the code that verifies it. */
   email_change: { fields: circumstances, details: [] },
   /** To the old address, as a notification. */

@@ -82,6 +82,15 @@ export const english: Words = {
       action: 'Sign in',
       note: 'If it was not you, you can ignore this mail. Do not give the code to anybody.',
     },
+    second_factor_code: {
+      subject: 'Your second code to sign in to {{brandName}}',
+      heading: 'Finish the sign-in',
+      body:
+        'Somebody, hopefully you, signs in to {{brandName}} and has already proven the first factor, for example ' +
+        'your password. This code finishes the sign-in. It is valid for ten minutes.',
+      action: 'Open {{brandName}}',
+      note: 'If it was not you, change your password at once. Do not give the code to anybody.',
+    },
     email_change: {
       subject: 'Confirm your new e-mail address for {{brandName}}',
       heading: 'Confirm your new e-mail address',

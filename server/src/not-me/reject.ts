@@ -96,7 +96,7 @@ export async function reject(call: Call, token: string): Promise<void> {
       await rejectSignUp(tx, call, user);
     } else {
       await remove(tx, call, opened);
-      await voidAllCodes(tx, app.id, user.id, ['email_change', 'sign_in']);
+      await voidAllCodes(tx, app.id, user.id, ['email_change', 'sign_in', 'second_factor']);
       await startReset(tx, call, app, user);
     }
     const target = { kind: 'user', id: user.id } as const;

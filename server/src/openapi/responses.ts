@@ -33,7 +33,10 @@ const fault = z
 const usableFactor = z
   .object({
     id: z.string().meta({ description: 'Id of the factor.', examples: ['118273645546213376'] }),
-    kind: z.string().meta({ description: 'totp: an authenticator app.', examples: ['totp'] }),
+    kind: z.string().meta({
+      description: 'totp: an authenticator app. passkey: a passkey. email: a code by mail.',
+      examples: ['totp'],
+    }),
     name: z.string().meta({ description: 'Name of the factor.', examples: ['Phone'] }),
   })
   .meta({ id: 'UsableFactor', description: 'A second factor with which a sign-in can be finished.' });

@@ -27,6 +27,12 @@ export const helpOfFactors = {
     cause: 'The app setting `mfa.policy` is `off`.',
     remedy: 'Set `mfa.policy` to `optional` or `required`.',
   },
+  factor_not_allowed: {
+    cause:
+      'The app setting `mfa.factors` does not include the kind of the factor. A code by mail also needs a claimed ' +
+      'address, and is refused if the mailbox was the first factor or set the password within the last hour.',
+    remedy: 'Use another factor. A super admin can allow kinds of factors in the settings.',
+  },
   factor_invalid: {
     cause:
       'The code is wrong, older than a minute or already used once, the clock of the phone is wrong, or the factor ' +

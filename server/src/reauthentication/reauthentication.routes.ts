@@ -18,6 +18,7 @@ import {
   checkFactor,
   consumeFactor,
   holderOf,
+  isOfAllowedKind,
   type PresentedFactor,
   recordedFactor,
 } from '../factors/check-factor.ts';
@@ -89,7 +90,7 @@ async function renewByFactor(call: Call, factor: PresentedFactor) {
   return mutate(call, async (tx) => {
     await lockCallerWithSession(tx, call);
     const events = await consumeFactor(tx, call, checked, { startsSession: false });
-    await recordFactor(tx, call.appId, recordedFactor(call, app, amrAfter([], checked)));
+    await recordFactor(tx, call.appId, recordedFactor(call, app, amrAfter([], checked), isOfAllowedKind(app, checked)));
     const { result, event } = await renew(tx, call);
     return { result, event: [event, ...events] };
   });

@@ -80,6 +80,16 @@ function toFoundSession(row: PresentedRow): FoundSession {
 /** The policy of the app `a`. */
 const mfaOfApp = sql`(a.settings -> 'mfa')`;
 
+/** The strength of the strongest factor of a user `u`, among the kinds that the app `a` allows. */
+const strongest = sql`
+  CASE WHEN (${mfaOfApp} -> 'factors' ? 'passkey') IS FALSE THEN LEAST(u.strongest_acr, 2) ELSE u.strongest_acr END
+    AS strongest_acr`;
+
+/** Whether a session `s` has proven a second factor of a kind that the app `a` allows. */
+const hasAllowedFactor = sql`(${mfaOfApp} -> 'factors' IS NULL
+  OR ('otp' = ANY (s.amr) AND ${mfaOfApp} -> 'factors' ? 'totp')
+  OR (s.amr && '{hwk,swk}'::text[] AND ${mfaOfApp} -> 'factors' ? 'passkey'))`;
+
 /**
  * What a session `s` is restricted to. A session without a second factor, in an app that requires one, becomes
  * restricted when it is older than the grace of the app. So does one that has proven a factor, if its user `u` has
@@ -89,7 +99,8 @@ const mfaOfApp = sql`(a.settings -> 'mfa')`;
 const restriction = (now: Date): Sql => sql`
   CASE
     WHEN s.restriction IS NOT NULL OR s.provider_acr IS NOT NULL THEN s.restriction
-    WHEN u.has_factor AND (s.factor_at IS NOT NULL
+    WHEN u.has_factor AND ((s.factor_at IS NOT NULL AND ${hasAllowedFactor})
+        OR ('mfa' = ANY (s.amr) AND 'email' = ANY (s.amr[2:]) AND ${mfaOfApp} -> 'factors' ? 'email')
         OR s.remembered_factor_at + make_interval(days => (${mfaOfApp} ->> 'rememberDays')::integer) > ${now})
       THEN s.restriction
     WHEN ${mfaOfApp} ->> 'policy' = 'required' AND s.created_at + make_interval(
@@ -112,7 +123,7 @@ export async function findSessions(
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
       s.provider_acr, s.authenticated_at, s.factor_at, s.strong_factor_at, s.remembered_factor_at,
       s.needs_reauthentication, ${restriction(now)}, s.user_id, ${profileColumns},
-      u.is_super_admin, u.language, u.has_factor, u.strongest_acr
+      u.is_super_admin, u.language, u.has_factor, ${strongest}
     FROM unnest(${keys.map((key) => key.appId)}::bigint[], ${keys.map((key) => key.tokenHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, token_hash, place)
     JOIN sessions s ON s.app_id = asked.app_id AND s.token_hash = asked.token_hash
@@ -165,7 +176,7 @@ export async function findSessionsOfAccessTokens(
     SELECT asked.place::integer, s.id, s.created_at, s.expires_at, s.last_seen_at, s.idle_expires_at, s.amr,
       s.provider_acr, s.authenticated_at, s.factor_at, s.strong_factor_at, s.remembered_factor_at,
       s.needs_reauthentication, ${restriction(now)}, s.user_id, ${profileColumns},
-      u.is_super_admin, u.language, u.has_factor, u.strongest_acr,
+      u.is_super_admin, u.language, u.has_factor, ${strongest},
       asked.org_id IS NOT NULL AND o.id IS NULL AS is_suspended,
       ${unmetPolicy(sql`o.security`, proofInStatement, now)} AS unmet
     FROM unnest(${column(({ appId }) => appId)}::bigint[], ${column(({ sessionId }) => sessionId)}::bigint[],
@@ -236,6 +247,8 @@ interface ProvenSession {
   readonly amr: readonly string[];
   /** Whether the factor has the strength 3. */
   readonly isStrong: boolean;
+  /** Whether the app allows the kind of the factor. Another kind ends no restriction. */
+  readonly isAllowed: boolean;
   readonly now: Date;
   readonly expiresAt: Date;
   readonly idleExpiresAt: Date;
@@ -246,15 +259,16 @@ interface ProvenSession {
  * is restricted no longer; one that began with a recovery code stays restricted.
  */
 export async function recordFactor(tx: Tx, appId: string, session: ProvenSession): Promise<void> {
+  const ends = sql`(${session.isAllowed}::boolean AND restriction = 'enrolment')`;
   await tx.query(sql`
     UPDATE sessions SET amr = ${[...session.amr]}::text[], factor_at = ${session.now},
       strong_factor_at =
         CASE WHEN ${session.isStrong}::boolean THEN ${session.now}::timestamptz ELSE strong_factor_at END,
       authenticated_at = GREATEST(authenticated_at, ${session.now}::timestamptz),
-      expires_at = CASE WHEN restriction = 'enrolment' THEN ${session.expiresAt}::timestamptz ELSE expires_at END,
+      expires_at = CASE WHEN ${ends} THEN ${session.expiresAt}::timestamptz ELSE expires_at END,
       idle_expires_at =
-        CASE WHEN restriction = 'enrolment' THEN ${session.idleExpiresAt}::timestamptz ELSE idle_expires_at END,
-      restriction = NULLIF(restriction, 'enrolment'), needs_reauthentication = false
+        CASE WHEN ${ends} THEN ${session.idleExpiresAt}::timestamptz ELSE idle_expires_at END,
+      restriction = CASE WHEN ${ends} THEN NULL ELSE restriction END, needs_reauthentication = false
     WHERE app_id = ${appId} AND user_id = ${session.userId} AND id = ${session.id}`);
 }
 

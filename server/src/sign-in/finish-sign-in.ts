@@ -1,3 +1,4 @@
+import type { SessionRestriction } from '../access/actor.ts';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { type ChangeEvent, mutate } from '../calls/mutate.ts';
@@ -10,6 +11,7 @@ import {
   checkFactor,
   type CheckedFactor,
   consumeFactor,
+  isOfAllowedKind,
   type PresentedFactor,
 } from '../factors/check-factor.ts';
 import { countRecoveryCodes } from '../factors/recovery-codes.store.ts';
@@ -65,6 +67,12 @@ async function notifyOfDevice(tx: Tx, call: Call, app: App, user: User, sessionI
   }
 }
 
+/** A factor of a kind that the app no longer allows starts a session that can only change factors. */
+function restrictionAfter(app: App, checked: CheckedFactor): SessionRestriction | null {
+  if (checked.proof.by === 'recovery-code') return 'recovery';
+  return isOfAllowedKind(app, checked) ? null : 'enrolment';
+}
+
 async function storeSession(
   tx: Tx,
   call: Call,
@@ -78,9 +86,11 @@ async function storeSession(
     id: user.id,
     amr: amrAfter(challenge.amr, checked),
     providerAcr: challenge.providerAcr,
-    isFactorProven: true,
+    // A code by mail finishes the sign-in, but does not count as a recent factor, for example to change factors.
+    isFactorProven: checked.proof.by !== 'email',
+    isMailProven: checked.proof.by === 'email',
     boundHash: challenge.deviceHash,
-    restriction: checked.proof.by === 'recovery-code' ? 'recovery' : null,
+    restriction: restrictionAfter(app, checked),
   });
   if (started.kind !== 'started') throw new Error('a sign-in with two factors has started no session');
   return { user, events, started };
@@ -107,7 +117,7 @@ export async function finishSignIn(call: Call, { mfaToken, factor, rememberDevic
   const { userId, knownDevice } = challenge;
   const proven = knownDevice && `device ${knownDevice.toString('hex')}`;
   const ceremony = { purpose: 'second_factor', mfaTokenHash: tokenHash } as const;
-  const checked = await checkFactor(call, { userId, proven }, factor, ceremony);
+  const checked = await checkFactor(call, { userId, proven, firstAmr: challenge.amr }, factor, ceremony);
   const { started, secret } = await mutate(call, async (tx) => {
     const { user, events, started: session } = await storeSession(tx, call, app, { challenge, tokenHash, checked });
     await refund(tx, app, challenge);
@@ -119,7 +129,7 @@ export async function finishSignIn(call: Call, { mfaToken, factor, rememberDevic
       await notifyOfFactor(tx, call, app, { user, purpose: 'recovery_code_used', content });
     }
     const device = { userId, tokenHash: session.deviceHash };
-    const isAllowed = isWanted && checked.proof.by !== 'recovery-code';
+    const isAllowed = isWanted && checked.proof.by !== 'email' && isOfAllowedKind(app, checked);
     const remembered = isAllowed ? await rememberDevice(tx, call, app, device) : undefined;
     const event = [
       sessionEvent(userId, session),

@@ -2,10 +2,31 @@ import { publicAccess } from '../access/access.ts';
 import { route } from '../calls/route.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { finishSignIn } from './finish-sign-in.ts';
-import { finishSignIn as finishSignInBody } from './mfa.schema.ts';
+import { finishSignIn as finishSignInBody, secondFactorCode, secondFactorCodeSent } from './mfa.schema.ts';
+import { sendSecondFactorCode } from './send-second-factor-code.ts';
 import { sessionHeaders } from './start-session.ts';
 
 export const mfaRoutes = [
+  route({
+    method: 'POST',
+    url: '/v1/authentication/users/sessions/mfa/email-code',
+    operationId: 'sendSecondFactorCode',
+    tag: 'authentication',
+    summary: 'Send a second factor by mail',
+    description:
+      'Sends a code to the person whose sign-in was refused with `mfa_required`, if `factors` of that response has ' +
+      'the kind `email`. Send the id of that factor and the code to `PUT …/users/sessions/mfa`. The call must come ' +
+      'from the same device. Codes are valid for ten minutes. While three codes are valid, no further mail is sent.',
+    access: publicAccess(),
+    addressLimit: 'codeRequestsPerAddressPerHour',
+    knowsDevice: true,
+    audit: 'second_factor_code.sent',
+    body: secondFactorCode,
+    response: { status: 200, description: 'The mail is on its way.', body: secondFactorCodeSent },
+    errors: ['unauthenticated', 'factor_not_allowed', 'rate_limited'],
+    handler: (call) => sendSecondFactorCode(call, call.body.mfaToken),
+  }),
+
   route({
     method: 'PUT',
     url: '/v1/authentication/users/sessions/mfa',

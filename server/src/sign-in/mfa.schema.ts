@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { emailAddress } from '../http/email-address.ts';
-import { optional, text } from '../http/fields.ts';
+import { message, optional, text } from '../http/fields.ts';
 import { type Assertion, assertion, optionalAssertion } from '../passkeys/passkeys.schema.ts';
 import { factorId, recoveryCode, totpCode } from '../factors/factors.schema.ts';
 
@@ -12,6 +12,14 @@ const mfaToken = text({ min: 1, max: 200 }).meta({
 export const passkeySecondFactor = z
   .strictObject({ mfaToken })
   .meta({ id: 'CreateSecondFactorPasskeyOptionsRequest', description: 'The token of the sign-in.' });
+
+export const secondFactorCode = z
+  .strictObject({ mfaToken })
+  .meta({ id: 'SendSecondFactorCodeRequest', description: 'The token of the sign-in.' });
+
+export const secondFactorCodeSent = z
+  .object({ message: message('Verification email sent') })
+  .meta({ id: 'SendSecondFactorCodeResult', description: 'The mail is on its way.' });
 
 export const passkeyOptions = z.strictObject({ email: optional(emailAddress) }).meta({
   id: 'CreatePasskeyOptionsRequest',

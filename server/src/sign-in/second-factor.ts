@@ -5,7 +5,7 @@ import type { Call } from '../calls/route.ts';
 import type { Queryable } from '../db/db.ts';
 import { empty } from '../db/db.ts';
 import { presentedDeviceTokens, setDeviceToken, withPendingToken } from '../devices/device-token.ts';
-import { listFactors } from '../factors/factors.store.ts';
+import { usableFactors } from '../factors/usable-factors.ts';
 import { ApiError } from '../http/errors.ts';
 import { newSecret, sha256 } from '../keys/secrets.ts';
 import { insertChallenge, type MfaChallenge, type NewMfaChallenge } from './mfa-challenges.store.ts';
@@ -65,12 +65,7 @@ export async function beginSecondFactor(
 ): Promise<PendingSignIn> {
   const { challenge, mfaToken, deviceTokens } = prepareChallenge(call, app, user);
   await db.query(insertChallenge(app.id, challenge, empty));
-  return { mfaToken, deviceTokens, factors: await usableFactors(db, app.id, user.id) };
-}
-
-/** The factors of a user, for a client that has proven the first one. */
-export async function usableFactors(db: Queryable, appId: string, userId: string): Promise<PendingSignIn['factors']> {
-  return (await listFactors(db, appId, userId)).map(({ id, kind, name }) => ({ id, kind, name }));
+  return { mfaToken, deviceTokens, factors: await usableFactors(db, app, user, challenge.now) };
 }
 
 /** The refusal of a sign-in whose second factor is missing. Sets the device cookie, to which the sign-in is bound. */

@@ -24,7 +24,8 @@ import {
   type SignInQuotas,
   storeChallenge,
 } from './sign-in.store.ts';
-import { asksForFactors, prepareChallenge, usableFactors } from './second-factor.ts';
+import { usableFactors } from '../factors/usable-factors.ts';
+import { asksForFactors, prepareChallenge } from './second-factor.ts';
 import {
   prepareSession,
   presentedSessionHash,
@@ -207,7 +208,7 @@ async function askForFactor(call: Call, authenticated: Authenticated): Promise<S
   const user = { id: credentials.id, amr: ['pwd'], quotas: taken };
   const { challenge, mfaToken, deviceTokens } = prepareChallenge(call, app, user);
   if (!(await storeChallenge(services.db, app.id, credentials, challenge, newHash))) return undefined;
-  const factors = await usableFactors(services.db, app.id, credentials.id);
+  const factors = await usableFactors(services.db, app, user, challenge.now);
   return { app, outcome: { kind: 'mfa-required', mfaToken, factors, deviceTokens }, userId: credentials.id };
 }
 

@@ -43,6 +43,8 @@ export interface AuthenticatedUser {
   readonly providerAcr?: Acr | null;
   /** Whether a second factor was proven, too. */
   readonly isFactorProven?: boolean;
+  /** Whether a code by mail was the second factor. */
+  readonly isMailProven?: boolean;
   /** Set if the device of the call is remembered, and replaces the second factor. */
   readonly remembered?: RememberedFactor | undefined;
   /** Hash of the device token to which the sign-in was bound. */
@@ -132,7 +134,8 @@ export async function startSession(
   app: App,
   authenticated: AuthenticatedUser,
 ): Promise<SignInOutcome> {
-  const hasTwoFactors = authenticated.isFactorProven || (authenticated.providerAcr ?? null) !== null;
+  const hasTwoFactors =
+    authenticated.isFactorProven || authenticated.isMailProven || (authenticated.providerAcr ?? null) !== null;
   const { restriction = hasTwoFactors ? null : restrictionWithoutFactor(app) } = authenticated;
   const user = { ...authenticated, restriction };
   const started = await storeSession(tx, call, app, user);
@@ -156,9 +159,10 @@ async function storeSession(
   const renewed = presented
     ? renewSession(app.id, row, presented, mayStart)
     : sql`SELECT NULL::bigint AS id WHERE false`;
+  const needsNoFactor = user.isFactorProven || user.isMailProven || remembered !== undefined;
   const kept = sql`COALESCE((SELECT id FROM renewed), ${row.id})`;
   const [session] = await tx.query<{ id: string | null; may_start: boolean }>(sql`
-    WITH person AS (${startsWithoutFactor(app, row.userId, user.isFactorProven || remembered !== undefined)}),
+    WITH person AS (${startsWithoutFactor(app, row.userId, needsNoFactor)}),
     renewed AS (${renewed}),
     begun AS (${insertSession(app.id, row, sql`FROM person WHERE NOT EXISTS (SELECT FROM renewed)`)}),
     ended AS (${endSurplusSessions(app.id, row, kept, app.settings.sessionsPerUser, mayStart)})

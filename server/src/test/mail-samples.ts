@@ -43,6 +43,7 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   },
   reauthentication: { code, longCode, ...circumstances },
   sign_in_code: { ...link('sign-in'), ...circumstances },
+  second_factor_code: { code, longCode, ...circumstances },
   email_change: { code, longCode, ...circumstances },
   email_change_requested: { email: 'jon@doe.example', ...circumstances },
   new_device: notMe,

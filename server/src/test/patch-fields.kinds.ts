@@ -278,6 +278,7 @@ const providerKind: Kind = {
 const settingsOf = (prefix: string): Pick<Kind, 'values' | 'follows' | 'unseen'> => ({
   values: {
     [`${prefix}redirectUrls`]: ['https://app.example.com', 'https://app.example.com/another'],
+    [`${prefix}mfa.factors`]: ['totp'],
     [`${prefix}stepUpOperations`]: ['deleteUser'],
   },
   follows: { [`${prefix}redirectMatching`]: [`${prefix}warnings`] },

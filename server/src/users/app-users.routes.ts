@@ -40,7 +40,13 @@ async function deactivate(tx: Tx, call: Call, user: GovernedUser): Promise<Chang
   await setUserState(tx, appId, user.id, 'INACTIVE', services.clock.now());
   await deleteSessions(tx, appId, user.id);
   await endKeysOf(tx, appId, user.id);
-  await voidAllCodes(tx, appId, user.id, ['password_reset', 'email_change', 'reauthentication', 'sign_in']);
+  await voidAllCodes(tx, appId, user.id, [
+    'password_reset',
+    'email_change',
+    'reauthentication',
+    'sign_in',
+    'second_factor',
+  ]);
   return endSecretsOfFormerOwner(tx, call, user.id);
 }
 

@@ -271,7 +271,8 @@ export async function setPasswordByCode(
   now: Date,
 ): Promise<void> {
   await tx.query(sql`
-    UPDATE users SET password_hash = ${passwordHash}, claimed_by = 'mailed_code', updated_at = ${now}
+    UPDATE users SET password_hash = ${passwordHash}, claimed_by = 'mailed_code', password_mailed_at = ${now},
+      updated_at = ${now}
     WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
@@ -352,6 +353,8 @@ export async function markClaimed(
       email = CASE WHEN u.state <> 'INVITED' AND NOT u.is_email_verified THEN ${claim.email} ELSE u.email END,
       state = 'ACTIVE', is_email_verified = true, claimed_by = ${claim.way},
       password_hash = COALESCE(${claim.passwordHash ?? null}::text, u.password_hash),
+      password_mailed_at =
+        CASE WHEN ${claim.passwordHash !== undefined}::boolean THEN ${claim.now} ELSE u.password_mailed_at END,
       first_name = COALESCE(${claim.firstName}::text, u.first_name),
       last_name = COALESCE(${claim.lastName}::text, u.last_name),
       updated_at = ${claim.now}

@@ -190,6 +190,22 @@ export const samplesOfFactors: SampleCalls = {
       },
     },
   ],
+  sendSecondFactorCode: [
+    {
+      admits: 'everyone',
+      target: ['user', 'userId'],
+      foreign: 'unauthenticated',
+      prepare: async (stage) => {
+        const { test, appId } = stage.world;
+        await test.db.query(sql`
+          UPDATE apps SET settings = settings || '{"mfa": {"factors": ["totp", "email"]}}'::jsonb WHERE id = ${appId}`);
+        const { person } = await withFactor(stage);
+        const { mfaToken, device } = await challenge(stage.world, person.email);
+        const as = { ...nobody, id: person.userId };
+        return { as, addressed: as, body: { mfaToken }, headers: { 'x-device-token': device } };
+      },
+    },
+  ],
   createSecondFactorPasskeyOptions: [
     {
       admits: 'everyone',
