@@ -47,7 +47,8 @@ async function answerOrigin(
 /**
  * Lets pages of an app's allowed origins read responses, including errors. If the database is unavailable, no origin is
  * allowed: the response itself then reports the outage. Every response varies by `Origin`; requests without `Origin`
- * cause no other work.
+ * cause no other work. No other origin reads the pages for people: their app is in the path, but the origin would be
+ * compared with the app in the header, which the caller chooses.
  *
  * @see Fetch Standard, section 3.3
  */
@@ -55,7 +56,7 @@ export function installCors(app: FastifyInstance, services: Services): void {
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('vary', 'Origin');
     const { origin } = request.headers;
-    if (origin === undefined) return done();
+    if (origin === undefined || request.routeOptions.config.route?.page) return done();
     answerOrigin(services, request, reply, origin)
       .catch(() => false)
       .then((isAnswered) => (isAnswered ? undefined : done()))
