@@ -53,6 +53,7 @@ const impersonal: Readonly<Record<string, string>> = {
   signing_keys: 'keys of the app',
   oauth_signing_keys: 'keys of the app',
   api_key_roles: 'names of roles, deleted with the key',
+  session_exchanges: 'hashes of codes, deleted with the session',
   identity_providers: 'settings of the product',
   idp_intents: 'sealed, and gone after ten minutes',
   rate_limits: 'keyed hashes; those of the person are looked for below',

@@ -36,6 +36,8 @@ const roleOf: Readonly<Record<string, 'sign-in method' | 'data' | 'relation'>> =
   // Sign-ins whose second factor is missing.
   mfa_challenges: 'sign-in method',
   passkey_challenges: 'sign-in method',
+  // Codes that a product can exchange for a session; they end with the session that created them.
+  session_exchanges: 'sign-in method',
   // Personal ones; those of organizations are no table of their own.
   api_keys: 'sign-in method',
   api_key_roles: 'sign-in method',
@@ -80,6 +82,8 @@ test('every table that references users is a sign-in method, data or a relation'
 /** How rows are found that do not name the user themselves. */
 const throughParent: Readonly<Record<string, (userId: string) => Sql>> = {
   code_tries: (userId) => sql`code_id IN (SELECT id FROM codes WHERE app_id = ${world.appId} AND user_id = ${userId})`,
+  session_exchanges: (userId) =>
+    sql`session_id IN (SELECT id FROM sessions WHERE app_id = ${world.appId} AND user_id = ${userId})`,
   api_key_roles: (userId) =>
     sql`key_id IN (SELECT id FROM api_keys WHERE app_id = ${world.appId} AND user_id = ${userId})`,
   organization_machine_secrets: (userId) => sql`created_by_user_id = ${userId}`,
@@ -118,6 +122,8 @@ test('rule (P) empties every sign-in method, and keeps data and relations', asyn
   await enrol(world, { token });
   await setRelyingParty(world);
   await optionsOf(world, 'reauthenticationOptions', { token });
+  const product = { returnTo: 'http://localhost:4000/', codeChallenge: 'c'.repeat(43) };
+  await world.call('POST', '/v1/authentication/users/me/exchange-codes', { token, body: product });
   await app.db.query(sql`
     INSERT INTO mfa_challenges (app_id, token_hash, user_id, amr, device_hash, quota_names, quota_keys, created_at,
       expires_at)

@@ -89,7 +89,7 @@ async function faultsOf({ route, sample }: Case): Promise<string[]> {
 }
 
 it('finds the fields of every body', () => {
-  const fieldless = cases.filter(({ route }) => route.body && fieldsOf(route).length < 2);
+  const fieldless = cases.filter(({ route }) => route.body && !route.page && fieldsOf(route).length < 2);
   expect(fieldless.map(({ name }) => name)).toEqual([]);
 });
 
