@@ -339,11 +339,11 @@ interface SessionCopy {
 export async function copySession(tx: Tx, appId: string, sessionId: string, copy: SessionCopy): Promise<boolean> {
   const rows = await tx.query(sql`
     INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
-      idle_expires_at, ip, user_agent, factor_at, restriction, provider_acr,
+      idle_expires_at, ip, user_agent, factor_at, strong_factor_at, restriction, provider_acr,
       remembered_factor_at, needs_reauthentication)
     SELECT app_id, ${copy.id}::bigint, user_id, ${copy.tokenHash}::bytea, amr, authenticated_at, created_at,
       ${copy.now}::timestamptz, expires_at, LEAST(expires_at, ${copy.idleExpiresAt}::timestamptz), ip, user_agent,
-      factor_at, restriction, provider_acr, remembered_factor_at, needs_reauthentication
+      factor_at, strong_factor_at, restriction, provider_acr, remembered_factor_at, needs_reauthentication
     FROM sessions
     WHERE app_id = ${appId} AND id = ${sessionId} AND restriction IS NULL
       AND LEAST(expires_at, idle_expires_at) > ${copy.now}
@@ -424,7 +424,9 @@ export async function deleteSession(tx: Tx, appId: string, sessionId: string): P
 export async function deleteSessions(tx: Tx, appId: string, userId: string, exceptId?: string): Promise<Buffer[]> {
   const rows = await tx.query<{ token_hash: Buffer }>(sql`
     WITH person AS (
-      UPDATE users SET remember_version = remember_version + 1 WHERE app_id = ${appId} AND id = ${userId}
+      UPDATE users SET remember_version = remember_version + (EXISTS (
+        SELECT FROM devices WHERE app_id = ${appId} AND user_id = ${userId} AND remember_hash IS NOT NULL))::integer
+      WHERE app_id = ${appId} AND id = ${userId}
       RETURNING id),
     begun AS (DELETE FROM mfa_challenges WHERE app_id = ${appId} AND user_id = (SELECT id FROM person))
     DELETE FROM sessions
