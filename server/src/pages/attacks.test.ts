@@ -1,8 +1,11 @@
 import { hash } from 'node:crypto';
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
+import { sendSignInCodes } from '../passwordless/send-sign-in-codes.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { runTask } from '../test/tasks.ts';
 import type { UndoableDb } from '../test/undo.ts';
+import { enableSignInCodes } from '../test/world/sign-in-codes.ts';
 import { createVisitor } from '../test/world/visitor.ts';
 import { createWorld, password, type World } from '../test/world/world.ts';
 
@@ -63,5 +66,26 @@ describe('a page of another origin', () => {
       const { headers: sent } = await visitor.open(at(page, query), headers);
       expect([page, sent['access-control-allow-origin']]).toEqual([page, undefined]);
     }
+  });
+});
+
+describe('a link with a short code', () => {
+  it.each([
+    ['as it is', (code: string) => code],
+    ['with dashes', (code: string) => `${code}${'-'.repeat(30)}`],
+    ['with spaces', (code: string) => [...code].join('   ')],
+    ['with invisible characters', (code: string) => `${code}${'\u200b'.repeat(30)}`],
+    ['of the length of a long code', (code: string) => `${code}${'-'.repeat(19)}`],
+  ])('%s does not offer to sign in', async (_, disguise) => {
+    await enableSignInCodes(world);
+    const { email } = await world.person({ verified: true });
+    const attacker = createVisitor(test);
+    await attacker.open(at('sign-in'));
+    await attacker.press('Continue', { email });
+    await attacker.press('Send a code by mail');
+    await runTask(test, sendSignInCodes);
+    const { code = '' } = await world.mail(email);
+    const { forms } = await createVisitor(test).open(at('sign-in', { email, code: disguise(code) }));
+    expect(forms.map(({ button }) => button)).toEqual(['Continue']);
   });
 });

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
+import { ApiError } from '../http/errors.ts';
 import { html, type Html } from '../http/html.ts';
 import { listProviders } from '../identity-providers/identity-providers.store.ts';
 import { browserSecret } from './interaction.ts';
@@ -27,7 +28,8 @@ const intent = z.looseObject({ authUrl: z.string() });
 export async function goToProvider(page: PageCall, retry: () => PageAnswer | Promise<PageAnswer>): Promise<PageAnswer> {
   const { call, text, form } = page;
   const own = (path: string, query = {}) => call.services.config.publicUrl + page.href(path, query);
-  const verifier = verifierOf(page) ?? '';
+  const verifier = verifierOf(page);
+  if (verifier === undefined) throw new ApiError('intent_invalid');
   const answer = await page.api('POST', 'authentication/idp/intents/create', {
     body: {
       idpId: form['provider'],
@@ -48,11 +50,17 @@ export async function goToProvider(page: PageCall, retry: () => PageAnswer | Pro
 /** The browser comes back from the provider. Only the browser that began can finish, so a link is worth nothing. */
 async function comeBack(page: PageCall): Promise<PageAnswer> {
   const { intentId, intentToken } = page.form;
-  const body = { intentId, intentToken, codeVerifier: verifierOf(page) ?? 'none' };
-  const answer = await page.api('POST', 'authentication/idp/intents/validate', { body });
-  return afterAttempt(page, answer, () =>
-    page.content('signIn', html`<p><a class="button" href="${page.href('sign-in')}">${page.text('signIn')}</a></p>`),
-  );
+  const codeVerifier = verifierOf(page);
+  const retry = () =>
+    page.content('signIn', html`<p><a class="button" href="${page.href('sign-in')}">${page.text('signIn')}</a></p>`);
+  // A fixed verifier in its place would let everybody create intents that are finished in other browsers.
+  if (codeVerifier === undefined) {
+    const { requestId } = page.call.client;
+    page.problem = { status: 400, code: 'intent_invalid', requestId, fields: [], members: {} };
+    return retry();
+  }
+  const body = { intentId, intentToken, codeVerifier };
+  return afterAttempt(page, await page.api('POST', 'authentication/idp/intents/validate', { body }), retry);
 }
 
 export const providerPage = pageRoutes({

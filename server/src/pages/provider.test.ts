@@ -1,5 +1,6 @@
+import { hash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { registerProvider } from '../test/identity-flow.ts';
+import { comeBack, createIntent, goToProvider, newBrowser, registerProvider } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createVisitor } from '../test/world/visitor.ts';
@@ -8,6 +9,7 @@ import { createWorld, type World } from '../test/world/world.ts';
 let test: TestApp;
 let provider: TestProvider;
 let world: World;
+let idpId: string;
 
 beforeAll(async () => {
   provider = await TestProvider.start();
@@ -16,7 +18,7 @@ beforeAll(async () => {
 beforeEach(async () => {
   world = await createWorld(test);
   provider.misbehaviour = {};
-  await registerProvider(world, provider);
+  idpId = await registerProvider(world, provider);
 });
 afterAll(async () => {
   await provider?.stop();
@@ -59,6 +61,23 @@ describe('the sign-in with a provider', () => {
     expect([status, /data-code="(\w+)"/.exec(html)?.[1]]).toEqual([400, 'intent_invalid']);
     expect(victim.jar.has('session-token')).toBe(false);
   });
+
+  it.each(['none', '', 'undefined'])(
+    'of an intent with the verifier "%s" signs no other browser in',
+    async (verifier) => {
+      provider.person = { sub: 'eve', email: 'eve@example.com', email_verified: true };
+      const successUrl = test.services.config.publicUrl + at('provider');
+      const codeChallenge = hash('sha256', verifier, 'base64url');
+      const { authUrl } = await createIntent(world, idpId, { successUrl, codeChallenge });
+      const browser = newBrowser();
+      const callback = await goToProvider(world, browser, provider, authUrl);
+      const query = new URLSearchParams(await comeBack(world, browser, callback));
+      const victim = createVisitor(test);
+      const { status, html } = await victim.open(`${at('provider')}?${query.toString()}`);
+      expect([status, /data-code="(\w+)"/.exec(html)?.[1]]).toEqual([400, 'intent_invalid']);
+      expect(victim.jar.has('session-token')).toBe(false);
+    },
+  );
 
   it('tells that the provider refused', async () => {
     const visitor = createVisitor(test);

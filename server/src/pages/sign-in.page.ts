@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { emailAddress } from '../http/email-address.ts';
 import { html } from '../http/html.ts';
+import { isLongCode } from '../keys/secrets.ts';
 import type { Content } from './layout.ts';
 import type { PageCall } from './page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from './page-route.ts';
@@ -90,12 +91,9 @@ function askForCode(page: PageCall, email: string): Content {
 }
 
 /**
- * Whether a code can be the one of a link. A short code in an address would let somebody else's link sign people in to
- * an account that is not theirs, because it works in every browser.
+ * The target of the link in a mail. The button signs in, so that programs that open links do not use the code up. Only
+ * for long codes: a short one works in every browser, so its link would sign people in to somebody else's account.
  */
-const isOfLink = (code: string): boolean => code.length > 20;
-
-/** The target of the link in a mail. The button signs in, so that programs that open links do not use the code up. */
 function askForLink(page: PageCall, email: string, code: string): Content {
   const { text } = page;
   return page.content(
@@ -129,7 +127,7 @@ function stepOf(page: PageCall): Content | Promise<Content> {
   const { email, step, code, by } = page.form;
   if (step === 'mfa' || step === 'other-factor') return showSecondFactor(page);
   if (email === undefined) return askForAddress(page);
-  if (by === 'link' && code !== undefined && !page.problem) return askForLink(page, email, code);
+  if (by === 'link' && code !== undefined && isLongCode(code) && !page.problem) return askForLink(page, email, code);
   if (step === 'code' || !methodsOf(page).password) return askForCode(page, email);
   return step === 'password' || step === 'send-code' ? askForPassword(page, email) : askForAddress(page);
 }
@@ -137,7 +135,7 @@ function stepOf(page: PageCall): Content | Promise<Content> {
 async function show(page: PageCall): Promise<Content> {
   const { email, code, prompt } = page.form;
   if (page.isSent) return stepOf(page);
-  if (email !== undefined && code !== undefined && isOfLink(code)) return askForLink(page, email, code);
+  if (email !== undefined && code !== undefined && isLongCode(code)) return askForLink(page, email, code);
   const current = prompt === 'login' ? undefined : await emailOfSession(page);
   return current === undefined ? askForAddress(page) : offerSession(page, current);
 }
