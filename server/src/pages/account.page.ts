@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { cookieOf } from '../http/credential.ts';
 import { html, type Html } from '../http/html.ts';
 import { deviceName } from '../mail-texts/device-name.ts';
 import { languages, timeInWords } from '../mail-texts/languages.ts';
 import type { Answer } from './call-api.ts';
+import { endInteraction } from './interaction.ts';
 import type { Content, Values } from './layout.ts';
 import type { Form, PageCall } from './page-call.ts';
 import { type PageAnswer, pageRoutes } from './page-route.ts';
@@ -42,16 +44,14 @@ const sessionList = z.looseObject({
 type Session = z.output<typeof sessionList>['sessions'][number];
 
 /** Messages that other pages leave in the address. */
-const notices: Readonly<Record<string, TextName>> = {
-  verified: 'verified',
-  accepted: 'accepted',
-  saved: 'saved',
-  password: 'passwordSaved',
-  session: 'sessionEnded',
-  sessions: 'othersEnded',
-};
-
-const signOutForm = (page: PageCall): Html => page.formOf('sign-out', page.secondButton('signOut'));
+const notices: ReadonlyMap<string | undefined, TextName> = new Map([
+  ['verified', 'verified'],
+  ['accepted', 'accepted'],
+  ['saved', 'saved'],
+  ['password', 'passwordSaved'],
+  ['session', 'sessionEnded'],
+  ['sessions', 'othersEnded'],
+]);
 
 /** A button that is a form of its own. */
 const action = (page: PageCall, step: string, label: TextName, hidden: Values = {}): Html =>
@@ -175,11 +175,11 @@ async function show(page: PageCall): Promise<PageAnswer> {
   if (!self.ok || !list.ok) return refusedSession(page, self.ok ? list : self);
   const user = person.parse(self.body);
   const { sessions } = sessionList.parse(list.body);
-  const notice = notices[form['notice'] ?? ''];
+  const notice = notices.get(form['notice']);
   if (notice && !page.problem) page.notice = { text: notice };
   const above = html`<div class="top">
     <p class="brand"><bdi>${look.brandName}</bdi></p>
-    ${signOutForm(page)}
+    ${page.signOutForm()}
   </div>`;
   const parts = [
     profileOf(page, user),
@@ -198,7 +198,7 @@ function refusedSession(page: PageCall, answer: Answer): PageAnswer {
     return { redirect: page.href('account/second-factors', { notice: 'required' }) };
   }
   page.problem = answer.problem;
-  return page.content('account', signOutForm(page));
+  return page.content('account', page.signOutForm());
 }
 
 type Asked = Parameters<PageCall['api']>;
@@ -247,14 +247,18 @@ async function submit(page: PageCall): Promise<PageAnswer> {
   return answer.problem.code === 'unauthenticated' ? refusedSession(page, answer) : show(page);
 }
 
-const session = z.looseObject({ session: z.looseObject({ id: z.string() }) });
-
+/** Ends the session of the browser, also a restricted one: those cannot ask the API who they are. */
 async function signOut(page: PageCall): Promise<PageAnswer> {
-  const self = await page.api('GET', 'authentication/users/me');
-  if (self.ok) {
-    const { id } = session.parse(self.body).session;
-    await page.api('DELETE', `authentication/users/sessions/${id}`);
+  const { request, services } = page.call;
+  const { publicUrl } = services.config;
+  const token = cookieOf(request, 'session-token', { appName: page.app.name, publicUrl });
+  const found = token === undefined ? undefined : await services.credentials.session(page.app.id, token);
+  const answer = found && (await page.api('DELETE', `authentication/users/sessions/${found.session.id}`));
+  if (answer && !answer.ok && answer.problem.code !== 'unauthenticated') {
+    page.problem = answer.problem;
+    return page.content('account', page.signOutForm());
   }
+  endInteraction(page.call, page.app.name);
   return { redirect: page.href('signed-out') };
 }
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { sendSignInCodes } from '../passwordless/send-sign-in-codes.ts';
+import { sql } from '../db/db.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { runTask } from '../test/tasks.ts';
@@ -87,5 +88,32 @@ describe('a link with a short code', () => {
     const { code = '' } = await world.mail(email);
     const { forms } = await createVisitor(test).open(at('sign-in', { email, code: disguise(code) }));
     expect(forms.map(({ button }) => button)).toEqual(['Continue']);
+  });
+});
+
+describe('names of built-in properties', () => {
+  it.each(['constructor', '__proto__', 'toString', 'hasOwnProperty'])('like %s are no values', async (name) => {
+    const { visitor } = await signIn();
+    for (const page of everyPage) {
+      const query = { notice: name, step: name, by: name, email: name, code: name, user: name, org: name };
+      const { status } = await visitor.open(at(page, query));
+      expect([page, status]).toEqual([page, 200]);
+    }
+  });
+});
+
+describe('the sign-out', () => {
+  it('ends a session that has become a restricted one', async () => {
+    const { person, visitor } = await signIn();
+    await test.db.query(
+      sql`UPDATE sessions SET restriction = 'enrolment' WHERE app_id = ${world.appId} AND user_id = ${person.userId}`,
+    );
+    await visitor.open(at('account/second-factors'));
+    expect((await visitor.press('Sign out')).text).toContain('You are signed out');
+    const rows = await test.db.query(
+      sql`SELECT 1 FROM sessions WHERE app_id = ${world.appId} AND user_id = ${person.userId}`,
+    );
+    // The other session is the one with which the person was made.
+    expect(rows).toHaveLength(1);
   });
 });

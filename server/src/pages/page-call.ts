@@ -96,6 +96,10 @@ export class PageCall {
     </form>`;
   }
 
+  signOutForm(): Html {
+    return this.formOf('sign-out', this.secondButton('signOut'));
+  }
+
   /** A labelled field, with the fault that was found. */
   field(options: FieldOptions): Html {
     const { name, label, type = 'text', autocomplete, value, hint, isCode, isOptional, isFirst } = options;

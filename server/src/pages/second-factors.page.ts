@@ -55,7 +55,8 @@ async function show(page: PageCall): Promise<PageAnswer> {
       ${page.formOf(path, page.secondButton('addApp'), { step: 'add' })}
     </section>
     ${recoveryCodesOf(page, list)} ${page.needsConfirmation ? confirmAgain(page, list) : html``}
-    <p><a href="${page.href('account')}">${text('account')}</a></p>`;
+    <p><a href="${page.href('account')}">${text('account')}</a></p>
+    ${page.signOutForm()}`;
   return { ...page.content('factorsTitle', body), isWide: true };
 }
 
