@@ -137,11 +137,18 @@ function isOwnPage({ publicUrl }: Config, { name, settings }: Pick<App, 'name' |
   return origin === publicUrl && username + password === '' && paths.includes(pathname);
 }
 
-/** Validates the target of a redirect after a sign-in at a provider. @throws ApiError `redirect_url_not_allowed` */
-export function checkRedirectUrl(call: Call, app: Pick<App, 'name' | 'settings'>, url: string): void {
-  const { settings } = app;
-  if (isOwnPage(call.services.config, app, url)) return;
+/** Validates the address of a product to which a browser returns. @throws ApiError `redirect_url_not_allowed` */
+export function checkRedirectUrl(call: Call, { settings }: Pick<App, 'settings'>, url: string): void {
   checkTarget(settings, call.services.config, url, [], namerOf(call));
+}
+
+/**
+ * Validates the target of the way back from a provider: like that of a product, or the page for it.
+ *
+ * @throws ApiError `redirect_url_not_allowed`
+ */
+export function checkIntentUrl(call: Call, app: Pick<App, 'name' | 'settings'>, url: string): void {
+  if (!isOwnPage(call.services.config, app, url)) checkRedirectUrl(call, app, url);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { namedAppOf } from '../apps/named-app.ts';
-import { checkRedirectUrl } from '../apps/url-template.ts';
+import { checkIntentUrl } from '../apps/url-template.ts';
 import { publicAccess } from '../access/access.ts';
 import { ApiError } from '../http/errors.ts';
 import { noAudit, route } from '../calls/route.ts';
@@ -28,8 +28,8 @@ export const intentRoutes = [
     handler: async (call) => {
       const { services, appId, body } = call;
       const app = await namedAppOf(call);
-      checkRedirectUrl(call, app, body.successUrl);
-      checkRedirectUrl(call, app, body.failureUrl);
+      checkIntentUrl(call, app, body.successUrl);
+      checkIntentUrl(call, app, body.failureUrl);
       const id = services.ids.next();
       const now = services.clock.now();
       const { codeChallenge = null, ...rest } = body;

@@ -294,7 +294,8 @@ async function withCode(page: PageCall, returnTo: string): Promise<string | Answ
   const answer = await page.api('POST', 'authentication/users/me/exchange-codes', { body });
   if (!answer.ok) return answer;
   const url = new URL(returnTo);
-  url.searchParams.append('code', exchange.parse(answer.body).code);
+  // Products read the first code. One that somebody else put into the address must not come before ours.
+  url.searchParams.set('code', exchange.parse(answer.body).code);
   return url.href;
 }
 

@@ -74,7 +74,7 @@ describe('a link with a short code', () => {
   it.each([
     ['as it is', (code: string) => code],
     ['with dashes', (code: string) => `${code}${'-'.repeat(30)}`],
-    ['with spaces', (code: string) => [...code].join('   ')],
+    ['with spaces', (code: string) => code.replace(/./g, '$&   ')],
     ['with invisible characters', (code: string) => `${code}${'\u200b'.repeat(30)}`],
     ['of the length of a long code', (code: string) => `${code}${'-'.repeat(19)}`],
   ])('%s does not offer to sign in', async (_, disguise) => {
@@ -115,5 +115,14 @@ describe('the sign-out', () => {
     );
     // The other session is the one with which the person was made.
     expect(rows).toHaveLength(1);
+  });
+});
+
+describe('the way back', () => {
+  it('replaces a code that the address has already', async () => {
+    const { visitor } = await signIn();
+    const query = { return_to: `${target}?code=eve&x=1`, code_challenge: codeChallenge };
+    const { html } = await visitor.open(at('continue', query));
+    expect(/content="0;url=[^?]+\?([^"]+)"/.exec(html)?.[1]).toMatch(/^code=gh_x_[\w-]{43}&amp;x=1$/);
   });
 });
