@@ -14,6 +14,7 @@ import { sweepSessions } from './sessions/sweep-sessions.ts';
 import { sweepChallenges } from './sign-in/sweep-challenges.ts';
 import { sendSignInCodes } from './passwordless/send-sign-in-codes.ts';
 import { sendPasswordResets } from './accounts/send-password-resets.ts';
+import { applyFactorResets } from './factors/apply-factor-resets.ts';
 
 /** Every background task. */
 export const backgroundTasks: readonly BackgroundTask[] = [
@@ -30,6 +31,7 @@ export const backgroundTasks: readonly BackgroundTask[] = [
   sweepEvents,
   sweepAnswers,
   sendPasswordResets,
+  applyFactorResets,
   sendSignInCodes,
   indexMembersOfBefore,
 ];

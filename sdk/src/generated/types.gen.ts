@@ -668,6 +668,10 @@ export type AppSettings = {
          */
         rememberDays: number;
         /**
+         * How long a removal of all second factors of a user by a super admin waits. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
+         */
+        resetDelayHours: number;
+        /**
          * Where passkeys of this app are valid. null: the app has no passkeys.
          */
         relyingParty: {
@@ -1296,6 +1300,10 @@ export type CreateAppRequest = {
              * How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.
              */
             rememberDays?: number;
+            /**
+             * How long a removal of all second factors of a user by a super admin waits. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
+             */
+            resetDelayHours?: number;
             /**
              * Where passkeys of this app are valid. null: the app has no passkeys.
              */
@@ -4015,6 +4023,20 @@ export type ResetPasswordRequest = {
 };
 
 /**
+ * The factors of the user are removed, or will be.
+ */
+export type ResetUserFactorsResult = {
+    /**
+     * The result in words.
+     */
+    message: string;
+    /**
+     * When the factors are removed: now, or after the waiting time (RFC 3339, UTC).
+     */
+    effectiveAt: string;
+};
+
+/**
  * A role with its permissions.
  */
 export type Role = {
@@ -4632,6 +4654,10 @@ export type UpdateAppRequest = {
              */
             rememberDays?: number;
             /**
+             * How long a removal of all second factors of a user by a super admin waits. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
+             */
+            resetDelayHours?: number;
+            /**
              * Where passkeys of this app are valid. null: the app has no passkeys.
              */
             relyingParty?: {
@@ -4904,6 +4930,10 @@ export type UpdateAppSettingsRequest = {
          * How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.
          */
         rememberDays?: number;
+        /**
+         * How long a removal of all second factors of a user by a super admin waits. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
+         */
+        resetDelayHours?: number;
         /**
          * Where passkeys of this app are valid. null: the app has no passkeys.
          */
@@ -7369,9 +7399,9 @@ export type ResetUserFactorsError = ResetUserFactorsErrors[keyof ResetUserFactor
 
 export type ResetUserFactorsResponses = {
     /**
-     * The user has no second factor.
+     * The factors are removed, or will be.
      */
-    204: void;
+    200: ResetUserFactorsResult;
 };
 
 export type ResetUserFactorsResponse = ResetUserFactorsResponses[keyof ResetUserFactorsResponses];

@@ -129,6 +129,9 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
     INSERT INTO mfa_challenges (app_id, token_hash, user_id, amr, device_hash, quota_names, quota_keys, created_at,
       expires_at)
     VALUES (${world.appId}, '\x01', ${userId}, '{pwd}', '\x01', '{}', '{}', ${app.clock.now()}, ${app.clock.now()})`);
+  await app.db.query(sql`
+    INSERT INTO factor_resets (app_id, user_id, id, requested_by, created_at, due_at)
+    VALUES (${world.appId}, ${userId}, 1, ${userId}, ${app.clock.now()}, ${app.clock.now()})`);
   await enableOrganizationMachines(world);
   const { secretId } = await world.organizationMachine(orgId);
   await app.db.query(sql`

@@ -7,6 +7,7 @@ import type { MailContent } from '../mail-texts/mail-purposes.ts';
 import { listActiveSuperAdmins } from '../users/super-admins.store.ts';
 
 type Purpose = 'super_admin_granted' | 'super_admin_removed';
+type NoticePurpose = Purpose | 'super_admin_factors_reset';
 
 /**
  * Notifies all active super admins that a super admin was added or removed. Call it with the user's row locked, after
@@ -21,7 +22,7 @@ export async function notifySuperAdminsOf(
   tx: Tx,
   services: QueueServices,
   appId: string,
-  { purpose, content }: { purpose: Purpose; content: MailContent },
+  { purpose, content }: { purpose: NoticePurpose; content: MailContent },
 ): Promise<void> {
   await lockApp(tx, appId);
   for (const { id: userId, email: recipient } of await listActiveSuperAdmins(tx, appId)) {

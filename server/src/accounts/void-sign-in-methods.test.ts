@@ -38,6 +38,8 @@ const roleOf: Readonly<Record<string, 'sign-in method' | 'data' | 'relation'>> =
   passkey_challenges: 'sign-in method',
   // Codes that a product can exchange for a session; they end with the session that created them.
   session_exchanges: 'sign-in method',
+  // A stranger may have asked for the removal of the factors.
+  factor_resets: 'sign-in method',
   // Personal ones; those of organizations are no table of their own.
   api_keys: 'sign-in method',
   api_key_roles: 'sign-in method',
@@ -128,6 +130,9 @@ test('rule (P) empties every sign-in method, and keeps data and relations', asyn
     INSERT INTO mfa_challenges (app_id, token_hash, user_id, amr, device_hash, quota_names, quota_keys, created_at,
       expires_at)
     VALUES (${world.appId}, '\x01', ${userId}, '{pwd}', '\x01', '{}', '{}', ${app.clock.now()}, ${app.clock.now()})`);
+  await app.db.query(sql`
+    INSERT INTO factor_resets (app_id, user_id, id, requested_by, created_at, due_at)
+    VALUES (${world.appId}, ${userId}, 1, ${userId}, ${app.clock.now()}, ${app.clock.now()})`);
   const wrong = { userId, verificationCode: 'AAAAAAA' };
   await world.call('POST', '/v1/authentication/users/email/verification', { token, body: wrong });
   await app.db.query(sql`

@@ -16,6 +16,7 @@ const factorLimits = limitNames.filter((name) => name.startsWith('secondFactors'
 
 const keepsFactorProtection = (after: SettingsPatch, before: Settings): boolean =>
   keepsPolicy(after.mfa ?? {}, before.mfa) &&
+  (after.mfa?.resetDelayHours ?? before.mfa.resetDelayHours) === before.mfa.resetDelayHours &&
   factorLimits.every((name) => (after.limits?.[name] ?? before.limits[name]) === before.limits[name]);
 
 /** Only these settings are protected, because a stolen session must not disable the protection of the others. */

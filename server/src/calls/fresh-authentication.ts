@@ -37,8 +37,7 @@ export async function requireFreshAuthentication(call: Call): Promise<void> {
   const now = services.clock.now();
   const declared = requiredAuthenticationOf(route);
   if (declared) requireAuthentication(actor, declared, now);
-  const { freshAuthentication: freshness, operationId } = route;
-  const asked = { freshness, operationId, isGrant: isGrant(route) };
+  const asked = { freshness: route.freshAuthentication, operationId: route.operationId, isGrant: isGrant(route) };
   const acr = requiredStrength(asked, actor);
   if (meets(actor.session, recently(acr), now)) return;
   if (!(await isRequired(asked, actor, async () => (await appOfCall(call)).settings))) return;

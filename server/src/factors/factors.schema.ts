@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { idOf, optional, outputId, text, time, visibleName } from '../http/fields.ts';
+import { idOf, message, optional, outputId, text, time, visibleName } from '../http/fields.ts';
 import { registrationCredential } from '../passkeys/passkeys.schema.ts';
 import { verificationCode } from '../users/users.schema.ts';
 import type { Factor } from './factors.store.ts';
@@ -158,3 +158,10 @@ export const factorUpdated = factor.meta({ id: 'UpdateFactorResult', description
 export const recoveryCodesMade = z
   .object({ recoveryCodes })
   .meta({ id: 'CreateRecoveryCodesResult', description: 'New recovery codes; the earlier ones are void.' });
+
+export const factorsReset = z
+  .object({
+    message: message('Second factors removed'),
+    effectiveAt: time('When the factors are removed: now, or after the waiting time'),
+  })
+  .meta({ id: 'ResetUserFactorsResult', description: 'The factors of the user are removed, or will be.' });

@@ -229,6 +229,7 @@ export async function deleteRejectedFactors(
 export async function deleteFactors(tx: Tx, appId: string, userId: string): Promise<number> {
   const rows = await tx.query<{ is_confirmed: boolean }>(sql`
     WITH codes AS (DELETE FROM recovery_codes WHERE app_id = ${appId} AND user_id = ${userId}),
+    resets AS (DELETE FROM factor_resets WHERE app_id = ${appId} AND user_id = ${userId}),
     challenges AS (DELETE FROM passkey_challenges WHERE app_id = ${appId} AND user_id = ${userId})
     DELETE FROM factors WHERE app_id = ${appId} AND user_id = ${userId}
     RETURNING confirmed_at IS NOT NULL AS is_confirmed`);

@@ -18,7 +18,8 @@ type FactorNotice =
   | 'factor_removed'
   | 'recovery_codes_replaced'
   | 'recovery_code_used'
-  | 'factors_reset';
+  | 'factors_reset'
+  | 'factors_reset_requested';
 
 /** A mail about a change of second factors. */
 interface FactorMail {

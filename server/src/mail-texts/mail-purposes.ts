@@ -13,6 +13,8 @@ export interface MailContent {
   readonly address?: string;
   /** ISO 8601. */
   readonly time?: string;
+  /** When a requested change takes effect. ISO 8601. */
+  readonly effectiveAt?: string;
   /** The e-mail address that the mail is about, if the mail is sent to another one. */
   readonly email?: string;
   /** Name of an identity provider. */
@@ -77,6 +79,8 @@ export const mailPurposes = {
   recovery_code_used: { fields: ['codesLeft', ...circumstances], details: circumstances },
   /** A super admin removed all second factors of the recipient. */
   factors_reset: { fields: ['time'], details: ['time'] },
+  /** A super admin will remove them at `effectiveAt`. The "not me" link cancels that. */
+  factors_reset_requested: { fields: ['effectiveAt', ...circumstances], details: ['effectiveAt'] },
   api_key_created: {
     fields: ['keyName', 'organizationName', ...circumstances],
     details: ['keyName', 'organizationName', ...circumstances],
@@ -92,6 +96,8 @@ export const mailPurposes = {
   /** To an address that is not verified yet, with the code that verifies it. */
   super_admin_invited: { fields: [], details: [] },
   super_admin_removed: { fields: ['email', ...circumstances], details: circumstances },
+  /** To all super admins: the second factors of one of them will be removed at `effectiveAt`. */
+  super_admin_factors_reset: { fields: ['email', 'effectiveAt'], details: ['email', 'effectiveAt'] },
 } as const satisfies Record<string, PurposeRules>;
 
 /** Why a mail is sent. */

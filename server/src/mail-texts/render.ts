@@ -48,6 +48,7 @@ function valuesOf(
 ): Values {
   const { organizationName = '', device = '', address = '', time = '', email = '', provider = '' } = content;
   const { unlinked = '', linked = '', keyName = '', machineUser = '', factorName = '', codesLeft = '' } = content;
+  const { effectiveAt = '' } = content;
   const values: Record<MailField | 'brandName', string> = {
     brandName: toName(brandName),
     organizationName: isVisible(organizationName) ? toName(organizationName) : words.anOrganization,
@@ -63,6 +64,7 @@ function valuesOf(
     machineUser: toName(machineUser),
     factorName: toName(factorName),
     codesLeft,
+    effectiveAt: timeInWords(effectiveAt, language),
   };
   return new Map(Object.entries(values));
 }

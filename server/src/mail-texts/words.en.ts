@@ -198,6 +198,25 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'All owners of {{organizationName}} get this mail.',
     },
+    factors_reset_requested: {
+      subject: 'Your second factors at {{brandName}} will be removed',
+      heading: 'Your second factors will be removed',
+      body:
+        'An administrator of {{brandName}} will remove the second factors of your account, because somebody said ' +
+        'that you have lost them. All sessions will end then.',
+      action: 'Open {{brandName}}',
+      note: 'If you did not ask for this, cancel it with the link below, and tell the support of {{brandName}}.',
+    },
+    super_admin_factors_reset: {
+      subject: 'The second factors of a super admin of {{brandName}} will be removed',
+      heading: 'The second factors of a super admin will be removed',
+      body:
+        'A super admin has requested to remove the second factors of {{email}}, another super admin of ' +
+        '{{brandName}}. The owner of the account can cancel this. It does not happen if the super admin who ' +
+        'requested it is removed before.',
+      action: 'Open {{brandName}}',
+      note: 'All super admins get this mail.',
+    },
     super_admin_granted: {
       subject: 'There is a new super admin of {{brandName}}',
       heading: 'A super admin was added',
@@ -239,6 +258,7 @@ export const english: Words = {
     provider: 'Provider',
     keyName: 'API key',
     factorName: 'Second factor',
+    effectiveAt: 'Takes effect',
     codesLeft: 'Unused recovery codes',
     unlinked: 'Unlinked',
     linked: 'Still linked',

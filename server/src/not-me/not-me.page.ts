@@ -43,7 +43,7 @@ const script = `
   const token = () => location.hash.slice(1);
   const kind = () => (/^gh_n_[a-z][\\w-]{60,400}$/.test(token()) ? kinds.get(token()[5]) : undefined);
   const begin = () => (kind() ? show('title', kind(), 'button', 'keep') : show('title', 'incomplete'));
-  const done = { account: 'doneAccount', factors: 'doneFactors' };
+  const done = { account: 'doneAccount', factors: 'doneFactors', factor_reset: 'doneFactorReset' };
   const failures = { 400: ['invalid'], 429: ['later', 'button'] };
   element('button').addEventListener('click', async () => {
     const button = element('button');
@@ -95,6 +95,7 @@ const outcomes = [
   'doneAccount',
   'doneOther',
   'doneFactors',
+  'doneFactorReset',
   'incomplete',
   'invalid',
   'later',

@@ -22,7 +22,8 @@ export const notMeRoutes = [
       'new identity, API key, second factor, password or machine secret: removes it and ends all sessions. ' +
       'A second factor that was used is removed only within a day. Mail about a removed factor, or about used or ' +
       'replaced recovery codes: ends all sessions. All mails but the first also end all personal API keys and start ' +
-      'a password reset. The links are valid for 30 days.',
+      'a password reset. Mail about a requested removal of second factors: only cancels the removal. The links are ' +
+      'valid for 30 days.',
     access: publicAccess(),
     addressLimit: 'codeRequestsPerAddressPerHour',
     audit: 'user.rejected',

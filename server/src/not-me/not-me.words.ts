@@ -13,6 +13,7 @@ export interface PageWords extends Effects {
   readonly doneAccount: string;
   readonly doneOther: string;
   readonly doneFactors: string;
+  readonly doneFactorReset: string;
   readonly incomplete: string;
   readonly invalid: string;
   readonly later: string;
@@ -47,6 +48,9 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     factors:
       'Second factors or recovery codes of your account at {{brandName}} were used or changed. If it was not you, ' +
       'press the button: all sessions end, and you get a mail to choose a new password.',
+    factor_reset:
+      'An administrator will remove the second factors of your account at {{brandName}}. If you did not ask for ' +
+      'this, press the button: your second factors stay.',
     keep: 'If it was you, close this page. Nothing changes.',
     button: 'This was not me',
     doneTitle: 'Done',
@@ -55,6 +59,7 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     doneFactors:
       'All sessions have ended. You get a mail to choose a new password. Please do so now, and check your second ' +
       'factors.',
+    doneFactorReset: 'The removal is cancelled. Your second factors stay.',
     incomplete: 'This link is incomplete. Open it again from the mail, or copy all of it.',
     invalid: 'This link is no longer valid: it has expired, or the account was confirmed in the meantime.',
     later: 'Too many requests. Please try again later.',
@@ -87,6 +92,9 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     factors:
       'استُخدمت عوامل التحقّق الثانية أو رموز الاسترداد لحسابك في {{brandName}} أو تغيّرت. إذا لم تكن أنت من ' +
       'فعل ذلك، فاضغط الزرّ: ستنتهي جميع الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
+    factor_reset:
+      'سيُزيل أحد المسؤولين عوامل التحقّق الثانية من حسابك في {{brandName}}. إذا لم تطلب ذلك، فاضغط الزرّ: ' +
+      'ستبقى عوامل التحقّق الثانية كما هي.',
     keep: 'إذا كنت أنت، فأغلق هذه الصفحة، ولن يتغيّر شيء.',
     button: 'لم أكن أنا',
     doneTitle: 'تمّ',
@@ -95,6 +103,7 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     doneFactors:
       'انتهت جميع الجلسات. أرسلنا إليك رسالة لاختيار كلمة مرور جديدة، فيُرجى القيام بذلك الآن ومراجعة عوامل ' +
       'التحقّق الثانية.',
+    doneFactorReset: 'أُلغيت الإزالة، وستبقى عوامل التحقّق الثانية كما هي.',
     incomplete: 'هذا الرابط غير مكتمل. افتحه مرّة أخرى من الرسالة، أو انسخه كاملًا.',
     invalid: 'لم يعد هذا الرابط صالحًا: انتهت صلاحيته، أو أُكّد الحساب بعد إرساله.',
     later: 'الطلبات كثيرة جدًّا. يُرجى المحاولة لاحقًا.',

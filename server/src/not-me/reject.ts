@@ -4,6 +4,7 @@ import { namedAppOf } from '../apps/named-app.ts';
 import { chooseUrlTemplate } from '../apps/url-template.ts';
 import { voidAllCodes } from '../codes/codes.store.ts';
 import type { Tx } from '../db/db.ts';
+import { deleteFactorReset } from '../factors/factor-resets.store.ts';
 import { deleteRejectedFactors } from '../factors/factors.store.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -94,6 +95,8 @@ export async function reject(call: Call, token: string): Promise<void> {
     if (mailboxOf(user.email) !== opened.mailbox) throw invalid(user.id);
     if (opened.kind === 'account') {
       await rejectSignUp(tx, call, user);
+    } else if (opened.kind === 'factor_reset') {
+      if (!(await deleteFactorReset(tx, app.id, user.id, opened.subject))) throw invalid(user.id);
     } else {
       await remove(tx, call, opened);
       await voidAllCodes(tx, app.id, user.id, ['email_change', 'sign_in', 'second_factor']);

@@ -8,8 +8,10 @@ interface StoredRequests<Request extends { readonly id: string }> {
   readonly name: string;
   /** What a request is called in the error of a failed run. */
   readonly noun: string;
+  /** Pause between two runs, in milliseconds. Default: a second. */
+  readonly everyMs?: number;
   /** Claims the oldest request after the given one; a commit deletes it. */
-  readonly take: (tx: Tx, afterId: string) => Promise<Request | undefined>;
+  readonly take: (tx: Tx, afterId: string, services: Services) => Promise<Request | undefined>;
   readonly answer: (tx: Tx, services: Services, request: Request) => Promise<void>;
 }
 
@@ -24,7 +26,7 @@ async function answerNext<Request extends { readonly id: string }>(
   let id: string | undefined;
   try {
     await services.db.transaction(async (tx) => {
-      const request = await take(tx, afterId);
+      const request = await take(tx, afterId, services);
       id = request?.id;
       if (request) await answer(tx, services, request);
     });
@@ -44,7 +46,7 @@ export const processStored = <Request extends { readonly id: string }>(
   requests: StoredRequests<Request>,
 ): BackgroundTask => ({
   name: requests.name,
-  everyMs: 1000,
+  everyMs: requests.everyMs ?? 1000,
   run: async (services, signal) => {
     let failed: { error: unknown } | undefined;
     let answered = await answerNext(services, requests, '0');

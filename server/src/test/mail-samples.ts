@@ -53,6 +53,7 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   recovery_codes_replaced: notMe,
   recovery_code_used: { codesLeft: '9', ...notMe },
   factors_reset: { time: circumstances.time },
+  factors_reset_requested: { effectiveAt: circumstances.time, notMeUrl: notMe.notMeUrl },
   api_key_created: { keyName: 'nightly export', organizationName: 'Jon Doe Inc', ...notMe },
   machine_secret_created: { organizationName: 'Jon Doe Inc', machineUser: 'exporter', ...notMe },
   machine_secrets_end: {
@@ -63,6 +64,7 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
   super_admin_granted: { email: 'nora@acme.example', ...circumstances },
   super_admin_invited: { ...link('reset') },
   super_admin_removed: { email: 'nora@acme.example', ...circumstances },
+  super_admin_factors_reset: { email: 'nora@acme.example', effectiveAt: circumstances.time },
 };
 
 const plain = (language: Language): Branding => ({

@@ -77,6 +77,14 @@ async function beginSignIn({ world }: Stage): Promise<void> {
   await challenge(world, person.email);
 }
 
+/** A removal of second factors that waits. */
+async function requestReset({ world }: Stage): Promise<void> {
+  const person = await world.person();
+  await app.db.query(sql`
+    INSERT INTO factor_resets (app_id, user_id, id, requested_by, created_at, due_at)
+    VALUES (${world.appId}, ${person.userId}, 1, ${world.admin.userId}, ${app.clock.now()}, ${app.clock.now()})`);
+}
+
 /** A passkey, and challenges for passkeys: of everybody, and of one user. */
 async function usePasskeys({ world }: Stage): Promise<void> {
   await setRelyingParty(world);
@@ -95,6 +103,7 @@ beforeAll(async () => {
   await beginSignIn(stage);
   await createCode(stage);
   await usePasskeys(stage);
+  await requestReset(stage);
   tables = await tablesOfApps(app.db);
   rows = await takeRows(app.db, tables, stage.world.appId);
   twinId = (await createWorld(app)).appId;

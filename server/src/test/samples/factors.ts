@@ -54,8 +54,15 @@ export async function halfSignedIn({ world }: Pick<Stage, 'world'>, extra: objec
   return withCode(world, factor, { as, body: { mfaToken, factorId: factor.id, ...extra }, headers });
 }
 
+/** Removals of second factors wait a day. */
+export const setResetDelay = ({ world }: Stage) =>
+  world.test.db.query(sql`
+    UPDATE apps SET settings = settings || jsonb_build_object(
+      'mfa', COALESCE(settings -> 'mfa', '{}') || '{"resetDelayHours": 24}')
+    WHERE id = ${world.appId}`);
+
 /** The super admin gets a second factor, which the session has proven. */
-const enrolAdmin = async ({ world: { test, appId, admin } }: Stage): Promise<void> => {
+export const enrolAdmin = async ({ world: { test, appId, admin } }: Stage): Promise<void> => {
   const of = sql`WHERE app_id = ${appId}`;
   await test.db.query(sql`UPDATE users SET has_factor = true ${of} AND id = ${admin.userId}`);
   await test.db.query(sql`
@@ -225,6 +232,19 @@ export const samplesOfFactors: SampleCalls = {
         const person = await freshMember(stage);
         await enrol(stage.world, person);
         await enrolAdmin(stage);
+        return { as: human(stage.world.admin), params: { userId: person.userId } };
+      },
+    },
+    {
+      title: 'with a waiting time',
+      admits: ['superAdmin'],
+      target: ['user', 'userId'],
+      action: 'factors.reset_requested',
+      prepare: async (stage) => {
+        const person = await freshMember(stage);
+        await enrol(stage.world, person);
+        await enrolAdmin(stage);
+        await setResetDelay(stage);
         return { as: human(stage.world.admin), params: { userId: person.userId } };
       },
     },

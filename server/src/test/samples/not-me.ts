@@ -1,4 +1,6 @@
 import { expect } from 'vitest';
+import { enrol } from '../world/factors.ts';
+import { enrolAdmin, setResetDelay } from './factors.ts';
 import { personalKey } from './api-keys.ts';
 import { linked } from './identity-providers.ts';
 import { nobody, type Prepared, type SampleCall, type SampleCalls } from './sample.ts';
@@ -61,8 +63,18 @@ const newApiKey = byLink('of a new API key', async (stage) => {
   return withLinkOf(stage, person, 'api_key_created');
 });
 
+const requestedReset = byLink('of a requested removal of second factors', async (stage) => {
+  const person = await freshMember(stage);
+  await enrol(stage.world, person);
+  await enrolAdmin(stage);
+  await setResetDelay(stage);
+  const url = `/v1/authorization/users/${person.userId}/factors`;
+  await stage.world.call('DELETE', url, { token: stage.world.admin.token });
+  return withLinkOf(stage, person, 'factors_reset_requested');
+});
+
 /** Sample calls of links in mails. */
 export const samplesOfNotMe: SampleCalls = {
-  rejectEmailVerification: [signUp, newDevice, newIdentity, newApiKey, newPassword],
+  rejectEmailVerification: [signUp, newDevice, newIdentity, newApiKey, newPassword, requestedReset],
   showNotMePage: [{ admits: 'everyone', prepare: ({ world }) => ({ as: nobody, params: { app: world.appName } }) }],
 };
