@@ -1,6 +1,7 @@
 /**
  * Opens pages of a running service in Chromium and fails when axe-core finds a breach of WCAG 2.2 AA, or when a page of
- * 320 px has to be scrolled sideways. Every guide and one page of each other kind, in light and dark, narrow and wide.
+ * 320 px has to be scrolled sideways. Every guide, one page of each other kind, and the hosted pages with and without
+ * faults, in light and dark, narrow and wide, English and Arabic.
  *
  *   .ci/tools/accessibility.sh
  */
@@ -14,8 +15,8 @@ const axe = await readFile(axeFile, 'utf8');
 
 const levels = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 const looks = [
-  { colorScheme: 'light', viewport: { width: 1280, height: 900 } },
-  { colorScheme: 'dark', viewport: { width: 320, height: 700 } },
+  { colorScheme: 'light', locale: 'en', viewport: { width: 1280, height: 900 } },
+  { colorScheme: 'dark', locale: 'ar', viewport: { width: 320, height: 700 } },
 ];
 
 /** @returns {Promise<string[]>} every guide, and the first page of each other kind */
@@ -27,29 +28,72 @@ async function addresses() {
   return [...new Set(['/', '/there-is-no-such-page', '/dev/mailbox', ...firsts.values(), ...guides])];
 }
 
+const hosted = (page) => `${origin}/apps/demo/${page}`;
+
+/** The hosted pages that people see before a sign-in, each also with a form that was sent empty. */
+const outside = ['sign-in', 'sign-up', 'forgot-password', 'reset-password?email=jon%40example.com', 'signed-out'];
+const invitation = 'invitation?email=jon%40example.com&code=ABCDEFG&org=118273645546213376';
+const link = 'verify?user=118273645546213376&code=ABCDEFG';
+
+/** Signs up, and looks at the pages of the account. */
+async function inside(context, name) {
+  const page = await context.newPage();
+  await page.goto(hosted('sign-up'));
+  for (const [field, value] of [
+    ['firstName', 'Jon'],
+    ['lastName', 'Doe'],
+    ['email', `${name}@example.com`],
+    ['password', 'Password@123JonDoeInc'],
+  ])
+    await page.locator(`[name=${field}]`).last().fill(value);
+  await page.locator('button').last().click();
+  await page.waitForURL(/verify/);
+  for (const address of ['verify', 'account', 'account/second-factors', 'sign-in']) {
+    await page.goto(hosted(address));
+    await check(page, address);
+  }
+  await page.close();
+}
+
 const browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox', '--disable-gpu'] });
 const found = [];
 let looked = 0;
+
+async function check(page, address) {
+  await page.evaluate(axe);
+  const { violations } = await page.evaluate((values) => globalThis.axe.run({ runOnly: values }), levels);
+  const { isWider, scheme } = await page.evaluate(() => ({
+    isWider: document.documentElement.scrollWidth > document.documentElement.clientWidth,
+    scheme: matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light',
+  }));
+  for (const { id, nodes } of violations) {
+    found.push(`${address} (${scheme}) ${id}, ${nodes.length} times: ${nodes[0].html} ${nodes[0].failureSummary}`);
+  }
+  if (isWider) found.push(`${address} (${scheme}) is wider than the window`);
+  looked += 1;
+}
+
 for (const look of looks) {
   // The pages forbid scripts that are not theirs; the checker is one.
   const context = await browser.newContext({ ...look, bypassCSP: true });
   for (const address of await addresses()) {
     const page = await context.newPage();
     await page.goto(origin + address);
-    await page.evaluate(axe);
-    const { violations } = await page.evaluate((values) => globalThis.axe.run({ runOnly: values }), levels);
-    const isWider = await page.evaluate(
-      () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-    );
-    for (const { id, nodes } of violations) {
-      found.push(
-        `${address} (${look.colorScheme}) ${id}, ${nodes.length} times: ${nodes[0].html} ${nodes[0].failureSummary}`,
-      );
-    }
-    if (isWider) found.push(`${address} is wider than ${look.viewport.width} px`);
-    looked += 1;
+    await check(page, address);
     await page.close();
   }
+  for (const address of [...outside, invitation, link, 'no-such-page']) {
+    const page = await context.newPage();
+    await page.goto(hosted(address));
+    await check(page, address);
+    const button = page.locator('form button').first();
+    if ((await button.count()) > 0) {
+      await Promise.all([page.waitForEvent('load'), button.click()]);
+      await check(page, `${address}, sent empty`);
+    }
+    await page.close();
+  }
+  await inside(context, look.locale);
   await context.close();
 }
 await browser.close();

@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { bootstrap } from './bootstrap.ts';
-import { appsMatchingByOrigin } from './apps/apps.store.ts';
+import { appsMatchingByOrigin, nameOfFirstAppWithPages } from './apps/apps.store.ts';
 import { backgroundTasks } from './background-tasks.ts';
 import { type ReportFailure, startBackground } from './background.ts';
 import type { Config } from './config.ts';
@@ -133,6 +133,7 @@ export async function serve(config: Config, deployment: Deployment, log: Service
   if (cluster.isWorker) process.send?.(readyMessage);
   if (!cluster.isWorker || cluster.worker?.id === 1) {
     log.flush();
-    printAddresses(config, (app.server.address() as AddressInfo).port);
+    const bound = app.server.address() as AddressInfo;
+    if (process.stdout.isTTY) printAddresses(config, bound.port, await nameOfFirstAppWithPages(db));
   }
 }

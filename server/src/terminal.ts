@@ -10,16 +10,16 @@ export function announceFirstApp({ name, adminEmail, generatedPassword }: FirstA
 }
 
 /**
- * Prints, in a terminal, the URLs that a new developer opens first.
+ * Prints the URLs that a new developer opens first.
  *
  * @param port the port of the service, which is not configured with `PORT=0`
+ * @param appName an app that has the pages of the service
  */
-export function printAddresses(config: Config, port: number): void {
-  if (!process.stdout.isTTY) return;
+export function printAddresses(config: Config, port: number, appName: string | undefined): void {
   const origin = config.port === 0 ? `http://127.0.0.1:${port}` : config.publicUrl;
   const hasMailbox = config.developmentFeatures && config.smtpUrl === undefined;
   const mailbox = hasMailbox ? [`  Mailbox    ${origin}/dev/mailbox`] : [];
-  const pages = [`  Sign-in    ${origin}/apps/${config.bootstrapApp}/sign-in`];
+  const pages = appName === undefined ? [] : [`  Sign-in    ${origin}/apps/${appName}/sign-in`];
   const lines = [
     `Gatehouse is ready at ${origin}`,
     `  Reference  ${origin}/docs`,

@@ -69,6 +69,14 @@ export async function findApp(db: Queryable, appId: string): Promise<App | undef
   return row && toApp(row);
 }
 
+/** Name of the first active app that has the pages of the service. */
+export async function nameOfFirstAppWithPages(db: Queryable): Promise<string | undefined> {
+  const [app] = await db.query<{ name: string }>(sql`
+    SELECT name FROM apps WHERE status = 'ACTIVE' AND (settings -> 'hostedPages') IS DISTINCT FROM 'false'
+    ORDER BY id LIMIT 1`);
+  return app?.name;
+}
+
 export async function listApps(db: Queryable): Promise<App[]> {
   return (await db.query<AppRow>(sql`SELECT ${columns} FROM apps ORDER BY id`)).map(toApp);
 }

@@ -46,11 +46,7 @@ async function inOrder(services: Services, request: FastifyRequest, refusal: Api
 }
 
 /** Sends the HTML page for a refusal, or returns undefined if the problem document is the better response. */
-export type SendRefusalPage = (
-  refusal: ApiError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-) => Promise<void> | undefined;
+export type SendPage = (refusal: ApiError, request: FastifyRequest, reply: FastifyReply) => Promise<void> | undefined;
 
 /** A failure after a commit of the same call. The default text of its code would claim that nothing was changed. */
 function afterCommit({ call }: FastifyRequest, refusal: ApiError): ApiError {
@@ -64,7 +60,7 @@ function afterCommit({ call }: FastifyRequest, refusal: ApiError): ApiError {
 }
 
 /** Installs the only error handler: every error becomes a problem document here. */
-export function installErrorHandler(app: FastifyInstance, services: Services, sendRefusalPage: SendRefusalPage): void {
+export function installErrorHandler(app: FastifyInstance, services: Services, sendPage: SendPage): void {
   const { publicUrl } = services.config;
   app.setErrorHandler(async (error, request, reply) => {
     const refusal = afterCommit(request, await inOrder(services, request, toApiError(error)));
@@ -72,6 +68,6 @@ export function installErrorHandler(app: FastifyInstance, services: Services, se
     if (refusal.code === 'body_too_large') await discardBody(request.raw);
     // All transactions of the call have ended, so the event is kept, and no connection is held.
     if (request.call) await reportRefusal(request.call, refusal);
-    return sendRefusalPage(refusal, request, reply) ?? sendError(refusal, request, reply, publicUrl);
+    return sendPage(refusal, request, reply) ?? sendError(refusal, request, reply, publicUrl);
   });
 }

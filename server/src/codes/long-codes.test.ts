@@ -15,7 +15,7 @@ let counter = 0;
 
 beforeAll(async () => {
   app = await buildTestApp({ env: { TRUST_PROXY: '1' } });
-  world = await createWorld(app);
+  world = await createWorld(app, { settings: { hostedPages: false } });
 });
 afterAll(() => app?.close());
 
@@ -206,7 +206,9 @@ describe('a long code', () => {
   });
 
   test('has no counter of its own; wrong ones count for the client address, the right one never', async () => {
-    const few = await createWorld(app, { settings: { limits: { wrongLongCodesPerAddressPerHour: 3 } } });
+    const few = await createWorld(app, {
+      settings: { hostedPages: false, limits: { wrongLongCodesPerAddressPerHour: 3 } },
+    });
     const email = freshEmail();
     await few.person({ email });
     await few.call('POST', `${users}/password/reset-request/email`, { body: { email, resetUrl: template } });
@@ -261,7 +263,7 @@ describe('a person without a known device', () => {
       signInsPerAddressPerHour: 1000,
     };
     for (const pick of ['newest', 'oldest'] as const) {
-      const victims = await createWorld(app, { settings: { limits } });
+      const victims = await createWorld(app, { settings: { hostedPages: false, limits } });
       const email = freshEmail();
       await victims.person({ email });
       const signIn = (given: string, address: string, device?: string) =>
