@@ -133,7 +133,7 @@ describe('the session of a product', () => {
   /** Everything about a session that does not make it another one. */
   const sessions = () =>
     test.db.query(sql`
-      SELECT to_jsonb(s) - '{id,token_hash,last_seen_at,idle_expires_at}'::text[] AS session FROM sessions s
+      SELECT to_jsonb(s) - '{id,token_hash,last_seen_at,idle_expires_at,copied_from}'::text[] AS session FROM sessions s
       WHERE user_id = ${person.userId} ORDER BY id`);
 
   it('is as strong and as old as that of the pages, and ends no later', async () => {

@@ -1,15 +1,17 @@
 import { type Tx, sql } from '../db/db.ts';
 
 /**
- * Ends a session of a locked user, if it still exists, and what its device could do next: sign in without the second
- * factor because the device is remembered, or finish a sign-in whose second factor is missing.
+ * Ends a session of a locked user, if it still exists, with its copies for products, and what its device could do next:
+ * sign in without the second factor because the device is remembered, or finish a sign-in whose second factor is
+ * missing.
  */
 export async function endSession(tx: Tx, appId: string, userId: string, sessionId: string): Promise<void> {
   await tx.query(sql`
     WITH forgotten AS (
       UPDATE users SET remember_version = remember_version + 1 WHERE app_id = ${appId} AND id = ${userId}),
     begun AS (DELETE FROM mfa_challenges WHERE app_id = ${appId} AND user_id = ${userId})
-    DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId} AND id = ${sessionId}`);
+    DELETE FROM sessions
+    WHERE app_id = ${appId} AND user_id = ${userId} AND ${sessionId}::bigint IN (id, copied_from)`);
 }
 
 /** Unlinks an identity of a user, if it still exists. */

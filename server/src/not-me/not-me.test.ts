@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sql } from '../db/db.ts';
 import { linked } from '../test/samples/identity-providers.ts';
@@ -52,6 +53,17 @@ const verify = async ({ userId, email, token }: Person) => {
 async function newestPurpose(email: string): Promise<string | undefined> {
   await runTask(app, sendPasswordResets);
   return (await world.mails(email))[0]?.purpose;
+}
+
+/** The token of the session that a product gets with an exchange code of another session. */
+async function copyOf(token: string): Promise<string> {
+  const codeVerifier = 'verifier-of-the-product-which-is-long-enough-43';
+  const body = { returnTo: 'http://localhost/start', codeChallenge: hash('sha256', codeVerifier, 'base64url') };
+  const created = await world.call('POST', '/v1/authentication/users/me/exchange-codes', { token, body });
+  const { code } = created.json<{ code: string }>();
+  const url = '/v1/authentication/users/sessions/exchange';
+  const response = await world.call('POST', url, { body: { code, codeVerifier, returnTo: body.returnTo } });
+  return response.json<{ sessionToken: string }>().sessionToken;
 }
 
 /** Somebody whose account has a session from a new device. */
@@ -253,6 +265,26 @@ describe('of a mail about an account that is claimed', () => {
     ).toMatchObject({
       changes: ['session'],
     });
+  });
+
+  test('the link of a new device ends the sessions that products got with codes of that session, too', async () => {
+    const { person, sessionToken, token } = await onNewDevice();
+    const copy = await copyOf(sessionToken);
+    const copyOfCopy = await copyOf(copy);
+    const copyOfOther = await copyOf(person.token);
+    expect((await reject(token)).statusCode).toBe(200);
+    expect([await isLive(copy), await isLive(copyOfCopy), await isLive(copyOfOther)]).toEqual([false, false, true]);
+  });
+
+  test('the link of a new device ends those sessions also after that session has signed out', async () => {
+    const { sessionToken, token } = await onNewDevice();
+    const copy = await copyOf(sessionToken);
+    const me = await world.call('GET', '/v1/authentication/users/me', { token: sessionToken });
+    const { id } = me.json<{ session: { id: string } }>().session;
+    await world.call('DELETE', `/v1/authentication/users/sessions/${id}`, { token: sessionToken });
+    expect(await isLive(copy)).toBe(true);
+    await reject(token);
+    expect(await isLive(copy)).toBe(false);
   });
 
   test('the link of an identity unlinks it, ends all sessions and starts a reset', async () => {

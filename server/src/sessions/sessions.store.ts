@@ -340,10 +340,11 @@ export async function copySession(tx: Tx, appId: string, sessionId: string, copy
   const rows = await tx.query(sql`
     INSERT INTO sessions (app_id, id, user_id, token_hash, amr, authenticated_at, created_at, last_seen_at, expires_at,
       idle_expires_at, ip, user_agent, factor_at, strong_factor_at, restriction, provider_acr,
-      remembered_factor_at, needs_reauthentication)
+      remembered_factor_at, needs_reauthentication, copied_from)
     SELECT app_id, ${copy.id}::bigint, user_id, ${copy.tokenHash}::bytea, amr, authenticated_at, created_at,
       ${copy.now}::timestamptz, expires_at, LEAST(expires_at, ${copy.idleExpiresAt}::timestamptz), ip, user_agent,
-      factor_at, strong_factor_at, restriction, provider_acr, remembered_factor_at, needs_reauthentication
+      factor_at, strong_factor_at, restriction, provider_acr, remembered_factor_at, needs_reauthentication,
+      COALESCE(copied_from, id)
     FROM sessions
     WHERE app_id = ${appId} AND id = ${sessionId} AND restriction IS NULL
       AND LEAST(expires_at, idle_expires_at) > ${copy.now}
