@@ -141,7 +141,7 @@ describe('a token that was looked up is decided on again by the statement of the
 });
 
 describe('a token that is being issued', () => {
-  const grants = 'AS asked (app_id, user_id, org_id, place)';
+  const grants = 'AS asked (app_id, user_id, org_id, ';
 
   test.each<[end: End, outcome: string]>([
     ['the end of the membership', '404 organization_not_found'],
