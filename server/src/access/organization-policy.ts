@@ -31,12 +31,14 @@ export interface SessionProof {
   /** Methods of authentication, `text[]`. */
   readonly amr: Sql;
   readonly factorAt: Sql;
+  /** When a passkey was last proven, with PIN or biometrics. */
+  readonly strongFactorAt: Sql;
   /** When it was proven on the remembered device, if the sign-in did not ask for it. */
   readonly rememberedFactorAt: Sql;
   readonly authenticatedAt: Sql;
 }
 
-const requiresFactor = (policy: Sql): Sql => sql`(${policy} ->> 'mfa' = 'required')`;
+const requiresFactor = (policy: Sql): Sql => sql`COALESCE(${policy} ->> 'mfa' = 'required', false)`;
 
 const allows = (policy: Sql, kind: FactorKind): Sql => sql`COALESCE(${policy} -> 'allowedFactors' ? ${kind}, true)`;
 
@@ -70,7 +72,7 @@ const isRemembered = (policy: Sql, rememberedFactorAt: Sql, now: Date): Sql => s
  */
 export const unmetPolicy = (
   policy: Sql,
-  { amr, factorAt, rememberedFactorAt, authenticatedAt }: SessionProof,
+  { amr, factorAt, strongFactorAt, rememberedFactorAt, authenticatedAt }: SessionProof,
   now: Date,
 ): Sql => sql`
   CASE
@@ -78,8 +80,11 @@ export const unmetPolicy = (
     WHEN ${lacksFactor(policy, amr)} AND NOT ${isRemembered(policy, rememberedFactorAt, now)}
       THEN ${policy} || '{"unmet": "factor"}'
     WHEN COALESCE(
-        CASE WHEN ${requiresFactor(policy)} THEN COALESCE(${factorAt}, ${rememberedFactorAt})
-          ELSE ${authenticatedAt} END,
+        CASE
+          WHEN NOT ${requiresFactor(policy)} THEN ${authenticatedAt}
+          WHEN NOT ${allows(policy, 'totp')} THEN ${strongFactorAt}
+          ELSE COALESCE(${factorAt}, ${rememberedFactorAt})
+        END,
         '-infinity') <= ${now}::timestamptz - make_interval(hours => (${policy} ->> 'maxSessionHours')::integer)
       THEN ${policy} || '{"unmet": "age"}'
   END`;
@@ -88,6 +93,7 @@ export const unmetPolicy = (
 export interface PresentedProof {
   readonly amr: readonly string[];
   readonly factorAt: Date | null;
+  readonly strongFactorAt: Date | null;
   readonly rememberedFactorAt: Date | null;
   readonly authenticatedAt: Date;
 }
@@ -96,6 +102,7 @@ export interface PresentedProof {
 export const proofOf = ({ user, session }: Pick<Actor & { kind: 'user' }, 'user' | 'session'>): PresentedProof => ({
   amr: user.hasFactor ? session.amr : [],
   factorAt: user.hasFactor ? session.factorAt : null,
+  strongFactorAt: user.hasFactor ? session.strongFactorAt : null,
   rememberedFactorAt: user.hasFactor ? session.rememberedFactorAt : null,
   authenticatedAt: session.authenticatedAt,
 });
@@ -104,6 +111,7 @@ export const proofOf = ({ user, session }: Pick<Actor & { kind: 'user' }, 'user'
 export const proofInStatement: SessionProof = {
   amr: sql`CASE WHEN u.has_factor THEN s.amr END`,
   factorAt: sql`s.factor_at`,
+  strongFactorAt: sql`s.strong_factor_at`,
   rememberedFactorAt: sql`CASE WHEN u.has_factor THEN s.remembered_factor_at END`,
   authenticatedAt: sql`s.authenticated_at`,
 };
@@ -112,23 +120,32 @@ export const proofInStatement: SessionProof = {
 export const proofColumns = (proofs: readonly (PresentedProof | undefined)[]): Sql => sql`
   ${proofs.map((proof) => proof?.amr.join(' ') ?? null)}::text[],
   ${proofs.map((proof) => proof?.factorAt ?? null)}::timestamptz[],
+  ${proofs.map((proof) => proof?.strongFactorAt ?? null)}::timestamptz[],
   ${proofs.map((proof) => proof?.rememberedFactorAt ?? null)}::timestamptz[],
   ${proofs.map((proof) => proof?.authenticatedAt ?? null)}::timestamptz[]`;
 
 /** The names of the {@link proofColumns}. */
-export const proofNames = sql`proven_amr, proven_factor_at, remembered_factor_at, proven_at`;
+export const proofNames = sql`proven_amr, proven_factor_at, strong_factor_at, remembered_factor_at, proven_at`;
 
 /** What a row of `asked` has proven. */
 export const proofOfAsked: SessionProof = {
   amr: sql`string_to_array(asked.proven_amr, ' ')`,
   factorAt: sql`asked.proven_factor_at`,
+  strongFactorAt: sql`asked.strong_factor_at`,
   rememberedFactorAt: sql`asked.remembered_factor_at`,
   authenticatedAt: sql`asked.proven_at`,
 };
 
-const toSql = ({ amr, factorAt, rememberedFactorAt, authenticatedAt }: PresentedProof): SessionProof => ({
+const toSql = ({
+  amr,
+  factorAt,
+  strongFactorAt,
+  rememberedFactorAt,
+  authenticatedAt,
+}: PresentedProof): SessionProof => ({
   amr: sql`${[...amr]}::text[]`,
   factorAt: sql`${factorAt}::timestamptz`,
+  strongFactorAt: sql`${strongFactorAt}::timestamptz`,
   rememberedFactorAt: sql`${rememberedFactorAt}::timestamptz`,
   authenticatedAt: sql`${authenticatedAt}::timestamptz`,
 });

@@ -324,6 +324,18 @@ describe('a session below the policy', () => {
     ]);
   });
 
+  test('that allows only passkeys cannot be renewed with another factor', async () => {
+    const { owner, orgId, factor } = await place();
+    await setRelyingParty(world);
+    await addPasskey(world, owner);
+    await setOrganizationPolicy(world, orgId, { mfa: 'required', allowedFactors: ['passkey'], maxSessionHours: 2 });
+    const list = async () => problem(await world.call('GET', `/v1/authorization/organizations/${orgId}/roles`, owner));
+    expect(await list()).toBe('200 undefined');
+    app.clock.advance(2 * hour);
+    await prove(owner, factor as OwnFactor);
+    expect(await list()).toBe('401 reauthentication_required');
+  });
+
   test.each<[allowed: ('totp' | 'passkey')[], amr: string[], outcome: number]>([
     [['totp'], ['pwd', 'otp', 'mfa'], 200],
     [['totp'], ['pwd', 'swk', 'user', 'mfa'], 401],
