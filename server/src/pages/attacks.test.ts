@@ -126,3 +126,47 @@ describe('the way back', () => {
     expect(/content="0;url=[^?]+\?([^"]+)"/.exec(html)?.[1]).toMatch(/^code=gh_x_[\w-]{43}&amp;x=1$/);
   });
 });
+
+describe('a header of the browser', () => {
+  it('does not choose another app, or another caller', async () => {
+    const { visitor } = await signIn();
+    const stranger = await other.person();
+    const headers = {
+      'x-app-name': other.appName,
+      authorization: `Bearer ${stranger.token}`,
+      'idempotency-key': 'key',
+      'x-iam-orgid': '1',
+    };
+    const account = await visitor.open(at('account'), headers);
+    expect(account.status).toBe(200);
+    expect(account.text).not.toContain(stranger.email);
+  });
+
+  it('does not sign anybody in', async () => {
+    const { token } = await world.person();
+    const visitor = createVisitor(test);
+    const { path } = await visitor.open(at('account'), { authorization: `Bearer ${token}` });
+    expect(path).toContain('/sign-in');
+  });
+});
+
+describe('the token of a form', () => {
+  it('is worth nothing in another app', async () => {
+    const { email } = await world.person();
+    const visitor = createVisitor(test);
+    await visitor.open(`/apps/${other.appName}/sign-in`);
+    const { forms } = await visitor.press('Continue', { email });
+    const sent = await visitor.post(at('sign-in'), { ...forms[0]?.values, password });
+    expect(sent.status).toBe(400);
+    expect(visitor.jar.has('session-token')).toBe(false);
+  });
+});
+
+describe('an inactive app', () => {
+  it('shows no page, and accepts no form', async () => {
+    await test.db.query(sql`UPDATE apps SET status = 'INACTIVE' WHERE id = ${world.appId}`);
+    for (const page of everyPage)
+      expect([page, (await createVisitor(test).open(at(page))).status]).toEqual([page, 403]);
+    expect((await createVisitor(test).post(at('sign-in'), { step: 'password' })).status).toBe(403);
+  });
+});
