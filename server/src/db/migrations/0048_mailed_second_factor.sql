@@ -2,6 +2,3 @@
 ALTER TABLE codes DROP CONSTRAINT codes_purpose_check;
 ALTER TABLE codes ADD CONSTRAINT codes_purpose_check CHECK (purpose IN ('email_verification',
   'invitation', 'password_reset', 'email_change', 'reauthentication', 'sign_in', 'second_factor'));
-
--- When the password was last set with a code from the mailbox; null: never, or before this column existed.
-ALTER TABLE users ADD COLUMN password_mailed_at timestamptz;

@@ -1,8 +1,6 @@
 -- A remembered device replaces the second factor until `remembered_until`. It is recognized by a secret of its own, in
 -- a cookie that scripts cannot read, because clients can read the device token. The versions tie it to the person's
 -- password and factors, and to the policy of the app: a change of these raises the version.
-ALTER TABLE users ADD COLUMN remember_version integer NOT NULL DEFAULT 0;
-ALTER TABLE apps ADD COLUMN remember_version integer NOT NULL DEFAULT 0;
 ALTER TABLE devices
   ADD COLUMN remember_hash bytea,
   -- When the second factor was proven.
@@ -12,9 +10,3 @@ ALTER TABLE devices
   ADD COLUMN remembered_app_version integer,
   ADD CONSTRAINT devices_remembered_check CHECK (num_nonnulls(remember_hash, remembered_at, remembered_until,
     remembered_user_version, remembered_app_version) IN (0, 5));
-
--- When the second factor was proven on the remembered device, if the latest sign-in did not ask for the factor. Such a
--- session is not freshly authenticated before a re-authentication.
-ALTER TABLE sessions
-  ADD COLUMN remembered_factor_at timestamptz,
-  ADD COLUMN needs_reauthentication boolean NOT NULL DEFAULT false;

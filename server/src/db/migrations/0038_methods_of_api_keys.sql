@@ -1,5 +1,3 @@
--- The security policy of an organization: which sessions may be used for it. Null: every session of its members.
-ALTER TABLE organizations ADD COLUMN security jsonb;
 -- The methods of authentication of the session in which a person created or adopted the key. Null: created by a machine
 -- user, or before this column existed.
 ALTER TABLE api_keys ADD COLUMN amr text[];
