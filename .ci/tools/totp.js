@@ -38,7 +38,10 @@ await withService(async (url) => {
   const { answer: first } = await call('POST', '/sessions', 201, credentials);
   const bearer = { Authorization: `Bearer ${first.sessionToken}` };
   const { answer: factor } = await call('POST', '/me/factors/totp', 201, {}, bearer);
-  const confirmation = { code: await codeOf(factor.secret) };
+  await call('POST', '/me/reauthentication-request', 200, {}, bearer);
+  const mailbox = await fetch(`${url}/dev/mailbox?to=${admin.email}`, { headers: { accept: 'application/json' } });
+  const { messages } = await mailbox.json();
+  const confirmation = { code: await codeOf(factor.secret), verificationCode: messages[0].code };
   await call('POST', `/me/factors/${factor.id}/confirmation`, 200, confirmation, bearer);
 
   const { answer: pending, device } = await call('POST', '/sessions', 403, credentials);
