@@ -1,4 +1,4 @@
-import type { Queryable, Tx } from '../db/db.ts';
+import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
 /** A removal of all second factors of a user that waits. */
@@ -9,8 +9,13 @@ export interface FactorReset {
   readonly requestedBy: string;
 }
 
+/** The statement that returns a row if a user is an active super admin. */
+const activeSuperAdmin = (appId: string, userId: Sql): Sql => sql`
+  SELECT 1 FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId} AND u.is_super_admin AND u.state = 'ACTIVE'`;
+
 /**
- * Stores a reset of a locked user. An earlier one stays: a second request neither hastens nor delays it.
+ * Stores a reset of a locked user. An earlier one stays: a second request neither hastens nor delays it. If the person
+ * who requested the earlier one is no longer a super admin, it would not take effect, so the new one replaces it.
  *
  * @returns when the reset takes effect, and whether this call has stored it; undefined if the user has no factor
  */
@@ -19,6 +24,10 @@ export async function insertFactorReset(
   { appId, id, userId, requestedBy }: FactorReset,
   { now, dueAt }: { now: Date; dueAt: Date },
 ): Promise<{ dueAt: Date; isNew: boolean } | undefined> {
+  await tx.query(sql`
+    DELETE FROM factor_resets r
+    WHERE r.app_id = ${appId} AND r.user_id = ${userId}
+      AND NOT EXISTS (${activeSuperAdmin(appId, sql`r.requested_by`)})`);
   const [row] = await tx.query<{ due_at: Date; is_new: boolean }>(sql`
     INSERT INTO factor_resets AS waiting (app_id, user_id, id, requested_by, created_at, due_at)
     SELECT app_id, id, ${id}::bigint, ${requestedBy}::bigint, ${now}::timestamptz, ${dueAt}::timestamptz
@@ -45,7 +54,6 @@ export async function deleteFactorReset(tx: Tx, appId: string, userId: string, i
 
 /** Whether the person who requested a reset is still a super admin. */
 export async function isActiveSuperAdmin(tx: Tx, appId: string, userId: string): Promise<boolean> {
-  const rows = await tx.query(sql`
-    SELECT 1 FROM users WHERE app_id = ${appId} AND id = ${userId} AND is_super_admin AND state = 'ACTIVE'`);
+  const rows = await tx.query(activeSuperAdmin(appId, sql`${userId}`));
   return rows.length > 0;
 }

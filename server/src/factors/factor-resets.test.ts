@@ -118,6 +118,21 @@ describe('a reset that waits', () => {
     expect([await hasFactor(), await isLive()]).toEqual([true, true]);
   });
 
+  it('is replaced by that of another super admin if the person who requested it is none any more', async () => {
+    const other = await world.person();
+    await setSuperAdmin(other, true);
+    await enrol(world, other);
+    await reset(person, other.token);
+    test.clock.advance(60_000);
+    await setSuperAdmin(other, false);
+    const { token: old } = await cancelLink();
+    await world.reauthenticate();
+    expect(await effectiveAt()).toBe(hoursAhead(24));
+    expect(problem(await cancel(old))).toBe('400 code_invalid');
+    await after(24);
+    expect(await hasFactor()).toBe(false);
+  });
+
   it('takes effect once, although several processes and runs apply it', async () => {
     await reset();
     test.clock.advance(24 * hourMs);
