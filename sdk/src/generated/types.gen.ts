@@ -656,7 +656,7 @@ export type AppSettings = {
          */
         policy: 'off' | 'optional' | 'required';
         /**
-         * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, unless the mailbox was the first factor. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+         * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, after a password. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
          */
         factors: Array<'totp' | 'passkey' | 'email'>;
         /**
@@ -1289,7 +1289,7 @@ export type CreateAppRequest = {
              */
             policy?: 'off' | 'optional' | 'required';
             /**
-             * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, unless the mailbox was the first factor. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+             * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, after a password. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
              */
             factors?: Array<'totp' | 'passkey' | 'email'>;
             /**
@@ -4642,7 +4642,7 @@ export type UpdateAppRequest = {
              */
             policy?: 'off' | 'optional' | 'required';
             /**
-             * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, unless the mailbox was the first factor. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+             * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, after a password. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
              */
             factors?: Array<'totp' | 'passkey' | 'email'>;
             /**
@@ -4919,7 +4919,7 @@ export type UpdateAppSettingsRequest = {
          */
         policy?: 'off' | 'optional' | 'required';
         /**
-         * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, unless the mailbox was the first factor. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+         * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, after a password. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
          */
         factors?: Array<'totp' | 'passkey' | 'email'>;
         /**

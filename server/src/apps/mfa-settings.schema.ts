@@ -34,9 +34,9 @@ export const mfaSettings = z
       .meta({
         description:
           'The kinds of second factors that people can add and use; recovery codes always. email: people who have ' +
-          'another factor can use a code by mail instead, to their claimed address, unless the mailbox was the first ' +
-          'factor. A factor of another kind is used only by people who have none of these kinds, and then starts a ' +
-          'session that can only change factors.',
+          'another factor can use a code by mail instead, to their claimed address, after a password. A factor of ' +
+          'another kind is used only by people who have none of these kinds, and then starts a session that can only ' +
+          'change factors.',
         uniqueItems: true,
         examples: [['totp', 'passkey']],
       }),

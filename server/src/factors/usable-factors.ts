@@ -42,7 +42,8 @@ interface HalfAuthenticated {
 
 /**
  * The address to which the app mails a code as second factor; undefined if it mails none. The mailbox must not be both
- * factors: no code follows a sign-in by mail, or a password that a mailed code set within the last hour.
+ * factors: a code follows only a password, and not one that a mailed code set within the last hour. The account at a
+ * provider often has the mailbox, too.
  */
 export const mailableAddress = async (
   db: Queryable,
@@ -50,7 +51,7 @@ export const mailableAddress = async (
   { id, amr }: HalfAuthenticated,
   now: Date,
 ): Promise<string | undefined> =>
-  allowsFactor(app, 'email') && !amr.includes('email') ? findMailableAddress(db, app.id, id, now) : undefined;
+  allowsFactor(app, 'email') && amr.join() === 'pwd' ? findMailableAddress(db, app.id, id, now) : undefined;
 
 /** Shows an address to somebody who may not know it. */
 const masked = (email: string): string => email.replace(/^(.)[^@]*/su, '$1…');

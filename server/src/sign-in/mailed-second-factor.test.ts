@@ -184,6 +184,16 @@ describe('a code by mail is refused', () => {
     expect(problem(await finishWith(begun, spare))).toBe(refused);
   });
 
+  it('after a sign-in with a provider, whose account may have the mailbox', async () => {
+    const begun = await begin();
+    await send(begun);
+    const spare = await mailed();
+    await test.db.query(sql`
+      UPDATE mfa_challenges SET amr = '{fed}' WHERE app_id = ${world.appId} AND user_id = ${person.userId}`);
+    expect(problem(await send(begun))).toBe(notAllowed);
+    expect(problem(await finishWith(begun, spare))).toBe(refused);
+  });
+
   it('for an hour after a password reset', async () => {
     await world.call('POST', `${users}/password/reset-request/email`, { body: { email: person.email } });
     await runTask(test, sendPasswordResets);
