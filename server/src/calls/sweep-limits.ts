@@ -1,4 +1,5 @@
 import type { BackgroundTask } from './background-task.ts';
+import { inBatches } from '../in-batches.ts';
 import { deleteFullQuotas } from '../limits/limits.store.ts';
 
 const batchSize = 5000;
@@ -8,7 +9,6 @@ export const sweepLimits: BackgroundTask = {
   name: 'delete rows of full quotas',
   everyMs: 600_000,
   run: async ({ db, clock }, signal) => {
-    let removed = batchSize;
-    while (removed === batchSize && !signal.aborted) removed = await deleteFullQuotas(db, clock.now(), batchSize);
+    await inBatches(signal, (limit) => deleteFullQuotas(db, clock.now(), limit), batchSize);
   },
 };

@@ -1,4 +1,5 @@
 import type { BackgroundTask } from '../calls/background-task.ts';
+import { inBatches } from '../in-batches.ts';
 import { deleteOldMails } from './delivery.store.ts';
 
 const dayMs = 24 * 3_600_000;
@@ -6,7 +7,6 @@ const dayMs = 24 * 3_600_000;
 const settledLifeMs = 2 * dayMs;
 /** Retention of mails that were given up, and of mails that wait for a mail server. */
 const waitingLifeMs = 30 * dayMs;
-const batchSize = 500;
 
 /** Deletes mails that are no longer needed, in batches. */
 export const sweepMails: BackgroundTask = {
@@ -16,9 +16,6 @@ export const sweepMails: BackgroundTask = {
     const now = clock.now().getTime();
     const settledBefore = new Date(now - settledLifeMs);
     const waitingSince = new Date(now - waitingLifeMs);
-    let removed = batchSize;
-    while (removed >= batchSize && !signal.aborted) {
-      removed = await deleteOldMails(db, { settledBefore, waitingSince, limit: batchSize });
-    }
+    await inBatches(signal, (limit) => deleteOldMails(db, { settledBefore, waitingSince, limit }));
   },
 };

@@ -1,7 +1,7 @@
 import type { BackgroundTask } from '../calls/background-task.ts';
+import { inBatches } from '../in-batches.ts';
 import { deleteExpiredIntents } from './intents.store.ts';
 
-const batchSize = 500;
 /**
  * Intents are kept a little longer than they are valid, so that late browsers are still redirected to the failure URL.
  */
@@ -13,7 +13,6 @@ export const sweepIntents: BackgroundTask = {
   everyMs: 60_000,
   run: async ({ db, clock }, signal) => {
     const before = new Date(clock.now().getTime() - keptMs);
-    let removed = batchSize;
-    while (removed === batchSize && !signal.aborted) removed = await deleteExpiredIntents(db, before, batchSize);
+    await inBatches(signal, (limit) => deleteExpiredIntents(db, before, limit));
   },
 };

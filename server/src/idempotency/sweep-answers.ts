@@ -1,8 +1,6 @@
 import type { BackgroundTask } from '../calls/background-task.ts';
+import { inBatches } from '../in-batches.ts';
 import { deleteExpiredAnswers } from './idempotency.store.ts';
-
-/** Batch size. Small, so that the locks of one statement are held only briefly. */
-const batchSize = 500;
 
 /**
  * Deletes responses after a day, in batches. An expired response is not replayed even before it is deleted, because the
@@ -12,7 +10,6 @@ export const sweepAnswers: BackgroundTask = {
   name: 'delete expired responses of idempotency keys',
   everyMs: 60_000,
   run: async ({ db, clock }, signal) => {
-    let removed = batchSize;
-    while (removed === batchSize && !signal.aborted) removed = await deleteExpiredAnswers(db, clock.now(), batchSize);
+    await inBatches(signal, (limit) => deleteExpiredAnswers(db, clock.now(), limit));
   },
 };
