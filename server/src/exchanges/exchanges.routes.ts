@@ -6,13 +6,13 @@ import { mutate } from '../calls/mutate.ts';
 import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { sql, type Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
-import { newSecret, sha256 } from '../keys/secrets.ts';
+import { isVerifierOf, newSecret, sha256 } from '../keys/secrets.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 import { copySession, endSurplusSessions } from '../sessions/sessions.store.ts';
 import { findAndLockUser } from '../users/users.store.ts';
 import { createExchangeCode, exchangeCodeCreated, exchangeSession } from './exchanges.schema.ts';
-import { type Exchange, insertExchange, takeExchange } from './exchanges.store.ts';
+import { type Exchange, consumeExchange, insertExchange } from './exchanges.store.ts';
 
 /** As short as browsers and products need, because the code is in an address. */
 const lifeMs = 60_000;
@@ -22,11 +22,9 @@ interface Presented {
   readonly codeVerifier: string;
 }
 
-/** Whether the caller is the one for whom the code was created. @see RFC 7636, section 4.6 */
+/** Whether the caller is the product for which the code was created. */
 const isFor = (exchange: Exchange, { returnTo, codeVerifier }: Presented, now: Date): boolean =>
-  exchange.expiresAt > now &&
-  exchange.returnTo === returnTo &&
-  exchange.codeChallenge === sha256(codeVerifier).toString('base64url');
+  exchange.expiresAt > now && exchange.returnTo === returnTo && isVerifierOf(codeVerifier, exchange.codeChallenge);
 
 /** Starts a session like the one of the code. @returns undefined if that one or its user is not active any more */
 async function startCopy(tx: Tx, call: Call, exchange: Exchange) {
@@ -96,7 +94,7 @@ export const exchangeRoutes = [
     handler: async (call) => {
       const { services, appId, body } = call;
       const started = await mutate(call, async (tx) => {
-        const exchange = await takeExchange(tx, appId, sha256(body.code));
+        const exchange = await consumeExchange(tx, appId, sha256(body.code));
         const isRight = exchange && isFor(exchange, body, services.clock.now());
         const session = isRight ? await startCopy(tx, call, exchange) : undefined;
         if (!session) return { result: undefined, event: undefined };

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { text, time } from '../http/fields.ts';
+import { codeChallenge, text, time } from '../http/fields.ts';
 
 const returnTo = text({ min: 1, max: 2000 }).meta({
   description: 'The address of the product to which the browser returns. One of the app’s redirect URLs.',
@@ -12,16 +12,7 @@ const codeMeta = {
 };
 
 export const createExchangeCode = z
-  .strictObject({
-    returnTo,
-    codeChallenge: z
-      .string()
-      .regex(/^[A-Za-z0-9_-]{43}$/, { error: 'Must be the base64url SHA-256 of a verifier: 43 characters.' })
-      .meta({
-        description: 'SHA-256 of a secret of the product in base64url (RFC 7636, S256).',
-        examples: ['E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
-      }),
-  })
+  .strictObject({ returnTo, codeChallenge })
   .meta({ id: 'CreateExchangeCodeRequest', description: 'The product that is to get a session.' });
 
 export const exchangeCodeCreated = z

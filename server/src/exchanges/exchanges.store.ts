@@ -34,8 +34,8 @@ interface ExchangeRow {
 }
 
 /** Uses a code up, whether or not the rest of the request is right. @returns undefined if there is no such code */
-export async function takeExchange(db: Queryable, appId: string, codeHash: Buffer): Promise<Exchange | undefined> {
-  const [row] = await db.query<ExchangeRow>(sql`
+export async function consumeExchange(tx: Tx, appId: string, codeHash: Buffer): Promise<Exchange | undefined> {
+  const [row] = await tx.query<ExchangeRow>(sql`
     DELETE FROM session_exchanges e USING sessions s
     WHERE e.app_id = ${appId} AND e.code_hash = ${codeHash} AND s.app_id = e.app_id AND s.id = e.session_id
     RETURNING e.session_id, s.user_id, e.return_to, e.code_challenge, e.expires_at`);

@@ -2,7 +2,7 @@ import type { Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import { id as idSchema } from '../http/fields.ts';
 import type { Call } from '../calls/route.ts';
-import { constantTimeEqual, sha256 } from '../keys/secrets.ts';
+import { isVerifierOf, sha256 } from '../keys/secrets.ts';
 import { mappedAcr } from '../identity-providers/acr-mapping.schema.ts';
 import { openProfile } from './intent-content.ts';
 import { takeIntent } from './intents.store.ts';
@@ -26,7 +26,7 @@ export const intentInvalid = (): ApiError =>
  */
 function isShownByItsClient(codeChallenge: string | null, codeVerifier: string | undefined): boolean {
   if (codeChallenge === null || codeVerifier === undefined) return codeChallenge === null && codeVerifier === undefined;
-  return constantTimeEqual(Buffer.from(sha256(codeVerifier).toString('base64url')), Buffer.from(codeChallenge));
+  return isVerifierOf(codeVerifier, codeChallenge);
 }
 
 /**

@@ -148,3 +148,12 @@ export const ignoredField = (why: string, example: string) =>
     .unknown()
     .optional()
     .meta({ description: `Accepted and ignored: ${why}`, deprecated: true, examples: [example] });
+
+/** @see RFC 7636, section 4.2, method S256 */
+export const codeChallenge = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{43}$/, { error: 'Must be the base64url SHA-256 of a verifier: 43 characters.' })
+  .meta({
+    description: 'SHA-256 of a secret of the product in base64url (RFC 7636, S256).',
+    examples: ['E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM'],
+  });

@@ -2,7 +2,14 @@ import type { FastifyRequest } from 'fastify';
 import { isLoopback } from './loopback.ts';
 
 /** Headers that proxies add. The caller behind a proxy may be remote. */
-const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
+export const proxyHeaders = [
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-real-ip',
+] as const;
 
 /**
  * Whether the caller runs on this machine: a loopback peer, no proxy, and a loopback `Host`. The check of `Host`

@@ -3,7 +3,7 @@ import { createHmac, hash, randomBytes, randomInt, timingSafeEqual } from 'node:
 /**
  * Prefix of a secret, which shows its kind: session, machine user, mailed verification token, known device, intent,
  * machine user of an organization, sign-in whose second factor is missing, browser that requested a sign-in code,
- * remembered device.
+ * remembered device, forms of the hosted pages, session exchange.
  */
 export type SecretPrefix =
   | 'gh_s_'
@@ -122,3 +122,11 @@ export function codeHash(key: Buffer, { appId, userId, purpose, orgId, code }: C
 export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }
+
+/**
+ * Whether a verifier belongs to a code challenge of the method S256.
+ *
+ * @see RFC 7636, section 4.6
+ */
+export const isVerifierOf = (codeVerifier: string, codeChallenge: string): boolean =>
+  constantTimeEqual(Buffer.from(sha256(codeVerifier).toString('base64url')), Buffer.from(codeChallenge));

@@ -22,6 +22,16 @@ const isLanguage = (text: string): text is Language => Object.hasOwn(languages, 
 export const languageOf = (ofUser: string | null, ofApp: Language): Language =>
   ofUser !== null && isLanguage(ofUser) ? ofUser : ofApp;
 
+/**
+ * The preferred language of a browser, if texts are written in it.
+ *
+ * @param accepted the header `Accept-Language`
+ */
+export function languageOfBrowser(accepted: string | undefined): Language | undefined {
+  const wanted = (accepted ?? '').split(',').map((part) => part.trim().slice(0, 2).toLowerCase());
+  return wanted.find((tag) => isLanguage(tag));
+}
+
 const twoDigits = (value: number): string => String(value).padStart(2, '0');
 
 /**

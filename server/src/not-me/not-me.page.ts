@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { App } from '../apps/apps.store.ts';
-import { languages } from '../mail-texts/languages.ts';
-import { type Language, mailLanguages } from '../mail-texts/words.ts';
+import { languageOfBrowser, languages } from '../mail-texts/languages.ts';
+import type { Language } from '../mail-texts/words.ts';
 import { html, type Html } from '../http/html.ts';
 import { notMeLetters } from '../users/not-me-token.ts';
 import { type PageWords, pageWords } from './not-me.words.ts';
@@ -78,10 +78,8 @@ const styleElement: Html = { markup: `<style>${style}</style>` };
 const scriptElement: Html = { markup: `<script>${script}</script>` };
 
 /** The preferred language of the browser if the page supports it, otherwise the language of the app. */
-export function pageLanguage({ headers }: FastifyRequest, { settings }: App): Language {
-  const wanted = (headers['accept-language'] ?? '').split(',').map((part) => part.trim().slice(0, 2).toLowerCase());
-  return wanted.map((tag) => mailLanguages.find((language) => language === tag)).find(Boolean) ?? settings.language;
-}
+export const pageLanguage = ({ headers }: FastifyRequest, { settings }: App): Language =>
+  languageOfBrowser(headers['accept-language']) ?? settings.language;
 
 /** Inserts the name of the app, isolated if its writing direction differs. */
 function fill(text: string, brandName: string): Html {
