@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { codeChallenge, text, time } from '../http/fields.ts';
+import { s256Challenge, text, time } from '../http/fields.ts';
 
 const returnTo = text({ min: 1, max: 2000 }).meta({
   description: 'The address of the product to which the browser returns. One of the app’s redirect URLs.',
@@ -12,7 +12,7 @@ const codeMeta = {
 };
 
 export const createExchangeCode = z
-  .strictObject({ returnTo, codeChallenge })
+  .strictObject({ returnTo, codeChallenge: s256Challenge })
   .meta({ id: 'CreateExchangeCodeRequest', description: 'The product that is to get a session.' });
 
 export const exchangeCodeCreated = z

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { codeChallenge, idOf, optional, outputId, text } from '../http/fields.ts';
+import { idOf, optional, outputId, s256Challenge, text } from '../http/fields.ts';
 import { startedSession } from '../sessions/sessions.schema.ts';
 
 const intentExample = '118273645546213381';
@@ -32,7 +32,7 @@ export const createIntent = z
       description: 'The two URLs, instead of the fields of the same names.',
       examples: [{ successUrl: 'https://app.example.com/signed-in', failureUrl: 'https://app.example.com/sign-in' }],
     }),
-    codeChallenge: optional(codeChallenge).meta({
+    codeChallenge: optional(s256Challenge).meta({
       description:
         'SHA-256 of a secret of the client in base64url (RFC 7636, S256): the result of the sign-in can be ' +
         'used only with the secret.',

@@ -150,7 +150,7 @@ export const ignoredField = (why: string, example: string) =>
     .meta({ description: `Accepted and ignored: ${why}`, deprecated: true, examples: [example] });
 
 /** @see RFC 7636, section 4.2, method S256 */
-export const codeChallenge = z
+export const s256Challenge = z
   .string()
   .regex(/^[A-Za-z0-9_-]{43}$/, { error: 'Must be the base64url SHA-256 of a verifier: 43 characters.' })
   .meta({

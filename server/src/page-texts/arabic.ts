@@ -89,6 +89,7 @@ export const arabicPages: PageTexts = {
   othersEnded: 'انتهت كل الجلسات الأخرى.',
   organizations: 'المؤسسات',
   noOrganizations: 'لست عضوًا في أي مؤسسة بعد.',
+  organizationPolicy: 'تتطلب هذه المؤسسة تسجيل دخول أقوى أو أحدث.',
   noRoles: 'بلا أدوار',
   owner: 'مالك',
   manager: 'مدير',
@@ -99,7 +100,7 @@ export const arabicPages: PageTexts = {
 
   factorsTitle: 'عوامل التحقق الثانية',
   manageFactors: 'إدارة عوامل التحقق الثانية',
-  factors: 'تطبيقات المصادقة',
+  factors: 'عواملك الثانية',
   noFactors: 'ليس لديك عامل تحقق ثانٍ. بوجوده لا تكفي كلمة المرور وحدها لتسجيل الدخول.',
   factorRequired: 'يتطلب {{brandName}} عامل تحقق ثانيًا. أضف تطبيق مصادقة قبل المتابعة.',
   factorRemoved: 'تمت إزالة عامل التحقق. انتهت جلساتك الأخرى.',
@@ -111,6 +112,7 @@ export const arabicPages: PageTexts = {
   typeSecret: 'أو أدخل هذا المفتاح في التطبيق:',
   mailedCode: 'الرمز من الرسالة',
   mailedCodeHint: 'أرسلنا رمزًا إلى عنوانك للتأكد من أنك أنت من يضيف العامل الأول.',
+  passkeyNeeded: 'أقوى عامل لديك هو مفتاح مرور. لا تستطيع هذه الصفحة طلبه بعد.',
   startAgain: 'البدء من جديد',
   recoveryCodes: 'رموز الاسترداد',
   codesLeft: 'الرموز غير المستخدمة: {{count}}',
@@ -127,6 +129,7 @@ export const arabicPages: PageTexts = {
 
   problemTitle: 'تعذّر ذلك',
   problemUnknown: 'حدث خطأ لدينا. يرجى المحاولة لاحقًا. المرجع: {{requestId}}',
+  problemRequest: 'تعذّرت قراءة هذا الطلب. ارجع وافتح الصفحة من جديد.',
   problemNotFound: 'لا توجد صفحة كهذه.',
   problemReturn: 'عنوان العودة غير مسموح به. ارجع إلى المنتج وابدأ من جديد.',
   problemOrigin: 'أُرسل النموذج من موقع آخر. افتح الصفحة من جديد.',

@@ -96,6 +96,7 @@ export const englishPages = {
   othersEnded: 'All other sessions have ended.',
   organizations: 'Organizations',
   noOrganizations: 'You are in no organization yet.',
+  organizationPolicy: 'This organization requires a stronger or newer sign-in.',
   noRoles: 'No roles',
   owner: 'Owner',
   manager: 'Manager',
@@ -107,7 +108,7 @@ export const englishPages = {
   // Second factors of the account.
   factorsTitle: 'Second factors',
   manageFactors: 'Manage second factors',
-  factors: 'Authenticator apps',
+  factors: 'Your second factors',
   noFactors: 'You have no second factor. With one, your password alone is not enough to sign in.',
   factorRequired: '{{brandName}} requires a second factor. Add an authenticator app before you go on.',
   factorRemoved: 'The second factor is removed. Your other sessions have ended.',
@@ -119,6 +120,7 @@ export const englishPages = {
   typeSecret: 'Or enter this key in the app:',
   mailedCode: 'Code from the mail',
   mailedCodeHint: 'We sent a code to your address, to make sure that it is you who adds the first factor.',
+  passkeyNeeded: 'Your strongest factor is a passkey. This page cannot ask for passkeys yet.',
   startAgain: 'Start again',
   recoveryCodes: 'Recovery codes',
   codesLeft: 'Unused codes: {{count}}',
@@ -137,6 +139,7 @@ export const englishPages = {
   // Refusals.
   problemTitle: 'This did not work',
   problemUnknown: 'Something went wrong on our side. Please try again later. Reference: {{requestId}}',
+  problemRequest: 'This request could not be read. Go back and open the page again.',
   problemNotFound: 'There is no such page.',
   problemReturn: 'The address to return to is not allowed. Go back to the product and start again.',
   problemOrigin: 'The form was sent by another site. Open the page again.',

@@ -1,13 +1,11 @@
 import { z } from 'zod';
-import { cookieOf } from '../http/credential.ts';
 import { html, type Html } from '../http/html.ts';
 import { deviceName } from '../mail-texts/device-name.ts';
 import { languages, timeInWords } from '../mail-texts/languages.ts';
-import type { Answer } from './call-api.ts';
-import { endInteraction } from './interaction.ts';
-import type { Content, Values } from './layout.ts';
-import type { Form, PageCall } from './page-call.ts';
+import type { Values } from './layout.ts';
+import type { Form, Notices, PageCall } from './page-call.ts';
 import { type PageAnswer, pageRoutes } from './page-route.ts';
+import { refusedSession } from './refused-session.ts';
 import type { TextName } from '../page-texts/texts.ts';
 
 const person = z.looseObject({
@@ -24,6 +22,7 @@ const person = z.looseObject({
         name: z.string(),
         roles: z.array(z.string()),
         managerRoles: z.array(z.string()),
+        stepUpRequired: z.unknown().optional(),
       }),
     )
     .default([]),
@@ -44,13 +43,13 @@ const sessionList = z.looseObject({
 type Session = z.output<typeof sessionList>['sessions'][number];
 
 /** Messages that other pages leave in the address. */
-const notices: ReadonlyMap<string | undefined, TextName> = new Map([
-  ['verified', 'verified'],
-  ['accepted', 'accepted'],
-  ['saved', 'saved'],
-  ['password', 'passwordSaved'],
-  ['session', 'sessionEnded'],
-  ['sessions', 'othersEnded'],
+const notices: Notices = new Map([
+  ['verified', { text: 'verified' }],
+  ['accepted', { text: 'accepted' }],
+  ['saved', { text: 'saved' }],
+  ['password', { text: 'passwordSaved' }],
+  ['session', { text: 'sessionEnded' }],
+  ['sessions', { text: 'othersEnded' }],
 ]);
 
 /** A button that is a form of its own. */
@@ -59,9 +58,9 @@ const action = (page: PageCall, step: string, label: TextName, hidden: Values = 
 
 function profileOf(page: PageCall, user: Person): Html {
   const { text } = page;
-  const isProven = user.isEmailVerified && user.isEmailClaimed;
-  const mark = html`<span class="mark ${isProven ? 'good' : 'bad'}"
-    >${text(isProven ? 'verifiedMark' : 'unverified')}</span
+  const isVerified = user.isEmailVerified && user.isEmailClaimed;
+  const mark = html`<span class="mark ${isVerified ? 'good' : 'bad'}"
+    >${text(isVerified ? 'verifiedMark' : 'unverified')}</span
   >`;
   const verify = html`<p><a href="${page.href('verify')}">${text('verifyNow')}</a></p>`;
   const { firstName = user.firstName, lastName = user.lastName } = page.form;
@@ -83,7 +82,7 @@ function profileOf(page: PageCall, user: Person): Html {
   return html`<section aria-labelledby="profile">
     <h2 id="profile">${text('profile')}</h2>
     <p><bdi>${user.email}</bdi> ${mark}</p>
-    ${isProven ? html`` : verify} ${page.formOf('account', fields, { step: 'profile', user: user.userId })}
+    ${isVerified ? html`` : verify} ${page.formOf('account', fields, { step: 'profile', user: user.userId })}
   </section>`;
 }
 
@@ -136,9 +135,10 @@ function sessionsOf(page: PageCall, sessions: readonly Session[]): Html {
 function organizationsOf(page: PageCall, { organizations }: Person): Html {
   const { text } = page;
   const manages = (roles: readonly string[]) => text.plain(roles.includes('ORG_OWNER') ? 'owner' : 'manager');
-  const items = organizations.map(({ name, roles, managerRoles }) => {
+  const items = organizations.map(({ name, roles, managerRoles, stepUpRequired }) => {
     const all = [...(managerRoles.length > 0 ? [manages(managerRoles)] : []), ...roles];
-    const shown = all.length > 0 ? all.join(', ') : text.plain('noRoles');
+    const none = text.plain(stepUpRequired === undefined ? 'noRoles' : 'organizationPolicy');
+    const shown = all.length > 0 ? all.join(', ') : none;
     return html`<li>
       <div>
         <strong><bdi>${name}</bdi></strong
@@ -166,17 +166,17 @@ function factorsOf(page: PageCall): Html {
 }
 
 async function show(page: PageCall): Promise<PageAnswer> {
-  const { form, look } = page;
+  const { look } = page;
   const query = { includeOrganizations: 'true' };
   const [self, list] = await Promise.all([
     page.api('GET', 'authentication/users/me', { query }),
     page.api('GET', 'authentication/users/me/sessions'),
   ]);
-  if (!self.ok || !list.ok) return refusedSession(page, self.ok ? list : self);
+  if (!self.ok) return refusedSession(page, self.problem);
+  if (!list.ok) return refusedSession(page, list.problem);
   const user = person.parse(self.body);
   const { sessions } = sessionList.parse(list.body);
-  const notice = notices.get(form['notice']);
-  if (notice && !page.problem) page.notice = { text: notice };
+  page.readNotice(notices);
   const above = html`<div class="top">
     <p class="brand"><bdi>${look.brandName}</bdi></p>
     ${page.signOutForm()}
@@ -189,16 +189,6 @@ async function show(page: PageCall): Promise<PageAnswer> {
     organizationsOf(page, user),
   ];
   return { ...page.content('account', html`${parts}`, { above }), isWide: true };
-}
-
-/** Somebody who is not signed in goes to the sign-in; other refusals are shown. */
-function refusedSession(page: PageCall, answer: Answer): PageAnswer {
-  if (answer.ok || answer.problem.code === 'unauthenticated') return { redirect: page.href('sign-in') };
-  if (answer.problem.code === 'mfa_enrolment_required') {
-    return { redirect: page.href('account/second-factors', { notice: 'required' }) };
-  }
-  page.problem = answer.problem;
-  return page.content('account', page.signOutForm());
 }
 
 type Asked = Parameters<PageCall['api']>;
@@ -244,70 +234,13 @@ async function submit(page: PageCall): Promise<PageAnswer> {
   const answer = await page.api(...chosen.asked(page.form));
   if (answer.ok) return { redirect: page.href('account', { notice: chosen.notice }) };
   page.problem = answer.problem;
-  return answer.problem.code === 'unauthenticated' ? refusedSession(page, answer) : show(page);
+  return show(page);
 }
 
-/** Ends the session of the browser, also a restricted one: those cannot ask the API who they are. */
-async function signOut(page: PageCall): Promise<PageAnswer> {
-  const { request, services } = page.call;
-  const { publicUrl } = services.config;
-  const token = cookieOf(request, 'session-token', { appName: page.app.name, publicUrl });
-  const found = token === undefined ? undefined : await services.credentials.session(page.app.id, token);
-  const answer = found && (await page.api('DELETE', `authentication/users/sessions/${found.session.id}`));
-  if (answer && !answer.ok && answer.problem.code !== 'unauthenticated') {
-    page.problem = answer.problem;
-    return page.content('account', page.signOutForm());
-  }
-  endInteraction(page.call, page.app.name);
-  return { redirect: page.href('signed-out') };
-}
-
-function signedOut(page: PageCall): Content {
-  const { text } = page;
-  return page.content(
-    'signedOutTitle',
-    html`<p>${text('signedOut')}</p>
-      <p><a class="button" href="${page.href('sign-in')}">${text('signInAgain')}</a></p>`,
-  );
-}
-
-/** A page of its own on the way back: browsers refuse a redirect from a form to another site. */
-async function goOn(page: PageCall): Promise<PageAnswer> {
-  const { text, returnTo, app } = page;
-  if (returnTo === undefined) return { redirect: page.href('account') };
-  const self = app.settings.mfa.policy === 'required' ? await page.api('GET', 'authentication/users/me') : undefined;
-  if (self && !self.ok) return refusedSession(page, self);
-  const goal = await withCode(page, returnTo);
-  if (typeof goal !== 'string') return refusedSession(page, goal);
-  const body = html`<p>${text('backLead', { target: new URL(goal).host })}</p>
-    <p><a class="button" href="${goal}" rel="noreferrer">${text('continue')}</a></p>`;
-  return { ...page.content('backTitle', body), goesTo: goal };
-}
-
-const exchange = z.looseObject({ code: z.string() });
-
-/** The address of the product, with a code if it asks for one. @returns the refusal of the API if it gives none */
-async function withCode(page: PageCall, returnTo: string): Promise<string | Answer> {
-  const { code_challenge: codeChallenge } = page.goal;
-  if (codeChallenge === undefined) return returnTo;
-  const body = { returnTo, codeChallenge };
-  const answer = await page.api('POST', 'authentication/users/me/exchange-codes', { body });
-  if (!answer.ok) return answer;
-  const url = new URL(returnTo);
-  // Products read the first code. One that somebody else put into the address must not come before ours.
-  url.searchParams.set('code', exchange.parse(answer.body).code);
-  return url.href;
-}
-
-export const accountPages = [
-  ...pageRoutes({ path: 'account', name: 'Account', summary: 'The page of the own account', show, submit }),
-  ...pageRoutes({ path: 'sign-out', name: 'SignOut', summary: 'The end of the session', submit: signOut }),
-  ...pageRoutes({ path: 'signed-out', name: 'SignedOut', summary: 'The page after a sign-out', show: signedOut }),
-  ...pageRoutes({
-    path: 'continue',
-    name: 'Continue',
-    summary: 'The way back to the product',
-    show: goOn,
-    changesState: true,
-  }),
-];
+export const accountPage = pageRoutes({
+  path: 'account',
+  name: 'Account',
+  summary: 'The page of the own account',
+  show,
+  submit,
+});

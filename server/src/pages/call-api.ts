@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Call } from '../calls/route.ts';
+import { proxyHeaders } from '../http/local-caller.ts';
 
 /** A refusal of the API. */
 export interface Problem {
@@ -36,7 +37,7 @@ function toProblem(body: unknown): Problem {
 }
 
 /** Headers of the browser on which the API bases decisions. */
-const passedOn = ['cookie', 'user-agent', 'x-forwarded-for', 'x-end-user-ip', 'host', 'accept-language'] as const;
+const passedOn = ['cookie', 'user-agent', 'host', 'x-end-user-ip', ...proxyHeaders];
 
 /**
  * Calls the API of the app within the process, for the browser that opened the page: with its cookies and its address.

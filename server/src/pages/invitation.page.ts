@@ -4,7 +4,7 @@ import type { Content } from './layout.ts';
 import type { PageCall } from './page-call.ts';
 import { type PageAnswer, pageRoutes } from './page-route.ts';
 import { afterAttempt } from './second-factor.page.ts';
-import { emailOfSession } from './sign-in.page.ts';
+import { selfOf } from './self.ts';
 
 const hiddenOf = ({ form }: PageCall) => ({
   email: form['email'] ?? '',
@@ -66,7 +66,7 @@ function askForPassword(page: PageCall, current: string | undefined): Content {
 async function show(page: PageCall): Promise<PageAnswer> {
   const { email, code, org } = page.form;
   if (email === undefined || code === undefined || org === undefined) return { redirect: page.href('sign-in') };
-  const current = await emailOfSession(page);
+  const current = (await selfOf(page))?.email;
   return isInvited(page, current) ? offerAcceptance(page) : askForPassword(page, current);
 }
 
@@ -82,8 +82,7 @@ async function submit(page: PageCall): Promise<PageAnswer> {
   const names = { ...(firstName !== undefined && { firstName }), ...(lastName !== undefined && { lastName }) };
   const body = { orgId: org, email, verificationCode: code, newPassword, ...names };
   const answer = await page.api('PUT', 'authentication/users/invite', { body });
-  const retry = await emailOfSession(page);
-  return afterAttempt(page, answer, () => askForPassword(page, retry));
+  return afterAttempt(page, answer, async () => askForPassword(page, (await selfOf(page))?.email));
 }
 
 export const invitationPage = pageRoutes({

@@ -1,8 +1,8 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyReply } from 'fastify';
 import type { App } from '../apps/apps.store.ts';
 import { html, type Html } from '../http/html.ts';
 import { languages } from '../mail-texts/languages.ts';
-import { type Language, mailLanguages } from '../mail-texts/words.ts';
+import type { Language } from '../mail-texts/words.ts';
 import { type PageTexts, pageTexts, type TextName } from '../page-texts/texts.ts';
 import { styleOf } from './page-style.ts';
 
@@ -22,13 +22,7 @@ export const lookOf = ({ displayName, settings }: App, language: Language): Look
   language,
 });
 
-/** The first language of the browser in which there are pages. */
-export function languageOfBrowser({ headers }: FastifyRequest): Language | undefined {
-  const wanted = (headers['accept-language'] ?? '').split(',').map((part) => part.trim().slice(0, 2).toLowerCase());
-  return wanted.map((tag) => mailLanguages.find((language) => language === tag)).find((found) => found !== undefined);
-}
-
-/** Values of placeholders. */
+/** What a text contains between `{{` and `}}`, by name. */
 export type Values = Readonly<Record<string, string>>;
 
 /** The texts of a page, in its language. */

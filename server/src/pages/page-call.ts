@@ -1,10 +1,13 @@
 import type { App } from '../apps/apps.store.ts';
 import { checkRedirectUrl } from '../apps/url-template.ts';
 import type { Call } from '../calls/route.ts';
+import { ApiError, type ErrorCode } from '../http/errors.ts';
+import { s256Challenge } from '../http/fields.ts';
+import { languageOfBrowser } from '../mail-texts/languages.ts';
 import { html, type Html } from '../http/html.ts';
 import { type Answer, callApi, type Problem } from './call-api.ts';
 import { formToken } from './interaction.ts';
-import { type Content, languageOfBrowser, type Look, lookOf, type Text, textIn, type Values } from './layout.ts';
+import { type Content, type Look, lookOf, type Text, textIn, type Values } from './layout.ts';
 import type { TextName } from '../page-texts/texts.ts';
 import { faultOf, problemText } from './problems.ts';
 
@@ -24,6 +27,15 @@ interface FieldOptions {
   readonly isFirst?: boolean;
 }
 
+/** A success, or an alert. */
+interface Notice {
+  readonly text: TextName;
+  readonly isAlert?: true;
+}
+
+/** The messages that other pages can leave in the address, by name. */
+export type Notices = ReadonlyMap<string | undefined, Notice>;
+
 /** A call of a page: what its functions need to answer. */
 export class PageCall {
   readonly call: Call;
@@ -40,24 +52,26 @@ export class PageCall {
   readonly goal: Values;
   /** The refusal that the page shows. */
   problem: Problem | undefined;
-  /** A message that the page shows: a success, or an alert. */
-  notice: { readonly text: TextName; readonly isAlert?: true } | undefined;
+  /** A message that the page shows. */
+  notice: Notice | undefined;
 
-  /** Whether the page asks for recent authentication. */
-  needsConfirmation = false;
   #token: string | undefined;
 
-  /** @throws ApiError `redirect_url_not_allowed` */
+  /** @throws ApiError `redirect_url_not_allowed`, `malformed_request` */
   constructor(call: Call, app: App, form: Form) {
     this.call = call;
     this.app = app;
     this.form = form;
     this.isSent = call.request.method === 'POST';
-    this.look = lookOf(app, languageOfBrowser(call.request) ?? app.settings.language);
+    this.look = lookOf(app, languageOfBrowser(call.request.headers['accept-language']) ?? app.settings.language);
     this.text = textIn(this.look);
     this.returnTo = form['return_to'];
     if (this.returnTo !== undefined) checkRedirectUrl(call, app, this.returnTo);
     const { code_challenge: challenge } = form;
+    // Here, because people would meet the refusal only after they have signed in.
+    if (challenge !== undefined && !s256Challenge.safeParse(challenge).success) {
+      throw new ApiError('malformed_request');
+    }
     this.goal = {
       ...(this.returnTo !== undefined && { return_to: this.returnTo }),
       ...(this.returnTo !== undefined && challenge !== undefined && { code_challenge: challenge }),
@@ -76,6 +90,17 @@ export class PageCall {
     asked: Parameters<typeof callApi>[3] = {},
   ): Promise<Answer> {
     return callApi(this.call, this.app.name, [method, path], asked);
+  }
+
+  /** Refuses the form as the API would. */
+  refuse(code: ErrorCode, fields: readonly string[] = []): void {
+    const { requestId } = this.call.client;
+    this.problem = { status: new ApiError(code).status, code, requestId, fields, members: {} };
+  }
+
+  /** Shows the message that the previous page has left in the address. */
+  readNotice(notices: Notices): void {
+    if (!this.isSent) this.notice = notices.get(this.form['notice']) ?? this.notice;
   }
 
   /** All forms of a page share one token. */

@@ -72,7 +72,7 @@ export function pageRoutes({ path, name, summary, show, submit, changesState, re
     hidden: true,
     page: true,
     params: pageParams,
-    errors: ['route_not_found', 'app_inactive', 'redirect_url_not_allowed', ...errors],
+    errors: ['route_not_found', 'app_inactive', 'redirect_url_not_allowed', 'malformed_request', ...errors],
   } as const;
   const shown = (open: NonNullable<Page['show']>) =>
     route({

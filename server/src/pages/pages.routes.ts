@@ -1,9 +1,11 @@
-import { accountPages } from './account.page.ts';
+import { accountPage } from './account.page.ts';
+import { continuePage } from './continue.page.ts';
 import { invitationPage } from './invitation.page.ts';
 import { passwordResetPages } from './password-reset.page.ts';
 import { providerPage } from './provider.page.ts';
 import { secondFactorsPage } from './second-factors.page.ts';
 import { signInPage } from './sign-in.page.ts';
+import { signOutPages } from './sign-out.page.ts';
 import { signUpPage } from './sign-up.page.ts';
 import { verificationPage } from './verification.page.ts';
 
@@ -15,6 +17,8 @@ export const pagesRoutes = [
   ...passwordResetPages,
   ...invitationPage,
   ...providerPage,
-  ...accountPages,
+  ...accountPage,
+  ...signOutPages,
+  ...continuePage,
   ...secondFactorsPage,
 ];

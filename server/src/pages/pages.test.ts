@@ -1,10 +1,12 @@
 import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
 import { sendPasswordResets } from '../accounts/send-password-resets.ts';
+import { sql } from '../db/db.ts';
 import { openTestDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import type { UndoableDb } from '../test/undo.ts';
 import { runTask } from '../test/tasks.ts';
-import { enrol, fromBase32, nextCode } from '../test/world/factors.ts';
+import { beginWithProvider, enrol, fromBase32, nextCode } from '../test/world/factors.ts';
+import { addPasskey, setRelyingParty } from '../test/world/passkeys.ts';
 import { createVisitor } from '../test/world/visitor.ts';
 import { createWorld, password, type World } from '../test/world/world.ts';
 
@@ -228,6 +230,24 @@ describe('a page', () => {
     expect(html).not.toMatch(/<script|<b>/);
   });
 
+  it.each(['x', 'c'.repeat(44), 'c'.repeat(42) + '='])('refuses the code challenge %s at once', async (challenge) => {
+    const body = { redirectUrls: ['https://app.example.com/start'] };
+    await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });
+    const query = new URLSearchParams({ return_to: 'https://app.example.com/start', code_challenge: challenge });
+    const { status, text } = await createVisitor(test).open(`${at('sign-in')}?${query.toString()}`);
+    expect([status, text]).toEqual([400, expect.stringContaining('This request could not be read.')]);
+  });
+
+  it('shows a failure of the provider as an alert', async () => {
+    const { html } = await createVisitor(test).open(`${at('sign-in')}?notice=provider_failed`);
+    expect(html).toMatch(/<p class="alert" role="alert">[^<]*The sign-in with the provider did not work/);
+  });
+
+  it('blames no form that it cannot read on the service', async () => {
+    const { status, text } = await createVisitor(test).post(at('sign-in'), { step: 'x'.repeat(40_000) });
+    expect([status, text]).toEqual([413, expect.stringContaining('This request could not be read.')]);
+  });
+
   it('does not sign in by a short code in its address', async () => {
     const visitor = createVisitor(test);
     const { forms } = await visitor.open(`${at('sign-in')}?email=eve%40example.com&code=K7M2QXA`);
@@ -266,6 +286,17 @@ describe('the account', () => {
     const { values = {} } = forms.find(({ button }) => button === 'Save') ?? {};
     const { status } = await visitor.post(at('account'), { ...values, user: other.userId, firstName: 'Eve' });
     expect(status).toBe(404);
+  });
+
+  it('tells which organization requires a stronger sign-in', async () => {
+    const { person, visitor } = await signIn();
+    const orgId = await world.organization(person);
+    expect((await visitor.open(at('account'))).text).toContain('Owner');
+    await test.db.query(sql`
+      UPDATE organizations SET security = '{"mfa": "required"}' WHERE app_id = ${world.appId} AND id = ${orgId}`);
+    expect((await visitor.open(at('account'))).text).toContain(
+      'This organization requires a stronger or newer sign-in.',
+    );
   });
 
   it('ends at the sign-out', async () => {
@@ -376,6 +407,20 @@ describe('the second factors', () => {
     await enrolOn(visitor, person.email);
     const { html } = await visitor.open(`${at('continue')}?return_to=${encodeURIComponent(target)}`);
     expect(html).toContain(`content="0;url=${target}"`);
+  });
+
+  it('ask for no code of an authenticator app where a passkey is needed', async () => {
+    const { person, visitor } = await signIn();
+    await setRelyingParty(world);
+    const token = visitor.jar.get('session-token') ?? '';
+    await beginWithProvider(world, { token });
+    await addPasskey(world, { ...person, token });
+    await test.db.query(sql`
+      UPDATE sessions SET factor_at = NULL, strong_factor_at = NULL WHERE app_id = ${world.appId}`);
+    await visitor.open(at('account/second-factors'));
+    const { text, forms } = await visitor.press('Add an authenticator app');
+    expect(text).toContain('This page cannot ask for passkeys yet.');
+    expect(forms.flatMap(({ fields }) => fields)).toEqual([]);
   });
 
   it('ask for recent authentication', async () => {

@@ -37,7 +37,9 @@ const texts: Readonly<Record<string, TextName>> = {
   origin_not_allowed: 'problemOrigin',
 };
 
-export const problemText = ({ code }: Pick<Problem, 'code'>): TextName => texts[code] ?? 'problemUnknown';
+/** Refusals without a text of their own are the fault of the request, or of the service. */
+export const problemText = ({ code, status }: Pick<Problem, 'code' | 'status'>): TextName =>
+  texts[code] ?? (status < 500 ? 'problemRequest' : 'problemUnknown');
 
 /** The field that a refusal concerns, if the form has one. */
 const fieldsOfCodes: Readonly<Record<string, readonly string[]>> = {
@@ -57,6 +59,6 @@ export function faultOf(problem: Problem | undefined, field: string): TextName |
   if (problem.code !== 'validation_failed') {
     return fieldsOfCodes[problem.code]?.includes(field) ? problemText(problem) : undefined;
   }
-  if (!problem.fields.some((name) => (names[name] ?? name) === field)) return undefined;
+  if (!problem.fields.some((name) => name === field || names[name] === field)) return undefined;
   return field === 'email' ? 'invalidEmail' : 'checkField';
 }

@@ -55,8 +55,7 @@ async function comeBack(page: PageCall): Promise<PageAnswer> {
     page.content('signIn', html`<p><a class="button" href="${page.href('sign-in')}">${page.text('signIn')}</a></p>`);
   // A fixed verifier in its place would let everybody create intents that are finished in other browsers.
   if (codeVerifier === undefined) {
-    const { requestId } = page.call.client;
-    page.problem = { status: 400, code: 'intent_invalid', requestId, fields: [], members: {} };
+    page.refuse('intent_invalid');
     return retry();
   }
   const body = { intentId, intentToken, codeVerifier };

@@ -2,20 +2,24 @@ import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
 import { timeInWords } from '../mail-texts/languages.ts';
 import type { Content } from './layout.ts';
-import type { PageCall } from './page-call.ts';
+import type { Notices, PageCall } from './page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from './page-route.ts';
+import { refusedSession } from './refused-session.ts';
+import { selfOf } from './self.ts';
 
 const path = 'account/second-factors';
 const factorsUrl = 'authentication/users/me/factors';
 
 const factorList = z.looseObject({
-  factors: z.array(z.looseObject({ id: z.string(), name: z.string(), createdAt: z.string() })),
+  factors: z.array(z.looseObject({ id: z.string(), kind: z.string(), name: z.string(), createdAt: z.string() })),
   recoveryCodes: z.looseObject({ total: z.int(), unused: z.int() }),
 });
 type FactorList = z.output<typeof factorList>;
 
-const notices = { removed: 'factorRemoved', required: 'factorRequired' } as const;
-const isNotice = (text: string): text is keyof typeof notices => Object.hasOwn(notices, text);
+const notices: Notices = new Map([
+  ['removed', { text: 'factorRemoved' }],
+  ['required', { text: 'factorRequired', isAlert: true }],
+]);
 
 function factorItem(page: PageCall, { id, name, createdAt }: FactorList['factors'][number]): Html {
   const { text, look } = page;
@@ -41,11 +45,12 @@ function recoveryCodesOf(page: PageCall, { factors, recoveryCodes: { unused } }:
 }
 
 async function show(page: PageCall): Promise<PageAnswer> {
-  const { text, form } = page;
+  const { text, problem } = page;
   const answer = await page.api('GET', factorsUrl);
-  if (!answer.ok) return { redirect: page.href('sign-in') };
+  if (!answer.ok) return refusedSession(page, answer.problem);
   const list = factorList.parse(answer.body);
-  if (!page.isSent && isNotice(form['notice'] ?? '')) page.notice = { text: notices[form['notice'] as 'removed'] };
+  page.readNotice(notices);
+  const needsConfirmation = page.form['step'] === 'confirm-again' || confirmable.has(problem?.code);
   const items = html`<ul>
     ${list.factors.map((factor) => factorItem(page, factor))}
   </ul>`;
@@ -54,14 +59,21 @@ async function show(page: PageCall): Promise<PageAnswer> {
       ${list.factors.length > 0 ? items : html`<p class="quiet">${text('noFactors')}</p>`}
       ${page.formOf(path, page.secondButton('addApp'), { step: 'add' })}
     </section>
-    ${recoveryCodesOf(page, list)} ${page.needsConfirmation ? confirmAgain(page, list) : html``}
+    ${recoveryCodesOf(page, list)} ${problem && needsConfirmation ? confirmAgain(page, list) : html``}
     <p><a href="${page.href('account')}">${text('account')}</a></p>
     ${page.signOutForm()}`;
   return { ...page.content('factorsTitle', body), isWide: true };
 }
 
-/** The fields that make the session fresh again: the code of an authenticator app or, without one, the password. */
+/** Refusals that recent authentication removes. */
+const confirmable: ReadonlySet<string | undefined> = new Set(['reauthentication_required', 'step_up_required']);
+
+/**
+ * The form that makes the session fresh again: with the code of an authenticator app or, without factors, the password.
+ * The strongest factor counts, and this page cannot ask for passkeys.
+ */
 function confirmAgain(page: PageCall, { factors }: FactorList): Html {
+  if (factors.some(({ kind }) => kind === 'passkey')) return html`<p class="alert">${page.text('passkeyNeeded')}</p>`;
   const [factor] = factors;
   const field = factor
     ? page.field({ name: 'code', label: 'code', hint: 'totpHint', autocomplete: 'one-time-code', isCode: true })
@@ -78,14 +90,11 @@ function confirmAgain(page: PageCall, { factors }: FactorList): Html {
   </section>`;
 }
 
-const me = z.looseObject({ session: z.looseObject({ amr: z.array(z.string()) }) });
-
 /** Whether the first factor needs a code by mail, too. Sends it. The API decides again. */
 async function sendMailedCode(page: PageCall): Promise<boolean> {
   const list = await page.api('GET', factorsUrl);
   if (!list.ok || factorList.parse(list.body).factors.length > 0) return false;
-  const self = await page.api('GET', 'authentication/users/me');
-  const amr = self.ok ? me.parse(self.body).session.amr : [];
+  const amr = (await selfOf(page))?.session.amr ?? [];
   if (['email', 'fed', 'hwk', 'swk'].some((method) => amr.includes(method))) return false;
   const sent = await page.api('POST', 'authentication/users/me/reauthentication-request', { body: {} });
   if (!sent.ok) page.problem = sent.problem;
@@ -129,10 +138,9 @@ async function add(page: PageCall): Promise<PageAnswer> {
   return askForFirstCode(page, shown, { factor: id, ...(isMailed && { mailed: 'yes' }) });
 }
 
-/** A call that needs recent authentication: the page asks for it. */
+/** Shows the page with a refusal. If recent authentication is missing, the page asks for it. */
 function refused(page: PageCall, problem: NonNullable<PageCall['problem']>): Promise<PageAnswer> {
   page.problem = problem;
-  page.needsConfirmation = ['reauthentication_required', 'step_up_required'].includes(problem.code);
   return show(page);
 }
 
@@ -140,8 +148,7 @@ function refused(page: PageCall, problem: NonNullable<PageCall['problem']>): Pro
 async function showCodes(page: PageCall, codes: readonly string[]): Promise<PageAnswer> {
   const { text } = page;
   // A session that could only manage factors may stay so: the person then signs in with the new factor.
-  const self = await page.api('GET', 'authentication/users/me');
-  const goal = self.ok ? goalOf(page) : page.href('sign-in', { prompt: 'login' });
+  const goal = (await selfOf(page)) ? goalOf(page) : page.href('sign-in', { prompt: 'login' });
   return page.content(
     'recoveryCodes',
     html`<p>${text('storeCodes')}</p>
@@ -181,10 +188,7 @@ async function reauthenticate(page: PageCall): Promise<PageAnswer> {
   const { factor, code = '', currentPassword = '' } = page.form;
   const body = factor === undefined ? { currentPassword } : { factorId: factor, code };
   const answer = await page.api('POST', 'authentication/users/me/reauthentication', { body });
-  if (answer.ok) return { redirect: page.href(path) };
-  page.problem = answer.problem;
-  page.needsConfirmation = true;
-  return show(page);
+  return answer.ok ? { redirect: page.href(path) } : refused(page, answer.problem);
 }
 
 const steps: ReadonlyMap<string | undefined, (page: PageCall) => Promise<PageAnswer>> = new Map([

@@ -1,10 +1,10 @@
-import { z } from 'zod';
 import { emailAddress } from '../http/email-address.ts';
 import { html } from '../http/html.ts';
 import { isLongCode } from '../keys/secrets.ts';
 import type { Content } from './layout.ts';
-import type { PageCall } from './page-call.ts';
+import type { Notices, PageCall } from './page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from './page-route.ts';
+import { selfOf } from './self.ts';
 import { goToProvider, providerButtons } from './provider.page.ts';
 import { afterAttempt, showSecondFactor, submitSecondFactor } from './second-factor.page.ts';
 
@@ -14,17 +14,15 @@ const methodsOf = ({ app }: PageCall) => ({
 });
 
 /** Messages that other pages leave in the address. */
-const notices = {
-  password_changed: 'passwordChanged',
-  verified: 'verifiedElsewhere',
-  provider_failed: 'providerFailed',
-} as const;
-const isNotice = (text: string): text is keyof typeof notices => Object.hasOwn(notices, text);
+const notices: Notices = new Map([
+  ['password_changed', { text: 'passwordChanged' }],
+  ['verified', { text: 'verifiedElsewhere' }],
+  ['provider_failed', { text: 'providerFailed', isAlert: true }],
+]);
 
 async function askForAddress(page: PageCall): Promise<Content> {
   const { text, app } = page;
-  const { notice = '' } = page.form;
-  if (isNotice(notice)) page.notice = { text: notices[notice] };
+  page.readNotice(notices);
   const { password, code } = methodsOf(page);
   const fields = html`${page.field({
     name: 'email',
@@ -104,20 +102,10 @@ function askForLink(page: PageCall, email: string, code: string): Content {
   );
 }
 
-const me = z.looseObject({ email: z.string() });
-
-/** The address of the person who is signed in, if somebody is. */
-export async function emailOfSession(page: PageCall): Promise<string | undefined> {
-  if (!page.call.request.headers.cookie?.includes('session-token')) return undefined;
-  const answer = await page.api('GET', 'authentication/users/me');
-  return answer.ok ? me.parse(answer.body).email : undefined;
-}
-
 function offerSession(page: PageCall, email: string): Content {
   const { text } = page;
-  const goesOn = goalOf(page);
   const body = html`<p>${text('signedInAs', { email })}</p>
-    <p><a class="button" href="${goesOn}">${text('continue')}</a></p>
+    <p><a class="button" href="${goalOf(page)}">${text('continue')}</a></p>
     <p><a class="button second" href="${page.href('sign-in', { prompt: 'login' })}">${text('otherAccount')}</a></p>`;
   return page.content('signIn', body, { heading: 'signInLead' });
 }
@@ -136,8 +124,8 @@ async function show(page: PageCall): Promise<Content> {
   const { email, code, prompt } = page.form;
   if (page.isSent) return stepOf(page);
   if (email !== undefined && code !== undefined && isLongCode(code)) return askForLink(page, email, code);
-  const current = prompt === 'login' ? undefined : await emailOfSession(page);
-  return current === undefined ? askForAddress(page) : offerSession(page, current);
+  const self = prompt === 'login' ? undefined : await selfOf(page);
+  return self ? offerSession(page, self.email) : askForAddress(page);
 }
 
 async function sendCode(page: PageCall, email: string): Promise<Content> {
@@ -176,7 +164,7 @@ async function submit(page: PageCall): Promise<PageAnswer> {
 /** Goes on from the address to the first method of the app. The page does not depend on whether the account exists. */
 async function identify(page: PageCall, email: string): Promise<Content> {
   if (!emailAddress.safeParse(email).success) {
-    page.problem = { status: 400, code: 'validation_failed', requestId: '', fields: ['email'], members: {} };
+    page.refuse('validation_failed', ['email']);
     return askForAddress(page);
   }
   return methodsOf(page).password ? askForPassword(page, email) : sendCode(page, email);

@@ -1,15 +1,8 @@
-import { z } from 'zod';
 import { html } from '../http/html.ts';
 import type { Content } from './layout.ts';
 import type { PageCall } from './page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from './page-route.ts';
-
-const self = z.looseObject({ userId: z.string(), email: z.string() });
-
-async function whoIsHere(page: PageCall): Promise<z.output<typeof self> | undefined> {
-  const answer = await page.api('GET', 'authentication/users/me');
-  return answer.ok ? self.parse(answer.body) : undefined;
-}
+import { selfOf } from './self.ts';
 
 /** The target of the link in the mail. The button verifies, so that programs that open links change nothing. */
 function askForLink(page: PageCall): Content {
@@ -23,25 +16,23 @@ function askForLink(page: PageCall): Content {
   );
 }
 
-function askForCode(page: PageCall, { userId, email }: z.output<typeof self>): Content {
+function askForCode(page: PageCall, { userId, email }: { userId: string; email: string }): Content {
   const { text } = page;
   const fields = html`${page.codeField()}${page.button('verify')}`;
-  const later = goalOf(page);
   return page.content(
     'verifyTitle',
     html`<p>${text('verifyLead', { email })}</p>
       ${page.formOf('verify', fields, { user: userId })}
       ${page.formOf('verify', page.secondButton('resend'), { user: userId, step: 'resend' })}
-      <p class="after"><a href="${later}">${text('later')}</a></p>`,
+      <p class="after"><a href="${goalOf(page)}">${text('later')}</a></p>`,
   );
 }
 
 async function show(page: PageCall): Promise<PageAnswer> {
   const { code, user, by } = page.form;
-  if (code !== undefined && user !== undefined && (by === 'link' || by === undefined) && !page.problem) {
-    return askForLink(page);
-  }
-  const person = await whoIsHere(page);
+  const isLink = code !== undefined && user !== undefined && (!page.isSent || by === 'link');
+  if (isLink && !page.problem) return askForLink(page);
+  const person = await selfOf(page);
   if (person) return askForCode(page, person);
   return page.problem ? askForLink(page) : { redirect: page.href('sign-in') };
 }
@@ -54,12 +45,15 @@ async function submit(page: PageCall): Promise<PageAnswer> {
     else page.problem = sent.problem;
     return show(page);
   }
-  const person = await whoIsHere(page);
-  const isMine = person?.userId === user;
+  const isMine = (await selfOf(page))?.userId === user;
   // A session claims the account. In another browser, the token of the mail verifies the address.
+  if (!isMine && token === undefined) {
+    page.refuse('code_invalid');
+    return show(page);
+  }
   const answer = await page.api('POST', 'authentication/users/email/verification', {
     body: { userId: user, verificationCode: code },
-    token: isMine ? undefined : (token ?? 'none'),
+    token: isMine ? undefined : token,
   });
   if (!answer.ok) {
     page.problem =

@@ -1,0 +1,13 @@
+import type { Problem } from './call-api.ts';
+import type { PageCall } from './page-call.ts';
+import type { PageAnswer } from './page-route.ts';
+
+/** Somebody who is not signed in goes to the sign-in; other refusals are shown. */
+export function refusedSession(page: PageCall, problem: Problem): PageAnswer {
+  if (problem.code === 'unauthenticated') return { redirect: page.href('sign-in') };
+  if (problem.code === 'mfa_enrolment_required') {
+    return { redirect: page.href('account/second-factors', { notice: 'required' }) };
+  }
+  page.problem = problem;
+  return page.content('account', page.signOutForm());
+}

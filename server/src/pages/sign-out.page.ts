@@ -1,0 +1,35 @@
+import { cookieOf } from '../http/credential.ts';
+import { html } from '../http/html.ts';
+import { endInteraction } from './interaction.ts';
+import type { Content } from './layout.ts';
+import type { PageCall } from './page-call.ts';
+import { type PageAnswer, pageRoutes } from './page-route.ts';
+
+/** Ends the session of the browser, also a restricted one: those cannot ask the API who they are. */
+async function signOut(page: PageCall): Promise<PageAnswer> {
+  const { request, services } = page.call;
+  const { publicUrl } = services.config;
+  const token = cookieOf(request, 'session-token', { appName: page.app.name, publicUrl });
+  const found = token === undefined ? undefined : await services.credentials.session(page.app.id, token);
+  const answer = found && (await page.api('DELETE', `authentication/users/sessions/${found.session.id}`));
+  if (answer && !answer.ok && answer.problem.code !== 'unauthenticated') {
+    page.problem = answer.problem;
+    return page.content('account', page.signOutForm());
+  }
+  endInteraction(page.call, page.app.name);
+  return { redirect: page.href('signed-out') };
+}
+
+function signedOut(page: PageCall): Content {
+  const { text } = page;
+  return page.content(
+    'signedOutTitle',
+    html`<p>${text('signedOut')}</p>
+      <p><a class="button" href="${page.href('sign-in')}">${text('signInAgain')}</a></p>`,
+  );
+}
+
+export const signOutPages = [
+  ...pageRoutes({ path: 'sign-out', name: 'SignOut', summary: 'The end of the session', submit: signOut }),
+  ...pageRoutes({ path: 'signed-out', name: 'SignedOut', summary: 'The page after a sign-out', show: signedOut }),
+];
