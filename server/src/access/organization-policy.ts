@@ -2,7 +2,7 @@ import type { Sql } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Actor } from './actor.ts';
-import { type Acr, acrUrn } from './second-factor.ts';
+import { type Acr, acrUrn, authenticationChallenge } from './second-factor.ts';
 
 /** The kinds of factors that an organization can allow. */
 export const factorKinds = ['totp', 'passkey'] as const;
@@ -178,12 +178,18 @@ const acrOfPolicy = ({ mfa, allowedFactors }: StoredPolicy): Acr => {
   return !allowedFactors || allowedFactors.includes('totp') ? 2 : 3;
 };
 
-export const toStepUp = (policy: StoredPolicy): StepUpRequired => ({
-  acr: acrUrn(acrOfPolicy(policy)),
-  by: 'organization',
-  ...(policy.mfa === 'required' && policy.allowedFactors && { allowedFactors: [...policy.allowedFactors] }),
-  ...(policy.maxSessionHours !== undefined && { maxAgeSeconds: policy.maxSessionHours * 3600 }),
-});
+const maxAgeOfPolicy = ({ maxSessionHours }: StoredPolicy): number | undefined =>
+  maxSessionHours === undefined ? undefined : maxSessionHours * 3600;
+
+export function toStepUp(policy: StoredPolicy): StepUpRequired {
+  const maxAgeSeconds = maxAgeOfPolicy(policy);
+  return {
+    acr: acrUrn(acrOfPolicy(policy)),
+    by: 'organization',
+    ...(policy.mfa === 'required' && policy.allowedFactors && { allowedFactors: [...policy.allowedFactors] }),
+    ...(maxAgeSeconds !== undefined && { maxAgeSeconds }),
+  };
+}
 
 /** The field of a membership whose organization has a policy that the session does not meet. */
 export const stepUpField = (unmet: UnmetPolicy | null): { stepUpRequired?: StepUpRequired } =>
@@ -198,16 +204,10 @@ const sentences = {
     '/v1/authentication/users/me/reauthentication, then repeat the call.',
 } as const;
 
-/** The refusal of a session that does not meet the policy of an organization. @see RFC 9470, section 3 */
+/** The refusal of a session that does not meet the policy of an organization. */
 export function policyRefusal(policy: UnmetPolicy): ApiError {
-  const { acr, maxAgeSeconds } = toStepUp(policy);
-  const challenge = [
-    'Bearer error="insufficient_user_authentication"',
-    ...(policy.mfa === 'required' ? [`acr_values="${acr}"`] : []),
-    ...(maxAgeSeconds === undefined ? [] : [`max_age=${maxAgeSeconds}`]),
-  ].join(', ');
   return new ApiError(policy.unmet === 'factor' ? 'step_up_required' : 'reauthentication_required', {
-    headers: { 'www-authenticate': challenge },
+    headers: { 'www-authenticate': authenticationChallenge(acrOfPolicy(policy), maxAgeOfPolicy(policy)) },
     detail: sentences[policy.unmet],
   });
 }

@@ -1,6 +1,6 @@
 import { ApiError } from '../http/errors.ts';
 import type { Actor, PresentedSession, SignedInUser } from './actor.ts';
-import { type Acr, acrUrn } from './second-factor.ts';
+import { type Acr, authenticationChallenge } from './second-factor.ts';
 import { isProtected, type StepUp } from './step-up-operations.ts';
 
 /** Maximum age of an authentication that counts as recent, in seconds. */
@@ -31,14 +31,6 @@ function provenAt(session: PresentedSession, acr: Acr): Date | null {
 export const meets = (session: PresentedSession, { acr, maxAgeSeconds }: RequiredAuthentication, now: Date): boolean =>
   isWithin(provenAt(session, acr), maxAgeSeconds, now);
 
-/** Tells the client what is needed. @see RFC 9470, section 3 */
-const authenticationChallenge = ({ acr, maxAgeSeconds }: RequiredAuthentication): string =>
-  [
-    'Bearer error="insufficient_user_authentication"',
-    ...(acr > 1 ? [`acr_values="${acrUrn(acr)}"`] : []),
-    `max_age=${maxAgeSeconds}`,
-  ].join(', ');
-
 const passkeyRequired =
   'This call requires your passkey, with PIN or biometrics, within the last ten minutes. Send it to POST ' +
   '/v1/authentication/users/me/reauthentication, then repeat the call.';
@@ -49,7 +41,7 @@ export const stepUpRequired = (
   required: RequiredAuthentication = recently(2),
 ): ApiError =>
   new ApiError('step_up_required', {
-    headers: { 'www-authenticate': authenticationChallenge(required) },
+    headers: { 'www-authenticate': authenticationChallenge(required.acr, required.maxAgeSeconds) },
     ...(required.acr === 3 && { detail: passkeyRequired }),
     ...(!hasFactor && {
       detail: 'Only people who have a second factor themselves may make this call. Add one first.',
@@ -59,7 +51,7 @@ export const stepUpRequired = (
 /** The refusal of a session whose authentication is too old. */
 const reauthenticationRequired = (required: RequiredAuthentication): ApiError =>
   new ApiError('reauthentication_required', {
-    headers: { 'www-authenticate': authenticationChallenge(required) },
+    headers: { 'www-authenticate': authenticationChallenge(required.acr, required.maxAgeSeconds) },
     ...(required.acr > 1 && {
       detail:
         'Prove a second factor again with POST /v1/authentication/users/me/reauthentication. A password or mailed ' +
@@ -122,13 +114,10 @@ export function requiredStrength({ isGrant }: Asked, { user, session: { mfaPolic
  *
  * @param findStepUp reads the settings, only if they matter
  */
-export async function isRequired(
-  { freshness, operationId, isGrant }: Asked,
-  person: Person,
-  findStepUp: () => Promise<StepUp>,
-): Promise<boolean> {
+export async function isRequired(asked: Asked, person: Person, findStepUp: () => Promise<StepUp>): Promise<boolean> {
+  const { freshness, operationId, isGrant } = asked;
   const { user } = person;
-  if (isGrant && user.isSuperAdmin && requiredStrength({ freshness, operationId, isGrant }, person) > 1) return true;
+  if (isGrant && user.isSuperAdmin && requiredStrength(asked, person) > 1) return true;
   if (freshness === undefined) return false;
   return freshness === 'always' || user.hasFactor || isProtected(await findStepUp(), operationId);
 }

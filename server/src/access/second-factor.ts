@@ -20,3 +20,16 @@ export function acrOf(amr: readonly string[], providerAcr: Acr | null = null): A
 
 /** The strength as a URN, for tokens and challenges. */
 export const acrUrn = (acr: Acr): string => `urn:gatehouse:acr:${acr}`;
+
+/**
+ * The value of `WWW-Authenticate` that tells a client which authentication is needed.
+ *
+ * @param maxAgeSeconds undefined: unlimited
+ * @see RFC 9470, section 3
+ */
+export const authenticationChallenge = (acr: Acr, maxAgeSeconds: number | undefined): string =>
+  [
+    'Bearer error="insufficient_user_authentication"',
+    ...(acr > 1 ? [`acr_values="${acrUrn(acr)}"`] : []),
+    ...(maxAgeSeconds === undefined ? [] : [`max_age=${maxAgeSeconds}`]),
+  ].join(', ');
