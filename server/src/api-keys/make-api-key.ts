@@ -1,5 +1,5 @@
 import { signedIn } from '../access/actor.ts';
-import { policyRefusal, withoutRememberedDevice } from '../access/organization-policy.ts';
+import { policyRefusal, proofOf, withoutRememberedDevice } from '../access/organization-policy.ts';
 import { statusesInForce } from '../access/organization-states.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { mutate } from '../calls/mutate.ts';
@@ -121,9 +121,9 @@ async function notifyMaker(tx: Tx, call: Call, { id, name, orgId }: ApiKey): Pro
   });
 }
 
-/** Methods of authentication of the session of the caller, which are recorded with the key. */
+/** What the caller has proven, which is recorded with the key. Null: a machine user. */
 export const methodsOf = ({ actor }: Call): readonly string[] | null =>
-  actor.kind === 'user' ? actor.session.amr : null;
+  actor.kind === 'user' ? proofOf(actor).amr : null;
 
 interface Making<Result> {
   readonly orgId: string;

@@ -4,7 +4,7 @@ import { addTo } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { introspected, keysOf, type MadeKey, organizationKey, personalKey } from '../test/world/api-keys.ts';
 import { withStatus } from '../test/world/answers.ts';
-import { enrol, type OwnFactor } from '../test/world/factors.ts';
+import { enrol, factorsUrl, type OwnFactor } from '../test/world/factors.ts';
 import { proveFactor, setOrganizationPolicy, weakSession } from '../test/world/policies.ts';
 import { createWorld, type Machine, type Person, problem, type World } from '../test/world/world.ts';
 
@@ -179,6 +179,17 @@ describe('API keys', () => {
     });
     for (const key of weakOnes) expect(await permissionsOf(key)).toEqual(reading);
     await proveFactor(world, owner, factor);
+  });
+
+  test('of a session whose factor was removed since give nothing under a policy', async () => {
+    const person = await ownerWithoutFactor();
+    const own = await enrol(world, person);
+    const removed = await world.call('DELETE', `${factorsUrl}/${own.id}`, { token: person.token });
+    expect(removed.statusCode).toBe(204);
+    const keys = [await personalKey(world, person, orgId), await organizationKey(world, person, orgId)];
+    await under(required, async () => {
+      for (const key of keys) expect(await permissionsOf(key)).toEqual(nothing);
+    });
   });
 
   test('from before this was recorded give nothing under a policy, until an owner adopts them', async () => {
