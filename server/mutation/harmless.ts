@@ -63,8 +63,8 @@ export const harmless: readonly Harmless[] = [
     [user, 'function listLiveCodes', 'no call reaches it; the hash of a code is bound to its user'],
   ]),
   ...of('devices/devices.store.ts', [
-    [app, 'const rememberDevice', `the token of a device is random, and ${once('a user')}`],
-    ['user_id = ${use.userId}', 'const rememberDevice', 'ON CONFLICT leaves the device of somebody else alone'],
+    [app, 'const storeDevice', `the token of a device is random, and ${once('a user')}`],
+    ['user_id = ${use.userId}', 'const storeDevice', 'ON CONFLICT leaves the device of somebody else alone'],
   ]),
   ...of('access/decide.ts', [
     [app, 'function heldOverSession', 'the DELETE that ends the session asks for the app again'],

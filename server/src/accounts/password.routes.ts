@@ -16,7 +16,7 @@ import { sha256 } from '../keys/secrets.ts';
 import { resetQuotas } from '../limits/limits.store.ts';
 import { quotaKey } from '../calls/take-limit.ts';
 import { deleteSessions } from '../sessions/sessions.store.ts';
-import { rememberDeviceOf } from '../sign-in/start-session.ts';
+import { storeDeviceOf } from '../sign-in/start-session.ts';
 import { acceptSuperAdmin } from './accept-super-admin.ts';
 import { acceptanceEvents, claimAccount } from './claim-account.ts';
 import { lockConfirmation, withConfirmation } from './current-password.ts';
@@ -126,7 +126,7 @@ export const passwordRoutes = [
         await notifyPasswordReset(tx, call, app, user, { identities, passwordHash });
         await resetQuotas(tx, appId, [quotaKey(services, 'signInsPerAccountPerHour', emailKey(user.email))]);
         const actor = { kind: 'user', id: user.id } as const;
-        const held = await rememberDeviceOf(tx, call, app, user.id);
+        const held = await storeDeviceOf(tx, call, app, user.id);
         return { result: held.deviceToken, event: [{ target: actor, actor }, ...accepted] };
       });
       setDeviceToken(call, app, deviceToken);

@@ -24,7 +24,7 @@ const devicesKept = 50;
  *
  * @param source empty, or a FROM clause that yields one row if the device may be stored
  */
-const rememberDevice = (appId: string, use: DeviceUse, source: Sql): Sql => sql`
+const storeDevice = (appId: string, use: DeviceUse, source: Sql): Sql => sql`
   INSERT INTO devices AS known (app_id, token_hash, user_id, created_at, last_used_at, expires_at, factor_at)
   SELECT ${appId}::bigint, COALESCE((
       SELECT token_hash FROM devices
@@ -61,7 +61,7 @@ export const storedDevice = sql`SELECT token_hash FROM device_stored`;
  * @param source empty, or a FROM clause that yields one row if the device may be stored
  */
 export const deviceChanges = (appId: string, use: DeviceUse, source: Sql): Sql => sql`
-  device_stored AS (${rememberDevice(appId, use, source)}),
+  device_stored AS (${storeDevice(appId, use, source)}),
   surplus_devices_forgotten AS (${forgetSurplusDevices(appId, use.userId, newDevice(use))})`;
 
 /** When the second factor was proven on a remembered device, and until when the device is remembered. */

@@ -164,14 +164,14 @@ export function noticeOf(
 
 /** @returns undefined if the stored password or the presented session changed during the comparison */
 async function store(call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> {
-  const { app, credentials, isDeviceKnown, remembered: factor } = authenticated;
-  const restriction = factor ? null : restrictionWithoutFactor(app);
+  const { app, credentials, isDeviceKnown, remembered } = authenticated;
+  const restriction = remembered ? null : restrictionWithoutFactor(app);
   // A restricted session does not replace the one that the caller has.
   const presented = restriction === null ? authenticated.presented : undefined;
   const { row, token } = prepareSession(call, app, {
     id: credentials.id,
     amr: ['pwd'],
-    remembered: factor,
+    remembered,
     restriction,
   });
   const session = presented ? { ...row, id: presented.sessionId } : row;
@@ -182,19 +182,19 @@ async function store(call: Call, authenticated: Authenticated): Promise<SignedIn
   const renewedHash = presented?.tokenHash;
   const { sessionsPerUser } = app.settings;
   const signIn = { ...authenticated, session, renewedHash, sessionsPerUser, device: device.use, notice };
-  const [remembered] = await mutateInStatement<{ token_hash: Buffer }>(
+  const [stored] = await mutateInStatement<{ token_hash: Buffer }>(
     call,
     sessionEvent(credentials.id, { sessionId: session.id, isRenewed: presented !== undefined }),
     signInChanges(app.id, signIn),
     storedDevice,
   );
-  if (!remembered) return undefined;
+  if (!stored) return undefined;
   const started = {
     kind: 'started',
     sessionId: session.id,
     sessionToken: token,
-    deviceToken: device.held(remembered.token_hash),
-    deviceHash: remembered.token_hash,
+    deviceToken: device.held(stored.token_hash),
+    deviceHash: stored.token_hash,
     isDeviceNew: !isDeviceKnown,
     isRenewed: presented !== undefined,
   } as const;

@@ -90,7 +90,7 @@ export function prepareSession(call: Call, app: App, user: AuthenticatedUser): P
  * @param options as of `deviceOfCall`
  * @returns the tokens of the device, for `setDeviceToken`, and whether the account did not know it before
  */
-export async function rememberDeviceOf(
+export async function storeDeviceOf(
   tx: Tx,
   call: Call,
   app: App,
@@ -169,7 +169,7 @@ async function storeSession(
     SELECT (SELECT id FROM renewed) AS id, ${mayStart} AS may_start`);
   if (!session?.may_start) return undefined;
   const renewedId = session.id ?? undefined;
-  const device = await rememberDeviceOf(tx, call, app, user.id, user);
+  const device = await storeDeviceOf(tx, call, app, user.id, user);
   return {
     kind: 'started',
     sessionId: renewedId ?? row.id,
