@@ -29,7 +29,8 @@ import { notMeRoutes } from './not-me/not-me.routes.ts';
 import { organizationUserRoutes } from './members/organization-users.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { securityRoutes } from './organizations/security.routes.ts';
-import { pagesRoutes } from './pages/pages.routes.ts';
+import { signInPages } from './sign-in-pages/sign-in-pages.routes.ts';
+import { accountPages } from './account-pages/account-pages.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
 import { documentationRoutes } from './platform/documentation.routes.ts';
 import { errorPageRoutes } from './platform/error-pages.routes.ts';
@@ -104,7 +105,8 @@ export const routes: readonly Route[] = [
   ...identityProviderRoutes,
   ...settingsRoutes,
   ...appRoutes,
-  ...pagesRoutes,
+  ...signInPages,
+  ...accountPages,
   ...mailboxRoutes,
   ...healthRoutes,
   ...docsRoutes(() => routes),

@@ -2,10 +2,10 @@ import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
 import { deviceName } from '../mail-texts/device-name.ts';
 import { languages, timeInWords } from '../mail-texts/languages.ts';
-import type { Values } from './layout.ts';
-import type { Form, Notices, PageCall } from './page-call.ts';
-import { type PageAnswer, pageRoutes } from './page-route.ts';
-import { refusedSession } from './refused-session.ts';
+import type { Values } from '../pages/layout.ts';
+import type { Form, Notices, PageCall } from '../pages/page-call.ts';
+import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
+import { refusedSession } from '../pages/refused-session.ts';
 import type { TextName } from '../page-texts/texts.ts';
 
 const person = z.looseObject({

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { html } from '../http/html.ts';
-import type { Problem } from './call-api.ts';
-import type { PageCall } from './page-call.ts';
-import { type PageAnswer, pageRoutes } from './page-route.ts';
-import { refusedSession } from './refused-session.ts';
+import type { Problem } from '../pages/call-api.ts';
+import type { PageCall } from '../pages/page-call.ts';
+import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
+import { refusedSession } from '../pages/refused-session.ts';
 
 /** A page of its own on the way back: browsers refuse a redirect from a form to another site. */
 async function goOn(page: PageCall): Promise<PageAnswer> {

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { html } from '../http/html.ts';
-import type { Answer } from './call-api.ts';
-import type { Content } from './layout.ts';
-import type { PageCall } from './page-call.ts';
-import { type PageAnswer, signedIn } from './page-route.ts';
+import type { Answer } from '../pages/call-api.ts';
+import type { Content } from '../pages/layout.ts';
+import type { PageCall } from '../pages/page-call.ts';
+import { type PageAnswer, signedIn } from '../pages/page-route.ts';
 
 const pendingSignIn = z.looseObject({
   mfaToken: z.string(),

@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { ApiError } from '../http/errors.ts';
 import { html, type Html } from '../http/html.ts';
 import { listProviders } from '../identity-providers/identity-providers.store.ts';
-import { browserSecret } from './interaction.ts';
-import type { PageCall } from './page-call.ts';
-import { type PageAnswer, pageRoutes } from './page-route.ts';
+import { browserSecret } from '../pages/interaction.ts';
+import type { PageCall } from '../pages/page-call.ts';
+import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { afterAttempt } from './second-factor.page.ts';
 
 /** The verifier of the intents of this browser: a result is worth nothing in another one. @see RFC 7636 */

@@ -1,10 +1,10 @@
 import { html } from '../http/html.ts';
 import { emailKey } from '../http/email-address.ts';
-import type { Content } from './layout.ts';
-import type { PageCall } from './page-call.ts';
-import { type PageAnswer, pageRoutes } from './page-route.ts';
+import type { Content } from '../pages/layout.ts';
+import type { PageCall } from '../pages/page-call.ts';
+import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { afterAttempt } from './second-factor.page.ts';
-import { selfOf } from './self.ts';
+import { selfOf } from '../pages/self.ts';
 
 const hiddenOf = ({ form }: PageCall) => ({
   email: form['email'] ?? '',

@@ -1,10 +1,10 @@
 import { emailAddress } from '../http/email-address.ts';
 import { html } from '../http/html.ts';
 import { isLongCode } from '../keys/secrets.ts';
-import type { Content } from './layout.ts';
-import type { Notices, PageCall } from './page-call.ts';
-import { goalOf, type PageAnswer, pageRoutes } from './page-route.ts';
-import { selfOf } from './self.ts';
+import type { Content } from '../pages/layout.ts';
+import type { Notices, PageCall } from '../pages/page-call.ts';
+import { goalOf, type PageAnswer, pageRoutes } from '../pages/page-route.ts';
+import { selfOf } from '../pages/self.ts';
 import { goToProvider, providerButtons } from './provider.page.ts';
 import { afterAttempt, showSecondFactor, submitSecondFactor } from './second-factor.page.ts';
 

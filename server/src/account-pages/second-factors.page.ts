@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
 import { timeInWords } from '../mail-texts/languages.ts';
-import type { Content } from './layout.ts';
-import type { Notices, PageCall } from './page-call.ts';
-import { goalOf, type PageAnswer, pageRoutes } from './page-route.ts';
-import { refusedSession } from './refused-session.ts';
-import { selfOf } from './self.ts';
+import type { Content } from '../pages/layout.ts';
+import type { Notices, PageCall } from '../pages/page-call.ts';
+import { goalOf, type PageAnswer, pageRoutes } from '../pages/page-route.ts';
+import { refusedSession } from '../pages/refused-session.ts';
+import { selfOf } from '../pages/self.ts';
 
 const path = 'account/second-factors';
 const factorsUrl = 'authentication/users/me/factors';

@@ -1,7 +1,7 @@
 import { html } from '../http/html.ts';
-import type { Content } from './layout.ts';
-import type { PageCall } from './page-call.ts';
-import { type PageAnswer, pageRoutes } from './page-route.ts';
+import type { Content } from '../pages/layout.ts';
+import type { PageCall } from '../pages/page-call.ts';
+import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 
 function askForAddress(page: PageCall): Content {
   const { text } = page;

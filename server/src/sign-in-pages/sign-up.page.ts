@@ -1,8 +1,8 @@
 import { html } from '../http/html.ts';
-import type { Content } from './layout.ts';
-import type { PageCall } from './page-call.ts';
-import { type PageAnswer, pageRoutes } from './page-route.ts';
-import { endInteraction } from './interaction.ts';
+import type { Content } from '../pages/layout.ts';
+import type { PageCall } from '../pages/page-call.ts';
+import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
+import { endInteraction } from '../pages/interaction.ts';
 
 function show(page: PageCall): Content {
   const { text, form, app } = page;

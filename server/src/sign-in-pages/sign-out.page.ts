@@ -1,9 +1,9 @@
 import { cookieOf } from '../http/credential.ts';
 import { html } from '../http/html.ts';
-import { endInteraction } from './interaction.ts';
-import type { Content } from './layout.ts';
-import type { PageCall } from './page-call.ts';
-import { type PageAnswer, pageRoutes } from './page-route.ts';
+import { endInteraction } from '../pages/interaction.ts';
+import type { Content } from '../pages/layout.ts';
+import type { PageCall } from '../pages/page-call.ts';
+import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 
 /** Ends the session of the browser, also a restricted one: those cannot ask the API who they are. */
 async function signOut(page: PageCall): Promise<PageAnswer> {

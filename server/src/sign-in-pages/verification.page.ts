@@ -1,8 +1,8 @@
 import { html } from '../http/html.ts';
-import type { Content } from './layout.ts';
-import type { PageCall } from './page-call.ts';
-import { goalOf, type PageAnswer, pageRoutes } from './page-route.ts';
-import { selfOf } from './self.ts';
+import type { Content } from '../pages/layout.ts';
+import type { PageCall } from '../pages/page-call.ts';
+import { goalOf, type PageAnswer, pageRoutes } from '../pages/page-route.ts';
+import { selfOf } from '../pages/self.ts';
 
 /** The target of the link in the mail. The button verifies, so that programs that open links change nothing. */
 function askForLink(page: PageCall): Content {
