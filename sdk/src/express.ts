@@ -1,4 +1,4 @@
-import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement } from './server.ts';
+import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement, responseOf } from './server.ts';
 
 interface Request {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -6,6 +6,7 @@ interface Request {
   actor?: Actor;
 }
 interface Response {
+  setHeader(name: string, value: string): unknown;
   status(code: number): { json(body: unknown): unknown };
 }
 /** The default type of the request, as in `const readable = requireAuth((request) => …)`. */
@@ -52,7 +53,8 @@ export function createRequireAuth(options: AuthenticatorOptions) {
         const requirement = typeof ask === 'function' ? ask(request) : ask;
         const outcome = await authorize({ headers: toHeaders(request.headers) }, requirement);
         if ('refusal' in outcome) {
-          const { status, ...body } = outcome.refusal;
+          const { status, headers, body } = responseOf(outcome.refusal);
+          for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
           response.status(status).json(body);
           return;
         }

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { toHeaders } from './express.ts';
-import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement } from './server.ts';
+import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement, responseOf } from './server.ts';
 
 interface Request {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
@@ -38,8 +38,8 @@ export function createRequireAuth(options: AuthenticatorOptions): RequireAuth {
       const requirement = typeof ask === 'function' ? ask(request) : ask;
       const outcome = await authorize({ headers: toHeaders(request.headers) }, requirement);
       if ('refusal' in outcome) {
-        const { status, ...body } = outcome.refusal;
-        return reply.code(status).send(body);
+        const { status, headers, body } = responseOf(outcome.refusal);
+        return reply.code(status).headers(headers).send(body);
       }
       request.actor = outcome.actor;
       return undefined;

@@ -1,4 +1,4 @@
-import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement } from './server.ts';
+import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement, responseOf } from './server.ts';
 
 interface Context {
   readonly req: { readonly raw: { readonly headers: Headers }; param(key: string): string | undefined };
@@ -18,8 +18,8 @@ export function createRequireAuth(options: AuthenticatorOptions) {
     async (context: Asked, next: () => Promise<void>): Promise<Response | undefined> => {
       const outcome = await authorize(context.req.raw, typeof ask === 'function' ? ask(context) : ask);
       if ('refusal' in outcome) {
-        const { status, ...body } = outcome.refusal;
-        return Response.json(body, { status });
+        const { body, ...init } = responseOf(outcome.refusal);
+        return Response.json(body, init);
       }
       context.set('actor', outcome.actor);
       await next();

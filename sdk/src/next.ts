@@ -1,4 +1,4 @@
-import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement } from './server.ts';
+import { type Actor, type AuthenticatorOptions, createAuthenticator, type Requirement, responseOf } from './server.ts';
 
 type Handler<Context> = (
   request: Request,
@@ -19,8 +19,8 @@ export function createWithAuth(options: AuthenticatorOptions) {
     async (request: Request, context: Context): Promise<Response> => {
       const outcome = await authorize(request, typeof ask === 'function' ? ask(request, context) : ask);
       if ('refusal' in outcome) {
-        const { status, ...body } = outcome.refusal;
-        return Response.json(body, { status });
+        const { body, ...init } = responseOf(outcome.refusal);
+        return Response.json(body, init);
       }
       return handler(request, { ...context, actor: outcome.actor });
     };

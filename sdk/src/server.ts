@@ -1,10 +1,22 @@
 import type { JWTPayload } from 'jose';
 import { type Client, createClient } from './client.ts';
 import { GatehouseError } from './errors.ts';
+import {
+  type Acr,
+  asksForAuthentication,
+  challengeOf,
+  isInvalid,
+  type ProvenAuthentication,
+  provenByClaims,
+  provenBySession,
+  refusalOfAuthentication,
+  type RequiredAuthentication,
+} from './required-authentication.ts';
 import type { ClientOptions } from './transport.ts';
 import { createTokenVerifier, InvalidTokenError, keyPaths, type TokenKind, type VerifyToken } from './verify-token.ts';
 
 export { createTokenVerifier, InvalidTokenError };
+export type { Acr, RequiredAuthentication };
 export type { TokenKind, VerifyOptions, VerifyToken } from './verify-token.ts';
 
 /** Roles and permissions of a person in an organization. */
@@ -70,8 +82,11 @@ export interface AuthenticatorOptions extends Omit<ClientOptions, 'token' | 'cre
   readonly onFault?: ((error: unknown) => void) | undefined;
 }
 
-/** The requirement of a route. */
-export interface Requirement {
+/**
+ * The requirement of a route. Strength and age of the authentication concern people: machine users are exempt, as at
+ * Gatehouse, and API keys are refused, because nobody authenticates when they are used.
+ */
+export interface Requirement extends RequiredAuthentication {
   /**
    * The id of an organization of which the person must be a member. If present but undefined, every caller is refused.
    */
@@ -88,7 +103,16 @@ export interface Refusal {
   readonly code: string;
   /** With 429: seconds until the API key may be used again. */
   readonly retryAfterSeconds?: number;
+  /** With 401: the value of the header `WWW-Authenticate`, if another authentication is required (RFC 9470). */
+  readonly challenge?: string;
 }
+
+/** The response of a refusal. */
+export const responseOf = ({ status, challenge, ...body }: Refusal) => ({
+  status,
+  body,
+  headers: (challenge === undefined ? {} : { 'www-authenticate': challenge }) as Record<string, string>,
+});
 
 type Introspection = Awaited<ReturnType<Client['tokens']['introspect']>>;
 
@@ -96,8 +120,22 @@ export type Outcome = { readonly actor: Actor } | { readonly refusal: Refusal };
 
 const refuse = (status: Refusal['status'], code: string) => ({ refusal: { status, code } });
 
+type StepUp = NonNullable<Introspection['stepUpRequired']>;
+
 /** The session, or the maker of the API key, does not meet the security policy of the organization. */
-const belowPolicy = refuse(401, 'step_up_required');
+const belowPolicy = ({ acr, maxAgeSeconds }: StepUp) => ({
+  refusal: {
+    status: 401,
+    code: 'step_up_required',
+    challenge: challengeOf(acr.endsWith(':1') ? undefined : acr, maxAgeSeconds),
+  } as const,
+});
+
+/** Admits a person whose authentication the route accepts. */
+function admitPerson(actor: Actor, requirement: Requirement, proven: () => ProvenAuthentication): Outcome {
+  const refusal = asksForAuthentication(requirement) && refusalOfAuthentication(requirement, proven());
+  return refusal ? { refusal } : { actor };
+}
 
 const unavailable = refuse(503, 'authentication_unavailable');
 
@@ -144,16 +182,18 @@ function organizationOf(claims: JWTPayload, id: string, permission: string | und
 }
 
 /** Authorizes by the claims of a person's access token. */
-function decideByClaims(claims: JWTPayload, { organization: id, permission }: Requirement): Outcome {
+function decideByClaims(claims: JWTPayload, requirement: Requirement): Outcome {
+  const { organization: id, permission } = requirement;
+  const proven = () => provenByClaims(claims);
   const actor = {
     kind: 'user',
     userId: claims.sub ?? '',
     email: emailOf(claims),
     emailVerified: claims['email_verified'] === true,
   } as const;
-  if (id === undefined) return { actor };
+  if (id === undefined) return admitPerson(actor, requirement, proven);
   const found = organizationOf(claims, id, permission);
-  return 'refusal' in found ? found : { actor: { ...actor, ...found } };
+  return 'refusal' in found ? found : admitPerson({ ...actor, ...found }, requirement, proven);
 }
 
 /** Authorizes by the claims of a token of an organization's machine user. It is valid for only one organization. */
@@ -176,8 +216,9 @@ function decideByIntrospection(
     rate,
     stepUpRequired,
   }: Introspection,
-  { organization, permission }: Requirement,
+  requirement: Requirement,
 ): Outcome {
+  const { organization, permission } = requirement;
   if (!active || keyId === undefined || orgId === undefined) return refuse(401, 'unauthenticated');
   if (rate) {
     const { retryAfterSeconds } = rate;
@@ -185,7 +226,8 @@ function decideByIntrospection(
   }
   if (organization === undefined) return refuse(403, 'human_required');
   if (orgId !== organization) return refuse(404, 'organization_not_found');
-  if (stepUpRequired) return belowPolicy;
+  if (asksForAuthentication(requirement)) return refuse(403, 'human_required');
+  if (stepUpRequired) return belowPolicy(stepUpRequired);
   if (permission !== undefined && !permissions.includes(permission)) return refuse(403, 'access_denied');
   const ofPerson = owner === 'user' && sub !== undefined ? { userId: sub } : {};
   return { actor: { kind: 'api_key', keyId, ...ofPerson, organization: { id: orgId, permissions } } };
@@ -235,7 +277,8 @@ export function createAuthenticator(options: AuthenticatorOptions) {
     return requirement.machines ? { actor: { kind: 'machine', machineUserId: sub } } : refuse(403, 'human_required');
   }
 
-  async function bySession(token: string, { organization, permission }: Requirement): Promise<Outcome> {
+  async function bySession(token: string, requirement: Requirement): Promise<Outcome> {
+    const { organization, permission } = requirement;
     if (!sessions) return refuse(401, 'unauthenticated');
     // Gatehouse would refuse the request of this server, and not the person.
     if (organization !== undefined && !/^\d{1,19}$/.test(organization)) return refuse(404, 'organization_not_found');
@@ -247,13 +290,15 @@ export function createAuthenticator(options: AuthenticatorOptions) {
       email: me.email,
       emailVerified: me.isEmailVerified && me.isEmailClaimed,
     } as const;
-    if (organization === undefined) return { actor };
+    const proven = () => provenBySession(me.session);
+    if (organization === undefined) return admitPerson(actor, requirement, proven);
     const found = me.organizations?.find(({ id }) => id === organization);
     if (!found) return refuse(404, 'organization_not_found');
     if (found.status !== 'Active') return refuse(403, 'organization_inactive');
-    if (found.stepUpRequired) return belowPolicy;
+    if (found.stepUpRequired) return belowPolicy(found.stepUpRequired);
     if (permission !== undefined && !found.permissions.includes(permission)) return refuse(403, 'access_denied');
-    return { actor: { ...actor, organization: { id: found.id, roles: found.roles, permissions: found.permissions } } };
+    const { id, roles, permissions } = found;
+    return admitPerson({ ...actor, organization: { id, roles, permissions } }, requirement, proven);
   }
 
   /** Every failure is a fault of this server, because the call has the credential of its machine user. */
@@ -274,6 +319,7 @@ export function createAuthenticator(options: AuthenticatorOptions) {
     if ('permission' in requirement && requirement.permission === undefined) return refuse(503, 'permission_undefined');
     if (requirement.permission !== undefined && requirement.organization === undefined)
       return refuse(503, 'permission_without_organization');
+    if (isInvalid(requirement)) return refuse(503, 'authentication_requirement_invalid');
     const token = tokenOf(request.headers, cookies);
     if (token === undefined) return refuse(401, 'unauthenticated');
     const byOpaque = apiKeyPattern.test(token) ? byApiKey : bySession;

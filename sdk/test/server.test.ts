@@ -256,7 +256,7 @@ describe('a protected server', () => {
       for (const token of [owner.token, key]) {
         for (const requirement of requirements) {
           const outcome = await ask(requestOf(token), requirement);
-          expect(outcome).toEqual({ refusal: { status: 401, code: 'step_up_required' } });
+          expect(outcome).toMatchObject({ refusal: { status: 401, code: 'step_up_required' } });
         }
       }
       expect(await ask(requestOf(owner.token))).toHaveProperty('actor');
@@ -354,7 +354,10 @@ describe('a protected server', () => {
     const requireAuth = createRequireAuth({ ...place(), audience, issuerUrl });
     const request = { headers: { authorization: `Bearer ${owner.token}` }, params: {} };
     const answers: unknown[] = [];
-    const response = { status: (status: number) => ({ json: (body: unknown) => answers.push([status, body]) }) };
+    const response = {
+      setHeader: (...header: string[]) => answers.push(header),
+      status: (status: number) => ({ json: (body: unknown) => answers.push([status, body]) }),
+    };
     await requireAuth(reading())(request, response, (error) => answers.push(['next', error]));
     await requireAuth(reading())({ headers: {}, params: {} }, response, () => answers.push('next'));
     expect(answers).toEqual([

@@ -2509,6 +2509,14 @@ export type Introspection = {
      */
     auth_time?: number;
     /**
+     * When the person last proved an own second factor in the session; absent: never, in seconds since 1970.
+     */
+    second_factor_time?: number;
+    /**
+     * When the person last proved a passkey with PIN or biometrics in the session; absent: never, in seconds since 1970.
+     */
+    strong_factor_time?: number;
+    /**
      * The only organization for which an access token or API key is valid.
      */
     org_id?: string;
@@ -3014,6 +3022,14 @@ export type Me = {
          * When the person last authenticated in the session (RFC 3339, UTC).
          */
         authenticatedAt: string;
+        /**
+         * When the person last proved an own second factor in the session; absent: never (RFC 3339, UTC).
+         */
+        secondFactorAt?: string;
+        /**
+         * When the person last proved a passkey with PIN or biometrics in the session; absent: never (RFC 3339, UTC).
+         */
+        strongFactorAt?: string;
     };
     /**
      * Organizations of the user, at most 100.

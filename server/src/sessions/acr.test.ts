@@ -40,13 +40,13 @@ async function shown(token: string) {
   const introspected = async (credential: string) => {
     const body = { token: credential };
     const response = await world.call('POST', '/v1/authentication/token/introspection', { token: machine.token, body });
-    return response.json<Shown & { auth_time: number }>();
+    return response.json<Shown & Times>();
   };
   const inSeconds = (time: string | undefined) => Math.floor(Date.parse(time ?? '') / 1000);
   const current = sessions.find((one) => one.current);
   const ofSession = await introspected(token);
   const ofToken = await introspected(accessToken);
-  const claims = decodeJwt<Shown & { auth_time: number }>(accessToken);
+  const claims = decodeJwt<Shown & Times>(accessToken);
   return {
     acr: [me.session.acr, current?.acr, ofSession.acr, ofToken.acr, claims.acr],
     amr: [me.session.amr, current?.amr, ofSession.amr, ofToken.amr, claims.amr],
@@ -57,12 +57,23 @@ async function shown(token: string) {
       ofToken.auth_time,
       claims.auth_time,
     ],
+    factors: [
+      [me.session.secondFactorAt, me.session.strongFactorAt].map((time) => time && inSeconds(time)),
+      ...[ofSession, ofToken, claims].map((one) => [one.second_factor_time, one.strong_factor_time]),
+    ],
   };
 }
 interface Shown {
   readonly acr: unknown;
   readonly amr: readonly string[];
   readonly authenticatedAt?: string;
+  readonly secondFactorAt?: string;
+  readonly strongFactorAt?: string;
+}
+interface Times {
+  readonly auth_time: number;
+  readonly second_factor_time?: number;
+  readonly strong_factor_time?: number;
 }
 interface Listed extends Shown {
   readonly current: boolean;
@@ -138,6 +149,8 @@ describe('every place shows the same strength, methods and time of a session', (
     expect(found.acr).toEqual([acr, acr, urn, urn, urn]);
     expect(found.amr).toEqual([amr, amr, amr, amr, amr]);
     expect([new Set(found.times).size, found.times[0]]).toEqual([1, expect.any(Number)]);
+    expect(new Set(found.factors.map((times) => times.join())).size).toBe(1);
+    expect(found.factors[0]?.map((time) => time !== undefined)).toEqual([acr >= 2, acr === 3]);
   });
 });
 

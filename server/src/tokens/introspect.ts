@@ -1,12 +1,11 @@
 import type { z } from 'zod';
-import type { PresentedSession } from '../access/actor.ts';
 import { stepUpField, toStepUp, type UnmetPolicy } from '../access/organization-policy.ts';
 import { statusesInForce } from '../access/organization-states.ts';
-import { acrUrn } from '../access/second-factor.ts';
 import { claimsToBeApiKey } from '../api-keys/api-key.ts';
 import { useApiKey } from '../api-keys/use-api-key.ts';
 import type { Services } from '../calls/services.ts';
 import { findAndTouchSession } from '../sessions/used-session.ts';
+import { authenticationClaims, inSeconds } from './authentication-claims.ts';
 import type { introspection } from './introspection.schema.ts';
 import type { MachineClaims, OrganizationMachineClaims, PersonClaims } from './token-claims.ts';
 import { issuerOf, type NamedApp, type TokenClaims } from './token-verifier.ts';
@@ -20,15 +19,6 @@ interface Options {
 
 /** Omits the reason, so that callers cannot find out which credentials were valid in the past. */
 const inactive: Introspection = { active: false };
-
-const inSeconds = (time: Date): number => Math.floor(time.getTime() / 1000);
-
-/** How and when the person authenticated. @see RFC 9470, section 6.2 */
-const howAuthenticated = ({ amr, acr, authenticatedAt }: PresentedSession) => ({
-  amr: [...amr],
-  acr: acrUrn(acr),
-  auth_time: inSeconds(authenticatedAt),
-});
 
 async function introspectSession(services: Services, app: NamedApp, token: string): Promise<Introspection> {
   const found = await findAndTouchSession(services, app.id, token);
@@ -48,7 +38,7 @@ async function introspectSession(services: Services, app: NamedApp, token: strin
     username: user.email,
     email_verified: user.isEmailVerified && user.isEmailClaimed,
     sid: session.id,
-    ...howAuthenticated(session),
+    ...authenticationClaims(session),
   };
 }
 
@@ -80,7 +70,7 @@ async function introspectAccessToken(services: Services, app: NamedApp, claims: 
     username: user.email,
     email_verified: user.isEmailVerified && user.isEmailClaimed,
     sid: session.id,
-    ...howAuthenticated(session),
+    ...authenticationClaims(session),
     ...(claims.orgId !== undefined && { org_id: claims.orgId }),
     ...withoutRights(found.unmet),
   };

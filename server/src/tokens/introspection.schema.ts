@@ -96,6 +96,10 @@ export const introspection = z
       .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd']] }),
     acr: words('Strength of the authentication: a URN that ends with 1, 2 or 3.', 'urn:gatehouse:acr:2'),
     auth_time: seconds('When the person last authenticated in the session'),
+    second_factor_time: seconds('When the person last proved an own second factor in the session; absent: never'),
+    strong_factor_time: seconds(
+      'When the person last proved a passkey with PIN or biometrics in the session; absent: never',
+    ),
     org_id: words('The only organization for which an access token or API key is valid.', '118273645546213224'),
     scope: words('Current scopes of the machine user, separated by spaces.', 'members:read members:write'),
     client_id: words('Client id of the machine user; for a person, the name of the app.', '118273645546213378'),

@@ -1,6 +1,6 @@
 import type { PresentedSession, SignedInUser } from '../access/actor.ts';
-import { acrUrn } from '../access/second-factor.ts';
 import { toManagerRoles } from '../members/members.store.ts';
+import { authenticationClaims } from './authentication-claims.ts';
 import type { TokenMembership } from './token-grants.store.ts';
 
 /** The longest list of permissions in a token, because a token must fit into a header. */
@@ -20,9 +20,7 @@ export const claimsOfPerson = (user: SignedInUser, session: PresentedSession) =>
   sub: user.id,
   sid: session.id,
   token_use: 'user',
-  auth_time: Math.floor(session.authenticatedAt.getTime() / 1000),
-  amr: [...session.amr],
-  acr: acrUrn(session.acr),
+  ...authenticationClaims(session),
   email: user.email,
   email_verified: user.isEmailVerified && user.isEmailClaimed,
 });

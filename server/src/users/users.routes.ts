@@ -159,6 +159,8 @@ export const userRoutes = [
           amr: [...session.amr],
           acr: session.acr,
           authenticatedAt: session.authenticatedAt.toISOString(),
+          ...(session.factorAt && { secondFactorAt: session.factorAt.toISOString() }),
+          ...(session.strongFactorAt && { strongFactorAt: session.strongFactorAt.toISOString() }),
         },
         ...(await furtherOfSelf(call, self.id, call.query)),
       };

@@ -15,7 +15,7 @@ import {
 } from '../http/fields.ts';
 import { mailLanguages } from '../mail-texts/words.ts';
 import { emailAddress } from '../http/email-address.ts';
-import { authentication } from '../access/authentication.schema.ts';
+import { authentication, provenFactors } from '../access/authentication.schema.ts';
 import { stepUpRequired } from './step-up.schema.ts';
 
 export const firstName = personName('Given name.', 'Jon');
@@ -126,6 +126,7 @@ export const me = z
         createdAt: time('When it began'),
         expiresAt: time('When it ends at the latest'),
         ...authentication,
+        ...provenFactors,
       })
       .meta({ description: 'The session of this call.' }),
     organizations: z
