@@ -93,6 +93,9 @@ const namedRights = sql`
  * organization is its maker. A key has its permissions as far as the holder has them; for a maker, permissions that
  * they may grant count, too.
  *
+ * `(SELECT …)` hides the number of keys from the planner. Otherwise it would plan the statement again for each number,
+ * and that takes five times as long as running it.
+ *
  * @returns in the order of the keys
  */
 export async function findApiKeys(
@@ -102,7 +105,7 @@ export async function findApiKeys(
 ): Promise<(FoundApiKey | undefined)[]> {
   const rows = await db.query<FoundRow>(sql`
     SELECT asked.place::integer, found.*
-    FROM unnest(${keys.map(({ appId }) => appId)}::bigint[], ${keys.map(({ keyHash }) => keyHash)}::bytea[])
+    FROM unnest((SELECT ${keys.map(({ appId }) => appId)}::bigint[]), ${keys.map(({ keyHash }) => keyHash)}::bytea[])
       WITH ORDINALITY AS asked (app_id, key_hash, place)
     CROSS JOIN LATERAL (
       SELECT k.id, k.org_id, k.user_id, k.name, k.per_minute, k.created_at, k.expires_at, k.last_used_at,
