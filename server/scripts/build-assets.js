@@ -14,8 +14,8 @@ const brotliOptions = { params: { [constants.BROTLI_PARAM_QUALITY]: 9, [constant
 
 // The manifest marks a complete build. Without it, the service reads the sources, as this script does.
 const before = await readFile(manifest, 'utf8').catch(() => '');
-/** @type {typeof import('../src/platform/assets.ts')} */
-const { assetNames, contentHash, sourceOf } = await import(new URL('platform/assets.js', dist).href);
+/** @type {typeof import('../src/http/assets.ts')} */
+const { assetNames, contentHash, sourceOf } = await import(new URL('http/assets.js', dist).href);
 const files = await Promise.all(assetNames.map(async (name) => ({ name, content: await readFile(sourceOf(name)) })));
 const now = JSON.stringify(Object.fromEntries(files.map(({ name, content }) => [name, contentHash(content)])));
 if (before !== now) await pack();

@@ -29,6 +29,7 @@ import { notMeRoutes } from './not-me/not-me.routes.ts';
 import { organizationUserRoutes } from './members/organization-users.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { securityRoutes } from './organizations/security.routes.ts';
+import { scriptRoute } from './pages/script.ts';
 import { signInPages } from './sign-in-pages/sign-in-pages.routes.ts';
 import { accountPages } from './account-pages/account-pages.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
@@ -105,6 +106,7 @@ export const routes: readonly Route[] = [
   ...identityProviderRoutes,
   ...settingsRoutes,
   ...appRoutes,
+  scriptRoute,
   ...signInPages,
   ...accountPages,
   ...mailboxRoutes,

@@ -672,7 +672,7 @@ export type AppSettings = {
          */
         resetDelayHours: number;
         /**
-         * Where passkeys of this app are valid. null: the app has no passkeys.
+         * Where passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
          */
         relyingParty: {
             /**
@@ -1305,7 +1305,7 @@ export type CreateAppRequest = {
              */
             resetDelayHours?: number;
             /**
-             * Where passkeys of this app are valid. null: the app has no passkeys.
+             * Where passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
              */
             relyingParty?: {
                 /**
@@ -4674,7 +4674,7 @@ export type UpdateAppRequest = {
              */
             resetDelayHours?: number;
             /**
-             * Where passkeys of this app are valid. null: the app has no passkeys.
+             * Where passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
              */
             relyingParty?: {
                 /**
@@ -4951,7 +4951,7 @@ export type UpdateAppSettingsRequest = {
          */
         resetDelayHours?: number;
         /**
-         * Where passkeys of this app are valid. null: the app has no passkeys.
+         * Where passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
          */
         relyingParty?: {
             /**

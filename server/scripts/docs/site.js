@@ -190,7 +190,7 @@ function indexFor(pages) {
 
 /** Builds everything. @throws Error for a link without a target */
 export async function buildSite() {
-  const [{ html }, { assetUrl }] = await Promise.all(['http/html.js', 'platform/assets.js'].map(load));
+  const [{ html }, { assetUrl }] = await Promise.all(['http/html.js', 'http/assets.js'].map(load));
   const { version } = JSON.parse(await readText('server/package.json'));
   const listed = (await Promise.all([writtenDrafts(), generatedDrafts(), decisionDrafts()])).flat();
   const drafts = [...frameDrafts(listed), ...listed];

@@ -1,9 +1,18 @@
 import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
+import { deviceName } from '../mail-texts/device-name.ts';
 import { timeInWords } from '../mail-texts/languages.ts';
 import type { Content } from '../pages/layout.ts';
 import type { Notices, PageCall } from '../pages/page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from '../pages/page-route.ts';
+import {
+  aboutPasskey,
+  credentialOf,
+  explainMissing,
+  hasPasskeys,
+  passkeyForm,
+  problemOfPasskey,
+} from '../pages/passkey-form.ts';
 import { refusedSession } from '../pages/refused-session.ts';
 import { selfOf } from '../pages/self.ts';
 
@@ -18,16 +27,19 @@ type FactorList = z.output<typeof factorList>;
 
 const notices: Notices = new Map([
   ['removed', { text: 'factorRemoved' }],
+  ['added', { text: 'factorAdded' }],
+  ['confirmed', { text: 'confirmedAgain' }],
   ['required', { text: 'factorRequired', isAlert: true }],
 ]);
 
-function factorItem(page: PageCall, { id, name, createdAt }: FactorList['factors'][number]): Html {
+function factorItem(page: PageCall, { id, kind, name, createdAt }: FactorList['factors'][number]): Html {
   const { text, look } = page;
+  const what = text(kind === 'passkey' ? 'passkey' : 'authenticatorApp');
   const since = text('added', { time: timeInWords(createdAt, look.language) });
   return html`<li>
     <div>
       <strong><bdi>${name}</bdi></strong
-      ><br /><span class="quiet">${since}</span>
+      ><br /><span class="quiet">${what} · ${since}</span>
     </div>
     ${page.formOf(path, page.secondButton('remove'), { step: 'remove', factor: id })}
   </li>`;
@@ -44,22 +56,30 @@ function recoveryCodesOf(page: PageCall, { factors, recoveryCodes: { unused } }:
   </section>`;
 }
 
+/** The kinds that can be added here. */
+function addButtons(page: PageCall): Html {
+  const { factors } = page.app.settings.mfa;
+  const passkey = factors.includes('passkey') && hasPasskeys(page);
+  return html`${passkey ? page.formOf(path, page.secondButton('addPasskey'), { step: 'add-passkey' }) : html``}
+  ${factors.includes('totp') ? page.formOf(path, page.secondButton('addApp'), { step: 'add' }) : html``}`;
+}
+
 async function show(page: PageCall): Promise<PageAnswer> {
   const { text, problem } = page;
   const answer = await page.api('GET', factorsUrl);
   if (!answer.ok) return refusedSession(page, answer.problem);
   const list = factorList.parse(answer.body);
   page.readNotice(notices);
-  const needsConfirmation = page.form['step'] === 'confirm-again' || confirmable.has(problem?.code);
+  const isAsked = page.form['step']?.startsWith('confirm-') === true && (problem ?? page.notice) !== undefined;
+  const needsConfirmation = isAsked || confirmable.has(problem?.code);
   const items = html`<ul>
     ${list.factors.map((factor) => factorItem(page, factor))}
   </ul>`;
   const body = html`<section aria-labelledby="factors">
       <h2 id="factors">${text('factors')}</h2>
-      ${list.factors.length > 0 ? items : html`<p class="quiet">${text('noFactors')}</p>`}
-      ${page.formOf(path, page.secondButton('addApp'), { step: 'add' })}
+      ${list.factors.length > 0 ? items : html`<p class="quiet">${text('noFactors')}</p>`} ${addButtons(page)}
     </section>
-    ${recoveryCodesOf(page, list)} ${problem && needsConfirmation ? confirmAgain(page, list) : html``}
+    ${recoveryCodesOf(page, list)} ${needsConfirmation ? confirmAgain(page, list) : html``}
     <p><a href="${page.href('account')}">${text('account')}</a></p>
     ${page.signOutForm()}`;
   return { ...page.content('factorsTitle', body), isWide: true };
@@ -68,26 +88,50 @@ async function show(page: PageCall): Promise<PageAnswer> {
 /** Refusals that recent authentication removes. */
 const confirmable: ReadonlySet<string | undefined> = new Set(['reauthentication_required', 'step_up_required']);
 
-/**
- * The form that makes the session fresh again: with the code of an authenticator app or, without factors, the password.
- * The strongest factor counts, and this page cannot ask for passkeys.
- */
+const optionsToConfirm = 'me/reauthentication/passkey-options';
+
+/** The form that makes the session fresh again. The strongest factor counts; without factors, the password does. */
 function confirmAgain(page: PageCall, { factors }: FactorList): Html {
-  if (factors.some(({ kind }) => kind === 'passkey')) return html`<p class="alert">${page.text('passkeyNeeded')}</p>`;
-  const [factor] = factors;
-  const field = factor
-    ? page.field({ name: 'code', label: 'code', hint: 'totpHint', autocomplete: 'one-time-code', isCode: true })
-    : page.field({
-        name: 'currentPassword',
-        label: 'currentPassword',
-        type: 'password',
-        autocomplete: 'current-password',
-      });
-  const hidden = { step: 'confirm-again', ...(factor && { factor: factor.id }) };
+  const { text } = page;
   return html`<section aria-labelledby="again">
-    <h2 id="again">${page.text('secondFactor')}</h2>
-    ${page.formOf(path, html`${field}${page.secondButton('continue')}`, hidden)}
+    <h2 id="again">${text('secondFactor')}</h2>
+    ${factors.some(({ kind }) => kind === 'passkey') ? confirmByPasskey(page) : confirmByCode(page, factors)}
   </section>`;
+}
+
+function confirmByPasskey(page: PageCall): Html {
+  if (!hasPasskeys(page)) return html`<p>${page.text('passkeyNeeded')}</p>`;
+  return passkeyForm(page, {
+    kind: 'get',
+    page: path,
+    hidden: { step: 'confirm-passkey' },
+    options: optionsToConfirm,
+    button: page.button('usePasskey'),
+  });
+}
+
+function confirmByCode(page: PageCall, apps: FactorList['factors']): Html {
+  const password = page.field({
+    name: 'currentPassword',
+    label: 'currentPassword',
+    type: 'password',
+    autocomplete: 'current-password',
+  });
+  const code = page.field({
+    name: 'code',
+    label: 'code',
+    hint: 'totpHint',
+    autocomplete: 'one-time-code',
+    isCode: true,
+  });
+  const [first] = apps;
+  if (!first) return page.formOf(path, html`${password}${page.secondButton('continue')}`, { step: 'confirm-again' });
+  const forms = apps.map(({ id, name }) => {
+    const named = apps.length > 1 ? html`<p><bdi>${name}</bdi></p>` : html``;
+    const hidden = { step: 'confirm-again', factor: id };
+    return html`${named} ${page.formOf(path, html`${code}${page.secondButton('continue')}`, hidden)}`;
+  });
+  return html`${forms}`;
 }
 
 /** Whether the first factor needs a code by mail, too. Sends it. The API decides again. */
@@ -103,14 +147,19 @@ async function sendMailedCode(page: PageCall): Promise<boolean> {
 
 const added = z.looseObject({ id: z.string(), secret: z.string(), qrCode: z.string() });
 
+/** The field for the code that a first factor needs, too. */
+const mailedCodeField = (page: PageCall, isMailed: string | undefined): Html =>
+  isMailed === undefined
+    ? html``
+    : page.field({
+        name: 'verificationCode',
+        label: 'mailedCode',
+        hint: 'mailedCodeHint',
+        autocomplete: 'off',
+        isCode: true,
+      });
+
 function askForFirstCode(page: PageCall, shown: Html, hidden: { factor: string; mailed?: string }): Content {
-  const mailed = page.field({
-    name: 'verificationCode',
-    label: 'mailedCode',
-    hint: 'mailedCodeHint',
-    autocomplete: 'off',
-    isCode: true,
-  });
   const fields = html`${page.field({
     name: 'code',
     label: 'code',
@@ -118,7 +167,7 @@ function askForFirstCode(page: PageCall, shown: Html, hidden: { factor: string; 
     autocomplete: 'one-time-code',
     isCode: true,
     isFirst: true,
-  })}${hidden.mailed === undefined ? html`` : mailed}${page.button('verify')}`;
+  })}${mailedCodeField(page, hidden.mailed)}${page.button('verify')}`;
   const body = html`${shown} ${page.formOf(path, fields, { ...hidden, step: 'confirm' })}
     <p class="after"><a href="${page.href(path)}">${page.text('startAgain')}</a></p>`;
   return page.content('addApp', body);
@@ -136,6 +185,54 @@ async function add(page: PageCall): Promise<PageAnswer> {
     <p><img class="qr" src="${source}" alt="${text.plain('qrCode')}" width="200" height="200" /></p>
     <p class="quiet">${text('typeSecret')}<br /><code dir="ltr">${secret.match(/.{1,4}/g)?.join(' ') ?? ''}</code></p>`;
   return askForFirstCode(page, shown, { factor: id, ...(isMailed && { mailed: 'yes' }) });
+}
+
+const optionsToAdd = 'me/factors/passkey/options';
+
+function askForPasskey(page: PageCall, mailed: string | undefined): Content {
+  const { text, call, form } = page;
+  const name = form['name'] ?? deviceName(call.client.userAgent ?? '') ?? text.plain('passkey');
+  const fields = html`${page.field({ name: 'name', label: 'factorName', autocomplete: 'off', value: name })}
+  ${mailedCodeField(page, mailed)}`;
+  const body = html`<p>${text('addPasskeyLead')}</p>
+    ${passkeyForm(page, {
+      kind: 'create',
+      page: path,
+      hidden: { step: 'passkey', ...(mailed !== undefined && { mailed }) },
+      options: optionsToAdd,
+      fields,
+      button: page.button('makePasskey'),
+    })}
+    <p class="after"><a href="${page.href(path)}">${text('startAgain')}</a></p>`;
+  return page.content('addPasskey', body);
+}
+
+/** Asks for a name and, for a first factor, for the code of a mail, before the browser makes the passkey. */
+async function beginPasskey(page: PageCall): Promise<PageAnswer> {
+  // People learn here, and not after their authenticator has made a passkey, that the API refuses one.
+  const answer = await page.api('POST', `authentication/users/${optionsToAdd}`, { body: {} });
+  if (!answer.ok) return refused(page, answer.problem);
+  const isMailed = await sendMailedCode(page);
+  return page.problem ? show(page) : askForPasskey(page, isMailed ? 'yes' : undefined);
+}
+
+/** Adds the passkey of the form. If only the mailed code is wrong, the passkey need not be made again. */
+async function addPasskey(page: PageCall): Promise<PageAnswer> {
+  const { name, verificationCode, mailed } = page.form;
+  const credential = credentialOf(page);
+  if (credential === undefined) {
+    await explainMissing(page, optionsToAdd);
+    return page.problem ? show(page) : askForPasskey(page, mailed);
+  }
+  const given = { ...(name !== undefined && { name }), ...(verificationCode !== undefined && { verificationCode }) };
+  const answer = await page.api('POST', `${factorsUrl}/passkey`, { body: { credential, ...given } });
+  if (answer.ok) return afterAdding(page, answer.body);
+  if (confirmable.has(answer.problem.code)) return refused(page, answer.problem);
+  page.problem = answer.problem;
+  page.keepsCredential = answer.problem.code === 'code_invalid';
+  const isOfField = answer.problem.fields.some((field) => field === 'name' || field === 'verificationCode');
+  if (!isOfField) page.problem = problemOfPasskey(answer.problem);
+  return askForPasskey(page, mailed);
 }
 
 /** Shows the page with a refusal. If recent authentication is missing, the page asks for it. */
@@ -159,6 +256,11 @@ async function showCodes(page: PageCall, codes: readonly string[]): Promise<Page
 
 const confirmed = z.looseObject({ recoveryCodes: z.array(z.string()).optional() });
 
+function afterAdding(page: PageCall, body: unknown): PageAnswer | Promise<PageAnswer> {
+  const { recoveryCodes } = confirmed.parse(body);
+  return recoveryCodes ? showCodes(page, recoveryCodes) : { redirect: page.href(path, { notice: 'added' }) };
+}
+
 async function confirm(page: PageCall): Promise<PageAnswer> {
   const { factor = '', code = '', verificationCode, mailed } = page.form;
   const body = { code, ...(verificationCode !== undefined && { verificationCode }) };
@@ -167,8 +269,7 @@ async function confirm(page: PageCall): Promise<PageAnswer> {
     page.problem = answer.problem;
     return askForFirstCode(page, html``, { factor, ...(mailed !== undefined && { mailed }) });
   }
-  const { recoveryCodes } = confirmed.parse(answer.body);
-  return recoveryCodes ? showCodes(page, recoveryCodes) : { redirect: page.href(path) };
+  return afterAdding(page, answer.body);
 }
 
 async function remove(page: PageCall): Promise<PageAnswer> {
@@ -184,11 +285,22 @@ async function replaceCodes(page: PageCall): Promise<PageAnswer> {
   return answer.ok ? showCodes(page, newCodes.parse(answer.body).recoveryCodes) : refused(page, answer.problem);
 }
 
-async function reauthenticate(page: PageCall): Promise<PageAnswer> {
+async function reauthenticate(page: PageCall, proof: Record<string, unknown>): Promise<PageAnswer> {
+  const sent = await page.api('POST', 'authentication/users/me/reauthentication', { body: proof });
+  const answer = 'assertion' in proof ? aboutPasskey(sent) : sent;
+  return answer.ok ? { redirect: page.href(path, { notice: 'confirmed' }) } : refused(page, answer.problem);
+}
+
+function confirmWithCode(page: PageCall): Promise<PageAnswer> {
   const { factor, code = '', currentPassword = '' } = page.form;
-  const body = factor === undefined ? { currentPassword } : { factorId: factor, code };
-  const answer = await page.api('POST', 'authentication/users/me/reauthentication', { body });
-  return answer.ok ? { redirect: page.href(path) } : refused(page, answer.problem);
+  return reauthenticate(page, factor === undefined ? { currentPassword } : { factorId: factor, code });
+}
+
+async function confirmWithPasskey(page: PageCall): Promise<PageAnswer> {
+  const assertion = credentialOf(page);
+  if (assertion !== undefined) return reauthenticate(page, { assertion });
+  await explainMissing(page, optionsToConfirm);
+  return show(page);
 }
 
 const steps: ReadonlyMap<string | undefined, (page: PageCall) => Promise<PageAnswer>> = new Map([
@@ -196,7 +308,10 @@ const steps: ReadonlyMap<string | undefined, (page: PageCall) => Promise<PageAns
   ['confirm', confirm],
   ['remove', remove],
   ['codes', replaceCodes],
-  ['confirm-again', reauthenticate],
+  ['confirm-again', confirmWithCode],
+  ['confirm-passkey', confirmWithPasskey],
+  ['add-passkey', beginPasskey],
+  ['passkey', addPasskey],
 ]);
 
 export const secondFactorsPage = pageRoutes({

@@ -13,6 +13,7 @@ import {
 } from './apps.schema.ts';
 import { type App, getApp, listApps, patchApp } from './apps.store.ts';
 import { checkSettings } from './check-settings.ts';
+import { relyingPartyFor } from './relying-party.ts';
 import { withWarnings } from './settings-warnings.ts';
 import { createApp, prepareApp } from '../accounts/create-app.ts';
 
@@ -101,7 +102,10 @@ export const appRoutes = [
         }
         const check = (merged: Settings, before: Settings) =>
           checkSettings(merged, { appName: params.name, before, config: services.config, pointer: '/body/settings' });
-        const changed = await patchApp(tx, params.name, body, services.clock.now(), check);
+        const changed = await patchApp(tx, params.name, body, services.clock.now(), {
+          check,
+          domainOfPasskeys: (settings) => relyingPartyFor(settings, services.config)?.id,
+        });
         return {
           result: toResource(changed, services.config),
           event: { appId: changed.id, target: { kind: 'app', id: changed.id }, changes },

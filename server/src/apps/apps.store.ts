@@ -109,9 +109,12 @@ export async function insertApp(
  *
  * @throws ApiError `relying_party_in_use` if passkeys are bound to the present domain
  */
-async function keepRelyingParty(tx: Tx, before: Settings, after: Settings, name: string): Promise<void> {
-  const present = before.mfa.relyingParty;
-  if (present === null || present.id === after.mfa.relyingParty?.id) return;
+async function keepDomainOfPasskeys(
+  tx: Tx,
+  name: string,
+  { before, after }: { before: string | undefined; after: string | undefined },
+): Promise<void> {
+  if (before === undefined || before === after) return;
   const [row] = await tx.query<{ is_used: boolean }>(sql`
     SELECT EXISTS (SELECT FROM factors f WHERE f.app_id = a.id AND f.credential_id IS NOT NULL) AS is_used
     FROM apps a WHERE a.name = ${name}`);
@@ -123,19 +126,26 @@ export const keepsPolicy = (after: NonNullable<SettingsPatch['mfa']>, before: Se
   (['policy', 'graceDays', 'rememberDays'] as const).every((name) => (after[name] ?? before[name]) === before[name]) &&
   (after.factors ?? before.factors).toSorted().join() === before.factors.toSorted().join();
 
+/** What a change of settings must keep. */
+interface SettingsRules {
+  /** Throws if the new settings are not allowed; gets the new and the old settings. */
+  readonly check: (settings: Settings, before: Settings) => void;
+  /** The domain to which passkeys are bound with these settings, or undefined. */
+  readonly domainOfPasskeys: (settings: Settings) => string | undefined;
+}
+
 /**
  * Changes an app. Locks its row, so that concurrent changes of different settings are all kept. A change of the policy
  * about second factors ends all remembered devices.
  *
- * @param check throws if the new settings are not allowed; gets the new and the old settings
- * @throws ApiError `app_not_found`, and every error of `check`
+ * @throws ApiError `app_not_found`, `relying_party_in_use`, and every error of `check`
  */
 export async function patchApp(
   tx: Tx,
   name: string,
   patch: AppPatch,
   now: Date,
-  check: (settings: Settings, before: Settings) => void,
+  { check, domainOfPasskeys }: SettingsRules,
 ): Promise<App> {
   const [before] = await tx.query<Pick<AppRow, 'settings'>>(
     sql`SELECT settings FROM apps WHERE name = ${name} FOR UPDATE`,
@@ -144,7 +154,7 @@ export async function patchApp(
   const settings = mergeSettings(before.settings, patch.settings ?? {});
   const [present, next] = [withDefaults(before.settings), withDefaults(settings)];
   check(next, present);
-  await keepRelyingParty(tx, present, next, name);
+  await keepDomainOfPasskeys(tx, name, { before: domainOfPasskeys(present), after: domainOfPasskeys(next) });
   const remembered = keepsPolicy(next.mfa, present.mfa) ? 0 : 1;
   const changes = setList(patch, {
     displayName: (displayName) => setIf(sql`display_name`, displayName),

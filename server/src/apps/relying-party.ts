@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Config } from '../config.ts';
 import { text } from '../http/fields.ts';
+import { isLoopback } from '../http/loopback.ts';
 
 const domain = /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$/;
 const localName = 'localhost';
@@ -45,17 +46,54 @@ export const relyingParty = z
   })
   .nullable()
   .meta({
-    description: 'Where passkeys of this app are valid. null: the app has no passkeys.',
+    description:
+      'Where passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the ' +
+      'service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the ' +
+      'hosted pages only; otherwise the app has no passkeys.',
     examples: [{ id: 'example.com', origins: ['https://app.example.com'] }],
   });
 
 export type RelyingParty = NonNullable<z.output<typeof relyingParty>>;
 
+/** Whether pages of a host may use passkeys of a domain. */
+const covers = (id: string, hostname: string): boolean => hostname === id || hostname.endsWith(`.${id}`);
+
+type Deployment = Pick<Config, 'isProduction' | 'publicUrl'>;
+
+/**
+ * The origin of the hosted pages, or undefined if browsers refuse passkeys there. They refuse addresses of networks, so
+ * in development the pages of 127.0.0.1 use passkeys as localhost.
+ */
+export function originOfPages({ isProduction, publicUrl }: Deployment): string | undefined {
+  const url = new URL(publicUrl);
+  if (!isProduction && isLoopback(url.hostname)) url.hostname = localName;
+  const isLocal = url.hostname === localName && !isProduction;
+  return isLocal || (url.protocol === 'https:' && domain.test(url.hostname)) ? url.origin : undefined;
+}
+
+/** Settings that determine where passkeys are valid. */
+interface PasskeySettings {
+  readonly hostedPages: boolean;
+  readonly mfa: { readonly relyingParty: RelyingParty | null };
+}
+
+/**
+ * Where the passkeys of an app are valid: as the app has set it, and on the hosted pages. null: nowhere. Nobody but the
+ * service itself serves content from the origin of the pages.
+ */
+export function relyingPartyFor({ hostedPages, mfa }: PasskeySettings, deployment: Deployment): RelyingParty | null {
+  const own = hostedPages ? originOfPages(deployment) : undefined;
+  if (own === undefined) return mfa.relyingParty;
+  const { hostname } = new URL(own);
+  const { id, origins } = mfa.relyingParty ?? { id: hostname, origins: [] };
+  return { id, origins: covers(id, hostname) && !origins.includes(own) ? [...origins, own] : origins };
+}
+
 /** The problem of an origin, or undefined. */
 function originFault(origin: string, id: string, config: Pick<Config, 'isProduction'>): string | undefined {
   if (androidOrigin.test(origin)) return undefined;
   const { hostname, protocol } = new URL(origin);
-  if (hostname !== id && !hostname.endsWith(`.${id}`)) return `"${origin}" is neither ${id} nor below it.`;
+  if (!covers(id, hostname)) return `"${origin}" is neither ${id} nor below it.`;
   if (protocol === 'https:' || (hostname === localName && !config.isProduction)) return undefined;
   return `"${origin}" must use https.`;
 }

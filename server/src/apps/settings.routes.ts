@@ -9,6 +9,7 @@ import { settings, type Settings, type SettingsPatch, updateSettings } from './a
 import { keepsPolicy, patchApp } from './apps.store.ts';
 import { namedAppOf } from './named-app.ts';
 import { checkSettings } from './check-settings.ts';
+import { relyingPartyFor } from './relying-party.ts';
 import { withWarnings } from './settings-warnings.ts';
 
 /** The limits of attempts at second factors: with a high one, codes of six digits can be guessed. */
@@ -101,7 +102,10 @@ export const settingsRoutes = [
         checkSettings(merged, { appName: app.name, before, config: services.config, pointer: '/body' });
       };
       return mutate(call, async (tx) => {
-        const changed = await patchApp(tx, app.name, { settings: body }, services.clock.now(), check);
+        const changed = await patchApp(tx, app.name, { settings: body }, services.clock.now(), {
+          check,
+          domainOfPasskeys: (of) => relyingPartyFor(of, services.config)?.id,
+        });
         const result = withWarnings(changed.settings, services.config);
         return { result, event: { target: { kind: 'app', id: appId }, changes } };
       });

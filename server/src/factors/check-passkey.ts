@@ -78,7 +78,7 @@ export async function checkPasskey(
   { assertion, ceremony, isAlone }: Presented,
 ): Promise<CheckedPasskey> {
   const { services, appId } = call;
-  const relyingParty = relyingPartyOf(app);
+  const relyingParty = relyingPartyOf(call, app);
   const { signed, accepted } = await consumeSignedChallenge(call, assertion, ceremony);
   const stored = await findPasskey(services.db, appId, Buffer.from(assertion.id, 'base64url'));
   const passkey = stored && isAccepted(appId, stored, accepted, assertion.response.userHandle) ? stored : undefined;

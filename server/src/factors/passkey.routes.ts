@@ -1,5 +1,6 @@
 import { namedAppOf } from '../apps/named-app.ts';
 import type { App } from '../apps/apps.store.ts';
+import { originOfPages } from '../apps/relying-party.ts';
 import { overApp } from '../access/access.ts';
 import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
@@ -28,7 +29,7 @@ const forRestrictedSessions = ['enrolment', 'recovery'] as const;
 async function appWithPasskeys(call: Call): Promise<App> {
   const app = await namedAppOf(call);
   requireKind(app, 'passkey');
-  relyingPartyOf(app);
+  relyingPartyOf(call, app);
   return app;
 }
 
@@ -45,7 +46,7 @@ async function addMyPasskey(call: Call, given: Given): Promise<AddedFactor> {
   const { services, appId } = call;
   const { user, session } = signedIn(call.actor);
   const app = await appWithPasskeys(call);
-  const relyingParty = relyingPartyOf(app);
+  const relyingParty = relyingPartyOf(call, app);
   const codeId = await checkMailbox(call, given);
   const ceremony = { purpose: 'registration', sessionId: session.id } as const;
   const verify = async () => {
@@ -55,11 +56,20 @@ async function addMyPasskey(call: Call, given: Given): Promise<AddedFactor> {
   const credential = await verify().catch(refusedPasskey(user.id));
   const id = services.ids.next();
   const methods = methodsOf(credential, credential);
+  const pages = originOfPages(services.config);
+  const domainOfPages = pages && new URL(pages).hostname;
   return mutate(call, (tx) =>
     storeFactor(tx, call, app, { id, codeId, methods }, async (factors) => {
       if (factors.length >= mostFactors) throw new ApiError('factor_limit_exceeded');
       const name = given.name ?? 'Passkey';
-      const of = { id, userId: user.id, name, relyingPartyId: relyingParty.id, now: services.clock.now() };
+      const of = {
+        id,
+        userId: user.id,
+        name,
+        relyingPartyId: relyingParty.id,
+        domainOfPages,
+        now: services.clock.now(),
+      };
       const isStored = await insertPasskey(tx, appId, { ...credential, ...of });
       if (!isStored) throw factorInvalid(user.id, alreadyRegistered);
     }),
@@ -94,7 +104,7 @@ export const passkeyRoutes = [
       const ceremony = { purpose: 'registration', sessionId: session.id } as const;
       const accepted = { userId: user.id };
       const challenge = await issueChallenge(db, appId, { ceremony, accepted, now: clock.now() });
-      return creationOptions(app, user, registered, challenge);
+      return creationOptions(call, app, user, registered, challenge);
     },
   }),
 
@@ -150,11 +160,11 @@ export const passkeyRoutes = [
       const { services, appId } = call;
       const { user, session } = signedIn(call.actor);
       const app = await namedAppOf(call);
-      relyingPartyOf(app);
+      relyingPartyOf(call, app);
       const allowed = await listCredentials(services.db, appId, user.id);
       const ceremony = { purpose: 'reauthentication', sessionId: session.id } as const;
       const given = { ceremony, accepted: { userId: user.id }, now: services.clock.now() };
-      return requestOptions(app, allowed, 'preferred', await issueChallenge(services.db, appId, given));
+      return requestOptions(call, app, allowed, 'preferred', await issueChallenge(services.db, appId, given));
     },
   }),
 ];

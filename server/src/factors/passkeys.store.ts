@@ -18,6 +18,8 @@ export interface NewPasskey extends NewCredential {
   readonly name: string;
   /** The domain for which the credential was registered. */
   readonly relyingPartyId: string;
+  /** The domain of apps that have set none but have hosted pages; undefined if these cannot use passkeys. */
+  readonly domainOfPages: string | undefined;
   readonly now: Date;
 }
 
@@ -31,7 +33,9 @@ export async function insertPasskey(tx: Tx, appId: string, passkey: NewPasskey):
   const rows = await tx.query(sql`
     WITH app AS (
       SELECT id FROM apps
-      WHERE id = ${appId} AND settings -> 'mfa' -> 'relyingParty' ->> 'id' = ${passkey.relyingPartyId} FOR SHARE)
+      WHERE id = ${appId} AND ${passkey.relyingPartyId} = COALESCE(settings -> 'mfa' -> 'relyingParty' ->> 'id',
+        CASE WHEN (settings -> 'hostedPages') IS DISTINCT FROM 'false' THEN ${passkey.domainOfPages ?? null}::text END)
+      FOR SHARE)
     INSERT INTO factors (app_id, id, user_id, kind, name, created_at, confirmed_at, last_used_at, credential_id,
       public_key, counter, transports, aaguid, is_backup_eligible, is_backed_up,
       is_user_verified)

@@ -101,7 +101,8 @@ describe('the options for a new passkey', () => {
 });
 
 const setNoRelyingParty = () =>
-  test.db.query(sql`UPDATE apps SET settings = settings #- '{mfa,relyingParty}' WHERE id = ${world.appId}`);
+  test.db.query(sql`
+    UPDATE apps SET settings = settings #- '{mfa,relyingParty}' || '{"hostedPages": false}' WHERE id = ${world.appId}`);
 
 describe('registering a passkey', () => {
   beforeEach(() => beginWithProvider(world, person));

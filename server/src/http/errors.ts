@@ -126,12 +126,12 @@ export const errorCodes = {
   relying_party_missing: [
     409,
     'Relying party missing',
-    'This app cannot use passkeys yet. A super admin must set `mfa.relyingParty` in the settings of the app first.',
+    'This app cannot use passkeys yet. A super admin must set `mfa.relyingParty` or `hostedPages` first.',
   ],
   relying_party_in_use: [
     409,
     'Relying party in use',
-    'People of this app have passkeys, which work only with the present `mfa.relyingParty.id`; nothing was changed.',
+    'People of this app have passkeys, which work only with the present domain of the app; nothing was changed.',
   ],
   step_up_required: [
     401,

@@ -87,7 +87,7 @@ describe('a link with a short code', () => {
     await runTask(test, sendSignInCodes);
     const { code = '' } = await world.mail(email);
     const { forms } = await createVisitor(test).open(at('sign-in', { email, code: disguise(code) }));
-    expect(forms.map(({ button }) => button)).toEqual(['Continue']);
+    expect(forms.map(({ button }) => button)).toEqual(['Continue', 'Use a passkey']);
   });
 });
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Call } from '../calls/route.ts';
+import type { TextName } from '../page-texts/texts.ts';
 import { proxyHeaders } from '../http/local-caller.ts';
 
 /** A refusal of the API. */
@@ -11,6 +12,8 @@ export interface Problem {
   readonly fields: readonly string[];
   /** Further members, by code. */
   readonly members: Readonly<Record<string, unknown>>;
+  /** The text to show. Default: that of the code. */
+  readonly text?: TextName;
 }
 
 /** The answer of the API: its body, or the refusal. */

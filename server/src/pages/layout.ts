@@ -5,6 +5,7 @@ import { languages } from '../mail-texts/languages.ts';
 import type { Language } from '../mail-texts/words.ts';
 import { type PageTexts, pageTexts, type TextName } from '../page-texts/texts.ts';
 import { styleOf } from './page-style.ts';
+import { scriptUrl } from './script.ts';
 
 /** What a page shows of the app. */
 export interface Look {
@@ -58,14 +59,19 @@ export interface Content {
   readonly isWide?: boolean;
   /** The browser goes on to this address. */
   readonly goesTo?: string;
+  /** The page loads the script of the pages, for passkeys. */
+  readonly hasScript?: true;
 }
 
-/** The page cannot be framed, runs no script, and its forms are sent to this service only. */
-const policyOf = (style: string): string =>
-  `default-src 'none'; style-src ${style}; img-src 'self' data:; base-uri 'none'; form-action 'self'; ` +
-  "frame-ancestors 'none'";
+/** Scripts of the service itself only, and only on pages that load one. They may call the service. */
+const scriptPolicy = "script-src 'self'; connect-src 'self'; ";
 
-function document(look: Look, { title, body, isWide, goesTo }: Content): Html {
+/** The page cannot be framed, and its forms are sent to this service only. */
+const policyOf = (style: string, hasScript: boolean | undefined): string =>
+  `default-src 'none'; ${hasScript ? scriptPolicy : ''}style-src ${style}; img-src 'self' data:; ` +
+  "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+function document(look: Look, { title, body, isWide, goesTo, hasScript }: Content): Html {
   const { language, brandName } = look;
   const style: Html = { markup: `<style>${styleOf(look.color).text}</style>` };
   const refresh = goesTo === undefined ? html`` : html`<meta http-equiv="refresh" content="0;url=${goesTo}" />`;
@@ -78,7 +84,7 @@ function document(look: Look, { title, body, isWide, goesTo }: Content): Html {
         <meta name="robots" content="noindex" />
         ${refresh}
         <title>${title} · ${brandName}</title>
-        ${style}
+        ${style} ${hasScript ? html`<script type="module" src="${scriptUrl()}"></script>` : html``}
       </head>
       <body class="${isWide ? 'wide' : ''}">
         <main>${brand} ${body}</main>
@@ -92,7 +98,7 @@ function document(look: Look, { title, body, isWide, goesTo }: Content): Html {
  */
 export async function sendContent(reply: FastifyReply, look: Look, content: Content): Promise<void> {
   reply.code(content.status ?? 200).headers({
-    'content-security-policy': policyOf(styleOf(look.color).source),
+    'content-security-policy': policyOf(styleOf(look.color).source, content.hasScript),
     'cache-control': 'no-store',
     'referrer-policy': 'same-origin',
     'x-robots-tag': 'noindex',

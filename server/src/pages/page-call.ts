@@ -54,6 +54,10 @@ export class PageCall {
   problem: Problem | undefined;
   /** A message that the page shows. */
   notice: Notice | undefined;
+  /** Whether the page loads the script. */
+  usesScript = false;
+  /** Whether the form is shown again with the result of the authenticator, because that was not refused. */
+  keepsCredential = false;
 
   #token: string | undefined;
 
@@ -164,6 +168,7 @@ export class PageCall {
     return {
       title: text.plain(title),
       status: problem?.status ?? 200,
+      ...(this.usesScript && { hasScript: true }),
       body: html`${above}
         <h1>${text(heading)}</h1>
         ${this.#message(values)} ${body}`,
@@ -191,6 +196,14 @@ export class PageCall {
       isCode: true,
       isFirst: true,
     });
+  }
+
+  /** A box to tick. */
+  checkbox(name: string, label: TextName, values: Values = {}): Html {
+    const checked = this.form[name] === undefined ? html`` : html` checked`;
+    return html`<label class="check"
+      ><input type="checkbox" name="${name}" value="yes" ${checked} /> <span>${this.text(label, values)}</span></label
+    >`;
   }
 
   secondButton(label: TextName, values: Values = {}): Html {

@@ -40,6 +40,10 @@ input.code{font-family:ui-monospace,monospace;letter-spacing:.12em}
 button,.button{display:block;width:100%;min-height:2.75rem;padding:.55rem 1rem;font:inherit;font-weight:600;
   text-align:center;text-decoration:none;color:var(--ink);background:var(--accent);border:1px solid var(--edge);
   border-radius:.5rem;cursor:pointer}
+[hidden]{display:none}
+.check{display:flex;gap:.6rem;align-items:center;font-weight:400;margin:0 0 1rem;min-height:1.75rem}
+.check input{width:1.2rem;height:1.2rem;min-height:0;flex:none;margin:0;accent-color:var(--accent)}
+.passkey,noscript>p,noscript+*{margin-block-start:.6rem}
 button.second,.button.second{color:var(--text);background:transparent}
 button.plain{display:inline;width:auto;min-height:0;padding:0;border:0;background:none;color:inherit;font-weight:400;
   text-decoration:underline;text-underline-offset:.2em}

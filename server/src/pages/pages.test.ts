@@ -181,14 +181,24 @@ describe('a form', () => {
 });
 
 describe('a page', () => {
-  it('says how browsers must treat it', async () => {
-    const { headers } = await createVisitor(test).open(at('sign-in'));
+  it.each([
+    ['sign-in', "script-src 'self'; connect-src 'self'; "],
+    ['sign-up', ''],
+    ['signed-out', ''],
+  ])('%s says how browsers must treat it, and loads a script only for passkeys', async (page, scripts) => {
+    const { headers, html } = await createVisitor(test).open(at(page));
+    expect(html.includes('<script')).toBe(scripts !== '');
+    expect(html.replaceAll(/<script type="module" src="\/pages\/passkeys-[0-9a-f]{16}\.js">/g, '')).not.toContain(
+      '<script',
+    );
     expect(headers).toMatchObject({
       'cache-control': 'no-store',
       'referrer-policy': 'same-origin',
       'x-content-type-options': 'nosniff',
       'content-security-policy': expect.stringMatching(
-        /^default-src 'none'; style-src 'sha256-[^']+'; .*form-action 'self'; frame-ancestors 'none'$/,
+        new RegExp(
+          `^default-src 'none'; ${scripts}style-src 'sha256-[^']+'; .*form-action 'self'; frame-ancestors 'none'$`,
+        ),
       ),
     });
   });
@@ -251,7 +261,7 @@ describe('a page', () => {
   it('does not sign in by a short code in its address', async () => {
     const visitor = createVisitor(test);
     const { forms } = await visitor.open(`${at('sign-in')}?email=eve%40example.com&code=K7M2QXA`);
-    expect(forms.map(({ button }) => button)).toEqual(['Continue']);
+    expect(forms.map(({ button }) => button)).toEqual(['Continue', 'Use a passkey']);
   });
 });
 
@@ -403,7 +413,7 @@ describe('the second factors', () => {
     await visitor.open(`${at('sign-in')}?return_to=${encodeURIComponent(target)}`);
     await visitor.press('Continue', { email: person.email });
     const { text } = await visitor.press('Sign in', { password });
-    expect(text).toContain('requires a second factor. Add an authenticator app');
+    expect(text).toContain('requires a second factor. Add one before you go on.');
     await enrolOn(visitor, person.email);
     const { html } = await visitor.open(`${at('continue')}?return_to=${encodeURIComponent(target)}`);
     expect(html).toContain(`content="0;url=${target}"`);
@@ -419,7 +429,7 @@ describe('the second factors', () => {
       UPDATE sessions SET factor_at = NULL, strong_factor_at = NULL WHERE app_id = ${world.appId}`);
     await visitor.open(at('account/second-factors'));
     const { text, forms } = await visitor.press('Add an authenticator app');
-    expect(text).toContain('This page cannot ask for passkeys yet.');
+    expect(text).toContain('passkey, which does not work on this page.');
     expect(forms.flatMap(({ fields }) => fields)).toEqual([]);
   });
 

@@ -25,6 +25,8 @@ const texts: Readonly<Record<string, TextName>> = {
   idp_link_required: 'providerLink',
   last_factor: 'lastFactor',
   mfa_disabled: 'factorsOff',
+  factor_not_allowed: 'factorNotAllowed',
+  relying_party_missing: 'passkeyPlace',
   factor_limit_exceeded: 'tooManyFactors',
   account_unclaimed: 'unclaimed',
   overloaded: 'problemBusy',
@@ -38,8 +40,8 @@ const texts: Readonly<Record<string, TextName>> = {
 };
 
 /** Refusals without a text of their own are the fault of the request, or of the service. */
-export const problemText = ({ code, status }: Pick<Problem, 'code' | 'status'>): TextName =>
-  texts[code] ?? (status < 500 ? 'problemRequest' : 'problemUnknown');
+export const problemText = ({ code, status, text }: Pick<Problem, 'code' | 'status' | 'text'>): TextName =>
+  text ?? texts[code] ?? (status < 500 ? 'problemRequest' : 'problemUnknown');
 
 /** The field that a refusal concerns, if the form has one. */
 const fieldsOfCodes: Readonly<Record<string, readonly string[]>> = {

@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto';
 import type { z } from 'zod';
 import type { App } from '../apps/apps.store.ts';
-import type { RelyingParty } from '../apps/relying-party.ts';
+import { type RelyingParty, relyingPartyFor } from '../apps/relying-party.ts';
 import type { Call } from '../calls/route.ts';
 import { emailKey } from '../http/email-address.ts';
 import { ApiError } from '../http/errors.ts';
@@ -17,9 +17,9 @@ interface Account {
   readonly lastName: string;
 }
 
-/** The relying party of the app. @throws ApiError `relying_party_missing` */
-export function relyingPartyOf({ settings }: App): RelyingParty {
-  const { relyingParty } = settings.mfa;
+/** Where the passkeys of the app are valid. @throws ApiError `relying_party_missing` */
+export function relyingPartyOf({ services }: Pick<Call, 'services'>, { settings }: App): RelyingParty {
+  const relyingParty = relyingPartyFor(settings, services.config);
   if (relyingParty === null) throw new ApiError('relying_party_missing');
   return relyingParty;
 }
@@ -42,8 +42,9 @@ const toDescriptor = ({ credentialId, transports }: Descriptor) => ({
   ...(transports.length > 0 && { transports: [...transports] }),
 });
 
-/** Options for the registration of a passkey. */
+/** Options for the registration of a passkey. @throws ApiError `relying_party_missing` */
 export function creationOptions(
+  call: Call,
   app: App,
   account: Account,
   registered: readonly Descriptor[],
@@ -52,7 +53,7 @@ export function creationOptions(
   const { id, email, firstName, lastName } = account;
   return {
     publicKey: {
-      rp: { id: relyingPartyOf(app).id, name: app.settings.mail.brandName ?? app.displayName },
+      rp: { id: relyingPartyOf(call, app).id, name: app.settings.mail.brandName ?? app.displayName },
       user: {
         id: userHandle(app.id, id).toString('base64url'),
         name: email,
@@ -72,15 +73,16 @@ export function creationOptions(
   };
 }
 
-/** Options for a proof by a passkey. */
+/** Options for a proof by a passkey. @throws ApiError `relying_party_missing` */
 export const requestOptions = (
+  call: Call,
   app: App,
   allowed: readonly Descriptor[],
   userVerification: 'required' | 'preferred',
   challenge: string,
 ): z.input<typeof passkeyRequestOptions> => ({
   publicKey: {
-    rpId: relyingPartyOf(app).id,
+    rpId: relyingPartyOf(call, app).id,
     challenge,
     timeout: challengeLifeMs,
     userVerification,

@@ -5,11 +5,11 @@ import { ApiError } from '../http/errors.ts';
 import { toOpenApi } from '../openapi/openapi.ts';
 import { type Call, type Route, route } from '../calls/route.ts';
 import { anyQuery } from '../http/any-query.ts';
-import { assetUrl, contentHash, findAsset } from './assets.ts';
+import { assetUrl, contentHash, findAsset } from '../http/assets.ts';
 import { ifServed, sendPage, wantsMarkdown } from './documentation-answers.ts';
 import { findDocumentationAsset } from './documentation.ts';
 import { html, type Html } from '../http/html.ts';
-import { encodings, type Negotiable, sendNegotiated, varyBy } from './negotiated.ts';
+import { encodings, type Negotiable, sendNegotiated, varyBy } from '../http/negotiated.ts';
 
 /** Disables everything that would make the page contact other servers. */
 const scalarConfiguration = {

@@ -3,7 +3,7 @@ import type { Call } from '../calls/route.ts';
 import type { Config } from '../config.ts';
 import { ApiError } from '../http/errors.ts';
 import { findPage, markdownText, pageText } from './documentation.ts';
-import { type Negotiable, sendNegotiated, varyBy, weightOf } from './negotiated.ts';
+import { type Negotiable, sendNegotiated, varyBy, weightOf } from '../http/negotiated.ts';
 
 /** Scripts, styles and the search index are loaded from this server only. */
 const contentSecurityPolicy = [

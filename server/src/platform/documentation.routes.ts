@@ -6,7 +6,7 @@ import { ApiError } from '../http/errors.ts';
 import { ifServed, sendPage, sendText, wantsMarkdown } from './documentation-answers.ts';
 import { documentationPages, fullText } from './documentation.ts';
 import { counterparts } from './documented-pages.ts';
-import { varyBy } from './negotiated.ts';
+import { varyBy } from '../http/negotiated.ts';
 
 /** `/llms.txt`: a line for every page, with the address of its Markdown. @see https://llmstxt.org */
 function listForPrograms(publicUrl: string): string {

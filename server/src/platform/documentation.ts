@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { type Encoding, type Negotiable } from './negotiated.ts';
+import { type Encoding, type Negotiable } from '../http/negotiated.ts';
 
 /** One page of the documentation. */
 export interface DocumentationPage {

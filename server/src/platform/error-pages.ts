@@ -2,7 +2,7 @@ import { errorHelp } from './error-help.ts';
 import { type ErrorCode, errorCodes, type Problem } from '../http/errors.ts';
 import { toPath } from '../openapi/openapi.ts';
 import type { Route } from '../calls/route.ts';
-import { assetUrl } from './assets.ts';
+import { assetUrl } from '../http/assets.ts';
 import { html, type Html } from '../http/html.ts';
 
 /** One error code and the content of its page. */

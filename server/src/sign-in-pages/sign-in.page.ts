@@ -6,11 +6,13 @@ import type { Notices, PageCall } from '../pages/page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { selfOf } from '../pages/self.ts';
 import { goToProvider, providerButtons } from './provider.page.ts';
-import { afterAttempt, showSecondFactor, submitSecondFactor } from './second-factor.page.ts';
+import { offersPasskeys, passkeyButton, submitPasskey } from './passkey.page.ts';
+import { afterAttempt, chooseFactor, showSecondFactor, submitSecondFactor } from './second-factor.page.ts';
 
-const methodsOf = ({ app }: PageCall) => ({
-  password: app.settings.signInMethods.includes('password'),
-  code: app.settings.signInMethods.includes('emailCode'),
+const methodsOf = (page: PageCall) => ({
+  password: page.app.settings.signInMethods.includes('password'),
+  code: page.app.settings.signInMethods.includes('emailCode'),
+  passkey: offersPasskeys(page),
 });
 
 /** Messages that other pages leave in the address. */
@@ -23,7 +25,8 @@ const notices: Notices = new Map([
 async function askForAddress(page: PageCall): Promise<Content> {
   const { text, app } = page;
   page.readNotice(notices);
-  const { password, code } = methodsOf(page);
+  const { password, code, passkey } = methodsOf(page);
+  const takesAddress = password || code || passkey;
   const fields = html`${page.field({
     name: 'email',
     label: 'email',
@@ -33,7 +36,7 @@ async function askForAddress(page: PageCall): Promise<Content> {
     isFirst: true,
   })}${page.button('continue')}`;
   const providers = await providerButtons(page);
-  const isOffered = password || code || providers.markup !== '';
+  const isOffered = takesAddress || providers.markup !== '';
   const signUp = app.settings.signUpEnabled
     ? html`<p class="after">
         <span class="quiet">${text('noAccount')}</span> <a href="${page.href('sign-up')}">${text('createAccount')}</a>
@@ -41,7 +44,7 @@ async function askForAddress(page: PageCall): Promise<Content> {
     : html``;
   return page.content(
     'signIn',
-    html`${password || code ? page.formOf('sign-in', fields, { step: 'identify' }) : html``}
+    html`${takesAddress ? page.formOf('sign-in', fields, { step: 'identify' }) : html``} ${passkeyButton(page)}
     ${isOffered ? providers : html`<p>${text('noMethod')}</p>`} ${signUp}`,
     { heading: 'signInLead' },
   );
@@ -73,7 +76,7 @@ function askForPassword(page: PageCall, email: string): Content {
   return page.content(
     'signIn',
     html`${page.formOf('sign-in', fields, { step: 'password' })}
-      ${methodsOf(page).code ? codeForm(page, email, 'sendCode') : html``}
+      ${methodsOf(page).code ? codeForm(page, email, 'sendCode') : html``} ${passkeyButton(page, email)}
       <p class="after"><a href="${page.href('forgot-password', { email })}">${text('forgotPassword')}</a></p>`,
     { heading: 'signInLead' },
   );
@@ -86,6 +89,12 @@ function askForCode(page: PageCall, email: string): Content {
     html`${page.formOf('sign-in', fields, { step: 'code' })} ${codeForm(page, email, 'resend')}`,
     { heading: 'signInLead', values: { email } },
   );
+}
+
+/** The page after the address, if the app offers passkeys only. */
+function askForPasskey(page: PageCall, email: string): Content {
+  const fields = html`${whoIs(page, email)}${passkeyButton(page, email)}`;
+  return page.content('signIn', fields, { heading: 'signInLead' });
 }
 
 /**
@@ -113,11 +122,13 @@ function offerSession(page: PageCall, email: string): Content {
 /** The step for which a form was made. */
 function stepOf(page: PageCall): Content | Promise<Content> {
   const { email, step, code, by } = page.form;
+  const { password, code: mailsCode } = methodsOf(page);
   if (step === 'mfa' || step === 'other-factor') return showSecondFactor(page);
   if (email === undefined) return askForAddress(page);
   if (by === 'link' && code !== undefined && isLongCode(code) && !page.problem) return askForLink(page, email, code);
-  if (step === 'code' || !methodsOf(page).password) return askForCode(page, email);
-  return step === 'password' || step === 'send-code' ? askForPassword(page, email) : askForAddress(page);
+  if (!password && !mailsCode) return askForPasskey(page, email);
+  if (step === 'code' || !password) return askForCode(page, email);
+  return ['password', 'send-code', 'passkey'].includes(step ?? '') ? askForPassword(page, email) : askForAddress(page);
 }
 
 async function show(page: PageCall): Promise<Content> {
@@ -153,7 +164,8 @@ const steps: ReadonlyMap<string | undefined, Step> = new Map<string, Step>([
   ['send-code', sendCode],
   ['provider', (page) => goToProvider(page, () => askForAddress(page))],
   ['mfa', submitSecondFactor],
-  ['other-factor', showSecondFactor],
+  ['passkey', (page) => submitPasskey(page, () => stepOf(page))],
+  ['other-factor', chooseFactor],
 ]);
 
 async function submit(page: PageCall): Promise<PageAnswer> {
@@ -167,7 +179,9 @@ async function identify(page: PageCall, email: string): Promise<Content> {
     page.refuse('validation_failed', ['email']);
     return askForAddress(page);
   }
-  return methodsOf(page).password ? askForPassword(page, email) : sendCode(page, email);
+  const { password, code } = methodsOf(page);
+  if (password) return askForPassword(page, email);
+  return code ? sendCode(page, email) : askForPasskey(page, email);
 }
 
 export const signInPage = pageRoutes({

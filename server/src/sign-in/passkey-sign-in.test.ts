@@ -236,7 +236,7 @@ describe('a sign-in with a passkey alone', () => {
   });
 
   it('is possible in an app without a relying party only after it is set', async () => {
-    const other = await createWorld(test);
+    const other = await createWorld(test, { settings: { hostedPages: false } });
     expect(problem(await other.call('POST', passkeyUrls.signInOptions, { body: {} }))).toBe(
       '409 relying_party_missing',
     );

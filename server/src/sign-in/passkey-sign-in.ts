@@ -33,13 +33,13 @@ export async function beginPasskeySignIn(call: Call, email: string | undefined) 
   const { db, clock } = services;
   const app = await namedAppOf(call);
   requireSignInMethod(app, 'passkey');
-  relyingPartyOf(app);
+  relyingPartyOf(call, app);
   const issue = (accepted: Accepted) =>
     issueChallenge(db, appId, { ceremony: { purpose: 'sign_in' }, accepted, now: clock.now() });
-  if (email === undefined) return requestOptions(app, [], 'required', await issue('any'));
+  if (email === undefined) return requestOptions(call, app, [], 'required', await issue('any'));
   const known = await findCredentialsByEmail(db, appId, emailKey(email));
   const challenge = await issue(known ? { userId: known.userId } : 'none');
-  return requestOptions(app, withDecoys(call, email, known?.credentialIds ?? []), 'required', challenge);
+  return requestOptions(call, app, withDecoys(call, email, known?.credentialIds ?? []), 'required', challenge);
 }
 
 /**
@@ -52,11 +52,11 @@ export async function beginPasskeyAsSecondFactor(call: Call, mfaToken: string) {
   const { db, clock } = services;
   const app = await namedAppOf(call);
   const { userId } = await findPendingSignIn(call, app, mfaToken);
-  relyingPartyOf(app);
+  relyingPartyOf(call, app);
   const allowed = await listCredentials(db, appId, userId);
   const ceremony = { purpose: 'second_factor', mfaTokenHash: sha256(mfaToken) } as const;
   const challenge = await issueChallenge(db, appId, { ceremony, accepted: { userId }, now: clock.now() });
-  return requestOptions(app, allowed, 'preferred', challenge);
+  return requestOptions(call, app, allowed, 'preferred', challenge);
 }
 
 const attempts = 'signInsPerAddressPerHour';

@@ -1,4 +1,4 @@
-import { assetUrl } from '../../platform/assets.ts';
+import { assetUrl } from '../../http/assets.ts';
 import { anotherService } from '../access-tokens.ts';
 import { human, nobody, operator, type SampleCall, type SampleCalls } from './sample.ts';
 import { unique } from './users.ts';
@@ -112,6 +112,7 @@ export const samplesOfPlatform: SampleCalls = {
   findCounterpart2: page({ flow: 'multi-tenancy', page: 'introduction' }),
   findCounterpart3: page({ flow: 'multi-tenancy', step: 'organization-management', page: 'update-org-details' }),
   findCounterpart4: page({ page: 'javascript' }),
+  getPageScript: page({ file: assetUrl('passkeys.js').split('/').at(-1) ?? '' }),
   getDocsAsset: page({ file: assetUrl('docs.js').split('/').at(-1) ?? '' }),
   listErrorPages: page(),
   showErrorPage: page({ code: 'validation_failed' }),

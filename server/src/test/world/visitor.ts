@@ -31,15 +31,21 @@ function attributesOf(tag: string): Record<string, string> {
 const textOf = (html: string): string =>
   unescape(html.replace(/<style>.*?<\/style>/gs, '').replace(/<[^>]+>/g, ' ')).replace(/\s+/g, ' ');
 
+/** A form for each button, because the button that is pressed is sent, too. */
 function formsOf(html: string): PageForm[] {
-  return [...html.matchAll(/<form ([^>]*)>(.*?)<\/form>/gs)].map(([, tag = '', content = '']) => {
+  return [...html.matchAll(/<form ([^>]*)>(.*?)<\/form>/gs)].flatMap(([, tag = '', content = '']) => {
     const inputs = [...content.matchAll(/<input ([^>]*)\/>/g)].map(([, input = '']) => attributesOf(input));
-    return {
-      action: attributesOf(tag)['action'] ?? '',
-      values: Object.fromEntries(inputs.map(({ name = '', value = '' }) => [name, value])),
-      fields: inputs.filter(({ type }) => type !== 'hidden').map(({ name = '' }) => name),
-      button: textOf(/<button[^>]*>(.*?)<\/button>/s.exec(content)?.[1] ?? '').trim(),
-    };
+    const unticked = inputs.filter(({ type }) => type !== 'checkbox');
+    const values = unticked.map(({ name = '', value = '' }) => [name, value]);
+    return [...content.matchAll(/<button([^>]*)>(.*?)<\/button>/gs)].map(([, button = '', label = '']) => {
+      const { name, value = '' } = attributesOf(button);
+      return {
+        action: attributesOf(tag)['action'] ?? '',
+        values: Object.fromEntries(name === undefined ? values : [...values, [name, value]]),
+        fields: inputs.filter(({ type }) => type !== 'hidden').map(({ name: field = '' }) => field),
+        button: textOf(label).trim(),
+      };
+    });
   });
 }
 

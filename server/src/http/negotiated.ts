@@ -1,4 +1,4 @@
-import { isKnown } from '../http/if-none-match.ts';
+import { isKnown } from './if-none-match.ts';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 /** The encodings of a text, in order of preference. */

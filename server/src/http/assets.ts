@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { encodings, type Encoding, type Negotiable } from './negotiated.ts';
 
 /** The files that our HTML pages load. */
-export const assetNames = ['scalar.js', 'docs.js', 'pages.css'] as const;
+export const assetNames = ['scalar.js', 'docs.js', 'pages.css', 'passkeys.js'] as const;
 export type AssetName = (typeof assetNames)[number];
 
 /** Directory of the compressed files of the build. Absent while the service runs from its sources. */
@@ -43,8 +43,9 @@ const hashOf = (name: AssetName): string => (known ??= readHashes())[name];
 /** E.g. `scalar.js` → `scalar-3f5a….js`. */
 const fileName = (name: AssetName): string => name.replace('.', `-${hashOf(name)}.`);
 
-/** The path of a file on this server. */
-export const assetUrl = (name: AssetName): string => `/docs/assets/${fileName(name)}`;
+/** The path of a file on this server. The hosted pages load theirs apart, as operators may close the documentation. */
+export const assetUrl = (name: AssetName): string =>
+  `${name === 'passkeys.js' ? '/pages' : '/docs/assets'}/${fileName(name)}`;
 
 /** The file of that name, or undefined. */
 export function findAsset(file: string): Negotiable | undefined {
