@@ -1,7 +1,7 @@
 import { sql } from '../db/db.ts';
 import { addDevices } from './samples/users.ts';
 import { addTo, type Stage } from './samples/stage.ts';
-import { organizationKey, personalKey } from './world/api-keys.ts';
+import { keptKey, organizationKey, personalKey } from './world/api-keys.ts';
 import { addFactor, challenge, enrol } from './world/factors.ts';
 import { addPasskey, setRelyingParty } from './world/passkeys.ts';
 import type { Person } from './world/world.ts';
@@ -44,8 +44,8 @@ async function leaveFactors({ world, orgId }: Stage): Promise<Person> {
 
 /** Keys of a person and of the organization, and a machine user of the organization with a secret. */
 async function leaveKeys({ world, orgId, owner, member }: Stage): Promise<void> {
-  await personalKey(world, member, orgId);
-  await organizationKey(world, owner, orgId);
+  await personalKey(world, member, orgId, { name: keptKey });
+  await organizationKey(world, owner, orgId, { name: keptKey });
   await world.organizationMachine(orgId, { roles: ['reader'] });
 }
 

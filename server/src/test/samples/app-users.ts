@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import { sql } from '../../db/db.ts';
 import { overUser } from '../../access/access.ts';
+import { personalKey } from './api-keys.ts';
 import { human, type Prepared, robot, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
 import { freshMember, unique } from './users.ts';
@@ -290,6 +291,13 @@ const appSamples: SampleCalls = {
       foreign: 200,
       prepare: ({ machine }) => ({ as: robot(machine), body: { token: machine.token } }),
       answers: ({ machine }) => ({ active: true, kind: 'machine', sub: machine.machineUserId }),
+    },
+    {
+      title: 'of an API key',
+      admits: ['machine'],
+      foreign: 200,
+      prepare: async (stage) => ({ as: robot(stage.machine), body: { token: (await personalKey(stage)).key } }),
+      answers: ({ orgId }) => ({ active: true, kind: 'api_key', org_id: orgId }),
     },
   ],
 };

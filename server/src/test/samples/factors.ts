@@ -184,6 +184,11 @@ export const samplesOfFactors: SampleCalls = {
         return { as: nobody, body: {} };
       },
     },
+    {
+      title: 'for an address',
+      admits: 'everyone',
+      prepare: async (stage) => ({ as: nobody, body: { email: (await withPasskey(stage)).person.email } }),
+    },
   ],
   signInWithPasskey: [
     {

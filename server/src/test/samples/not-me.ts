@@ -73,8 +73,30 @@ const requestedReset = byLink('of a requested removal of second factors', async 
   return withLinkOf(stage, person, 'factors_reset_requested');
 });
 
+const newFactor = byLink('of a new second factor', async (stage) => {
+  const person = await freshMember(stage);
+  await enrol(stage.world, person);
+  return withLinkOf(stage, person, 'factor_added');
+});
+
+const newMachineSecret = byLink('of a new secret of a machine user', async (stage) => {
+  const { world } = stage;
+  const owner = await world.person();
+  await world.organizationMachine(await world.organization(owner), { by: owner.token });
+  return withLinkOf(stage, owner, 'machine_secret_created');
+});
+
 /** Sample calls of links in mails. */
 export const samplesOfNotMe: SampleCalls = {
-  rejectEmailVerification: [signUp, newDevice, newIdentity, newApiKey, newPassword, requestedReset],
+  rejectEmailVerification: [
+    signUp,
+    newDevice,
+    newIdentity,
+    newApiKey,
+    newPassword,
+    newFactor,
+    newMachineSecret,
+    requestedReset,
+  ],
   showNotMePage: [{ admits: 'everyone', prepare: ({ world }) => ({ as: nobody, params: { app: world.appName } }) }],
 };

@@ -19,6 +19,15 @@ const tokenSamples: SampleCalls = {
         body: { clientId: machineUserId, clientSecret },
       }),
     },
+    {
+      title: 'of a machine user of an organization',
+      admits: 'everyone',
+      foreign: 'invalid_client',
+      prepare: async ({ world, orgId }) => {
+        const { machineUserId, clientSecret } = await world.organizationMachine(orgId, { roles: ['reader'] });
+        return { as: nobody, body: { clientId: machineUserId, clientSecret } };
+      },
+    },
   ],
   introspectTokenAsClient: [
     {
