@@ -151,6 +151,10 @@ export const nouns = {
     getSettings: 'getAppSettings',
     updateSettings: 'updateAppSettings',
   },
+  branding: {
+    get: 'getBranding',
+    update: 'updateBranding',
+  },
   identities: {
     listMine: 'listMyIdentities',
     unlinkMine: 'unlinkMyIdentity',

@@ -10,7 +10,7 @@ const order = `
   http clock.ts database-url.ts smtp-url.ts config-variables.ts config.ts listening.ts
   db database-clock.ts database-failures.ts ids.ts counts.ts metadata.ts promptly.ts in-batches.ts log.ts version.ts
   keys limits passwords access calls lists openapi mail-texts page-texts outbox
-  apps codes email devices search users sessions roles organizations members
+  apps branding codes email devices search users sessions roles organizations members
   machine-users organization-machine-users api-keys tokens idempotency identity-providers invitations audit
   passkeys factors sign-in accounts passwordless exchanges federation reauthentication not-me super-admins
   pages sign-in-pages account-pages platform

@@ -3,6 +3,7 @@ import { myApiKeyRoutes } from './api-keys/my-api-keys.routes.ts';
 import { appMetadataRoutes } from './apps/app-metadata.routes.ts';
 import { appRoutes } from './apps/apps.routes.ts';
 import { settingsRoutes } from './apps/settings.routes.ts';
+import { brandingRoutes } from './branding/branding.routes.ts';
 import { auditRoutes } from './audit/audit.routes.ts';
 import { mailboxRoutes } from './email/mailbox.routes.ts';
 import type { Route } from './calls/route.ts';
@@ -105,6 +106,7 @@ export const routes: readonly Route[] = [
   ...identityRoutes,
   ...identityProviderRoutes,
   ...settingsRoutes,
+  ...brandingRoutes,
   ...appRoutes,
   scriptRoute,
   ...signInPages,

@@ -250,6 +250,10 @@ import type {
   GetAppSettingsResponses,
   UpdateAppSettingsData,
   UpdateAppSettingsResponses,
+  GetBrandingData,
+  GetBrandingResponses,
+  UpdateBrandingData,
+  UpdateBrandingResponses,
   CreateAppData,
   CreateAppResponses,
   ListAppsData,
@@ -427,6 +431,8 @@ export interface OperationTypes {
   deleteIdentityProvider: { data: DeleteIdentityProviderData; responses: DeleteIdentityProviderResponses };
   getAppSettings: { data: GetAppSettingsData; responses: GetAppSettingsResponses };
   updateAppSettings: { data: UpdateAppSettingsData; responses: UpdateAppSettingsResponses };
+  getBranding: { data: GetBrandingData; responses: GetBrandingResponses };
+  updateBranding: { data: UpdateBrandingData; responses: UpdateBrandingResponses };
   createApp: { data: CreateAppData; responses: CreateAppResponses };
   listApps: { data: ListAppsData; responses: ListAppsResponses };
   getApp: { data: GetAppData; responses: GetAppResponses };
@@ -708,6 +714,8 @@ export const operations = {
   deleteIdentityProvider: { method: 'DELETE', path: '/v1/authorization/idps/{idpId}' },
   getAppSettings: { method: 'GET', path: '/v1/authorization/apps/settings' },
   updateAppSettings: { method: 'PATCH', path: '/v1/authorization/apps/settings', body: true },
+  getBranding: { method: 'GET', path: '/v1/authorization/branding' },
+  updateBranding: { method: 'PATCH', path: '/v1/authorization/branding', body: true },
   createApp: { method: 'POST', path: '/v1/platform/apps', body: true },
   listApps: { method: 'GET', path: '/v1/platform/apps' },
   getApp: { method: 'GET', path: '/v1/platform/apps/{name}' },
@@ -730,6 +738,7 @@ export type KnownErrorCode =
   | 'audience_required'
   | 'body_too_large'
   | 'code_invalid'
+  | 'contrast_too_low'
   | 'current_password_wrong'
   | 'database_busy'
   | 'database_unavailable'

@@ -791,6 +791,54 @@ export type AuditEventList = {
 };
 
 /**
+ * The look of the pages of an app.
+ */
+export type Branding = {
+    /**
+     * Name of the product on pages and in mails. Also the setting `mail.brandName`. null: the display name of the app.
+     */
+    name: string | null;
+    /**
+     * Colour of buttons and links, also of buttons in mails. null: blue. Also the setting `mail.color`.
+     */
+    primaryColor: string | null;
+    /**
+     * Colour of buttons and links in dark mode. null: the primary colour, in a shade that can be read.
+     */
+    primaryColorDark: string | null;
+    /**
+     * Radius of corners in pixels. null: 8.
+     */
+    radius: number | null;
+    /**
+     * Font, of those that are installed on the device. null: system.
+     */
+    font: 'system' | 'humanist' | 'serif' | 'rounded' | 'monospace' | null;
+    /**
+     * Texts of the pages by `<language>.<name>`, as plain text. Names: signInLead and signUpLead (headings), signInNote and signUpNote (a sentence below them), footer. `{{brandName}}` stands for the name. null: the texts of the service.
+     */
+    texts: {
+        [key: string]: string;
+    } | null;
+    /**
+     * Link to the terms of service below each page.
+     */
+    termsUrl: string | null;
+    /**
+     * Link to the privacy policy below each page.
+     */
+    privacyUrl: string | null;
+    /**
+     * Link to the support below each page.
+     */
+    supportUrl: string | null;
+    /**
+     * The sign-in methods that the sign-in page offers, in this order. Methods that the setting `signInMethods` does not list are not shown. null: all methods of the setting, in its order.
+     */
+    methods: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
+};
+
+/**
  * The code that was sent to the new address.
  */
 export type ChangeEmailRequest = {
@@ -3654,6 +3702,12 @@ export type Problem = {
      * With `mfa_required`: the second factors of the person.
      */
     factors?: Array<UsableFactor>;
+    /**
+     * With `contrast_too_low`: for each refused colour the nearest shade that is allowed.
+     */
+    nearestColors?: {
+        [key: string]: string;
+    };
 };
 
 /**
@@ -4972,6 +5026,54 @@ export type UpdateAppSettingsRequest = {
      * The documented operations that `stepUp` protects. Default: all that it can protect.
      */
     stepUpOperations?: Array<'createMachineUser' | 'createGoogleIdentityProvider' | 'createAzureIdentityProvider' | 'deleteUser'>;
+};
+
+/**
+ * Changes to the branding; absent fields stay unchanged, null restores the default.
+ */
+export type UpdateBrandingRequest = {
+    /**
+     * Name of the product on pages and in mails. Also the setting `mail.brandName`. null: the display name of the app.
+     */
+    name?: string | null;
+    /**
+     * Colour of buttons and links, also of buttons in mails. null: blue. Also the setting `mail.color`.
+     */
+    primaryColor?: string | null;
+    /**
+     * Colour of buttons and links in dark mode. null: the primary colour, in a shade that can be read.
+     */
+    primaryColorDark?: string | null;
+    /**
+     * Radius of corners in pixels. null: 8.
+     */
+    radius?: number | null;
+    /**
+     * Font, of those that are installed on the device. null: system.
+     */
+    font?: 'system' | 'humanist' | 'serif' | 'rounded' | 'monospace' | null;
+    /**
+     * Texts of the pages by `<language>.<name>`, as plain text. Names: signInLead and signUpLead (headings), signInNote and signUpNote (a sentence below them), footer. `{{brandName}}` stands for the name. null: the texts of the service.
+     */
+    texts?: {
+        [key: string]: string;
+    } | null;
+    /**
+     * Link to the terms of service below each page.
+     */
+    termsUrl?: string | null;
+    /**
+     * Link to the privacy policy below each page.
+     */
+    privacyUrl?: string | null;
+    /**
+     * Link to the support below each page.
+     */
+    supportUrl?: string | null;
+    /**
+     * The sign-in methods that the sign-in page offers, in this order. Methods that the setting `signInMethods` does not list are not shown. null: all methods of the setting, in its order.
+     */
+    methods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
 };
 
 /**
@@ -13087,6 +13189,104 @@ export type UpdateAppSettingsResponses = {
 };
 
 export type UpdateAppSettingsResponse = UpdateAppSettingsResponses[keyof UpdateAppSettingsResponses];
+
+export type GetBrandingData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/authorization/branding';
+};
+
+export type GetBrandingErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type GetBrandingError = GetBrandingErrors[keyof GetBrandingErrors];
+
+export type GetBrandingResponses = {
+    /**
+     * The branding.
+     */
+    200: Branding;
+};
+
+export type GetBrandingResponse = GetBrandingResponses[keyof GetBrandingResponses];
+
+export type UpdateBrandingData = {
+    body: UpdateBrandingRequest;
+    path?: never;
+    query?: never;
+    url: '/v1/authorization/branding';
+};
+
+export type UpdateBrandingErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type UpdateBrandingError = UpdateBrandingErrors[keyof UpdateBrandingErrors];
+
+export type UpdateBrandingResponses = {
+    /**
+     * The changed branding.
+     */
+    200: Branding;
+};
+
+export type UpdateBrandingResponse = UpdateBrandingResponses[keyof UpdateBrandingResponses];
 
 export type ListAppsData = {
     body?: never;

@@ -27,7 +27,7 @@ export interface AppRow {
 }
 
 /** The columns of an app that `toApp` reads. */
-const columns = sql`id, name, display_name, status, settings, created_at, updated_at`;
+export const appColumns = sql`id, name, display_name, status, settings, created_at, updated_at`;
 
 /** Applies a patch. Absent settings stay unchanged, also within groups of settings. */
 function mergeSettings<Before extends SettingsPatch>(before: Before, patch: SettingsPatch): Before {
@@ -53,7 +53,7 @@ export function toApp(row: AppRow): App {
 }
 
 export async function findAppByName(db: Queryable, name: string): Promise<App | undefined> {
-  const [row] = await db.query<AppRow>(sql`SELECT ${columns} FROM apps WHERE name = ${name}`);
+  const [row] = await db.query<AppRow>(sql`SELECT ${appColumns} FROM apps WHERE name = ${name}`);
   return row && toApp(row);
 }
 
@@ -65,7 +65,7 @@ export async function getApp(db: Queryable, name: string): Promise<App> {
 }
 
 export async function findApp(db: Queryable, appId: string): Promise<App | undefined> {
-  const [row] = await db.query<AppRow>(sql`SELECT ${columns} FROM apps WHERE id = ${appId}`);
+  const [row] = await db.query<AppRow>(sql`SELECT ${appColumns} FROM apps WHERE id = ${appId}`);
   return row && toApp(row);
 }
 
@@ -78,7 +78,7 @@ export async function nameOfFirstAppWithPages(db: Queryable): Promise<string | u
 }
 
 export async function listApps(db: Queryable): Promise<App[]> {
-  return (await db.query<AppRow>(sql`SELECT ${columns} FROM apps ORDER BY id`)).map(toApp);
+  return (await db.query<AppRow>(sql`SELECT ${appColumns} FROM apps ORDER BY id`)).map(toApp);
 }
 
 /** The stored settings of all apps, without defaults. They may violate the present schema. */
@@ -163,7 +163,22 @@ export async function patchApp(
   });
   const [row] = await tx.query<AppRow>(sql`
     UPDATE apps SET ${changes}, remember_version = remember_version + ${remembered}::integer, updated_at = ${now}
-    WHERE name = ${name} RETURNING ${columns}`);
+    WHERE name = ${name} RETURNING ${appColumns}`);
+  if (!row) throw new ApiError('app_not_found');
+  return toApp(row);
+}
+
+/** Changes the settings of mails that are part of the branding of the app. Other settings stay as they are. */
+export async function patchMailBrand(
+  tx: Tx,
+  appId: string,
+  brand: Pick<Settings['mail'], 'brandName' | 'color'>,
+  now: Date,
+): Promise<App> {
+  const mail = sql`coalesce(settings -> 'mail', '{}') || ${JSON.stringify(brand)}::jsonb`;
+  const [row] = await tx.query<AppRow>(sql`
+    UPDATE apps SET settings = settings || jsonb_build_object('mail', ${mail}), updated_at = ${now}
+    WHERE id = ${appId} RETURNING ${appColumns}`);
   if (!row) throw new ApiError('app_not_found');
   return toApp(row);
 }

@@ -123,6 +123,11 @@ export const errorCodes = {
     'Policy locks you out',
     'Your own session does not meet this policy. Prove a second factor that it allows first; nothing was changed.',
   ],
+  contrast_too_low: [
+    400,
+    'Contrast too low',
+    'Text in this colour cannot be read on the pages; `nearestColors` has the nearest shade that can.',
+  ],
   relying_party_missing: [
     409,
     'Relying party missing',

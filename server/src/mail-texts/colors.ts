@@ -1,6 +1,9 @@
 /** A colour, as `#rrggbb`. */
 type Color = string;
 
+/** Colour of buttons, unless the app sets one. */
+export const defaultColor: Color = '#1f5fd0';
+
 const white = '#ffffff';
 const black = '#000000';
 /** Has enough contrast on white and on dark backgrounds. */

@@ -1,5 +1,6 @@
 import { groupCode } from '../keys/secrets.ts';
 import { html, type Html } from '../http/html.ts';
+import { defaultColor } from './colors.ts';
 import { deviceName } from './device-name.ts';
 import { languages, timeInWords } from './languages.ts';
 import { layOut } from './layout.ts';
@@ -24,7 +25,6 @@ export interface RenderedMail {
   readonly html: string;
 }
 
-const ourColor = '#1f5fd0';
 function roleName(words: Words, role: string | undefined): string {
   if (role === 'ORG_OWNER' || role === 'ORG_USER_MANAGER') return words.roles[role];
   return role ?? '';
@@ -161,7 +161,7 @@ function toHtml({ values, ...draft }: Draft, subject: string, { language, logoUr
     subject,
     brandName: values.get('brandName') ?? '',
     logoUrl,
-    color: color ?? ourColor,
+    color: color ?? defaultColor,
     heading: filled(draft.heading),
     paragraphs: draft.paragraphs.map(filled),
     link: draft.link && { ...draft.link, label: filled(draft.link.label) },

@@ -90,6 +90,15 @@ export const problem = z
         examples: [[{ id: '118273645546213376', kind: 'totp', name: 'Phone' }]],
       }),
   })
+  .extend({
+    nearestColors: z
+      .record(z.string(), z.string())
+      .optional()
+      .meta({
+        description: 'With `contrast_too_low`: for each refused colour the nearest shade that is allowed.',
+        examples: [{ primaryColor: '#7a7a00' }],
+      }),
+  })
   .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' });
 
 /** The headers of error responses, and the one of every response. */

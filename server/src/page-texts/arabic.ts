@@ -151,6 +151,10 @@ export const arabicPages: PageTexts = {
   backTitle: 'لحظة من فضلك',
   backLead: 'أنت في طريقك إلى {{target}}.',
 
+  terms: 'شروط الخدمة',
+  privacy: 'سياسة الخصوصية',
+  support: 'المساعدة',
+
   problemTitle: 'تعذّر ذلك',
   problemUnknown: 'حدث خطأ لدينا. يرجى المحاولة لاحقًا. المرجع: {{requestId}}',
   problemRequest: 'تعذّرت قراءة هذا الطلب. ارجع وافتح الصفحة من جديد.',

@@ -162,6 +162,11 @@ export const englishPages = {
   backTitle: 'One moment',
   backLead: 'You are on the way to {{target}}.',
 
+  // Links below the page.
+  terms: 'Terms of service',
+  privacy: 'Privacy policy',
+  support: 'Help',
+
   // Refusals.
   problemTitle: 'This did not work',
   problemUnknown: 'Something went wrong on our side. Please try again later. Reference: {{requestId}}',

@@ -1,52 +1,87 @@
 import type { FastifyReply } from 'fastify';
-import type { App } from '../apps/apps.store.ts';
+import type { BrandingText } from '../branding/branding.schema.ts';
+import type { BrandedApp } from '../branding/branding.store.ts';
 import { html, type Html } from '../http/html.ts';
+import { oneLine } from '../mail-texts/names.ts';
 import { languages } from '../mail-texts/languages.ts';
 import type { Language } from '../mail-texts/words.ts';
 import { type PageTexts, pageTexts, type TextName } from '../page-texts/texts.ts';
-import { styleOf } from './page-style.ts';
+import { type StyleValues, styleOf } from './page-style.ts';
 import { scriptUrl } from './script.ts';
 
 /** What a page shows of the app. */
-export interface Look {
+export interface PageLook extends StyleValues {
   readonly brandName: string;
-  readonly color: string | null | undefined;
   readonly language: Language;
+  /** Own texts by `<language>.<name>`. */
+  readonly texts: Readonly<Record<string, string>>;
+  readonly termsUrl: string | null;
+  readonly privacyUrl: string | null;
+  readonly supportUrl: string | null;
 }
 
 /** The look of a page that belongs to no app. */
-export const plainLook = (language: Language): Look => ({ brandName: 'Gatehouse', color: null, language });
-
-export const lookOf = ({ displayName, settings }: App, language: Language): Look => ({
-  brandName: settings.mail.brandName ?? displayName,
-  color: settings.mail.color,
+export const plainLook = (language: Language): PageLook => ({
+  brandName: 'Gatehouse',
+  primaryColor: null,
+  primaryColorDark: null,
+  radius: null,
+  font: null,
   language,
+  texts: {},
+  termsUrl: null,
+  privacyUrl: null,
+  supportUrl: null,
 });
+
+export function lookOf({ app, look }: BrandedApp, language: Language): PageLook {
+  const { brandName, color } = app.settings.mail;
+  return {
+    ...look,
+    // Without marks that change the direction of the text around the name. Titles cannot isolate it.
+    brandName: oneLine(brandName ?? app.displayName),
+    primaryColor: color ?? null,
+    texts: look.texts ?? {},
+    language,
+  };
+}
 
 /** What a text contains between `{{` and `}}`, by name. */
 export type Values = Readonly<Record<string, string>>;
+
+/** Texts that the service has no default for. */
+type AddedText = Exclude<BrandingText, TextName>;
 
 /** The texts of a page, in its language. */
 export interface Text {
   /** A text as plain characters, for attributes and titles. */
   plain(name: TextName, values?: Values): string;
+  /** A text that only apps have; undefined if the app has none. */
+  added(name: AddedText): Html | undefined;
   /** A text with its values isolated, since they may be written in another direction. */
   (name: TextName, values?: Values): Html;
 }
 
 const placeholder = /\{\{(\w+)\}\}/g;
 
-export function textIn({ language, brandName }: Look): Text {
-  const texts: PageTexts = pageTexts[language];
-  const plain = (name: TextName, values: Values = {}): string =>
-    texts[name].replace(placeholder, (_, key: string) => ({ brandName, ...values })[key] ?? '');
-  const isolated = (name: TextName, values: Values = {}): Html => {
-    const all: Values = { brandName, ...values };
-    // The odd pieces are names of placeholders.
-    const pieces = texts[name].split(placeholder);
-    return html`${pieces.map((piece, at) => (at % 2 === 0 ? html`${piece}` : html`<bdi>${all[piece] ?? ''}</bdi>`))}`;
-  };
-  return Object.assign(isolated, { plain });
+function isolated(template: string, values: Values): Html {
+  // The odd pieces are names of placeholders.
+  const pieces = template.split(placeholder);
+  return html`${pieces.map((piece, at) => (at % 2 === 0 ? html`${piece}` : html`<bdi>${values[piece] ?? ''}</bdi>`))}`;
+}
+
+export function textIn({ language, brandName, texts: own }: PageLook): Text {
+  const ours: PageTexts = pageTexts[language];
+  const templateOf = (name: TextName): string => own[`${language}.${name}`] ?? ours[name];
+  const ofName = (name: TextName, values: Values = {}): Html => isolated(templateOf(name), { brandName, ...values });
+  return Object.assign(ofName, {
+    plain: (name: TextName, values: Values = {}): string =>
+      templateOf(name).replace(placeholder, (_, key: string) => ({ brandName, ...values })[key] ?? ''),
+    added: (name: AddedText): Html | undefined => {
+      const template = own[`${language}.${name}`];
+      return template === undefined ? undefined : isolated(template, { brandName });
+    },
+  });
 }
 
 /** The content of a page. */
@@ -71,9 +106,23 @@ const policyOf = (style: string, hasScript: boolean | undefined): string =>
   `default-src 'none'; ${hasScript ? scriptPolicy : ''}style-src ${style}; img-src 'self' data:; ` +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-function document(look: Look, { title, body, isWide, goesTo, hasScript }: Content): Html {
+/** The text and links of the app below the page. */
+function below(look: PageLook): Html {
+  const text = textIn(look);
+  const links = (['terms', 'privacy', 'support'] as const).flatMap((name) => {
+    const url = look[`${name}Url`];
+    return url === null ? [] : [html`<a href="${url}" rel="noopener noreferrer nofollow">${text(name)}</a>`];
+  });
+  const footer = text.added('footer');
+  if (links.length === 0 && !footer) return html``;
+  return html`<footer class="below">
+    ${footer ? html`<p>${footer}</p>` : html``} ${links.length > 0 ? html`<p class="links">${links}</p>` : html``}
+  </footer>`;
+}
+
+function document(look: PageLook, { title, body, isWide, goesTo, hasScript }: Content): Html {
   const { language, brandName } = look;
-  const style: Html = { markup: `<style>${styleOf(look.color).text}</style>` };
+  const style: Html = { markup: `<style>${styleOf(look).text}</style>` };
   const refresh = goesTo === undefined ? html`` : html`<meta http-equiv="refresh" content="0;url=${goesTo}" />`;
   const brand = isWide ? html`` : html`<p class="brand"><bdi>${brandName}</bdi></p>`;
   return html`<!doctype html>
@@ -88,6 +137,7 @@ function document(look: Look, { title, body, isWide, goesTo, hasScript }: Conten
       </head>
       <body class="${isWide ? 'wide' : ''}">
         <main>${brand} ${body}</main>
+        ${below(look)}
       </body>
     </html>`;
 }
@@ -96,9 +146,9 @@ function document(look: Look, { title, body, isWide, goesTo, hasScript }: Conten
  * Sends a page. Nothing of it is stored, since links of mails contain codes and pages contain personal data. Only the
  * service itself sees the address of the page as referrer: without any, browsers would hide the origin of its forms.
  */
-export async function sendContent(reply: FastifyReply, look: Look, content: Content): Promise<void> {
+export async function sendContent(reply: FastifyReply, look: PageLook, content: Content): Promise<void> {
   reply.code(content.status ?? 200).headers({
-    'content-security-policy': policyOf(styleOf(look.color).source, content.hasScript),
+    'content-security-policy': policyOf(styleOf(look).source, content.hasScript),
     'cache-control': 'no-store',
     'referrer-policy': 'same-origin',
     'x-robots-tag': 'noindex',

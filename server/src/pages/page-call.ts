@@ -1,4 +1,5 @@
 import type { App } from '../apps/apps.store.ts';
+import type { BrandedApp } from '../branding/branding.store.ts';
 import { checkRedirectUrl } from '../apps/url-template.ts';
 import type { Call } from '../calls/route.ts';
 import { ApiError, type ErrorCode } from '../http/errors.ts';
@@ -7,7 +8,7 @@ import { languageOfBrowser } from '../mail-texts/languages.ts';
 import { html, type Html } from '../http/html.ts';
 import { type Answer, callApi, type Problem } from './call-api.ts';
 import { formToken } from './interaction.ts';
-import { type Content, type Look, lookOf, type Text, textIn, type Values } from './layout.ts';
+import { type Content, lookOf, type PageLook, type Text, textIn, type Values } from './layout.ts';
 import type { TextName } from '../page-texts/texts.ts';
 import { faultOf, problemText } from './problems.ts';
 
@@ -36,11 +37,16 @@ interface Notice {
 /** The messages that other pages can leave in the address, by name. */
 export type Notices = ReadonlyMap<string | undefined, Notice>;
 
+const notesOfHeadings = new Map<TextName, 'signInNote' | 'signUpNote'>([
+  ['signInLead', 'signInNote'],
+  ['signUpLead', 'signUpNote'],
+]);
+
 /** A call of a page: what its functions need to answer. */
 export class PageCall {
   readonly call: Call;
   readonly app: App;
-  readonly look: Look;
+  readonly look: PageLook;
   readonly text: Text;
   /** The query of the address, or the form that was sent. */
   readonly form: Form;
@@ -62,12 +68,13 @@ export class PageCall {
   #token: string | undefined;
 
   /** @throws ApiError `redirect_url_not_allowed`, `malformed_request` */
-  constructor(call: Call, app: App, form: Form) {
+  constructor(call: Call, branded: BrandedApp, form: Form) {
+    const { app } = branded;
     this.call = call;
     this.app = app;
     this.form = form;
     this.isSent = call.request.method === 'POST';
-    this.look = lookOf(app, languageOfBrowser(call.request.headers['accept-language']) ?? app.settings.language);
+    this.look = lookOf(branded, languageOfBrowser(call.request.headers['accept-language']) ?? app.settings.language);
     this.text = textIn(this.look);
     this.returnTo = form['return_to'];
     if (this.returnTo !== undefined) checkRedirectUrl(call, app, this.returnTo);
@@ -171,8 +178,15 @@ export class PageCall {
       ...(this.usesScript && { hasScript: true }),
       body: html`${above}
         <h1>${text(heading)}</h1>
-        ${this.#message(values)} ${body}`,
+        ${this.#noteOf(heading)} ${this.#message(values)} ${body}`,
     };
+  }
+
+  /** The sentence that the app adds below a heading. */
+  #noteOf(heading: TextName): Html {
+    const name = notesOfHeadings.get(heading);
+    const note = name && this.text.added(name);
+    return note ? html`<p>${note}</p>` : html``;
   }
 
   /** The message above the content of the page, if there is one. */

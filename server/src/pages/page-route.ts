@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { publicAccess } from '../access/access.ts';
-import { findAppByName } from '../apps/apps.store.ts';
+import { findBrandedApp } from '../branding/branding.store.ts';
 import { type Call, noAudit, nothingKept, type Route, route } from '../calls/route.ts';
 import { ApiError, type ErrorCode } from '../http/errors.ts';
 import { endInteraction, isOfInteraction, requireOwnOrigin } from './interaction.ts';
@@ -39,10 +39,10 @@ const formValues = z.record(z.string(), z.union([z.string(), z.array(z.string())
 });
 
 async function openPage(call: Call<{ app: string }>, form: Form): Promise<PageCall> {
-  const app = await findAppByName(call.services.db, call.params.app);
-  if (!app || !app.settings.hostedPages) throw new ApiError('route_not_found');
-  if (app.status !== 'ACTIVE') throw new ApiError('app_inactive');
-  return new PageCall(call, app, form);
+  const branded = await findBrandedApp(call.services.db, call.params.app);
+  if (!branded?.app.settings.hostedPages) throw new ApiError('route_not_found');
+  if (branded.app.status !== 'ACTIVE') throw new ApiError('app_inactive');
+  return new PageCall(call, branded, form);
 }
 
 async function answer({ call, look }: PageCall, given: PageAnswer): Promise<void> {

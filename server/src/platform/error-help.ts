@@ -43,6 +43,11 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause: 'The connection is slow, or the client announced more bytes than it sent.',
     remedy: 'Send the request again. If the error persists, check `Content-Length`.',
   },
+  contrast_too_low: {
+    cause: 'Links and marks in this colour would have a contrast below 4.5 to 1 on a background of the hosted pages.',
+    remedy:
+      'Send the colour in `nearestColors`, or another one. Light mode needs a dark colour, dark mode a light one.',
+  },
   body_too_large: {
     cause: 'The body has more than 256 KiB, usually because of large metadata or many items.',
     remedy: 'Send less data in one call. Keep large data in your own database.',

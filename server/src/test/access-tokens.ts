@@ -54,6 +54,7 @@ export const acceptingAccessTokens: ReadonlySet<string> = new Set([
   'listAuditEvents',
   'listSuperAdmins',
   'getAppSettings',
+  'getBranding',
 ]);
 
 /**

@@ -4,7 +4,7 @@ import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { human, nobody, operator, outcomeOf, type Prepared } from './samples/sample.ts';
 import { goThrough, registerProvider } from './identity-flow.ts';
 import { TestProvider } from './identity-provider.ts';
-import { organizationKind, securityKind } from './patch-fields.organizations.ts';
+import { brandingKind, organizationKind, securityKind } from './patch-fields.organizations.ts';
 import { assertionParts, relyingPartyParts } from './patch-fields.passkeys.ts';
 import { halfSignedIn } from './samples/factors.ts';
 import { enableOrganizationMachines } from './samples/stage.ts';
@@ -442,6 +442,7 @@ export const kinds: Readonly<Record<string, Kind>> = {
   updateMyFactor: factorKind,
   updateOrganizationMachineUser: organizationMachineKind,
   updateAppSettings: settingsKind,
+  updateBranding: brandingKind,
   updateApp: appKind,
   changeEmail: changeEmailKind,
   resetPassword: resetPasswordKind,

@@ -33,3 +33,22 @@ export const securityKind: Kind = {
   // The owner has no passkey.
   values: { allowedFactors: ['totp'] },
 };
+
+const looks = {
+  primaryColor: '#0b6e4f',
+  primaryColorDark: '#8ab4ff',
+  texts: { 'en.signInLead': 'Welcome to {{brandName}}' },
+  termsUrl: 'https://acme.example/terms',
+  privacyUrl: 'https://acme.example/privacy',
+  supportUrl: 'https://acme.example/support',
+};
+
+export const brandingKind: Kind = {
+  make: (world) =>
+    Promise.resolve({
+      prepare: () => ({ as: human(world.admin) }),
+      read: async () =>
+        withStatus(200, await world.call('GET', '/v1/authorization/branding', { token: world.admin.token })).json(),
+    }),
+  values: looks,
+};

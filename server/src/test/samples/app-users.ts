@@ -276,6 +276,14 @@ const appSamples: SampleCalls = {
       prepare: ({ world }) => ({ as: human(world.admin), body: {} }),
     },
   ],
+  getBranding: [{ admits: ['superAdmin'], prepare: ({ world }) => ({ as: human(world.admin) }) }],
+  updateBranding: [
+    {
+      admits: ['superAdmin'],
+      target: ['app'],
+      prepare: ({ world }) => ({ as: human(world.admin), body: { name: unique('A brand') } }),
+    },
+  ],
   introspectToken: [
     {
       admits: ['machine'],

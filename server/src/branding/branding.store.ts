@@ -1,0 +1,51 @@
+import { type App, type AppRow, appColumns, toApp } from '../apps/apps.store.ts';
+import type { Queryable, Tx } from '../db/db.ts';
+import { sql } from '../db/db.ts';
+import type { AppLook } from './branding.schema.ts';
+
+const defaultLook: AppLook = {
+  primaryColorDark: null,
+  radius: null,
+  font: null,
+  texts: null,
+  termsUrl: null,
+  privacyUrl: null,
+  supportUrl: null,
+  methods: null,
+};
+
+/** An app with its look. */
+export interface BrandedApp {
+  readonly app: App;
+  readonly look: AppLook;
+}
+
+/** The fields to change; null restores a default. */
+export type LookPatch = { readonly [Field in keyof AppLook]?: AppLook[Field] | undefined };
+
+const toLook = (stored: Partial<AppLook> | null): AppLook => ({ ...defaultLook, ...stored });
+
+/** Reads the app and its look with one statement. */
+export async function findBrandedApp(db: Queryable, name: string): Promise<BrandedApp | undefined> {
+  const [row] = await db.query<AppRow & { look: Partial<AppLook> | null }>(sql`
+    SELECT a.*, b.look FROM (SELECT ${appColumns} FROM apps WHERE name = ${name}) a
+    LEFT JOIN app_branding b ON b.app_id = a.id`);
+  return row && { app: toApp(row), look: toLook(row.look) };
+}
+
+export async function findAppLook(db: Queryable, appId: string): Promise<AppLook> {
+  const [row] = await db.query<{ look: Partial<AppLook> }>(sql`SELECT look FROM app_branding WHERE app_id = ${appId}`);
+  return toLook(row?.look ?? null);
+}
+
+/** Changes the look of an app. Concurrent changes of different fields are all kept. @returns the changed look */
+export async function patchAppLook(tx: Tx, appId: string, patch: LookPatch, now: Date): Promise<AppLook> {
+  const change = JSON.stringify(patch);
+  const [row] = await tx.query<{ look: Partial<AppLook> }>(sql`
+    INSERT INTO app_branding (app_id, look, updated_at)
+    VALUES (${appId}, jsonb_strip_nulls(${change}::jsonb), ${now})
+    ON CONFLICT (app_id) DO UPDATE
+    SET look = jsonb_strip_nulls(app_branding.look || ${change}::jsonb), updated_at = ${now}
+    RETURNING look`);
+  return toLook(row?.look ?? null);
+}
