@@ -134,12 +134,15 @@ function confirmByCode(page: PageCall, apps: FactorList['factors']): Html {
   return html`${forms}`;
 }
 
-/** Whether the first factor needs a code by mail, too. Sends it. The API decides again. */
+/**
+ * Whether the first factor needs a code by mail, too. Sends it. The API decides again: after a sign-in with a provider,
+ * it ignores the code if the account has no password.
+ */
 async function sendMailedCode(page: PageCall): Promise<boolean> {
   const list = await page.api('GET', factorsUrl);
   if (!list.ok || factorList.parse(list.body).factors.length > 0) return false;
   const amr = (await selfOf(page))?.session.amr ?? [];
-  if (['email', 'fed', 'hwk', 'swk'].some((method) => amr.includes(method))) return false;
+  if (['email', 'hwk', 'swk'].some((method) => amr.includes(method))) return false;
   const sent = await page.api('POST', 'authentication/users/me/reauthentication-request', { body: {} });
   if (!sent.ok) page.problem = sent.problem;
   return sent.ok;

@@ -7,7 +7,7 @@ import { enableOrganizationMachines } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { sendSignInCodes } from '../passwordless/send-sign-in-codes.ts';
 import { runTask } from '../test/tasks.ts';
-import { beginWithProvider, enrol } from '../test/world/factors.ts';
+import { beginByMail, enrol } from '../test/world/factors.ts';
 import { optionsOf, setRelyingParty } from '../test/world/passkeys.ts';
 import { enableSignInCodes } from '../test/world/sign-in-codes.ts';
 import { personalKey } from '../test/world/api-keys.ts';
@@ -121,7 +121,7 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   await call('GET', `/v1/authorization/organizations/${orgId}?includeMetadata=true`, token);
   await world.call('POST', '/v1/authorization/super-admins', { token: admin, body: { email } });
   await personalKey(world, { token }, orgId, { name: 'laptop of Zeldafirst' });
-  await beginWithProvider(world, { token });
+  await beginByMail(world, { token });
   await enrol(world, { token });
   await setRelyingParty(world);
   await optionsOf(world, 'reauthenticationOptions', { token });

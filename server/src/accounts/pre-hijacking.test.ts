@@ -15,7 +15,7 @@ import {
   verify,
 } from '../test/stranger.ts';
 import { runTask } from '../test/tasks.ts';
-import { beginWithProvider, enrol, factorsUrl } from '../test/world/factors.ts';
+import { beginByMail, enrol, factorsUrl } from '../test/world/factors.ts';
 import { enableSignInCodes, sentCode, signInByCode } from '../test/world/sign-in-codes.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 import { sendPasswordResets } from './send-password-resets.ts';
@@ -199,7 +199,7 @@ test.each(Object.entries(grants))(
     await enableSignInCodes(world);
     await offer(given);
     const account = await hijack(world, linking, email, { clicked: true });
-    await beginWithProvider(world, account);
+    await beginByMail(world, account);
     const factor = await enrol(world, account);
     await given.after?.();
     const { code, browser } = await sentCode(world, email, { ip: '192.0.2.80' });

@@ -5,7 +5,7 @@ import { TestProvider } from '../test/identity-provider.ts';
 import { enableOrganizationMachines } from '../test/samples/stage.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { hijack } from '../test/stranger.ts';
-import { beginWithProvider, enrol } from '../test/world/factors.ts';
+import { beginByMail, enrol } from '../test/world/factors.ts';
 import { optionsOf, setRelyingParty } from '../test/world/passkeys.ts';
 import { personalKey } from '../test/world/api-keys.ts';
 import { createWorld, type World } from '../test/world/world.ts';
@@ -120,7 +120,7 @@ test('rule (P) empties every sign-in method, and keeps data and relations', asyn
   await app.db.query(sql`
     UPDATE organization_machine_secrets SET created_by_user_id = ${userId}
     WHERE app_id = ${world.appId} AND id = ${secretId}`);
-  await beginWithProvider(world, { token });
+  await beginByMail(world, { token });
   await enrol(world, { token });
   await setRelyingParty(world);
   await optionsOf(world, 'reauthenticationOptions', { token });

@@ -1,3 +1,4 @@
+import { getCredentials } from '../users/users.store.ts';
 import type { App } from '../apps/apps.store.ts';
 import { namedAppOf } from '../apps/named-app.ts';
 import { checkCode } from '../codes/codes.ts';
@@ -52,11 +53,22 @@ async function stepOfUnconfirmed(call: Call, userId: string, { id, code }: Given
 }
 
 /** Methods of a first factor after which the mailbox need not confirm the first second factor. */
-const identifying = ['email', 'fed', 'hwk', 'swk'];
+const identifying = ['email', 'hwk', 'swk'];
+
+/**
+ * Whether the session shows that the caller owns the account, and does not only know its password. Anyone who knows the
+ * password can link an identity of their own, so a provider shows that only for accounts without a password.
+ */
+async function isIdentified({ services, appId, actor }: Call): Promise<boolean> {
+  const { user, session } = signedIn(actor);
+  if (identifying.some((method) => session.amr.includes(method))) return true;
+  if (!session.amr.includes('fed')) return false;
+  return (await getCredentials(services.db, appId, user.id)).passwordHash === null;
+}
 
 /**
  * A stranger who knows the password could add the first factor, sign in with it, and so keep the owner out. Therefore
- * the owner of the mailbox confirms it too, unless a mailed code, a provider or a passkey has identified the person.
+ * the owner of the mailbox confirms it too, unless the session shows more than the password.
  *
  * @returns the id of the code to consume; undefined if none is needed
  * @throws ApiError `account_unclaimed`, `code_invalid`
@@ -65,8 +77,8 @@ export async function checkMailbox(
   call: Call,
   { verificationCode }: Pick<Given, 'verificationCode'>,
 ): Promise<string | undefined> {
-  const { user, session } = signedIn(call.actor);
-  if (user.hasFactor || identifying.some((method) => session.amr.includes(method))) return undefined;
+  const { user } = signedIn(call.actor);
+  if (user.hasFactor || (await isIdentified(call))) return undefined;
   if (!user.isEmailClaimed) throw new ApiError('account_unclaimed');
   if (verificationCode !== undefined) {
     return checkCode(call, { userId: user.id, purpose: 'reauthentication' }, verificationCode);

@@ -108,7 +108,7 @@ test.each([
   expect(await stored()).toEqual(untouched);
 });
 
-test('a process that is killed after the commit leaves a whole reset, which the next process does not repeat', async () => {
+test('a process that is killed after the commit leaves a whole reset, which the next one does not repeat', async () => {
   expect(await applyAndDie('commit')).toEqual({ output: '', signal: 'SIGKILL' });
   expect(await stored()).toEqual(applied);
   expect(await applyAndDie('never')).toEqual({ output: 'done', signal: null });

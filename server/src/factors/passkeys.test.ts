@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { sql } from '../db/db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { addFactor, beginWithProvider, confirmation, enrol, factorsUrl, setPolicy } from '../test/world/factors.ts';
+import { addFactor, beginByMail, confirmation, enrol, factorsUrl, setPolicy } from '../test/world/factors.ts';
 import {
   addPasskey,
   assertion,
@@ -105,7 +105,7 @@ const setNoRelyingParty = () =>
     UPDATE apps SET settings = settings #- '{mfa,relyingParty}' || '{"hostedPages": false}' WHERE id = ${world.appId}`);
 
 describe('registering a passkey', () => {
-  beforeEach(() => beginWithProvider(world, person));
+  beforeEach(() => beginByMail(world, person));
 
   it('adds a factor with its properties, ten recovery codes with the first one, and tells the owner', async () => {
     const { id, recoveryCodes } = await addPasskey(world, person);
@@ -217,7 +217,7 @@ describe('registering a passkey', () => {
 
   it('leaves the challenge of another session unused', async () => {
     const other = await world.person();
-    await beginWithProvider(world, other);
+    await beginByMail(world, other);
     const credential = registration(createPasskey(), await begin(other.token));
     await register(credential);
     expect((await register(credential, {}, other.token)).statusCode).toBe(201);
@@ -226,7 +226,7 @@ describe('registering a passkey', () => {
   it('refuses a credential that somebody has', async () => {
     const passkey = await addPasskey(world, person);
     const other = await world.person();
-    await beginWithProvider(world, other);
+    await beginByMail(world, other);
     for (const { token } of [person, other]) {
       const response = await register(registration(passkey, await begin(token)), {}, token);
       expect(problem(response)).toBe('400 factor_invalid');

@@ -5,7 +5,7 @@ import { openTestDatabase } from '../test/database.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import type { UndoableDb } from '../test/undo.ts';
 import { runTask } from '../test/tasks.ts';
-import { beginWithProvider, enrol, fromBase32, nextCode } from '../test/world/factors.ts';
+import { beginByMail, enrol, fromBase32, nextCode } from '../test/world/factors.ts';
 import { addPasskey, setRelyingParty } from '../test/world/passkeys.ts';
 import { createVisitor } from '../test/world/visitor.ts';
 import { createWorld, password, type World } from '../test/world/world.ts';
@@ -423,7 +423,7 @@ describe('the second factors', () => {
     const { person, visitor } = await signIn();
     await setRelyingParty(world);
     const token = visitor.jar.get('session-token') ?? '';
-    await beginWithProvider(world, { token });
+    await beginByMail(world, { token });
     await addPasskey(world, { ...person, token });
     await test.db.query(sql`
       UPDATE sessions SET factor_at = NULL, strong_factor_at = NULL WHERE app_id = ${world.appId}`);

@@ -60,8 +60,8 @@ async function refund(tx: Tx, { id, settings }: App, { quotas }: MfaChallenge): 
   }
 }
 
-/** Notifies the owner about a sign-in with a password or mailed code from a device that the account does not know. */
-async function notifyOfDevice(tx: Tx, call: Call, app: App, user: User, sessionId: string): Promise<void> {
+/** Notifies the owner about a sign-in from a device that the account does not know. */
+export async function notifyOfDevice(tx: Tx, call: Call, app: App, user: User, sessionId: string): Promise<void> {
   if (user.isEmailVerified) {
     await queueDeviceNotice(tx, app.id, noticeOf(call, app, user, sessionId), call.services.clock.now());
   }

@@ -82,7 +82,16 @@ describe.each(['optional', 'required'] as const)('in an app whose policy is %s',
       expect(problem(await add(unclaimed, {}))).toBe('403 account_unclaimed');
     });
 
-    it.each([['fed'], ['email'], ['hwk'], ['swk']])('needs no code after a first factor %s', async (method) => {
+    it('needs a code after a provider that somebody with the password could have linked', async () => {
+      await test.db.query(sql`
+        UPDATE sessions SET amr = '{fed}' WHERE app_id = ${world.appId} AND id = ${owner.sessionId}`);
+      expect(problem(await add(owner, {}))).toBe('400 code_invalid');
+      await test.db.query(sql`
+        UPDATE users SET password_hash = NULL WHERE app_id = ${world.appId} AND id = ${owner.userId}`);
+      expect((await add(owner, {})).statusCode).toBeLessThan(300);
+    });
+
+    it.each([['email'], ['hwk'], ['swk']])('needs no code after a first factor %s', async (method) => {
       await test.db.query(sql`
         UPDATE sessions SET amr = ${[method]}::text[] WHERE app_id = ${world.appId} AND id = ${owner.sessionId}`);
       expect((await add(owner, {})).statusCode).toBeLessThan(300);

@@ -5,7 +5,7 @@ import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { sql } from '../db/db.ts';
 import { runTask } from '../test/tasks.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
-import { beginWithProvider, challenge, enrol, factorsUrl, finish, setPolicy } from '../test/world/factors.ts';
+import { beginByMail, challenge, enrol, factorsUrl, finish, setPolicy } from '../test/world/factors.ts';
 import {
   addPasskey,
   assertion,
@@ -197,7 +197,7 @@ describe('a sign-in with a passkey alone', () => {
 
   it('is refused after the owner of the mailbox claims an account that a stranger created', async () => {
     const stranger = await world.person({ verified: false });
-    await beginWithProvider(world, stranger);
+    await beginByMail(world, stranger);
     const theirs = await addPasskey(world, stranger);
     expect((await signInByPasskey(world, theirs)).statusCode).toBe(201);
     await world.call('POST', `${users}/password/reset-request/email`, { body: { email: stranger.email } });

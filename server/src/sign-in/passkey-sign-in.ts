@@ -19,7 +19,7 @@ import { type Accepted, issueChallenge } from '../passkeys/passkey-challenges.st
 import type { Assertion } from '../passkeys/passkeys.schema.ts';
 import { PasskeyRefused } from '../passkeys/webauthn.ts';
 import { findAndLockUser } from '../users/users.store.ts';
-import { findPendingSignIn } from './finish-sign-in.ts';
+import { findPendingSignIn, notifyOfDevice } from './finish-sign-in.ts';
 import { sessionEvent, setSessionCookies, startSession } from './start-session.ts';
 
 /**
@@ -104,6 +104,7 @@ export async function signInWithPasskey(call: Call, assertion: Assertion) {
     const restriction = allowsFactor(app, 'passkey') ? null : 'enrolment';
     const session = await startSession(tx, call, app, { id: userId, amr, isFactorProven: true, restriction });
     if (session.kind !== 'started') throw new Error('a sign-in with two factors has started no session');
+    if (session.isDeviceNew) await notifyOfDevice(tx, call, app, user, session.sessionId);
     await tx.query(refundUnit(appId, quotaOf(services, app, attempts, addressKey(client.ip)), sql`true`));
     return { result: session, event: [sessionEvent(userId, session), ...used] };
   });

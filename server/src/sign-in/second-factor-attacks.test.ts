@@ -17,7 +17,7 @@ import {
   type OwnFactor,
   setPolicy,
   signInWith,
-  beginWithProvider,
+  beginByMail,
   confirmation,
 } from '../test/world/factors.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
@@ -195,7 +195,7 @@ describe('somebody with the password', () => {
 describe('somebody who signs up with the address of another person', () => {
   it('leaves no factor behind when the owner of the mailbox resets the password', async () => {
     const attacker = await world.person({ email: 'victim@example.com', verified: false });
-    await beginWithProvider(world, attacker);
+    await beginByMail(world, attacker);
     await enrol(world, attacker);
     const newPassword = 'Secret@slidezAB';
     await call('POST', `${users}/password/reset-request/email`, { email: attacker.email });

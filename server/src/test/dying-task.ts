@@ -5,9 +5,9 @@ import { openDeployment } from '../deployment.ts';
 import { applyFactorResets } from '../factors/apply-factor-resets.ts';
 
 /**
- * Applies due resets of second factors and is killed on the way. The argument is `commit`: right after the first commit;
- * `never`; or a part of a statement, after which the process is killed. The configuration of the service is read from
- * the environment.
+ * Applies due resets of second factors and is killed on the way. The argument says when: `commit`, after the first
+ * commit; `never`; or after the first statement that contains it. The configuration of the service is read from the
+ * environment.
  */
 const [when = 'commit'] = process.argv.slice(2);
 const config = loadConfig(process.env);

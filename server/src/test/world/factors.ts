@@ -40,10 +40,10 @@ export async function addFactor(
   return { id, secret: fromBase32(secret) };
 }
 
-/** Makes a session one that began with a provider, which needs no code from the mailbox to add the first factor. */
-export const beginWithProvider = ({ test, appId }: Pick<World, 'test' | 'appId'>, { token }: { token: string }) =>
+/** Makes a session one that began with a mailed code, which needs no code from the mailbox to add the first factor. */
+export const beginByMail = ({ test, appId }: Pick<World, 'test' | 'appId'>, { token }: { token: string }) =>
   test.db.query(sql`
-    UPDATE sessions SET amr = '{fed}' WHERE app_id = ${appId} AND token_hash = ${sha256(token)}`);
+    UPDATE sessions SET amr = '{email}' WHERE app_id = ${appId} AND token_hash = ${sha256(token)}`);
 
 /** The code by which the mailbox confirms the first factor. */
 export async function mailboxCode(
@@ -63,7 +63,7 @@ export async function confirmation(
   const { test, appId, call } = world;
   const listed = withStatus(200, await call('GET', factorsUrl, { token }));
   const [session] = await test.db.query<{ email: string; is_identified: boolean }>(sql`
-    SELECT u.email, s.amr && '{email,fed}' AS is_identified FROM sessions s
+    SELECT u.email, s.amr && '{email}' OR u.password_hash IS NULL AS is_identified FROM sessions s
     JOIN users u ON u.app_id = s.app_id AND u.id = s.user_id
     WHERE s.app_id = ${appId} AND s.token_hash = ${sha256(token)}`);
   if (!session || session.is_identified || listed.json<{ factors: unknown[] }>().factors.length > 0) return {};
