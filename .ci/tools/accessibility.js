@@ -48,10 +48,57 @@ async function inside(context, name) {
     await page.locator(`[name=${field}]`).last().fill(value);
   await page.locator('button').last().click();
   await page.waitForURL(/verify/);
-  for (const address of ['verify', 'account', 'account/second-factors', 'sign-in']) {
+  const choice = `organizations?return_to=${encodeURIComponent(origin)}&organization=choose`;
+  const pages = [
+    'verify',
+    'account',
+    'account/second-factors',
+    'organizations',
+    choice,
+    'organizations/members',
+    'sign-in',
+  ];
+  for (const address of pages) {
     await page.goto(hosted(address));
     await check(page, address);
   }
+  await page.close();
+}
+
+/** Signs in as the super admin, creates an organization, and looks at its pages. */
+async function organizations(context, name) {
+  const page = await context.newPage();
+  await page.goto(hosted('sign-in?prompt=login'));
+  await page.locator('[name=email]').fill(process.env['GATEHOUSE_EMAIL'] ?? '');
+  await page.locator('button').first().click();
+  await page.locator('[name=password]').fill(process.env['GATEHOUSE_PASSWORD'] ?? '');
+  await page.locator('button').first().click();
+  await page.waitForURL(/account/);
+  await page.goto(hosted('organizations/new'));
+  await check(page, 'organizations/new');
+  await page.locator('main form').last().locator('button').click();
+  await check(page, 'organizations/new, sent empty');
+  await page.locator('[name=orgName]').fill(`Acme ${name}`);
+  await page.locator('[name=roles]').fill('Reader, Writer');
+  await page.locator('main form').last().locator('button').click();
+  await page.waitForURL(/members/);
+  await check(page, 'organizations/members');
+  const org = new URL(page.url()).searchParams.get('org');
+  await page.goto(hosted(`organizations/invitations?org=${org}`));
+  for (const field of ['firstName', 'lastName', 'email']) {
+    await page.locator(`[name=${field}]`).fill(field === 'email' ? `mia-${name}@example.com` : 'Mia');
+  }
+  await page.locator('[name=email]').press('Enter');
+  await page.waitForURL(/notice/);
+  const all = [`organizations/members?find=nobody&org=${org}`, `organizations/leave?org=${org}`];
+  const listed = [`organizations/invitations?org=${org}`, `organizations/invitations?list=expired&org=${org}`];
+  for (const address of [...listed, ...all, 'organizations?list=all', 'account']) {
+    await page.goto(hosted(address));
+    await check(page, address);
+  }
+  await page.goto(hosted(`organizations/members?org=${org}`));
+  await page.locator('main li a').first().click();
+  await check(page, 'organizations/member');
   await page.close();
 }
 
@@ -94,6 +141,7 @@ for (const look of looks) {
     await page.close();
   }
   await inside(context, look.locale);
+  await organizations(context, look.locale);
   await context.close();
 }
 await browser.close();

@@ -7,6 +7,8 @@ export interface SignInUrlOptions {
   readonly returnTo?: string;
   /** For a product on another host, which then gets `code` in the query of `returnTo`. See {@link newVerifier}. */
   readonly codeChallenge?: string;
+  /** `choose`: the person chooses an organization, and `returnTo` gets its id as `organization` in the query. */
+  readonly organization?: 'choose';
   /** Default: `sign-in`. */
   readonly page?: 'sign-in' | 'sign-up';
   /** `login` asks also people who are signed in. */
@@ -22,9 +24,9 @@ export interface SignInUrlOptions {
  * response.redirect(signInUrl({ baseUrl, appName: 'acme', returnTo, codeChallenge: challenge }));
  */
 export function signInUrl(options: SignInUrlOptions): string {
-  const { baseUrl, appName, returnTo, codeChallenge, page = 'sign-in', prompt } = options;
+  const { baseUrl, appName, returnTo, codeChallenge, organization, page = 'sign-in', prompt } = options;
   const url = new URL(`apps/${encodeURIComponent(appName)}/${page}`, `${baseUrl.replace(/\/+$/, '')}/`);
-  const query = { return_to: returnTo, code_challenge: codeChallenge, prompt };
+  const query = { return_to: returnTo, code_challenge: codeChallenge, organization, prompt };
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, value);
   return url.href;
 }

@@ -13,7 +13,7 @@ const order = `
   apps branding codes email devices search users sessions roles organizations members
   machine-users organization-machine-users api-keys tokens idempotency identity-providers invitations audit
   passkeys factors sign-in accounts passwordless exchanges federation reauthentication not-me super-admins
-  pages sign-in-pages account-pages platform
+  pages sign-in-pages account-pages organization-pages platform
   credential-lookups.ts background.ts background-tasks.ts routes.ts app.ts bootstrap.ts
   deployment.ts operate signals.ts terminal.ts serve.ts workers.ts operate.ts young-generation.ts main.ts`
   .trim()

@@ -33,6 +33,7 @@ import { securityRoutes } from './organizations/security.routes.ts';
 import { scriptRoute } from './pages/script.ts';
 import { signInPages } from './sign-in-pages/sign-in-pages.routes.ts';
 import { accountPages } from './account-pages/account-pages.routes.ts';
+import { organizationPages } from './organization-pages/organization-pages.routes.ts';
 import { docsRoutes } from './platform/docs.routes.ts';
 import { documentationRoutes } from './platform/documentation.routes.ts';
 import { errorPageRoutes } from './platform/error-pages.routes.ts';
@@ -111,6 +112,7 @@ export const routes: readonly Route[] = [
   scriptRoute,
   ...signInPages,
   ...accountPages,
+  ...organizationPages,
   ...mailboxRoutes,
   ...healthRoutes,
   ...docsRoutes(() => routes),

@@ -3084,6 +3084,10 @@ export type Me = {
      */
     organizations?: Array<Membership>;
     /**
+     * Whether the user is a super admin of the app. Present with `organizations`.
+     */
+    isSuperAdmin?: boolean;
+    /**
      * True if there are more organizations; otherwise absent.
      */
     organizationsTruncated?: boolean;

@@ -22,10 +22,13 @@ const person = z.looseObject({
         name: z.string(),
         roles: z.array(z.string()),
         managerRoles: z.array(z.string()),
+        status: z.string(),
         stepUpRequired: z.unknown().optional(),
       }),
     )
     .default([]),
+  organizationsTruncated: z.boolean().default(false),
+  isSuperAdmin: z.boolean().default(false),
 });
 type Person = z.output<typeof person>;
 
@@ -50,6 +53,7 @@ const notices: Notices = new Map([
   ['password', { text: 'passwordSaved' }],
   ['session', { text: 'sessionEnded' }],
   ['sessions', { text: 'othersEnded' }],
+  ['left', { text: 'left' }],
 ]);
 
 /** A button that is a form of its own. */
@@ -132,26 +136,50 @@ function sessionsOf(page: PageCall, sessions: readonly Session[]): Html {
   </section>`;
 }
 
-function organizationsOf(page: PageCall, { organizations }: Person): Html {
+type Membership = Person['organizations'][number];
+
+/** The roles in an organization, or why there are none. */
+function rolesIn(page: PageCall, { status, roles, managerRoles, stepUpRequired }: Membership): string {
   const { text } = page;
-  const manages = (roles: readonly string[]) => text.plain(roles.includes('ORG_OWNER') ? 'owner' : 'manager');
-  const items = organizations.map(({ name, roles, managerRoles, stepUpRequired }) => {
-    const all = [...(managerRoles.length > 0 ? [manages(managerRoles)] : []), ...roles];
-    const none = text.plain(stepUpRequired === undefined ? 'noRoles' : 'organizationPolicy');
-    const shown = all.length > 0 ? all.join(', ') : none;
-    return html`<li>
-      <div>
-        <strong><bdi>${name}</bdi></strong
-        ><br /><span class="quiet"><bdi>${shown}</bdi></span>
-      </div>
-    </li>`;
-  });
+  const management = managerRoles.map((role) => text.plain(role === 'ORG_OWNER' ? 'owner' : 'manager'));
+  const all = [...management, ...roles];
+  if (all.length > 0) return all.join(', ');
+  if (status !== 'Active') return text.plain('inactive');
+  return text.plain(stepUpRequired === undefined ? 'noRoles' : 'organizationPolicy');
+}
+
+function organizationItem(page: PageCall, membership: Membership): Html {
+  const { text } = page;
+  const { id, name, status, managerRoles, stepUpRequired } = membership;
+  const link = (path: string, label: TextName, title: TextName) =>
+    html`<a href="${page.href(path, { org: id })}" aria-label="${text.plain(title, { name })}">${text(label)}</a>`;
+  const mayManage = managerRoles.length > 0 || stepUpRequired !== undefined;
+  return html`<li>
+    <div>
+      <strong><bdi>${name}</bdi></strong
+      ><br /><span class="quiet"><bdi>${rolesIn(page, membership)}</bdi></span>
+    </div>
+    ${mayManage ? link('organizations/members', 'members', 'manageMembers') : html``}
+    ${status === 'Active' ? link('organizations/leave', 'leave', 'leaveNamed') : html``}
+  </li>`;
+}
+
+function organizationsOf(page: PageCall, user: Person): Html {
+  const { text } = page;
+  const { organizations, organizationsTruncated, isSuperAdmin } = user;
   const list = html`<ul>
-    ${items}
+    ${organizations.map((membership) => organizationItem(page, membership))}
   </ul>`;
+  const link = (path: string, label: TextName, query: Values = {}) =>
+    html`<a href="${page.href(path, query)}">${text(label)}</a> `;
+  const all = isSuperAdmin || organizationsTruncated;
   return html`<section aria-labelledby="organizations">
     <h2 id="organizations">${text('organizations')}</h2>
-    ${items.length > 0 ? list : html`<p class="quiet">${text('noOrganizations')}</p>`}
+    ${organizations.length > 0 ? list : html`<p class="quiet">${text('noOrganizations')}</p>`}
+    <p class="after">
+      ${all ? link('organizations', 'allOrganizations', { list: 'all' }) : html``}
+      ${isSuperAdmin ? link('organizations/new', 'newOrganization') : html``}
+    </p>
   </section>`;
 }
 

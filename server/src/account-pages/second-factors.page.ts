@@ -2,17 +2,11 @@ import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
 import { deviceName } from '../mail-texts/device-name.ts';
 import { timeInWords } from '../mail-texts/languages.ts';
+import { confirmAgain, confirmed, isConfirmable, isConfirmation } from '../pages/confirm-again.ts';
 import type { Content } from '../pages/layout.ts';
 import type { Notices, PageCall } from '../pages/page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from '../pages/page-route.ts';
-import {
-  aboutPasskey,
-  credentialOf,
-  explainMissing,
-  hasPasskeys,
-  passkeyForm,
-  problemOfPasskey,
-} from '../pages/passkey-form.ts';
+import { credentialOf, explainMissing, hasPasskeys, passkeyForm, problemOfPasskey } from '../pages/passkey-form.ts';
 import { refusedSession } from '../pages/refused-session.ts';
 import { selfOf } from '../pages/self.ts';
 
@@ -70,8 +64,8 @@ async function show(page: PageCall): Promise<PageAnswer> {
   if (!answer.ok) return refusedSession(page, answer.problem);
   const list = factorList.parse(answer.body);
   page.readNotice(notices);
-  const isAsked = page.form['step']?.startsWith('confirm-') === true && (problem ?? page.notice) !== undefined;
-  const needsConfirmation = isAsked || confirmable.has(problem?.code);
+  const isAsked = isConfirmation(page) && (problem ?? page.notice) !== undefined;
+  const needsConfirmation = isAsked || isConfirmable(problem);
   const items = html`<ul>
     ${list.factors.map((factor) => factorItem(page, factor))}
   </ul>`;
@@ -79,59 +73,10 @@ async function show(page: PageCall): Promise<PageAnswer> {
       <h2 id="factors">${text('factors')}</h2>
       ${list.factors.length > 0 ? items : html`<p class="quiet">${text('noFactors')}</p>`} ${addButtons(page)}
     </section>
-    ${recoveryCodesOf(page, list)} ${needsConfirmation ? confirmAgain(page, list) : html``}
+    ${recoveryCodesOf(page, list)} ${needsConfirmation ? await confirmAgain(page, path) : html``}
     <p><a href="${page.href('account')}">${text('account')}</a></p>
     ${page.signOutForm()}`;
   return { ...page.content('factorsTitle', body), isWide: true };
-}
-
-/** Refusals that recent authentication removes. */
-const confirmable: ReadonlySet<string | undefined> = new Set(['reauthentication_required', 'step_up_required']);
-
-const optionsToConfirm = 'me/reauthentication/passkey-options';
-
-/** The form that makes the session fresh again. The strongest factor counts; without factors, the password does. */
-function confirmAgain(page: PageCall, { factors }: FactorList): Html {
-  const { text } = page;
-  return html`<section aria-labelledby="again">
-    <h2 id="again">${text('secondFactor')}</h2>
-    ${factors.some(({ kind }) => kind === 'passkey') ? confirmByPasskey(page) : confirmByCode(page, factors)}
-  </section>`;
-}
-
-function confirmByPasskey(page: PageCall): Html {
-  if (!hasPasskeys(page)) return html`<p>${page.text('passkeyNeeded')}</p>`;
-  return passkeyForm(page, {
-    kind: 'get',
-    page: path,
-    hidden: { step: 'confirm-passkey' },
-    options: optionsToConfirm,
-    button: page.button('usePasskey'),
-  });
-}
-
-function confirmByCode(page: PageCall, apps: FactorList['factors']): Html {
-  const password = page.field({
-    name: 'currentPassword',
-    label: 'currentPassword',
-    type: 'password',
-    autocomplete: 'current-password',
-  });
-  const code = page.field({
-    name: 'code',
-    label: 'code',
-    hint: 'totpHint',
-    autocomplete: 'one-time-code',
-    isCode: true,
-  });
-  const [first] = apps;
-  if (!first) return page.formOf(path, html`${password}${page.secondButton('continue')}`, { step: 'confirm-again' });
-  const forms = apps.map(({ id, name }) => {
-    const named = apps.length > 1 ? html`<p><bdi>${name}</bdi></p>` : html``;
-    const hidden = { step: 'confirm-again', factor: id };
-    return html`${named} ${page.formOf(path, html`${code}${page.secondButton('continue')}`, hidden)}`;
-  });
-  return html`${forms}`;
 }
 
 /**
@@ -230,7 +175,7 @@ async function addPasskey(page: PageCall): Promise<PageAnswer> {
   const given = { ...(name !== undefined && { name }), ...(verificationCode !== undefined && { verificationCode }) };
   const answer = await page.api('POST', `${factorsUrl}/passkey`, { body: { credential, ...given } });
   if (answer.ok) return afterAdding(page, answer.body);
-  if (confirmable.has(answer.problem.code)) return refused(page, answer.problem);
+  if (isConfirmable(answer.problem)) return refused(page, answer.problem);
   page.problem = answer.problem;
   page.keepsCredential = answer.problem.code === 'code_invalid';
   const isOfField = answer.problem.fields.some((field) => field === 'name' || field === 'verificationCode');
@@ -257,10 +202,10 @@ async function showCodes(page: PageCall, codes: readonly string[]): Promise<Page
   );
 }
 
-const confirmed = z.looseObject({ recoveryCodes: z.array(z.string()).optional() });
+const completed = z.looseObject({ recoveryCodes: z.array(z.string()).optional() });
 
 function afterAdding(page: PageCall, body: unknown): PageAnswer | Promise<PageAnswer> {
-  const { recoveryCodes } = confirmed.parse(body);
+  const { recoveryCodes } = completed.parse(body);
   return recoveryCodes ? showCodes(page, recoveryCodes) : { redirect: page.href(path, { notice: 'added' }) };
 }
 
@@ -288,22 +233,8 @@ async function replaceCodes(page: PageCall): Promise<PageAnswer> {
   return answer.ok ? showCodes(page, newCodes.parse(answer.body).recoveryCodes) : refused(page, answer.problem);
 }
 
-async function reauthenticate(page: PageCall, proof: Record<string, unknown>): Promise<PageAnswer> {
-  const sent = await page.api('POST', 'authentication/users/me/reauthentication', { body: proof });
-  const answer = 'assertion' in proof ? aboutPasskey(sent) : sent;
-  return answer.ok ? { redirect: page.href(path, { notice: 'confirmed' }) } : refused(page, answer.problem);
-}
-
-function confirmWithCode(page: PageCall): Promise<PageAnswer> {
-  const { factor, code = '', currentPassword = '' } = page.form;
-  return reauthenticate(page, factor === undefined ? { currentPassword } : { factorId: factor, code });
-}
-
-async function confirmWithPasskey(page: PageCall): Promise<PageAnswer> {
-  const assertion = credentialOf(page);
-  if (assertion !== undefined) return reauthenticate(page, { assertion });
-  await explainMissing(page, optionsToConfirm);
-  return show(page);
+async function takeConfirmation(page: PageCall): Promise<PageAnswer> {
+  return (await confirmed(page)) ? { redirect: page.href(path, { notice: 'confirmed' }) } : show(page);
 }
 
 const steps: ReadonlyMap<string | undefined, (page: PageCall) => Promise<PageAnswer>> = new Map([
@@ -311,8 +242,6 @@ const steps: ReadonlyMap<string | undefined, (page: PageCall) => Promise<PageAns
   ['confirm', confirm],
   ['remove', remove],
   ['codes', replaceCodes],
-  ['confirm-again', confirmWithCode],
-  ['confirm-passkey', confirmWithPasskey],
   ['add-passkey', beginPasskey],
   ['passkey', addPasskey],
 ]);
@@ -322,5 +251,5 @@ export const secondFactorsPage = pageRoutes({
   name: 'SecondFactors',
   summary: 'The page of the own second factors',
   show,
-  submit: (page) => (steps.get(page.form['step']) ?? show)(page),
+  submit: (page) => (isConfirmation(page) ? takeConfirmation(page) : (steps.get(page.form['step']) ?? show)(page)),
 });

@@ -196,6 +196,5 @@ export const englishPages = {
   confirmAgain: 'Confirm that it is you, then try again.',
 };
 
-/** The texts of all pages in one language. `{{name}}` stands for a value. */
+/** The same texts in one language. `{{name}}` stands for a value. */
 export type PageTexts = { readonly [Name in keyof typeof englishPages]: string };
-export type TextName = keyof PageTexts;

@@ -1,7 +1,14 @@
 import type { Language } from '../mail-texts/words.ts';
 import { arabicPages } from './arabic.ts';
-import { englishPages, type PageTexts } from './english.ts';
+import { arabicOrganizations } from './arabic-organizations.ts';
+import { englishPages, type PageTexts as TextsOfPages } from './english.ts';
+import { englishOrganizations, type OrganizationTexts } from './english-organizations.ts';
 
-export type { PageTexts, TextName } from './english.ts';
+/** The texts of all pages in one language. `{{name}}` stands for a value. */
+export type PageTexts = TextsOfPages & OrganizationTexts;
+export type TextName = keyof PageTexts;
 
-export const pageTexts: Readonly<Record<Language, PageTexts>> = { en: englishPages, ar: arabicPages };
+export const pageTexts: Readonly<Record<Language, PageTexts>> = {
+  en: { ...englishPages, ...englishOrganizations },
+  ar: { ...arabicPages, ...arabicOrganizations },
+};

@@ -22,6 +22,8 @@ export type Answer = { readonly ok: true; readonly body: unknown } | { readonly 
 interface Asked {
   readonly body?: Readonly<Record<string, unknown>>;
   readonly query?: Readonly<Record<string, string>>;
+  /** Sent in the header that names an organization. */
+  readonly organization?: string;
   /** Sent as Bearer: the token of a mail. */
   readonly token?: string | undefined;
 }
@@ -55,7 +57,7 @@ export async function callApi(
   { request, reply, client }: Call,
   appName: string,
   [method, path]: readonly ['GET' | 'POST' | 'PUT' | 'DELETE', string],
-  { body, query, token }: Asked = {},
+  { body, query, organization, token }: Asked = {},
 ): Promise<Answer> {
   const passed = Object.fromEntries(
     passedOn.flatMap((name) => (request.headers[name] ? [[name, request.headers[name]]] : [])),
@@ -69,6 +71,7 @@ export async function callApi(
       'x-app-name': appName,
       'x-request-id': client.requestId,
       'sec-fetch-site': 'same-origin',
+      ...(organization !== undefined && { 'x-iam-orgid': organization }),
       ...(token !== undefined && { authorization: `Bearer ${token}` }),
       ...(body && { 'content-type': 'application/json' }),
     },

@@ -86,6 +86,7 @@ export class PageCall {
     this.goal = {
       ...(this.returnTo !== undefined && { return_to: this.returnTo }),
       ...(this.returnTo !== undefined && challenge !== undefined && { code_challenge: challenge }),
+      ...(this.returnTo !== undefined && form['organization'] === 'choose' && { organization: 'choose' }),
     };
   }
 

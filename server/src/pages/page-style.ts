@@ -39,8 +39,16 @@ a{color:var(--link);text-underline-offset:.2em}
 form{margin:0}
 .field{margin:0 0 1rem}
 label{display:block;font-weight:600;font-size:.93rem;margin:0 0 .3rem}
-input{display:block;width:100%;min-height:2.75rem;padding:.5rem .75rem;font:inherit;color:inherit;
+input,select{display:block;width:100%;min-height:2.75rem;padding:.5rem .75rem;font:inherit;color:inherit;
   background:var(--card);border:1px solid var(--edge);border-radius:var(--radius)}
+.check{display:flex;gap:.6rem;align-items:center;min-height:2rem;font-weight:400;font-size:1rem;overflow-wrap:anywhere}
+.check input{inline-size:1.25rem;min-height:1.25rem;block-size:1.25rem;flex:none;accent-color:var(--accent)}
+.check>span{min-width:0}
+li form+form{margin-block-start:0}
+form+p{margin-block-start:1rem}
+fieldset{margin:0 0 1rem;padding:0;border:0;min-width:0}
+legend{font-weight:600;font-size:.93rem;margin:0 0 .3rem;padding:0}
+nav{display:flex;flex-wrap:wrap;gap:.4rem 1.25rem;margin:0 0 1.25rem}
 input.code{font-family:ui-monospace,monospace;letter-spacing:.12em}
 [aria-invalid=true]{border:2px solid var(--bad)}
 .fault{color:var(--bad);font-size:.87rem;margin:.35rem 0 0}

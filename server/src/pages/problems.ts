@@ -29,6 +29,17 @@ const texts: Readonly<Record<string, TextName>> = {
   relying_party_missing: 'passkeyPlace',
   factor_limit_exceeded: 'tooManyFactors',
   account_unclaimed: 'unclaimed',
+  access_denied: 'notAllowed',
+  organization_not_found: 'organizationNotFound',
+  organization_inactive: 'organizationInactive',
+  organization_inactive_state: 'organizationInactive',
+  organization_name_taken: 'organizationNameTaken',
+  user_not_found: 'memberNotFound',
+  user_not_active: 'personInactive',
+  invitation_not_found: 'invitationNotFound',
+  invitation_closed: 'invitationNotFound',
+  last_owner: 'lastOwner',
+  unknown_role: 'unknownRole',
   overloaded: 'problemBusy',
   database_unavailable: 'problemBusy',
   app_not_found: 'problemNotFound',
@@ -50,6 +61,8 @@ const fieldsOfCodes: Readonly<Record<string, readonly string[]>> = {
   code_invalid: ['code', 'verificationCode'],
   factor_invalid: ['code', 'recoveryCode'],
   current_password_wrong: ['currentPassword'],
+  organization_name_taken: ['orgName'],
+  unknown_role: ['role'],
 };
 
 /** Names of fields in the API that are called otherwise on pages. */

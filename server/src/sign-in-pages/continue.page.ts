@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { html } from '../http/html.ts';
 import type { Problem } from '../pages/call-api.ts';
+import { chosenOf, isOwnOrganization, ownOrganizations, withoutOrganization } from '../pages/organization-choice.ts';
 import type { PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { refusedSession } from '../pages/refused-session.ts';
@@ -11,7 +12,16 @@ async function goOn(page: PageCall): Promise<PageAnswer> {
   if (returnTo === undefined) return { redirect: page.href('account') };
   const self = app.settings.mfa.policy === 'required' ? await page.api('GET', 'authentication/users/me') : undefined;
   if (self && !self.ok) return refusedSession(page, self.problem);
-  const goal = await withCode(page, returnTo);
+  const target = new URL(returnTo);
+  if (page.goal['organization'] === 'choose') {
+    const choice = await choose(page);
+    if ('redirect' in choice) return choice;
+    if ('problem' in choice) return refusedSession(page, choice.problem);
+    // One that somebody else put into the address must not be taken for the choice of the person.
+    target.searchParams.delete('organization');
+    if (choice.id !== undefined) target.searchParams.set('organization', choice.id);
+  }
+  const goal = await withCode(page, returnTo, target);
   if (typeof goal !== 'string') return refusedSession(page, goal);
   const body = html`<p>${text('backLead', { target: new URL(goal).host })}</p>
     <p><a class="button" href="${goal}" rel="noreferrer">${text('continue')}</a></p>`;
@@ -20,14 +30,32 @@ async function goOn(page: PageCall): Promise<PageAnswer> {
 
 const exchange = z.looseObject({ code: z.string() });
 
+/** The organization that the person has chosen; without an id, they go on without one. */
+type Choice = { readonly id?: string } | { readonly redirect: string } | { readonly problem: Problem };
+
+/** If there is exactly one organization, it is chosen. Otherwise the page of the organizations asks. */
+async function choose(page: PageCall): Promise<Choice> {
+  const chosen = chosenOf(page);
+  if (chosen === withoutOrganization) return {};
+  const list = await ownOrganizations(page);
+  if (!list) return page.problem ? { problem: page.problem } : {};
+  const active = list.organizations.filter(({ status }) => status === 'Active');
+  const [only] = active;
+  if (chosen === undefined) {
+    const isOnly = active.length === 1 && list.nextCursor === undefined;
+    return only && isOnly ? { id: only.id } : { redirect: page.href('organizations') };
+  }
+  // The person may have left since.
+  return (await isOwnOrganization(page, chosen)) ? { id: chosen } : { redirect: page.href('organizations') };
+}
+
 /** The address of the product, with a code if it asks for one. @returns the refusal of the API if it gives none */
-async function withCode(page: PageCall, returnTo: string): Promise<string | Problem> {
-  const { code_challenge: codeChallenge } = page.goal;
-  if (codeChallenge === undefined) return returnTo;
+async function withCode(page: PageCall, returnTo: string, url: URL): Promise<string | Problem> {
+  const { code_challenge: codeChallenge, organization } = page.goal;
+  if (codeChallenge === undefined) return organization === undefined ? returnTo : url.href;
   const body = { returnTo, codeChallenge };
   const answer = await page.api('POST', 'authentication/users/me/exchange-codes', { body });
   if (!answer.ok) return answer.problem;
-  const url = new URL(returnTo);
   // Products read the first code. One that somebody else put into the address must not come before ours.
   url.searchParams.set('code', exchange.parse(answer.body).code);
   return url.href;

@@ -142,6 +142,21 @@ describe('organizations of introspection', () => {
     expect(await organizations(person)).toEqual([]);
   });
 
+  test('come with whether the user is a super admin', async () => {
+    const person = await world.person();
+    for (const [who, isSuperAdmin] of [
+      [person, false],
+      [world.admin, true],
+    ] as const) {
+      for (const query of ['?includeOrganizations=true', '?organizationId=1']) {
+        const answer = await world.call('GET', `/v1/authentication/users/me${query}`, { token: who.token });
+        expect(answer.json()).toMatchObject({ isSuperAdmin });
+      }
+      const plain = await world.call('GET', '/v1/authentication/users/me', { token: who.token });
+      expect(plain.json()).not.toHaveProperty('isSuperAdmin');
+    }
+  });
+
   test('are one with organizationId, none when the user is not in it', async () => {
     const person = await world.person();
     const orgId = await world.organization(person);

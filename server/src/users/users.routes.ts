@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import { namedAppOf } from '../apps/named-app.ts';
 import { empty, sql } from '../db/db.ts';
 import { accepting, overApp, overUser, publicAccess } from '../access/access.ts';
-import { signedIn } from '../access/actor.ts';
+import { type SignedInUser, signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { changedFields } from '../db/changed-fields.ts';
 import { readUser } from '../calls/decide-in-statement.ts';
@@ -34,16 +34,19 @@ function checkReservedKeys(call: Call, metadata: Record<string, unknown>): void 
 }
 
 /** Additional parts of introspection: the metadata of the user, and the organizations with roles. */
-async function furtherOfSelf({ services, appId, actor }: Call, userId: string, query: z.output<typeof meQuery>) {
+async function furtherOfSelf({ services, appId, actor }: Call, self: SignedInUser, query: z.output<typeof meQuery>) {
   const { includeMetadata = false, includeOrganizations, organizationId } = query;
   const withOrganizations = Boolean(includeOrganizations || organizationId);
   if (!includeMetadata && !withOrganizations) return {};
   const further = withOrganizations
-    ? sql`, ${membershipsAsJson(appId, userId, organizationId, actor, services.clock.now())} AS memberships`
+    ? sql`, ${membershipsAsJson(appId, self.id, organizationId, actor, services.clock.now())} AS memberships`
     : empty;
   const shows = { metadata: includeMetadata, further };
-  const row = await readSelf<{ memberships?: MembershipJson[] }>(services.db, appId, userId, shows);
-  return { ...(row.metadata && { metadata: row.metadata }), ...(row.memberships && shown(row.memberships)) };
+  const row = await readSelf<{ memberships?: MembershipJson[] }>(services.db, appId, self.id, shows);
+  return {
+    ...(row.metadata && { metadata: row.metadata }),
+    ...(row.memberships && { ...shown(row.memberships), isSuperAdmin: self.isSuperAdmin }),
+  };
 }
 
 function shown(memberships: readonly MembershipJson[]) {
@@ -133,7 +136,8 @@ export const userRoutes = [
     summary: 'Introspect my session',
     description:
       'Returns the user of the session. With `includeOrganizations=true` the response also has the ' +
-      'organizations of the user with roles and permissions. An inactive organization is listed without ' +
+      'organizations of the user with roles and permissions, and says whether the user is a super admin. An ' +
+      'inactive organization is listed without ' +
       'roles. If an organization has a security policy that the session does not meet, the organization is listed ' +
       'without roles and permissions, with `stepUpRequired`.',
     access: accepting({ accessToken: true }, overApp('SESSION_OWNER')),
@@ -162,7 +166,7 @@ export const userRoutes = [
           ...(session.factorAt && { secondFactorAt: session.factorAt.toISOString() }),
           ...(session.strongFactorAt && { strongFactorAt: session.strongFactorAt.toISOString() }),
         },
-        ...(await furtherOfSelf(call, self.id, call.query)),
+        ...(await furtherOfSelf(call, self, call.query)),
       };
     },
   }),

@@ -133,6 +133,13 @@ export const me = z
       .array(membership)
       .optional()
       .meta({ description: 'Organizations of the user, at most 100.', examples: [[]] }),
+    isSuperAdmin: z
+      .boolean()
+      .optional()
+      .meta({
+        description: 'Whether the user is a super admin of the app. Present with `organizations`.',
+        examples: [false],
+      }),
     organizationsTruncated: z
       .boolean()
       .optional()

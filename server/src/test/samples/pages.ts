@@ -33,6 +33,38 @@ const shows = (query: (stage: Stage) => Values | Promise<Values> = () => ({})): 
   },
 ];
 
+/** Allows the address of a product. @returns it */
+async function allowTarget({ world }: Stage): Promise<string> {
+  const target = 'https://app.example.com/start';
+  const body = { redirectUrls: [target] };
+  await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });
+  return target;
+}
+
+/** A new owner of the organization. */
+async function freshOwner(stage: Stage): Promise<Person> {
+  const person = await freshMember(stage);
+  const body = { email: person.email, firstName: 'Ada', lastName: 'Lovelace' };
+  const url = `/v1/authorization/organizations/${stage.orgId}/owners`;
+  await stage.world.call('POST', url, { token: stage.owner.token, body });
+  return person;
+}
+
+/** A page that a signed-in person opens. */
+const showsTo = (
+  who: (stage: Stage) => Promise<Person>,
+  query: (stage: Stage) => Values | Promise<Values> = () => ({}),
+): readonly [SampleCall] => [
+  {
+    admits: 'everyone',
+    prepare: async (stage) => {
+      const { token } = await who(stage);
+      const headers = { cookie: `session-token=${token}` };
+      return { as: nobody, params: params(stage), headers, query: await query(stage) };
+    },
+  },
+];
+
 /** @param tellsMore the events of the calls that the page makes */
 const takes = (
   prepare: (stage: Stage) => Prepared | Promise<Prepared>,
@@ -120,6 +152,49 @@ export const samplesOfPages: SampleCalls = {
     },
     ['session.reauthenticated'],
   ),
+  showOrganizationsPage: showsTo((stage) => freshMember(stage)),
+  submitOrganizationsPage: takes(async (stage) => {
+    const query = { return_to: await allowTarget(stage), organization: 'choose' };
+    return formOf(stage, { ...query, step: 'choose', org: stage.orgId }, await freshMember(stage));
+  }),
+  showMembersPage: showsTo(freshOwner, ({ orgId }) => ({ org: orgId })),
+  submitMembersPage: takes(
+    async (stage) =>
+      formOf(stage, { step: 'confirm-again', currentPassword: password, org: stage.orgId }, await freshOwner(stage)),
+    ['session.reauthenticated'],
+  ),
+  showMemberPage: showsTo(freshOwner, async (stage) => ({
+    org: stage.orgId,
+    user: (await freshMember(stage)).userId,
+  })),
+  submitMemberPage: takes(
+    async (stage) => {
+      const { userId } = await freshMember(stage);
+      return formOf(stage, { org: stage.orgId, user: userId, step: 'remove' }, await freshOwner(stage));
+    },
+    ['member.removed'],
+  ),
+  showInvitationsPage: showsTo(freshOwner, ({ orgId }) => ({ org: orgId })),
+  submitInvitationsPage: takes(
+    async (stage) => {
+      const invited = { email: `${unique('page')}@example.com`, firstName: 'Mia', lastName: 'Ray', role: 'managers' };
+      return formOf(stage, { ...invited, org: stage.orgId, step: 'invite' }, await freshOwner(stage));
+    },
+    ['organization.manager_granted'],
+  ),
+  showLeaveOrganizationPage: showsTo(freshOwner, ({ orgId }) => ({ org: orgId })),
+  submitLeaveOrganizationPage: takes(
+    async (stage) => formOf(stage, { org: stage.orgId }, await freshMember(stage)),
+    ['organization.left'],
+  ),
+  showNewOrganizationPage: showsTo(async ({ world }) => world.admin),
+  submitNewOrganizationPage: takes(
+    ({ world, ...stage }) => {
+      const owner = { adminFirstName: 'Jon', adminLastName: 'Doe', adminEmail: world.admin.email };
+      return formOf({ world, ...stage }, { orgName: unique('Page'), ...owner }, world.admin);
+    },
+    ['organization.created'],
+  ),
   submitSignOutPage: takes(async (stage) => formOf(stage, {}, await freshMember(stage)), ['session.ended']),
   showProviderPage: [
     {
@@ -143,10 +218,5 @@ export const samplesOfPages: SampleCalls = {
     },
   ],
   showSignedOutPage: shows(),
-  showContinuePage: shows(async ({ world }) => {
-    const target = 'https://app.example.com/start';
-    const body = { redirectUrls: [target] };
-    await world.call('PATCH', '/v1/authorization/apps/settings', { token: world.admin.token, body });
-    return { return_to: target };
-  }),
+  showContinuePage: shows(async (stage) => ({ return_to: await allowTarget(stage) })),
 };

@@ -25,7 +25,8 @@ const unescape = (text: string): string => text.replace(/&(#39|\w+);/g, (_, name
 
 function attributesOf(tag: string): Record<string, string> {
   const pairs = [...tag.matchAll(/([\w-]+)="([^"]*)"/g)];
-  return Object.fromEntries(pairs.map(([, name = '', value = '']) => [name, unescape(value)]));
+  const flags = /\schecked\s/.test(tag) ? [['checked', 'checked']] : [];
+  return Object.fromEntries([...flags, ...pairs.map(([, name = '', value = '']) => [name, unescape(value)])]);
 }
 
 const textOf = (html: string): string =>
@@ -35,14 +36,20 @@ const textOf = (html: string): string =>
 function formsOf(html: string): PageForm[] {
   return [...html.matchAll(/<form ([^>]*)>(.*?)<\/form>/gs)].flatMap(([, tag = '', content = '']) => {
     const inputs = [...content.matchAll(/<input ([^>]*)\/>/g)].map(([, input = '']) => attributesOf(input));
-    const unticked = inputs.filter(({ type }) => type !== 'checkbox');
-    const values = unticked.map(({ name = '', value = '' }) => [name, value]);
+    const selects = [...content.matchAll(/<select ([^>]*)>(.*?)<\/select>/gs)].map(([, tags = '', options = '']) => ({
+      name: attributesOf(tags)['name'] ?? '',
+      value: attributesOf(/<option [^>]*selected/.exec(options)?.[0] ?? /<option [^>]*>/.exec(options)?.[0] ?? '')[
+        'value'
+      ],
+    }));
+    const sent = inputs.filter(({ type, checked }) => type !== 'checkbox' || checked !== undefined);
+    const values = [...sent, ...selects].map(({ name, value }) => [name ?? '', value ?? '']);
     return [...content.matchAll(/<button([^>]*)>(.*?)<\/button>/gs)].map(([, button = '', label = '']) => {
       const { name, value = '' } = attributesOf(button);
       return {
         action: attributesOf(tag)['action'] ?? '',
         values: Object.fromEntries(name === undefined ? values : [...values, [name, value]]),
-        fields: inputs.filter(({ type }) => type !== 'hidden').map(({ name: field = '' }) => field),
+        fields: [...inputs.filter(({ type }) => type !== 'hidden'), ...selects].map(({ name: field }) => field ?? ''),
         button: textOf(label).trim(),
       };
     });

@@ -1,0 +1,16 @@
+import { invitationsPage } from './invitations.page.ts';
+import { leaveOrganizationPage } from './leave-organization.page.ts';
+import { memberPage } from './member.page.ts';
+import { membersPage } from './members.page.ts';
+import { newOrganizationPage } from './new-organization.page.ts';
+import { organizationsPage } from './organizations.page.ts';
+
+/** The pages of organizations: the own ones, and the members and invitations of those that the person manages. */
+export const organizationPages = [
+  ...invitationsPage,
+  ...leaveOrganizationPage,
+  ...memberPage,
+  ...membersPage,
+  ...newOrganizationPage,
+  ...organizationsPage,
+];

@@ -1,0 +1,118 @@
+import { z } from 'zod';
+import { html, type Html } from '../http/html.ts';
+import type { Problem } from './call-api.ts';
+import { selectField } from './fields.ts';
+import type { Values } from './layout.ts';
+import type { PageCall } from './page-call.ts';
+import { credentialOf, explainMissing, hasPasskeys, passkeyForm, problemOfPasskey } from './passkey-form.ts';
+
+const me = 'authentication/users/me';
+
+/** Refusals that recent authentication removes. */
+const confirmable: ReadonlySet<string | undefined> = new Set(['reauthentication_required', 'step_up_required']);
+
+export const isConfirmable = (problem: Problem | undefined): boolean => confirmable.has(problem?.code);
+
+const factorList = z.looseObject({
+  factors: z.array(z.looseObject({ id: z.string(), kind: z.string(), name: z.string() })),
+});
+
+const steps = { proof: 'confirm-again', mail: 'confirm-mail', passkey: 'confirm-passkey' } as const;
+const allSteps: ReadonlySet<string | undefined> = new Set(Object.values(steps));
+
+const passkeyOptions = 'me/reauthentication/passkey-options';
+
+/** Whether the form of the call is one of {@link confirmAgain}. */
+export const isConfirmation = ({ form }: PageCall): boolean => allSteps.has(form['step']);
+
+/**
+ * The form that makes the session fresh again: by the strongest factor or, without factors, by the password or a mailed
+ * code. The page gives it to {@link confirmed}.
+ *
+ * @param path the page that takes the form
+ * @param hidden values that the page needs afterwards
+ */
+export async function confirmAgain(page: PageCall, path: string, hidden: Values = {}): Promise<Html> {
+  const { text } = page;
+  const answer = await page.api('GET', `${me}/factors`);
+  const factors = answer.ok ? factorList.parse(answer.body).factors : [];
+  return html`<section aria-labelledby="again">
+    <h2 id="again">${text('secondFactor')}</h2>
+    ${factors.length > 0 ? byFactor(page, path, hidden, factors) : byPassword(page, path, hidden)}
+  </section>`;
+}
+
+function byFactor(page: PageCall, path: string, hidden: Values, factors: z.output<typeof factorList>['factors']): Html {
+  // Only the strongest factor counts.
+  if (factors.some(({ kind }) => kind === 'passkey')) return byPasskey(page, path, hidden);
+  const options = factors.map(({ id, name }) => ({ value: id, label: html`${name}` }));
+  const choice = selectField(page, { name: 'factor', label: 'authenticatorApp', options, value: page.form['factor'] });
+  const code = page.field({
+    name: 'code',
+    label: 'code',
+    hint: 'totpHint',
+    autocomplete: 'one-time-code',
+    isCode: true,
+  });
+  const fields = html`${choice} ${code} ${page.secondButton('continue')}`;
+  return page.formOf(path, fields, { ...hidden, step: steps.proof });
+}
+
+function byPasskey(page: PageCall, path: string, hidden: Values): Html {
+  if (!hasPasskeys(page)) return html`<p>${page.text('passkeyNeeded')}</p>`;
+  return passkeyForm(page, {
+    kind: 'get',
+    page: path,
+    hidden: { ...hidden, step: steps.passkey },
+    options: passkeyOptions,
+    button: page.button('usePasskey'),
+  });
+}
+
+function byPassword(page: PageCall, path: string, hidden: Values): Html {
+  if (page.form['step'] === steps.mail || page.form['by'] === 'mail') {
+    const fields = html`${page.codeField()}${page.secondButton('continue')}`;
+    return page.formOf(path, fields, { ...hidden, step: steps.proof, by: 'mail' });
+  }
+  const password = page.field({
+    name: 'currentPassword',
+    label: 'currentPassword',
+    type: 'password',
+    autocomplete: 'current-password',
+  });
+  return html`${page.formOf(path, html`${password}${page.secondButton('continue')}`, { ...hidden, step: steps.proof })}
+  ${page.formOf(path, page.secondButton('sendCode'), { ...hidden, step: steps.mail })}`;
+}
+
+/** Takes a form of {@link confirmAgain}. @returns whether the session is fresh now; if not, the page is to be shown */
+export async function confirmed(page: PageCall): Promise<boolean> {
+  const { step, by, factor, code = '', currentPassword = '' } = page.form;
+  if (step === steps.mail) return sendCode(page);
+  if (step === steps.passkey) return confirmedByPasskey(page);
+  const mailed = by === 'mail' ? { verificationCode: code } : { currentPassword };
+  return reauthenticated(page, factor === undefined ? mailed : { factorId: factor, code });
+}
+
+async function reauthenticated(page: PageCall, body: Readonly<Record<string, unknown>>): Promise<boolean> {
+  const answer = await page.api('POST', `${me}/reauthentication`, { body });
+  if (!answer.ok) page.problem = answer.problem;
+  return answer.ok;
+}
+
+async function sendCode(page: PageCall): Promise<false> {
+  const sent = await page.api('POST', `${me}/reauthentication-request`, { body: {} });
+  if (sent.ok) page.notice = { text: 'resent' };
+  else page.problem = sent.problem;
+  return false;
+}
+
+async function confirmedByPasskey(page: PageCall): Promise<boolean> {
+  const assertion = credentialOf(page);
+  if (assertion === undefined) {
+    await explainMissing(page, passkeyOptions);
+    return false;
+  }
+  const isConfirmed = await reauthenticated(page, { assertion });
+  if (page.problem) page.problem = problemOfPasskey(page.problem);
+  return isConfirmed;
+}
