@@ -3,6 +3,7 @@ import { notByManagers } from './members.ts';
 import { human, type Prepared, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
 import { keptKey } from '../world/api-keys.ts';
+import type { Person } from '../world/world.ts';
 import { boundToOne, freshMember } from './users.ts';
 
 const aboveManagers = ['owner', 'superAdmin', 'machine'] as const;
@@ -30,13 +31,13 @@ export async function organizationKey(stage: Stage, maker = stage.owner): Promis
   return make(stage, urlOf(stage.orgId), maker.token, rights);
 }
 
-/** Somebody with a personal key, beside one of our member. */
-export async function personalKey(stage: Stage) {
+/** A person, by default somebody new, with a personal key, beside one of our member. */
+export async function personalKey(stage: Stage, owner?: Person) {
   await makeRoom(stage);
   const url = '/v1/authentication/users/me/api-keys';
   const { orgId: organizationId, member } = stage;
   await make(stage, url, member.token, { ...rights, organizationId });
-  const person = await freshMember(stage);
+  const person = owner ?? (await freshMember(stage));
   return { person, ...(await make(stage, url, person.token, { ...rights, organizationId })) };
 }
 

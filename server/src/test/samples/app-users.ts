@@ -1,7 +1,9 @@
 import { expect } from 'vitest';
 import { sql } from '../../db/db.ts';
 import { overUser } from '../../access/access.ts';
-import { personalKey } from './api-keys.ts';
+import { organizationKey, personalKey } from './api-keys.ts';
+import { enrol } from '../world/factors.ts';
+import { codeRequestUrl, enableSignInCodes } from '../world/sign-in-codes.ts';
 import { human, type Prepared, robot, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
 import { freshMember, unique } from './users.ts';
@@ -44,6 +46,28 @@ const bySuperAdmin = ({ world }: Stage, userId: string, addressed?: Person): Pre
 const overMember = async (stage: Stage): Promise<Prepared> => {
   const member = await freshMember(stage);
   return bySuperAdmin(stage, member.userId, member);
+};
+
+/** The user has requested a code to sign in that was not sent yet. */
+const overMemberWhoAskedForSignInCode = async (stage: Stage): Promise<Prepared> => {
+  await enableSignInCodes(stage.world);
+  const member = await freshMember(stage);
+  await stage.world.call('POST', codeRequestUrl, { body: { email: member.email } });
+  return bySuperAdmin(stage, member.userId, member);
+};
+
+/** The user is an owner with a second factor, keys and secrets. The other owners are told that the secrets end. */
+const overOwnerWithKeys = async (stage: Stage): Promise<Prepared> => {
+  const { world, orgId } = stage;
+  const { test, appId } = world;
+  const owner = await freshMember(stage);
+  await test.db.query(sql`
+    UPDATE members SET is_owner = true WHERE app_id = ${appId} AND org_id = ${orgId} AND user_id = ${owner.userId}`);
+  await world.organizationMachine(orgId, { by: owner.token });
+  await personalKey(stage, owner);
+  await organizationKey(stage, owner);
+  await enrol(world, owner);
+  return bySuperAdmin(stage, owner.userId, owner);
 };
 
 /** An attempt on a code that does not exist was made from the user's client address. */
@@ -104,6 +128,14 @@ const userSamples: SampleCalls = {
       },
     },
     { title: 'who asked for a reset', admits: governors, target, prepare: overMemberWhoAskedForReset },
+    { title: 'who asked for a code to sign in', admits: governors, target, prepare: overMemberWhoAskedForSignInCode },
+    {
+      title: 'who has keys and secrets',
+      admits: governors,
+      target,
+      prepare: overOwnerWithKeys,
+      tellsMore: ['organization_machine_secret.end_scheduled'],
+    },
     changed,
   ],
   deactivateUser: [

@@ -35,7 +35,6 @@ export async function addDevices({ test, appId }: World, userId: string): Promis
     FROM users, generate_series(1, 50) AS n WHERE app_id = ${appId} AND id = ${userId}`);
 }
 
-/** Invites an address to a role of the organization. @returns the mail */
 /** Invites an address to our organization. @returns the mail */
 export async function inviteTo({ world, orgId, owner }: Stage, email: string) {
   const body = { email, firstName: 'Ada', lastName: 'Lovelace', role: 'reader' };
