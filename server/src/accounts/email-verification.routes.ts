@@ -11,6 +11,7 @@ import { hasSessionCookieOf } from '../calls/authenticate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { takeLimit } from '../calls/take-limit.ts';
 import { type ComparedPassword, withPasswordOf } from './current-password.ts';
+import { renewSessionCookie } from '../sessions/renew-cookie.ts';
 import { requireSession } from '../sessions/session-of-caller.ts';
 import { emailVerified, requestVerification, verificationRequested, verifyEmail } from '../users/users.schema.ts';
 import { signUpOf } from '../users/sign-up-event.ts';
@@ -109,6 +110,7 @@ export const emailVerificationRoutes = [
       const claimedBy = hasSession || currentPassword !== undefined ? 'verification' : null;
       const verify = (compared?: ComparedPassword) => verifyAddress(call, call.body, { claimedBy, compared });
       await (currentPassword === undefined ? verify() : withPasswordOf(call, userId, currentPassword, verify));
+      if (call.actor.kind === 'user') await renewSessionCookie(call);
       return { message: 'Email verified' };
     },
   }),

@@ -9,6 +9,7 @@ import { signedIn } from '../access/actor.ts';
 import { ApiError } from '../http/errors.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
+import { renewSessionCookie } from '../sessions/renew-cookie.ts';
 import { sessionHeaders, setCookiesOf, startSession } from '../sign-in/start-session.ts';
 import { acceptSuperAdmin } from '../accounts/accept-super-admin.ts';
 import { acceptanceEvents, claimAccount, grantInvitations } from '../accounts/claim-account.ts';
@@ -126,7 +127,7 @@ const acceptMine = route({
     const { id: userId } = signedIn(call.actor).user;
     const binding = { userId, purpose: 'invitation', orgId: body.orgId } as const;
     const codeId = await checkCode(call, binding, body.verificationCode);
-    return mutate(call, async (tx) => {
+    const accepted = await mutate(call, async (tx) => {
       const user = await ofCode(lockUser(tx, appId, userId));
       if (user.state === 'INACTIVE') throw new ApiError('user_inactive');
       // If somebody else claims the account, the session ends and the code is voided in the same transaction.
@@ -136,6 +137,8 @@ const acceptMine = route({
       const event = events.length > 0 ? events : { target: { kind: 'user', id: user.id }, orgId: body.orgId };
       return { result: { message: 'Invitation accepted' }, event };
     });
+    await renewSessionCookie(call);
+    return accepted;
   },
 });
 

@@ -67,6 +67,17 @@ export function isOfInteraction(call: Call, appName: string, token: string | und
 }
 
 /**
+ * Refuses a page to everything but a navigation, such as a frame or a picture of another site: nobody would see the
+ * page, but its change would be made.
+ *
+ * @throws ApiError `origin_not_allowed`
+ */
+export function requireNavigation({ request }: Call): void {
+  const { 'sec-fetch-dest': destination } = request.headers;
+  if (destination !== undefined && destination !== 'document') throw new ApiError('origin_not_allowed');
+}
+
+/**
  * Refuses forms of other sites, also of those in `allowedOrigins`: only the service's own pages may send its forms.
  *
  * @throws ApiError `origin_not_allowed`

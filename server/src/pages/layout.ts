@@ -151,6 +151,8 @@ export async function sendContent(reply: FastifyReply, look: PageLook, content: 
     'content-security-policy': policyOf(styleOf(look).source, content.hasScript),
     'cache-control': 'no-store',
     'referrer-policy': 'same-origin',
+    // A page that opened this one in a tab gets no handle with which it could show another page there.
+    'cross-origin-opener-policy': 'same-origin',
     'x-robots-tag': 'noindex',
     vary: 'Origin, Accept-Language, Cookie',
   });

@@ -3,7 +3,7 @@ import { publicAccess } from '../access/access.ts';
 import { findBrandedApp } from '../branding/branding.store.ts';
 import { type Call, noAudit, nothingKept, type Route, route } from '../calls/route.ts';
 import { ApiError, type ErrorCode } from '../http/errors.ts';
-import { endInteraction, isOfInteraction, requireOwnOrigin } from './interaction.ts';
+import { endInteraction, isOfInteraction, requireNavigation, requireOwnOrigin } from './interaction.ts';
 import { type Content, sendContent } from './layout.ts';
 import { type Form, PageCall } from './page-call.ts';
 
@@ -79,10 +79,11 @@ export function pageRoutes({ path, name, summary, show, submit, changesState, re
       ...shared,
       method: 'GET',
       operationId: `show${name}Page`,
-      ...(changesState && { changesState }),
+      ...(changesState && { changesState, errors: [...shared.errors, 'origin_not_allowed'] }),
       query: formValues,
       response: { status: redirects ? 303 : 200, description: 'The page.' },
       handler: async (call) => {
+        if (changesState) requireNavigation(call);
         const page = await openPage(call, call.query);
         await answer(page, await open(page));
       },

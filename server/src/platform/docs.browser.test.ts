@@ -132,13 +132,18 @@ describe.skipIf(!isInstalled)(`the reference in a browser (skipped without ${exe
     await expectUpdated(client, orgId);
   });
 
-  it('sends the prefilled request with the cookie of anyone who is signed in', async () => {
+  it('neither reads nor uses the session of anyone who is signed in', async () => {
     const { orgId, ownerToken } = await createOrganization('signed-in', { allowedOrigins: [origin] });
-    await context.addCookies([{ name: 'session-token', value: ownerToken, url: origin }]);
+    await context.addCookies([{ name: 'session-token', value: ownerToken, url: origin, httpOnly: true }]);
     const { page, client } = await openClient(orgId);
+    expect(await page.evaluate('document.cookie')).toBe('');
     const authentication = client.getByRole('region', { name: 'Authentication' });
     await typeOver(page, authentication.getByRole('textbox').nth(1), 'signed-in');
-    await expectUpdated(client, orgId);
+    const sent = page.waitForRequest((request) => request.url().endsWith(`/organizations/${orgId}`));
+    await client.getByRole('button', { name: /^Send patch request/ }).click();
+    expect((await (await sent).allHeaders())['cookie']).toBeUndefined();
+    await client.getByRole('region', { name: 'Response' }).getByText('401 Unauthorized').waitFor();
+    complaints = complaints.filter((text) => !text.includes('status of 401'));
   });
 
   it('finds a page by the search, with the keyboard alone', async () => {

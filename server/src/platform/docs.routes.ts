@@ -117,7 +117,11 @@ async function sendDocs(call: Call): Promise<void> {
   if (wantsMarkdown(request)) return sendPage(call, '/docs/api');
   varyBy(reply, 'Accept');
   reply.header('link', '</docs.md>; rel="alternate"; type="text/markdown"');
-  const headers = { 'content-security-policy': contentSecurityPolicy, 'cache-control': 'public, no-cache' };
+  const headers = {
+    'content-security-policy': contentSecurityPolicy,
+    'permissions-policy': 'publickey-credentials-get=(), publickey-credentials-create=()',
+    'cache-control': 'public, no-cache',
+  };
   await reply.headers(headers).type('text/html; charset=utf-8').send(page().markup);
 }
 

@@ -377,6 +377,17 @@ export const renewSession = (
     AND LEAST(expires_at, idle_expires_at) > ${session.now} AND ${condition}
   RETURNING id, user_id`;
 
+/** Replaces the token of a session. @returns false if no session has it */
+export async function replaceToken(
+  db: Queryable,
+  appId: string,
+  { from, to }: { from: Buffer; to: Buffer },
+): Promise<boolean> {
+  const rows = await db.query(sql`
+    UPDATE sessions SET token_hash = ${to} WHERE app_id = ${appId} AND token_hash = ${from} RETURNING 1`);
+  return rows.length > 0;
+}
+
 /**
  * The statement that ends the least recently used sessions of a user beyond a limit. Concurrent sign-ins do not see
  * each other's sessions and may exceed the limit. The next sign-in ends the surplus.

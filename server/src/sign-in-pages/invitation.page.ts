@@ -1,6 +1,7 @@
 import { html } from '../http/html.ts';
 import { emailKey } from '../http/email-address.ts';
 import type { Content } from '../pages/layout.ts';
+import { endInteraction } from '../pages/interaction.ts';
 import type { PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { afterAttempt } from './second-factor.page.ts';
@@ -75,7 +76,10 @@ async function submit(page: PageCall): Promise<PageAnswer> {
   if (step === 'mine') {
     const body = { orgId: org, verificationCode: code };
     const answer = await page.api('POST', 'authentication/users/me/invitations/accept', { body });
-    if (answer.ok) return { redirect: page.href('account', { notice: 'accepted' }) };
+    if (answer.ok) {
+      endInteraction(page.call, page.app.name);
+      return { redirect: page.href('account', { notice: 'accepted' }) };
+    }
     page.problem = answer.problem;
     return show(page);
   }

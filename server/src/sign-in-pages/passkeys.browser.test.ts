@@ -25,9 +25,17 @@ interface Visit {
   readonly complaints: string[];
 }
 
-/** A new browser with its own cookies and an authenticator. */
-async function openBrowser(options: BrowserContextOptions = {}): Promise<Visit> {
+const withoutAutofill = 'PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(false)';
+
+/**
+ * A new browser with its own cookies and an authenticator, which answers at once. So the autofill signs in as soon as
+ * the authenticator has a passkey.
+ *
+ * @param script runs before those of the pages. Default: there is no autofill
+ */
+async function openBrowser(options: BrowserContextOptions = {}, script = withoutAutofill): Promise<Visit> {
   const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 800 }, ...options });
+  await context.addInitScript(script);
   const page = await context.newPage();
   const complaints: string[] = [];
   page.on('console', (entry) => {
@@ -51,8 +59,15 @@ async function openBrowser(options: BrowserContextOptions = {}): Promise<Visit> 
   return { page, cdp, authenticatorId, complaints };
 }
 
-const present = ({ cdp, authenticatorId }: Visit, enabled: boolean) =>
-  cdp.send('WebAuthn.setAutomaticPresenceSimulation', { authenticatorId, enabled });
+/** Another browser with the passkeys of this one, and with autofill. */
+async function copyBrowser({ cdp, authenticatorId }: Visit, script = ''): Promise<Visit> {
+  const { credentials } = await cdp.send('WebAuthn.getCredentials', { authenticatorId });
+  const copy = await openBrowser({}, script);
+  for (const credential of credentials) {
+    await copy.cdp.send('WebAuthn.addCredential', { authenticatorId: copy.authenticatorId, credential });
+  }
+  return copy;
+}
 
 async function enterPassword({ page }: Visit, { email }: Person): Promise<void> {
   await page.goto(at('sign-in?prompt=login'));
@@ -68,8 +83,6 @@ const account = ({ page }: Visit) => page.getByRole('heading', { name: 'Your acc
 async function addPasskey(visit: Visit): Promise<Person> {
   const { page } = visit;
   const person = await world.person({ verified: true });
-  // The autofill would sign in by itself as soon as there is a passkey.
-  await present(visit, false);
   await enterPassword(visit, person);
   await page.getByRole('link', { name: 'Manage second factors' }).click();
   await shoot(page, 'passkeys-none');
@@ -78,10 +91,8 @@ async function addPasskey(visit: Visit): Promise<Person> {
   const { code = '' } = await world.mail(person.email);
   await page.getByLabel('Code from the mail').fill(code);
   await shoot(page, 'passkey-new');
-  await present(visit, true);
   await page.getByRole('button', { name: 'Create the passkey' }).click();
   await page.getByRole('link', { name: 'I have stored the codes' }).click();
-  await present(visit, false);
   await account(visit);
   return person;
 }
@@ -108,22 +119,19 @@ describe.skipIf(!isInstalled)(`passkeys on the pages (skipped without ${executab
   });
 
   it('are added, and sign in by autofill', async () => {
-    const visit = await openBrowser();
-    await addPasskey(visit);
-    await signOut(visit);
-    await present(visit, true);
+    const first = await openBrowser();
+    await addPasskey(first);
+    const visit = await copyBrowser(first);
     await visit.page.goto(at('sign-in'));
     await account(visit);
-    expect(visit.complaints).toEqual([]);
-    await visit.page.context().close();
+    expect([...first.complaints, ...visit.complaints]).toEqual([]);
+    await Promise.all([first, visit].map(({ page }) => page.context().close()));
   });
 
   it('sign in by the button, before and after the address', async () => {
     const visit = await openBrowser();
     const { page } = visit;
     const person = await addPasskey(visit);
-    // Otherwise the autofill would sign in first.
-    await page.addInitScript('PublicKeyCredential.isConditionalMediationAvailable = () => Promise.resolve(false)');
     for (const email of [undefined, person.email]) {
       await signOut(visit);
       await page.goto(at('sign-in'));
@@ -133,10 +141,8 @@ describe.skipIf(!isInstalled)(`passkeys on the pages (skipped without ${executab
         await page.getByLabel('Password').waitFor();
       }
       await shoot(page, `sign-in-passkey-${email === undefined ? 'first' : 'named'}`);
-      await present(visit, true);
       await page.getByRole('button', { name: 'Use a passkey' }).click();
       await account(visit);
-      await present(visit, false);
     }
     expect(visit.complaints).toEqual([]);
     await page.context().close();
@@ -151,9 +157,7 @@ describe.skipIf(!isInstalled)(`passkeys on the pages (skipped without ${executab
     await page.getByLabel('Do not ask again on this device').check();
     await shoot(page, 'second-factor-passkey');
     await page.getByRole('button', { name: 'Use a passkey' }).click();
-    await present(visit, true);
     await account(visit);
-    await present(visit, false);
     await signOut(visit);
     await enterPassword(visit, person);
     await account(visit);
@@ -171,7 +175,6 @@ describe.skipIf(!isInstalled)(`passkeys on the pages (skipped without ${executab
     await page.getByRole('alert').first().waitFor();
     await shoot(page, 'confirm-passkey');
     await page.getByRole('button', { name: 'Use a passkey' }).click();
-    await present(visit, true);
     await page.getByText('Confirmed. Now try again.').waitFor();
     await page.getByRole('button', { name: 'Remove' }).click();
     await page.getByText('The second factor is removed.').waitFor();
@@ -186,7 +189,6 @@ describe.skipIf(!isInstalled)(`passkeys on the pages (skipped without ${executab
     // The authenticator has one for this account.
     await page.goto(at('account/second-factors'));
     await page.getByRole('button', { name: 'Add a passkey' }).click();
-    await present(visit, true);
     await page.getByRole('button', { name: 'Create the passkey' }).click();
     await page.getByText('This device has a passkey for your account already.').waitFor();
     await shoot(page, 'passkey-exists');
@@ -194,10 +196,9 @@ describe.skipIf(!isInstalled)(`passkeys on the pages (skipped without ${executab
     await page.goto(at('account/second-factors'));
     await page.getByRole('button', { name: 'Remove' }).click();
     await page.getByText('The second factor is removed.').waitFor();
-    await present(visit, false);
     await signOut(visit);
     await page.goto(at('sign-in'));
-    await present(visit, true);
+    await page.getByRole('button', { name: 'Use a passkey' }).click();
     await page.getByText('The passkey was not accepted.').first().waitFor();
     // The person does not confirm.
     await cdp.send('WebAuthn.setUserVerified', { authenticatorId, isUserVerified: false });
@@ -209,23 +210,21 @@ describe.skipIf(!isInstalled)(`passkeys on the pages (skipped without ${executab
   });
 
   it('work with browsers that do not convert the JSON', async () => {
-    const visit = await openBrowser();
-    await visit.page.addInitScript(`
+    const script = `
       delete PublicKeyCredential.parseCreationOptionsFromJSON;
       delete PublicKeyCredential.parseRequestOptionsFromJSON;
-      PublicKeyCredential.prototype.toJSON = () => { throw new Error('not implemented'); };`);
-    await addPasskey(visit);
-    await signOut(visit);
+      PublicKeyCredential.prototype.toJSON = () => { throw new Error('not implemented'); };`;
+    const first = await openBrowser({}, `${withoutAutofill}; ${script}`);
+    await addPasskey(first);
+    const visit = await copyBrowser(first, script);
     await visit.page.goto(at('sign-in'));
-    await present(visit, true);
     await account(visit);
-    expect(visit.complaints).toEqual([]);
-    await visit.page.context().close();
+    expect([...first.complaints, ...visit.complaints]).toEqual([]);
+    await Promise.all([first, visit].map(({ page }) => page.context().close()));
   });
 
   it('are explained to browsers that do not know them', async () => {
-    const { page } = await openBrowser();
-    await page.addInitScript('delete window.PublicKeyCredential');
+    const { page } = await openBrowser({}, 'delete window.PublicKeyCredential');
     await page.goto(at('sign-in'));
     await page.getByText('This browser does not support passkeys.').waitFor();
     expect(await page.getByRole('button', { name: 'Use a passkey' }).count()).toBe(0);

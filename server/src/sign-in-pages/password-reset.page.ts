@@ -1,5 +1,6 @@
 import { html } from '../http/html.ts';
 import type { Content } from '../pages/layout.ts';
+import { endInteraction } from '../pages/interaction.ts';
 import type { PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 
@@ -60,7 +61,10 @@ async function setPassword(page: PageCall): Promise<PageAnswer> {
   const { email = '', code = '', newPassword = '' } = page.form;
   const body = { email, verificationCode: code, newPassword };
   const answer = await page.api('PUT', 'authentication/users/password', { body });
-  if (answer.ok) return { redirect: page.href('sign-in', { notice: 'password_changed', prompt: 'login' }) };
+  if (answer.ok) {
+    endInteraction(page.call, page.app.name);
+    return { redirect: page.href('sign-in', { notice: 'password_changed', prompt: 'login' }) };
+  }
   page.problem = answer.problem;
   return askForPassword(page);
 }

@@ -1,5 +1,6 @@
 import { html } from '../http/html.ts';
 import type { Content } from '../pages/layout.ts';
+import { endInteraction } from '../pages/interaction.ts';
 import type { PageCall } from '../pages/page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { selfOf } from '../pages/self.ts';
@@ -60,6 +61,7 @@ async function submit(page: PageCall): Promise<PageAnswer> {
       answer.problem.code === 'unauthenticated' ? { ...answer.problem, code: 'code_invalid' } : answer.problem;
     return show(page);
   }
+  endInteraction(page.call, page.app.name);
   if (!isMine) return { redirect: page.href('sign-in', { notice: 'verified' }) };
   return {
     redirect: page.returnTo === undefined ? page.href('account', { notice: 'verified' }) : page.href('continue'),
