@@ -49,7 +49,9 @@ async function inside(context, name) {
   await page.locator('button').last().click();
   await page.waitForURL(/verify/);
   const choice = `organizations?return_to=${encodeURIComponent(origin)}&organization=choose`;
+  const further = ['email', 'identities', 'api-keys', 'data'].map((part) => `account/${part}`);
   const pages = [
+    ...further,
     'verify',
     'account',
     'account/second-factors',

@@ -1,5 +1,16 @@
 import { accountPage } from './account.page.ts';
+import { apiKeysPage } from './api-keys.page.ts';
+import { dataPage } from './data.page.ts';
+import { emailChangePage } from './email-change.page.ts';
+import { identitiesPage } from './identities.page.ts';
 import { secondFactorsPage } from './second-factors.page.ts';
 
 /** The pages of the own account. */
-export const accountPages = [...accountPage, ...secondFactorsPage];
+export const accountPages = [
+  ...accountPage,
+  ...apiKeysPage,
+  ...dataPage,
+  ...emailChangePage,
+  ...identitiesPage,
+  ...secondFactorsPage,
+];

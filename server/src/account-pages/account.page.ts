@@ -54,6 +54,7 @@ const notices: Notices = new Map([
   ['session', { text: 'sessionEnded' }],
   ['sessions', { text: 'othersEnded' }],
   ['left', { text: 'left' }],
+  ['email', { text: 'emailChanged' }],
 ]);
 
 /** A button that is a form of its own. */
@@ -86,6 +87,7 @@ function profileOf(page: PageCall, user: Person): Html {
   return html`<section aria-labelledby="profile">
     <h2 id="profile">${text('profile')}</h2>
     <p><bdi>${user.email}</bdi> ${mark}</p>
+    <p><a href="${page.href('account/email')}">${text('emailTitle')}</a></p>
     ${isVerified ? html`` : verify} ${page.formOf('account', fields, { step: 'profile', user: user.userId })}
   </section>`;
 }
@@ -193,6 +195,18 @@ function factorsOf(page: PageCall): Html {
   </section>`;
 }
 
+/** The ways to what people need rarely. */
+function furtherOf(page: PageCall): Html {
+  const { text } = page;
+  const link = (path: string, label: TextName) => html`<a href="${page.href(path)}">${text(label)}</a> `;
+  return html`<section aria-label="${text.plain('account')}">
+    <p>
+      ${link('account/identities', 'identitiesTitle')} ${link('account/api-keys', 'apiKeys')}
+      ${link('account/data', 'dataTitle')}
+    </p>
+  </section>`;
+}
+
 async function show(page: PageCall): Promise<PageAnswer> {
   const { look } = page;
   const query = { includeOrganizations: 'true' };
@@ -215,6 +229,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
     factorsOf(page),
     sessionsOf(page, sessions),
     organizationsOf(page, user),
+    furtherOf(page),
   ];
   return { ...page.content('account', html`${parts}`, { above }), isWide: true };
 }

@@ -3,16 +3,10 @@ import { html, type Html } from '../http/html.ts';
 import { timeInWords } from '../mail-texts/languages.ts';
 import { confirmAgain, confirmed, isConfirmable, isConfirmation } from '../pages/confirm-again.ts';
 import { selectField } from '../pages/fields.ts';
+import { framed } from '../pages/framed.ts';
 import type { Notices, PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
-import {
-  framed,
-  linksOf,
-  type ManagedOrganization,
-  namesOf,
-  openOrganization,
-  refusedOrganization,
-} from './organization.ts';
+import { linksOf, type ManagedOrganization, namesOf, openOrganization, refusedOrganization } from './organization.ts';
 
 const path = 'organizations/invitations';
 

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { html } from '../http/html.ts';
+import { framed } from '../pages/framed.ts';
 import type { PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { refusedSession } from '../pages/refused-session.ts';
-import { framed } from './organization.ts';
 
 const path = 'organizations/leave';
 

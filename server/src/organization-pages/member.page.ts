@@ -2,11 +2,11 @@ import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
 import { confirmAgain, confirmed, isConfirmable, isConfirmation } from '../pages/confirm-again.ts';
 import { checkboxes, checkedOf } from '../pages/fields.ts';
+import { framed } from '../pages/framed.ts';
 import type { Notices, PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import type { TextName } from '../page-texts/texts.ts';
 import {
-  framed,
   linksOf,
   type ManagedOrganization,
   type Member,

@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
 import { confirmed, isConfirmation } from '../pages/confirm-again.ts';
+import { framed } from '../pages/framed.ts';
 import type { Notices, PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import {
-  framed,
   linksOf,
   type ManagedOrganization,
   type Member,

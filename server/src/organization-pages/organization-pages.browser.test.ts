@@ -122,6 +122,10 @@ describe.skipIf(!isInstalled)(`pages of organizations in a browser (skipped with
     const query = `return_to=${encodeURIComponent('https://app.example.com')}&organization=choose`;
     for (const path of [
       'account',
+      'account/email',
+      'account/identities',
+      `account/api-keys?org=${org}`,
+      'account/data',
       `organizations?${query}`,
       `organizations/members?org=${org}`,
       `organizations/member?org=${org}&user=${owner.userId}`,

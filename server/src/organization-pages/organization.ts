@@ -1,11 +1,10 @@
 import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
 import { confirmAgain, isConfirmable } from '../pages/confirm-again.ts';
-import type { Values } from '../pages/layout.ts';
+import { framed } from '../pages/framed.ts';
 import type { PageCall } from '../pages/page-call.ts';
 import type { PageAnswer } from '../pages/page-route.ts';
 import { refusedSession } from '../pages/refused-session.ts';
-import type { TextName } from '../page-texts/texts.ts';
 
 const self = z.looseObject({
   userId: z.string(),
@@ -114,21 +113,6 @@ export async function refusedOrganization(page: PageCall, path: string): Promise
   const body = html`${confirm}
     <p><a href="${page.href('organizations')}">${page.text('organizationsTitle')}</a></p>`;
   return framed(page, 'members', body);
-}
-
-/** A page with the way to the account and out of it. */
-export function framed(
-  page: PageCall,
-  title: TextName,
-  body: Html,
-  { values, links = html`` }: { values?: Values; links?: Html } = {},
-): PageAnswer {
-  const above = html`<div class="top">
-      <p class="brand"><bdi>${page.look.brandName}</bdi></p>
-      ${page.signOutForm()}
-    </div>
-    <nav><a href="${page.href('account')}">${page.text('account')}</a>${links}</nav>`;
-  return { ...page.content(title, body, { above, ...(values && { values }) }), isWide: true };
 }
 
 /** The ways between the pages of one organization. */

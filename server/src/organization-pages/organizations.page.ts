@@ -1,4 +1,5 @@
 import { html, type Html } from '../http/html.ts';
+import { framed } from '../pages/framed.ts';
 import type { Notices, PageCall } from '../pages/page-call.ts';
 import {
   choiceOf,
@@ -11,7 +12,6 @@ import {
 } from '../pages/organization-choice.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { refusedSession } from '../pages/refused-session.ts';
-import { framed } from './organization.ts';
 
 const path = 'organizations';
 

@@ -4,6 +4,7 @@ import type { Problem } from './call-api.ts';
 import { selectField } from './fields.ts';
 import type { Values } from './layout.ts';
 import type { PageCall } from './page-call.ts';
+import type { PageAnswer } from './page-route.ts';
 import { credentialOf, explainMissing, hasPasskeys, passkeyForm, problemOfPasskey } from './passkey-form.ts';
 
 const me = 'authentication/users/me';
@@ -24,6 +25,16 @@ const passkeyOptions = 'me/reauthentication/passkey-options';
 
 /** Whether the form of the call is one of {@link confirmAgain}. */
 export const isConfirmation = ({ form }: PageCall): boolean => allSteps.has(form['step']);
+
+/** Whether the page has to ask: after a refusal, and until an attempt succeeded. */
+export const needsConfirmation = (page: PageCall): boolean =>
+  isConfirmable(page.problem) || (isConfirmation(page) && page.notice?.text !== 'confirmedAgain');
+
+/** Takes a form of {@link confirmAgain}, and then shows the page with what was entered. */
+export async function confirmThen(page: PageCall, show: (page: PageCall) => Promise<PageAnswer>): Promise<PageAnswer> {
+  if (await confirmed(page)) page.notice = { text: 'confirmedAgain' };
+  return show(page);
+}
 
 /**
  * The form that makes the session fresh again: by the strongest factor or, without factors, by the password or a mailed

@@ -7,8 +7,14 @@ import { endInteraction, isOfInteraction, requireNavigation, requireOwnOrigin } 
 import { type Content, sendContent } from './layout.ts';
 import { type Form, PageCall } from './page-call.ts';
 
-/** The answer of a page: content, or another address. */
-export type PageAnswer = Content | { readonly redirect: string };
+/** A file that the browser stores. */
+interface Download {
+  readonly fileName: string;
+  readonly json: unknown;
+}
+
+/** The answer of a page: content, another address, or a file. */
+export type PageAnswer = Content | { readonly redirect: string } | Download;
 
 interface Page {
   /** Below `/apps/{app}/`. */
@@ -49,13 +55,22 @@ async function answer({ call, look }: PageCall, given: PageAnswer): Promise<void
   if ('redirect' in given) {
     call.reply.header('cache-control', 'no-store');
     await call.reply.redirect(given.redirect, 303);
+  } else if ('fileName' in given) {
+    const headers = {
+      'cache-control': 'no-store',
+      'content-disposition': `attachment; filename="${given.fileName}"`,
+      'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
+    };
+    const text = JSON.stringify(given.json, null, 2);
+    await call.reply.code(200).headers(headers).serializer(String).type('application/json; charset=utf-8').send(text);
   } else {
     await sendContent(call.reply, look, given);
   }
 }
 
 /** A page whose form was refused. */
-const shownAgain = (given: PageAnswer): PageAnswer => ('redirect' in given ? given : { ...given, status: 400 });
+const shownAgain = (given: PageAnswer): PageAnswer => ('body' in given ? { ...given, status: 400 } : given);
 
 /**
  * Declares a page. A page is a client of the API inside the process: it shows forms, and calls the API with what people

@@ -39,6 +39,11 @@ const texts: Readonly<Record<string, TextName>> = {
   invitation_not_found: 'invitationNotFound',
   invitation_closed: 'invitationNotFound',
   last_owner: 'lastOwner',
+  last_super_admin: 'lastSuperAdmin',
+  last_sign_in_method: 'lastMethod',
+  identity_not_found: 'identityNotFound',
+  api_key_not_found: 'keyNotFound',
+  api_key_limit_reached: 'tooManyKeys',
   unknown_role: 'unknownRole',
   overloaded: 'problemBusy',
   database_unavailable: 'problemBusy',
@@ -56,7 +61,7 @@ export const problemText = ({ code, status, text }: Pick<Problem, 'code' | 'stat
 
 /** The field that a refusal concerns, if the form has one. */
 const fieldsOfCodes: Readonly<Record<string, readonly string[]>> = {
-  email_already_exists: ['email'],
+  email_already_exists: ['email', 'newEmail'],
   password_too_weak: ['password', 'newPassword'],
   code_invalid: ['code', 'verificationCode'],
   factor_invalid: ['code', 'recoveryCode'],
@@ -75,5 +80,5 @@ export function faultOf(problem: Problem | undefined, field: string): TextName |
     return fieldsOfCodes[problem.code]?.includes(field) ? problemText(problem) : undefined;
   }
   if (!problem.fields.some((name) => name === field || names[name] === field)) return undefined;
-  return field === 'email' ? 'invalidEmail' : 'checkField';
+  return field === 'email' || field === 'newEmail' ? 'invalidEmail' : 'checkField';
 }

@@ -21,10 +21,11 @@ async function signOut(page: PageCall): Promise<PageAnswer> {
 }
 
 function signedOut(page: PageCall): Content {
-  const { text } = page;
+  const { text, form } = page;
+  const isDeleted = form['notice'] === 'deleted';
   return page.content(
     'signedOutTitle',
-    html`<p>${text('signedOut')}</p>
+    html`<p>${text(isDeleted ? 'accountDeleted' : 'signedOut')}</p>
       <p><a class="button" href="${page.href('sign-in')}">${text('signInAgain')}</a></p>`,
   );
 }

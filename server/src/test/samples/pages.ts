@@ -152,6 +152,44 @@ export const samplesOfPages: SampleCalls = {
     },
     ['session.reauthenticated'],
   ),
+  showEmailChangePage: showsTo((stage) => freshMember(stage)),
+  submitEmailChangePage: takes(
+    async (stage) => {
+      const person = await freshMember(stage);
+      const body = { newEmail: `${unique('page')}@example.com` };
+      await stage.world.call('POST', '/v1/authentication/users/me/email', { token: person.token, body });
+      const { code = '' } = await stage.world.mail(body.newEmail);
+      return formOf(stage, { ...body, step: 'code', code }, person);
+    },
+    ['user.email_changed'],
+  ),
+  showIdentitiesPage: showsTo((stage) => freshMember(stage)),
+  submitIdentitiesPage: takes(
+    async (stage) => {
+      const { person } = await linked(stage);
+      const url = '/v1/authentication/users/me/identities';
+      const list = await stage.world.call('GET', url, { token: person.token });
+      const [identity] = list.json<{ identities: { id: string }[] }>().identities;
+      return formOf(stage, { step: 'unlink', identity: identity?.id ?? '' }, person);
+    },
+    ['identity.unlinked'],
+  ),
+  showApiKeysPage: showsTo((stage) => freshMember(stage)),
+  submitApiKeysPage: takes(
+    async (stage) => {
+      const person = await freshMember(stage);
+      const url = '/v1/authentication/users/me/api-keys';
+      const body = { organizationId: stage.orgId, name: 'page', roles: ['reader'] };
+      const made = await stage.world.call('POST', url, { token: person.token, body });
+      return formOf(stage, { step: 'revoke', key: made.json<{ id: string }>().id }, person);
+    },
+    ['api_key.revoked'],
+  ),
+  showAccountDataPage: showsTo((stage) => freshMember(stage)),
+  submitAccountDataPage: takes(
+    async (stage) => formOf(stage, { step: 'delete', sure: 'on' }, await freshMember(stage)),
+    ['user.deleted'],
+  ),
   showOrganizationsPage: showsTo((stage) => freshMember(stage)),
   submitOrganizationsPage: takes(async (stage) => {
     const query = { return_to: await allowTarget(stage), organization: 'choose' };
