@@ -154,6 +154,9 @@ export const nouns = {
   branding: {
     get: 'getBranding',
     update: 'updateBranding',
+    getLogo: 'getLogo',
+    setLogo: 'setLogo',
+    deleteLogo: 'deleteLogo',
   },
   identities: {
     listMine: 'listMyIdentities',

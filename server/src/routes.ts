@@ -4,6 +4,7 @@ import { appMetadataRoutes } from './apps/app-metadata.routes.ts';
 import { appRoutes } from './apps/apps.routes.ts';
 import { settingsRoutes } from './apps/settings.routes.ts';
 import { brandingRoutes } from './branding/branding.routes.ts';
+import { logoRoutes } from './branding/logo.routes.ts';
 import { auditRoutes } from './audit/audit.routes.ts';
 import { mailboxRoutes } from './email/mailbox.routes.ts';
 import type { Route } from './calls/route.ts';
@@ -108,6 +109,7 @@ export const routes: readonly Route[] = [
   ...identityProviderRoutes,
   ...settingsRoutes,
   ...brandingRoutes,
+  ...logoRoutes,
   ...appRoutes,
   scriptRoute,
   ...signInPages,

@@ -254,6 +254,12 @@ import type {
   GetBrandingResponses,
   UpdateBrandingData,
   UpdateBrandingResponses,
+  GetLogoData,
+  GetLogoResponses,
+  SetLogoData,
+  SetLogoResponses,
+  DeleteLogoData,
+  DeleteLogoResponses,
   CreateAppData,
   CreateAppResponses,
   ListAppsData,
@@ -433,6 +439,9 @@ export interface OperationTypes {
   updateAppSettings: { data: UpdateAppSettingsData; responses: UpdateAppSettingsResponses };
   getBranding: { data: GetBrandingData; responses: GetBrandingResponses };
   updateBranding: { data: UpdateBrandingData; responses: UpdateBrandingResponses };
+  getLogo: { data: GetLogoData; responses: GetLogoResponses };
+  setLogo: { data: SetLogoData; responses: SetLogoResponses };
+  deleteLogo: { data: DeleteLogoData; responses: DeleteLogoResponses };
   createApp: { data: CreateAppData; responses: CreateAppResponses };
   listApps: { data: ListAppsData; responses: ListAppsResponses };
   getApp: { data: GetAppData; responses: GetAppResponses };
@@ -716,6 +725,9 @@ export const operations = {
   updateAppSettings: { method: 'PATCH', path: '/v1/authorization/apps/settings', body: true },
   getBranding: { method: 'GET', path: '/v1/authorization/branding' },
   updateBranding: { method: 'PATCH', path: '/v1/authorization/branding', body: true },
+  getLogo: { method: 'GET', path: '/v1/authorization/branding/logo' },
+  setLogo: { method: 'PUT', path: '/v1/authorization/branding/logo', body: true },
+  deleteLogo: { method: 'DELETE', path: '/v1/authorization/branding/logo' },
   createApp: { method: 'POST', path: '/v1/platform/apps', body: true },
   listApps: { method: 'GET', path: '/v1/platform/apps' },
   getApp: { method: 'GET', path: '/v1/platform/apps/{name}' },
@@ -769,6 +781,8 @@ export type KnownErrorCode =
   | 'last_owner'
   | 'last_sign_in_method'
   | 'last_super_admin'
+  | 'logo_invalid'
+  | 'logo_not_found'
   | 'machine_secret_limit_exceeded'
   | 'machine_secret_not_found'
   | 'machine_user_limit_exceeded'

@@ -833,7 +833,7 @@ export type Branding = {
      */
     supportUrl: string | null;
     /**
-     * The sign-in methods that the sign-in page offers, in this order. Methods that the setting `signInMethods` does not list are not shown. null: all methods of the setting, in its order.
+     * The sign-in methods that the sign-in page offers, in this order. Password and mailed code share a field. Methods that the setting `signInMethods` does not list are not shown. null: all of the setting, in its order.
      */
     methods: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
 };
@@ -2853,6 +2853,32 @@ export type Jwks = {
 };
 
 /**
+ * The logo of an app.
+ */
+export type Logo = {
+    /**
+     * The image in base64.
+     */
+    content: string;
+    /**
+     * Media type of the image.
+     */
+    type: 'image/png' | 'image/webp' | 'image/jpeg';
+    /**
+     * Width in pixels.
+     */
+    width: number;
+    /**
+     * Height in pixels.
+     */
+    height: number;
+    /**
+     * Address of the image on pages and in mails. It contains a hash of the image.
+     */
+    url: string;
+};
+
+/**
  * A secret of a machine user, without the secret.
  */
 export type MachineSecret = {
@@ -4237,6 +4263,16 @@ export type SessionList = {
 };
 
 /**
+ * A logo.
+ */
+export type SetLogoRequest = {
+    /**
+     * The image in base64: PNG, WebP or JPEG without animation, at most 100 KiB and 2048 pixels wide and high. The kind is read from its bytes. SVG is refused, because it can contain scripts.
+     */
+    content: string;
+};
+
+/**
  * The new roles of the user.
  */
 export type SetOrganizationUserRolesRequest = {
@@ -5075,7 +5111,7 @@ export type UpdateBrandingRequest = {
      */
     supportUrl?: string | null;
     /**
-     * The sign-in methods that the sign-in page offers, in this order. Methods that the setting `signInMethods` does not list are not shown. null: all methods of the setting, in its order.
+     * The sign-in methods that the sign-in page offers, in this order. Password and mailed code share a field. Methods that the setting `signInMethods` does not list are not shown. null: all of the setting, in its order.
      */
     methods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
 };
@@ -13291,6 +13327,157 @@ export type UpdateBrandingResponses = {
 };
 
 export type UpdateBrandingResponse = UpdateBrandingResponses[keyof UpdateBrandingResponses];
+
+export type DeleteLogoData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/authorization/branding/logo';
+};
+
+export type DeleteLogoErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type DeleteLogoError = DeleteLogoErrors[keyof DeleteLogoErrors];
+
+export type DeleteLogoResponses = {
+    /**
+     * The logo is deleted.
+     */
+    204: void;
+};
+
+export type DeleteLogoResponse = DeleteLogoResponses[keyof DeleteLogoResponses];
+
+export type GetLogoData = {
+    body?: never;
+    path?: never;
+    query?: never;
+    url: '/v1/authorization/branding/logo';
+};
+
+export type GetLogoErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type GetLogoError = GetLogoErrors[keyof GetLogoErrors];
+
+export type GetLogoResponses = {
+    /**
+     * The logo.
+     */
+    200: Logo;
+};
+
+export type GetLogoResponse = GetLogoResponses[keyof GetLogoResponses];
+
+export type SetLogoData = {
+    body: SetLogoRequest;
+    path?: never;
+    query?: never;
+    url: '/v1/authorization/branding/logo';
+};
+
+export type SetLogoErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type SetLogoError = SetLogoErrors[keyof SetLogoErrors];
+
+export type SetLogoResponses = {
+    /**
+     * The logo is stored.
+     */
+    200: Logo;
+};
+
+export type SetLogoResponse = SetLogoResponses[keyof SetLogoResponses];
 
 export type ListAppsData = {
     body?: never;

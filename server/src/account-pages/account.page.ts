@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
 import { deviceName } from '../mail-texts/device-name.ts';
 import { languages, timeInWords } from '../mail-texts/languages.ts';
-import type { Values } from '../pages/layout.ts';
+import { brandOf, type Values } from '../pages/layout.ts';
 import type { Form, Notices, PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { refusedSession } from '../pages/refused-session.ts';
@@ -219,10 +219,7 @@ async function show(page: PageCall): Promise<PageAnswer> {
   const user = person.parse(self.body);
   const { sessions } = sessionList.parse(list.body);
   page.readNotice(notices);
-  const above = html`<div class="top">
-    <p class="brand"><bdi>${look.brandName}</bdi></p>
-    ${page.signOutForm()}
-  </div>`;
+  const above = html`<div class="top">${brandOf(look)} ${page.signOutForm()}</div>`;
   const parts = [
     profileOf(page, user),
     passwordOf(page, user),

@@ -112,8 +112,9 @@ const appShape = {
   ...lookShape,
   methods: signInMethods.nullable().meta({
     description:
-      'The sign-in methods that the sign-in page offers, in this order. Methods that the setting `signInMethods` ' +
-      'does not list are not shown. null: all methods of the setting, in its order.',
+      'The sign-in methods that the sign-in page offers, in this order. Password and mailed code share a field. ' +
+      'Methods that the setting `signInMethods` does not list are not shown. null: all of the setting, in its ' +
+      'order.',
     uniqueItems: true,
     examples: [['provider', 'password']],
   }),

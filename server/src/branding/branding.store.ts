@@ -18,6 +18,14 @@ const defaultLook: AppLook = {
 export interface BrandedApp {
   readonly app: App;
   readonly look: AppLook;
+  readonly logo: { readonly hash: Buffer; readonly width: number; readonly height: number } | undefined;
+}
+
+interface BrandedRow extends AppRow {
+  look: Partial<AppLook> | null;
+  logo_hash: Buffer | null;
+  logo_width: number;
+  logo_height: number;
 }
 
 /** The fields to change; null restores a default. */
@@ -27,10 +35,13 @@ const toLook = (stored: Partial<AppLook> | null): AppLook => ({ ...defaultLook, 
 
 /** Reads the app and its look with one statement. */
 export async function findBrandedApp(db: Queryable, name: string): Promise<BrandedApp | undefined> {
-  const [row] = await db.query<AppRow & { look: Partial<AppLook> | null }>(sql`
-    SELECT a.*, b.look FROM (SELECT ${appColumns} FROM apps WHERE name = ${name}) a
+  const [row] = await db.query<BrandedRow>(sql`
+    SELECT a.*, b.look, b.logo_hash, b.logo_width, b.logo_height
+    FROM (SELECT ${appColumns} FROM apps WHERE name = ${name}) a
     LEFT JOIN app_branding b ON b.app_id = a.id`);
-  return row && { app: toApp(row), look: toLook(row.look) };
+  if (!row) return undefined;
+  const { logo_hash: hash, logo_width: width, logo_height: height } = row;
+  return { app: toApp(row), look: toLook(row.look), logo: hash ? { hash, width, height } : undefined };
 }
 
 export async function findAppLook(db: Queryable, appId: string): Promise<AppLook> {

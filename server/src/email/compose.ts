@@ -1,3 +1,4 @@
+import { logoUrl } from '../branding/logo-url.ts';
 import type { Config } from '../config.ts';
 import type { Services } from '../calls/services.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
@@ -26,12 +27,12 @@ const messageIdOf = ({ appId, id }: StoredMail, config: Config): string =>
   `<${appId}.${id}@${new URL(config.publicUrl).hostname}>`;
 
 /** The branding of an app's mails to a user. */
-function brandingOf({ app, language }: StoredMail): Branding {
+function brandingOf({ publicUrl }: Config, { app, language }: StoredMail): Branding {
   const { mail: settings } = app.settings;
   return {
     language: languageOf(language, app.settings.language),
     brandName: settings.brandName ?? app.displayName,
-    logoUrl: settings.logoUrl ?? undefined,
+    logoUrl: settings.logoUrl ?? (app.logoHash ? publicUrl + logoUrl(app.name, app.logoHash) : undefined),
     color: settings.color ?? undefined,
     texts: settings.texts ?? {},
   };
@@ -44,7 +45,7 @@ export function composeMail(
   content: MailContent,
 ): ComposedMail {
   const { mail: settings } = mail.app.settings;
-  const look = brandingOf(mail);
+  const look = brandingOf(config, mail);
   const { name, address } = senderOf(config, settings);
   return {
     messageId: messageIdOf(mail, config),

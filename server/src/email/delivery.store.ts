@@ -15,7 +15,8 @@ export async function takeDueMails(
   const rows = await db.query<MailRow & { attempts: number; give_up_at: Date }>(sql`
     WITH ${leaseDue('mails', asked)}
     SELECT ${mailColumns}, m.attempts, m.give_up_at FROM leased m
-    JOIN apps a ON a.id = m.app_id JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id`);
+    JOIN apps a ON a.id = m.app_id LEFT JOIN app_branding b ON b.app_id = m.app_id
+    JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id`);
   return rows.map((row) => ({ ...toStoredMail(row), attempts: row.attempts, giveUpAt: row.give_up_at }));
 }
 

@@ -13,7 +13,14 @@ export interface StoredMail {
   readonly purpose: MailPurpose;
   readonly sealedContent: Buffer;
   readonly createdAt: Date;
-  readonly app: { readonly displayName: string; readonly isActive: boolean; readonly settings: Settings };
+  readonly app: {
+    readonly name: string;
+    readonly displayName: string;
+    readonly isActive: boolean;
+    readonly settings: Settings;
+    /** SHA-256 of the stored logo. */
+    readonly logoHash: Buffer | null;
+  };
   /** Language that the user chose, or null. */
   readonly language: string | null;
 }
@@ -26,16 +33,18 @@ export interface MailRow {
   purpose: MailPurpose;
   sealed_content: Buffer;
   created_at: Date;
+  app_name: string;
   display_name: string;
   status: string;
   settings: SettingsPatch;
   language: string | null;
+  logo_hash: Buffer | null;
 }
 
-/** The columns of a mail `m` with its app `a` and user `u`. */
+/** The columns of a mail `m` with its app `a`, the branding `b` of the app, and user `u`. */
 export const mailColumns = sql`
   m.app_id, m.id, m.user_id, m.recipient, m.purpose, m.sealed_content, m.created_at,
-  a.display_name, a.status, a.settings, u.language`;
+  a.name AS app_name, a.display_name, a.status, a.settings, u.language, b.logo_hash`;
 
 export const toStoredMail = (row: MailRow): StoredMail => ({
   appId: row.app_id,
@@ -45,7 +54,13 @@ export const toStoredMail = (row: MailRow): StoredMail => ({
   purpose: row.purpose,
   sealedContent: row.sealed_content,
   createdAt: row.created_at,
-  app: { displayName: row.display_name, isActive: row.status === 'ACTIVE', settings: withDefaults(row.settings) },
+  app: {
+    name: row.app_name,
+    displayName: row.display_name,
+    isActive: row.status === 'ACTIVE',
+    settings: withDefaults(row.settings),
+    logoHash: row.logo_hash,
+  },
   language: row.language,
 });
 
@@ -131,7 +146,8 @@ export async function newestMails(
 ): Promise<StoredMail[]> {
   const rows = await db.query<MailRow>(sql`
     SELECT ${mailColumns} FROM mails m
-    JOIN apps a ON a.id = m.app_id JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
+    JOIN apps a ON a.id = m.app_id LEFT JOIN app_branding b ON b.app_id = m.app_id
+    JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
     WHERE m.sealed_content IS NOT NULL AND NOT ${isDelayed(now)}
       ${to === undefined ? empty : sql`AND m.recipient = ${to}`}
       ${purpose === undefined ? empty : sql`AND m.purpose = ${purpose}`}

@@ -128,6 +128,12 @@ export const errorCodes = {
     'Contrast too low',
     'Text in this colour cannot be read on the pages; `nearestColors` has the nearest shade that can.',
   ],
+  logo_invalid: [
+    400,
+    'Logo invalid',
+    'The bytes are not a PNG, WebP or JPEG without animation, or the file is damaged or has other content at its end.',
+  ],
+  logo_not_found: [404, 'Logo not found', 'There is no logo.'],
   relying_party_missing: [
     409,
     'Relying party missing',

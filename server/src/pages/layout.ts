@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import type { BrandingText } from '../branding/branding.schema.ts';
+import { logoUrl } from '../branding/logo-url.ts';
 import type { BrandedApp } from '../branding/branding.store.ts';
 import { html, type Html } from '../http/html.ts';
 import { oneLine } from '../mail-texts/names.ts';
@@ -18,6 +19,7 @@ export interface PageLook extends StyleValues {
   readonly termsUrl: string | null;
   readonly privacyUrl: string | null;
   readonly supportUrl: string | null;
+  readonly logo: { readonly url: string; readonly width: number; readonly height: number } | undefined;
 }
 
 /** The look of a page that belongs to no app. */
@@ -32,9 +34,10 @@ export const plainLook = (language: Language): PageLook => ({
   termsUrl: null,
   privacyUrl: null,
   supportUrl: null,
+  logo: undefined,
 });
 
-export function lookOf({ app, look }: BrandedApp, language: Language): PageLook {
+export function lookOf({ app, look, logo }: BrandedApp, language: Language): PageLook {
   const { brandName, color } = app.settings.mail;
   return {
     ...look,
@@ -42,6 +45,7 @@ export function lookOf({ app, look }: BrandedApp, language: Language): PageLook 
     brandName: oneLine(brandName ?? app.displayName),
     primaryColor: color ?? null,
     texts: look.texts ?? {},
+    logo: logo && { ...logo, url: logoUrl(app.name, logo.hash) },
     language,
   };
 }
@@ -106,6 +110,13 @@ const policyOf = (style: string, hasScript: boolean | undefined): string =>
   `default-src 'none'; ${hasScript ? scriptPolicy : ''}style-src ${style}; img-src 'self' data:; ` +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
+/** The logo of the app, or its name. */
+export function brandOf({ logo, brandName }: PageLook): Html {
+  if (!logo) return html`<p class="brand"><bdi>${brandName}</bdi></p>`;
+  const { url, width, height } = logo;
+  return html`<p class="logo"><img src="${url}" alt="${brandName}" width="${width}" height="${height}" /></p>`;
+}
+
 /** The text and links of the app below the page. */
 function below(look: PageLook): Html {
   const text = textIn(look);
@@ -124,7 +135,7 @@ function document(look: PageLook, { title, body, isWide, goesTo, hasScript }: Co
   const { language, brandName } = look;
   const style: Html = { markup: `<style>${styleOf(look).text}</style>` };
   const refresh = goesTo === undefined ? html`` : html`<meta http-equiv="refresh" content="0;url=${goesTo}" />`;
-  const brand = isWide ? html`` : html`<p class="brand"><bdi>${brandName}</bdi></p>`;
+  const brand = isWide ? html`` : brandOf(look);
   return html`<!doctype html>
     <html lang="${language}" dir="${languages[language].direction}">
       <head>

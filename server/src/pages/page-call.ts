@@ -1,3 +1,4 @@
+import type { Settings } from '../apps/apps.schema.ts';
 import type { App } from '../apps/apps.store.ts';
 import type { BrandedApp } from '../branding/branding.store.ts';
 import { checkRedirectUrl } from '../apps/url-template.ts';
@@ -48,6 +49,8 @@ export class PageCall {
   readonly app: App;
   readonly look: PageLook;
   readonly text: Text;
+  /** The methods that the sign-in page offers, in its order. Only a choice of what is shown: the API decides. */
+  readonly methods: Settings['signInMethods'];
   /** The query of the address, or the form that was sent. */
   readonly form: Form;
   /** Whether a form was sent. */
@@ -69,7 +72,10 @@ export class PageCall {
 
   /** @throws ApiError `redirect_url_not_allowed`, `malformed_request` */
   constructor(call: Call, branded: BrandedApp, form: Form) {
-    const { app } = branded;
+    const { app, look } = branded;
+    const allowed = app.settings.signInMethods;
+    const shown = look.methods?.filter((method) => allowed.includes(method)) ?? [];
+    this.methods = shown.length > 0 ? shown : allowed;
     this.call = call;
     this.app = app;
     this.form = form;

@@ -24,6 +24,10 @@ main{width:100%;max-width:26rem;padding:2rem;background:var(--card);border:1px s
   overflow-wrap:anywhere}
 .brand::before{content:"";inline-size:.85rem;block-size:.85rem;border-radius:.25rem;background:var(--accent);
   border:1px solid var(--edge);flex:none}
+.logo{margin:0 0 1.25rem}
+.logo img{display:block;inline-size:auto;block-size:auto;max-inline-size:min(100%,15rem);max-block-size:3.5rem}
+.top .logo{margin:0}
+@media (prefers-color-scheme:dark){.logo img{background:#fff;padding:.4rem;border-radius:var(--radius)}}
 .wide .brand{justify-content:flex-start}
 .below{width:100%;max-width:26rem;margin:1.25rem 0 0;text-align:center;color:var(--quiet);font-size:.87rem}
 .wide .below{max-width:44rem}
@@ -58,7 +62,8 @@ input.code{font-family:ui-monospace,monospace;letter-spacing:.12em}
 button,.button{display:block;width:100%;min-height:2.75rem;padding:.55rem 1rem;font:inherit;font-weight:600;
   text-align:center;text-decoration:none;color:var(--ink);background:var(--accent);border:1px solid var(--edge);
   border-radius:var(--radius);cursor:pointer}
-[hidden]{display:none}
+[hidden],.way:empty{display:none}
+.way+.way{margin-block-start:.6rem}
 .check{display:flex;gap:.6rem;align-items:center;font-weight:400;margin:0 0 1rem;min-height:1.75rem}
 .check input{width:1.2rem;height:1.2rem;min-height:0;flex:none;margin:0;accent-color:var(--accent)}
 .passkey,noscript>p,noscript+*{margin-block-start:.6rem}

@@ -48,6 +48,14 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy:
       'Send the colour in `nearestColors`, or another one. Light mode needs a dark colour, dark mode a light one.',
   },
+  logo_invalid: {
+    cause: 'The image is an SVG or another format, is animated, is too large, or has content after its end.',
+    remedy: 'Export the logo as PNG, WebP or JPEG with at most 2048 pixels a side and 100 KiB.',
+  },
+  logo_not_found: {
+    cause: 'No logo was stored, or it was deleted.',
+    remedy: 'Store one with `PUT …/branding/logo`.',
+  },
   body_too_large: {
     cause: 'The body has more than 256 KiB, usually because of large metadata or many items.',
     remedy: 'Send less data in one call. Keep large data in your own database.',

@@ -7,8 +7,7 @@ import { afterAttempt } from './second-factor.page.ts';
 
 const options = 'sessions/passkey/options';
 
-export const offersPasskeys = (page: PageCall): boolean =>
-  page.app.settings.signInMethods.includes('passkey') && hasPasskeys(page);
+export const offersPasskeys = (page: PageCall): boolean => page.methods.includes('passkey') && hasPasskeys(page);
 
 /**
  * The button to sign in with a passkey, if the app offers that here.

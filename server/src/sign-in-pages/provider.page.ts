@@ -14,7 +14,7 @@ const verifierOf = ({ call, app }: PageCall): string | undefined => browserSecre
 /** A button for each provider of the app. */
 export async function providerButtons(page: PageCall): Promise<Html> {
   const { call, app } = page;
-  if (!app.settings.signInMethods.includes('provider')) return html``;
+  if (!page.methods.includes('provider')) return html``;
   const providers = (await listProviders(call.services.db, app.id)).filter(({ enabled }) => enabled);
   const buttons = providers.map(({ id, name }) =>
     page.formOf('sign-in', page.secondButton('continueWith', { provider: name }), { step: 'provider', provider: id }),

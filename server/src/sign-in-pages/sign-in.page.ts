@@ -1,5 +1,5 @@
 import { emailAddress } from '../http/email-address.ts';
-import { html } from '../http/html.ts';
+import { html, type Html } from '../http/html.ts';
 import { isLongCode } from '../keys/secrets.ts';
 import type { Content } from '../pages/layout.ts';
 import type { Notices, PageCall } from '../pages/page-call.ts';
@@ -10,10 +10,18 @@ import { offersPasskeys, passkeyButton, submitPasskey } from './passkey.page.ts'
 import { afterAttempt, chooseFactor, showSecondFactor, submitSecondFactor } from './second-factor.page.ts';
 
 const methodsOf = (page: PageCall) => ({
-  password: page.app.settings.signInMethods.includes('password'),
-  code: page.app.settings.signInMethods.includes('emailCode'),
+  password: page.methods.includes('password'),
+  code: page.methods.includes('emailCode'),
   passkey: offersPasskeys(page),
 });
+
+/** The methods in the order of the app. Password and mailed code begin with the same field. */
+function inOrder({ methods }: PageCall, parts: Readonly<Record<'password' | 'passkey' | 'provider', Html>>): Html[] {
+  const kinds = methods.map((method) => (method === 'emailCode' ? 'password' : method));
+  // A passkey alone begins with the field for the address, too.
+  const all = new Set(kinds.includes('password') ? kinds : (['password', ...kinds] as const));
+  return [...all].map((kind) => html`<div class="way">${parts[kind]}</div>`);
+}
 
 /** Messages that other pages leave in the address. */
 const notices: Notices = new Map([
@@ -44,8 +52,12 @@ async function askForAddress(page: PageCall): Promise<Content> {
     : html``;
   return page.content(
     'signIn',
-    html`${takesAddress ? page.formOf('sign-in', fields, { step: 'identify' }) : html``} ${passkeyButton(page)}
-    ${isOffered ? providers : html`<p>${text('noMethod')}</p>`} ${signUp}`,
+    html`${inOrder(page, {
+      password: takesAddress ? page.formOf('sign-in', fields, { step: 'identify' }) : html``,
+      passkey: passkeyButton(page),
+      provider: providers,
+    })}
+    ${isOffered ? html`` : html`<p>${text('noMethod')}</p>`} ${signUp}`,
     { heading: 'signInLead' },
   );
 }

@@ -55,6 +55,7 @@ export const acceptingAccessTokens: ReadonlySet<string> = new Set([
   'listSuperAdmins',
   'getAppSettings',
   'getBranding',
+  'getLogo',
 ]);
 
 /**

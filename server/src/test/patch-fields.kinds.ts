@@ -4,7 +4,7 @@ import { sendPasswordResets } from '../accounts/send-password-resets.ts';
 import { human, nobody, operator, outcomeOf, type Prepared } from './samples/sample.ts';
 import { goThrough, registerProvider } from './identity-flow.ts';
 import { TestProvider } from './identity-provider.ts';
-import { brandingKind, organizationKind, securityKind } from './patch-fields.organizations.ts';
+import { kindsOfOrganizations } from './patch-fields.organizations.ts';
 import { assertionParts, relyingPartyParts } from './patch-fields.passkeys.ts';
 import { halfSignedIn } from './samples/factors.ts';
 import { enableOrganizationMachines } from './samples/stage.ts';
@@ -430,8 +430,7 @@ const acceptInvitationKind: Kind = {
 
 /** The resources of each PATCH and PUT, by operation id. A new route needs an entry. */
 export const kinds: Readonly<Record<string, Kind>> = {
-  updateOrganization: organizationKind,
-  updateOrganizationSecurity: securityKind,
+  ...kindsOfOrganizations,
   updateRoles: rolesKind,
   setOrganizationUserRoles: memberRolesKind,
   updateUser: userKind,
@@ -442,7 +441,6 @@ export const kinds: Readonly<Record<string, Kind>> = {
   updateMyFactor: factorKind,
   updateOrganizationMachineUser: organizationMachineKind,
   updateAppSettings: settingsKind,
-  updateBranding: brandingKind,
   updateApp: appKind,
   changeEmail: changeEmailKind,
   resetPassword: resetPasswordKind,

@@ -1,5 +1,6 @@
 import type { Kind } from './patch-fields.kinds.ts';
 import { human } from './samples/sample.ts';
+import { pngOf } from './images.ts';
 import { withStatus } from './world/answers.ts';
 import { enrol } from './world/factors.ts';
 import type { Person, World } from './world/world.ts';
@@ -8,7 +9,7 @@ async function get(world: World, { token }: Person, rest: string): Promise<unkno
   return withStatus(200, await world.call('GET', `/v1/authorization/organizations/${rest}`, { token })).json();
 }
 
-export const organizationKind: Kind = {
+const organizationKind: Kind = {
   make: async (world) => {
     const owner = await world.person();
     const orgId = await world.organization(owner, { metadata: { plan: 'pro' } });
@@ -20,7 +21,7 @@ export const organizationKind: Kind = {
   values: { name: 'Another name' },
 };
 
-export const securityKind: Kind = {
+const securityKind: Kind = {
   make: async (world) => {
     const owner = await world.person();
     const orgId = await world.organization(owner);
@@ -43,7 +44,7 @@ const looks = {
   supportUrl: 'https://acme.example/support',
 };
 
-export const brandingKind: Kind = {
+const brandingKind: Kind = {
   make: (world) =>
     Promise.resolve({
       prepare: () => ({ as: human(world.admin) }),
@@ -51,4 +52,25 @@ export const brandingKind: Kind = {
         withStatus(200, await world.call('GET', '/v1/authorization/branding', { token: world.admin.token })).json(),
     }),
   values: looks,
+};
+
+const logoKind: Kind = {
+  make: (world) =>
+    Promise.resolve({
+      prepare: () => ({ as: human(world.admin) }),
+      read: async () => {
+        const answer = await world.call('GET', '/v1/authorization/branding/logo', { token: world.admin.token });
+        return answer.statusCode === 404 ? {} : answer.json<object>();
+      },
+    }),
+  values: { content: pngOf(2, 2) },
+  follows: { content: ['type', 'width', 'height', 'url'] },
+};
+
+/** The resources of organizations, and the branding. */
+export const kindsOfOrganizations: Readonly<Record<string, Kind>> = {
+  updateOrganization: organizationKind,
+  updateOrganizationSecurity: securityKind,
+  updateBranding: brandingKind,
+  setLogo: logoKind,
 };

@@ -2,9 +2,10 @@ import { expect } from 'vitest';
 import { sql } from '../../db/db.ts';
 import { overUser } from '../../access/access.ts';
 import { organizationKey, personalKey } from './api-keys.ts';
+import { pngOf } from '../images.ts';
 import { enrol } from '../world/factors.ts';
 import { codeRequestUrl, enableSignInCodes } from '../world/sign-in-codes.ts';
-import { human, type Prepared, robot, type SampleCalls } from './sample.ts';
+import { human, nobody, type Prepared, robot, type SampleCalls } from './sample.ts';
 import type { Stage } from './stage.ts';
 import { freshMember, unique } from './users.ts';
 import { type Person, password } from '../world/world.ts';
@@ -293,6 +294,13 @@ const membershipSamples: SampleCalls = {
   ],
 };
 
+/** The app has a logo. */
+async function withLogo({ world }: Stage): Promise<Prepared> {
+  const body = { content: pngOf(1, 1) };
+  await world.call('PUT', '/v1/authorization/branding/logo', { token: world.admin.token, body });
+  return { as: human(world.admin) };
+}
+
 const appSamples: SampleCalls = {
   getAppSettings: [{ admits: ['superAdmin'], prepare: ({ world }) => ({ as: human(world.admin) }) }],
   updateAppSettings: [
@@ -314,6 +322,27 @@ const appSamples: SampleCalls = {
       admits: ['superAdmin'],
       target: ['app'],
       prepare: ({ world }) => ({ as: human(world.admin), body: { name: unique('A brand') } }),
+    },
+  ],
+  getLogo: [{ admits: ['superAdmin'], prepare: withLogo }],
+  setLogo: [
+    {
+      admits: ['superAdmin'],
+      target: ['app'],
+      prepare: ({ world }) => ({ as: human(world.admin), body: { content: pngOf(3, 2) } }),
+    },
+  ],
+  deleteLogo: [{ admits: ['superAdmin'], target: ['app'], prepare: withLogo }],
+  showLogo: [
+    {
+      admits: 'everyone',
+      prepare: async (stage) => {
+        await withLogo(stage);
+        const url = '/v1/authorization/branding/logo';
+        const response = await stage.world.call('GET', url, { token: stage.world.admin.token });
+        const [, app = '', hash = ''] = /apps\/(.+)\/logo\/(.+)$/.exec(response.json<{ url: string }>().url) ?? [];
+        return { as: nobody, params: { app, hash } };
+      },
     },
   ],
   introspectToken: [

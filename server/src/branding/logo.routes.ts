@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { accepting, overApp, publicAccess } from '../access/access.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { mutate } from '../calls/mutate.ts';
+import { type Call, route } from '../calls/route.ts';
+import { ApiError } from '../http/errors.ts';
+import { readImage } from './image.ts';
+import { logo, logoParams, mostPixels, setLogo } from './logo.schema.ts';
+import { findLogo, findServedLogo, type Logo, removeLogo, storeLogo } from './logo.store.ts';
+import { logoUrl } from './logo-url.ts';
+
+/** @throws ApiError `logo_invalid` */
+function readLogo(content: string): Logo {
+  const bytes = Buffer.from(content, 'base64');
+  const image = readImage(bytes);
+  if (!image) throw new ApiError('logo_invalid');
+  const isInBounds = [image.width, image.height].every((pixels) => pixels >= 1 && pixels <= mostPixels);
+  if (!isInBounds) throw new ApiError('logo_invalid', { detail: `The image is not 1 to ${mostPixels} pixels a side.` });
+  return { ...image, bytes, hash: createHash('sha256').update(bytes).digest() };
+}
+
+async function toResource(call: Call, { bytes, hash, type, width, height }: Logo) {
+  const { name } = await namedAppOf(call);
+  const url = call.services.config.publicUrl + logoUrl(name, hash);
+  return { content: bytes.toString('base64'), type, width, height, url };
+}
+
+export const logoRoutes = [
+  route({
+    method: 'GET',
+    url: '/v1/authorization/branding/logo',
+    operationId: 'getLogo',
+    tag: 'authorization',
+    summary: 'Get the logo of the app',
+    description: 'Returns the logo and its public address.',
+    access: accepting({ accessToken: true }, overApp('SUPER_ADMIN')),
+    response: { status: 200, description: 'The logo.', body: logo },
+    errors: ['logo_not_found'],
+    handler: async (call) => {
+      const found = await findLogo(call.services.db, call.appId);
+      if (!found) throw new ApiError('logo_not_found');
+      return toResource(call, found);
+    },
+  }),
+
+  route({
+    method: 'PUT',
+    url: '/v1/authorization/branding/logo',
+    operationId: 'setLogo',
+    tag: 'authorization',
+    summary: 'Set the logo of the app',
+    description:
+      'Stores the logo that hosted pages and mails show instead of the name. Every logo has an address of its own, ' +
+      'so mails that were sent before show the name when it is replaced. In mails, the setting `mail.logoUrl` has ' +
+      'priority.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'app.branding_updated',
+    body: setLogo,
+    response: { status: 200, description: 'The logo is stored.', body: logo },
+    errors: ['logo_invalid'],
+    handler: async (call) => {
+      const { appId, services } = call;
+      const read = readLogo(call.body.content);
+      const result = await toResource(call, read);
+      return mutate(call, async (tx) => {
+        await storeLogo(tx, appId, read, services.clock.now());
+        return { result, event: { target: { kind: 'app', id: appId }, changes: ['logo'] } };
+      });
+    },
+  }),
+
+  route({
+    method: 'DELETE',
+    url: '/v1/authorization/branding/logo',
+    operationId: 'deleteLogo',
+    tag: 'authorization',
+    summary: 'Delete the logo of the app',
+    description: 'Pages and mails show the name again.',
+    access: overApp('SUPER_ADMIN'),
+    audit: 'app.branding_updated',
+    response: { status: 204, description: 'The logo is deleted.' },
+    errors: ['logo_not_found'],
+    handler: (call) =>
+      mutate(call, async (tx) => {
+        const { appId, services } = call;
+        if (!(await removeLogo(tx, appId, services.clock.now()))) throw new ApiError('logo_not_found');
+        return { result: undefined, event: { target: { kind: 'app', id: appId }, changes: ['logo'] } };
+      }),
+  }),
+
+  route({
+    method: 'GET',
+    url: '/apps/:app/logo/:hash',
+    operationId: 'showLogo',
+    tag: 'platform',
+    summary: 'The logo of an app',
+    description: 'The image, for pages and mails.',
+    access: publicAccess({ app: 'none' }),
+    hidden: true,
+    params: logoParams,
+    response: { status: 200, description: 'The image.' },
+    errors: ['route_not_found'],
+    handler: async ({ services, params, reply }) => {
+      const found = await findServedLogo(services.db, params.app, Buffer.from(params.hash, 'hex'));
+      if (!found) throw new ApiError('route_not_found');
+      reply.headers({
+        // The address contains the hash, so its content never changes. A browser never runs it as a page.
+        'cache-control': 'public, max-age=31536000, immutable',
+        'content-security-policy': "default-src 'none'; sandbox; frame-ancestors 'none'",
+        'cross-origin-resource-policy': 'cross-origin',
+        'content-disposition': 'inline; filename="logo"',
+      });
+      await reply.type(found.type).send(found.bytes);
+    },
+  }),
+];
