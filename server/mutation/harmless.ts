@@ -10,6 +10,7 @@ export interface Harmless {
 
 const app = 'app_id = ${appId}';
 const appOf = (alias: string): string => `${alias}.${app}`;
+const appOfAsked = (alias: string): string => `${alias}.app_id = asked.app_id`;
 const user = 'user_id = ${userId}';
 
 /**
@@ -17,6 +18,8 @@ const user = 'user_id = ${userId}';
  * (tenancy.schema.test.ts).
  */
 const once = (what: string): string => `the id of ${what} is never given twice`;
+/** Keys of predefined roles are unique in an app only. */
+const otherApps = 'roles-of-other-apps.test.ts asks for a role of the same key in another app';
 const background = (what: string): string => `no call reaches it; ${once(what)}`;
 
 type Entry = readonly [guard: string, context: string, reason: string];
@@ -57,6 +60,7 @@ export const harmless: readonly Harmless[] = [
     ],
     [appOf('used'), 'function consumeCode', `the code was found in the app, and ${once('a code')}`],
     ['used.user_id = ${userId}', 'function consumeCode', 'the code was found among those of the same user'],
+    [app, 'function countRequestedCodes', once('a user')],
   ]),
   ...of('codes/live-code.ts', [
     [app, 'function listLiveCodes', 'no call reaches it; the hash of a code is bound to its app'],
@@ -65,6 +69,10 @@ export const harmless: readonly Harmless[] = [
   ...of('devices/devices.store.ts', [
     [app, 'const storeDevice', `the token of a device is random, and ${once('a user')}`],
     ['user_id = ${use.userId}', 'const storeDevice', 'ON CONFLICT leaves the device of somebody else alone'],
+    [appOf('d'), 'const rememberedDevice', once('a user')],
+    [appOf('u'), 'function findRememberedDevice', once('a user')],
+    [appOf('d'), 'function rememberFactor', once('a user')],
+    [appOf('u'), 'function rememberFactor', once('a user')],
   ]),
   ...of('access/decide.ts', [
     [app, 'function heldOverSession', 'the DELETE that ends the session asks for the app again'],
@@ -111,6 +119,8 @@ export const harmless: readonly Harmless[] = [
       'function hasLiveInvitation',
       'anyone who is only invited is deleted with the last invitation',
     ],
+    [appOf('o'), 'function findNewestLiveInvitation', once('an organization')],
+    [appOf('i'), 'function findNewestLiveInvitation', once('a user')],
   ]),
   ...of('keys/signing-keys.store.ts', [
     [app, 'function findPublishedKey', 'the id of a key is its thumbprint (RFC 7638)'],
@@ -120,6 +130,8 @@ export const harmless: readonly Harmless[] = [
     ['s.machine_user_id = machine.id', 'used AS (', once('a secret')],
     ['m.app_id = asked.app_id', 'function findMachines', 'secret and key are asked for in the app'],
     ['s.machine_user_id = m.id', 'function findMachines', once('a secret')],
+    [appOfAsked('m'), 'function findClients', `the secret is asked for in the app, and ${once('a machine user')}`],
+    [appOf('m'), 'function findMachineUser', once('a machine user')],
   ]),
   ...of('members/last-owner.ts', [
     [app, 'function checkNotLastOwner', once('a user')],
@@ -166,6 +178,7 @@ export const harmless: readonly Harmless[] = [
     [user, 'function endSession', 'the token of the link names both, sealed'],
     [user, 'function unlinkIdentity', 'the token of the link names both, sealed'],
     [app, 'function removePassword', `the UPDATE that follows asks for the app, and ${once('a user')}`],
+    [app, 'DELETE FROM mfa_challenges', once('a user')],
   ]),
   ...of('outbox/outbox.store.ts', [
     [app, 'function markSent', background('a mail')],
@@ -181,12 +194,23 @@ export const harmless: readonly Harmless[] = [
       'the ids are those of sessions of the user',
     ],
     [app, 'function holdSession', once('a session')],
+    [appOfAsked('s'), 'function findSessionsOfAccessTokens', once('a session')],
+    [appOfAsked('u'), 'function findSessionsOfAccessTokens', once('a user')],
+    [appOfAsked('k'), 'function findSessionsOfAccessTokens', 'the id of a key is its thumbprint (RFC 7638)'],
+    [appOfAsked('m'), 'function findSessionsOfAccessTokens', once('a user and of an organization')],
+    [appOfAsked('o'), 'function findSessionsOfAccessTokens', once('an organization')],
+    [app, 'function deleteEnrolmentSessions', once('a user')],
+    [app, 'SELECT FROM devices', once('a user')],
   ]),
-  ...of('sign-in/sign-in.store.ts', [[appOf('d'), 'function countSignInAttempt', 'the token of a device is random']]),
+  ...of('sign-in/sign-in.store.ts', [
+    [appOf('d'), 'function countSignInAttempt', 'the token of a device is random'],
+    [app, 'function storeChallenge', once('a user')],
+  ]),
   ...of('users/super-admins.store.ts', [
     [app, 'function isInvitedAsSuperAdmin', once('a user')],
     [appOf('u'), 'function moveSuperAdminInvitation', once('a user')],
     [appOf('earlier'), 'function moveSuperAdminInvitation', once('a user')],
+    [app, 'function superAdminInvitationEnd', once('a user')],
   ]),
   ...of('accounts/account-export.store.ts', [
     [appOf('m'), 'function exportOrganizations', once('a user')],
@@ -195,6 +219,11 @@ export const harmless: readonly Harmless[] = [
     [appOf('i'), 'const exportInvitations', once('a user')],
     [appOf('p'), 'const exportIdentities', once('a provider')],
     [appOf('l'), 'const exportIdentities', once('a user')],
+    [appOf('named'), 'const exportApiKeys', once('an API key')],
+    [appOf('k'), 'const exportApiKeys', once('a user')],
+    [app, 'const exportFactors', once('a user')],
+    [appOf('m'), 'const exportMachineSecrets', once('a machine user')],
+    [appOf('s'), 'const exportMachineSecrets', once('a user')],
   ]),
   ...of('users/app-users.store.ts', [[app, 'function addressesOf', once('a user')]]),
   ...of('users/known-requester.ts', [
@@ -222,5 +251,101 @@ export const harmless: readonly Harmless[] = [
     [app, 'function lockActiveUser', once('a user')],
     [app, 'function lockCredentials', once('a user')],
     [app, 'const setPasswordHashWhere', once('a user')],
+  ]),
+  ...of('access/relations.ts', [
+    [appOf('caller'), 'const relationOfOrganizationMachine', once('a machine user')],
+    [appOf('o'), 'const relationOfOrganizationMachine', once('an organization')],
+    [appOf('o'), 'const throughOrganizationOf', once('an organization')],
+    [appOf('target'), 'const throughOrganizationOf', once('a user and of an organization')],
+    [appOf('caller'), 'const throughOrganizationOf', once('a machine user')],
+  ]),
+  ...of('api-keys/api-keys.operator.store.ts', [
+    [app, 'const listAllApiKeys', 'no call reaches it; operate/api-keys.test.ts asks for another app'],
+    [app, 'function deleteAnyApiKey', background('an API key')],
+  ]),
+  ...of('api-keys/api-keys.store.ts', [
+    [appOf('k'), 'function countApiKeys', once('a user and of an organization')],
+    [appOf('k'), 'function findApiKey', once('an API key')],
+    [app, 'function holdMachine', once('a machine user')],
+    [app, 'function endKeysOf', once('a user')],
+  ]),
+  ...of('api-keys/find-api-keys.store.ts', [
+    [appOfAsked('r'), 'JOIN roles r', otherApps],
+    [appOfAsked('named'), 'const namedRights', once('an API key')],
+    [appOfAsked('m'), 'function findApiKeys', once('a user and of an organization')],
+    [appOfAsked('w'), 'function findApiKeys', once('a machine user')],
+  ]),
+  ...of('factors/factor-resets.store.ts', [
+    [appOf('u'), 'const activeSuperAdmin', once('a user')],
+    [appOf('r'), 'function insertFactorReset', once('a user')],
+  ]),
+  ...of('factors/factors.store.ts', [
+    [app, 'function insertFactor', once('a user')],
+    [appOf('u'), 'function settleDeletion', once('a user')],
+    [app, 'function deleteRejectedFactors', once('a user')],
+    [app, 'function deleteFactors', once('a user')],
+    [app, 'function replaceSealedFactor', background('a factor')],
+  ]),
+  ...of('factors/passkeys.store.ts', [
+    [appOf('f'), 'function findCredentialsByEmail', once('a user')],
+    [app, 'function usePasskey', once('a factor')],
+  ]),
+  ...of('factors/recovery-codes.store.ts', [[app, 'function hasRecoveryCode', once('a user')]]),
+  ...of('organization-machine-users/former-owners.store.ts', [
+    [appOf('o'), 'function scheduleEnd', once('an organization')],
+    [appOf('s'), 'function scheduleEnd', once('a user')],
+    [appOf('m'), 'function scheduleEnd', once('a machine user')],
+    [appOf('held'), 'function scheduleEnd', once('a user and of an organization')],
+    [appOf('u'), 'function scheduleEnd', once('a user')],
+    [appOf('m'), 'function listOwners', once('a user and of an organization')],
+    [appOf('o'), 'function listOwners', once('an organization')],
+    [appOf('u'), 'function listOwners', once('a user')],
+  ]),
+  ...of('organization-machine-users/organization-machine-lookups.store.ts', [
+    [appOfAsked('m'), 'function findOrganizationMachines', once('a machine user')],
+    [appOfAsked('o'), 'function findOrganizationMachines', once('an organization')],
+    [appOfAsked('s'), 'function findOrganizationMachines', once('a machine user and of a secret')],
+    [appOfAsked('k'), 'function findOrganizationMachines', 'the id of a key is its thumbprint (RFC 7638)'],
+    [
+      appOfAsked('m'),
+      'function findOrganizationClients',
+      `the secret is asked for in the app, and ${once('a machine user')}`,
+    ],
+    [appOfAsked('o'), 'function findOrganizationClients', once('an organization')],
+    [appOfAsked('r'), 'function findOrganizationClients', otherApps],
+    [appOfAsked('mr'), 'function findOrganizationClients', once('a machine user and of an organization')],
+  ]),
+  ...of('organization-machine-users/organization-machine-secrets.store.ts', [
+    [app, 'function countOrganizationMachineSecrets', once('a machine user')],
+    [appOf('m'), 'function isOwnerOrSuperAdmin', once('a user and of an organization')],
+    [appOf('u'), 'function isOwnerOrSuperAdmin', once('a user')],
+    [app, 'function deleteSecretsCreatedBy', once('a user')],
+  ]),
+  ...of('organization-machine-users/organization-machine-users.store.ts', [
+    [app, 'function countOrganizationMachines', once('an organization')],
+    [app, 'function getOrganizationName', once('an organization')],
+    [appOf('s'), 'function listMachinesOfApp', once('a machine user')],
+    [appOf('o'), 'function listMachinesOfApp', once('an organization')],
+    [
+      appOf('m'),
+      'function listMachinesOfApp',
+      'no call reaches it; operate/organization-machines.test.ts asks for another app',
+    ],
+    [app, 'function deleteMachineOfApp', background('a machine user')],
+  ]),
+  ...of('organizations/security.store.ts', [
+    [appOf('o'), 'function lockSecurity', once('an organization')],
+    [app, 'function findSecurity', once('an organization')],
+  ]),
+  ...of('passkeys/passkey-challenges.store.ts', [
+    [app, 'function issueChallenge', `what a challenge is bound to is random, or ${once('a session')}`],
+  ]),
+  ...of('roles/effective-permissions.store.ts', [
+    [appOf('r'), "SELECT 'ORG_OWNER'", otherApps],
+    [appOfAsked('m'), 'function selectGrants', once('a user and of an organization')],
+    [appOfAsked('s'), 'function selectGrants', once('a session')],
+  ]),
+  ...of('sign-in/mfa-challenges.store.ts', [
+    [app, 'SELECT token_hash FROM devices', `the token of a device is random, and ${once('a user')}`],
   ]),
 ];

@@ -52,6 +52,13 @@ const heldByHuman = (isSuperAdmin: Sql): Sql => sql`
     ELSE ${none}
   END`;
 
+/** The relation of a machine user of an organization. */
+const relationOfOrganizationMachine = (id: string, appId: string, orgId: string, columns: Sql): Sql => sql`
+  SELECT o.id, o.status, CASE WHEN caller.is_manager THEN ${orgManager} ELSE ${orgMember} END AS held ${columns}
+  FROM organizations o
+  JOIN organization_machine_users caller ON caller.app_id = ${appId} AND caller.org_id = o.id AND caller.id = ${id}
+  WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
+
 /**
  * One row with the principals of the actor for the organization, or no row if it does not exist: columns `id`,
  * `status`, `held` (text[]), and `unmet`: the policy of the organization if the session of the caller does not meet it.
@@ -65,13 +72,7 @@ export function organizationRelation(actor: Actor, appId: string, orgId: string,
   if (actor.kind === 'machine')
     return sql`SELECT o.id, o.status, ARRAY['GENERIC_MACHINE_USER'] AS held ${organization}`;
   if (actor.kind === 'organization-machine')
-    return sql`
-      SELECT o.id, o.status, CASE WHEN caller.is_manager THEN ${orgManager} ELSE ${orgMember} END AS held ${policy}
-        ${columns}
-      FROM organizations o
-      JOIN organization_machine_users caller
-        ON caller.app_id = ${appId} AND caller.org_id = o.id AND caller.id = ${actor.id}
-      WHERE o.app_id = ${appId} AND o.id = ${orgId}`;
+    return relationOfOrganizationMachine(actor.id, appId, orgId, sql`${policy} ${columns}`);
   if (actor.kind !== 'user') return sql`SELECT o.id, o.status, ${none} AS held ${organization}`;
   return sql`
     SELECT o.id, o.status, ${heldByHuman(sql`${actor.user.isSuperAdmin}::boolean`)} AS held ${policy} ${columns}
