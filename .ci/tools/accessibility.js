@@ -64,6 +64,10 @@ async function inside(context, name) {
     await page.goto(hosted(address));
     await check(page, address);
   }
+  await page.goto(hosted('account/second-factors'));
+  await page.locator('form:has([value=add-passkey]) button').click();
+  await page.locator('[role=alert]').first().waitFor();
+  await check(page, 'account/second-factors, refused');
   await page.close();
 }
 
