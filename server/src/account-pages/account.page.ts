@@ -200,7 +200,7 @@ function furtherOf(page: PageCall): Html {
   const { text } = page;
   const link = (path: string, label: TextName) => html`<a href="${page.href(path)}">${text(label)}</a> `;
   return html`<section aria-label="${text.plain('account')}">
-    <p>
+    <p class="after">
       ${link('account/identities', 'identitiesTitle')} ${link('account/api-keys', 'apiKeys')}
       ${link('account/data', 'dataTitle')}
     </p>

@@ -4,6 +4,8 @@ import { executablePath, freeOrigin, isInstalled, launchBrowser } from '../test/
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, password, type World } from '../test/world/world.ts';
 
+const target = 'https://app.example.com/start';
+
 let test: TestApp;
 let world: World;
 let browser: Browser;
@@ -50,7 +52,7 @@ describe.skipIf(!isInstalled)(`pages of organizations in a browser (skipped with
   beforeAll(async () => {
     origin = await freeOrigin();
     test = await buildTestApp({ env: { PUBLIC_URL: origin } });
-    world = await createWorld(test);
+    world = await createWorld(test, { settings: { redirectUrls: [target] } });
     await test.app.listen({ host: '127.0.0.1', port: Number(new URL(origin).port) });
     browser = await launchBrowser();
   });
@@ -119,7 +121,7 @@ describe.skipIf(!isInstalled)(`pages of organizations in a browser (skipped with
     const options = { locale: 'ar', colorScheme: 'dark', viewport: { width: 320, height: 640 } } as const;
     const page = await openBrowser(options);
     await page.context().addCookies([{ name: 'session-token', value: owner.token, url: origin }]);
-    const query = `return_to=${encodeURIComponent('https://app.example.com')}&organization=choose`;
+    const query = `return_to=${encodeURIComponent(target)}&organization=choose`;
     for (const path of [
       'account',
       'account/email',
@@ -132,7 +134,8 @@ describe.skipIf(!isInstalled)(`pages of organizations in a browser (skipped with
       `organizations/invitations?org=${org}`,
       `organizations/leave?org=${org}`,
     ]) {
-      await page.goto(at(path));
+      const response = await page.goto(at(path));
+      expect([path, response?.status()]).toEqual([path, 200]);
       await shoot(page, `ar-${path.replace(/\?.*/, '').replace('/', '-')}`);
       expect([path, await page.evaluate('document.documentElement.scrollWidth')]).toEqual([path, 320]);
     }

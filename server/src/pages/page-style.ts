@@ -75,6 +75,7 @@ button+button,form+form{margin-block-start:.6rem}
 .who{display:flex;justify-content:space-between;gap:1rem;align-items:baseline;margin:0 0 1rem;padding:.6rem .9rem;
   border:1px solid var(--line);border-radius:var(--radius);overflow-wrap:anywhere}
 .after{margin:1.25rem 0 0;display:flex;flex-wrap:wrap;gap:.4rem 1.25rem}
+section>.after:first-child{margin:0}
 section{padding:1.5rem;margin:0 0 1.25rem;background:var(--card);border:1px solid var(--line);
   border-radius:calc(var(--radius)*1.7)}
 img.qr{background:#fff;padding:.5rem;border-radius:var(--radius)}
