@@ -21,7 +21,7 @@ const isChoice = ({ goal }: PageCall): boolean => goal['organization'] === 'choo
 
 function organizationItem(page: PageCall, { id, name, status }: Summary): Html {
   const { text } = page;
-  const label = text.plain('openOrganization', { name });
+  const label = text.plain(isChoice(page) ? 'continueWithOrganization' : 'manageMembers', { name });
   const href = page.href('organizations/members', { org: id });
   const open = html`<a href="${href}" aria-label="${label}">${text('members')}</a>`;
   const choose = page.formOf(path, html`<button class="second" aria-label="${label}">${text('continue')}</button>`, {

@@ -23,7 +23,7 @@ export const arabicAccount: AccountTexts = {
   keysLead: 'بمفتاح API يعمل برنامج باسمك في مؤسسة واحدة. احتفظ به سرًا.',
   noKeys: 'ليس لديك مفاتيح.',
   keyName: 'اسم المفتاح',
-  keyFor: 'مفتاح جديد لدى {{name}}',
+  keyFor: 'إنشاء مفتاح لدى {{name}}',
   keyLifetime: 'مدة الصلاحية',
   forDays: '{{days}} يومًا',
   neverExpires: 'دون تاريخ انتهاء',

@@ -7,7 +7,7 @@ export const arabicOrganizations: OrganizationTexts = {
   chooseLead: 'بأي مؤسسة تريد المتابعة إلى {{brandName}}؟',
   chooseNone: 'لست عضوًا في أي مؤسسة لدى {{brandName}} بعد. يمكن لمن يدير مؤسسة أن يدعوك.',
   continueWithout: 'المتابعة دون مؤسسة',
-  openOrganization: 'فتح {{name}}',
+  continueWithOrganization: 'متابعة مع {{name}}',
   inactive: 'معطّلة',
   allOrganizations: 'كل المؤسسات',
   more: 'المزيد',
@@ -31,7 +31,7 @@ export const arabicOrganizations: OrganizationTexts = {
 
   members: 'الأعضاء',
   membersOf: 'أعضاء {{name}}',
-  manageMembers: 'أعضاء {{name}}',
+  manageMembers: 'الأعضاء في {{name}}',
   memberCount: 'عدد الأعضاء: {{count}}',
   search: 'بحث',
   searchHint: 'جزء من الاسم، أو من العنوان مع @.',
@@ -68,7 +68,7 @@ export const arabicOrganizations: OrganizationTexts = {
   mailDelayed: 'الرسالة تنتظر، لأن رسائل كثيرة وصلت إلى هذا الصندوق.',
   resendInvitation: 'إعادة الإرسال',
   withdraw: 'سحب',
-  resendTo: 'إعادة إرسال دعوة {{email}}',
+  resendTo: 'إعادة الإرسال إلى {{email}}',
   withdrawFrom: 'سحب دعوة {{email}}',
   withdrawn: 'سُحبت الدعوة.',
 

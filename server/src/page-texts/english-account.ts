@@ -24,7 +24,7 @@ export const englishAccount = {
   keysLead: 'With an API key, a program acts in your name in one organization. Keep it secret.',
   noKeys: 'You have no API keys.',
   keyName: 'Name of the key',
-  keyFor: 'New key for {{name}}',
+  keyFor: 'Create a key for {{name}}',
   keyLifetime: 'Valid for',
   forDays: '{{days}} days',
   neverExpires: 'No end date',

@@ -6,7 +6,7 @@ export const englishOrganizations = {
   chooseLead: 'With which organization do you want to continue to {{brandName}}?',
   chooseNone: 'You are in no organization of {{brandName}} yet. Somebody who manages one can invite you.',
   continueWithout: 'Continue without an organization',
-  openOrganization: 'Open {{name}}',
+  continueWithOrganization: 'Continue with {{name}}',
   inactive: 'Deactivated',
   allOrganizations: 'All organizations',
   more: 'More',
@@ -71,7 +71,7 @@ export const englishOrganizations = {
   mailDelayed: 'The mail waits, because this mailbox got many mails.',
   resendInvitation: 'Send again',
   withdraw: 'Withdraw',
-  resendTo: 'Send the invitation of {{email}} again',
+  resendTo: 'Send again to {{email}}',
   withdrawFrom: 'Withdraw the invitation of {{email}}',
   withdrawn: 'The invitation is withdrawn.',
 
