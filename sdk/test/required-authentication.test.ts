@@ -209,6 +209,7 @@ describe('the policy of an organization', () => {
   it.each([
     [{ mfa: 'required', maxSessionHours: 8 } as const, `${second}, max_age=28800`],
     [{ maxSessionHours: 1 }, 'max_age=3600'],
+    [{ signInMethods: ['provider'] as const, maxSessionHours: 8 }, 'max_age=28800'],
   ])('%j is in the challenge', async (policy, value) => {
     await setProven(password, [2 * hour, null, null]);
     await setOrganizationPolicy(world, orgId, policy);

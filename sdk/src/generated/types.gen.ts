@@ -2612,6 +2612,10 @@ export type Introspection = {
          * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
          */
         maxAgeSeconds?: number;
+        /**
+         * Present if the session has proven no sign-in method that the organization accepts: sign in with one of these.
+         */
+        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     };
     /**
      * Id of the API key.
@@ -3015,6 +3019,10 @@ export type ManagerRoles = {
          * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
          */
         maxAgeSeconds?: number;
+        /**
+         * Present if the session has proven no sign-in method that the organization accepts: sign in with one of these.
+         */
+        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     };
 };
 
@@ -3167,6 +3175,10 @@ export type Membership = {
          * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
          */
         maxAgeSeconds?: number;
+        /**
+         * Present if the session has proven no sign-in method that the organization accepts: sign in with one of these.
+         */
+        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     };
 };
 
@@ -3373,6 +3385,10 @@ export type OrganizationSecurity = {
      * Days during which a remembered device replaces the second factor in the organization. 0: never.
      */
     rememberDays: number;
+    /**
+     * Sign-in methods of which a session must have proven one to be used for the organization; null: all that the app allows. A passkey must have verified the person by PIN or biometrics. Methods that the setting `signInMethods` of the app does not have are refused with `sign_in_method_disabled`.
+     */
+    signInMethods: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
 };
 
 /**
@@ -5264,6 +5280,10 @@ export type UpdateOrganizationSecurityRequest = {
      * Days during which a remembered device replaces the second factor in the organization. 0: never.
      */
     rememberDays?: number;
+    /**
+     * Sign-in methods of which a session must have proven one to be used for the organization; null: all that the app allows. A passkey must have verified the person by PIN or biometrics. Methods that the setting `signInMethods` of the app does not have are refused with `sign_in_method_disabled`.
+     */
+    signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
 };
 
 /**
@@ -5445,6 +5465,10 @@ export type UserOrganization = {
          * Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.
          */
         maxAgeSeconds?: number;
+        /**
+         * Present if the session has proven no sign-in method that the organization accepts: sign in with one of these.
+         */
+        signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     };
 };
 

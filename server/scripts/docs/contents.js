@@ -57,6 +57,7 @@ export const contents = [
       guide('sign-up-and-verification', 'Sign up, verify an address, claim an account, reject a sign-up.'),
       guide('sign-in-and-sessions', 'Sign in, introspect a session, list and end sessions, known devices.'),
       guide('passwordless', 'Sign in with a code or link by mail, and choose the sign-in methods of an app.'),
+      guide('organization-flows', 'Sign-in methods, second factor and session length of one organization.'),
       guide('passwords', 'Rules for passwords, password reset, change of password.'),
       guide('second-factors', 'Authenticator apps, recovery codes, a lost phone, requiring a second factor.'),
       guide('passkeys', 'Passkeys alone and as second factor: domain, calls in a browser, native apps.'),

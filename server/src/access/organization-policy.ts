@@ -3,6 +3,7 @@ import { sql } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import type { Actor } from './actor.ts';
 import { type Acr, acrUrn, authenticationChallenge } from './second-factor.ts';
+import { firstFactors, lacksMethod, type SignInMethod } from './sign-in-methods.ts';
 
 /** The kinds of factors that an organization can allow. */
 export const factorKinds = ['totp', 'passkey'] as const;
@@ -18,15 +19,17 @@ export interface StoredPolicy {
   readonly maxSessionHours?: number;
   /** Absent: remembered devices never replace the second factor. */
   readonly rememberDays?: number;
+  /** Absent: all that the app allows. */
+  readonly signInMethods?: readonly SignInMethod[];
 }
 
 /**
- * The policy that a session does not meet. `unmet`: the session lacks an allowed second factor, or the authentication
- * is too old.
+ * The policy that a session does not meet. `unmet`: the session lacks an allowed sign-in method or an allowed second
+ * factor, or the authentication is too old.
  */
-export type UnmetPolicy = StoredPolicy & { readonly unmet: 'factor' | 'age' };
+export type UnmetPolicy = StoredPolicy & { readonly unmet: 'method' | 'factor' | 'age' };
 
-/** SQL expressions for what a person has proven in a session; null if their user has no factor any more. */
+/** SQL expressions for what a person has proven in a session. Factors that the person has removed do not count. */
 export interface SessionProof {
   /** Methods of authentication, `text[]`. */
   readonly amr: Sql;
@@ -50,11 +53,20 @@ const allows = (policy: Sql, kind: FactorKind): Sql => sql`COALESCE(${policy} ->
  * @param policy the column `security`
  * @param amr methods of authentication, `text[]`; null has none
  */
-export const lacksFactor = (policy: Sql, amr: Sql): Sql => sql`
+const lacksFactor = (policy: Sql, amr: Sql): Sql => sql`
   (${requiresFactor(policy)} AND NOT COALESCE('mfa' = ANY (${amr}) AND 'rec' <> ALL (${amr}) AND (
     ('otp' = ANY (${amr}) AND ${allows(policy, 'totp')})
     OR (${amr} && '{hwk,swk}'::text[] AND ${allows(policy, 'passkey')}
       AND ('user' = ANY (${amr}) OR ${allows(policy, 'totp')}))), false))`;
+
+/**
+ * SQL condition: the policy requires a sign-in method or a second factor that these methods of authentication do not
+ * have. For API keys, whose age does not matter.
+ *
+ * @param policy the column `security`
+ */
+export const lacksProof = (policy: Sql, amr: Sql): Sql =>
+  sql`(${lacksMethod(policy, amr)} OR ${lacksFactor(policy, amr)})`;
 
 /**
  * SQL condition: the remembered device replaces the second factor, for the days of the organization. The device does
@@ -77,6 +89,7 @@ export const unmetPolicy = (
 ): Sql => sql`
   CASE
     WHEN ${policy} IS NULL THEN NULL
+    WHEN ${lacksMethod(policy, amr)} THEN ${policy} || '{"unmet": "method"}'
     WHEN ${lacksFactor(policy, amr)} AND NOT ${isRemembered(policy, rememberedFactorAt, now)}
       THEN ${policy} || '{"unmet": "factor"}'
     WHEN COALESCE(
@@ -100,7 +113,7 @@ export interface PresentedProof {
 
 /** What the caller has proven. A factor that they have removed since does not count. */
 export const proofOf = ({ user, session }: Pick<Actor & { kind: 'user' }, 'user' | 'session'>): PresentedProof => ({
-  amr: user.hasFactor ? session.amr : [],
+  amr: user.hasFactor ? session.amr : session.amr.filter((method) => firstFactors.includes(method)),
   factorAt: user.hasFactor ? session.factorAt : null,
   strongFactorAt: user.hasFactor ? session.strongFactorAt : null,
   rememberedFactorAt: user.hasFactor ? session.rememberedFactorAt : null,
@@ -109,7 +122,9 @@ export const proofOf = ({ user, session }: Pick<Actor & { kind: 'user' }, 'user'
 
 /** The same in a statement that reads the session `s` and the user `u`. */
 export const proofInStatement: SessionProof = {
-  amr: sql`CASE WHEN u.has_factor THEN s.amr END`,
+  amr: sql`
+    CASE WHEN u.has_factor THEN s.amr
+      ELSE ARRAY(SELECT unnest(s.amr) INTERSECT SELECT unnest(${firstFactors}::text[])) END`,
   factorAt: sql`s.factor_at`,
   strongFactorAt: sql`s.strong_factor_at`,
   rememberedFactorAt: sql`CASE WHEN u.has_factor THEN s.remembered_factor_at END`,
@@ -171,6 +186,8 @@ export interface StepUpRequired {
   readonly allowedFactors?: FactorKind[];
   /** Maximum age of the authentication. Absent: unlimited. */
   readonly maxAgeSeconds?: number;
+  /** The sign-in methods of which one is needed. Absent: the session has proven one, or all are accepted. */
+  readonly signInMethods?: SignInMethod[];
 }
 
 const acrOfPolicy = ({ mfa, allowedFactors }: StoredPolicy): Acr => {
@@ -181,13 +198,14 @@ const acrOfPolicy = ({ mfa, allowedFactors }: StoredPolicy): Acr => {
 const maxAgeOfPolicy = ({ maxSessionHours }: StoredPolicy): number | undefined =>
   maxSessionHours === undefined ? undefined : maxSessionHours * 3600;
 
-export function toStepUp(policy: StoredPolicy): StepUpRequired {
+export function toStepUp(policy: UnmetPolicy): StepUpRequired {
   const maxAgeSeconds = maxAgeOfPolicy(policy);
   return {
     acr: acrUrn(acrOfPolicy(policy)),
     by: 'organization',
     ...(policy.mfa === 'required' && policy.allowedFactors && { allowedFactors: [...policy.allowedFactors] }),
     ...(maxAgeSeconds !== undefined && { maxAgeSeconds }),
+    ...(policy.unmet === 'method' && policy.signInMethods && { signInMethods: [...policy.signInMethods] }),
   };
 }
 
@@ -196,6 +214,9 @@ export const stepUpField = (unmet: UnmetPolicy | null): { stepUpRequired?: StepU
   unmet ? { stepUpRequired: toStepUp(unmet) } : {};
 
 const sentences = {
+  method:
+    'The organization does not accept how this session was signed in. Sign in with a method in `signInMethods` of ' +
+    'its security policy, then repeat the call.',
   factor:
     'The organization requires a second factor that this session has not proven. Send one to POST ' +
     '/v1/authentication/users/me/reauthentication, then repeat the call. Without a second factor, add one first.',
@@ -206,7 +227,7 @@ const sentences = {
 
 /** The refusal of a session that does not meet the policy of an organization. */
 export function policyRefusal(policy: UnmetPolicy): ApiError {
-  return new ApiError(policy.unmet === 'factor' ? 'step_up_required' : 'reauthentication_required', {
+  return new ApiError(policy.unmet === 'age' ? 'reauthentication_required' : 'step_up_required', {
     headers: { 'www-authenticate': authenticationChallenge(acrOfPolicy(policy), maxAgeOfPolicy(policy)) },
     detail: sentences[policy.unmet],
   });

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
 import { deviceName } from '../mail-texts/device-name.ts';
 import { languages, timeInWords } from '../mail-texts/languages.ts';
+import { acceptedMethods, anotherSignIn, stepUp } from '../pages/another-sign-in.ts';
 import { brandOf, type Values } from '../pages/layout.ts';
 import type { Form, Notices, PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
@@ -23,7 +24,7 @@ const person = z.looseObject({
         roles: z.array(z.string()),
         managerRoles: z.array(z.string()),
         status: z.string(),
-        stepUpRequired: z.unknown().optional(),
+        stepUpRequired: stepUp,
       }),
     )
     .default([]),
@@ -147,7 +148,8 @@ function rolesIn(page: PageCall, { status, roles, managerRoles, stepUpRequired }
   const all = [...management, ...roles];
   if (all.length > 0) return all.join(', ');
   if (status !== 'Active') return text.plain('inactive');
-  return text.plain(stepUpRequired === undefined ? 'noRoles' : 'organizationPolicy');
+  if (stepUpRequired === undefined) return text.plain('noRoles');
+  return acceptedMethods(page, stepUpRequired) ?? text.plain('organizationPolicy');
 }
 
 function organizationItem(page: PageCall, membership: Membership): Html {
@@ -161,6 +163,7 @@ function organizationItem(page: PageCall, membership: Membership): Html {
       <strong><bdi>${name}</bdi></strong
       ><br /><span class="quiet"><bdi>${rolesIn(page, membership)}</bdi></span>
     </div>
+    ${stepUpRequired?.signInMethods ? anotherSignIn(page) : html``}
     ${mayManage ? link('organizations/members', 'members', 'manageMembers') : html``}
     ${status === 'Active' ? link('organizations/leave', 'leave', 'leaveNamed') : html``}
   </li>`;

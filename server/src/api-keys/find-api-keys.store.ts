@@ -1,4 +1,5 @@
-import { lacksFactor, type UnmetPolicy } from '../access/organization-policy.ts';
+import { lacksProof, type UnmetPolicy } from '../access/organization-policy.ts';
+import { lacksMethod } from '../access/sign-in-methods.ts';
 import { statusesInForce } from '../access/organization-states.ts';
 import { allScopes, type MachineScope } from '../access/machine-scopes.ts';
 import { defaultSettings } from '../apps/apps.schema.ts';
@@ -110,8 +111,9 @@ export async function findApiKeys(
     CROSS JOIN LATERAL (
       SELECT k.id, k.org_id, k.user_id, k.name, k.per_minute, k.created_at, k.expires_at, k.last_used_at,
         rights.permissions,
-        CASE WHEN k.machine_user_id IS NULL AND ${lacksFactor(sql`o.security`, sql`k.amr`)}
-          THEN (o.security - 'maxSessionHours') || '{"unmet": "factor"}' END AS unmet,
+        CASE WHEN k.machine_user_id IS NULL AND ${lacksProof(sql`o.security`, sql`k.amr`)}
+          THEN (o.security - 'maxSessionHours') || jsonb_build_object('unmet',
+            CASE WHEN ${lacksMethod(sql`o.security`, sql`k.amr`)} THEN 'method' ELSE 'factor' END) END AS unmet,
         ARRAY(SELECT unnest(COALESCE(k.permissions, rights.named)) EXCEPT SELECT unnest(rights.permissions)) AS withheld
       FROM api_keys k
       JOIN apps a ON a.id = asked.app_id AND a.status = 'ACTIVE'

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { signInMethodNames } from '../access/sign-in-methods.ts';
 import { stepUpOperations } from '../access/step-up-operations.ts';
 import { isAddressRange } from '../http/address-range.ts';
 import { optional, patchOf, text, time, visibleName } from '../http/fields.ts';
@@ -104,11 +105,7 @@ const limitSettings = z
 
 /** How people can sign in. */
 export const signInMethods = z
-  .array(
-    z.enum(['password', 'emailCode', 'passkey', 'provider'], {
-      error: 'Must be password, emailCode, passkey or provider.',
-    }),
-  )
+  .array(z.enum(signInMethodNames, { error: 'Must be password, emailCode, passkey or provider.' }))
   .min(1, { error: 'At least one.' })
   .refine((methods) => new Set(methods).size === methods.length, { error: 'Each at most once.' })
   .meta({

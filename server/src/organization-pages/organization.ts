@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { html, type Html } from '../http/html.ts';
+import { acceptedMethods, anotherSignIn, stepUp } from '../pages/another-sign-in.ts';
 import { confirmAgain, isConfirmable } from '../pages/confirm-again.ts';
 import { framed } from '../pages/framed.ts';
+import type { Values } from '../pages/layout.ts';
 import type { PageCall } from '../pages/page-call.ts';
 import type { PageAnswer } from '../pages/page-route.ts';
 import { refusedSession } from '../pages/refused-session.ts';
@@ -14,7 +16,7 @@ const self = z.looseObject({
       status: z.string(),
       roles: z.array(z.string()),
       managerRoles: z.array(z.string()),
-      stepUpRequired: z.unknown().optional(),
+      stepUpRequired: stepUp,
     }),
   ),
 });
@@ -100,6 +102,14 @@ function refusalOf(own: z.output<typeof self>['organizations'][number] | undefin
   return own.stepUpRequired === undefined ? 'access_denied' : 'step_up_required';
 }
 
+/** The way to a session that the organization accepts: a sign-in by another method, or a recent authentication. */
+async function confirmation(page: PageCall, path: string, hidden: Values & { org: string }): Promise<Html> {
+  const me = await page.api('GET', 'authentication/users/me', { query: { organizationId: hidden.org } });
+  const [own] = me.ok ? self.parse(me.body).organizations : [];
+  const methods = acceptedMethods(page, own?.stepUpRequired);
+  return methods ? html`<p>${methods} ${anotherSignIn(page)}</p>` : confirmAgain(page, path, hidden);
+}
+
 /** The page of an organization in whose place a refusal is shown. It offers what removes the refusal. */
 export async function refusedOrganization(page: PageCall, path: string): Promise<PageAnswer> {
   const { problem } = page;
@@ -109,7 +119,7 @@ export async function refusedOrganization(page: PageCall, path: string): Promise
   }
   const { org = '', user } = page.form;
   const hidden = { org, ...(user !== undefined && { user }) };
-  const confirm = isConfirmable(problem) ? await confirmAgain(page, path, hidden) : html``;
+  const confirm = isConfirmable(problem) ? await confirmation(page, path, hidden) : html``;
   const body = html`${confirm}
     <p><a href="${page.href('organizations')}">${page.text('organizationsTitle')}</a></p>`;
   return framed(page, 'members', body);

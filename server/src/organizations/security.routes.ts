@@ -2,6 +2,8 @@ import { isDeepStrictEqual } from 'node:util';
 import { accepting, evenBelowPolicy, overOrganization } from '../access/access.ts';
 import { policyRefusal } from '../access/organization-policy.ts';
 import { requireStrongestFactor } from '../access/required-authentication.ts';
+import { namedAppOf } from '../apps/named-app.ts';
+import { requireSignInMethod } from '../apps/sign-in-methods.ts';
 import { readOrganization } from '../calls/decide-in-statement.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -32,12 +34,15 @@ const withPatch = (before: OrganizationSecurity, patch: SecurityPatch): Organiza
   allowedFactors: patch.allowedFactors === undefined ? before.allowedFactors : patch.allowedFactors,
   maxSessionHours: patch.maxSessionHours === undefined ? before.maxSessionHours : patch.maxSessionHours,
   rememberDays: patch.rememberDays ?? before.rememberDays,
+  signInMethods: patch.signInMethods === undefined ? before.signInMethods : patch.signInMethods,
 });
 
-/** The fields that differ. The order of factors has no meaning. */
+/** The fields that differ. The order of lists has no meaning. */
 const changesBetween = (before: OrganizationSecurity, after: OrganizationSecurity): Field[] =>
   (Object.keys(after) as Field[]).filter((field) => {
-    const [old, next] = [before[field], after[field]].map((value) => (Array.isArray(value) ? value.toSorted() : value));
+    const [old, next] = [before[field], after[field]].map((value) =>
+      Array.isArray(value) ? new Set<unknown>(value) : value,
+    );
     return !isDeepStrictEqual(old, next);
   });
 
@@ -52,12 +57,14 @@ async function hasEqualValues({ services, appId, orgId, body }: Call<unknown, un
  * the new one. People who have a second factor must have proven it in the last ten minutes, so that a stolen session
  * cannot remove the protection.
  *
- * @throws ApiError `precondition_failed`, `policy_locks_you_out`, `step_up_required`, `reauthentication_required`
+ * @throws ApiError `precondition_failed`, `policy_locks_you_out`, `sign_in_method_disabled`, `step_up_required`,
+ *   `reauthentication_required`
  */
-function changeSecurity(call: Call, patch: SecurityPatch) {
+async function changeSecurity(call: Call, patch: SecurityPatch) {
   const { services, appId, orgId, actor } = call;
   const now = services.clock.now();
   const versions = acceptedVersions(call.request);
+  const app = patch.signInMethods ? await namedAppOf(call) : undefined;
   return mutate(call, async (tx) => {
     await requireSession(tx, call);
     const { security, version, unmet } = await lockSecurity(tx, appId, orgId, actor, now);
@@ -67,6 +74,10 @@ function changeSecurity(call: Call, patch: SecurityPatch) {
     const after = withPatch(before, patch);
     const changes = changesBetween(before, after);
     if (changes.length === 0) return { result: { security: before, version }, event: undefined };
+    // An organization can only be stricter than the app.
+    if (app && changes.includes('signInMethods')) {
+      for (const method of after.signInMethods ?? []) requireSignInMethod(app, method);
+    }
     const changed = await storeSecurity(tx, appId, orgId, { policy: toStoredPolicy(after), actor, now });
     if (changed === undefined) throw new ApiError('policy_locks_you_out');
     requireStrongestFactor(actor, now);
@@ -118,7 +129,7 @@ export const securityRoutes = [
     params: organizationParams,
     body: updateSecurity,
     response: { status: 200, description: 'The changed policy.', body: organizationSecurity, headers: etagHeader },
-    errors: ['policy_locks_you_out', 'precondition_failed'],
+    errors: ['policy_locks_you_out', 'precondition_failed', 'sign_in_method_disabled'],
     handler: async (call) => {
       const { security, version } = await changeSecurity(call, call.body);
       call.reply.header('etag', etag(version));

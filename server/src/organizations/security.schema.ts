@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { patchOf } from '../http/fields.ts';
 import { factorKinds } from '../access/organization-policy.ts';
+import { signInMethodNames } from '../access/sign-in-methods.ts';
 
 const mfa = z.enum(['optional', 'required'], { error: 'Must be optional or required.' }).meta({
   description:
@@ -43,12 +44,26 @@ const rememberDays = z
     examples: [0],
   });
 
-const shape = { mfa, allowedFactors, maxSessionHours, rememberDays };
+const signInMethods = z
+  .array(z.enum(signInMethodNames, { error: 'Must be password, emailCode, passkey or provider.' }))
+  .min(1, { error: 'At least one.' })
+  .refine((methods) => new Set(methods).size === methods.length, { error: 'Each at most once.' })
+  .nullable()
+  .meta({
+    description:
+      'Sign-in methods of which a session must have proven one to be used for the organization; null: all that the ' +
+      'app allows. A passkey must have verified the person by PIN or biometrics. Methods that the setting ' +
+      '`signInMethods` of the app does not have are refused with `sign_in_method_disabled`.',
+    uniqueItems: true,
+    examples: [['passkey', 'provider']],
+  });
+
+const shape = { mfa, allowedFactors, maxSessionHours, rememberDays, signInMethods };
 
 export const organizationSecurity = z.object(shape).meta({
   id: 'OrganizationSecurity',
   description: 'The security policy of an organization: which sessions can be used for it.',
-  examples: [{ mfa: 'required', allowedFactors: null, maxSessionHours: 12, rememberDays: 0 }],
+  examples: [{ mfa: 'required', allowedFactors: null, maxSessionHours: 12, rememberDays: 0, signInMethods: null }],
 });
 
 export type OrganizationSecurity = Readonly<z.output<typeof organizationSecurity>>;

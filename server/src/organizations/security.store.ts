@@ -11,6 +11,7 @@ const defaultSecurity: OrganizationSecurity = {
   allowedFactors: null,
   maxSessionHours: null,
   rememberDays: 0,
+  signInMethods: null,
 };
 
 /** The whole policy. `rememberDays` 0: remembered devices never replace the second factor. */
@@ -18,15 +19,18 @@ export const toSecurity = (stored: StoredPolicy | null): OrganizationSecurity =>
   ...defaultSecurity,
   ...stored,
   allowedFactors: stored?.allowedFactors ? [...stored.allowedFactors] : null,
+  signInMethods: stored?.signInMethods ? [...stored.signInMethods] : null,
 });
 
 /** The policy as stored: without defaults; null if there is none, so that reads cost nothing. */
-export function toStoredPolicy({ mfa, allowedFactors, maxSessionHours, rememberDays }: OrganizationSecurity) {
+export function toStoredPolicy(security: OrganizationSecurity) {
+  const { mfa, allowedFactors, maxSessionHours, rememberDays, signInMethods } = security;
   const stored: StoredPolicy = {
     ...(mfa === 'required' && { mfa }),
     ...(allowedFactors && { allowedFactors }),
     ...(maxSessionHours !== null && { maxSessionHours }),
     ...(rememberDays > 0 && { rememberDays }),
+    ...(signInMethods && { signInMethods }),
   };
   return Object.keys(stored).length === 0 ? null : stored;
 }

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-const open = { mfa: 'optional', allowedFactors: null, maxSessionHours: null, rememberDays: 0 };
+const open = { mfa: 'optional', allowedFactors: null, maxSessionHours: null, rememberDays: 0, signInMethods: null };
 const hour = 3_600_000;
 
 /** An owner, whose session has proven a second factor unless `enrolled` is false. */
@@ -64,6 +64,7 @@ describe('the policy of an organization', () => {
       allowedFactors: ['passkey', 'totp'],
       maxSessionHours: 8,
       rememberDays: 30,
+      signInMethods: null,
     });
     const read = await get(orgId, owner);
     expect([read.json(), read.headers['etag']]).toEqual([again.json(), again.headers['etag']]);

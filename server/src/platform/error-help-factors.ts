@@ -73,11 +73,11 @@ export const helpOfFactors = {
   step_up_required: {
     cause:
       'The person has a second factor, or the call requires one, and this session has not proven it in the last ' +
-      'ten minutes. Or the organization requires a second factor that this session has not proven. A password or ' +
-      'mailed code is not enough. People with a passkey need the passkey.',
+      'ten minutes. Or the organization requires a second factor or a sign-in method that this session has not ' +
+      'proven. A password or mailed code is not enough. People with a passkey need the passkey.',
     remedy:
       'Send a factor to `POST …/users/me/reauthentication`. `WWW-Authenticate` names the required strength: ' +
       '`urn:gatehouse:acr:3` is a passkey. Without a second factor, add one. Without a phone, sign in with a ' +
-      'recovery code.',
+      'recovery code. If `stepUpRequired` has `signInMethods`, sign in by one of them.',
   },
 } as const satisfies Readonly<Record<string, ErrorHelp>>;

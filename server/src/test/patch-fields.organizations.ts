@@ -32,7 +32,7 @@ const securityKind: Kind = {
     };
   },
   // The owner has no passkey.
-  values: { allowedFactors: ['totp'] },
+  values: { allowedFactors: ['totp'], signInMethods: ['password'] },
 };
 
 const looks = {

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { factorKinds } from '../access/organization-policy.ts';
+import { signInMethodNames } from '../access/sign-in-methods.ts';
 
 /** Present where an organization has a security policy that the session does not meet. */
 export const stepUpRequired = z
@@ -20,6 +21,15 @@ export const stepUpRequired = z
         description:
           'Maximum age of the authentication, and of the second factor if one is required; absent: unlimited.',
         examples: [43_200],
+      }),
+    signInMethods: z
+      .array(z.enum(signInMethodNames))
+      .optional()
+      .meta({
+        description:
+          'Present if the session has proven no sign-in method that the organization accepts: sign in with one of ' +
+          'these.',
+        examples: [['passkey', 'provider']],
       }),
   })
   .optional()
