@@ -39,6 +39,7 @@ const words = [email, newEmail, 'zeldafirst', 'quuxlast', phone, 'falconry-secre
  */
 const impersonal: Readonly<Record<string, string>> = {
   apps: 'settings of the product',
+  app_branding: 'settings of the product',
   app_counts: 'numbers',
   member_counts: 'numbers',
   deployment: 'one row about the deployment',

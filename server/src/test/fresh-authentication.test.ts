@@ -103,7 +103,11 @@ const callerOf = ({ as }: Prepared) => (as.kind === 'user' ? as : human(stage.st
 const byName = (some: readonly Case[]) => some.map((one) => [one.name, one] as const);
 const declaring = (freshness: 'always' | 'stepUp') =>
   cases.filter(({ route }) => route.freshAuthentication === freshness);
-const others = cases.filter(({ route }) => route.freshAuthentication === undefined);
+/** Pages whose samples make a call of the API that needs fresh authentication. They ask for it. */
+const askingPages = ['submitAccountDataPage', 'submitIdentitiesPage'];
+const others = cases.filter(
+  ({ route }) => route.freshAuthentication === undefined && !askingPages.includes(route.operationId),
+);
 
 async function callWith(one: Case, prepared: Prepared) {
   return perform(stage.world, one.route, prepared, { token: prepared.as.token });
