@@ -104,9 +104,9 @@ const byName = (some: readonly Case[]) => some.map((one) => [one.name, one] as c
 const declaring = (freshness: 'always' | 'stepUp') =>
   cases.filter(({ route }) => route.freshAuthentication === freshness);
 /** Pages whose samples make a call of the API that needs fresh authentication. They ask for it. */
-const askingPages = ['submitAccountDataPage', 'submitIdentitiesPage'];
+const askingPages = new Set(['submitAccountDataPage', 'submitIdentitiesPage']);
 const others = cases.filter(
-  ({ route }) => route.freshAuthentication === undefined && !askingPages.includes(route.operationId),
+  ({ route }) => route.freshAuthentication === undefined && !askingPages.has(route.operationId),
 );
 
 async function callWith(one: Case, prepared: Prepared) {
