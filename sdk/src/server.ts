@@ -83,8 +83,8 @@ export interface AuthenticatorOptions extends Omit<ClientOptions, 'token' | 'cre
 }
 
 /**
- * The requirement of a route. Strength and age of the authentication concern people: machine users are exempt, as at
- * Gatehouse, and API keys are refused, because nobody authenticates when they are used.
+ * The requirement of a route. Strength and age of the authentication concern people. As at Gatehouse, machine users are
+ * exempt. API keys are refused, because their use is not an authentication of a person.
  */
 export interface Requirement extends RequiredAuthentication {
   /**

@@ -132,6 +132,7 @@ for (const block of document.querySelectorAll('[data-passkey]')) {
   const offer = install(block);
   block.hidden = false;
   if (block.dataset.autofill && (await PublicKeyCredential.isConditionalMediationAvailable?.())) {
+    // Without options there is no autofill. The button asks again, and shows the fault.
     offer().catch(() => undefined);
   }
 }

@@ -78,7 +78,7 @@ interface PasskeySettings {
 }
 
 /**
- * Where the passkeys of an app are valid: as the app has set it, and on the hosted pages. null: nowhere. Nobody but the
+ * Where the passkeys of an app are valid: as the app has set it, and on the hosted pages. null: nowhere. Only the
  * service itself serves content from the origin of the pages.
  */
 export function relyingPartyFor({ hostedPages, mfa }: PasskeySettings, deployment: Deployment): RelyingParty | null {

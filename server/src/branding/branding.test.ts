@@ -186,7 +186,7 @@ describe('a page', () => {
     expect(await buttons()).toEqual(['Continue with Acme SSO', 'Continue']);
     await patch({ methods: ['provider'] });
     expect(await buttons()).toEqual(['Continue with Acme SSO']);
-    // Nothing is left of what the setting allows: nobody is locked out.
+    // The two lists have no method in common, so the setting counts. Otherwise people could not sign in.
     await patch({ methods: ['emailCode'] });
     expect(await buttons()).toEqual(['Continue', 'Use a passkey', 'Continue with Acme SSO']);
   });

@@ -80,7 +80,7 @@ function removalOf(page: PageCall, organization: ManagedOrganization, person: Me
   </section>`;
 }
 
-/** @returns undefined if nobody was found, or the API refuses; the page then has the problem */
+/** @returns undefined if there is no such member or the API refuses. `page.problem` then has the reason. */
 async function findMember(page: PageCall, { id }: ManagedOrganization): Promise<Member | undefined> {
   const { user: userId = '' } = page.form;
   const answer = await page.api('POST', `${usersUrl}/search`, {
