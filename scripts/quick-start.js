@@ -36,7 +36,8 @@ const masks = [
   [/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '<request id>'],
   [/\b\d{15,19}\b/g, '<id>'],
   [/\bcode: [A-Z2-9]{7}\b/g, 'code: <code>'],
-  [/http:\/\/127\.0\.0\.1:\d+/g, '<origin>'],
+  [/http:\/\/(localhost|127\.0\.0\.1):\d+/g, '<origin>'],
+  [/(?<![\w:])(::1|127\.0\.0\.1)(?![\w:])/g, '<loopback>'],
 ];
 
 /**
@@ -78,7 +79,7 @@ function blocksOfGuide(guide) {
  */
 async function startService({ env: own }) {
   // Tokens contain the URL of the service, so they remain valid when a guide continues on another port.
-  const env = { PATH: process.env['PATH'], PORT: '0', PUBLIC_URL: 'http://127.0.0.1:3000', ...own };
+  const env = { PATH: process.env['PATH'], PORT: '0', PUBLIC_URL: 'http://localhost:3000', ...own };
   const child = spawn(process.execPath, ['server/dist/main.js'], {
     cwd: root,
     env,
@@ -124,11 +125,11 @@ async function paste(blocks, { directory, port, password }) {
   const pasted = blocks
     .map(({ commands }) => `${commands}\nprintf '%s\\n' '${separator}'\n`)
     .join('')
-    .replace('http://127.0.0.1:3000', `http://127.0.0.1:${port}`)
+    .replace('http://localhost:3000', `http://localhost:${port}`)
     .replace(/^admin_password=.*$/m, `admin_password='${password}'`);
   const isQuickStart = password !== undefined;
   const state = join(directory, shellState);
-  const resumed = isQuickStart ? '' : `. '${state}'\nurl=http://127.0.0.1:${port}\n`;
+  const resumed = isQuickStart ? '' : `. '${state}'\nurl=http://localhost:${port}\n`;
   const kept =
     '{ compgen -v | grep \'^[a-z]\' | while read -r name; do declare -p "$name"; done; declare -f; } ' +
     `>'${state}'\n`;

@@ -8,7 +8,7 @@ import httpx
 import jwt
 from fastapi import Header, HTTPException
 
-ISSUER = os.environ.get("GATEHOUSE_URL", "http://127.0.0.1:3000") + "/apps/demo"
+ISSUER = os.environ.get("GATEHOUSE_URL", "http://localhost:3000") + "/apps/demo"
 AUDIENCE = "https://api.example.com"
 # A machine user with the scope tokens:read.
 CLIENT = (os.environ.get("CLIENT_ID", ""), os.environ.get("CLIENT_SECRET", ""))

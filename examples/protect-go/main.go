@@ -37,7 +37,7 @@ func write(w http.ResponseWriter, r *http.Request) {
 }
 
 func main() {
-	url := cmp.Or(os.Getenv("GATEHOUSE_URL"), "http://127.0.0.1:3000")
+	url := cmp.Or(os.Getenv("GATEHOUSE_URL"), "http://localhost:3000")
 	g, err := newGatehouse(context.Background(), url, "demo", "https://api.example.com")
 	if err != nil {
 		log.Fatal(err)

@@ -1,7 +1,7 @@
 // Shows a button for each identity provider of an app, signs in with it and shows the user. The app must allow the
 // origin of this page; see docs/guides/social-login.md.
 
-const service = 'http://127.0.0.1:3000';
+const service = 'http://localhost:3000';
 const app = 'demo';
 
 /** @type {(id: string) => HTMLElement} */

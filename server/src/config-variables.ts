@@ -36,8 +36,8 @@ const followPrimary =
 /** Every environment variable: accepted values, parsed type and description. */
 export const variablesSchema = z.object({
   HOST: matching(/^[\w.:-]+$/, 'must be a host name or an IP address')
-    .default('127.0.0.1')
-    .describe('Address to listen on. Default 127.0.0.1.'),
+    .default('localhost')
+    .describe('Address to listen on; localhost: 127.0.0.1 and ::1. Default localhost.'),
   PORT: integer(0, 65_535).default(3000).describe('Port to listen on; 0 takes a free port. Default 3000.'),
   NODE_ENV: z
     .enum(['production', 'development', 'test'], 'must be production, development or test')
@@ -65,7 +65,7 @@ export const variablesSchema = z.object({
     .refine((text) => URL.canParse(text), 'must be an http or https origin, without path, query or user')
     .transform((text) => new URL(text).origin)
     .optional()
-    .describe('Origin under which clients reach the service. Required in production. Default http://127.0.0.1:<PORT>.'),
+    .describe('Origin under which clients reach the service. Required in production. Default http://localhost:<PORT>.'),
   MASTER_KEY: masterKey()
     .refine(isStrongKey, weakKey)
     .optional()

@@ -22,8 +22,9 @@ describe('defaults', () => {
   test('an empty environment is a development server on loopback', () => {
     expect(loadConfig({})).toMatchObject({
       host: '127.0.0.1',
+      secondHost: '::1',
       port: 3000,
-      publicUrl: 'http://127.0.0.1:3000',
+      publicUrl: 'http://localhost:3000',
       isProduction: false,
       developmentFeatures: true,
       databaseUrl: undefined,
@@ -46,8 +47,8 @@ describe('defaults', () => {
   });
 
   test('the default public URL follows the port', () => {
-    expect(loadConfig({ PORT: '0' })).toMatchObject({ port: 0, publicUrl: 'http://127.0.0.1:0' });
-    expect(loadConfig({ PORT: '8080' }).publicUrl).toBe('http://127.0.0.1:8080');
+    expect(loadConfig({ PORT: '0' })).toMatchObject({ port: 0, publicUrl: 'http://localhost:0' });
+    expect(loadConfig({ PORT: '8080' }).publicUrl).toBe('http://localhost:8080');
   });
 
   test('production needs no mail server and has no development features', () => {
@@ -124,6 +125,15 @@ describe('values', () => {
 
   test.each(['http://localhost:3000', 'http://127.0.0.1', 'http://[::1]:3000'])('production accepts %s', (url) => {
     expect(loadConfig({ ...production, PUBLIC_URL: url }).publicUrl).toBe(url);
+  });
+
+  test.each([
+    ['localhost', '127.0.0.1', '::1'],
+    ['LocalHost', '127.0.0.1', '::1'],
+    ['127.0.0.1', '127.0.0.1', undefined],
+    ['::1', '::1', undefined],
+  ])('HOST %s listens on %s and %s', (HOST, host, secondHost) => {
+    expect(loadConfig({ HOST })).toMatchObject({ host, secondHost });
   });
 
   test.each(['127.0.0.1', '127.1.2.3', 'localhost', '::1'])('HOST %s is loopback', (host) => {

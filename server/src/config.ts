@@ -159,7 +159,9 @@ function toConfig(v: Variables) {
   const workers = v.WORKERS === 'auto' ? automaticWorkers(v) : v.WORKERS;
   return {
     /** Address to listen on. */
-    host: v.HOST,
+    host: isLocalhost(v) ? '127.0.0.1' : v.HOST,
+    /** Second address to listen on: programs resolve `localhost` to either. */
+    secondHost: isLocalhost(v) ? '::1' : undefined,
     /** Port to listen on; 0 takes a free port. */
     port: v.PORT,
     /** Processes that share the port. */
@@ -169,7 +171,7 @@ function toConfig(v: Variables) {
     /**
      * Origin under which clients reach the service, without a trailing slash. With port 0, the port is not part of it.
      */
-    publicUrl: v.PUBLIC_URL ?? `http://127.0.0.1:${v.PORT}`,
+    publicUrl: v.PUBLIC_URL ?? `http://localhost:${v.PORT}`,
 
     /** Whether this is a deployment for real users. */
     isProduction: isProduction(v),
@@ -276,6 +278,8 @@ function isProduction(v: Variables): boolean {
   if (v.NODE_ENV) return v.NODE_ENV === 'production';
   return !isOnThisMachine(v) && !v.ALLOW_DEVELOPMENT_ON_NETWORK;
 }
+
+const isLocalhost = ({ HOST }: Variables): boolean => HOST.toLowerCase() === 'localhost';
 
 function isOnThisMachine({ HOST, PUBLIC_URL }: Variables): boolean {
   return isLoopback(HOST) && (PUBLIC_URL === undefined || isLoopback(new URL(PUBLIC_URL).hostname));

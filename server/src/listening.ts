@@ -15,6 +15,7 @@ function faultOf(code: unknown, { variable, host, port }: Place) {
     case 'EACCES':
       return { variable, message: `cannot be used: this user may not listen on ${address} (EACCES)` };
     case 'EADDRNOTAVAIL':
+    case 'EAFNOSUPPORT':
     case 'ENOTFOUND':
       return { variable: 'HOST', message: `cannot be used: ${host} is not an address of this machine (${code})` };
     default:

@@ -229,7 +229,7 @@ describe('a start in a terminal', () => {
     const pages = { Reference: '/docs', 'Sign-in': '/apps/demo/sign-in', Mailbox: '/dev/mailbox' };
     while (!service.stdout().includes('Ctrl+C')) await once(service.output, 'data');
     for (const [name, path] of Object.entries(pages)) {
-      expect(service.stdout()).toContain(`${name.padEnd(10)} http://127.0.0.1:${service.port}${path}\r\n`);
+      expect(service.stdout()).toContain(`${name.padEnd(10)} http://localhost:${service.port}${path}\r\n`);
       expect((await service.call('GET', path)).status).toBe(200);
     }
     expect(await service.stop('SIGTERM')).toBeDefined();

@@ -14,6 +14,7 @@ import type { ServiceLog } from './log.ts';
 import { clockMeasurements } from './platform/clock-measurements.ts';
 import { startMetricsListener } from './platform/metrics.ts';
 import type { Phase, Services } from './calls/services.ts';
+import { startSecondListener } from './second-listener.ts';
 import { onStopSignal, readyMessage } from './signals.ts';
 import { announceFirstApp, printAddresses } from './terminal.ts';
 import { readVersion } from './version.ts';
@@ -48,19 +49,21 @@ function describeStart({ workers }: Config, { db, databaseVersion, migrated }: D
   };
 }
 
+type Stop = () => Promise<void>;
+
 /** Waits for `work`, but at most for this time. */
 const atMost = (milliseconds: number, work: Promise<unknown>) => Promise.race([work, delay(milliseconds)]);
 
 /**
  * Stops accepting connections, lets requests in progress finish, and closes connections that are idle or take too long.
  */
-async function drain(app: FastifyInstance, open: ReadonlySet<Socket>): Promise<void> {
+async function drain(app: FastifyInstance, stopSecond: Stop, open: ReadonlySet<Socket>): Promise<void> {
   const cut = setTimeout(() => app.server.closeAllConnections(), drainMs);
   const sweep = setInterval(() => {
     app.server.closeIdleConnections();
     for (const socket of open) if (socket.bytesRead === 0) socket.destroy();
   }, sweepEveryMs);
-  await app.close().finally(() => {
+  await Promise.all([app.close(), stopSecond()]).finally(() => {
     clearTimeout(cut);
     clearInterval(sweep);
   });
@@ -103,8 +106,12 @@ export async function serve(config: Config, deployment: Deployment, log: Service
       'SMTP_URL is not set, so no mails are sent: they wait in the outbox for 30 days; see the operating guide',
     );
   }
-  const { host, port, metricsPort } = config;
+  const { host, secondHost, port, metricsPort } = config;
   await listening({ variable: 'PORT', host, port }, app.listen({ host, port }));
+  const bound = app.server.address() as AddressInfo;
+  const stopSecond = secondHost
+    ? await startSecondListener(app.server, { host: secondHost, port: bound.port })
+    : () => Promise.resolve();
   const hasOwnListener = metricsPort !== undefined && !cluster.isWorker;
   const metricsServer = hasOwnListener
     ? await startMetricsListener(app.metrics, { host, port: metricsPort }, log.write)
@@ -122,7 +129,7 @@ export async function serve(config: Config, deployment: Deployment, log: Service
     await delay(config.stopDelaySeconds * 1000);
     metricsServer?.close();
     services.passwords.closeWithin(drainMs - answerMs);
-    await Promise.all([drain(app, connections), atMost(drainMs, background.stop())]);
+    await Promise.all([drain(app, stopSecond, connections), atMost(drainMs, background.stop())]);
     // A database server that does not respond must not keep the process alive: it ends the sessions and the lease by
     // itself.
     await (db.engine === 'embedded' ? close() : atMost(closeMs, close()));
@@ -133,7 +140,6 @@ export async function serve(config: Config, deployment: Deployment, log: Service
   if (cluster.isWorker) process.send?.(readyMessage);
   if (!cluster.isWorker || cluster.worker?.id === 1) {
     log.flush();
-    const bound = app.server.address() as AddressInfo;
     if (process.stdout.isTTY) printAddresses(config, bound.port, await nameOfFirstAppWithPages(db));
   }
 }

@@ -16,7 +16,7 @@ export function announceFirstApp({ name, adminEmail, generatedPassword }: FirstA
  * @param appName an app that has the pages of the service
  */
 export function printAddresses(config: Config, port: number, appName: string | undefined): void {
-  const origin = config.port === 0 ? `http://127.0.0.1:${port}` : config.publicUrl;
+  const origin = config.port === 0 ? `http://localhost:${port}` : config.publicUrl;
   const hasMailbox = config.developmentFeatures && config.smtpUrl === undefined;
   const mailbox = hasMailbox ? [`  Mailbox    ${origin}/dev/mailbox`] : [];
   const pages = appName === undefined ? [] : [`  Sign-in    ${origin}/apps/${appName}/sign-in`];

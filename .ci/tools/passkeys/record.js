@@ -66,7 +66,7 @@ async function record(service) {
     page.on('response', (response) => void (response.url().endsWith('options') && answers.push(response.json())));
     page.on('request', (request) => void (request.postData() && sent.push(request.postDataJSON())));
     await page.goto(origin);
-    await page.addScriptTag({ content: script.replace('http://127.0.0.1:3000', url) });
+    await page.addScriptTag({ content: script.replace('http://localhost:3000', url) });
     /** @type {{ passkey: object }} */
     const added = await page.evaluate(`addPasskey('Laptop', ${JSON.stringify(sessionToken)})`);
     for (let round = 0; round < 3; round += 1) await page.evaluate('signInWithPasskey()');

@@ -25,7 +25,7 @@ function serveExample(service: string, appName: () => string): Server {
     const type = types[pathname];
     if (type === undefined) return void response.writeHead(404).end();
     const text = await readFile(new URL(pathname === '/' ? 'index.html' : pathname.slice(1), example), 'utf8');
-    const set = text.replace('http://127.0.0.1:3000', service).replace("'demo'", `'${appName()}'`);
+    const set = text.replace('http://localhost:3000', service).replace("'demo'", `'${appName()}'`);
     response.writeHead(200, { 'content-type': type }).end(set);
   };
   return createServer((request, response) => void answer(new URL(request.url ?? '/', service).pathname, response));

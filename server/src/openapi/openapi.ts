@@ -90,7 +90,7 @@ export interface OpenApiDocument {
 }
 
 /** Default address of a service without configuration. */
-const defaultUrl = 'http://127.0.0.1:3000';
+const defaultUrl = 'http://localhost:3000';
 
 /** Generators write license and contact into the generated packages; some generators require them. */
 const infoOf = (publicUrl: string): OpenApiDocument['info'] => ({

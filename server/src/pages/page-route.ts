@@ -5,6 +5,7 @@ import { type Call, noAudit, nothingKept, type Route, route } from '../calls/rou
 import { ApiError, type ErrorCode } from '../http/errors.ts';
 import { endInteraction, isOfInteraction, requireNavigation, requireOwnOrigin } from './interaction.ts';
 import { type Content, sendContent } from './layout.ts';
+import { addressUnderOneName } from './one-name.ts';
 import { type Form, PageCall } from './page-call.ts';
 
 /** A file that the browser stores. */
@@ -49,6 +50,12 @@ async function openPage(call: Call<{ app: string }>, form: Form): Promise<PageCa
   if (!branded?.app.settings.hostedPages) throw new ApiError('route_not_found');
   if (branded.app.status !== 'ACTIVE') throw new ApiError('app_inactive');
   return new PageCall(call, branded, form);
+}
+
+/** Not stored, because `PUBLIC_URL` can change. */
+async function redirectTemporarily({ reply }: Call, address: string): Promise<void> {
+  reply.header('cache-control', 'no-store');
+  await reply.redirect(address, 307);
 }
 
 async function answer({ call, look }: PageCall, given: PageAnswer): Promise<void> {
@@ -99,6 +106,8 @@ export function pageRoutes({ path, name, summary, show, submit, changesState, re
       response: { status: redirects ? 303 : 200, description: 'The page.' },
       handler: async (call) => {
         if (changesState) requireNavigation(call);
+        const elsewhere = addressUnderOneName(call, `/apps/${encodeURIComponent(call.params.app)}/${path}`);
+        if (elsewhere !== undefined) return redirectTemporarily(call, elsewhere);
         const page = await openPage(call, call.query);
         await answer(page, await open(page));
       },

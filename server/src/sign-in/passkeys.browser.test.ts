@@ -27,7 +27,7 @@ type Outcome = Readonly<Record<string, unknown>>;
 async function guideScript(): Promise<string> {
   const guide = await readFile(new URL('../../../docs/guides/passkeys.md', import.meta.url), 'utf8');
   const script = /```js\n(.*?)```/s.exec(guide)?.[1] ?? '';
-  return script.replace('http://127.0.0.1:3000', service).replace("'demo'", `'${world.appName}'`);
+  return script.replace('http://localhost:3000', service).replace("'demo'", `'${world.appName}'`);
 }
 
 /** Calls a function of the guide in the page. Its argument is JSON, because the types of the browser are not ours. */

@@ -213,7 +213,7 @@ describe('for code generators', () => {
     const { license, contact } = document.info;
     expect([license, contact]).toEqual([
       { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-      { name: expect.any(String), url: 'http://127.0.0.1:3000' },
+      { name: expect.any(String), url: 'http://localhost:3000' },
     ]);
   });
 
