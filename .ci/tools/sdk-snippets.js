@@ -7,7 +7,7 @@ import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 const [target = ''] = process.argv.slice(2);
-const pages = new URL('../../server/dist/pages/', import.meta.url);
+const pages = new URL('../../server/dist/documentation/', import.meta.url);
 
 const names = (await readdir(pages)).filter((name) => /^docs~api~.*\.md$/.test(name));
 const calls = await Promise.all(

@@ -4,11 +4,11 @@ import { promisify } from 'node:util';
 import { brotliCompress, constants } from 'node:zlib';
 
 /**
- * Builds the documentation that the service serves, in `dist/pages`: each page as HTML and as Markdown, the files that
- * pages load, and `manifest.json`, which lists them all. Does nothing if no input has changed.
+ * Builds the documentation that the service serves, in `dist/documentation`: each page as HTML and as Markdown,
+ * the files that pages load, and `manifest.json`, which lists them all. Does nothing if no input has changed.
  */
 const root = new URL('../../', import.meta.url);
-const target = new URL('../dist/pages/', import.meta.url);
+const target = new URL('../dist/documentation/', import.meta.url);
 const manifestFile = new URL('manifest.json', target);
 
 /** @param {Buffer | string} content */

@@ -1,7 +1,7 @@
 import { dirname, join, normalize } from 'node:path/posix';
 import MarkdownIt from 'markdown-it';
 import { createCssVariablesTheme, createHighlighterCore } from 'shiki/core';
-import { createJavaScriptRegexEngine } from 'shiki/engine/javascript';
+import { createOnigurumaEngine } from 'shiki/engine/oniguruma';
 import { diagram } from './diagram.js';
 import { slugOf } from './slug.js';
 
@@ -14,14 +14,14 @@ import { slugOf } from './slug.js';
  * @typedef {(link: string, from: string) => string | undefined} ResolveLink an address; undefined drops the link
  */
 
-const names = ['bash', 'go', 'http', 'ini', 'javascript', 'json', 'python', 'sql', 'typescript', 'yaml'];
+const names = ['bash', 'go', 'http', 'ini', 'json', 'python', 'sql', 'typescript', 'yaml'];
 /** @type {Readonly<Record<string, string>>} */
-const aliases = { js: 'javascript', ts: 'typescript', sh: 'bash' };
+const aliases = { js: 'typescript', javascript: 'typescript', ts: 'typescript', sh: 'bash' };
 
 const highlighter = await createHighlighterCore({
   themes: [createCssVariablesTheme({ name: 'classes', variablePrefix: '--', fontStyle: false })],
   langs: names.map((name) => import(`shiki/langs/${name}.mjs`)),
-  engine: createJavaScriptRegexEngine(),
+  engine: createOnigurumaEngine(import('shiki/wasm')),
 });
 
 const { escapeHtml } = new MarkdownIt().utils;

@@ -39,7 +39,10 @@ const types: Readonly<Record<string, string>> = {
  * The directory of the built pages: beside the directory of this module, or in `dist` if the service runs from its
  * sources.
  */
-const directories = [new URL('../pages/', import.meta.url), new URL('../../dist/pages/', import.meta.url)];
+const directories = [
+  new URL('../documentation/', import.meta.url),
+  new URL('../../dist/documentation/', import.meta.url),
+];
 const nothing: Manifest = { pages: [], assets: {}, full: '' };
 
 let known: { readonly directory: URL; readonly manifest: Manifest } | undefined;
