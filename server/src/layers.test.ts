@@ -35,6 +35,7 @@ const upward: Readonly<Record<string, readonly string[]>> = {
   'members/members.routes.ts': ['invitations'],
   'organizations/lifecycle.routes.ts': ['invitations'],
   'organizations/organizations.routes.ts': ['invitations'],
+  'organizations/security.routes.ts': ['members'],
   'roles/permissions.routes.ts': ['organizations'],
   'roles/predefined-roles.routes.ts': ['invitations'],
   'roles/roles.routes.ts': ['organizations', 'invitations'],

@@ -8,7 +8,7 @@ import { firstFactors, lacksMethod, type SignInMethod } from './sign-in-methods.
 /** The kinds of factors that an organization can allow. */
 export const factorKinds = ['totp', 'passkey'] as const;
 
-type FactorKind = (typeof factorKinds)[number];
+export type FactorKind = (typeof factorKinds)[number];
 
 /** The security policy of an organization, as stored. Absent fields have their defaults. */
 export interface StoredPolicy {

@@ -21,6 +21,7 @@ export const mailboxKinds = [
   'sign_in_code',
   'second_factor_code',
   'notice',
+  'organization_notice',
 ] as const;
 
 export type MailboxKind = (typeof mailboxKinds)[number];
@@ -164,15 +165,23 @@ export async function queueMailFromOthers(
 export type NoticeServices = QueueServices & Pick<Services, 'config'>;
 
 /**
- * Queues a security notice about an account. Notices have a separate quota, so that strangers who fill a mailbox with
- * sign-ups and invitations cannot delay them. Notices beyond the quota wait.
+ * Queues a security notice. Notices have a separate quota, so that strangers who fill a mailbox with sign-ups and
+ * invitations cannot delay them. Notices beyond the quota wait.
+ *
+ * @param kind whether the notice is about the account or about an organization of the recipient
  */
-export async function queueNotice(tx: Tx, services: NoticeServices, app: QuotaApp, mail: MailToQueue): Promise<void> {
+export async function queueNotice(
+  tx: Tx,
+  services: NoticeServices,
+  app: QuotaApp,
+  mail: MailToQueue,
+  kind: 'notice' | 'organization_notice' = 'notice',
+): Promise<void> {
   const name = 'codeRequestsPerAccountPerHour';
   if (!isBooked(services, app, name)) return queueMail(tx, services, app.id, mail);
   const now = services.clock.now();
   const perHour = app.settings.limits[name];
-  const keyHash = quotaKey(services, name, mailboxName('notice', mail.recipient));
+  const keyHash = quotaKey(services, name, mailboxName(kind, mail.recipient));
   const dueAt = await book(tx, app.id, { keyHash, perHour, perDay: perHour * 24 }, now, dayMs);
   if (dueAt) await queueAt(tx, services, app.id, mail, dueAt);
 }

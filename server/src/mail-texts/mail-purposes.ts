@@ -1,3 +1,13 @@
+import type { StoredPolicy } from '../access/organization-policy.ts';
+
+/** A changed field of the security policy of an organization. Null: no restriction. */
+export interface PolicyChange {
+  readonly field: keyof StoredPolicy;
+  readonly before: PolicyValue;
+  readonly after: PolicyValue;
+}
+type PolicyValue = string | number | readonly string[] | null;
+
 /** The content of a mail without its texts, which are added when it is rendered. */
 export interface MailContent {
   readonly code?: string;
@@ -35,10 +45,17 @@ export interface MailContent {
   readonly unlinked?: string;
   /** Names of identity providers that a user can still sign in with. */
   readonly linked?: string;
+  /** Address of the owner who made a change; empty: an administrator of the app made it. */
+  readonly changedBy?: string;
+  /** Changes of a security policy. The mail lists them. */
+  readonly policyChanges?: readonly PolicyChange[];
 }
 
 /** Placeholders that texts can use. Code and links have fixed places in a mail. */
-export type MailField = Exclude<keyof MailContent, 'code' | 'longCode' | 'url' | 'notMeUrl' | 'notMeLinks'>;
+export type MailField = Exclude<
+  keyof MailContent,
+  'code' | 'longCode' | 'url' | 'notMeUrl' | 'notMeLinks' | 'policyChanges'
+>;
 
 interface PurposeRules {
   /** Placeholders that texts of this purpose can use, in addition to the brand name. */
@@ -92,6 +109,11 @@ export const mailPurposes = {
   },
   /** To the owners of an organization: secrets of a former owner end at `time`. */
   machine_secrets_end: { fields: ['organizationName', 'machineUser', 'time'], details: ['machineUser'] },
+  /** To all owners of an organization, with the changes of its security policy. */
+  organization_security_changed: {
+    fields: ['organizationName', 'changedBy', 'time'],
+    details: ['organizationName', 'changedBy', 'time'],
+  },
   super_admin_granted: { fields: ['email', ...circumstances], details: circumstances },
   /** To an address that is not verified yet, with the code that verifies it. */
   super_admin_invited: { fields: [], details: [] },

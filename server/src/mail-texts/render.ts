@@ -5,7 +5,13 @@ import { deviceName } from './device-name.ts';
 import { languages, timeInWords } from './languages.ts';
 import { layOut } from './layout.ts';
 import { cut, isVisible, nameInBody, nameInSubject, oneLine } from './names.ts';
-import { type MailContent, type MailField, mailPurposes, type MailPurpose } from './mail-purposes.ts';
+import {
+  type MailContent,
+  type MailField,
+  mailPurposes,
+  type MailPurpose,
+  type PolicyChange,
+} from './mail-purposes.ts';
 import { footerWords, type OwnTexts, purposeWords } from './own-texts.ts';
 import type { Language, PurposeWords, Words } from './words.ts';
 
@@ -48,7 +54,7 @@ function valuesOf(
 ): Values {
   const { organizationName = '', device = '', address = '', time = '', email = '', provider = '' } = content;
   const { unlinked = '', linked = '', keyName = '', machineUser = '', factorName = '', codesLeft = '' } = content;
-  const { effectiveAt = '' } = content;
+  const { effectiveAt = '', changedBy = '' } = content;
   const values: Record<MailField | 'brandName', string> = {
     brandName: toName(brandName),
     organizationName: isVisible(organizationName) ? toName(organizationName) : words.anOrganization,
@@ -65,6 +71,7 @@ function valuesOf(
     factorName: toName(factorName),
     codesLeft,
     effectiveAt: timeInWords(effectiveAt, language),
+    changedBy: changedBy === '' ? words.anAdministrator : cut(oneLine(changedBy)),
   };
   return new Map(Object.entries(values));
 }
@@ -94,6 +101,21 @@ const notMeLinksOf = ({ notMe }: Words['common'], { notMeUrl, notMeLinks = [] }:
   ...(notMeUrl === undefined ? [] : [{ label: notMe, url: notMeUrl }]),
   ...notMeLinks.map(({ name, url }) => ({ label: `${notMe}: ${nameInBody(name)}`, url })),
 ];
+
+/** One change of a security policy in words. */
+function policyChange({ policy }: Words, { field, before, after }: PolicyChange): Labelled {
+  const names = new Map<string, string>(Object.entries(policy.values));
+  const toWords = (value: PolicyChange['before']): string => {
+    if (value === null) return policy.noRestriction;
+    if (typeof value === 'number') return String(value);
+    return (typeof value === 'string' ? [value] : value).map((name) => names.get(name) ?? name).join(policy.separator);
+  };
+  const values = new Map([
+    ['value', toWords(after)],
+    ['before', toWords(before)],
+  ]);
+  return { label: policy.fields[field], value: fill(policy.change, values) };
+}
 
 /** Empty lines separate paragraphs. */
 const paragraphsOf = (text: string): string[] => text.split(/\n{2,}/).filter((paragraph) => paragraph.trim() !== '');
@@ -125,9 +147,12 @@ function draftOf(own: PurposeWords, words: Words, purpose: MailPurpose, content:
     values,
     heading: own.heading,
     paragraphs: paragraphsOf(own.body),
-    details: mailPurposes[purpose].details
-      .filter((field) => content[field] !== undefined)
-      .map((field) => ({ label: words.labels[field], value: values.get(field) ?? '' })),
+    details: [
+      ...mailPurposes[purpose].details
+        .filter((field) => content[field] !== undefined)
+        .map((field) => ({ label: words.labels[field], value: values.get(field) ?? '' })),
+      ...(content.policyChanges ?? []).map((change) => policyChange(words, change)),
+    ],
     code: code === undefined ? undefined : { label: codeLabel, value: code },
     longCode: longCode === undefined ? undefined : { label: longCodeLabel, value: groupCode(longCode) },
     link: url === undefined ? undefined : { label: own.action, hint: linkHint, url },

@@ -189,6 +189,18 @@ export const arabic: Words = {
       action: 'فتح {{brandName}}',
       note: 'تصل هذه الرسالة إلى جميع مالكي {{organizationName}}.',
     },
+    organization_security_changed: {
+      subject: 'تمّ تغيير سياسة الأمان في {{organizationName}} على {{brandName}}',
+      heading: 'تمّ تغيير سياسة الأمان',
+      body:
+        'تمّ تغيير سياسة الأمان في {{organizationName}} على {{brandName}}. تحدّد هذه السياسة كيف يجب أن يكون الأشخاص ' +
+        'قد سجّلوا الدخول ليستخدموا المؤسسة، وتسري فورًا.',
+      action: 'فتح {{brandName}}',
+      note:
+        'تصل هذه الرسالة إلى جميع مالكي {{organizationName}}. إذا لم يُجرِ أيّ منكم هذا التغيير، فأعيدوا السياسة إلى ما ' +
+        'كانت عليه وأبلغوا فريق الدعم في {{brandName}}. وإذا ذكرت هذه الرسالة أنّك من أجرى التغيير ولم تكن أنت، فافتح ' +
+        'الرابط أدناه: ستنتهي جميع جلساتك، وتختار كلمة مرور جديدة.',
+    },
     factors_reset_requested: {
       subject: 'ستُزال عوامل التحقّق الثانية من حسابك في {{brandName}}',
       heading: 'ستُزال عوامل التحقّق الثانية',
@@ -251,8 +263,31 @@ export const arabic: Words = {
     unlinked: 'أُلغي ربطه',
     linked: 'لا يزال مرتبطًا',
     machineUser: 'مستخدمو الآلة',
+    changedBy: 'أجرى التغيير',
   },
   roles: { ORG_OWNER: 'مالك', ORG_USER_MANAGER: 'مدير' },
+  policy: {
+    fields: {
+      mfa: 'العامل الثاني',
+      allowedFactors: 'عوامل التحقّق الثانية المسموح بها',
+      maxSessionHours: 'عدد الساعات حتى تسجيل الدخول من جديد',
+      rememberDays: 'عدد الأيام دون عامل ثانٍ على الأجهزة المحفوظة',
+      signInMethods: 'طرق تسجيل الدخول المسموح بها',
+    },
+    values: {
+      optional: 'اختياري',
+      required: 'إلزامي',
+      totp: 'تطبيق المصادقة',
+      passkey: 'مفتاح المرور',
+      password: 'كلمة المرور',
+      emailCode: 'رمز بالبريد الإلكتروني',
+      provider: 'مزوّد الهوية',
+    },
+    noRestriction: 'بلا قيود',
+    separator: '، ',
+    change: '{{value}} (سابقًا: {{before}})',
+  },
+  anAdministrator: 'أحد المسؤولين',
   anOrganization: 'إحدى المؤسسات',
   unknownDevice: 'غير معروف',
 };

@@ -198,6 +198,18 @@ export const english: Words = {
       action: 'Open {{brandName}}',
       note: 'All owners of {{organizationName}} get this mail.',
     },
+    organization_security_changed: {
+      subject: 'The security policy of {{organizationName}} was changed on {{brandName}}',
+      heading: 'The security policy was changed',
+      body:
+        'The security policy of {{organizationName}} was changed on {{brandName}}. It decides how people must have ' +
+        'signed in to use the organization, and applies at once.',
+      action: 'Open {{brandName}}',
+      note:
+        'All owners of {{organizationName}} get this mail. If none of you made this change, change the policy back, ' +
+        'and tell the support of {{brandName}}. If this mail says that you made it, but you did not, open the link ' +
+        'below: all your sessions end, and you choose a new password.',
+    },
     factors_reset_requested: {
       subject: 'Your second factors at {{brandName}} will be removed',
       heading: 'Your second factors will be removed',
@@ -263,8 +275,31 @@ export const english: Words = {
     unlinked: 'Unlinked',
     linked: 'Still linked',
     machineUser: 'Machine users',
+    changedBy: 'Changed by',
   },
   roles: { ORG_OWNER: 'Owner', ORG_USER_MANAGER: 'Manager' },
+  policy: {
+    fields: {
+      mfa: 'Second factor',
+      allowedFactors: 'Allowed second factors',
+      maxSessionHours: 'Hours until people sign in again',
+      rememberDays: 'Days without a second factor on remembered devices',
+      signInMethods: 'Allowed sign-in methods',
+    },
+    values: {
+      optional: 'optional',
+      required: 'required',
+      totp: 'authenticator app',
+      passkey: 'passkey',
+      password: 'password',
+      emailCode: 'code by mail',
+      provider: 'identity provider',
+    },
+    noRestriction: 'no restriction',
+    separator: ', ',
+    change: '{{value}} (before: {{before}})',
+  },
+  anAdministrator: 'an administrator',
   anOrganization: 'an organization',
   unknownDevice: 'not known',
 };

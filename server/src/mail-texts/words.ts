@@ -1,4 +1,6 @@
-import type { MailField, MailPurpose } from './mail-purposes.ts';
+import type { FactorKind } from '../access/organization-policy.ts';
+import type { SignInMethod } from '../access/sign-in-methods.ts';
+import type { MailField, MailPurpose, PolicyChange } from './mail-purposes.ts';
 
 /** Languages in which mails are written. */
 export const mailLanguages = ['en', 'ar'] as const;
@@ -29,6 +31,18 @@ export interface Words {
   readonly labels: Readonly<Record<MailField, string>>;
   /** Names of the roles that every organization has. */
   readonly roles: { readonly ORG_OWNER: string; readonly ORG_USER_MANAGER: string };
+  /** A changed security policy. */
+  readonly policy: {
+    readonly fields: Readonly<Record<PolicyChange['field'], string>>;
+    readonly values: Readonly<Record<'optional' | 'required' | FactorKind | SignInMethod, string>>;
+    readonly noRestriction: string;
+    /** Between the values of a list. */
+    readonly separator: string;
+    /** `{{value}}` and `{{before}}` stand for the new and the earlier value. */
+    readonly change: string;
+  };
+  /** Replaces the name of somebody who administers the app. */
+  readonly anAdministrator: string;
   /** Replaces an unknown name. */
   readonly anOrganization: string;
   /** Replaces an unknown browser or program. */

@@ -43,7 +43,12 @@ const script = `
   const token = () => location.hash.slice(1);
   const kind = () => (/^gh_n_[a-z][\\w-]{60,400}$/.test(token()) ? kinds.get(token()[5]) : undefined);
   const begin = () => (kind() ? show('title', kind(), 'button', 'keep') : show('title', 'incomplete'));
-  const done = { account: 'doneAccount', factors: 'doneFactors', factor_reset: 'doneFactorReset' };
+  const done = {
+    account: 'doneAccount',
+    factors: 'doneFactors',
+    factor_reset: 'doneFactorReset',
+    security_policy: 'donePolicy',
+  };
   const failures = { 400: ['invalid'], 429: ['later', 'button'] };
   element('button').addEventListener('click', async () => {
     const button = element('button');
@@ -94,6 +99,7 @@ const outcomes = [
   'doneOther',
   'doneFactors',
   'doneFactorReset',
+  'donePolicy',
   'incomplete',
   'invalid',
   'later',

@@ -14,6 +14,7 @@ export interface PageWords extends Effects {
   readonly doneOther: string;
   readonly doneFactors: string;
   readonly doneFactorReset: string;
+  readonly donePolicy: string;
   readonly incomplete: string;
   readonly invalid: string;
   readonly later: string;
@@ -51,6 +52,9 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     factor_reset:
       'An administrator will remove the second factors of your account at {{brandName}}. If you did not ask for ' +
       'this, press the button: your second factors stay.',
+    security_policy:
+      'Your account at {{brandName}} changed the security policy of an organization. If it was not you, press the ' +
+      'button: all sessions end, and you get a mail to choose a new password.',
     keep: 'If it was you, close this page. Nothing changes.',
     button: 'This was not me',
     doneTitle: 'Done',
@@ -60,6 +64,9 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
       'All sessions have ended. You get a mail to choose a new password. Please do so now, and check your second ' +
       'factors.',
     doneFactorReset: 'The removal is cancelled. Your second factors stay.',
+    donePolicy:
+      'All sessions have ended. You get a mail to choose a new password. Please do so now, and check the security ' +
+      'policy of the organization.',
     incomplete: 'This link is incomplete. Open it again from the mail, or copy all of it.',
     invalid: 'This link is no longer valid: it has expired, or the account was confirmed in the meantime.',
     later: 'Too many requests. Please try again later.',
@@ -95,6 +102,9 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
     factor_reset:
       'سيُزيل أحد المسؤولين عوامل التحقّق الثانية من حسابك في {{brandName}}. إذا لم تطلب ذلك، فاضغط الزرّ: ' +
       'ستبقى عوامل التحقّق الثانية كما هي.',
+    security_policy:
+      'غيّر حسابك في {{brandName}} سياسة الأمان لإحدى المؤسسات. إذا لم تكن أنت من فعل ذلك، فاضغط الزرّ: ستنتهي جميع ' +
+      'الجلسات، وستصلك رسالة لاختيار كلمة مرور جديدة.',
     keep: 'إذا كنت أنت، فأغلق هذه الصفحة، ولن يتغيّر شيء.',
     button: 'لم أكن أنا',
     doneTitle: 'تمّ',
@@ -104,6 +114,9 @@ export const pageWords: Readonly<Record<Language, PageWords>> = {
       'انتهت جميع الجلسات. أرسلنا إليك رسالة لاختيار كلمة مرور جديدة، فيُرجى القيام بذلك الآن ومراجعة عوامل ' +
       'التحقّق الثانية.',
     doneFactorReset: 'أُلغيت الإزالة، وستبقى عوامل التحقّق الثانية كما هي.',
+    donePolicy:
+      'انتهت جميع الجلسات. أرسلنا إليك رسالة لاختيار كلمة مرور جديدة، فيُرجى القيام بذلك الآن ومراجعة سياسة الأمان ' +
+      'للمؤسسة.',
     incomplete: 'هذا الرابط غير مكتمل. افتحه مرّة أخرى من الرسالة، أو انسخه كاملًا.',
     invalid: 'لم يعد هذا الرابط صالحًا: انتهت صلاحيته، أو أُكّد الحساب بعد إرساله.',
     later: 'الطلبات كثيرة جدًّا. يُرجى المحاولة لاحقًا.',

@@ -1,24 +1,20 @@
-import { findApp } from '../apps/apps.store.ts';
 import type { ChangeEvent } from '../calls/mutate.ts';
 import type { Call } from '../calls/route.ts';
 import type { Tx } from '../db/db.ts';
-import { queueNotice } from '../email/mail-quotas.ts';
-import { listOwners, scheduleEnd, type ScheduledEnd } from './former-owners.store.ts';
+import { notifyOwners } from '../members/notify-owners.ts';
+import { listOwners } from '../members/owners.store.ts';
+import { scheduleEnd, type ScheduledEnd } from './former-owners.store.ts';
 
 /** How long a secret of a former owner keeps working unless another owner confirms it. */
 const graceMs = 7 * 24 * 3_600_000;
 
 /** The mail to the owners of one organization. A list of names that is longer than this is cut in the mail. */
-async function notifyOwners(tx: Tx, call: Call, ends: readonly [ScheduledEnd, ...ScheduledEnd[]], until: Date) {
-  const { services, appId } = call;
+async function notifyEnds(tx: Tx, call: Call, ends: readonly [ScheduledEnd, ...ScheduledEnd[]], until: Date) {
   const [{ orgId, organizationName }] = ends;
   const machineUser = [...new Set(ends.map(({ userName }) => userName))].join(', ');
   const content = { organizationName, machineUser, time: until.toISOString() };
-  const app = await findApp(tx, appId);
-  if (!app) throw new Error('the app of the call does not exist');
-  for (const { id: userId, email: recipient } of await listOwners(tx, appId, orgId)) {
-    await queueNotice(tx, services, app, { userId, recipient, purpose: 'machine_secrets_end', content });
-  }
+  const owners = await listOwners(tx, call.appId, orgId);
+  await notifyOwners(tx, call, owners, 'machine_secrets_end', () => content);
 }
 
 /**
@@ -42,7 +38,7 @@ export async function endSecretsOfFormerOwner(
   const ends = await scheduleEnd(tx, appId, userId, { until, now, isDeleted });
   for (const orgId of new Set(ends.map((end) => end.orgId))) {
     const [first, ...others] = ends.filter((end) => end.orgId === orgId);
-    if (first) await notifyOwners(tx, call, [first, ...others], until);
+    if (first) await notifyEnds(tx, call, [first, ...others], until);
   }
   return ends.map(({ orgId, machineUserId, secretId }) => ({
     action: 'organization_machine_secret.end_scheduled',

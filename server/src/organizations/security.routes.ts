@@ -9,6 +9,7 @@ import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
 import { ApiError } from '../http/errors.ts';
 import { acceptedVersions, etag } from '../http/if-match.ts';
+import { notifyPolicyUpdate } from '../members/notify-owners.ts';
 import { requireSession } from '../sessions/session-of-caller.ts';
 import { etagHeader, organizationParams } from './organizations.schema.ts';
 import {
@@ -67,7 +68,7 @@ async function changeSecurity(call: Call, patch: SecurityPatch) {
   const app = patch.signInMethods ? await namedAppOf(call) : undefined;
   return mutate(call, async (tx) => {
     await requireSession(tx, call);
-    const { security, version, unmet } = await lockSecurity(tx, appId, orgId, actor, now);
+    const { name, security, version, unmet } = await lockSecurity(tx, appId, orgId, actor, now);
     if (unmet) throw policyRefusal(unmet);
     if (versions !== undefined && !versions.includes(version)) throw new ApiError('precondition_failed');
     const before = toSecurity(security);
@@ -81,6 +82,7 @@ async function changeSecurity(call: Call, patch: SecurityPatch) {
     const changed = await storeSecurity(tx, appId, orgId, { policy: toStoredPolicy(after), actor, now });
     if (changed === undefined) throw new ApiError('policy_locks_you_out');
     requireStrongestFactor(actor, now);
+    await notifyPolicyUpdate(tx, call, { organizationName: name, before, after, changes });
     const event = { target: { kind: 'organization', id: orgId }, orgId, changes };
     return { result: { security: after, version: changed }, event };
   });
@@ -123,7 +125,8 @@ export const securityRoutes = [
       'sessions. Other sessions see the organization without roles and permissions, and owners and managers cannot ' +
       'act in it. The session of the caller must meet both the stored policy and the new one. People who have a ' +
       'second factor must have proven it in the last ten minutes. Machine users are exempt from the policy, super ' +
-      'admins are not. With If-Match the change applies only to that version of the organization.',
+      'admins are not. All owners of the organization are notified by mail. With If-Match the ' +
+      'change applies only to that version of the organization.',
     access: overOrganization('change', 'ORG_OWNER'),
     audit: 'organization.security_updated',
     params: organizationParams,

@@ -37,6 +37,7 @@ export function toStoredPolicy(security: OrganizationSecurity) {
 
 /** An organization, locked for a change of its policy. */
 interface LockedSecurity {
+  readonly name: string;
   readonly version: string;
   readonly security: StoredPolicy | null;
   /** The policy, if the session of the caller does not meet it. */
@@ -56,7 +57,7 @@ export async function lockSecurity(
   now: Date,
 ): Promise<LockedSecurity> {
   const [row] = await tx.query<LockedSecurity>(sql`
-    SELECT o.version, o.security, ${unmetBy(actor, now)} AS unmet
+    SELECT o.name, o.version, o.security, ${unmetBy(actor, now)} AS unmet
     FROM organizations o WHERE o.app_id = ${appId} AND o.id = ${orgId} FOR NO KEY UPDATE`);
   if (!row) throw new ApiError('organization_not_found');
   return row;

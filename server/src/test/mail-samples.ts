@@ -61,6 +61,17 @@ const contents: Readonly<Record<MailPurpose, MailContent>> = {
     machineUser: 'exporter, importer',
     time: circumstances.time,
   },
+  organization_security_changed: {
+    organizationName: 'Jon Doe Inc',
+    changedBy: 'jon@doe.example',
+    time: circumstances.time,
+    policyChanges: [
+      { field: 'mfa', before: 'required', after: 'optional' },
+      { field: 'maxSessionHours', before: 12, after: null },
+      { field: 'signInMethods', before: ['passkey', 'provider'], after: ['passkey', 'emailCode', 'provider'] },
+    ],
+    notMeUrl: notMe.notMeUrl,
+  },
   super_admin_granted: { email: 'nora@acme.example', ...circumstances },
   super_admin_invited: { ...link('reset') },
   super_admin_removed: { email: 'nora@acme.example', ...circumstances },

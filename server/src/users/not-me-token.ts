@@ -19,6 +19,8 @@ export type NotMeSubject =
   | { readonly kind: 'factor'; readonly id: string }
   /** A change of second factors or recovery codes that cannot be undone, such as the removal of a factor. */
   | { readonly kind: 'factors' }
+  /** A change of the security policy of an organization. */
+  | { readonly kind: 'security_policy' }
   /** A removal of all second factors that waits. The link only cancels it. */
   | { readonly kind: 'factor_reset'; readonly id: string }
   /** The password with this hash. The link does not remove a password that was set later. */
@@ -47,6 +49,7 @@ export const notMeLetters = {
   factor: 'f',
   factors: 'r',
   factor_reset: 'c',
+  security_policy: 'o',
 } as const satisfies Record<NotMeSubject['kind'], string>;
 const kindOf = new Map(Object.entries(notMeLetters).map(([kind, letter]) => [letter, kind as NotMeSubject['kind']]));
 
@@ -64,7 +67,7 @@ export const mailboxOf = (email: string): string => fingerprintOf(emailKey(email
 
 function subjectText(subject: NotMeSubject): string {
   if (subject.kind === 'password') return fingerprintOf(subject.passwordHash);
-  return subject.kind === 'account' || subject.kind === 'factors' ? '' : subject.id;
+  return 'id' in subject ? subject.id : '';
 }
 
 /**
@@ -81,6 +84,7 @@ function subjectText(subject: NotMeSubject): string {
  * - `factor`: the second factor and those added after it are removed, unless they are older than a day and were used;
  *   all sessions end, and a password reset starts
  * - `factors`: all sessions end, and a password reset starts. Removed factors and used codes are not restored
+ * - `security_policy`: all sessions end, and a password reset starts. The policy is not restored
  * - `factor_reset`: a removal of all second factors that a super admin requested is cancelled, and nothing else changes
  * - `machine_secret`: the secret is deleted, all sessions end, and a password reset starts
  *
