@@ -157,6 +157,11 @@ export const nouns = {
     getLogo: 'getLogo',
     setLogo: 'setLogo',
     deleteLogo: 'deleteLogo',
+    getOfOrganization: 'getOrganizationBranding',
+    updateOfOrganization: 'updateOrganizationBranding',
+    getLogoOfOrganization: 'getOrganizationLogo',
+    setLogoOfOrganization: 'setOrganizationLogo',
+    deleteLogoOfOrganization: 'deleteOrganizationLogo',
   },
   identities: {
     listMine: 'listMyIdentities',

@@ -5,6 +5,7 @@ import { appRoutes } from './apps/apps.routes.ts';
 import { settingsRoutes } from './apps/settings.routes.ts';
 import { brandingRoutes } from './branding/branding.routes.ts';
 import { logoRoutes } from './branding/logo.routes.ts';
+import { organizationBrandingRoutes } from './branding/organization-branding.routes.ts';
 import { auditRoutes } from './audit/audit.routes.ts';
 import { mailboxRoutes } from './email/mailbox.routes.ts';
 import type { Route } from './calls/route.ts';
@@ -109,6 +110,7 @@ export const routes: readonly Route[] = [
   ...identityProviderRoutes,
   ...settingsRoutes,
   ...brandingRoutes,
+  ...organizationBrandingRoutes,
   ...logoRoutes,
   ...appRoutes,
   scriptRoute,

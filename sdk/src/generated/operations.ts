@@ -254,6 +254,16 @@ import type {
   GetBrandingResponses,
   UpdateBrandingData,
   UpdateBrandingResponses,
+  GetOrganizationBrandingData,
+  GetOrganizationBrandingResponses,
+  UpdateOrganizationBrandingData,
+  UpdateOrganizationBrandingResponses,
+  GetOrganizationLogoData,
+  GetOrganizationLogoResponses,
+  SetOrganizationLogoData,
+  SetOrganizationLogoResponses,
+  DeleteOrganizationLogoData,
+  DeleteOrganizationLogoResponses,
   GetLogoData,
   GetLogoResponses,
   SetLogoData,
@@ -439,6 +449,11 @@ export interface OperationTypes {
   updateAppSettings: { data: UpdateAppSettingsData; responses: UpdateAppSettingsResponses };
   getBranding: { data: GetBrandingData; responses: GetBrandingResponses };
   updateBranding: { data: UpdateBrandingData; responses: UpdateBrandingResponses };
+  getOrganizationBranding: { data: GetOrganizationBrandingData; responses: GetOrganizationBrandingResponses };
+  updateOrganizationBranding: { data: UpdateOrganizationBrandingData; responses: UpdateOrganizationBrandingResponses };
+  getOrganizationLogo: { data: GetOrganizationLogoData; responses: GetOrganizationLogoResponses };
+  setOrganizationLogo: { data: SetOrganizationLogoData; responses: SetOrganizationLogoResponses };
+  deleteOrganizationLogo: { data: DeleteOrganizationLogoData; responses: DeleteOrganizationLogoResponses };
   getLogo: { data: GetLogoData; responses: GetLogoResponses };
   setLogo: { data: SetLogoData; responses: SetLogoResponses };
   deleteLogo: { data: DeleteLogoData; responses: DeleteLogoResponses };
@@ -725,6 +740,11 @@ export const operations = {
   updateAppSettings: { method: 'PATCH', path: '/v1/authorization/apps/settings', body: true },
   getBranding: { method: 'GET', path: '/v1/authorization/branding' },
   updateBranding: { method: 'PATCH', path: '/v1/authorization/branding', body: true },
+  getOrganizationBranding: { method: 'GET', path: '/v1/authorization/organizations/{orgId}/branding' },
+  updateOrganizationBranding: { method: 'PATCH', path: '/v1/authorization/organizations/{orgId}/branding', body: true },
+  getOrganizationLogo: { method: 'GET', path: '/v1/authorization/organizations/{orgId}/branding/logo' },
+  setOrganizationLogo: { method: 'PUT', path: '/v1/authorization/organizations/{orgId}/branding/logo', body: true },
+  deleteOrganizationLogo: { method: 'DELETE', path: '/v1/authorization/organizations/{orgId}/branding/logo' },
   getLogo: { method: 'GET', path: '/v1/authorization/branding/logo' },
   setLogo: { method: 'PUT', path: '/v1/authorization/branding/logo', body: true },
   deleteLogo: { method: 'DELETE', path: '/v1/authorization/branding/logo' },
@@ -796,6 +816,7 @@ export type KnownErrorCode =
   | 'mfa_required'
   | 'network_not_allowed'
   | 'org_id_required'
+  | 'organization_branding_disabled'
   | 'organization_inactive'
   | 'organization_inactive_state'
   | 'organization_machine_users_disabled'

@@ -648,6 +648,10 @@ export type AppSettings = {
      */
     organizationMachineUsers: boolean;
     /**
+     * Whether organizations may have a look of their own, which only their members and the people they have invited see. While false, pages and mails have the look of the app.
+     */
+    organizationBranding: boolean;
+    /**
      * Second factors of people.
      */
     mfa: {
@@ -1328,6 +1332,10 @@ export type CreateAppRequest = {
          * Whether organizations may have machine users of their own. While false, their tokens and secrets are refused.
          */
         organizationMachineUsers?: boolean;
+        /**
+         * Whether organizations may have a look of their own, which only their members and the people they have invited see. While false, pages and mails have the look of the app.
+         */
+        organizationBranding?: boolean;
         /**
          * Second factors of people.
          */
@@ -3276,6 +3284,54 @@ export type Organization = {
 };
 
 /**
+ * The look of the pages and mails of an organization. null: the value of the app.
+ */
+export type OrganizationBranding = {
+    /**
+     * Name that pages and mails show in place of the name of the app. Shown only with `textsAllowed`.
+     */
+    name: string | null;
+    /**
+     * Colour of buttons and links, also of buttons in mails.
+     */
+    primaryColor: string | null;
+    /**
+     * Colour of buttons and links in dark mode. null: the primary colour, in a shade that can be read.
+     */
+    primaryColorDark: string | null;
+    /**
+     * Radius of corners in pixels. null: 8.
+     */
+    radius: number | null;
+    /**
+     * Font, of those that are installed on the device. null: system.
+     */
+    font: 'system' | 'humanist' | 'serif' | 'rounded' | 'monospace' | null;
+    /**
+     * Texts of the pages by `<language>.<name>`, as plain text. Names: signInLead and signUpLead (headings), signInNote and signUpNote (a sentence below them), footer. `{{brandName}}` stands for the name. null: the texts of the service.
+     */
+    texts: {
+        [key: string]: string;
+    } | null;
+    /**
+     * Link to the terms of service below each page.
+     */
+    termsUrl: string | null;
+    /**
+     * Link to the privacy policy below each page.
+     */
+    privacyUrl: string | null;
+    /**
+     * Link to the support below each page.
+     */
+    supportUrl: string | null;
+    /**
+     * Whether the name, texts and links of this organization are shown. Only super admins can change it. Until then, those of the app are shown.
+     */
+    textsAllowed: boolean;
+};
+
+/**
  * A page of organizations.
  */
 export type OrganizationList = {
@@ -4760,6 +4816,10 @@ export type UpdateAppRequest = {
          */
         organizationMachineUsers?: boolean;
         /**
+         * Whether organizations may have a look of their own, which only their members and the people they have invited see. While false, pages and mails have the look of the app.
+         */
+        organizationBranding?: boolean;
+        /**
          * Second factors of people.
          */
         mfa?: {
@@ -5037,6 +5097,10 @@ export type UpdateAppSettingsRequest = {
      */
     organizationMachineUsers?: boolean;
     /**
+     * Whether organizations may have a look of their own, which only their members and the people they have invited see. While false, pages and mails have the look of the app.
+     */
+    organizationBranding?: boolean;
+    /**
      * Second factors of people.
      */
     mfa?: {
@@ -5214,6 +5278,54 @@ export type UpdateMachineUserRequest = {
      * Lifetime of its tokens in seconds; null: the app setting `machineTokenLifeSeconds`.
      */
     tokenLifeSeconds?: number | null;
+};
+
+/**
+ * Changes to the branding; absent fields stay unchanged, null restores the value of the app.
+ */
+export type UpdateOrganizationBrandingRequest = {
+    /**
+     * Name that pages and mails show in place of the name of the app. Shown only with `textsAllowed`.
+     */
+    name?: string | null;
+    /**
+     * Colour of buttons and links, also of buttons in mails.
+     */
+    primaryColor?: string | null;
+    /**
+     * Colour of buttons and links in dark mode. null: the primary colour, in a shade that can be read.
+     */
+    primaryColorDark?: string | null;
+    /**
+     * Radius of corners in pixels. null: 8.
+     */
+    radius?: number | null;
+    /**
+     * Font, of those that are installed on the device. null: system.
+     */
+    font?: 'system' | 'humanist' | 'serif' | 'rounded' | 'monospace' | null;
+    /**
+     * Texts of the pages by `<language>.<name>`, as plain text. Names: signInLead and signUpLead (headings), signInNote and signUpNote (a sentence below them), footer. `{{brandName}}` stands for the name. null: the texts of the service.
+     */
+    texts?: {
+        [key: string]: string;
+    } | null;
+    /**
+     * Link to the terms of service below each page.
+     */
+    termsUrl?: string | null;
+    /**
+     * Link to the privacy policy below each page.
+     */
+    privacyUrl?: string | null;
+    /**
+     * Link to the support below each page.
+     */
+    supportUrl?: string | null;
+    /**
+     * Whether the name, texts and links of this organization are shown. Only super admins can change it. Until then, those of the app are shown.
+     */
+    textsAllowed?: boolean;
 };
 
 /**
@@ -13351,6 +13463,316 @@ export type UpdateBrandingResponses = {
 };
 
 export type UpdateBrandingResponse = UpdateBrandingResponses[keyof UpdateBrandingResponses];
+
+export type GetOrganizationBrandingData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that the caller has. If that is still the current version, the response is 304.
+         */
+        'If-None-Match'?: string;
+    };
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/branding';
+};
+
+export type GetOrganizationBrandingErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type GetOrganizationBrandingError = GetOrganizationBrandingErrors[keyof GetOrganizationBrandingErrors];
+
+export type GetOrganizationBrandingResponses = {
+    /**
+     * The branding.
+     */
+    200: OrganizationBranding;
+};
+
+export type GetOrganizationBrandingResponse = GetOrganizationBrandingResponses[keyof GetOrganizationBrandingResponses];
+
+export type UpdateOrganizationBrandingData = {
+    body: UpdateOrganizationBrandingRequest;
+    headers?: {
+        /**
+         * The `ETag` of the version that the change is based on. If that is no longer the current version, nothing changes and the response is 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/branding';
+};
+
+export type UpdateOrganizationBrandingErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The resource has changed since the version in `If-Match`.
+     */
+    412: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type UpdateOrganizationBrandingError = UpdateOrganizationBrandingErrors[keyof UpdateOrganizationBrandingErrors];
+
+export type UpdateOrganizationBrandingResponses = {
+    /**
+     * The changed branding.
+     */
+    200: OrganizationBranding;
+};
+
+export type UpdateOrganizationBrandingResponse = UpdateOrganizationBrandingResponses[keyof UpdateOrganizationBrandingResponses];
+
+export type DeleteOrganizationLogoData = {
+    body?: never;
+    headers?: {
+        /**
+         * The `ETag` of the version that the change is based on. If that is no longer the current version, nothing changes and the response is 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/branding/logo';
+};
+
+export type DeleteOrganizationLogoErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The resource has changed since the version in `If-Match`.
+     */
+    412: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type DeleteOrganizationLogoError = DeleteOrganizationLogoErrors[keyof DeleteOrganizationLogoErrors];
+
+export type DeleteOrganizationLogoResponses = {
+    /**
+     * The logo is deleted.
+     */
+    204: void;
+};
+
+export type DeleteOrganizationLogoResponse = DeleteOrganizationLogoResponses[keyof DeleteOrganizationLogoResponses];
+
+export type GetOrganizationLogoData = {
+    body?: never;
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/branding/logo';
+};
+
+export type GetOrganizationLogoErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type GetOrganizationLogoError = GetOrganizationLogoErrors[keyof GetOrganizationLogoErrors];
+
+export type GetOrganizationLogoResponses = {
+    /**
+     * The logo.
+     */
+    200: Logo;
+};
+
+export type GetOrganizationLogoResponse = GetOrganizationLogoResponses[keyof GetOrganizationLogoResponses];
+
+export type SetOrganizationLogoData = {
+    body: SetLogoRequest;
+    headers?: {
+        /**
+         * The `ETag` of the version that the change is based on. If that is no longer the current version, nothing changes and the response is 412.
+         */
+        'If-Match'?: string;
+    };
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/branding/logo';
+};
+
+export type SetOrganizationLogoErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The resource has changed since the version in `If-Match`.
+     */
+    412: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type SetOrganizationLogoError = SetOrganizationLogoErrors[keyof SetOrganizationLogoErrors];
+
+export type SetOrganizationLogoResponses = {
+    /**
+     * The logo is stored.
+     */
+    200: Logo;
+};
+
+export type SetOrganizationLogoResponse = SetOrganizationLogoResponses[keyof SetOrganizationLogoResponses];
 
 export type DeleteLogoData = {
     body?: never;

@@ -3,6 +3,7 @@ import { html, type Html } from '../http/html.ts';
 import { deviceName } from '../mail-texts/device-name.ts';
 import { timeInWords } from '../mail-texts/languages.ts';
 import { confirmAgain, confirmed, isConfirmable, isConfirmation } from '../pages/confirm-again.ts';
+import { framed } from '../pages/framed.ts';
 import type { Content } from '../pages/layout.ts';
 import type { Notices, PageCall } from '../pages/page-call.ts';
 import { goalOf, type PageAnswer, pageRoutes } from '../pages/page-route.ts';
@@ -73,10 +74,8 @@ async function show(page: PageCall): Promise<PageAnswer> {
       <h2 id="factors">${text('factors')}</h2>
       ${list.factors.length > 0 ? items : html`<p class="quiet">${text('noFactors')}</p>`} ${addButtons(page)}
     </section>
-    ${recoveryCodesOf(page, list)} ${needsConfirmation ? await confirmAgain(page, path) : html``}
-    <p><a href="${page.href('account')}">${text('account')}</a></p>
-    ${page.signOutForm()}`;
-  return { ...page.content('factorsTitle', body), isWide: true };
+    ${recoveryCodesOf(page, list)} ${needsConfirmation ? await confirmAgain(page, path) : html``}`;
+  return framed(page, 'factorsTitle', body);
 }
 
 /**

@@ -40,6 +40,7 @@ const words = [email, newEmail, 'zeldafirst', 'quuxlast', phone, 'falconry-secre
 const impersonal: Readonly<Record<string, string>> = {
   apps: 'settings of the product',
   app_branding: 'settings of the product',
+  organization_branding: 'settings of an organization',
   app_counts: 'numbers',
   member_counts: 'numbers',
   deployment: 'one row about the deployment',

@@ -219,6 +219,12 @@ const settingsShape = {
       'Whether organizations may have machine users of their own. While false, their tokens and secrets are refused.',
     examples: [false],
   }),
+  organizationBranding: z.boolean().meta({
+    description:
+      'Whether organizations may have a look of their own, which only their members and the people they have invited ' +
+      'see. While false, pages and mails have the look of the app.',
+    examples: [false],
+  }),
   mfa: mfaSettings,
   stepUp: z.boolean().meta({
     description:
@@ -302,6 +308,7 @@ export const defaultSettings: Settings = {
   managersMayMakeApiKeys: false,
   ownersHoldAllPermissions: false,
   organizationMachineUsers: false,
+  organizationBranding: false,
   mfa: {
     policy: 'optional',
     factors: ['totp', 'passkey'],

@@ -11,7 +11,8 @@ const oneLineText = (options: { min?: number; max: number }) =>
     error: 'Must be one line without marks of the writing direction.',
   });
 
-const name = oneLineText({ min: 1, max: 200 })
+/** A name of a product. */
+export const brandName = oneLineText({ min: 1, max: 200 })
   .refine((value) => !isBlank(value), { error: 'Must be a name.' })
   .nullable();
 
@@ -69,7 +70,7 @@ const texts = z
   });
 
 /** What apps and organizations can set. null: the default. */
-const lookShape = {
+export const lookShape = {
   primaryColorDark: color(
     'Colour of buttons and links in dark mode. null: the primary colour, in a shade that can be read.',
     '#8ab4ff',
@@ -92,22 +93,18 @@ const lookShape = {
 
 export type Look = z.output<z.ZodObject<typeof lookShape>>;
 
-const nameMeta = { description: 'Name of the product on pages and in mails.', examples: ['Acme Cloud'] };
-const primaryColorMeta = {
-  description: 'Colour of buttons and links, also of buttons in mails. null: blue.',
-  examples: ['#0b6e4f'],
-};
+export const primaryColor = color('Colour of buttons and links.', '#0b6e4f');
 
 const appShape = {
-  name: name.meta({
-    ...nameMeta,
+  name: brandName.meta({
     description:
       'Name of the product on pages and in mails. Also the setting `mail.brandName`. null: the display name of ' +
       'the app.',
+    examples: ['Acme Cloud'],
   }),
-  primaryColor: color('', '').meta({
-    ...primaryColorMeta,
-    description: `${primaryColorMeta.description} Also the setting \`mail.color\`.`,
+  primaryColor: primaryColor.meta({
+    description: 'Colour of buttons and links, also of buttons in mails. null: blue. Also the setting `mail.color`.',
+    examples: ['#0b6e4f'],
   }),
   ...lookShape,
   methods: signInMethods.nullable().meta({

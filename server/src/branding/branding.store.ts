@@ -1,9 +1,8 @@
 import { type App, type AppRow, appColumns, toApp } from '../apps/apps.store.ts';
-import type { Queryable, Tx } from '../db/db.ts';
-import { sql } from '../db/db.ts';
+import { type Queryable, type Sql, sql, type Tx } from '../db/db.ts';
 import type { AppLook } from './branding.schema.ts';
 
-const defaultLook: AppLook = {
+export const defaultLook: AppLook = {
   primaryColorDark: null,
   radius: null,
   font: null,
@@ -14,34 +13,52 @@ const defaultLook: AppLook = {
   methods: null,
 };
 
+const toLook = (stored: Partial<AppLook> | null): AppLook => ({ ...defaultLook, ...stored });
+
+/** Address and size of a logo. */
+export interface LogoReference {
+  readonly hash: Buffer;
+  readonly width: number;
+  readonly height: number;
+}
+
 /** An app with its look. */
 export interface BrandedApp {
   readonly app: App;
   readonly look: AppLook;
-  readonly logo: { readonly hash: Buffer; readonly width: number; readonly height: number } | undefined;
+  readonly logo: LogoReference | undefined;
 }
 
-interface BrandedRow extends AppRow {
+export interface BrandedRow extends AppRow {
   look: Partial<AppLook> | null;
   logo_hash: Buffer | null;
   logo_width: number;
   logo_height: number;
 }
 
+export const toLogoReference = (row: Pick<BrandedRow, 'logo_hash' | 'logo_width' | 'logo_height'>) =>
+  row.logo_hash ? { hash: row.logo_hash, width: row.logo_width, height: row.logo_height } : undefined;
+
+export const toBrandedApp = (row: BrandedRow): BrandedApp => ({
+  app: toApp(row),
+  look: toLook(row.look),
+  logo: toLogoReference(row),
+});
+
+/** The FROM clause of an app `a` and its branding `b`. */
+export const brandedAppNamed = (name: string): Sql => sql`
+  (SELECT ${appColumns} FROM apps WHERE name = ${name}) a LEFT JOIN app_branding b ON b.app_id = a.id`;
+
+/** The columns of a {@link BrandedRow}. */
+export const brandedColumns = sql`a.*, b.look, b.logo_hash, b.logo_width, b.logo_height`;
+
 /** The fields to change; null restores a default. */
 export type LookPatch = { readonly [Field in keyof AppLook]?: AppLook[Field] | undefined };
 
-const toLook = (stored: Partial<AppLook> | null): AppLook => ({ ...defaultLook, ...stored });
-
 /** Reads the app and its look with one statement. */
 export async function findBrandedApp(db: Queryable, name: string): Promise<BrandedApp | undefined> {
-  const [row] = await db.query<BrandedRow>(sql`
-    SELECT a.*, b.look, b.logo_hash, b.logo_width, b.logo_height
-    FROM (SELECT ${appColumns} FROM apps WHERE name = ${name}) a
-    LEFT JOIN app_branding b ON b.app_id = a.id`);
-  if (!row) return undefined;
-  const { logo_hash: hash, logo_width: width, logo_height: height } = row;
-  return { app: toApp(row), look: toLook(row.look), logo: hash ? { hash, width, height } : undefined };
+  const [row] = await db.query<BrandedRow>(sql`SELECT ${brandedColumns} FROM ${brandedAppNamed(name)}`);
+  return row && toBrandedApp(row);
 }
 
 export async function findAppLook(db: Queryable, appId: string): Promise<AppLook> {

@@ -1,29 +1,10 @@
-import { createHash } from 'node:crypto';
 import { accepting, overApp, publicAccess } from '../access/access.ts';
-import { namedAppOf } from '../apps/named-app.ts';
 import { mutate } from '../calls/mutate.ts';
-import { type Call, route } from '../calls/route.ts';
+import { route } from '../calls/route.ts';
 import { ApiError } from '../http/errors.ts';
-import { readImage } from './image.ts';
-import { logo, logoParams, mostPixels, setLogo } from './logo.schema.ts';
-import { findLogo, findServedLogo, type Logo, removeLogo, storeLogo } from './logo.store.ts';
-import { logoUrl } from './logo-url.ts';
-
-/** @throws ApiError `logo_invalid` */
-function readLogo(content: string): Logo {
-  const bytes = Buffer.from(content, 'base64');
-  const image = readImage(bytes);
-  if (!image) throw new ApiError('logo_invalid');
-  const isInBounds = [image.width, image.height].every((pixels) => pixels >= 1 && pixels <= mostPixels);
-  if (!isInBounds) throw new ApiError('logo_invalid', { detail: `The image is not 1 to ${mostPixels} pixels a side.` });
-  return { ...image, bytes, hash: createHash('sha256').update(bytes).digest() };
-}
-
-async function toResource(call: Call, { bytes, hash, type, width, height }: Logo) {
-  const { name } = await namedAppOf(call);
-  const url = call.services.config.publicUrl + logoUrl(name, hash);
-  return { content: bytes.toString('base64'), type, width, height, url };
-}
+import { logo, logoParams, setLogo } from './logo.schema.ts';
+import { findLogo, findServedLogo, removeLogo, storeLogo } from './logo.store.ts';
+import { readLogo, toLogoResource } from './read-logo.ts';
 
 export const logoRoutes = [
   route({
@@ -39,7 +20,7 @@ export const logoRoutes = [
     handler: async (call) => {
       const found = await findLogo(call.services.db, call.appId);
       if (!found) throw new ApiError('logo_not_found');
-      return toResource(call, found);
+      return toLogoResource(call, found);
     },
   }),
 
@@ -61,9 +42,9 @@ export const logoRoutes = [
     handler: async (call) => {
       const { appId, services } = call;
       const read = readLogo(call.body.content);
-      const result = await toResource(call, read);
+      const result = await toLogoResource(call, read);
       return mutate(call, async (tx) => {
-        await storeLogo(tx, appId, read, services.clock.now());
+        await storeLogo(tx, appId, { logo: read, now: services.clock.now() });
         return { result, event: { target: { kind: 'app', id: appId }, changes: ['logo'] } };
       });
     },
@@ -83,7 +64,7 @@ export const logoRoutes = [
     handler: (call) =>
       mutate(call, async (tx) => {
         const { appId, services } = call;
-        if (!(await removeLogo(tx, appId, services.clock.now()))) throw new ApiError('logo_not_found');
+        if (!(await removeLogo(tx, appId, { now: services.clock.now() }))) throw new ApiError('logo_not_found');
         return { result: undefined, event: { target: { kind: 'app', id: appId }, changes: ['logo'] } };
       }),
   }),
@@ -93,7 +74,7 @@ export const logoRoutes = [
     url: '/apps/:app/logo/:hash',
     operationId: 'showLogo',
     tag: 'platform',
-    summary: 'The logo of an app',
+    summary: 'The logo of an app or organization',
     description: 'The image, for pages and mails.',
     access: publicAccess({ app: 'none' }),
     hidden: true,
@@ -108,7 +89,8 @@ export const logoRoutes = [
         'cache-control': 'public, max-age=31536000, immutable',
         'content-security-policy': "default-src 'none'; sandbox; frame-ancestors 'none'",
         'cross-origin-resource-policy': 'cross-origin',
-        'content-disposition': 'inline; filename="logo"',
+        // Opened in a tab, it is a download: an image could show a message under the name of this host.
+        'content-disposition': 'attachment; filename="logo"',
       });
       await reply.type(found.type).send(found.bytes);
     },

@@ -134,6 +134,11 @@ export const errorCodes = {
     'The bytes are not a PNG, WebP or JPEG without animation, or the file is damaged or has other content at its end.',
   ],
   logo_not_found: [404, 'Logo not found', 'There is no logo.'],
+  organization_branding_disabled: [
+    403,
+    'Organization branding disabled',
+    'This app has no branding of organizations. The setting organizationBranding enables it.',
+  ],
   relying_party_missing: [
     409,
     'Relying party missing',

@@ -1,6 +1,6 @@
 import { html, type Html } from '../http/html.ts';
 import type { TextName } from '../page-texts/texts.ts';
-import type { Content, Values } from './layout.ts';
+import { brandOf, type Content, type Values } from './layout.ts';
 import type { PageCall } from './page-call.ts';
 
 /** A page with the way to the account and out of it. */
@@ -10,10 +10,7 @@ export function framed(
   body: Html,
   { values, links = html`` }: { values?: Values; links?: Html } = {},
 ): Content {
-  const above = html`<div class="top">
-      <p class="brand"><bdi>${page.look.brandName}</bdi></p>
-      ${page.signOutForm()}
-    </div>
+  const above = html`<div class="top">${brandOf(page.look)} ${page.signOutForm()}</div>
     <nav><a href="${page.href('account')}">${page.text('account')}</a>${links}</nav>`;
   return { ...page.content(title, body, { above, ...(values && { values }) }), isWide: true };
 }

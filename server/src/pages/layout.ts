@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify';
 import type { BrandingText } from '../branding/branding.schema.ts';
 import { logoUrl } from '../branding/logo-url.ts';
-import type { BrandedApp } from '../branding/branding.store.ts';
+import { inheritedLook } from '../branding/inherited-look.ts';
 import { html, type Html } from '../http/html.ts';
 import { oneLine } from '../mail-texts/names.ts';
 import { languages } from '../mail-texts/languages.ts';
@@ -9,8 +9,9 @@ import type { Language } from '../mail-texts/words.ts';
 import { type PageTexts, pageTexts, type TextName } from '../page-texts/texts.ts';
 import { type StyleValues, styleOf } from './page-style.ts';
 import { scriptUrl } from './script.ts';
+import type { ShownBranding } from './shown-branding.ts';
 
-/** What a page shows of the app. */
+/** What a page shows of the app or organization. */
 export interface PageLook extends StyleValues {
   readonly brandName: string;
   readonly language: Language;
@@ -19,7 +20,9 @@ export interface PageLook extends StyleValues {
   readonly termsUrl: string | null;
   readonly privacyUrl: string | null;
   readonly supportUrl: string | null;
-  readonly logo: { readonly url: string; readonly width: number; readonly height: number } | undefined;
+  readonly logo:
+    | { readonly url: string; readonly alternative: string; readonly width: number; readonly height: number }
+    | undefined;
 }
 
 /** The look of a page that belongs to no app. */
@@ -37,15 +40,14 @@ export const plainLook = (language: Language): PageLook => ({
   logo: undefined,
 });
 
-export function lookOf({ app, look, logo }: BrandedApp, language: Language): PageLook {
-  const { brandName, color } = app.settings.mail;
+export function lookOf(branded: ShownBranding, language: Language): PageLook {
+  const { logo, texts, ...look } = inheritedLook(branded, branded.organization);
   return {
     ...look,
     // Without marks that change the direction of the text around the name. Titles cannot isolate it.
-    brandName: oneLine(brandName ?? app.displayName),
-    primaryColor: color ?? null,
-    texts: look.texts ?? {},
-    logo: logo && { ...logo, url: logoUrl(app.name, logo.hash) },
+    brandName: oneLine(look.brandName),
+    texts: texts ?? {},
+    logo: logo && { ...logo, url: logoUrl(branded.app.name, logo.hash), alternative: oneLine(logo.alternative) },
     language,
   };
 }
@@ -110,11 +112,11 @@ const policyOf = (style: string, hasScript: boolean | undefined): string =>
   `default-src 'none'; ${hasScript ? scriptPolicy : ''}style-src ${style}; img-src 'self' data:; ` +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/** The logo of the app, or its name. */
+/** The logo, or the name of the app. */
 export function brandOf({ logo, brandName }: PageLook): Html {
   if (!logo) return html`<p class="brand"><bdi>${brandName}</bdi></p>`;
-  const { url, width, height } = logo;
-  return html`<p class="logo"><img src="${url}" alt="${brandName}" width="${width}" height="${height}" /></p>`;
+  const { url, alternative, width, height } = logo;
+  return html`<p class="logo"><img src="${url}" alt="${alternative}" width="${width}" height="${height}" /></p>`;
 }
 
 /** The text and links of the app below the page. */

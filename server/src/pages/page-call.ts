@@ -1,6 +1,5 @@
 import type { Settings } from '../apps/apps.schema.ts';
 import type { App } from '../apps/apps.store.ts';
-import type { BrandedApp } from '../branding/branding.store.ts';
 import { checkRedirectUrl } from '../apps/url-template.ts';
 import type { Call } from '../calls/route.ts';
 import { ApiError, type ErrorCode } from '../http/errors.ts';
@@ -12,6 +11,7 @@ import { formToken } from './interaction.ts';
 import { type Content, lookOf, type PageLook, type Text, textIn, type Values } from './layout.ts';
 import type { TextName } from '../page-texts/texts.ts';
 import { faultOf, problemText } from './problems.ts';
+import type { ShownBranding } from './shown-branding.ts';
 
 /** The values of a query or form. A value that was sent empty is absent. */
 export type Form = Readonly<Record<string, string>>;
@@ -68,11 +68,13 @@ export class PageCall {
   /** Whether the form is shown again with the result of the authenticator, because that was not refused. */
   keepsCredential = false;
 
+  /** The organization whose look the page has. Links and forms of the page name it, too. */
+  readonly #context: Values;
   #token: string | undefined;
 
   /** @throws ApiError `redirect_url_not_allowed`, `malformed_request` */
-  constructor(call: Call, branded: BrandedApp, form: Form) {
-    const { app, look } = branded;
+  constructor(call: Call, branded: ShownBranding, form: Form) {
+    const { app, look, organization } = branded;
     const allowed = app.settings.signInMethods;
     const shown = look.methods?.filter((method) => allowed.includes(method)) ?? [];
     this.methods = shown.length > 0 ? shown : allowed;
@@ -82,6 +84,7 @@ export class PageCall {
     this.isSent = call.request.method === 'POST';
     this.look = lookOf(branded, languageOfBrowser(call.request.headers['accept-language']) ?? app.settings.language);
     this.text = textIn(this.look);
+    this.#context = organization ? { org: organization.id } : {};
     this.returnTo = form['return_to'];
     if (this.returnTo !== undefined) checkRedirectUrl(call, app, this.returnTo);
     const { code_challenge: challenge } = form;
@@ -98,7 +101,7 @@ export class PageCall {
 
   /** The address of a page of the app. Keeps the address of the product. */
   href(page: string, query: Values = {}): string {
-    const all = new URLSearchParams({ ...query, ...this.goal });
+    const all = new URLSearchParams({ ...this.#context, ...query, ...this.goal });
     return `/apps/${this.app.name}/${page}${all.size > 0 ? `?${all.toString()}` : ''}`;
   }
 
@@ -130,6 +133,7 @@ export class PageCall {
   /** A form of the page. Its fields come from the caller; the token and the address of the product are added. */
   formOf(page: string, fields: Html, hidden: Values = {}): Html {
     const all = Object.entries({
+      ...this.#context,
       ...hidden,
       ...this.goal,
       form_token: this.#formToken(),

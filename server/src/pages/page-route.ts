@@ -1,12 +1,12 @@
 import { z } from 'zod';
 import { publicAccess } from '../access/access.ts';
-import { findBrandedApp } from '../branding/branding.store.ts';
 import { type Call, noAudit, nothingKept, type Route, route } from '../calls/route.ts';
 import { ApiError, type ErrorCode } from '../http/errors.ts';
 import { endInteraction, isOfInteraction, requireNavigation, requireOwnOrigin } from './interaction.ts';
 import { type Content, sendContent } from './layout.ts';
 import { addressUnderOneName } from './one-name.ts';
 import { type Form, PageCall } from './page-call.ts';
+import { findShownBranding } from './shown-branding.ts';
 
 /** A file that the browser stores. */
 interface Download {
@@ -46,7 +46,7 @@ const formValues = z.record(z.string(), z.union([z.string(), z.array(z.string())
 });
 
 async function openPage(call: Call<{ app: string }>, form: Form): Promise<PageCall> {
-  const branded = await findBrandedApp(call.services.db, call.params.app);
+  const branded = await findShownBranding(call, call.params.app, form);
   if (!branded?.app.settings.hostedPages) throw new ApiError('route_not_found');
   if (branded.app.status !== 'ACTIVE') throw new ApiError('app_inactive');
   return new PageCall(call, branded, form);

@@ -1,3 +1,4 @@
+import { helpOfBranding } from './error-help-branding.ts';
 import { type ErrorHelp, helpOfFactors } from './error-help-factors.ts';
 import type { ErrorCode } from '../http/errors.ts';
 
@@ -43,19 +44,7 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     cause: 'The connection is slow, or the client announced more bytes than it sent.',
     remedy: 'Send the request again. If the error persists, check `Content-Length`.',
   },
-  contrast_too_low: {
-    cause: 'Links and marks in this colour would have a contrast below 4.5 to 1 on a background of the hosted pages.',
-    remedy:
-      'Send the colour in `nearestColors`, or another one. Light mode needs a dark colour, dark mode a light one.',
-  },
-  logo_invalid: {
-    cause: 'The image is an SVG or another format, is animated, is too large, or has content after its end.',
-    remedy: 'Export the logo as PNG, WebP or JPEG with at most 2048 pixels a side and 100 KiB.',
-  },
-  logo_not_found: {
-    cause: 'No logo was stored, or it was deleted.',
-    remedy: 'Store one with `PUT …/branding/logo`.',
-  },
+  ...helpOfBranding,
   body_too_large: {
     cause: 'The body has more than 256 KiB, usually because of large metadata or many items.',
     remedy: 'Send less data in one call. Keep large data in your own database.',

@@ -252,7 +252,7 @@ describe.skipIf(!isInstalled)(`passkeys on the pages (skipped without ${executab
     await shoot(page, 'password-ar-dark');
     await page.getByRole('button').first().click();
     await page.goto(at('account/second-factors'));
-    await page.getByRole('button').first().click();
+    await page.locator('section').getByRole('button').first().click();
     await page.locator('input[name=name]').waitFor();
     await shoot(page, 'passkey-new-ar-dark');
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(320);

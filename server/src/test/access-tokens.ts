@@ -56,6 +56,8 @@ export const acceptingAccessTokens: ReadonlySet<string> = new Set([
   'getAppSettings',
   'getBranding',
   'getLogo',
+  'getOrganizationBranding',
+  'getOrganizationLogo',
 ]);
 
 /**

@@ -49,9 +49,16 @@ async function leaveKeys({ world, orgId, owner, member }: Stage): Promise<void> 
   await world.organizationMachine(orgId, { roles: ['reader'] });
 }
 
+/** The look of an organization. */
+export const leaveBranding = ({ world, orgId }: Pick<Stage, 'world' | 'orgId'>) =>
+  world.test.db.query(sql`
+    INSERT INTO organization_branding (app_id, org_id, look, texts_allowed, updated_at)
+    VALUES (${world.appId}, ${orgId}, '{"radius": 3}', true, ${world.test.clock.now()})`);
+
 /** Rows of every kind that belong to an organization and its people, and that a careless change could alter. */
 export async function leaveOpenBusiness(stage: Stage): Promise<void> {
   await leaveSessions(stage);
   await leaveKeys(stage);
   await leaveFactors(stage);
+  await leaveBranding(stage);
 }

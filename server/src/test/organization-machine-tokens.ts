@@ -13,6 +13,8 @@ export const acceptingOrganizationMachines: ReadonlySet<string> = new Set([
   'getOrganization',
   'updateOrganization',
   'getOrganizationSecurity',
+  'getOrganizationBranding',
+  'getOrganizationLogo',
   'inviteMember',
   'addUserToOrganization',
   'setOrganizationUserRoles',

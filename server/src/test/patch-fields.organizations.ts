@@ -2,6 +2,7 @@ import type { Kind } from './patch-fields.kinds.ts';
 import { human } from './samples/sample.ts';
 import { pngOf } from './images.ts';
 import { withStatus } from './world/answers.ts';
+import { brandingOf, enableOrganizationBranding } from './world/branding.ts';
 import { enrol } from './world/factors.ts';
 import type { Person, World } from './world/world.ts';
 
@@ -67,10 +68,39 @@ const logoKind: Kind = {
   follows: { content: ['type', 'width', 'height', 'url'] },
 };
 
+/** An organization of an app that shows the branding of organizations. */
+async function brandedPlace(world: World) {
+  await enableOrganizationBranding(world);
+  const orgId = await world.organization(await world.person());
+  return { orgId, prepare: () => ({ as: human(world.admin), params: { orgId } }) };
+}
+
+const organizationBrandingKind: Kind = {
+  make: async (world) => {
+    const { orgId, prepare } = await brandedPlace(world);
+    return { prepare, read: () => get(world, world.admin, `${orgId}/branding`) };
+  },
+  values: looks,
+};
+
+const organizationLogoKind: Kind = {
+  ...logoKind,
+  make: async (world) => {
+    const { orgId, prepare } = await brandedPlace(world);
+    const read = async () => {
+      const answer = await world.call('GET', `${brandingOf(orgId)}/logo`, { token: world.admin.token });
+      return answer.statusCode === 404 ? {} : answer.json<object>();
+    };
+    return { prepare, read };
+  },
+};
+
 /** The resources of organizations, and the branding. */
 export const kindsOfOrganizations: Readonly<Record<string, Kind>> = {
   updateOrganization: organizationKind,
   updateOrganizationSecurity: securityKind,
   updateBranding: brandingKind,
   setLogo: logoKind,
+  updateOrganizationBranding: organizationBrandingKind,
+  setOrganizationLogo: organizationLogoKind,
 };

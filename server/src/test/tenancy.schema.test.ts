@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { raw, type Sql, sql } from '../db/db.ts';
 import { tablesOf } from './digest.ts';
+import { leaveBranding } from './open-business.ts';
 import { signOrganizationMachineToken } from './organization-machine-tokens.ts';
 import { createStage, type Stage } from './samples/stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
@@ -104,6 +105,7 @@ beforeAll(async () => {
   await createCode(stage);
   await usePasskeys(stage);
   await requestReset(stage);
+  await leaveBranding(stage);
   tables = await tablesOfApps(app.db);
   rows = await takeRows(app.db, tables, stage.world.appId);
   twinId = (await createWorld(app)).appId;

@@ -1,0 +1,49 @@
+import type { AppLook } from './branding.schema.ts';
+import type { BrandedApp, LogoReference } from './branding.store.ts';
+import type { OrganizationWithLook } from './shown-branding.store.ts';
+
+/** The look of a page or mail: that of an organization, completed by that of the app. null: the default. */
+export interface InheritedLook extends Omit<AppLook, 'methods'> {
+  readonly brandName: string;
+  readonly primaryColor: string | null;
+  readonly logo: (LogoReference & { readonly alternative: string }) | undefined;
+}
+
+type Colors = Pick<InheritedLook, 'primaryColor' | 'primaryColorDark'>;
+
+/** The colours for both modes belong together: the dark one of the app does not fit the primary one of another. */
+const colorsOf = (app: Colors, { look }: OrganizationWithLook): Colors =>
+  look.primaryColor === null
+    ? { primaryColor: app.primaryColor, primaryColorDark: look.primaryColorDark ?? app.primaryColorDark }
+    : { primaryColor: look.primaryColor, primaryColorDark: look.primaryColorDark };
+
+function withTexts(app: InheritedLook, { look, textsAllowed }: OrganizationWithLook) {
+  if (!textsAllowed) return {};
+  return {
+    brandName: look.name ?? app.brandName,
+    texts: { ...app.texts, ...look.texts },
+    termsUrl: look.termsUrl ?? app.termsUrl,
+    privacyUrl: look.privacyUrl ?? app.privacyUrl,
+    supportUrl: look.supportUrl ?? app.supportUrl,
+  };
+}
+
+/** @param organization whose look it is; undefined: that of the app */
+export function inheritedLook(
+  { app, look, logo }: BrandedApp,
+  organization: OrganizationWithLook | undefined,
+): InheritedLook {
+  const { brandName = null, color = null } = app.settings.mail;
+  const { methods: _, ...own } = look;
+  const name = brandName ?? app.displayName;
+  const ofApp = { ...own, brandName: name, primaryColor: color, logo: logo && { ...logo, alternative: name } };
+  if (!organization) return ofApp;
+  return {
+    ...ofApp,
+    ...colorsOf(ofApp, organization),
+    radius: organization.look.radius ?? ofApp.radius,
+    font: organization.look.font ?? ofApp.font,
+    logo: organization.logo ? { ...organization.logo, alternative: organization.name } : ofApp.logo,
+    ...withTexts(ofApp, organization),
+  };
+}
