@@ -1,48 +1,33 @@
-import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
-import { openTestDatabase } from '../test/database.ts';
-import { buildTestApp, type TestApp } from '../test/setup.ts';
-import type { UndoableDb } from '../test/undo.ts';
+import { describe, expect, it } from 'vitest';
+import { sql } from '../db/db.ts';
+import type { TestApp } from '../test/setup.ts';
 import { setMfa } from '../test/world/browsers.ts';
 import {
   optionsFor,
   own,
-  publicUrl,
+  passwordFirst,
   sendCredential,
+  startPasskeyPages,
   usePasskey,
   type Visit,
   type Visitor,
 } from '../test/world/page-passkeys.ts';
 import { createPasskey, registration } from '../test/world/passkeys.ts';
 import { createVisitor } from '../test/world/visitor.ts';
-import { createWorld, password, type World } from '../test/world/world.ts';
+import type { World } from '../test/world/world.ts';
 
-let db: UndoableDb;
 let test: TestApp;
 let world: World;
 
-beforeAll(async () => {
-  db = await openTestDatabase();
-  test = await buildTestApp({ db, env: { PUBLIC_URL: publicUrl } });
-  world = await createWorld(test);
-});
-aroundEach((runTest) => db.undo(runTest));
-afterAll(async () => {
-  await test?.close();
-});
+startPasskeyPages((pages) => void ({ test, world } = pages));
 
 const at = (page: string) => `/apps/${world.appName}/${page}`;
-
-async function passwordFirst(visitor: Visitor, email: string): Promise<Visit> {
-  await visitor.open(at('sign-in'));
-  await visitor.press('Continue', { email });
-  return visitor.press('Sign in', { password });
-}
 
 describe('the second factors', () => {
   async function signIn() {
     const person = await world.person({ verified: true });
     const visitor = createVisitor(test);
-    await passwordFirst(visitor, person.email);
+    await passwordFirst(world, visitor, person.email);
     await visitor.open(at('account/second-factors'));
     return { person, visitor };
   }
@@ -104,6 +89,25 @@ describe('the second factors', () => {
     expect((await visitor.press('Remove')).text).toContain('The second factor is removed.');
   });
 
+  it('let nobody change the address without the passkey, also after another factor', async () => {
+    const { person, visitor } = await signIn();
+    const visit = await visitor.press('Add a passkey');
+    const { code: verificationCode = '' } = await world.mail(person.email);
+    const { passkey } = await makePasskey(visitor, visit, { verificationCode });
+    // As if the session had proven an authenticator app only.
+    await test.db.query(sql`UPDATE sessions SET factor_at = ${test.clock.now()}, strong_factor_at = NULL`);
+    await visitor.open(at('account/email'));
+    const newEmail = 'new@example.com';
+    const refused = await visitor.press('Continue', { newEmail });
+    expect(refused.text).toContain('Confirm that it is you, then try again.');
+    expect(refused.text).not.toContain('Current password');
+    expect(await world.mails(newEmail)).toEqual([]);
+    expect((await usePasskey(test, visitor, refused, { passkey })).text).toContain('Confirmed. Now try again.');
+    expect((await visitor.press('Continue')).text).toContain(newEmail);
+    const { code = '' } = await world.mail(newEmail);
+    expect((await visitor.press('Change the address', { code })).text).toContain(newEmail);
+  });
+
   it('tell browsers without script what they need', async () => {
     const { visitor } = await signIn();
     const { html } = await visitor.press('Add a passkey');
@@ -123,7 +127,7 @@ describe('the second factors', () => {
   it('finish a session that could only add one', async () => {
     const { person, visitor } = await signIn();
     await setMfa(world, { policy: 'required', graceDays: 0 });
-    await passwordFirst(visitor, person.email);
+    await passwordFirst(world, visitor, person.email);
     await visitor.open(at('account/second-factors'));
     const visit = await visitor.press('Add a passkey');
     const { code: verificationCode = '' } = await world.mail(person.email);

@@ -1,6 +1,5 @@
 import { gzipSync } from 'node:zlib';
-import { afterAll, aroundEach, beforeAll, describe, expect, it } from 'vitest';
-import { openTestDatabase } from '../test/database.ts';
+import { describe, expect, it } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import type { UndoableDb } from '../test/undo.ts';
 import { setMfa } from '../test/world/browsers.ts';
@@ -14,9 +13,16 @@ import {
   refusedDeviations,
   setRelyingParty,
 } from '../test/world/passkeys.ts';
-import { optionsFor, own, publicUrl, usePasskey, type Visit, type Visitor } from '../test/world/page-passkeys.ts';
+import {
+  optionsFor,
+  own,
+  passwordFirst,
+  startPasskeyPages,
+  usePasskey,
+  type Visitor,
+} from '../test/world/page-passkeys.ts';
 import { createVisitor } from '../test/world/visitor.ts';
-import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
+import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
 
 const settingsUrl = '/v1/authorization/apps/settings';
 
@@ -24,15 +30,7 @@ let db: UndoableDb;
 let test: TestApp;
 let world: World;
 
-beforeAll(async () => {
-  db = await openTestDatabase();
-  test = await buildTestApp({ db, env: { PUBLIC_URL: publicUrl } });
-  world = await createWorld(test);
-});
-aroundEach((runTest) => db.undo(runTest));
-afterAll(async () => {
-  await test?.close();
-});
+startPasskeyPages((pages) => void ({ db, test, world } = pages));
 
 const at = (page: string) => `/apps/${world.appName}/${page}`;
 const settings = (body: object) => world.call('PATCH', settingsUrl, { token: world.admin.token, body });
@@ -41,12 +39,6 @@ const sessionOf = ({ jar }: Visitor) => jar.get(`__Host-session-token-${world.ap
 async function withPasskey(): Promise<{ person: Person; passkey: OwnPasskey }> {
   const person = await world.person({ verified: true });
   return { person, passkey: await addPasskey(world, person, createPasskey(), own) };
-}
-
-async function passwordFirst(visitor: Visitor, email: string): Promise<Visit> {
-  await visitor.open(at('sign-in'));
-  await visitor.press('Continue', { email });
-  return visitor.press('Sign in', { password });
 }
 
 describe('without a setting', () => {
@@ -104,7 +96,7 @@ describe('with a relying party', () => {
     const { person, passkey } = await withPasskey();
     await setRelyingParty(world, { id: 'product.example', origins: ['https://product.example'] });
     const visitor = createVisitor(test);
-    const { text } = await passwordFirst(visitor, person.email);
+    const { text } = await passwordFirst(world, visitor, person.email);
     expect(text).toContain('Your second factor is a passkey, which does not work on this page.');
     await visitor.press('Verify', { recoveryCode: passkey.recoveryCodes[0] ?? '' });
     expect(sessionOf(visitor)).toBeDefined();
@@ -214,7 +206,7 @@ describe('the second factor', () => {
   it('can be a passkey', async () => {
     const { person, passkey } = await withPasskey();
     const visitor = createVisitor(test);
-    const visit = await passwordFirst(visitor, person.email);
+    const visit = await passwordFirst(world, visitor, person.email);
     expect(visit.forms.map(({ button }) => button)).toEqual(['Use a passkey', 'Use a recovery code']);
     expect((await usePasskey(test, visitor, visit, { passkey, deviation: { isUserVerified: false } })).path).toBe(
       at('account'),
@@ -224,7 +216,7 @@ describe('the second factor', () => {
   it.each(refusedDeviations)('is refused with a passkey %s', async (_, deviation) => {
     const { person, passkey } = await withPasskey();
     const visitor = createVisitor(test);
-    const visit = await passwordFirst(visitor, person.email);
+    const visit = await passwordFirst(world, visitor, person.email);
     const { text, status } = await usePasskey(test, visitor, visit, { passkey, deviation });
     expect([status, text]).toEqual([400, expect.stringContaining('The passkey was not accepted.')]);
     expect(sessionOf(visitor)).toBeUndefined();
@@ -234,7 +226,7 @@ describe('the second factor', () => {
     const { person } = await withPasskey();
     const eve = await withPasskey();
     const visitor = createVisitor(test);
-    const visit = await passwordFirst(visitor, person.email);
+    const visit = await passwordFirst(world, visitor, person.email);
     expect((await usePasskey(test, visitor, visit, { passkey: eve.passkey })).status).toBe(400);
     expect(sessionOf(visitor)).toBeUndefined();
   });
@@ -244,7 +236,7 @@ describe('the second factor', () => {
     await world.reauthenticate(person);
     const phone = await enrol(world, person);
     const visitor = createVisitor(test);
-    await passwordFirst(visitor, person.email);
+    await passwordFirst(world, visitor, person.email);
     await visitor.press('Use the authenticator app');
     expect((await visitor.press('Verify', { code: nextCode(world, phone) })).path).toBe(at('account'));
   });
@@ -254,7 +246,7 @@ describe('the second factor', () => {
     await enrol(world, person);
     await setMfa(world, { factors: ['totp', 'passkey', 'email'], rememberDays: 30 });
     const visitor = createVisitor(test);
-    await passwordFirst(visitor, person.email);
+    await passwordFirst(world, visitor, person.email);
     const before = (await world.mails(person.email)).length;
     const address = `${person.email[0]}…@example.com`;
     const sent = await visitor.press(`Send a code to ${address}`);
@@ -269,7 +261,7 @@ describe('the second factor', () => {
   it('is forgotten by a form that was changed', async () => {
     const { person } = await withPasskey();
     const visitor = createVisitor(test);
-    const { forms } = await passwordFirst(visitor, person.email);
+    const { forms } = await passwordFirst(world, visitor, person.email);
     for (const factors of ['', 'x', '{}', '[1]', '[{"id":"1","kind":"none","name":"x"}]']) {
       const { text, status } = await visitor.post(at('sign-in'), { ...forms[1]?.values, factors, factor: '1' });
       expect([factors, status, text]).toEqual([factors, 200, expect.stringContaining('Recovery code')]);
@@ -288,25 +280,25 @@ describe('a device', () => {
     const { person, passkey } = await withPasskey();
     await setMfa(world, { rememberDays: 30 });
     const visitor = createVisitor(test);
-    const visit = await passwordFirst(visitor, person.email);
+    const visit = await passwordFirst(world, visitor, person.email);
     expect(visit.text).toContain('Do not ask again on this device for 30 days');
     await usePasskey(test, visitor, visit, { passkey, fields });
     expect(remembered(visitor)).toBe(isRemembered);
     await visitor.press('Sign out');
-    const again = await passwordFirst(visitor, person.email);
+    const again = await passwordFirst(world, visitor, person.email);
     expect(again.path === at('account')).toBe(isRemembered);
   });
 
   it('is not remembered where the app does not, nor after a recovery code', async () => {
     const { person, passkey } = await withPasskey();
     const visitor = createVisitor(test);
-    const visit = await passwordFirst(visitor, person.email);
+    const visit = await passwordFirst(world, visitor, person.email);
     expect(visit.text).not.toContain('Do not ask again');
     await usePasskey(test, visitor, visit, { passkey, fields: { remember: 'yes' } });
     expect(remembered(visitor)).toBe(false);
     await setMfa(world, { rememberDays: 30 });
     const other = createVisitor(test);
-    await passwordFirst(other, person.email);
+    await passwordFirst(world, other, person.email);
     expect((await other.press('Use a recovery code')).text).not.toContain('Do not ask again');
   });
 });
