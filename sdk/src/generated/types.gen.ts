@@ -1419,6 +1419,10 @@ export type CreateExchangeCodeRequest = {
      * SHA-256 of a secret of the product in base64url (RFC 7636, S256).
      */
     codeChallenge: string;
+    /**
+     * Id of the organization that the person has chosen, one of their own.
+     */
+    organizationId?: string;
 };
 
 /**
@@ -1837,6 +1841,28 @@ export type ExchangeSessionRequest = {
      * The address of the product to which the browser returns. One of the app’s redirect URLs.
      */
     returnTo: string;
+};
+
+/**
+ * The session, and the organization to use it for.
+ */
+export type ExchangeSessionResult = {
+    /**
+     * Id of the session.
+     */
+    sessionId: string;
+    /**
+     * Opaque token of the session; shown once. Send it as Bearer.
+     */
+    sessionToken: string;
+    /**
+     * Id of the user.
+     */
+    userId: string;
+    /**
+     * Id of the organization that the person has chosen; absent if there is none.
+     */
+    organizationId?: string;
 };
 
 /**
@@ -6800,7 +6826,7 @@ export type ExchangeSessionResponses = {
     /**
      * The session has started.
      */
-    201: StartedSession;
+    201: ExchangeSessionResult;
 };
 
 export type ExchangeSessionResponse = ExchangeSessionResponses[keyof ExchangeSessionResponses];

@@ -8,10 +8,9 @@ import { sql, type Tx } from '../db/db.ts';
 import { ApiError } from '../http/errors.ts';
 import { isVerifierOf, newSecret, sha256 } from '../keys/secrets.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
-import { startedSession } from '../sessions/sessions.schema.ts';
 import { copySession, endSurplusSessions } from '../sessions/sessions.store.ts';
 import { findAndLockUser } from '../users/users.store.ts';
-import { createExchangeCode, exchangeCodeCreated, exchangeSession } from './exchanges.schema.ts';
+import { createExchangeCode, exchangeCodeCreated, exchangeSession, sessionExchanged } from './exchanges.schema.ts';
 import { type Exchange, consumeExchange, insertExchange } from './exchanges.store.ts';
 
 /** As short as browsers and products need, because the code is in an address. */
@@ -41,7 +40,8 @@ async function startCopy(tx: Tx, call: Call, exchange: Exchange) {
   await tx.query(
     endSurplusSessions(appId, { userId: user.id, now }, sql`${id}`, app.settings.sessionsPerUser, sql`TRUE`),
   );
-  return { sessionId: id, sessionToken, userId: user.id };
+  const { organizationId } = exchange;
+  return { sessionId: id, sessionToken, userId: user.id, ...(organizationId !== null && { organizationId }) };
 }
 
 export const exchangeRoutes = [
@@ -54,13 +54,14 @@ export const exchangeRoutes = [
     description:
       'Creates a code for a product on another site, which does not get the session cookie. The hosted pages make ' +
       'this call after a sign-in and add the code to `returnTo`. The product exchanges it with `POST ' +
-      '…/users/sessions/exchange`. The code is valid for a minute, once, and ends with the session of the caller.',
+      '…/users/sessions/exchange`. The code is valid for a minute, once, and ends with the session of the caller. ' +
+      'With `organizationId`, an organization of the caller, the product learns which one the person has chosen.',
     access: overApp('SESSION_OWNER'),
     audit: noAudit('The exchange of the code writes the event of the new session.'),
     idempotency: nothingKept('The response has a secret, and the call can be repeated without harm.'),
     body: createExchangeCode,
     response: { status: 201, description: 'The code.', body: exchangeCodeCreated },
-    errors: ['redirect_url_not_allowed'],
+    errors: ['redirect_url_not_allowed', 'organization_not_found'],
     handler: async (call) => {
       const { services, appId, actor, body } = call;
       checkRedirectUrl(call, await namedAppOf(call), body.returnTo);
@@ -69,7 +70,8 @@ export const exchangeRoutes = [
       return mutate(call, async (tx) => {
         await lockCallerWithSession(tx, call);
         const { id: sessionId } = signedIn(actor).session;
-        await insertExchange(tx, appId, { ...body, codeHash: sha256(code), sessionId, expiresAt });
+        const isOwn = await insertExchange(tx, appId, { ...body, codeHash: sha256(code), sessionId, expiresAt });
+        if (!isOwn) throw new ApiError('organization_not_found');
         return { result: { code, expiresAt: expiresAt.toISOString() }, event: undefined };
       });
     },
@@ -84,12 +86,13 @@ export const exchangeRoutes = [
     description:
       'Starts a session for a product on another site after a sign-in on the hosted pages. The session is as strong ' +
       'and as old as that of the pages, and does not outlive its end date. The code is used up by the first attempt, ' +
-      'also by a wrong one. The response sets no cookie.',
+      'also by a wrong one. The response sets no cookie. It has `organizationId` if the person has chosen an ' +
+      'organization and is still in it.',
     access: publicAccess(),
     audit: 'session.created',
     idempotency: nothingKept('The response has a secret, and the code can be used once.'),
     body: exchangeSession,
-    response: { status: 201, description: 'The session has started.', body: startedSession },
+    response: { status: 201, description: 'The session has started.', body: sessionExchanged },
     errors: ['code_invalid'],
     handler: async (call) => {
       const { services, appId, body } = call;

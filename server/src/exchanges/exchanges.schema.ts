@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { s256Challenge, text, time } from '../http/fields.ts';
+import { idOf, outputId, s256Challenge, text, time } from '../http/fields.ts';
+import { startedSession } from '../sessions/sessions.schema.ts';
 
 const returnTo = text({ min: 1, max: 2000 }).meta({
   description: 'The address of the product to which the browser returns. One of the app’s redirect URLs.',
@@ -12,12 +13,22 @@ const codeMeta = {
 };
 
 export const createExchangeCode = z
-  .strictObject({ returnTo, codeChallenge: s256Challenge })
+  .strictObject({
+    returnTo,
+    codeChallenge: s256Challenge,
+    organizationId: idOf('the organization that the person has chosen, one of their own').optional(),
+  })
   .meta({ id: 'CreateExchangeCodeRequest', description: 'The product that is to get a session.' });
 
 export const exchangeCodeCreated = z
   .object({ code: z.string().meta(codeMeta), expiresAt: time('Until when it can be exchanged') })
   .meta({ id: 'CreateExchangeCodeResult', description: 'The code. Shown only here.' });
+
+export const sessionExchanged = startedSession
+  .extend({
+    organizationId: outputId('the organization that the person has chosen; absent if there is none').optional(),
+  })
+  .meta({ id: 'ExchangeSessionResult', description: 'The session, and the organization to use it for.' });
 
 export const exchangeSession = z
   .strictObject({

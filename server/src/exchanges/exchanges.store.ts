@@ -1,4 +1,5 @@
-import { type Queryable, sql, type Tx } from '../db/db.ts';
+import { statusesInForce } from '../access/organization-states.ts';
+import { type Queryable, type Sql, sql, type Tx } from '../db/db.ts';
 
 /** A code to store. */
 export interface NewExchange {
@@ -7,6 +8,8 @@ export interface NewExchange {
   readonly returnTo: string;
   readonly codeChallenge: string;
   readonly expiresAt: Date;
+  /** The chosen organization. */
+  readonly organizationId?: string | undefined;
 }
 
 /** A code as it was created, with the user of its session. */
@@ -16,13 +19,27 @@ export interface Exchange {
   readonly returnTo: string;
   readonly codeChallenge: string;
   readonly expiresAt: Date;
+  /** The chosen organization, if the user is still in it. */
+  readonly organizationId: string | null;
 }
 
-export async function insertExchange(tx: Tx, appId: string, exchange: NewExchange): Promise<void> {
-  await tx.query(sql`
-    INSERT INTO session_exchanges (app_id, code_hash, session_id, return_to, code_challenge, expires_at)
-    VALUES (${appId}, ${exchange.codeHash}, ${exchange.sessionId}, ${exchange.returnTo}, ${exchange.codeChallenge},
-      ${exchange.expiresAt})`);
+/** The statement that returns an organization in force if the user is in it. */
+const ownOrganization = (appId: string, orgId: Sql, userId: Sql): Sql => sql`
+  SELECT o.id FROM organizations o JOIN members m ON m.app_id = o.app_id AND m.org_id = o.id
+  WHERE o.app_id = ${appId} AND o.id = ${orgId} AND m.user_id = ${userId}
+    AND o.status = ANY (${statusesInForce()}::text[])`;
+
+/** Stores a code. @returns whether the user is in the chosen organization; otherwise nothing is stored */
+export async function insertExchange(tx: Tx, appId: string, exchange: NewExchange): Promise<boolean> {
+  const orgId = sql`${exchange.organizationId ?? null}::bigint`;
+  const rows = await tx.query(sql`
+    INSERT INTO session_exchanges (app_id, code_hash, session_id, return_to, code_challenge, expires_at, org_id)
+    SELECT s.app_id, ${exchange.codeHash}::bytea, s.id, ${exchange.returnTo}::text, ${exchange.codeChallenge}::text,
+      ${exchange.expiresAt}::timestamptz, ${orgId}
+    FROM sessions s WHERE s.app_id = ${appId} AND s.id = ${exchange.sessionId}
+      AND (${orgId} IS NULL OR EXISTS (${ownOrganization(appId, orgId, sql`s.user_id`)}))
+    RETURNING 1`);
+  return rows.length > 0;
 }
 
 interface ExchangeRow {
@@ -31,6 +48,7 @@ interface ExchangeRow {
   return_to: string;
   code_challenge: string;
   expires_at: Date;
+  org_id: string | null;
 }
 
 /** Uses a code up, whether or not the rest of the request is right. @returns undefined if there is no such code */
@@ -38,7 +56,8 @@ export async function consumeExchange(tx: Tx, appId: string, codeHash: Buffer): 
   const [row] = await tx.query<ExchangeRow>(sql`
     DELETE FROM session_exchanges e USING sessions s
     WHERE e.app_id = ${appId} AND e.code_hash = ${codeHash} AND s.app_id = e.app_id AND s.id = e.session_id
-    RETURNING e.session_id, s.user_id, e.return_to, e.code_challenge, e.expires_at`);
+    RETURNING e.session_id, s.user_id, e.return_to, e.code_challenge, e.expires_at,
+      (${ownOrganization(appId, sql`e.org_id`, sql`s.user_id`)}) AS org_id`);
   return (
     row && {
       sessionId: row.session_id,
@@ -46,6 +65,7 @@ export async function consumeExchange(tx: Tx, appId: string, codeHash: Buffer): 
       returnTo: row.return_to,
       codeChallenge: row.code_challenge,
       expiresAt: row.expires_at,
+      organizationId: row.org_id,
     }
   );
 }

@@ -129,6 +129,68 @@ describe('a code', () => {
   });
 });
 
+describe('the chosen organization', () => {
+  const chosen = async (organizationId: string) => (await create({ organizationId })).json<{ code: string }>().code;
+  const organizationIn = async (code: string) => {
+    const response = await exchange(code);
+    return [response.statusCode, response.json<{ organizationId?: string }>().organizationId];
+  };
+  const deactivate = (orgId: string) =>
+    world.call('POST', `/v1/authorization/organizations/${orgId}/deactivate`, { token: world.admin.token, body: {} });
+
+  const removed = (orgId: string) =>
+    world.call('DELETE', `/v1/authorization/organizations/users/${person.userId}`, { token: world.admin.token, orgId });
+
+  it('is none of others, of another app, left, deactivated or unknown, and none that only invites', async () => {
+    const left = await world.organization(person);
+    const successor = await world.person();
+    const body = { email: successor.email, firstName: 'A', lastName: 'B' };
+    await world.call('POST', `/v1/authorization/organizations/${left}/owners`, { token: world.admin.token, body });
+    await world.call('DELETE', `/v1/authentication/users/me/organizations/${left}`, { token: person.token });
+    const deactivated = await world.organization(person);
+    await deactivate(deactivated);
+    const inviting = await world.organization(successor);
+    await test.db.query(sql`UPDATE users SET claimed_by = NULL WHERE id = ${person.userId}`);
+    const invited = { email: person.email, firstName: 'A', lastName: 'B', role: 'reader' };
+    const members = `/v1/authorization/organizations/${inviting}/members`;
+    await world.call('POST', members, { token: successor.token, body: invited });
+    const others = [await world.organization(successor), await other.organization(await other.person())];
+    for (const organizationId of [left, deactivated, inviting, ...others, '1']) {
+      expect(problem(await create({ organizationId }))).toBe('404 organization_not_found');
+    }
+    expect(await test.db.query(sql`SELECT 1 FROM session_exchanges`)).toEqual([]);
+  });
+
+  it('cannot be named by the product', async () => {
+    const orgId = await world.organization(person);
+    expect(problem(await exchange(await newCode(), { organizationId: orgId }))).toBe('400 validation_failed');
+  });
+
+  it('is in the answer, once, for the product of the code', async () => {
+    const orgId = await world.organization(person);
+    await world.organization(person);
+    const code = await chosen(orgId);
+    expect(await organizationIn(code)).toEqual([201, orgId]);
+    expect(problem(await exchange(code))).toBe('400 code_invalid');
+    expect(await organizationIn(await newCode())).toEqual([201, undefined]);
+    const wrong = await chosen(orgId);
+    expect((await exchange(wrong, { returnTo: `${target}/2` })).body).not.toContain(orgId);
+  });
+
+  it.each([
+    ['the person was removed', removed],
+    ['it was deactivated', deactivate],
+  ])('is not in the answer if %s meanwhile', async (_, change) => {
+    const orgId = await world.organization(person);
+    const successor = await world.person();
+    const body = { email: successor.email, firstName: 'A', lastName: 'B' };
+    await world.call('POST', `/v1/authorization/organizations/${orgId}/owners`, { token: world.admin.token, body });
+    const code = await chosen(orgId);
+    expect((await change(orgId)).statusCode).toBeLessThan(300);
+    expect(await organizationIn(code)).toEqual([201, undefined]);
+  });
+});
+
 describe('the session of a product', () => {
   /** Everything about a session that does not make it another one. */
   const sessions = () =>

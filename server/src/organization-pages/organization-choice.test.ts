@@ -9,7 +9,8 @@ import { createWorld, password, type Person, type World } from '../test/world/wo
 
 const target = 'https://app.example.com/start';
 const asked = { return_to: target, organization: 'choose' };
-const codeChallenge = createHash('sha256').update('verifier').digest('base64url');
+const verifier = 'verifier-of-the-product-which-is-long-enough-43';
+const codeChallenge = createHash('sha256').update(verifier).digest('base64url');
 
 let db: UndoableDb;
 let test: TestApp;
@@ -102,6 +103,41 @@ describe('a product that asks for an organization', () => {
     await world.organization(world.admin);
     const list = await visitor.open(at('organizations'));
     expect(list.html).not.toContain(first);
+  });
+});
+
+describe('the code of a product', () => {
+  const exchange = (code: string, returnTo = target) =>
+    world.call('POST', '/v1/authentication/users/sessions/exchange', {
+      body: { code, codeVerifier: verifier, returnTo },
+    });
+  /** Chooses on the page. @returns the address that the browser then opens */
+  async function addressAfter(person: Person, org: string, returnTo = target): Promise<URL> {
+    const { visitor, page } = await arrive(person, { return_to: returnTo, code_challenge: codeChallenge });
+    const { html } = await choose(visitor, page.forms, org);
+    return new URL(goalOf(html) ?? '');
+  }
+
+  it('holds the choice of the person, also if the address names another one, and is used once', async () => {
+    const { person, first, second } = await inTwo();
+    const returnTo = `${target}?organization=${first}`;
+    const code = (await addressAfter(person, second, returnTo)).searchParams.get('code') ?? '';
+    expect((await exchange(code, returnTo)).json()).toMatchObject({ userId: person.userId, organizationId: second });
+    expect((await exchange(code, returnTo)).statusCode).toBe(400);
+  });
+
+  it('holds none if the person goes on without one', async () => {
+    const { visitor } = await arrive(await world.person(), { code_challenge: codeChallenge });
+    const { html } = await visitor.press('Continue without an organization');
+    const code = new URL(goalOf(html) ?? '').searchParams.get('code') ?? '';
+    expect((await exchange(code)).json()).not.toHaveProperty('organizationId');
+  });
+
+  it('holds none if the product did not ask', async () => {
+    const { person } = await inTwo();
+    const { page } = await arrive(person, { code_challenge: codeChallenge, organization: '1' });
+    const code = new URL(goalOf(page.html) ?? '').searchParams.get('code') ?? '';
+    expect((await exchange(code)).json()).not.toHaveProperty('organizationId');
   });
 });
 

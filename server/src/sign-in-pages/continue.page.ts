@@ -13,15 +13,17 @@ async function goOn(page: PageCall): Promise<PageAnswer> {
   const self = app.settings.mfa.policy === 'required' ? await page.api('GET', 'authentication/users/me') : undefined;
   if (self && !self.ok) return refusedSession(page, self.problem);
   const target = new URL(returnTo);
+  let organizationId: string | undefined;
   if (page.goal['organization'] === 'choose') {
     const choice = await choose(page);
     if ('redirect' in choice) return choice;
     if ('problem' in choice) return refusedSession(page, choice.problem);
     // One that somebody else put into the address must not be taken for the choice of the person.
     target.searchParams.delete('organization');
-    if (choice.id !== undefined) target.searchParams.set('organization', choice.id);
+    organizationId = choice.id;
+    if (organizationId !== undefined) target.searchParams.set('organization', organizationId);
   }
-  const goal = await withCode(page, returnTo, target);
+  const goal = await withCode(page, returnTo, { target, organizationId });
   if (typeof goal !== 'string') return refusedSession(page, goal);
   const body = html`<p>${text('backLead', { target: new URL(goal).host })}</p>
     <p><a class="button" href="${goal}" rel="noreferrer">${text('continue')}</a></p>`;
@@ -50,15 +52,19 @@ async function choose(page: PageCall): Promise<Choice> {
 }
 
 /** The address of the product, with a code if it asks for one. @returns the refusal of the API if it gives none */
-async function withCode(page: PageCall, returnTo: string, url: URL): Promise<string | Problem> {
+async function withCode(
+  page: PageCall,
+  returnTo: string,
+  { target, organizationId }: { target: URL; organizationId: string | undefined },
+): Promise<string | Problem> {
   const { code_challenge: codeChallenge, organization } = page.goal;
-  if (codeChallenge === undefined) return organization === undefined ? returnTo : url.href;
-  const body = { returnTo, codeChallenge };
+  if (codeChallenge === undefined) return organization === undefined ? returnTo : target.href;
+  const body = { returnTo, codeChallenge, organizationId };
   const answer = await page.api('POST', 'authentication/users/me/exchange-codes', { body });
   if (!answer.ok) return answer.problem;
   // Products read the first code. One that somebody else put into the address must not come before ours.
-  url.searchParams.set('code', exchange.parse(answer.body).code);
-  return url.href;
+  target.searchParams.set('code', exchange.parse(answer.body).code);
+  return target.href;
 }
 
 export const continuePage = pageRoutes({

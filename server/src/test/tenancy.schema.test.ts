@@ -66,8 +66,8 @@ async function createApiKeys({ world, orgId, owner, member, machine }: Stage): P
 }
 
 /** A code that a product could exchange for a session. */
-async function createCode({ world, member }: Stage): Promise<void> {
-  const body = { returnTo: 'http://localhost:4000/', codeChallenge: 'c'.repeat(43) };
+async function createCode({ world, member, orgId }: Stage): Promise<void> {
+  const body = { returnTo: 'http://localhost:4000/', codeChallenge: 'c'.repeat(43), organizationId: orgId };
   await world.call('POST', '/v1/authentication/users/me/exchange-codes', { token: member.token, body });
 }
 
