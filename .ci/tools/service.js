@@ -58,7 +58,7 @@ export async function withService(use, more = {}) {
   const port = await freePort();
   const service = await start(directory, port, more);
   try {
-    await use(`http://127.0.0.1:${port}`);
+    await use(`http://localhost:${port}`);
   } finally {
     const stopped = once(service, 'exit');
     service.kill('SIGTERM');

@@ -65,6 +65,7 @@ export const nouns = {
     revoke: 'revokeInvitation',
   },
   organizations: {
+    create: 'createOrganization',
     setup: 'setupOrganization',
     list: 'listOrganizations',
     get: 'getOrganization',

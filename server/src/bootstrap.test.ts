@@ -127,3 +127,18 @@ describe('a later start', () => {
     expect(await counts()).toEqual(one);
   });
 });
+
+test.each<[what: string, env: Record<string, string>, expected: object]>([
+  ['a trial', {}, { usersMayCreateOrganizations: true }],
+  [
+    'a trial with a setting',
+    { BOOTSTRAP_SETTINGS: '{"usersMayCreateOrganizations":false}' },
+    { usersMayCreateOrganizations: false },
+  ],
+  ['an admin of the operator', { BOOTSTRAP_ADMIN_EMAIL: adminEmail, BOOTSTRAP_ADMIN_PASSWORD: adminPassword }, {}],
+  ['production', { ...production, BOOTSTRAP_ADMIN_EMAIL: adminEmail, BOOTSTRAP_ADMIN_PASSWORD: adminPassword }, {}],
+])('who may create organizations after the first start: %s', async (_what, env, expected) => {
+  const { services } = await start(env);
+  await bootstrap(services);
+  expect(await db.query(sql`SELECT settings FROM apps`)).toEqual([{ settings: expected }]);
+});

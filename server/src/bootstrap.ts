@@ -29,9 +29,12 @@ function firstAdmin({ config }: Services): { email: string; password: string; is
   throw fault('BOOTSTRAP_ADMIN_EMAIL', `and BOOTSTRAP_ADMIN_PASSWORD are required while there is no app: ${reason}`);
 }
 
-function firstSettings({ config }: Services): SettingsPatch {
+/** In a trial, people can do everything in the browser, without a call of the super admin. */
+const trialSettings: SettingsPatch = { usersMayCreateOrganizations: true };
+
+function firstSettings({ config }: Services, isTrial: boolean): SettingsPatch {
   const parsed = settingsPatch.safeParse(config.bootstrapSettings ?? {});
-  if (parsed.success) return parsed.data;
+  if (parsed.success) return { ...(isTrial && trialSettings), ...parsed.data };
   throw fault('BOOTSTRAP_SETTINGS', `is not valid: ${z.prettifyError(parsed.error)}`);
 }
 
@@ -67,7 +70,7 @@ export async function bootstrap(services: Services): Promise<FirstApp | undefine
     displayName: name,
     adminEmail: admin.email,
     adminPassword: admin.password,
-    settings: firstSettings(services),
+    settings: firstSettings(services, admin.isGenerated),
   };
   const prepared = await prepareApp(services, app).catch((error: unknown) => {
     throw nameVariable(error);

@@ -34,6 +34,7 @@ const upward: Readonly<Record<string, readonly string[]>> = {
   'members/managers.routes.ts': ['invitations', 'organization-machine-users'],
   'members/member-changes.routes.ts': ['invitations', 'organization-machine-users'],
   'members/members.routes.ts': ['invitations'],
+  'organizations/create-organization.routes.ts': ['members'],
   'organizations/lifecycle.routes.ts': ['invitations'],
   'organizations/organizations.routes.ts': ['invitations'],
   'organizations/security.routes.ts': ['members'],

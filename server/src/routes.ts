@@ -30,6 +30,7 @@ import { memberRoutes } from './members/members.routes.ts';
 import { lifecycleRoutes } from './organizations/lifecycle.routes.ts';
 import { notMeRoutes } from './not-me/not-me.routes.ts';
 import { organizationUserRoutes } from './members/organization-users.routes.ts';
+import { createOrganizationRoutes } from './organizations/create-organization.routes.ts';
 import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { securityRoutes } from './organizations/security.routes.ts';
 import { scriptRoute } from './pages/script.ts';
@@ -83,6 +84,7 @@ export const routes: readonly Route[] = [
   ...myApiKeyRoutes,
   ...introspectionRoutes,
   ...organizationRoutes,
+  ...createOrganizationRoutes,
   ...securityRoutes,
   ...lifecycleRoutes,
   ...memberRoutes,

@@ -110,6 +110,8 @@ import type {
   SetupOrganizationResponses,
   ListOrganizationsData,
   ListOrganizationsResponses,
+  CreateOrganizationData,
+  CreateOrganizationResponses,
   GetOrganizationData,
   GetOrganizationResponses,
   UpdateOrganizationData,
@@ -347,6 +349,7 @@ export interface OperationTypes {
   introspectToken: { data: IntrospectTokenData; responses: IntrospectTokenResponses };
   setupOrganization: { data: SetupOrganizationData; responses: SetupOrganizationResponses };
   listOrganizations: { data: ListOrganizationsData; responses: ListOrganizationsResponses };
+  createOrganization: { data: CreateOrganizationData; responses: CreateOrganizationResponses };
   getOrganization: { data: GetOrganizationData; responses: GetOrganizationResponses };
   updateOrganization: { data: UpdateOrganizationData; responses: UpdateOrganizationResponses };
   deleteOrganization: { data: DeleteOrganizationData; responses: DeleteOrganizationResponses };
@@ -547,6 +550,7 @@ export const operations = {
     query: ['page', 'pageSize', 'cursor'],
     items: 'organizations',
   },
+  createOrganization: { method: 'POST', path: '/v1/authorization/organizations', keyed: true, body: true },
   getOrganization: {
     method: 'GET',
     path: '/v1/authorization/organizations/{orgId}',
@@ -817,8 +821,10 @@ export type KnownErrorCode =
   | 'network_not_allowed'
   | 'org_id_required'
   | 'organization_branding_disabled'
+  | 'organization_creation_disabled'
   | 'organization_inactive'
   | 'organization_inactive_state'
+  | 'organization_limit_reached'
   | 'organization_machine_users_disabled'
   | 'organization_name_taken'
   | 'organization_not_found'

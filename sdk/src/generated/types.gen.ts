@@ -619,6 +619,10 @@ export type AppSettings = {
          */
         invitationsPerDay: number;
         /**
+         * Attempts of one user to create an organization in a day.
+         */
+        organizationsPerUserPerDay: number;
+        /**
          * Mails to one user in a day about roles that were granted directly.
          */
         roleMailsPerUserPerDay: number;
@@ -631,6 +635,14 @@ export type AppSettings = {
      * Backends whose X-End-User-Ip is the client address.
      */
     trustedBackends: Array<string>;
+    /**
+     * Whether people with a claimed account may create organizations, whose owners they become.
+     */
+    usersMayCreateOrganizations: boolean;
+    /**
+     * Maximum number of existing organizations that one user has created.
+     */
+    organizationsPerUser: number;
     /**
      * Whether managers may grant roles that they do not hold.
      */
@@ -1304,6 +1316,10 @@ export type CreateAppRequest = {
              */
             invitationsPerDay?: number;
             /**
+             * Attempts of one user to create an organization in a day.
+             */
+            organizationsPerUserPerDay?: number;
+            /**
              * Mails to one user in a day about roles that were granted directly.
              */
             roleMailsPerUserPerDay?: number;
@@ -1316,6 +1332,14 @@ export type CreateAppRequest = {
          * Backends whose X-End-User-Ip is the client address.
          */
         trustedBackends?: Array<string>;
+        /**
+         * Whether people with a claimed account may create organizations, whose owners they become.
+         */
+        usersMayCreateOrganizations?: boolean;
+        /**
+         * Maximum number of existing organizations that one user has created.
+         */
+        organizationsPerUser?: number;
         /**
          * Whether managers may grant roles that they do not hold.
          */
@@ -1736,6 +1760,40 @@ export type CreateOrganizationMachineUserRequest = {
      * ORG_USER_MANAGER, or nothing. Only owners and super admins can give it.
      */
     managerRoles?: Array<'ORG_USER_MANAGER'> | null;
+};
+
+/**
+ * A new organization of the caller.
+ */
+export type CreateOrganizationRequest = {
+    /**
+     * Name of the organization, unique in the app.
+     */
+    name: string;
+    /**
+     * Roles of the organization.
+     */
+    customRoles?: Array<Role> | null;
+    /**
+     * Metadata of the organization: strings by name, at most 30.
+     */
+    metadata?: {
+        [key: string]: string;
+    } | null;
+};
+
+/**
+ * The organization is created.
+ */
+export type CreateOrganizationResult = {
+    /**
+     * The result in words.
+     */
+    message: string;
+    /**
+     * Id of the organization.
+     */
+    orgId: string;
 };
 
 /**
@@ -4813,6 +4871,10 @@ export type UpdateAppRequest = {
              */
             invitationsPerDay?: number;
             /**
+             * Attempts of one user to create an organization in a day.
+             */
+            organizationsPerUserPerDay?: number;
+            /**
              * Mails to one user in a day about roles that were granted directly.
              */
             roleMailsPerUserPerDay?: number;
@@ -4825,6 +4887,14 @@ export type UpdateAppRequest = {
          * Backends whose X-End-User-Ip is the client address.
          */
         trustedBackends?: Array<string>;
+        /**
+         * Whether people with a claimed account may create organizations, whose owners they become.
+         */
+        usersMayCreateOrganizations?: boolean;
+        /**
+         * Maximum number of existing organizations that one user has created.
+         */
+        organizationsPerUser?: number;
         /**
          * Whether managers may grant roles that they do not hold.
          */
@@ -5094,6 +5164,10 @@ export type UpdateAppSettingsRequest = {
          */
         invitationsPerDay?: number;
         /**
+         * Attempts of one user to create an organization in a day.
+         */
+        organizationsPerUserPerDay?: number;
+        /**
          * Mails to one user in a day about roles that were granted directly.
          */
         roleMailsPerUserPerDay?: number;
@@ -5106,6 +5180,14 @@ export type UpdateAppSettingsRequest = {
      * Backends whose X-End-User-Ip is the client address.
      */
     trustedBackends?: Array<string>;
+    /**
+     * Whether people with a claimed account may create organizations, whose owners they become.
+     */
+    usersMayCreateOrganizations?: boolean;
+    /**
+     * Maximum number of existing organizations that one user has created.
+     */
+    organizationsPerUser?: number;
     /**
      * Whether managers may grant roles that they do not hold.
      */
@@ -8939,6 +9021,77 @@ export type ListOrganizationsResponses = {
 };
 
 export type ListOrganizationsResponse = ListOrganizationsResponses[keyof ListOrganizationsResponses];
+
+export type CreateOrganizationData = {
+    body: CreateOrganizationRequest;
+    headers?: {
+        /**
+         * Identifies this request: 1 to 200 visible ASCII characters. A repetition within 24 hours changes nothing and gets the stored response, with `Idempotent-Replayed: true`.
+         */
+        'Idempotency-Key'?: string;
+    };
+    path?: never;
+    query?: never;
+    url: '/v1/authorization/organizations';
+};
+
+export type CreateOrganizationErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The request conflicts with the current state.
+     */
+    409: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body is not JSON.
+     */
+    415: Problem;
+    /**
+     * The idempotency key belongs to a different request.
+     */
+    422: Problem;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type CreateOrganizationError = CreateOrganizationErrors[keyof CreateOrganizationErrors];
+
+export type CreateOrganizationResponses = {
+    /**
+     * The organization is created.
+     */
+    201: CreateOrganizationResult;
+};
+
+export type CreateOrganizationResponse = CreateOrganizationResponses[keyof CreateOrganizationResponses];
 
 export type DeleteOrganizationData = {
     body?: never;

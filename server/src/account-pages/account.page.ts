@@ -171,7 +171,8 @@ function organizationItem(page: PageCall, membership: Membership): Html {
 
 function organizationsOf(page: PageCall, user: Person): Html {
   const { text } = page;
-  const { organizations, organizationsTruncated, isSuperAdmin } = user;
+  const { organizations, organizationsTruncated, isSuperAdmin, isEmailClaimed } = user;
+  const mayCreate = isSuperAdmin || (isEmailClaimed && page.app.settings.usersMayCreateOrganizations);
   const list = html`<ul>
     ${organizations.map((membership) => organizationItem(page, membership))}
   </ul>`;
@@ -183,7 +184,7 @@ function organizationsOf(page: PageCall, user: Person): Html {
     ${organizations.length > 0 ? list : html`<p class="quiet">${text('noOrganizations')}</p>`}
     <p class="after">
       ${all ? link('organizations', 'allOrganizations', { list: 'all' }) : html``}
-      ${isSuperAdmin ? link('organizations/new', 'newOrganization') : html``}
+      ${mayCreate ? link('organizations/new', 'newOrganization') : html``}
     </p>
   </section>`;
 }

@@ -134,6 +134,8 @@ async function liveALittle(): Promise<{ userId: string; sessionToken: string }> 
   await app.db.query(sql`
     INSERT INTO factor_resets (app_id, user_id, id, requested_by, created_at, due_at)
     VALUES (${world.appId}, ${userId}, 1, ${userId}, ${app.clock.now()}, ${app.clock.now()})`);
+  await app.db.query(sql`
+    INSERT INTO organization_creators (app_id, org_id, user_id) VALUES (${world.appId}, ${orgId}, ${userId})`);
   await enableOrganizationMachines(world);
   const { secretId } = await world.organizationMachine(orgId);
   await app.db.query(sql`

@@ -201,6 +201,18 @@ const settingsShape = {
     .array(text({ max: 50 }).refine(isAddressRange, { error: 'Must be an address or a CIDR range.' }))
     .max(100)
     .meta({ description: 'Backends whose X-End-User-Ip is the client address.', examples: [['10.0.0.0/8']] }),
+  usersMayCreateOrganizations: z.boolean().meta({
+    description: 'Whether people with a claimed account may create organizations, whose owners they become.',
+    examples: [false],
+  }),
+  organizationsPerUser: z
+    .int({ error: 'Must be a whole number.' })
+    .min(1, { error: 'At least 1.' })
+    .max(1000, { error: 'At most 1000.' })
+    .meta({
+      description: 'Maximum number of existing organizations that one user has created.',
+      examples: [5],
+    }),
   managersMayGrantAnyRole: z
     .boolean()
     .meta({ description: 'Whether managers may grant roles that they do not hold.', examples: [true] }),
@@ -304,6 +316,8 @@ export const defaultSettings: Settings = {
   limits: defaultCounts,
   auditRetentionDays: null,
   trustedBackends: [],
+  usersMayCreateOrganizations: false,
+  organizationsPerUser: 5,
   managersMayGrantAnyRole: true,
   managersMayMakeApiKeys: false,
   ownersHoldAllPermissions: false,

@@ -198,6 +198,16 @@ export const errorCodes = {
     'Machine user limit exceeded',
     'An organization has at most 100 machine users; nothing was changed.',
   ],
+  organization_creation_disabled: [
+    403,
+    'Organization creation disabled',
+    'In this app, people cannot create organizations. The setting usersMayCreateOrganizations allows it.',
+  ],
+  organization_limit_reached: [
+    409,
+    'Organization limit reached',
+    'You have created as many organizations as the app allows; nothing was changed.',
+  ],
   organization_machine_users_disabled: [
     403,
     'Organization machine users disabled',

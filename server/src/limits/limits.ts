@@ -123,6 +123,11 @@ export const limits = {
     periodSeconds: day,
     description: 'Invitations of one organization in a day.',
   },
+  organizationsPerUserPerDay: {
+    count: 20,
+    periodSeconds: day,
+    description: 'Attempts of one user to create an organization in a day.',
+  },
   roleMailsPerUserPerDay: {
     count: 20,
     periodSeconds: day,

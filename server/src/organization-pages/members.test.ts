@@ -398,39 +398,3 @@ describe('leaving', () => {
     expect([refused.status, codeOf(refused.html)]).toEqual([409, 'last_owner']);
   });
 });
-
-describe('a new organization', () => {
-  it('is created by a super admin, and its owner invites', async () => {
-    const jon = await world.person({ verified: true });
-    const visitor = await signIn(world.admin);
-    const account = await visitor.open(`/apps/${world.appName}/account`);
-    expect(account.text).toContain('Create an organization');
-    await visitor.open(`/apps/${world.appName}/organizations/new`);
-    const made = await visitor.press('Create', { orgName: 'Beta', adminEmail: jon.email, roles: 'Reader, Writer,' });
-    expect(made.text).toContain('The organization is created.');
-    const mine = await signIn(jon);
-    expect((await mine.open(`/apps/${world.appName}/account`)).text).toContain('Beta Owner');
-    const { html } = await visitor.open(`/apps/${world.appName}/organizations?list=all`);
-    expect(html).toContain('Beta');
-  });
-
-  it('with a fault is shown again with what was entered', async () => {
-    const visitor = await signIn(world.admin);
-    await visitor.open(`/apps/${world.appName}/organizations/new`);
-    const refused = await visitor.press('Create', { orgName: 'Beta', roles: 'Org_Owner' });
-    expect(refused.status).toBe(400);
-    expect(refused.forms.find(({ button }) => button === 'Create')?.values).toMatchObject({ roles: 'Org_Owner' });
-    const taken = await visitor.press('Create', { orgName: 'acme ', roles: '' });
-    expect([taken.status, codeOf(taken.html)]).toEqual([409, 'organization_name_taken']);
-  });
-
-  it('is not offered to others', async () => {
-    const visitor = await signIn(owner);
-    expect((await visitor.open(`/apps/${world.appName}/account`)).html).not.toContain('organizations/new');
-    const shown = await visitor.open(at('new'));
-    expect([shown.status, codeOf(shown.html)]).toEqual([403, 'access_denied']);
-    const { values = {} } = shown.forms[0] ?? {};
-    const form = { ...values, orgName: 'Evil', adminFirstName: 'E', adminLastName: 'E', adminEmail: owner.email };
-    expect((await visitor.post(at('new'), form)).status).toBe(403);
-  });
-});

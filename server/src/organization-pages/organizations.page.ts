@@ -67,11 +67,12 @@ async function show(page: PageCall): Promise<PageAnswer> {
     ${organizations.map((organization) => organizationItem(page, organization))}
   </ul>`;
   const without = page.formOf(path, page.secondButton('continueWithout'), { step: 'choose', org: withoutOrganization });
+  const create = html`<p><a href="${page.href('organizations/new')}">${text('newOrganization')}</a></p>`;
   const body = html`${isChoice(page) && organizations.length > 0 ? html`<p>${text('chooseLead')}</p>` : html``}
     <section aria-label="${text.plain('organizations')}">
       ${organizations.length > 0 ? items : html`<p class="quiet">${none}</p>`} ${pagesOf(page, nextCursor)}
     </section>
-    ${isChoice(page) ? without : html``}`;
+    ${page.app.settings.usersMayCreateOrganizations ? create : html``} ${isChoice(page) ? without : html``}`;
   return framed(page, isChoice(page) ? 'chooseTitle' : 'organizationsTitle', body);
 }
 

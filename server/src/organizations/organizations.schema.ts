@@ -53,6 +53,18 @@ export const organizationSetUp = z
   })
   .meta({ id: 'SetupOrganizationResult', description: 'The organization is created.' });
 
+export const createOrganization = z
+  .strictObject({
+    name: organizationName,
+    customRoles: optional(roles),
+    metadata: optional(metadata('organization')),
+  })
+  .meta({ id: 'CreateOrganizationRequest', description: 'A new organization of the caller.' });
+
+export const organizationCreated = z
+  .object({ message: message('Organization created'), orgId })
+  .meta({ id: 'CreateOrganizationResult', description: 'The organization is created.' });
+
 const listed = {
   id: orgId,
   name: z.string().meta({ description: 'Name of the organization.', examples: ['Acme'] }),

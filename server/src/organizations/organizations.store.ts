@@ -35,6 +35,21 @@ export async function insertOrganization(
   );
 }
 
+/** How many organizations a user has created for themselves. Deleted ones do not count. */
+export async function countOrganizationsCreatedBy(tx: Tx, appId: string, userId: string): Promise<number> {
+  const [row] = await tx.query<{ total: number }>(
+    sql`SELECT count(*)::integer AS total FROM organization_creators WHERE app_id = ${appId} AND user_id = ${userId}`,
+  );
+  return row?.total ?? 0;
+}
+
+/** Records who created an organization, in whose quota it counts. */
+export async function insertCreator(tx: Tx, appId: string, orgId: string, userId: string): Promise<void> {
+  await tx.query(
+    sql`INSERT INTO organization_creators (app_id, org_id, user_id) VALUES (${appId}, ${orgId}, ${userId})`,
+  );
+}
+
 /** Columns of the GET of an organization, in addition to the caller's relation. */
 export interface OrganizationRow {
   id: string;

@@ -15,6 +15,7 @@ export const arabicOrganizations: OrganizationTexts = {
 
   newOrganization: 'إنشاء مؤسسة',
   organizationName: 'اسم المؤسسة',
+  ownOrganizationLead: 'تصبح مالكها، ويمكنك دعوة الآخرين.',
   ownerLead: 'يدير المالك المؤسسة. ومن ليس لديه حساب تصله دعوة بالبريد.',
   ownerEmail: 'البريد الإلكتروني للمالك',
   rolesOfOrganization: 'الأدوار',
@@ -76,6 +77,7 @@ export const arabicOrganizations: OrganizationTexts = {
   organizationNotFound: 'لا توجد مؤسسة كهذه، أو لست عضوًا فيها.',
   organizationInactive: 'المؤسسة معطّلة.',
   organizationNameTaken: 'توجد مؤسسة بهذا الاسم. اختر اسمًا آخر.',
+  tooManyOrganizations: 'لا يمكنك إنشاء مؤسسة أخرى هنا.',
   memberNotFound: 'هذا الشخص ليس عضوًا في المؤسسة.',
   invitationNotFound: 'قُبلت الدعوة أو سُحبت.',
   lastOwner: 'تحتاج المؤسسة إلى مالك. عيّن مالكًا آخر أولًا.',

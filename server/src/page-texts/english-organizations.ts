@@ -15,6 +15,7 @@ export const englishOrganizations = {
   // A new organization.
   newOrganization: 'Create an organization',
   organizationName: 'Name of the organization',
+  ownOrganizationLead: 'You become its owner, and can invite others.',
   ownerLead: 'The owner manages the organization. Somebody without an account gets an invitation by mail.',
   ownerEmail: 'Email address of the owner',
   rolesOfOrganization: 'Roles',
@@ -80,6 +81,7 @@ export const englishOrganizations = {
   organizationNotFound: 'There is no such organization, or you are not in it.',
   organizationInactive: 'The organization is deactivated.',
   organizationNameTaken: 'There is an organization with this name. Choose another one.',
+  tooManyOrganizations: 'You cannot create another organization here.',
   memberNotFound: 'The person is not a member of the organization.',
   invitationNotFound: 'The invitation was accepted or withdrawn.',
   lastOwner: 'An organization needs an owner. Make somebody else the owner first.',

@@ -34,6 +34,8 @@ const texts: Readonly<Record<string, TextName>> = {
   organization_inactive: 'organizationInactive',
   organization_inactive_state: 'organizationInactive',
   organization_name_taken: 'organizationNameTaken',
+  organization_creation_disabled: 'notAllowed',
+  organization_limit_reached: 'tooManyOrganizations',
   user_not_found: 'memberNotFound',
   user_not_active: 'personInactive',
   invitation_not_found: 'invitationNotFound',

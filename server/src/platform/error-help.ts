@@ -171,8 +171,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'No action is needed. Read the user again.',
   },
   account_unclaimed: {
-    cause: 'A re-authentication code requires a claimed account, and this account has not been claimed yet.',
-    remedy: 'Verify the address while signed in, or re-authenticate with the current password.',
+    cause: 'Codes by mail and new organizations require a claimed account, and this account has not been claimed yet.',
+    remedy: 'Verify the address while signed in. To re-authenticate, the current password is enough.',
   },
   sign_up_disabled: {
     cause: 'The app setting `signUpEnabled` is false: accounts are created by invitation only.',
@@ -237,6 +237,14 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   organization_inactive_state: {
     cause: 'The call grants a role or sends an invitation in a deactivated organization.',
     remedy: 'Reactivate the organization, then repeat the call.',
+  },
+  organization_creation_disabled: {
+    cause: 'The app setting `usersMayCreateOrganizations` is false, as it is by default.',
+    remedy: 'A super admin creates the organization with `POST …/organizations/setup`, or sets the setting to true.',
+  },
+  organization_limit_reached: {
+    cause: 'The user has created `organizationsPerUser` organizations. Those that were deleted do not count.',
+    remedy: 'A super admin raises `organizationsPerUser`, deletes one of them, or creates the organization.',
   },
   organization_name_taken: {
     cause: 'Another organization of the app has this name. Names are compared without case and repeated spaces.',

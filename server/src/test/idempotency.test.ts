@@ -29,6 +29,9 @@ async function prepareKeyed({ sample }: Case): Promise<Prepared> {
 const call = ({ route }: Case, prepared: Prepared, token = prepared.as.token) =>
   perform(stage.world, route, prepared, { token });
 
+/** What another caller meets who makes the same call, because the first call has already made it. */
+const metByOthers: Readonly<Record<string, string>> = { createOrganization: 'organization_name_taken' };
+
 const eventsAfter = async (id: string): Promise<number> =>
   (await app.db.query(sql`SELECT 1 FROM audit_events WHERE id > ${id}`)).length;
 
@@ -76,7 +79,8 @@ describe('a creating call that is repeated with its key', () => {
     await call(one, prepared);
     for (const name of ['stranger', 'member'] as const) {
       const answer = await call(one, prepared, human(stage[name]).token);
-      expect(outcomeOf(answer)).toBe(expectedOutcome(one.route, one.sample, name));
+      const met = metByOthers[one.route.operationId];
+      expect(outcomeOf(answer)).toBe(met ?? expectedOutcome(one.route, one.sample, name));
     }
     expect(outcomeOf(await perform(stage.world, one.route, prepared, { token: undefined }))).toBe('unauthenticated');
     app.clock.advance(60_000);

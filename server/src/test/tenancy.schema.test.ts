@@ -6,6 +6,7 @@ import { signOrganizationMachineToken } from './organization-machine-tokens.ts';
 import { createStage, type Stage } from './samples/stage.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
 import { fillApp, type Rows, type Table, tablesOfApps, takeRows } from './tenancy.twin.ts';
+import { withStatus } from './world/answers.ts';
 import { organizationKey, personalKey } from './world/api-keys.ts';
 import { challenge, enrol } from './world/factors.ts';
 import { addPasskey, optionsOf, setRelyingParty } from './world/passkeys.ts';
@@ -65,6 +66,12 @@ async function createApiKeys({ world, orgId, owner, member, machine }: Stage): P
   for (const maker of [owner, world.admin, machine]) await organizationKey(world, maker, orgId);
 }
 
+/** An organization that a person has created. */
+async function createOwnOrganization({ world, owner }: Stage): Promise<void> {
+  const options = { token: owner.token, body: { name: 'Created' } };
+  withStatus(201, await world.call('POST', '/v1/authorization/organizations', options));
+}
+
 /** A code that a product could exchange for a session. */
 async function createCode({ world, member, orgId }: Stage): Promise<void> {
   const body = { returnTo: 'http://localhost:4000/', codeChallenge: 'c'.repeat(43), organizationId: orgId };
@@ -101,6 +108,7 @@ beforeAll(async () => {
   await signInElsewhere(stage);
   await sendKeys(stage);
   await createApiKeys(stage);
+  await createOwnOrganization(stage);
   await beginSignIn(stage);
   await createCode(stage);
   await usePasskeys(stage);

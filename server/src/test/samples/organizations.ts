@@ -34,6 +34,20 @@ const organizationSamples: SampleCalls = {
       }),
     },
   ],
+  createOrganization: [
+    {
+      admits: ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'],
+      target: ['organization', 'orgId'],
+      prepare: ({ owner }) => ({
+        as: human(owner),
+        body: {
+          name: unique('Founded'),
+          customRoles: [{ key: 'editor', displayName: 'Editorial staff', allowedPermissions: ['articles:publish'] }],
+          metadata: { plan: 'free' },
+        },
+      }),
+    },
+  ],
   listOrganizations: [
     {
       admits: everybody,

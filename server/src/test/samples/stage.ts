@@ -69,10 +69,17 @@ export const enableOrganizationMachines = ({ test, appId }: World) =>
   test.db.query(sql`
     UPDATE apps SET settings = settings || '{"organizationMachineUsers": true}'::jsonb WHERE id = ${appId}`);
 
+/** Lets everybody create organizations, without an event or a mail. */
+const enableOrganizationCreation = ({ test, appId }: World) =>
+  test.db.query(sql`
+    UPDATE apps SET settings = settings || '{"usersMayCreateOrganizations": true, "organizationsPerUser": 1000}'::jsonb
+    WHERE id = ${appId}`);
+
 /** Creates the stage in an app. */
 export async function createStage(world: World): Promise<Stage> {
   await listAudiences(world);
   await enableOrganizationMachines(world);
+  await enableOrganizationCreation(world);
   const owner = await world.person();
   const neighbour = await world.person();
   const neighbourOrgId = await world.organization(neighbour);
