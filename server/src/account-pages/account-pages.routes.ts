@@ -2,7 +2,7 @@ import { accountPage } from './account.page.ts';
 import { apiKeysPage } from './api-keys.page.ts';
 import { dataPage } from './data.page.ts';
 import { emailChangePage } from './email-change.page.ts';
-import { identitiesPage } from './identities.page.ts';
+import { identitiesPage, linkPage } from './identities.page.ts';
 import { secondFactorsPage } from './second-factors.page.ts';
 
 /** The pages of the own account. */
@@ -12,5 +12,6 @@ export const accountPages = [
   ...dataPage,
   ...emailChangePage,
   ...identitiesPage,
+  ...linkPage,
   ...secondFactorsPage,
 ];

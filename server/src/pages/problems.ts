@@ -44,6 +44,7 @@ const texts: Readonly<Record<string, TextName>> = {
   last_super_admin: 'lastSuperAdmin',
   last_sign_in_method: 'lastMethod',
   identity_not_found: 'identityNotFound',
+  identity_already_linked: 'identityTaken',
   api_key_not_found: 'keyNotFound',
   api_key_limit_reached: 'tooManyKeys',
   unknown_role: 'unknownRole',

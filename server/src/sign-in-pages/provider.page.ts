@@ -8,15 +8,37 @@ import type { PageCall } from '../pages/page-call.ts';
 import { type PageAnswer, pageRoutes } from '../pages/page-route.ts';
 import { afterAttempt } from './second-factor.page.ts';
 
+/** Why the browser goes to a provider, and the pages to which it returns. */
+export interface ProviderVisit {
+  /** Results of another purpose are refused, so that a sign-in cannot become a link. */
+  readonly purpose: string;
+  readonly successPage: string;
+  readonly failurePage: string;
+}
+
+const signInVisit: ProviderVisit = { purpose: 'intent', successPage: 'provider', failurePage: 'sign-in' };
+
 /** The verifier of the intents of this browser: a result is worth nothing in another one. @see RFC 7636 */
-const verifierOf = ({ call, app }: PageCall): string | undefined => browserSecret(call, app.name, 'intent');
+const verifierOf = ({ call, app }: PageCall, { purpose }: ProviderVisit): string | undefined =>
+  browserSecret(call, app.name, purpose);
+
+/** The result with which the browser returns, for the API. @returns undefined if the visit began in another browser */
+export function resultOf(page: PageCall, visit: ProviderVisit) {
+  const { intentId, intentToken } = page.form;
+  const codeVerifier = verifierOf(page, visit);
+  // A fixed verifier in its place would let everybody create intents that are finished in other browsers.
+  return codeVerifier === undefined ? undefined : { intentId, intentToken, codeVerifier };
+}
+
+/** The providers that people can use in the app. */
+export async function usableProviders({ call, app, methods }: PageCall) {
+  if (!methods.includes('provider')) return [];
+  return (await listProviders(call.services.db, app.id)).filter(({ enabled }) => enabled);
+}
 
 /** A button for each provider of the app. */
 export async function providerButtons(page: PageCall): Promise<Html> {
-  const { call, app } = page;
-  if (!page.methods.includes('provider')) return html``;
-  const providers = (await listProviders(call.services.db, app.id)).filter(({ enabled }) => enabled);
-  const buttons = providers.map(({ id, name }) =>
+  const buttons = (await usableProviders(page)).map(({ id, name }) =>
     page.formOf('sign-in', page.secondButton('continueWith', { provider: name }), { step: 'provider', provider: id }),
   );
   return html`${buttons}`;
@@ -25,16 +47,20 @@ export async function providerButtons(page: PageCall): Promise<Html> {
 const intent = z.looseObject({ authUrl: z.string() });
 
 /** Sends the browser to the provider, by a page of its own: browsers refuse a redirect from a form to another site. */
-export async function goToProvider(page: PageCall, retry: () => PageAnswer | Promise<PageAnswer>): Promise<PageAnswer> {
+export async function goToProvider(
+  page: PageCall,
+  retry: () => PageAnswer | Promise<PageAnswer>,
+  visit = signInVisit,
+): Promise<PageAnswer> {
   const { call, text, form } = page;
   const own = (path: string, query = {}) => call.services.config.publicUrl + page.href(path, query);
-  const verifier = verifierOf(page);
+  const verifier = verifierOf(page, visit);
   if (verifier === undefined) throw new ApiError('intent_invalid');
   const answer = await page.api('POST', 'authentication/idp/intents/create', {
     body: {
       idpId: form['provider'],
-      successUrl: own('provider'),
-      failureUrl: own('sign-in', { notice: 'provider_failed' }),
+      successUrl: own(visit.successPage),
+      failureUrl: own(visit.failurePage, { notice: 'provider_failed' }),
       codeChallenge: createHash('sha256').update(verifier).digest('base64url'),
     },
   });
@@ -49,16 +75,13 @@ export async function goToProvider(page: PageCall, retry: () => PageAnswer | Pro
 
 /** The browser comes back from the provider. Only the browser that began can finish, so a link is worth nothing. */
 async function comeBack(page: PageCall): Promise<PageAnswer> {
-  const { intentId, intentToken } = page.form;
-  const codeVerifier = verifierOf(page);
+  const body = resultOf(page, signInVisit);
   const retry = () =>
     page.content('signIn', html`<p><a class="button" href="${page.href('sign-in')}">${page.text('signIn')}</a></p>`);
-  // A fixed verifier in its place would let everybody create intents that are finished in other browsers.
-  if (codeVerifier === undefined) {
+  if (!body) {
     page.refuse('intent_invalid');
     return retry();
   }
-  const body = { intentId, intentToken, codeVerifier };
   return afterAttempt(page, await page.api('POST', 'authentication/idp/intents/validate', { body }), retry);
 }
 

@@ -104,7 +104,7 @@ const byName = (some: readonly Case[]) => some.map((one) => [one.name, one] as c
 const declaring = (freshness: 'always' | 'stepUp') =>
   cases.filter(({ route }) => route.freshAuthentication === freshness);
 /** Pages whose samples make a call of the API that needs fresh authentication. They ask for it. */
-const askingPages = new Set(['submitAccountDataPage', 'submitIdentitiesPage']);
+const askingPages = new Set(['submitAccountDataPage', 'submitIdentitiesPage', 'showLinkIdentityPage']);
 const others = cases.filter(
   ({ route }) => route.freshAuthentication === undefined && !askingPages.has(route.operationId),
 );

@@ -63,5 +63,7 @@ describe('changes nothing:', () => {
 
 it('finds the routes that change something', () => {
   const changing = reading.filter(({ route }) => route.changesState).map(({ route }) => route.operationId);
-  expect(new Set(changing)).toEqual(new Set(['startIntent', 'finishIntent', 'showProviderPage', 'showContinuePage']));
+  expect(new Set(changing)).toEqual(
+    new Set(['startIntent', 'finishIntent', 'showProviderPage', 'showLinkIdentityPage', 'showContinuePage']),
+  );
 });

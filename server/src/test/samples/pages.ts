@@ -174,6 +174,31 @@ export const samplesOfPages: SampleCalls = {
     },
     ['identity.unlinked'],
   ),
+  showLinkIdentityPage: [
+    {
+      admits: 'everyone',
+      tellsMore: ['identity.linked'],
+      foreign: 'intent_invalid',
+      prepare: async (stage) => {
+        const { world } = stage;
+        const person = await freshMember(stage);
+        const { idpId, provider } = await linked(stage);
+        const secret = newFormSecret();
+        const verifier = createHmac('sha256', secret)
+          .update(`link ${person.userId} ${world.appName}`)
+          .digest('base64url');
+        const codeChallenge = hash('sha256', verifier, 'base64url');
+        provider.person = { sub: person.userId };
+        const { intentId = '', intentToken = '' } = await goThrough(world, provider, idpId, { codeChallenge });
+        return {
+          as: nobody,
+          params: params(stage),
+          headers: { cookie: `page=${secret}; session-token=${person.token}` },
+          query: { intentId, intentToken },
+        };
+      },
+    },
+  ],
   showApiKeysPage: showsTo((stage) => freshMember(stage)),
   submitApiKeysPage: takes(
     async (stage) => {
