@@ -40,8 +40,8 @@ interface Rule {
 
 /** Why a start without NODE_ENV follows the rules of production, and how to try the service. */
 const countsAsProduction =
-  'in production, and without NODE_ENV a HOST or PUBLIC_URL that is not loopback counts as production: NODE_ENV ' +
-  'is not set; for a trial on a private network set ALLOW_DEVELOPMENT_ON_NETWORK=true';
+  'in production, and without NODE_ENV a HOST or PUBLIC_URL that is not loopback counts as production: NODE_ENV is ' +
+  'not set; for a trial on a private network set ALLOW_DEVELOPMENT_ON_NETWORK=true';
 
 const inProduction = ({ NODE_ENV }: Variables): string => (NODE_ENV ? 'in production' : countsAsProduction);
 
@@ -203,8 +203,8 @@ function toConfig(v: Variables) {
     signInWaitSeconds: v.SIGN_IN_WAIT_SECONDS,
 
     /**
-     * How long a process that was told to stop keeps serving while it is not ready, in seconds, so that load balancers
-     * notice.
+     * How long a process continues to serve requests after a stop signal, in seconds. `/readyz` already returns 503, so
+     * that load balancers notice.
      */
     stopDelaySeconds: v.STOP_DELAY_SECONDS ?? (hasDevelopmentFeatures(v) ? 0 : 5),
 

@@ -113,7 +113,7 @@ class Snowflake implements IdSource {
     return this.until - Math.max(this.#now(), this.#last);
   }
 
-  /** No id is generated from now on, not even another one in the current millisecond. */
+  /** No further id is generated, not even in the current millisecond. */
   stop(): void {
     this.until = 0;
     this.#sequence = lastSequence;

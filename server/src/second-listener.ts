@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net';
 import { ConfigError } from './config.ts';
 import { listening } from './listening.ts';
 
-/** This machine does not have the address. */
+/** Whether the error means that this machine does not have the address. */
 const isAbsent = (error: unknown): boolean =>
   error instanceof ConfigError && error.faults.some(({ variable }) => variable === 'HOST');
 

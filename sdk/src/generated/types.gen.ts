@@ -145,7 +145,7 @@ export type AddPasskeyRequest = {
      */
     name?: string | null;
     /**
-     * For the first factor, after a sign-in with a password: the code of `POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.
+     * For the first factor, after a sign-in with a password: the code of `POST …/users/me/reauthentication-request`, because the password alone must not be enough to add the factor.
      */
     verificationCode?: string | null;
 };
@@ -294,7 +294,7 @@ export type ApiKey = {
      */
     roles?: Array<string>;
     /**
-     * Permissions. Later changes of roles never add one to the API key.
+     * Permissions. Later changes of roles never add a permission to the API key.
      */
     permissions?: Array<string>;
     /**
@@ -318,7 +318,7 @@ export type ApiKey = {
      */
     lastUsedAt: string | null;
     /**
-     * The creator or adopter of the key, whose rights limit the key. null: the maker is no longer an active member, and the key is refused until an owner adopts it.
+     * The person or machine user who created or adopted the key. Their rights limit the key. null: they are no longer an active member, and the key is refused until an owner adopts it.
      */
     maker: {
         /**
@@ -456,7 +456,7 @@ export type AppSettings = {
      */
     signInUrl: string | null;
     /**
-     * How people can sign in: with a password, with a code by mail, with a passkey alone, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+     * How people can sign in: with a password, with a code by mail, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
      */
     signInMethods: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     /**
@@ -484,7 +484,7 @@ export type AppSettings = {
      */
     accessTokenLifeSeconds: number;
     /**
-     * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only a listed one.
+     * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. If the list is empty, machine users may name any audience, otherwise only a listed one.
      */
     audiences: Array<string>;
     /**
@@ -555,11 +555,11 @@ export type AppSettings = {
          */
         passwordChecksPerUserPerHour: number;
         /**
-         * Wrong codes of second factors of one user in an hour, from devices and sessions that have proven none before.
+         * Wrong codes of second factors of one user in an hour, from devices and sessions in which none was used before.
          */
         secondFactorsPerUserPerHour: number;
         /**
-         * Wrong codes of second factors of one user in an hour from one device or session that has proven one before.
+         * Wrong codes of second factors of one user in an hour from one device or session in which one was used before.
          */
         secondFactorsPerDevicePerHour: number;
         /**
@@ -583,7 +583,7 @@ export type AppSettings = {
          */
         wrongLongCodesPerAddressPerHour: number;
         /**
-         * Mails of one kind to one mailbox in an hour that the owner of the mailbox requests or needs.
+         * Mails of one kind in an hour that the owner of one mailbox requests or needs.
          */
         codeRequestsPerAccountPerHour: number;
         /**
@@ -652,7 +652,7 @@ export type AppSettings = {
      */
     managersMayMakeApiKeys: boolean;
     /**
-     * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
+     * Whether the owners of an organization have all permissions of all roles of the organization and of all predefined roles. By default, being owner gives no permission.
      */
     ownersHoldAllPermissions: boolean;
     /**
@@ -668,27 +668,27 @@ export type AppSettings = {
      */
     mfa: {
         /**
-         * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for.
+         * optional: people may add a second factor, which each of their sign-ins then requires. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is required.
          */
         policy: 'off' | 'optional' | 'required';
         /**
-         * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, after a password. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+         * The kinds of second factors that people can add and use; recovery codes always. email: after a password, people who have another factor can instead use a code that is mailed to their claimed address. A factor of another kind can be used only by people without a factor of these kinds. Their session can then only change factors.
          */
         factors: Array<'totp' | 'passkey' | 'email'>;
         /**
-         * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
+         * With the policy `required`: the number of days after which a session that began before the policy, without a second factor, can only add or use one.
          */
         graceDays: number;
         /**
-         * How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.
+         * Number of days during which sign-ins on a device need no second factor, if the person chose this (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in needs it. After a change, no device is remembered any more.
          */
         rememberDays: number;
         /**
-         * How long a removal of all second factors of a user by a super admin waits. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
+         * Delay in hours before a removal of all second factors of a user by a super admin takes effect. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
          */
         resetDelayHours: number;
         /**
-         * Where passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
+         * The domain and the pages for which passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
          */
         relyingParty: {
             /**
@@ -736,7 +736,7 @@ export type AuditEvent = {
      */
     actor: {
         /**
-         * `user`, `machine` (of the app), `organization_machine`, `platform` (the operator’s key), `operator` (a command on the machine) or `anonymous` (nobody was signed in).
+         * `user`, `machine` (of the app), `organization_machine`, `platform` (the operator’s key), `operator` (a command on the machine) or `anonymous` (the caller was not signed in).
          */
         kind: 'user' | 'machine' | 'organization_machine' | 'platform' | 'operator' | 'anonymous';
         /**
@@ -933,7 +933,7 @@ export type ConfirmFactorRequest = {
      */
     code: string;
     /**
-     * For the first factor, after a sign-in with a password: the code of `POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.
+     * For the first factor, after a sign-in with a password: the code of `POST …/users/me/reauthentication-request`, because the password alone must not be enough to add the factor.
      */
     verificationCode?: string | null;
 };
@@ -1020,7 +1020,7 @@ export type CreateApiKeyRequest = {
      */
     roles?: Array<string> | null;
     /**
-     * Permissions. Later changes of roles never add one to the API key.
+     * Permissions. Later changes of roles never add a permission to the API key.
      */
     permissions?: Array<string> | null;
     /**
@@ -1058,7 +1058,7 @@ export type CreateApiKeyResult = {
      */
     roles?: Array<string>;
     /**
-     * Permissions. Later changes of roles never add one to the API key.
+     * Permissions. Later changes of roles never add a permission to the API key.
      */
     permissions?: Array<string>;
     /**
@@ -1082,7 +1082,7 @@ export type CreateApiKeyResult = {
      */
     lastUsedAt: string | null;
     /**
-     * The creator or adopter of the key, whose rights limit the key. null: the maker is no longer an active member, and the key is refused until an owner adopts it.
+     * The person or machine user who created or adopted the key. Their rights limit the key. null: they are no longer an active member, and the key is refused until an owner adopts it.
      */
     maker: {
         /**
@@ -1153,7 +1153,7 @@ export type CreateAppRequest = {
          */
         signInUrl?: string | null;
         /**
-         * How people can sign in: with a password, with a code by mail, with a passkey alone, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+         * How people can sign in: with a password, with a code by mail, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
          */
         signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
         /**
@@ -1181,7 +1181,7 @@ export type CreateAppRequest = {
          */
         accessTokenLifeSeconds?: number;
         /**
-         * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only a listed one.
+         * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. If the list is empty, machine users may name any audience, otherwise only a listed one.
          */
         audiences?: Array<string>;
         /**
@@ -1252,11 +1252,11 @@ export type CreateAppRequest = {
              */
             passwordChecksPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour, from devices and sessions that have proven none before.
+             * Wrong codes of second factors of one user in an hour, from devices and sessions in which none was used before.
              */
             secondFactorsPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour from one device or session that has proven one before.
+             * Wrong codes of second factors of one user in an hour from one device or session in which one was used before.
              */
             secondFactorsPerDevicePerHour?: number;
             /**
@@ -1280,7 +1280,7 @@ export type CreateAppRequest = {
              */
             wrongLongCodesPerAddressPerHour?: number;
             /**
-             * Mails of one kind to one mailbox in an hour that the owner of the mailbox requests or needs.
+             * Mails of one kind in an hour that the owner of one mailbox requests or needs.
              */
             codeRequestsPerAccountPerHour?: number;
             /**
@@ -1349,7 +1349,7 @@ export type CreateAppRequest = {
          */
         managersMayMakeApiKeys?: boolean;
         /**
-         * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
+         * Whether the owners of an organization have all permissions of all roles of the organization and of all predefined roles. By default, being owner gives no permission.
          */
         ownersHoldAllPermissions?: boolean;
         /**
@@ -1365,27 +1365,27 @@ export type CreateAppRequest = {
          */
         mfa?: {
             /**
-             * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for.
+             * optional: people may add a second factor, which each of their sign-ins then requires. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is required.
              */
             policy?: 'off' | 'optional' | 'required';
             /**
-             * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, after a password. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+             * The kinds of second factors that people can add and use; recovery codes always. email: after a password, people who have another factor can instead use a code that is mailed to their claimed address. A factor of another kind can be used only by people without a factor of these kinds. Their session can then only change factors.
              */
             factors?: Array<'totp' | 'passkey' | 'email'>;
             /**
-             * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
+             * With the policy `required`: the number of days after which a session that began before the policy, without a second factor, can only add or use one.
              */
             graceDays?: number;
             /**
-             * How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.
+             * Number of days during which sign-ins on a device need no second factor, if the person chose this (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in needs it. After a change, no device is remembered any more.
              */
             rememberDays?: number;
             /**
-             * How long a removal of all second factors of a user by a super admin waits. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
+             * Delay in hours before a removal of all second factors of a user by a super admin takes effect. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
              */
             resetDelayHours?: number;
             /**
-             * Where passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
+             * The domain and the pages for which passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
              */
             relyingParty?: {
                 /**
@@ -1432,7 +1432,7 @@ export type CreateAzureIdentityProviderRequest = {
 };
 
 /**
- * The product that is to get a session.
+ * The address of the product that gets a session, and its code challenge.
  */
 export type CreateExchangeCodeRequest = {
     /**
@@ -1634,7 +1634,7 @@ export type CreateMyApiKeyRequest = {
      */
     roles?: Array<string> | null;
     /**
-     * Permissions. Later changes of roles never add one to the API key.
+     * Permissions. Later changes of roles never add a permission to the API key.
      */
     permissions?: Array<string> | null;
     /**
@@ -1672,7 +1672,7 @@ export type CreateMyApiKeyResult = {
      */
     roles?: Array<string>;
     /**
-     * Permissions. Later changes of roles never add one to the API key.
+     * Permissions. Later changes of roles never add a permission to the API key.
      */
     permissions?: Array<string>;
     /**
@@ -1718,15 +1718,15 @@ export type CreateOidcIdentityProviderRequest = {
      */
     clientSecret: string;
     /**
-     * What is asked for.
+     * Scopes that are requested.
      */
     scopes?: Array<string> | null;
     /**
-     * Whether `email_verified: true` of this provider proves that the person owns the mailbox. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
+     * Whether `email_verified: true` of this provider counts as verification of the address. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
      */
     trustEmail?: boolean | null;
     /**
-     * Values of `acr` and `amr` in the ID tokens of this provider that prove two factors. The highest `acr` of the values that a token has counts. Without an entry, sign-ins with this provider have the strength 1. Map only values that the provider sets after it has checked two factors itself.
+     * Values of `acr` and `amr` in the ID tokens of this provider that mean two factors. If a token has several of these values, the highest `acr` counts. Without an entry, sign-ins with this provider have the strength 1. Map only values that the provider sets after it has checked two factors itself.
      */
     acrMapping?: Array<{
         /**
@@ -1757,7 +1757,7 @@ export type CreateOrganizationMachineUserRequest = {
      */
     roles?: Array<string> | null;
     /**
-     * ORG_USER_MANAGER, or nothing. Only owners and super admins can give it.
+     * ORG_USER_MANAGER, or nothing. Only owners and super admins can grant it.
      */
     managerRoles?: Array<'ORG_USER_MANAGER'> | null;
 };
@@ -1864,7 +1864,7 @@ export type DeactivateUserResult = {
 };
 
 /**
- * Proof that the caller is the owner of the account.
+ * Confirms that the caller is the owner of the account.
  */
 export type DeleteMeRequest = {
     /**
@@ -1884,7 +1884,7 @@ export type DeleteUserResult = {
 };
 
 /**
- * The code of the address, and what proves that it is meant.
+ * The code from the address, with the address and the verifier to which it is bound.
  */
 export type ExchangeSessionRequest = {
     /**
@@ -1982,7 +1982,7 @@ export type ExportedDevice = {
      */
     expiresAt: string;
     /**
-     * Until when it is remembered, at the longest, and not asked for the second factor (RFC 3339, UTC).
+     * Until when sign-ins on it need no second factor, at most (RFC 3339, UTC).
      */
     rememberedUntil: string | null;
 };
@@ -2314,7 +2314,7 @@ export type FactorList = {
          */
         total: number;
         /**
-         * Number of unused ones.
+         * Number of unused recovery codes.
          */
         unused: number;
     };
@@ -2390,7 +2390,7 @@ export type FinishSignInRequest = unknown & {
      */
     recoveryCode?: string | null;
     /**
-     * Whether this browser is not asked for the second factor again, for the days of the app setting `mfa.rememberDays`. Needs cookies. Ignored if the app remembers no devices, and with a recovery code.
+     * Whether later sign-ins in this browser need no second factor for the days of the app setting `mfa.rememberDays`. Needs cookies. Ignored if the app remembers no devices, and with a recovery code.
      */
     rememberDevice?: boolean | null;
 };
@@ -2500,15 +2500,15 @@ export type IdentityProvider = {
      */
     clientId: string;
     /**
-     * What is asked for.
+     * Scopes that are requested.
      */
     scopes: Array<string>;
     /**
-     * Whether `email_verified: true` of this provider proves that the person owns the mailbox. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
+     * Whether `email_verified: true` of this provider counts as verification of the address. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
      */
     trustEmail: boolean;
     /**
-     * Values of `acr` and `amr` in the ID tokens of this provider that prove two factors. The highest `acr` of the values that a token has counts. Without an entry, sign-ins with this provider have the strength 1. Map only values that the provider sets after it has checked two factors itself.
+     * Values of `acr` and `amr` in the ID tokens of this provider that mean two factors. If a token has several of these values, the highest `acr` counts. Without an entry, sign-ins with this provider have the strength 1. Map only values that the provider sets after it has checked two factors itself.
      */
     acrMapping: Array<{
         /**
@@ -2649,11 +2649,11 @@ export type Introspection = {
      */
     auth_time?: number;
     /**
-     * When the person last proved an own second factor in the session; absent: never, in seconds since 1970.
+     * When the person last used a second factor in the session; absent: never, in seconds since 1970.
      */
     second_factor_time?: number;
     /**
-     * When the person last proved a passkey with PIN or biometrics in the session; absent: never, in seconds since 1970.
+     * When the person last used a passkey with PIN or biometrics in the session; absent: never, in seconds since 1970.
      */
     strong_factor_time?: number;
     /**
@@ -2673,7 +2673,7 @@ export type Introspection = {
      */
     secret_id?: string;
     /**
-     * Current permissions of an API key. For an access token: as `org_roles`.
+     * Current permissions of an API key. For an access token, the same rule applies as for `org_roles`.
      */
     permissions?: Array<string>;
     /**
@@ -2705,7 +2705,7 @@ export type Introspection = {
          */
         maxAgeSeconds?: number;
         /**
-         * Present if the session has proven no sign-in method that the organization accepts: sign in with one of these.
+         * Present if no sign-in method that the organization accepts was used in the session: sign in with one of these.
          */
         signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     };
@@ -3013,7 +3013,7 @@ export type MachineUser = {
      */
     userName: string;
     /**
-     * What it may do.
+     * Scopes of the machine user.
      */
     scopes: Array<string>;
     /**
@@ -3112,7 +3112,7 @@ export type ManagerRoles = {
          */
         maxAgeSeconds?: number;
         /**
-         * Present if the session has proven no sign-in method that the organization accepts: sign in with one of these.
+         * Present if no sign-in method that the organization accepts was used in the session: sign in with one of these.
          */
         signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     };
@@ -3197,11 +3197,11 @@ export type Me = {
          */
         authenticatedAt: string;
         /**
-         * When the person last proved an own second factor in the session; absent: never (RFC 3339, UTC).
+         * When the person last used a second factor in the session; absent: never (RFC 3339, UTC).
          */
         secondFactorAt?: string;
         /**
-         * When the person last proved a passkey with PIN or biometrics in the session; absent: never (RFC 3339, UTC).
+         * When the person last used a passkey with PIN or biometrics in the session; absent: never (RFC 3339, UTC).
          */
         strongFactorAt?: string;
     };
@@ -3268,7 +3268,7 @@ export type Membership = {
          */
         maxAgeSeconds?: number;
         /**
-         * Present if the session has proven no sign-in method that the organization accepts: sign in with one of these.
+         * Present if no sign-in method that the organization accepts was used in the session: sign in with one of these.
          */
         signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     };
@@ -3295,7 +3295,7 @@ export type MyApiKey = {
      */
     roles?: Array<string>;
     /**
-     * Permissions. Later changes of roles never add one to the API key.
+     * Permissions. Later changes of roles never add a permission to the API key.
      */
     permissions?: Array<string>;
     /**
@@ -3510,7 +3510,7 @@ export type OrganizationMachineUserList = {
  */
 export type OrganizationSecurity = {
     /**
-     * required: only a session that has proven a second factor can be used for the organization. optional: the organization requires none. The setting `mfa.policy` of the app holds in any case.
+     * required: a session can be used for the organization only if a second factor was used in it. optional: the organization requires none. The setting `mfa.policy` of the app applies in any case.
      */
     mfa: 'optional' | 'required';
     /**
@@ -3518,7 +3518,7 @@ export type OrganizationSecurity = {
      */
     allowedFactors: Array<'totp' | 'passkey'> | null;
     /**
-     * Hours after an authentication during which a session can be used for the organization; null: unlimited. With `mfa: required`, the time of the second factor counts. Re-authentication renews it.
+     * Number of hours after an authentication during which a session can be used for the organization; null: unlimited. With `mfa: required`, the time of the second factor counts. Re-authentication renews it.
      */
     maxSessionHours: number | null;
     /**
@@ -3526,7 +3526,7 @@ export type OrganizationSecurity = {
      */
     rememberDays: number;
     /**
-     * Sign-in methods of which a session must have proven one to be used for the organization; null: all that the app allows. A passkey must have verified the person by PIN or biometrics. Methods that the setting `signInMethods` of the app does not have are refused with `sign_in_method_disabled`.
+     * Accepted sign-in methods: one of them must have been used in the session. null: all that the app allows. A passkey must have verified the person by PIN or biometrics. Methods that the setting `signInMethods` of the app does not have are refused with `sign_in_method_disabled`.
      */
     signInMethods: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
 };
@@ -3775,7 +3775,7 @@ export type PasskeyProperties = {
      */
     aaguid: string;
     /**
-     * When the signature counter last went back, which can mean a copied passkey (RFC 3339, UTC).
+     * When the signature counter last decreased, which can mean a copied passkey (RFC 3339, UTC).
      */
     counterRegressedAt: string | null;
 };
@@ -4423,7 +4423,7 @@ export type SessionList = {
  */
 export type SetLogoRequest = {
     /**
-     * The image in base64: PNG, WebP or JPEG without animation, at most 100 KiB and 2048 pixels wide and high. The kind is read from its bytes. SVG is refused, because it can contain scripts.
+     * The image in base64: PNG, WebP or JPEG without animation, at most 100 KiB and 2048 pixels wide and high. The image format is detected from the bytes. SVG is refused, because it can contain scripts.
      */
     content: string;
 };
@@ -4708,7 +4708,7 @@ export type UpdateAppRequest = {
          */
         signInUrl?: string | null;
         /**
-         * How people can sign in: with a password, with a code by mail, with a passkey alone, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+         * How people can sign in: with a password, with a code by mail, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
          */
         signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
         /**
@@ -4736,7 +4736,7 @@ export type UpdateAppRequest = {
          */
         accessTokenLifeSeconds?: number;
         /**
-         * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only a listed one.
+         * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. If the list is empty, machine users may name any audience, otherwise only a listed one.
          */
         audiences?: Array<string>;
         /**
@@ -4807,11 +4807,11 @@ export type UpdateAppRequest = {
              */
             passwordChecksPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour, from devices and sessions that have proven none before.
+             * Wrong codes of second factors of one user in an hour, from devices and sessions in which none was used before.
              */
             secondFactorsPerUserPerHour?: number;
             /**
-             * Wrong codes of second factors of one user in an hour from one device or session that has proven one before.
+             * Wrong codes of second factors of one user in an hour from one device or session in which one was used before.
              */
             secondFactorsPerDevicePerHour?: number;
             /**
@@ -4835,7 +4835,7 @@ export type UpdateAppRequest = {
              */
             wrongLongCodesPerAddressPerHour?: number;
             /**
-             * Mails of one kind to one mailbox in an hour that the owner of the mailbox requests or needs.
+             * Mails of one kind in an hour that the owner of one mailbox requests or needs.
              */
             codeRequestsPerAccountPerHour?: number;
             /**
@@ -4904,7 +4904,7 @@ export type UpdateAppRequest = {
          */
         managersMayMakeApiKeys?: boolean;
         /**
-         * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
+         * Whether the owners of an organization have all permissions of all roles of the organization and of all predefined roles. By default, being owner gives no permission.
          */
         ownersHoldAllPermissions?: boolean;
         /**
@@ -4920,27 +4920,27 @@ export type UpdateAppRequest = {
          */
         mfa?: {
             /**
-             * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for.
+             * optional: people may add a second factor, which each of their sign-ins then requires. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is required.
              */
             policy?: 'off' | 'optional' | 'required';
             /**
-             * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, after a password. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+             * The kinds of second factors that people can add and use; recovery codes always. email: after a password, people who have another factor can instead use a code that is mailed to their claimed address. A factor of another kind can be used only by people without a factor of these kinds. Their session can then only change factors.
              */
             factors?: Array<'totp' | 'passkey' | 'email'>;
             /**
-             * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
+             * With the policy `required`: the number of days after which a session that began before the policy, without a second factor, can only add or use one.
              */
             graceDays?: number;
             /**
-             * How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.
+             * Number of days during which sign-ins on a device need no second factor, if the person chose this (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in needs it. After a change, no device is remembered any more.
              */
             rememberDays?: number;
             /**
-             * How long a removal of all second factors of a user by a super admin waits. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
+             * Delay in hours before a removal of all second factors of a user by a super admin takes effect. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
              */
             resetDelayHours?: number;
             /**
-             * Where passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
+             * The domain and the pages for which passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
              */
             relyingParty?: {
                 /**
@@ -5001,7 +5001,7 @@ export type UpdateAppSettingsRequest = {
      */
     signInUrl?: string | null;
     /**
-     * How people can sign in: with a password, with a code by mail, with a passkey alone, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
+     * How people can sign in: with a password, with a code by mail, with a passkey without a password, with an identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets are not affected.
      */
     signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     /**
@@ -5029,7 +5029,7 @@ export type UpdateAppSettingsRequest = {
      */
     accessTokenLifeSeconds?: number;
     /**
-     * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience while the list is empty, afterwards only a listed one.
+     * Allowed audiences of access tokens. The first entry is the default for people. The external origin of this service (`PUBLIC_URL`) allows access tokens at this API. If the list is empty, machine users may name any audience, otherwise only a listed one.
      */
     audiences?: Array<string>;
     /**
@@ -5100,11 +5100,11 @@ export type UpdateAppSettingsRequest = {
          */
         passwordChecksPerUserPerHour?: number;
         /**
-         * Wrong codes of second factors of one user in an hour, from devices and sessions that have proven none before.
+         * Wrong codes of second factors of one user in an hour, from devices and sessions in which none was used before.
          */
         secondFactorsPerUserPerHour?: number;
         /**
-         * Wrong codes of second factors of one user in an hour from one device or session that has proven one before.
+         * Wrong codes of second factors of one user in an hour from one device or session in which one was used before.
          */
         secondFactorsPerDevicePerHour?: number;
         /**
@@ -5128,7 +5128,7 @@ export type UpdateAppSettingsRequest = {
          */
         wrongLongCodesPerAddressPerHour?: number;
         /**
-         * Mails of one kind to one mailbox in an hour that the owner of the mailbox requests or needs.
+         * Mails of one kind in an hour that the owner of one mailbox requests or needs.
          */
         codeRequestsPerAccountPerHour?: number;
         /**
@@ -5197,7 +5197,7 @@ export type UpdateAppSettingsRequest = {
      */
     managersMayMakeApiKeys?: boolean;
     /**
-     * Whether the owners of an organization have every permission that any role of the organization or any predefined role gives. By default, being owner gives no permission.
+     * Whether the owners of an organization have all permissions of all roles of the organization and of all predefined roles. By default, being owner gives no permission.
      */
     ownersHoldAllPermissions?: boolean;
     /**
@@ -5213,27 +5213,27 @@ export type UpdateAppSettingsRequest = {
      */
     mfa?: {
         /**
-         * optional: people may add a second factor, and are then asked for it at every sign-in. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is asked for.
+         * optional: people may add a second factor, which each of their sign-ins then requires. required: a person without a second factor gets a session that can only add one. off: no factor can be added, and none is required.
          */
         policy?: 'off' | 'optional' | 'required';
         /**
-         * The kinds of second factors that people can add and use; recovery codes always. email: people who have another factor can use a code by mail instead, to their claimed address, after a password. A factor of another kind is used only by people who have none of these kinds, and then starts a session that can only change factors.
+         * The kinds of second factors that people can add and use; recovery codes always. email: after a password, people who have another factor can instead use a code that is mailed to their claimed address. A factor of another kind can be used only by people without a factor of these kinds. Their session can then only change factors.
          */
         factors?: Array<'totp' | 'passkey' | 'email'>;
         /**
-         * With the policy `required`: the age in days at which a session without a second factor, which began before the policy, can only add or prove one.
+         * With the policy `required`: the number of days after which a session that began before the policy, without a second factor, can only add or use one.
          */
         graceDays?: number;
         /**
-         * How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.
+         * Number of days during which sign-ins on a device need no second factor, if the person chose this (`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in needs it. After a change, no device is remembered any more.
          */
         rememberDays?: number;
         /**
-         * How long a removal of all second factors of a user by a super admin waits. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
+         * Delay in hours before a removal of all second factors of a user by a super admin takes effect. The user can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.
          */
         resetDelayHours?: number;
         /**
-         * Where passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
+         * The domain and the pages for which passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the hosted pages only; otherwise the app has no passkeys.
          */
         relyingParty?: {
             /**
@@ -5340,11 +5340,11 @@ export type UpdateIdentityProviderRequest = {
      */
     enabled?: boolean;
     /**
-     * Whether `email_verified: true` of this provider proves that the person owns the mailbox. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
+     * Whether `email_verified: true` of this provider counts as verification of the address. Set it only if the provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts of super admins.
      */
     trustEmail?: boolean;
     /**
-     * Values of `acr` and `amr` in the ID tokens of this provider that prove two factors. The highest `acr` of the values that a token has counts. Without an entry, sign-ins with this provider have the strength 1. Map only values that the provider sets after it has checked two factors itself.
+     * Values of `acr` and `amr` in the ID tokens of this provider that mean two factors. If a token has several of these values, the highest `acr` counts. Without an entry, sign-ins with this provider have the strength 1. Map only values that the provider sets after it has checked two factors itself.
      */
     acrMapping?: Array<{
         /**
@@ -5379,7 +5379,7 @@ export type UpdateMachineUserRequest = {
      */
     allowedAudiences?: Array<string> | null;
     /**
-     * Networks from which the machine user may get tokens and call this API. The address of the connection counts. `0.0.0.0/0` is all of IPv4, `::/0` all of IPv6. null: every network.
+     * Networks from which the machine user may get tokens and call this API. They are compared with the address of the connection. `0.0.0.0/0` is all of IPv4, `::/0` all of IPv6. null: every network.
      */
     allowedNetworks?: Array<string> | null;
     /**
@@ -5437,7 +5437,7 @@ export type UpdateOrganizationBrandingRequest = {
 };
 
 /**
- * Changes to a machine user; what is not named stays. Lists replace the stored ones.
+ * Changes to a machine user. Absent fields stay unchanged. Lists replace the stored lists.
  */
 export type UpdateOrganizationMachineUserRequest = {
     /**
@@ -5449,7 +5449,7 @@ export type UpdateOrganizationMachineUserRequest = {
      */
     roles?: Array<string>;
     /**
-     * ORG_USER_MANAGER, or nothing. Only owners and super admins can give it.
+     * ORG_USER_MANAGER, or nothing. Only owners and super admins can grant it.
      */
     managerRoles?: Array<'ORG_USER_MANAGER'>;
 };
@@ -5485,7 +5485,7 @@ export type UpdateOrganizationResult = {
  */
 export type UpdateOrganizationSecurityRequest = {
     /**
-     * required: only a session that has proven a second factor can be used for the organization. optional: the organization requires none. The setting `mfa.policy` of the app holds in any case.
+     * required: a session can be used for the organization only if a second factor was used in it. optional: the organization requires none. The setting `mfa.policy` of the app applies in any case.
      */
     mfa?: 'optional' | 'required';
     /**
@@ -5493,7 +5493,7 @@ export type UpdateOrganizationSecurityRequest = {
      */
     allowedFactors?: Array<'totp' | 'passkey'> | null;
     /**
-     * Hours after an authentication during which a session can be used for the organization; null: unlimited. With `mfa: required`, the time of the second factor counts. Re-authentication renews it.
+     * Number of hours after an authentication during which a session can be used for the organization; null: unlimited. With `mfa: required`, the time of the second factor counts. Re-authentication renews it.
      */
     maxSessionHours?: number | null;
     /**
@@ -5501,7 +5501,7 @@ export type UpdateOrganizationSecurityRequest = {
      */
     rememberDays?: number;
     /**
-     * Sign-in methods of which a session must have proven one to be used for the organization; null: all that the app allows. A passkey must have verified the person by PIN or biometrics. Methods that the setting `signInMethods` of the app does not have are refused with `sign_in_method_disabled`.
+     * Accepted sign-in methods: one of them must have been used in the session. null: all that the app allows. A passkey must have verified the person by PIN or biometrics. Methods that the setting `signInMethods` of the app does not have are refused with `sign_in_method_disabled`.
      */
     signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
 };
@@ -5686,7 +5686,7 @@ export type UserOrganization = {
          */
         maxAgeSeconds?: number;
         /**
-         * Present if the session has proven no sign-in method that the organization accepts: sign in with one of these.
+         * Present if no sign-in method that the organization accepts was used in the session: sign in with one of these.
          */
         signInMethods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'>;
     };
@@ -12449,7 +12449,7 @@ export type UpdateOrganizationMachineUserError = UpdateOrganizationMachineUserEr
 
 export type UpdateOrganizationMachineUserResponses = {
     /**
-     * The machine user as it is now.
+     * The changed machine user.
      */
     200: OrganizationMachineUser;
 };

@@ -55,7 +55,7 @@ interface Accepted {
   /** Access tokens of people (contract 6.1) are accepted, too. Absent: they are refused with `session_required`. */
   readonly accessToken?: true;
   /**
-   * Machine users of organizations (contract 6.3) may call, with what they hold as members or managers. Absent: they
+   * Machine users of organizations (contract 6.3) may call, with the rights of a member or manager. Absent: they
    * are refused, because only humans and machine users of the app may call.
    */
   readonly organizationMachine?: true;
@@ -75,7 +75,8 @@ export type OverOrganization = Extract<Access, { target: 'organization' }>;
  * @param options.app `checked` (the default): the app header is required and the app is active; `in-query`: the same,
  *   but the handler's own query checks the status of the app; `in-path`: the same, but `:app` in the path names the
  *   app; `none`: no app header, for pages and probes
- * @param options.setsCookie the response sets a session cookie: requests from foreign origins are refused
+ * @param options.setsCookie the response sets a session cookie: requests from other origins are refused unless the app
+ *   allows them
  * @param options.acceptsSession a session token sent as Bearer authenticates its user; an invalid token is refused
  */
 export const publicAccess = (options: Partial<Omit<PublicAccess, 'target'>> = {}): PublicAccess => ({

@@ -20,7 +20,7 @@ export interface SignedInUser {
 }
 
 /**
- * What a restricted session is for: adding the first factor, which the app requires, or replacing factors after a
+ * The purpose of a restricted session: adding the first factor, which the app requires, or replacing factors after a
  * sign-in with a recovery code.
  */
 export type SessionRestriction = 'enrolment' | 'recovery';
@@ -38,16 +38,19 @@ export interface PresentedSession {
   readonly acr: Acr;
   /** When the human last authenticated in this session, by password, code or provider. */
   readonly authenticatedAt: Date;
-  /** When a second factor was last proven in this session; null: never. */
+  /** When a second factor was last used in this session; null: never. */
   readonly factorAt: Date | null;
-  /** When a factor of the strength 3 was last proven in this session; null: never. */
+  /** When a factor of the strength 3 was last used in this session; null: never. */
   readonly strongFactorAt: Date | null;
   /**
-   * When a second factor was proven on the remembered device, if the latest sign-in did not ask for it; null: it did,
-   * or the person has none. Never counts as a factor that was proven in the session.
+   * When a second factor was last used on the remembered device, if that replaced the factor at the latest sign-in;
+   * otherwise null. Never counts as a factor that was used in the session.
    */
   readonly rememberedFactorAt: Date | null;
-  /** Whether the session counts as authenticated long ago, because its sign-in relied on a remembered device. */
+  /**
+   * Whether the session has no recent authentication although it is new, because its sign-in relied on a remembered
+   * device.
+   */
   readonly needsReauthentication: boolean;
   /** The policy of the app. */
   readonly mfaPolicy: MfaPolicy;
@@ -98,7 +101,7 @@ export type Actor =
       readonly allowedNetworks: readonly string[] | null;
     }
   | OrganizationMachineActor
-  /** The token of a verification mail. It can only present one code. */
+  /** The token of a verification mail. It can be used only with the code of that mail. */
   | { readonly kind: 'mailed-token'; readonly userId: string; readonly codeId: string };
 
 /** A caller without a credential. */
@@ -127,7 +130,7 @@ export function onlyOrganizationOf(actor: Actor): string | undefined {
   return actor.kind === 'user' ? actor.accessToken?.orgId : undefined;
 }
 
-/** Narrows the actor to a signed-in human, for routes that only humans may call. */
+/** Narrows the type of the actor to a signed-in human, for routes that only humans may call. */
 export function signedIn(actor: Actor): Actor & { kind: 'user' } {
   if (actor.kind !== 'user') throw new Error('the route accepted a caller who is not a signed-in human');
   return actor;

@@ -15,10 +15,10 @@ export const authentication = {
   authenticatedAt: time('When the person last authenticated in the session'),
 };
 
-/** When the person last proved each strength in a session. Absent: never. */
+/** When the person last used a factor of each strength in a session. Absent: never. */
 export const provenFactors = {
-  secondFactorAt: time('When the person last proved an own second factor in the session; absent: never').optional(),
+  secondFactorAt: time('When the person last used a second factor in the session; absent: never').optional(),
   strongFactorAt: time(
-    'When the person last proved a passkey with PIN or biometrics in the session; absent: never',
+    'When the person last used a passkey with PIN or biometrics in the session; absent: never',
   ).optional(),
 };

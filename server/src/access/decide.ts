@@ -37,7 +37,7 @@ export function evaluate(allowed: readonly Principal[], held: Held, notFound: Er
   throw new ApiError(held.length === 0 ? notFound : 'access_denied', { isDenial: true });
 }
 
-/** What decides on an operation over an organization, besides the principals. */
+/** What the decision on an operation over an organization depends on, in addition to the principals. */
 type Operation = Pick<OverOrganization, 'operation' | 'evenBelowPolicy'>;
 
 /** Whether the session of a human must meet the policy of the organization. Its name and status are shown to all. */
@@ -70,7 +70,7 @@ export function evaluateOverOrganization(
 
 /**
  * The principals of super admins and machine users for a deleted organization. The audit event of the deletion shows
- * that it existed.
+ * that the organization existed.
  */
 async function heldOverDeleted(db: Queryable, actor: Actor, appId: string, orgId: string): Promise<Held> {
   if (!seesWholeApp(actor)) return [];
@@ -176,7 +176,8 @@ function heldOver(
 }
 
 /**
- * Refuses access tokens of people if a route needs the session, and machine users outside of their networks.
+ * Refuses access tokens of people on routes that need the session, and calls of machine users from outside their
+ * networks.
  *
  * @param peer the address of the connection. The end user's address that a backend reports is ignored
  * @throws ApiError `session_required`, `network_not_allowed`
@@ -222,8 +223,8 @@ export function requireOrganizationMachineAccepted(access: Access, actor: Actor)
 }
 
 /**
- * Restricts a caller to the organization of their access token, or of their machine user. Other organizations do not
- * exist for this caller. While the organization is deactivated, an access token is refused for calls without an
+ * Restricts a caller to the organization of their access token, or of their machine user. For other organizations the
+ * caller gets 404. While the organization is deactivated, an access token is refused for calls without an
  * organization as target; for other calls, the status of the organization decides.
  *
  * @param orgId the target organization of the call

@@ -29,14 +29,16 @@ export interface StoredPolicy {
  */
 export type UnmetPolicy = StoredPolicy & { readonly unmet: 'method' | 'factor' | 'age' };
 
-/** SQL expressions for what a person has proven in a session. Factors that the person has removed do not count. */
+/**
+ * SQL expressions for the authentication of a person in a session. Factors that the person has removed do not count.
+ */
 export interface SessionProof {
   /** Methods of authentication, `text[]`. */
   readonly amr: Sql;
   readonly factorAt: Sql;
-  /** When a passkey was last proven, with PIN or biometrics. */
+  /** When a passkey with PIN or biometrics was last used. */
   readonly strongFactorAt: Sql;
-  /** When it was proven on the remembered device, if the sign-in did not ask for it. */
+  /** When the second factor was last used on the remembered device, if the sign-in did not require it. */
   readonly rememberedFactorAt: Sql;
   readonly authenticatedAt: Sql;
 }
@@ -46,8 +48,9 @@ const requiresFactor = (policy: Sql): Sql => sql`COALESCE(${policy} ->> 'mfa' = 
 const allows = (policy: Sql, kind: FactorKind): Sql => sql`COALESCE(${policy} -> 'allowedFactors' ? ${kind}, true)`;
 
 /**
- * SQL condition: the policy requires a second factor, and these methods of authentication have none that it allows. If
- * it allows only passkeys, the passkey must have verified the person. Recovery codes and factors that an identity
+ * SQL condition: the policy requires a second factor, and these methods of authentication include none that the policy
+ * allows. If it allows only passkeys, the passkey must have verified the person. Recovery codes and factors that an
+ * identity
  * provider asserts never count.
  *
  * @param policy the column `security`
@@ -61,7 +64,7 @@ const lacksFactor = (policy: Sql, amr: Sql): Sql => sql`
 
 /**
  * SQL condition: the policy requires a sign-in method or a second factor that these methods of authentication do not
- * have. For API keys, whose age does not matter.
+ * include. For API keys, for which the maximum age does not apply.
  *
  * @param policy the column `security`
  */
@@ -69,8 +72,8 @@ export const lacksProof = (policy: Sql, amr: Sql): Sql =>
   sql`(${lacksMethod(policy, amr)} OR ${lacksFactor(policy, amr)})`;
 
 /**
- * SQL condition: the remembered device replaces the second factor, for the days of the organization. The device does
- * not tell the kind of the factor, so it counts only if all kinds do.
+ * SQL condition: the remembered device replaces the second factor, for the days that the organization allows. The kind
+ * of the factor is not stored with the device, so the device counts only if the policy allows all kinds.
  */
 const isRemembered = (policy: Sql, rememberedFactorAt: Sql, now: Date): Sql => sql`
   (NOT ${policy} ? 'allowedFactors' AND ${rememberedFactorAt}
@@ -102,7 +105,7 @@ export const unmetPolicy = (
       THEN ${policy} || '{"unmet": "age"}'
   END`;
 
-/** What a person has proven in a session, as values. */
+/** The authentication of a person in a session, as values. */
 export interface PresentedProof {
   readonly amr: readonly string[];
   readonly factorAt: Date | null;
@@ -111,7 +114,7 @@ export interface PresentedProof {
   readonly authenticatedAt: Date;
 }
 
-/** What the caller has proven. A factor that they have removed since does not count. */
+/** The authentication of the caller. A factor that the caller has removed since does not count. */
 export const proofOf = ({ user, session }: Pick<Actor & { kind: 'user' }, 'user' | 'session'>): PresentedProof => ({
   amr: user.hasFactor ? session.amr : session.amr.filter((method) => firstFactors.includes(method)),
   factorAt: user.hasFactor ? session.factorAt : null,
@@ -120,7 +123,7 @@ export const proofOf = ({ user, session }: Pick<Actor & { kind: 'user' }, 'user'
   authenticatedAt: session.authenticatedAt,
 });
 
-/** The same in a statement that reads the session `s` and the user `u`. */
+/** The authentication in a statement that reads the session `s` and the user `u`. */
 export const proofInStatement: SessionProof = {
   amr: sql`
     CASE WHEN u.has_factor THEN s.amr
@@ -142,7 +145,7 @@ export const proofColumns = (proofs: readonly (PresentedProof | undefined)[]): S
 /** The names of the {@link proofColumns}. */
 export const proofNames = sql`proven_amr, proven_factor_at, strong_factor_at, remembered_factor_at, proven_at`;
 
-/** What a row of `asked` has proven. */
+/** The authentication in a row of `asked`. */
 export const proofOfAsked: SessionProof = {
   amr: sql`string_to_array(asked.proven_amr, ' ')`,
   factorAt: sql`asked.proven_factor_at`,
@@ -172,21 +175,21 @@ const toSql = ({
 export const unmetBy = (actor: Actor, now: Date, policy: Sql = sql`o.security`): Sql =>
   actor.kind === 'user' ? unmetPolicy(policy, toSql(proofOf(actor)), now) : sql`NULL::jsonb`;
 
-/** The same caller without a remembered device, for credentials that outlive the session. */
+/** The authentication of the caller without the remembered device, for credentials that outlive the session. */
 export const withoutRememberedDevice = (actor: Actor): Actor =>
   actor.kind === 'user' ? { ...actor, session: { ...actor.session, rememberedFactorAt: null } } : actor;
 
-/** What a session needs to be used for an organization. */
+/** The authentication that a session needs for an organization. */
 export interface StepUpRequired {
   /** Strength of the authentication, as a URN. */
   readonly acr: string;
-  /** Who requires it. */
+  /** Who requires this authentication. */
   readonly by: 'organization';
   /** The kinds of factors that count. Absent: all. */
   readonly allowedFactors?: FactorKind[];
   /** Maximum age of the authentication. Absent: unlimited. */
   readonly maxAgeSeconds?: number;
-  /** The sign-in methods of which one is needed. Absent: the session has proven one, or all are accepted. */
+  /** Sign-in methods of which one is needed. Absent: one was used in the session, or all are accepted. */
   readonly signInMethods?: SignInMethod[];
 }
 
@@ -215,10 +218,10 @@ export const stepUpField = (unmet: UnmetPolicy | null): { stepUpRequired?: StepU
 
 const sentences = {
   method:
-    'The organization does not accept how this session was signed in. Sign in with a method in `signInMethods` of ' +
-    'its security policy, then repeat the call.',
+    'The organization does not accept the sign-in method of this session. Sign in with a method in `signInMethods` ' +
+    'of its security policy, then repeat the call.',
   factor:
-    'The organization requires a second factor that this session has not proven. Send one to POST ' +
+    'The organization requires a second factor that was not used in this session. Send one to POST ' +
     '/v1/authentication/users/me/reauthentication, then repeat the call. Without a second factor, add one first.',
   age:
     'The organization requires a more recent authentication. Re-authenticate with POST ' +

@@ -4,7 +4,7 @@ export type OrganizationStatus = 'Active' | 'Inactive';
 /** Kinds of operations on an organization. Every route with an organization as target declares its kind. */
 export const organizationOperations = {
   see: 'see that it exists, its name and its status',
-  read: 'read what is in it: metadata, people, roles, invitations, audit',
+  read: 'read its metadata, people, roles, invitations and audit',
   use: 'use roles in it: permissions, manager roles, access to its members',
   change: 'change its name, metadata and roles',
   grant: 'grant a role in it, or invite people to it',
@@ -14,7 +14,7 @@ export const organizationOperations = {
 
 export type OrganizationOperation = keyof typeof organizationOperations;
 
-/** The side of a caller: a member of the organization, or the app (super admins and machine users). */
+/** Whether a caller acts as a member of the organization, or for the app (super admins and machine users). */
 type Side = 'people' | 'app';
 
 /** `in outline`: name and status only. An error code: refused with that code. */
@@ -61,7 +61,7 @@ const ofTheApp: ReadonlySet<string> = new Set(['SUPER_ADMIN', 'GENERIC_MACHINE_U
 const sideOf = (held: readonly string[]): Side =>
   held.some((principal) => ofTheApp.has(principal)) ? 'app' : 'people';
 
-/** The ruling for an operation, by the status of the organization and the principals of the caller. */
+/** The decision on an operation, by the status of the organization and the principals of the caller. */
 export const rulingOn = (
   status: OrganizationStatus,
   operation: OrganizationOperation,
@@ -74,7 +74,7 @@ const allowsOperation = (ruling: Ruling): boolean => ruling === 'allowed' || rul
 export const statusesPermitting = (operation: OrganizationOperation, held: readonly string[]): OrganizationStatus[] =>
   statuses.filter((status) => allowsOperation(rulingOn(status, operation, held)));
 
-/** The statuses in which memberships and roles are in force. */
+/** The statuses in which memberships and roles are effective. */
 export const statusesInForce = (): OrganizationStatus[] => statusesPermitting('use', []);
 
 /** The error codes with which a status can refuse an operation, for the documentation. */

@@ -136,7 +136,7 @@ const throughOrganizations = (caller: Actor & { kind: 'user' }, appId: string, u
     ${inOrganizationOf(caller, sql`caller.org_id`)}
   ORDER BY policy.unmet IS NOT NULL, NOT caller.is_owner LIMIT 1`;
 
-/** The same for a machine user of an organization that has the manager role. */
+/** Like `throughOrganizations`, for a machine user of an organization that has the manager role. */
 const throughOrganizationOf = (caller: OrganizationMachineActor, appId: string, userId: string): Sql => sql`
   SELECT ARRAY['ORG_USER_MANAGER'] AS held, NULL::jsonb AS unmet
   FROM organization_machine_users caller

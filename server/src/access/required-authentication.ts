@@ -19,15 +19,17 @@ export const recently = (acr: Acr): RequiredAuthentication => ({ acr, maxAgeSeco
 const isWithin = (time: Date | null, maxAgeSeconds: number, now: Date): boolean =>
   time !== null && now.getTime() - time.getTime() <= maxAgeSeconds * 1000;
 
-/** When the person last proved this strength in the session, with own factors; null: never. */
+/**
+ * When the person last used a factor of this strength in the session. Factors of a provider do not count. Null: never.
+ */
 function provenAt(session: PresentedSession, acr: Acr): Date | null {
   const { authenticatedAt, needsReauthentication, factorAt, strongFactorAt, restriction } = session;
   if (acr === 1) return needsReauthentication ? null : authenticatedAt;
-  // A recovery code stands for every factor that it replaces.
+  // A recovery code counts as every factor that it replaces.
   return acr === 2 || restriction === 'recovery' ? factorAt : strongFactorAt;
 }
 
-/** Whether the session has proven the required strength recently enough. */
+/** Whether the session has the required strength, recently enough. */
 export const meets = (session: PresentedSession, { acr, maxAgeSeconds }: RequiredAuthentication, now: Date): boolean =>
   isWithin(provenAt(session, acr), maxAgeSeconds, now);
 
@@ -54,14 +56,14 @@ const reauthenticationRequired = (required: RequiredAuthentication): ApiError =>
     headers: { 'www-authenticate': authenticationChallenge(required.acr, required.maxAgeSeconds) },
     ...(required.acr > 1 && {
       detail:
-        'Prove a second factor again with POST /v1/authentication/users/me/reauthentication. A password or mailed ' +
-        'code is not enough, because this person has a second factor.',
+        'Send a second factor again to POST /v1/authentication/users/me/reauthentication. A password or mailed code ' +
+        'is not enough, because this person has a second factor.',
     }),
   });
 
 /**
- * Refuses a human caller whose session has not proven the required strength, or not recently enough. A session is too
- * weak if it never proved the strength, or if its recent authentication is weaker.
+ * Refuses a human caller whose session does not have the required strength, or not recently enough. A session is too
+ * weak if it never had the strength, or if its recent authentication is weaker.
  *
  * @throws ApiError `step_up_required`, `reauthentication_required`
  */
@@ -74,7 +76,7 @@ export function requireAuthentication(actor: Actor, required: RequiredAuthentica
 }
 
 /**
- * Refuses a human caller who has not recently proven their strongest factor. Without a second factor, a recent
+ * Refuses a human caller who has not recently used their strongest factor. Without a second factor, a recent
  * authentication is enough.
  *
  * @throws ApiError `step_up_required`, `reauthentication_required`
@@ -84,16 +86,16 @@ export function requireStrongestFactor(actor: Actor, now: Date): void {
 }
 
 /**
- * When a route requires recent authentication: `always`, or as the setting `stepUp` says and of people with a second
+ * When a route requires recent authentication. `stepUp`: only if the app sets `stepUp`, or of people with a second
  * factor, because clients of the documented API do not expect the requirement.
  */
 export type FreshAuthentication = 'always' | 'stepUp';
 
-/** What a route asks of a person. */
+/** The authentication that a route requires of a person. */
 interface Asked {
   readonly freshness: FreshAuthentication | undefined;
   readonly operationId: string;
-  /** Whether the call gives rights: super admins then need their second factor. */
+  /** Whether the call grants rights. If so, super admins need their second factor. */
   readonly isGrant: boolean;
 }
 
@@ -101,8 +103,8 @@ type Person = Actor & { kind: 'user' };
 
 /**
  * The strength of the recent authentication that the route requires of a person, if it requires any. People who have a
- * second factor prove the strongest one: a password or a mailed code alone is not enough. In an app without second
- * factors, none is asked for. In an app that requires second factors, super admins need one to grant rights.
+ * second factor must use their strongest one: a password or a mailed code alone is not enough. In an app without second
+ * factors, none is required. In an app that requires second factors, super admins need one to grant rights.
  */
 export function requiredStrength({ isGrant }: Asked, { user, session: { mfaPolicy } }: Person): Acr {
   const own = mfaPolicy === 'off' ? 1 : user.strongestAcr;

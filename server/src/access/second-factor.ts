@@ -22,7 +22,7 @@ export function acrOf(amr: readonly string[], providerAcr: Acr | null = null): A
 export const acrUrn = (acr: Acr): string => `urn:gatehouse:acr:${acr}`;
 
 /**
- * The value of `WWW-Authenticate` that tells a client which authentication is needed.
+ * The value of `WWW-Authenticate` that names the required authentication.
  *
  * @param maxAgeSeconds undefined: unlimited
  * @see RFC 9470, section 3

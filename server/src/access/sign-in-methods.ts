@@ -1,6 +1,6 @@
 import { join, type Sql, sql } from '../db/db.ts';
 
-/** How people can sign in: with a password, a code by mail, a passkey alone, an identity provider. */
+/** How people can sign in: with a password, a code by mail, a passkey without a password, or an identity provider. */
 export const signInMethodNames = ['password', 'emailCode', 'passkey', 'provider'] as const;
 
 export type SignInMethod = (typeof signInMethodNames)[number];
@@ -8,7 +8,10 @@ export type SignInMethod = (typeof signInMethodNames)[number];
 /** Methods of authentication (`amr`) that are first factors. They count also if a person has no second factor. */
 export const firstFactors: readonly string[] = ['pwd', 'email', 'fed'];
 
-/** SQL condition for each method: the session has proven it. A passkey counts only if it has verified the person. */
+/**
+ * SQL condition for each method: the method was used in the session. A passkey counts only if it has verified the
+ * person.
+ */
 const proves: Readonly<Record<SignInMethod, (amr: Sql) => Sql>> = {
   password: (amr) => sql`'pwd' = ANY (${amr})`,
   emailCode: (amr) => sql`'email' = ANY (${amr})`,
@@ -17,7 +20,7 @@ const proves: Readonly<Record<SignInMethod, (amr: Sql) => Sql>> = {
 };
 
 /**
- * SQL condition: the policy names sign-in methods, and the session has proven none of them.
+ * SQL condition: the policy names sign-in methods, and none of them was used in the session.
  *
  * @param policy the column `security`
  * @param amr methods of authentication, `text[]`; null has none

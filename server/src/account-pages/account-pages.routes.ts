@@ -5,7 +5,7 @@ import { emailChangePage } from './email-change.page.ts';
 import { identitiesPage, linkPage } from './identities.page.ts';
 import { secondFactorsPage } from './second-factors.page.ts';
 
-/** The pages of the own account. */
+/** The pages of the signed-in person's account. */
 export const accountPages = [
   ...accountPage,
   ...apiKeysPage,

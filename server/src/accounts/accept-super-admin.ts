@@ -5,8 +5,8 @@ import { isInvitedAsSuperAdmin, setSuperAdmin } from '../users/super-admins.stor
 import { notifySuperAdmins } from './notify-super-admins.ts';
 
 /**
- * Makes an invited user a super admin, once a code from the mailbox was presented and the account was claimed with its
- * own password. An identity provider that vouches for the address is not enough.
+ * Makes an invited user a super admin, after a code from the mailbox was presented and the account was claimed with a
+ * new password. An identity provider that vouches for the address is not enough.
  *
  * @returns the event, or undefined if the user was not invited
  */

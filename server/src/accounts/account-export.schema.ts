@@ -36,9 +36,7 @@ const device = z
     createdAt: time('When it was first used'),
     lastUsedAt: time('When it last signed in'),
     expiresAt: time('When it expires'),
-    rememberedUntil: time(
-      'Until when it is remembered, at the longest, and not asked for the second factor',
-    ).nullable(),
+    rememberedUntil: time('Until when sign-ins on it need no second factor, at most').nullable(),
   })
   .meta({ id: 'ExportedDevice', description: 'A known device: it has signed in before.' });
 

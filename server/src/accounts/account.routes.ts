@@ -69,9 +69,9 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Request a change of my e-mail address',
     description:
-      'Sends a code to the new address and a notice to the old one. Nothing changes until the caller ' +
-      'presents the code, within an hour. If another user has the new address, the response is the same, ' +
-      'but no code is sent and that user gets a notice.',
+      'Sends a code to the new address and a notice to the old one. Nothing changes until the caller presents the ' +
+      'code, within an hour. If another user has the new address, the response is the same, but no code is sent and ' +
+      'that user gets a notice.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     isExemptFromFreshAuthentication: ({ actor, body }) => body.newEmail === signedIn(actor).user.email,
@@ -105,10 +105,10 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Change my e-mail address',
     description:
-      'Changes the address to the one that the code was sent to; the new address is verified. All other ' +
-      'sessions of the caller end. Codes that were sent to the old address are void. Invitations to the ' +
-      'old address are revoked if the caller had verified it. Otherwise they stay pending for the owner ' +
-      'of that mailbox, who gets a new mail.',
+      'Changes the address to the address to which the code was sent. The new address is verified. All other ' +
+      'sessions of the caller end. Codes that were sent to the old address are void. Invitations to the old address ' +
+      'are revoked if the caller had verified it. Otherwise they stay pending for the owner of that mailbox, who ' +
+      'gets a new mail.',
     access: overApp('SESSION_OWNER'),
     audit: 'user.email_changed',
     body: changeEmail,
@@ -142,9 +142,9 @@ export const accountRoutes = [
     tag: 'authentication',
     summary: 'Export my account',
     description:
-      'Returns all data about the caller as one JSON document: profile, metadata, sessions, devices, ' +
-      'organizations, invitations, identities, mails and audit events. It contains no secrets. Each list ' +
-      'has at most 1,000 items; `truncated` names the lists that are longer.',
+      'Returns all data about the caller as one JSON document: profile, metadata, sessions, devices, organizations, ' +
+      'invitations, identities, mails and audit events. It contains no secrets. Each list has at most 1,000 items; ' +
+      '`truncated` names the lists that are longer.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     response: {
@@ -168,8 +168,8 @@ export const accountRoutes = [
     summary: 'Delete my account',
     description:
       'Permanently deletes the caller with all their data; the audit keeps only the user id. Invitations to an ' +
-      'address that the caller never verified stay pending for the owner of the mailbox. The last active owner of ' +
-      'an organization and the last active super admin cannot delete their accounts.',
+      'address that the caller never verified stay pending for the owner of the mailbox. The last active owner of an ' +
+      'organization and the last active super admin cannot delete their accounts.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'user.deleted',

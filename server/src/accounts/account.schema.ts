@@ -25,4 +25,4 @@ export const emailChanged = z
 
 export const deleteMe = z
   .strictObject({ currentPassword: optional(currentPassword) })
-  .meta({ id: 'DeleteMeRequest', description: 'Proof that the caller is the owner of the account.' });
+  .meta({ id: 'DeleteMeRequest', description: 'Confirms that the caller is the owner of the account.' });

@@ -21,7 +21,7 @@ export async function releaseEmail(tx: Tx, appId: string, userId: string): Promi
 
 /**
  * Sets the address of a locked user, verified and claimed by the code that was sent to it. A pending invitation as
- * super admin is removed: it was meant for the owner of the previous mailbox.
+ * super admin is removed: it was intended for the owner of the previous mailbox.
  *
  * @throws ApiError `email_already_exists`
  */

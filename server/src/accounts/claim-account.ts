@@ -52,7 +52,8 @@ export async function grantInvitations(
 }
 
 /**
- * Claims an account by ways (b) and (c) of contract 2.5: a code from the mailbox, or an identity provider that vouches
+ * Claims an account by methods (b) and (c) of contract 2.5: a code from the mailbox, or an identity provider that
+ * vouches
  * for the address. First, all existing sign-in methods are voided (rule P), because a stranger may have created them.
  * Then all pending invitations to the address are accepted.
  *

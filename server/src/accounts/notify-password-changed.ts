@@ -60,7 +60,7 @@ function queuePasswordChanged(
   });
 }
 
-/** An identity as a mail names it: the provider, and the address there. */
+/** The name of an identity in a mail: the provider, and the address there. */
 const nameOf = ({ name, email }: Identity): string => (email === null ? name : `${name} (${email})`);
 const namesOf = (identities: readonly Identity[]): string => identities.map(nameOf).join(', ');
 

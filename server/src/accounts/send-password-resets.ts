@@ -15,7 +15,7 @@ import { lockUserByEmail, type User } from '../users/users.store.ts';
 
 const bindingOf = (userId: string) => ({ userId, purpose: 'password_reset' }) as const;
 
-/** Invited users may choose their first password this way while an invitation is pending; deactivated users may not. */
+/** Invited users may set their first password by a reset while an invitation is pending; deactivated users may not. */
 async function mayReset(tx: Tx, services: Services, app: App, user: User): Promise<boolean> {
   if (user.state !== 'INVITED') return user.state === 'ACTIVE';
   return hasLiveInvitation(tx, app.id, user.id, services.clock.now());

@@ -1,7 +1,7 @@
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** An account with roles that its owner has not claimed: no code was presented that a stranger could not have. */
+/** An account with roles whose owner never set a password or accepted an invitation with a code from the mailbox. */
 export interface UnclaimedAccount {
   readonly id: string;
   readonly email: string;

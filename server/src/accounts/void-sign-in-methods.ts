@@ -11,7 +11,7 @@ import { clearUnclaimedRow } from '../users/users.store.ts';
 /**
  * Rule (P) of contract 2.12: voids all sign-in methods of an unclaimed account, because a stranger may have created
  * them. These are the password, sessions, linked identities, known devices, second factors, personal API keys and all
- * codes with their mailed tokens, including a pending change of address. API keys that the account made for
+ * codes with their mailed tokens, including a pending change of address. API keys that the account created for
  * organizations are refused until an owner adopts them. If the address was never verified, also deletes phone number,
  * language and metadata, except metadata that backends wrote. Id, address, names, memberships and invitations are kept.
  *

@@ -52,10 +52,10 @@ export const apiKeyRoutes = [
     summary: 'Create an API key of an organization',
     description:
       'Creates an API key that belongs to the organization. It is shown only once. The key has the roles or ' +
-      'permissions of the request, as far as its maker has or may grant them at the time of use. If the maker is ' +
-      'no longer an active member, the key is refused until an owner adopts it. An organization has at most 100 ' +
-      'keys. Managers can call this if the app setting `managersMayMakeApiKeys` is true. A machine user of the app ' +
-      'also needs the scope `members:write`.',
+      'permissions of the request. At each use, only those count that its creator (`maker`) has or may grant at that ' +
+      'time. If the creator is no longer an active member, the key is refused until an owner adopts it. An ' +
+      'organization has at most 100 keys. Managers can call this if the app setting `managersMayMakeApiKeys` is ' +
+      'true. A machine user of the app also needs the scope `members:write`.',
     access: overKeys('grant'),
     audit: 'api_key.created',
     idempotency: 'kept',
@@ -100,7 +100,7 @@ export const apiKeyRoutes = [
     summary: 'Update an API key of an organization',
     description:
       'Changes name, expiry and quota of an API key. Absent fields stay unchanged. Managers can change only keys ' +
-      'that they made.',
+      'that they created.',
     access: overKeys('change'),
     audit: 'api_key.updated',
     params: apiKeyParams,
@@ -139,9 +139,9 @@ export const apiKeyRoutes = [
     tag: 'authorization',
     summary: 'Adopt an API key',
     description:
-      "Makes the caller the maker of an API key of the organization. From then on, the caller's rights limit the " +
-      'key. A key whose maker is no longer an active member works again, and so does a key from before the ' +
-      'organization required a second factor.',
+      "Makes the caller the `maker` of an API key of the organization. From then on, the caller's rights limit the " +
+      'key. This reactivates a key whose creator is no longer an active member, and a key that was created before ' +
+      'the organization required a second factor.',
     access: overOrganization('grant', 'ORG_OWNER'),
     audit: 'api_key.adopted',
     idempotency: nothingKept('Adopting a key again changes nothing.'),

@@ -12,7 +12,7 @@ const rolesMeta = {
   examples: [['reader']],
 };
 const permissionsMeta = {
-  description: 'Permissions. Later changes of roles never add one to the API key.',
+  description: 'Permissions. Later changes of roles never add a permission to the API key.',
   examples: [['documents:read']],
 };
 const roles = z
@@ -102,8 +102,8 @@ const maker = z
   .nullable()
   .meta({
     description:
-      'The creator or adopter of the key, whose rights limit the key. null: the maker is no longer an active ' +
-      'member, and the key is refused until an owner adopts it.',
+      'The person or machine user who created or adopted the key. Their rights limit the key. null: they are no ' +
+      'longer an active member, and the key is refused until an owner adopts it.',
     examples: [{ kind: 'user', id: '118273645546213377' }],
   });
 

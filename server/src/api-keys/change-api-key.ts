@@ -46,8 +46,8 @@ export async function hasEqualValues(call: Call, owner: KeyOwner, id: string, pa
 }
 
 /**
- * A longer life or a higher quota gives the rights of the key once more, so a manager can change only keys that their
- * own rights limit.
+ * A longer lifetime or a higher quota extends the rights of the key, so a manager can change only keys that their own
+ * rights limit.
  *
  * @throws ApiError `access_denied`
  */

@@ -27,7 +27,7 @@ export interface FoundApiKey {
   readonly expiresAt: Date | null;
   readonly lastUsedAt: Date | null;
   /**
-   * The policy of the organization, if it requires a second factor that was not proven when the key was created or
+   * The policy of the organization, if it requires a second factor that was not used when the key was created or
    * adopted. The key then has no permissions. Keys of machine users are exempt.
    */
   readonly unmet: UnmetPolicy | null;

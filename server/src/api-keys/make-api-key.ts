@@ -43,12 +43,15 @@ export function checkExpiry(expiresAt: Date | null | undefined, now: Date): void
   });
 }
 
-/** The state of an organization. A remembered device does not meet its policy, because keys outlive the device. */
+/**
+ * The status of an organization, and the policy that the caller does not meet. A remembered device does not count,
+ * because keys outlive it.
+ */
 const stateFor = (tx: Tx, { appId, actor, services }: Call, orgId: string) =>
   organizationState(tx, appId, orgId, withoutRememberedDevice(actor), services.clock.now());
 
 /**
- * Locks the caller of a call over an organization, who is the maker of a key.
+ * Locks the caller, who is the creator of a key of an organization.
  *
  * @throws ApiError `unauthenticated` if the credential has ended meanwhile, `organization_not_found` if the caller is
  *   no longer a member, `step_up_required`, `reauthentication_required`
@@ -101,7 +104,8 @@ async function checkReach(tx: Tx, appId: string, { keyHash, now }: NewApiKey): P
 }
 
 /**
- * Notifies the maker by mail, because somebody else may be using their session. Unverified addresses get no mail: they
+ * Notifies the creator by mail, because somebody else may be using their session. Unverified addresses get no mail:
+ * they
  * may belong to someone else.
  */
 async function notifyMaker(tx: Tx, call: Call, { id, name, orgId }: ApiKey): Promise<void> {
@@ -121,7 +125,7 @@ async function notifyMaker(tx: Tx, call: Call, { id, name, orgId }: ApiKey): Pro
   });
 }
 
-/** What the caller has proven, which is recorded with the key. Null: a machine user. */
+/** The authentication methods of the caller, which are recorded with the key. Null: a machine user. */
 export const methodsOf = ({ actor }: Call): readonly string[] | null =>
   actor.kind === 'user' ? proofOf(actor).amr : null;
 

@@ -26,9 +26,9 @@ export const myApiKeyRoutes = [
     tag: 'authentication',
     summary: 'Create a personal API key',
     description:
-      'Creates an API key with which other programs act for the caller in one organization. The key has the roles ' +
-      'or permissions of the request, as far as the caller has them at the time of use. It is shown only once. A ' +
-      'person has at most 20 keys. Personal keys end with a password change or reset, a "not me" report, a ' +
+      'Creates an API key with which other programs act for the caller in one organization. The key has the roles or ' +
+      'permissions of the request. At each use, only those count that the person has at that time. It is shown only ' +
+      'once. A person has at most 20 keys. Personal keys end with a password change or reset, a "not me" report, a ' +
       'deactivation of the user, and the end of the membership. The session must meet the security policy of the ' +
       'organization.',
     access: overApp('SESSION_OWNER'),

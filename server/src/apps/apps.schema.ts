@@ -42,9 +42,9 @@ const redirectUrl = text({ max: 2000 })
   )
   .meta({
     description:
-      'A URL with a path allows that path and fragment for all callers, with placeholders as parameters. ' +
-      'If the entry ends in `?*`, it allows any query. An entry without a path allows every path of that ' +
-      'origin, but only for super admins, machine users and default templates.',
+      'A URL with a path allows that path and fragment for all callers, with placeholders as parameters. If the ' +
+      'entry ends in `?*`, it allows any query. An entry without a path allows every path of that origin, but only ' +
+      'for super admins, machine users and default templates.',
     examples: ['https://app.example.com/verify'],
   });
 
@@ -110,9 +110,9 @@ export const signInMethods = z
   .refine((methods) => new Set(methods).size === methods.length, { error: 'Each at most once.' })
   .meta({
     description:
-      'How people can sign in: with a password, with a code by mail, with a passkey alone, with an identity ' +
-      'provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and password resets ' +
-      'are not affected.',
+      'How people can sign in: with a password, with a code by mail, with a passkey without a password, with an ' +
+      'identity provider. Other methods are refused with `sign_in_method_disabled`. Sign-up, invitations and ' +
+      'password resets are not affected.',
     uniqueItems: true,
     examples: [['password', 'emailCode', 'provider']],
   });
@@ -134,9 +134,8 @@ const settingsShape = {
     }),
   redirectMatching: z.enum(['exact', 'origin'], { error: 'Must be exact or origin.' }).meta({
     description:
-      'How `redirectUrls` are matched. Apps created before this setting existed have `origin`: an entry ' +
-      'without a path allows every path, and an entry with a path allows any query and fragment, for all ' +
-      'callers.',
+      'How `redirectUrls` are matched. Apps created before this setting existed have `origin`: an entry without a ' +
+      'path allows every path, and an entry with a path allows any query and fragment, for all callers.',
     examples: ['exact'],
   }),
   hostedPages: z.boolean({ error: 'Must be true or false.' }).meta({
@@ -178,9 +177,9 @@ const settingsShape = {
     .max(50, { error: 'At most 50.' })
     .meta({
       description:
-        'Allowed audiences of access tokens. The first entry is the default for people. The external origin of ' +
-        'this service (`PUBLIC_URL`) allows access tokens at this API. Machine users may name every audience ' +
-        'while the list is empty, afterwards only a listed one.',
+        'Allowed audiences of access tokens. The first entry is the default for people. The external origin of this ' +
+        'service (`PUBLIC_URL`) allows access tokens at this API. If the list is empty, machine users may name any ' +
+        'audience, otherwise only a listed one.',
       examples: [['https://api.example.com']],
     }),
   cookieSameSite: z
@@ -222,8 +221,8 @@ const settingsShape = {
   }),
   ownersHoldAllPermissions: z.boolean().meta({
     description:
-      'Whether the owners of an organization have every permission that any role of the organization or any ' +
-      'predefined role gives. By default, being owner gives no permission.',
+      'Whether the owners of an organization have all permissions of all roles of the organization and of all ' +
+      'predefined roles. By default, being owner gives no permission.',
     examples: [false],
   }),
   organizationMachineUsers: z.boolean().meta({

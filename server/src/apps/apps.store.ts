@@ -69,7 +69,7 @@ export async function findApp(db: Queryable, appId: string): Promise<App | undef
   return row && toApp(row);
 }
 
-/** Name of the first active app that has the pages of the service. */
+/** Name of the first active app that uses the hosted pages. */
 export async function nameOfFirstAppWithPages(db: Queryable): Promise<string | undefined> {
   const [app] = await db.query<{ name: string }>(sql`
     SELECT name FROM apps WHERE status = 'ACTIVE' AND (settings -> 'hostedPages') IS DISTINCT FROM 'false'
@@ -121,12 +121,12 @@ async function keepDomainOfPasskeys(
   if (row?.is_used) throw new ApiError('relying_party_in_use');
 }
 
-/** Whether a change, or the settings after it, leave the policy about second factors as it is. */
+/** Whether a change of settings does not change the policy about second factors. */
 export const keepsPolicy = (after: NonNullable<SettingsPatch['mfa']>, before: Settings['mfa']): boolean =>
   (['policy', 'graceDays', 'rememberDays'] as const).every((name) => (after[name] ?? before[name]) === before[name]) &&
   (after.factors ?? before.factors).toSorted().join() === before.factors.toSorted().join();
 
-/** What a change of settings must keep. */
+/** Conditions on a change of settings. */
 interface SettingsRules {
   /** Throws if the new settings are not allowed; gets the new and the old settings. */
   readonly check: (settings: Settings, before: Settings) => void;

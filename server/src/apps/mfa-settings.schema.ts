@@ -22,9 +22,9 @@ export const mfaSettings = z
   .strictObject({
     policy: z.enum(['off', 'optional', 'required'], { error: 'Must be off, optional or required.' }).meta({
       description:
-        'optional: people may add a second factor, and are then asked for it at every sign-in. required: a person ' +
+        'optional: people may add a second factor, which each of their sign-ins then requires. required: a person ' +
         'without a second factor gets a session that can only add one. off: no factor can be added, and none is ' +
-        'asked for.',
+        'required.',
       examples: ['optional'],
     }),
     factors: z
@@ -33,9 +33,9 @@ export const mfaSettings = z
       .refine((kinds) => new Set(kinds).size === kinds.length, { error: 'Each at most once.' })
       .meta({
         description:
-          'The kinds of second factors that people can add and use; recovery codes always. email: people who have ' +
-          'another factor can use a code by mail instead, to their claimed address, after a password. A factor of ' +
-          'another kind is used only by people who have none of these kinds, and then starts a session that can only ' +
+          'The kinds of second factors that people can add and use; recovery codes always. email: after a password, ' +
+          'people who have another factor can instead use a code that is mailed to their claimed address. A factor ' +
+          'of another kind can be used only by people without a factor of these kinds. Their session can then only ' +
           'change factors.',
         uniqueItems: true,
         examples: [['totp', 'passkey']],
@@ -46,8 +46,8 @@ export const mfaSettings = z
       .max(365, { error: 'At most 365 days.' })
       .meta({
         description:
-          'With the policy `required`: the age in days at which a session without a second factor, which began ' +
-          'before the policy, can only add or prove one.',
+          'With the policy `required`: the number of days after which a session that began before the policy, ' +
+          'without a second factor, can only add or use one.',
         examples: [7],
       }),
     rememberDays: z
@@ -56,8 +56,9 @@ export const mfaSettings = z
       .max(90, { error: 'At most 90 days.' })
       .meta({
         description:
-          'How long a device is not asked for the second factor again, if the person wants that (`rememberDevice` ' +
-          'of `PUT …/users/sessions/mfa`). 0: every sign-in asks. A change ends all remembered devices.',
+          'Number of days during which sign-ins on a device need no second factor, if the person chose this ' +
+          '(`rememberDevice` of `PUT …/users/sessions/mfa`). 0: every sign-in needs it. After a change, no device is ' +
+          'remembered any more.',
         examples: [30],
       }),
     resetDelayHours: z
@@ -66,8 +67,9 @@ export const mfaSettings = z
       .max(72, { error: 'At most 72 hours.' })
       .meta({
         description:
-          'How long a removal of all second factors of a user by a super admin waits. The user can cancel it by a ' +
-          'link in a mail. For super admins, at least 24 hours. A change does not affect waiting removals.',
+          'Delay in hours before a removal of all second factors of a user by a super admin takes effect. The user ' +
+          'can cancel it by a link in a mail. For super admins, at least 24 hours. A change does not affect waiting ' +
+          'removals.',
         examples: [24],
       }),
     relyingParty,

@@ -31,7 +31,7 @@ const relyingPartyOrigin = text({ max: 300 })
     examples: ['https://app.example.com'],
   });
 
-/** Where the passkeys of an app are valid. @see WebAuthn Level 3, section 5.1.2 */
+/** The domain and the origins for which the passkeys of an app are valid. @see WebAuthn Level 3, section 5.1.2 */
 export const relyingParty = z
   .strictObject({
     id: relyingPartyId,
@@ -47,9 +47,9 @@ export const relyingParty = z
   .nullable()
   .meta({
     description:
-      'Where passkeys of this app are valid. The hosted pages may use them without being listed, if the host of the ' +
-      'service is `id` or below it. null: with `hostedPages`, passkeys are for the host of the service and the ' +
-      'hosted pages only; otherwise the app has no passkeys.',
+      'The domain and the pages for which passkeys of this app are valid. The hosted pages may use them without ' +
+      'being listed, if the host of the service is `id` or below it. null: with `hostedPages`, passkeys are for the ' +
+      'host of the service and the hosted pages only; otherwise the app has no passkeys.',
     examples: [{ id: 'example.com', origins: ['https://app.example.com'] }],
   });
 
@@ -78,7 +78,8 @@ interface PasskeySettings {
 }
 
 /**
- * Where the passkeys of an app are valid: as the app has set it, and on the hosted pages. null: nowhere. Only the
+ * The domain and the origins for which the passkeys of an app are valid: those of its setting, and the hosted pages.
+ * Null: none. Only the
  * service itself serves content from the origin of the pages.
  */
 export function relyingPartyFor({ hostedPages, mfa }: PasskeySettings, deployment: Deployment): RelyingParty | null {

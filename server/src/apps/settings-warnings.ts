@@ -3,8 +3,8 @@ import type { Settings } from './apps.schema.ts';
 import { entryFault, entryLists } from './check-settings.ts';
 
 const matchesByOrigin =
-  'redirectMatching is "origin": everybody may use each path of the bare origins in redirectUrls as the target of ' +
-  'a link. List the target pages of links, then set redirectMatching to "exact".';
+  'redirectMatching is "origin": everybody may use each path of the bare origins in redirectUrls as the target of a ' +
+  'link. List the target pages of links, then set redirectMatching to "exact".';
 
 /** Warnings for administrators of the app, one sentence each. */
 export function settingsWarnings(settings: Settings, config: Config): string[] {
@@ -17,7 +17,7 @@ export function settingsWarnings(settings: Settings, config: Config): string[] {
   return settings.redirectMatching === 'origin' ? [matchesByOrigin, ...entries] : entries;
 }
 
-/** The settings as an answer. */
+/** The settings as a response. */
 export function withWarnings(settings: Settings, config: Config): Settings & { warnings?: string[] } {
   const warnings = settingsWarnings(settings, config);
   return warnings.length === 0 ? settings : { ...settings, warnings };

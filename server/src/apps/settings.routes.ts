@@ -12,7 +12,7 @@ import { checkSettings } from './check-settings.ts';
 import { relyingPartyFor } from './relying-party.ts';
 import { withWarnings } from './settings-warnings.ts';
 
-/** The limits of attempts at second factors: with a high one, codes of six digits can be guessed. */
+/** Limits of attempts at second factors. With a high limit, codes of six digits can be guessed. */
 const factorLimits = limitNames.filter((name) => name.startsWith('secondFactors'));
 
 const keepsFactorProtection = (after: SettingsPatch, before: Settings): boolean =>
@@ -36,16 +36,17 @@ const keepsProtection = async (call: Call<unknown, unknown, SettingsPatch>): Pro
   );
 };
 
-/** Methods of authentication that prove a factor, by its kind. A code by mail is only for sign-in. */
+/** Methods of authentication (`amr`) of each kind of factor. A code by mail is only for sign-in. */
 const methodsOf = { totp: ['otp'], passkey: ['hwk', 'swk'], email: [] } as const;
 
 const hasAllowedMethod = (amr: readonly string[], { mfa }: Settings): boolean =>
   mfa.factors.some((kind) => methodsOf[kind].some((method) => amr.includes(method)));
 
 /**
- * Only a session that has proven a second factor may begin or end to require one from everybody. Otherwise super admins
- * could lock themselves out. People who have a factor need a recent one for every change of the policy and of the
- * limits of attempts, so that a stolen session cannot remove the protection, even with the password or the mailbox.
+ * To start or stop requiring a second factor from everybody, the caller must have used one in the session. Otherwise
+ * super admins could lock themselves out. For every change of the policy and of the limits of attempts, people who have
+ * a factor must have used it recently. So a thief cannot remove the protection with a stolen session, even with the
+ * password or the mailbox.
  *
  * @throws ApiError `policy_locks_you_out`, `step_up_required`
  */
@@ -82,11 +83,11 @@ export const settingsRoutes = [
     tag: 'authorization',
     summary: 'Change settings of the app',
     description:
-      'Changes the settings in the request; absent settings stay unchanged, also within `mail`, `mfa` and `limits`.' +
-      ' Effective from the next request on, in every process. Only a super admin whose session has proven a second ' +
-      'factor can change `mfa.policy` to `required`, or from `required`. Super admins who have one need to have ' +
-      'proven it in the last ten minutes to change `mfa.policy`, `mfa.factors`, `mfa.graceDays`, `mfa.rememberDays`' +
-      ' or the limits of second factors.',
+      'Changes the settings in the request; absent settings stay unchanged, also within `mail`, `mfa` and `limits`. ' +
+      'Effective from the next request on, in every process. Only a super admin who has used a second factor in the ' +
+      'session can change `mfa.policy` to `required`, or from `required`. Super admins who have a second factor need ' +
+      'to have used it within the last ten minutes to change `mfa.policy`, `mfa.factors`, `mfa.graceDays`, ' +
+      '`mfa.rememberDays` or the limits of second factors.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.settings_updated',
     body: updateSettings,

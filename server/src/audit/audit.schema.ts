@@ -21,7 +21,7 @@ const actor = z
     kind: z.enum(['user', 'machine', 'organization_machine', 'platform', 'operator', 'anonymous']).meta({
       description:
         '`user`, `machine` (of the app), `organization_machine`, `platform` (the operator’s key), `operator` (a ' +
-        'command on the machine) or `anonymous` (nobody was signed in).',
+        'command on the machine) or `anonymous` (the caller was not signed in).',
       examples: ['user'],
     }),
     id: outputId('the user or machine user; null for others', '118273645546213377').nullable().optional(),

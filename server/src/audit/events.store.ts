@@ -121,7 +121,7 @@ const selectOfSubject = (
     WHERE e.app_id = ${appId} AND e.time = newest.time AND e.id = newest.id OFFSET 0) AS event
   ORDER BY event.time DESC, event.id DESC`;
 
-/** Selects events, newest first. Each combination of filters has its own statement, which one index serves. */
+/** Selects events, newest first. Each combination of filters has its own statement, which uses one index. */
 export function selectEvents(
   appId: string,
   filters: EventFilters,

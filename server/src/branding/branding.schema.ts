@@ -69,7 +69,7 @@ const texts = z
     examples: [{ 'en.signInLead': 'Welcome to {{brandName}}' }],
   });
 
-/** What apps and organizations can set. null: the default. */
+/** Branding that apps and organizations can set. Null: the default. */
 export const lookShape = {
   primaryColorDark: color(
     'Colour of buttons and links in dark mode. null: the primary colour, in a shade that can be read.',
@@ -98,8 +98,8 @@ export const primaryColor = color('Colour of buttons and links.', '#0b6e4f');
 const appShape = {
   name: brandName.meta({
     description:
-      'Name of the product on pages and in mails. Also the setting `mail.brandName`. null: the display name of ' +
-      'the app.',
+      'Name of the product on pages and in mails. Also the setting `mail.brandName`. null: the display name of the ' +
+      'app.',
     examples: ['Acme Cloud'],
   }),
   primaryColor: primaryColor.meta({
@@ -110,14 +110,13 @@ const appShape = {
   methods: signInMethods.nullable().meta({
     description:
       'The sign-in methods that the sign-in page offers, in this order. Password and mailed code share a field. ' +
-      'Methods that the setting `signInMethods` does not list are not shown. null: all of the setting, in its ' +
-      'order.',
+      'Methods that the setting `signInMethods` does not list are not shown. null: all of the setting, in its order.',
     uniqueItems: true,
     examples: [['provider', 'password']],
   }),
 };
 
-/** What is stored of the branding of an app beside its settings. */
+/** The stored branding of an app, except the values that are stored with the settings. */
 export type AppLook = Look & Pick<z.output<z.ZodObject<typeof appShape>>, 'methods'>;
 
 export const branding = z.object(appShape).meta({ id: 'Branding', description: 'The look of the pages of an app.' });

@@ -31,9 +31,9 @@ export const logoRoutes = [
     tag: 'authorization',
     summary: 'Set the logo of the app',
     description:
-      'Stores the logo that hosted pages and mails show instead of the name. Every logo has an address of its own, ' +
-      'so mails that were sent before show the name when it is replaced. In mails, the setting `mail.logoUrl` has ' +
-      'priority.',
+      'Stores the logo that hosted pages and mails show instead of the name. Every logo has a separate address. ' +
+      'After the logo was replaced, mails that were sent before show the name instead. In mails, the setting ' +
+      '`mail.logoUrl` has priority.',
     access: overApp('SUPER_ADMIN'),
     audit: 'app.branding_updated',
     body: setLogo,

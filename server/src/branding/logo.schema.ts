@@ -20,7 +20,7 @@ const content = text({ min: 1, max: Math.ceil(mostBytes / 3) * 4 })
   .meta({
     description:
       `The image in base64: PNG, WebP or JPEG without animation, at most 100 KiB and ${mostPixels} pixels wide and ` +
-      'high. The kind is read from its bytes. SVG is refused, because it can contain scripts.',
+      'high. The image format is detected from the bytes. SVG is refused, because it can contain scripts.',
     examples: [example],
   });
 

@@ -18,7 +18,7 @@ export interface Caller {
   readonly actor: Actor;
 }
 
-/** The prefix of a token only claims a type; the database decides. Cookies can only contain sessions. */
+/** The prefix of a token only suggests a type; the database lookup decides. Cookies can only contain sessions. */
 async function authenticateToken(
   services: Services,
   access: Access,
@@ -123,7 +123,7 @@ async function appCaller(services: Services, request: FastifyRequest, route: Rou
  * Whether the cookie of the browser contains a live session of a user. Needed in addition to another credential: the
  * token of a mail does not identify the person who opened the mail.
  *
- * @throws ApiError `origin_not_allowed` if there is such a session, and a foreign page makes the call
+ * @throws ApiError `origin_not_allowed` if there is such a session, and a page of another site makes the call
  */
 export async function hasSessionCookieOf({ services, request, appId }: Call, userId: string): Promise<boolean> {
   const token = cookieOf(request, 'session-token', {

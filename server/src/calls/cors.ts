@@ -47,7 +47,7 @@ async function answerOrigin(
 /**
  * Lets pages of an app's allowed origins read responses, including errors. If the database is unavailable, no origin is
  * allowed: the response itself then reports the outage. Every response varies by `Origin`; requests without `Origin`
- * cause no other work. No other origin reads the pages for people: their app is in the path, but the origin would be
+ * cause no other work. No other origin can read the hosted pages. Their app is in the path, but the origin would be
  * compared with the app in the header, which the caller chooses.
  *
  * @see Fetch Standard, section 3.3

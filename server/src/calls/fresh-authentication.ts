@@ -13,7 +13,7 @@ import type { Call, Route } from './route.ts';
 const hasCurrentPassword = (body: unknown): boolean =>
   typeof body === 'object' && body !== null && 'currentPassword' in body && body.currentPassword !== undefined;
 
-/** Whether the call gives rights to somebody: super admins then need their second factor. */
+/** Whether the call grants rights to somebody. If so, super admins need their second factor. */
 export const isGrant = ({ access, grants }: Route): boolean =>
   grants ?? (access.target === 'organization' && access.operation === 'grant');
 
@@ -26,8 +26,8 @@ export const asksForAuthentication = (route: Route): boolean =>
   route.freshAuthentication !== undefined || isGrant(route) || requiredAuthenticationOf(route) !== undefined;
 
 /**
- * Refuses a human caller whose session has not proven what the route requires. The current password in the body
- * replaces a recent authentication of people without a second factor. Callers without a session are exempt.
+ * Refuses a human caller whose session does not meet the requirements of the route. For people without a second factor,
+ * the current password in the body replaces a recent authentication. Callers without a session are exempt.
  *
  * @throws ApiError `reauthentication_required`, `step_up_required`
  */

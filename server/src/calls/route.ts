@@ -80,8 +80,8 @@ interface RouteBase<
     call: Call<z.output<Params>, z.output<Query>, z.output<Body>>,
   ): boolean | Promise<boolean>;
   /**
-   * Whether the call gives or takes rights: super admins who have a second factor, or whose app requires one, need to
-   * have proven it within the last ten minutes. Default: whether the operation over an organization is `grant`.
+   * Whether the call grants or removes rights. If so, super admins who have a second factor, or whose app requires one,
+   * must have used it within the last ten minutes. Default: whether the operation over an organization is `grant`.
    */
   readonly grants?: boolean;
   /** The kinds of restricted sessions that may call. Absent: they are refused. */
@@ -122,7 +122,7 @@ interface RouteBase<
    * @see RFC 6749, sections 3.2 and 5.2
    */
   readonly oauth?: true;
-  /** A page for people: it takes a form instead of JSON, and its refusals are pages. */
+  /** A hosted page: it takes a form instead of JSON, and its refusals are pages. */
   readonly page?: true;
   /** Omitted from the OpenAPI document: pages and probes without a JSON response. */
   readonly hidden?: true;

@@ -59,8 +59,9 @@ const inOrder = sql`ORDER BY id FOR UPDATE`;
 
 /**
  * Voids all short codes of a binding except the newest few, and the tokens mailed with them. If anyone can request
- * codes, each client address has its own newest few. Otherwise a stranger could exhaust the stranger attempts of a
- * code, request new codes, and so push out the owner's code. The long codes of the same mails stay valid until they
+ * codes, each client address has its own newest few. Otherwise a stranger could exhaust the attempts that strangers
+ * have on a code, request new codes, and so void the owner's code. The long codes of the same mails stay valid until
+ * they
  * expire. Codes that were issued before long codes existed are deleted.
  */
 export async function voidShortCodes(tx: Tx, appId: string, binding: CodeBinding, keep: number): Promise<void> {

@@ -93,7 +93,7 @@ async function tryLink(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Only a refused connection proves that the process is gone; a busy or suspended process keeps its lock. */
+/** Only a refused connection shows that the process has ended; a busy or suspended process keeps its lock. */
 function assertDead(directory: string, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket = createConnection(path);

@@ -70,7 +70,7 @@ export class EmbeddedSocket extends Duplex {
     });
   }
 
-  /** The worker started with the socket, so there is nothing to connect to. */
+  /** The worker was already started by the constructor, so there is nothing to connect to. */
   connect(): this {
     return this;
   }

@@ -54,7 +54,7 @@ export interface DeviceOfCall {
  *
  * @param options.boundHash hash of the token to which the sign-in was bound: it becomes the token of the device, unless
  *   the account knows the device already
- * @param options.isFactorProven whether the sign-in has proven a second factor
+ * @param options.isFactorProven whether a second factor was used in the sign-in
  */
 export function deviceOfCall(
   call: Call,

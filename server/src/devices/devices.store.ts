@@ -8,7 +8,7 @@ export interface DeviceUse {
   readonly presentedHashes: readonly Buffer[];
   /** Hash of the new token, used if none of the presented tokens is known for the user. */
   readonly newHash: Buffer;
-  /** When a second factor was proven on the device; null: not in this sign-in. */
+  /** When a second factor was used on the device; null: not in this sign-in. */
   readonly factorAt: Date | null;
   readonly now: Date;
   readonly expiresAt: Date;
@@ -64,15 +64,15 @@ export const deviceChanges = (appId: string, use: DeviceUse, source: Sql): Sql =
   device_stored AS (${storeDevice(appId, use, source)}),
   surplus_devices_forgotten AS (${forgetSurplusDevices(appId, use.userId, newDevice(use))})`;
 
-/** When the second factor was proven on a remembered device, and until when the device is remembered. */
+/** When the second factor was used on a remembered device, and until when the device is remembered. */
 export interface RememberedFactor {
   readonly provenAt: Date;
   readonly until: Date;
 }
 
 /**
- * The statement that finds the remembered device of a user `u` of an app `a`. A change of the person's password or
- * factors, or of the policy of the app, has ended it: the versions differ then.
+ * The statement that finds the remembered device of a user `u` of an app `a`. After a change of the person's password
+ * or factors, or of the policy of the app, the versions differ and nothing is found.
  *
  * @param hashes of the secrets in the cookie of the caller
  * @param people the relations `u` and `a`

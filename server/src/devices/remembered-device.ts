@@ -26,12 +26,12 @@ const presentedSecrets = ({ request, services }: Call, appName: string): string[
 };
 
 /**
- * Hashes of the secrets by which a browser is remembered. Only the cookie counts: scripts can read the device token,
- * also that of the cookie, because responses repeat it in a header.
+ * Hashes of the secrets by which a browser is remembered. They are read only from the separate cookie. Scripts can read
+ * device tokens, because responses repeat them in a header.
  */
 export const rememberHashesOf = (call: Call, appName: string): Buffer[] => presentedSecrets(call, appName).map(sha256);
 
-/** Finds the remembered device of the call for a locked user. Undefined: the second factor must be proven. */
+/** Finds the remembered device of the call for a locked user. Undefined: the second factor is required. */
 export async function rememberedDeviceOf(
   tx: Tx,
   call: Call,
@@ -45,7 +45,7 @@ export async function rememberedDeviceOf(
 }
 
 /**
- * Remembers the device of a locked user who has just proven a second factor on it.
+ * Remembers the device of a locked user who has just used a second factor on it.
  *
  * @param device the user, and the hash of the device token
  * @returns the secret for the cookie; undefined if the app remembers no devices

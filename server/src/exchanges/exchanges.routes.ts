@@ -13,7 +13,7 @@ import { findAndLockUser } from '../users/users.store.ts';
 import { createExchangeCode, exchangeCodeCreated, exchangeSession, sessionExchanged } from './exchanges.schema.ts';
 import { type Exchange, consumeExchange, insertExchange } from './exchanges.store.ts';
 
-/** As short as browsers and products need, because the code is in an address. */
+/** Short, because the code is in an address, which can leak. */
 const lifeMs = 60_000;
 
 interface Presented {
@@ -25,7 +25,10 @@ interface Presented {
 const isFor = (exchange: Exchange, { returnTo, codeVerifier }: Presented, now: Date): boolean =>
   exchange.expiresAt > now && exchange.returnTo === returnTo && isVerifierOf(codeVerifier, exchange.codeChallenge);
 
-/** Starts a session like the one of the code. @returns undefined if that one or its user is not active any more */
+/**
+ * Starts a copy of the session for which the code was created. @returns undefined if that session has ended or its user
+ * is no longer active
+ */
 async function startCopy(tx: Tx, call: Call, exchange: Exchange) {
   const { services, appId } = call;
   const app = await namedAppOf(call);
@@ -54,8 +57,9 @@ export const exchangeRoutes = [
     description:
       'Creates a code for a product on another site, which does not get the session cookie. The hosted pages make ' +
       'this call after a sign-in and add the code to `returnTo`. The product exchanges it with `POST ' +
-      '…/users/sessions/exchange`. The code is valid for a minute, once, and ends with the session of the caller. ' +
-      'With `organizationId`, an organization of the caller, the product learns which one the person has chosen.',
+      '…/users/sessions/exchange`. The code can be used once, within a minute. It becomes invalid if the session of ' +
+      'the caller ends. With `organizationId`, an organization of the caller, the product learns which one the ' +
+      'person has chosen.',
     access: overApp('SESSION_OWNER'),
     audit: noAudit('The exchange of the code writes the event of the new session.'),
     idempotency: nothingKept('The response has a secret, and the call can be repeated without harm.'),
@@ -84,9 +88,9 @@ export const exchangeRoutes = [
     tag: 'authentication',
     summary: 'Exchange a code for a session',
     description:
-      'Starts a session for a product on another site after a sign-in on the hosted pages. The session is as strong ' +
-      'and as old as that of the pages, and does not outlive its end date. The code is used up by the first attempt, ' +
-      'also by a wrong one. The response sets no cookie. It has `organizationId` if the person has chosen an ' +
+      'Starts a session for a product on another site after a sign-in on the hosted pages. The session has the ' +
+      'strength, the authentication times and the expiry of the session of the pages. The first attempt consumes the ' +
+      'code, even if it fails. The response sets no cookie. It has `organizationId` if the person has chosen an ' +
       'organization and is still in it.',
     access: publicAccess(),
     audit: 'session.created',

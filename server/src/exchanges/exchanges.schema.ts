@@ -18,7 +18,10 @@ export const createExchangeCode = z
     codeChallenge: s256Challenge,
     organizationId: idOf('the organization that the person has chosen, one of their own').optional(),
   })
-  .meta({ id: 'CreateExchangeCodeRequest', description: 'The product that is to get a session.' });
+  .meta({
+    id: 'CreateExchangeCodeRequest',
+    description: 'The address of the product that gets a session, and its code challenge.',
+  });
 
 export const exchangeCodeCreated = z
   .object({ code: z.string().meta(codeMeta), expiresAt: time('Until when it can be exchanged') })
@@ -39,4 +42,7 @@ export const exchangeSession = z
     }),
     returnTo,
   })
-  .meta({ id: 'ExchangeSessionRequest', description: 'The code of the address, and what proves that it is meant.' });
+  .meta({
+    id: 'ExchangeSessionRequest',
+    description: 'The code from the address, with the address and the verifier to which it is bound.',
+  });

@@ -51,7 +51,7 @@ interface ExchangeRow {
   org_id: string | null;
 }
 
-/** Uses a code up, whether or not the rest of the request is right. @returns undefined if there is no such code */
+/** Consumes a code, whether or not the rest of the request is correct. @returns undefined if there is no such code */
 export async function consumeExchange(tx: Tx, appId: string, codeHash: Buffer): Promise<Exchange | undefined> {
   const [row] = await tx.query<ExchangeRow>(sql`
     DELETE FROM session_exchanges e USING sessions s

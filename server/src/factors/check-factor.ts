@@ -27,28 +27,28 @@ import { hasRecoveryCode, useRecoveryCode } from './recovery-codes.store.ts';
 import { matchTotp } from './totp.ts';
 import { openTotpSecret } from './totp-secret.ts';
 
-/** What somebody shows as a second factor. */
+/** A second factor that somebody presents. */
 export type PresentedFactor =
   | { readonly by: 'totp'; readonly factorId: string; readonly code: string }
   | { readonly by: 'passkey'; readonly assertion: Assertion }
   | { readonly by: 'recovery-code'; readonly recoveryCode: string };
 
-/** Whose factor it is, and from where it is shown. */
+/** The user of the factor, and the device or session that presents it. */
 export interface FactorHolder {
   readonly userId: string;
-  /** The device or session that has proven a factor before: it has a quota of its own. */
+  /** The device or session in which a factor was used before. It has a separate quota. */
   readonly proven: string | undefined;
-  /** At a sign-in: the methods of the first factor. Only then a code by mail can be the second one. */
+  /** At a sign-in: the methods of the first factor. Only then can a code by mail be the second factor. */
   readonly firstAmr?: readonly string[];
 }
 
-/** The caller, with a quota of the session if it has proven a factor before. */
+/** The caller. The session has a separate quota if a factor was used in it before. */
 export function holderOf({ actor }: Call): FactorHolder {
   const { user, session } = signedIn(actor);
   return { userId: user.id, proven: session.factorAt === null ? undefined : `session ${session.id}` };
 }
 
-/** A right factor, not used up yet. */
+/** A correct factor, not consumed yet. */
 export interface CheckedFactor {
   readonly holder: FactorHolder;
   readonly proof:
@@ -69,11 +69,11 @@ export const amrAfter = (amr: readonly string[], checked: CheckedFactor): string
   ...new Set([...amr, ...methodsProvenBy(checked)]),
 ];
 
-/** Whether a session that has proven this factor may be used for everything, as to the kinds that the app allows. */
+/** Whether the app allows the kind of this factor, so that the session is not restricted. */
 export const isOfAllowedKind = (app: App, { proof }: CheckedFactor): boolean =>
   proof.by !== 'recovery-code' && allowsFactor(app, proof.by);
 
-/** The session of the caller after a second factor was proven in it, for `recordFactor`. */
+/** The session of the caller after a second factor was used in it, for `recordFactor`. */
 export function recordedFactor(call: Call, app: App, methods: readonly string[], isAllowed = true) {
   const { user, session } = signedIn(call.actor);
   return {
@@ -93,12 +93,15 @@ export const factorInvalid = (userId: string, detail?: string): ApiError =>
     ...(detail !== undefined && { detail }),
   });
 
-/** Turns the refusal of a passkey into that of a factor. */
+/** Converts the refusal of a passkey to the refusal of a factor. */
 export const refusedPasskey = (userId: string) => (error: unknown) => {
   throw error instanceof PasskeyRefused ? factorInvalid(userId, error.message) : error;
 };
 
-/** The quota of the user, or of a device or session with a proven factor: strangers cannot exhaust the owner's. */
+/**
+ * The quota of a device or session in which a factor was used before, otherwise that of the user. So strangers cannot
+ * exhaust the quota of the owner.
+ */
 const quotaNameOf = ({ userId, proven }: FactorHolder) =>
   proven !== undefined
     ? ({ name: 'secondFactorsPerDevicePerHour', whose: `${userId} ${proven}` } as const)
@@ -111,7 +114,7 @@ export async function countAttempt(call: Call, holder: FactorHolder): Promise<vo
   await takeLimit(call, name, whose);
 }
 
-/** Refunds the attempts, after the owner has shown the factor. */
+/** Refunds the attempts after a correct factor. */
 export async function refundAttempts(tx: Tx, call: Call, holder: FactorHolder): Promise<void> {
   const { services, appId, client } = call;
   const { name, whose } = quotaNameOf(holder);
@@ -169,8 +172,8 @@ async function proofOf(
 /**
  * Checks a second factor. The attempt is counted before the comparison.
  *
- * @param ceremony what the challenge of a passkey must have been issued for
- * @returns the proof, which the caller must use up with `consumeFactor` in the transaction that it authorizes
+ * @param ceremony the purpose for which the challenge of a passkey must have been issued
+ * @returns the checked factor, which the caller must consume with `consumeFactor` in the transaction that it authorizes
  * @throws ApiError `factor_invalid` for every reason; `rate_limited`
  */
 export async function checkFactor(
@@ -185,7 +188,7 @@ export async function checkFactor(
   return { holder, proof };
 }
 
-/** Records the use of a passkey. @returns the events; undefined if the passkey is gone */
+/** Records the use of a passkey. @returns the events; undefined if the passkey was deleted */
 export async function recordPasskeyUse(
   tx: Tx,
   { services, appId }: Call,
@@ -223,7 +226,7 @@ async function use(
 }
 
 /**
- * Uses a checked factor up: a code is accepted once. Refunds the attempts, because the owner has shown the factor. The
+ * Consumes a checked factor: a code is accepted once. Refunds the attempts, because the factor was correct. The
  * caller has locked the user.
  *
  * @param options.startsSession whether the factor finishes a sign-in

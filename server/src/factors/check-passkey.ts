@@ -6,15 +6,15 @@ import type { Assertion, Proof } from '../passkeys/passkeys.schema.ts';
 import { PasskeyRefused, signedClientData, verifyAssertion } from '../passkeys/webauthn.ts';
 import { findPasskey, type StoredPasskey } from './passkeys.store.ts';
 
-/** A passkey that was verified, not recorded yet. */
+/** A verified passkey whose use is not recorded yet. */
 export interface CheckedPasskey extends Pick<Proof, 'counter' | 'isBackedUp'> {
   readonly factorId: string;
   readonly userId: string;
-  /** Methods of authentication that the passkey proves. @see RFC 8176 */
+  /** Methods of authentication with the passkey. @see RFC 8176 */
   readonly methods: readonly string[];
 }
 
-/** A response of an authenticator, and what it is for. */
+/** A response of an authenticator, and its purpose. */
 interface Presented {
   readonly assertion: Assertion;
   readonly ceremony: Ceremony;
@@ -39,7 +39,7 @@ const challengeRefused = () =>
   );
 
 /**
- * Uses the signed challenge up, which is committed before the response is verified.
+ * Consumes the signed challenge. This is committed before the response is verified.
  *
  * @throws PasskeyRefused
  */

@@ -32,7 +32,7 @@ interface Given {
   readonly verificationCode?: string | undefined;
 }
 
-/** Who adds a factor knows its secret, so the attempts are counted for each session. */
+/** People who add a factor know its secret, so the attempts are counted for each session. */
 function holderInSession({ actor }: Call): FactorHolder {
   const { user, session } = signedIn(actor);
   return { userId: user.id, proven: `session ${session.id}` };
@@ -67,8 +67,8 @@ async function isIdentified({ services, appId, actor }: Call): Promise<boolean> 
 }
 
 /**
- * A stranger who knows the password could add the first factor, sign in with it, and so keep the owner out. Therefore
- * the owner of the mailbox confirms it too, unless the session shows more than the password.
+ * A stranger who knows the password could add the first factor and so lock the owner out. Therefore the first factor
+ * also needs a code from the mailbox, unless the session shows more than the password.
  *
  * @returns the id of the code to consume; undefined if none is needed
  * @throws ApiError `account_unclaimed`, `code_invalid`
@@ -96,17 +96,17 @@ async function firstRecoveryCodes(tx: Tx, { services, appId }: Call, userId: str
   return codes;
 }
 
-/** A factor with which the caller can sign in from now on; with the first one also recovery codes. */
+/** A factor with which the caller can sign in from now on. The first factor comes with recovery codes. */
 export interface AddedFactor {
   readonly factor: Factor;
   readonly recoveryCodes: string[] | undefined;
 }
 
 /**
- * Stores a factor of the caller that was proven in this call, with everything that belongs to it: the mailed code is
- * used up, the session has proven two factors, the owner is notified, and the first factor comes with recovery codes.
+ * Stores a factor of the caller that was verified in this call. In the same transaction the mailed code is consumed,
+ * the session gets the strength of two factors, the owner is notified, and the first factor gets recovery codes.
  *
- * @param added its id, the mailed code to use up, and the methods of authentication that it proves
+ * @param added its id, the mailed code to consume, and its methods of authentication (`amr`)
  * @param store stores the factor; the caller is locked
  * @throws ApiError `unauthenticated`, `code_invalid`
  */
@@ -135,8 +135,8 @@ export async function storeFactor(
 }
 
 /**
- * Confirms an added factor of the caller with its present code. A session that could only add a factor becomes an
- * ordinary one; one that began with a recovery code stays restricted.
+ * Confirms an added factor of the caller with its present code. A session that could only add a factor is no longer
+ * restricted. A session that began with a recovery code stays restricted.
  *
  * @returns the factor; with the first one also recovery codes, which are shown only here
  * @throws ApiError `factor_not_found`, `factor_invalid`, `rate_limited`, `account_unclaimed`, `code_invalid`,

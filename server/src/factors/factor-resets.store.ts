@@ -14,8 +14,8 @@ const activeSuperAdmin = (appId: string, userId: Sql): Sql => sql`
   SELECT 1 FROM users u WHERE u.app_id = ${appId} AND u.id = ${userId} AND u.is_super_admin AND u.state = 'ACTIVE'`;
 
 /**
- * Stores a reset of a locked user. An earlier one stays: a second request neither hastens nor delays it. If the person
- * who requested the earlier one is no longer a super admin, it would not take effect, so the new one replaces it.
+ * Stores a reset of a locked user. An earlier reset is kept, so a second request does not change its time. If the
+ * person who requested the earlier reset is no longer a super admin, the new reset replaces it.
  *
  * @returns when the reset takes effect, and whether this call has stored it; undefined if the user has no factor
  */

@@ -65,8 +65,8 @@ export const factorRoutes = [
     tag: 'authentication',
     summary: 'Add an authenticator app',
     description:
-      'Returns the secret of an authenticator app (TOTP, RFC 6238), also as a QR code. The factor is used only ' +
-      'after `POST …/factors/{factorId}/confirmation`, within an hour. It replaces a factor that was not confirmed.',
+      'Returns the secret of an authenticator app (TOTP, RFC 6238), also as a QR code. The factor is used only after ' +
+      '`POST …/factors/{factorId}/confirmation`, within an hour. It replaces a factor that was not confirmed.',
     access: overApp('SESSION_OWNER'),
     forRestrictedSessions,
     freshAuthentication: 'always',
@@ -105,7 +105,7 @@ export const factorRoutes = [
     tag: 'authentication',
     summary: 'Confirm a second factor',
     description:
-      'Confirms an added factor with its present code. From then on every sign-in asks for a second factor. With ' +
+      'Confirms an added factor with its present code. From then on, every sign-in requires a second factor. With ' +
       'the first factor, the response has ten recovery codes. The session counts as authenticated with two factors.',
     access: overApp('SESSION_OWNER'),
     forRestrictedSessions,
@@ -191,8 +191,8 @@ export const factorRoutes = [
     tag: 'authentication',
     summary: 'Create new recovery codes',
     description:
-      'Returns ten new recovery codes, each for one sign-in without the second factor. All earlier ones become ' +
-      'invalid. The caller needs a second factor.',
+      'Returns ten new recovery codes, each for one sign-in without the second factor. All earlier recovery codes ' +
+      'become invalid. The caller needs a second factor.',
     access: overApp('SESSION_OWNER'),
     freshAuthentication: 'always',
     audit: 'recovery_codes.replaced',

@@ -41,7 +41,7 @@ const passkeyProperties = z
       description: 'Id of the model of the authenticator, as the authenticator names it; zeros: unknown.',
       examples: ['fbfc3007-154e-4ecc-8c0b-6e020557d7bd'],
     }),
-    counterRegressedAt: time('When the signature counter last went back, which can mean a copied passkey').nullable(),
+    counterRegressedAt: time('When the signature counter last decreased, which can mean a copied passkey').nullable(),
   })
   .meta({ id: 'PasskeyProperties', description: 'For `kind` passkey: its properties.' });
 
@@ -83,7 +83,7 @@ export const factorList = z
   .object({
     factors: z.array(factor).meta({ description: 'The confirmed factors, oldest first.', examples: [[]] }),
     recoveryCodes: z
-      .object({ total: count('Number of recovery codes.', 10), unused: count('Number of unused ones.', 9) })
+      .object({ total: count('Number of recovery codes.', 10), unused: count('Number of unused recovery codes.', 9) })
       .meta({ description: 'The recovery codes, without the codes.', examples: [{ total: 10, unused: 9 }] }),
   })
   .meta({ id: 'FactorList', description: 'The second factors of the caller.' });
@@ -117,8 +117,8 @@ export const confirmFactor = z
     code: totpCode,
     verificationCode: optional(verificationCode).meta({
       description:
-        'For the first factor, after a sign-in with a password: the code of ' +
-        '`POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.',
+        'For the first factor, after a sign-in with a password: the code of `POST ' +
+        '…/users/me/reauthentication-request`, because the password alone must not be enough to add the factor.',
       examples: ['K7M2QXA'],
     }),
   })
@@ -134,8 +134,8 @@ export const addPasskey = z
     name: optional(factorName),
     verificationCode: optional(verificationCode).meta({
       description:
-        'For the first factor, after a sign-in with a password: the code of ' +
-        '`POST …/users/me/reauthentication-request`, because the password alone must not suffice to add the factor.',
+        'For the first factor, after a sign-in with a password: the code of `POST ' +
+        '…/users/me/reauthentication-request`, because the password alone must not be enough to add the factor.',
       examples: ['K7M2QXA'],
     }),
   })

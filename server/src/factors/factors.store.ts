@@ -22,11 +22,11 @@ export interface PasskeyProperties {
   readonly transports: readonly string[];
   /** The model of the authenticator. */
   readonly aaguid: string;
-  /** When the signature counter last went back; null: never. */
+  /** When the signature counter last decreased; null: never. */
   readonly counterRegressedAt: Date | null;
 }
 
-/** A factor with what a check needs. */
+/** A factor with the data for a check. */
 export interface SealedFactor {
   readonly id: string;
   readonly name: string;
@@ -141,7 +141,7 @@ export async function confirmFactor(
  * succeed. Only a sign-in counts as the first use: otherwise the thief of a session could add a factor, re-authenticate
  * with it, and so disable the "not me" link of the owner.
  *
- * @returns false if the code of this step or a later one was used before, or the factor is gone
+ * @returns false if the code of this step or a later one was used before, or the factor was deleted
  * @see RFC 6238, section 5.2
  */
 export async function useStep(
@@ -195,14 +195,14 @@ export async function deleteFactor(
   return row;
 }
 
-/** How long the "not me" link of a factor removes it although it was used. */
+/** How long the "not me" link of a factor can remove the factor although it was used. */
 const rejectableMs = 24 * 3_600_000;
 
 /**
- * Deletes the factor of a locked user whose mail has a "not me" link, and those that were added after it: a stranger
- * may have added several. For a day after it was added, a factor is deleted in any case, because the thief of a session
- * can sign in with their own passkey at once. Later, only if no sign-in used it since: a stranger who reads the mailbox
- * must not be able to remove a factor that the owner signs in with.
+ * Deletes the factor that a "not me" link names, and those that were added later, because a stranger may have added
+ * several. The user is locked. Within a day after it was added, a factor is deleted even if it was used, because the
+ * thief of a session can immediately sign in with an added passkey. Later, only a factor that was not used is deleted,
+ * because a stranger who reads the mailbox must not remove the factor with which the owner signs in.
  */
 export async function deleteRejectedFactors(
   tx: Tx,

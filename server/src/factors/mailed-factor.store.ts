@@ -1,7 +1,7 @@
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** How long the mailbox is no second factor after it set the password, in seconds. */
+/** How long the mailbox cannot be the second factor after a mailed code set the password, in seconds. */
 const afterPasswordSeconds = 3600;
 
 /** The verified and claimed address of an active user, unless a mailed code set the password within the last hour. */

@@ -85,8 +85,8 @@ export const passkeyRoutes = [
     summary: 'Begin adding a passkey',
     description:
       'Returns the options with which the browser or native app creates a passkey (WebAuthn). The challenge is valid ' +
-      'for five minutes, once, and only in this session; it replaces the one that the session requested before. ' +
-      'The app needs the setting `mfa.relyingParty`.',
+      'for five minutes, once, and only in this session; it replaces an earlier challenge of the session. The app ' +
+      'needs the setting `mfa.relyingParty`.',
     access: overApp('SESSION_OWNER'),
     forRestrictedSessions,
     freshAuthentication: 'always',
@@ -115,10 +115,10 @@ export const passkeyRoutes = [
     tag: 'authentication',
     summary: 'Add a passkey',
     description:
-      'Registers the passkey that the browser or native app created with the options of ' +
-      '`POST …/factors/passkey/options`. It is a second factor from then on, and with PIN or biometrics it also ' +
-      'signs in alone. With the first factor, the response has ten recovery codes. The session counts as ' +
-      'authenticated with two factors. The caller is notified by mail.',
+      'Registers the passkey that the browser or native app created with the options of `POST ' +
+      '…/factors/passkey/options`. From then on it is a second factor. With PIN or biometrics, it can also be used ' +
+      'to sign in without a password. With the first factor, the response has ten recovery codes. The session counts ' +
+      'as authenticated with two factors. The caller is notified by mail.',
     access: overApp('SESSION_OWNER'),
     forRestrictedSessions,
     freshAuthentication: 'always',

@@ -3,7 +3,7 @@ import { sql } from '../db/db.ts';
 import type { Descriptor, NewCredential, Proof } from '../passkeys/passkeys.schema.ts';
 import { recordWhetherHasFactor } from './factors.store.ts';
 
-/** A registered passkey with what a check needs. */
+/** A registered passkey with the data for a check. */
 export interface StoredPasskey {
   readonly factorId: string;
   readonly userId: string;
@@ -18,7 +18,7 @@ export interface NewPasskey extends NewCredential {
   readonly name: string;
   /** The domain for which the credential was registered. */
   readonly relyingPartyId: string;
-  /** The domain of apps that have set none but have hosted pages; undefined if these cannot use passkeys. */
+  /** The domain for apps with hosted pages that have set no domain; undefined if the pages cannot use passkeys. */
   readonly domainOfPages: string | undefined;
   readonly now: Date;
 }
@@ -27,7 +27,7 @@ export interface NewPasskey extends NewCredential {
  * Stores a passkey of a locked user. Locks the settings of the app, so that the domain of its passkeys cannot change in
  * the meantime.
  *
- * @returns false if a user of the app has the credential already, or the app has another relying party now
+ * @returns false if a user of the app has the credential already, or the relying party of the app has changed
  */
 export async function insertPasskey(tx: Tx, appId: string, passkey: NewPasskey): Promise<boolean> {
   const rows = await tx.query(sql`
@@ -90,8 +90,8 @@ export async function findCredentialsByEmail(
 /**
  * Records the use of a passkey of a locked user. Only a sign-in counts as the first use, as in `useStep`.
  *
- * @returns whether the signature counter went back, which can mean that the passkey was copied; undefined if the
- *   passkey is gone
+ * @returns whether the signature counter decreased, which can mean that the passkey was copied; undefined if the
+ *   passkey was deleted
  */
 export async function usePasskey(
   tx: Tx,

@@ -30,9 +30,9 @@ export async function hasRecoveryCode(
 }
 
 /**
- * Uses a recovery code up. One statement, so that two calls with the same code cannot both succeed.
+ * Consumes a recovery code. One statement, so that two calls with the same code cannot both succeed.
  *
- * @returns false if it was used before, or is gone
+ * @returns false if the code was used before, or was deleted
  */
 export async function useRecoveryCode(
   tx: Tx,

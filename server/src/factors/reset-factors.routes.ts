@@ -18,7 +18,7 @@ import { resetFactors } from './reset-factors.ts';
 import { notifyOfFactor } from './notify-factor.ts';
 
 const hourMs = 3_600_000;
-/** Minimum waiting time of a reset of a super admin, so that one super admin cannot take over another one at once. */
+/** Minimum waiting time of a reset of a super admin, so that one super admin cannot immediately take over another. */
 const hoursOfSuperAdmin = 24;
 
 function waitingHours({ settings }: App, { isSuperAdmin }: GovernedUser): number {
@@ -75,7 +75,8 @@ export const resetFactorsRoutes = [
       'takes effect after this time, and the mail has a link that cancels it; a repeated call changes nothing. The ' +
       'removal for another super admin takes effect after at least 24 hours, and all super admins are notified. The ' +
       'removal does not take effect if the caller is no longer a super admin then. The caller needs a second factor, ' +
-      'and cannot do this for themself; the operator can, with `operate reset-factors`.',
+      'and cannot make the call for their own account. The operator can remove those factors with `operate ' +
+      'reset-factors`.',
     access: accepting({ authentication: recently(2) }, overUser('SUPER_ADMIN')),
     freshAuthentication: 'always',
     audit: 'factors.reset',

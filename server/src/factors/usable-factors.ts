@@ -17,8 +17,9 @@ export function requireKind(app: App, kind: Kind): void {
 }
 
 /**
- * The factors with which a person can sign in: those of the kinds that the app allows. A person who has none of these
- * keeps the others, because a change of the settings must neither lock people out nor leave them one factor only.
+ * The factors with which a person can sign in: those of the kinds that the app allows. A person who has no factor of
+ * these kinds can use the others. Otherwise a change of the settings would lock people out, or make the password alone
+ * enough.
  */
 function usableOf<Some extends Pick<Factor, 'kind'>>(app: Pick<App, 'settings'>, factors: readonly Some[]): Some[] {
   const allowed = factors.filter(({ kind }) => allowsFactor(app, kind));
@@ -26,14 +27,14 @@ function usableOf<Some extends Pick<Factor, 'kind'>>(app: Pick<App, 'settings'>,
 }
 
 /**
- * Whether a factor of a user can be used, as to its kind. Costs a statement only if the app does not allow the kind.
+ * Whether the user can use a factor of this kind. Needs a statement only if the app does not allow the kind.
  */
 export async function isUsable(db: Queryable, app: App, userId: string, kind: 'totp' | 'passkey'): Promise<boolean> {
   if (allowsFactor(app, kind)) return true;
   return usableOf(app, await listFactors(db, app.id, userId)).some((factor) => factor.kind === kind);
 }
 
-/** A user with the right first factor. */
+/** A user who presented the correct first factor. */
 interface HalfAuthenticated {
   readonly id: string;
   /** The methods of the first factor. */
@@ -41,9 +42,9 @@ interface HalfAuthenticated {
 }
 
 /**
- * The address to which the app mails a code as second factor; undefined if it mails none. The mailbox must not be both
- * factors: a code follows only a password, and not one that a mailed code set within the last hour. The account at a
- * provider often has the mailbox, too.
+ * The address to which the app mails a code as second factor; undefined if it mails none. The mailbox must not count as
+ * both factors. So a code is mailed only after a password that no mailed code set within the last hour. It is not
+ * mailed after a sign-in with a provider, where the account often has the same mailbox.
  */
 export const mailableAddress = async (
   db: Queryable,
@@ -53,10 +54,13 @@ export const mailableAddress = async (
 ): Promise<string | undefined> =>
   allowsFactor(app, 'email') && amr.join() === 'pwd' ? findMailableAddress(db, app.id, id, now) : undefined;
 
-/** Shows an address to somebody who may not know it. */
+/** Masks an address for a client that may not know it. */
 const masked = (email: string): string => email.replace(/^(.)[^@]*/su, '$1…');
 
-/** The factors of a user, for a client that has proven the first one. The id of a code by mail is that of the user. */
+/**
+ * The factors of a user, for a client that presented the correct first factor. The id of a code by mail is the id of
+ * the user.
+ */
 export async function usableFactors(
   db: Queryable,
   app: App,

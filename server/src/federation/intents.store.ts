@@ -6,7 +6,7 @@ import type { ProviderType } from '../identity-providers/provider-types.ts';
 
 export type IntentStatus = 'created' | 'started' | 'returned' | 'succeeded' | 'failed';
 
-/** A sign-in through a provider that is in progress, with the configuration of the provider. */
+/** A sign-in in progress through a provider, with the configuration of the provider. */
 export interface Intent {
   readonly id: string;
   readonly appId: string;

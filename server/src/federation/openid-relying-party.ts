@@ -72,7 +72,7 @@ async function authorizationUrl(
     code_challenge: await oidc.calculatePKCECodeChallenge(codeVerifier),
     code_challenge_method: 'S256',
     ...(authenticateSince !== undefined && { max_age: '0' }),
-    // People re-authenticate to become stronger, too. A provider may ignore the request.
+    // A re-authentication can also increase the strength of a session. A provider may ignore the request.
     ...(authenticateSince !== undefined && acrValues.length > 0 && { acr_values: acrValues.join(' ') }),
   });
   return url.href;

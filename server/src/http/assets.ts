@@ -43,7 +43,10 @@ const hashOf = (name: AssetName): string => (known ??= readHashes())[name];
 /** E.g. `scalar.js` → `scalar-3f5a….js`. */
 const fileName = (name: AssetName): string => name.replace('.', `-${hashOf(name)}.`);
 
-/** The path of a file on this server. The hosted pages load theirs apart, as operators may close the documentation. */
+/**
+ * The path of a file on this server. The hosted pages load their files from another path, because operators can disable
+ * the documentation.
+ */
 export const assetUrl = (name: AssetName): string =>
   `${name === 'passkeys.js' ? '/pages' : '/docs/assets'}/${fileName(name)}`;
 

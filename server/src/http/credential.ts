@@ -13,7 +13,8 @@ export type Credential =
 export type CookieKind = 'session-token' | 'device-token' | 'remembered-device' | 'sign-in-browser' | 'page';
 
 /**
- * The two names of a cookie: the documented one, and the one of a single app. The prefix of the latter makes browsers
+ * The two names of a cookie: the documented name, and the name for a single app. The prefix of the latter makes
+ * browsers
  * bind the cookie to https and this host.
  */
 export const cookieNamesOf = (kind: CookieKind, appName: string) => ({

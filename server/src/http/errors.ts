@@ -23,8 +23,8 @@ export const errorCodes = {
   idempotency_key_reused: [
     422,
     'Idempotency key reused',
-    'This Idempotency-Key was already used for a different request; nothing was changed. Use a new key ' +
-      'for each request.',
+    'This Idempotency-Key was already used for a different request; nothing was changed. Use a new key for each ' +
+      'request.',
   ],
   idempotency_in_progress: [
     409,
@@ -41,8 +41,8 @@ export const errorCodes = {
     401,
     'Re-authentication required',
     'This call requires an authentication within the last ten minutes. Re-authenticate with POST ' +
-      '/v1/authentication/users/me/reauthentication (current password, mailed code or linked provider), ' +
-      'then repeat the call.',
+      '/v1/authentication/users/me/reauthentication (current password, mailed code or linked provider), then repeat ' +
+      'the call.',
   ],
   session_required: [
     401,
@@ -96,8 +96,8 @@ export const errorCodes = {
   mfa_required: [
     403,
     'Second factor required',
-    'The first factor was right. Finish the sign-in with PUT /v1/authentication/users/sessions/mfa, with `mfaToken` ' +
-      'and one of `factors`.',
+    'The first factor was correct. Finish the sign-in with PUT /v1/authentication/users/sessions/mfa, with ' +
+      '`mfaToken` and one of `factors`.',
   ],
   mfa_enrolment_required: [
     403,
@@ -121,7 +121,8 @@ export const errorCodes = {
   policy_locks_you_out: [
     409,
     'Policy locks you out',
-    'Your own session does not meet this policy. Prove a second factor that it allows first; nothing was changed.',
+    'Your own session does not meet this policy. First use a second factor that the policy allows; nothing was ' +
+      'changed.',
   ],
   contrast_too_low: [
     400,
@@ -225,8 +226,8 @@ export const errorCodes = {
   idp_email_unverified: [
     403,
     'E-mail not verified by the provider',
-    'The provider did not confirm a verified e-mail address, so the account cannot be identified. Sign ' +
-      'in with another method and link the provider.',
+    'The provider did not confirm a verified e-mail address, so the account cannot be identified. Sign in with ' +
+      'another method and link the provider.',
   ],
   idp_link_required: [
     403,
@@ -271,8 +272,8 @@ export const errorCodes = {
   outcome_unknown: [
     503,
     'Outcome unknown',
-    'The database did not confirm the change, so it may or may not have been made. Read the resource, ' +
-      'or repeat the call with the same Idempotency-Key.',
+    'The database did not confirm the change, so it may or may not have been made. Read the resource, or repeat the ' +
+      'call with the same Idempotency-Key.',
   ],
   internal_error: [
     500,

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import { isLoopback } from './loopback.ts';
 
-/** Headers that proxies add. The caller behind a proxy may be remote. */
+/** Headers that proxies add. The client of a proxy may be on another machine. */
 export const proxyHeaders = [
   'forwarded',
   'via',

@@ -34,7 +34,7 @@ export async function findKeptAnswer(
   return row && { keyHash: row.key_hash, requestHash: row.request_hash, sealedAnswer: row.sealed_answer };
 }
 
-/** Who sent a key: exactly one of the ids. The stored response is deleted with them. */
+/** The caller that sent a key: exactly one of the ids. The stored response is deleted with the caller. */
 export interface CallerOfKey {
   readonly userId: string | null;
   readonly machineUserId: string | null;

@@ -29,9 +29,9 @@ export const acrMapping = z
   })
   .meta({
     description:
-      'Values of `acr` and `amr` in the ID tokens of this provider that prove two factors. The highest `acr` of the ' +
-      'values that a token has counts. Without an entry, sign-ins with this provider have the strength 1. Map only ' +
-      'values that the provider sets after it has checked two factors itself.',
+      'Values of `acr` and `amr` in the ID tokens of this provider that mean two factors. If a token has several of ' +
+      'these values, the highest `acr` counts. Without an entry, sign-ins with this provider have the strength 1. ' +
+      'Map only values that the provider sets after it has checked two factors itself.',
     examples: [[{ claim: 'amr', value: 'mfa', acr: 2 }]],
   });
 

@@ -15,9 +15,9 @@ const nameMeta = { description: 'Label of the button.', examples: ['Acme SSO'] }
 const providerName = visibleName({ max: 100 }).meta(nameMeta);
 const trustEmail = z.boolean().meta({
   description:
-    'Whether `email_verified: true` of this provider proves that the person owns the mailbox. Set it only if the ' +
-    'provider checks mailboxes itself: its administrators can sign in to every account of the app, except ' +
-    'accounts of super admins.',
+    'Whether `email_verified: true` of this provider counts as verification of the address. Set it only if the ' +
+    'provider checks mailboxes itself: its administrators can sign in to every account of the app, except accounts ' +
+    'of super admins.',
   examples: [false],
 });
 const enabled = z.boolean().meta({ description: 'Whether people may sign in with this provider.', examples: [true] });
@@ -29,7 +29,7 @@ const scopes = z
   .min(1, { error: 'At least one.' })
   .max(20, { error: 'At most 20.' })
   .refine((list) => list.includes('openid'), { error: 'Must include "openid".' })
-  .meta({ description: 'What is asked for.', examples: [['openid', 'email', 'profile']] });
+  .meta({ description: 'Scopes that are requested.', examples: [['openid', 'email', 'profile']] });
 
 const hasOriginAndPathOnly = ({ username, password, search, hash }: URL): boolean =>
   [username, password, search, hash].every((part) => part === '');
@@ -123,7 +123,9 @@ export const provider = z
         examples: ['72f988bf-86f1-41af-91ab-2d7cd011db47'],
       }),
     clientId,
-    scopes: z.array(z.string()).meta({ description: 'What is asked for.', examples: [['openid', 'email', 'profile']] }),
+    scopes: z
+      .array(z.string())
+      .meta({ description: 'Scopes that are requested.', examples: [['openid', 'email', 'profile']] }),
     trustEmail,
     acrMapping,
     enabled,

@@ -54,7 +54,7 @@ export type Claims = Readonly<Record<string, unknown>>;
 const isAffirmed = (value: unknown): boolean => value === true || value === 'true' || value === 1 || value === '1';
 
 /**
- * Whether the provider verifies that the person owns the mailbox. An `email` claim alone proves nothing: the
+ * Whether the provider verifies that the person owns the mailbox. An `email` claim alone is not enough: the
  * administrator of a Microsoft tenant can set it to any address.
  *
  * @see https://learn.microsoft.com/entra/identity-platform/migrate-off-email-claim-authorization

@@ -118,7 +118,7 @@ export function codeHash(key: Buffer, { appId, userId, purpose, orgId, code }: C
   return createHmac('sha256', key).update(message).digest();
 }
 
-/** Whether two byte strings are equal, in a time that depends only on their lengths. */
+/** Whether two byte strings are equal. The duration depends only on their lengths. */
 export function constantTimeEqual(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
 }

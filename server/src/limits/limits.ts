@@ -43,13 +43,13 @@ export const limits = {
     count: 10,
     periodSeconds: hour,
     description:
-      'Wrong codes of second factors of one user in an hour, from devices and sessions that have proven none before.',
+      'Wrong codes of second factors of one user in an hour, from devices and sessions in which none was used before.',
   },
   secondFactorsPerDevicePerHour: {
     count: 10,
     periodSeconds: hour,
     description:
-      'Wrong codes of second factors of one user in an hour from one device or session that has proven one before.',
+      'Wrong codes of second factors of one user in an hour from one device or session in which one was used before.',
   },
   secondFactorsPerAddressPerHour: {
     count: 100,
@@ -80,7 +80,7 @@ export const limits = {
   codeRequestsPerAccountPerHour: {
     count: 10,
     periodSeconds: hour,
-    description: 'Mails of one kind to one mailbox in an hour that the owner of the mailbox requests or needs.',
+    description: 'Mails of one kind in an hour that the owner of one mailbox requests or needs.',
   },
   reservedCodeMailsPerAccountPerHour: {
     count: 3,

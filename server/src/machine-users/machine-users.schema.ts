@@ -24,8 +24,8 @@ const allowedAudiences = z
   .nullable()
   .meta({
     description:
-      'Other services for which the machine user may get tokens. null: every audience that the app allows. For ' +
-      'this API, `scopes` apply instead.',
+      'Other services for which the machine user may get tokens. null: every audience that the app allows. For this ' +
+      'API, `scopes` apply instead.',
     examples: [['https://billing.example.com']],
   });
 const allowedNetworks = z
@@ -35,8 +35,8 @@ const allowedNetworks = z
   .nullable()
   .meta({
     description:
-      'Networks from which the machine user may get tokens and call this API. The address of the connection ' +
-      'counts. `0.0.0.0/0` is all of IPv4, `::/0` all of IPv6. null: every network.',
+      'Networks from which the machine user may get tokens and call this API. They are compared with the address of ' +
+      'the connection. `0.0.0.0/0` is all of IPv4, `::/0` all of IPv6. null: every network.',
     examples: [['203.0.113.0/24']],
   });
 const tokenLifeSeconds = z
@@ -123,7 +123,7 @@ export const machineUser = z
   .object({
     id: machineUserId,
     userName: z.string().meta(userNameMeta),
-    scopes: z.array(z.string()).meta({ description: 'What it may do.', examples: [['*']] }),
+    scopes: z.array(z.string()).meta({ description: 'Scopes of the machine user.', examples: [['*']] }),
     allowedAudiences: z
       .array(z.string())
       .nullable()

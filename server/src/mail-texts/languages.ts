@@ -2,7 +2,7 @@ import { arabic } from './words.ar.ts';
 import { english } from './words.en.ts';
 import type { Language, Words } from './words.ts';
 
-/** How a language is written, besides its words. */
+/** How a language is written: direction, dates, and the word between date and time. */
 interface Writing {
   readonly words: Words;
   readonly direction: 'ltr' | 'rtl';
@@ -35,7 +35,7 @@ export function languageOfBrowser(accepted: string | undefined): Language | unde
 const twoDigits = (value: number): string => String(value).padStart(2, '0');
 
 /**
- * A time in words, in UTC. Digits are Latin, as in codes and addresses.
+ * A time as text, in UTC. Digits are Latin, as in codes and addresses.
  *
  * @param time RFC 3339
  * @example timeInWords('2026-11-24T19:51:07.112Z', 'en') // '24 November 2026, 19:51 UTC'

@@ -90,7 +90,7 @@ function codeBox({ code }: Layout): Html {
   </table>`;
 }
 
-/** In small type, because most people type the short code or follow the link. */
+/** Shown in small type, because most people type the short code or follow the link. */
 function longCodeLine({ longCode }: Layout): Html {
   if (!longCode) return html``;
   const value = `font-family:${monospace};font-size:14px;line-height:22px;color:#1c1c1e`;
@@ -138,7 +138,8 @@ function raw(markup: string): Html {
 }
 
 /**
- * A mail as HTML that mail programs show alike: tables, inline styles, no scripts, and no external content except the
+ * A mail as HTML that looks the same in common mail programs: tables, inline styles, no scripts, and no external
+ * content except the
  * logo.
  */
 export function layOut(layout: Layout): string {
@@ -185,6 +186,6 @@ export function layOut(layout: Layout): string {
         </table>
       </body>
     </html> `;
-  // Indentation is only for readers of this file. It would be a third of the mail.
+  // Removes the indentation of this file, which would be a third of the mail.
   return markup.replace(/\n\s+/g, '\n');
 }

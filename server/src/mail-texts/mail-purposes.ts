@@ -82,7 +82,7 @@ export const mailPurposes = {
   reauthentication: { fields: circumstances, details: circumstances },
   /** With the code that starts a session. */
   sign_in_code: { fields: circumstances, details: circumstances },
-  /** With the code that finishes a sign-in as second factor. */
+  /** With a code that is the second factor of a sign-in. */
   second_factor_code: { fields: circumstances, details: circumstances },
   /** To the new address, with the code that verifies it. */
   email_change: { fields: circumstances, details: [] },
@@ -102,7 +102,7 @@ export const mailPurposes = {
     fields: ['keyName', 'organizationName', ...circumstances],
     details: ['keyName', 'organizationName', ...circumstances],
   },
-  /** To the owner or super admin in whose name a secret was created. */
+  /** To the owner or super admin who created a secret. */
   machine_secret_created: {
     fields: ['organizationName', 'machineUser', ...circumstances],
     details: ['organizationName', 'machineUser', ...circumstances],

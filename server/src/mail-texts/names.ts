@@ -37,7 +37,7 @@ function cutForSubject(name: string): string {
 }
 
 /**
- * Characters that make an address of the words around them, after compatibility folding: full-width forms fold to
+ * Characters that join the words around them to an address, after compatibility folding: full-width forms fold to
  * ASCII, and browsers read an ideographic full stop as the dot of a domain (UTS 46, section 4). U+2044, U+2215 and
  * U+29F8 look like a slash, U+A789 looks like a colon.
  */

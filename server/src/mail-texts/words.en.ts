@@ -9,8 +9,8 @@ export const english: Words = {
       body: 'To finish signing up for {{brandName}}, please confirm that this address is yours.',
       action: 'Confirm my address',
       note:
-        'If you did not sign up for {{brandName}}, do not confirm. Open the link below: after that, nobody can ' +
-        'use the account with your address.',
+        'If you did not sign up for {{brandName}}, do not confirm. Open the link below: after that, nobody can use ' +
+        'the account with your address.',
     },
     invitation: {
       subject: 'You are invited to {{organizationName}} on {{brandName}}',
@@ -30,8 +30,8 @@ export const english: Words = {
       subject: 'Somebody tried to sign up for {{brandName}} with your address',
       heading: 'You have an account already',
       body:
-        'Somebody tried to sign up for {{brandName}} with this address, which has an account ' +
-        'already.\n\nIf it was you, sign in instead; you can reset your password if you have forgotten it.',
+        'Somebody tried to sign up for {{brandName}} with this address, which has an account already.\n\nIf it was ' +
+        'you, sign in instead; you can reset your password if you have forgotten it.',
       action: 'Sign in',
       note: 'If it was not you, no action is needed: your account is unchanged.',
     },
@@ -41,8 +41,8 @@ export const english: Words = {
       body: 'Somebody, hopefully you, asked to reset the password of your account at {{brandName}}.',
       action: 'Choose a new password',
       note:
-        'If it was not you, you can ignore this mail: your password stays as it is. Do not give the code ' +
-        'to anybody.',
+        'If it was not you, you can ignore this mail: your password stays as it is. ' +
+        'Do not give the code to anybody.',
     },
     password_changed: {
       subject: 'Your password for {{brandName}} was changed',
@@ -55,10 +55,9 @@ export const english: Words = {
       subject: 'Your password for {{brandName}} was reset',
       heading: 'Your password was reset',
       body:
-        'The password of your account at {{brandName}} was reset with a code that was sent to this ' +
-        'address.\n\nAll sessions were ended. All known devices were removed, except the device that was used ' +
-        'now. You can still sign in with providers that confirm this e-mail address. All other providers were ' +
-        'unlinked.',
+        'The password of your account at {{brandName}} was reset with a code that was sent to this address.\n\nAll ' +
+        'sessions were ended. All known devices were removed, except the device that was used now. You can still ' +
+        'sign in with providers that confirm this e-mail address. All other providers were unlinked.',
       action: 'Open {{brandName}}',
       note: 'If it was not you, reset your password at once and check who can read your mail.',
     },
@@ -70,8 +69,8 @@ export const english: Words = {
         'requires this confirmation.',
       action: 'Open {{brandName}}',
       note:
-        'If it was not you, reset your password at once: somebody else is using your account. Do not give the ' +
-        'code to anybody.',
+        'If it was not you, reset your password at once: somebody else is using your account. Do not give the code ' +
+        'to anybody.',
     },
     sign_in_code: {
       subject: 'Your code to sign in to {{brandName}}',
@@ -86,7 +85,7 @@ export const english: Words = {
       subject: 'Your second code to sign in to {{brandName}}',
       heading: 'Finish the sign-in',
       body:
-        'Somebody, hopefully you, signs in to {{brandName}} and has already proven the first factor, for example ' +
+        'Somebody, hopefully you, signs in to {{brandName}} and has already entered the first factor, for example ' +
         'your password. This code finishes the sign-in. It is valid for ten minutes.',
       action: 'Open {{brandName}}',
       note: 'If it was not you, change your password at once. Do not give the code to anybody.',
@@ -102,8 +101,8 @@ export const english: Words = {
       subject: 'Your e-mail address for {{brandName}} is about to change',
       heading: 'Your e-mail address is about to change',
       body:
-        'Somebody asked to change the e-mail address of your account at {{brandName}}. It changes as soon ' +
-        'as the new address is confirmed.',
+        'Somebody asked to change the e-mail address of your account at {{brandName}}. It changes as soon as the new ' +
+        'address is confirmed.',
       action: 'Open {{brandName}}',
       note: 'If it was not you, change your password at once.',
     },
@@ -111,12 +110,12 @@ export const english: Words = {
       subject: 'New sign-in to {{brandName}}',
       heading: 'New sign-in',
       body:
-        'Somebody signed in to your account at {{brandName}} from a device that was not used with the account ' +
-        'before.',
+        'Somebody signed in to your account at {{brandName}} from a device ' +
+        'that was not used with the account before.',
       action: 'Open {{brandName}}',
       note:
-        'If it was you, no action is needed. If not, open the link below: the session ends, and you ' +
-        'choose a new password.',
+        'If it was you, no action is needed. If not, open the link below: the session ends, and you choose a new ' +
+        'password.',
     },
     identity_linked: {
       subject: '{{provider}} was linked to your account at {{brandName}}',
@@ -128,11 +127,11 @@ export const english: Words = {
     factor_added: {
       subject: 'A second factor was added to your account at {{brandName}}',
       heading: 'A second factor was added',
-      body: 'From now on, signing in to {{brandName}} also asks for a code of “{{factorName}}”.',
+      body: 'From now on, signing in to {{brandName}} also requires “{{factorName}}”.',
       action: 'Open {{brandName}}',
       note:
-        'If it was not you, follow the link below within a day: the factor is removed, also if it was used, and you ' +
-        'choose a new password. Later, it is removed only if it was not used.',
+        'If it was not you, follow the link below within a day: the factor is removed, even if it was used, and you ' +
+        'choose a new password. Later, the factor is removed only if it was not used.',
     },
     factor_removed: {
       subject: 'A second factor was removed from your account at {{brandName}}',
@@ -192,9 +191,9 @@ export const english: Words = {
       subject: 'Secrets of {{organizationName}} are about to end at {{brandName}}',
       heading: 'Secrets of machine users are about to end',
       body:
-        'An owner who created secrets for machine users of {{organizationName}} is no longer an owner. These ' +
-        'secrets stop working at {{time}}, unless another owner confirms them.\n\nIf the former owner may have ' +
-        'copies, create new secrets instead and delete these.',
+        'An owner who created secrets for machine users of {{organizationName}} is no longer an owner. These secrets ' +
+        'stop working at {{time}}, unless another owner confirms them.\n\nIf the former owner may have copies, ' +
+        'create new secrets instead and delete these.',
       action: 'Open {{brandName}}',
       note: 'All owners of {{organizationName}} get this mail.',
     },
@@ -242,8 +241,8 @@ export const english: Words = {
       body: 'You are invited to be a super admin of {{brandName}}. To accept, choose a password within 7 days.',
       action: 'Choose a password',
       note:
-        'If you did not expect this invitation, you can ignore this mail: nothing happens until you ' +
-        'accept. Do not give the code to anybody.',
+        'If you did not expect this invitation, you can ignore this mail: nothing happens until you accept. Do not ' +
+        'give the code to anybody.',
     },
     super_admin_removed: {
       subject: 'A super admin of {{brandName}} was removed',

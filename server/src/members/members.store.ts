@@ -35,7 +35,7 @@ export interface Membership {
   readonly roles: string[];
   readonly managerRoles: ManagerRole[];
   readonly permissions: string[];
-  /** What the session needs. Present if it does not meet the policy of the organization. */
+  /** The authentication that the session needs. Present if it does not meet the policy of the organization. */
   readonly stepUpRequired?: StepUpRequired;
 }
 

@@ -9,8 +9,8 @@ export interface Owner {
 }
 
 /**
- * The active owners of an organization that is in force, who stay until the transaction ends. Owners whom another
- * transaction deletes are left out, so that no transaction waits for another one here.
+ * The active owners of an active organization, locked until the transaction ends. Owners that another transaction has
+ * locked are omitted, so that the transactions do not wait for each other.
  */
 export function listOwners(tx: Tx, appId: string, orgId: string): Promise<Owner[]> {
   return tx.query(sql`

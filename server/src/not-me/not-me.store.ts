@@ -1,9 +1,8 @@
 import { type Tx, sql } from '../db/db.ts';
 
 /**
- * Ends a session of a locked user, if it still exists, with its copies for products, and what its device could do next:
- * sign in without the second factor because the device is remembered, or finish a sign-in whose second factor is
- * missing.
+ * Ends a session of a locked user, if it still exists, and its copies for products. The device is no longer remembered,
+ * and its pending sign-in ends.
  */
 export async function endSession(tx: Tx, appId: string, userId: string, sessionId: string): Promise<void> {
   await tx.query(sql`

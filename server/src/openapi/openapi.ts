@@ -98,10 +98,10 @@ const infoOf = (publicUrl: string): OpenApiDocument['info'] => ({
   version: readVersion(),
   description: [
     'Users, sessions, organizations, roles, invitations and machine tokens of many apps over HTTP.',
-    'Each call names its app in `X-App-Name`. Errors are problem documents (RFC 9457) with a stable ' +
-      '`code`, which the page `/errors/<code>` explains.',
-    'Each operation lists its allowed callers (`x-principals`) and all its error codes ' +
-      '(`x-error-codes`). The descriptions omit codes that any operation can return: ' +
+    'Each call names its app in `X-App-Name`. Errors are problem documents (RFC 9457) with a stable `code`, which ' +
+      'the page `/errors/<code>` explains.',
+    'Each operation lists its allowed callers (`x-principals`) and all its error codes (`x-error-codes`). The ' +
+      'descriptions omit codes that any operation can return: ' +
       `${general.map(linkTo).join(', ')}.`,
   ].join('\n\n'),
   contact: { name: 'The operator of this service', url: publicUrl },
@@ -132,17 +132,17 @@ const ofFreshness: Readonly<Record<FreshAuthentication, string>> = {
     'authentication within the last ten minutes; machine users do not.',
 };
 
-const strongestFactor = 'People with a second factor need to have proven their strongest one in this time.';
+const strongestFactor = 'People with a second factor need to have used their strongest one in this time.';
 
 function factorSentence(route: Route): string[] {
   const required = requiredAuthenticationOf(route);
   if (required) {
     const { acr, maxAgeSeconds } = required;
-    return [`**Second factor:** people need the strength ${acr}, proven within the last ${maxAgeSeconds} seconds.`];
+    return [`**Second factor:** people need the strength ${acr} within the last ${maxAgeSeconds} seconds.`];
   }
   if (!isGrant(route)) return [];
   return [
-    '**Second factor:** super admins who have one, or whose app requires one, need to have proven it within the last ' +
+    '**Second factor:** super admins who have one, or whose app requires one, need to have used it within the last ' +
       'ten minutes.',
   ];
 }

@@ -1,8 +1,8 @@
 /** One problem that an operator should fix. */
 export interface Finding {
   /**
-   * A fault keeps something from working now. A warning is a risk, or a stored value that would be refused if it were
-   * set again.
+   * A fault is a present malfunction. A warning is a risk, or a stored value that would be refused if it were set
+   * again.
    */
   readonly severity: 'fault' | 'warning';
   /**

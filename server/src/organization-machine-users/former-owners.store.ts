@@ -1,7 +1,7 @@
 import type { Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** A secret whose end was scheduled. */
+/** A secret whose expiry was set. */
 export interface ScheduledEnd {
   readonly orgId: string;
   readonly organizationName: string;
@@ -11,11 +11,11 @@ export interface ScheduledEnd {
 }
 
 /**
- * Sets when the secrets of a user end, unless the user is an active owner of the organization or super admin. Secrets
- * that have expired, or whose end is scheduled, do not change.
+ * Sets the expiry of the secrets that a user created, unless the user is a super admin or an active owner of the
+ * organization. Secrets that have expired, or whose expiry was already set, do not change.
  *
  * @param end.until when the secrets end
- * @param end.isDeleted the user counts as no owner of any organization
+ * @param end.isDeleted the user does not count as owner of any organization
  */
 export async function scheduleEnd(
   tx: Tx,

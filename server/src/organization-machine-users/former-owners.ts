@@ -5,10 +5,10 @@ import { notifyOwners } from '../members/notify-owners.ts';
 import { listOwners } from '../members/owners.store.ts';
 import { scheduleEnd, type ScheduledEnd } from './former-owners.store.ts';
 
-/** How long a secret of a former owner keeps working unless another owner confirms it. */
+/** How long a secret of a former owner is valid unless another owner confirms it. */
 const graceMs = 7 * 24 * 3_600_000;
 
-/** The mail to the owners of one organization. A list of names that is longer than this is cut in the mail. */
+/** The mail to the owners of one organization. A longer list of names is truncated in the mail. */
 async function notifyEnds(tx: Tx, call: Call, ends: readonly [ScheduledEnd, ...ScheduledEnd[]], until: Date) {
   const [{ orgId, organizationName }] = ends;
   const machineUser = [...new Set(ends.map(({ userName }) => userName))].join(', ');
@@ -18,9 +18,9 @@ async function notifyEnds(tx: Tx, call: Call, ends: readonly [ScheduledEnd, ...S
 }
 
 /**
- * Schedules the end of the secrets that a user created, in each organization of which the user is no longer an active
- * owner. Super admins count as owners. Notifies the remaining owners. Call it in the transaction that takes the right
- * away, after the change, with the row of the user locked.
+ * Sets the expiry of the secrets that a user created, in each organization of which the user is no longer an active
+ * owner. Super admins count as owners. Notifies the remaining owners. Call it in the transaction that removes the
+ * right, after the change, with the row of the user locked.
  *
  * @param options.isDeleted the user is about to be deleted
  * @returns one event for each secret

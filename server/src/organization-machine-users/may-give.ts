@@ -19,11 +19,11 @@ export async function requireEnabled(call: Call): Promise<void> {
 }
 
 /**
- * Checks that the caller may give a machine user what it will hold. A new secret gives everything that its machine user
- * holds. Owners hold all roles of their organization. A machine user of the app needs the scopes, and never gives the
- * manager role.
+ * Checks that the caller may grant a machine user its roles. A new secret gives access to all rights of its machine
+ * user, so the same rule applies. Owners may grant all roles of their organization. A machine user of the app needs the
+ * scopes, and can never grant the manager role.
  *
- * @param given what the caller gives with this call
+ * @param given the roles that the caller grants with this call
  * @throws ApiError `access_denied`, `insufficient_scope`
  */
 export function checkMayGive({ actor }: Call, given: MachineGrants): void {
@@ -35,15 +35,15 @@ export function checkMayGive({ actor }: Call, given: MachineGrants): void {
 }
 
 /**
- * Locks the caller until the transaction ends and checks once more that a human caller is an owner or super admin:
- * secrets that a former owner created end, and none may be added afterwards.
+ * Locks the caller until the transaction ends, and checks again that a human caller is an owner or super admin.
+ * Otherwise a former owner could add a secret after their other secrets got an expiry.
  *
  * @throws ApiError `unauthenticated`, `access_denied`
  */
 export async function lockMaker(tx: Tx, call: Call): Promise<string | null> {
   const { actor, appId, orgId } = call;
   if (actor.kind !== 'user') return null;
-  // Such a route would be declared wrongly, which is not a fault of the caller.
+  // An error of the declaration of the route, not of the caller.
   if (isManagerOnly(call)) throw new Error('Only routes for owners and super admins may change these credentials');
   await lockCallerWithSession(tx, call);
   if (!(await isOwnerOrSuperAdmin(tx, appId, orgId, actor.user.id)))

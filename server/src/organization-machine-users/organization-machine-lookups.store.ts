@@ -2,7 +2,7 @@ import type { OrganizationStatus } from '../access/organization-states.ts';
 import type { Queryable } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** A verified token, as its machine user is looked up. */
+/** A verified token, for the lookup of its machine user. */
 export interface OrganizationMachineKey {
   readonly appId: string;
   readonly orgId: string;
@@ -14,15 +14,15 @@ export interface OrganizationMachineKey {
   readonly kid: string;
 }
 
-/** A machine user of an organization that may call, as stored now. */
+/** An authenticated machine user of an organization. */
 export interface FoundOrganizationMachine {
   readonly isManager: boolean;
   readonly status: OrganizationStatus;
 }
 
 /**
- * The machine users of verified tokens, each if machine user, secret, key and app are all valid and the app still has
- * machine users of organizations: one query for all of them.
+ * Finds the machine users of verified tokens, in one query. A token yields undefined unless machine user, secret, key
+ * and app are valid and the app still allows machine users of organizations.
  *
  * @returns in the order of the keys
  */
@@ -51,7 +51,7 @@ export async function findOrganizationMachines(
   return keys.map((_, index) => found.get(index + 1));
 }
 
-/** A presented client credential, as it is looked up. */
+/** A presented client credential, for its lookup. */
 export interface OrganizationClientKey {
   readonly appId: string;
   readonly clientId: string;
@@ -79,7 +79,7 @@ export interface FoundOrganizationClient {
   /** The audiences that the app lists; null: none is stored. */
   readonly audiences: readonly string[] | null;
   readonly lifeSeconds: number | null;
-  /** How many tokens a machine user gets in a minute; null: as many as by default. */
+  /** Maximum number of tokens of a machine user in a minute; null: the default. */
   readonly tokensPerMinute: number | null;
   /** The key that signs now; null: the app has none yet. */
   readonly kid: string | null;
@@ -120,7 +120,7 @@ const toClient = (row: ClientRow): OrganizationClient | undefined =>
       };
 
 /**
- * Settings, signing key, secret and grants for these credentials: one query for all of them.
+ * Reads settings, signing key, secret and grants for these credentials, in one query.
  *
  * @returns in the order of the keys; undefined if there is no such app
  */
@@ -181,7 +181,7 @@ export async function findOrganizationClients(
 }
 
 /**
- * Records that a machine user and its secret were used. If another statement holds the machine user, nothing is
+ * Records that a machine user and its secret were used. If another transaction has locked the machine user, nothing is
  * recorded, so that no request for a token waits.
  */
 export async function touchOrganizationSecret(

@@ -34,8 +34,8 @@ export const organizationMachineSecretRoutes = [
     summary: 'Add a secret to a machine user of an organization',
     description:
       'Creates an additional secret, for rotation without downtime; at most 5 per machine user. The secret is shown ' +
-      'only once. A secret gives everything that the machine user holds, so a machine user of the app needs the ' +
-      'scopes of that and cannot add a secret to a machine user that is manager.',
+      'only once. A secret gives access to all rights of the machine user. So a machine user of the app needs the ' +
+      'scopes for these rights, and cannot add a secret to a machine user that is a manager.',
     access: accepting(scope, overOrganization('grant', 'ORG_OWNER', 'GENERIC_MACHINE_USER')),
     audit: 'organization_machine_secret.created',
     idempotency: 'kept',
@@ -75,8 +75,8 @@ export const organizationMachineSecretRoutes = [
     summary: 'Confirm a secret of a former owner',
     description:
       'When the owner who created a secret is no longer an owner of the organization, the secret stops working after ' +
-      '7 days. With this call another owner takes it over, and it keeps working. Secrets that need no confirmation ' +
-      'do not change.',
+      '7 days. If another owner makes this call, the secret keeps working and belongs to that owner. Secrets that ' +
+      'need no confirmation do not change.',
     access: overOrganization('grant', 'ORG_OWNER'),
     audit: 'organization_machine_secret.confirmed',
     idempotency: 'kept',

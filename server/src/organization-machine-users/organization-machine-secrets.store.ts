@@ -96,11 +96,11 @@ export async function isOwnerOrSuperAdmin(tx: Tx, appId: string, orgId: string, 
 }
 
 /**
- * Lets a secret of a former owner keep working, if it has not ended yet.
+ * Removes the expiry of a former owner's secret, if the secret has not expired yet.
  *
- * @param userId the owner who vouches for the secret from now on
+ * @param userId the owner who confirms the secret
  * @returns false if the secret needs no confirmation
- * @throws ApiError `machine_secret_not_found` also for a secret that has ended
+ * @throws ApiError `machine_secret_not_found` also for an expired secret
  */
 export async function confirmSecret(
   tx: Tx,

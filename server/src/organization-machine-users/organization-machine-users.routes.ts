@@ -53,13 +53,13 @@ const overMachines = (operation: OrganizationOperation): OverOrganization =>
 
 const targetOf = (id: string) => ({ kind: 'organization_machine', id });
 
-/** What a patch leaves the machine user with. */
+/** The roles of the machine user after a patch. */
 const grantsAfter = (stored: MachineGrants, { roles, managerRoles }: OrganizationMachinePatch): MachineGrants => ({
   roles: roles ? [...new Set(roles)] : stored.roles,
   isManager: managerRoles ? managerRoles.length > 0 : stored.isManager,
 });
 
-/** What a patch gives in addition to what the machine user holds. */
+/** The roles that a patch adds. */
 const addedBy = (stored: MachineGrants, after: MachineGrants): MachineGrants => ({
   roles: after.roles.filter((key) => !stored.roles.includes(key)),
   isManager: after.isManager && !stored.isManager,
@@ -70,7 +70,7 @@ const isSame = (one: MachineGrants, other: MachineGrants): boolean =>
   one.roles.length === other.roles.length &&
   one.roles.every((key) => other.roles.includes(key));
 
-/** Whether each value is the stored one, so that nothing changes. */
+/** Whether each value equals the stored one, so that nothing changes. */
 async function hasEqualValues(call: Call<MachineOfOrganization, unknown, OrganizationMachinePatch>): Promise<boolean> {
   const { services, appId, params, body } = call;
   const stored = await findOrganizationMachine(services.db, appId, params);
@@ -78,7 +78,7 @@ async function hasEqualValues(call: Call<MachineOfOrganization, unknown, Organiz
   return (body.userName ?? stored.userName) === stored.userName && isSame(grantsAfter(stored, body), stored);
 }
 
-/** The machine user of the call as it is stored now, with its secrets. */
+/** The stored machine user of the call, with its secrets. */
 async function readResource(
   { appId }: Call,
   tx: Parameters<typeof listOrganizationMachineSecrets>[0],
@@ -100,8 +100,8 @@ export const organizationMachineUserRoutes = [
     summary: 'Create a machine user of an organization',
     description:
       'Creates a machine user that belongs to the organization, with its first secret. The secret is shown only ' +
-      'once. The machine user acts in this organization only, with the roles given here; at most 100 machine ' +
-      'users per organization. A machine user of the app needs, besides its scope, the scopes of what it gives: ' +
+      'once. The machine user acts in this organization only, with the roles given here; at most 100 machine users ' +
+      'per organization. A machine user of the app also needs the scopes for the roles that it grants: ' +
       '`organizations:read`, `roles:read`, and `members:write` for roles.',
     access: overMachines('grant'),
     audit: 'organization_machine_user.created',
@@ -182,14 +182,14 @@ export const organizationMachineUserRoutes = [
     tag: 'authorization',
     summary: 'Update a machine user of an organization',
     description:
-      'Changes name, roles and manager role; what is not named stays. Each list replaces the stored one. At this ' +
-      'API the change is effective from the next request on; a token that another service verifies shows the ' +
+      'Changes name, roles and manager role. Absent fields stay unchanged. Each list replaces the stored one. At ' +
+      'this API the change is effective from the next request on; a token that another service verifies shows the ' +
       'roles from the time when it was issued.',
     access: overMachines('grant'),
     audit: 'organization_machine_user.updated',
     params: organizationMachineUserParams,
     body: patchOrganizationMachineUser,
-    response: { status: 200, description: 'The machine user as it is now.', body: organizationMachineUser },
+    response: { status: 200, description: 'The changed machine user.', body: organizationMachineUser },
     errors: [
       'organization_machine_users_disabled',
       'machine_user_not_found',

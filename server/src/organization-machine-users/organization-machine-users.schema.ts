@@ -19,7 +19,7 @@ const managerRoles = z
   .array(managerRole)
   .max(1, { error: 'At most one.' })
   .meta({
-    description: 'ORG_USER_MANAGER, or nothing. Only owners and super admins can give it.',
+    description: 'ORG_USER_MANAGER, or nothing. Only owners and super admins can grant it.',
     examples: [['ORG_USER_MANAGER']],
   });
 
@@ -29,7 +29,7 @@ export const createOrganizationMachineUser = z
 
 export const patchOrganizationMachineUser = patchOf({ userName, roles, managerRoles }).meta({
   id: 'UpdateOrganizationMachineUserRequest',
-  description: 'Changes to a machine user; what is not named stays. Lists replace the stored ones.',
+  description: 'Changes to a machine user. Absent fields stay unchanged. Lists replace the stored lists.',
 });
 
 export type OrganizationMachinePatch = Readonly<z.output<typeof patchOrganizationMachineUser>>;

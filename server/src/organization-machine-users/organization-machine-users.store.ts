@@ -4,13 +4,13 @@ import { setIf, setList } from '../db/set-list.ts';
 import { ApiError } from '../http/errors.ts';
 import type { RoleReference } from '../roles/roles.store.ts';
 
-/** What a machine user of an organization holds there. */
+/** The roles of a machine user in its organization. */
 export interface MachineGrants {
   readonly roles: readonly string[];
   readonly isManager: boolean;
 }
 
-/** A machine user of an organization as it is listed, without its secrets. */
+/** A machine user of an organization in a list, without its secrets. */
 export interface OrganizationMachineUser extends MachineGrants {
   readonly id: string;
   readonly userName: string;
@@ -43,7 +43,7 @@ export const toOrganizationMachine = (row: OrganizationMachineRow): Organization
   lastUsedAt: row.last_used_at,
 });
 
-/** A machine user of an organization, by the ids of both. */
+/** Finds a machine user of an organization. */
 export interface MachineOfOrganization {
   readonly orgId: string;
   readonly machineUserId: string;
@@ -86,7 +86,7 @@ export async function findOrganizationMachine(
 }
 
 /**
- * Locks a machine user until the transaction ends. @returns what it holds @throws ApiError `machine_user_not_found`
+ * Locks a machine user until the transaction ends. @returns its roles @throws ApiError `machine_user_not_found`
  */
 export async function lockOrganizationMachine(
   tx: Tx,
@@ -96,13 +96,13 @@ export async function lockOrganizationMachine(
   const rows = await tx.query(sql`
     SELECT 1 FROM organization_machine_users
     WHERE app_id = ${appId} AND org_id = ${machine.orgId} AND id = ${machine.machineUserId} FOR NO KEY UPDATE`);
-  // Read afterwards: only a statement that begins after the lock sees the roles that others changed before.
+  // A separate statement, because only a statement that begins after the lock sees earlier changes of the roles.
   const found = rows.length > 0 ? await findOrganizationMachine(tx, appId, machine) : undefined;
   if (!found) throw new ApiError('machine_user_not_found');
   return found;
 }
 
-/** Changes name and manager role of a machine user that is locked. @throws ApiError `machine_user_name_taken` */
+/** Changes name and manager role of a locked machine user. @throws ApiError `machine_user_name_taken` */
 export async function patchMachineRow(
   tx: Tx,
   appId: string,
@@ -122,7 +122,7 @@ export async function patchMachineRow(
   );
 }
 
-/** Sets exactly these roles for a machine user that is locked. */
+/** Sets exactly these roles for a locked machine user. */
 export async function setMachineRoles(
   tx: Tx,
   appId: string,
@@ -162,7 +162,7 @@ export async function getOrganizationName(tx: Tx, appId: string, orgId: string):
   return row?.name ?? '';
 }
 
-/** A machine user of some organization, for the operator. */
+/** A machine user of any organization, for the operator. */
 interface MachineOfApp {
   readonly id: string;
   readonly userName: string;
@@ -200,7 +200,10 @@ export async function listMachinesOfApp(db: Queryable, appId: string): Promise<M
   }));
 }
 
-/** Deletes a machine user of any organization of an app. @returns the organization; undefined if there is none */
+/**
+ * Deletes a machine user of any organization of an app. @returns the organization; undefined if there is no such
+ * machine user
+ */
 export async function deleteMachineOfApp(tx: Tx, appId: string, machineUserId: string): Promise<string | undefined> {
   const [row] = await tx.query<{ org_id: string }>(sql`
     DELETE FROM organization_machine_users WHERE app_id = ${appId} AND id = ${machineUserId} RETURNING org_id`);

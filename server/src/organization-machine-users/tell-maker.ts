@@ -7,7 +7,8 @@ import { getOrganizationName } from './organization-machine-users.store.ts';
 import { notMeUrl } from '../users/not-me-token.ts';
 
 /**
- * Notifies a human caller that a secret was created in their name: a thief of their session would keep access by it.
+ * Notifies a human caller that their account created a secret. With the secret, a thief of their session would keep
+ * access.
  * The "not me" link of the mail deletes the secret.
  */
 export async function tellMaker(

@@ -13,7 +13,7 @@ const toSecretResource = (secret: OrganizationMachineSecret) => ({
   confirmBy: iso(secret.confirmBy),
 });
 
-/** A machine user of an organization as the API shows it. */
+/** A machine user of an organization in a response. */
 export const toMachineResource = (machine: OrganizationMachineUser, secrets: readonly OrganizationMachineSecret[]) => ({
   id: machine.id,
   userName: machine.userName,

@@ -38,7 +38,7 @@ const withPatch = (before: OrganizationSecurity, patch: SecurityPatch): Organiza
   signInMethods: patch.signInMethods === undefined ? before.signInMethods : patch.signInMethods,
 });
 
-/** The fields that differ. The order of lists has no meaning. */
+/** The changed fields. The order of lists does not matter. */
 const changesBetween = (before: OrganizationSecurity, after: OrganizationSecurity): Field[] =>
   (Object.keys(after) as Field[]).filter((field) => {
     const [old, next] = [before[field], after[field]].map((value) =>
@@ -55,7 +55,7 @@ async function hasEqualValues({ services, appId, orgId, body }: Call<unknown, un
 
 /**
  * Changes the policy. The session of the caller must meet the stored policy, also if it was changed concurrently, and
- * the new one. People who have a second factor must have proven it in the last ten minutes, so that a stolen session
+ * the new one. People who have a second factor must have used it within the last ten minutes, so that a stolen session
  * cannot remove the protection.
  *
  * @throws ApiError `precondition_failed`, `policy_locks_you_out`, `sign_in_method_disabled`, `step_up_required`,
@@ -96,8 +96,8 @@ export const securityRoutes = [
     tag: 'authorization',
     summary: 'Get the security policy of an organization',
     description:
-      'Returns which sessions can be used for the organization. Members can read the policy with every session, ' +
-      'so that a client can say what is missing.',
+      'Returns the conditions that a session must meet in the organization. Members can read the policy with every ' +
+      'session, so that a client can show which condition is not met.',
     access: accepting(
       { accessToken: true, organizationMachine: true, machineScope: 'organizations:read' },
       evenBelowPolicy(overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER')),
@@ -121,12 +121,12 @@ export const securityRoutes = [
     tag: 'authorization',
     summary: 'Change the security policy of an organization',
     description:
-      'Sets which sessions can be used for the organization, effective from the next request on, also for existing ' +
-      'sessions. Other sessions see the organization without roles and permissions, and owners and managers cannot ' +
-      'act in it. The session of the caller must meet both the stored policy and the new one. People who have a ' +
-      'second factor must have proven it in the last ten minutes. Machine users are exempt from the policy, super ' +
-      'admins are not. All owners of the organization are notified by mail. With If-Match the ' +
-      'change applies only to that version of the organization.',
+      'Sets the conditions that a session must meet in the organization, effective from the next request on, also ' +
+      'for existing sessions. Other sessions see the organization without roles and permissions, and owners and ' +
+      'managers cannot act in it. The session of the caller must meet both the stored policy and the new one. People ' +
+      'who have a second factor must have used it within the last ten minutes. Machine users are exempt from the ' +
+      'policy, super admins are not. All owners of the organization are notified by mail. With If-Match the change ' +
+      'applies only to that version of the organization.',
     access: overOrganization('change', 'ORG_OWNER'),
     audit: 'organization.security_updated',
     params: organizationParams,

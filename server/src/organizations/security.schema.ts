@@ -5,8 +5,8 @@ import { signInMethodNames } from '../access/sign-in-methods.ts';
 
 const mfa = z.enum(['optional', 'required'], { error: 'Must be optional or required.' }).meta({
   description:
-    'required: only a session that has proven a second factor can be used for the organization. optional: the ' +
-    'organization requires none. The setting `mfa.policy` of the app holds in any case.',
+    'required: a session can be used for the organization only if a second factor was used in it. optional: the ' +
+    'organization requires none. The setting `mfa.policy` of the app applies in any case.',
   examples: ['required'],
 });
 
@@ -30,8 +30,8 @@ const maxSessionHours = z
   .nullable()
   .meta({
     description:
-      'Hours after an authentication during which a session can be used for the organization; null: unlimited. With ' +
-      '`mfa: required`, the time of the second factor counts. Re-authentication renews it.',
+      'Number of hours after an authentication during which a session can be used for the organization; null: ' +
+      'unlimited. With `mfa: required`, the time of the second factor counts. Re-authentication renews it.',
     examples: [12],
   });
 
@@ -51,9 +51,9 @@ const signInMethods = z
   .nullable()
   .meta({
     description:
-      'Sign-in methods of which a session must have proven one to be used for the organization; null: all that the ' +
-      'app allows. A passkey must have verified the person by PIN or biometrics. Methods that the setting ' +
-      '`signInMethods` of the app does not have are refused with `sign_in_method_disabled`.',
+      'Accepted sign-in methods: one of them must have been used in the session. null: all that the app allows. A ' +
+      'passkey must have verified the person by PIN or biometrics. Methods that the setting `signInMethods` of the ' +
+      'app does not have are refused with `sign_in_method_disabled`.',
     uniqueItems: true,
     examples: [['passkey', 'provider']],
   });

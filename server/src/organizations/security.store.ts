@@ -22,7 +22,7 @@ export const toSecurity = (stored: StoredPolicy | null): OrganizationSecurity =>
   signInMethods: stored?.signInMethods ? [...stored.signInMethods] : null,
 });
 
-/** The policy as stored: without defaults; null if there is none, so that reads cost nothing. */
+/** The policy as stored: without defaults; null if there is none, so that statements need not evaluate it. */
 export function toStoredPolicy(security: OrganizationSecurity) {
   const { mfa, allowedFactors, maxSessionHours, rememberDays, signInMethods } = security;
   const stored: StoredPolicy = {

@@ -17,7 +17,7 @@ interface Account {
   readonly lastName: string;
 }
 
-/** Where the passkeys of the app are valid. @throws ApiError `relying_party_missing` */
+/** The domain and the origins of the passkeys of the app. @throws ApiError `relying_party_missing` */
 export function relyingPartyOf({ services }: Pick<Call, 'services'>, { settings }: App): RelyingParty {
   const relyingParty = relyingPartyFor(settings, services.config);
   if (relyingParty === null) throw new ApiError('relying_party_missing');
@@ -25,8 +25,8 @@ export function relyingPartyOf({ services }: Pick<Call, 'services'>, { settings 
 }
 
 /**
- * The user handle: app and user, 8 bytes each, so that a passkey of one app is never taken for that of another one. Ids
- * only, because authenticators show and synchronize the handle.
+ * The user handle: app and user, 8 bytes each, so that a passkey cannot be confused with one of another app. It
+ * contains only ids, because authenticators show and synchronize the handle.
  */
 export function userHandle(appId: string, userId: string): Buffer {
   const handle = Buffer.alloc(16);
@@ -73,7 +73,7 @@ export function creationOptions(
   };
 }
 
-/** Options for a proof by a passkey. @throws ApiError `relying_party_missing` */
+/** Options for an authentication with a passkey. @throws ApiError `relying_party_missing` */
 export const requestOptions = (
   call: Call,
   app: App,
@@ -97,8 +97,8 @@ const commonLengths = [16, 20, 32, 48, 64] as const;
 const shownPasskeys = 3;
 
 /**
- * An invented credential id. The same address always gets the same ones. The length must not follow from the bytes of
- * the id: everybody could then recognize the invented ones.
+ * An invented credential id. An address always gets the same ids. The length must not be derived from the bytes of the
+ * id, because anybody could then recognize invented ids.
  */
 function inventedId({ services, appId }: Call, email: string, place: number): Buffer {
   const derive = (what: 'bytes' | 'length') =>

@@ -6,7 +6,7 @@ import { sha256 } from '../keys/secrets.ts';
 /** How long a challenge is valid. */
 export const challengeLifeMs = 300_000;
 
-/** What a challenge is for, and who may use it. A challenge of one purpose is refused for every other one. */
+/** The purpose of a challenge, and who may use it. A challenge is refused for every other purpose. */
 export type Ceremony =
   | { readonly purpose: 'registration' | 'reauthentication'; readonly sessionId: string }
   | { readonly purpose: 'second_factor'; readonly mfaTokenHash: Buffer }
@@ -29,7 +29,7 @@ function bindingOf(ceremony: Ceremony): Buffer | null {
 }
 
 /**
- * Issues a challenge of 256 bits. It replaces the one that the same session or pending sign-in requested before.
+ * Issues a challenge of 256 bits. It replaces an earlier challenge of the same session or pending sign-in.
  *
  * @returns the challenge, in base64url; only its hash is stored
  */
@@ -53,8 +53,8 @@ export async function issueChallenge(
 }
 
 /**
- * Uses a challenge up. One statement, so that two calls with the same challenge cannot both succeed. A challenge of
- * another session or purpose stays as it is.
+ * Consumes a challenge. One statement, so that two calls with the same challenge cannot both succeed. A challenge of
+ * another session or purpose is not changed.
  *
  * @returns whose passkey is accepted; undefined if there is no such challenge
  */

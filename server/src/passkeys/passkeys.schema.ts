@@ -77,7 +77,7 @@ const assertionMeta = {
 /** A credential as `PublicKeyCredential.toJSON()` returns it after an authentication. */
 export const assertion = assertionObject.meta({ id: 'PasskeyAssertion', ...assertionMeta });
 
-/** The same, if a request can have another proof instead. */
+/** A credential after an authentication, in a request that can contain another factor instead. */
 export const optionalAssertion = optional(assertionObject).meta(assertionMeta);
 
 export type Assertion = z.output<typeof assertion>;
@@ -94,7 +94,7 @@ export interface NewCredential {
   readonly isUserVerified: boolean;
 }
 
-/** What an authenticator has proven. */
+/** The result of the authenticator. */
 export interface Proof {
   readonly counter: number;
   readonly isBackedUp: boolean;

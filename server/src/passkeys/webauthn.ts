@@ -14,7 +14,7 @@ type ClientData = z.output<typeof clientData>;
 
 /**
  * The client data that the authenticator signed, or undefined. Its challenge identifies the stored one: a challenge
- * that a caller names beside the signed data proves nothing.
+ * outside the signed data must not be trusted.
  */
 export function signedClientData({ response }: Assertion | RegistrationCredential): ClientData | undefined {
   try {
@@ -95,7 +95,7 @@ async function checkCredential(
 /**
  * Verifies the registration of a credential.
  *
- * @param signed the signed client data, whose challenge the caller has used up
+ * @param signed the signed client data, whose challenge the caller has consumed
  * @throws PasskeyRefused
  * @see WebAuthn Level 3, section 7.1
  */

@@ -17,8 +17,8 @@ import { superAdminInvitationEnd } from '../users/super-admins.store.ts';
 import type { User } from '../users/users.store.ts';
 
 /**
- * Whether another mail may go out. Anyone can request one, so at most three codes that were requested this way are
- * valid at a time. They void no code of an inviter.
+ * Whether another mail may be sent. Anyone can request one, so at most three codes that were requested in this way are
+ * valid at a time. They do not void codes that an inviter sent.
  */
 async function maySend(
   tx: Tx,
@@ -61,7 +61,7 @@ async function mailInvitationAgain(
 }
 
 /**
- * Answers a request for a sign-in code of an invited user: sends the newest invitation again, or the invitation as
+ * Processes a request for a sign-in code of an invited user: sends the newest invitation again, or the invitation as
  * super admin. The code accepts every pending invitation. It expires with the invitation.
  *
  * @param user the locked user

@@ -39,7 +39,10 @@ const writeEvent = (tx: Tx, services: Services, userId: string, request: SignInC
     requestId: request.requestId,
   });
 
-/** Looks up the address. An active user gets a code, an invited one the invitation again, other addresses nothing. */
+/**
+ * Looks up the address. An active user gets a code, an invited user gets the invitation again, other addresses get no
+ * mail.
+ */
 async function answerRequest(tx: Tx, services: Services, request: SignInCodeRequest): Promise<void> {
   const now = services.clock.now();
   if (now.getTime() - request.createdAt.getTime() >= codeLifeMs.sign_in) return;

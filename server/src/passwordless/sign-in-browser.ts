@@ -7,7 +7,7 @@ import { newSecret, sha256 } from '../keys/secrets.ts';
 const kind = 'sign-in-browser';
 const pattern = /^gh_b_[\w-]{43}$/;
 
-/** A request may wait for as long as its code is valid afterwards. */
+/** Twice the lifetime of a code, because a request can wait before its code is created. */
 const lifeSeconds = (2 * codeLifeMs.sign_in) / 1000;
 
 function presentedSecret({ request, services }: Call, appName: string): string | undefined {

@@ -23,8 +23,7 @@ interface Given {
 }
 
 /**
- * The authentication method of the session. RFC 8176 has no value for a code by mail; `otp` stands for an authenticator
- * app.
+ * The authentication method of the session. RFC 8176 has no value for a code by mail; `otp` means an authenticator app.
  */
 const amr = ['email'];
 
@@ -46,7 +45,7 @@ async function claim(tx: Tx, call: Call, user: User, email: string): Promise<Cha
   return [...acceptanceEvents(user.id, granted), ...(await acceptSuperAdmin(tx, call, user))];
 }
 
-/** Notifies the owner about a new device, as after a password. The device of a first claim is not news. */
+/** Notifies the owner about a new device, as after a password. A first claim needs no notice about the device. */
 async function notifyOfDevice(tx: Tx, call: Call, app: App, user: User, outcome: SignInOutcome): Promise<void> {
   if (outcome.kind !== 'started' || !user.isEmailClaimed || !outcome.isDeviceNew) return;
   await queueDeviceNotice(tx, app.id, noticeOf(call, app, user, outcome.sessionId), call.services.clock.now());
@@ -54,8 +53,8 @@ async function notifyOfDevice(tx: Tx, call: Call, app: App, user: User, outcome:
 
 /**
  * Signs a user in with a mailed code. An address without an account takes the same work and fails like a wrong code.
- * The attempt is counted before the code is compared. The sign-in claims the account, because the code proves the
- * mailbox.
+ * The attempt is counted before the code is compared. The sign-in claims the account, because the code shows that the
+ * caller can read the mailbox.
  *
  * @throws ApiError `app_inactive`, `sign_in_method_disabled`, `code_invalid`, `user_inactive`, `rate_limited`
  * @see contract 2.2, 2.5

@@ -3,7 +3,7 @@ import type { BreachedPasswords } from './breached-passwords.ts';
 import type { PasswordHasher } from './password-hash.ts';
 import { type PasswordOwner, passwordFault } from './password-policy.ts';
 
-/** What new passwords are checked and hashed with. */
+/** The services that check and hash new passwords. */
 export interface PasswordServices {
   readonly passwords: PasswordHasher;
   readonly breachedPasswords: BreachedPasswords;
@@ -21,7 +21,8 @@ export async function newPasswordFault(
 }
 
 /**
- * Checks and hashes a new password. Every way to a new password ends here. Never call this inside a transaction,
+ * Checks and hashes a new password. Every operation that sets a password calls this function. Never call it inside a
+ * transaction,
  * because the check can wait a second for another server.
  *
  * @throws ApiError `password_too_weak`

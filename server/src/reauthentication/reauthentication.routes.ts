@@ -28,7 +28,7 @@ import { circumstancesOf } from '../email/circumstances.ts';
 import { lockCallerWithSession } from '../sessions/session-of-caller.ts';
 import { reauthenticate, reauthenticated, reauthenticationRequested } from './reauthentication.schema.ts';
 
-/** What a re-authentication has proven. */
+/** The result of a re-authentication. */
 interface Renewed {
   /** Default: now. */
   readonly authenticatedAt?: Date | undefined;
@@ -104,8 +104,8 @@ export const reauthenticationRoutes = [
     tag: 'authentication',
     summary: 'Send a code to re-authenticate',
     description:
-      'Sends a code to the e-mail address of the caller. The account must be claimed. The code is for ' +
-      '`POST …/users/me/reauthentication`, is valid for 15 minutes, and replaces earlier codes.',
+      'Sends a code to the e-mail address of the caller. The account must be claimed. The code is for `POST ' +
+      '…/users/me/reauthentication`, is valid for 15 minutes, and replaces earlier codes.',
     access: overApp('SESSION_OWNER'),
     forRestrictedSessions: ['enrolment'],
     addressLimit: 'codeRequestsPerAddressPerHour',
@@ -135,13 +135,13 @@ export const reauthenticationRoutes = [
     tag: 'authentication',
     summary: 'Renew the authentication of my session',
     description:
-      'Operations with `x-fresh-authentication` require that the caller signed in or re-authenticated ' +
-      'within the last ten minutes. This call re-authenticates the current session with one of: the ' +
-      'current password, a mailed code, a sign-in with a linked provider, or a second factor. Operations ' +
-      'with the error `step_up_required` need the second factor. For a provider, create an ' +
-      'intent with `reauthenticate: true` and a `codeChallenge`, and send the parameters of the success ' +
-      'URL. For a passkey, request options with `POST …/users/me/reauthentication/passkey-options`, and send the ' +
-      'result as `assertion`. Attempts are counted before they are checked.',
+      'Operations with `x-fresh-authentication` require that the caller signed in or re-authenticated within the ' +
+      'last ten minutes. This call re-authenticates the current session with one of: the current password, a mailed ' +
+      'code, a sign-in with a linked provider, or a second factor. Operations with the error `step_up_required` need ' +
+      'the second factor. For a provider, create an intent with `reauthenticate: true` and a `codeChallenge`, and ' +
+      'send the parameters of the success URL. For a passkey, request options with `POST ' +
+      '…/users/me/reauthentication/passkey-options`, and send the result as `assertion`. Attempts are counted before ' +
+      'they are checked.',
     access: overApp('SESSION_OWNER'),
     forRestrictedSessions: ['enrolment'],
     audit: 'session.reauthenticated',

@@ -15,15 +15,15 @@ import { statusesInForce } from '../access/organization-states.ts';
  * shows roles. The SQL fragments refer to the aliases `members m`, `organizations o` and `users u`.
  */
 
-/** Memberships with the organization and the user, which decide whether the membership is in force. */
+/** Memberships with the organization and the user, whose statuses decide whether the membership is effective. */
 export const membershipsOf = (appId: string | Sql): Sql => sql`
   members m
   JOIN organizations o ON o.app_id = ${appId} AND o.id = m.org_id
   JOIN users u ON u.app_id = ${appId} AND u.id = m.user_id`;
 
 /**
- * Whether a membership is in force: its organization and its user are active. Other memberships are kept, but give
- * nothing.
+ * Whether a membership is effective: its organization and its user are active. Other memberships are kept, but give no
+ * rights.
  */
 export const isInForce = sql`(o.status = ANY (${statusesInForce()}::text[]) AND u.state = 'ACTIVE')`;
 
@@ -35,7 +35,7 @@ const ownersHoldAll = (appId: string | Sql): Sql => sql`
   EXISTS (SELECT FROM apps a WHERE a.id = ${appId} AND a.settings -> 'ownersHoldAllPermissions' = 'true')`;
 
 /**
- * The roles in force of a membership: roles of the organization and predefined roles of the app. If
+ * The effective roles of a membership: roles of the organization and predefined roles of the app. If
  * `ownersHoldAllPermissions` is on, an owner also has a row for each role of the organization, with `is_held` false.
  */
 const rolesInForce = (appId: string | Sql): Sql => sql`
@@ -49,7 +49,7 @@ const rolesInForce = (appId: string | Sql): Sql => sql`
   WHERE r.app_id = ${appId} AND r.scope_id IN (0, m.org_id) AND m.is_owner AND ${isInForce}
     AND ${ownersHoldAll(appId)}`;
 
-/** One row, for a LATERAL join: `keys` of the roles in force and the `permissions` they give together. */
+/** One row, for a LATERAL join: the `keys` of the effective roles, and all their `permissions`. */
 export const effectiveRoles = (appId: string | Sql): Sql => sql`
   SELECT COALESCE(array_agg(DISTINCT r.key COLLATE "C") FILTER (WHERE r.is_held), '{}') AS keys,
     COALESCE(array_agg(DISTINCT permission COLLATE "C") FILTER (WHERE permission IS NOT NULL), '{}') AS permissions
@@ -105,15 +105,15 @@ interface GrantingRow extends OrganizationRelation {
 }
 
 /**
- * The policy that a user does not meet. If they ask about themself, the session of the call must meet it, too: a weaker
- * session cannot name a stronger one.
+ * The policy that a user does not meet. If users check themselves, the session of the call must meet the policy, too.
+ * Otherwise a weak session could name a stronger one.
  */
 const unmetIn = ({ asker, userId }: PermissionQuestion, row: GrantingRow): UnmetPolicy | null =>
   row.unmet_of_user ?? (asker.userId === userId ? row.unmet : null);
 
 /**
  * Non-members get `not_a_member` regardless of the status of organization and user, because the status must not be
- * disclosed. Below the policy, no answer discloses what the roles would grant.
+ * disclosed. If the session does not meet the policy, the response does not disclose what the roles would grant.
  */
 function reasonOf({ status, state, session_id }: GrantingRow, unmet: UnmetPolicy | null): RefusalReason {
   if (state === null) return 'not_a_member';

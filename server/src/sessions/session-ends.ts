@@ -5,7 +5,7 @@ import type { Call } from '../calls/route.ts';
 /** Lifetimes of restricted sessions, in seconds. */
 const restrictedLifeSeconds = { enrolment: 3600, recovery: 900 } as const satisfies Record<SessionRestriction, number>;
 
-/** When a session ends that begins now. */
+/** The end of a session that begins now. */
 export function sessionEnds({ services }: Call, { settings }: App, restriction: SessionRestriction | null) {
   const now = services.clock.now();
   const most = restriction === null ? Infinity : restrictedLifeSeconds[restriction];

@@ -85,16 +85,16 @@ const strongest = sql`
   CASE WHEN (${mfaOfApp} -> 'factors' ? 'passkey') IS FALSE THEN LEAST(u.strongest_acr, 2) ELSE u.strongest_acr END
     AS strongest_acr`;
 
-/** Whether a session `s` has proven a second factor of a kind that the app `a` allows. */
+/** Whether a second factor of a kind that the app `a` allows was used in a session `s`. */
 const hasAllowedFactor = sql`(${mfaOfApp} -> 'factors' IS NULL
   OR ('otp' = ANY (s.amr) AND ${mfaOfApp} -> 'factors' ? 'totp')
   OR (s.amr && '{hwk,swk}'::text[] AND ${mfaOfApp} -> 'factors' ? 'passkey'))`;
 
 /**
- * What a session `s` is restricted to. A session without a second factor, in an app that requires one, becomes
- * restricted when it is older than the grace of the app. So does one that has proven a factor, if its user `u` has
- * removed every factor since. The second factor of a provider counts, if the app maps its claims, and so does that of a
- * remembered device, for the days that the app has set.
+ * The restriction of a session `s`. In an app that requires a second factor, a session without one becomes restricted
+ * when it is older than the grace period of the app. The same applies to a session in which a factor was used, if its
+ * user `u` has removed every factor since. The second factor of a provider counts if the app maps its claims. The
+ * second factor on a remembered device counts for the days that the app has set.
  */
 const restriction = (now: Date): Sql => sql`
   CASE
@@ -240,14 +240,14 @@ export async function renewAuthentication(
     WHERE app_id = ${appId} AND user_id = ${session.userId} AND id = ${session.id}`);
 }
 
-/** A session in which a second factor was proven. */
+/** A session in which a second factor was used. */
 interface ProvenSession {
   readonly id: string;
   readonly userId: string;
   readonly amr: readonly string[];
   /** Whether the factor has the strength 3. */
   readonly isStrong: boolean;
-  /** Whether the app allows the kind of the factor. Another kind ends no restriction. */
+  /** Whether the app allows the kind of the factor. A factor of another kind does not end a restriction. */
   readonly isAllowed: boolean;
   readonly now: Date;
   readonly expiresAt: Date;
@@ -256,7 +256,7 @@ interface ProvenSession {
 
 /**
  * Records a second factor in one session. The session keeps its token. A session that could only add the first factor
- * is restricted no longer; one that began with a recovery code stays restricted.
+ * is no longer restricted. A session that began with a recovery code stays restricted.
  */
 export async function recordFactor(tx: Tx, appId: string, session: ProvenSession): Promise<void> {
   const ends = sql`(${session.isAllowed}::boolean AND restriction = 'enrolment')`;
@@ -290,13 +290,13 @@ export interface NewSession {
   readonly amr: readonly string[];
   /** The strength that an identity provider has asserted; null: none. */
   readonly providerAcr: Acr | null;
-  /** When a second factor was proven; null: it was not. */
+  /** When a second factor was used; null: it was not. */
   readonly factorAt: Date | null;
   /**
-   * When it was proven on the remembered device, if the sign-in did not ask for it; null: the device does not count.
+   * When it was used on the remembered device, if the sign-in did not require it; null: the device does not count.
    */
   readonly rememberedFactorAt: Date | null;
-  /** When a factor of the strength 3 was proven; null: it was not. */
+  /** When a factor of the strength 3 was used; null: it was not. */
   readonly strongFactorAt: Date | null;
   readonly restriction: SessionRestriction | null;
   readonly now: Date;
@@ -323,7 +323,7 @@ export const insertSession = (appId: string, session: NewSession, source: Sql): 
     ${session.rememberedFactorAt}::timestamptz, ${session.rememberedFactorAt !== null}::boolean
   ${source}`;
 
-/** What differs between a session and its copy. */
+/** The values in which a copy differs from its session. */
 interface SessionCopy {
   readonly id: string;
   readonly tokenHash: Buffer;
@@ -332,9 +332,9 @@ interface SessionCopy {
 }
 
 /**
- * Inserts a session that is as strong and as old as another one, and ends no later.
+ * Inserts a copy of a session, with the same strength, authentication times and expiry.
  *
- * @returns false if that one has ended or is restricted
+ * @returns false if the session has ended or is restricted
  */
 export async function copySession(tx: Tx, appId: string, sessionId: string, copy: SessionCopy): Promise<boolean> {
   const rows = await tx.query(sql`

@@ -26,7 +26,7 @@ import { noticeOf } from './sign-in.ts';
 import { queueDeviceNotice } from './sign-in.store.ts';
 import { sessionEvent, setSessionCookies, type StartedSession, startSession } from './start-session.ts';
 
-/** What the client sends to finish a sign-in. */
+/** The data that the client sends to finish a sign-in. */
 interface Given {
   readonly mfaToken: string;
   readonly factor: PresentedFactor;
@@ -67,7 +67,7 @@ export async function notifyOfDevice(tx: Tx, call: Call, app: App, user: User, s
   }
 }
 
-/** A factor of a kind that the app no longer allows starts a session that can only change factors. */
+/** After a factor of a kind that the app no longer allows, the session can only change factors. */
 function restrictionAfter(app: App, checked: CheckedFactor): SessionRestriction | null {
   if (checked.proof.by === 'recovery-code') return 'recovery';
   return isOfAllowedKind(app, checked) ? null : 'enrolment';

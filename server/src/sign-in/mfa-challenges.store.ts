@@ -2,7 +2,7 @@ import type { Acr } from '../access/second-factor.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { sql } from '../db/db.ts';
 
-/** A sign-in whose first factor was right and whose second one is missing. */
+/** A sign-in whose first factor was correct and whose second factor is missing. */
 export interface MfaChallenge {
   readonly userId: string;
   readonly amr: readonly string[];
@@ -10,7 +10,7 @@ export interface MfaChallenge {
   readonly providerAcr: Acr | null;
   /** Hash of the token of the device that began the sign-in. */
   readonly deviceHash: Buffer;
-  /** Hash of the token of this device, if it has proven a second factor of the account before. */
+  /** Hash of the token of this device, if a second factor of the account was used on it before. */
   readonly knownDevice: Buffer | undefined;
   /** The quotas to refund when the sign-in succeeds, in the order in which they were consumed. */
   readonly quotas: readonly { readonly name: string; readonly keyHash: Buffer }[];
@@ -78,7 +78,7 @@ export async function findChallenge(
   return row && toChallenge(row);
 }
 
-/** Uses a challenge up. @returns false if it was used or voided in the meantime */
+/** Consumes a challenge. @returns false if it was used or voided in the meantime */
 export async function consumeChallenge(tx: Tx, appId: string, tokenHash: Buffer): Promise<boolean> {
   const rows = await tx.query(
     sql`DELETE FROM mfa_challenges WHERE app_id = ${appId} AND token_hash = ${tokenHash} RETURNING 1`,

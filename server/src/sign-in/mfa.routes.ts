@@ -39,9 +39,9 @@ export const mfaRoutes = [
       'request options with `POST …/users/sessions/mfa/passkey-options`, and send the result as `assertion`. A ' +
       'recovery code starts a session of 15 minutes that can only replace second factors. Wrong codes are limited ' +
       'per user and per client address; all sign-ins of a user share the limit. A code is accepted once. With ' +
-      '`rememberDevice`, later sign-ins in this browser do not ask for the second factor, until the app setting ' +
-      '`mfa.rememberDays` has passed, or the password, a factor or the policy of the app changes. Such a session has ' +
-      'proven one factor.',
+      '`rememberDevice`, later sign-ins in this browser do not require the second factor, until the app setting ' +
+      '`mfa.rememberDays` has passed, or the password, a factor or the policy of the app changes. In such a session, ' +
+      'only one factor was used.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'session.created',

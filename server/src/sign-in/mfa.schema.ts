@@ -51,7 +51,7 @@ export const finishSignIn = z
     recoveryCode: optional(recoveryCode),
     rememberDevice: optional(z.boolean({ error: 'Must be true or false.' })).meta({
       description:
-        'Whether this browser is not asked for the second factor again, for the days of the app setting ' +
+        'Whether later sign-ins in this browser need no second factor for the days of the app setting ' +
         '`mfa.rememberDays`. Needs cookies. Ignored if the app remembers no devices, and with a recovery code.',
       examples: [true],
     }),

@@ -23,8 +23,9 @@ import { findPendingSignIn, notifyOfDevice } from './finish-sign-in.ts';
 import { sessionEvent, setSessionCookies, startSession } from './start-session.ts';
 
 /**
- * Options for a sign-in with a passkey alone. Without an e-mail address, every passkey of the app is accepted. With
- * one, those of the account and invented ones. An address without an account gets a challenge that accepts none.
+ * Options for a sign-in with a passkey, without a password. Without an e-mail address, every passkey of the app is
+ * accepted. With an address, the options name those of the account and invented ones. For an address without an
+ * account, the challenge accepts no passkey.
  *
  * @throws ApiError `relying_party_missing`, `sign_in_method_disabled`
  */
@@ -73,15 +74,15 @@ async function countAttempt(call: Call, app: App): Promise<void> {
 
 const about = (id: string | null) => ({ about: { target: { kind: 'user', id } } });
 
-/** The passkey could not be verified: the answer is that of a wrong password. */
+/** The passkey could not be verified. The response is that of a wrong password. */
 function refused(error: unknown): never {
   if (!(error instanceof PasskeyRefused)) throw error;
   throw new ApiError('invalid_credentials', { detail: error.message, ...about(null) });
 }
 
 /**
- * Signs in with a passkey alone. It proves two factors: the possession of the key, and the PIN or biometrics that the
- * authenticator has verified.
+ * Signs in with a passkey, without a password. The passkey counts as two factors: the possession of the key, and the
+ * PIN or biometrics that the authenticator has verified.
  *
  * @throws ApiError `invalid_credentials`, `user_inactive`, `too_many_attempts`, `relying_party_missing`,
  *   `sign_in_method_disabled`

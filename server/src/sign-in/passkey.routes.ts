@@ -16,8 +16,8 @@ export const passkeySignInRoutes = [
     description:
       'Returns the options with which the browser or native app uses a passkey (WebAuthn). Without `email`, the ' +
       'person chooses a passkey of the device, also by autofill. With `email`, the options name the passkeys of that ' +
-      'account; an address without passkeys gets an invented one, so that the response does not reveal who has an ' +
-      'account. The challenge is valid for five minutes, and once.',
+      'account; for an address without passkeys, they contain invented passkeys, so that the response does not ' +
+      'reveal who has an account. The challenge can be used once, within five minutes.',
     access: publicAccess(),
     addressLimit: 'passkeyChallengesPerAddressPerHour',
     audit: noAudit('Only a challenge is issued.'),
@@ -34,9 +34,9 @@ export const passkeySignInRoutes = [
     tag: 'authentication',
     summary: 'Sign in with a passkey',
     description:
-      'Starts a session with a passkey alone. The authenticator must have verified the person by PIN or biometrics: ' +
-      'the session then counts as authenticated with two factors. The response is that of a sign-in. Attempts are ' +
-      'limited per client address.',
+      'Starts a session with a passkey, without a password. The authenticator must have verified the person by PIN ' +
+      'or biometrics: the session then counts as authenticated with two factors. The response is that of a sign-in. ' +
+      'Attempts are limited per client address.',
     access: publicAccess({ setsCookie: true }),
     knowsDevice: true,
     audit: 'session.created',

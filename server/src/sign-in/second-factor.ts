@@ -13,7 +13,7 @@ import { insertChallenge, type MfaChallenge, type NewMfaChallenge } from './mfa-
 /** How long the second factor may take. */
 const challengeLifeMs = 600_000;
 
-/** Whether people with a second factor are asked for it. */
+/** Whether sign-ins require the second factor of people who have one. */
 export const asksForFactors = ({ settings }: App): boolean => settings.mfa.policy !== 'off';
 
 /** A sign-in whose second factor is missing, for the response. */
@@ -24,7 +24,7 @@ export interface PendingSignIn {
   readonly deviceTokens: string;
 }
 
-/** A user with the right first factor. */
+/** A user who presented the correct first factor. */
 export interface HalfAuthenticated {
   readonly id: string;
   readonly amr: readonly string[];
@@ -55,7 +55,7 @@ export function prepareChallenge(call: Call, app: CookieApp, user: HalfAuthentic
 }
 
 /**
- * Begins the question for the second factor of a user whose first one was right.
+ * Begins the second step of a sign-in, after the correct first factor of a user who has a second one.
  */
 export async function beginSecondFactor(
   db: Queryable,

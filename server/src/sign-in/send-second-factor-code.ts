@@ -32,7 +32,7 @@ async function addressOf(call: Call, app: App, { userId, amr }: MfaChallenge): P
 
 /**
  * Mails a code as second factor of a pending sign-in. While three codes that this client address requested are valid,
- * no further mail is sent: these codes work.
+ * no further mail is sent, because these codes can be used.
  *
  * @throws ApiError `unauthenticated`, `factor_not_allowed`, `rate_limited`
  */

@@ -11,7 +11,7 @@ export interface SignInCodeRequest {
   readonly userAgent: string | null;
   /** Hashes of the device tokens in the request. */
   readonly deviceHashes: readonly Buffer[];
-  /** Hash of the secret in the cookie of the browser that asked. */
+  /** Hash of the secret in the cookie of the browser that requested the code. */
   readonly browserHash: Buffer;
   readonly requestId: string;
   readonly createdAt: Date;

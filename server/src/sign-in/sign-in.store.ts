@@ -46,7 +46,7 @@ export interface CountedAttempt {
   readonly deviceKeyHash: Buffer | undefined;
   /** Undefined if no account has the address. */
   readonly credentials: Credentials | undefined;
-  /** Set if the device of the call is remembered for the account: its second factor need not be proven again. */
+  /** Set if the device of the call is remembered for the account: the second factor is not required. */
   readonly remembered: RememberedFactor | undefined;
   /** Id of the live session of this user whose token the caller presents. */
   readonly presentedSessionId: string | undefined;
@@ -113,8 +113,8 @@ function toCountedAttempt(appId: string, row: CountedRow): CountedAttempt {
  * only the latest attempts.
  *
  * @param quotas the quotas; their sizes are SQL expressions over the row `app` of the statement
- * @param cookies hash of the session token that the caller keeps as a cookie, and of the secrets by which the browser
- *   is remembered
+ * @param cookies hashes of the session token in the caller's cookie, and of the secrets by which the browser is
+ *   remembered
  * @throws ApiError `app_inactive`
  */
 export async function countSignInAttempt(
@@ -166,10 +166,10 @@ export async function countSignInAttempt(
   return toCountedAttempt(appId, row);
 }
 
-/** A sign-in with the right password, to be stored. */
+/** A sign-in with the correct password, to be stored. */
 export interface SuccessfulSignIn {
   readonly credentials: Credentials;
-  /** The same password with today's parameters, if the stored hash has others. */
+  /** The hash of the same password with the current parameters, if the stored hash has others. */
   readonly newHash: string | undefined;
   readonly session: NewSession;
   /** Whether the sign-in relies on a remembered device. */
@@ -186,9 +186,9 @@ export interface SuccessfulSignIn {
 }
 
 /**
- * Stores a sign-in with the right password whose second factor is missing.
+ * Stores a sign-in with the correct password whose second factor is missing.
  *
- * @param newHash the same password with today's parameters, if the stored hash has others
+ * @param newHash the hash of the same password with the current parameters, if the stored hash has others
  * @returns false if the password that was compared is no longer stored
  */
 export async function storeChallenge(
@@ -243,7 +243,7 @@ function sessionChanges(appId: string, { credentials, session, renewedHash, reme
 }
 
 /**
- * The common table expressions that store a sign-in with the right password. All depend on `changed`: if it is empty,
+ * The common table expressions that store a sign-in with the correct password. All depend on `changed`: if it is empty,
  * nothing is written. In outline:
  *
  * 1. `changed`, `session_stored`: lock the user and store the session.

@@ -55,7 +55,7 @@ interface Authenticated {
   readonly isDeviceKnown: boolean;
   /** Set if the device of the call is remembered for the account. */
   readonly remembered: RememberedFactor | undefined;
-  /** The live session of this account that the caller presents: it is renewed. */
+  /** The live session of this account that the caller presents, which is renewed. */
   readonly presented: { readonly sessionId: string; readonly tokenHash: Buffer } | undefined;
   readonly taken: readonly (Quota & { readonly name: LimitName })[];
 }
@@ -166,7 +166,7 @@ export function noticeOf(
 async function store(call: Call, authenticated: Authenticated): Promise<SignedIn | undefined> {
   const { app, credentials, isDeviceKnown, remembered } = authenticated;
   const restriction = remembered ? null : restrictionWithoutFactor(app);
-  // A restricted session does not replace the one that the caller has.
+  // A restricted session does not replace the existing session of the caller.
   const presented = restriction === null ? authenticated.presented : undefined;
   const { row, token } = prepareSession(call, app, {
     id: credentials.id,
@@ -221,7 +221,8 @@ function finish(call: Call, authenticated: Authenticated): Promise<SignedIn | un
 }
 
 /**
- * Signs a user in with a password, or asks a user with a second factor for it. One statement counts the attempt and
+ * Signs a user in with a password, or requests the second factor of a user who has one. One statement counts the
+ * attempt and
  * looks up app and account; one statement stores session, device, event and the mail to the owner. If the caller's
  * cookie holds a live session of the same account, that session is renewed: same id, new token.
  *

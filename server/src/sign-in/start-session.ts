@@ -41,7 +41,7 @@ export interface AuthenticatedUser {
   readonly amr: readonly string[];
   /** The strength that an identity provider has asserted. Default: none. */
   readonly providerAcr?: Acr | null;
-  /** Whether a second factor was proven, too. */
+  /** Whether a second factor was used, too. */
   readonly isFactorProven?: boolean;
   /** Whether a code by mail was the second factor. */
   readonly isMailProven?: boolean;
@@ -53,7 +53,7 @@ export interface AuthenticatedUser {
   readonly restriction?: SessionRestriction | null;
 }
 
-/** What a session of a user without a second factor is restricted to. */
+/** The restriction of a session of a user without a second factor. */
 export const restrictionWithoutFactor = ({ settings }: App): SessionRestriction | null =>
   settings.mfa.policy === 'required' ? 'enrolment' : null;
 
@@ -120,13 +120,13 @@ export type SignInOutcome =
   | ({ readonly kind: 'mfa-required' } & PendingSignIn);
 
 /**
- * Starts a session for a user who has just authenticated, or begins the question for the second factor. If the caller's
+ * Starts a session for a user who has just authenticated, or requests the second factor. If the caller's
  * cookie holds a live session of that user, the session is renewed instead: same id, new token. The device is known
  * from then on. The caller has locked the user.
  *
- * Every way to a session ends here, or in `signInChanges`, which decides the same in one statement. A user with a
- * second factor gets none before it is proven, here or on a remembered device. A user without one gets a restricted
- * session, if the app requires a factor.
+ * Every sign-in method calls this function, or `signInChanges`, which has the same rules in one statement. A user with
+ * a second factor gets a session only after using it, now or on a remembered device. A user without a second factor
+ * gets a restricted session if the app requires one.
  */
 export async function startSession(
   tx: Tx,
@@ -145,7 +145,7 @@ export async function startSession(
   return withoutFactor ?? { kind: 'mfa-required', ...(await beginSecondFactor(tx, call, app, user)) };
 }
 
-/** @returns undefined if the user has a second factor, which was not proven */
+/** @returns undefined if the user has a second factor that was not used */
 async function storeSession(
   tx: Tx,
   call: Call,
@@ -196,7 +196,7 @@ export const sessionEvent = (
     actor: { kind: 'user', id: userId },
   }) as const;
 
-/** The audit events of a sign-in: none before the second factor is proven. */
+/** The audit events of a sign-in; none while the second factor is missing. */
 export const sessionEvents = (userId: string, outcome: SignInOutcome) =>
   outcome.kind === 'started' ? [sessionEvent(userId, outcome)] : [];
 

@@ -65,12 +65,12 @@ export const accessTokenRoutes = [
     tag: 'authentication',
     summary: 'Get an access token',
     description:
-      'Exchanges the session of a person for a short-lived ES256 JWT, which another service verifies with the ' +
-      'keys at `/apps/{app}/oauth/jwks`. With `organizationId`, the token has the current roles and permissions ' +
-      'of the person in that organization, and is valid only for that organization; the session must meet its ' +
-      'security policy. This API accepts a token only ' +
-      'if its audience is `PUBLIC_URL`, and checks the session on each call. Other services accept the token ' +
-      'until it expires. Call it again shortly before `expiresInSeconds` are over.',
+      'Exchanges the session of a person for a short-lived ES256 JWT, which another service verifies with the keys ' +
+      'at `/apps/{app}/oauth/jwks`. With `organizationId`, the token has the current roles and permissions of the ' +
+      'person in that organization, and is valid only for that organization; the session must meet its security ' +
+      'policy. This API accepts a token only if its audience is `PUBLIC_URL`, and checks the session on each call. ' +
+      'Other services accept the token until it expires. Request the next token shortly before `expiresInSeconds` ' +
+      'have passed.',
     access: overApp('SESSION_OWNER'),
     audit: noAudit('Tokens are not stored, so the call changes nothing.'),
     body: createAccessToken,
@@ -118,9 +118,8 @@ export const accessTokenRoutes = [
     tag: 'authentication',
     summary: 'Get the public keys that verify access tokens',
     description:
-      'The JSON Web Key Set (RFC 7517) with which access tokens of people are verified. Tokens of machine users ' +
-      'have a separate key set, at `/apps/{app}/.well-known/jwks.json`. Each key set verifies only its own kind ' +
-      'of tokens.',
+      'The JSON Web Key Set (RFC 7517) with which access tokens of people are verified. Tokens of machine users have ' +
+      'a separate key set, at `/apps/{app}/.well-known/jwks.json`. Each key set verifies only its own kind of tokens.',
     access: publicAccess({ app: 'none' }),
     params: oauthJwksParams,
     response: {

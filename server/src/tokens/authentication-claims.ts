@@ -5,7 +5,7 @@ export const inSeconds = (time: Date): number => Math.floor(time.getTime() / 100
 
 /**
  * How and when the person authenticated. A password renews `auth_time` and leaves `acr`, so the times of second factors
- * are separate claims. They are absent if no second factor was proven in the session.
+ * are separate claims. They are absent if no second factor was used in the session.
  *
  * @see RFC 9470, section 6.2
  */

@@ -7,8 +7,8 @@ export const introspectToken = z
   .strictObject({
     token: text({ min: 1, max: 8192 }).meta({
       description:
-        'The received credential: the token of a session or of a machine user, the access token of a person, or ' +
-        'an API key.',
+        'The received credential: the token of a session or of a machine user, the access token of a person, or an ' +
+        'API key.',
       examples: ['gh_s_3q2-7wAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'],
     }),
   })
@@ -96,9 +96,9 @@ export const introspection = z
       .meta({ description: 'Authentication methods of the session (RFC 8176).', examples: [['pwd']] }),
     acr: words('Strength of the authentication: a URN that ends with 1, 2 or 3.', 'urn:gatehouse:acr:2'),
     auth_time: seconds('When the person last authenticated in the session'),
-    second_factor_time: seconds('When the person last proved an own second factor in the session; absent: never'),
+    second_factor_time: seconds('When the person last used a second factor in the session; absent: never'),
     strong_factor_time: seconds(
-      'When the person last proved a passkey with PIN or biometrics in the session; absent: never',
+      'When the person last used a passkey with PIN or biometrics in the session; absent: never',
     ),
     org_id: words('The only organization for which an access token or API key is valid.', '118273645546213224'),
     scope: words('Current scopes of the machine user, separated by spaces.', 'members:read members:write'),
@@ -108,7 +108,8 @@ export const introspection = z
       .array(z.string())
       .optional()
       .meta({
-        description: 'Current permissions of an API key. For an access token: as `org_roles`.',
+        description:
+          'Current permissions of an API key. For an access token, the same rule applies as for `org_roles`.',
         examples: [['documents:read']],
       }),
     org_roles: z

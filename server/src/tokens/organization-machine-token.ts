@@ -19,10 +19,10 @@ import { claimsOfMembership } from './person-token.ts';
 import { toTimes } from './token-times.ts';
 import { issuerOf } from './token-verifier.ts';
 
-/** The longest lifetime of a token of a machine user of an organization. */
+/** Maximum lifetime of a token of a machine user of an organization. */
 const maxLifeSeconds = 600;
 
-/** What a client asks a token for. */
+/** The parameters of a token request. */
 interface TokenRequest {
   readonly clientId: string;
   readonly clientSecret: string;

@@ -3,12 +3,12 @@ import { toManagerRoles } from '../members/members.store.ts';
 import { authenticationClaims } from './authentication-claims.ts';
 import type { TokenMembership } from './token-grants.store.ts';
 
-/** The longest list of permissions in a token, because a token must fit into a header. */
+/** Maximum size of the list of permissions in a token, because a token must fit into a header. */
 const maxPermissionsBytes = 4096;
-/** The longest list of roles. */
+/** Maximum size of the list of roles. */
 const maxRolesBytes = 1024;
 /**
- * The longest claims in all. Their token has at most 7,900 characters, because common proxies and our own verifier
+ * Maximum size of all claims. Their token has at most 7,900 characters, because common proxies and our own verifier
  * refuse headers of more than 8 KiB.
  */
 const maxClaimsBytes = 5700;
@@ -27,7 +27,7 @@ export const claimsOfPerson = (user: SignedInUser, session: PresentedSession) =>
 
 /**
  * The claims about the roles and permissions of the person in the organization of the token. A list that is too long is
- * omitted and marked: a missing list means that the service must ask, never that everything is allowed.
+ * omitted and marked: if a list is missing, the service must use the permission check, and never allow everything.
  *
  * @param others all other claims of the token, which share its size limit
  */

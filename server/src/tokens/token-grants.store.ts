@@ -17,7 +17,7 @@ export interface TokenRequestKey {
   readonly userId: string;
   /** The organization for `org_id`, if the caller asked for one. */
   readonly orgId: string | undefined;
-  /** What the person has proven in the session. */
+  /** The authentication of the person in the session. */
   readonly proof: PresentedProof;
 }
 

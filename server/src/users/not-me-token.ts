@@ -11,7 +11,7 @@ export type NotMeSubject =
   | { readonly kind: 'account' }
   | { readonly kind: 'session'; readonly id: string }
   | { readonly kind: 'identity'; readonly id: string }
-  /** An API key that the user made: a personal one, or one of an organization. */
+  /** An API key that the user created: a personal one, or one of an organization. */
   | { readonly kind: 'api_key'; readonly id: string }
   /** A secret that the user created for a machine user of an organization. */
   | { readonly kind: 'machine_secret'; readonly id: string }

@@ -27,7 +27,7 @@ export const stepUpRequired = z
       .optional()
       .meta({
         description:
-          'Present if the session has proven no sign-in method that the organization accepts: sign in with one of ' +
+          'Present if no sign-in method that the organization accepts was used in the session: sign in with one of ' +
           'these.',
         examples: [['passkey', 'provider']],
       }),
