@@ -2,7 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 /**
  * Writes what the client knows of each operation, from the OpenAPI document, to `src/generated/operations.ts`. The
- * types of the bodies come from openapi-ts; `.ci/tools/sdk-types.sh` writes both.
+ * types of the bodies come from openapi-ts; `.ci/tools/sdk-types.sh` writes both. Operations that take a form are omitted:
+ * they are for OAuth libraries, and each has an operation with JSON.
  *
  * @typedef {{ name: string, in: string, $ref?: string }} Parameter
  * @typedef {{ type?: string, properties?: Record<string, Schema>, $ref?: string }} Schema
@@ -57,13 +58,15 @@ function describe(method, path, operation) {
   return `  ${operation.operationId}: ${JSON.stringify(description)},`;
 }
 
+/** @param {Operation} operation */
+const takesForm = ({ requestBody }) =>
+  Object.keys(requestBody?.content ?? {}).some((type) => type !== 'application/json');
+
 /** @type {[string, string, Operation][]} */
 const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
-  Object.entries(/** @type {Record<string, Operation>} */ (methods)).map(([method, operation]) => [
-    method,
-    path,
-    operation,
-  ]),
+  Object.entries(/** @type {Record<string, Operation>} */ (methods))
+    .filter(([, operation]) => !takesForm(operation))
+    .map(([method, operation]) => [method, path, operation]),
 );
 /** @type {string[]} */
 const codes = operations.flatMap(([, , operation]) => /** @type {any} */ (operation)['x-error-codes'] ?? []);

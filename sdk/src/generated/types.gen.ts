@@ -2733,6 +2733,24 @@ export type Introspection = {
 };
 
 /**
+ * The token, and the credential of the client. RFC 7662, section 2.1.
+ */
+export type IntrospectionForm = {
+    /**
+     * The received token.
+     */
+    token: string;
+    /**
+     * Client id, if the client does not use Basic authentication.
+     */
+    client_id?: string;
+    /**
+     * Client secret, if the client does not use Basic authentication.
+     */
+    client_secret?: string;
+};
+
+/**
  * An invitation to an e-mail address.
  */
 export type Invitation = {
@@ -3329,6 +3347,24 @@ export type MyApiKeyList = {
      * API keys in order of creation.
      */
     apiKeys: Array<MyApiKey>;
+};
+
+/**
+ * An error of an OAuth endpoint. RFC 6749, section 5.2.
+ */
+export type OauthError = {
+    /**
+     * Error code of OAuth.
+     */
+    error: string;
+    /**
+     * Description of this occurrence.
+     */
+    error_description: string;
+    /**
+     * URL of the page about this error.
+     */
+    error_uri: string;
 };
 
 /**
@@ -5917,7 +5953,7 @@ export type SignUpErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -5978,7 +6014,7 @@ export type DeleteMeErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6153,7 +6189,7 @@ export type UpdateUserErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6210,7 +6246,7 @@ export type RequestEmailVerificationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6267,7 +6303,7 @@ export type VerifyEmailErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6320,7 +6356,7 @@ export type RejectEmailVerificationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6373,7 +6409,7 @@ export type RequestPasswordResetErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6432,7 +6468,7 @@ export type ResetPasswordErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6494,7 +6530,7 @@ export type ChangePasswordErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6551,7 +6587,7 @@ export type RequestEmailChangeErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6612,7 +6648,7 @@ export type ChangeEmailErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6720,7 +6756,7 @@ export type SignInErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6779,7 +6815,7 @@ export type RequestSignInCodeErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6836,7 +6872,7 @@ export type CreateExchangeCodeErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6885,7 +6921,7 @@ export type ExchangeSessionErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -6948,7 +6984,7 @@ export type SendSecondFactorCodeErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7015,7 +7051,7 @@ export type FinishSignInErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7072,7 +7108,7 @@ export type CreatePasskeyOptionsErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7139,7 +7175,7 @@ export type SignInWithPasskeyErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7206,7 +7242,7 @@ export type CreateSecondFactorPasskeyOptionsErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7312,7 +7348,7 @@ export type AddMyTotpFactorErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7374,7 +7410,7 @@ export type ConfirmMyFactorErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7440,7 +7476,7 @@ export type RemoveMyFactorErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7498,7 +7534,7 @@ export type UpdateMyFactorErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7551,7 +7587,7 @@ export type CreateMyRecoveryCodesErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7608,7 +7644,7 @@ export type CreateMyPasskeyOptionsErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7665,7 +7701,7 @@ export type AddMyPasskeyErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7726,7 +7762,7 @@ export type CreateReauthenticationPasskeyOptionsErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7784,7 +7820,7 @@ export type ResetUserFactorsErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7842,7 +7878,7 @@ export type SignOutErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -7900,7 +7936,7 @@ export type EndMySessionsErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8003,7 +8039,7 @@ export type EndUserSessionsErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8106,7 +8142,7 @@ export type RequestReauthenticationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8167,7 +8203,7 @@ export type ReauthenticateErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8226,7 +8262,7 @@ export type AcceptInvitationByPostErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8285,7 +8321,7 @@ export type AcceptInvitationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8342,7 +8378,7 @@ export type AcceptMyInvitationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8399,7 +8435,7 @@ export type RequestMachineTokenErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8543,7 +8579,7 @@ export type CreateAccessTokenErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8704,7 +8740,7 @@ export type CreateMyApiKeyErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8762,7 +8798,7 @@ export type RevokeMyApiKeyErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8820,7 +8856,7 @@ export type UpdateMyApiKeyErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8873,7 +8909,7 @@ export type IntrospectTokenErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -8896,6 +8932,68 @@ export type IntrospectTokenResponses = {
 };
 
 export type IntrospectTokenResponse = IntrospectTokenResponses[keyof IntrospectTokenResponses];
+
+export type IntrospectTokenAsClientData = {
+    body: IntrospectionForm;
+    path: {
+        /**
+         * Name of the app whose tokens are introspected.
+         */
+        app: string;
+    };
+    query?: never;
+    url: '/apps/{app}/oauth/introspect';
+};
+
+export type IntrospectTokenAsClientErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: OauthError;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: OauthError;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: OauthError;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: OauthError;
+    /**
+     * The body is too large.
+     */
+    413: OauthError;
+    /**
+     * The body has another type than this operation accepts.
+     */
+    415: OauthError;
+    /**
+     * A limit is exceeded. Retry after the interval in `Retry-After`.
+     */
+    429: OauthError;
+    /**
+     * The service failed.
+     */
+    500: OauthError;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: OauthError;
+};
+
+export type IntrospectTokenAsClientError = IntrospectTokenAsClientErrors[keyof IntrospectTokenAsClientErrors];
+
+export type IntrospectTokenAsClientResponses = {
+    /**
+     * The description of the token.
+     */
+    200: Introspection;
+};
+
+export type IntrospectTokenAsClientResponse = IntrospectTokenAsClientResponses[keyof IntrospectTokenAsClientResponses];
 
 export type SetupOrganizationData = {
     body: SetupOrganizationRequest;
@@ -8936,7 +9034,7 @@ export type SetupOrganizationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -9127,7 +9225,7 @@ export type DeleteOrganizationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -9264,7 +9362,7 @@ export type UpdateOrganizationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -9392,7 +9490,7 @@ export type UpdateOrganizationSecurityErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -9450,7 +9548,7 @@ export type DeactivateOrganizationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -9508,7 +9606,7 @@ export type ReactivateOrganizationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -9639,7 +9737,7 @@ export type InviteManagerErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -9715,7 +9813,7 @@ export type InviteOwnerErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -9791,7 +9889,7 @@ export type InviteMemberErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -9867,7 +9965,7 @@ export type RemoveUserFromOrganizationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -9939,7 +10037,7 @@ export type AddUserToOrganizationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -10011,7 +10109,7 @@ export type SetOrganizationUserRolesErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -10077,7 +10175,7 @@ export type RemoveManagerErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -10216,7 +10314,7 @@ export type ResendInvitationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -10290,7 +10388,7 @@ export type RevokeInvitationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -10426,7 +10524,7 @@ export type SearchOrganizationUsersErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -10488,7 +10586,7 @@ export type LeaveOrganizationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -10730,7 +10828,7 @@ export type UpdateRolesErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -10802,7 +10900,7 @@ export type DeleteRoleErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -10910,7 +11008,7 @@ export type CreatePredefinedRolesErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -10972,7 +11070,7 @@ export type DeletePredefinedRoleErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11030,7 +11128,7 @@ export type CheckPermissionsErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11154,7 +11252,7 @@ export type DeleteUserErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11216,7 +11314,7 @@ export type DeactivateUserErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11278,7 +11376,7 @@ export type ReactivateUserErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11399,7 +11497,7 @@ export type AddSuperAdminErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11465,7 +11563,7 @@ export type RemoveSuperAdminErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11586,7 +11684,7 @@ export type CreateMachineUserErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11648,7 +11746,7 @@ export type DeleteMachineUserErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11710,7 +11808,7 @@ export type UpdateMachineUserErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11778,7 +11876,7 @@ export type CreateMachineSecretErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11844,7 +11942,7 @@ export type DeleteMachineSecretErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -11975,7 +12073,7 @@ export type CreateApiKeyErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12041,7 +12139,7 @@ export type RevokeApiKeyErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12103,7 +12201,7 @@ export type UpdateApiKeyErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12169,7 +12267,7 @@ export type AdoptApiKeyErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12300,7 +12398,7 @@ export type CreateOrganizationMachineUserErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12366,7 +12464,7 @@ export type DeleteOrganizationMachineUserErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12432,7 +12530,7 @@ export type UpdateOrganizationMachineUserErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12504,7 +12602,7 @@ export type CreateOrganizationMachineSecretErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12584,7 +12682,7 @@ export type ConfirmOrganizationMachineSecretErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12654,7 +12752,7 @@ export type DeleteOrganizationMachineSecretErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12889,7 +12987,7 @@ export type CreateIntentErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -12950,7 +13048,7 @@ export type ValidateIntentErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13057,7 +13155,7 @@ export type UnlinkMyIdentityErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13120,7 +13218,7 @@ export type CreateGoogleIdentityProviderErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13187,7 +13285,7 @@ export type CreateAzureIdentityProviderErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13254,7 +13352,7 @@ export type CreateOidcIdentityProviderErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13361,7 +13459,7 @@ export type DeleteIdentityProviderErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13419,7 +13517,7 @@ export type UpdateIdentityProviderErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13521,7 +13619,7 @@ export type UpdateAppSettingsErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13619,7 +13717,7 @@ export type UpdateBrandingErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13743,7 +13841,7 @@ export type UpdateOrganizationBrandingErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13811,7 +13909,7 @@ export type DeleteOrganizationLogoErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13929,7 +14027,7 @@ export type SetOrganizationLogoErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -13982,7 +14080,7 @@ export type DeleteLogoErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -14080,7 +14178,7 @@ export type SetLogoErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -14174,7 +14272,7 @@ export type CreateAppErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**
@@ -14274,7 +14372,7 @@ export type UpdateAppErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**

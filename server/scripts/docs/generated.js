@@ -74,6 +74,12 @@ function fieldTable(openApi, schema, withRequired) {
   return table(['Field', 'Type', ...(withRequired ? ['Required'] : []), 'Meaning'], rows);
 }
 
+/** @param {OpenApi} openApi @param {Schema} schema @returns {string[]} the required fields of a form */
+const formFields = (openApi, schema) =>
+  fieldsOf(openApi, schema)
+    .filter(({ required }) => required)
+    .map((field) => `--data-urlencode '${field.name}=${String(exampleOf(openApi, field.schema))}'`);
+
 /** @param {OpenApi} openApi @param {string} method @param {string} path @param {Operation} operation */
 function curlOf(openApi, method, path, { parameters = [], requestBody, security = [] }) {
   const needed = parameters.map((parameter) => parameterOf(openApi, parameter)).filter(({ required }) => required);
@@ -83,6 +89,7 @@ function curlOf(openApi, method, path, { parameters = [], requestBody, security 
     .map(({ name, schema = {} }) => `${name}=${encodeURIComponent(String(exampleOf(openApi, schema)))}`);
   const schemes = new Set(security.flatMap((scheme) => Object.keys(scheme)));
   const body = requestBody?.content['application/json'];
+  const form = requestBody?.content['application/x-www-form-urlencoded'];
   const lines = [
     `curl -X ${method.toUpperCase()} "$url${inPath}${query.length > 0 ? `?${query.join('&')}` : ''}"`,
     ...(schemes.has('appName') ? ["-H 'X-App-Name: demo'"] : []),
@@ -92,6 +99,8 @@ function curlOf(openApi, method, path, { parameters = [], requestBody, security 
     ...(schemes.has('bearerToken') ? ['-H "Authorization: Bearer $token"'] : []),
     ...(body ? ["-H 'Content-Type: application/json'"] : []),
     ...(body ? [`-d '${JSON.stringify(exampleOf(openApi, body.schema))}'`] : []),
+    ...(schemes.has('clientCredential') ? ['-u "$client_id:$client_secret"'] : []),
+    ...(form ? formFields(openApi, form.schema) : []),
   ];
   return block('bash', lines.join(' \\\n  '));
 }
@@ -126,7 +135,7 @@ function typescriptOf({ openApi, sdkMethods }, path, { operationId, parameters =
 function operationPage(sources, method, path, operation) {
   const { openApi, routes, errorCodes } = sources;
   const parameters = (operation.parameters ?? []).map((parameter) => parameterOf(openApi, parameter));
-  const body = operation.requestBody?.content['application/json'];
+  const body = Object.values(operation.requestBody?.content ?? {})[0];
   const success = Object.entries(operation.responses).filter(([status]) => Number(status) < 400);
   const event = routes.find(({ operationId }) => operationId === operation.operationId)?.audit;
   const anchor = `/docs#tag/${operation.tags[0]}/${method.toUpperCase()}${path}`;

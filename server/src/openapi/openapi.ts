@@ -44,6 +44,8 @@ const general: readonly ErrorCode[] = [
 
 const linkTo = (code: ErrorCode): string => `[\`${code}\`](/errors/${code})`;
 
+type BodyType = 'application/json' | 'application/x-www-form-urlencoded';
+
 /** The operation object of one route. */
 export interface Operation {
   readonly operationId: string;
@@ -62,7 +64,7 @@ export interface Operation {
   readonly parameters: readonly (Parameter | Reference)[];
   readonly requestBody?: {
     readonly required: boolean;
-    readonly content: { readonly 'application/json': { readonly schema: JsonSchema } };
+    readonly content: Readonly<Partial<Record<BodyType, { readonly schema: JsonSchema }>>>;
   };
   readonly responses: Readonly<Record<string, Response | Reference>>;
 }
@@ -119,10 +121,10 @@ const tagDescriptions: Readonly<Record<Tag, string>> = {
 /** The path of a route in the document's notation, e.g. `/organizations/{orgId}`. */
 export const toPath = (url: string): string => url.replace(/:(\w+)/g, '{$1}');
 
-function requestBodyOf(schemas: SchemaCollection, { body }: Route): Pick<Operation, 'requestBody'> {
+function requestBodyOf(schemas: SchemaCollection, { body, oauth }: Route): Pick<Operation, 'requestBody'> {
   if (!body) return {};
-  const content = { 'application/json': { schema: schemas.add(body, 'input') } };
-  return { requestBody: { required: needsContent(body), content } };
+  const type: BodyType = oauth ? 'application/x-www-form-urlencoded' : 'application/json';
+  return { requestBody: { required: needsContent(body), content: { [type]: { schema: schemas.add(body, 'input') } } } };
 }
 
 const ofFreshness: Readonly<Record<FreshAuthentication, string>> = {
@@ -169,19 +171,16 @@ function toOperation(schemas: SchemaCollection, shared: Shared, route: Route): O
     operationId: route.operationId,
     tags: [route.tag],
     summary: route.summary,
-    description: [
-      route.description,
-      whoSentence(route.access),
-      ...freshnessSentence(route),
-      ...errorSentence(route),
-    ].join('\n\n'),
+    description: [route.description, whoSentence(route), ...freshnessSentence(route), ...errorSentence(route)].join(
+      '\n\n',
+    ),
     'x-principals': principalsOf(route.access),
-    'x-credentials': credentialKindsOf(route.access),
+    'x-credentials': credentialKindsOf(route),
     ...('principals' in route.access && route.access.machineScope && { 'x-machine-scope': route.access.machineScope }),
     ...(route.freshAuthentication && { 'x-fresh-authentication': route.freshAuthentication }),
     ...(required && { 'x-required-authentication': required }),
     'x-error-codes': errorsOf(route),
-    security: securityOf(route.access),
+    security: securityOf(route),
     parameters: parametersOf(schemas, route, shared.parameters.refer),
     ...requestBodyOf(schemas, route),
     responses: responsesOf(schemas, route, shared.headers.refer),

@@ -1,4 +1,5 @@
 import { type Access, needsSession, type Principal, principals } from '../access/access.ts';
+import type { Route } from '../calls/route.ts';
 
 /**
  * Principals by target, strongest first: each includes the rights of the following ones. For users, super admins are
@@ -25,7 +26,8 @@ function describe(name: string): string {
 }
 
 /** The sentence about the allowed callers. */
-export function whoSentence(access: Access): string {
+export function whoSentence({ access, oauth }: Route): string {
+  if (oauth) return '**Who:** an OAuth client, with the id and secret of a machine user of the app.';
   if (access.target === 'platform') return '**Who:** the operator of the deployment, with a platform key.';
   if (access.target === 'public') {
     if (access.acceptsSession) {
@@ -47,7 +49,8 @@ export function whoSentence(access: Access): string {
 }
 
 /** Allowed credentials, for the extension `x-credentials`. */
-export function credentialKindsOf(access: Access): string[] {
+export function credentialKindsOf({ access, oauth }: Route): string[] {
+  if (oauth) return ['client_secret'];
   if (access.target === 'platform') return ['platform_key'];
   if (access.target === 'public') return access.acceptsSession ? ['session'] : [];
   const isForPeople = access.principals.some((principal) => principal !== 'GENERIC_MACHINE_USER');
@@ -77,10 +80,12 @@ const isAppNamed = (access: Access): boolean =>
  * The security requirement of an operation: the app header if it needs an app, and one of the credentials. The header
  * is not a secret, but as a security scheme it is configured once in a generated client.
  */
-export const securityOf = (access: Access): Requirement[] =>
-  isAppNamed(access)
+export function securityOf({ access, oauth }: Route): Requirement[] {
+  if (oauth) return [{ clientCredential: [] }];
+  return isAppNamed(access)
     ? credentialsOf(access).map((credential) => ({ appName: [], ...credential }))
     : credentialsOf(access).filter((credential) => Object.keys(credential).length > 0);
+}
 
 /** Every security scheme, for the components of the document. */
 export const securitySchemes = {
@@ -104,4 +109,9 @@ export const securitySchemes = {
     description: 'The cookie that a sign-in sets. Calls that change data must come from an allowed origin.',
   },
   platformKey: { type: 'http', scheme: 'bearer', description: 'A key of the operator of the deployment.' },
+  clientCredential: {
+    type: 'http',
+    scheme: 'basic',
+    description: 'The client id and secret of a machine user. They can be sent in the form instead.',
+  },
 } as const;

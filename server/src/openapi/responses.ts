@@ -101,6 +101,21 @@ export const problem = z
   })
   .meta({ id: 'Problem', description: 'A problem document (RFC 9457).' });
 
+/** The schema of every error response of an OAuth endpoint. @see RFC 6749, section 5.2 */
+const oauthError = z
+  .object({
+    error: z.string().meta({ description: 'Error code of OAuth.', examples: ['invalid_client'] }),
+    error_description: z.string().meta({
+      description: 'Description of this occurrence.',
+      examples: ['The client id or the client secret is wrong.'],
+    }),
+    error_uri: z.string().meta({
+      description: 'URL of the page about this error.',
+      examples: ['http://localhost:3000/errors/invalid_client'],
+    }),
+  })
+  .meta({ id: 'OauthError', description: 'An error of an OAuth endpoint. RFC 6749, section 5.2.' });
+
 /** The headers of error responses, and the one of every response. */
 export const headerComponents: Readonly<Record<string, Header>> = {
   RequestId: {
@@ -135,7 +150,7 @@ const refusals: Readonly<Record<number, readonly [component: string, description
   409: ['Conflict', 'The request conflicts with the current state.'],
   412: ['PreconditionFailed', 'The resource has changed since the version in `If-Match`.'],
   413: ['ContentTooLarge', 'The body is too large.'],
-  415: ['UnsupportedMediaType', 'The body is not JSON.'],
+  415: ['UnsupportedMediaType', 'The body has another type than this operation accepts.'],
   422: ['UnprocessableContent', 'The idempotency key belongs to a different request.'],
   429: ['TooManyRequests', 'A limit is exceeded. Retry after the interval in `Retry-After`.'],
   500: ['InternalServerError', 'The service failed.'],
@@ -152,6 +167,10 @@ function refusalOf(status: number): readonly [component: string, description: st
   if (!found) throw new Error(`No component is declared for answers of status ${status}`);
   return found;
 }
+
+/** The component for errors of this status. OAuth endpoints have separate ones, because their errors have another format. */
+const nameOf = (status: number, { oauth }: Pick<Route, 'oauth'>): string =>
+  `${oauth ? 'Oauth' : ''}${refusalOf(status)[0]}`;
 
 /** Headers that only responses of some routes have. */
 function declaredHeaders({ response: { headers = {} }, idempotency }: Route): Record<string, Header> {
@@ -192,26 +211,41 @@ export function responsesOf(
   refer: ReferToHeader,
 ): Record<string, Response | Reference> {
   const statuses = new Set(errorsOf(route).map(statusOf));
-  const refused = [...statuses].map((status) => [status, { $ref: `#/components/responses/${refusalOf(status)[0]}` }]);
+  const refused = [...statuses].map((status) => [status, { $ref: `#/components/responses/${nameOf(status, route)}` }]);
   const notModified = hasVersion(route) && {
     304: { description: 'Not modified since the version in `If-None-Match`.', headers: ofEveryAnswer },
   };
   return { [route.response.status]: success(schemas, route, refer), ...notModified, ...Object.fromEntries(refused) };
 }
 
-function refusal(schemas: SchemaCollection, status: number, codes: readonly ErrorCode[]): Response {
+const contentOf = (schemas: SchemaCollection, { oauth }: Pick<Route, 'oauth'>): NonNullable<Response['content']> =>
+  oauth
+    ? { 'application/json': { schema: schemas.add(oauthError, 'output') } }
+    : { 'application/problem+json': { schema: schemas.add(problem, 'output') } };
+
+function refusal(
+  schemas: SchemaCollection,
+  status: number,
+  codes: readonly ErrorCode[],
+  kind: Pick<Route, 'oauth'>,
+): Response {
   return {
     description: refusalOf(status)[1],
     headers: { ...ofEveryAnswer, ...ofStatus[status] },
-    content: { 'application/problem+json': { schema: schemas.add(problem, 'output') } },
+    content: contentOf(schemas, kind),
     'x-error-codes': codes.filter((code) => statusOf(code) === status),
   };
 }
 
 /** The components that `responsesOf` refers to, each with all codes that any route returns with its status. */
 export function responseComponents(schemas: SchemaCollection, routes: readonly Route[]): Record<string, Response> {
-  const answered = new Set(routes.flatMap(errorsOf));
+  const kinds: readonly Pick<Route, 'oauth'>[] = [{}, { oauth: true }];
+  return Object.fromEntries(kinds.flatMap((kind) => componentsOfKind(schemas, routes, kind)));
+}
+
+function componentsOfKind(schemas: SchemaCollection, routes: readonly Route[], kind: Pick<Route, 'oauth'>) {
+  const answered = new Set(routes.filter(({ oauth }) => oauth === kind.oauth).flatMap(errorsOf));
   const codes = (Object.keys(errorCodes) as ErrorCode[]).filter((code) => answered.has(code));
   const statuses = [...new Set(codes.map(statusOf))].toSorted((a, b) => a - b);
-  return Object.fromEntries(statuses.map((status) => [refusalOf(status)[0], refusal(schemas, status, codes)]));
+  return statuses.map((status) => [nameOf(status, kind), refusal(schemas, status, codes, kind)] as const);
 }

@@ -40,6 +40,10 @@ export const resolved = (schema: JsonSchema): JsonSchema =>
 export const follow = <Part extends object>(part: Part | Reference): Part =>
   '$ref' in part ? (lookUp(part.$ref) as Part) : part;
 
+/** The schema of the body of an operation; undefined if it has none. */
+export const bodySchemaOf = ({ requestBody }: Operation): JsonSchema | undefined =>
+  Object.values(requestBody?.content ?? {})[0]?.schema;
+
 /** All parameters of an operation. */
 export const parametersOf = ({ parameters }: Operation) => parameters.map((parameter) => follow<Parameter>(parameter));
 

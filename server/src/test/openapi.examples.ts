@@ -1,14 +1,15 @@
 import type { Operation } from '../openapi/openapi.ts';
 import type { Parameter } from '../openapi/parameters.ts';
 import type { JsonSchema } from '../openapi/schemas.ts';
-import { parametersOf, resolved } from './openapi.document.ts';
+import { bodySchemaOf, parametersOf, resolved } from './openapi.document.ts';
 
 /**
  * The examples of a body: those of the whole body, otherwise one made of the examples of all fields, like in the
  * rendered reference.
  */
-export function bodiesOf({ requestBody }: Operation): unknown[] {
-  return requestBody ? examplesOf(requestBody.content['application/json'].schema) : [undefined];
+export function bodiesOf(operation: Operation): unknown[] {
+  const schema = bodySchemaOf(operation);
+  return schema ? examplesOf(schema) : [undefined];
 }
 
 function examplesOf(schema: JsonSchema): unknown[] {

@@ -10,7 +10,16 @@ import type { JsonSchema } from '../openapi/schemas.ts';
 import { toText } from '../openapi/text.ts';
 import { type Route, route as declare } from '../calls/route.ts';
 import { routes } from '../routes.ts';
-import { document, lookUp, nodesOf, operations, parametersOf, resolved, responsesOf } from './openapi.document.ts';
+import {
+  bodySchemaOf,
+  document,
+  lookUp,
+  nodesOf,
+  operations,
+  parametersOf,
+  resolved,
+  responsesOf,
+} from './openapi.document.ts';
 
 /** Codes that no operation returns, because the call fails before an operation is known. */
 const answeredByFramework = new Map([
@@ -24,7 +33,7 @@ const answeredByFramework = new Map([
 const documented = routes.filter((route) => !route.hidden);
 
 const schemasInPlace = (operation: Operation): JsonSchema[] => [
-  ...(operation.requestBody ? [operation.requestBody.content['application/json'].schema] : []),
+  ...[bodySchemaOf(operation)].filter((schema) => schema !== undefined),
   ...responsesOf(operation).flatMap(({ response }) =>
     Object.values(response.content ?? {}).map(({ schema }) => schema),
   ),
@@ -267,15 +276,24 @@ describe('for code generators', () => {
     expect(unnamed.filter(({ operation }) => operation.security.some((one) => 'appName' in one))).toEqual([]);
   });
 
+  it('describes the form and the errors of an OAuth endpoint', () => {
+    const { operation } = operations.find(({ path }) => path === '/apps/{app}/oauth/introspect') ?? {};
+    expect(Object.keys(operation?.requestBody?.content ?? {})).toEqual(['application/x-www-form-urlencoded']);
+    expect(operation?.security).toEqual([{ clientCredential: [] }]);
+    expect(operation?.responses['401']).toEqual({ $ref: '#/components/responses/OauthUnauthorized' });
+  });
+
   it('has one problem schema for all errors, whose code is open', () => {
     expect(resolved({ $ref: '#/components/schemas/Problem' }).properties?.['code']).not.toHaveProperty('enum');
     const refusals = operations.flatMap(({ operation }) =>
       Object.entries(operation.responses).filter(([status]) => status >= '400'),
     );
     expect(refusals.filter(([, response]) => !('$ref' in response))).toEqual([]);
-    for (const response of Object.values(document.components.responses)) {
-      const { schema } = response.content?.['application/problem+json'] ?? {};
-      expect(schema).toEqual({ $ref: '#/components/schemas/Problem' });
+    for (const [name, response] of Object.entries(document.components.responses)) {
+      const [type, schema] = name.startsWith('Oauth')
+        ? ['application/json', 'OauthError']
+        : ['application/problem+json', 'Problem'];
+      expect(response.content).toEqual({ [type]: { schema: { $ref: `#/components/schemas/${schema}` } } });
       expect(response['x-error-codes']).not.toEqual([]);
     }
   });

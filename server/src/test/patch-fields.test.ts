@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Route } from '../calls/route.ts';
 import { routes } from '../routes.ts';
 import { perform } from './samples/sample.ts';
-import { operations } from './openapi.document.ts';
+import { bodySchemaOf, operations } from './openapi.document.ts';
 import { type Field, fieldsOf, newValue, valueAt, withValue } from './patch-fields.ts';
 import { type Kind, kinds, type Subject } from './patch-fields.kinds.ts';
 import { buildTestApp, type TestApp } from './setup.ts';
@@ -13,9 +13,10 @@ const changingRoutes = routes.filter(({ method }) => method === 'PATCH' || metho
 
 /** Fields of the body, as the document describes it. */
 function fieldsOfBody({ operationId }: Route): Field[] {
-  const body = operations.find(({ operation }) => operation.operationId === operationId)?.operation.requestBody;
-  if (!body) throw new Error(`${operationId} has no documented body: what does it change?`);
-  return fieldsOf(body.content['application/json'].schema);
+  const found = operations.find(({ operation }) => operation.operationId === operationId);
+  const schema = found && bodySchemaOf(found.operation);
+  if (!schema) throw new Error(`${operationId} has no documented body: what does it change?`);
+  return fieldsOf(schema);
 }
 
 const kindOf = ({ operationId }: Route): Kind => {

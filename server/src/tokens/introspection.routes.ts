@@ -35,9 +35,7 @@ export const introspectionRoutes = [
     summary: 'Introspect a token as an OAuth client',
     description:
       'The introspection endpoint of RFC 7662 for OAuth libraries. The service authenticates with the client id ' +
-      'and secret of a machine user.',
-    // Omitted from the SDK: standard clients use it by the standard, the SDK and generated clients use the JSON route.
-    hidden: true,
+      'and secret of a machine user that has the scope `tokens:read`, by Basic authentication or in the form.',
     oauth: true,
     access: publicAccess({ app: 'in-path' }),
     audit: noAudit('It only reads; the last uses of the session and of the secret are counters.'),

@@ -14,7 +14,10 @@ export const introspectToken = z
   })
   .meta({ id: 'IntrospectTokenRequest', description: 'The token to introspect. RFC 7662, section 2.1.' });
 
-export const introspectionParams = z.strictObject({ app: appName });
+/** With a separate description, because a parameter that operations share would be a component with the name of a schema. */
+export const introspectionParams = z.strictObject({
+  app: appName.meta({ description: 'Name of the app whose tokens are introspected.', examples: ['demo'] }),
+});
 
 /** Form of an OAuth client. Unknown parameters are ignored (RFC 6749, section 3.2), such as `token_type_hint`. */
 export const introspectionForm = z
