@@ -9159,7 +9159,7 @@ export type CreateOrganizationErrors = {
      */
     413: Problem;
     /**
-     * The body is not JSON.
+     * The body has another type than this operation accepts.
      */
     415: Problem;
     /**

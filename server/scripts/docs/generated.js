@@ -61,6 +61,9 @@ const firstSentence = (text) => (/^.*?[.:](?=\s|$)/s.exec(text)?.[0] ?? text).re
 const parameterOf = (openApi, parameter) =>
   openApi.components.parameters[parameter.$ref?.split('/').at(-1) ?? ''] ?? parameter;
 
+/** @param {string} text without a full stop @returns {string} */
+const sentenceOf = (text) => (text === '' ? '' : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`);
+
 /** @param {OpenApi} openApi @param {Schema} schema @param {boolean} withRequired */
 function fieldTable(openApi, schema, withRequired) {
   const fields = fieldsOf(openApi, schema);
@@ -69,7 +72,7 @@ function fieldTable(openApi, schema, withRequired) {
     `\`${field.name}\``,
     typeOf(openApi, field.schema),
     ...(withRequired ? [field.required ? 'yes' : ''] : []),
-    [field.schema.description, boundsOf(field.schema)].filter(Boolean).join(' '),
+    [field.schema.description, sentenceOf(boundsOf(field.schema))].filter(Boolean).join(' '),
   ]);
   return table(['Field', 'Type', ...(withRequired ? ['Required'] : []), 'Meaning'], rows);
 }
@@ -175,7 +178,7 @@ function operationPage(sources, method, path, operation) {
           ]),
         ),
       body && fieldTable(openApi, body.schema, true),
-      '## Answer',
+      '## Response',
       ...answers,
       errors.length > 0 && `## Errors\n\n${table(['Status', 'Code', 'Meaning'], errors)}`,
       typeof event === 'string' &&
