@@ -2,8 +2,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 /**
  * Writes what the client knows of each operation, from the OpenAPI document, to `src/generated/operations.ts`. The
- * types of the bodies come from openapi-ts; `.ci/tools/sdk-types.sh` writes both. Operations that take a form are omitted:
- * they are for OAuth libraries, and each has an operation with JSON.
+ * types of the bodies come from openapi-ts; `.ci/tools/sdk-types.sh` writes both. Operations that take a form are
+ * omitted: they are for OAuth libraries, and each has an operation with JSON.
  *
  * @typedef {{ name: string, in: string, $ref?: string }} Parameter
  * @typedef {{ type?: string, properties?: Record<string, Schema>, $ref?: string }} Schema

@@ -168,7 +168,7 @@ function refusalOf(status: number): readonly [component: string, description: st
   return found;
 }
 
-/** The component for errors of this status. OAuth endpoints have separate ones, because their errors have another format. */
+/** The component for errors of this status. OAuth endpoints have separate ones, because their errors differ. */
 const nameOf = (status: number, { oauth }: Pick<Route, 'oauth'>): string =>
   `${oauth ? 'Oauth' : ''}${refusalOf(status)[0]}`;
 

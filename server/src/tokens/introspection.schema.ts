@@ -14,7 +14,7 @@ export const introspectToken = z
   })
   .meta({ id: 'IntrospectTokenRequest', description: 'The token to introspect. RFC 7662, section 2.1.' });
 
-/** With a separate description, because a parameter that operations share would be a component with the name of a schema. */
+/** The description is separate: a parameter that operations share would be a component with the name of a schema. */
 export const introspectionParams = z.strictObject({
   app: appName.meta({ description: 'Name of the app whose tokens are introspected.', examples: ['demo'] }),
 });
