@@ -118,6 +118,7 @@ async function notifyMaker(tx: Tx, call: Call, { id, name, orgId }: ApiKey): Pro
     purpose: 'api_key_created',
     content: {
       keyName: name,
+      orgId,
       organizationName,
       ...circumstancesOf(call),
       notMeUrl: notMeUrl(call, user, { kind: 'api_key', id }),

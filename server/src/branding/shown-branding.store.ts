@@ -53,6 +53,19 @@ const toOrganizationWithLook = (row: OrganizationRow): OrganizationWithLook => (
   }),
 });
 
+/** The look of an active organization, if the app shows it. */
+export async function findOrganizationWithLook(
+  db: Queryable,
+  appId: string,
+  orgId: string,
+): Promise<OrganizationWithLook | undefined> {
+  const [row] = await db.query<OrganizationRow>(sql`
+    SELECT of_organization.* FROM apps a
+    CROSS JOIN LATERAL (SELECT ${organizationColumns} FROM ${shownBranding(orgId)}) AS of_organization
+    WHERE a.id = ${appId}`);
+  return row && toOrganizationWithLook(row);
+}
+
 /** What a browser presents to be shown the look of an organization. */
 export interface Presented {
   readonly orgId: string;

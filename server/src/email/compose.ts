@@ -1,4 +1,5 @@
 import { logoUrl } from '../branding/logo-url.ts';
+import { findOrganizationWithLook, type OrganizationWithLook } from '../branding/shown-branding.store.ts';
 import type { Config } from '../config.ts';
 import type { Services } from '../calls/services.ts';
 import type { MailContent } from '../mail-texts/mail-purposes.ts';
@@ -26,16 +27,34 @@ export interface ComposedMail {
 const messageIdOf = ({ appId, id }: StoredMail, config: Config): string =>
   `<${appId}.${id}@${new URL(config.publicUrl).hostname}>`;
 
-/** The branding of an app's mails to a user. */
-function brandingOf({ publicUrl }: Config, { app, language }: StoredMail): Branding {
+/** The branding of an app's mails to a user, or of those of an organization. The texts of mails are always the app's. */
+function brandingOf(
+  { publicUrl }: Config,
+  { app, language }: StoredMail,
+  organization: OrganizationWithLook | undefined,
+): Branding {
   const { mail: settings } = app.settings;
+  const urlOf = (hash: Buffer): string => publicUrl + logoUrl(app.name, hash);
+  const ofApp = settings.logoUrl ?? (app.logoHash ? urlOf(app.logoHash) : undefined);
+  const ownName = organization?.textsAllowed ? organization.look.name : null;
   return {
     language: languageOf(language, app.settings.language),
-    brandName: settings.brandName ?? app.displayName,
-    logoUrl: settings.logoUrl ?? (app.logoHash ? publicUrl + logoUrl(app.name, app.logoHash) : undefined),
-    color: settings.color ?? undefined,
+    brandName: ownName ?? settings.brandName ?? app.displayName,
+    logoUrl: organization?.logo ? urlOf(organization.logo.hash) : ofApp,
+    logoName: organization?.logo && organization.name,
+    color: organization?.look.primaryColor ?? settings.color ?? undefined,
     texts: settings.texts ?? {},
   };
+}
+
+/** The organization whose look a mail has; undefined: that of the app. */
+export async function organizationOf(
+  { db }: Pick<Services, 'db'>,
+  { appId, app }: StoredMail,
+  { orgId }: MailContent,
+): Promise<OrganizationWithLook | undefined> {
+  if (orgId === undefined || !app.settings.organizationBranding) return undefined;
+  return findOrganizationWithLook(db, appId, orgId);
 }
 
 /** Renders a mail and adds its sender. */
@@ -43,9 +62,10 @@ export function composeMail(
   { config }: Pick<Services, 'config'>,
   mail: StoredMail,
   content: MailContent,
+  organization: OrganizationWithLook | undefined,
 ): ComposedMail {
   const { mail: settings } = mail.app.settings;
-  const look = brandingOf(config, mail);
+  const look = brandingOf(config, mail, organization);
   const { name, address } = senderOf(config, settings);
   return {
     messageId: messageIdOf(mail, config),

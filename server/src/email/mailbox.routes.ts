@@ -8,7 +8,7 @@ import { mailbox, mailboxQuery, type Mail } from './mailbox.schema.ts';
 import { mailboxPage, mailPage } from './mailbox.page.ts';
 import { newestMails, type StoredMail } from './mails.store.ts';
 import { openContent } from './queue-mail.ts';
-import { composeMail } from './compose.ts';
+import { composeMail, organizationOf } from './compose.ts';
 import { toText } from './sender.ts';
 
 const mailsShown = 100;
@@ -20,10 +20,11 @@ function refuseStrangers({ services, request }: Call): void {
 }
 
 /** A mail in words. */
-function toMail(services: Services, mail: StoredMail): Mail {
+async function toMail(services: Services, mail: StoredMail): Promise<Mail> {
   const content = openContent(services, mail);
   const { code, url } = content;
-  const { from, subject, text, html } = composeMail(services, mail, content);
+  const organization = await organizationOf(services, mail, content);
+  const { from, subject, text, html } = composeMail(services, mail, content, organization);
   return {
     id: mail.id,
     to: mail.recipient,
@@ -45,7 +46,7 @@ async function readMailbox(services: Services, to: string | undefined): Promise<
     limit: mailsShown,
     now: services.clock.now(),
   });
-  return mails.map((mail) => toMail(services, mail));
+  return Promise.all(mails.map((mail) => toMail(services, mail)));
 }
 
 /** @throws ApiError `route_not_found` */

@@ -1,7 +1,8 @@
 import type { BackgroundTask } from '../calls/background-task.ts';
 import { isLiveCode } from '../codes/live-code.ts';
 import type { Services } from '../calls/services.ts';
-import { composeMail } from './compose.ts';
+import { composeMail, organizationOf } from './compose.ts';
+import type { OrganizationWithLook } from '../branding/shown-branding.store.ts';
 import { type DeliveryFailure, failureText, toDeliveryFailure } from './delivery-failure.ts';
 import { takeDueMails, type TakenMail } from './delivery.store.ts';
 import { markSent, markVoid } from '../outbox/outbox.store.ts';
@@ -72,7 +73,7 @@ class Run {
       return this.#settleFailure(mail, { reason: 'app_inactive', isPermanent: false, isOfServer: false });
     }
     if (await this.#isOutdated(mail, content)) return markVoid(db, 'mails', mail, clock.now());
-    const failure = await this.#send(mail, content);
+    const failure = await this.#send(mail, content, await organizationOf(this.#services, mail, content));
     return failure ? this.#settleFailure(mail, failure) : markSent(db, 'mails', mail, clock.now());
   }
 
@@ -90,10 +91,14 @@ class Run {
     return code !== undefined && !(await isLiveCode(this.#services, appId, userId, code));
   }
 
-  async #send(mail: TakenMail, content: MailContent): Promise<DeliveryFailure | undefined> {
+  async #send(
+    mail: TakenMail,
+    content: MailContent,
+    organization: OrganizationWithLook | undefined,
+  ): Promise<DeliveryFailure | undefined> {
     const signal = AbortSignal.any([this.#cut.signal, AbortSignal.timeout(this.#timing.mailMs)]);
     try {
-      await this.#pool.send(composeMail(this.#services, mail, content), signal);
+      await this.#pool.send(composeMail(this.#services, mail, content, organization), signal);
       this.#services.mailServer.note(true);
       return undefined;
     } catch (error) {

@@ -52,7 +52,7 @@ async function tellGranted(tx: Tx, call: Call, user: User, organization: Place, 
   const { services } = call;
   if ((await tryLimitWithin(tx, call, 'roleMailsPerUserPerDay', user.id)) !== undefined) return;
   const app = await namedAppOf(call);
-  const content = { organizationName: organization.name, role: roleName(grant) };
+  const content = { orgId: organization.id, organizationName: organization.name, role: roleName(grant) };
   const mail = { userId: user.id, recipient: user.email, purpose: 'role_granted', content } as const;
   await queueMailFromOthers(tx, services, app, mail);
 }
@@ -85,7 +85,7 @@ export interface InvitationToMail {
 export function invitationMail(invitation: InvitationToMail, issued: IssuedCode): MailToQueue {
   const { id, userId, email, organization, grant, urlTemplate } = invitation;
   const code = mailedCode(issued, urlTemplate, { email, orgId: organization.id });
-  const content = { ...code, organizationName: organization.name, role: roleName(grant) };
+  const content = { ...code, orgId: organization.id, organizationName: organization.name, role: roleName(grant) };
   return { userId, recipient: email, purpose: 'invitation', content, invitationId: id };
 }
 

@@ -14,6 +14,8 @@ export interface MailContent {
   /** The long code, if the mail has no link that contains it. */
   readonly longCode?: string;
   readonly url?: string;
+  /** The organization whose look the mail has. */
+  readonly orgId?: string;
   readonly organizationName?: string;
   /** Key of the role, or `ORG_OWNER`, `ORG_USER_MANAGER`. */
   readonly role?: string;
@@ -54,7 +56,7 @@ export interface MailContent {
 /** Placeholders that texts can use. Code and links have fixed places in a mail. */
 export type MailField = Exclude<
   keyof MailContent,
-  'code' | 'longCode' | 'url' | 'notMeUrl' | 'notMeLinks' | 'policyChanges'
+  'orgId' | 'code' | 'longCode' | 'url' | 'notMeUrl' | 'notMeLinks' | 'policyChanges'
 >;
 
 interface PurposeRules {

@@ -20,6 +20,8 @@ export interface Branding {
   readonly language: Language;
   readonly brandName: string;
   readonly logoUrl: string | undefined;
+  /** Whose logo it is, if not that of the brand. */
+  readonly logoName?: string | undefined;
   /** As `#rrggbb`; undefined: the default colour. */
   readonly color: string | undefined;
   readonly texts: OwnTexts;
@@ -177,15 +179,18 @@ function toText({ values, paragraphs, details, code, longCode, link, note, notMe
   return `${parts.join('\n\n')}\n`;
 }
 
-function toHtml({ values, ...draft }: Draft, subject: string, { language, logoUrl, color }: Branding): string {
+function toHtml({ values, ...draft }: Draft, subject: string, look: Branding): string {
+  const { language, logoUrl, logoName, color } = look;
+  const brandName = values.get('brandName') ?? '';
   const filled = (text: string) => fillHtml(text, values);
   return layOut({
     ...draft,
     language,
     direction: languages[language].direction,
     subject,
-    brandName: values.get('brandName') ?? '',
+    brandName,
     logoUrl,
+    logoName: logoName === undefined ? brandName : nameInBody(logoName),
     color: color ?? defaultColor,
     heading: filled(draft.heading),
     paragraphs: draft.paragraphs.map(filled),

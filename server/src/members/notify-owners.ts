@@ -44,6 +44,7 @@ export async function notifyPolicyUpdate(tx: Tx, call: Call, update: PolicyUpdat
   const caller = actor.kind === 'user' ? owners.find(({ id }) => id === actor.user.id) : undefined;
   const { organizationName, before, after, changes } = update;
   const content = {
+    orgId,
     organizationName,
     changedBy: caller?.email ?? '',
     time: services.clock.now().toISOString(),

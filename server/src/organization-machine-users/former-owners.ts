@@ -12,7 +12,7 @@ const graceMs = 7 * 24 * 3_600_000;
 async function notifyEnds(tx: Tx, call: Call, ends: readonly [ScheduledEnd, ...ScheduledEnd[]], until: Date) {
   const [{ orgId, organizationName }] = ends;
   const machineUser = [...new Set(ends.map(({ userName }) => userName))].join(', ');
-  const content = { organizationName, machineUser, time: until.toISOString() };
+  const content = { orgId, organizationName, machineUser, time: until.toISOString() };
   const owners = await listOwners(tx, call.appId, orgId);
   await notifyOwners(tx, call, owners, 'machine_secrets_end', () => content);
 }

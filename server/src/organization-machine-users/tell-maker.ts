@@ -20,6 +20,7 @@ export async function tellMaker(
   if (actor.kind !== 'user' || !actor.user.isEmailVerified) return;
   const { id: userId, email: recipient } = actor.user;
   const content = {
+    orgId,
     organizationName: await getOrganizationName(tx, appId, orgId),
     machineUser: userName,
     ...circumstancesOf(call),
