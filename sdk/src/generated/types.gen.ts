@@ -831,6 +831,10 @@ export type Branding = {
      */
     font: 'system' | 'humanist' | 'serif' | 'rounded' | 'monospace' | null;
     /**
+     * The background that the logo is made for. In the other mode, the logo is shown on a surface of this brightness. A white logo on a transparent background needs `dark`. null: light.
+     */
+    logoBackground: 'light' | 'dark' | null;
+    /**
      * Texts of the pages by `<language>.<name>`, as plain text. Names: signInLead and signUpLead (headings), signInNote and signUpNote (a sentence below them), footer. `{{brandName}}` stands for the name. null: the texts of the service.
      */
     texts: {
@@ -3428,6 +3432,10 @@ export type OrganizationBranding = {
      */
     font: 'system' | 'humanist' | 'serif' | 'rounded' | 'monospace' | null;
     /**
+     * The background that the logo is made for. In the other mode, the logo is shown on a surface of this brightness. A white logo on a transparent background needs `dark`. null: light.
+     */
+    logoBackground: 'light' | 'dark' | null;
+    /**
      * Texts of the pages by `<language>.<name>`, as plain text. Names: signInLead and signUpLead (headings), signInNote and signUpNote (a sentence below them), footer. `{{brandName}}` stands for the name. null: the texts of the service.
      */
     texts: {
@@ -5317,6 +5325,10 @@ export type UpdateBrandingRequest = {
      */
     font?: 'system' | 'humanist' | 'serif' | 'rounded' | 'monospace' | null;
     /**
+     * The background that the logo is made for. In the other mode, the logo is shown on a surface of this brightness. A white logo on a transparent background needs `dark`. null: light.
+     */
+    logoBackground?: 'light' | 'dark' | null;
+    /**
      * Texts of the pages by `<language>.<name>`, as plain text. Names: signInLead and signUpLead (headings), signInNote and signUpNote (a sentence below them), footer. `{{brandName}}` stands for the name. null: the texts of the service.
      */
     texts?: {
@@ -5448,6 +5460,10 @@ export type UpdateOrganizationBrandingRequest = {
      * Font, of those that are installed on the device. null: system.
      */
     font?: 'system' | 'humanist' | 'serif' | 'rounded' | 'monospace' | null;
+    /**
+     * The background that the logo is made for. In the other mode, the logo is shown on a surface of this brightness. A white logo on a transparent background needs `dark`. null: light.
+     */
+    logoBackground?: 'light' | 'dark' | null;
     /**
      * Texts of the pages by `<language>.<name>`, as plain text. Names: signInLead and signUpLead (headings), signInNote and signUpNote (a sentence below them), footer. `{{brandName}}` stands for the name. null: the texts of the service.
      */

@@ -39,6 +39,9 @@ const link = (what: string, example: string) =>
 const fonts = ['system', 'humanist', 'serif', 'rounded', 'monospace'] as const;
 export type Font = (typeof fonts)[number];
 
+const logoBackgrounds = ['light', 'dark'] as const;
+export type LogoBackground = (typeof logoBackgrounds)[number];
+
 /** The texts of pages that can be replaced or added. Notes and the footer are empty by default. */
 const textNames = ['signInLead', 'signInNote', 'signUpLead', 'signUpNote', 'footer'] as const;
 export type BrandingText = (typeof textNames)[number];
@@ -85,6 +88,15 @@ export const lookShape = {
     .enum(fonts, { error: `Must be one of ${fonts.join(', ')}.` })
     .nullable()
     .meta({ description: 'Font, of those that are installed on the device. null: system.', examples: ['humanist'] }),
+  logoBackground: z
+    .enum(logoBackgrounds, { error: `Must be one of ${logoBackgrounds.join(', ')}.` })
+    .nullable()
+    .meta({
+      description:
+        'The background that the logo is made for. In the other mode, the logo is shown on a surface of this ' +
+        'brightness. A white logo on a transparent background needs `dark`. null: light.',
+      examples: ['dark'],
+    }),
   texts,
   termsUrl: link('Link to the terms of service below each page.', 'https://acme.example/terms'),
   privacyUrl: link('Link to the privacy policy below each page.', 'https://acme.example/privacy'),

@@ -6,6 +6,7 @@ export const defaultLook: AppLook = {
   primaryColorDark: null,
   radius: null,
   font: null,
+  logoBackground: null,
   texts: null,
   termsUrl: null,
   privacyUrl: null,

@@ -1,10 +1,12 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { sql } from '../db/db.ts';
 import { contrast } from '../mail-texts/colors.ts';
 import { registerProvider } from '../test/identity-flow.ts';
 import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
+import { enableSignInCodes } from '../test/world/sign-in-codes.ts';
 import { createVisitor } from '../test/world/visitor.ts';
-import { createWorld, faults, problem, type World } from '../test/world/world.ts';
+import { createWorld, faults, password, problem, type World } from '../test/world/world.ts';
 
 let test: TestApp;
 let world: World;
@@ -189,6 +191,52 @@ describe('a page', () => {
     // The two lists have no method in common, so the setting counts. Otherwise people could not sign in.
     await patch({ methods: ['emailCode'] });
     expect(await buttons()).toEqual(['Continue', 'Use a passkey', 'Continue with Acme SSO']);
+  });
+
+  it('asks for a code or a password first, by the order of the methods', async () => {
+    await enableSignInCodes(world);
+    const { email } = await world.person();
+    const goOn = async () => {
+      const visitor = createVisitor(test);
+      await visitor.open(`/apps/${world.appName}/sign-in`);
+      const { forms } = await visitor.press('Continue', { email });
+      return { visitor, buttons: forms.map(({ button }) => button).slice(0, 3) };
+    };
+    await patch({ methods: ['password', 'emailCode'] });
+    expect((await goOn()).buttons.slice(0, 2)).toEqual(['Sign in', 'Send a code by mail']);
+    await patch({ methods: ['emailCode', 'password'] });
+    const { visitor, buttons } = await goOn();
+    expect(buttons).toEqual(['Sign in', 'Send the mail again', 'Use a password']);
+    const asked = await visitor.press('Use a password');
+    expect(asked.forms[0]?.fields).toEqual(['password']);
+    expect((await visitor.press('Sign in', { password })).path).toContain('/account');
+    await patch({ methods: ['emailCode'] });
+    expect((await goOn()).buttons).toEqual(['Sign in', 'Send the mail again']);
+  });
+
+  it('asks for the password if the code cannot be sent', async () => {
+    await enableSignInCodes(world);
+    await patch({ methods: ['emailCode', 'password'] });
+    const { email } = await world.person();
+    await test.db.query(sql`
+      UPDATE apps SET settings = settings || '{"limits": {"codeRequestsPerAddressPerHour": 1}}'::jsonb
+      WHERE id = ${world.appId}`);
+    const visitor = createVisitor(test);
+    for (const status of [200, 429]) {
+      await visitor.open(`/apps/${world.appName}/sign-in`);
+      expect((await visitor.press('Continue', { email })).status).toBe(status);
+    }
+    expect((await visitor.press('Sign in', { password })).path).toContain('/account');
+  });
+
+  it.each([
+    ['light', 'dark', '#ffffff'],
+    ['dark', 'light', '#191b1e'],
+  ])('shows a logo for %s grounds on such a surface in %s mode', async (logoBackground, mode, surface) => {
+    await patch({ logoBackground });
+    const { html } = await page('sign-in');
+    expect(html).toContain(`@media (prefers-color-scheme:${mode}){.logo img{background:${surface};`);
+    expect(html.match(/\.logo img\{background/g)).toHaveLength(1);
   });
 
   it('takes its style from typed values, under a policy that allows this style only', async () => {

@@ -43,7 +43,10 @@ export function inheritedLook(
     ...colorsOf(ofApp, organization),
     radius: organization.look.radius ?? ofApp.radius,
     font: organization.look.font ?? ofApp.font,
-    logo: organization.logo ? { ...organization.logo, alternative: organization.name } : ofApp.logo,
+    ...(organization.logo && {
+      logo: { ...organization.logo, alternative: organization.name },
+      logoBackground: organization.look.logoBackground,
+    }),
     ...withTexts(ofApp, organization),
   };
 }

@@ -143,6 +143,17 @@ describe('a logo', () => {
     expect(await mailTo('two@example.com')).toContain('src="https://acme.example/logo.png"');
   });
 
+  it('that is made for dark grounds has one in mails', async () => {
+    await put(png(2, 2));
+    const body = { logoBackground: 'dark' };
+    await world.call('PATCH', '/v1/authorization/branding', { token: world.admin.token, body });
+    const email = 'dark@example.com';
+    await world.call('POST', '/v1/authentication/users', {
+      body: { email, firstName: 'Jon', lastName: 'Doe', password: 'Password@123JonDoeInc' },
+    });
+    expect((await world.mail(email)).html).toMatch(/<img [^>]*background:#1c1c1e/);
+  });
+
   it('of another app cannot be changed', async () => {
     const other = await createWorld(test);
     await put(png(1, 1));

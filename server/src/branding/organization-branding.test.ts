@@ -50,6 +50,7 @@ const inherited = {
   primaryColorDark: null,
   radius: null,
   font: null,
+  logoBackground: null,
   texts: null,
   termsUrl: null,
   privacyUrl: null,

@@ -27,7 +27,7 @@ export interface ComposedMail {
 const messageIdOf = ({ appId, id }: StoredMail, config: Config): string =>
   `<${appId}.${id}@${new URL(config.publicUrl).hostname}>`;
 
-/** The branding of an app's mails to a user, or of those of an organization. The texts of mails are always the app's. */
+/** The branding of a mail of an app or organization. The texts are always those of the app. */
 function brandingOf(
   { publicUrl }: Config,
   { app, language }: StoredMail,
@@ -42,6 +42,10 @@ function brandingOf(
     brandName: ownName ?? settings.brandName ?? app.displayName,
     logoUrl: organization?.logo ? urlOf(organization.logo.hash) : ofApp,
     logoName: organization?.logo && organization.name,
+    // The logo of the settings is not the stored one, for which the value is.
+    isLogoForDark: organization?.logo
+      ? organization.look.logoBackground === 'dark'
+      : !settings.logoUrl && app.logoBackground === 'dark',
     color: organization?.look.primaryColor ?? settings.color ?? undefined,
     texts: settings.texts ?? {},
   };

@@ -1,5 +1,6 @@
 import { type SettingsPatch, type Settings } from '../apps/apps.schema.ts';
 import { withDefaults } from '../apps/apps.store.ts';
+import type { LogoBackground } from '../branding/branding.schema.ts';
 import type { Queryable, Sql, Tx } from '../db/db.ts';
 import { empty, sql } from '../db/db.ts';
 import type { MailPurpose } from '../mail-texts/mail-purposes.ts';
@@ -20,6 +21,7 @@ export interface StoredMail {
     readonly settings: Settings;
     /** SHA-256 of the stored logo. */
     readonly logoHash: Buffer | null;
+    readonly logoBackground: LogoBackground | null;
   };
   /** Language that the user chose, or null. */
   readonly language: string | null;
@@ -39,12 +41,14 @@ export interface MailRow {
   settings: SettingsPatch;
   language: string | null;
   logo_hash: Buffer | null;
+  logo_background: LogoBackground | null;
 }
 
 /** The columns of a mail `m` with its app `a`, the branding `b` of the app, and user `u`. */
 export const mailColumns = sql`
   m.app_id, m.id, m.user_id, m.recipient, m.purpose, m.sealed_content, m.created_at,
-  a.name AS app_name, a.display_name, a.status, a.settings, u.language, b.logo_hash`;
+  a.name AS app_name, a.display_name, a.status, a.settings, u.language, b.logo_hash,
+  b.look ->> 'logoBackground' AS logo_background`;
 
 export const toStoredMail = (row: MailRow): StoredMail => ({
   appId: row.app_id,
@@ -60,6 +64,7 @@ export const toStoredMail = (row: MailRow): StoredMail => ({
     isActive: row.status === 'ACTIVE',
     settings: withDefaults(row.settings),
     logoHash: row.logo_hash,
+    logoBackground: row.logo_background,
   },
   language: row.language,
 });

@@ -9,6 +9,7 @@ export interface Layout {
   readonly brandName: string;
   readonly logoUrl: string | undefined;
   readonly logoName: string;
+  readonly isLogoForDark: boolean;
   /** Colour of the button and the stripe above, as `#rrggbb`. */
   readonly color: string;
   readonly heading: Html;
@@ -37,10 +38,12 @@ const byNight =
 
 const table = 'role="presentation" cellpadding="0" cellspacing="0" border="0"';
 
-function brand({ logoUrl, logoName, brandName }: Layout): Html {
+function brand({ logoUrl, logoName, isLogoForDark, brandName }: Layout): Html {
   const style = `font-family:${fonts};font-size:18px;line-height:24px;font-weight:600;color:#1c1c1e`;
   if (logoUrl === undefined) return html`<bdi class="ink" style="${style}">${brandName}</bdi>`;
-  const image = `display:inline-block;border:0;height:40px;max-height:40px;width:auto;max-width:240px;${style}`;
+  const ground = isLogoForDark ? 'background:#1c1c1e;padding:8px;border-radius:6px' : '';
+  const size = 'height:40px;max-height:40px;width:auto;max-width:240px';
+  const image = `display:inline-block;border:0;${size};${style};${ground}`;
   return html`<img class="ink" src="${logoUrl}" alt="${logoName}" height="40" style="${image}" />`;
 }
 

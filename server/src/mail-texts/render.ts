@@ -22,6 +22,8 @@ export interface Branding {
   readonly logoUrl: string | undefined;
   /** Whose logo it is, if not that of the brand. */
   readonly logoName?: string | undefined;
+  /** Whether the logo can only be seen on a dark ground. */
+  readonly isLogoForDark?: boolean;
   /** As `#rrggbb`; undefined: the default colour. */
   readonly color: string | undefined;
   readonly texts: OwnTexts;
@@ -180,7 +182,7 @@ function toText({ values, paragraphs, details, code, longCode, link, note, notMe
 }
 
 function toHtml({ values, ...draft }: Draft, subject: string, look: Branding): string {
-  const { language, logoUrl, logoName, color } = look;
+  const { language, logoUrl, logoName, isLogoForDark = false, color } = look;
   const brandName = values.get('brandName') ?? '';
   const filled = (text: string) => fillHtml(text, values);
   return layOut({
@@ -190,6 +192,7 @@ function toHtml({ values, ...draft }: Draft, subject: string, look: Branding): s
     subject,
     brandName,
     logoUrl,
+    isLogoForDark,
     logoName: logoName === undefined ? brandName : nameInBody(logoName),
     color: color ?? defaultColor,
     heading: filled(draft.heading),

@@ -27,6 +27,7 @@ export const arabicPages: PageTexts = {
   providerLink: 'يوجد حساب بعنوانك. سجّل الدخول بطريقة أخرى.',
   forgotPassword: 'هل نسيت كلمة المرور؟',
   sendCode: 'إرسال رمز بالبريد',
+  usePassword: 'استخدام كلمة المرور',
   codeSent: 'إذا كان هناك حساب بالعنوان {{email}} فستصل إليه رسالة فيها رمز.',
   noAccount: 'ليس لديك حساب بعد؟',
   hasAccount: 'لديك حساب بالفعل؟',

@@ -27,6 +27,7 @@ export const englishPages = {
   providerLink: 'There is an account with your address. Sign in another way.',
   forgotPassword: 'Forgot password?',
   sendCode: 'Send a code by mail',
+  usePassword: 'Use a password',
   codeSent: 'If there is an account with {{email}}, a mail with a code is on its way.',
   noAccount: 'No account yet?',
   hasAccount: 'Already have an account?',

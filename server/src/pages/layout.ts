@@ -32,6 +32,7 @@ export const plainLook = (language: Language): PageLook => ({
   primaryColorDark: null,
   radius: null,
   font: null,
+  logoBackground: null,
   language,
   texts: {},
   termsUrl: null,

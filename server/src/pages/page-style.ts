@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
-import type { Font } from '../branding/branding.schema.ts';
+import type { Font, LogoBackground } from '../branding/branding.schema.ts';
 import { grounds, readable, type Theme } from '../branding/readable-colors.ts';
 import { defaultColor, inkOn } from '../mail-texts/colors.ts';
 
@@ -27,7 +27,6 @@ main{width:100%;max-width:26rem;padding:2rem;background:var(--card);border:1px s
 .logo{margin:0 0 1.25rem}
 .logo img{display:block;inline-size:auto;block-size:auto;max-inline-size:min(100%,15rem);max-block-size:3.5rem}
 .top .logo{margin:0}
-@media (prefers-color-scheme:dark){.logo img{background:#fff;padding:.4rem;border-radius:var(--radius)}}
 .wide .brand{justify-content:flex-start}
 .below{width:100%;max-width:26rem;margin:1.25rem 0 0;text-align:center;color:var(--quiet);font-size:.87rem}
 .wide .below{max-width:44rem}
@@ -115,6 +114,7 @@ export interface StyleValues {
   readonly primaryColorDark: string | null;
   readonly radius: number | null;
   readonly font: Font | null;
+  readonly logoBackground: LogoBackground | null;
 }
 
 export interface PageStyle {
@@ -127,19 +127,27 @@ export interface PageStyle {
 const colorsOf = (accent: string, theme: Theme): string =>
   `:root{--accent:${accent};--ink:${inkOn(accent)};--link:${readable(accent, theme)}}`;
 
-function textOf({ primaryColor, primaryColorDark, radius, font }: StyleValues): string {
+/** In the theme for which the logo is not made, it gets a ground of the other one. */
+function groundOfLogo(made: Theme): string {
+  const other = made === 'light' ? 'dark' : 'light';
+  return `@media (prefers-color-scheme:${other}){.logo img{background:${grounds[made].card};padding:.4rem;
+  border-radius:var(--radius)}}`;
+}
+
+function textOf({ primaryColor, primaryColorDark, radius, font, logoBackground }: StyleValues): string {
   const light = primaryColor ?? defaultColor;
   const dark = primaryColorDark ?? readable(light, 'dark');
   const shape = `:root{--radius:${radius ?? 8}px;--font:${fonts[font ?? 'system']}}`;
-  return `${shape}${colorsOf(light, 'light')}@media (prefers-color-scheme:dark){${colorsOf(dark, 'dark')}}${rules}`;
+  const colors = `${colorsOf(light, 'light')}@media (prefers-color-scheme:dark){${colorsOf(dark, 'dark')}}`;
+  return `${shape}${colors}${rules}${groundOfLogo(logoBackground ?? 'light')}`;
 }
 
 const styles = new LRUCache<string, PageStyle>({ max: 200 });
 
 /** The style of the pages of an app or organization. */
 export function styleOf(values: StyleValues): PageStyle {
-  const { primaryColor, primaryColorDark, radius, font } = values;
-  const key = [primaryColor, primaryColorDark, radius, font].join();
+  const { primaryColor, primaryColorDark, radius, font, logoBackground } = values;
+  const key = [primaryColor, primaryColorDark, radius, font, logoBackground].join();
   const known = styles.get(key);
   if (known) return known;
   const text = textOf(values);

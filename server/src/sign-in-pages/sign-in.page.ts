@@ -96,9 +96,11 @@ function askForPassword(page: PageCall, email: string): Content {
 
 function askForCode(page: PageCall, email: string): Content {
   const fields = html`${whoIs(page, email)}${page.codeField()}${page.button('signIn')}`;
+  const usePassword = page.formOf('sign-in', page.secondButton('usePassword'), { email, step: 'use-password' });
   return page.content(
     'signIn',
-    html`${page.formOf('sign-in', fields, { step: 'code' })} ${codeForm(page, email, 'resend')}`,
+    html`${page.formOf('sign-in', fields, { step: 'code' })} ${codeForm(page, email, 'resend')}
+    ${methodsOf(page).password ? usePassword : html``}`,
     { heading: 'signInLead', values: { email } },
   );
 }
@@ -155,7 +157,8 @@ async function sendCode(page: PageCall, email: string): Promise<Content> {
   const answer = await page.api('POST', 'authentication/users/sessions/email-code', { body: { email } });
   if (!answer.ok) {
     page.problem = answer.problem;
-    return answer.problem.fields.includes('email') ? askForAddress(page) : stepOf(page);
+    if (answer.problem.fields.includes('email')) return askForAddress(page);
+    return methodsOf(page).password ? askForPassword(page, email) : stepOf(page);
   }
   page.notice = { text: 'codeSent' };
   return askForCode(page, email);
@@ -174,6 +177,7 @@ const steps: ReadonlyMap<string | undefined, Step> = new Map<string, Step>([
   ['password', signInWith(({ form }) => ({ password: form['password'] ?? '' }))],
   ['code', signInWith(({ form }) => ({ verificationCode: form['code'] ?? '' }))],
   ['send-code', sendCode],
+  ['use-password', askForPassword],
   ['provider', (page) => goToProvider(page, () => askForAddress(page))],
   ['mfa', submitSecondFactor],
   ['passkey', (page) => submitPasskey(page, () => stepOf(page))],
@@ -185,15 +189,18 @@ async function submit(page: PageCall): Promise<PageAnswer> {
   return (steps.get(step) ?? identify)(page, email);
 }
 
-/** Goes on from the address to the first method of the app. The page does not depend on whether the account exists. */
+/**
+ * Goes on from the address to the first method of the app that begins with it. The page does not depend on whether the
+ * account exists.
+ */
 async function identify(page: PageCall, email: string): Promise<Content> {
   if (!emailAddress.safeParse(email).success) {
     page.refuse('validation_failed', ['email']);
     return askForAddress(page);
   }
-  const { password, code } = methodsOf(page);
-  if (password) return askForPassword(page, email);
-  return code ? sendCode(page, email) : askForPasskey(page, email);
+  const first = page.methods.find((method) => method === 'password' || method === 'emailCode');
+  if (first === undefined) return askForPasskey(page, email);
+  return first === 'password' ? askForPassword(page, email) : sendCode(page, email);
 }
 
 export const signInPage = pageRoutes({

@@ -29,6 +29,8 @@ const scopeOf: Readonly<Record<string, MachineScope>> = {
   getOrganization: 'organizations:read',
   updateOrganization: 'organizations:write',
   getOrganizationSecurity: 'organizations:read',
+  getOrganizationBranding: 'organizations:read',
+  getOrganizationLogo: 'organizations:read',
   deactivateOrganization: 'organizations:write',
   reactivateOrganization: 'organizations:write',
   inviteMember: 'members:write',
