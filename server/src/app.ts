@@ -36,7 +36,7 @@ import { createSigningKeys } from './keys/signing-keys.ts';
 import { createTokenVerifier } from './tokens/token-verifier.ts';
 import { createLeasedLimit } from './limits/leased-limit.ts';
 import { logAnswers } from './log.ts';
-import { sendErrorPage } from './pages/error.page.ts';
+import { isForPeople, sendErrorPage } from './pages/error.page.ts';
 import { sendLostPage } from './platform/documentation-answers.ts';
 import { type AddMeasurements, installMetrics } from './platform/metrics.ts';
 import { routes as allRoutes } from './routes.ts';
@@ -174,7 +174,7 @@ export async function buildApp(dependencies: AppDependencies): Promise<{ app: Fa
   ]);
   logAnswers(app);
   installErrorHandler(app, services, (refusal, request, reply) => {
-    if (request.routeOptions.config.route?.page) return sendErrorPage(refusal, request, reply);
+    if (isForPeople(request)) return sendErrorPage(services.db, refusal, request, reply);
     return refusal.code === 'route_not_found' ? sendLostPage(request, reply.code(404), config) : undefined;
   });
   installJsonBody(app);

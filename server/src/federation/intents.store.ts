@@ -123,6 +123,14 @@ export async function findIntent(db: Queryable, intentId: string): Promise<Inten
   return row && toIntent(row);
 }
 
+/** The name of the app of an intent. */
+export async function findAppNameOfIntent(db: Queryable, intentId: string): Promise<string | undefined> {
+  const [row] = await db.query<{ name: string }>(
+    sql`SELECT a.name FROM idp_intents i JOIN apps a ON a.id = i.app_id WHERE i.id = ${intentId}`,
+  );
+  return row?.name;
+}
+
 /**
  * Starts the redirect to the provider. Binds the intent to the first browser that opens it. The same browser can start
  * again; only its newest attempt is valid.

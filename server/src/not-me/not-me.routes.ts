@@ -1,10 +1,6 @@
-import { findAppByName } from '../apps/apps.store.ts';
 import { publicAccess } from '../access/access.ts';
-import { ApiError } from '../http/errors.ts';
 import { route } from '../calls/route.ts';
-import { anyQuery } from '../http/any-query.ts';
-import { pageLanguage, sendNotMePage } from './not-me.page.ts';
-import { pageParams, rejected, rejection } from './not-me.schema.ts';
+import { rejected, rejection } from './not-me.schema.ts';
 import { reject } from './reject.ts';
 
 export const notMeRoutes = [
@@ -32,26 +28,6 @@ export const notMeRoutes = [
     handler: async (call) => {
       await reject(call, call.body.token);
       return { message: 'Rejected' };
-    },
-  }),
-
-  route({
-    method: 'GET',
-    url: '/apps/:app/not-me',
-    operationId: 'showNotMePage',
-    tag: 'platform',
-    summary: 'The page of "not me" links',
-    description: 'The target of the links in mails. The page changes nothing; its button does.',
-    access: publicAccess({ app: 'none' }),
-    hidden: true,
-    params: pageParams,
-    query: anyQuery,
-    response: { status: 200, description: 'The page.' },
-    errors: ['app_not_found'],
-    handler: async (call) => {
-      const app = await findAppByName(call.services.db, call.params.app);
-      if (!app) throw new ApiError('app_not_found');
-      await sendNotMePage(call.reply, app, pageLanguage(call.request, app));
     },
   }),
 ];

@@ -339,10 +339,10 @@ describe('the page', () => {
   test('is stored nowhere, framed nowhere, and runs no script but its own', async () => {
     const { statusCode, headers } = await page();
     expect(statusCode).toBe(200);
-    expect(headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'no-referrer' });
+    expect(headers).toMatchObject({ 'cache-control': 'no-store', 'referrer-policy': 'same-origin' });
     const policy = String(headers['content-security-policy']);
     expect(policy).toMatch(
-      /default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'; connect-src 'self'/,
+      /default-src 'none'; script-src 'sha256-[^']+'; connect-src 'self'; style-src 'sha256-[^']+'/,
     );
     expect(policy).toMatch(/frame-ancestors 'none'/);
     expect(policy).not.toMatch(/unsafe|\*/);

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { FastifyReply } from 'fastify';
 import type { BrandingText } from '../branding/branding.schema.ts';
 import { logoUrl } from '../branding/logo-url.ts';
@@ -103,14 +104,21 @@ export interface Content {
   readonly goesTo?: string;
   /** The page loads the script of the pages, for passkeys. */
   readonly hasScript?: true;
+  /** A script of the page itself. It may call the service. */
+  readonly ownScript?: string;
 }
 
-/** Scripts of the service itself only, and only on pages that load one. They may call the service. */
-const scriptPolicy = "script-src 'self'; connect-src 'self'; ";
+/** The scripts of a page: that of the service, its own, or none. They may call the service. */
+function scriptPolicy({ hasScript, ownScript }: Content): string {
+  if (!hasScript && ownScript === undefined) return '';
+  const own = ownScript !== undefined && `'sha256-${createHash('sha256').update(ownScript).digest('base64')}'`;
+  const sources = [...(hasScript ? ["'self'"] : []), ...(own ? [own] : [])];
+  return `script-src ${sources.join(' ')}; connect-src 'self'; `;
+}
 
 /** The page cannot be framed, and its forms are sent to this service only. */
-const policyOf = (style: string, hasScript: boolean | undefined): string =>
-  `default-src 'none'; ${hasScript ? scriptPolicy : ''}style-src ${style}; img-src 'self' data:; ` +
+const policyOf = (style: string, content: Content): string =>
+  `default-src 'none'; ${scriptPolicy(content)}style-src ${style}; img-src 'self' data:; ` +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /** The logo, or the name of the app. */
@@ -134,10 +142,11 @@ function below(look: PageLook): Html {
   </footer>`;
 }
 
-function document(look: PageLook, { title, body, isWide, goesTo, hasScript }: Content): Html {
+function document(look: PageLook, { title, body, isWide, goesTo, hasScript, ownScript }: Content): Html {
   const { language, brandName } = look;
   const style: Html = { markup: `<style>${styleOf(look).text}</style>` };
   const refresh = goesTo === undefined ? html`` : html`<meta http-equiv="refresh" content="0;url=${goesTo}" />`;
+  const own: Html = { markup: ownScript === undefined ? '' : `<script>${ownScript}</script>` };
   const brand = isWide ? html`` : brandOf(look);
   return html`<!doctype html>
     <html lang="${language}" dir="${languages[language].direction}">
@@ -151,7 +160,7 @@ function document(look: PageLook, { title, body, isWide, goesTo, hasScript }: Co
       </head>
       <body class="${isWide ? 'wide' : ''}">
         <main>${brand} ${body}</main>
-        ${below(look)}
+        ${below(look)} ${own}
       </body>
     </html>`;
 }
@@ -162,7 +171,7 @@ function document(look: PageLook, { title, body, isWide, goesTo, hasScript }: Co
  */
 export async function sendContent(reply: FastifyReply, look: PageLook, content: Content): Promise<void> {
   reply.code(content.status ?? 200).headers({
-    'content-security-policy': policyOf(styleOf(look).source, content.hasScript),
+    'content-security-policy': policyOf(styleOf(look).source, content),
     'cache-control': 'no-store',
     'referrer-policy': 'same-origin',
     // A page that opened this one in a tab gets no handle with which it could show another page there.

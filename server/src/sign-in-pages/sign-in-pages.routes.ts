@@ -1,5 +1,6 @@
 import { continuePage } from './continue.page.ts';
 import { invitationPage } from './invitation.page.ts';
+import { notMePage } from './not-me.page.ts';
 import { passwordResetPages } from './password-reset.page.ts';
 import { providerPage } from './provider.page.ts';
 import { signInPage } from './sign-in.page.ts';
@@ -11,6 +12,7 @@ import { verificationPage } from './verification.page.ts';
 export const signInPages = [
   ...continuePage,
   ...invitationPage,
+  notMePage,
   ...passwordResetPages,
   ...providerPage,
   ...signInPage,
