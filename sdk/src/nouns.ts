@@ -158,11 +158,13 @@ export const nouns = {
     getLogo: 'getLogo',
     setLogo: 'setLogo',
     deleteLogo: 'deleteLogo',
+    preview: 'previewBranding',
     getOfOrganization: 'getOrganizationBranding',
     updateOfOrganization: 'updateOrganizationBranding',
     getLogoOfOrganization: 'getOrganizationLogo',
     setLogoOfOrganization: 'setOrganizationLogo',
     deleteLogoOfOrganization: 'deleteOrganizationLogo',
+    previewOfOrganization: 'previewOrganizationBranding',
   },
   identities: {
     listMine: 'listMyIdentities',

@@ -34,6 +34,7 @@ import { createOrganizationRoutes } from './organizations/create-organization.ro
 import { organizationRoutes } from './organizations/organizations.routes.ts';
 import { securityRoutes } from './organizations/security.routes.ts';
 import { scriptRoute } from './pages/script.ts';
+import { previewRoutes } from './sign-in-pages/preview.routes.ts';
 import { signInPages } from './sign-in-pages/sign-in-pages.routes.ts';
 import { accountPages } from './account-pages/account-pages.routes.ts';
 import { organizationPages } from './organization-pages/organization-pages.routes.ts';
@@ -113,6 +114,7 @@ export const routes: readonly Route[] = [
   ...settingsRoutes,
   ...brandingRoutes,
   ...organizationBrandingRoutes,
+  ...previewRoutes,
   ...logoRoutes,
   ...appRoutes,
   scriptRoute,

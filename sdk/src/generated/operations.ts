@@ -266,6 +266,10 @@ import type {
   SetOrganizationLogoResponses,
   DeleteOrganizationLogoData,
   DeleteOrganizationLogoResponses,
+  PreviewBrandingData,
+  PreviewBrandingResponses,
+  PreviewOrganizationBrandingData,
+  PreviewOrganizationBrandingResponses,
   GetLogoData,
   GetLogoResponses,
   SetLogoData,
@@ -457,6 +461,11 @@ export interface OperationTypes {
   getOrganizationLogo: { data: GetOrganizationLogoData; responses: GetOrganizationLogoResponses };
   setOrganizationLogo: { data: SetOrganizationLogoData; responses: SetOrganizationLogoResponses };
   deleteOrganizationLogo: { data: DeleteOrganizationLogoData; responses: DeleteOrganizationLogoResponses };
+  previewBranding: { data: PreviewBrandingData; responses: PreviewBrandingResponses };
+  previewOrganizationBranding: {
+    data: PreviewOrganizationBrandingData;
+    responses: PreviewOrganizationBrandingResponses;
+  };
   getLogo: { data: GetLogoData; responses: GetLogoResponses };
   setLogo: { data: SetLogoData; responses: SetLogoResponses };
   deleteLogo: { data: DeleteLogoData; responses: DeleteLogoResponses };
@@ -749,6 +758,12 @@ export const operations = {
   getOrganizationLogo: { method: 'GET', path: '/v1/authorization/organizations/{orgId}/branding/logo' },
   setOrganizationLogo: { method: 'PUT', path: '/v1/authorization/organizations/{orgId}/branding/logo', body: true },
   deleteOrganizationLogo: { method: 'DELETE', path: '/v1/authorization/organizations/{orgId}/branding/logo' },
+  previewBranding: { method: 'POST', path: '/v1/authorization/branding/preview', body: true },
+  previewOrganizationBranding: {
+    method: 'POST',
+    path: '/v1/authorization/organizations/{orgId}/branding/preview',
+    body: true,
+  },
   getLogo: { method: 'GET', path: '/v1/authorization/branding/logo' },
   setLogo: { method: 'PUT', path: '/v1/authorization/branding/logo', body: true },
   deleteLogo: { method: 'DELETE', path: '/v1/authorization/branding/logo' },

@@ -859,6 +859,16 @@ export type Branding = {
 };
 
 /**
+ * A page with the branding that was sent.
+ */
+export type BrandingPreview = {
+    /**
+     * The page as one document without scripts: style and logo are in it, and nothing in it can be sent or followed. Show it in a sandboxed frame (`<iframe sandbox srcdoc>`).
+     */
+    html: string;
+};
+
+/**
  * The code that was sent to the new address.
  */
 export type ChangeEmailRequest = {
@@ -3890,6 +3900,126 @@ export type PredefinedRoleList = {
      * Predefined roles by key, with the prefix `global:`.
      */
     roles: Array<GrantableRole>;
+};
+
+/**
+ * Changes to the branding that are shown, but not stored.
+ */
+export type PreviewBrandingRequest = {
+    /**
+     * Name of the product on pages and in mails. Also the setting `mail.brandName`. null: the display name of the app.
+     */
+    name?: string | null;
+    /**
+     * Colour of buttons and links, also of buttons in mails. null: blue. Also the setting `mail.color`.
+     */
+    primaryColor?: string | null;
+    /**
+     * Colour of buttons and links in dark mode. null: the primary colour, in a shade that can be read.
+     */
+    primaryColorDark?: string | null;
+    /**
+     * Radius of corners in pixels. null: 8.
+     */
+    radius?: number | null;
+    /**
+     * Font, of those that are installed on the device. null: system.
+     */
+    font?: 'system' | 'humanist' | 'serif' | 'rounded' | 'monospace' | null;
+    /**
+     * The background that the logo is made for. In the other mode, the logo is shown on a surface of this brightness. A white logo on a transparent background needs `dark`. null: light.
+     */
+    logoBackground?: 'light' | 'dark' | null;
+    /**
+     * Texts of the pages by `<language>.<name>`, as plain text. Names: signInLead and signUpLead (headings), signInNote and signUpNote (a sentence below them), footer. `{{brandName}}` stands for the name. null: the texts of the service.
+     */
+    texts?: {
+        [key: string]: string;
+    } | null;
+    /**
+     * Link to the terms of service below each page.
+     */
+    termsUrl?: string | null;
+    /**
+     * Link to the privacy policy below each page.
+     */
+    privacyUrl?: string | null;
+    /**
+     * Link to the support below each page.
+     */
+    supportUrl?: string | null;
+    /**
+     * The sign-in methods that the sign-in page offers, in this order. Password and mailed code share a field. Methods that the setting `signInMethods` does not list are not shown. null: all of the setting, in its order.
+     */
+    methods?: Array<'password' | 'emailCode' | 'passkey' | 'provider'> | null;
+    /**
+     * A logo in base64 that is not stored. null: no logo. Absent: the stored one.
+     */
+    logo?: string | null;
+    /**
+     * Language of the page. Default: that of the app.
+     */
+    language?: 'en' | 'ar' | null;
+};
+
+/**
+ * Changes to the branding of an organization that are shown, but not stored.
+ */
+export type PreviewOrganizationBrandingRequest = {
+    /**
+     * Name that pages and mails show in place of the name of the app. Shown only with `textsAllowed`.
+     */
+    name?: string | null;
+    /**
+     * Colour of buttons and links, also of buttons in mails.
+     */
+    primaryColor?: string | null;
+    /**
+     * Colour of buttons and links in dark mode. null: the primary colour, in a shade that can be read.
+     */
+    primaryColorDark?: string | null;
+    /**
+     * Radius of corners in pixels. null: 8.
+     */
+    radius?: number | null;
+    /**
+     * Font, of those that are installed on the device. null: system.
+     */
+    font?: 'system' | 'humanist' | 'serif' | 'rounded' | 'monospace' | null;
+    /**
+     * The background that the logo is made for. In the other mode, the logo is shown on a surface of this brightness. A white logo on a transparent background needs `dark`. null: light.
+     */
+    logoBackground?: 'light' | 'dark' | null;
+    /**
+     * Texts of the pages by `<language>.<name>`, as plain text. Names: signInLead and signUpLead (headings), signInNote and signUpNote (a sentence below them), footer. `{{brandName}}` stands for the name. null: the texts of the service.
+     */
+    texts?: {
+        [key: string]: string;
+    } | null;
+    /**
+     * Link to the terms of service below each page.
+     */
+    termsUrl?: string | null;
+    /**
+     * Link to the privacy policy below each page.
+     */
+    privacyUrl?: string | null;
+    /**
+     * Link to the support below each page.
+     */
+    supportUrl?: string | null;
+    /**
+     * Whether the name, texts and links of this organization are shown. Only super admins can change it. Until then, those of the app are shown.
+     */
+    textsAllowed?: boolean | null;
+    /**
+     * A logo in base64 that is not stored. null: no logo. Absent: the stored one.
+     */
+    logo?: string | null;
+    /**
+     * Language of the page. Default: that of the app.
+     */
+    language?: 'en' | 'ar' | null;
 };
 
 /**
@@ -14066,6 +14196,117 @@ export type SetOrganizationLogoResponses = {
 };
 
 export type SetOrganizationLogoResponse = SetOrganizationLogoResponses[keyof SetOrganizationLogoResponses];
+
+export type PreviewBrandingData = {
+    body?: PreviewBrandingRequest;
+    path?: never;
+    query?: never;
+    url: '/v1/authorization/branding/preview';
+};
+
+export type PreviewBrandingErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body has another type than this operation accepts.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type PreviewBrandingError = PreviewBrandingErrors[keyof PreviewBrandingErrors];
+
+export type PreviewBrandingResponses = {
+    /**
+     * The page.
+     */
+    200: BrandingPreview;
+};
+
+export type PreviewBrandingResponse = PreviewBrandingResponses[keyof PreviewBrandingResponses];
+
+export type PreviewOrganizationBrandingData = {
+    body?: PreviewOrganizationBrandingRequest;
+    path: {
+        /**
+         * Id of the organization.
+         */
+        orgId: string;
+    };
+    query?: never;
+    url: '/v1/authorization/organizations/{orgId}/branding/preview';
+};
+
+export type PreviewOrganizationBrandingErrors = {
+    /**
+     * The request is malformed or invalid.
+     */
+    400: Problem;
+    /**
+     * The credential is missing or invalid.
+     */
+    401: Problem;
+    /**
+     * The caller is not allowed to do this.
+     */
+    403: Problem;
+    /**
+     * The resource does not exist, or the caller cannot see it.
+     */
+    404: Problem;
+    /**
+     * The body is too large.
+     */
+    413: Problem;
+    /**
+     * The body has another type than this operation accepts.
+     */
+    415: Problem;
+    /**
+     * The service failed.
+     */
+    500: Problem;
+    /**
+     * The service is overloaded or its database is unavailable. Retry after the interval in `Retry-After`.
+     */
+    503: Problem;
+};
+
+export type PreviewOrganizationBrandingError = PreviewOrganizationBrandingErrors[keyof PreviewOrganizationBrandingErrors];
+
+export type PreviewOrganizationBrandingResponses = {
+    /**
+     * The page.
+     */
+    200: BrandingPreview;
+};
+
+export type PreviewOrganizationBrandingResponse = PreviewOrganizationBrandingResponses[keyof PreviewOrganizationBrandingResponses];
 
 export type DeleteLogoData = {
     body?: never;

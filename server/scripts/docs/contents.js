@@ -54,6 +54,7 @@ export const contents = [
     title: 'People',
     entries: [
       guide('hosted-pages', 'Pages for sign-in, sign-up, reset, invitation and account, without a front end.'),
+      guide('branding', 'Look of pages and mails, for an app and for its organizations; preview.'),
       guide('sign-up-and-verification', 'Sign up, verify an address, claim an account, reject a sign-up.'),
       guide('sign-in-and-sessions', 'Sign in, introspect a session, list and end sessions, known devices.'),
       guide('passwordless', 'Sign in with a code or link by mail, and choose the sign-in methods of an app.'),

@@ -107,7 +107,8 @@ export type Look = z.output<z.ZodObject<typeof lookShape>>;
 
 export const primaryColor = color('Colour of buttons and links.', '#0b6e4f');
 
-const appShape = {
+/** What super admins set. */
+export const appShape = {
   name: brandName.meta({
     description:
       'Name of the product on pages and in mails. Also the setting `mail.brandName`. null: the display name of the ' +

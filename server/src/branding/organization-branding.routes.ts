@@ -1,5 +1,4 @@
 import { accepting, overOrganization } from '../access/access.ts';
-import { namedAppOf } from '../apps/named-app.ts';
 import { readOrganization } from '../calls/decide-in-statement.ts';
 import { mutate } from '../calls/mutate.ts';
 import { type Call, route } from '../calls/route.ts';
@@ -24,18 +23,13 @@ import {
   toOrganizationBranding,
 } from './organization-branding.store.ts';
 import { readLogo, toLogoResource } from './read-logo.ts';
+import { requireOrganizationBranding } from './require-organization-branding.ts';
 
 const read = accepting(
   { accessToken: true, organizationMachine: true, machineScope: 'organizations:read' },
   overOrganization('read', 'GENERIC_MACHINE_USER', 'ORG_OWNER', 'ORG_USER_MANAGER', 'ORG_MEMBER'),
 );
 const change = overOrganization('change', 'ORG_OWNER');
-
-/** @throws ApiError `organization_branding_disabled` */
-async function requireEnabled(call: Call): Promise<void> {
-  const { settings } = await namedAppOf(call);
-  if (!settings.organizationBranding) throw new ApiError('organization_branding_disabled');
-}
 
 /** @throws ApiError `access_denied` */
 function requireMayAllowTexts({ held }: Call, { textsAllowed }: OrganizationBrandingPatch): void {
@@ -109,7 +103,7 @@ export const organizationBrandingRoutes = [
     handler: async (call) => {
       const { appId, body } = call;
       requireMayAllowTexts(call, body);
-      await requireEnabled(call);
+      await requireOrganizationBranding(call);
       checkColors(body);
       return changeBranding(call, changedFields(body), (tx, at) => patchOrganizationBranding(tx, appId, at, body));
     },
@@ -145,7 +139,7 @@ export const organizationBrandingRoutes = [
     response: { status: 200, description: 'The logo is stored.', body: logo, headers: etagHeader },
     errors: ['logo_invalid', 'organization_branding_disabled', 'precondition_failed'],
     handler: async (call) => {
-      await requireEnabled(call);
+      await requireOrganizationBranding(call);
       const image = readLogo(call.body.content);
       const result = await toLogoResource(call, image);
       return changeBranding(call, ['logo'], async (tx, at) => {

@@ -15,7 +15,7 @@ const ownShape = {
   ...lookShape,
 };
 
-const shape = {
+export const organizationShape = {
   ...ownShape,
   textsAllowed: z.boolean({ error: 'Must be true or false.' }).meta({
     description:
@@ -28,14 +28,14 @@ const shape = {
 /** What is stored of the look of an organization. null: inherited from the app. */
 export type OrganizationLook = Look & Pick<z.output<z.ZodObject<typeof ownShape>>, 'name' | 'primaryColor'>;
 
-export const organizationBranding = z.object(shape).meta({
+export const organizationBranding = z.object(organizationShape).meta({
   id: 'OrganizationBranding',
   description: 'The look of the pages and mails of an organization. null: the value of the app.',
 });
 
 export type OrganizationBranding = Readonly<z.output<typeof organizationBranding>>;
 
-export const updateOrganizationBranding = patchOf(shape).meta({
+export const updateOrganizationBranding = patchOf(organizationShape).meta({
   id: 'UpdateOrganizationBrandingRequest',
   description: 'Changes to the branding; absent fields stay unchanged, null restores the value of the app.',
   examples: [{ primaryColor: '#0b6e4f' }],

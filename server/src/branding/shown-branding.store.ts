@@ -66,6 +66,13 @@ export async function findOrganizationWithLook(
   return row && toOrganizationWithLook(row);
 }
 
+export async function findOrganizationName(db: Queryable, appId: string, orgId: string): Promise<string> {
+  const [row] = await db.query<{ name: string }>(
+    sql`SELECT name FROM organizations WHERE app_id = ${appId} AND id = ${orgId}`,
+  );
+  return row?.name ?? '';
+}
+
 /** What a browser presents to be shown the look of an organization. */
 export interface Presented {
   readonly orgId: string;

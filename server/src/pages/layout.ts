@@ -142,27 +142,44 @@ function below(look: PageLook): Html {
   </footer>`;
 }
 
-function document(look: PageLook, { title, body, isWide, goesTo, hasScript, ownScript }: Content): Html {
+/** Nothing is loaded, sent or run, wherever the document is shown. */
+const policyOfPreview = (style: string): string =>
+  `default-src 'none'; style-src ${style}; img-src data:; base-uri 'none'; form-action 'none'`;
+
+/**
+ * A page as a document.
+ *
+ * @param options.isPreview the page is only looked at: nothing on it can be used
+ */
+export function documentOf(
+  look: PageLook,
+  { title, body, isWide, goesTo, hasScript, ownScript }: Content,
+  { isPreview = false } = {},
+): string {
   const { language, brandName } = look;
   const style: Html = { markup: `<style>${styleOf(look).text}</style>` };
   const refresh = goesTo === undefined ? html`` : html`<meta http-equiv="refresh" content="0;url=${goesTo}" />`;
   const own: Html = { markup: ownScript === undefined ? '' : `<script>${ownScript}</script>` };
   const brand = isWide ? html`` : brandOf(look);
+  const policy = policyOfPreview(styleOf(look).source);
+  const meta = isPreview ? html`<meta http-equiv="content-security-policy" content="${policy}" />` : html``;
+  const inert = isPreview ? html` inert` : html``;
   return html`<!doctype html>
     <html lang="${language}" dir="${languages[language].direction}">
       <head>
         <meta charset="utf-8" />
+        ${meta}
         <meta name="viewport" content="width=device-width,initial-scale=1" />
         <meta name="robots" content="noindex" />
         ${refresh}
         <title>${title} · ${brandName}</title>
         ${style} ${hasScript ? html`<script type="module" src="${scriptUrl()}"></script>` : html``}
       </head>
-      <body class="${isWide ? 'wide' : ''}">
+      <body class="${isWide ? 'wide' : ''}" ${inert}>
         <main>${brand} ${body}</main>
         ${below(look)} ${own}
       </body>
-    </html>`;
+    </html>`.markup;
 }
 
 /**
@@ -179,5 +196,5 @@ export async function sendContent(reply: FastifyReply, look: PageLook, content: 
     'x-robots-tag': 'noindex',
     vary: 'Origin, Accept-Language, Cookie',
   });
-  await reply.serializer(String).type('text/html; charset=utf-8').send(document(look, content).markup);
+  await reply.serializer(String).type('text/html; charset=utf-8').send(documentOf(look, content));
 }

@@ -6,6 +6,7 @@ import { ApiError, type ErrorCode } from '../http/errors.ts';
 import { s256Challenge } from '../http/fields.ts';
 import { languageOfBrowser } from '../mail-texts/languages.ts';
 import { html, type Html } from '../http/html.ts';
+import type { Language } from '../mail-texts/words.ts';
 import { type Answer, callApi, type Problem } from './call-api.ts';
 import { formToken } from './interaction.ts';
 import { type Content, lookOf, type PageLook, type Text, textIn, type Values } from './layout.ts';
@@ -43,11 +44,25 @@ const notesOfHeadings = new Map<TextName, 'signInNote' | 'signUpNote'>([
   ['signUpLead', 'signUpNote'],
 ]);
 
+/** How a page that is only looked at differs. */
+interface Preview {
+  readonly language: Language;
+  /** The logo as data, since it may not be stored; undefined: none. */
+  readonly logoUrl: string | undefined;
+}
+
+const withLogo = (look: PageLook, url: string | undefined): PageLook => ({
+  ...look,
+  logo: look.logo && url !== undefined ? { ...look.logo, url } : undefined,
+});
+
 /** A call of a page: what its functions need to answer. */
 export class PageCall {
   readonly call: Call;
   readonly app: App;
   readonly look: PageLook;
+  /** Whether the page is only looked at. Its forms and links lead nowhere. */
+  readonly isPreview: boolean;
   readonly text: Text;
   /** The methods that the sign-in page offers, in its order. Only a choice of what is shown: the API decides. */
   readonly methods: Settings['signInMethods'];
@@ -73,7 +88,7 @@ export class PageCall {
   #token: string | undefined;
 
   /** @throws ApiError `redirect_url_not_allowed`, `malformed_request` */
-  constructor(call: Call, branded: ShownBranding, form: Form) {
+  constructor(call: Call, branded: ShownBranding, form: Form, preview?: Preview) {
     const { app, look, organization } = branded;
     const allowed = app.settings.signInMethods;
     const shown = look.methods?.filter((method) => allowed.includes(method)) ?? [];
@@ -82,7 +97,10 @@ export class PageCall {
     this.app = app;
     this.form = form;
     this.isSent = call.request.method === 'POST';
-    this.look = lookOf(branded, languageOfBrowser(call.request.headers['accept-language']) ?? app.settings.language);
+    this.isPreview = preview !== undefined;
+    const ofBrowser = languageOfBrowser(call.request.headers['accept-language']);
+    const shownLook = lookOf(branded, preview?.language ?? ofBrowser ?? app.settings.language);
+    this.look = preview ? withLogo(shownLook, preview.logoUrl) : shownLook;
     this.text = textIn(this.look);
     this.#context = organization ? { org: organization.id } : {};
     this.returnTo = form['return_to'];
@@ -101,6 +119,7 @@ export class PageCall {
 
   /** The address of a page of the app. Keeps the address of the product. */
   href(page: string, query: Values = {}): string {
+    if (this.isPreview) return '#';
     const all = new URLSearchParams({ ...this.#context, ...query, ...this.goal });
     return `/apps/${this.app.name}/${page}${all.size > 0 ? `?${all.toString()}` : ''}`;
   }
@@ -132,6 +151,7 @@ export class PageCall {
 
   /** A form of the page. Its fields come from the caller; the token and the address of the product are added. */
   formOf(page: string, fields: Html, hidden: Values = {}): Html {
+    if (this.isPreview) return html`<form novalidate>${fields}</form>`;
     const all = Object.entries({
       ...this.#context,
       ...hidden,

@@ -46,6 +46,8 @@ const urlOf = (options: string) => `authentication/users/${options}`;
 export function passkeyForm(page: PageCall, asked: PasskeyForm): Html {
   const { kind, hidden, options, body = {}, fields = html``, button, isAutofill } = asked;
   const { text, form } = page;
+  // A preview has no script that would show the form.
+  if (page.isPreview) return page.formOf(asked.page, html`${fields}${button}`);
   page.usesScript = true;
   // A credential that was not refused itself, such as with a mistyped code, is sent again.
   const given = page.keepsCredential ? (form[field] ?? '') : '';

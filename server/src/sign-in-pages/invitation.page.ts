@@ -64,6 +64,9 @@ function askForPassword(page: PageCall, current: string | undefined): Content {
   );
 }
 
+/** The page as a preview. */
+export const previewOfInvitation = (page: PageCall): Content => askForPassword(page, undefined);
+
 async function show(page: PageCall): Promise<PageAnswer> {
   const { email, code, org } = page.form;
   if (email === undefined || code === undefined || org === undefined) return { redirect: page.href('sign-in') };

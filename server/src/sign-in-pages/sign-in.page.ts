@@ -62,6 +62,9 @@ async function askForAddress(page: PageCall): Promise<Content> {
   );
 }
 
+/** The page as a preview. */
+export const previewOfSignIn = (page: PageCall): Promise<Content> => askForAddress(page);
+
 /** The address that was entered, with a way to change it. Password managers read it as the user name. */
 const whoIs = (page: PageCall, email: string) =>
   html`<p class="who">

@@ -58,6 +58,8 @@ export const acceptingAccessTokens: ReadonlySet<string> = new Set([
   'getLogo',
   'getOrganizationBranding',
   'getOrganizationLogo',
+  'previewBranding',
+  'previewOrganizationBranding',
 ]);
 
 /**

@@ -324,6 +324,13 @@ const appSamples: SampleCalls = {
       prepare: ({ world }) => ({ as: human(world.admin), body: { name: unique('A brand') } }),
     },
   ],
+  previewBranding: [
+    {
+      admits: ['superAdmin'],
+      isNoOp: true,
+      prepare: ({ world }) => ({ as: human(world.admin), body: { radius: 12 } }),
+    },
+  ],
   getLogo: [{ admits: ['superAdmin'], prepare: withLogo }],
   setLogo: [
     {

@@ -2,8 +2,7 @@ import { expect } from 'vitest';
 import { sql } from '../../db/db.ts';
 import { overOrganization } from '../../access/access.ts';
 import { human, type Prepared, robot, type SampleCall, type SampleCalls } from './sample.ts';
-import { pngOf } from '../images.ts';
-import { enableOrganizationBranding, setOrganizationLogo } from '../world/branding.ts';
+import { samplesOfOrganizationBranding } from './branding.ts';
 import { addTo, type Stage } from './stage.ts';
 import { freshMember, unique } from './users.ts';
 
@@ -119,71 +118,6 @@ const organizationSamples: SampleCalls = {
       admits: owners,
       target: ['organization', 'orgId'],
       prepare: ({ owner, orgId }) => ({ as: human(owner), params: { orgId }, body: { maxSessionHours: nextHours() } }),
-    },
-  ],
-};
-
-/** The app lets organizations have a look, and ours has one with a logo. */
-async function withLook({ world, orgId }: Stage): Promise<void> {
-  await enableOrganizationBranding(world);
-  await setOrganizationLogo(world, orgId);
-}
-
-const brandingSamples: SampleCalls = {
-  getOrganizationBranding: [
-    {
-      admits: ['member', ...managers],
-      prepare: ({ member, orgId }) => ({ as: human(member), params: { orgId } }),
-      answers: () => ({ textsAllowed: false }),
-    },
-  ],
-  updateOrganizationBranding: [
-    {
-      admits: owners,
-      target: ['organization', 'orgId'],
-      prepare: async ({ world, owner, orgId }) => {
-        await enableOrganizationBranding(world);
-        return { as: human(owner), params: { orgId }, body: { name: unique('A brand') } };
-      },
-    },
-    {
-      title: 'with permission for its texts',
-      admits: ['superAdmin'],
-      needs: { access: overOrganization('change', 'SUPER_ADMIN'), otherwise: 'access_denied' },
-      target: ['organization', 'orgId'],
-      prepare: async ({ world, orgId }) => {
-        await enableOrganizationBranding(world);
-        return { as: human(world.admin), params: { orgId }, body: { textsAllowed: true } };
-      },
-    },
-  ],
-  getOrganizationLogo: [
-    {
-      admits: ['member', ...managers],
-      prepare: async (stage) => {
-        await withLook(stage);
-        return { as: human(stage.member), params: { orgId: stage.orgId } };
-      },
-    },
-  ],
-  setOrganizationLogo: [
-    {
-      admits: owners,
-      target: ['organization', 'orgId'],
-      prepare: async ({ world, owner, orgId }) => {
-        await enableOrganizationBranding(world);
-        return { as: human(owner), params: { orgId }, body: { content: pngOf(3, 2) } };
-      },
-    },
-  ],
-  deleteOrganizationLogo: [
-    {
-      admits: owners,
-      target: ['organization', 'orgId'],
-      prepare: async (stage) => {
-        await withLook(stage);
-        return { as: human(stage.owner), params: { orgId: stage.orgId } };
-      },
     },
   ],
 };
@@ -416,7 +350,7 @@ const machineSamples: SampleCalls = {
 /** Sample calls under `/v1/authorization`. */
 export const samplesOfOrganizations: SampleCalls = {
   ...organizationSamples,
-  ...brandingSamples,
+  ...samplesOfOrganizationBranding,
   ...memberSamples,
   ...machineSamples,
 };
