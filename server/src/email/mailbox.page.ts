@@ -56,7 +56,7 @@ const styleHash = createHash('sha256').update(style).digest('base64');
 
 /** No scripts, one style, no external content; only the page of a mail may be framed. */
 const pagePolicy =
-  `default-src 'none'; style-src 'sha256-${styleHash}'; frame-src 'self'; ` +
+  `default-src 'none'; style-src 'sha256-${styleHash}'; frame-src 'self'; img-src data:; ` +
   "base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /**
@@ -160,6 +160,7 @@ export function mailboxPage(reply: FastifyReply, mails: readonly Mail[], asked: 
       <head>
         <meta charset="utf-8" />
         <meta name="viewport" content="width=device-width, initial-scale=1" />
+        <link rel="icon" href="data:," />
         <title>Development mailbox</title>
         ${styleElement}
       </head>

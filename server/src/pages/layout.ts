@@ -8,6 +8,7 @@ import { oneLine } from '../mail-texts/names.ts';
 import { languages } from '../mail-texts/languages.ts';
 import type { Language } from '../mail-texts/words.ts';
 import { type PageTexts, pageTexts, type TextName } from '../page-texts/texts.ts';
+import { defaultColor } from '../mail-texts/colors.ts';
 import { type StyleValues, styleOf } from './page-style.ts';
 import { scriptUrl } from './script.ts';
 import type { ShownBranding } from './shown-branding.ts';
@@ -128,6 +129,14 @@ export function brandOf({ logo, brandName }: PageLook): Html {
   return html`<p class="logo"><img src="${url}" alt="${alternative}" width="${width}" height="${height}" /></p>`;
 }
 
+/** The icon of the tab: the logo, or the square of the brand in its colour. */
+function iconOf({ logo, primaryColor }: PageLook): string {
+  if (logo) return logo.url;
+  const square = `<rect width="16" height="16" rx="4" fill="${primaryColor ?? defaultColor}"/>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16">${square}</svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
+}
+
 /** The text and links of the app below the page. */
 function below(look: PageLook): Html {
   const text = textIn(look);
@@ -172,6 +181,7 @@ export function documentOf(
         <meta name="viewport" content="width=device-width,initial-scale=1" />
         <meta name="robots" content="noindex" />
         ${refresh}
+        <link rel="icon" href="${iconOf(look)}" />
         <title>${title} · ${brandName}</title>
         ${style} ${hasScript ? html`<script type="module" src="${scriptUrl()}"></script>` : html``}
       </head>

@@ -74,21 +74,25 @@ async function show(page: PageCall): Promise<PageAnswer> {
   return isInvited(page, current) ? offerAcceptance(page) : askForPassword(page, current);
 }
 
+/** The answer after an acceptance, which signs in. The forms that were opened before become invalid. */
+function accepted(page: PageCall): PageAnswer {
+  endInteraction(page.call, page.app.name);
+  return { redirect: page.href('account', { notice: 'accepted' }) };
+}
+
 async function submit(page: PageCall): Promise<PageAnswer> {
   const { email = '', code = '', org = '', newPassword = '', firstName, lastName, step } = page.form;
   if (step === 'mine') {
     const body = { orgId: org, verificationCode: code };
     const answer = await page.api('POST', 'authentication/users/me/invitations/accept', { body });
-    if (answer.ok) {
-      endInteraction(page.call, page.app.name);
-      return { redirect: page.href('account', { notice: 'accepted' }) };
-    }
+    if (answer.ok) return accepted(page);
     page.problem = answer.problem;
     return show(page);
   }
   const names = { ...(firstName !== undefined && { firstName }), ...(lastName !== undefined && { lastName }) };
   const body = { orgId: org, email, verificationCode: code, newPassword, ...names };
   const answer = await page.api('PUT', 'authentication/users/invite', { body });
+  if (answer.ok && page.returnTo === undefined) return accepted(page);
   return afterAttempt(page, answer, async () => askForPassword(page, (await selfOf(page))?.email));
 }
 
