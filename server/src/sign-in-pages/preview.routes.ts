@@ -22,7 +22,7 @@ import { type Call, noAudit, nothingKept, route } from '../calls/route.ts';
 import { ApiError } from '../http/errors.ts';
 import { organizationParams } from '../organizations/organizations.schema.ts';
 import { documentOf } from '../pages/layout.ts';
-import { PageCall } from '../pages/page-call.ts';
+import { type Form, PageCall } from '../pages/page-call.ts';
 import type { ShownBranding } from '../pages/shown-branding.ts';
 import { previewOfInvitation } from './invitation.page.ts';
 import { previewOfSignIn } from './sign-in.page.ts';
@@ -41,7 +41,9 @@ const dataUrlOf = (logo: ShownLogo): string | undefined =>
 /** The call of a page that is only looked at. */
 function pageOf(call: Call, branding: ShownBranding, logo: ShownLogo, { language }: PreviewOptions): PageCall {
   const preview = { language: language ?? branding.app.settings.language, logoUrl: dataUrlOf(logo) };
-  return new PageCall(call, branding, { email: 'jon.doe@example.com' }, preview);
+  // The address of an invitation.
+  const form: Form = branding.organization ? { email: 'jon.doe@example.com' } : {};
+  return new PageCall(call, branding, form, preview);
 }
 
 async function brandedAppOf(call: Call): Promise<BrandedApp> {
