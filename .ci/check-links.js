@@ -1,4 +1,4 @@
-/** Checks that every link between files of the repository leads somewhere: to a file, and to a heading in it. */
+/** Checks that every link between files of the repository has a target: a file, and a heading in it. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, join, normalize } from 'node:path';
@@ -12,13 +12,13 @@ const files = listed.split('\0').filter((file) => file !== '' && existsSync(file
 /** @param {string} markdown */
 const withoutCode = (markdown) => markdown.replaceAll(/^(```|~~~)[^]*?^\1\s*$/gm, '').replaceAll(/`[^`\n]*`/g, '');
 
-/** @param {string} markdown @returns {Set<string>} the anchors that its headings get */
+/** @param {string} markdown @returns {Set<string>} the anchors of its headings */
 function anchorsOf(markdown) {
   const headings = markdown.replaceAll(/^(```|~~~)[^]*?^\1\s*$/gm, '').matchAll(/^#{1,6} (.+)$/gm);
   return new Set(Array.from(headings, ([, heading = '']) => slugOf(heading)));
 }
 
-/** @param {string} file @param {string} link @returns {string | undefined} what is wrong with it */
+/** @param {string} file @param {string} link @returns {string | undefined} the fault of the link */
 function fault(file, link) {
   const [path = '', anchor] = link.split('#');
   const target = path === '' ? file : normalize(join(dirname(file), decodeURI(path)));

@@ -1,10 +1,10 @@
-/** Checks the length of lines and the words that are never right. Prints each fault as `file:line: what is wrong`. */
+/** Checks the length of lines and forbidden words. Prints each fault as `file:line: description`. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 
 const maxLength = 120;
 
-/** Words that are never right, with what to write instead. The style page of CONTRIBUTING.md has the same list. */
+/** Forbidden words, with their replacements. The style page of CONTRIBUTING.md has the same list. */
 const words = [
   [/\bwho(so)?ever\b|\bwhomever\b/i, '"anyone who", or name the person'],
   [/\bwhatever\b/i, '"every", or "regardless of"'],
@@ -23,9 +23,9 @@ const words = [
 const released = /^server\/src\/db\/migrations\/00(0\d|1\d|2[0-5])_/;
 const generated =
   /(^|\/)package-lock\.json$|^docs\/openapi\.json$|^docs\/mail-samples\/|^sdk\/src\/generated\/|\.(png|br|gz|sum)$/;
-/** Data that is written as tools or people outside of the project write it: one record, one line. */
+/** Data in the format of other tools or people: one record, one line. */
 const fixtures = /\.(json|html|txt|test\.yaml)$|^LICENSE$|(^|\/)fixtures\//;
-/** They name the words. */
+/** These files list the words. */
 const rules = /^\.ci\/check-style\.js$|^CONTRIBUTING\.md$/;
 
 const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
@@ -38,7 +38,9 @@ const files = listed
 /** @param {string} line @returns {number} its length in characters without URLs and combining marks */
 const lengthOf = (line) => Array.from(line.replaceAll(/\bhttps?:\/\/[^\s'"`)>]+|\p{M}/gu, '')).length;
 
-/** Tables and blocks of code in Markdown, whose lines stay whole. @param {string[]} lines @returns {Set<number>} */
+/**
+ * Tables and blocks of code in Markdown, whose lines are not wrapped. @param {string[]} lines @returns {Set<number>}
+ */
 function wholeLines(lines) {
   const whole = new Set();
   let fence = '';

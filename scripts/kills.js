@@ -1,5 +1,5 @@
 /**
- * Kills the service repeatedly while clients write, and checks that every acknowledged write exists. Outside of CI,
+ * Kills the service repeatedly while clients write, and checks that every acknowledged write exists. Not a part of CI,
  * because it takes long.
  *
  *   npm run kills                                      1,000 kills on an embedded database in a temporary directory
@@ -106,7 +106,7 @@ async function readAll(path, items, token) {
   return all;
 }
 
-/** Writes until the service is gone. @param {string} token @param {string} prefix @param {string[]} acknowledged */
+/** Writes until the service has ended. @param {string} token @param {string} prefix @param {string[]} acknowledged */
 async function write(token, prefix, acknowledged) {
   for (let number = 0; ; number += 1) {
     const userName = `${prefix}-${number}`;

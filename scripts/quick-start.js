@@ -6,7 +6,7 @@
  *   npm run build
  *   node scripts/quick-start.js                             the README's quick start
  *   node scripts/quick-start.js docs/guides/*.md            guides, each after the quick start
- *   node scripts/quick-start.js --print docs/guides/x.md    what the blocks print, to put it into the page
+ *   node scripts/quick-start.js --print docs/guides/x.md    prints the output of the blocks, for the page
  *
  * With TEST_DATABASE_URL, a PostgreSQL server whose user may create databases, guides run there, which is faster.
  *
@@ -28,7 +28,7 @@ import { Client } from 'pg';
 const root = fileURLToPath(new URL('..', import.meta.url));
 const startTimeoutMs = 60_000;
 
-/** What differs from run to run; replaced on both sides before they are compared. */
+/** Values that differ between runs, replaced in both texts before the comparison. */
 const masks = [
   [/gh_[a-z]_[\w-]+…?/g, '<secret>'],
   [/eyJ[\w-]+\.[\w-]+\.[\w-]+|eyJ[\w-]*…/g, '<jwt>'],
@@ -255,7 +255,7 @@ try {
   const origin = await places.make('README');
   if (guides.length === 0) await check('README.md', quickStart, origin);
   else await runBlocks(quickStart, origin);
-  // Two at a time, because each waits for its service often.
+  // Two at a time, because each often waits for its service.
   const queue = [...guides];
   const workOff = async () => {
     for (let guide = queue.shift(); guide !== undefined; guide = queue.shift())

@@ -5,7 +5,7 @@ import { type ClientOptions, createTransport, type PreparedRequest } from './tra
 export { type Client } from './client.ts';
 export { GatehouseConnectionError, GatehouseError } from './errors.ts';
 
-/** How a page calls. */
+/** Options of a client for a page. */
 export interface BrowserOptions extends Omit<ClientOptions, 'token' | 'credentials'> {
   /** The session token, if the page stores it. Default: the session cookie, which scripts cannot read. */
   readonly sessionToken?: (() => string | undefined) | undefined;

@@ -4,7 +4,7 @@ import type { Fault, Problem, UsableFactor } from './generated/types.gen.ts';
 /** A code of this version, or of a newer service. */
 export type ErrorCode = KnownErrorCode | (string & {});
 
-/** A sign-in with the right first factor (`mfa_required`). Finish it with `sessions.finishSignIn`. */
+/** A sign-in with the correct first factor (`mfa_required`). Finish it with `sessions.finishSignIn`. */
 export interface PendingSignIn {
   readonly mfaToken: string;
   /** The second factors of the person. */
@@ -34,7 +34,10 @@ export class GatehouseError extends Error {
   readonly faults: readonly Fault[];
   /** The whole problem document, including members of specific codes. */
   readonly problem: Readonly<Partial<Problem> & Record<string, unknown>>;
-  /** With `mfa_required`: what finishes the sign-in. Not enumerable, so that a log of the error does not contain it. */
+  /**
+   * With `mfa_required`: the data for finishing the sign-in. Not enumerable, so that a log of the error does not
+   * contain it.
+   */
   declare readonly pendingSignIn: PendingSignIn | undefined;
 
   constructor(

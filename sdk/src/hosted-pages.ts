@@ -1,4 +1,4 @@
-/** The page to open, and how people come back. */
+/** The page to open, and the address to which the browser returns. */
 export interface SignInUrlOptions {
   /** The address of the service, such as `https://id.example.com`. */
   readonly baseUrl: string;
@@ -11,7 +11,7 @@ export interface SignInUrlOptions {
   readonly organization?: 'choose';
   /** Default: `sign-in`. */
   readonly page?: 'sign-in' | 'sign-up';
-  /** `login` asks also people who are signed in. */
+  /** `login`: the page asks for a sign-in even if the person is signed in. */
   readonly prompt?: 'login';
 }
 

@@ -6,7 +6,7 @@ import type { JWTPayload } from 'jose';
  */
 export type Acr = 1 | 2 | 3;
 
-/** What a route requires of the authentication of a person. */
+/** The authentication that a route requires of a person. */
 export interface RequiredAuthentication {
   /** The strength of the session. */
   readonly acr?: Acr | undefined;
@@ -17,7 +17,7 @@ export interface RequiredAuthentication {
   readonly maxAgeSeconds?: number | undefined;
 }
 
-/** What a person has proven in a session. Times are in seconds since 1970; undefined: never. */
+/** The authentication of a person in a session. Times are in seconds since 1970; undefined: never. */
 export interface ProvenAuthentication {
   readonly acr: number;
   readonly authenticatedAt: number | undefined;
@@ -25,7 +25,7 @@ export interface ProvenAuthentication {
   readonly strongFactorAt: number | undefined;
 }
 
-/** A refusal that tells the client which authentication is required. */
+/** A refusal that names the required authentication. */
 interface AuthenticationRefusal {
   readonly status: 401;
   readonly code: 'step_up_required' | 'reauthentication_required';
@@ -43,7 +43,7 @@ export const isInvalid = (required: RequiredAuthentication): boolean =>
 
 const timeOf = (value: unknown): number | undefined => (Number.isFinite(value) ? Number(value) : undefined);
 
-/** What the claims of an access token prove. */
+/** The authentication according to the claims of an access token. */
 export const provenByClaims = (claims: JWTPayload): ProvenAuthentication => ({
   acr: Number(/^urn:gatehouse:acr:([123])$/.exec(String(claims['acr']))?.[1] ?? 0),
   authenticatedAt: timeOf(claims['auth_time']),
@@ -61,7 +61,7 @@ interface SessionOfMe {
 const secondsOf = (time: string | undefined): number | undefined =>
   time === undefined ? undefined : timeOf(Date.parse(time) / 1000);
 
-/** What a session proves. */
+/** The authentication of a session. */
 export const provenBySession = (session: SessionOfMe): ProvenAuthentication => ({
   acr: session.acr,
   authenticatedAt: secondsOf(session.authenticatedAt),
@@ -85,7 +85,7 @@ const times = { 1: 'authenticatedAt', 2: 'secondFactorAt', 3: 'strongFactorAt' }
 
 /**
  * The refusal of a person whose session is too weak, or whose authentication is too old. As at Gatehouse, a session is
- * too weak if it never proved the strength, or if only its weaker authentication is recent.
+ * too weak if it never had the strength, or if only a weaker authentication is recent.
  */
 export function refusalOfAuthentication(
   { acr = 1, maxAgeSeconds = Infinity }: RequiredAuthentication,

@@ -122,7 +122,7 @@ const refuse = (status: Refusal['status'], code: string) => ({ refusal: { status
 
 type StepUp = NonNullable<Introspection['stepUpRequired']>;
 
-/** The session, or the maker of the API key, does not meet the security policy of the organization. */
+/** The session, or the session that created the API key, does not meet the security policy of the organization. */
 const belowPolicy = ({ acr, maxAgeSeconds }: StepUp) => ({
   refusal: {
     status: 401,
@@ -170,8 +170,8 @@ const stringsOf = (value: unknown): string[] | undefined =>
 const emailOf = ({ email }: JWTPayload): string => (typeof email === 'string' ? email : '');
 
 /**
- * The roles and permissions that a token has in the organization of a route. If the token omits permissions, Gatehouse
- * must be asked.
+ * The roles and permissions that a token has in the organization of a route. If the token omits permissions, call the
+ * permission check of Gatehouse.
  */
 function organizationOf(claims: JWTPayload, id: string, permission: string | undefined) {
   if (claims['org_id'] !== id) return refuse(404, 'organization_not_found');
@@ -280,7 +280,7 @@ export function createAuthenticator(options: AuthenticatorOptions) {
   async function bySession(token: string, requirement: Requirement): Promise<Outcome> {
     const { organization, permission } = requirement;
     if (!sessions) return refuse(401, 'unauthenticated');
-    // Gatehouse would refuse the request of this server, and not the person.
+    // Gatehouse would refuse the request of this server, not that of the person.
     if (organization !== undefined && !/^\d{1,19}$/.test(organization)) return refuse(404, 'organization_not_found');
     const query = organization === undefined ? {} : { organizationId: organization, includeOrganizations: true };
     const me = await client.users.me(query, { token });

@@ -134,7 +134,8 @@ export function createTransport(options: ClientOptions): Transport {
     const response = await call(origin + request.path, {
       method: request.method,
       headers,
-      // Not `error`, which runtimes at the edge refuse. A redirect is never followed: it would take the token along.
+      // Not `error`, which runtimes at the edge refuse. A redirect is never followed, because it would forward the
+      // token.
       redirect: 'manual',
       signal: one.signal ? AbortSignal.any([one.signal, timeout]) : timeout,
       ...(request.body !== undefined && { body: request.body }),

@@ -4,7 +4,7 @@ import { GatehouseConnectionError } from './errors.ts';
 /** The subject of a token. Kinds are signed with different key sets, so no kind is accepted as another. */
 export type TokenKind = 'machine' | 'user' | 'organization_machine';
 
-/** Which tokens a server accepts. */
+/** The tokens that a server accepts. */
 export interface VerifyOptions {
   /** The URL of the service in its tokens, `PUBLIC_URL`. */
   readonly baseUrl: string;
@@ -27,7 +27,7 @@ export class InvalidTokenError extends Error {
 
 export type VerifyToken = (token: string) => Promise<JWTPayload>;
 
-/** Where the keys of each kind are, below the address of the app. */
+/** The path of the keys of each kind, below the address of the app. */
 export const keyPaths: Readonly<Record<TokenKind, string>> = {
   machine: '.well-known/jwks.json',
   user: 'oauth/jwks',

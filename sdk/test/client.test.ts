@@ -186,7 +186,7 @@ describe('headers', () => {
       const { asked, fetch } = answering(redirect);
       const client = createClient({ ...options, fetch, retries: 0, token: 'gh_s_secret' });
       await expect(client.users.me()).rejects.toThrow(GatehouseConnectionError);
-      // Runtimes at the edge refuse `error`; `follow` would be the fault.
+      // Edge runtimes do not support `error`, and `follow` would forward the token.
       expect(asked.map(({ redirect: mode, url: address }) => [mode, new URL(address).host])).toEqual([
         ['manual', 'id.example.com'],
       ]);

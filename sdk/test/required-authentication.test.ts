@@ -37,7 +37,7 @@ const requestOf = (token: string) =>
 const authorize = (token: string, requirement: Requirement, options = {}) =>
   createAuthenticator({ ...place(), audience, issuerUrl, ...options })(requestOf(token), requirement);
 
-/** Sets what the person has proven in the session, and how many seconds ago; null: never. */
+/** Sets the authentication of the person in the session, and its age in seconds; null: never. */
 const setProven = (amr: readonly string[], [first, factor, strong]: readonly (number | null)[]) =>
   test.db.query(sql`
     UPDATE sessions SET amr = ${amr}::text[], authenticated_at = ${ago(first ?? null)},

@@ -4,8 +4,8 @@ import { createClient } from '../src/index.ts';
 import type { Client, ErrorCode, GatehouseError, KnownErrorCode, User } from '../src/index.ts';
 import type { Actor, AuthenticatorOptions, Outcome, Refusal } from '../src/server.ts';
 
-// The compiler is the judge: `npm run check` fails when one of these no longer holds, or is no longer an error.
-// Nothing below is called.
+// The compiler runs these tests: `npm run check` fails if a valid line no longer compiles, or if an invalid one
+// compiles. Nothing below is called.
 const client: Client = createClient({ baseUrl: 'https://id.example.com', appName: 'demo' });
 const calls = (...uncalled: (() => unknown)[]): number => uncalled.length;
 

@@ -14,12 +14,12 @@ const appOfAsked = (alias: string): string => `${alias}.app_id = asked.app_id`;
 const user = 'user_id = ${userId}';
 
 /**
- * Ids are unique in the deployment (ids.test.ts), and what refers to a row by its id is of the same app
+ * Ids are unique in the deployment (ids.test.ts), and references to a row are always within its app
  * (tenancy.schema.test.ts).
  */
-const once = (what: string): string => `the id of ${what} is never given twice`;
+const once = (what: string): string => `ids are unique: no two rows have the id of ${what}`;
 /** Keys of predefined roles are unique in an app only. */
-const otherApps = 'roles-of-other-apps.test.ts asks for a role of the same key in another app';
+const otherApps = 'roles-of-other-apps.test.ts tests a role with the same key in another app';
 const background = (what: string): string => `no call reaches it; ${once(what)}`;
 
 type Entry = readonly [guard: string, context: string, reason: string];
@@ -32,7 +32,7 @@ export const harmless: readonly Harmless[] = [
     [
       app,
       'function deleteEventsBefore',
-      'no call reaches it; sweep-events.test.ts asks whether events of another app stay',
+      'no call reaches it; sweep-events.test.ts checks that events of another app are kept',
     ],
     [appOf('e'), 'function deleteEventsBefore', background('an event')],
   ]),
@@ -40,18 +40,22 @@ export const harmless: readonly Harmless[] = [
     [
       app,
       'SELECT id, long_hash FROM codes\n      WHERE',
-      'the ids are those of codes of the app, and the UPDATE and DELETE that follow ask for it',
+      'the ids are those of codes of the app, and the following UPDATE and DELETE have the condition',
     ],
     [app, 'AS place FROM codes', once('a user')],
-    [app, 'SELECT id FROM codes\n      WHERE', `the DELETE around it asks for the app, and ${once('a user')}`],
+    [
+      app,
+      'SELECT id FROM codes\n      WHERE',
+      `the enclosing DELETE has the condition on the app, and ${once('a user')}`,
+    ],
     [app, 'function countUsableCodes', once('a user')],
     [
       'org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint',
       'function countCodeAttempt',
       'the hash of a code is bound to its organization: only counters of the same person’s codes are raised',
     ],
-    [app, 'function lockCodesOf', 'it only locks: the DELETE that follows asks for the app'],
-    [user, 'function lockCodesOf', 'it only locks: the DELETE that follows asks for the code'],
+    [app, 'function lockCodesOf', 'it only locks: the following DELETE has the condition on the app'],
+    [user, 'function lockCodesOf', 'it only locks: the following DELETE has the condition on the code'],
     ['user_id = ${binding.userId}', 'function findLongCode', 'the hash of a code is bound to its user'],
     [
       'org_id IS NOT DISTINCT FROM ${binding.orgId ?? null}::bigint',
@@ -68,14 +72,14 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('devices/devices.store.ts', [
     [app, 'const storeDevice', `the token of a device is random, and ${once('a user')}`],
-    ['user_id = ${use.userId}', 'const storeDevice', 'ON CONFLICT leaves the device of somebody else alone'],
+    ['user_id = ${use.userId}', 'const storeDevice', 'ON CONFLICT does not change the device of another user'],
     [appOf('d'), 'const rememberedDevice', once('a user')],
     [appOf('u'), 'function findRememberedDevice', once('a user')],
     [appOf('d'), 'function rememberFactor', once('a user')],
     [appOf('u'), 'function rememberFactor', once('a user')],
   ]),
   ...of('access/decide.ts', [
-    [app, 'function heldOverSession', 'the DELETE that ends the session asks for the app again'],
+    [app, 'function heldOverSession', 'the DELETE that ends the session repeats the condition on the app'],
   ]),
   ...of('idempotency/idempotency.store.ts', [
     [app, 'function findKeptAnswer', 'the hash of a key is one of the app too'],
@@ -93,7 +97,7 @@ export const harmless: readonly Harmless[] = [
     [appOf('i'), 'function hasOtherSignInMethod', once('a user')],
   ]),
   ...of('identity-providers/identity-providers.store.ts', [
-    [app, 'function lockProvider', 'it only locks: the UPDATE that follows asks for the app'],
+    [app, 'function lockProvider', 'it only locks: the following UPDATE has the condition on the app'],
     [app, 'function replaceSealedSecret', background('a provider')],
   ]),
   ...of('federation/intents.store.ts', [
@@ -109,15 +113,15 @@ export const harmless: readonly Harmless[] = [
     [appOf('i'), 'function isAwaited', once('a user')],
     [appOf('u'), 'function lockInvitedOf', 'the ids come from invitations of the app'],
     [appOf('i'), 'function lockInvitedOf', 'the users are asked for in the app'],
-    ['i.org_id = ${orgId}', 'function lockInvitedOf', 'only those are deleted whom no invitation is left for'],
+    ['i.org_id = ${orgId}', 'function lockInvitedOf', 'only users without a remaining invitation are deleted'],
     [appOf('u'), 'function lockInvitedTo', 'the ids come from invitations of the app'],
     [appOf('i'), 'function lockInvitedTo', 'the users are asked for in the app'],
-    ['i.scope_id = ${role.scopeId}', 'function lockInvitedTo', 'only those are deleted whom no invitation is left for'],
+    ['i.scope_id = ${role.scopeId}', 'function lockInvitedTo', 'only users without a remaining invitation are deleted'],
     [appOf('i'), 'function hasLiveInvitation', once('a user')],
     [
       'i.user_id = ${userId}',
       'function hasLiveInvitation',
-      'anyone who is only invited is deleted with the last invitation',
+      'a user who is only invited is deleted with the last invitation',
     ],
     [appOf('o'), 'function findNewestLiveInvitation', once('an organization')],
     [appOf('i'), 'function findNewestLiveInvitation', once('a user')],
@@ -128,56 +132,60 @@ export const harmless: readonly Harmless[] = [
   ]),
   ...of('machine-users/machine-users.store.ts', [
     ['s.machine_user_id = machine.id', 'used AS (', once('a secret')],
-    ['m.app_id = asked.app_id', 'function findMachines', 'secret and key are asked for in the app'],
+    ['m.app_id = asked.app_id', 'function findMachines', 'the conditions on secret and key include the app'],
     ['s.machine_user_id = m.id', 'function findMachines', once('a secret')],
-    [appOfAsked('m'), 'function findClients', `the secret is asked for in the app, and ${once('a machine user')}`],
+    [
+      appOfAsked('m'),
+      'function findClients',
+      `the condition on the secret includes the app, and ${once('a machine user')}`,
+    ],
     [appOf('m'), 'function findMachineUser', once('a machine user')],
   ]),
   ...of('members/last-owner.ts', [
     [app, 'function checkNotLastOwner', once('a user')],
-    [user, 'function checkNotLastOwner', 'it locks more; the statement that follows asks for the user'],
+    [user, 'function checkNotLastOwner', 'it locks more rows; the following statement has the condition on the user'],
     [app, 'SELECT id FROM organizations', `it only locks, and ${once('an organization')}`],
     [appOf('u'), 'JOIN users u', once('a user')],
   ]),
   ...of('search/member-search.store.ts', [
     [appOf('m'), 'UPDATE members m SET is_searchable', once('a user and of an organization')],
-    [app, 'function unsearchable', 'others are made findable too'],
-    ['org_id = ${orgId}', 'function unsearchable', 'others are made findable too'],
-    [app, 'const isUnsearchable', 'it asks whether there is something to do, and others are made findable too'],
+    [app, 'function unsearchable', 'other members may be indexed too'],
+    ['org_id = ${orgId}', 'function unsearchable', 'other members may be indexed too'],
+    [app, 'const isUnsearchable', 'it only checks whether there is work, and other members may be indexed too'],
     [
       'org_id = ${orgId}',
       'const isUnsearchable',
-      'it asks whether there is something to do, and others are made findable too',
+      'it only checks whether there is work, and other members may be indexed too',
     ],
-    [user, 'function indexUser', 'others are made findable too, by the names that they have'],
+    [user, 'function indexUser', 'other members may be indexed too, with their present names'],
   ]),
   ...of('members/members.store.ts', [
     [app, 'FROM member_roles WHERE', once('a user and of an organization')],
     [app, 'FROM organization_machine_roles', once('a machine user and of an organization')],
-    [
-      'mr.scope_id = taken.scope_id',
-      'function takeRoles',
-      'keys of predefined roles begin with global:, and no others',
-    ],
+    ['mr.scope_id = taken.scope_id', 'function takeRoles', 'only keys of predefined roles begin with global:'],
   ]),
   ...of('members/organization-users.store.ts', [
-    [
-      's.org_id = ${orgId}',
-      'function searchedByText',
-      'the parts that a member is found by are mixed with the organization',
-    ],
+    ['s.org_id = ${orgId}', 'function searchedByText', 'the search parts are hashed together with the organization'],
   ]),
   ...of('organizations/organizations.store.ts', [
     [app, 'function keepOrganization', `it only locks, and ${once('an organization')}`],
-    [app, 'function closeOrganization', 'it only locks: the DELETE that follows asks for the app'],
-    ['id = ${orgId}', 'function closeOrganization', 'it only locks: the DELETE that follows asks for the organization'],
+    [app, 'function closeOrganization', 'it only locks: the following DELETE has the condition on the app'],
+    [
+      'id = ${orgId}',
+      'function closeOrganization',
+      'it only locks: the following DELETE has the condition on the organization',
+    ],
     [app, 'function lockOrganization', `it only locks, and ${once('an organization')}`],
-    ['id = ${orgId}', 'function lockOrganization', 'it locks more; the decision on access found the organization'],
+    [
+      'id = ${orgId}',
+      'function lockOrganization',
+      'it locks more rows; the decision on access has found the organization',
+    ],
   ]),
   ...of('not-me/not-me.store.ts', [
-    [user, 'function endSession', 'the token of the link names both, sealed'],
-    [user, 'function unlinkIdentity', 'the token of the link names both, sealed'],
-    [app, 'function removePassword', `the UPDATE that follows asks for the app, and ${once('a user')}`],
+    [user, 'function endSession', 'the sealed token of the link contains both ids'],
+    [user, 'function unlinkIdentity', 'the sealed token of the link contains both ids'],
+    [app, 'function removePassword', `the following UPDATE has the condition on the app, and ${once('a user')}`],
     [app, 'DELETE FROM mfa_challenges', once('a user')],
   ]),
   ...of('outbox/outbox.store.ts', [
@@ -191,7 +199,7 @@ export const harmless: readonly Harmless[] = [
     [
       user,
       'DELETE FROM sessions WHERE app_id = ${appId} AND user_id = ${userId}',
-      'the ids are those of sessions of the user',
+      'the ids are of sessions of the user',
     ],
     [app, 'function holdSession', once('a session')],
     [appOfAsked('s'), 'function findSessionsOfAccessTokens', once('a session')],
@@ -229,24 +237,32 @@ export const harmless: readonly Harmless[] = [
   ...of('users/known-requester.ts', [
     [app, 'SELECT ip FROM sessions', once('a user')],
     [app, 'SELECT NULL FROM devices', once('a user')],
-    [user, 'SELECT ip FROM sessions', 'it spares a mail; mail-quotas.test.ts asks for the session of somebody else'],
-    [user, 'SELECT NULL FROM devices', 'it spares a mail; mail-quotas.test.ts asks for the device of somebody else'],
+    [
+      user,
+      'SELECT ip FROM sessions',
+      'it only affects a mail; mail-quotas.test.ts tests the session of another person',
+    ],
+    [
+      user,
+      'SELECT NULL FROM devices',
+      'it only affects a mail; mail-quotas.test.ts tests the device of another person',
+    ],
   ]),
   ...of('accounts/unclaimed.store.ts', [
     [
       'm.user_id = u.id',
       'function listUnclaimed',
-      'no call reaches it; unclaimed.test.ts counts organizations by user',
+      'no call reaches it; unclaimed.test.ts tests the number of organizations of each user',
     ],
     [appOf('m'), 'function listUnclaimed', background('a user')],
-    [appOf('u'), 'function listUnclaimed', 'no call reaches it; unclaimed.test.ts asks for another app'],
+    [appOf('u'), 'function listUnclaimed', 'no call reaches it; unclaimed.test.ts tests another app'],
   ]),
   ...of('users/sign-up-event.ts', [[app, 'function signUpOf', once('a user')]]),
   ...of('users/users.store.ts', [
     [
       app,
       'function getUser',
-      `access to the user is decided before, or a code of the app names them, and ${once('a user')}`,
+      `access to the user was decided before, or a code of the app identifies the user, and ${once('a user')}`,
     ],
     [app, 'function lockActiveUser', once('a user')],
     [app, 'function lockCredentials', once('a user')],
@@ -260,7 +276,7 @@ export const harmless: readonly Harmless[] = [
     [appOf('caller'), 'const throughOrganizationOf', once('a machine user')],
   ]),
   ...of('api-keys/api-keys.operator.store.ts', [
-    [app, 'const listAllApiKeys', 'no call reaches it; operate/api-keys.test.ts asks for another app'],
+    [app, 'const listAllApiKeys', 'no call reaches it; operate/api-keys.test.ts tests another app'],
     [app, 'function deleteAnyApiKey', background('an API key')],
   ]),
   ...of('api-keys/api-keys.store.ts', [
@@ -309,7 +325,7 @@ export const harmless: readonly Harmless[] = [
     [
       appOfAsked('m'),
       'function findOrganizationClients',
-      `the secret is asked for in the app, and ${once('a machine user')}`,
+      `the condition on the secret includes the app, and ${once('a machine user')}`,
     ],
     [appOfAsked('o'), 'function findOrganizationClients', once('an organization')],
     [appOfAsked('r'), 'function findOrganizationClients', otherApps],
@@ -329,7 +345,7 @@ export const harmless: readonly Harmless[] = [
     [
       appOf('m'),
       'function listMachinesOfApp',
-      'no call reaches it; operate/organization-machines.test.ts asks for another app',
+      'no call reaches it; operate/organization-machines.test.ts tests another app',
     ],
     [app, 'function deleteMachineOfApp', background('a machine user')],
   ]),
@@ -338,7 +354,7 @@ export const harmless: readonly Harmless[] = [
     [app, 'function findSecurity', once('an organization')],
   ]),
   ...of('passkeys/passkey-challenges.store.ts', [
-    [app, 'function issueChallenge', `what a challenge is bound to is random, or ${once('a session')}`],
+    [app, 'function issueChallenge', `the value to which a challenge is bound is random, or ${once('a session')}`],
   ]),
   ...of('roles/effective-permissions.store.ts', [
     [appOf('r'), "SELECT 'ORG_OWNER'", otherApps],

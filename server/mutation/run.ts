@@ -8,7 +8,7 @@ import { findMutants, type Mutant } from './mutants.ts';
 import { type Finding, type Plan, readFindings, variables } from './plan.ts';
 import { type Kind, kinds, printResult, printSummary, type Result } from './report.ts';
 
-// Removes one guard at a time and runs the generated tests. Tests that do not fail prove nothing about the guard.
+// Removes one guard at a time and runs the generated tests. A test that does not fail says nothing about the guard.
 
 const byCallers = ['access', 'tenancy', 'audit', 'tenancy.twins'];
 

@@ -3,7 +3,7 @@ import { overOrganization, type Principal } from '../src/access/access.ts';
 import type { Route } from '../src/calls/route.ts';
 import type { Mutation } from './mutants.ts';
 
-/** The principals that a list could have beside its own and that would make a difference. */
+/** The additional principals for a list that would make a difference. */
 function missing(listed: readonly Principal[]): Principal[] {
   const mutants = accessMutants({ access: overOrganization('see', ...listed) } as Route);
   return mutants.flatMap(({ access }) =>
@@ -13,7 +13,7 @@ function missing(listed: readonly Principal[]): Principal[] {
   );
 }
 
-/** Lists of principals that stand beside the declarations: each with one more in it. */
+/** Lists of principals outside the declarations, each with one more principal. */
 export function sharedListMutations(file: string, source: string): Mutation[] {
   if (!file.endsWith('.routes.ts')) return [];
   return [...source.matchAll(/: (?:readonly )?Principal\[\] = \[([^\]]*)/g)].flatMap((match) => {

@@ -1,6 +1,6 @@
 import { type Harmless, harmless } from './harmless.ts';
 
-/** The last word of where a guard stands, or the piece of code itself. */
+/** The name of the declaration around a guard, or the code itself. */
 const placeOf = ({ context }: Harmless): string => context.replace(/^(?:function|const) /, '').split('\n')[0] ?? '';
 
 /** The list of survivors for readers: a Markdown table. */

@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** A task that says when it has been run so often, and then goes on as told. */
+/** A task that reports when it has run this number of times, and then continues as the test says. */
 function counting(times: number, work: (signal: AbortSignal) => Promise<void> = () => Promise.resolve()) {
   let runs = 0;
   let reached: () => void = () => {};

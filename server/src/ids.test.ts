@@ -180,7 +180,7 @@ describe('leases', () => {
       const third = await lease(often, skewed.db);
       ids.push(...take(third, 1_000));
       expect(new Set(ids).size).toBe(4_000);
-      // Of the true time again: neither of the day ahead, nor before this test.
+      // The ids have the correct time again: neither a day ahead, nor before this test.
       const time = timeOf(third.next());
       expect(time).toBeLessThan(timeOf(first[0] ?? ''));
       expect(time).toBeGreaterThan(began - 60_000);

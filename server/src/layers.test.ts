@@ -3,9 +3,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it, test } from 'vitest';
 
-// Who may import whom. ARCHITECTURE.md says why; imports of types count as imports.
+// Which files may import which. ARCHITECTURE.md has the reason. Imports of types count.
 
-/** The rooms and the files beside them, from the lowest. A file imports its own room and those before it. */
+/** The rooms, and the files outside of rooms, from the lowest. A file imports only its own room and earlier ones. */
 const order = `
   http clock.ts database-url.ts smtp-url.ts config-variables.ts config.ts listening.ts second-listener.ts
   db database-clock.ts database-failures.ts ids.ts counts.ts metadata.ts promptly.ts in-batches.ts log.ts version.ts
@@ -19,7 +19,7 @@ const order = `
   .trim()
   .split(/\s+/);
 
-/** Rooms that know no noun of the API: anybody above may import any file of theirs. */
+/** Rooms without a noun of the API. All later rooms may import any of their files. */
 const foundations = new Set(order.slice(0, order.indexOf('apps')));
 
 /** Routes that call a flow of a higher room. */
@@ -47,7 +47,7 @@ const upward: Readonly<Record<string, readonly string[]>> = {
   'users/users.routes.ts': ['sessions', 'members', 'sign-in', 'accounts'],
 };
 
-/** Names that stores of other nouns use: neither rules nor routes. */
+/** Exports that stores of other nouns may use: neither rules nor routes. */
 const vocabularies = new Set(['identity-providers/provider-types.ts', 'search/search-key.ts']);
 
 const mostLinesOfRoom = 2000;

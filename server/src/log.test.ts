@@ -17,7 +17,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** People change addresses, become super admins and are deleted. @returns what the log must not know of them */
+/** People change addresses, become super admins and are deleted. @returns the data that must not appear in the log */
 async function manageAccounts(): Promise<string[]> {
   const leaver = await world.person({ email: 'dora.leaver@example.com' });
   const [newEmail, adminEmail] = ['dora.elsewhere@example.com', 'sam.super@example.com'];

@@ -16,7 +16,7 @@ import { makePlace, type ServicePlace } from './test/service-place.ts';
 import { readVersion } from './version.ts';
 import { type Outcome, runService, type ServiceProcess, startService } from './test/service-process.ts';
 
-// A start of the whole service takes its time, more so on a machine with other work.
+// A start of the whole service takes long, especially on a busy machine.
 vi.setConfig({ testTimeout: 90_000 });
 
 const onServer = process.env['TEST_DATABASE_URL'] !== undefined;
@@ -41,7 +41,7 @@ async function start(more: Record<string, string> = {}): Promise<ServiceProcess>
   return service;
 }
 
-/** It says what is wrong, in words, and nothing of its insides. */
+/** The error is a readable sentence without internal details. */
 function expectRefusal({ code, stdout, stderr }: Outcome, ...sentences: (string | RegExp)[]): void {
   expect({ code, stderr }).toMatchObject({
     code: 1,
@@ -109,7 +109,7 @@ describe('a start is refused', () => {
     expectRefusal(refused, taken);
     expect(refused.stdout).not.toContain('First start');
     other.close();
-    // The password is printed once, so a start that was refused must not have used that up.
+    // The password is printed only once, so a refused start must not print it.
     const service = await start();
     await tokenOf(service, passwordOf(service.stdout()));
   });
@@ -283,7 +283,7 @@ describe('the log', () => {
   });
 
   test.runIf(onServer)('has one format, of what happens before there is an app and beside it', async () => {
-    // The driver is told not to limit statements, of which the start warns before there is an app.
+    // The connection has no time limits, so the start warns before the app is created.
     const DATABASE_URL = `${place.env['DATABASE_URL']}?statement_timeout=0`;
     const { stdout, stderr } = await (await start({ DATABASE_URL })).stop();
     expect(stderr).toBe('');
@@ -341,7 +341,7 @@ async function beginRequest(port: number, token: string) {
   };
 }
 
-/** Whether somebody still takes connections. */
+/** Whether connections are still accepted. */
 async function isListening(port: number): Promise<boolean> {
   const socket = connect(port, '127.0.0.1');
   const outcome = await Promise.race([
@@ -403,7 +403,7 @@ describe('the end', () => {
   test.runIf(onServer)('of a supervisor in the middle of its start takes its worker along', async () => {
     await place.onDatabase((db) =>
       db.transaction(async (tx) => {
-        // The first worker listens, and cannot get ready while this lasts.
+        // Meanwhile the first worker listens, but cannot become ready.
         await tx.query(sql`LOCK TABLE apps IN EXCLUSIVE MODE`);
         const DATABASE_URL = `${place.env['DATABASE_URL']}?lock_timeout=300000`;
         const env = { ...place.env, DATABASE_URL, WORKERS: '2' };

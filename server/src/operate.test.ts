@@ -3,7 +3,7 @@ import { runOperate } from './test/operate-process.ts';
 import { makePlace, type ServicePlace } from './test/service-place.ts';
 import { type ServiceProcess, startService } from './test/service-process.ts';
 
-// A start of the whole service takes its time, more so on a machine with other work.
+// A start of the whole service takes long, especially on a busy machine.
 vi.setConfig({ testTimeout: 90_000 });
 
 const onServer = process.env['TEST_DATABASE_URL'] !== undefined;
@@ -59,7 +59,7 @@ test('doctor says with its status whether there is something to mend', async () 
   if (!onServer) await service.stop();
   const { code, stdout, stderr } = await runOperate(place.env, 'doctor', '--json');
   const { findings } = JSON.parse(stdout) as { findings: { area: string; message: string }[] };
-  // A server of tests may lose commits in a crash; that is all there is to find.
+  // A test server may lose commits in a crash. This is the only finding.
   expect(findings.filter(({ message }) => !message.startsWith('synchronous_commit is off'))).toEqual([]);
   expect({ code, stderr }).toEqual({ code: findings.length === 0 ? 0 : 1, stderr: '' });
   const faulty = await runOperate({ ...place.env, PORT: 'http' }, 'doctor');

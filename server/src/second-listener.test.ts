@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { makePlace, type ServicePlace } from './test/service-place.ts';
 import { runService, type ServiceProcess, startService } from './test/service-process.ts';
 
-// A start of the whole service takes its time, more so on a machine with other work.
+// A start of the whole service takes long, especially on a busy machine.
 vi.setConfig({ testTimeout: 90_000 });
 
 const hasIpv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));

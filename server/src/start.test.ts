@@ -4,9 +4,9 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
-// What a start loads is what everybody waits for: docs/adr/0075-modules-in-a-few-files.md has the figures.
+// The modules that a start loads determine its duration: docs/adr/0075-modules-in-a-few-files.md has the figures.
 
-/** Imports that the running program makes at once: neither those of types nor `import()`. */
+/** Imports that the running program makes immediately: neither imports of types nor `import()`. */
 const staticImport = /^(?:import|export)\s(?!type\s)(?:[^'";]*?\sfrom\s)?\s*['"]([^'"]+)['"]/gm;
 
 interface Loaded {
@@ -15,7 +15,7 @@ interface Loaded {
   readonly packages: readonly string[];
 }
 
-/** What the files of a directory load, with everything of ours that they import. */
+/** The modules that the files of a directory load, including the files of ours that they import. */
 function loadedBy(directory: string, ...entries: string[]): Loaded {
   const files = new Set<string>();
   const packages = new Set<string>();

@@ -29,7 +29,7 @@ const at = (page: string, query: Readonly<Record<string, string>> = {}) =>
 const codeOf = (html: string) => /data-code="(\w+)"/.exec(html)?.[1];
 const signIn = (person: { email: string }) => signInOnPages(world, person);
 
-/** Makes all sessions older than the time within which the API counts an authentication as recent. */
+/** Makes the authentication of all sessions too old to count as recent. */
 const wait = () => test.db.query(sql`UPDATE sessions SET authenticated_at = authenticated_at - interval '1 hour'`);
 
 const isThere = async ({ userId }: Person): Promise<boolean> =>

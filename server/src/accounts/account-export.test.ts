@@ -24,7 +24,7 @@ const exportOf = async ({ token }: Pick<Person, 'token'>) => {
   return { response, document: response.json<Record<string, unknown[]> & { user: object; truncated: string[] }>() };
 };
 
-/** Signs somebody up who gives everything, in two organizations, one of which still waits for them. */
+/** Creates a person with all kinds of data, who is a member of one organization and invited to another. */
 async function signUp(): Promise<Person> {
   const email = 'ada@example.com';
   const body = { firstName: 'Ada', lastName: 'Lovelace', email, password, phoneNumber: '+4915112345678' };

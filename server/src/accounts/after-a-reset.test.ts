@@ -265,7 +265,7 @@ describe('a reset', () => {
     expect(purpose).toBe('password_reset_done');
     expect(plain).toContain('Unlinked: Second SSO (thief@elsewhere.example)');
     expect(plain).toContain(`Still linked: Acme SSO (${person.email})`);
-    // What others chose as a name is no link.
+    // A name that somebody else chose must not become a link.
     expect(text).not.toContain('elsewhere.example');
   });
 

@@ -46,7 +46,7 @@ afterAll(async () => {
 
 type Answer = Awaited<ReturnType<World['call']>>;
 
-/** Until so many statements wait for a lock. */
+/** Waits until this number of statements wait for a lock. */
 async function waiting(count: number): Promise<void> {
   for (let found = 0; found < count;) {
     const rows = await app.db.query(sql`
@@ -63,7 +63,9 @@ async function resetCode(): Promise<string | undefined> {
 const reset = (verificationCode: string | undefined) =>
   world.call('PUT', `${users}/password`, { body: { email, verificationCode, newPassword } });
 
-/** Prepares what the stranger does; the second function sends the one request that races with the claim. */
+/**
+ * Prepares an action of the stranger. The returned function sends the request that runs concurrently with the claim.
+ */
 const requests: Readonly<Record<string, (account: Hijacked) => Promise<() => Promise<Answer>>>> = {
   'links another identity': async ({ token }) => {
     linking.provider.person = { ...strangersClaims, sub: 'another' };
@@ -100,7 +102,7 @@ const requests: Readonly<Record<string, (account: Hijacked) => Promise<() => Pro
     Promise.resolve(() => world.call('POST', `${users}/email/verification-request`, { token, body: { userId } })),
 };
 
-/** The account as its administrators see it, without what the claim itself changes. */
+/** The account in the view of administrators, without the fields that the claim itself changes. */
 async function contentOf(userId: string) {
   const [row] = await app.db.query(sql`
     SELECT first_name, last_name, phone_number, metadata,
@@ -109,7 +111,7 @@ async function contentOf(userId: string) {
   return row;
 }
 
-/** Prepares how the owner claims the account; the second function sends the request. */
+/** Prepares a claim of the account by its owner. The returned function sends the request. */
 const claims: Readonly<Record<string, () => Promise<() => Promise<Answer>>>> = {
   'a reset': async () => {
     const code = await resetCode();
@@ -124,7 +126,7 @@ const claims: Readonly<Record<string, () => Promise<() => Promise<Answer>>>> = {
 
 const pairs = Object.keys(claims).flatMap((way) => Object.keys(requests).map((what) => [what, way] as const));
 
-/** What waits when the owner's claim has begun finds that nothing is left to act with. */
+/** A request that waits for the lock of the claim must find afterwards that its credential is void. */
 test.each(pairs)('a stranger who %s while the account is claimed by %s gains nothing', async (what, way) => {
   const account = await hijack(world, linking, email, { clicked: true });
   const claim = (await claims[way]?.()) ?? (() => reset(undefined));
@@ -132,7 +134,7 @@ test.each(pairs)('a stranger who %s while the account is claimed by %s gains not
   const request = await prepare(account);
   const before = await waysIn(world, account.userId);
   const content = await contentOf(account.userId);
-  // The embedded database has one transaction at a time: there the two follow one another.
+  // The embedded database runs one transaction at a time, so there the requests run in sequence.
   const row = sql`SELECT 1 FROM users WHERE app_id = ${world.appId} AND id = ${account.userId} FOR UPDATE`;
   const { claimed, answered } =
     app.db.engine === 'embedded'

@@ -69,7 +69,7 @@ const acceptWithPassword = async (method: 'PUT' | 'POST') => {
   ok(await world.call(method, `${users}/invite`, { body }));
 };
 
-/** A way to claim an account that a stranger may have created, and what it voids. */
+/** A method of claiming an account that a stranger may have created, and the sign-in methods that it voids. */
 interface Way {
   readonly go: (account: Hijacked) => Promise<void>;
   readonly voids: 'everything' | 'nothing' | 'codes';
@@ -163,7 +163,7 @@ async function expectVoid(tokens: readonly string[]): Promise<void> {
   expect(await world.rows()).toEqual(before);
 }
 
-/** The tables of which something is left. */
+/** The tables that still have rows. */
 async function survivors(userId: string, before: Awaited<ReturnType<typeof waysIn>>): Promise<string[]> {
   const after = await waysIn(world, userId);
   return Object.keys(before).filter((name) => before[name]?.some((row) => after[name]?.includes(row)));
@@ -188,7 +188,7 @@ describe.each([
   });
 });
 
-/** What does not claim an account, and how it is answered. */
+/** Calls that do not claim an account, and their responses. */
 const others: Readonly<Record<string, (account: Hijacked) => Promise<string>>> = {
   'the mailed token alone': async ({ userId, mailedToken, verificationCode }) =>
     answer(await verify(world, mailedToken, { userId, verificationCode })),

@@ -8,7 +8,7 @@ import { addPasskey, setRelyingParty } from '../test/world/passkeys.ts';
 import { proveFactor, weakSession } from '../test/world/policies.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 
-// Which factor a person must have proven to request a change of the own address.
+// Which factor a person must have used recently to request a change of their own address.
 
 const newEmail = 'new@example.com';
 

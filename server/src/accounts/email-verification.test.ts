@@ -20,7 +20,7 @@ interface Unverified extends Person {
   readonly mailedToken: string;
 }
 
-/** Sends a new mail to an unverified person: its code and the token that travels beside it. */
+/** Sends a new mail to an unverified person. @returns its code and its token */
 async function remail(person: Person): Promise<Unverified> {
   const body = { userId: person.userId, verificationUrl: 'http://localhost/?t={{sessionToken}}' };
   expect((await world.call('POST', `${url}-request`, { token: person.token, body })).statusCode).toBe(200);
@@ -82,7 +82,7 @@ describe('asking for a verification mail', () => {
       Array.from({ length: 10 }, (_, index) => ask(index % 2 ? token : person.token, person.userId)),
     );
     const sent = answers.filter(({ statusCode }) => statusCode === 200);
-    // The mail of the sign-up counts as caused by others.
+    // The mail of the sign-up is charged to the quota of mails that other people cause.
     expect([sent.length, answers.length]).toEqual([3, 10]);
     const refused = await ask(person.token, person.userId);
     expect([problem(refused), refused.headers['retry-after']]).toEqual(['429 rate_limited', '1200']);

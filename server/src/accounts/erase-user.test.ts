@@ -31,11 +31,12 @@ const [address, agent] = ['203.0.113.77', 'ErasureBrowser/9.9'];
 const subject = 'subject-at-the-provider';
 const from = { 'x-forwarded-for': address, 'user-agent': agent };
 
-/** Everything that is known of the person, as it could stand anywhere. */
+/** All data about the person, in every form in which it may be stored. */
 const words = [email, newEmail, 'zeldafirst', 'quuxlast', phone, 'falconry-secret', address, agent, subject];
 
 /**
- * Tables that hold nothing of a person, and why. A new table belongs here, or the person of the test gets a row of it.
+ * Tables without data about people, with the reason. A new table must be added here, or the person of the test needs a
+ * row in it.
  */
 const impersonal: Readonly<Record<string, string>> = {
   apps: 'settings of the product',

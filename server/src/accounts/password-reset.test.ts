@@ -26,7 +26,7 @@ beforeEach(() => {
 afterAll(() => app?.close());
 
 const from = (address: string) => ({ headers: { 'x-forwarded-for': address } });
-/** Each call from an address of its own, unless it says otherwise: limits per address are not at stake. */
+/** Each call comes from a separate address unless it names one, so that limits per address do not matter. */
 const anywhere = () => `198.51.${Math.floor(counter / 250)}.${((counter += 1) % 250) + 1}`;
 const request = (to: string, extra: object = {}, address = anywhere()) =>
   world.call('POST', requestUrl, { body: { email: to, ...extra }, ...from(address) });

@@ -70,12 +70,12 @@ async function resend(): Promise<void> {
   await post(`organizations/${orgId}/invitations/${invitation?.id}/resend`, {});
 }
 
-/** The organization whose invitation is in the mail. */
+/** The organization of the invitation in the mail. */
 let offeredBy: string;
 
 type Grants = Readonly<Record<string, Partial<Record<'before' | 'after', () => Promise<unknown>>>>>;
 
-/** What is given to the address, before or after the owner of the mailbox followed the stranger's verification link. */
+/** Grants to the address, before or after the owner of the mailbox followed the stranger's verification link. */
 const grants: Grants = {
   'an owner': { after: () => grant('owners') },
   'a manager': { after: () => grant('managers') },
@@ -92,7 +92,7 @@ const grants: Grants = {
   },
 };
 
-/** What somebody holds, as their session tells. */
+/** The roles of a person, read with their session. */
 async function holdings(token: string): Promise<{ organizations: number; isSuperAdmin: boolean }> {
   const me = await world.call('GET', `${users}/me?includeOrganizations=true`, { token });
   const list = await world.call('GET', '/v1/authorization/super-admins?pageSize=1', { token });
@@ -130,7 +130,7 @@ async function reset(): Promise<string> {
   return tokenOf(await signIn(email, newPassword))[0] ?? '';
 }
 
-/** The owner of the mailbox acts on the newest mail that offers something. @returns their session */
+/** The owner of the mailbox accepts the offer of the newest mail. @returns their session */
 async function accept(): Promise<string> {
   const mail = (await world.mails(email)).find(({ purpose }) => purpose === 'invitation');
   if (!mail) return reset();
@@ -219,7 +219,9 @@ test.each(Object.entries(grants))(
 );
 
 describe('an honest user who opened the link on another device', () => {
-  /** Signed up here, followed the link there: verified, not claimed, and invited meanwhile. */
+  /**
+   * The owner of the mailbox followed the link in another browser: the account is verified, not claimed, and invited.
+   */
   async function honest() {
     const person = await world.person({ email, verified: false });
     const { verificationCode, mailedToken } = await requestVerification(world, person);

@@ -6,7 +6,7 @@ import { listUnclaimed } from './unclaimed.store.ts';
 
 let db: Db;
 
-/** What stood in the database before accounts were claimed, and what the migration makes of it. */
+/** Accounts from before the distinction of claimed accounts, and their status after the migration. */
 interface Account {
   readonly name: string;
   readonly more?: Readonly<Partial<Record<'isVerified' | 'isSuperAdmin' | 'isFirst' | 'hasNoPassword', boolean>>>;

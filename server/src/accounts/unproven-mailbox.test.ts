@@ -10,7 +10,7 @@ const limits = { codeRequestsPerAccountPerHour: 3, mailsPerMailboxPerHour: 3 };
 let app: TestApp;
 let world: World;
 let counter = 0;
-/** The mailbox of somebody who has nothing to do with it. */
+/** The mailbox of an uninvolved person. */
 let victim: string;
 
 beforeAll(async () => {
@@ -52,7 +52,7 @@ describe("a user with somebody else's address cannot send any number of mails to
   });
 
   test('by signing up and deleting the account repeatedly', async () => {
-    // The mails of an account go with it: what is counted is what each account finds.
+    // The mails of an account are deleted with it, so the mails of each account are counted separately.
     const found: string[][] = [];
     for (let index = 0; index < 5; index += 1) {
       const made = await stranger();

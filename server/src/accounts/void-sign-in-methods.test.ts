@@ -26,7 +26,7 @@ afterAll(async () => {
   await app?.close();
 });
 
-/** What a table that references `users` is to an account. A new table needs an answer. */
+/** The meaning of each table that references `users` for an account. A new table needs an entry. */
 const roleOf: Readonly<Record<string, 'sign-in method' | 'data' | 'relation'>> = {
   sessions: 'sign-in method',
   identities: 'sign-in method',
@@ -40,14 +40,14 @@ const roleOf: Readonly<Record<string, 'sign-in method' | 'data' | 'relation'>> =
   session_exchanges: 'sign-in method',
   // A stranger may have asked for the removal of the factors.
   factor_resets: 'sign-in method',
-  // Personal ones; those of organizations are no table of their own.
+  // Personal keys and keys of organizations are in the same table.
   api_keys: 'sign-in method',
   api_key_roles: 'sign-in method',
   codes: 'sign-in method',
-  // Attempts to guess a code; they are deleted with it.
+  // Attempts to guess a code, which are deleted with the code.
   code_tries: 'sign-in method',
   mails: 'data',
-  // Responses to calls under an idempotency key; only who is signed in as the user can ask for them again.
+  // Responses to calls with an idempotency key. Only the signed-in user can request them again.
   idempotency_keys: 'data',
   members: 'relation',
   member_search: 'relation',
@@ -81,7 +81,7 @@ test('every table that references users is a sign-in method, data or a relation'
   expect(await tablesAbout(app.db)).toEqual(Object.keys(roleOf).toSorted());
 });
 
-/** How rows are found that do not name the user themselves. */
+/** How rows without the id of the user are found. */
 const throughParent: Readonly<Record<string, (userId: string) => Sql>> = {
   code_tries: (userId) => sql`code_id IN (SELECT id FROM codes WHERE app_id = ${world.appId} AND user_id = ${userId})`,
   session_exchanges: (userId) =>
@@ -91,7 +91,7 @@ const throughParent: Readonly<Record<string, (userId: string) => Sql>> = {
   organization_machine_secrets: (userId) => sql`created_by_user_id = ${userId}`,
 };
 
-/** The tables that hold a row of an account. */
+/** The tables that have a row of an account. */
 async function filled(userId: string): Promise<string[]> {
   const tables: string[] = [];
   for (const table of Object.keys(roleOf)) {

@@ -152,7 +152,7 @@ describe('there are at most', () => {
   });
 });
 
-/** Somebody with a personal key and a session, and a key of their organization that they made. */
+/** A person with a personal key, a session, and a key of their organization that they created. */
 async function holder() {
   const person = await world.person();
   const itsOrgId = await world.organization(person);
@@ -189,12 +189,12 @@ async function reject(token: string): Promise<void> {
   withStatus(200, await world.call('POST', url, { body: { token } }));
 }
 
-/** A person whose account is not claimed, although they could make keys. */
+/** A person who may create keys although their account is not claimed. */
 const unclaim = ({ userId }: Person) =>
   app.db.query(sql`
     UPDATE users SET claimed_by = NULL WHERE app_id = ${world.appId} AND id = ${userId}`);
 
-/** What ends keys, and what is left of those of the person. */
+/** Events that end keys, and the remaining keys of the person. */
 const endings: Readonly<Record<string, { end: (its: Holder) => Promise<unknown>; organizationKeyStays: boolean }>> = {
   'a password reset': { end: ({ person }) => resetPassword(person), organizationKeyStays: true },
   'a password change': {

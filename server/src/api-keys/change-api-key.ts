@@ -53,7 +53,10 @@ export async function hasEqualValues(call: Call, owner: KeyOwner, id: string, pa
  */
 function checkMayChange(call: Call, { maker }: ApiKey): void {
   if (!isManagerOnly(call) || maker?.id === auditIdentity(call.actor).id) return;
-  throw new ApiError('access_denied', { detail: 'Managers can change only API keys that they made.', isDenial: true });
+  throw new ApiError('access_denied', {
+    detail: 'Managers can change only API keys that they created.',
+    isDenial: true,
+  });
 }
 
 /** @throws ApiError `api_key_not_found`, `access_denied`, `validation_failed`, `unauthenticated` */

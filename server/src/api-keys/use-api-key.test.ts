@@ -19,7 +19,7 @@ afterAll(() => app?.close());
 const say = (key: MadeKey | string) => introspected(world, machine, typeof key === 'string' ? key : key.key);
 const inactive = { active: false };
 
-/** An organization of its own for each case: an owner, a manager and a member who holds `reader`. */
+/** Each case has a separate organization with an owner, a manager and a member with the role `reader`. */
 interface Scene {
   readonly orgId: string;
   readonly owner: Person;
@@ -64,7 +64,7 @@ const stringsOf = (value: unknown): string[] => (Array.isArray(value) ? value.ma
 
 const reading = { permissions: ['documents:reader'] };
 
-/** A key, what happens, and what introspection says afterwards: permissions, or nothing of a key that is refused. */
+/** A key, an event, and the permissions in introspection afterwards; undefined if the key is refused. */
 interface Case {
   readonly key: (scene: Scene) => Promise<MadeKey>;
   readonly happens: (scene: Scene, key: MadeKey) => Promise<unknown>;
@@ -81,7 +81,7 @@ const ofMember =
     personalKey(world, member, orgId, body);
 const reader = ['documents:reader'];
 
-/** A second owner, so that the first can go. */
+/** A second owner, so that the first owner can leave. */
 const besides = async ({ orgId }: Scene): Promise<Person> => {
   const second = await world.person();
   await addOwner(orgId, second);

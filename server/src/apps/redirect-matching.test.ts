@@ -28,7 +28,7 @@ interface Stage {
   readonly machine: Machine;
   readonly orgId: string;
   readonly idpId: string;
-  /** Pending, and may be sent again any number of times. */
+  /** A pending invitation, which can be sent again any number of times. */
   readonly invitationId: string;
 }
 
@@ -124,7 +124,7 @@ const owner = (stage: Stage): string => stage.owner.token;
 const manager = (stage: Stage): string => stage.manager.token;
 const machine = (stage: Stage): string => stage.machine.token;
 
-/** Calls by which a person names the target, signed in or not. `PUBLIC` routes do not look at credentials. */
+/** Calls in which a person names the target, signed in or not. `PUBLIC` routes ignore credentials. */
 const byPersons: [way: string, ask: Ask][] = [
   ['a stranger who signs up', signUp],
   ['a stranger who asks for a reset', requestReset],
@@ -151,7 +151,7 @@ const byTrusted: [way: string, ask: Ask][] = [
   ['a machine user who asks for a verification', requestVerification(machine)],
 ];
 
-/** Refused to persons: the template, and the entry that the refusal names. */
+/** Refused for persons: the template, and the entry that the error names. */
 const refused: [what: string, template: string, entry: string][] = [
   ['a bare origin', 'https://bare.example.com/', 'https://bare.example.com/'],
   ['a path of a bare origin', 'https://bare.example.com/evil?c={{code}}', 'https://bare.example.com/evil'],
@@ -199,7 +199,7 @@ const refused: [what: string, template: string, entry: string][] = [
     'https://app.example.com/join/{{code}}/{{code}}',
     'https://app.example.com/join/{{code}}/{{code}}',
   ],
-  // What a placeholder is replaced by to parse a template is a letter that an entry may have, too.
+  // To parse a template, placeholders are replaced by a letter that an entry may also contain.
   [
     'a placeholder in place of a segment of the path',
     'https://app.example.com/exchange/{{code}}',

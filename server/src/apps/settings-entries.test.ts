@@ -30,7 +30,7 @@ const get = async (world: World) =>
     { warnings?: string[] } & Record<string, unknown>
   >();
 
-/** Entries as an earlier version accepted them. */
+/** Entries that an earlier version accepted. */
 const store = (world: World, settings: object) =>
   world.test.db.query(sql`
     UPDATE apps SET settings = settings || ${JSON.stringify(settings)}::jsonb WHERE id = ${world.appId}`);

@@ -48,7 +48,7 @@ const comeBack = async (options: Readonly<Record<string, unknown>> = {}) => {
   return goThrough(world, provider, idpId, options);
 };
 
-/** Each method of signing in, with credentials that are right. */
+/** Each sign-in method, with correct credentials. */
 const ways: Readonly<Record<Method, () => Promise<string>>> = {
   password: async () =>
     outcome(await world.call('POST', `${users}/sessions`, { body: { email: person.email, password } })),

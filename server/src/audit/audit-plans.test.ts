@@ -12,12 +12,12 @@ const busyActor = '21';
 const busyElsewhere = '22';
 const start = Date.UTC(2026, 0, 1);
 const count = 20_000;
-/** How many different ones there are. */
+/** The number of different values. */
 const actions = 31;
 
 /**
- * Many events of one organization, one actor and one action, and few of others among them: what goes wrong where a plan
- * walks through events that are not wanted. And an actor as busy who was never in the busy organization.
+ * Many events of one organization, one actor and one action, with few others among them. A plan that reads unwanted
+ * events is then slow. Another actor has as many events, but none in that organization.
  */
 beforeAll(async () => {
   app = await buildTestApp();
@@ -39,7 +39,7 @@ interface Plan {
   readonly 'Relation Name'?: string;
   readonly 'Index Name'?: string;
   readonly 'Rows Removed by Filter'?: number;
-  /** On average over the loops. */
+  /** The average over the loops. */
   readonly 'Actual Rows': number;
   readonly 'Actual Loops': number;
   readonly Plans?: readonly Plan[];
@@ -57,8 +57,8 @@ interface Explained {
 }
 
 /**
- * How the database reads a page: with a plan for these very values, or with the one for any values that it goes over to
- * once a prepared statement was run a few times.
+ * How the database reads a page: with a custom plan for these values, or with the generic plan of a prepared statement
+ * that has run several times.
  */
 async function planOf(filters: EventFilters, after: number | undefined, isGeneric: boolean): Promise<Plan[]> {
   const position = after === undefined ? undefined : { time: new Date(start + after * 1000), id: String(after) };
@@ -96,7 +96,7 @@ for (const [kind, values] of Object.entries({ many: wanted, few: rare, 'none tog
   }
 }
 
-/** The index that serves the filters, and how many of its entries a page may read. */
+/** The index for the filters, and the maximum number of its entries that a page may read. */
 function expectedOf({ orgId, actorId, action }: EventFilters): { index: string; entries: number } {
   const subject = [orgId && 'organization', actorId && 'actor'].filter(Boolean).join('_and_');
   if (subject !== '') {

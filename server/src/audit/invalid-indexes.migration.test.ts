@@ -21,7 +21,7 @@ test('indexes of the audit that were built before are kept, those whose building
   const building = migrations.findIndex(({ name }) => name === 'audit_indexes');
   await migrate(db, migrations.slice(0, building));
   await db.transaction((tx) => tx.script(migrations[building]?.sql ?? ''));
-  // What a CREATE INDEX CONCURRENTLY leaves that fails.
+  // An invalid index, which a failed CREATE INDEX CONCURRENTLY leaves.
   await db.query(sql`
     UPDATE pg_index SET indisvalid = false FROM pg_class
     WHERE pg_class.oid = indexrelid AND relname LIKE 'audit\\_events\\_by\\_%'

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** Events of the app, one each millisecond up to this many days before now. */
+/** Inserts events of the app, one for each millisecond before this number of days ago. */
 async function addEvents({ appId }: World, count: number, daysAgo: number): Promise<void> {
   const newest = new Date(app.clock.now().getTime() - daysAgo * dayMs);
   await app.db.query(sql`
@@ -51,7 +51,7 @@ test('a retention that is shortened holds from the next run on, one that is lift
   await addEvents(forgetting, 5, 10);
   await retain(null);
   await runTask(app, sweepEvents);
-  // The change of the setting is an event too.
+  // The change of the setting also writes an event.
   expect(await countOf(forgetting)).toBe(5 + 1);
   await retain(1);
   await runTask(app, sweepEvents);

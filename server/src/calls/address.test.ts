@@ -68,7 +68,7 @@ describe('no id', () => {
       orgId: decoded,
       body: { roles: ['reader'] },
     });
-    // A header holds no white space at its ends, so that one is an id that nobody has.
+    // White space around a header value is removed, so this value is a well-formed id that does not exist.
     expect(response.statusCode).toBe(400);
     expect(response.json()).toMatchObject({ code: 'validation_failed', errors: [{ pointer: '/headers/x-iam-orgid' }] });
   });
@@ -122,7 +122,7 @@ describe('a path without a route', () => {
 
   test.each(nowhere)('GET %s', async (path) => {
     const answer = await send(port, rawRequest(`GET ${path} HTTP/1.1`, [`X-App-Name: ${world.appName}`]));
-    // `users/:userId` takes what looks like a name; who does not say who they are learns nothing.
+    // `users/:userId` matches a name, too. An unauthenticated caller learns nothing.
     expect([401, 404]).toContain(answer.status);
   });
 

@@ -11,7 +11,7 @@ const allowed = 'https://app.example.com';
 const neighbour = 'https://neighbour.example';
 const sleeping = 'https://asleep.example';
 
-/** A route that fails, for what an unexpected failure looks like from a page. */
+/** A failing route, to test how a page sees an unexpected failure. */
 const failing = route({
   method: 'GET',
   url: '/v1/failing',
@@ -121,7 +121,7 @@ describe('a preflight', () => {
   });
 });
 
-/** Calls and what they come to, regardless of the page that makes them. */
+/** Calls and their results, regardless of the page that makes them. */
 const calls: [
   what: string,
   status: number,
@@ -197,7 +197,7 @@ const calls: [
 
 describe('an answer', () => {
   test.each(calls)('%s can be read by an allowed page', async (what, status, call) => {
-    // Signing in is closed to foreign pages, so this one must be allowed to get so far.
+    // Pages of other origins cannot sign in, so the app must allow the origin of this page.
     const response = await call({ origin: allowed });
     expect([what, response.statusCode]).toEqual([what, status]);
     expect(response.headers).toMatchObject({

@@ -7,7 +7,7 @@ import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { openTcpProxy, type TcpProxy } from '../test/tcp-proxy.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 
-/** The embedded engine lives in the process: it cannot be away while the process is there. */
+/** The embedded engine runs in the process, so it cannot be unavailable while the process runs. */
 describe.runIf(process.env['TEST_DATABASE_URL'])('while the database is away', () => {
   let database: Db;
   let proxy: TcpProxy;

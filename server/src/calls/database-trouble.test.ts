@@ -45,7 +45,9 @@ describe('while the storage is full', () => {
   });
 });
 
-/** The embedded engine has one connection, in the process: it cannot be locked by others, cut off or demoted. */
+/**
+ * The embedded engine has one connection inside the process. It cannot be locked by others, disconnected or demoted.
+ */
 describe.runIf(process.env['TEST_DATABASE_URL'])('on a server', () => {
   let database: Db;
   let proxy: TcpProxy;

@@ -5,7 +5,7 @@ import { recordingDb, type RecordingDb } from '../test/recording-db.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, faults, type Machine, type Person, problem, type World } from '../test/world/world.ts';
 
-// What a route that decides in its statement refuses, and in which order. `test/statements.test.ts` counts statements.
+// Refusals of a route that decides in its statement, and their order. `test/statements.test.ts` counts statements.
 
 let db: RecordingDb;
 let app: TestApp;

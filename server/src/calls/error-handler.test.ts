@@ -30,7 +30,7 @@ const failures = {
   shape: () => Promise.resolve({ wrong: secret } as unknown as { name: string }),
 } satisfies Record<string, () => Promise<{ name: string }>>;
 
-/** What a call can fail of in its middle, all 503. */
+/** Failures in the middle of a call. All result in 503. */
 const troubles = {
   unavailable: new DatabaseUnavailableError('away'),
   busy: new DatabaseUnavailableError('locked', { code: 'database_busy' }),
@@ -111,7 +111,7 @@ function expectProblem(answer: LightMyRequestResponse, code: Code): void {
   expect(problem['detail']).toMatch(/^[A-Z].*\.$/);
   const fields = ['type', 'title', 'status', 'detail', 'code', 'requestId'];
   expect(Object.keys(problem)).toEqual(code === 'validation_failed' ? [...fields, 'errors'] : fields);
-  // What went wrong inside is told in the same words for every cause.
+  // The text is the same for every internal cause.
   expect(problem['detail']).toBe(status === 500 ? detail : problem['detail']);
 }
 

@@ -78,7 +78,7 @@ const nastyText = fc.oneof(
   ),
 );
 
-/** The ids of the documentation's examples stand for those that exist only once the world is made. */
+/** The ids in the examples of the documentation, with the ids of the test world that replace them. */
 const examples = { orgId: '118273645546213376', userId: '118273645546213377', machineUserId: '118273645546213378' };
 
 const someId = fc.oneof(
@@ -94,7 +94,7 @@ const anything = fc.oneof(
   { weight: 1, arbitrary: fc.dictionary(nastyText, leaf, { maxKeys: 5 }) },
 );
 
-/** What a schema says of one field, as far as it helps to get past the first check. */
+/** The parts of a field's schema that help to generate valid values. */
 function arbitraryOf(schema: JsonSchema, depth = 0): fc.Arbitrary<unknown> {
   const right = rightArbitraryOf(schema, depth);
   return fc.oneof({ weight: 40, arbitrary: right }, { weight: 1, arbitrary: anything });
@@ -135,14 +135,14 @@ function rightArbitraryOf(schema: JsonSchema, depth: number): fc.Arbitrary<unkno
   }
 }
 
-/** Mostly what the documentation shows, so that most requests get past validation. */
+/** Mostly values of the documentation, so that most requests pass the validation. */
 function stringOf({ examples: shown = [] }: JsonSchema): fc.Arbitrary<unknown> {
   const wrong = fc.oneof(
     { weight: 3, arbitrary: nastyText },
     { weight: 2, arbitrary: fc.string({ minLength: 1, maxLength: 20 }).map((text) => `${text}@example.com`) },
     { weight: 1, arbitrary: fc.constantFrom('reader', 'writer', 'global:reader') },
   );
-  // What is brought into another form on arrival shows no example: e-mail addresses and ids.
+  // Fields that are normalized have no example: e-mail addresses and ids.
   const usual = shown.length > 0 ? shown : ['jon.doe@example.com', 'jon.doe@example.com', ...Object.values(examples)];
   return fc.oneof({ weight: 9, arbitrary: fc.constantFrom(...usual) }, { weight: 1, arbitrary: wrong });
 }
@@ -155,7 +155,7 @@ function objectOf({ properties = {}, required = [], additionalProperties }: Json
   return fc.record(Object.fromEntries(fields), { requiredKeys: required });
 }
 
-/** Puts what is referred to where it is referred to. */
+/** Replaces references by the schemas to which they refer. */
 function inline(schema: unknown, definitions: Readonly<Record<string, unknown>>): unknown {
   if (typeof schema !== 'object' || schema === null) return schema;
   if (Array.isArray(schema)) return schema.map((item) => inline(item, definitions));
@@ -169,7 +169,7 @@ function schemaOf(schema: z.ZodType | undefined): JsonSchema {
   return inline(root, $defs) as JsonSchema;
 }
 
-/** A header's value may hold any byte but a few; what goes over the wire can be no more than that. */
+/** A header value may contain almost any byte, but only single bytes can be sent. */
 const headerText = fc.string({
   unit: fc.integer({ min: 0x20, max: 0xff }).map((byte) => String.fromCharCode(byte)),
   maxLength: 40,
@@ -202,7 +202,7 @@ interface Attempt {
   readonly orgId: string;
 }
 
-/** What usually stands in a path under this name. */
+/** A usual value of the path parameter of this name. */
 const usualInPath: Readonly<Record<string, string>> = {
   ...examples,
   name: 'other-app',
@@ -223,7 +223,7 @@ const inQuery = (name: string) =>
     { weight: 1, arbitrary: fc.oneof(nastyText, someId, fc.constantFrom('false', '100', '0')) },
   );
 
-/** A wrong cursor is refused before anything else is looked at, so that it is not in every query. */
+/** A wrong cursor is refused before other parameters are checked, so only some queries contain one. */
 function queryOf(route: Route): fc.Arbitrary<Record<string, unknown>> {
   const { properties = {}, required = [] } = schemaOf(route.query);
   const fieldsOf = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, inQuery(name)]));
@@ -249,7 +249,7 @@ function attemptAt(route: Route): fc.Arbitrary<Attempt> {
   });
 }
 
-/** Puts the ids of this world where the examples' stand. */
+/** Replaces the ids of the examples by ids of this world. */
 function fillIn<Value>(value: Value): Value {
   const real = { orgId, userId, machineUserId: machine.machineUserId };
   const text = (Object.keys(examples) as (keyof typeof examples)[]).reduce(
@@ -259,7 +259,7 @@ function fillIn<Value>(value: Value): Value {
   return JSON.parse(text) as Value;
 }
 
-/** As a browser would: what is no Unicode cannot stand in an address. */
+/** Like a browser: an address cannot contain text that is not valid Unicode. */
 const encode = (text: string): string => encodeURIComponent(text.toWellFormed());
 
 const toForm = (body: unknown): string =>
@@ -294,17 +294,17 @@ function refusalOf({ oauth, page }: Route) {
   return { type: /^application\/problem\+json$/, shape: problem };
 }
 
-/** A form that has further steps is answered with the next one. */
+/** The response to a form with several steps is the next step. */
 const isDeclared = ({ page, response }: Route, status: number): boolean =>
   status === response.status || (page === true && (status === 200 || status === 303));
 
-/** What is wrong with an answer: it is a 5xx, or not what the route declares. */
+/** The fault of a response: it is a 5xx, or differs from the declaration of the route. */
 function faultsOf(route: Route, response: LightMyRequestResponse): string[] {
   const { statusCode: status, headers: answered } = response;
   const type = String(answered['content-type']);
   const body: unknown = /json/.test(type) && response.body !== '' ? JSON.parse(response.body) : undefined;
   const isRefusal = status >= 400;
-  // What a browser is shown where nothing is.
+  // The page that a browser gets for an unknown path.
   if (status === 404 && !route.url.startsWith('/v1/') && /<h1[^>]*>Page not found</.test(response.body)) return [];
   // An address that leads to no route is refused with a problem, before the route is known.
   const refusal = refusalOf(route);
@@ -318,7 +318,7 @@ function faultsOf(route: Route, response: LightMyRequestResponse): string[] {
   ];
 }
 
-/** These end the credential that the next attempt needs; the others are called as often as there is time for. */
+/** These calls end the credential that the next attempt needs. All others are repeated as often as time allows. */
 const endsCredentials = new Set([
   'signOut',
   'endMySessions',

@@ -33,7 +33,7 @@ const cookieOf = ({ token }: Person) => ({ cookie: `session-token=${token}` });
 const named = (): Record<string, string> => ({ 'x-app-name': world.appName });
 const urlOf = (id: string) => `/v1/authorization/organizations/${id}`;
 
-/** Every fault that a request can have at once, and each row has one fault less than the one before. */
+/** The first row has every fault that a request can have. Each further row has one fault less. */
 const cascade: [fault: string, expected: [number, string], attempt: () => Partial<Attempt>][] = [
   ['an address where nothing is', [404, 'route_not_found'], () => ({ url: '/v1/authorization/nowhere/abc/x' })],
   ['a method it does not answer to', [405, 'method_not_allowed'], () => ({ method: 'PUT' })],

@@ -34,7 +34,7 @@ afterAll(async () => {
 
 type Verdict = 'passes' | 'fails';
 
-/** What a browser says about the page that makes it send a request, and what follows for a cookie. */
+/** The headers by which a browser describes the page that sends a request, and whether a cookie is accepted. */
 const pages: [who: string, headers: Record<string, string>, outside: Verdict, inProduction: Verdict][] = [
   ['no browser', {}, 'passes', 'passes'],
   ['our own page', { origin: own }, 'passes', 'passes'],
@@ -78,7 +78,7 @@ const me = '/v1/authentication/users/me';
 const organizationSetup = '/v1/authorization/organizations/setup';
 const cookieOf = ({ world }: Place) => ({ cookie: `session-token=${world.admin.token}` });
 
-/** 403 of the origin check, or the answer of a call that passes it. */
+/** 403 of the origin check, or the response of a call that passes the check. */
 async function verdictOf(request: Promise<{ statusCode: number; json: () => unknown }>): Promise<Verdict> {
   const response = await request;
   if (response.statusCode !== 403) return 'passes';

@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** What the log says about origins in the course of a call. */
+/** The log lines about origins during a call. */
 async function refusalsOf(call: () => PromiseLike<unknown>): Promise<Record<string, unknown>[]> {
   lines = [];
   await call();

@@ -221,14 +221,14 @@ const callOn =
       payload: body as object,
     });
 
-/** A world whose calls come from a network of their own. */
+/** A world whose calls come from a separate network. */
 const floodOf = (count: number): World => ({
   ...world,
   call: (method, url, options = {}) =>
     world.call(method, url, { ...options, headers: { ...options.headers, ...from(`198.51.100.${count}`) } }),
 });
 
-/** A client id that nobody has. */
+/** A client id that does not exist. */
 const wrongSecret = (clientId: number, headers: Record<string, string>) => {
   const body = { clientId: `${clientId}`, clientSecret: `gh_m_${'x'.repeat(43)}` };
   return world.call('POST', '/v1/authentication/machine-users/access-token', { body, headers });

@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** A person with a code on its way, and how somebody at an address tries one. */
+/** A person to whom a code was mailed, and a function that attempts a code from an address. */
 async function unverified() {
   const person = await world.person({ verified: false });
   const { code = '' } = await world.mail(person.email);

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** How a mail with a code of some purpose comes about, and how its code is presented. */
+/** How a mail with a code of each purpose is requested, and how its code is presented. */
 interface Purpose {
   /** @param link the URL template; undefined: the mail has none */
   readonly send: (link: string | undefined) => Promise<Mail>;
@@ -127,7 +127,7 @@ const codeOfLink = ({ url = 'http://none/' }: Mail) => new URL(url).searchParams
 const grouped = /^(?:[A-HJKMNP-Z2-9]{4}-){6}[A-HJKMNP-Z2-9]{2}$/m;
 const codeOfText = ({ text }: Mail) => (grouped.exec(text)?.[0] ?? 'none').replaceAll('-', '');
 const longCodeOf = (mail: Mail) => (mail.url === undefined ? codeOfText(mail) : codeOfLink(mail));
-/** 50 wrong guesses of each short code: nothing is left of its tries. */
+/** 50 wrong guesses of each short code, which exhaust its attempts. */
 const guess = async (present: Purpose['present']) => {
   const addresses = Array.from({ length: 50 }, (_, index) => `203.0.113.${index}`);
   await Promise.all(addresses.map((address) => present('AAAAAAA', address)));
@@ -161,7 +161,7 @@ describe.each(purposes)('a mail of a %s', (_, prepare, hasLink, kept) => {
     const first = await send(undefined);
     for (let count = 0; count < kept; count += 1) {
       await send(undefined);
-      // A further reset is sent once the codes of before are used up.
+      // Another reset is sent once the attempts of the earlier codes are exhausted.
       await guess(present);
     }
     expect(problem(await present(first.code ?? ''))).toBe('400 code_invalid');
@@ -235,7 +235,7 @@ describe('a long code', () => {
     expect(new Set(rows.map(({ long_hash: hash }) => hash.length))).toEqual(new Set([32]));
     expect(rows.map(({ long_hash: hash }) => hash.toString('latin1')).join()).not.toContain(code);
     const plan = await app.db.transaction(async (tx) => {
-      // Enough codes of one app and user, with statistics: a planner that knows few rows takes any index.
+      // Many codes of one app and user, with statistics: with few rows the planner may choose any index.
       await tx.query(sql`
         INSERT INTO codes (app_id, id, user_id, purpose, long_hash, created_at, expires_at)
         SELECT c.app_id, n, c.user_id, c.purpose, sha256(n::text::bytea), c.created_at, c.expires_at
@@ -287,7 +287,7 @@ describe('a person without a known device', () => {
         await Promise.all(addresses.map((address) => put('AAAAAAA', address)));
       }
       expect(guesses).toBe(450);
-      // The owner asks too; whether that brings one more mail or not, those that are there are good.
+      // The owner requests a code too. The existing codes stay valid, whether or not another mail is sent.
       await victims.call('POST', `${users}/password/reset-request/email`, { body: { email }, ...from('192.0.2.50') });
       await runTask(app, sendPasswordResets);
       const mails = (await victims.mails(email)).filter(({ url }) => url !== undefined);

@@ -20,7 +20,7 @@ import { takePasswordResetRequest } from '../accounts/password-reset-requests.st
 import { takeSignInCodeRequest } from '../sign-in/sign-in-code-requests.store.ts';
 import { type Queryable, raw, type Sql, sql, type Tx } from './db.ts';
 
-/** What a statement may take at most: a few of many rows. */
+/** The maximum number of rows that a statement may process: a few of many. */
 const limit = 3;
 const now = new Date('2026-03-01T00:00:00Z');
 const before = sql`${new Date('2026-01-01T00:00:00Z')}::timestamptz + n * interval '1 second'`;
@@ -48,11 +48,11 @@ interface Case {
   readonly table: string;
   /** Inserts one row for each `n` of `numbers`. */
   readonly fill: (numbers: Sql) => Sql;
-  /** Which rows the statement has not taken. */
+  /** The rows that the statement has not processed. */
   readonly left?: Sql;
-  /** How many rows it may take, if not `limit`. */
+  /** The maximum number of processed rows. Default: `limit`. */
   readonly takes?: number;
-  /** @returns how many rows the statement says it took */
+  /** @returns the number of rows that the statement reports as processed */
   readonly run: (tx: Tx) => Promise<number>;
 }
 
@@ -204,7 +204,7 @@ const cases: readonly Case[] = [
     left: sql`leased_until >= '2026-01-01'`,
     takes: 1,
     run: async (tx) => {
-      // Closing returns this one number, with a lease that ended long ago.
+      // Closing returns this node number, whose lease expired long ago.
       const lease = await leaseNode({ ...db, query: (...args) => tx.query(...args) });
       await lease.close();
       return 1;
@@ -276,7 +276,8 @@ test('these plans make a limit with locks in a sub-select take more', async () =
 });
 
 /**
- * The sub-select that ends at this place of a source, with what stands before it; undefined: a statement of its own.
+ * The sub-select that ends at this position of a source, with the code before it; undefined if it is a separate
+ * statement.
  */
 function subSelectBefore(source: string, end: number): { opening: string; body: string } | undefined {
   for (let depth = 0, place = end - 1; source.slice(place - 3, place + 1) !== 'sql`'; place -= 1) {
@@ -287,7 +288,7 @@ function subSelectBefore(source: string, end: number): { opening: string; body: 
   return undefined;
 }
 
-/** Every sub-select of the service that locks rows and takes only some of those that it finds. */
+/** Every sub-select of the service that locks rows and has a limit. */
 function boundedSubSelects(): { file: string; opening: string; body: string }[] {
   const directory = new URL('../', import.meta.url).pathname;
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' });
@@ -302,8 +303,8 @@ function boundedSubSelects(): { file: string; opening: string; body: string }[] 
   });
 }
 
-// Anywhere else the planner may run the sub-select once for each row of the table. Rows that the statement has changed
-// already are passed over, so every run takes further ones.
+// Otherwise the planner may run the sub-select once for each row of the table. Each run skips rows that the statement
+// has already changed, and so selects further rows.
 test('a sub-select with a limit and locks is a materialized CTE', () => {
   const others = boundedSubSelects().filter(({ opening }) => !/\bAS MATERIALIZED $/.test(opening));
   expect(others.map(({ file }) => file)).toEqual([]);

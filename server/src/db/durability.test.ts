@@ -33,7 +33,7 @@ afterAll(async () => {
 test(`every acknowledged row survives ${kills} kills of the writing process`, { timeout: 1_800_000 }, async () => {
   const acknowledged: number[] = [];
   for (let round = 0; round < kills; round += 1) {
-    // Unacknowledged rows of the round before may exist: its numbers are not used again.
+    // Unacknowledged rows of the previous round may exist, so its numbers are not used again.
     const printed = await writeAndKill(1_000_000 * round, 20 + Math.random() * 130);
     expect(printed.length).toBeGreaterThan(0);
     acknowledged.push(...printed);

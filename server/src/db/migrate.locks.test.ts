@@ -16,7 +16,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('a migration tha
   let processes: Db[];
   let logged: unknown[][];
 
-  /** A process whose own statements wait for a lock less long than the migration has to. */
+  /** A process whose statements wait for a lock for a shorter time than the migration. */
   const start = async () => {
     const url = `${await urlOfDatabase(server)}?application_name=starting`;
     const limits = { ...patientLimits, lock: 100, statement: 100 };

@@ -170,7 +170,7 @@ describe('transactions', () => {
   test('are not seen by others until they commit', async () => {
     const seen = await db.transaction(async (tx) => {
       await insert(tx, 13);
-      // The embedded database has one session: it answers others once the transaction has ended.
+      // The embedded database has one session: other statements run after the end of the transaction.
       return { before: db.engine === 'postgresql' && (await exists(13)), after: [exists(13)] };
     });
     expect(seen.before).toBe(false);

@@ -118,7 +118,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
 
   it('a commit that waits for a standby is not cancelled where the server has limits', async () => {
     await open({ poolSize: 1, limits: { ...patient, answer: 200 } });
-    // Stands for the wait in a commit: with limits the server would have ended everything else by itself.
+    // Simulates the wait in a commit. With limits, the server would have ended every other statement by itself.
     const sleeping = db.query(sql`INSERT INTO notes SELECT 1 FROM pg_sleep(1)`);
     await expect(sleeping).rejects.toMatchObject({ code: 'outcome_unknown' });
     await expect.poll(notes).toEqual([1]);
@@ -198,7 +198,7 @@ describe.skipIf(process.env['TEST_DATABASE_URL'] === undefined)('on a server', (
   });
 });
 
-/** Passes everything on, unless the connection begins with a setting that it does not know. */
+/** Forwards everything, unless the connection begins with a setting that it does not know. */
 async function openPooler(target: string): Promise<{ url: string; close: () => void }> {
   const { hostname, port } = new URL(target);
   const pooler = createServer((client) => {

@@ -32,7 +32,7 @@ async function start(port: number): Promise<ServiceProcess> {
   return running;
 }
 
-/** Long enough afterwards for every lease to have run out. */
+/** A time after which every lease has expired. */
 const passTime = () =>
   place.onDatabase((db) => db.query(sql`UPDATE mails SET due_at = created_at WHERE state = 'QUEUED'`));
 const states = () =>

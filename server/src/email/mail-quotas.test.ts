@@ -116,7 +116,7 @@ describe('mails that others cause', () => {
     const person = await world.person({ email: mailbox() });
     const orgId = await world.organization(owner);
     await app.db.query(sql`DELETE FROM mails`);
-    // The sign-up took one.
+    // The sign-up consumed one unit.
     await invite(orgId, mailbox());
     await signUp(mailbox());
     await world.call('POST', '/v1/authorization/super-admins', {
@@ -178,7 +178,7 @@ describe('mails that others cause', () => {
   test('that would be of no use by then are not queued, and later ones have room again', async () => {
     for (let tag = 0; tag < perDay * 3; tag += 1) await signUp(tagged(tag));
     const queued = sql`SELECT count(*)::integer AS count FROM mails WHERE recipient LIKE ${`${name}%`}`;
-    // Those of today, and those that are due before their codes have expired.
+    // The mails of today, and the mails that are due before their codes expire.
     const [row] = await app.db.query<{ count: number }>(queued);
     expect(row?.count).toBeLessThanOrEqual(2 * perDay);
     app.clock.advance(3 * 24 * hourMs);
@@ -204,7 +204,7 @@ describe('mails that the owner of a mailbox needs', () => {
   const kind = { ...limits, codeRequestsPerAccountPerHour: 5, reservedCodeMailsPerAccountPerHour: 3 };
   const stranger = (index: number) => `203.0.113.${index}`;
   const resets = async () => (await purposesDue()).filter(({ purpose }) => purpose === 'password_reset').length;
-  /** Three codes that wait hold up strangers; they are used up so that the quota alone decides. */
+  /** Three valid codes would block strangers. Their attempts are exhausted, so that only the quota decides. */
   const useUp = () => app.db.query(sql`UPDATE codes SET tries = 50 WHERE app_id = ${world.appId}`);
 
   beforeEach(async () => {

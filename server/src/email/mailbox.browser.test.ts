@@ -9,7 +9,7 @@ let world: World;
 let browser: Browser;
 let origin: string;
 
-/** The mailbox, with what the browser complains of, such as something that the page's policy forbids. */
+/** Opens the mailbox, and records errors of the browser, such as violations of the page's policy. */
 async function openMailbox(query = ''): Promise<{ page: Page; complaints: string[] }> {
   const page = await browser.newPage();
   const complaints: string[] = [];

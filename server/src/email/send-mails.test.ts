@@ -27,7 +27,7 @@ afterEach(async () => {
   server = undefined;
 });
 
-/** Quick enough for a server that does not answer. */
+/** A short timeout for a server that does not respond. */
 const impatient = sendMailsWithin({ connectMs: 150, silenceMs: 300, mailMs: 600, stopMs: 100 });
 
 describe('a mail', () => {
@@ -107,7 +107,7 @@ describe('a mail', () => {
   });
 });
 
-/** A server that greets, and leaves when the mail comes. */
+/** A server that greets, and disconnects when the mail arrives. */
 const leavesAtData = () => startMailServer({ onData: (stream) => void stream.destroy() });
 
 interface Fault {
@@ -191,7 +191,7 @@ describe('a mail is tried again later', () => {
     server = await open();
     await outbox.queue();
     const url = `${scheme}://127.0.0.1:${server.port}${query}`;
-    // A server that answers may take its time on a busy machine.
+    // On a busy machine, a responding server can be slow.
     const options = error.startsWith('timeout') ? { task: impatient } : {};
     await expect(outbox.run(url, options)).rejects.toThrow(`mails were not sent: ${error} (1)`);
     expect(await outbox.outcome()).toEqual([`QUEUED ${error}`]);

@@ -18,7 +18,7 @@ beforeEach(() => app.db.query(sql`DELETE FROM mails`));
 
 const sweep = () => sweepMails.run(app.services, new AbortController().signal);
 
-/** A mail that came into this state so many hours ago. */
+/** Inserts a mail that got this state this number of hours ago. */
 async function mail(id: number, state: string, hoursAgo: number): Promise<void> {
   const then = new Date(app.clock.now().getTime() - hoursAgo * hourMs);
   await app.db.query(sql`

@@ -192,7 +192,7 @@ describe('the chosen organization', () => {
 });
 
 describe('the session of a product', () => {
-  /** Everything about a session that does not make it another one. */
+  /** The properties of a session that its copy must have. */
   const sessions = () =>
     test.db.query(sql`
       SELECT to_jsonb(s) - '{id,token_hash,last_seen_at,idle_expires_at,copied_from}'::text[] AS session FROM sessions s

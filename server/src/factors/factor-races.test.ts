@@ -32,7 +32,7 @@ beforeEach(async () => {
   person = await world.person();
 });
 
-/** Prepares the registration of a passkey, which only has to be sent. */
+/** Prepares the registration of a passkey, so that only the request must be sent. */
 async function prepareRegistration({ token }: { token: string }, passkey: Passkey = createPasskey()) {
   const options = await optionsOf(world, 'registrationOptions', { token });
   const body = { credential: registration({ ...passkey }, options), ...(await confirmation(world, { token })) };

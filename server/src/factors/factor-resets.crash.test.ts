@@ -46,7 +46,7 @@ beforeAll(async () => {
 });
 afterAll(() => place?.remove());
 
-/** Applies due resets in a process that is killed on the way. @returns its output and what ended it */
+/** Applies due resets in a process that is killed meanwhile. @returns its output, and how it ended */
 async function applyAndDie(when: string) {
   const script = fileURLToPath(new URL('../test/dying-task.ts', import.meta.url));
   const { PATH = '', HOME = '' } = process.env;
@@ -60,7 +60,7 @@ async function applyAndDie(when: string) {
   return { output, signal };
 }
 
-/** Numbers of everything that a reset changes. */
+/** Numbers of the rows that a reset changes. */
 const stored = () =>
   place.onDatabase(async (db) => {
     const [row] = await db.query<Record<string, boolean | string>>(sql`

@@ -16,7 +16,7 @@ import {
 } from '../test/world/passkeys.ts';
 import { createWorld, type Person, problem, type World } from '../test/world/world.ts';
 
-// Attempts to break in or to break the service with a passkey, by somebody who is signed in.
+// Attacks with passkeys by a signed-in person, on accounts and on the service.
 
 let test: TestApp;
 let world: World;
@@ -42,7 +42,7 @@ const listed = async () => {
   return response.json<{ factors: unknown[] }>().factors;
 };
 
-/** The response of an authenticator with another id outside than the one that it attests. */
+/** A response whose credential id differs from the attested id. */
 const withId = (credential: ReturnType<typeof registration>, id: string) => ({ ...credential, id, rawId: id });
 const anyId = randomBytes(16).toString('base64url');
 

@@ -4,7 +4,9 @@ import { migrate, readMigrations } from '../db/migrate.ts';
 import { openEmptyDatabase } from '../test/database.ts';
 import { recordWhetherHasFactor } from './factors.store.ts';
 
-/** People from before the column: the kinds of their factors, whether these were confirmed, and the strength. */
+/**
+ * People from before the column: the kinds of their factors, whether these were confirmed, and the expected strength.
+ */
 const earlier: readonly [kinds: readonly ('totp' | 'passkey')[], isConfirmed: boolean, acr: number][] = [
   [[], true, 1],
   [['totp'], false, 1],

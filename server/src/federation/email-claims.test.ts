@@ -45,7 +45,7 @@ test('an address that the app no longer trusts when the intent is redeemed links
   expect((await trust(false)).statusCode).toBe(200);
   expect(problem(await redeem(world, back))).toBe('403 idp_email_unverified');
   expect(await app.db.query(sql`SELECT 1 FROM identities`)).toEqual([]);
-  // A refusal uses no intent up.
+  // A refusal does not consume the intent.
   expect((await trust(true)).statusCode).toBe(200);
   expect((await redeem(world, back)).statusCode).toBe(200);
 });

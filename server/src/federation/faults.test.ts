@@ -24,7 +24,7 @@ let idpId: string;
 let browser: Browser;
 
 const impatient = () => createOutbound({ allowsPrivate: true, timeoutMs: 2000 });
-/** A process that knows nothing of any provider yet, on the database of the others. */
+/** A process with empty caches, on the same database. */
 const newProcess = () => buildTestApp({ db: database.db, clock: database.clock, outbound: impatient() });
 
 let database: TestApp;
@@ -49,7 +49,7 @@ afterEach(async () => {
 
 const seconds = (offset: number) => Math.floor(app.clock.now().getTime() / 1000) + offset;
 
-/** What was told to the app, and to the audit. */
+/** The error that the app got, and the error in the audit. */
 async function expectFailure(back: Readonly<Record<string, string>>, error: keyof typeof failures) {
   expect(back).toEqual({
     to: failureUrl,

@@ -36,7 +36,7 @@ interface Answer {
 
 const claims = (email: string, more: object = {}) => ({ sub: `sub of ${email}`, email, email_verified: true, ...more });
 
-/** Comes by the provider as the person with these claims. */
+/** Signs in at the provider as the person with these claims. */
 async function come(person: Readonly<Record<string, unknown>>, idp = idpId, from = provider) {
   from.person = person;
   return redeem(world, await goThrough(world, from, idp));

@@ -19,7 +19,7 @@ async function listen(server: Server, name: 'localhost' | '127.0.0.1'): Promise<
 const example = new URL('../../../examples/sign-in/', import.meta.url);
 const types: Readonly<Record<string, string>> = { '/': 'text/html', '/sign-in.js': 'text/javascript' };
 
-/** Serves the example, set to our service and app. */
+/** Serves the example, configured for our service and app. */
 function serveExample(service: string, appName: () => string): Server {
   const answer = async (pathname: string, response: ServerResponse): Promise<void> => {
     const type = types[pathname];
@@ -66,7 +66,7 @@ const begin = async (page: Page) => {
   await page.waitForURL((url) => url.pathname.startsWith('/interaction/'));
 };
 
-/** Signs in at the provider and lets it tell us who that is. */
+/** Signs in at the provider and consents. */
 async function signInThere(page: Page, name: string): Promise<void> {
   await page.locator('input[name=login]').fill(name);
   await page.locator('input[name=password]').fill('anything');
@@ -74,7 +74,7 @@ async function signInThere(page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: 'Continue' }).click();
 }
 
-/** Notes where the browser is sent on the way, redirects and all. @returns the first such address */
+/** Records all addresses that the browser opens, including redirects. @returns the first matching address */
 function watchFor(page: Page, part: string): () => string {
   const seen: string[] = [];
   page.on('request', (request) => void (request.url().includes(part) && seen.push(request.url())));
@@ -92,7 +92,7 @@ describe.skipIf(!isInstalled)(`signing in with a provider in a browser (skipped 
     const ofProvider = createServer();
     const ofExample = serveExample(origin, () => world.appName);
     servers = [ofProvider, ofExample];
-    // Another site than ours, as providers are.
+    // A site other than ours, as for real providers.
     const issuer = await listen(ofProvider, 'localhost');
     frontEnd = await listen(ofExample, '127.0.0.1');
     const answer = createProvider(issuer, `${origin}/idps/callback`).callback();
@@ -159,7 +159,7 @@ describe.skipIf(!isInstalled)(`signing in with a provider in a browser (skipped 
   it('does not sign a victim in as an attacker, by the way back', async () => {
     const page = await open(frontEnd);
     const callback = watchFor(page, '/idps/callback');
-    // What came back stays unused.
+    // The result of the sign-in is not redeemed.
     await page.route('**/idp/intents/validate', (route) => route.abort());
     await begin(page);
     await signInThere(page, 'attacker');

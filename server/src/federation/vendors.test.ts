@@ -5,7 +5,7 @@ import { TestProvider } from '../test/identity-provider.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, problem, type World } from '../test/world/world.ts';
 
-// Google and Microsoft go by their own names; what is sent to those addresses is answered on this machine.
+// Google and Microsoft are called at their real names. This machine responds to these calls.
 
 const credentials = { clientId: 'our-client', clientSecret: 'our-secret' };
 const ofMicrosoft = (tenant: string) => `https://login.microsoftonline.com/${tenant}/v2.0`;
@@ -17,7 +17,7 @@ let microsoft: Readonly<Record<'common' | 'organizations' | 'consumers' | 'tenan
 let app: TestApp;
 let world: World;
 
-/** Takes calls to the addresses of these providers to where they really are. */
+/** Redirects calls to the addresses of these providers to the test providers. */
 function bring(providers: readonly TestProvider[]): Outbound {
   const outbound = createOutbound({ allowsPrivate: true });
   return {
@@ -43,7 +43,7 @@ beforeAll(async () => {
   const all = [google, ...Object.values(microsoft)];
   app = await buildTestApp({ outbound: bring(all) });
   for (const provider of all) provider.now = () => app.clock.now();
-  // As Microsoft has it: the issuer of many tenants is a pattern.
+  // As at Microsoft, the issuer of many tenants is a pattern.
   const pattern = {
     metadata: { issuer: ofMicrosoft('{tenantid}'), authorization_response_iss_parameter_supported: false },
   };

@@ -83,7 +83,7 @@ describe('bytes that are not HTTP', () => {
   });
 });
 
-/** Without a world: the table is made before there is one. */
+/** Without a world, because the table is built before the world exists. */
 function namelessRequest(headers: readonly string[], body = '{}'): string {
   return rawRequest(`POST ${machineUsers} HTTP/1.1`, ['Content-Type: application/json', ...headers], body);
 }

@@ -25,7 +25,7 @@ afterAll(() => app?.close());
 const me = '/v1/authentication/users/me';
 const organizations = '/v1/authorization/organizations?pageSize=1';
 
-/** Who the service takes the caller for; undefined with 401. */
+/** The user as whom the service authenticates the caller; undefined with 401. */
 async function callerOf(headers: Record<string, string>): Promise<string | undefined> {
   const response = await world.call('GET', me, { headers });
   if (response.statusCode === 200) return response.json<{ userId: string }>().userId;
@@ -34,7 +34,7 @@ async function callerOf(headers: Record<string, string>): Promise<string | undef
   return undefined;
 }
 
-/** What `trim` removes and HTTP does not, as far as a header can hold it. */
+/** Characters that a header can contain and that `trim` removes, but HTTP does not. */
 const whiteSpaceOfOthers: [string, string][] = [
   ['U+00A0', '\u00A0'],
   ['U+00A0 in UTF-8', '\u00C2\u00A0'],

@@ -19,7 +19,7 @@ afterAll(() => app?.close());
 
 const limit = 256 * 1024;
 
-/** Sends bytes as they are to the one call that takes the freest body: metadata of an organization. */
+/** Sends unchanged bytes to the call with the least restricted body: metadata of an organization. */
 async function patch(
   payload: string | Buffer,
   headers: Record<string, string> = { 'content-type': 'application/json' },
@@ -130,7 +130,7 @@ describe('well-formed and wrong', () => {
     expect(errors.every(({ message }) => message.length > 0)).toBe(true);
   });
 
-  /** What cannot be encoded as UTF-8 arrives as the escape that JSON has for it. */
+  /** Text that cannot be encoded as UTF-8 is sent as a JSON escape. */
   const asSent = (text: string): string => JSON.parse(JSON.stringify(text)) as string;
 
   test('a hundred thousand items', async () => {

@@ -8,7 +8,7 @@ import { createOutbound, type Outbound, OutboundError } from './outbound.ts';
 
 let server: Server;
 let outbound: Outbound;
-/** For answers that never come; a slow machine must not be mistaken for one of them. */
+/** A timeout for missing responses, long enough for a slow machine. */
 let impatient: Outbound;
 let answer: (response: ServerResponse) => void;
 
@@ -71,7 +71,7 @@ describe('an answer', () => {
 
 describe('if private addresses are not allowed', () => {
   const careful = createOutbound({ allowsPrivate: false });
-  /** A server that nobody else calls: a client that gave up on the other one may still be connecting there. */
+  /** A separate server, because a client that timed out may still be connecting to the other one. */
   const secret = createServer((_, response) => void response.end('secret'));
   let connections = 0;
 

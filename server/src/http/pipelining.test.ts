@@ -7,7 +7,7 @@ import { routes } from '../routes.ts';
 import { listen, parseAnswers, rawRequest, send } from '../test/raw-http.ts';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 
-/** Calls that are being answered, in order; each ends when the test says so. */
+/** Calls in progress, in order. Each ends when the test says so. */
 let begun: (() => void)[];
 let opened: Socket[];
 const answer = z.object({ place: z.number().meta({ description: 'Its place.', examples: [1] }) }).meta({ id: 'Slow' });
@@ -69,7 +69,7 @@ function open() {
   return { socket, answers: () => parseAnswers(Buffer.concat(received).toString()) };
 }
 
-/** Once these are answered, the server has seen what arrived before them on other connections. */
+/** After these responses, the server has read everything that arrived earlier on other connections. */
 const others = async () => {
   for (let count = 0; count < 3; count += 1) {
     expect((await send(port, rawRequest('GET /healthz HTTP/1.1'))).status).toBe(200);
@@ -144,7 +144,7 @@ test('requests that waited are dropped with their connection', async () => {
   const [atServer] = opened;
   const closed = new Promise((resolve) => atServer?.once('close', resolve));
   socket.resetAndDestroy();
-  // The server does not read the connection, so that only an answer finds it closed.
+  // The server does not read the connection, so it notices only at the next response that the connection is closed.
   begun[0]?.();
   await closed;
   for (const end of begun) end();

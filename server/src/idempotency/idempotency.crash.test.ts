@@ -7,7 +7,7 @@ import { briefly, typescript } from '../test/child-process.ts';
 import { makePlace, type ServicePlace } from '../test/service-place.ts';
 import { type ServiceProcess, startService } from '../test/service-process.ts';
 
-// Each test starts a process that dies and one that lives.
+// Each test starts a process that is killed, and another one.
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 60_000 });
 
 const email = 'admin@example.com';
@@ -42,7 +42,7 @@ async function start(): Promise<ServiceProcess> {
   return running;
 }
 
-/** Makes a process answer the call that is killed on the way. @returns what it said and what ended it */
+/** Starts a process that is killed during the call. @returns its output, and how it ended */
 async function callDying(when: 'before' | 'after', key: string, userName: string) {
   const script = fileURLToPath(new URL('../test/dying-service.ts', import.meta.url));
   const { PATH = '', HOME = '' } = process.env;

@@ -41,7 +41,7 @@ const post = (key: string, url: string, options: RequestOptions = {}, of: Pick<W
 const createRobot = (key: string, userName = unique('robot'), options: RequestOptions = {}) =>
   post(key, machineUsers, { body: { userName }, ...options });
 
-/** The status, and whether the answer was there already. */
+/** The status, and whether the response is a replay. */
 const outcome = (response: LightMyRequestResponse): string =>
   response.statusCode < 400
     ? `${response.statusCode}${response.headers['idempotent-replayed'] === 'true' ? ' replayed' : ''}`
@@ -270,7 +270,7 @@ it('an answer that was kept under an old master key is replayed while that is co
 });
 
 it('a twin that another process has in flight is refused at once, and replayed afterwards', async () => {
-  // The embedded database serves one process.
+  // Only one process can use the embedded database.
   if (app.db.engine === 'embedded') return;
   const other = await buildTestApp({ db: app.db, clock: app.clock });
   const there = { call: callOf(other.app, world.appName) };

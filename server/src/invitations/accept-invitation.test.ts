@@ -209,7 +209,7 @@ describe('the code of an invitation that was settled', () => {
     world.call(method, `/v1/authorization/organizations/${at}`, { token: world.admin.token, orgId, body });
   const unverified = () => world.person({ email, verified: false });
 
-  /** Each makes the account claimed, and the invitation settled without its code. */
+  /** Each call claims the account, and closes the invitation without its code. */
   const settled: Readonly<Record<string, () => Promise<string>>> = {
     'because an invitation of another organization was accepted while signed in': async () => {
       const person = await unverified();

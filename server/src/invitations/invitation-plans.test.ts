@@ -11,7 +11,7 @@ let orgId: string;
 
 const count = 5_000;
 
-/** Of many invitations all but the last two were accepted long ago. */
+/** There are many invitations. All except the last two were accepted long ago. */
 beforeAll(async () => {
   app = await buildTestApp();
   world = await createWorld(app);

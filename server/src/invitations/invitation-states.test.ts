@@ -30,7 +30,7 @@ afterAll(() => app?.close());
 
 const url = (path: string, at = orgId) => `/v1/authorization/organizations/${at}${path}`;
 
-/** The super admin signs in again each time: their session does not live as long as an invitation. */
+/** The super admin signs in again each time, because an invitation is valid for longer than their session. */
 const asAdmin = async (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object, at = orgId) => {
   const { token } = await world.signIn(world.admin.email);
   return world.call(method, url(path, at), { token, ...(body && { body }) });
@@ -53,7 +53,7 @@ const accept = async (verificationCode?: string, at = orgId) =>
   world.call('PUT', '/v1/authentication/users/invite', {
     body: { orgId: at, email, verificationCode: verificationCode ?? (await code()), newPassword: chosen },
   });
-/** Proves the address with the code of its verification, which leaves the password. */
+/** Verifies the address with the verification code, which keeps the password. */
 const verify = async ({ userId, token }: Person) => {
   const mail = (await world.mails(email)).find(({ purpose }) => purpose === 'email_verification');
   const body = { userId, verificationCode: mail?.code };
@@ -86,7 +86,7 @@ const userState = async () => {
   return row?.state;
 };
 
-/** The owner of the mailbox gets in, with what they chose themselves and nothing that anybody else knows. */
+/** The owner of the mailbox can sign in with the password that they chose, and with no other. */
 async function expectUsable(): Promise<void> {
   if ((await userState()) === undefined) await world.person({ email, verified: false });
   expect((await reset('Another@slidezAB')).statusCode).toBe(200);
@@ -98,7 +98,7 @@ describe('the allowed events of an invitation are exactly those in the table', (
 
   let userId: string;
 
-  /** Somebody signed up, so that the account stays if the invitation ends. */
+  /** The person has signed up, so the account is kept if the invitation ends. */
   const reach: Record<InvitationStatus, () => Promise<unknown>> = {
     pending: () => Promise.resolve(),
     expired: () => Promise.resolve(app.clock.advance(7 * dayMs)),

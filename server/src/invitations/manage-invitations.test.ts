@@ -41,7 +41,7 @@ const list = async ({ token }: Caller = owner, query = 'pageSize=100', at = orgI
     invitations: { id: string; email: string; role: string; status: string; invitedBy: object; expiresAt: string }[];
   }>();
 };
-/** Invites, and says which invitation it is. */
+/** Invites an address. @returns the invitation */
 const invited = async (email: string, noun: Noun = 'members', caller: Caller = owner, at = orgId): Promise<string> => {
   expect((await invite(email, noun, caller, at)).statusCode).toBe(201);
   const { invitations } = await list(owner, 'pageSize=100', at);

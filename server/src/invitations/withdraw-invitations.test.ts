@@ -101,7 +101,7 @@ describe('who goes out of an organization', () => {
     const setRoles = (roles: string[]) =>
       world.call('PUT', `${addUrl}/roles`, { token: owner.token, orgId, body: { roles } });
     await world.call('POST', addUrl, { token: world.admin.token, orgId, body: { roles: ['writer'] } });
-    // Offered what they hold already, and what they are given directly afterwards.
+    // The person is invited to a role that they already have, and to a role that is then granted directly.
     await invite(person.email, 'members', 'writer');
     await invite(person.email, 'members');
     await invite(person.email, 'managers');

@@ -159,7 +159,7 @@ describe('a rotation', () => {
     app.clock.advance(15 * minuteMs - 1000);
     const last = await newToken();
     expect(kidOf(last)).toBe(old);
-    // The lifetime counts from `iat`, which is one second back.
+    // The lifetime is counted from `iat`, which is one second in the past.
     app.clock.advance(longestLifeMs - 2000);
     expect(await use(last)).toBe(200);
     app.clock.advance(1000);

@@ -14,14 +14,14 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** A quota that nobody has taken of. */
+/** An unused quota. */
 const quotaOf = (count: number) => ({ keyHash: randomBytes(32), count, periodSeconds: 60 });
 type Quota = ReturnType<typeof quotaOf>;
 
-/** What a process of its own would have. */
+/** A limit as in a separate process. */
 const startProcess = () => createLeasedLimit(app.db, app.clock);
 
-/** How many of so many tries got a unit. */
+/** The number of attempts, of this number, that got a unit. */
 async function granted(limit: ReturnType<typeof startProcess>, quota: Quota, tries: number): Promise<number> {
   const waits = await Promise.all(Array.from({ length: tries }, () => limit.take(appId, quota)));
   return waits.filter((wait) => wait === undefined).length;

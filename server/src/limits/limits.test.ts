@@ -43,7 +43,7 @@ function signUp({ process = app, world, ip = '203.0.113.7', headers = {}, body }
 
 const statuses = (answers: readonly { statusCode: number }[]) =>
   answers.map(({ statusCode }) => statusCode).toSorted((a, b) => a - b);
-/** An app in which nothing is known of any limit. */
+/** An app whose quotas are all unused. */
 async function limited(count: number): Promise<World> {
   const world = await createWorld(app, { settings: { limits: { signUpsPerAddressPerHour: count } } });
   await app.db.query(sql`DELETE FROM rate_limits WHERE app_id = ${world.appId}`);

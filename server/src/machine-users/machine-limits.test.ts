@@ -66,7 +66,7 @@ describe('scopes', () => {
     const token = await newToken();
     expect(decodeJwt(token)['scope']).toBe('audit:read members:read');
     expect((await patch({ scopes: ['organizations:read'] })).statusCode).toBe(200);
-    // The token says less than the machine user may do, and the other way round: what is stored holds.
+    // The token has fewer scopes than the machine user, or more. The stored scopes decide.
     expect([await use(machine.token), await use(token)]).toEqual(['200', '200']);
     expect(decodeJwt(machine.token)['scope']).toBe('*');
     expect((await patch({ scopes: [] })).statusCode).toBe(200);

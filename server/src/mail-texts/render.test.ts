@@ -48,7 +48,7 @@ describe('the words', () => {
   });
 });
 
-/** Texts that a mail program, or the browser behind it, takes for an address or a telephone number. */
+/** Texts that a mail program or a browser interprets as an address or a telephone number. */
 const linked: readonly RegExp[] = [
   // A domain, in the forms that browsers fold to one, and the schemes of links.
   /[\p{L}\p{N}][.\u2024\u3002\uFE52\uFF0E\uFF61][\p{L}\p{N}]/u,

@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(() => app?.close());
 
-/** An organization that two people own, the only ones who do. */
+/** An organization with exactly two owners. */
 interface Owned {
   readonly orgId: string;
   readonly owners: readonly [Person, Person];
@@ -29,7 +29,7 @@ async function ownedByTwo(): Promise<Owned> {
 }
 
 interface Way {
-  /** What the owner has to be first. */
+  /** Prepares the owner. */
   readonly prepare?: (owner: Person) => Promise<unknown>;
   readonly act: (owned: Owned, owner: Person) => ReturnType<World['call']>;
 }
@@ -43,7 +43,7 @@ const makeSuperAdmin = async ({ email }: Person) => {
   expect(response.statusCode).toBe(201);
 };
 
-/** Everything that takes an owner away, by the super admin where it is not for the owner alone. */
+/** Every call that removes an owner. The super admin makes the calls that owners cannot make themselves. */
 const ways = new Map<string, Way>([
   [
     'remove the member',
@@ -79,7 +79,7 @@ const ways = new Map<string, Way>([
   ],
 ]);
 
-/** @returns what is to be done to take the owner away */
+/** @returns the call that removes the owner */
 async function ready(name: string, owned: Owned, owner: Person): Promise<() => ReturnType<World['call']>> {
   const way = ways.get(name);
   if (!way) throw new Error(`there is no way to ${name}`);
@@ -90,7 +90,7 @@ async function ready(name: string, owned: Owned, owner: Person): Promise<() => R
 const names = [...ways.keys()];
 const pairs = names.flatMap((one, index) => names.slice(index).map((other) => [one, other] as const));
 
-/** Who owns the organization in fact. */
+/** The stored owners of the organization. */
 const activeOwners = async ({ orgId }: Owned): Promise<string[]> => {
   const rows = await app.db.query<{ id: string }>(sql`
     SELECT u.id FROM members m JOIN users u ON u.app_id = m.app_id AND u.id = m.user_id
@@ -98,7 +98,7 @@ const activeOwners = async ({ orgId }: Owned): Promise<string[]> => {
   return rows.map(({ id }) => id);
 };
 
-/** What the total of the members says, and how many there are. */
+/** The stored total of members, and their number. */
 const counts = async ({ orgId }: Owned) => {
   const [row] = await app.db.query<{ kept: string; counted: string }>(sql`
     SELECT (SELECT sum(total) FROM member_counts WHERE app_id = ${world.appId} AND org_id = ${orgId}) AS kept,

@@ -111,7 +111,7 @@ describe('adding a user is refused', () => {
   });
 });
 
-/** The two ways to a role: by id and, at the address of the organization, by e-mail. */
+/** Two calls that grant a role: by user id, and by e-mail address. */
 const ways: [
   way: string,
   grant: (of: World, user: Person, role: string, caller: { token: string }, into: string) => ReturnType<World['call']>,

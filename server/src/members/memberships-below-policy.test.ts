@@ -8,10 +8,10 @@ import { addTo } from '../test/samples/stage.ts';
 
 let app: TestApp;
 let world: World;
-/** Owns both organizations, and is a writer there. The session has proven a second factor. */
+/** Owns both organizations, and has the role writer there. A second factor was used in the session. */
 let owner: Person;
 let factor: OwnFactor;
-/** A session of the owner with the password only, from before the policy. */
+/** A session of the owner from before the policy, with the password only. */
 let weak: Person;
 let machine: Machine;
 /** The first has a policy. */

@@ -70,7 +70,7 @@ const list = (query: string, token = machine.token, where = orgId) =>
   world.call('GET', `${usersUrl}?${query}`, { token, orgId: where });
 const search = (body: object, query = 'pageSize=100', token = machine.token, where = orgId) =>
   world.call('POST', `${usersUrl}/search?${query}`, { token, orgId: where, body });
-/** Who is found, by short name. */
+/** The people that a search finds, by short name. */
 async function found(body: object): Promise<string[]> {
   const { users, metadata } = (await search(body)).json<Users>();
   expect(metadata.total).toBe(users.length);

@@ -12,7 +12,7 @@ let world: World;
 let browser: Browser;
 let origin: string;
 
-/** Opens the page of a link, and notes what the browser complains of, such as something that the policy forbids. */
+/** Opens the page of a link, and records errors of the browser, such as violations of the policy. */
 async function open(link: string, locale = 'en-GB'): Promise<{ page: Page; complaints: string[] }> {
   const page = await browser.newPage({ locale, viewport: { width: 720, height: 560 } });
   const complaints: string[] = [];

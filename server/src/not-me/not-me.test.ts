@@ -49,7 +49,7 @@ const verify = async ({ userId, email, token }: Person) => {
   await world.call('POST', url, { token, body: { userId, verificationCode: code } });
 };
 
-/** The purposes of the mails that follow once the background task ran. */
+/** The purposes of the mails after the next run of the background task. */
 async function newestPurpose(email: string): Promise<string | undefined> {
   await runTask(app, sendPasswordResets);
   return (await world.mails(email))[0]?.purpose;
@@ -66,7 +66,7 @@ async function copyOf(token: string): Promise<string> {
   return response.json<{ sessionToken: string }>().sessionToken;
 }
 
-/** Somebody whose account has a session from a new device. */
+/** A person whose account has a session from a new device. */
 async function onNewDevice(): Promise<{ person: Person; sessionToken: string; token: string }> {
   const person = await world.person();
   const body = { email: person.email, password };
@@ -115,7 +115,7 @@ describe('a token is refused', () => {
     await world.call('DELETE', `/v1/authorization/users/${userId}`, { token: world.admin.token });
     return token;
   };
-  /** The owner went to another mailbox, perhaps because somebody else reads the earlier one. */
+  /** The owner has changed the address, perhaps because somebody else reads the earlier mailbox. */
   const tokenOfLeft = async (purpose: string) => {
     const { person } = await linked(stage);
     const { email, userId, token } = person;
@@ -365,7 +365,7 @@ describe('the page', () => {
   });
 });
 
-/** Last, because the clock goes on. */
+/** The last test, because it moves the clock. */
 test('a link is good for 30 days', async () => {
   const [early, late] = [await world.person({ verified: false }), await world.person({ verified: false })];
   const tokens = [await tokenIn(early.email, 'email_verification'), await tokenIn(late.email, 'email_verification')];

@@ -4,7 +4,7 @@ import { addFactor, enrol, factorsUrl, signInWith } from '../test/world/factors.
 import { addPasskey, setRelyingParty, signInByPasskey } from '../test/world/passkeys.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 
-// What the link in the mail about a new factor removes, and what it leaves.
+// The factors that the link in the mail about a new factor removes and keeps.
 
 const users = '/v1/authentication/users';
 const dayMs = 24 * 3_600_000;

@@ -23,7 +23,7 @@ const exitCode = process.exitCode;
 beforeEach(async () => {
   app = await buildTestApp();
   world = await createWorld(app);
-  // Servers of tests need not be safe.
+  // Test servers need not be durable.
   if (onServer) await setOnServer('synchronous_commit = on');
 });
 afterEach(async () => {
@@ -45,7 +45,7 @@ const openAgain: DoctorSurroundings['open'] = async () => {
   };
 };
 
-/** For connections that are opened from now on. */
+/** Applies to connections that are opened later. */
 async function setOnServer(setting: string): Promise<void> {
   const [row] = await app.db.query<{ name: string }>(sql`SELECT quote_ident(current_database()) AS name`);
   await app.db.query(raw(`ALTER DATABASE ${row?.name} SET ${setting}`));

@@ -10,7 +10,7 @@ let app: TestApp;
 let world: World;
 /** Stays an owner. */
 let owner: Person;
-/** Creates secrets, and then is no owner any more. */
+/** Creates secrets, and then stops being an owner. */
 let former: Person;
 let orgId: string;
 let machine: OrganizationMachine;

@@ -29,7 +29,7 @@ export async function requireEnabled(call: Call): Promise<void> {
 export function checkMayGive({ actor }: Call, given: MachineGrants): void {
   if (actor.kind !== 'machine') return;
   if (given.isManager)
-    throw new ApiError('access_denied', { detail: 'Only owners can give the role ORG_USER_MANAGER.', isDenial: true });
+    throw new ApiError('access_denied', { detail: 'Only owners can grant the role ORG_USER_MANAGER.', isDenial: true });
   for (const scope of scopesOfMembers) requireScope(actor.scopes, scope);
   if (given.roles.length > 0) requireScope(actor.scopes, 'members:write');
 }

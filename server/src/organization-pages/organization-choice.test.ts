@@ -29,10 +29,10 @@ afterAll(async () => {
 const at = (page: string, query: Readonly<Record<string, string>> = {}) =>
   `/apps/${world.appName}/${page}?${String(new URLSearchParams({ ...asked, ...query }))}`;
 
-/** Where a page sends the browser. */
+/** The address to which a page redirects the browser. */
 const goalOf = (html: string) => /content="0;url=([^"]+)"/.exec(html)?.[1]?.replaceAll('&amp;', '&');
 
-/** Signs in as a product asks for it. */
+/** Signs in with the parameters of a product. */
 async function arrive({ email }: Person, query: Readonly<Record<string, string>> = {}) {
   const visitor = createVisitor(test);
   await visitor.open(at('sign-in', query));

@@ -36,7 +36,7 @@ const me = async ({ token }: Caller) =>
 const inviting = (email: string) => ({ email, firstName: 'Jane', lastName: 'Roe', role: 'reader' });
 const invite = (email: string, { token }: Caller = owner, id = orgId) =>
   world.call('POST', `${urlOf(id)}/members`, { token, body: inviting(email) });
-/** Until so many sessions of the database wait for a lock. */
+/** Waits until this number of database sessions wait for a lock. */
 const waiting = async (count: number) => {
   for (let waits: unknown[] = []; waits.length < count;) {
     waits = await app.db.query(sql`
@@ -114,7 +114,7 @@ describe('a deactivated organization', () => {
   });
 
   test('is not changed by its people who began before and waited for the deactivation', async () => {
-    // The embedded database has one transaction at a time.
+    // The embedded database runs one transaction at a time.
     if (app.db.engine === 'embedded') return;
     const deactivation = sql`
       UPDATE organizations SET status = 'Inactive' WHERE app_id = ${world.appId} AND id = ${orgId}`;
@@ -233,7 +233,7 @@ describe('deleting an organization', () => {
   });
 
   test('forgets who is invited to it at the last moment as well', async () => {
-    // The embedded database has one transaction at a time.
+    // The embedded database runs one transaction at a time.
     if (app.db.engine === 'embedded') return;
     const email = `last-moment-${orgId}@example.com`;
     const organization = sql`SELECT 1 FROM organizations WHERE app_id = ${world.appId} AND id = ${orgId} FOR UPDATE`;
@@ -250,7 +250,7 @@ describe('deleting an organization', () => {
   });
 
   test('holds up no other organization while its members go', async () => {
-    // The embedded database has one transaction at a time.
+    // The embedded database runs one transaction at a time.
     if (app.db.engine === 'embedded') return;
     const member = sql`SELECT 1 FROM members WHERE app_id = ${world.appId} AND org_id = ${orgId} FOR UPDATE`;
     const totals = sql`

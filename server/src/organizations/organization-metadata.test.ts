@@ -18,7 +18,7 @@ beforeEach(async () => {
 afterAll(() => app?.close());
 
 const patch = (metadata: unknown) => world.call('PATCH', url, { token: owner.token, body: { metadata } });
-/** A body as text: what no serializer would write. */
+/** A body as text that no serializer would write. */
 const patchText = (text: string) =>
   world.call('PATCH', url, { token: owner.token, body: text, headers: { 'content-type': 'application/json' } });
 const read = () => world.call('GET', `${url}?includeMetadata=true`, { token: owner.token });

@@ -33,7 +33,7 @@ beforeEach(async () => {
   jar = await rememberedBrowser(world, owner.email, factor);
 });
 
-/** A session whose sign-in did not ask for the factor. */
+/** A session whose sign-in did not require the factor. */
 async function signIn() {
   const { sessionToken, sessionId } = withStatus(201, await signInFrom(world, jar, owner.email)).json<{
     sessionToken: string;
@@ -99,7 +99,8 @@ describe('a session of a remembered device', () => {
     const strong = await organizationKey(world, owner, orgId);
     await setOrganizationPolicy(world, orgId, { mfa: 'required', rememberDays: 7 });
     const session = await signIn();
-    // Other apps ask for the second factor itself, in this call and in every other that needs a fresh session.
+    // Without a remembered device, this call and every other call with fresh authentication require the second factor
+    // itself.
     await setMfa(world, { policy: 'off', rememberDays: 30 });
     await world.reauthenticate(session);
     expect(await outcomeOf(session)).toBe('200 undefined');

@@ -25,7 +25,7 @@ afterAll(() => app?.close());
 const open = { mfa: 'optional', allowedFactors: null, maxSessionHours: null, rememberDays: 0, signInMethods: null };
 const hour = 3_600_000;
 
-/** An owner, whose session has proven a second factor unless `enrolled` is false. */
+/** An owner who has used a second factor in the session, unless `enrolled` is false. */
 async function place({ enrolled = true } = {}) {
   const owner = await world.person();
   const orgId = await world.organization(owner);
@@ -404,7 +404,7 @@ describe('a session below the policy', () => {
         true,
         'step_up_required',
       ]);
-      // Sessions of others and unknown ones are as none.
+      // Sessions of other people and unknown sessions have the same result as no session.
       expect([await ask(owner.sessionId), await ask('1')]).toEqual(['step_up_required', 'step_up_required']);
       app.clock.advance(3 * hour);
       expect([await ask(member.sessionId), await ask()]).toEqual(['reauthentication_required', 'step_up_required']);

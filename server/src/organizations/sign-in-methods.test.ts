@@ -65,7 +65,7 @@ describe('the sign-in methods of an organization', () => {
     [['passkey'], ['swk', 'user', 'mfa'], true, true],
     [['passkey'], ['pwd', 'hwk', 'user', 'mfa'], true, true],
     [['passkey'], ['pwd', 'hwk', 'mfa'], true, false],
-    // The person has removed the passkey since.
+    // The person has removed the passkey meanwhile.
     [['passkey'], ['swk', 'user', 'mfa'], false, false],
     [['provider', 'passkey'], ['pwd'], false, false],
     [['provider', 'password'], ['pwd'], false, true],
@@ -152,7 +152,7 @@ describe('a session by another method', () => {
     expect(await check(machine, { userId, permissions, sessionId })).not.toMatchObject({ results });
     expect((await issue()).statusCode).toBe(200);
     expect(await introspect(accessToken)).not.toHaveProperty('stepUpRequired');
-    // The key outlives the session, and its maker had not authenticated so.
+    // The key outlives the session, and its creator had not authenticated with an accepted method.
     expect(await introspect(key.key)).toHaveProperty('stepUpRequired');
     await world.call('POST', `${keysOf(orgId)}/${key.id}/adopt`, { token });
     expect(await introspect(key.key)).not.toHaveProperty('stepUpRequired');

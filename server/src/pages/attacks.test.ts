@@ -125,7 +125,7 @@ describe('the sign-out', () => {
     const rows = await test.db.query(
       sql`SELECT 1 FROM sessions WHERE app_id = ${world.appId} AND user_id = ${person.userId}`,
     );
-    // The other session is the one with which the person was made.
+    // The other session is that of the sign-up.
     expect(rows).toHaveLength(1);
   });
 });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type World } from '../test/world/world.ts';
 
-/** Asks for a page under a name, and returns the status and where it leads. */
+/** Requests a page under a host name. @returns the status and the target of the redirect */
 const ask = async (test: TestApp, url: string, host: string, method: 'GET' | 'POST' = 'GET'): Promise<string> => {
   const { statusCode, headers } = await test.app.inject({ method, url, headers: { host } });
   return [statusCode, headers.location].filter(Boolean).join(' ');

@@ -11,7 +11,7 @@ let world: World;
 let browser: Browser;
 let origin: string;
 
-/** A new browser with its own cookies. Notes what it complains of, such as something that the policy forbids. */
+/** A new browser with its own cookies. Records its errors, such as violations of the policy. */
 async function openBrowser(options: BrowserContextOptions = {}): Promise<{ page: Page; complaints: string[] }> {
   const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 800, height: 700 }, ...options });
   const page = await context.newPage();

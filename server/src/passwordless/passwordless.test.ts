@@ -323,7 +323,7 @@ describe('a code', () => {
       expect(statements).toHaveLength(expected.length);
       expect(statements.slice(0, -1)).toEqual(expected.slice(0, -1));
     }
-    // As the code of a reset, it is worth nothing either.
+    // The code is also invalid as the code of a reset.
     const body = { email, verificationCode: mailed.code, newPassword: 'Secret@slidezAB' };
     expect(problem(await world.call('PUT', `${users}/password`, { body }))).toBe('400 code_invalid');
     expect((await present(mailed.code)).statusCode).toBe(201);

@@ -20,7 +20,7 @@ class Threads {
     });
   }
 
-  /** @returns how many of so many tasks were let in */
+  /** @returns the number of tasks, of this number, that were admitted */
   offer(tasks: number): number {
     const before = this.#runs.length;
     for (let task = 0; task < tasks; task += 1) {
@@ -35,7 +35,7 @@ class Threads {
     return this.#runs.length - before;
   }
 
-  /** Ends so many tasks, each after so many milliseconds. */
+  /** Ends this number of tasks, each after this number of milliseconds. */
   async end(tasks: number, afterMs: number): Promise<void> {
     for (let task = 0; task < tasks; task += 1) {
       this.time += afterMs;

@@ -87,7 +87,7 @@ const invite = async (email: string) => {
   return { orgId, verificationCode: (await world.mail(email)).code };
 };
 
-/** Prepares one way to a new password. @returns the call that sets it */
+/** Prepares one operation that sets a password. @returns its call */
 type Way = () => Promise<(newPassword: string) => ReturnType<World['call']>>;
 
 const ways: Readonly<Record<string, Way>> = {
@@ -125,7 +125,7 @@ const ways: Readonly<Record<string, Way>> = {
       });
   },
 };
-/** A way that has no operation of its own: a first password in a session with fresh authentication. */
+/** The first password in a session with fresh authentication, which has no separate operation. */
 const firstPassword: Way = async () => {
   const { userId, token } = await world.person();
   await app.db.query(sql`UPDATE users SET password_hash = NULL WHERE app_id = ${world.appId} AND id = ${userId}`);

@@ -63,7 +63,7 @@ describe('admission', () => {
     const outcomes = (await Promise.allSettled(hashes)).map((result) =>
       result.status === 'rejected' ? (result.reason as unknown) : 'hashed',
     );
-    // The thread has one in work and one in hand.
+    // The thread has one hash in progress and one queued.
     expect(outcomes.slice(0, 2)).toEqual(['hashed', 'hashed']);
     for (const outcome of outcomes.slice(2)) expect(outcome).toBeInstanceOf(OverloadedError);
     expect(() => busy.expectRoom()).toThrow(OverloadedError);
@@ -94,7 +94,7 @@ describe('admission', () => {
 });
 
 describe('the threads', () => {
-  /** How far behind others each thread of this process stands. */
+  /** The nice value of each thread of this process. */
   const niceness = () =>
     readdirSync('/proc/self/task').map((task) => {
       const fields = readFileSync(`/proc/self/task/${task}/stat`, 'utf8')

@@ -14,7 +14,7 @@ let context: BrowserContext;
 let requested: string[];
 let complaints: string[];
 
-/** A page whose requests and complaints are written down. */
+/** A page whose requests and errors are recorded. */
 async function open(url: string, until: 'load' | 'commit' = 'load'): Promise<Page> {
   const page = await context.newPage();
   page.on('console', (entry) => void (/^(error|warning)$/.test(entry.type()) && complaints.push(entry.text())));
@@ -32,10 +32,10 @@ async function expectInView(heading: Locator): Promise<void> {
   await expect.poll(distanceFromTop).toBeLessThan(viewport.height / 2);
 }
 
-/** Longer than the page waits for the next key before it takes over what was typed. */
+/** Longer than the page waits for the next key before it applies the typed text. */
 const settleMs = 1000;
 
-/** Types over what an editor of the page holds, and moves the clock of the page on. */
+/** Replaces the text of an editor of the page, and advances the clock of the page. */
 async function typeOver(page: Page, field: Locator, text: string): Promise<void> {
   await field.click();
   await page.keyboard.press('Control+A');
@@ -43,7 +43,7 @@ async function typeOver(page: Page, field: Locator, text: string): Promise<void>
   await page.clock.runFor(settleMs);
 }
 
-/** An organization with an owner, in an app of its own. */
+/** An organization with an owner, in a separate app. */
 async function createOrganization(name: string, settings = {}): Promise<{ orgId: string; ownerToken: string }> {
   const world = await createWorld(test, { name, settings });
   const owner = await world.person();

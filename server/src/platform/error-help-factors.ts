@@ -10,7 +10,8 @@ export interface ErrorHelp {
 export const helpOfFactors = {
   mfa_required: {
     cause:
-      'The person has a second factor. The password, invitation code or provider was right; no session has started.',
+      'The person has a second factor. The password, invitation code or provider was accepted, but no session has ' +
+      'started yet.',
     remedy:
       'Ask for the code of one of `factors`, and send it with `mfaToken` to `PUT …/users/sessions/mfa` within ten ' +
       'minutes. Browsers need `credentials: "include"`; other clients send the header `X-Device-Token` of this ' +
@@ -21,7 +22,8 @@ export const helpOfFactors = {
       'The app setting `mfa.policy` is `required` and the person has no second factor, or the session began with a ' +
       'recovery code.',
     remedy:
-      'Add a factor with `POST …/users/me/factors/totp`, and confirm it. After a recovery code, sign in again then.',
+      'Add a factor with `POST …/users/me/factors/totp`, and confirm it. If the session began with a recovery code, ' +
+      'then sign in again.',
   },
   mfa_disabled: {
     cause: 'The app setting `mfa.policy` is `off`.',
@@ -72,12 +74,12 @@ export const helpOfFactors = {
   },
   step_up_required: {
     cause:
-      'The person has a second factor, or the call requires one, and this session has not proven it in the last ' +
-      'ten minutes. Or the organization requires a second factor or a sign-in method that this session has not ' +
-      'proven. A password or mailed code is not enough. People with a passkey need the passkey.',
+      'The person has a second factor, or the call requires one, and it was not used in this session within the last ' +
+      'ten minutes. Or the organization requires a second factor or a sign-in method that was not used in this ' +
+      'session. A password or mailed code is not enough. People with a passkey need the passkey.',
     remedy:
       'Send a factor to `POST …/users/me/reauthentication`. `WWW-Authenticate` names the required strength: ' +
       '`urn:gatehouse:acr:3` is a passkey. Without a second factor, add one. Without a phone, sign in with a ' +
-      'recovery code. If `stepUpRequired` has `signInMethods`, sign in by one of them.',
+      'recovery code. If `stepUpRequired` has `signInMethods`, sign in with one of them.',
   },
 } as const satisfies Readonly<Record<string, ErrorHelp>>;

@@ -26,8 +26,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   route_not_found: {
     cause:
-      'The path is misspelt or lacks `/v1`, or the endpoint is disabled. `/v1/platform` requires `PLATFORM_KEY`. ' +
-      'In production, `/metrics` requires `METRICS_TOKEN` or a separate port, and there is no `/dev/mailbox`.',
+      'The path is misspelt or lacks `/v1`, or the endpoint is disabled. `/v1/platform` requires `PLATFORM_KEY`. In ' +
+      'production, `/metrics` requires `METRICS_TOKEN` or a separate port, and there is no `/dev/mailbox`.',
     remedy: 'Compare the path with the reference at `/docs`. Ask the operator whether the endpoint is enabled.',
   },
   method_not_allowed: {
@@ -83,27 +83,26 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   unauthenticated: {
     cause:
-      'The request has no credential, the session or token expired or was revoked, or the token is for ' +
-      'another app or audience.',
+      'The request has no credential, the session or token expired or was revoked, or the token is for another app ' +
+      'or audience.',
     remedy: 'Sign in again, or request a new machine token. Check that `X-App-Name` names the app of the credential.',
   },
   reauthentication_required: {
     cause:
-      'The session is valid, but its user authenticated more than ten minutes ago. Sensitive operations ' +
-      'require a recent authentication, so that a stolen session cannot perform them.',
+      'The session is valid, but its user authenticated more than ten minutes ago. Sensitive operations require a ' +
+      'recent authentication, so that a stolen session cannot perform them.',
     remedy:
       'Ask the user to re-authenticate, then repeat the call. `POST /v1/authentication/users/me/reauthentication` ' +
-      'accepts the current password, a code from `POST …/users/me/reauthentication-request`, or a completed ' +
-      'sign-in with a linked provider.',
+      'accepts the current password, a code from `POST …/users/me/reauthentication-request`, or a completed sign-in ' +
+      'with a linked provider.',
   },
   session_required: {
     cause:
-      'The Bearer token is an access token of a person. Access tokens can read, and can change organizations. ' +
-      'They cannot access sessions, passwords, addresses, phone numbers, sign-in methods, keys, machine users, ' +
-      'exports or deletion.',
+      'The Bearer token is an access token of a person. Access tokens can read, and can change organizations. They ' +
+      'cannot access sessions, passwords, addresses, phone numbers, sign-in methods, keys, machine users, exports or ' +
+      'deletion.',
     remedy:
-      'Make the call with the session token (`gh_s_…`), or with the session cookie from a page of an allowed ' +
-      'origin.',
+      'Make the call with the session token (`gh_s_…`), or with the session cookie from a page of an allowed origin.',
   },
   insufficient_scope: {
     cause:
@@ -133,8 +132,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
       'A web page sent a cookie, but its origin is not in `allowedOrigins`. `http://localhost:4000` and ' +
       '`http://127.0.0.1:4000` are different origins.',
     remedy:
-      'Ask a super admin to add the exact origin (scheme, host and port) to the setting `allowedOrigins`, ' +
-      'or open the page under an origin that is listed. The log of the service has the refused origin.',
+      'Ask a super admin to add the exact origin (scheme, host and port) to the setting `allowedOrigins`, or open ' +
+      'the page under an origin that is listed. The log of the service has the refused origin.',
   },
   access_denied: {
     cause: 'The role of the caller does not allow the action, for example because it is reserved for owners.',
@@ -203,18 +202,17 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   code_invalid: {
     cause:
-      'The code was replaced by a newer mail, already used, expired, mistyped too often, or sent for ' +
-      'another purpose or address.',
+      'The code was replaced by a newer mail, already used, expired, mistyped too often, or sent for another purpose ' +
+      'or address.',
     remedy: 'Request a new mail and use the code in it. In development, mails are at `/dev/mailbox`.',
   },
   redirect_url_not_allowed: {
     cause:
-      'The URL does not match the setting `redirectUrls`. A URL sent by a person must match an entry ' +
-      'including its path. Entries without a path apply only to super admins, machine users and default ' +
-      'templates.',
+      'The URL does not match the setting `redirectUrls`. A URL sent by a person must match an entry including its ' +
+      'path. Entries without a path apply only to super admins, machine users and default templates.',
     remedy:
-      'Ask a super admin to add the entry that `detail` suggests to the setting `redirectUrls`. If the ' +
-      'page has query parameters of its own, end the entry with `?*`.',
+      'Ask a super admin to add the entry that `detail` suggests to the setting `redirectUrls`. If the page has ' +
+      'query parameters of its own, end the entry with `?*`.',
   },
   metadata_limit_exceeded: {
     cause: 'The change would leave more than 30 keys.',
@@ -311,8 +309,10 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
     remedy: 'Revoke unused keys; `lastUsedAt` shows when each was last used.',
   },
   machine_user_limit_exceeded: {
-    cause: 'An organization creates a machine user for each task, and deletes none.',
-    remedy: 'Delete unused machine users; `lastUsedAt` shows when each was last used. One can have several secrets.',
+    cause: 'The organization creates a machine user for each task, and never deletes any.',
+    remedy:
+      'Delete unused machine users; `lastUsedAt` shows when each was last used. One machine user can have several ' +
+      'secrets.',
   },
   organization_machine_users_disabled: {
     cause: 'The app setting `organizationMachineUsers` is false, as it is by default.',
@@ -330,14 +330,14 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   idp_discovery_failed: {
     cause:
-      'The issuer URL is misspelt, unreachable from the service, returns another issuer, or offers no ' +
-      'authorization code flow.',
+      'The issuer URL is misspelt, unreachable from the service, returns another issuer, or offers no authorization ' +
+      'code flow.',
     remedy: 'Open `<issuer>/.well-known/openid-configuration`: its `issuer` must equal the value that you send.',
   },
   idp_email_unverified: {
     cause:
-      'The provider did not confirm that it verified the address: the claim `email_verified` (Microsoft: ' +
-      '`xms_edov`) or the setting `trustEmail` is missing.',
+      'The provider did not confirm that it verified the address: the claim `email_verified` (Microsoft: `xms_edov`) ' +
+      'or the setting `trustEmail` is missing.',
     remedy:
       'Configure the claim at the provider. Or ask the person to sign in with another method and link the provider.',
   },
@@ -347,11 +347,10 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
   },
   intent_invalid: {
     cause:
-      'The sign-in took longer than ten minutes, was already finished, returned to another browser, or ' +
-      'lacks its `codeVerifier`.',
+      'The sign-in took longer than ten minutes, was already finished, returned to another browser, or lacks its ' +
+      '`codeVerifier`.',
     remedy:
-      'Start again with `POST idp/intents/create`. Keep the code verifier in the browser tab that started ' +
-      'the sign-in.',
+      'Start again with `POST idp/intents/create`. Keep the code verifier in the browser tab that started the sign-in.',
   },
   identity_not_found: {
     cause: 'The identity was already unlinked, or belongs to another user.',
@@ -368,10 +367,10 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
 
   // Limits
   rate_limited: {
-    cause: 'A script repeats a call without a pause, or a backend calls for many users from one IP address.',
+    cause: 'A script repeats a call without a pause, or a backend makes the calls of many users from one IP address.',
     remedy:
-      'Wait for the seconds in `Retry-After`. For a backend, add its address to `trustedBackends` and ' +
-      'send `X-End-User-Ip`. A super admin can raise the limit in the setting `limits`.',
+      'Wait for the number of seconds in `Retry-After`. For a backend, add its address to `trustedBackends` and send ' +
+      '`X-End-User-Ip`. A super admin can raise the limit in the setting `limits`.',
   },
   too_many_attempts: {
     cause: 'Somebody is guessing the password, or a program still uses an old one.',
@@ -392,8 +391,8 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
       'Another session held a lock for more than 5 seconds, a statement took more than 20 seconds, or all ' +
       'connections are in use.',
     remedy:
-      'Nothing was changed. Send the request again after `Retry-After`. The operator finds the lock in ' +
-      'the log and in `pg_stat_activity`.',
+      'Nothing was changed. Send the request again after `Retry-After`. The operator finds the lock in the log and ' +
+      'in `pg_stat_activity`.',
   },
   storage_full: {
     cause: 'The disk of the database is full.',
@@ -404,13 +403,12 @@ export const errorHelp: Readonly<Record<ErrorCode, ErrorHelp>> = {
       'The connection to the database was lost after the change was sent and before the database confirmed it, or a ' +
       'later step of the same call failed.',
     remedy:
-      'Read the resource to see whether it was changed. Or repeat the call with the same ' +
-      '`Idempotency-Key`: the change is then made only once.',
+      'Read the resource to see whether it was changed. Or repeat the call with the same `Idempotency-Key`: the ' +
+      'change is then made only once.',
   },
   internal_error: {
     cause: 'The service has a defect. The log has the cause under the request id.',
     remedy:
-      'Report `requestId` to the operator. Repeat a call that creates something only with the same ' +
-      '`Idempotency-Key`.',
+      'Report `requestId` to the operator. Repeat a call that creates something only with the same `Idempotency-Key`.',
   },
 };

@@ -17,7 +17,7 @@ afterAll(() => test.close());
 
 const get = (url: string, headers: Record<string, string> = {}) => test.app.inject({ method: 'GET', url, headers });
 
-/** Runs `work` with an app of other settings. */
+/** Runs `work` with an app that has other settings. */
 async function withApp<Result>(
   env: Record<string, string>,
   work: (other: TestApp) => Promise<Result>,

@@ -31,7 +31,7 @@ afterAll(async () => {
 });
 
 const renew = (body: object) => world.call('POST', url, { token: person.token, body });
-/** Whether the session passes something that always needs fresh authentication. */
+/** Whether the session can make a call that always needs fresh authentication. */
 const isFresh = async () => (await world.call('GET', `${users}/me/export`, { token: person.token })).statusCode === 200;
 const mailedCode = async () => {
   expect((await world.call('POST', `${url}-request`, { token: person.token })).statusCode).toBe(200);
@@ -97,7 +97,7 @@ describe('a value equal to the stored one needs nothing:', () => {
     expect(renewed.statusCode).toBe(200);
     expect((await patch({ stepUp: true })).json()).toMatchObject({ stepUp: true });
     app.clock.advance(staleMs);
-    // Anyone who has stolen the session cannot switch it off.
+    // The thief of a session cannot turn the setting off.
     expect(problem(await patch({ stepUp: false }))).toBe('401 reauthentication_required');
   });
 });

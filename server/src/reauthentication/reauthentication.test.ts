@@ -42,7 +42,7 @@ afterAll(async () => {
 
 const seconds = () => Math.floor(app.clock.now().getTime() / 1000);
 const renew = (body: object, { token }: { token: string } = person) => world.call('POST', url, { token, body });
-/** Something that always needs fresh authentication. */
+/** A call that always needs fresh authentication. */
 const exportMe = ({ token }: { token: string } = person) => world.call('GET', `${users}/me/export`, { token });
 const isFresh = async (who: { token: string } = person) => (await exportMe(who)).statusCode === 200;
 const authenticatedAt = async (sessionId = person.sessionId) => {
@@ -65,7 +65,7 @@ async function link(who = person, to = idpId) {
   });
   expect(response.statusCode).toBe(200);
 }
-/** A round trip that re-authenticates. @param claims what the provider says of anyone who signs in there */
+/** A re-authentication with the provider. @param claims the claims of the person who signs in there */
 async function roundTrip(claims: object = { sub: subjectOf(person), auth_time: seconds() }) {
   provider.person = { ...claims };
   const { codeChallenge, codeVerifier } = newVerifier();

@@ -6,9 +6,9 @@ import { buildTestApp, type TestApp } from '../test/setup.ts';
 import { createWorld, type Person, type World } from '../test/world/world.ts';
 import { type PermissionQuestion, selectGrants } from './effective-permissions.store.ts';
 
-// What the questions of one app cost the others.
+// The cost of one app's checks for the other apps.
 
-/** A place where a member holds one role. */
+/** An organization with a member who has one role. */
 interface Place {
   readonly world: World;
   readonly orgId: string;
@@ -41,7 +41,7 @@ function questionOf({ world, orgId, member: { userId } }: Place, permissions: re
   return { appId: world.appId, orgId, asker, userId, sessionId: undefined, permissions };
 }
 
-/** Asks all at once and answers how many statements that took. */
+/** Runs all checks concurrently. @returns the number of statements */
 async function statementsFor(questions: readonly PermissionQuestion[]): Promise<number> {
   db.take();
   const answers = await Promise.all(questions.map(app.services.checkPermissions));
@@ -100,7 +100,7 @@ interface Plan {
 
 const nodesOf = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodesOf)];
 
-/** How many roles the plan compares with what is asked. */
+/** The number of roles that the plan compares with the checked permissions. */
 function rolesTested(plan: Plan): number {
   const testing = nodesOf(plan).filter((node) => `${node.Filter} ${node['Join Filter']}`.includes('?|'));
   expect(testing).toHaveLength(1);

@@ -198,7 +198,7 @@ describe('a check', () => {
     db.take();
     const response = await check(machine, { userId: member.userId, permissions });
     expect(response.json<{ results: Result[] }>().results).toHaveLength(100);
-    // Whether the machine is good, and the check.
+    // Whether the machine user is valid, and the result of its check.
     expect(db.take()).toHaveLength(2);
   });
 });

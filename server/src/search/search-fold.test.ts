@@ -7,7 +7,7 @@ import { indexMembersOfBefore } from './index-members.ts';
 import { earlierSearchKey, partsOfKey, partsOfQuery, partsWithin, type SearchField } from './search-key.ts';
 import { isStale } from './search-row.ts';
 
-/** Names and addresses, and what each is found by and not by. */
+/** Names and addresses, with queries that find them and queries that do not. */
 const cast: Readonly<Record<string, { name: [string, string]; email: string; by: string[]; notBy?: string[] }>> = {
   lukasz: { name: ['Łukasz', 'Śmigły'], email: 'l@x.example', by: ['lukasz', 'ŁUKASZ', 'łuk', 'smigly', 'l', 'ł'] },
   soren: { name: ['Søren', 'Sørensen'], email: 's@x.example', by: ['sorensen', 'SØREN', 'so', 'sø'] },
@@ -54,7 +54,7 @@ async function found(field: SearchField, text: string): Promise<string[]> {
   return users.map(({ id }) => [...ids].find(([, userId]) => userId === id)?.[0] ?? 'somebody');
 }
 
-/** What a search of the release before finds: by its own fold of the query. */
+/** The results of a search by the previous release, which folds the query differently. */
 async function foundByReleaseBefore(field: SearchField, text: string): Promise<string[]> {
   const key = earlierSearchKey(text);
   const column = { name: sql`name_key`, email: sql`email_key` }[field];
@@ -65,7 +65,7 @@ async function foundByReleaseBefore(field: SearchField, text: string): Promise<s
   return rows.map(({ user_id: id }) => [...ids].find(([, userId]) => userId === id)?.[0] ?? 'somebody');
 }
 
-/** Writes the rows as the release before does. @returns how many */
+/** Writes the rows as the previous release does. @returns their number */
 async function writeAsReleaseBefore(): Promise<number> {
   const members = await app.db.query<{ org_id: string; user_id: string; name: string; email: string }>(sql`
     SELECT m.org_id, m.user_id, u.first_name || ' ' || u.last_name AS name, u.email FROM members m

@@ -44,7 +44,7 @@ describe('the key of a text', () => {
   });
 });
 
-/** What a search means, without an index. */
+/** The definition of a search, without an index. */
 function matches(key: string, query: string): boolean {
   if (isSubstring(query)) return key.includes(query);
   const characters = Array.from(key);

@@ -24,7 +24,7 @@ afterAll(async () => {
   await app?.close();
 });
 
-/** Somebody with two sessions: the first is the one that acts, where one does. */
+/** A person with two sessions. The first one makes the call, if the case has a call of the person. */
 interface TwoSessions extends Person {
   readonly of: World;
   readonly second: Person;
@@ -34,7 +34,7 @@ async function twoSessions(of: World, person: Person): Promise<TwoSessions> {
   return { ...person, of, second: await of.signIn(person.email) };
 }
 
-/** Which of them are good, as each process says; all of them asked once before, so that every cache is warm. */
+/** Whether each session is valid, by each process. Each process was called before, so that its caches are filled. */
 async function alive({ of, token, second }: TwoSessions): Promise<boolean[][]> {
   const ask = ({ app: service }: TestApp, bearer: string) =>
     callOf(service, of.appName)('GET', `${users}/me`, { token: bearer });
@@ -58,7 +58,7 @@ async function reset({ of, email }: TwoSessions) {
   return of.call('PUT', `${users}/password`, { body });
 }
 
-/** An organization whose first owner is to be somebody with an address that nobody has proven. */
+/** An organization whose first owner is invited by an address that nobody has verified. */
 async function acceptInvitation({ of, email }: TwoSessions) {
   const names = { orgName: `Organization of ${email}`, adminFirstName: 'Jon', adminLastName: 'Doe', adminEmail: email };
   const url = '/v1/authorization/organizations/setup';
@@ -79,9 +79,9 @@ const setApp = (status: string) => (of: World) => of.operate('PATCH', `/v1/platf
 interface Ending {
   readonly event: string;
   readonly end: (person: TwoSessions) => Promise<{ statusCode: number } | void>;
-  /** Whether the address of the person is proven; by default it is. */
+  /** Whether the address of the person is verified. Default: true. */
   readonly verified?: boolean;
-  /** What is left: the session that acts, and the other one. */
+  /** The remaining sessions: the calling one, and the other one. */
   readonly left: readonly [first: boolean, second: boolean];
 }
 

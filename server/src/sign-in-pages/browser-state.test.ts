@@ -75,7 +75,7 @@ describe('a foreign page that embeds a page that changes something', () => {
 });
 
 describe('the cookies of before are worth nothing after', () => {
-  /** Does something, and checks that the session and the forms of before it are void. */
+  /** Runs an action, and checks that the earlier session and forms are void. */
   async function replaces(visitor: Visitor, action: () => Promise<Visit>): Promise<void> {
     await visitor.open(at('account'));
     const before = names.map((name) => cookieOf(visitor, name));

@@ -21,7 +21,7 @@ interface Visit {
   readonly page: Page;
   readonly cdp: CDPSession;
   readonly authenticatorId: string;
-  /** What the browser complains of, such as something that the policy forbids. */
+  /** Errors of the browser, such as violations of the policy. */
   readonly complaints: string[];
 }
 
@@ -186,13 +186,13 @@ describe.skipIf(!isInstalled)(`passkeys on the pages (skipped without ${executab
     const visit = await openBrowser();
     const { page, cdp, authenticatorId } = visit;
     await addPasskey(visit);
-    // The authenticator has one for this account.
+    // The authenticator has a passkey for this account.
     await page.goto(at('account/second-factors'));
     await page.getByRole('button', { name: 'Add a passkey' }).click();
     await page.getByRole('button', { name: 'Create the passkey' }).click();
     await page.getByText('This device has a passkey for your account already.').waitFor();
     await shoot(page, 'passkey-exists');
-    // The account has none any more, but the authenticator does.
+    // The passkey was deleted from the account, but not from the authenticator.
     await page.goto(at('account/second-factors'));
     await page.getByRole('button', { name: 'Remove' }).click();
     await page.getByText('The second factor is removed.').waitFor();

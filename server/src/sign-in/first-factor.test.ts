@@ -9,7 +9,7 @@ import { createWorld, type Person, problem, type World } from '../test/world/wor
 let test: TestApp;
 let world: World;
 let owner: Person;
-/** A fresh session of somebody who knows the password, and nothing else. */
+/** A fresh session of a person who knows only the password. */
 let thief: Person;
 
 beforeAll(async () => {
@@ -27,7 +27,7 @@ beforeEach(async () => {
 
 const post = (url: string, { token }: { token: string }, body: object) => world.call('POST', url, { token, body });
 
-/** The ways to add a factor, with the code of the mailbox or without. */
+/** The calls that add a factor, with or without the mailed code. */
 const ways = [
   [
     'an authenticator app',

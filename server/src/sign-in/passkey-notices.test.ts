@@ -26,7 +26,7 @@ it('a sign-in with a passkey notifies the owner about a device that the account 
   const notices = async () => (await world.mails(person.email)).filter(({ purpose }) => purpose === 'new_device');
   const first = await signInByPasskey(world, passkey);
   expect(await notices()).toHaveLength(1);
-  // The quota of these mails is full again.
+  // The quota of these mails is refilled.
   test.clock.advance(25 * 3_600_000);
   const body = { assertion: assertion(passkey, await optionsOf(world, 'signInOptions', {})) };
   const headers = { 'x-device-token': String(first.headers['x-device-token']) };

@@ -20,10 +20,10 @@ let page: Page;
 let cdp: CDPSession;
 let person: Person;
 
-/** The result of a function of the guide: what the service answered, or the error. */
+/** The result of a function of the guide: the response of the service, or the error. */
 type Outcome = Readonly<Record<string, unknown>>;
 
-/** The JavaScript of the guide, set to our service and app. */
+/** The JavaScript of the guide, configured for our service and app. */
 async function guideScript(): Promise<string> {
   const guide = await readFile(new URL('../../../docs/guides/passkeys.md', import.meta.url), 'utf8');
   const script = /```js\n(.*?)```/s.exec(guide)?.[1] ?? '';

@@ -69,7 +69,7 @@ const call = (method: string, url: string, token: string, body?: object) =>
   world.call(method as 'GET', url, { token, ...(body && { body }) });
 
 const asks = '403 mfa_required';
-/** How a sign-in with the password is answered. */
+/** The response to a sign-in with the password. */
 const outcome = async (jar: Jar) => problem(await byPassword(jar));
 const skips = '201 undefined';
 
@@ -284,7 +284,7 @@ describe('a remembered browser is asked again after', () => {
         const other = await addFactor(world, person);
         const url = `${factorsUrl}/${other.id}`;
         await call('POST', `${url}/confirmation`, person.token, { code: nextCode(world, other) });
-        // Remembered again after the addition: only the removal counts.
+        // The device is remembered again after the addition, so only the removal is tested.
         await test.db.query(sql`
           UPDATE devices SET remembered_user_version = u.remember_version FROM users u
           WHERE u.id = ${person.userId} AND devices.user_id = u.id AND remember_hash IS NOT NULL`);

@@ -22,7 +22,7 @@ import {
 } from '../test/world/factors.ts';
 import { createWorld, password, type Person, problem, type World } from '../test/world/world.ts';
 
-// Attempts to break in, by what the attacker has.
+// Attacks, by the credentials of the attacker.
 
 const users = '/v1/authentication/users';
 const settingsUrl = '/v1/authorization/apps/settings';
@@ -62,7 +62,7 @@ const limit = (name: string, count: number) =>
       settings -> 'limits' || jsonb_build_object(${name}::text, ${count}::integer))
     WHERE id = ${world.appId}`);
 const statuses = (responses: readonly { statusCode: number }[]) => responses.map(({ statusCode }) => statusCode);
-/** The caller authenticates again with the password, after the factor was proven too long ago. */
+/** The caller re-authenticates with the password, after the last use of the factor is too old. */
 const ageFactor = async (who: { token: string }) => {
   test.clock.advance(tenMinutesMs);
   await world.reauthenticate(who);

@@ -29,7 +29,7 @@ interface Try {
   process?: TestApp;
 }
 
-/** A wrong password from an address, unless told otherwise. */
+/** Sends a password from an address; by default a wrong one. */
 function attempt({
   email,
   given = 'Wrong@password-of-nobody',
@@ -140,7 +140,7 @@ describe('tries against one account', () => {
     const { email } = person;
     const device = deviceOf(await attempt({ world, email, given: password, from: '192.0.2.1' }));
     await exhaust();
-    // The attacker sits in the same network too.
+    // The attacker is in the same network.
     await Promise.all(times(300, () => attempt({ world, email, from: '192.0.2.1' })));
     expect(problem(await attempt({ world, email, given: password, from: '192.0.2.1' }))).toBe('429 too_many_attempts');
     for (const process of [app, other]) {
@@ -231,7 +231,7 @@ describe('the quota of a known device', () => {
     expect(count(answers)).toEqual({ 401: 3, 429: 17 });
     const locked = await attempt({ world, email, given: password, device });
     expect([problem(locked), locked.headers['retry-after']]).toEqual(['429 too_many_attempts', '1200']);
-    // From elsewhere the owner still gets in: the device used up nothing but its own.
+    // From other networks the owner can still sign in, because the device consumed only its own quota.
     expect((await attempt({ world, email, given: password })).statusCode).toBe(201);
   });
 

@@ -76,7 +76,7 @@ type OrganizationMachineName = keyof typeof byOrganizationMachine;
 export const isByOrganizationMachine = (name: CallerName): name is OrganizationMachineName =>
   name in byOrganizationMachine;
 
-/** Tokens of machine users of organizations that are well signed and not valid here. */
+/** Tokens of machine users of organizations with a valid signature that are invalid here. */
 const unfitOrganizationMachines = [
   'organizationMachineOfAnotherApp',
   'organizationMachineForAnotherService',

@@ -19,7 +19,7 @@ import type { World } from './world/world.ts';
 type Outcomes = Record<string, unknown>;
 
 /**
- * The addressed person calls if a sample has one, and gets an access token if they have a session. Machine users of our
+ * If a sample has a target person, that person calls, with an access token if they have a session. Machine users of our
  * organization call if it is the organization that the sample is about.
  */
 const callersOf = ({ stage }: Callers, { addressed, orgId, params }: Prepared): readonly CallerName[] => {

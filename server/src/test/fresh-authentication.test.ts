@@ -80,7 +80,7 @@ const age = (seconds: number) =>
     WHERE app_id = ${stage.world.appId}`);
 const before = (seconds: number) => new Date(app.clock.now().getTime() - seconds * 1000);
 
-/** Makes all people owners of factors, which their sessions have proven then. */
+/** Gives every person a factor that was last used in their session at that time. */
 const withFactors = (strongest: Acr, { secondFactor, passkey }: { secondFactor: Date | null; passkey: Date | null }) =>
   app.db.query(sql`
     WITH people AS (
@@ -197,7 +197,7 @@ describe('of people with a second factor, a recent password is not enough:', () 
     for (const acr of [2, 3] as const) {
       await withFactors(acr, never);
       const { acr: declared = 1 } = requiredAuthenticationOf(one.route) ?? {};
-      // What is declared is required first.
+      // The declared requirements are checked first.
       await expectRefused(one, prepared, { code: 'step_up_required', acr: declared > 1 ? declared : acr });
       await withFactors(acr, { secondFactor: before(freshForSeconds + 1), passkey: before(freshForSeconds + 1) });
       await expectRefused(one, prepared, { code: 'step_up_required', acr: declared > 1 ? declared : acr });
@@ -234,7 +234,7 @@ describe('of people with a second factor, an old one is not enough:', () => {
 });
 
 describe('the strongest factor within ten minutes is enough:', () => {
-  // Without a session, a person with a second factor proves it now.
+  // The call has no session, so a person with a second factor uses it now.
   const withSession = asked.filter(({ route }) => 'principals' in route.access);
 
   it.each(byName(withSession))('%s', async (_, one) => {

@@ -65,7 +65,7 @@ const scopeOf: Readonly<Record<string, MachineScope>> = {
   deleteOrganizationMachineSecret: 'organization-machine-users:write',
 };
 
-/** Scopes that an operation needs besides, because its caller gives to others what they allow. */
+/** Additional scopes that an operation needs, because its caller grants the rights of these scopes to others. */
 const furtherScopes: Readonly<Record<string, readonly MachineScope[]>> = {
   createApiKey: ['members:write'],
   createOrganizationMachineUser: ['organizations:read', 'roles:read', 'members:write'],

@@ -6,7 +6,7 @@ import type { OrganizationMachine } from './world/machines.ts';
 import type { World } from './world/world.ts';
 
 /**
- * The operations that accept machine users of organizations. Written here on purpose although each route declares it.
+ * The operations that accept machine users of organizations. Listed here on purpose, although each route declares it.
  */
 export const acceptingOrganizationMachines: ReadonlySet<string> = new Set([
   'getUser',
@@ -35,9 +35,10 @@ export interface PlacedMachine extends Pick<OrganizationMachine, 'machineUserId'
 }
 
 /**
- * A token of a machine user of an organization, signed by the key of the app. Unlike the route it checks nothing.
+ * A token of a machine user of an organization, signed with the key of the app. Unlike the route, it checks no
+ * permission.
  *
- * @param claims claims that differ from those of an honest token for this API
+ * @param claims claims that differ from those of a valid token for this API
  */
 export async function signOrganizationMachineToken(
   { test, appId, appName }: World,

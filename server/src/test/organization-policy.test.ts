@@ -36,7 +36,7 @@ const evenBelowPolicy: ReadonlySet<string> = new Set([
   'getOrganization',
   'getOrganizationSecurity',
   'leaveOrganization',
-  // Answered with the reason. See security.test.ts for checks of other people.
+  // The response has the reason. See security.test.ts for checks of other people.
   'checkPermissions',
 ]);
 
@@ -81,7 +81,7 @@ const outcomeWithout = ({ route, sample }: Case, name: CallerName) => expectedOu
 
 const decidingAtOnce: ReadonlySet<string> = new Set(['getOrganization', 'updateOrganization']);
 
-/** What the declaration alone says. Further requirements of a call are checked later, except for these. */
+/** The result by the declaration alone. Other requirements of a call are checked later, except for these. */
 function isDeclared({ route, sample }: Case, name: CallerName): boolean {
   const { needs: _, outcomes: __, ...declared } = sample;
   const decisive = decidingAtOnce.has(route.operationId) ? sample : declared;

@@ -4,7 +4,7 @@ import { valueAt, withValue } from './patch-fields.ts';
 import { halfSignedInByPasskey } from './samples/factors.ts';
 import { outcomeOf } from './samples/sample.ts';
 
-/** The challenge is used up by a wrong response, so the right one belongs to another sign-in. */
+/** A wrong response consumes the challenge, so the correct response belongs to another sign-in. */
 const wrongInAssertion = (path: readonly string[], code = 'factor_invalid', value = 'AAAA'): Unseen => ({
   because: 'It is a part of a proof.',
   prove: async ({ world, send }) => {

@@ -23,7 +23,7 @@ async function make(stage: Stage, url: string, token: string, body: object): Pro
   return response.json();
 }
 
-/** A key of our organization, beside one next door. */
+/** A key of our organization, and one of another organization. */
 export async function organizationKey(stage: Stage, maker = stage.owner): Promise<{ id: string; key: string }> {
   await makeRoom(stage);
   const urlOf = (orgId: string) => `/v1/authorization/organizations/${orgId}/api-keys`;
@@ -31,7 +31,7 @@ export async function organizationKey(stage: Stage, maker = stage.owner): Promis
   return make(stage, urlOf(stage.orgId), maker.token, rights);
 }
 
-/** A person, by default somebody new, with a personal key, beside one of our member. */
+/** A person, by default a new one, with a personal key; our member has one too. */
 export async function personalKey(stage: Stage, owner?: Person) {
   await makeRoom(stage);
   const url = '/v1/authentication/users/me/api-keys';
@@ -139,5 +139,5 @@ const personalSamples: SampleCalls = {
   revokeMyApiKey: [{ ...boundToOne('api_key_not_found'), target, orgIdOfEvent, prepare: ofPerson() }],
 };
 
-/** How to call what is about API keys. */
+/** Sample calls of operations on API keys. */
 export const samplesOfApiKeys: SampleCalls = { ...organizationSamples, ...personalSamples };

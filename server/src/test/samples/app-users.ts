@@ -57,7 +57,9 @@ const overMemberWhoAskedForSignInCode = async (stage: Stage): Promise<Prepared> 
   return bySuperAdmin(stage, member.userId, member);
 };
 
-/** The user is an owner with a second factor, keys and secrets. The other owners are told that the secrets end. */
+/**
+ * The user is an owner with a second factor, keys and secrets. The other owners are notified that the secrets expire.
+ */
 const overOwnerWithKeys = async (stage: Stage): Promise<Prepared> => {
   const { world, orgId } = stage;
   const { test, appId } = world;
@@ -258,7 +260,7 @@ const superAdminSamples: SampleCalls = {
   ],
 };
 
-/** Questions about one address: one's own, or as a caller who sees the whole app. */
+/** Queries about one address: the caller's own, or by a caller who sees the whole app. */
 const ofAddress = {
   admits: ['addressed', 'superAdmin', 'machine'],
   needs: { access: overUser('SESSION_OWNER', 'SUPER_ADMIN', 'GENERIC_MACHINE_USER'), otherwise: 'access_denied' },

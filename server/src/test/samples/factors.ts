@@ -8,20 +8,20 @@ import { boundToOne, freshMember } from './users.ts';
 const humans = ['stranger', 'neighbour', 'member', 'manager', 'owner', 'superAdmin'] as const;
 const target = ['factor', 'factorId'] as const;
 
-/** Somebody with a confirmed factor. */
+/** A person with a confirmed factor. */
 async function withFactor({ world }: Pick<Stage, 'world'>) {
   const person = await world.person();
   return { person, factor: await enrol(world, person) };
 }
 
-/** Somebody with a passkey. */
+/** A person with a passkey. */
 async function withPasskey({ world }: Pick<Stage, 'world'>) {
   await setRelyingParty(world);
   const person = await world.person();
   return { person, passkey: await addPasskey(world, person) };
 }
 
-/** Somebody whose second factor is missing, and is a passkey. */
+/** A pending sign-in whose second factor is a passkey. */
 export async function halfSignedInByPasskey({ world }: Pick<Stage, 'world'>) {
   const { person, passkey } = await withPasskey({ world });
   const { mfaToken, device } = await challenge(world, person.email);
@@ -45,7 +45,7 @@ export const withCode = (world: Stage['world'], { secret }: { secret: Buffer }, 
   return { ...now(), later: now };
 };
 
-/** Somebody whose second factor is missing. */
+/** A pending sign-in whose second factor is missing. */
 export async function halfSignedIn({ world }: Pick<Stage, 'world'>, extra: object = {}) {
   const { person, factor } = await withFactor({ world });
   const { mfaToken, device } = await challenge(world, person.email);
@@ -54,14 +54,14 @@ export async function halfSignedIn({ world }: Pick<Stage, 'world'>, extra: objec
   return withCode(world, factor, { as, body: { mfaToken, factorId: factor.id, ...extra }, headers });
 }
 
-/** Removals of second factors wait a day. */
+/** Removals of second factors are delayed by a day. */
 export const setResetDelay = ({ world }: Stage) =>
   world.test.db.query(sql`
     UPDATE apps SET settings = settings || jsonb_build_object(
       'mfa', COALESCE(settings -> 'mfa', '{}') || '{"resetDelayHours": 24}')
     WHERE id = ${world.appId}`);
 
-/** The super admin gets a second factor, which the session has proven. */
+/** The super admin gets a second factor, which is used in the session. */
 export const enrolAdmin = async ({ world: { test, appId, admin } }: Stage): Promise<void> => {
   const of = sql`WHERE app_id = ${appId}`;
   await test.db.query(sql`UPDATE users SET has_factor = true ${of} AND id = ${admin.userId}`);
@@ -69,7 +69,7 @@ export const enrolAdmin = async ({ world: { test, appId, admin } }: Stage): Prom
     UPDATE sessions SET factor_at = ${test.clock.now()} ${of} AND user_id = ${admin.userId}`);
 };
 
-/** How to call what is about second factors. */
+/** Sample calls of operations on second factors. */
 export const samplesOfFactors: SampleCalls = {
   listMyFactors: [{ admits: humans, prepare: async (stage) => ({ as: (await ofFactor()(stage)).as }) }],
   addMyTotpFactor: [

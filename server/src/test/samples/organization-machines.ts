@@ -40,7 +40,7 @@ async function expectGone(stage: Stage, { params = {} }: Prepared): Promise<void
   else expect(found?.secrets.map(({ id }) => id)).not.toContain(secretId);
 }
 
-/** How to call the operations on machine users of an organization. */
+/** Sample calls of operations on machine users of an organization. */
 export const samplesOfOrganizationMachines: SampleCalls = {
   createOrganizationMachineUser: [
     {

@@ -18,7 +18,10 @@ export interface Stage {
   /** Owns the other organization, which is older, and in which our people are plain members. */
   readonly neighbour: Person;
   readonly neighbourOrgId: string;
-  /** Machine users of organizations: of ours, of ours with the manager role, of the one next door with that role. */
+  /**
+   * Machine users of organizations: of ours, of ours with the manager role, and of the other organization with that
+   * role.
+   */
   readonly organizationMachines: Readonly<Record<'plain' | 'manager' | 'nextDoor', PlacedMachine>>;
 }
 
@@ -64,7 +67,7 @@ async function furnishNextDoor(
   await world.call('POST', `/v1/authorization/organizations/${orgId}/members`, { token, body });
 }
 
-/** Lets organizations of the app have machine users, without an event or a mail. */
+/** Turns on machine users of organizations, without an event or a mail. */
 export const enableOrganizationMachines = ({ test, appId }: World) =>
   test.db.query(sql`
     UPDATE apps SET settings = settings || '{"organizationMachineUsers": true}'::jsonb WHERE id = ${appId}`);

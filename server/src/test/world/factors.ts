@@ -70,7 +70,7 @@ export async function confirmation(
   return { verificationCode: await mailboxCode(world, { email: session.email, token }) };
 }
 
-/** Gives a person a second factor. The session has proven it. */
+/** Gives a person a second factor, which is used in the session. */
 export async function enrol(world: World, person: { token: string }): Promise<OwnFactor> {
   const { id, secret } = await addFactor(world, person);
   const body = { code: nextCode(world, { secret }), ...(await confirmation(world, person)) };
